@@ -1,0 +1,141 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+)
+
+// Times are the times of a file. A zero field is left as it is.
+type Times struct {
+	Modify, Access, Create time.Time
+}
+
+// A TimeSetter is an FS that can set times (MFMT, MFCT, MFF, SITE UTIME).
+type TimeSetter interface {
+	SetTimes(ctx context.Context, name string, t Times) error
+}
+
+// A ModeSetter is an FS that can set permission bits (SITE CHMOD, MFF). Only
+// mode.Perm() counts.
+type ModeSetter interface {
+	SetMode(ctx context.Context, name string, mode fs.FileMode) error
+}
+
+// A GroupSetter is an FS that can set the group of a file (SITE CHGRP). The
+// group is a name or a decimal number.
+type GroupSetter interface {
+	SetGroup(ctx context.Context, name, group string) error
+}
+
+// A Symlinker is an FS that can make symbolic links (SITE SYMLINK). The target
+// obeys fs.ValidPath and counts from the root of the FS, so a link can't leave
+// the FS.
+type Symlinker interface {
+	Symlink(ctx context.Context, target, name string) error
+}
+
+// A LinkReader is an FS that can say where a symbolic link leads, for
+// listings. The answer is relative to the directory of the link, as ls -l
+// shows it, and fs.ErrPermission when it leads out of the FS. A name that is
+// no link is an error.
+type LinkReader interface {
+	ReadLink(ctx context.Context, name string) (string, error)
+}
+
+// A Spacer is an FS that knows how many bytes may still be stored below name
+// (AVBL).
+type Spacer interface {
+	Space(ctx context.Context, name string) (int64, error)
+}
+
+// SetTimes sets times on the first FS behind fsys that can. Without one the
+// error is errors.ErrUnsupported.
+func SetTimes(ctx context.Context, fsys FS, name string, t Times) error {
+	if s, ok := as[TimeSetter](fsys); ok {
+		return s.SetTimes(ctx, name, t)
+	}
+	return unsupported("setting times")
+}
+
+// SetMode sets permission bits on the first FS behind fsys that can. Without
+// one the error is errors.ErrUnsupported.
+func SetMode(ctx context.Context, fsys FS, name string, mode fs.FileMode) error {
+	if s, ok := as[ModeSetter](fsys); ok {
+		return s.SetMode(ctx, name, mode)
+	}
+	return unsupported("setting permissions")
+}
+
+// SetGroup sets the group on the first FS behind fsys that can. Without one
+// the error is errors.ErrUnsupported.
+func SetGroup(ctx context.Context, fsys FS, name, group string) error {
+	if s, ok := as[GroupSetter](fsys); ok {
+		return s.SetGroup(ctx, name, group)
+	}
+	return unsupported("setting the group")
+}
+
+// Symlink makes a symbolic link on the first FS behind fsys that can. Without
+// one the error is errors.ErrUnsupported.
+func Symlink(ctx context.Context, fsys FS, target, name string) error {
+	if s, ok := as[Symlinker](fsys); ok {
+		return s.Symlink(ctx, target, name)
+	}
+	return unsupported("making links")
+}
+
+// ReadLink says where a link leads, asking the first FS behind fsys that can.
+// Without one the error is errors.ErrUnsupported.
+func ReadLink(ctx context.Context, fsys FS, name string) (string, error) {
+	if s, ok := as[LinkReader](fsys); ok {
+		return s.ReadLink(ctx, name)
+	}
+	return "", unsupported("reading links")
+}
+
+// Space reports the free space as the first FS behind fsys that knows it.
+// Without one the error is errors.ErrUnsupported.
+func Space(ctx context.Context, fsys FS, name string) (int64, error) {
+	if s, ok := as[Spacer](fsys); ok {
+		return s.Space(ctx, name)
+	}
+	return 0, unsupported("reporting free space")
+}
+
+// as finds an ability on fsys or on what it wraps.
+func as[T any](fsys FS) (T, bool) {
+	for fsys != nil {
+		if t, ok := fsys.(T); ok {
+			return t, true
+		}
+		w, ok := fsys.(interface{ Unwrap() FS })
+		if !ok {
+			break
+		}
+		fsys = w.Unwrap()
+	}
+	var zero T
+	return zero, false
+}
+
+func unsupported(what string) error {
+	return fmt.Errorf("driver: %s: %w", what, errors.ErrUnsupported)
+}
+
+// A FileOwner is an fs.FileInfo that knows names for the third and fourth
+// column of a listing. Without it, and where a name is empty, listings say
+// "ftp".
+type FileOwner interface {
+	Owner() string
+	Group() string
+}
+
+// A FileID is an fs.FileInfo that knows an identifier that no other file of
+// the FS has at the same time (RFC 3659, section 7.5.2, "unique"). An empty
+// string means unknown.
+type FileID interface {
+	ID() string
+}

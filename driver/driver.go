@@ -1,0 +1,211 @@
+// Package driver is the contract between the FTPS server and whatever holds
+// its users and files, together with the built-in backends.
+//
+// The smallest working driver lets one user see one directory:
+//
+//	files, err := driver.OpenDir("/srv/ftp")
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	srv := &server.Server{Driver: driver.User("alice", "correct horse", files)}
+//
+// # Guarantees to a driver
+//
+// The server resolves every name before a driver sees it: names obey
+// [fs.ValidPath] (no leading slash, no "..", no empty element, the root is
+// "."). The context of a call ends when the control connection ends or the
+// client aborts. An [FS] may be used by several goroutines at once.
+// An [Upload] is used by one goroutine at a time and Close is always called.
+//
+// # Guarantees to the server
+//
+// Errors are those of io/fs, wrapped or not: [fs.ErrNotExist], [fs.ErrExist],
+// [fs.ErrPermission], [errors.ErrUnsupported], and [ErrQuota], [ErrOffset],
+// [ErrIsDir], [ErrNotDir], [ErrNotEmpty], [ErrName] of this package. A
+// driver that wants its own words on the wire returns an [*Error]; the text of
+// any other error goes to the log only.
+//
+// # Security considerations
+//
+// A wrapper that restricts an FS must not have an Unwrap method unless it
+// intercepts every optional ability it means to restrict, because the ability
+// functions look behind wrappers.
+package driver
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/netip"
+)
+
+// Driver decides who may log in and which files they see. Implementations
+// must be safe for concurrent use.
+type Driver interface {
+	// Login returns the files that this session sees. It returns ErrLogin
+	// (wrapped or not) when the credentials are wrong; any other error means
+	// that the login could not be decided, and is logged. The context ends
+	// when the control connection does.
+	Login(ctx context.Context, l *Login) (FS, error)
+}
+
+// Func adapts a function to a Driver.
+type Func func(ctx context.Context, l *Login) (FS, error)
+
+// Login calls f.
+func (f Func) Login(ctx context.Context, l *Login) (FS, error) { return f(ctx, l) }
+
+// Login is one attempt to log in.
+type Login struct {
+	// User is the argument of USER (RFC 959, section 4.1.1), never empty.
+	User string
+
+	// Password is the argument of PASS. It is empty when the client sent an
+	// empty one, and when the attempt rests on Certificate alone.
+	Password string
+
+	// Certificate is the client's certificate after it was verified against
+	// the server's client CAs (RFC 4217, section 5); nil without one.
+	Certificate *x509.Certificate
+
+	// Peer is the client's address, and Local the address it connected to.
+	// They are the zero value on connections that are not TCP.
+	Peer, Local netip.AddrPort
+
+	// Host is the name the client asked for with HOST (RFC 7151) or, without
+	// HOST, by SNI; empty when it did neither.
+	Host string
+
+	// Secure reports whether the control connection is protected by TLS.
+	Secure bool
+}
+
+// ErrLogin is returned by Login when the credentials are wrong. It says no
+// more on purpose: a client must not learn which half was wrong.
+var ErrLogin = errors.New("driver: login incorrect")
+
+// FS is the tree of files one session sees. Names obey [fs.ValidPath].
+// Implementations must be safe for concurrent use. The server never closes an
+// FS, because sessions may share one; what belongs to one session is released
+// with [context.AfterFunc] on the context given to Login. A name that doesn't
+// obey fs.ValidPath is an error ([fs.ErrInvalid] or [ErrName]), never a panic.
+type FS interface {
+	// Stat describes the named file, following symbolic links where the FS
+	// has them. The Name of the root is ".".
+	Stat(ctx context.Context, name string) (fs.FileInfo, error)
+
+	// List yields the entries of the named directory, in any order, without
+	// "." and "..". It yields one error, as the last pair, when the listing
+	// can't be completed; an FS must not read ahead more than a bounded
+	// number of entries. Listing a file yields an error that is ErrNotDir.
+	// An entry that vanishes meanwhile is left out; a symbolic link is
+	// described itself. The sequence may be used once.
+	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
+
+	// Open opens the named file for reading from offset bytes after its
+	// start. An offset beyond the end is ErrOffset; at the end it is a
+	// reader that has nothing; a negative one is fs.ErrInvalid. Opening a
+	// directory is ErrIsDir. A file replaced or removed meanwhile reads to its
+	// end if the FS is atomic. When the reader is an *os.File the server may
+	// send it without copying.
+	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error)
+
+	// Store begins an upload. Nothing is visible under name until Commit
+	// when the FS is atomic; an FS that is not says so in its doc. A
+	// directory of that name is ErrIsDir, a missing parent fs.ErrNotExist. Of
+	// two uploads to one name the last to commit wins, whole.
+	Store(ctx context.Context, name string, how How) (Upload, error)
+
+	// Mkdir creates a directory; its parent must exist, and a name that is
+	// taken is fs.ErrExist.
+	Mkdir(ctx context.Context, name string) error
+
+	// Remove removes a file or a symbolic link, never a directory, which is
+	// ErrIsDir.
+	Remove(ctx context.Context, name string) error
+
+	// RemoveDir removes an empty directory. A file is ErrNotDir, a directory
+	// with entries ErrNotEmpty, the root fs.ErrPermission.
+	RemoveDir(ctx context.Context, name string) error
+
+	// Rename moves a file or directory. A file replaces a file of the new
+	// name; in any other case a name that is taken is fs.ErrExist. The new
+	// parent must exist. A directory moved below itself is fs.ErrInvalid, and
+	// the root can neither be moved nor replaced: fs.ErrPermission. A file
+	// renamed to its own name stays.
+	Rename(ctx context.Context, from, to string) error
+}
+
+// How says how an upload treats what is there already. The zero value creates
+// the file or replaces it whole.
+type How struct {
+	// Append adds to the end of the file, creating it if need be (APPE).
+	// Offset is ignored.
+	Append bool
+
+	// Offset keeps the first Offset bytes and replaces the rest (REST, then
+	// STOR; RFC 3659, section 5): the file ends where the new data ends. An
+	// Offset beyond the end of the file is ErrOffset, a missing file being
+	// empty, and a negative one fs.ErrInvalid.
+	Offset int64
+
+	// Exclusive fails with fs.ErrExist when the name is taken (STOU), whether
+	// that is known in Store or only in Commit.
+	Exclusive bool
+
+	// Size is how many bytes the client announced with ALLO, 0 if it did not.
+	// It is a hint: more or fewer may follow.
+	Size int64
+}
+
+// Upload is a file being stored. It is used like a transaction of
+// database/sql: write, then Commit; Close in any case.
+type Upload interface {
+	io.Writer
+
+	// Commit makes the upload the file. When it returns nil the data is as
+	// safe as the FS can make it. After Commit only Close may be called;
+	// anything else is an error. Commit after a failed Write fails.
+	Commit() error
+
+	// Close releases the upload. Without a successful Commit before it the
+	// upload was cut: cause says why and the FS puts back what was there
+	// before as well as it can. After Commit, Close does nothing and returns
+	// nil. A second Close does nothing.
+	Close(cause error) error
+}
+
+// Errors that io/fs has no name for. Drivers wrap them as they like.
+var (
+	ErrQuota    = errors.New("driver: storage limit reached")
+	ErrOffset   = errors.New("driver: offset is beyond the end of the file")
+	ErrIsDir    = errors.New("driver: is a directory")
+	ErrNotDir   = errors.New("driver: is not a directory")
+	ErrNotEmpty = errors.New("driver: directory is not empty")
+	ErrName     = errors.New("driver: name is not allowed here")
+)
+
+// Error is an error whose words are meant for the client. The server makes
+// Text one safe line and sends it after Code.
+type Error struct {
+	// Code is the reply code, 400 to 599; anything else is sent as 550.
+	Code int
+	// Text is what the client reads.
+	Text string
+	// Err is the cause, for the log and for errors.Is. It may be nil.
+	Err error
+}
+
+func (e *Error) Error() string {
+	if e.Err != nil {
+		return fmt.Sprintf("%d %s: %v", e.Code, e.Text, e.Err)
+	}
+	return fmt.Sprintf("%d %s", e.Code, e.Text)
+}
+
+// Unwrap returns e.Err.
+func (e *Error) Unwrap() error { return e.Err }

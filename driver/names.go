@@ -1,0 +1,106 @@
+package driver
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// tempPrefix begins the name of a file that holds an upload before Commit. It
+// is taken from the clients: they can neither see nor use such names.
+const tempPrefix = ".sallyport-"
+
+// tempName is a fresh name for an upload. Its length doesn't depend on the
+// file's, which may have the greatest length the file system takes.
+func tempName() string { return tempPrefix + strings.ToLower(rand.Text()) }
+
+// reserved reports whether an element of a path is taken by tempPrefix. Case is
+// ignored because some file systems do.
+func reserved(element string) bool {
+	return len(element) >= len(tempPrefix) && strings.EqualFold(element[:len(tempPrefix)], tempPrefix)
+}
+
+// valid reports a name that doesn't obey fs.ValidPath.
+func valid(op, name string) error {
+	if !fs.ValidPath(name) {
+		return &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
+	}
+	return nil
+}
+
+// local turns a name into what package os takes. It refuses names that reach
+// temporary files, and those that mean something else to the system: on Windows
+// backslash, colon and device names (SECURITY: "COM1", "a\..\..\b").
+func local(op, name string) (string, error) {
+	if err := valid(op, name); err != nil {
+		return "", err
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if reserved(element) {
+			return "", &fs.PathError{Op: op, Path: name, Err: ErrName}
+		}
+	}
+	p, err := filepath.Localize(name)
+	if err != nil {
+		return "", &fs.PathError{Op: op, Path: name, Err: ErrName}
+	}
+	return p, nil
+}
+
+// within checks that the target of a link at name, which is relative to the
+// link's directory, stays in the tree.
+func within(name, target string) error {
+	t := filepath.ToSlash(target)
+	if path.IsAbs(t) || filepath.IsAbs(target) || filepath.VolumeName(target) != "" ||
+		!fs.ValidPath(path.Join(path.Dir(name), t)) {
+		return &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrPermission}
+	}
+	return nil
+}
+
+// relative is the target to, counted from the root, as a link in the directory
+// from has to say it.
+func relative(from, to string) string {
+	f, t := elements(from), elements(to)
+	n := 0
+	for n < len(f) && n < len(t) && f[n] == t[n] {
+		n++
+	}
+	up := strings.Repeat("../", len(f)-n)
+	rel := strings.TrimSuffix(up+strings.Join(t[n:], "/"), "/")
+	if rel == "" {
+		return "."
+	}
+	return rel
+}
+
+// elements splits a name; the root has none.
+func elements(name string) []string {
+	if name == "." {
+		return nil
+	}
+	return strings.Split(name, "/")
+}
+
+// below reports whether name is dir or something in it.
+func below(name, dir string) bool {
+	return dir == "." || name == dir || strings.HasPrefix(name, dir+"/")
+}
+
+// renames makes the checks on names that every Rename begins with.
+func renames(from, to string) error {
+	if err := errors.Join(valid("rename", from), valid("rename", to)); err != nil {
+		return err
+	}
+	if from == "." || to == "." {
+		return &fs.PathError{Op: "rename", Path: ".", Err: fs.ErrPermission}
+	}
+	if from != to && below(to, from) {
+		return &fs.PathError{Op: "rename", Path: from, Err: fmt.Errorf("into itself: %w", fs.ErrInvalid)}
+	}
+	return nil
+}
