@@ -1,0 +1,132 @@
+package passive
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// A log line per stranger would let anybody fill the disk: this many are written in this time, and the next one says
+// how many were not.
+const (
+	logBurst  = 10
+	logPeriod = time.Minute
+)
+
+// claim gives a connection to the lease it belongs to, or closes it. This is the only place where the two meet.
+func (p *Ports) claim(d *door, c net.Conn) {
+	from := addrOf(c.RemoteAddr())
+	p.mu.Lock()
+	l := p.match(d, from)
+	if l == nil {
+		report := p.stranger(d, from)
+		p.mu.Unlock()
+		reset(c)
+		report()
+		return
+	}
+	if p.arrived == nil {
+		p.arrived = make(map[*Lease]struct{})
+	}
+	p.arrived[l] = struct{}{}
+	p.stats.Accepted++
+	l.state, l.conn = connected, c
+	p.leave(l)
+	p.mu.Unlock()
+}
+
+// match finds the lease that a connection from an address may have, or nil. A lease that is still being opened was
+// announced to nobody, so its connection cannot be there yet. The caller holds mu.
+func (p *Ports) match(d *door, from netip.Addr) *Lease {
+	if l := d.leases[p.key(from)]; l != nil && l.state == waiting {
+		return l
+	}
+	return nil
+}
+
+// stranger counts a connection nobody waits for and returns what is to be logged about it, for the caller to run once
+// it has released mu.
+func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
+	if p.closed {
+		return func() {}
+	}
+	p.stats.Strangers++
+	var lone *Lease
+	if len(d.leases) == 1 {
+		for _, l := range d.leases {
+			lone = l
+		}
+	}
+	// The line that names both addresses is the one an operator needs; scanners must not use up its share.
+	limit := &p.logs[1]
+	if lone != nil {
+		limit = &p.logs[0]
+	}
+	ok, dropped := limit.allow(time.Now())
+	if !ok || p.Logger == nil {
+		return func() {}
+	}
+	args := []any{"port", d.port, "from", from.String()}
+	if lone != nil {
+		args = append(args, "expected", lone.req.Client.String(), "session", lone.req.Session)
+	}
+	if dropped > 0 {
+		args = append(args, "unreported", dropped)
+	}
+	return func() {
+		p.log(context.Background(), slog.LevelWarn, "data connection refused: no lease for its address", args...)
+	}
+}
+
+// deaf reports that a listener is open but does not accept.
+func (p *Ports) deaf(d *door, err error) {
+	p.mu.Lock()
+	ok, dropped := p.logs[2].allow(time.Now())
+	ok = ok && !d.dead
+	p.mu.Unlock()
+	if ok {
+		p.log(context.Background(), slog.LevelError, "data connections cannot be accepted", "port", d.port, "error", err, "unreported", dropped)
+	}
+}
+
+// limiter lets a few events through per period.
+type limiter struct {
+	since   time.Time
+	events  int
+	dropped uint64
+}
+
+func (l *limiter) allow(now time.Time) (ok bool, dropped uint64) {
+	if now.Sub(l.since) >= logPeriod {
+		l.since, l.events = now, 0
+	}
+	if l.events == logBurst {
+		l.dropped++
+		return false, 0
+	}
+	l.events++
+	dropped, l.dropped = l.dropped, 0
+	return true, dropped
+}
+
+// reset closes a stranger's connection without leaving it in TIME_WAIT, of which a storm of them would make many.
+func reset(c net.Conn) {
+	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
+		_ = t.SetLinger(0)
+	}
+	c.Close()
+}
+
+// addrOf returns the IP address of a, plain, or the zero Addr.
+func addrOf(a net.Addr) netip.Addr {
+	switch a := a.(type) {
+	case nil:
+		return netip.Addr{}
+	case *net.TCPAddr:
+		return plain(a.AddrPort().Addr())
+	}
+	at, _ := netip.ParseAddrPort(a.String())
+	return plain(at.Addr())
+}

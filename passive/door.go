@@ -1,0 +1,213 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Limits of the pause after a failed accept. Running out of descriptors is the usual cause, and it passes.
+const (
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+)
+
+// slot is a place for a listener: a port of the set on one local address. When the system chooses the ports, n only
+// counts.
+type slot struct {
+	local netip.Addr
+	n     uint16
+}
+
+// door is an open listener, or one being opened. Everything but ln, port and announced, which are constant once ready
+// is closed, is guarded by Ports.mu.
+type door struct {
+	ports     *Ports
+	at        slot
+	ready     chan struct{} // closed when opening has succeeded or failed
+	quit      chan struct{} // closed when dead
+	ln        net.Listener
+	port      uint16
+	announced uint16
+
+	claimed     bool // somebody is opening it
+	dead        bool // closed, or could not be opened: out of Ports.doors
+	err         error
+	interrupted bool                  // err is the end of the opener's context, which is nobody else's concern
+	leases      map[netip.Addr]*Lease // unconnected, by what connections are matched on
+	idle        *time.Timer
+}
+
+// newDoor makes a door for somebody to open. The caller holds mu.
+func (p *Ports) newDoor(at slot) *door {
+	if p.doors == nil {
+		p.doors = make(map[slot]*door)
+	}
+	d := &door{ports: p, at: at, ready: make(chan struct{}), quit: make(chan struct{}), leases: make(map[netip.Addr]*Lease)}
+	p.doors[at] = d
+	return d
+}
+
+// opener tells the caller whether it is the one to open the door. Opening happens without the lock, because Listen may
+// be the embedder's and slow.
+func (p *Ports) opener(d *door) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	first := !d.claimed
+	d.claimed = true
+	return first
+}
+
+func (p *Ports) open(ctx context.Context, d *door) {
+	number := d.at.n
+	if p.any() {
+		number = 0
+	}
+	ln, err := p.listen(ctx, d.at.local, number)
+	port, announced := number, uint16(0)
+	if err == nil {
+		port, announced, err = p.name(ln, number)
+	}
+	if err != nil && ln != nil {
+		ln.Close()
+		ln = nil
+	}
+	p.mu.Lock()
+	d.port, d.announced = port, announced
+	if err == nil && d.dead {
+		err = ErrClosed
+	}
+	if err == nil {
+		d.ln = ln
+		delete(p.bad, d.at)
+		p.stats.Listeners++
+		p.acceptors.Go(d.serve)
+		ln = nil
+	}
+	first := false
+	if err != nil {
+		d.err, d.interrupted = err, ctx.Err() != nil
+		p.shut(d)
+		if !d.interrupted && !p.any() && portsOwn(err) {
+			first = p.shun(d.at, err)
+		}
+	}
+	close(d.ready)
+	p.mu.Unlock()
+	if ln != nil {
+		ln.Close()
+	}
+	if first {
+		p.log(ctx, slog.LevelWarn, "a passive port cannot be opened and is skipped for now", "port", port, "address", d.at.local.String(), "error", err)
+	}
+}
+
+// name finds out the number that was opened and the one to announce.
+func (p *Ports) name(ln net.Listener, number uint16) (port, announced uint16, err error) {
+	if number == 0 {
+		at, err := netip.ParseAddrPort(ln.Addr().String())
+		if err != nil {
+			return 0, 0, err
+		}
+		number = at.Port()
+	}
+	told := int(number) + p.Offset
+	if told < 1 || told > 65535 {
+		return number, 0, errors.New("passive: port " + strconv.Itoa(int(number)) + " with Offset is " + strconv.Itoa(told) + ", which is no port")
+	}
+	return number, uint16(told), nil
+}
+
+// listen opens number on local, where the zero Addr is every address of both families.
+func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (net.Listener, error) {
+	network, address := "tcp", ":"+strconv.Itoa(int(number))
+	if local = wildcard(local); local.IsValid() {
+		network, address = "tcp6", netip.AddrPortFrom(local, number).String()
+		if local.Is4() {
+			network = "tcp4"
+		}
+	}
+	if p.Listen != nil {
+		return p.Listen(ctx, network, address)
+	}
+	// Data connections are many and short: MPTCP, which Go may turn on by default, costs each a slower socket.
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	return lc.Listen(ctx, network, address)
+}
+
+// serve accepts until the door is closed. It never gives up on an error, since leases depend on it, and never spins.
+func (d *door) serve() {
+	pause := acceptPauseMin
+	for {
+		c, err := d.ln.Accept()
+		if err == nil {
+			pause = acceptPauseMin
+			d.ports.claim(d, c)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			d.ports.lost(d)
+			return
+		}
+		d.ports.deaf(d, err)
+		timer := time.NewTimer(pause)
+		select {
+		case <-d.quit:
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		pause = min(2*pause, acceptPauseMax)
+	}
+}
+
+// lost buries a door whose listener was closed, should somebody else have done so. Its leases run out.
+func (p *Ports) lost(d *door) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.shut(d)
+}
+
+// rest starts the time after which a door without leases is closed. The caller holds mu.
+func (p *Ports) rest(d *door) {
+	if d.idle == nil {
+		d.idle = time.AfterFunc(max(p.idle(), 0), d.close)
+		return
+	}
+	d.idle.Reset(max(p.idle(), 0))
+}
+
+// close is called by the idle timer. A lease may have come in the meantime.
+func (d *door) close() {
+	var ln net.Listener
+	d.ports.mu.Lock()
+	if len(d.leases) == 0 {
+		ln = d.ports.shut(d)
+	}
+	d.ports.mu.Unlock()
+	if ln != nil {
+		ln.Close()
+	}
+}
+
+// shut takes a door out of use and returns the listener for the caller to close once it has released mu.
+func (p *Ports) shut(d *door) net.Listener {
+	if d.dead {
+		return nil
+	}
+	d.dead = true
+	close(d.quit)
+	delete(p.doors, d.at)
+	if d.idle != nil {
+		d.idle.Stop()
+	}
+	if d.ln != nil {
+		p.stats.Listeners--
+	}
+	return d.ln
+}

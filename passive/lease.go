@@ -1,0 +1,175 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// Request says who wants a data connection.
+type Request struct {
+	// Client is the address the control connection comes from; the data connection must come from it, too.
+	Client netip.Addr
+	// Local is the address of this host that the client dialled; the port is opened there. The zero Addr opens it on
+	// every address, and then an [Announcer] has to know what to tell.
+	Local netip.Addr
+	// Session names the session in the log.
+	Session string
+}
+
+// Lease is a port reserved for one data connection of one client. Whoever got it from [Ports.Lease] closes it. Its
+// methods may be called concurrently, at any time.
+type Lease struct {
+	ports *Ports
+	door  *door
+	req   Request
+	key   netip.Addr
+	done  chan struct{} // closed when the lease is no longer waiting
+
+	// Guarded by ports.mu.
+	state state
+	timer *time.Timer
+	conn  net.Conn
+	err   error // why there is no connection, once state is ended
+}
+
+type state uint8
+
+const (
+	opening   state = iota // in the table, but its port may not be open yet: nobody can have been told of it
+	waiting                // in the table
+	connected              // out of the table, holding a connection
+	ended                  // out of the table, holding nothing
+)
+
+// Port returns the port that is listened on.
+func (l *Lease) Port() uint16 { return l.door.port }
+
+// AnnouncedPort returns the port to tell the client: [Lease.Port] plus [Ports.Offset]. EPSV needs no more than this.
+func (l *Lease) AnnouncedPort() uint16 { return l.door.announced }
+
+// Announced returns the address and port to tell the client. It may look up a DNS name, within ctx, the first time
+// one is needed. The error says why there is no address that makes sense to a client; the lease is unharmed by it.
+func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
+	addr, err := announce(ctx, l.ports.Announce, l.req.Client, l.req.Local)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	if err := announceable(addr); err != nil {
+		return netip.AddrPort{}, fmt.Errorf("passive: cannot announce %w", err)
+	}
+	return netip.AddrPortFrom(addr, l.door.announced), nil
+}
+
+// Accept returns the connection of the client, waiting for it if it is not there yet. The connection is the caller's
+// from then on and the lease is spent. It returns [ErrExpired] when none came in time, [ErrClosed] when the lease or
+// its Ports were closed or the connection was taken before, and the error of ctx when that ended first; in the last
+// case the lease lives on and Accept may be called again.
+func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
+	// A connection that is there is not lost to a context that has just ended.
+	select {
+	case <-l.done:
+	default:
+		select {
+		case <-l.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	l.ports.mu.Lock()
+	defer l.ports.mu.Unlock()
+	if l.state != connected {
+		return nil, l.err
+	}
+	return l.ports.drop(l), nil
+}
+
+// Close ends the lease and frees its port. A connection that came and was not taken is closed. Closing again, or after
+// the lease ended in another way, does nothing.
+func (l *Lease) Close() error {
+	var c net.Conn
+	l.ports.mu.Lock()
+	switch l.state {
+	case opening, waiting:
+		l.ports.end(l, ErrClosed)
+	case connected:
+		c = l.ports.drop(l)
+	}
+	l.ports.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.Close()
+}
+
+// expire is called by the lease's timer.
+func (l *Lease) expire() {
+	l.ports.mu.Lock()
+	defer l.ports.mu.Unlock()
+	if l.state == waiting {
+		l.ports.stats.Expired++
+		l.ports.end(l, ErrExpired)
+	}
+}
+
+// add puts a lease into the table. The caller holds mu.
+func (p *Ports) add(d *door, r Request) *Lease {
+	l := &Lease{ports: p, door: d, req: r, key: p.key(r.Client), done: make(chan struct{})}
+	d.leases[l.key] = l
+	if d.idle != nil {
+		d.idle.Stop()
+	}
+	p.stats.Leases++
+	return l
+}
+
+// arm starts the time of a lease whose port is open. The caller holds mu.
+func (p *Ports) arm(l *Lease) {
+	l.state = waiting
+	l.timer = time.AfterFunc(p.ttl(), l.expire)
+	p.stats.Leased++
+}
+
+// end takes a lease out of the table that got no connection. The caller holds mu and knows that it is in there.
+func (p *Ports) end(l *Lease, err error) {
+	if l.state == waiting {
+		p.recent.add(peerSlot{l.door.at, l.key}, time.Now())
+	}
+	l.state, l.err = ended, err
+	p.leave(l)
+}
+
+// leave is the way out of the table, with a connection or without. The caller holds mu and has set the state.
+func (p *Ports) leave(l *Lease) {
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	close(l.done)
+	delete(l.door.leases, l.key)
+	p.stats.Leases--
+	p.freed(l.door, peer{l.key, l.door.at.local})
+}
+
+// drop ends a connected lease and returns its connection. The caller holds mu.
+func (p *Ports) drop(l *Lease) net.Conn {
+	c := l.conn
+	l.state, l.conn, l.err = ended, nil, ErrClosed
+	delete(p.arrived, l)
+	return c
+}
+
+// announce asks a, where nil stands for the address dialled.
+func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip.Addr, error) {
+	if a != nil {
+		addr, err := a.Announce(ctx, client, local)
+		return addr.Unmap(), err
+	}
+	if !local.IsValid() || local.IsUnspecified() {
+		return netip.Addr{}, errors.New("passive: the address the client dialled is unknown, so it cannot be announced")
+	}
+	// A zone means nothing to the other side.
+	return local.WithZone(""), nil
+}

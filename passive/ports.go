@@ -1,0 +1,192 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+)
+
+// What the zero values of Ports stand for.
+const (
+	defaultTTL  = 30 * time.Second
+	defaultWait = 10 * time.Second
+	defaultIdle = 5 * time.Second
+)
+
+var (
+	// ErrBusy is returned by [Ports.Lease] when every port still had an unconnected lease of that client address
+	// after [Ports.Wait]. The FTP answer is 425.
+	ErrBusy = errors.New("passive: every port is waiting for a connection of this client already")
+	// ErrExpired is returned by [Lease.Accept] when no connection came within [Ports.TTL].
+	ErrExpired = errors.New("passive: no data connection came in time")
+	// ErrClosed is returned by a lease that was closed, or whose connection was taken before, and by closed Ports.
+	ErrClosed = errors.New("passive: closed")
+)
+
+// Ports is the set of ports a server takes data connections on, and the table of leases on them. [Range] makes one;
+// the zero Ports is what [Any] returns. The fields are options: set them before the first use and leave them alone
+// afterwards. All methods may be called concurrently. A Ports must not be copied, and its user closes it.
+//
+// Any number of servers and listeners may share one Ports; two Ports must not share a port on one address.
+type Ports struct {
+	// Announce decides the address clients are told to connect to. Nil is the address the client dialled, which is
+	// right unless a NAT lies in between.
+	Announce Announcer
+	// Offset is added to the listened port in what clients are told, for a port forwarder that maps the ports to
+	// other numbers. The sum must stay within 1 to 65535.
+	Offset int
+	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
+	TTL time.Duration
+	// Wait is how long Lease waits when every port is taken for that client address. 0 is 10 seconds; negative is
+	// not at all.
+	Wait time.Duration
+	// Idle is how long a port stays open without a lease. 0 is 5 seconds; negative closes it at once.
+	Idle time.Duration
+	// InsecureAnyPeer lets anybody who is first take a data connection: the address is not compared. It is for
+	// proxies that hide the client's address, and leaves only TLS to tell a thief from the client (vsftpd calls it
+	// pasv_promiscuous). A port then serves one lease at a time, whoever the client is.
+	InsecureAnyPeer bool
+	// Listen opens a port; network is tcp, tcp4 or tcp6. Nil is [net.ListenConfig.Listen] without MPTCP. The
+	// connections accepted must know their RemoteAddr without blocking: a PROXY header, say, has to be read before
+	// Accept returns. Closing the listener must end its Accept.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
+	// Logger hears of strangers and of ports that cannot be opened. Nil is silence.
+	Logger *slog.Logger
+
+	set portSet // empty: the system chooses
+
+	mu        sync.Mutex
+	closed    bool
+	doors     map[slot]*door
+	queues    map[peer][]*waiter
+	arrived   map[*Lease]struct{} // connected, not yet taken
+	bad       map[slot]failure    // could not be opened lately
+	recent    recents
+	stats     Stats
+	logs      [3]limiter // strangers near one lease, other strangers, accept errors
+	acceptors sync.WaitGroup
+}
+
+// Range makes Ports of a list of ports and ranges, where an exclamation mark takes ports out again:
+// "21000-21010", "21000,21002-21005", "21000-21010,!21005". Blanks around the parts are allowed. The text "any" is
+// [Any]. The error names every piece that is wrong and what would be right; in particular a reversed range is an
+// error, never a wider one.
+func Range(set string) (*Ports, error) {
+	if strings.TrimSpace(set) == anyText {
+		return Any(), nil
+	}
+	s, err := parseSet(set)
+	if err != nil {
+		return nil, err
+	}
+	return &Ports{set: s}, nil
+}
+
+// Any makes Ports that the system chooses, which no firewall rule can name: it is for tests and for hosts without a
+// firewall. Clients share one listener where they can, so the port is the same for a while; further ones open when
+// one client address has several unconnected leases.
+func Any() *Ports { return new(Ports) }
+
+// String returns the set in the form [Range] reads: ascending, without overlaps, exclusions applied, such as
+// "21000-21004,21006-21010". It is "any" for ports the system chooses.
+func (p *Ports) String() string { return p.set.String() }
+
+// Numbers yields the ports of the set in ascending order, and none when the system chooses.
+func (p *Ports) Numbers() iter.Seq[uint16] { return p.set.all() }
+
+// Len returns the number of ports in the set, 0 when the system chooses.
+func (p *Ports) Len() int { return p.set.len() }
+
+// Validate reports everything that is wrong with the fields, as far as it shows without touching the network.
+func (p *Ports) Validate() error {
+	var errs []error
+	if p.TTL < 0 {
+		errs = append(errs, fmt.Errorf("passive: TTL is %v; want a positive duration, or 0 for %v", p.TTL, defaultTTL))
+	}
+	switch {
+	case p.Offset == 0:
+	case p.any():
+		errs = append(errs, fmt.Errorf("passive: Offset is %d, but a forwarder cannot follow ports that the system chooses; name them", p.Offset))
+	default:
+		first, last := int(p.set[0].first), int(p.set[len(p.set)-1].last)
+		if first+p.Offset < 1 || last+p.Offset > 65535 {
+			errs = append(errs, fmt.Errorf("passive: Offset is %d, which turns ports %d to %d into %d to %d; clients can be told 1 to 65535",
+				p.Offset, first, last, first+p.Offset, last+p.Offset))
+		}
+	}
+	if err := validate(p.Announce); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Close ends every lease, waiting call and listener, closes the connections nobody took, and returns when the ports
+// are free again. Connections already taken are not touched. Later calls of Lease return [ErrClosed].
+func (p *Ports) Close() error {
+	var listeners []net.Listener
+	var conns []net.Conn
+	p.mu.Lock()
+	p.closed = true
+	for _, d := range p.doors {
+		for _, l := range d.leases {
+			p.end(l, ErrClosed)
+		}
+		if ln := p.shut(d); ln != nil {
+			listeners = append(listeners, ln)
+		}
+	}
+	for who := range p.queues {
+		p.dismiss(who)
+	}
+	for l := range p.arrived {
+		conns = append(conns, p.drop(l))
+	}
+	p.mu.Unlock()
+
+	var errs []error
+	for _, ln := range listeners {
+		errs = append(errs, ln.Close())
+	}
+	for _, c := range conns {
+		c.Close()
+	}
+	p.acceptors.Wait()
+	return errors.Join(errs...)
+}
+
+func (p *Ports) any() bool { return len(p.set) == 0 }
+
+func (p *Ports) ttl() time.Duration { return or(p.TTL, defaultTTL) }
+
+func (p *Ports) idle() time.Duration { return or(p.Idle, defaultIdle) }
+
+func (p *Ports) wait() time.Duration { return or(p.Wait, defaultWait) }
+
+func (p *Ports) log(ctx context.Context, level slog.Level, msg string, args ...any) {
+	if p.Logger != nil {
+		p.Logger.Log(ctx, level, msg, args...)
+	}
+}
+
+// or is cmp.Or with a name for what it does here: zero is the default.
+func or(d, zero time.Duration) time.Duration {
+	if d == 0 {
+		return zero
+	}
+	return d
+}
+
+// key is what connections of a client are matched on.
+func (p *Ports) key(client netip.Addr) netip.Addr {
+	if p.InsecureAnyPeer {
+		return netip.Addr{}
+	}
+	return client
+}

@@ -1,0 +1,167 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// dialledText stands for the address dialled in the text form of rules.
+const dialledText = "dialled"
+
+// Rule says what some clients are told.
+type Rule struct {
+	// Clients are those whose address lies within. The zero Prefix is everybody.
+	Clients netip.Prefix
+	// Announce decides for them. Nil is the address the client dialled.
+	Announce Announcer
+}
+
+// Rules is an [Announcer] that asks the first rule matching the client: clients of the local network can be told the
+// local address, say, and everybody else the public one. Where no rule matches, it is the address dialled.
+type Rules []Rule
+
+// ParseRules reads rules written as clients=address and separated by commas, such as
+// "10.0.0.0/8=192.168.1.10, *=203.0.113.7". The clients are a network, an address, or * for everybody; what is
+// announced is anything [Address] takes, or the word "dialled". An address alone is for everybody. The error names
+// every piece that is wrong and what would be right.
+func ParseRules(text string) (Rules, error) {
+	var rules Rules
+	var errs []error
+	for piece := range strings.SplitSeq(text, ",") {
+		rule, err := parseRule(strings.TrimSpace(piece))
+		if err != nil {
+			errs = append(errs, fmt.Errorf("passive: rule %q: %w", strings.TrimSpace(piece), err))
+			continue
+		}
+		rules = append(rules, rule)
+	}
+	if len(errs) == 0 {
+		errs = append(errs, rules.Validate())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return rules, nil
+}
+
+// Announce asks the first rule that matches client.
+func (r Rules) Announce(ctx context.Context, client, local netip.Addr) (netip.Addr, error) {
+	for _, rule := range r {
+		if rule.matches(client) {
+			return announce(ctx, rule.Announce, client, local)
+		}
+	}
+	return announce(ctx, nil, client, local)
+}
+
+// Validate reports prefixes that are none, rules that can never apply, and what is wrong with the rules' announcers.
+func (r Rules) Validate() error {
+	var errs []error
+	everybody := false
+	for _, rule := range r {
+		switch {
+		case everybody:
+			errs = append(errs, fmt.Errorf("passive: rule %q never applies: the one for everybody comes first; put that last", rule))
+		case rule.Clients == netip.Prefix{}:
+			everybody = true
+		case !rule.Clients.IsValid():
+			errs = append(errs, fmt.Errorf("passive: rule %q: Clients is not a network", rule))
+		}
+		errs = append(errs, validate(rule.Announce))
+	}
+	return errors.Join(errs...)
+}
+
+// Check lets the rules' announcers look at the network.
+func (r Rules) Check(ctx context.Context) error {
+	var errs []error
+	for _, rule := range r {
+		if c, ok := rule.Announce.(checker); ok {
+			errs = append(errs, c.Check(ctx))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// String returns the rules in the form [ParseRules] reads, as far as their announcers have one.
+func (r Rules) String() string {
+	parts := make([]string, len(r))
+	for i, rule := range r {
+		parts[i] = rule.String()
+	}
+	return strings.Join(parts, ",")
+}
+
+// String returns the rule as clients=address.
+func (r Rule) String() string {
+	clients, told := "*", dialledText
+	if r.Clients != (netip.Prefix{}) {
+		clients = r.Clients.String()
+	}
+	if s, ok := r.Announce.(fmt.Stringer); ok {
+		told = s.String()
+	} else if r.Announce != nil {
+		told = "(function)"
+	}
+	return clients + "=" + told
+}
+
+// matches compares without zones, which netip.Prefix.Contains does not look behind.
+func (r Rule) matches(client netip.Addr) bool {
+	return r.Clients == netip.Prefix{} || unmapPrefix(r.Clients).Contains(client.Unmap().WithZone(""))
+}
+
+func parseRule(piece string) (Rule, error) {
+	if piece == "" {
+		return Rule{}, errors.New("empty; want clients=address such as 10.0.0.0/8=192.168.1.10")
+	}
+	clients, told, ok := strings.Cut(piece, "=")
+	if !ok {
+		clients, told = "*", piece
+	}
+	prefix, err := parseClients(strings.TrimSpace(clients))
+	if err != nil {
+		return Rule{}, err
+	}
+	rule := Rule{Clients: prefix}
+	switch told = strings.TrimSpace(told); told {
+	case dialledText:
+	case "":
+		return Rule{}, fmt.Errorf("no address after the equals sign; write one, or %q", dialledText)
+	default:
+		rule.Announce = Address(told)
+		err = validate(rule.Announce)
+	}
+	return rule, err
+}
+
+func parseClients(s string) (netip.Prefix, error) {
+	if s == "*" {
+		return netip.Prefix{}, nil
+	}
+	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
+		addr = addr.Unmap()
+		return netip.PrefixFrom(addr, addr.BitLen()), nil
+	}
+	prefix, err := netip.ParsePrefix(s)
+	if err != nil {
+		return netip.Prefix{}, fmt.Errorf("%q is no network; want one such as 10.0.0.0/8, an address, or *", s)
+	}
+	prefix = unmapPrefix(prefix)
+	if prefix != prefix.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%s is an address within a network; write %s for the network or %s for the address",
+			s, prefix.Masked(), prefix.Addr())
+	}
+	return prefix, nil
+}
+
+// unmapPrefix turns a prefix of IPv4-mapped addresses into the IPv4 one that is meant.
+func unmapPrefix(p netip.Prefix) netip.Prefix {
+	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+	}
+	return p
+}
