@@ -1,0 +1,67 @@
+package tls
+
+import (
+	"context"
+)
+
+// HandshakeContext does the handshake, once; later calls return what it
+// returned. When ctx ends first the connection is closed. Deadlines count too.
+//
+// On a data connection it then judges by the policy given to Session.Data. If
+// the error is ErrForeign, ErrNotResumed or ErrOtherCertificate, or wraps one
+// of them, the connection has been closed; after any other the caller does.
+func (c *Conn) HandshakeContext(ctx context.Context) error {
+	if c.established.Load() {
+		return nil
+	}
+	c.handshake.Lock()
+	defer c.handshake.Unlock()
+	if c.judged {
+		return c.failure
+	}
+	c.judged = true
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		c.failure = explain(err, !c.in.some.Load())
+		return c.failure
+	}
+	state := c.tls.ConnectionState()
+	if c.kind == kindControl {
+		c.session.remember(state.PeerCertificates)
+		c.established.Store(true)
+		return nil
+	}
+	c.out.gather.Store(true)
+	c.in.ahead.Store(true)
+	if c.failure = c.judge(state); c.failure != nil {
+		c.shut()
+		return c.failure
+	}
+	c.resumed.Store(state.DidResume)
+	c.established.Store(true)
+	return nil
+}
+
+// judge applies the policy to a data connection. It comes after the handshake
+// and not into it, so that the client sees an orderly end and reads the reason
+// on its control connection.
+func (c *Conn) judge(state ConnectionState) error {
+	switch {
+	case !c.session.sameClient(state.PeerCertificates):
+		return ErrOtherCertificate
+	case state.DidResume || c.reuse == Off:
+		return nil
+	case c.foreign:
+		return ErrForeign
+	case c.reuse == Require:
+		return ErrNotResumed
+	}
+	return nil
+}
+
+// ready does the handshake for a caller of Read or Write who did not.
+func (c *Conn) ready() error {
+	if c.established.Load() {
+		return nil
+	}
+	return c.HandshakeContext(context.Background())
+}

@@ -1,0 +1,122 @@
+package tls
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Application protocols (ALPN). A client that offers only others is refused
+// by crypto/tls, which is the cure for ALPACA (CVE-2021-3618); one that offers
+// none is served. FileZilla offers x-filezilla-ftp as well: selecting that
+// would promise extensions to FTP that are not spoken here.
+var (
+	controlProtos = []string{"ftp"}
+	dataProtos    = []string{"ftp-data", "ftp"}
+)
+
+// Layer is the TLS of one server: its configuration, checked and prepared
+// once, and the keys of its session tickets. It may be used concurrently and
+// needs no closing.
+type Layer struct {
+	// base holds the ticket keys. A clone would have keys of its own as soon
+	// as they rotate, so tickets are always sealed and opened with base.
+	base *Config
+	// noTickets is what the caller's SessionTicketsDisabled said; in base it
+	// is always false, or base would have no keys.
+	noTickets bool
+	// hasty sends tickets at once on data connections too. Only tests set it,
+	// to show what the delay is for.
+	hasty bool
+}
+
+// NewLayer prepares cfg for a server. It takes a copy: cfg itself is never
+// changed, and later changes to it have no effect, except through its
+// functions (GetCertificate, GetConfigForClient and so on), which stay in use.
+//
+// A server decides for itself on NextProtos, on record sizes and on what its
+// tickets say. MinVersion zero means TLS 1.2; an older version must have been
+// asked for explicitly. WrapSession and UnwrapSession must be nil, here and in
+// what GetConfigForClient returns. SessionTicketsDisabled is respected, but
+// then no data connection can ever be tied to its session.
+func NewLayer(cfg *Config) (*Layer, error) {
+	if cfg == nil {
+		return nil, errors.New("tls: no configuration")
+	}
+	if err := check(cfg); err != nil {
+		return nil, err
+	}
+	if len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil {
+		return nil, errors.New("tls: the configuration has no certificate; use Load or SelfSigned")
+	}
+	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled}
+	l.base.SessionTicketsDisabled = false
+	// Generates the keys now, so that clones inherit them and do not each
+	// make some that nobody uses.
+	if _, err := l.base.DecryptTicket(nil, ConnectionState{}); err != nil {
+		return nil, fmt.Errorf("tls: preparing ticket keys: %w", err)
+	}
+	return l, nil
+}
+
+// check refuses what a server cannot honour.
+func check(cfg *Config) error {
+	if cfg.WrapSession != nil || cfg.UnwrapSession != nil {
+		return errors.New("tls: the configuration sets WrapSession or UnwrapSession: " +
+			"a server needs both itself, to tie data connections to their session")
+	}
+	for i, cert := range cfg.Certificates {
+		if len(cert.Certificate) == 0 || cert.PrivateKey == nil {
+			return fmt.Errorf("tls: certificate %d of the configuration lacks its chain or its key", i)
+		}
+	}
+	if cfg.MaxVersion != 0 && cfg.MaxVersion < max(cfg.MinVersion, VersionTLS12) && cfg.MinVersion == 0 ||
+		cfg.MaxVersion != 0 && cfg.MaxVersion < cfg.MinVersion {
+		return fmt.Errorf("tls: the configuration accepts no version: at most %s, at least %s",
+			VersionName(cfg.MaxVersion), VersionName(max(cfg.MinVersion, VersionTLS12)))
+	}
+	return nil
+}
+
+// config returns the configuration for one connection.
+func (l *Layer) config(c *Conn) *Config {
+	cfg := l.base.Clone()
+	cfg.SessionTicketsDisabled = l.noTickets
+	l.adapt(cfg, c)
+	if choose := l.base.GetConfigForClient; choose != nil {
+		cfg.GetConfigForClient = func(hello *ClientHelloInfo) (*Config, error) {
+			return l.chosen(choose, hello, c)
+		}
+	}
+	return cfg
+}
+
+// chosen adapts what the caller's GetConfigForClient returned. This is also
+// the place to choose by ClientHello, key exchanges for instance.
+func (l *Layer) chosen(choose func(*ClientHelloInfo) (*Config, error), hello *ClientHelloInfo, c *Conn) (*Config, error) {
+	cfg, err := choose(hello)
+	if err != nil || cfg == nil {
+		return nil, err
+	}
+	if err := check(cfg); err != nil {
+		return nil, err
+	}
+	cfg = cfg.Clone()
+	l.adapt(cfg, c)
+	return cfg, nil
+}
+
+// adapt sets in cfg, a clone, what the server decides for itself.
+func (l *Layer) adapt(cfg *Config, c *Conn) {
+	if cfg.MinVersion == 0 {
+		cfg.MinVersion = VersionTLS12
+	}
+	// Small first records help a browser to render early; a transfer only
+	// pays for them.
+	cfg.DynamicRecordSizingDisabled = true
+	cfg.WrapSession = c.wrapSession
+	cfg.UnwrapSession = c.unwrapSession
+	cfg.NextProtos = controlProtos
+	if c.kind == kindData {
+		cfg.NextProtos = dataProtos
+	}
+}

@@ -1,0 +1,32 @@
+package tls
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// gatherSize is how many bytes of records are gathered before they are
+	// sent, and how many are read from the socket at once.
+	gatherSize = 256 << 10
+	// A buffer takes one record more, so that none is ever split: sixteen
+	// records of a 256 KiB write leave together.
+	bufferSize = gatherSize + maxRecord
+)
+
+// buffers are shared by all connections, because each needs one only while
+// bytes move.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// buffersOut counts those in use; tests hold it to zero.
+var buffersOut atomic.Int64
+
+func takeBuffer() *[bufferSize]byte {
+	buffersOut.Add(1)
+	return buffers.Get().(*[bufferSize]byte)
+}
+
+func returnBuffer(b *[bufferSize]byte) {
+	buffersOut.Add(-1)
+	buffers.Put(b)
+}

@@ -1,0 +1,58 @@
+package tls
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
+	"net"
+	"sync/atomic"
+)
+
+// Session is the identity of one control connection, carried by the tickets
+// issued on it and on its data connections. It may be used concurrently, holds
+// some dozen bytes however many connections it sees, and needs no closing.
+type Session struct {
+	layer *Layer
+	id    [idSize]byte
+	// leaf is the digest of the certificate that the client presented on the
+	// control connection, nil when there was none.
+	leaf atomic.Pointer[[sha256.Size]byte]
+}
+
+// Session returns a new session, with an identity that nobody can guess.
+func (l *Layer) Session() *Session {
+	s := &Session{layer: l}
+	rand.Read(s.id[:]) // never fails: crypto/rand
+	return s
+}
+
+// ID returns the identity in hexadecimal, for logs. Knowing it is of no use to
+// an attacker: it counts only inside a ticket sealed by the server.
+func (s *Session) ID() string { return hex.EncodeToString(s.id[:]) }
+
+// Control returns conn as the server's side of a TLS control connection. It
+// never resumes: the full handshake makes every ticket issued on it this
+// session's. Nothing is read ahead or held back. The caller closes it.
+func (s *Session) Control(conn net.Conn) *Conn { return newConn(s, conn, kindControl, Off) }
+
+// Data returns conn as the server's side of a TLS data connection of this
+// session. HandshakeContext judges it by reuse. The caller closes it.
+func (s *Session) Data(conn net.Conn, reuse Reuse) *Conn { return newConn(s, conn, kindData, reuse) }
+
+// remember keeps what the control connection's client presented.
+func (s *Session) remember(chain []*x509.Certificate) {
+	if len(chain) == 0 {
+		s.leaf.Store(nil)
+		return
+	}
+	sum := sha256.Sum256(chain[0].Raw)
+	s.leaf.Store(&sum)
+}
+
+// sameClient reports whether a data connection's certificate does not
+// contradict the control connection's.
+func (s *Session) sameClient(chain []*x509.Certificate) bool {
+	leaf := s.leaf.Load()
+	return leaf == nil || len(chain) == 0 || *leaf == sha256.Sum256(chain[0].Raw)
+}

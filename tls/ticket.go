@@ -1,0 +1,89 @@
+package tls
+
+import (
+	"bytes"
+	stdtls "crypto/tls"
+)
+
+// kind tells control from data connections.
+type kind byte
+
+const (
+	kindControl kind = 'C'
+	kindData    kind = 'D'
+)
+
+const (
+	idSize = 16
+	// ticketMark begins our entry in SessionState.Extra, which is to be
+	// shared with other layers: an entry is recognised by it, wherever it is.
+	ticketMark = "sallyport/1\x00"
+	entrySize  = len(ticketMark) + idSize + 1
+)
+
+// entry returns what a ticket says of the session it belongs to.
+func (s *Session) entry(k kind) []byte {
+	e := make([]byte, 0, entrySize)
+	e = append(e, ticketMark...)
+	e = append(e, s.id[:]...)
+	return append(e, byte(k))
+}
+
+// owner finds the session identity in a ticket; ok is false when none is there.
+func owner(state *stdtls.SessionState) (id [idSize]byte, ok bool) {
+	for _, e := range state.Extra {
+		if len(e) == entrySize && bytes.HasPrefix(e, []byte(ticketMark)) {
+			copy(id[:], e[len(ticketMark):])
+			return id, true
+		}
+	}
+	return id, false
+}
+
+// wrapSession seals a ticket. crypto/tls calls it exactly when it is about to
+// write one, and so it is also where the ticket's records get announced to
+// the transport that holds them back.
+func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]byte, error) {
+	state.Extra = append(state.Extra, c.session.entry(c.kind))
+	ticket, err := c.session.layer.base.EncryptTicket(cs, state)
+	if err != nil {
+		return nil, err
+	}
+	// Up to TLS 1.2 the client reads the ticket before its handshake is over.
+	if c.kind == kindData && cs.Version == VersionTLS13 && !c.session.layer.hasty {
+		c.out.holdBack(ticketRecords(len(ticket)))
+	}
+	return ticket, nil
+}
+
+// unwrapSession opens a ticket that a client offers and says whether it may
+// be resumed. Nothing but a ticket of this very session ever is; the client's
+// proof that it holds the secret is checked by crypto/tls afterwards.
+func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.SessionState, error) {
+	if c.kind == kindControl {
+		return nil, nil
+	}
+	state, err := c.session.layer.base.DecryptTicket(ticket, cs)
+	if err != nil || state == nil {
+		return nil, err
+	}
+	id, ok := owner(state)
+	if !ok {
+		return nil, nil
+	}
+	if id != c.session.id {
+		c.foreign = true
+		return nil, nil
+	}
+	return state, nil
+}
+
+// ticketRecords is how many records a TLS 1.3 NewSessionTicket message (RFC
+// 8446, section 4.6.1) with a ticket of that size fills: one, unless long
+// chains of client certificates are in it.
+func ticketRecords(ticket int) int {
+	// Type and length, lifetime, age, empty nonce, ticket's length, empty
+	// extensions.
+	const rest = 4 + 4 + 4 + 1 + 2 + 2
+	return (rest + ticket + maxPlaintext - 1) / maxPlaintext
+}
