@@ -1,0 +1,47 @@
+package wire
+
+import "errors"
+
+var (
+	// ErrLineTooLong says that a line was longer than its [LineReader] allows
+	// and has been swallowed whole; the next line is intact (reply 500).
+	ErrLineTooLong = errors.New("line too long")
+
+	// ErrEmpty says that a line held no command at all (reply 500).
+	ErrEmpty = errors.New("empty command")
+
+	// ErrProtocol says that the network protocol a client asked for is neither
+	// 1 (IPv4) nor 2 (IPv6). RFC 2428, section 2: reply 522, in these words with
+	// a capital; a client reads the list in parentheses.
+	ErrProtocol = errors.New("network protocol not supported, use (1,2)")
+
+	// ErrParameter says that an argument is valid FTP and not implemented here.
+	// RFC 959, section 4.2.2: reply 504.
+	ErrParameter = errors.New("parameter not implemented")
+)
+
+// SyntaxError says that an argument could not be understood (reply 501, or 500
+// when the command line itself is at fault). It never repeats the argument, so
+// its text may go to the client and into a log as it is.
+type SyntaxError struct {
+	// What is the subject of the sentence. Empty stands for the command at hand,
+	// which a parser of arguments does not know; see [SyntaxError.For].
+	What string
+	// Want is what was expected instead, as the object of "needs".
+	Want string
+}
+
+// Error is the sentence "What needs Want".
+func (e *SyntaxError) Error() string { return e.For("This command") }
+
+// For is the sentence with verb as its subject where What is empty, for example
+// "REST needs a whole number of bytes, 0 or more".
+func (e *SyntaxError) For(verb string) string {
+	if e.What != "" {
+		verb = e.What
+	}
+	return verb + " needs " + e.Want
+}
+
+// wants is the error of a parser that does not know its verb.
+func wants(want string) error { return &SyntaxError{Want: want} }

@@ -1,0 +1,138 @@
+package wire
+
+import (
+	"io/fs"
+	"strconv"
+)
+
+// AppendMLSx appends e as one line of MLST or MLSD with CRLF, RFC 3659, section
+// 7.2: the facts in f, each with a semicolon, a space, and display as the name.
+//
+//	type=file;size=5;modify=20060102150405;perm=adfrw; name
+//
+// kind overrides the type, for "cdir" and "pdir" (section 7.5.1); empty derives
+// it from the mode. A fact that is not known of e is left out, as is the size of
+// a directory, which means nothing to a client. In a reply to MLST the caller
+// writes the one space in front and drops the CRLF.
+//
+// The name is cleaned as by [AppendLIST]. Values never hold a space or a
+// semicolon, since clients look for the first of these.
+func AppendMLSx(dst []byte, e *Entry, kind, display string, f Facts) []byte {
+	dir := e.Mode&fs.ModeDir != 0 || kind == "cdir" || kind == "pdir"
+	if f&FactType != 0 {
+		dst = append(dst, "type="...)
+		dst = append(appendKind(dst, e, kind), ';')
+	}
+	if f&FactSize != 0 && !dir {
+		dst = append(dst, "size="...)
+		dst = append(strconv.AppendInt(dst, max(e.Size, 0), 10), ';')
+	}
+	if f&FactModify != 0 && !e.ModTime.IsZero() {
+		dst = append(dst, "modify="...)
+		dst = append(AppendTime(dst, e.ModTime), ';')
+	}
+	if f&FactPerm != 0 {
+		dst = append(dst, "perm="...)
+		dst = append(appendPerm(dst, e.Mode, dir), ';')
+	}
+	if f&FactUnique != 0 {
+		dst = appendFact(dst, "unique=", e.ID)
+	}
+	if f&FactUnixMode != 0 {
+		dst = append(dst, "UNIX.mode="...)
+		dst = append(appendOctal(dst, e.Mode), ';')
+	}
+	if f&FactUnixOwner != 0 {
+		dst = appendFact(dst, "UNIX.owner=", e.Owner)
+	}
+	if f&FactUnixGroup != 0 {
+		dst = appendFact(dst, "UNIX.group=", e.Group)
+	}
+	dst = append(dst, ' ')
+	return append(appendName(dst, display), '\r', '\n')
+}
+
+// appendKind appends the value of the fact "type". A link to a target that a
+// value can hold is "OS.unix=slink:target", as in RFC 3659, section 7.7.4; else
+// "OS.unix=symlink", which erratum 1500 prefers and clients know too.
+func appendKind(dst []byte, e *Entry, kind string) []byte {
+	switch {
+	case kind != "":
+		return append(dst, kind...)
+	case e.Mode&fs.ModeDir != 0:
+		return append(dst, "dir"...)
+	case e.Mode&fs.ModeSymlink == 0:
+		return append(dst, "file"...)
+	}
+	for i := range len(e.Target) {
+		if !isValue(e.Target[i]) {
+			return append(dst, "OS.unix=symlink"...)
+		}
+	}
+	if e.Target == "" {
+		return append(dst, "OS.unix=symlink"...)
+	}
+	return append(append(dst, "OS.unix=slink:"...), e.Target...)
+}
+
+// appendPerm appends what section 7.5.5 lets a client try. It is a hint: which
+// of the three sets of bits counts is known to the driver alone, so any of them
+// will do, and the answer to the command is what decides.
+func appendPerm(dst []byte, mode fs.FileMode, dir bool) []byte {
+	read, write := mode&0o444 != 0, mode&0o222 != 0
+	switch {
+	case dir && read && write:
+		return append(dst, "flcdmpe"...)
+	case dir && write:
+		return append(dst, "fcdmpe"...)
+	case dir && read:
+		return append(dst, "le"...)
+	case dir && mode&0o111 != 0:
+		return append(dst, 'e')
+	case dir:
+		return dst
+	case read && write:
+		return append(dst, "adfrw"...)
+	case write:
+		return append(dst, "adfw"...)
+	case read:
+		return append(dst, 'r')
+	}
+	return dst
+}
+
+// appendOctal appends the mode in four octal digits as chmod takes it.
+func appendOctal(dst []byte, mode fs.FileMode) []byte {
+	special := byte('0')
+	if mode&fs.ModeSetuid != 0 {
+		special += 4
+	}
+	if mode&fs.ModeSetgid != 0 {
+		special += 2
+	}
+	if mode&fs.ModeSticky != 0 {
+		special++
+	}
+	return append(dst, special, byte('0'+mode>>6&7), byte('0'+mode>>3&7), byte('0'+mode&7))
+}
+
+// appendFact appends a fact unless its value is empty; what no value may hold
+// becomes '_'.
+func appendFact(dst []byte, name, value string) []byte {
+	if value == "" {
+		return dst
+	}
+	dst = append(dst, name...)
+	for i := range len(value) {
+		c := value[i]
+		if !isValue(c) {
+			c = '_'
+		}
+		dst = append(dst, c)
+	}
+	return append(dst, ';')
+}
+
+// isValue says that c may be part of a value, the SCHAR of RFC 3659, section
+// 7.2 with a little more of ASCII that no parser trips over.
+func isValue(c byte) bool { return ' ' < c && c < 0x7f && c != ';' }

@@ -1,0 +1,164 @@
+package wire
+
+import (
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestResolve(t *testing.T) {
+	for _, tt := range []struct{ cwd, arg, want string }{
+		{".", "", "."},
+		{"a/b", "", "a/b"},
+		{".", "a", "a"},
+		{"a", "b", "a/b"},
+		{"a", "/b", "b"},
+		{"a", "/", "."},
+		{"a", "//", "."},
+		{"a/b", ".", "a/b"},
+		{"a/b", "..", "a"},
+		{"a", "..", "."},
+		{".", "..", "."},
+		{"a", "../../../etc/passwd", "etc/passwd"},
+		{"a", "/../../etc/passwd", "etc/passwd"},
+		{"a/b/c", "../../x/./y//z/", "a/x/y/z"},
+		{"a", "b/", "a/b"},
+		{"a", "./b/../c", "a/c"},
+		{"a", "...", "a/..."},
+		{"a", "..b/.c", "a/..b/.c"},
+		{"a", `..\..\etc`, `a/..\..\etc`},
+		{"a", `\`, `a/\`},
+		{"a", "%2e%2e/x", "a/%2e%2e/x"},
+		{"a", " b ", "a/ b "},
+		{"a", "~", "a/~"},
+		{"ü", "../漢", "漢"},
+	} {
+		got, err := Resolve(tt.cwd, tt.arg)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got, "%q in %q", tt.arg, tt.cwd)
+		assert.True(t, fs.ValidPath(got))
+	}
+	for _, arg := range []string{"a\x00b", "\xff", "a/\xc0\xae\xc0\xae/b", "\xed\xa0\x80", strings.Repeat("x", 4097)} {
+		_, err := Resolve(".", arg)
+		var syntax *SyntaxError
+		assert.ErrorAs(t, err, &syntax, "%.10q", arg)
+	}
+	_, err := Resolve(strings.Repeat("x", 4090), "12345")
+	assert.NoError(t, err)
+	_, err = Resolve(strings.Repeat("x", 4090), "123456")
+	assert.Error(t, err)
+}
+
+func TestDisplay(t *testing.T) {
+	assert.Equal(t, "/", Display("."))
+	assert.Equal(t, "/a/b", Display("a/b"))
+}
+
+func TestMatch(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, name string
+		want          bool
+	}{
+		{"", "", true},
+		{"", "a", false},
+		{"a", "", false},
+		{"*", "", true},
+		{"*", "abc", true},
+		{"*", ".hidden", true},
+		{"*.txt", "a.txt", true},
+		{"*.txt", "a.txt.gz", false},
+		{"a*b*c", "aXbYbZc", true},
+		{"a*b*c", "aXbYbZ", false},
+		{"a**", "a", true},
+		{"?", "ü", true},
+		{"?", "", false},
+		{"??", "a", false},
+		{"?", "\xff", true},
+		{"\xff", "\xfe", false},
+		{"[abc]x", "bx", true},
+		{"[a-c]", "b", true},
+		{"[a-c]", "d", false},
+		{"[!a-c]", "d", true},
+		{"[^a-c]", "b", false},
+		{"[]]", "]", true},
+		{"[!]]", "]", false},
+		{"[a-]", "-", true},
+		{"[-a]", "-", true},
+		{"[ä-ü]", "ö", true},
+		{"[", "[", false},
+		{"[a", "a", false},
+		{"[]", "]", false},
+		{"a*[", "ab", false},
+		{"*[", "", false},
+		{`\*`, `\x`, true},
+		{`\*`, `*`, false},
+		{"*", "a/b", false},
+		{"?", "/", false},
+		{"[!a]", "/", false},
+		{"a/*", "a/b", true},
+	} {
+		assert.Equal(t, tt.want, Match(tt.pattern, tt.name), "%q, %q", tt.pattern, tt.name)
+	}
+	assert.True(t, HasGlob("a*"))
+	assert.True(t, HasGlob("a?"))
+	assert.True(t, HasGlob("[a"))
+	assert.False(t, HasGlob(`a]{b}\`))
+}
+
+func TestMatchIsNotExponential(t *testing.T) {
+	start := time.Now()
+	assert.False(t, Match(strings.Repeat("*a", 1000)+"b", strings.Repeat("a", 3000)))
+	assert.Less(t, time.Since(start), 5*time.Second)
+}
+
+func FuzzResolve(f *testing.F) {
+	f.Add("a/b", "../../../x")
+	f.Add(".", "//a/./b/..")
+	f.Add("a", `..\x`)
+	f.Add("ü", "\x00")
+	f.Fuzz(func(t *testing.T, cwd, arg string) {
+		if !fs.ValidPath(cwd) || len(cwd) > maxPath {
+			return
+		}
+		got, err := Resolve(cwd, arg)
+		if err != nil {
+			require.Empty(t, got)
+			return
+		}
+		require.True(t, fs.ValidPath(got), "%q", got)
+		require.LessOrEqual(t, len(got), maxPath)
+		again, err := Resolve(cwd, Display(got))
+		require.NoError(t, err)
+		require.Equal(t, got, again)
+
+		want := path.Join(Display(cwd), arg)
+		if strings.HasPrefix(arg, "/") {
+			want = path.Clean(arg)
+		}
+		require.Equal(t, want, Display(got))
+	})
+}
+
+func FuzzMatch(f *testing.F) {
+	f.Add("a*b?[c-e]", "axxbzd")
+	f.Add("*/*x", "a/b/x")
+	f.Add("[]a]*[^-]", "]b")
+	f.Add("**?*", "\xff/")
+	f.Fuzz(func(t *testing.T, pattern, name string) {
+		got := Match(pattern, name)
+		if !HasGlob(pattern) {
+			require.Equal(t, pattern == name, got)
+		}
+		// Sets are written differently there, and a backslash quotes.
+		if !strings.ContainsAny(pattern, `[\`) {
+			want, err := path.Match(pattern, name)
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+		}
+	})
+}

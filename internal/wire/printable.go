@@ -1,0 +1,93 @@
+package wire
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// Printable is s for a log or a terminal: control bytes and invalid UTF-8
+// become \xHH, and runes that end a line or turn the direction of text become
+// \uHHHH, so that a file name cannot forge a second entry or hide one (CWE-117,
+// CVE-2021-42574). A clean string is returned as it is, without allocation. A
+// backslash stays single: the result is to be read, not to be parsed.
+func Printable(s string) string {
+	i := 0
+	for i < len(s) {
+		n, bad := unprintable(s[i:])
+		if bad {
+			return escape(s, i)
+		}
+		i += n
+	}
+	return s
+}
+
+func escape(s string, clean int) string {
+	const hex = "0123456789abcdef"
+	var b strings.Builder
+	b.Grow(len(s) + 16)
+	b.WriteString(s[:clean])
+	for i := clean; i < len(s); {
+		n, bad := unprintable(s[i:])
+		switch {
+		case !bad:
+			b.WriteString(s[i : i+n])
+		case n == 1:
+			b.WriteString(`\x`)
+			b.WriteByte(hex[s[i]>>4])
+			b.WriteByte(hex[s[i]&15])
+		default:
+			r, _ := utf8.DecodeRuneInString(s[i:])
+			b.WriteString(`\u`)
+			for shift := 12; shift >= 0; shift -= 4 {
+				b.WriteByte(hex[r>>shift&15])
+			}
+		}
+		i += n
+	}
+	return b.String()
+}
+
+// unprintable looks at the first rune of s: its length, and whether it has to
+// be escaped.
+func unprintable(s string) (n int, bad bool) {
+	if c := s[0]; c < utf8.RuneSelf {
+		return 1, c < ' ' || c == 0x7f
+	}
+	r, n := utf8.DecodeRuneInString(s)
+	switch {
+	case r == utf8.RuneError && n == 1,
+		r <= 0x9f,                // C1; 0x9b is an escape sequence on its own
+		r == 0x61c,               // Arabic letter mark
+		r == 0x200e, r == 0x200f, // direction marks
+		0x2028 <= r && r <= 0x202e, // line and paragraph separators, embeddings
+		0x2066 <= r && r <= 0x2069: // isolates
+		return n, true
+	}
+	return n, false
+}
+
+// appendName appends a name to a listing line: '?' takes the place of every
+// control rune and every invalid byte, so the line stays one line of UTF-8.
+func appendName(dst []byte, name string) []byte {
+	start := 0
+	for i := 0; i < len(name); {
+		c := name[i]
+		if ' ' <= c && c < 0x7f {
+			i++
+			continue
+		}
+		n, bad := 1, true
+		if c >= utf8.RuneSelf {
+			var r rune
+			r, n = utf8.DecodeRuneInString(name[i:])
+			bad = r == utf8.RuneError && n == 1 || r <= 0x9f
+		}
+		if bad {
+			dst = append(append(dst, name[start:i]...), '?')
+			start = i + n
+		}
+		i += n
+	}
+	return append(dst, name[start:]...)
+}
