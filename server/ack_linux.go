@@ -1,0 +1,23 @@
+package server
+
+import (
+	"net"
+	"syscall"
+)
+
+// ackNow sends the acknowledgement that the kernel would delay. During an
+// upload the server has nothing to say, and a client with Nagle's algorithm on
+// (Python's ftplib) would wait 40 ms between its handshake and its first byte.
+func ackNow(conn net.Conn) {
+	t, ok := conn.(*net.TCPConn)
+	if !ok {
+		return
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return
+	}
+	raw.Control(func(fd uintptr) {
+		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
+	})
+}

@@ -1,0 +1,151 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/passive"
+)
+
+// dialer is what PASV, EPSV, PORT and EPRT leave behind: the one way to get a
+// data connection. It serves one transfer.
+type dialer interface {
+	// Accept returns the TCP connection, waiting for it if need be.
+	Accept(ctx context.Context) (net.Conn, error)
+	// Close gives up what the dialer holds. It may be called at any time.
+	Close() error
+}
+
+// setData arms the next transfer, in place of what was there.
+func (s *session) setData(d dialer) {
+	s.dropData()
+	s.data = d
+}
+
+// dropData gives up what the last PASV, EPSV, PORT or EPRT left.
+func (s *session) dropData() {
+	if s.data != nil {
+		s.data.Close()
+		s.data = nil
+	}
+}
+
+// PASV: RFC 959, section 4.1.2.
+func (s *session) cmdPasv(ctx context.Context, _ string) (wire.Reply, error) {
+	switch {
+	case s.epsvAll:
+		return ok(501, "PASV is not allowed after EPSV ALL.")
+	case s.local.Addr().Is6():
+		// 227 has room for an IPv4 address only (RFC 2428, section 1).
+		return ok(425, "PASV has no IPv6 address; use EPSV.")
+	}
+	lease, at, err := s.lease(ctx)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	if !at.Addr().Unmap().Is4() {
+		s.dropData()
+		s.log.Error("the address to announce is not IPv4", "announced", at)
+		return ok(425, "No IPv4 address to announce; use EPSV.")
+	}
+	s.warnPrivate(at.Addr())
+	s.log.Debug("passive", "port", lease.Port(), "announced", at)
+	return okf(227, "Entering Passive Mode (%s).", wire.FormatPort(at))
+}
+
+// EPSV [1|2|ALL]: RFC 2428, section 3. The reply holds no address, so NAT can't
+// spoil it.
+func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
+	family, all, err := wire.ParseEPSV(arg)
+	switch {
+	case s.srv.NoEPSV:
+		return ok(502, "EPSV is switched off; use PASV.")
+	case errors.Is(err, wire.ErrProtocol), err == nil && family == 4 && s.local.Addr().Is6(), err == nil && family == 6 && s.local.Addr().Is4():
+		if s.local.Addr().Is6() {
+			return ok(522, "Network protocol not supported, use (2)")
+		}
+		return ok(522, "Network protocol not supported, use (1)")
+	case err != nil:
+		return wire.Reply{}, err
+	case all:
+		s.epsvAll = true
+		return ok(200, "EPSV ALL accepted.")
+	}
+	_, at, err := s.lease(ctx)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return okf(229, "Entering Extended Passive Mode (|||%d|)", at.Port())
+}
+
+// lease gets a data port and arms it. The address is what the client must
+// dial, with the port as it is seen from outside.
+func (s *session) lease(ctx context.Context) (*passive.Lease, netip.AddrPort, error) {
+	s.dropData() // its port is worth more to the next lease
+	lease, err := s.srv.ports.Lease(ctx, passive.Request{Client: s.peer.Addr(), Local: s.local.Addr(), Session: s.id})
+	if err != nil {
+		if errors.Is(err, passive.ErrBusy) {
+			return nil, netip.AddrPort{}, &dataError{425, "All data ports are taken; try again.", err}
+		}
+		s.log.Error("no data port", "err", err)
+		return nil, netip.AddrPort{}, &dataError{425, "No data port available.", err}
+	}
+	at, err := lease.Announced(ctx)
+	if err != nil {
+		lease.Close()
+		s.log.Error("no address to announce", "err", err)
+		return nil, netip.AddrPort{}, &dataError{425, "The address to announce is not known now.", err}
+	}
+	s.setData(lease)
+	return lease, at, nil
+}
+
+// warnPrivate says once, with the cure, that clients outside can't reach the
+// address they are given.
+func (s *session) warnPrivate(announced netip.Addr) {
+	if text := passive.Warn(s.peer.Addr(), announced); text != "" {
+		s.srv.warnPrivate.Do(func() { s.srv.log.Warn(text, "client", s.peer.Addr(), "announced", announced) })
+	}
+}
+
+// PORT h1,h2,h3,h4,p1,p2: RFC 959, section 4.1.2.
+func (s *session) cmdPort(_ context.Context, arg string) (wire.Reply, error) {
+	at, err := wire.ParsePort(arg)
+	return s.active("PORT", at, err)
+}
+
+// EPRT |family|address|port|: RFC 2428, section 2.
+func (s *session) cmdEprt(_ context.Context, arg string) (wire.Reply, error) {
+	at, err := wire.ParseEPRT(arg)
+	if errors.Is(err, wire.ErrProtocol) {
+		return ok(522, "Network protocol not supported, use (1,2)")
+	}
+	return s.active("EPRT", at, err)
+}
+
+// active arms active mode. Anything but the client's own address would let
+// the client make this server attack others (RFC 2577, section 3).
+func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply, error) {
+	switch {
+	case s.srv.Active == nil:
+		return ok(502, verb+" is switched off; use PASV or EPSV.")
+	case s.epsvAll:
+		return ok(501, verb+" is not allowed after EPSV ALL.")
+	case err != nil:
+		return wire.Reply{}, err
+	case at.Addr().Unmap() != s.peer.Addr().WithZone(""):
+		s.log.Warn("bounce attempt refused", "verb", verb, "to", at)
+		return ok(504, verb+" is allowed only to your own address.")
+	case at.Port() < 1024:
+		return ok(504, verb+" is allowed only to ports from 1024 up.")
+	}
+	s.setData(&activeDialer{
+		local:  s.local.Addr(),
+		remote: netip.AddrPortFrom(s.peer.Addr(), at.Port()), // with the zone of a link-local address
+		source: s.srv.Active.SourcePort,
+	})
+	return ok(200, verb+" accepted.")
+}

@@ -1,0 +1,83 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+
+	"github.com/sallyport/sallyport/tls"
+)
+
+// dataConn is an open data connection.
+type dataConn struct {
+	io.ReadWriter // tls or idle
+	idle          *idleConn
+	tls           *tls.Conn // nil in clear
+}
+
+// openData gets the data connection of a transfer and protects it. Its errors
+// are for the client.
+func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataConn, error) {
+	raw, err := d.Accept(ctx)
+	if err != nil {
+		return nil, &dataError{425, "Can't open the data connection.", err}
+	}
+	t.peer = addrPort(raw.RemoteAddr())
+	c := &dataConn{idle: &idleConn{Conn: raw, limit: s.srv.dataTimeout()}}
+	c.ReadWriter = c.idle
+	if !t.protected {
+		return c, nil
+	}
+
+	ctx, cancel := context.WithTimeout(ctx, s.srv.handshakeTimeout())
+	defer cancel()
+	c.tls = s.bind.Data(c.idle, s.srv.SessionReuse)
+	c.ReadWriter = c.tls
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		c.abort()
+		c.release()
+		switch {
+		case errors.Is(err, tls.ErrNotResumed):
+			return nil, &dataError{522, "The data connection must resume the TLS session of the control connection.", err}
+		case errors.Is(err, tls.ErrForeign):
+			return nil, &dataError{522, "The data connection resumed the TLS session of another control connection.", err}
+		}
+		return nil, &dataError{425, "The TLS handshake failed on the data connection.", err}
+	}
+	t.resumed = c.tls.Resumed()
+	if t.upload {
+		ackNow(raw)
+	}
+	return c, nil
+}
+
+// truncated reports, after the end of what the client sent, whether TLS can't
+// vouch for that end (RFC 8446, section 6.1).
+func (c *dataConn) truncated() bool { return c.tls != nil && c.tls.Truncated() }
+
+// finish ends the connection in order: what is buffered goes out, then
+// close_notify, then FIN.
+func (c *dataConn) finish() error {
+	if c.tls != nil {
+		return c.tls.Close()
+	}
+	return c.idle.Close()
+}
+
+// abort ends the connection so that the client can't take what it got for
+// complete: no close_notify, and RST instead of FIN. It may be called from any
+// goroutine and more than once.
+func (c *dataConn) abort() {
+	if t, ok := c.idle.Conn.(*net.TCPConn); ok {
+		t.SetLinger(0)
+	}
+	c.idle.Close()
+}
+
+// release gives back the buffers of an aborted connection.
+func (c *dataConn) release() {
+	if c.tls != nil {
+		c.tls.Close()
+	}
+}

@@ -1,0 +1,259 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// RETR <file>: RFC 959, section 4.1.3; REST before it gives the offset (RFC
+// 3659, section 5).
+func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	offset, err := s.takeRestart()
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	t, err := s.newTransfer("RETR", name)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	file, err := s.files.Open(t.ctx, name, offset)
+	if err != nil {
+		t.cancel(nil)
+		return wire.Reply{}, err
+	}
+	t.offset, t.file = offset, file
+	return s.transfer(t, "Opening the data connection.", func(conn *dataConn) error {
+		return t.send(conn, file)
+	})
+}
+
+// STOR <file>: RFC 959, section 4.1.3, with REST as RETR.
+func (s *session) cmdStor(_ context.Context, arg string) (wire.Reply, error) {
+	offset, err := s.takeRestart()
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return s.store("STOR", arg, driver.How{Offset: offset}, "Opening the data connection.")
+}
+
+// APPE <file>: RFC 959, section 4.1.3.
+func (s *session) cmdAppe(_ context.Context, arg string) (wire.Reply, error) {
+	s.restart = 0
+	return s.store("APPE", arg, driver.How{Append: true}, "Opening the data connection.")
+}
+
+// STOU [<file>]: RFC 959, section 4.1.3; the name goes into the 150 reply as
+// RFC 1123, section 4.1.2.9 wants it.
+func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
+	s.restart = 0
+	if arg == "" {
+		arg = "file"
+	}
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	unique := name
+	for range 8 {
+		_, err := s.files.Stat(ctx, unique)
+		if errors.Is(err, fs.ErrNotExist) {
+			return s.store("STOU", wire.Display(unique), driver.How{Exclusive: true}, "FILE: "+wire.Display(unique))
+		}
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		unique = name + "." + strconv.FormatUint(uint64(rand.Uint32()), 36)
+	}
+	return ok(450, "No free name found; try again.")
+}
+
+func (s *session) store(verb, arg string, how driver.How, opening string) (wire.Reply, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	how.Size, s.alloc = s.alloc, 0
+	t, err := s.newTransfer(verb, name)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	t.offset, t.upload = how.Offset, true
+	return s.transfer(t, opening, func(conn *dataConn) error {
+		// Only now, with the data connection there, is anything created: a STOR
+		// that never gets one must not harm the old file.
+		return s.receive(t, conn, name, how)
+	})
+}
+
+// takeRestart is the offset that REST gave, for one transfer.
+func (s *session) takeRestart() (int64, error) {
+	offset := s.restart
+	s.restart = 0
+	if offset > 0 && !s.image {
+		// After conversion of line ends no offset means the same on both sides.
+		return 0, &driver.Error{Code: 554, Text: "REST works in TYPE I only."}
+	}
+	return offset, nil
+}
+
+// send moves a file to the client.
+func (t *transfer) send(conn *dataConn, file io.Reader) error {
+	if f, ok := file.(*os.File); ok && conn.tls == nil && !t.ascii {
+		n, err := conn.idle.ReadFrom(f)
+		t.bytes.Add(n)
+		if err != nil {
+			return cutOff(err)
+		}
+		return finish(conn)
+	}
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	var (
+		convert wire.ToCRLF
+		text    []byte
+	)
+	for {
+		n, readErr := file.Read(*buf)
+		if n > 0 {
+			data := (*buf)[:n]
+			if t.ascii {
+				text = convert.Append(text[:0], data)
+				data = text
+			}
+			m, err := conn.Write(data)
+			t.bytes.Add(int64(m))
+			if err != nil {
+				return cutOff(err)
+			}
+		}
+		if readErr == io.EOF {
+			return finish(conn)
+		}
+		if readErr != nil {
+			return readErr
+		}
+	}
+}
+
+// receive stores what the client sends. The file is committed only when its
+// end is certain.
+func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.How) (err error) {
+	up, err := s.files.Store(t.ctx, name, how)
+	if err != nil {
+		return err
+	}
+	cause := errors.New("server: panic during the upload")
+	defer func() {
+		if e := up.Close(cause); err == nil {
+			err = e
+		}
+	}()
+	if cause = t.copyFrom(conn, up); cause != nil {
+		return cause
+	}
+	if cause = s.endOfUpload(t, conn); cause != nil {
+		return cause
+	}
+	// A client that closed abruptly after its last byte has no ear for our
+	// close_notify; the file is whole all the same.
+	conn.finish()
+	cause = up.Commit()
+	return cause
+}
+
+// copyFrom writes everything that arrives, in large pieces; what arrived before
+// a failure is written too, because an in-place driver keeps it for a resume.
+func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	var (
+		convert wire.FromCRLF
+		text    []byte
+	)
+	for {
+		n, readErr := fill(conn, *buf)
+		t.bytes.Add(int64(n))
+		data := (*buf)[:n]
+		if t.ascii {
+			text = convert.Append(text[:0], data)
+			if readErr != nil {
+				text = convert.End(text)
+			}
+			data = text
+		}
+		if len(data) > 0 {
+			if _, err := up.Write(data); err != nil {
+				return err
+			}
+		}
+		if readErr == io.EOF {
+			return nil
+		}
+		if readErr != nil {
+			return cutOff(readErr)
+		}
+	}
+}
+
+// endOfUpload decides whether the end of the data is the end of the file.
+func (s *session) endOfUpload(t *transfer, conn *dataConn) error {
+	t.truncated = conn.truncated()
+	switch {
+	case t.ctx.Err() != nil:
+		return context.Cause(t.ctx)
+	case t.truncated && s.srv.RequireCloseNotify:
+		return &dataError{426, "The data connection ended without TLS close_notify; nothing was stored.", nil}
+	case (t.truncated || conn.tls == nil) && s.gone.Load():
+		// Nothing proves the end, and the client is gone without waiting for the
+		// reply: it was killed in the middle.
+		return &dataError{426, "The client went away during the upload.", nil}
+	}
+	return nil
+}
+
+// fill reads until the buffer is full or there is no more: TLS hands out a
+// record at a time, and a file is written faster in larger pieces.
+func fill(r io.Reader, buf []byte) (n int, err error) {
+	for n < len(buf) && err == nil {
+		var m int
+		m, err = r.Read(buf[n:])
+		n += m
+	}
+	return n, err
+}
+
+// finish ends the data connection after the last byte.
+func finish(conn *dataConn) error {
+	if err := conn.finish(); err != nil {
+		return cutOff(err)
+	}
+	return nil
+}
+
+// cutOff is a failure of the data connection during a transfer.
+func cutOff(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return &dataError{426, "The data connection was idle for too long.", err}
+	}
+	return &dataError{426, "The data connection broke.", err}
+}
+
+// buffers are for data in motion: a session holds one only while a transfer
+// runs. The size is that of one gathered write of TLS records.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 256<<10)
+	return &b
+}}

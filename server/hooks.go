@@ -1,0 +1,136 @@
+package server
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Hooks are functions that the server calls, each after the fact it names and
+// in the order the facts happened in a session. Any of them may be nil. They
+// run on the session's own goroutine: a slow hook slows its session and no
+// other. Sessions run at the same time, so a hook must be safe for concurrent
+// use.
+type Hooks struct {
+	// Connect is called when a connection was counted and accepted, before
+	// any handshake.
+	Connect func(SessionInfo)
+	// Login is called after each attempt to log in.
+	Login func(Login)
+	// Command is called when the final reply to a command was written.
+	Command func(Command)
+	// Transfer is called when a transfer is over and its file closed, before
+	// the client is told.
+	Transfer func(Transfer)
+	// Disconnect is called when a session is over, after its last transfer.
+	Disconnect func(SessionInfo, error)
+}
+
+// SessionInfo describes a session at one moment.
+type SessionInfo struct {
+	// ID names the session in logs and hooks. It is no secret and does not
+	// repeat within a process.
+	ID string
+	// Peer is the client's address and Local the one it connected to.
+	Peer, Local netip.AddrPort
+	// User is empty before login.
+	User string
+	// Started is when the connection was accepted.
+	Started time.Time
+	// Implicit says that TLS came first (port 990), Secure that the control
+	// connection is protected now.
+	Implicit, Secure bool
+	// Doing is the command under way, such as "RETR /big.iso", empty for an
+	// idle session. Passwords are masked.
+	Doing string
+	// Transferred counts the bytes of the transfer under way.
+	Transferred int64
+	// Received and Sent count the bytes of finished transfers.
+	Received, Sent int64
+}
+
+// Login is an attempt to log in.
+type Login struct {
+	Session SessionInfo
+	// User is the name tried.
+	User string
+	// Err is nil for a success and driver.ErrLogin for wrong credentials.
+	Err error
+}
+
+// Command is a command and its reply.
+type Command struct {
+	Session SessionInfo
+	// Line is the command as received with passwords masked and control
+	// characters escaped.
+	Line string
+	// Code is the code of the final reply.
+	Code int
+	// Duration is the time from reading the command to writing the reply.
+	Duration time.Duration
+}
+
+// Transfer is a finished transfer of a file or a listing.
+type Transfer struct {
+	Session SessionInfo
+	// Verb is the command: RETR, STOR, APPE, STOU, LIST, NLST or MLSD.
+	Verb string
+	// Path is the file as the user sees it, from "/".
+	Path string
+	// Offset is where the transfer started in the file.
+	Offset int64
+	// Bytes counts what crossed the data connection.
+	Bytes int64
+	// Duration is the time from the command to the closed file.
+	Duration time.Duration
+	// Err is the cause of failure; nil means that the transfer is complete
+	// and, for an upload, that the file is committed.
+	Err error
+	// Protected says that the data connection was protected (PROT P), and
+	// Resumed that it proved by its TLS session whose it is.
+	Protected, Resumed bool
+	// Truncated says that an upload over TLS ended without close_notify, so
+	// nobody can tell whether its end was cut off.
+	Truncated bool
+	// Peer is the other end of the data connection.
+	Peer netip.AddrPort
+	// ASCII says that line ends were converted.
+	ASCII bool
+}
+
+func (s *session) hookConnect() {
+	s.log.Debug("connected", "local", s.local, "implicit", s.implicit)
+	if h := s.srv.Hooks; h != nil && h.Connect != nil {
+		h.Connect(s.info())
+	}
+}
+
+func (s *session) hookDisconnect(cause error) {
+	s.log.Info("disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", cause)
+	if h := s.srv.Hooks; h != nil && h.Disconnect != nil {
+		h.Disconnect(s.info(), cause)
+	}
+}
+
+func (s *session) hookLogin(user string, err error) {
+	if err != nil {
+		s.log.Warn("login refused", "user", printable(user), "err", err)
+	} else {
+		s.log.Info("login", "user", printable(user), "secure", s.secured)
+	}
+	if h := s.srv.Hooks; h != nil && h.Login != nil {
+		h.Login(Login{Session: s.info(), User: user, Err: err})
+	}
+}
+
+func (s *session) hookTransfer(t *Transfer) {
+	if t.Err != nil {
+		s.log.Warn("transfer failed", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes, "err", t.Err)
+	} else {
+		s.log.Info("transfer", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes,
+			"duration", t.Duration, "protected", t.Protected, "resumed", t.Resumed)
+	}
+	if h := s.srv.Hooks; h != nil && h.Transfer != nil {
+		t.Session = s.info()
+		h.Transfer(*t)
+	}
+}

@@ -1,0 +1,286 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"path"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// entries are what a listing runs through. Its context is that of the transfer,
+// so that ABOR reaches a driver.
+type entries func(context.Context) iter.Seq2[fs.FileInfo, error]
+
+// listing is what LIST, NLST, MLSD or STAT shows: entries and how a line is
+// made of one.
+type listing struct {
+	session *session
+	dir     string // where the entries are, for links
+	entries entries
+	line    func(dst []byte, e *wire.Entry) []byte
+	links   bool // the form shows where links lead
+}
+
+// LIST [<path>]: RFC 959, section 4.1.3, in the form of ls -l, which is what
+// clients parse.
+func (s *session) cmdList(ctx context.Context, arg string) (wire.Reply, error) {
+	_, arg = wire.ListArg(arg) // flags are for ls; everything is shown anyway
+	l, err := s.find(ctx, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	l.asLIST()
+	return s.list("LIST", l)
+}
+
+// asLIST makes lines as ls -l does.
+func (l *listing) asLIST() {
+	l.links = true
+	now := time.Now()
+	where := l.session.srv.Location
+	if where == nil {
+		where = time.UTC
+	}
+	l.line = func(dst []byte, e *wire.Entry) []byte {
+		e.ModTime = e.ModTime.In(where)
+		return wire.AppendLIST(dst, e, now)
+	}
+}
+
+// NLST [<path>]: RFC 959, section 4.1.3: names only.
+func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
+	_, arg = wire.ListArg(arg)
+	l, err := s.find(ctx, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendNLST(dst, e.Name) }
+	return s.list("NLST", l)
+}
+
+// MLSD [<directory>]: RFC 3659, section 7. The argument is a path and nothing
+// else: no flags, no patterns.
+func (s *session) cmdMlsd(ctx context.Context, arg string) (wire.Reply, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	info, err := s.files.Stat(ctx, name)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	if !info.IsDir() {
+		return ok(501, "MLSD needs a directory; use MLST for a file.")
+	}
+	facts := s.facts
+	l := &listing{session: s, dir: name, entries: s.directory(name), links: true}
+	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendMLSx(dst, e, "", e.Name, facts) }
+	return s.list("MLSD", l)
+}
+
+// MLST [<path>]: RFC 3659, section 7.2: one path, on the control connection.
+func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	info, err := s.files.Stat(ctx, name)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	var e wire.Entry
+	fillEntry(&e, info)
+	line := wire.AppendMLSx([]byte{' '}, &e, "", wire.Display(name), s.facts)
+	return wire.Multi(250, "Listing:", string(line[:len(line)-2]), "End"), nil
+}
+
+// STAT: the state of the server, also during a transfer; STAT <path>: a LIST on
+// the control connection (RFC 959, section 4.1.3).
+func (s *session) cmdStat(ctx context.Context, arg string) (wire.Reply, error) {
+	if arg == "" {
+		return s.status(), nil
+	}
+	if !s.loggedIn {
+		return ok(530, "Please log in with USER and PASS.")
+	}
+	_, arg = wire.ListArg(arg)
+	l, err := s.find(ctx, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	l.asLIST()
+	lines := []string{"Listing:"}
+	err = l.each(ctx, func(line []byte) error {
+		if len(lines) > maxStatLines {
+			return errTooLong
+		}
+		lines = append(lines, string(line[:len(line)-2]))
+		return nil
+	})
+	end := "End"
+	if errors.Is(err, errTooLong) {
+		end, err = fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines), nil
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return wire.Multi(213, append(lines, end)...), nil
+}
+
+// maxStatLines bounds a reply, which unlike a listing is built in memory.
+const maxStatLines = 1000
+
+var errTooLong = errors.New("server: too many entries for a reply")
+
+// status is the answer to STAT without an argument. It names no real path, no
+// other user and no version.
+func (s *session) status() wire.Reply {
+	i := s.info()
+	lines := []string{"Status:"}
+	if i.User == "" {
+		lines = append(lines, " Not logged in")
+	} else {
+		lines = append(lines, " Logged in as "+i.User)
+	}
+	typ, control, data := "A", "in clear", "in clear"
+	if s.image {
+		typ = "I"
+	}
+	if i.Secure {
+		control = "TLS"
+	}
+	if s.private {
+		data = "private"
+	}
+	lines = append(lines,
+		fmt.Sprintf(" Control connection: %s; data connections: %s", control, data),
+		fmt.Sprintf(" TYPE: %s; STRU: F; MODE: S", typ))
+	if t := s.moving; t != nil {
+		lines = append(lines, fmt.Sprintf(" Transfer: %s %s, %d bytes so far", t.verb, t.path, i.Transferred))
+	} else {
+		lines = append(lines, " No transfer is running")
+	}
+	return wire.Multi(211, append(lines, "End")...)
+}
+
+// find resolves the argument of LIST, NLST or STAT to entries: a directory's, a
+// single file, or those of the last element's pattern. What exists under the
+// very name counts before any pattern.
+func (s *session) find(ctx context.Context, arg string) (*listing, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.files.Stat(ctx, name)
+	dir, last := path.Split(name)
+	dir = path.Clean(dir)
+	switch {
+	case err == nil && info.IsDir():
+		return &listing{session: s, dir: name, entries: s.directory(name)}, nil
+	case err == nil:
+		return &listing{session: s, dir: dir, entries: single(info)}, nil
+	case wire.HasGlob(last) && !wire.HasGlob(dir):
+		return &listing{session: s, dir: dir, entries: matching(s.directory(dir), last)}, nil
+	}
+	return nil, err
+}
+
+// directory are the entries of one.
+func (s *session) directory(name string) entries {
+	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] { return s.files.List(ctx, name) }
+}
+
+// single is a listing of one file.
+func single(info fs.FileInfo) entries {
+	return func(context.Context) iter.Seq2[fs.FileInfo, error] {
+		return func(yield func(fs.FileInfo, error) bool) { yield(info, nil) }
+	}
+}
+
+// matching are those entries whose name fits the pattern.
+func matching(all entries, pattern string) entries {
+	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
+		return func(yield func(fs.FileInfo, error) bool) {
+			for info, err := range all(ctx) {
+				if err == nil && !wire.Match(pattern, info.Name()) {
+					continue
+				}
+				if !yield(info, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// each makes a line of each entry. The line is valid during the call only.
+func (l *listing) each(ctx context.Context, f func(line []byte) error) error {
+	var (
+		e    wire.Entry
+		line []byte
+	)
+	for info, err := range l.entries(ctx) {
+		if err != nil {
+			return err
+		}
+		fillEntry(&e, info)
+		if l.links && info.Mode()&fs.ModeSymlink != 0 {
+			e.Target, _ = driver.ReadLink(ctx, l.session.files, path.Join(l.dir, info.Name()))
+		}
+		line = l.line(line[:0], &e)
+		if err := f(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// list sends a listing as a transfer. It goes out as it is made: a directory of
+// a million names takes no more memory than one of ten.
+func (s *session) list(verb string, l *listing) (wire.Reply, error) {
+	s.restart = 0
+	t, err := s.newTransfer(verb, l.dir)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	t.ascii = false // lines end in CRLF as they are
+	return s.transfer(t, "Here comes the listing.", func(conn *dataConn) error {
+		buf := buffers.Get().(*[]byte)
+		defer buffers.Put(buf)
+		out := (*buf)[:0]
+		flush := func() error {
+			n, err := conn.Write(out)
+			t.bytes.Add(int64(n))
+			out = out[:0]
+			if err != nil {
+				return cutOff(err)
+			}
+			return nil
+		}
+		err := l.each(t.ctx, func(line []byte) error {
+			if len(out)+len(line) > listChunk {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			out = append(out, line...)
+			return nil
+		})
+		if err == nil && len(out) > 0 {
+			err = flush()
+		}
+		if err != nil {
+			return err
+		}
+		return finish(conn)
+	})
+}
+
+// listChunk is how much of a listing is gathered before it is sent.
+const listChunk = 64 << 10

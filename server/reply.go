@@ -1,0 +1,92 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// ok is a one-line reply from a handler.
+func ok(code int, text string) (wire.Reply, error) { return wire.Text(code, text), nil }
+
+// okf is ok with formatting.
+func okf(code int, format string, args ...any) (wire.Reply, error) {
+	return wire.Text(code, fmt.Sprintf(format, args...)), nil
+}
+
+// dataError is a transfer that failed on the data connection rather than in
+// the driver.
+type dataError struct {
+	code int
+	text string
+	err  error
+}
+
+func (e *dataError) Error() string {
+	if e.err == nil {
+		return e.text
+	}
+	return e.text + ": " + e.err.Error()
+}
+func (e *dataError) Unwrap() error { return e.err }
+
+// sayings maps the errors a driver may return to what the client is told. The
+// first match counts.
+var sayings = []struct {
+	err  error
+	code int
+	text string
+}{
+	{fs.ErrNotExist, 550, "No such file or directory."},
+	{driver.ErrNotEmpty, 550, "Directory not empty."},
+	{driver.ErrIsDir, 550, "Is a directory."},
+	{driver.ErrNotDir, 550, "Not a directory."},
+	{fs.ErrExist, 550, "Already exists."},
+	{fs.ErrPermission, 550, "Permission denied."},
+	{driver.ErrQuota, 552, "Storage limit reached."},
+	{driver.ErrName, 553, "Name not allowed."},
+	{fs.ErrInvalid, 553, "Name not allowed."},
+	{driver.ErrOffset, 554, "Restart position is beyond the end of the file."},
+	{errors.ErrUnsupported, 504, "Not supported by this file system."},
+	{context.DeadlineExceeded, 451, "Timed out."},
+	{context.Canceled, 426, "Aborted."},
+}
+
+// errorReply is the one place that turns errors into replies. Words that were
+// not written for the client stay in the log: they may hold real paths.
+func (s *session) errorReply(err error) wire.Reply {
+	var (
+		onData *dataError
+		own    *driver.Error
+		syntax *wire.SyntaxError
+	)
+	switch {
+	case errors.As(err, &onData):
+		return wire.Text(onData.code, onData.text)
+	case errors.As(err, &own):
+		code := own.Code
+		if code < 400 || code > 599 {
+			code = 550
+		}
+		s.log.Debug("driver refused", "err", err)
+		return wire.Text(code, own.Text)
+	case errors.As(err, &syntax):
+		code := 501
+		if errors.Is(err, wire.ErrParameter) {
+			code = 504
+		}
+		return wire.Text(code, syntax.Error())
+	}
+	for _, say := range sayings {
+		if errors.Is(err, say.err) {
+			s.log.Debug("driver refused", "err", err)
+			return wire.Text(say.code, say.text)
+		}
+	}
+	s.log.Error("driver failed", "err", err)
+	return wire.Text(451, "Requested action aborted: local error.")
+}

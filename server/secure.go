@@ -1,0 +1,96 @@
+package server
+
+import (
+	"context"
+	"strings"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// AUTH <mechanism>: RFC 4217, section 4, and the older names that clients still
+// try first.
+func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
+	if s.secured {
+		return ok(503, "Already protected by TLS.")
+	}
+	private := false
+	switch strings.ToUpper(arg) {
+	case "TLS", "TLS-C", "SSL":
+	case "TLS-P":
+		private = true
+	default:
+		return ok(504, "Unknown mechanism: use AUTH TLS.")
+	}
+	if s.srv.layer == nil {
+		return ok(431, "TLS is not set up on this server.")
+	}
+	s.then = func() error {
+		if err := s.secure(); err != nil {
+			return err
+		}
+		s.in.upgrade(s.ctl)
+		// RFC 4217, section 4.2: what was said in clear counts for nothing.
+		s.reset()
+		s.private, s.pbsz = private, private
+		return nil
+	}
+	return ok(234, "Proceed with the TLS handshake.")
+}
+
+// secure puts TLS on the control connection.
+func (s *session) secure() error {
+	ctx, cancel := context.WithTimeout(s.ctx, s.srv.handshakeTimeout())
+	defer cancel()
+	bind := s.srv.layer.Session()
+	conn := bind.Control(s.raw)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		s.log.Warn("TLS handshake failed", "err", err)
+		return err
+	}
+	s.bind, s.tls, s.ctl = bind, conn, conn
+	if s.host == "" {
+		s.host = conn.ConnectionState().ServerName
+	}
+	s.mu.Lock()
+	s.secured = true
+	s.mu.Unlock()
+	return nil
+}
+
+// PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC
+// 4217, section 8).
+func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
+	if !s.secured {
+		return ok(503, "PBSZ needs AUTH first.")
+	}
+	if _, err := wire.ParseSize(arg); err != nil {
+		return ok(501, "PBSZ needs a number; 0 for TLS.")
+	}
+	s.pbsz = true
+	return ok(200, "PBSZ=0")
+}
+
+// PROT <level>: RFC 2228, section 3. Its effect is read when a transfer starts,
+// never when PASV was sent.
+func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
+	switch {
+	case !s.secured:
+		return ok(503, "PROT needs AUTH first.")
+	case !s.pbsz:
+		return ok(503, "PROT needs PBSZ first.")
+	}
+	switch strings.ToUpper(arg) {
+	case "P":
+		s.private = true
+		return ok(200, "Data connections are private now.")
+	case "C":
+		if !s.srv.InsecurePlaintext {
+			return ok(534, "Policy requires protected data connections.")
+		}
+		s.private = false
+		return ok(200, "Data connections are in clear now.")
+	case "S", "E":
+		return ok(536, "Use PROT P.")
+	}
+	return ok(504, "Unknown protection level: use PROT P.")
+}

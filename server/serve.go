@@ -1,0 +1,239 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+)
+
+// ListenAndServe listens on a TCP address such as ":21" and serves explicit
+// FTPS (RFC 4217): clients start in clear text and send AUTH TLS. It always
+// returns an error, ErrServerClosed after Shutdown or Close.
+func (srv *Server) ListenAndServe(addr string) error {
+	return srv.listen(addr, ":21", srv.Serve)
+}
+
+// ListenAndServeTLS is ListenAndServe for implicit FTPS, where the TLS
+// handshake comes first; the usual address is ":990".
+func (srv *Server) ListenAndServeTLS(addr string) error {
+	return srv.listen(addr, ":990", srv.ServeTLS)
+}
+
+func (srv *Server) listen(addr, def string, serve func(net.Listener) error) error {
+	if err := srv.start(); err != nil {
+		return err
+	}
+	if addr == "" {
+		addr = def
+	}
+	// MPTCP, which Go listens with by default, costs a plain client CPU time
+	// and gains it nothing.
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(context.Background(), "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return serve(ln)
+}
+
+// Serve serves explicit FTPS on a listener, which it closes at the end. It
+// always returns an error, ErrServerClosed after Shutdown or Close. It may be
+// called for several listeners at once.
+func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
+
+// ServeTLS is Serve for implicit FTPS. The listener hands over plain TCP
+// connections: the server does the handshake.
+func (srv *Server) ServeTLS(ln net.Listener) error { return srv.serve(ln, true) }
+
+func (srv *Server) serve(ln net.Listener, implicit bool) error {
+	defer ln.Close()
+	if err := srv.start(); err != nil {
+		return err
+	}
+	if implicit && srv.layer == nil {
+		return errors.New("server: ServeTLS needs TLS: give a certificate with tls.Load or tls.SelfSigned")
+	}
+	if !srv.track(ln) {
+		return ErrServerClosed
+	}
+	defer srv.untrack(ln)
+	srv.checkDataPorts(context.Background(), ln)
+
+	var pause time.Duration
+	for {
+		conn, err := ln.Accept()
+		if err != nil {
+			if srv.isStopped() {
+				return ErrServerClosed
+			}
+			if errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			// Descriptors may run out and come back (EMFILE), and a client may
+			// have gone (ECONNABORTED): neither ends the service.
+			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+			srv.log.Error("accept failed", "err", err, "retry", pause)
+			select {
+			case <-time.After(pause):
+			case <-srv.draining:
+			}
+			continue
+		}
+		pause = 0
+		srv.admit(conn, implicit)
+	}
+}
+
+// admit counts a connection before a byte of it is read, and starts its
+// session or turns it away.
+func (srv *Server) admit(conn net.Conn, implicit bool) {
+	peer := addrPort(conn.RemoteAddr())
+	s := newSession(srv, conn, implicit)
+	if why := srv.add(s, peer.Addr()); why != "" {
+		s.cancel(nil)
+		srv.log.Warn("connection refused", "peer", peer, "why", why)
+		if !implicit {
+			// A fresh socket takes one short line without blocking.
+			conn.SetWriteDeadline(time.Now().Add(time.Second))
+			conn.Write([]byte("421 Too many connections; try again later.\r\n"))
+		}
+		conn.Close()
+		return
+	}
+	go func() {
+		defer srv.running.Done()
+		defer srv.remove(s, peer.Addr())
+		s.run()
+	}()
+}
+
+// add registers a session unless a limit stands against it, and says which.
+func (srv *Server) add(s *session, peer netip.Addr) (why string) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	switch {
+	case srv.stopped:
+		return "the server is shutting down"
+	case len(srv.sessions) >= count(srv.MaxSessions, DefaultMaxSessions):
+		return "MaxSessions is reached"
+	case peer.IsValid() && srv.perAddr[peer] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+		return "MaxSessionsPerAddress is reached"
+	}
+	srv.sessions[s] = struct{}{}
+	srv.perAddr[peer]++
+	srv.running.Add(1)
+	return ""
+}
+
+func (srv *Server) remove(s *session, peer netip.Addr) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.sessions, s)
+	if srv.perAddr[peer]--; srv.perAddr[peer] == 0 {
+		delete(srv.perAddr, peer)
+	}
+}
+
+func (srv *Server) track(ln net.Listener) bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.stopped {
+		return false
+	}
+	srv.listeners[ln] = struct{}{}
+	return true
+}
+
+func (srv *Server) untrack(ln net.Listener) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	delete(srv.listeners, ln)
+}
+
+func (srv *Server) isStopped() bool {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.stopped
+}
+
+// stop closes the listeners and tells every session to end when it is idle.
+func (srv *Server) stop() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.init()
+	if !srv.stopped {
+		srv.stopped = true
+		close(srv.draining)
+	}
+	for ln := range srv.listeners {
+		ln.Close()
+	}
+}
+
+// Shutdown stops accepting, answers 421 to idle sessions and ends them, and
+// lets running transfers finish. When ctx ends first, what is left is cut as
+// by Close and the error is ctx's. After Shutdown the server can't serve
+// again.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.stop()
+	done := make(chan struct{})
+	go func() {
+		srv.running.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		srv.closePorts()
+		return nil
+	case <-ctx.Done():
+		srv.Close()
+		return ctx.Err()
+	}
+}
+
+// closeGrace is how long Close waits for sessions to let go of their files. A
+// driver that ignores its context may take longer; Close then leaves it.
+const closeGrace = 5 * time.Second
+
+// Close ends everything at once: listeners, sessions, transfers, data ports.
+// Uploads under way are cut. It returns when the sessions have closed their
+// files, or after five seconds if a driver does not return. Its error is
+// always nil.
+func (srv *Server) Close() error {
+	srv.stop()
+	srv.mu.Lock()
+	for s := range srv.sessions {
+		s.cut(errServerClosing)
+	}
+	srv.mu.Unlock()
+	srv.closePorts()
+
+	done := make(chan struct{})
+	go func() {
+		srv.running.Wait()
+		close(done)
+	}()
+	t := time.NewTimer(closeGrace)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+		srv.log.Error("closed while a driver still holds a session")
+	}
+	return nil
+}
+
+func (srv *Server) closePorts() {
+	ports := srv.ports
+	if ports == nil {
+		ports = srv.Passive
+	}
+	if ports != nil {
+		ports.Close()
+	}
+}
+
+var errServerClosing = errors.New("server: shutting down")

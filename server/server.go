@@ -1,0 +1,299 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// Server is an FTPS server. Its fields are the options; set them before the
+// first call of a method and leave them alone afterwards. The zero value of
+// every field is the safe one. A Server may serve any number of listeners at
+// once, explicit and implicit: they share its data ports and limits.
+//
+// For durations and counts zero means the default given with the field and a
+// negative value means no limit.
+type Server struct {
+	// Driver decides who may log in and what they see. Without one every
+	// login is refused.
+	Driver driver.Driver
+
+	// TLS holds the certificates and the TLS policy. It is needed unless
+	// InsecurePlaintext is set. The Server keeps a copy of its own.
+	TLS *tls.Config
+
+	// Passive is the set of data ports and the address announced for them.
+	// Nil lets the system choose ports, which suits a host without a firewall.
+	// The Server closes it when it ends.
+	Passive *passive.Ports
+
+	// Active allows PORT and EPRT, where the server dials the client. Nil
+	// refuses both: active mode can't pass the client's firewall.
+	Active *Active
+
+	// SessionReuse says how a data connection proves that it belongs to its
+	// control connection. The default, tls.Prefer, takes a data connection
+	// that resumes the control connection's TLS session or none, and refuses
+	// one that resumes somebody else's.
+	SessionReuse tls.Reuse
+
+	// RequireCloseNotify refuses an upload over TLS that ends without the
+	// close_notify alert (RFC 8446, section 6.1): the end of the file is then
+	// unproven, since anybody on the way can cut a TCP connection. Off by
+	// default because some clients never send the alert; such an upload is
+	// reported to Hooks.Transfer as Truncated.
+	RequireCloseNotify bool
+
+	// InsecurePlaintext lets anybody on the network read passwords and files:
+	// logins and transfers without TLS are allowed, and so is a Server without
+	// certificates.
+	InsecurePlaintext bool
+
+	// NoEPSV refuses EPSV and leaves PASV, for clients and middle boxes that
+	// hang after EPSV. IPv6 needs EPSV.
+	NoEPSV bool
+
+	// Greeting is the text of the first reply, one line or several. Empty
+	// means "FTP server ready". It goes out before any login.
+	Greeting string
+
+	// Host reports whether this server answers for a name given with HOST
+	// (RFC 7151). Nil means that it answers for every name; the driver sees
+	// the name in its Login.
+	Host func(name string) bool
+
+	// Location is the time zone of LIST; MLSD, MLST and MDTM are always UTC
+	// (RFC 3659, section 2.3). Nil means UTC.
+	Location *time.Location
+
+	// IdleTimeout ends a session that sends no command for so long while no
+	// transfer runs. Default 5 minutes.
+	IdleTimeout time.Duration
+	// LoginTimeout ends a connection that has not logged in so long after it
+	// was accepted. Default 60 seconds.
+	LoginTimeout time.Duration
+	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds.
+	HandshakeTimeout time.Duration
+	// DataTimeout ends a transfer that moves no byte for so long. Default 60
+	// seconds.
+	DataTimeout time.Duration
+
+	// MaxSessions bounds the connections at once, counted from the first byte,
+	// before any handshake. Default 5,000.
+	MaxSessions int
+	// MaxSessionsPerAddress bounds them for one client address. Default 500,
+	// because a whole company may sit behind one address.
+	MaxSessionsPerAddress int
+	// MaxLoginFailures ends a session after so many refused logins. Default 3.
+	// The answer to each refused login is delayed, longer with each failure
+	// from the same address, whether it reconnects or not.
+	MaxLoginFailures int
+
+	// Hooks are told what happens. Nil tells nobody.
+	Hooks *Hooks
+
+	// Logger receives the log. Nil means silence. Passwords never reach it, and
+	// names in it are escaped so that they can't forge a line.
+	Logger *slog.Logger
+
+	once     sync.Once
+	startErr error
+	log      *slog.Logger
+	layer    *tls.Layer
+	ports    *passive.Ports
+	failures failures
+
+	checkPorts  sync.Once
+	warnPrivate sync.Once
+
+	mu        sync.Mutex
+	listeners map[net.Listener]struct{}
+	sessions  map[*session]struct{}
+	perAddr   map[netip.Addr]int
+	draining  chan struct{}
+	stopped   bool
+	running   sync.WaitGroup
+}
+
+// Active configures active mode, where the server dials the client's data
+// port. It only ever dials the address of the control connection's peer, and
+// only ports from 1024 up (RFC 2577, section 3).
+type Active struct {
+	// SourcePort is the local port that data connections come from: 20 is the
+	// port of RFC 959, section 3.2 and needs privileges, 989 its counterpart
+	// for implicit TLS. Zero lets the system choose.
+	SourcePort uint16
+}
+
+// Defaults of the fields of Server.
+const (
+	DefaultIdleTimeout           = 5 * time.Minute
+	DefaultLoginTimeout          = 60 * time.Second
+	DefaultHandshakeTimeout      = 10 * time.Second
+	DefaultDataTimeout           = 60 * time.Second
+	DefaultMaxSessions           = 5000
+	DefaultMaxSessionsPerAddress = 500
+	DefaultMaxLoginFailures      = 3
+)
+
+// ErrServerClosed is returned by the Serve methods after Shutdown or Close.
+var ErrServerClosed = errors.New("server: closed")
+
+// Validate reports everything that is wrong with the fields at once, joined
+// with errors.Join; nil means that the server can start. The Serve methods
+// call it.
+func (srv *Server) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("server: "+format, args...)) }
+
+	if srv.TLS == nil && !srv.InsecurePlaintext {
+		bad("TLS is nil: give a certificate with tls.Load or tls.SelfSigned, or set InsecurePlaintext")
+	}
+	if srv.TLS != nil {
+		if _, err := tls.NewLayer(srv.TLS); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if srv.TLS == nil && srv.SessionReuse == tls.Require {
+		bad("SessionReuse is Require, which needs TLS")
+	}
+	if srv.SessionReuse < tls.Prefer || srv.SessionReuse > tls.Off {
+		bad("SessionReuse is %d: want tls.Prefer, tls.Require or tls.Off", srv.SessionReuse)
+	}
+	for _, part := range []any{srv.Driver, srv.Passive} {
+		if err := validate(part); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// validate asks a part that can tell whether it is in order.
+func validate(part any) error {
+	switch v := part.(type) {
+	case *passive.Ports:
+		if v == nil {
+			return nil
+		}
+		return v.Validate()
+	case interface{ Validate() error }:
+		return v.Validate()
+	}
+	return nil
+}
+
+// start prepares the server once, however many listeners it serves.
+func (srv *Server) start() error {
+	srv.once.Do(func() {
+		srv.log = srv.Logger
+		if srv.log == nil {
+			srv.log = slog.New(slog.DiscardHandler)
+		}
+		srv.mu.Lock()
+		srv.init()
+		srv.mu.Unlock()
+		if srv.startErr = srv.Validate(); srv.startErr != nil {
+			return
+		}
+		if srv.TLS != nil {
+			srv.layer, srv.startErr = tls.NewLayer(srv.TLS)
+		}
+		srv.ports = srv.Passive
+		if srv.ports == nil {
+			srv.ports = passive.Any()
+		}
+		if srv.ports.Logger == nil {
+			srv.ports.Logger = srv.log
+		}
+		if srv.Driver == nil {
+			srv.log.Warn("no driver is set: every login will be refused")
+		}
+	})
+	return srv.startErr
+}
+
+// init makes the maps. The caller holds mu.
+func (srv *Server) init() {
+	if srv.draining == nil {
+		srv.draining = make(chan struct{})
+		srv.listeners = make(map[net.Listener]struct{})
+		srv.sessions = make(map[*session]struct{})
+		srv.perAddr = make(map[netip.Addr]int)
+	}
+}
+
+// checkDataPorts binds every data port once, so that "21003 is in use" is said
+// at start and not when the first client needs it.
+func (srv *Server) checkDataPorts(ctx context.Context, ln net.Listener) {
+	srv.checkPorts.Do(func() {
+		var addrs []netip.Addr
+		if a := addrPort(ln.Addr()).Addr(); a.IsValid() && !a.IsUnspecified() {
+			addrs = append(addrs, a)
+		}
+		if err := srv.ports.Check(ctx, addrs...); err != nil {
+			for line := range strings.Lines(err.Error()) {
+				srv.log.Error("data ports", "problem", strings.TrimSpace(line))
+			}
+		}
+	})
+}
+
+func (srv *Server) idleTimeout() time.Duration {
+	return duration(srv.IdleTimeout, DefaultIdleTimeout)
+}
+func (srv *Server) loginTimeout() time.Duration {
+	return duration(srv.LoginTimeout, DefaultLoginTimeout)
+}
+func (srv *Server) handshakeTimeout() time.Duration {
+	return duration(srv.HandshakeTimeout, DefaultHandshakeTimeout)
+}
+func (srv *Server) dataTimeout() time.Duration {
+	return duration(srv.DataTimeout, DefaultDataTimeout)
+}
+
+// forever stands for "no limit": long enough, and no overflow when added to a
+// time.
+const forever = 100 * 365 * 24 * time.Hour
+
+func duration(d, def time.Duration) time.Duration {
+	switch {
+	case d == 0:
+		return def
+	case d < 0:
+		return forever
+	}
+	return d
+}
+
+func count(n, def int) int {
+	switch {
+	case n == 0:
+		return def
+	case n < 0:
+		return int(^uint(0) >> 1)
+	}
+	return n
+}
+
+// addrPort is the address of a TCP connection or listener without the IPv4-in-IPv6 form, or
+// the zero value for another kind of connection.
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+var _ io.Closer = (*Server)(nil)

@@ -1,0 +1,334 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// session is one control connection. Its fields belong to the goroutine that
+// runs run, except those under mu and the atomics.
+type session struct {
+	srv         *Server
+	id          string
+	peer, local netip.AddrPort
+	implicit    bool
+	started     time.Time
+	log         *slog.Logger
+
+	ctx    context.Context // ends with the session
+	cancel context.CancelCauseFunc
+
+	raw    net.Conn     // the TCP connection
+	ctl    net.Conn     // what commands and replies go through: raw or tls
+	tls    *tls.Conn    // nil while in clear
+	bind   *tls.Session // what data connections are bound to; nil while in clear
+	in     reader
+	out    []byte // the reply being written
+	timer  *time.Timer
+	queue  []input      // what came during a transfer and waits for its end
+	gone   atomic.Bool  // the control connection has ended
+	then   func() error // what follows the reply being written
+	ending error        // why the session ends after this reply
+
+	account
+	params
+	fails int    // refused logins
+	host  string // HOST, or SNI
+
+	mu             sync.Mutex // guards what info reads
+	user           string
+	loggedIn       bool
+	secured        bool
+	doing          wire.Command
+	busy           bool
+	moving         *transfer
+	received, sent int64
+}
+
+// account is what belongs to a user: it goes when another USER comes.
+type account struct {
+	claimed string // the argument of USER before PASS
+	files   driver.FS
+	cwd     string
+	rnfr    string // what RNFR named
+	restart int64  // REST
+	alloc   int64  // ALLO
+	data    dialer // what PASV, EPSV, PORT or EPRT left behind; nil without
+}
+
+// params are the transfer parameters, which REIN returns to their defaults (RFC
+// 959, section 4.1.1).
+type params struct {
+	image   bool // TYPE I; the default is TYPE A (RFC 959, section 5.1)
+	private bool // PROT P
+	pbsz    bool // PBSZ was sent, so PROT is allowed (RFC 2228, section 3)
+	epsvAll bool // EPSV ALL (RFC 2428, section 4)
+	facts   wire.Facts
+}
+
+var sessionNumber atomic.Uint64
+
+func newSession(srv *Server, conn net.Conn, implicit bool) *session {
+	s := &session{
+		srv:      srv,
+		id:       strconv.FormatUint(sessionNumber.Add(1), 36),
+		peer:     addrPort(conn.RemoteAddr()),
+		local:    addrPort(conn.LocalAddr()),
+		implicit: implicit,
+		started:  time.Now(),
+		raw:      conn,
+		ctl:      conn,
+	}
+	s.log = srv.log.With("session", s.id, "peer", s.peer.String())
+	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.reset()
+	return s
+}
+
+// forget logs out. Nothing of the old user stays.
+func (s *session) forget() {
+	s.dropData()
+	s.account = account{cwd: "."}
+	s.mu.Lock()
+	s.user, s.loggedIn = "", false
+	s.mu.Unlock()
+}
+
+// reset returns to the state of a new connection, but for its TLS.
+func (s *session) reset() {
+	s.forget()
+	// Clients that connect to an implicit port expect protected data and some
+	// never say PROT; RFC 4217 starts in clear (section 9).
+	s.params = params{facts: wire.AllFacts, private: s.implicit}
+}
+
+// run is the life of the session. It returns when everything it held is
+// released.
+func (s *session) run() {
+	s.hookConnect()
+	err := s.serve()
+	s.cancel(err)
+	s.dropData()
+	s.ctl.Close() // with close_notify under TLS
+	s.in.wait()
+	s.hookDisconnect(err)
+}
+
+// serve talks until the session ends and says why it did; nil means QUIT.
+func (s *session) serve() error {
+	keepAlive(s.raw)
+	if s.implicit {
+		if err := s.secure(); err != nil {
+			return err
+		}
+	}
+	s.in.start(s)
+	s.timer = time.NewTimer(forever)
+	defer s.timer.Stop()
+	if err := s.write(s.greeting()); err != nil {
+		return err
+	}
+	for s.ending == nil {
+		in := s.next()
+		err := in.err
+		switch {
+		case errors.Is(err, wire.ErrLineTooLong):
+			err = s.write(wire.Text(500, "Line too long."))
+		case isSyntax(err):
+			err = s.write(wire.Text(500, "Syntax error, command unrecognized."))
+		case err == nil:
+			err = s.handle(in.cmd)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if s.ending == errQuit {
+		return nil
+	}
+	return s.ending
+}
+
+// Reasons for the end of a session.
+var (
+	errQuit         = errors.New("server: client quit")
+	errIdle         = errors.New("server: idle timeout")
+	errLoginTime    = errors.New("server: login timeout")
+	errLoginFails   = errors.New("server: too many refused logins")
+	errForeignVerbs = errors.New("server: the client speaks another protocol")
+	errPanic        = errors.New("server: panic in a driver or hook")
+)
+
+// next waits for a command, no longer than a session may be idle.
+func (s *session) next() input {
+	if len(s.queue) > 0 {
+		in := s.queue[0]
+		s.queue = s.queue[1:]
+		return in
+	}
+	s.in.want()
+	limit, why := s.srv.idleTimeout(), errIdle
+	if !s.loggedIn {
+		if left := s.srv.loginTimeout() - time.Since(s.started); left < limit {
+			limit, why = max(left, 0), errLoginTime
+		}
+	}
+	s.timer.Reset(limit)
+	defer s.timer.Stop()
+	select {
+	case in := <-s.in.lines:
+		s.in.wanted = false
+		return in
+	case <-s.timer.C:
+		s.write(wire.Text(421, "Timeout; closing the control connection."))
+		return input{err: why}
+	case <-s.srv.draining:
+		s.write(wire.Text(421, "The server is shutting down."))
+		return input{err: errServerClosing}
+	case <-s.ctx.Done():
+		return input{err: context.Cause(s.ctx)}
+	}
+}
+
+// handle runs one command and writes its reply.
+func (s *session) handle(cmd wire.Command) error {
+	start := time.Now()
+	s.setDoing(cmd, true)
+	reply := s.dispatch(cmd)
+	err := s.write(reply)
+	s.setDoing(wire.Command{}, false)
+	if h := s.srv.Hooks; h != nil && h.Command != nil {
+		h.Command(Command{Session: s.info(), Line: cmd.Redacted(), Code: reply.Code, Duration: time.Since(start)})
+	}
+	if s.log.Enabled(s.ctx, slog.LevelDebug) {
+		s.log.Debug("command", "line", cmd.Redacted(), "code", reply.Code)
+	}
+	if then := s.then; then != nil && err == nil {
+		s.then = nil
+		err = then()
+	}
+	return err
+}
+
+// dispatch looks the verb up, checks what its row demands and runs it. A panic
+// below ends this session and nothing else.
+func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
+	defer func() {
+		if v := recover(); v != nil {
+			reply = s.panicked(v)
+		}
+	}()
+	row, reply, ok := s.admitCommand(cmd)
+	if !ok {
+		return reply
+	}
+	if cmd.Verb != "RNTO" {
+		s.rnfr = ""
+	}
+	if !row.alone {
+		// Reading on while the command runs tells when the client is gone, so
+		// that a driver that blocks learns it from its context.
+		s.in.want()
+	}
+	reply, err := row.run(s, s.ctx, cmd.Arg)
+	if err != nil {
+		return s.errorReply(err)
+	}
+	return reply
+}
+
+// panicked reports a panic and ends the session.
+func (s *session) panicked(v any) wire.Reply {
+	s.log.Error("panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+	s.ending = errPanic
+	return wire.Text(421, "Internal error; closing the control connection.")
+}
+
+// replyTimeout bounds the writing of one reply to a client that reads none.
+const replyTimeout = 30 * time.Second
+
+// write sends a reply.
+func (s *session) write(r wire.Reply) error {
+	s.out = r.Append(s.out[:0])
+	s.raw.SetWriteDeadline(time.Now().Add(replyTimeout))
+	_, err := s.ctl.Write(s.out)
+	if cap(s.out) > 4096 {
+		s.out = nil // a long FEAT or STAT must not weigh on an idle session
+	}
+	return err
+}
+
+// cut ends the session from outside, whatever it is doing.
+func (s *session) cut(cause error) {
+	s.cancel(cause)
+	s.raw.Close()
+}
+
+func (s *session) setDoing(cmd wire.Command, busy bool) {
+	s.mu.Lock()
+	s.doing, s.busy = cmd, busy
+	s.mu.Unlock()
+}
+
+// info is a snapshot for hooks and Sessions; it may be called from anywhere.
+func (s *session) info() SessionInfo {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := SessionInfo{
+		ID: s.id, Peer: s.peer, Local: s.local, User: s.user, Started: s.started,
+		Implicit: s.implicit, Secure: s.secured, Received: s.received, Sent: s.sent,
+	}
+	if s.busy {
+		i.Doing = s.doing.Redacted()
+	}
+	if s.moving != nil {
+		i.Transferred = s.moving.bytes.Load()
+	}
+	return i
+}
+
+// Sessions lists the live sessions, in no order. It may be called at any time
+// from any goroutine.
+func (srv *Server) Sessions() []SessionInfo {
+	srv.mu.Lock()
+	all := make([]*session, 0, len(srv.sessions))
+	for s := range srv.sessions {
+		all = append(all, s)
+	}
+	srv.mu.Unlock()
+	list := make([]SessionInfo, len(all))
+	for i, s := range all {
+		list[i] = s.info()
+	}
+	return list
+}
+
+// keepAlive makes the kernel notice a client that vanished, and keeps the
+// control connection alive in NAT tables during a long transfer.
+func keepAlive(conn net.Conn) {
+	if t, ok := conn.(*net.TCPConn); ok {
+		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
+	}
+}
+
+// printable makes a name from outside safe for one line of a log.
+func printable(s string) string { return wire.Printable(s) }
+
+// isEOF reports whether the control connection ended in order.
+func isEOF(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

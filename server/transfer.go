@@ -1,0 +1,198 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// transfer is a transfer of a file or a listing under way. It runs in a
+// goroutine of its own while the session goes on hearing commands.
+type transfer struct {
+	verb, path string
+	offset     int64
+	upload     bool
+	ascii      bool
+	started    time.Time
+	bytes      atomic.Int64
+	file       io.Closer // closed at the end whatever happens; nil for none
+
+	protected, resumed, truncated bool
+	peer                          netip.AddrPort
+
+	ctx    context.Context // ends with ABOR and with the session
+	cancel context.CancelCauseFunc
+	done   chan error
+}
+
+// job moves the bytes. It ends the connection with finish when all is well;
+// when it returns an error the connection is aborted.
+type job func(conn *dataConn) error
+
+var errAborted = errors.New("server: aborted by the client")
+
+// newTransfer checks that a transfer may start at all, before anything is
+// opened for it.
+func (s *session) newTransfer(verb, path string) (*transfer, error) {
+	if !s.private && !s.srv.InsecurePlaintext {
+		s.dropData()
+		return nil, &dataError{code: 522, text: "Data connections must be protected: send PBSZ 0 and PROT P first."}
+	}
+	if s.data == nil {
+		return nil, &dataError{code: 425, text: "Use PASV or EPSV first."}
+	}
+	t := &transfer{
+		verb: verb, path: wire.Display(path), started: time.Now(), ascii: !s.image,
+		protected: s.private && s.secured, done: make(chan error, 1),
+	}
+	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
+	return t, nil
+}
+
+// transfer runs a job and returns the final reply. It announces the data
+// connection before it waits for it, because many clients send their
+// ClientHello only after 150.
+func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, error) {
+	d := s.data
+	s.data = nil // whatever becomes of it, the next transfer needs another
+	defer t.cancel(nil)
+	s.setMoving(t)
+	err := s.write(wire.Text(150, opening))
+	if err != nil {
+		t.cancel(err)
+	}
+	go func() { t.done <- s.runJob(t, d, job) }()
+	err = s.attend(t)
+
+	cause := context.Cause(t.ctx)
+	var panicked *panicError
+	switch {
+	case errors.As(err, &panicked):
+	case err != nil && cause != nil:
+		err = &dataError{426, "Transfer aborted.", cause}
+	}
+	s.setMoving(nil)
+	s.hookTransfer(&Transfer{
+		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started), Err: err,
+		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii,
+	})
+	if panicked != nil {
+		return s.panicked(panicked), nil
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return ok(226, "Transfer complete.")
+}
+
+// runJob gets the data connection and lets the job use it.
+func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicError{v, debug.Stack()}
+		}
+	}()
+	if t.file != nil {
+		defer t.file.Close()
+	}
+	defer d.Close()
+	conn, err := s.openData(t.ctx, t, d)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(t.ctx, conn.abort)
+	defer stop()
+	ended := false
+	defer func() {
+		if !ended {
+			conn.abort()
+			conn.release()
+		}
+	}()
+	err = job(conn)
+	ended = err == nil
+	return err
+}
+
+// panicError is a panic in a transfer's goroutine.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// maxQueued bounds the commands that a client may send ahead during a transfer.
+const maxQueued = 32
+
+// attend hears commands until the transfer is over.
+func (s *session) attend(t *transfer) error {
+	for {
+		var lines chan input
+		if len(s.queue) < maxQueued && s.ending == nil {
+			s.in.want()
+			lines = s.in.lines
+		}
+		select {
+		case err := <-t.done:
+			return err
+		case in := <-lines:
+			s.in.wanted = false
+			s.hear(in, t)
+		}
+	}
+}
+
+// hear deals with one command during a transfer. NOOP and STAT are answered at
+// once; ABOR ends the transfer and is answered after it (RFC 959, section
+// 4.1.3); the rest waits its turn.
+func (s *session) hear(in input, t *transfer) {
+	if in.err != nil && !isSyntax(in.err) && !errors.Is(in.err, wire.ErrLineTooLong) {
+		s.ending = in.err // the reader has seen to what must be cancelled
+		return
+	}
+	row := commands[in.cmd.Verb]
+	switch {
+	case in.err != nil || row == nil || !row.during || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
+		s.queue = append(s.queue, in)
+	case in.cmd.Verb == "ABOR":
+		t.cancel(errAborted)
+		s.queue = append([]input{in}, s.queue...)
+	case in.cmd.Arg != "":
+		s.queue = append(s.queue, in) // STAT <path> is a listing
+	default:
+		reply, err := row.run(s, s.ctx, "")
+		if err != nil {
+			reply = s.errorReply(err)
+		}
+		if err := s.write(reply); err != nil {
+			s.cancel(err)
+		}
+	}
+}
+
+// ABOR when nothing is under way: RFC 959, section 4.1.3, case 1.
+func (s *session) cmdAbor(context.Context, string) (wire.Reply, error) {
+	s.dropData()
+	return ok(226, "Nothing to abort; data connection closed.")
+}
+
+func (s *session) setMoving(t *transfer) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.moving; old != nil {
+		if old.upload {
+			s.received += old.bytes.Load()
+		} else {
+			s.sent += old.bytes.Load()
+		}
+	}
+	s.moving = t
+}
