@@ -1,0 +1,188 @@
+package driver
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+)
+
+// Dir is a directory of the system as an FS. It stands on [os.Root]: whatever a
+// client or another process does with names and symbolic links, nothing outside
+// of the directory is reached. Links in it must be relative to be followed.
+//
+// It also sets times, permission bits and, on Unix, groups, makes and reads
+// links, and knows the free space. It serves regular files only: FIFOs, sockets
+// and devices are listed, and may be renamed and removed, but never opened.
+// Names that begin with ".sallyport-" are its own, for uploads in progress.
+// Names that are not UTF-8 are listed but can't be asked for.
+//
+// The fields are set before the first use and not changed afterwards; all
+// methods may then be called concurrently. A Dir comes from [OpenDir].
+type Dir struct {
+	// Uploads says where an upload is kept before Commit. The zero value is
+	// Atomic.
+	Uploads Uploads
+
+	// FileMode is the permission bits of a new file, whatever the process's
+	// umask. Zero means 0666 less the umask. A file that replaces another
+	// keeps the bits of the old one.
+	FileMode fs.FileMode
+
+	// DirMode is the permission bits of a new directory, whatever the
+	// process's umask. Zero means 0777 less the umask.
+	DirMode fs.FileMode
+
+	// Sync makes Commit wait until the data is on the disk (fsync), so that
+	// it survives a loss of power. Without it a crash of the system may lose
+	// uploads of the last seconds, though never the old and the new file
+	// both. It costs most of the speed of storing small files.
+	Sync bool
+
+	// Owners says what listings show of a file's owner and group. The zero
+	// value is OwnerNames.
+	Owners Owners
+
+	root *os.Root
+	live sync.Map // names of the temporary files of uploads in progress
+
+	users, groups idNames
+}
+
+// Uploads is where an upload is kept before it is complete.
+type Uploads int
+
+const (
+	// Atomic keeps an upload in a hidden file of the same directory until
+	// Commit, which puts it in place in one step. Nobody ever sees a part of
+	// a file, and when an upload is cut the old file is whole. Append and
+	// Offset first copy the bytes they keep, by reference where the file
+	// system can. Writing needs permission on the directory; a file without
+	// any write bit isn't replaced.
+	Atomic Uploads = iota
+
+	// InPlace writes into the file itself, so that a client whose transfer
+	// was cut can look at the size and resume. Without Append or Offset the
+	// old content is gone when Store returns.
+	InPlace
+)
+
+// Owners is what a listing shows of a file's owner and group.
+type Owners int
+
+const (
+	// OwnerNames shows the system's names, or numbers where there is none.
+	OwnerNames Owners = iota
+	// OwnerNumbers shows numbers.
+	OwnerNumbers
+	// OwnersHidden shows neither.
+	OwnersHidden
+)
+
+// OpenDir opens a directory. The Dir stays with the directory even if that is
+// renamed. Close it when no session uses it any more.
+func OpenDir(path string) (*Dir, error) {
+	root, err := os.OpenRoot(path)
+	if err != nil {
+		return nil, fmt.Errorf("driver: open directory: %w", err)
+	}
+	return &Dir{root: root}, nil
+}
+
+// Close closes the directory. Uploads in progress can still be committed;
+// anything else fails with fs.ErrClosed from now on.
+func (d *Dir) Close() error { return d.root.Close() }
+
+// Stat describes a file, following links.
+func (d *Dir) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	p, err := begin(ctx, "stat", name)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := d.root.Stat(p)
+	if err != nil {
+		return nil, fail("stat", name, err)
+	}
+	return dirInfo{fi, d}, nil
+}
+
+// Open opens a regular file. The reader is an *os.File.
+func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	p, err := begin(ctx, "open", name)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openRegular(d.root, p, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, fail("open", name, err)
+	}
+	if err := seek(f, offset); err != nil {
+		f.Close()
+		return nil, fail("open", name, err)
+	}
+	return f, nil
+}
+
+// seek goes to an offset that must lie within the file.
+func seek(f *os.File, offset int64) error {
+	switch fi, err := f.Stat(); {
+	case err != nil:
+		return err
+	case offset < 0:
+		return fs.ErrInvalid
+	case offset > fi.Size():
+		return ErrOffset
+	case offset == 0:
+		return nil
+	}
+	_, err := f.Seek(offset, io.SeekStart)
+	return err
+}
+
+// openRegular opens a regular file. The first look keeps it from opening a
+// device, which can have effects of its own; the second, together with
+// noBlock, decides when the file was swapped in between.
+func openRegular(root *os.Root, p string, flag int, perm fs.FileMode) (*os.File, error) {
+	if fi, err := root.Stat(p); err == nil {
+		if err := regular(fi); err != nil {
+			return nil, err
+		}
+	} else if flag&os.O_CREATE == 0 {
+		return nil, err
+	}
+	f, err := root.OpenFile(p, flag|noBlock, perm)
+	if err != nil {
+		return nil, err
+	}
+	fi, err := f.Stat()
+	if err == nil {
+		err = regular(fi)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// regular refuses what is not a regular file.
+func regular(fi fs.FileInfo) error {
+	switch {
+	case fi.IsDir():
+		return ErrIsDir
+	case !fi.Mode().IsRegular():
+		return fmt.Errorf("not a regular file: %w", fs.ErrPermission)
+	}
+	return nil
+}
+
+// begin makes the checks every method begins with.
+func begin(ctx context.Context, op, name string) (string, error) {
+	p, err := local(op, name)
+	if err != nil {
+		return "", err
+	}
+	return p, ctx.Err()
+}

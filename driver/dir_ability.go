@@ -1,0 +1,103 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+)
+
+// SetTimes sets the times of modification and access. No system lets a program
+// set the time of creation through Dir: errors.ErrUnsupported.
+func (d *Dir) SetTimes(ctx context.Context, name string, t Times) error {
+	p, err := begin(ctx, "set times", name)
+	if err != nil {
+		return err
+	}
+	if !t.Create.IsZero() {
+		return fail("set times", name, fmt.Errorf("time of creation: %w", errors.ErrUnsupported))
+	}
+	return fail("set times", name, d.root.Chtimes(p, t.Access, t.Modify))
+}
+
+// SetMode sets permission bits. Other bits of the mode (set-group, sticky) stay.
+func (d *Dir) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
+	p, err := begin(ctx, "set mode", name)
+	if err != nil {
+		return err
+	}
+	fi, err := d.root.Stat(p)
+	if err != nil {
+		return fail("set mode", name, err)
+	}
+	const special = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+	return fail("set mode", name, d.root.Chmod(p, mode.Perm()|fi.Mode()&special))
+}
+
+// SetGroup sets the group, a name or a number. It is errors.ErrUnsupported
+// where the system has no groups, and fs.ErrNotExist for an unknown name.
+func (d *Dir) SetGroup(ctx context.Context, name, group string) error {
+	p, err := begin(ctx, "set group", name)
+	if err != nil {
+		return err
+	}
+	gid, err := lookupGroup(group)
+	if err == nil {
+		err = d.root.Chown(p, -1, gid)
+	}
+	return fail("set group", name, err)
+}
+
+// Symlink makes a link. It is stored relative to the link's directory, so it
+// works for other programs too and when the tree is moved.
+func (d *Dir) Symlink(ctx context.Context, target, name string) error {
+	if _, err := local("symlink", target); err != nil {
+		return err
+	}
+	p, err := begin(ctx, "symlink", name)
+	if err != nil {
+		return err
+	}
+	// ".." in a link counts from where the directory really is.
+	parent, err := d.resolve(path.Dir(name))
+	if err == nil {
+		err = d.root.Symlink(filepath.FromSlash(relative(parent, target)), p)
+	}
+	return fail("symlink", name, err)
+}
+
+// ReadLink says where a link leads.
+func (d *Dir) ReadLink(ctx context.Context, name string) (string, error) {
+	p, err := begin(ctx, "readlink", name)
+	if err != nil {
+		return "", err
+	}
+	target, err := d.root.Readlink(p)
+	if err != nil {
+		return "", fail("readlink", name, err)
+	}
+	if err := within(name, target); err != nil {
+		return "", err
+	}
+	return filepath.ToSlash(target), nil
+}
+
+// Space reports the bytes that this process may still store on the file system
+// that holds name.
+func (d *Dir) Space(ctx context.Context, name string) (int64, error) {
+	p, err := begin(ctx, "space", name)
+	if err != nil {
+		return 0, err
+	}
+	fi, err := d.root.Stat(p)
+	if err == nil && !fi.IsDir() {
+		p = filepath.Dir(p)
+	}
+	var n int64
+	if err == nil {
+		n, err = freeSpace(d.root, p)
+	}
+	return n, fail("space", name, err)
+}

@@ -1,0 +1,71 @@
+package driver
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+)
+
+// listBatch bounds how many entries are held at once, so that the memory for a
+// listing doesn't depend on the directory.
+const listBatch = 256
+
+// List yields the entries of a directory as the system has them, links as
+// links. The directory is open only while the sequence is being used.
+func (d *Dir) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		p, err := begin(ctx, "list", name)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		f, err := openDirectory(d.root, p)
+		if err != nil {
+			yield(nil, fail("list", name, err))
+			return
+		}
+		defer f.Close()
+		err = readdir(ctx, f, func(fi fs.FileInfo) bool {
+			return reserved(fi.Name()) || yield(dirInfo{fi, d}, nil)
+		})
+		if err != nil {
+			yield(nil, fail("list", name, err))
+		}
+	}
+}
+
+// openDirectory opens a directory for reading. Anything else is refused before
+// it is opened where the system can, since opening a FIFO may block.
+func openDirectory(root *os.Root, p string) (*os.File, error) {
+	if onlyDir == 0 {
+		if fi, err := root.Stat(p); err != nil {
+			return nil, err
+		} else if !fi.IsDir() {
+			return nil, ErrNotDir
+		}
+	}
+	return root.OpenFile(p, os.O_RDONLY|onlyDir|noBlock, 0)
+}
+
+// readdir calls each for the entries of f until it returns false.
+func readdir(ctx context.Context, f *os.File, each func(fs.FileInfo) bool) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		infos, err := f.Readdir(listBatch)
+		for _, fi := range infos {
+			if !each(fi) {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,21 @@
+//go:build !unix
+
+package driver
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+)
+
+func lookupGroup(string) (int, error) { return 0, errors.ErrUnsupported }
+
+func ownLike(*os.File, fs.FileInfo) {}
+
+func syncDir(*os.Root) error { return nil }
+
+func (i dirInfo) uid() (uint32, bool) { return 0, false }
+func (i dirInfo) gid() (uint32, bool) { return 0, false }
+
+// ID is empty: the system has no number for a file that is not open.
+func (i dirInfo) ID() string { return "" }

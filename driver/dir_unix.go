@@ -1,0 +1,112 @@
+//go:build unix
+
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"syscall"
+)
+
+const (
+	// noBlock keeps the opening of a FIFO from waiting for its other end, and
+	// that of a terminal from making it ours. On regular files it has no
+	// effect.
+	noBlock = syscall.O_NONBLOCK | syscall.O_NOCTTY
+	onlyDir = syscall.O_DIRECTORY
+)
+
+func errnoKind(errno syscall.Errno) error {
+	switch errno {
+	case syscall.EISDIR:
+		return ErrIsDir
+	case syscall.ENOTDIR:
+		return ErrNotDir
+	case syscall.ENOTEMPTY:
+		return ErrNotEmpty
+	case syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG:
+		return ErrQuota
+	case syscall.ENAMETOOLONG, syscall.EILSEQ:
+		return ErrName
+	case syscall.EROFS, syscall.ENXIO, syscall.ELOOP:
+		return fs.ErrPermission
+	case syscall.EINVAL:
+		return fs.ErrInvalid
+	case syscall.EXDEV:
+		return errors.ErrUnsupported
+	}
+	return nil
+}
+
+// lookupGroup takes a name or a number; a group may have a name of digits, and
+// then the name wins as it does in chgrp.
+func lookupGroup(group string) (int, error) {
+	g, err := user.LookupGroup(group)
+	if err == nil {
+		return strconv.Atoi(g.Gid)
+	}
+	gid, nan := strconv.ParseUint(group, 10, 31)
+	if nan != nil {
+		return 0, fmt.Errorf("group: %w", fs.ErrNotExist)
+	}
+	return int(gid), nil
+}
+
+// ownLike gives f the owner and group of the file it replaces as far as the
+// process may.
+func ownLike(f *os.File, old fs.FileInfo) {
+	was, ok := old.Sys().(*syscall.Stat_t)
+	fi, err := f.Stat()
+	if !ok || err != nil {
+		return
+	}
+	is, ok := fi.Sys().(*syscall.Stat_t)
+	if !ok || is.Uid == was.Uid && is.Gid == was.Gid {
+		return
+	}
+	if f.Chown(int(was.Uid), int(was.Gid)) != nil {
+		_ = f.Chown(-1, int(was.Gid))
+	}
+}
+
+// syncDir makes a rename in a directory last.
+func syncDir(dir *os.Root) error {
+	f, err := openDirectory(dir, ".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return f.Sync()
+}
+
+func (i dirInfo) uid() (uint32, bool) {
+	st, ok := i.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Uid, true
+}
+
+func (i dirInfo) gid() (uint32, bool) {
+	st, ok := i.Sys().(*syscall.Stat_t)
+	if !ok {
+		return 0, false
+	}
+	return st.Gid, true
+}
+
+// ID is the device and inode number.
+func (i dirInfo) ID() string {
+	st, ok := i.Sys().(*syscall.Stat_t)
+	if !ok {
+		return ""
+	}
+	var b [33]byte
+	id := strconv.AppendUint(b[:0], uint64(st.Dev), 16)
+	id = append(id, 'g')
+	return string(strconv.AppendUint(id, uint64(st.Ino), 16))
+}

@@ -1,0 +1,252 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// Store begins an upload as Uploads says. The Upload also implements
+// io.ReaderFrom, which lets the system move data from a socket without copying
+// it through the process.
+//
+// An atomic upload to a symbolic link replaces the file that the link leads to,
+// as writing in place does.
+func (d *Dir) Store(ctx context.Context, name string, how How) (Upload, error) {
+	p, err := begin(ctx, "store", name)
+	if err != nil {
+		return nil, err
+	}
+	if how.Append {
+		how.Offset = 0
+	}
+	var u Upload
+	switch {
+	case name == ".":
+		err = ErrIsDir
+	case how.Offset < 0:
+		err = fs.ErrInvalid
+	case d.Uploads == InPlace:
+		u, err = d.storeInPlace(p, name, how)
+	default:
+		u, err = d.storeAtomic(ctx, name, how)
+	}
+	if err != nil {
+		return nil, fail("store", name, err)
+	}
+	return u, nil
+}
+
+// writing is what both kinds of upload share: a file, and the first error,
+// after which nothing may be committed.
+type writing struct {
+	name string
+	f    *os.File
+	n    int64 // bytes of this upload
+	err  error
+	done bool
+}
+
+func (w *writing) Write(p []byte) (int, error) {
+	if w.done || w.err != nil {
+		return 0, w.refuse("write")
+	}
+	n, err := w.f.Write(p)
+	return n, w.wrote(int64(n), err)
+}
+
+// ReadFrom implements io.ReaderFrom with what the system has for it (splice,
+// copy_file_range).
+func (w *writing) ReadFrom(r io.Reader) (int64, error) {
+	if w.done || w.err != nil {
+		return 0, w.refuse("write")
+	}
+	n, err := w.f.ReadFrom(r)
+	return n, w.wrote(n, err)
+}
+
+func (w *writing) wrote(n int64, err error) error {
+	w.n += n
+	w.err = fail("write", w.name, err)
+	return w.err
+}
+
+// refuse is the error of a call that comes too late.
+func (w *writing) refuse(op string) error {
+	if w.done {
+		return fail(op, w.name, fs.ErrClosed)
+	}
+	return w.err
+}
+
+// atomicUpload writes a temporary file. It holds the directory open, so that it
+// ends where it began even if a directory on the way is renamed meanwhile.
+type atomicUpload struct {
+	writing
+	d         *Dir
+	parent    *os.Root
+	temp      string
+	base      string
+	old       fs.FileInfo // the file to be replaced, or nil
+	exclusive bool
+}
+
+func (d *Dir) storeAtomic(ctx context.Context, name string, how How) (_ Upload, err error) {
+	u := &atomicUpload{writing: writing{name: name}, d: d, exclusive: how.Exclusive}
+	if err := u.find(name); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			u.Close(err)
+		}
+	}()
+	if u.old != nil && how.Exclusive {
+		return nil, fs.ErrExist
+	}
+	if u.old == nil && how.Offset > 0 {
+		return nil, ErrOffset
+	}
+	if err := u.create(); err != nil {
+		return nil, err
+	}
+	if u.old != nil && (how.Append || how.Offset > 0) {
+		return u, u.keep(ctx, how)
+	}
+	return u, nil
+}
+
+// find opens the directory and looks at what has the name now.
+func (u *atomicUpload) find(name string) error {
+	for range 2 {
+		// The "." makes the system open the last element as a directory and
+		// nothing else: a FIFO would block.
+		parent, err := u.d.root.OpenRoot(filepath.FromSlash(path.Dir(name) + "/."))
+		if err != nil {
+			return err
+		}
+		u.parent, u.base = parent, path.Base(name)
+		fi, err := parent.Lstat(u.base)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err == nil && fi.Mode()&fs.ModeSymlink == 0:
+			u.old = fi
+			err = replaceable(fi)
+		case err == nil:
+			if name, err = u.d.resolve(name); err == nil {
+				parent.Close()
+				continue
+			}
+		}
+		if err != nil {
+			parent.Close()
+		}
+		return err
+	}
+	u.parent.Close()
+	return fmt.Errorf("link changed meanwhile: %w", fs.ErrPermission)
+}
+
+// replaceable refuses what writing in place would refuse: renaming needs no
+// permission on the file itself, so a file made read-only would be lost.
+func replaceable(fi fs.FileInfo) error {
+	if err := regular(fi); err != nil {
+		return err
+	}
+	if fi.Mode().Perm()&0o222 == 0 {
+		return fmt.Errorf("read-only file: %w", fs.ErrPermission)
+	}
+	return nil
+}
+
+// create makes the temporary file, which shows no more to others on the machine
+// than the file it will replace.
+func (u *atomicUpload) create() (err error) {
+	mode := u.d.fileMode()
+	if u.old != nil {
+		mode = u.old.Mode().Perm() | 0o600
+	}
+	u.temp = tempName()
+	u.d.live.Store(u.temp, nil)
+	u.f, err = u.parent.OpenFile(u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	return err
+}
+
+func (d *Dir) fileMode() fs.FileMode {
+	if m := d.FileMode.Perm(); m != 0 {
+		return m
+	}
+	return 0o666
+}
+
+// keep copies the bytes that the upload leaves alone.
+func (u *atomicUpload) keep(ctx context.Context, how How) error {
+	src, err := openRegular(u.parent, u.base, os.O_RDONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	left := how.Offset
+	if how.Append {
+		left = u.old.Size()
+	}
+	if err := seek(src, left); err != nil {
+		return err
+	}
+	if _, err := src.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	for left > 0 {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := u.f.ReadFrom(io.LimitReader(src, min(left, 64<<20)))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return io.ErrUnexpectedEOF
+		}
+		left -= n
+	}
+	return nil
+}
+
+// resolve follows the links in a name to the name of what they lead to. It only
+// finds out where to work; that the work stays in the tree is up to os.Root.
+func (d *Dir) resolve(name string) (string, error) {
+	var done []string
+	rest := elements(name)
+	for links := 0; len(rest) > 0; {
+		e := rest[0]
+		rest = rest[1:]
+		switch e {
+		case "", ".":
+			continue
+		case "..":
+			if len(done) == 0 {
+				return "", fs.ErrPermission
+			}
+			done = done[:len(done)-1]
+			continue
+		}
+		target, err := d.root.Readlink(filepath.Join(append(done, e)...))
+		if err != nil {
+			done = append(done, e) // no link, or not there
+			continue
+		}
+		target = filepath.ToSlash(target)
+		if links++; links > 8 || path.IsAbs(target) || reserved(e) {
+			return "", fs.ErrPermission
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return path.Join(append([]string{"."}, done...)...), nil
+}

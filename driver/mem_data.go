@@ -1,0 +1,196 @@
+package driver
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"slices"
+)
+
+// memChunk is the size of a full chunk. Appending to a file copies at most one
+// chunk and the list of them.
+const memChunk = 64 << 10
+
+// memData is the content of a file: chunks that are all full except the last.
+// Once it belongs to a node it never changes.
+type memData struct {
+	chunks [][]byte
+	size   int64
+}
+
+// head is the first n bytes, for an upload to continue. It shares full chunks
+// and copies the last one.
+func (d memData) head(n int64) memData {
+	full := int(n / memChunk)
+	h := memData{chunks: slices.Clone(d.chunks[:full]), size: n}
+	if rest := n % memChunk; rest > 0 {
+		h.chunks = append(h.chunks, slices.Clone(d.chunks[full][:rest]))
+	}
+	return h
+}
+
+// write adds to the end. A chunk grows as a slice does, so a small file takes
+// little memory.
+func (d *memData) write(p []byte) {
+	d.size += int64(len(p))
+	for len(p) > 0 {
+		last := len(d.chunks) - 1
+		if last < 0 || len(d.chunks[last]) == memChunk {
+			d.chunks = append(d.chunks, nil)
+			last++
+		}
+		n := min(len(p), memChunk-len(d.chunks[last]))
+		d.chunks[last] = append(d.chunks[last], p[:n]...)
+		p = p[n:]
+	}
+}
+
+// readAt copies bytes of one chunk.
+func (d memData) readAt(p []byte, at int64) int {
+	return copy(p, d.chunks[at/memChunk][at%memChunk:])
+}
+
+// memReader reads the content a file had when it was opened.
+type memReader struct {
+	data   memData
+	at     int64
+	closed bool
+}
+
+func (r *memReader) Read(p []byte) (int, error) {
+	if r.closed {
+		return 0, fs.ErrClosed
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n := 0
+	for n < len(p) && r.at < r.data.size {
+		m := r.data.readAt(p[n:], r.at)
+		n += m
+		r.at += int64(m)
+	}
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// WriteTo hands over whole chunks without copying them.
+func (r *memReader) WriteTo(w io.Writer) (int64, error) {
+	if r.closed {
+		return 0, fs.ErrClosed
+	}
+	var n int64
+	for r.at < r.data.size {
+		m, err := w.Write(r.data.chunks[r.at/memChunk][r.at%memChunk:])
+		r.at += int64(m)
+		n += int64(m)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (r *memReader) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.at
+	case io.SeekEnd:
+		offset += r.data.size
+	}
+	if offset < 0 {
+		return 0, fs.ErrInvalid
+	}
+	r.at = offset
+	return offset, nil
+}
+
+func (r *memReader) Close() error {
+	r.closed, r.data = true, memData{}
+	return nil
+}
+
+// memUpload is content that no node has yet.
+type memUpload struct {
+	m    *MemFS
+	name string
+	how  How
+	data memData
+	done bool
+}
+
+// Store begins an upload.
+func (m *MemFS) Store(ctx context.Context, name string, how How) (Upload, error) {
+	u := &memUpload{m: m, name: name, how: how}
+	err := m.change(ctx, "store", name, func(dir *memNode, base string) error {
+		n := dir.entries[base]
+		if err := u.check(n); err != nil {
+			return err
+		}
+		keep := how.Offset
+		var old memData
+		if n != nil {
+			old = n.data
+		}
+		switch {
+		case how.Append:
+			keep = old.size
+		case keep < 0:
+			return fs.ErrInvalid
+		case keep > old.size:
+			return ErrOffset
+		}
+		u.data = old.head(keep)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// check says whether what has the name now lets the upload have it.
+func (u *memUpload) check(n *memNode) error {
+	switch {
+	case u.name == "." || n != nil && n.entries != nil:
+		return ErrIsDir
+	case n != nil && u.how.Exclusive:
+		return fs.ErrExist
+	}
+	return nil
+}
+
+func (u *memUpload) Write(p []byte) (int, error) {
+	if u.done {
+		return 0, fail("write", u.name, fs.ErrClosed)
+	}
+	u.data.write(p)
+	return len(p), nil
+}
+
+func (u *memUpload) Commit() error {
+	if u.done {
+		return fail("commit", u.name, fs.ErrClosed)
+	}
+	return u.m.change(context.Background(), "commit", u.name, func(dir *memNode, base string) error {
+		old := dir.entries[base]
+		if err := u.check(old); err != nil {
+			return err
+		}
+		n := u.m.node(false)
+		n.data = u.data
+		if old != nil {
+			n.mode = old.mode
+		}
+		dir.put(base, n)
+		u.done, u.data = true, memData{}
+		return nil
+	})
+}
+
+func (u *memUpload) Close(error) error {
+	u.done, u.data = true, memData{}
+	return nil
+}

@@ -1,0 +1,119 @@
+package driver
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+const (
+	// tokenPrefix marks a hash by HashToken: $token$salt$digest.
+	tokenPrefix = "$token$"
+	// minToken is the least length of a token, about 96 bits in base64. What
+	// is shorter could be guessed offline at the speed of SHA-256.
+	minToken = 16
+	// maxBcryptCost bounds the work a hash can demand of a login: a second or
+	// so. The algorithm would allow centuries.
+	maxBcryptCost = 16
+)
+
+// HashPassword makes a bcrypt hash for Account.Hash. A password may have 1 to 72
+// bytes; bcrypt would ignore the rest.
+func HashPassword(password string) (string, error) {
+	if password == "" {
+		return "", errors.New("driver: password is empty")
+	}
+	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.DefaultCost)
+	if err != nil {
+		return "", fmt.Errorf("driver: hash password: %w", err)
+	}
+	return string(h), nil
+}
+
+// HashToken makes a salted SHA-256 hash for Account.Hash that is cheap to
+// compare. It is only for passwords that a machine drew at random, of at least
+// 16 characters: one that a person chose would soon be found by trying.
+func HashToken(token string) (string, error) {
+	if len(token) < minToken {
+		return "", fmt.Errorf("driver: a token needs at least %d characters; use HashPassword", minToken)
+	}
+	salt := make([]byte, 16)
+	rand.Read(salt) // never fails
+	b64 := base64.RawStdEncoding.EncodeToString
+	return tokenPrefix + b64(salt) + "$" + b64(tokenDigest(salt, token)), nil
+}
+
+func tokenDigest(salt []byte, token string) []byte {
+	h := hmac.New(sha256.New, salt)
+	h.Write([]byte(token))
+	return h.Sum(nil)
+}
+
+// parseToken takes a hash by HashToken apart.
+func parseToken(hash string) (salt, digest []byte, err error) {
+	bad := errors.New("malformed token hash")
+	rest, ok := strings.CutPrefix(hash, tokenPrefix)
+	s, d, ok2 := strings.Cut(rest, "$")
+	if !ok || !ok2 {
+		return nil, nil, bad
+	}
+	b64 := base64.RawStdEncoding.Strict()
+	salt, err1 := b64.DecodeString(s)
+	digest, err2 := b64.DecodeString(d)
+	if err1 != nil || err2 != nil || len(salt) < 8 || len(digest) != sha256.Size {
+		return nil, nil, bad
+	}
+	return salt, digest, nil
+}
+
+// matches compares in constant time. Nothing matches an empty password.
+func matches(hash, password string) bool {
+	var ok bool
+	if strings.HasPrefix(hash, tokenPrefix) {
+		salt, digest, err := parseToken(hash)
+		ok = err == nil && subtle.ConstantTimeCompare(digest, tokenDigest(salt, password)) == 1
+	} else if usable(hash) {
+		ok = bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) == nil
+	}
+	return ok && password != ""
+}
+
+// cost orders hashes by the work they are; -1 can't be compared.
+func cost(hash string) int {
+	if strings.HasPrefix(hash, tokenPrefix) {
+		return 0
+	}
+	c, err := bcrypt.Cost([]byte(hash))
+	if err != nil || c > maxBcryptCost {
+		return -1
+	}
+	return c
+}
+
+func usable(hash string) bool { return cost(hash) >= 0 }
+
+// checkHash says what is wrong with a hash, without repeating it.
+func checkHash(hash string) error {
+	switch {
+	case hash == "":
+		return errors.New("no hash")
+	case strings.HasPrefix(hash, tokenPrefix):
+		_, _, err := parseToken(hash)
+		return err
+	}
+	c, err := bcrypt.Cost([]byte(hash))
+	switch {
+	case err != nil || len(hash) != 60:
+		return errors.New("not a bcrypt hash ($2a$, $2b$, $2y$) and not one by HashToken")
+	case c > maxBcryptCost:
+		return fmt.Errorf("bcrypt cost %d is more than %d", c, maxBcryptCost)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package driver
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+)
+
+// User is a Driver with one user, who sees files. It keeps a salted digest of
+// the password rather than the password. An empty name or password, or nil
+// files, never log in, and the Driver's Validate method says so, which the
+// server calls at start.
+//
+// The digest is a fast one: it suits a password that the program knows anyway.
+// For a file of users take [Users] with [HashPassword].
+func User(name, password string, files FS) Driver {
+	u := &oneUser{salt: make([]byte, 16), files: files}
+	rand.Read(u.salt) // never fails
+	u.name, u.password = u.digest(name), u.digest(password)
+	u.problem = errors.Join(
+		problem(name == "", "user: name is empty"),
+		problem(password == "", "user: password is empty"),
+		problem(files == nil, "user: files are nil"),
+	)
+	return u
+}
+
+type oneUser struct {
+	salt           []byte
+	name, password []byte
+	files          FS
+	problem        error
+}
+
+// Login compares both halves in constant time, whichever is wrong.
+func (u *oneUser) Login(ctx context.Context, l *Login) (FS, error) {
+	ok := subtle.ConstantTimeCompare(u.name, u.digest(l.User)) &
+		subtle.ConstantTimeCompare(u.password, u.digest(l.Password))
+	if ok != 1 || l.Password == "" || u.problem != nil {
+		return nil, ErrLogin
+	}
+	return u.files, ctx.Err()
+}
+
+// Validate reports all that is wrong with the arguments of User.
+func (u *oneUser) Validate() error { return u.problem }
+
+func (u *oneUser) digest(s string) []byte {
+	h := hmac.New(sha256.New, u.salt)
+	h.Write([]byte(s))
+	return h.Sum(nil)
+}
+
+func problem(is bool, text string) error {
+	if !is {
+		return nil
+	}
+	return errors.New("driver: " + text)
+}

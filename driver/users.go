@@ -1,0 +1,101 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Users is a Driver with an account for each name. It is not changed while a
+// server uses it; all methods may then be called concurrently.
+//
+// An unknown name costs a client as much time as the dearest hash among the
+// accounts, and gets the same error as a wrong password. Accounts with cheaper
+// hashes can therefore be told from unknown names: use one kind of hash and one
+// cost for all.
+type Users map[string]Account
+
+// Account is what Users know about one user. The zero value never logs in.
+type Account struct {
+	// Hash is what HashPassword or HashToken made of the password; a bcrypt
+	// hash of another program ($2a$, $2b$, $2y$, as htpasswd -B writes) will
+	// do as well. An empty one never logs in.
+	Hash string
+
+	// Files is what the user sees. It may be shared with other accounts.
+	Files FS
+
+	// Home makes the files at login, in place of Files. What they hold open
+	// is released with context.AfterFunc on ctx. An error that is not ErrLogin
+	// is logged.
+	Home func(ctx context.Context, l *Login) (FS, error)
+}
+
+// Login compares the password with the account's hash.
+func (u Users) Login(ctx context.Context, l *Login) (FS, error) {
+	// The decoy is chosen even when it isn't needed, or the time for choosing
+	// it would tell.
+	decoy := u.decoy()
+	a, known := u[l.User]
+	if !known || !usable(a.Hash) {
+		matches(decoy, l.Password)
+		return nil, ErrLogin
+	}
+	if !matches(a.Hash, l.Password) {
+		return nil, ErrLogin
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return a.open(ctx, l)
+}
+
+func (a Account) open(ctx context.Context, l *Login) (FS, error) {
+	files := a.Files
+	if a.Home != nil {
+		var err error
+		if files, err = a.Home(ctx, l); err != nil {
+			return nil, err
+		}
+	}
+	if files == nil {
+		return nil, fmt.Errorf("driver: user %q has no files", l.User)
+	}
+	return files, nil
+}
+
+// decoy is a hash that costs as much to compare as any of the accounts'.
+func (u Users) decoy() string {
+	var decoy string
+	dearest := -1
+	for _, a := range u {
+		if c := cost(a.Hash); c > dearest {
+			decoy, dearest = a.Hash, c
+		}
+	}
+	return decoy
+}
+
+// Validate reports everything that keeps an account from logging in: a bad hash,
+// no files, an empty name. The server calls it at start.
+func (u Users) Validate() error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(u)) {
+		a := u[name]
+		if name == "" {
+			errs = append(errs, errors.New("driver: users: a name is empty"))
+		}
+		if err := checkHash(a.Hash); err != nil {
+			errs = append(errs, fmt.Errorf("driver: users: %q: %w", name, err))
+		}
+		if a.Files == nil && a.Home == nil {
+			errs = append(errs, fmt.Errorf("driver: users: %q has neither Files nor Home", name))
+		}
+		if a.Files != nil && a.Home != nil {
+			errs = append(errs, fmt.Errorf("driver: users: %q has both Files and Home", name))
+		}
+	}
+	return errors.Join(errs...)
+}
