@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/sallyport/sallyport/tls"
 )
@@ -60,6 +61,9 @@ func (c *dataConn) truncated() bool { return c.tls != nil && c.tls.Truncated() }
 // close_notify, then FIN.
 func (c *dataConn) finish() error {
 	if c.tls != nil {
+		// What is still gathered may take a slow client long; idleConn ends it
+		// only when nothing moves.
+		c.tls.SetWriteDeadline(time.Now().Add(forever))
 		return c.tls.Close()
 	}
 	return c.idle.Close()
