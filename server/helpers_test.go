@@ -1,0 +1,490 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	stdtls "crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// The one user of a test server, who sees testServer.FS.
+const (
+	testUser     = "alice"
+	testPassword = "correct horse"
+)
+
+// patience bounds every wait of a test. It is no measure of anything: a test
+// that is in order never comes near it.
+const patience = 20 * time.Second
+
+// testServer is a server on loopback, closed when the test ends.
+type testServer struct {
+	*server.Server
+	Addr         string // explicit TLS
+	ImplicitAddr string // empty without certificates
+	FS           *driver.MemFS
+	Config       *stdtls.Config // for a client: it trusts the server
+	Log          *safeBuffer    // the log in text, from level debug
+
+	mu        sync.Mutex
+	transfers []server.Transfer
+	commands  []server.Command
+	logins    []server.Login
+	ends      []error
+}
+
+// certificate is shared by all tests: making one costs more than most tests.
+var certificate = sync.OnceValue(func() *tls.Config {
+	cfg, err := tls.SelfSigned()
+	if err != nil {
+		panic(err)
+	}
+	return cfg
+})
+
+// start serves one user's files in memory. The options run before the server
+// does and may change any field; when they leave Hooks alone, the testServer
+// keeps what they report.
+func start(t testing.TB, options ...func(*server.Server)) *testServer {
+	t.Helper()
+	ts := &testServer{FS: driver.Mem(), Log: new(safeBuffer)}
+	ts.Server = &server.Server{
+		Driver: driver.User(testUser, testPassword, ts.FS),
+		TLS:    certificate(),
+		Logger: slog.New(slog.NewTextHandler(ts.Log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Hooks:  ts.hooks(),
+	}
+	for _, option := range options {
+		option(ts.Server)
+	}
+	ts.Addr = ts.listen(t, ts.Serve)
+	if ts.TLS != nil {
+		ts.ImplicitAddr = ts.listen(t, ts.ServeTLS)
+		ts.Config = trust(ts.TLS)
+	}
+	t.Cleanup(func() {
+		ts.Close()
+		if t.Failed() {
+			t.Logf("log of the server:\n%s", ts.Log)
+		}
+	})
+	return ts
+}
+
+func (ts *testServer) listen(t testing.TB, serve func(net.Listener) error) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	done := make(chan error, 1)
+	go func() { done <- serve(ln) }()
+	t.Cleanup(func() {
+		ts.Close()
+		require.ErrorIs(t, <-done, server.ErrServerClosed)
+	})
+	return ln.Addr().String()
+}
+
+func (ts *testServer) hooks() *server.Hooks {
+	return &server.Hooks{
+		Login: func(l server.Login) {
+			ts.mu.Lock()
+			defer ts.mu.Unlock()
+			ts.logins = append(ts.logins, l)
+		},
+		Command: func(c server.Command) {
+			ts.mu.Lock()
+			defer ts.mu.Unlock()
+			ts.commands = append(ts.commands, c)
+		},
+		Transfer: func(x server.Transfer) {
+			ts.mu.Lock()
+			defer ts.mu.Unlock()
+			ts.transfers = append(ts.transfers, x)
+		},
+		Disconnect: func(_ server.SessionInfo, err error) {
+			ts.mu.Lock()
+			defer ts.mu.Unlock()
+			ts.ends = append(ts.ends, err)
+		},
+	}
+}
+
+// lastTransfer is what Hooks.Transfer was told last. It is there as soon as the
+// client has read the final reply.
+func (ts *testServer) lastTransfer(t testing.TB) server.Transfer {
+	t.Helper()
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	require.NotEmpty(t, ts.transfers, "no transfer was reported")
+	return ts.transfers[len(ts.transfers)-1]
+}
+
+// insecure allows everything in clear.
+func insecure(srv *server.Server) { srv.InsecurePlaintext = true }
+
+// trust is a client's configuration for a server with a certificate of its own,
+// with a cache of sessions.
+func trust(cfg *tls.Config) *stdtls.Config {
+	pool := x509.NewCertPool()
+	for _, cert := range cfg.Certificates {
+		pool.AddCert(cert.Leaf)
+	}
+	return &stdtls.Config{RootCAs: pool, ServerName: "localhost"}
+}
+
+// writeFile puts a file into the server's files, behind the server's back.
+func (ts *testServer) writeFile(t testing.TB, name, content string) {
+	t.Helper()
+	writeFile(t, ts.FS, name, content)
+}
+
+// readFile is the content of one of the server's files.
+func (ts *testServer) readFile(t testing.TB, name string) string {
+	t.Helper()
+	return readFile(t, ts.FS, name)
+}
+
+func writeFile(t testing.TB, files driver.FS, name, content string) {
+	t.Helper()
+	up, err := files.Store(context.Background(), name, driver.How{})
+	require.NoError(t, err)
+	_, err = io.WriteString(up, content)
+	require.NoError(t, err)
+	require.NoError(t, up.Commit())
+	require.NoError(t, up.Close(nil))
+}
+
+func readFile(t testing.TB, files driver.FS, name string) string {
+	t.Helper()
+	f, err := files.Open(context.Background(), name, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	data, err := io.ReadAll(f)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// client is a raw FTP client: it sends lines and reads replies, and believes
+// nothing. Its methods fail the test, so they belong on the test's goroutine.
+type client struct {
+	t       testing.TB
+	conn    net.Conn // TCP, or TLS after authTLS
+	r       *bufio.Reader
+	cfg     *stdtls.Config // of control and data, with a session cache
+	private bool           // data connections speak TLS
+}
+
+// newClient wraps a connection and reads nothing. cfg may be nil in clear.
+func newClient(t testing.TB, conn net.Conn, cfg *stdtls.Config) *client {
+	t.Helper()
+	if cfg != nil {
+		cfg = cfg.Clone()
+		if cfg.ClientSessionCache == nil {
+			cfg.ClientSessionCache = stdtls.NewLRUClientSessionCache(0)
+		}
+	}
+	c := &client{t: t, conn: conn, r: bufio.NewReader(conn), cfg: cfg}
+	t.Cleanup(func() { c.conn.Close() })
+	return c
+}
+
+// connect opens a control connection and reads nothing.
+func (ts *testServer) connect(t testing.TB) *client {
+	t.Helper()
+	return newClient(t, dialTCP(t, ts.Addr), ts.Config)
+}
+
+// dial opens a control connection in clear and reads the greeting.
+func (ts *testServer) dial(t testing.TB) *client {
+	t.Helper()
+	c := ts.connect(t)
+	c.expect(220)
+	return c
+}
+
+// dialImplicit opens a control connection by implicit TLS and reads the greeting.
+func (ts *testServer) dialImplicit(t testing.TB) *client {
+	t.Helper()
+	c := newClient(t, dialTCP(t, ts.ImplicitAddr), ts.Config)
+	c.upgrade()
+	c.expect(220)
+	c.private = true
+	return c
+}
+
+// login is a client after AUTH TLS, login, PBSZ, PROT P and TYPE I.
+func (ts *testServer) login(t testing.TB) *client {
+	t.Helper()
+	return ts.loginWith(t, ts.Config)
+}
+
+// loginWith is login with a TLS configuration of the client's own.
+func (ts *testServer) loginWith(t testing.TB, cfg *stdtls.Config) *client {
+	t.Helper()
+	c := newClient(t, dialTCP(t, ts.Addr), cfg)
+	c.expect(220)
+	c.authTLS()
+	c.login()
+	c.protect()
+	c.cmd(200, "TYPE I")
+	return c
+}
+
+// loginClear is a client after login and TYPE I without any TLS.
+func (ts *testServer) loginClear(t testing.TB) *client {
+	t.Helper()
+	c := ts.dial(t)
+	c.login()
+	c.cmd(200, "TYPE I")
+	return c
+}
+
+func dialTCP(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.DialTimeout("tcp", addr, patience)
+	require.NoError(t, err)
+	conn.SetDeadline(time.Now().Add(patience))
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// send writes a line and reads nothing.
+func (c *client) send(format string, args ...any) {
+	c.t.Helper()
+	c.write(fmt.Sprintf(format, args...) + "\r\n")
+}
+
+// write sends bytes as they are.
+func (c *client) write(s string) {
+	c.t.Helper()
+	c.conn.SetDeadline(time.Now().Add(patience))
+	_, err := io.WriteString(c.conn, s)
+	require.NoError(c.t, err)
+}
+
+// reply is a reply of the server, its lines without CRLF.
+type reply struct {
+	code  int
+	lines []string
+}
+
+// text is the reply as it came.
+func (r reply) text() string { return strings.Join(r.lines, "\n") }
+
+// readLine reads one line, which must end in CRLF and be short enough for
+// Python (COMPATIBILITY row 36).
+func (c *client) readLine() (string, error) {
+	c.conn.SetDeadline(time.Now().Add(patience))
+	line, err := c.r.ReadString('\n')
+	if err != nil {
+		return line, err
+	}
+	s, ok := strings.CutSuffix(line, "\r\n")
+	switch {
+	case !ok:
+		return line, fmt.Errorf("a reply line does not end in CRLF: %q", line)
+	case len(line) > 8192:
+		return line, fmt.Errorf("a reply line of %d bytes", len(line))
+	}
+	return s, nil
+}
+
+// readReply reads one reply by RFC 959, section 4.2.
+func (c *client) readReply() (reply, error) {
+	line, err := c.readLine()
+	if err != nil {
+		return reply{}, err
+	}
+	r := reply{lines: []string{line}}
+	if _, err := fmt.Sscanf(line, "%3d", &r.code); err != nil || len(line) < 4 || line[3] != ' ' && line[3] != '-' {
+		return r, fmt.Errorf("not a reply: %q", line)
+	}
+	for end := line[:3] + " "; !strings.HasPrefix(line, end); {
+		if line, err = c.readLine(); err != nil {
+			return r, err
+		}
+		r.lines = append(r.lines, line)
+	}
+	return r, nil
+}
+
+// expect reads a reply that must have one of the codes.
+func (c *client) expect(codes ...int) reply {
+	c.t.Helper()
+	r, err := c.readReply()
+	require.NoError(c.t, err, "waiting for %v", codes)
+	require.Truef(c.t, slices.Contains(codes, r.code), "want %v, got %s", codes, r.text())
+	return r
+}
+
+// cmd sends a command and reads a reply, which must have that code.
+func (c *client) cmd(code int, format string, args ...any) reply {
+	c.t.Helper()
+	c.send(format, args...)
+	r, err := c.readReply()
+	require.NoErrorf(c.t, err, "after "+format, args...)
+	require.Equalf(c.t, code, r.code, "%s: %s", fmt.Sprintf(format, args...), r.text())
+	return r
+}
+
+// end demands that the server closes the control connection, in order when it
+// speaks TLS.
+func (c *client) end() {
+	c.t.Helper()
+	line, err := c.readLine()
+	require.ErrorIs(c.t, err, io.EOF, "got %q", line)
+}
+
+// authTLS sends AUTH TLS and does the handshake.
+func (c *client) authTLS() {
+	c.t.Helper()
+	c.cmd(234, "AUTH TLS")
+	c.upgrade()
+}
+
+// upgrade does the TLS handshake on the control connection.
+func (c *client) upgrade() {
+	c.t.Helper()
+	require.Zero(c.t, c.r.Buffered(), "the server said more before the handshake")
+	conn := stdtls.Client(c.conn, c.cfg)
+	c.conn.SetDeadline(time.Now().Add(patience))
+	require.NoError(c.t, conn.HandshakeContext(context.Background()))
+	c.conn = conn
+	c.r.Reset(conn)
+}
+
+// state describes the control connection's TLS.
+func (c *client) state() stdtls.ConnectionState { return c.conn.(*stdtls.Conn).ConnectionState() }
+
+func (c *client) login() {
+	c.t.Helper()
+	c.cmd(331, "USER %s", testUser)
+	c.cmd(230, "PASS %s", testPassword)
+}
+
+// protect sends PBSZ and PROT P.
+func (c *client) protect() {
+	c.t.Helper()
+	c.cmd(200, "PBSZ 0")
+	c.cmd(200, "PROT P")
+	c.private = true
+}
+
+// pasv sends PASV and returns the address to dial.
+func (c *client) pasv() string {
+	c.t.Helper()
+	at, err := wire.ParsePasvReply(c.cmd(227, "PASV").text())
+	require.NoError(c.t, err)
+	return at.String()
+}
+
+// epsv sends EPSV and returns the address to dial.
+func (c *client) epsv() string {
+	c.t.Helper()
+	port, err := wire.ParseEPSVReply(c.cmd(229, "EPSV").text())
+	require.NoError(c.t, err)
+	host, _, err := net.SplitHostPort(c.conn.RemoteAddr().String())
+	require.NoError(c.t, err)
+	return net.JoinHostPort(host, fmt.Sprint(port))
+}
+
+// dataTCP dials a data port and speaks no TLS on it.
+func (c *client) dataTCP(addr string) net.Conn {
+	c.t.Helper()
+	return dialTCP(c.t, addr)
+}
+
+// dataTLS does the handshake on a data connection, in the client's way: with
+// the session of its control connection if the cache holds one.
+func (c *client) dataTLS(conn net.Conn) *stdtls.Conn {
+	c.t.Helper()
+	conn.SetDeadline(time.Now().Add(patience))
+	sec := stdtls.Client(conn, c.cfg)
+	require.NoError(c.t, sec.HandshakeContext(context.Background()), "handshake on the data connection")
+	return sec
+}
+
+// open sends PASV, dials, sends a command, expects 150 and protects the data
+// connection if PROT P is in force.
+func (c *client) open(format string, args ...any) net.Conn {
+	c.t.Helper()
+	conn := c.dataTCP(c.pasv())
+	c.cmd(150, format, args...)
+	if c.private {
+		return c.dataTLS(conn)
+	}
+	return conn
+}
+
+// get runs a download or a listing to its end.
+func (c *client) get(format string, args ...any) string {
+	c.t.Helper()
+	conn := c.open(format, args...)
+	data := readAll(c.t, conn)
+	conn.Close()
+	c.expect(226)
+	return data
+}
+
+// put runs an upload to its end.
+func (c *client) put(data, format string, args ...any) {
+	c.t.Helper()
+	conn := c.open(format, args...)
+	_, err := io.WriteString(conn, data)
+	require.NoError(c.t, err)
+	require.NoError(c.t, conn.Close())
+	c.expect(226)
+}
+
+// readAll reads to an end in order: under TLS only close_notify is one.
+func readAll(t testing.TB, conn net.Conn) string {
+	t.Helper()
+	conn.SetReadDeadline(time.Now().Add(patience))
+	data, err := io.ReadAll(conn)
+	require.NoError(t, err)
+	return string(data)
+}
+
+// safeBuffer is a bytes.Buffer for several goroutines.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *safeBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *safeBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// eventually waits for a condition that another goroutine brings about.
+func eventually(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !ok(); {
+		require.True(t, time.Now().Before(end), "waited in vain: %s", what)
+		time.Sleep(time.Millisecond)
+	}
+}
