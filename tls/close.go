@@ -13,9 +13,10 @@ const closeTimeout = 2 * time.Second
 
 var errBroken = errors.New("closed during a write")
 
-// Flush sends what Write gathered.
+// Flush sends what Write gathered. Without any it does nothing: a ticket that
+// is being held back stays.
 func (c *Conn) Flush() error {
-	if !c.established.Load() {
+	if !c.out.dirty.Load() {
 		return nil
 	}
 	return c.out.flush()

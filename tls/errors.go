@@ -37,12 +37,22 @@ var (
 func explain(err error, silent bool) error {
 	var header stdtls.RecordHeaderError
 	switch {
-	case errors.As(err, &header) && header.Conn != nil:
+	case errors.As(err, &header) && header.Conn != nil && printable(header.RecordHeader[:]):
 		return fmt.Errorf("TLS handshake: %w (it begins with %q)", ErrClearText, header.RecordHeader[:])
 	case silent && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)):
 		return fmt.Errorf("TLS handshake: the client sent nothing: %w", err)
 	}
 	return fmt.Errorf("TLS handshake: %w%s", err, hint(err.Error()))
+}
+
+// printable tells a command from noise. A type of record is never printable.
+func printable(p []byte) bool {
+	for _, b := range p {
+		if (b < ' ' || b > '~') && b != '\r' && b != '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // hint adds what the alerts and errors seen most often mean in practice.

@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
@@ -84,10 +85,11 @@ func (s *store) warn(f *file) {
 // look returns what the file system says of both files, symbolic links
 // followed: certbot and Kubernetes renew by moving a link.
 func (f *file) look() (seen [2]os.FileInfo, err error) {
-	for i, name := range []string{f.pair.cert, f.key} {
-		if seen[i], err = os.Stat(name); err != nil {
-			return seen, err
-		}
+	if seen[0], err = os.Stat(f.pair.cert); err != nil {
+		return seen, fmt.Errorf("tls: certificate: %w", err)
+	}
+	if seen[1], err = os.Stat(f.key); err != nil {
+		return seen, fmt.Errorf("tls: private key: %w", err)
 	}
 	return seen, nil
 }

@@ -1,0 +1,187 @@
+package tls
+
+import (
+	"bufio"
+	stdtls "crypto/tls"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestForeignTicket(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		for reuse, want := range map[Reuse]error{Prefer: ErrForeign, Require: ErrForeign, Off: nil} {
+			t.Run(reuse.String(), func(t *testing.T) {
+				l := newLayer(t)
+				mallory := l.client(version)
+				login(t, l.Session(), mallory)
+				alice := l.Session()
+				login(t, alice, l.client(version))
+
+				d, client, err := data(t, alice, reuse, mallory)
+				require.ErrorIs(t, err, want)
+				require.False(t, d.Resumed())
+				if want == nil {
+					return
+				}
+				_, err = client.Read(make([]byte, 1))
+				require.ErrorIs(t, err, io.EOF, "an orderly end, with close_notify")
+				_, err = d.Write([]byte("secret"))
+				require.ErrorIs(t, err, want)
+				_, err = d.Read(make([]byte, 1))
+				require.ErrorIs(t, err, want)
+			})
+		}
+	})
+}
+
+func TestNoTicket(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		for reuse, want := range map[Reuse]error{Prefer: nil, Require: ErrNotResumed, Off: nil} {
+			l := newLayer(t)
+			s := l.Session()
+			login(t, s, l.client(version))
+			d, _, err := data(t, s, reuse, l.client(version))
+			require.ErrorIs(t, err, want)
+			require.False(t, d.Resumed())
+		}
+	})
+}
+
+// A client that kept its tickets over a restart of the server is like one
+// that has none.
+func TestTicketOfAnotherServer(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		cfg, err := SelfSigned()
+		require.NoError(t, err)
+		before, err := NewLayer(cfg)
+		require.NoError(t, err)
+		after, err := NewLayer(cfg)
+		require.NoError(t, err)
+		client := before.client(version)
+		login(t, before.Session(), client)
+
+		d, _, err := data(t, after.Session(), Prefer, client)
+		require.NoError(t, err)
+		require.False(t, d.Resumed())
+		require.False(t, d.foreign)
+
+		client = before.client(version)
+		login(t, before.Session(), client)
+		_, _, err = data(t, after.Session(), Require, client)
+		require.ErrorIs(t, err, ErrNotResumed)
+	})
+}
+
+// The next login of a client must not continue the session of its last one.
+func TestControlNeverResumes(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		cfg := l.client(version)
+		login(t, l.Session(), cfg)
+		s := l.Session()
+		control, _ := login(t, s, cfg)
+		require.False(t, control.ConnectionState().DidResume)
+		d, _, err := data(t, s, Require, cfg)
+		require.NoError(t, err)
+		require.True(t, d.Resumed())
+	})
+}
+
+// lftp and Go clients offer the same ticket over and over.
+func TestOneTicketManyTimes(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		s, cfg := l.Session(), l.client(version)
+		login(t, s, cfg)
+		cfg.ClientSessionCache = stubborn{cfg.ClientSessionCache}
+		for range 4 {
+			_, _, err := data(t, s, Require, cfg)
+			require.NoError(t, err)
+		}
+	})
+}
+
+type stubborn struct{ stdtls.ClientSessionCache }
+
+func (stubborn) Put(string, *stdtls.ClientSessionState) {}
+
+func TestTicketsDisabled(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		cfg, err := SelfSigned()
+		require.NoError(t, err)
+		cfg.SessionTicketsDisabled = true
+		l, err := NewLayer(cfg)
+		require.NoError(t, err)
+		s, client := l.Session(), l.client(version)
+		login(t, s, client)
+		d, _, err := data(t, s, Prefer, client)
+		require.NoError(t, err)
+		require.False(t, d.Resumed())
+	})
+}
+
+func TestSessionIDs(t *testing.T) {
+	l := newLayer(t)
+	a, b := l.Session(), l.Session()
+	require.Len(t, a.ID(), 2*idSize)
+	require.NotEqual(t, a.ID(), b.ID())
+}
+
+// OpenSSL 3 uses a TLS 1.3 ticket once, so every data connection has to bring
+// the next one.
+func TestSingleUseTickets(t *testing.T) {
+	openssl, err := exec.LookPath("openssl")
+	if err != nil {
+		t.Skip("no openssl on this machine:", err)
+	}
+	for _, version := range []string{"-tls1_2", "-tls1_3"} {
+		t.Run(version, func(t *testing.T) {
+			l := newLayer(t)
+			s := l.Session()
+			ticket := filepath.Join(t.TempDir(), "ticket")
+			out := sClient(t, openssl, s.Control, version, "-sess_out", ticket)
+			require.Contains(t, out, "New, TLSv1.")
+			for range 3 {
+				d := func(conn net.Conn) *Conn { return s.Data(conn, Require) }
+				out := sClient(t, openssl, d, version, "-sess_in", ticket, "-sess_out", ticket)
+				require.Contains(t, out, "Reused, TLSv1.")
+				require.Contains(t, out, "greetings")
+			}
+		})
+	}
+}
+
+// sClient runs openssl against one connection that says "greetings" and ends.
+func sClient(t *testing.T, openssl string, wrap func(net.Conn) *Conn, args ...string) string {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	cmd := exec.Command(openssl, append([]string{"s_client", "-connect", ln.Addr().String()}, args...)...)
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	defer stdin.Close() // s_client would leave at once without
+	var out strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	require.NoError(t, cmd.Start())
+	conn, err := ln.Accept()
+	require.NoError(t, err)
+	c := wrap(conn)
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	require.NoError(t, c.HandshakeContext(t.Context()))
+	_, err = c.Write([]byte("greetings\r\n"))
+	require.NoError(t, err)
+	require.NoError(t, c.CloseWrite())
+	io.Copy(io.Discard, bufio.NewReader(c))
+	require.NoError(t, c.Close())
+	cmd.Wait()
+	return out.String()
+}
