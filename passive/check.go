@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"runtime"
 	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -35,6 +36,8 @@ func (e *PortError) Error() string {
 	where := "passive port " + e.Ports
 	if e.Ports == anyText {
 		where = "passive ports"
+	} else if strings.ContainsAny(e.Ports, ",-") {
+		where = "passive ports " + e.Ports
 	}
 	if e.Addr.IsValid() {
 		where += " on " + e.Addr.String()

@@ -81,11 +81,10 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 // settle makes sure that the lease's port is open and starts its time. When the port cannot be opened the lease is
 // ended, and again tells that another port may do.
 func (p *Ports) settle(ctx context.Context, l *Lease) (again bool, err error) {
-	if p.opener(l.door) {
-		p.open(ctx, l.door)
-	}
+	p.open(ctx, l.door)
 	select {
 	case <-l.door.ready:
+	case <-l.done: // by Ports.Close
 	case <-ctx.Done():
 		l.Close()
 		return false, ctx.Err()

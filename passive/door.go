@@ -3,6 +3,7 @@ package passive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -34,8 +35,8 @@ type door struct {
 	port      uint16
 	announced uint16
 
-	claimed     bool // somebody is opening it
-	dead        bool // closed, or could not be opened: out of Ports.doors
+	cancel      context.CancelFunc // of the context it is being opened in, nil before that
+	dead        bool               // closed, or could not be opened: out of Ports.doors
 	err         error
 	interrupted bool                  // err is the end of the opener's context, which is nobody else's concern
 	leases      map[netip.Addr]*Lease // unconnected, by what connections are matched on
@@ -52,58 +53,59 @@ func (p *Ports) newDoor(at slot) *door {
 	return d
 }
 
-// opener tells the caller whether it is the one to open the door. Opening happens without the lock, because Listen may
-// be the embedder's and slow.
-func (p *Ports) opener(d *door) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	first := !d.claimed
-	d.claimed = true
-	return first
-}
-
+// open opens a door unless somebody else does. It happens without the lock, because Listen may be the embedder's and
+// slow.
 func (p *Ports) open(ctx context.Context, d *door) {
+	p.mu.Lock()
+	if d.cancel != nil || d.dead {
+		p.mu.Unlock()
+		return
+	}
+	listening, cancel := context.WithCancel(ctx)
+	d.cancel = cancel
+	p.running.Add(1)
+	p.mu.Unlock()
+	defer p.running.Done()
+	defer cancel()
+
 	number := d.at.n
 	if p.any() {
 		number = 0
 	}
-	ln, err := p.listen(ctx, d.at.local, number)
-	port, announced := number, uint16(0)
+	ln, err := p.listen(listening, d.at.local, number)
 	if err == nil {
-		port, announced, err = p.name(ln, number)
+		d.port, d.announced, err = p.name(ln, number)
 	}
+	first, err := p.opened(d, ln, err, ctx.Err() != nil)
 	if err != nil && ln != nil {
-		ln.Close()
-		ln = nil
-	}
-	p.mu.Lock()
-	d.port, d.announced = port, announced
-	if err == nil && d.dead {
-		err = ErrClosed
-	}
-	if err == nil {
-		d.ln = ln
-		delete(p.bad, d.at)
-		p.stats.Listeners++
-		p.acceptors.Go(d.serve)
-		ln = nil
-	}
-	first := false
-	if err != nil {
-		d.err, d.interrupted = err, ctx.Err() != nil
-		p.shut(d)
-		if !d.interrupted && !p.any() && portsOwn(err) {
-			first = p.shun(d.at, err)
-		}
-	}
-	close(d.ready)
-	p.mu.Unlock()
-	if ln != nil {
 		ln.Close()
 	}
 	if first {
-		p.log(ctx, slog.LevelWarn, "a passive port cannot be opened and is skipped for now", "port", port, "address", d.at.local.String(), "error", err)
+		p.log(ctx, slog.LevelWarn, "a passive port cannot be opened and is skipped for now", "port", number, "address", d.at.local.String(), "error", err)
 	}
+}
+
+// opened puts a door into service, or buries it and tells whether it is news that its port cannot be opened.
+func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (first bool, _ error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	defer close(d.ready)
+	if d.dead {
+		err = ErrClosed
+	}
+	if err != nil {
+		d.err, d.interrupted = err, interrupted
+		p.shut(d)
+		if !interrupted && !p.any() && portsOwn(err) {
+			first = p.shun(d.at, err)
+		}
+		return first, err
+	}
+	d.ln = ln
+	delete(p.bad, d.at)
+	p.stats.Listeners++
+	p.running.Go(d.serve)
+	return false, nil
 }
 
 // name finds out the number that was opened and the one to announce.
@@ -117,7 +119,7 @@ func (p *Ports) name(ln net.Listener, number uint16) (port, announced uint16, er
 	}
 	told := int(number) + p.Offset
 	if told < 1 || told > 65535 {
-		return number, 0, errors.New("passive: port " + strconv.Itoa(int(number)) + " with Offset is " + strconv.Itoa(told) + ", which is no port")
+		return number, 0, fmt.Errorf("with Offset %d it would be announced as %d, which is no port", p.Offset, told)
 	}
 	return number, uint16(told), nil
 }
@@ -205,6 +207,9 @@ func (p *Ports) shut(d *door) net.Listener {
 	delete(p.doors, d.at)
 	if d.idle != nil {
 		d.idle.Stop()
+	}
+	if d.cancel != nil {
+		d.cancel()
 	}
 	if d.ln != nil {
 		p.stats.Listeners--

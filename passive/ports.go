@@ -53,25 +53,25 @@ type Ports struct {
 	// proxies that hide the client's address, and leaves only TLS to tell a thief from the client (vsftpd calls it
 	// pasv_promiscuous). A port then serves one lease at a time, whoever the client is.
 	InsecureAnyPeer bool
-	// Listen opens a port; network is tcp, tcp4 or tcp6. Nil is [net.ListenConfig.Listen] without MPTCP. The
-	// connections accepted must know their RemoteAddr without blocking: a PROXY header, say, has to be read before
-	// Accept returns. Closing the listener must end its Accept.
+	// Listen opens a port; network is tcp, tcp4 or tcp6, and the context is for the opening alone. Nil is
+	// [net.ListenConfig.Listen] without MPTCP. The connections accepted must know their RemoteAddr without blocking:
+	// a PROXY header, say, has to be read before Accept returns. Closing the listener must end its Accept.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 	// Logger hears of strangers and of ports that cannot be opened. Nil is silence.
 	Logger *slog.Logger
 
 	set portSet // empty: the system chooses
 
-	mu        sync.Mutex
-	closed    bool
-	doors     map[slot]*door
-	queues    map[peer][]*waiter
-	arrived   map[*Lease]struct{} // connected, not yet taken
-	bad       map[slot]failure    // could not be opened lately
-	recent    recents
-	stats     Stats
-	logs      [3]limiter // strangers near one lease, other strangers, accept errors
-	acceptors sync.WaitGroup
+	mu      sync.Mutex
+	closed  bool
+	doors   map[slot]*door
+	queues  map[peer][]*waiter
+	arrived map[*Lease]struct{} // connected, not yet taken
+	bad     map[slot]failure    // could not be opened lately
+	recent  recents
+	stats   Stats
+	logs    [3]limiter     // strangers near one lease, other strangers, accept errors
+	running sync.WaitGroup // acceptors, and calls of Listen
 }
 
 // Range makes Ports of a list of ports and ranges, where an exclamation mark takes ports out again:
@@ -128,7 +128,8 @@ func (p *Ports) Validate() error {
 }
 
 // Close ends every lease, waiting call and listener, closes the connections nobody took, and returns when the ports
-// are free again. Connections already taken are not touched. Later calls of Lease return [ErrClosed].
+// are free again; a call of Listen going on has its context cancelled. Connections already taken are not touched.
+// Later calls of Lease return [ErrClosed].
 func (p *Ports) Close() error {
 	var listeners []net.Listener
 	var conns []net.Conn
@@ -157,7 +158,7 @@ func (p *Ports) Close() error {
 	for _, c := range conns {
 		c.Close()
 	}
-	p.acceptors.Wait()
+	p.running.Wait()
 	return errors.Join(errs...)
 }
 

@@ -1,0 +1,193 @@
+package passive
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"runtime"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestMain fails the run when a goroutine outlives the tests.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	before := runtime.NumGoroutine()
+	code := m.Run()
+	if fuzz := flag.Lookup("test.fuzz"); code == 0 && fuzz.Value.String() == "" {
+		for i := 0; runtime.NumGoroutine() > before && i < 200; i++ {
+			time.Sleep(10 * time.Millisecond)
+		}
+		if n := runtime.NumGoroutine(); n > before {
+			fmt.Fprintf(os.Stderr, "%d goroutines survive the tests\n", n-before)
+			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+var (
+	alice = netip.MustParseAddr("127.0.0.2")
+	bob   = netip.MustParseAddr("127.0.0.3")
+	eve   = netip.MustParseAddr("127.0.0.66")
+	local = netip.MustParseAddr("127.0.0.1")
+)
+
+func ask(client netip.Addr) Request { return Request{Client: client, Local: local} }
+
+// ports makes Ports from a set and closes them with the test.
+func ports(t testing.TB, set string) *Ports {
+	t.Helper()
+	p, err := Range(set)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, p.Close()) })
+	return p
+}
+
+// freePorts returns a set of n ports that nobody listens on, from below the range that systems take ports of outgoing
+// connections from.
+func freePorts(t testing.TB, n int) string {
+	t.Helper()
+	var found []string
+	for range 1000 {
+		port := strconv.Itoa(20000 + rand.IntN(10000))
+		ln, err := net.Listen("tcp", ":"+port)
+		if err != nil {
+			continue
+		}
+		ln.Close()
+		if !strings.Contains(strings.Join(found, ","), port) {
+			found = append(found, port)
+		}
+		if len(found) == n {
+			return strings.Join(found, ",")
+		}
+	}
+	t.Fatal("no free ports")
+	return ""
+}
+
+// many skips a test that needs more loopback addresses than some systems have.
+func many(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("only 127.0.0.1 is configured here")
+	}
+}
+
+// dial connects to a port of this host from an address of it.
+func dial(t testing.TB, from netip.Addr, port uint16) net.Conn {
+	t.Helper()
+	c, err := tryDial(from, port)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func tryDial(from netip.Addr, port uint16) (net.Conn, error) {
+	to := local
+	if from.Is6() {
+		to = netip.IPv6Loopback()
+	}
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(from, 0)), Timeout: 5 * time.Second}
+	return d.Dial("tcp", netip.AddrPortFrom(to, port).String())
+}
+
+// same asserts that two ends are of one connection.
+func same(t testing.TB, client, server net.Conn) {
+	t.Helper()
+	require.Equal(t, client.LocalAddr().String(), server.RemoteAddr().String())
+	require.Equal(t, client.RemoteAddr().String(), server.LocalAddr().String())
+}
+
+// refused asserts that the other side closed c without a byte.
+func refused(t testing.TB, c net.Conn) {
+	t.Helper()
+	require.NoError(t, c.SetReadDeadline(time.Now().Add(5*time.Second)))
+	n, err := c.Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded)
+}
+
+// turnedAway asserts that a connection is refused, which may happen before the connecting side knows it was there.
+func turnedAway(t testing.TB, from netip.Addr, port uint16) {
+	t.Helper()
+	c, err := tryDial(from, port)
+	if err != nil {
+		if runtime.GOOS != "windows" { // which has another number for it
+			require.ErrorIs(t, err, syscall.ECONNRESET)
+		}
+		return
+	}
+	defer c.Close()
+	refused(t, c)
+}
+
+func lease(t testing.TB, p *Ports, r Request) *Lease {
+	t.Helper()
+	l, err := p.Lease(t.Context(), r)
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+func accept(t testing.TB, l *Lease) net.Conn {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	c, err := l.Accept(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// quiet asserts that nothing is left but counters and idle listeners.
+func quiet(t testing.TB, p *Ports) {
+	t.Helper()
+	s := p.Stats()
+	require.Zero(t, s.Leases)
+	require.Zero(t, s.Untaken)
+	require.Zero(t, s.Waiting)
+}
+
+// journal is a log to look into.
+type journal struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.buf.Write(b)
+}
+
+func (j *journal) lines() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Split(strings.TrimSuffix(j.buf.String(), "\n"), "\n")
+}
+
+func (j *journal) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey {
+			return slog.Attr{}
+		}
+		return a
+	}}))
+}

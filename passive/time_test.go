@@ -1,0 +1,441 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// since asserts how much time has passed, to the nanosecond.
+func since(t *testing.T, start time.Time, want time.Duration) {
+	t.Helper()
+	require.Equal(t, want, time.Since(start))
+}
+
+func TestTTL(t *testing.T) {
+	for ttl, want := range map[time.Duration]time.Duration{0: 30 * time.Second, time.Minute: time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			p, net := memPorts(t, "21000")
+			defer p.Close()
+			p.TTL, p.Idle = ttl, time.Hour
+			start := time.Now()
+			l := lease(t, p, ask(alice))
+			_, err := l.Accept(t.Context())
+			require.ErrorIs(t, err, ErrExpired)
+			since(t, start, want)
+			quiet(t, p)
+			require.EqualValues(t, 1, p.Stats().Expired)
+			// Too late is a stranger.
+			_, server := net.dial(alice, 21000)
+			synctest.Wait()
+			require.EqualValues(t, 1, server.closes.Load())
+			require.NoError(t, l.Close())
+			_, err = l.Accept(t.Context())
+			require.ErrorIs(t, err, ErrExpired)
+		})
+	}
+}
+
+// A connection stops the clock, whenever Accept comes.
+func TestTTLEndsWithConnection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, net := memPorts(t, "21000")
+		defer p.Close()
+		l := lease(t, p, ask(alice))
+		time.Sleep(30*time.Second - 1)
+		_, server := net.dial(alice, 21000)
+		time.Sleep(time.Hour)
+		c, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		require.Same(t, server, c)
+		require.Zero(t, server.closes.Load())
+		require.NoError(t, c.Close())
+	})
+}
+
+func TestWait(t *testing.T) {
+	for wait, want := range map[time.Duration]time.Duration{0: 10 * time.Second, time.Second: time.Second, -1: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			p, _ := memPorts(t, "21000-21001")
+			defer p.Close()
+			p.Wait = wait
+			lease(t, p, ask(alice))
+			lease(t, p, ask(alice))
+			start := time.Now()
+			_, err := p.Lease(t.Context(), ask(alice))
+			require.ErrorIs(t, err, ErrBusy)
+			since(t, start, want)
+			require.EqualValues(t, 1, p.Stats().Busy)
+			require.Zero(t, p.Stats().Waiting)
+			lease(t, p, ask(bob))
+			since(t, start, want)
+		})
+	}
+}
+
+func TestWaitContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := memPorts(t, "21000")
+		defer p.Close()
+		lease(t, p, ask(alice))
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := p.Lease(ctx, ask(alice))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		since(t, start, 3*time.Second)
+		require.Zero(t, p.Stats().Waiting)
+		_, err = p.Lease(ctx, ask(bob))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// Those who wait are served in order, by whatever ends a lease: a connection, a Close, and time.
+func TestWaitInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, net := memPorts(t, "21000")
+		defer p.Close()
+		p.Wait = time.Hour
+		holder := lease(t, p, ask(alice))
+		type got struct {
+			n int
+			l *Lease
+			d time.Duration
+		}
+		start := time.Now()
+		served := make(chan got, 4)
+		for i := range 4 {
+			go func() {
+				l, err := p.Lease(t.Context(), ask(alice))
+				if err == nil {
+					served <- got{i, l, time.Since(start)}
+				}
+			}()
+			time.Sleep(time.Second)
+		}
+		require.Equal(t, 4, p.Stats().Waiting)
+		other := lease(t, p, ask(bob))
+		require.NoError(t, other.Close())
+		require.Equal(t, 4, p.Stats().Waiting, "another client's port is none of theirs")
+
+		net.dial(alice, 21000)
+		first := <-served
+		require.Equal(t, 0, first.n)
+		require.Equal(t, 4*time.Second, first.d)
+		time.Sleep(time.Second)
+		require.NoError(t, first.l.Close())
+		second := <-served
+		require.Equal(t, 1, second.n)
+		require.Equal(t, 5*time.Second, second.d)
+		third := <-served
+		require.Equal(t, 2, third.n)
+		require.Equal(t, 35*time.Second, third.d, "after the TTL of the second")
+		fourth := <-served
+		require.Equal(t, 3, fourth.n)
+		require.Equal(t, 65*time.Second, fourth.d)
+		require.NoError(t, fourth.l.Close())
+		require.NoError(t, holder.Close())
+		quiet(t, p)
+	})
+}
+
+// Whoever gives up just when a port is passed on passes it on, too.
+func TestWaitGiveUpRace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := memPorts(t, "21000")
+		defer p.Close()
+		p.TTL, p.Wait = time.Second, time.Second
+		for range 50 {
+			lease(t, p, ask(alice))
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			l, err := p.Lease(ctx, ask(alice))
+			if err == nil {
+				require.NoError(t, l.Close())
+			}
+			cancel()
+			time.Sleep(time.Second)
+			quiet(t, p)
+		}
+	})
+}
+
+func TestIdle(t *testing.T) {
+	for idle, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Minute: time.Minute} {
+		synctest.Test(t, func(t *testing.T) {
+			p, net := memPorts(t, "21000")
+			defer p.Close()
+			p.Idle, p.TTL = idle, time.Hour
+			for range 3 {
+				l := lease(t, p, ask(alice))
+				time.Sleep(want - 1)
+				require.NoError(t, l.Close())
+				time.Sleep(want - 1)
+				require.Equal(t, 1, p.Stats().Listeners)
+			}
+			time.Sleep(1)
+			synctest.Wait()
+			require.Zero(t, p.Stats().Listeners)
+			require.Nil(t, net.at(21000))
+			require.Equal(t, 1, net.opened)
+			lease(t, p, ask(alice))
+			require.Equal(t, 2, net.opened)
+		})
+	}
+	synctest.Test(t, func(t *testing.T) {
+		p, net := memPorts(t, "21000")
+		defer p.Close()
+		p.Idle = -1
+		require.NoError(t, lease(t, p, ask(alice)).Close())
+		synctest.Wait()
+		require.Nil(t, net.at(21000))
+	})
+}
+
+// A port that something else holds is skipped, said once, and tried again later.
+func TestForeignPort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		p, net := memPorts(t, "21000-21001")
+		defer p.Close()
+		p.Logger, p.Wait = log.logger(), -1
+		foreign := true
+		tries := 0
+		net.fail = func(address string) error {
+			if foreign && strings.HasSuffix(address, ":21001") {
+				tries++
+				return errInUse
+			}
+			return nil
+		}
+		for range 100 {
+			l := lease(t, p, ask(alice))
+			require.EqualValues(t, 21000, l.Port())
+			require.NoError(t, l.Close())
+		}
+		require.Equal(t, 1, tries)
+		time.Sleep(30 * time.Second)
+		for range 100 {
+			require.NoError(t, lease(t, p, ask(alice)).Close())
+		}
+		require.Equal(t, 2, tries)
+		require.Len(t, log.lines(), 1)
+		require.Contains(t, log.lines()[0], "port=21001 address=127.0.0.1")
+
+		foreign = false
+		time.Sleep(30 * time.Second)
+		lease(t, p, ask(alice))
+		lease(t, p, ask(alice))
+		require.Equal(t, 2, p.Stats().Listeners)
+	})
+}
+
+func TestNoPortToBeHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, net := memPorts(t, "21000-21002,21005")
+		defer p.Close()
+		net.fail = func(string) error { return errInUse }
+		start := time.Now()
+		_, err := p.Lease(t.Context(), ask(alice))
+		require.EqualError(t, err, "passive ports 21000-21002,21005 on 127.0.0.1: already in use")
+		require.ErrorIs(t, err, syscall.EADDRINUSE)
+		since(t, start, 0)
+		quiet(t, p)
+
+		// What is no port's fault is said as it is, and not held against the ports.
+		for _, errno := range []error{syscall.EMFILE, syscall.EADDRNOTAVAIL} {
+			p, net := memPorts(t, "21000")
+			net.fail = func(string) error { return errno }
+			_, err = p.Lease(t.Context(), ask(alice))
+			require.ErrorIs(t, err, errno)
+			net.fail = nil
+			lease(t, p, ask(alice))
+			require.NoError(t, p.Close())
+		}
+		any, net := memPorts(t, "any")
+		defer any.Close()
+		net.fail = func(string) error { return context.DeadlineExceeded }
+		_, err = any.Lease(t.Context(), ask(alice))
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// While one port is taken and the other cannot be opened, there is something to wait for.
+func TestBusyAndForeign(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, net := memPorts(t, "21000-21001")
+		defer p.Close()
+		net.fail = func(address string) error {
+			if strings.HasSuffix(address, ":21001") {
+				return errInUse
+			}
+			return nil
+		}
+		l := lease(t, p, ask(alice))
+		time.AfterFunc(time.Second, func() { l.Close() })
+		start := time.Now()
+		lease(t, p, ask(alice))
+		since(t, start, time.Second)
+	})
+}
+
+// Opening may take its time. Who shares the port waits along, who gives up disturbs nobody, and who queues behind
+// somebody who gives up tries for itself.
+func TestSlowListen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, mem := memPorts(t, "21000")
+		defer p.Close()
+		p.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
+			select {
+			case <-time.After(4 * time.Second):
+				return mem.Listen(ctx, network, address)
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}
+		start := time.Now()
+		results := make(chan string, 4)
+		try := func(name string, r Request, patience time.Duration) {
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				defer cancel()
+				l, err := p.Lease(ctx, r)
+				if err == nil && l.Port() != 21000 {
+					err = errors.New("no port")
+				}
+				results <- fmt.Sprint(name, " ", time.Since(start), " ", err)
+			}()
+			synctest.Wait()
+		}
+		try("opener", ask(alice), time.Second)
+		try("joiner", ask(bob), time.Hour)
+		try("impatient", ask(eve), time.Second/2)
+		try("queued", ask(eve), time.Hour)
+		require.Equal(t, Stats{Leases: 3, Waiting: 1}, p.Stats())
+		require.Equal(t, "impatient 500ms context deadline exceeded", <-results)
+		require.Equal(t, "opener 1s context deadline exceeded", <-results)
+		require.ElementsMatch(t, []string{"joiner 5s <nil>", "queued 5s <nil>"}, []string{<-results, <-results})
+		require.Equal(t, 1, mem.opened)
+	})
+}
+
+// Closing while a port is being opened leaves nothing open, and does not wait for a Listen that heeds its context.
+func TestCloseWhileOpening(t *testing.T) {
+	for heeds, want := range map[bool]time.Duration{true: 0, false: time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			var log journal
+			p, mem := memPorts(t, "21000")
+			p.Logger = log.logger()
+			p.Listen = func(ctx context.Context, network, address string) (net.Listener, error) {
+				if heeds {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+				time.Sleep(time.Second)
+				return mem.Listen(ctx, network, address)
+			}
+			errs := make(chan error, 2)
+			for _, client := range []netip.Addr{alice, bob} {
+				go func() {
+					_, err := p.Lease(t.Context(), ask(client))
+					errs <- err
+				}()
+			}
+			synctest.Wait()
+			start := time.Now()
+			require.NoError(t, p.Close())
+			since(t, start, want)
+			require.ErrorIs(t, <-errs, ErrClosed)
+			require.ErrorIs(t, <-errs, ErrClosed)
+			require.Nil(t, mem.at(21000))
+			require.Equal(t, Stats{}, p.Stats())
+			require.Empty(t, log.buf.String())
+		})
+	}
+}
+
+// Running out of descriptors neither ends the acceptor nor makes it spin.
+func TestAcceptErrors(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		p, mem := memPorts(t, "21000")
+		defer p.Close()
+		p.TTL, p.Logger = time.Hour, log.logger()
+		l := lease(t, p, ask(alice))
+		ln := mem.at(21000)
+		start := time.Now()
+		for range 20 {
+			ln.errs <- syscall.EMFILE
+		}
+		mem.dial(alice, 21000)
+		_, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		// 5, 10, 20 ... 640 ms make 1.275 s, and then one second each for the other twelve.
+		since(t, start, 13275*time.Millisecond)
+		require.EqualValues(t, 22, ln.accepts.Load())
+		require.Len(t, log.lines(), 10)
+
+		ln.errs <- io.ErrUnexpectedEOF
+		synctest.Wait()
+		start = time.Now()
+		require.NoError(t, p.Close(), "a pause does not hold up closing")
+		since(t, start, 0)
+	})
+}
+
+// A listener that somebody else closed is replaced.
+func TestListenerLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, mem := memPorts(t, "21000")
+		defer p.Close()
+		lost := lease(t, p, ask(alice))
+		mem.at(21000).Close()
+		synctest.Wait()
+		require.Zero(t, p.Stats().Listeners)
+		l := lease(t, p, ask(alice))
+		_, server := mem.dial(alice, 21000)
+		c, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		require.Same(t, server, c)
+		_, err = lost.Accept(t.Context())
+		require.ErrorIs(t, err, ErrExpired)
+		quiet(t, p)
+	})
+}
+
+// A storm of strangers writes ten lines a minute, and says how many there were.
+func TestStrangerLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		p, mem := memPorts(t, "21000")
+		defer p.Close()
+		p.Logger, p.Idle, p.TTL = log.logger(), time.Hour, time.Hour
+		require.NoError(t, lease(t, p, ask(alice)).Close())
+		for range 1000 {
+			mem.dial(eve, 21000)
+			synctest.Wait()
+		}
+		require.Len(t, log.lines(), 10)
+		require.EqualValues(t, 1000, p.Stats().Strangers)
+		// Which leaves room for the line that tells an operator what is going on.
+		l := lease(t, p, Request{Client: alice, Local: local, Session: "s\r\n1"})
+		mem.dial(bob, 21000)
+		synctest.Wait()
+		require.Len(t, log.lines(), 11)
+		require.Contains(t, log.lines()[10], `from=127.0.0.3 expected=127.0.0.2 session="s\r\n1"`)
+		require.NoError(t, l.Close())
+		time.Sleep(time.Minute)
+		mem.dial(eve, 21000)
+		synctest.Wait()
+		require.Contains(t, log.lines()[11], "unreported=990")
+	})
+}
