@@ -90,11 +90,23 @@ func cost(hash string) int {
 	if strings.HasPrefix(hash, tokenPrefix) {
 		return 0
 	}
-	c, err := bcrypt.Cost([]byte(hash))
-	if err != nil || c > maxBcryptCost {
-		return -1
+	if c, err := bcryptCost(hash); err == nil {
+		return c
 	}
-	return c
+	return -1
+}
+
+// bcryptCost refuses $2x$ and older forms, which package bcrypt would take for
+// something they are not.
+func bcryptCost(hash string) (int, error) {
+	switch c, err := bcrypt.Cost([]byte(hash)); {
+	case err != nil || len(hash) != 60 || hash[:2] != "$2" || !strings.Contains("aby", hash[2:3]):
+		return 0, errors.New("not a bcrypt hash ($2a$, $2b$, $2y$) and not one by HashToken")
+	case c > maxBcryptCost:
+		return 0, fmt.Errorf("bcrypt cost %d is more than %d", c, maxBcryptCost)
+	default:
+		return c, nil
+	}
 }
 
 func usable(hash string) bool { return cost(hash) >= 0 }
@@ -108,12 +120,6 @@ func checkHash(hash string) error {
 		_, _, err := parseToken(hash)
 		return err
 	}
-	c, err := bcrypt.Cost([]byte(hash))
-	switch {
-	case err != nil || len(hash) != 60:
-		return errors.New("not a bcrypt hash ($2a$, $2b$, $2y$) and not one by HashToken")
-	case c > maxBcryptCost:
-		return fmt.Errorf("bcrypt cost %d is more than %d", c, maxBcryptCost)
-	}
-	return nil
+	_, err := bcryptCost(hash)
+	return err
 }

@@ -1,0 +1,133 @@
+// Package drivertest proves that a [driver.FS] keeps the contract. It is all
+// that the author of a driver has to write:
+//
+//	func TestFS(t *testing.T) {
+//		drivertest.Run(t, func(t *testing.T) driver.FS { return myfs.New(t.TempDir()) })
+//	}
+//
+// Each case is a subtest and carries the sentence it enforces, which a failure
+// repeats. Abilities that the FS doesn't have are skipped by name. Run the tests
+// with -race: some cases use the FS from several goroutines at once.
+//
+// Most cases are scripts, see cases.txt in the source of this package.
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"runtime/debug"
+	"testing"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// Options say which promises an FS makes. The zero value is an atomic FS that
+// can be written to.
+type Options struct {
+	// InPlace is for an FS that is not atomic: uploads may be visible before
+	// Commit, and a cut upload leaves what arrived.
+	InPlace bool
+
+	// ReadOnly is for an FS that refuses to be changed. It must hold the
+	// files of Tree and nothing else.
+	ReadOnly bool
+
+	// Dir is the directory that the cases work in. It must exist and be
+	// empty. The zero value is the root.
+	Dir string
+}
+
+// Tree is what an FS must hold to be tested with ReadOnly: the content of its
+// files by name. The directories are those that the names imply.
+func Tree() map[string]string {
+	return map[string]string{
+		"hello.txt":         "hello, world\n",
+		"empty":             "",
+		"dir/one":           "1",
+		"dir/two words":     "2",
+		"dir/sub/öäü \"q\"": "3",
+	}
+}
+
+// Run proves an atomic FS that can be written to. Each call of open gives a new
+// and empty FS.
+func Run(t *testing.T, open func(t *testing.T) driver.FS) {
+	t.Helper()
+	RunWith(t, Options{}, open)
+}
+
+// RunWith is Run for an FS with other promises.
+func RunWith(t *testing.T, o Options, open func(t *testing.T) driver.FS) {
+	t.Helper()
+	for _, c := range checks(o) {
+		t.Run(c.name, func(t *testing.T) {
+			var absent *absentError
+			switch err := c.try(t.Context(), open(t), o); {
+			case errors.As(err, &absent):
+				t.Skip(absent)
+			case err != nil:
+				t.Errorf("%s\n%v", c.sentence, err)
+			}
+		})
+	}
+}
+
+// A check is one case. It returns an error when the FS breaks the sentence.
+type check struct {
+	name     string
+	sentence string
+	run      func(ctx context.Context, f *probe) error
+}
+
+// try runs a check; a panic of the FS is an error like others.
+func (c check) try(ctx context.Context, fsys driver.FS, o Options) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	if fsys == nil {
+		return errors.New("open returned nil")
+	}
+	return c.run(ctx, &probe{fsys, o})
+}
+
+// checks are the cases that suit the promises.
+func checks(o Options) []check {
+	if o.ReadOnly {
+		return append(readOnlyChecks, nameChecks...)
+	}
+	all := append(scripts(), nameChecks...)
+	all = append(all, dataChecks...)
+	all = append(all, listChecks...)
+	all = append(all, togetherChecks...)
+	all = append(all, abilityChecks...)
+	if o.InPlace {
+		return append(all, inPlaceChecks...)
+	}
+	return append(all, atomicChecks...)
+}
+
+// probe is the FS under test with short forms of what the cases do to it.
+type probe struct {
+	driver.FS
+	o Options
+}
+
+// at is a name in the directory that the cases work in.
+func (f *probe) at(name string) string { return path.Join(".", f.o.Dir, name) }
+
+// absentError names an ability that the FS doesn't have.
+type absentError struct{ ability string }
+
+func (e *absentError) Error() string { return "the FS doesn't have the ability: " + e.ability }
+
+// ability turns an error for a missing ability into a skip.
+func ability(name string, err error) error {
+	if errors.Is(err, errors.ErrUnsupported) {
+		return &absentError{name}
+	}
+	return err
+}

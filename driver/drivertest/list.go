@@ -1,0 +1,153 @@
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+var listChecks = []check{
+	{"list-many", "A listing is complete however many entries there are, and yields none twice.", listMany},
+	{"list-stop", "A listing may be left early, and the FS goes on working.", listStop},
+	{"list-cancel", "A listing ends with an error when its context ends.", listCancel},
+	{"list-change", "A directory may change while it is listed: what stays is listed, and nothing fails.", listChange},
+	{"list-info", "List and Stat agree about size, kind and time.", listInfo},
+}
+
+// many is more entries than any FS should hold at once.
+const many = 3000
+
+func (f *probe) fill(ctx context.Context, dir string, n int) error {
+	if err := f.Mkdir(ctx, f.at(dir)); err != nil {
+		return err
+	}
+	for i := range n {
+		if err := f.store(ctx, f.at(fmt.Sprintf("%s/%04d", dir, i)), "", driver.How{}, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func listMany(ctx context.Context, f *probe) error {
+	if err := f.fill(ctx, "d", many); err != nil {
+		return err
+	}
+	seen := make(map[string]bool)
+	for fi, err := range f.List(ctx, f.at("d")) {
+		if err != nil {
+			return err
+		}
+		if seen[fi.Name()] {
+			return fmt.Errorf("%q was listed twice", fi.Name())
+		}
+		seen[fi.Name()] = true
+	}
+	if len(seen) != many {
+		return fmt.Errorf("%d entries were listed, want %d", len(seen), many)
+	}
+	return nil
+}
+
+func listStop(ctx context.Context, f *probe) error {
+	if err := f.fill(ctx, "d", 20); err != nil {
+		return err
+	}
+	// An FS that leaks a descriptor for each would run out of them.
+	for range 1500 {
+		for _, err := range f.List(ctx, f.at("d")) {
+			if err != nil {
+				return err
+			}
+			break
+		}
+	}
+	got, err := f.list(ctx, f.at("d"))
+	if err == nil && len(got) != 20 {
+		err = fmt.Errorf("%d entries were listed afterwards, want 20", len(got))
+	}
+	return err
+}
+
+func listCancel(ctx context.Context, f *probe) error {
+	if err := f.fill(ctx, "d", many); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	n := 0
+	for _, err := range f.List(ctx, f.at("d")) {
+		if err != nil {
+			return nil
+		}
+		n++
+		cancel()
+	}
+	return fmt.Errorf("%d entries were listed after the context ended, and no error", n)
+}
+
+func listChange(ctx context.Context, f *probe) error {
+	const n = 1000
+	if err := f.fill(ctx, "d", n); err != nil {
+		return err
+	}
+	seen := 0
+	for fi, err := range f.List(ctx, f.at("d")) {
+		if err != nil {
+			return fmt.Errorf("after %d entries: %w", seen, err)
+		}
+		if fi.Name() < "0500" {
+			seen++
+		}
+		if seen != 1 || fi.Name() >= "0500" {
+			continue
+		}
+		for i := 500; i < n; i++ {
+			if err := f.Remove(ctx, f.at(fmt.Sprintf("d/%04d", i))); err != nil {
+				return err
+			}
+		}
+	}
+	if seen != n/2 {
+		return fmt.Errorf("%d of the %d entries that stayed were listed", seen, n/2)
+	}
+	return nil
+}
+
+func listInfo(ctx context.Context, f *probe) error {
+	err := errors.Join(
+		f.store(ctx, f.at("a"), "12345", driver.How{}, false),
+		f.Mkdir(ctx, f.at("d")))
+	if err != nil {
+		return err
+	}
+	for fi, err := range f.List(ctx, f.at(".")) {
+		if err != nil {
+			return err
+		}
+		st, err := f.Stat(ctx, f.at(fi.Name()))
+		if err != nil {
+			return err
+		}
+		if st.Mode() != fi.Mode() || !st.ModTime().Equal(fi.ModTime()) || !fi.IsDir() && st.Size() != fi.Size() {
+			return fmt.Errorf("%q: List says %v %d %v, Stat says %v %d %v", fi.Name(),
+				fi.Mode(), fi.Size(), fi.ModTime(), st.Mode(), st.Size(), st.ModTime())
+		}
+		if err := uniqueID(fi, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// uniqueID checks driver.FileID where the FS has it.
+func uniqueID(listed, stat any) error {
+	a, ok1 := listed.(driver.FileID)
+	b, ok2 := stat.(driver.FileID)
+	if ok1 && ok2 && a.ID() != b.ID() {
+		return fmt.Errorf("List says ID %q, Stat says %q", a.ID(), b.ID())
+	}
+	return nil
+}
