@@ -266,6 +266,20 @@ func TestAny(t *testing.T) {
 	}
 }
 
+// However many leases one client asks for, the listeners are limited.
+func TestAnyLimit(t *testing.T) {
+	p, _ := memPorts(t, "any")
+	defer p.Close()
+	p.Wait = -1
+	for range anyLimit {
+		lease(t, p, ask(alice))
+	}
+	_, err := p.Lease(t.Context(), ask(alice))
+	require.ErrorIs(t, err, ErrBusy)
+	lease(t, p, ask(bob))
+	require.Equal(t, anyLimit, p.Stats().Listeners)
+}
+
 func TestPortsClose(t *testing.T) {
 	set := freePorts(t, 1)
 	p := ports(t, set)

@@ -149,21 +149,28 @@ func TestWaitInOrder(t *testing.T) {
 	})
 }
 
-// Whoever gives up just when a port is passed on passes it on, too.
+// Whoever gives up just when a port is passed on either takes it or passes it on, too.
 func TestWaitGiveUpRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := memPorts(t, "21000")
 		defer p.Close()
-		p.TTL, p.Wait = time.Second, time.Second
-		for range 50 {
-			lease(t, p, ask(alice))
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			l, err := p.Lease(ctx, ask(alice))
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		for i := range 100 {
+			holder := lease(t, p, ask(alice))
+			_, w, err := p.reserve(ask(alice))
+			require.NoError(t, err)
+			require.NoError(t, holder.Close())
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = ended
+			}
+			l, err := p.await(ctx, w, 0)
 			if err == nil {
 				require.NoError(t, l.Close())
+			} else {
+				require.ErrorIs(t, err, context.Canceled)
 			}
-			cancel()
-			time.Sleep(time.Second)
 			quiet(t, p)
 		}
 	})
@@ -182,7 +189,7 @@ func TestIdle(t *testing.T) {
 				time.Sleep(want - 1)
 				require.Equal(t, 1, p.Stats().Listeners)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			require.Zero(t, p.Stats().Listeners)
 			require.Nil(t, net.at(21000))
