@@ -266,6 +266,9 @@ func (s *session) write(r wire.Reply) error {
 	s.out = r.Append(s.out[:0])
 	s.raw.SetWriteDeadline(time.Now().Add(replyTimeout))
 	_, err := s.ctl.Write(s.out)
+	// TLS may have to write on its own much later, to answer a key update, and
+	// never recovers from a deadline.
+	s.raw.SetWriteDeadline(time.Time{})
 	if cap(s.out) > 4096 {
 		s.out = nil // a long FEAT or STAT must not weigh on an idle session
 	}
