@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -42,14 +43,18 @@ func (s *session) cmdPasv(ctx context.Context, _ string) (wire.Reply, error) {
 		// 227 has room for an IPv4 address only (RFC 2428, section 1).
 		return ok(425, "PASV has no IPv6 address; use EPSV.")
 	}
-	lease, at, err := s.lease(ctx)
+	lease, err := s.lease(ctx)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	if !at.Addr().Unmap().Is4() {
+	at, err := lease.Announced(ctx)
+	if err == nil && !at.Addr().Is4() {
+		err = fmt.Errorf("%s is not an IPv4 address", at.Addr())
+	}
+	if err != nil {
 		s.dropData()
-		s.log.Error("the address to announce is not IPv4", "announced", at)
-		return ok(425, "No IPv4 address to announce; use EPSV.")
+		s.log.Error("no address to announce in 227", "err", err)
+		return wire.Reply{}, &dataError{425, "No address to announce; use EPSV.", err}
 	}
 	s.warnPrivate(at.Addr())
 	s.log.Debug("passive", "port", lease.Port(), "announced", at)
@@ -74,33 +79,26 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 		s.epsvAll = true
 		return ok(200, "EPSV ALL accepted.")
 	}
-	_, at, err := s.lease(ctx)
+	lease, err := s.lease(ctx)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	return okf(229, "Entering Extended Passive Mode (|||%d|)", at.Port())
+	return okf(229, "Entering Extended Passive Mode (|||%d|)", lease.AnnouncedPort())
 }
 
-// lease gets a data port and arms it. The address is what the client must
-// dial, with the port as it is seen from outside.
-func (s *session) lease(ctx context.Context) (*passive.Lease, netip.AddrPort, error) {
+// lease gets a data port and arms it.
+func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
 	lease, err := s.srv.ports.Lease(ctx, passive.Request{Client: s.peer.Addr(), Local: s.local.Addr(), Session: s.id})
-	if err != nil {
-		if errors.Is(err, passive.ErrBusy) {
-			return nil, netip.AddrPort{}, &dataError{425, "All data ports are taken; try again.", err}
-		}
+	switch {
+	case errors.Is(err, passive.ErrBusy):
+		return nil, &dataError{425, "All data ports are taken; try again.", err}
+	case err != nil:
 		s.log.Error("no data port", "err", err)
-		return nil, netip.AddrPort{}, &dataError{425, "No data port available.", err}
-	}
-	at, err := lease.Announced(ctx)
-	if err != nil {
-		lease.Close()
-		s.log.Error("no address to announce", "err", err)
-		return nil, netip.AddrPort{}, &dataError{425, "The address to announce is not known now.", err}
+		return nil, &dataError{425, "No data port available.", err}
 	}
 	s.setData(lease)
-	return lease, at, nil
+	return lease, nil
 }
 
 // warnPrivate says once, with the cure, that clients outside can't reach the
