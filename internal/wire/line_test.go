@@ -151,7 +151,7 @@ func TestLineReaderMemory(t *testing.T) {
 		assert.Equal(t, idleBuffer, len(l.buf))
 	})
 	t.Run("one endless line", func(t *testing.T) {
-		l := NewLineReader(&repeat{"x", 8 << 20}, 0)
+		l := NewLineReader(&repeat{"x", 1 << 20}, 0)
 		_, err := l.ReadLine()
 		assert.Equal(t, io.ErrUnexpectedEOF, err)
 		assert.LessOrEqual(t, len(l.buf), 4096+3)

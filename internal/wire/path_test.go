@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -80,6 +81,9 @@ func TestMatch(t *testing.T) {
 		{"??", "a", false},
 		{"?", "\xff", true},
 		{"\xff", "\xfe", false},
+		{"*\xbc", "ü", false},
+		{"*??", "漢", false},
+		{"*漢", "\xe6漢", true},
 		{"[abc]x", "bx", true},
 		{"[a-c]", "b", true},
 		{"[a-c]", "d", false},
@@ -110,6 +114,29 @@ func TestMatch(t *testing.T) {
 	assert.False(t, HasGlob(`a]{b}\`))
 }
 
+// words is every word of up to n letters.
+func words(letters string, n int) []string {
+	out := []string{""}
+	for i := 0; i < len(out) && len(out[i]) < n; i++ {
+		for _, c := range letters {
+			out = append(out, out[i]+string(c))
+		}
+	}
+	return out
+}
+
+func TestMatchAgreesWithPath(t *testing.T) {
+	names := words("ab/", 4)
+	for _, pattern := range words("ab/*?", 5) {
+		for _, name := range names {
+			want, _ := path.Match(pattern, name)
+			if Match(pattern, name) != want {
+				t.Errorf("%q, %q: want %v", pattern, name, want)
+			}
+		}
+	}
+}
+
 func TestMatchIsNotExponential(t *testing.T) {
 	start := time.Now()
 	assert.False(t, Match(strings.Repeat("*a", 1000)+"b", strings.Repeat("a", 3000)))
@@ -121,8 +148,10 @@ func FuzzResolve(f *testing.F) {
 	f.Add(".", "//a/./b/..")
 	f.Add("a", `..\x`)
 	f.Add("ü", "\x00")
-	f.Fuzz(func(t *testing.T, cwd, arg string) {
-		if !fs.ValidPath(cwd) || len(cwd) > maxPath {
+	f.Add("a\x00", "b")
+	f.Fuzz(func(t *testing.T, dir, arg string) {
+		cwd, err := Resolve(".", dir) // as CWD makes one, so without NUL
+		if err != nil {
 			return
 		}
 		got, err := Resolve(cwd, arg)
@@ -149,13 +178,17 @@ func FuzzMatch(f *testing.F) {
 	f.Add("*/*x", "a/b/x")
 	f.Add("[]a]*[^-]", "]b")
 	f.Add("**?*", "\xff/")
+	f.Add("*??", "漢")
+	f.Add("*\xbc", "ü")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		got := Match(pattern, name)
 		if !HasGlob(pattern) {
 			require.Equal(t, pattern == name, got)
 		}
-		// Sets are written differently there, and a backslash quotes.
-		if !strings.ContainsAny(pattern, `[\`) {
+		// There sets are written differently, a backslash quotes, and a star may
+		// end inside a rune.
+		ascii := strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+		if ascii && !strings.ContainsAny(pattern, `[\`) {
 			want, err := path.Match(pattern, name)
 			require.NoError(t, err)
 			require.Equal(t, want, got)
