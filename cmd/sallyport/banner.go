@@ -1,0 +1,172 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+
+	"github.com/sallyport/sallyport/tls"
+)
+
+// banner says where the server is, how to try it and what firewalls must let
+// through.
+func (d *daemon) banner() string {
+	var b strings.Builder
+	dir, err := filepath.Abs(d.dir)
+	if err != nil {
+		dir = d.dir
+	}
+	fmt.Fprintf(&b, "Serving %s\n\n", dir)
+	d.describe(&b)
+	d.explainTrying(&b)
+	d.explainFirewalls(&b)
+	b.WriteString("\nCtrl-C ends it.\n")
+	return b.String()
+}
+
+func (d *daemon) describe(b *strings.Builder) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(b, "  %-14s %s\n", name, fmt.Sprintf(format, args...))
+	}
+	if d.explicit != nil {
+		row("explicit FTPS", "%s  (starts in clear, then AUTH TLS)", where(d.explicit))
+	}
+	if d.implicit != nil {
+		row("implicit FTPS", "%s  (TLS from the first byte)", where(d.implicit))
+	}
+	row("data ports", "%s", d.ports)
+	if d.announce != "" {
+		row("announced", "%s", d.announce)
+	}
+	if d.password != "" {
+		row("user", "%s", demoUser)
+		row("password", "%s  (made for this run)", d.password)
+	} else {
+		var names []string
+		for _, c := range d.users {
+			names = append(names, c.name)
+		}
+		row("users", "%s", strings.Join(names, ", "))
+	}
+	if d.cert.file != "" {
+		row("certificate", "%s  (self-signed, made for this run)", d.cert.file)
+		row("", "for %s", strings.Join(d.cert.names, ", "))
+	} else {
+		row("certificate", "%s", d.settings.cert)
+	}
+	row("SHA-256", "%s", tls.Fingerprint(d.cert.config))
+	if d.plaintext {
+		row("WARNING", "logins and files without TLS are allowed: anybody on the way can read them")
+	}
+}
+
+// where says what a listener listens on.
+func where(ln net.Listener) string {
+	at := ln.Addr().(*net.TCPAddr).AddrPort()
+	if at.Addr().IsUnspecified() {
+		return fmt.Sprintf("port %d of every address", at.Port())
+	}
+	return at.String()
+}
+
+func (d *daemon) explainTrying(b *strings.Builder) {
+	if d.cert.file != "" {
+		b.WriteString("\nTry it on this machine:\n\n")
+	} else {
+		b.WriteString("\nTry it, with a host name that the certificate holds:\n\n")
+	}
+	for _, c := range d.commands() {
+		fmt.Fprintf(b, "  %s\n", c)
+	}
+	if d.cert.file != "" {
+		b.WriteString("\nOn another machine copy the certificate there first, or compare the fingerprint with the\n" +
+			"one that your client shows (FileZilla, WinSCP). The certificate goes when the server ends.\n")
+	}
+}
+
+// commands are what to type: a listing by curl and lftp.
+func (d *daemon) commands() []string {
+	var list []string
+	if d.explicit != nil {
+		list = append(list, d.curl("--ssl-reqd ", "ftp", d.explicit), d.lftp("ftp", d.explicit))
+	}
+	if d.implicit != nil {
+		list = append(list, d.curl("", "ftps", d.implicit))
+	}
+	return list
+}
+
+func (d *daemon) curl(ssl, scheme string, ln net.Listener) string {
+	return fmt.Sprintf("curl %s%s--user %s %s://%s/", ssl, d.trust("--cacert %s "), shell(d.login(":")), scheme, d.dialled(ln))
+}
+
+func (d *daemon) lftp(scheme string, ln net.Listener) string {
+	script := d.trust("set ssl:ca-file %s; ") + "set ftp:ssl-force true; "
+	if d.announce != "" {
+		// The address announced may not be reachable from here; EPSV has none.
+		script += "set ftp:prefer-epsv true; "
+	}
+	return fmt.Sprintf("lftp -u %s -e %s %s://%s", shell(d.login(",")), shell(script+"ls; bye"), scheme, d.dialled(ln))
+}
+
+// trust is how a client is told to trust a certificate that nobody signed.
+func (d *daemon) trust(format string) string {
+	if d.cert.file == "" {
+		return ""
+	}
+	return fmt.Sprintf(format, shell(filepath.ToSlash(d.cert.file)))
+}
+
+// login is the user, with the password only when it is no secret: curl and lftp
+// ask for others.
+func (d *daemon) login(sep string) string {
+	if d.password != "" {
+		return demoUser + sep + d.password
+	}
+	return d.users[0].name
+}
+
+// dialled is the address that a client on this host dials.
+func (d *daemon) dialled(ln net.Listener) string {
+	at := ln.Addr().(*net.TCPAddr).AddrPort()
+	host := at.Addr().Unmap().String()
+	if at.Addr().IsUnspecified() {
+		host = "localhost"
+	}
+	if name := d.cert.host(); name != "" {
+		host = name
+	}
+	return net.JoinHostPort(host, fmt.Sprint(at.Port()))
+}
+
+func (d *daemon) explainFirewalls(b *strings.Builder) {
+	var ports []string
+	for _, ln := range []net.Listener{d.explicit, d.implicit} {
+		if ln != nil {
+			ports = append(ports, fmt.Sprint(ln.Addr().(*net.TCPAddr).Port))
+		}
+	}
+	data := d.ports.String()
+	if d.ports.Len() == 0 {
+		data = "all ports above 1023 (name a set with --passive to narrow this)"
+	}
+	fmt.Fprintf(b, "\nWhat firewalls must let through, TCP only:\n\n"+
+		"  at the server  inbound   to ports %[1]s and %[2]s\n"+
+		"  at the client  outbound  to the same ports\n", strings.Join(ports, ", "), data)
+	if d.active {
+		b.WriteString("  active mode    this server connects out to its clients, to any port from 1024 up\n")
+	}
+	b.WriteString("  not needed     ports 20 and 989, UDP\n")
+}
+
+// shell quotes a word for a POSIX shell if it needs it.
+func shell(s string) string {
+	safe := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,@%+=", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

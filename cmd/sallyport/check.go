@@ -1,0 +1,68 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+
+	"github.com/sallyport/sallyport/passive"
+)
+
+// check reports what can be seen to be wrong without touching the system.
+func (s *settings) check() []error {
+	var errs []error
+	add := func(option string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("--%s: %w", option, err))
+		}
+	}
+	add("listen", checkAddr(s.listen))
+	add("listen-implicit", checkAddr(s.implicit))
+	if s.listen == "" && s.implicit == "" {
+		errs = append(errs, errors.New("--listen and --listen-implicit are both empty: nobody could connect"))
+	}
+	ports, err := passive.Range(s.passive)
+	add("passive", err)
+	if err == nil {
+		add("passive", s.checkOverlap(ports))
+	}
+	if _, err := passive.ParseRules(s.announce); s.announce != "" {
+		add("announce", err)
+	}
+	switch {
+	case s.cert != "" && s.key == "":
+		errs = append(errs, errors.New("--cert needs --key FILE, its private key"))
+	case s.cert == "" && s.key != "":
+		errs = append(errs, errors.New("--key needs --cert FILE, its certificate"))
+	}
+	return errs
+}
+
+// checkAddr accepts what net.Listen does, without names of services.
+func checkAddr(addr string) error {
+	if addr == "" {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("%q is no address to listen on; want :2121, 192.0.2.1:2121 or [2001:db8::1]:2121", addr)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return fmt.Errorf("%q has no port from 0 to 65535; want :2121, say", addr)
+	}
+	return nil
+}
+
+// checkOverlap reports a control port among the data ports.
+func (s *settings) checkOverlap(ports *passive.Ports) error {
+	for _, addr := range []string{s.listen, s.implicit} {
+		_, text, _ := net.SplitHostPort(addr)
+		port, err := strconv.ParseUint(text, 10, 16)
+		if err == nil && slices.Contains(slices.Collect(ports.Numbers()), uint16(port)) {
+			return fmt.Errorf("%s holds %d, where logins are expected; exclude it: %s,!%d", s.passive, port, s.passive, port)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import "strings"
+
+// usageError is everything that is wrong with a command line.
+type usageError struct {
+	command  string // for "help"; empty for none
+	problems []error
+}
+
+func (e *usageError) Error() string { return join(e.problems) }
+
+func (e *usageError) Unwrap() []error { return e.problems }
+
+// complaint is an error as people read it: a line for each thing that is wrong,
+// and at the end where to look.
+func complaint(err error) string {
+	text := err.Error()
+	if u, ok := err.(*usageError); ok {
+		text += "\nsee: " + strings.TrimSpace("sallyport help "+u.command)
+	}
+	return "sallyport: " + strings.ReplaceAll(text, "\n", "\nsallyport: ")
+}
+
+func join(errs []error) string {
+	var lines []string
+	for _, err := range errs {
+		lines = append(lines, err.Error())
+	}
+	return strings.Join(lines, "\n")
+}

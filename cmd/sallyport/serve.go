@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+)
+
+func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	s, err := parseServe(args)
+	if err == errHelp {
+		return printHelp([]string{"serve"}, stdout)
+	}
+	if err != nil {
+		return err
+	}
+	d, err := s.open(ctx, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: s.level})))
+	defer d.close()
+	if err != nil {
+		return err
+	}
+	if _, err := io.WriteString(stdout, d.banner()); err != nil {
+		return err
+	}
+	return d.serve(ctx, stderr)
+}
+
+// daemon is a server with everything it stands on.
+type daemon struct {
+	*settings
+	log                *slog.Logger
+	files              *driver.Dir
+	cert               *certificate
+	ports              *passive.Ports
+	explicit, implicit net.Listener // nil for none
+	password           string       // made for this run; empty for none
+	srv                *server.Server
+}
+
+// open takes hold of files, certificate and ports. Its error tells of all that
+// can't be had. The daemon is to be closed in any case.
+func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) {
+	d := &daemon{settings: s, log: log}
+	var errs [7]error
+	if d.files, errs[0] = driver.OpenDir(s.dir); errs[0] == nil && s.uploads == uploadsInPlace {
+		d.files.Uploads = driver.InPlace
+	}
+	d.cert, errs[1] = s.loadCertificate(log)
+	d.explicit, errs[2] = listen(ctx, s.listen)
+	d.implicit, errs[3] = listen(ctx, s.implicit)
+	errs[4] = d.openPorts(ctx)
+	if err := errors.Join(errs[:]...); err != nil {
+		return d, err
+	}
+	users, password, err := s.accounts(d.files)
+	d.password = password
+	d.srv = &server.Server{
+		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: s.reuse,
+		InsecurePlaintext: s.plaintext, Logger: log,
+	}
+	if s.active {
+		d.srv.Active = &server.Active{}
+	}
+	return d, errors.Join(err, d.srv.Validate())
+}
+
+// openPorts makes the data ports and tries each once where clients will come
+// in.
+func (d *daemon) openPorts(ctx context.Context) error {
+	ports, err := passive.Range(d.passive)
+	if err != nil {
+		return err
+	}
+	d.ports = ports
+	if d.announce != "" {
+		rules, err := passive.ParseRules(d.announce)
+		if err != nil {
+			return err
+		}
+		ports.Announce = rules
+	}
+	return ports.Check(ctx, listenedOn(d.explicit, d.implicit)...)
+}
+
+// listenedOn are the addresses of listeners, or none when one of them listens
+// on all.
+func listenedOn(lns ...net.Listener) []netip.Addr {
+	var addrs []netip.Addr
+	for _, ln := range lns {
+		if ln == nil {
+			continue
+		}
+		a := ln.Addr().(*net.TCPAddr).AddrPort().Addr().Unmap()
+		if a.IsUnspecified() {
+			return nil
+		}
+		addrs = append(addrs, a)
+	}
+	return addrs
+}
+
+// listen opens a listener without MPTCP, which FTP clients don't speak. Nil
+// stands for an empty address.
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	var lc net.ListenConfig
+	lc.SetMultipathTCP(false)
+	return lc.Listen(ctx, "tcp", addr)
+}
+
+// close gives everything back. It may be called at any stage.
+func (d *daemon) close() {
+	for _, ln := range []net.Listener{d.explicit, d.implicit} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+	if d.ports != nil {
+		d.ports.Close()
+	}
+	if d.files != nil {
+		d.files.Close()
+	}
+	if d.cert != nil {
+		d.cert.remove()
+	}
+}
+
+// serve serves until ctx ends or a listener fails.
+func (d *daemon) serve(ctx context.Context, stderr io.Writer) error {
+	ended := make(chan error, 2)
+	if d.explicit != nil {
+		go func() { ended <- d.srv.Serve(d.explicit) }()
+	}
+	if d.implicit != nil {
+		go func() { ended <- d.srv.ServeTLS(d.implicit) }()
+	}
+	go d.sweep(ctx)
+	select {
+	case err := <-ended:
+		d.srv.Close()
+		return err
+	case <-ctx.Done():
+		return d.shutdown(stderr)
+	}
+}
+
+// sweepAge is longer than any upload can stall.
+const sweepAge = 24 * time.Hour
+
+// sweep removes what uploads left behind when an earlier process was killed.
+func (d *daemon) sweep(ctx context.Context) {
+	n, err := d.files.Sweep(ctx, sweepAge)
+	if n > 0 {
+		d.log.Info("removed what interrupted uploads left behind", "files", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("looking for what interrupted uploads left behind", "err", err)
+	}
+}
+
+// shutdown lets transfers finish, for the time given and until a second signal
+// comes.
+func (d *daemon) shutdown(stderr io.Writer) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithTimeout(ctx, d.drain)
+	defer cancel()
+	busy := 0
+	for _, s := range d.srv.Sessions() {
+		if s.Doing != "" {
+			busy++
+		}
+	}
+	fmt.Fprintf(stderr, "shutting down: %d of %d sessions are busy and get %v; another signal cuts them off\n",
+		busy, len(d.srv.Sessions()), d.drain)
+	if err := d.srv.Shutdown(ctx); err != nil {
+		return errors.New("stopped before all transfers were over")
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+)
+
+// printVersion says what the build recorded: the module's version when it was
+// installed by version, the commit when it was built from a checkout.
+func printVersion(stdout io.Writer) error {
+	version, commit := "(unknown)", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		commit = commitOf(info.Settings)
+	}
+	_, err := fmt.Fprintf(stdout, "sallyport %s %s %s/%s%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, commit)
+	return err
+}
+
+func commitOf(settings []debug.BuildSetting) string {
+	var revision, modified string
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = " commit " + s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			modified = " (modified)"
+		}
+	}
+	if revision == "" {
+		return ""
+	}
+	return revision + modified
+}
