@@ -38,13 +38,13 @@ func (c *idleConn) Read(p []byte) (int, error) {
 }
 
 func (c *idleConn) Write(p []byte) (n int, err error) {
-	for {
+	for w := c.watch(); ; {
 		if err := c.extend(); err != nil {
 			return n, err
 		}
 		m, err := c.Conn.Write(p[n:])
 		n += m
-		if !c.slow(m, err) {
+		if !w.slow(m > 0, err) {
 			return n, err
 		}
 	}
@@ -53,7 +53,7 @@ func (c *idleConn) Write(p []byte) (n int, err error) {
 // ReadFrom sends a file in clear; with an *os.File under r and TCP below it is
 // sendfile(2).
 func (c *idleConn) ReadFrom(r io.Reader) (n int64, err error) {
-	for {
+	for w := c.watch(); ; {
 		if err := c.extend(); err != nil {
 			return n, err
 		}
@@ -62,7 +62,7 @@ func (c *idleConn) ReadFrom(r io.Reader) (n int64, err error) {
 		if errors.Is(err, io.EOF) {
 			return n, nil
 		}
-		if err != nil && !c.slow(int(m), err) {
+		if !w.slow(m > 0, err) && err != nil {
 			return n, err
 		}
 	}
@@ -72,23 +72,39 @@ func (c *idleConn) ReadFrom(r io.Reader) (n int64, err error) {
 // looked at again.
 const sendfileChunk = 4 << 20
 
+// pieces is into how many of them limit is cut, because a write tells only at
+// its deadline whether bytes moved, and not when.
+const pieces = 8
+
 // extend gives the next write its time.
 func (c *idleConn) extend() error {
-	t := time.Now().Add(c.limit)
-	if ns := c.until.Load(); ns != 0 {
-		if until := time.Unix(0, ns); until.Before(t) {
-			t = until
-		}
+	t := time.Now().Add(c.limit / pieces)
+	if until := c.until.Load(); until != 0 && until < t.UnixNano() {
+		t = time.Unix(0, until)
 	}
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// slow reports whether a write ran out of time although bytes moved, so that
-// it may go on.
-func (c *idleConn) slow(n int, err error) bool {
-	if n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+// watch begins a write that may need several deadlines.
+func (c *idleConn) watch() progress { return progress{c, time.Now()} }
+
+// progress is how a write gets on.
+type progress struct {
+	conn *idleConn
+	last time.Time // when bytes moved
+}
+
+// slow reports whether a write ran into its deadline and may go on.
+func (w *progress) slow(moved bool, err error) bool {
+	if moved {
+		w.last = time.Now()
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	ns := c.until.Load()
-	return ns == 0 || time.Now().UnixNano() < ns
+	now := time.Now()
+	if until := w.conn.until.Load(); until != 0 && now.UnixNano() >= until {
+		return false
+	}
+	return now.Sub(w.last) < w.conn.limit
 }

@@ -1,0 +1,178 @@
+package server_test
+
+import (
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/server"
+)
+
+// Row 37: the data connection is open and silent. The transfer ends, the
+// session does not, and an old file of that name is whole (row 36).
+func TestDataIdleUpload(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", "old")
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR a")
+		time.Sleep(40 * time.Second)
+		io.WriteString(data, "new")
+		after(t, time.Minute, func() { c.expect(426) })
+		require.Equal(t, "old", fs.readFile(t, "a"))
+		// The time of the session's own silence starts only now.
+		time.Sleep(5*time.Minute - 1)
+		c.cmd(200, "NOOP")
+		require.Error(t, fs.lastTransfer(t).Err)
+	})
+}
+
+// A write tells only at its deadline whether bytes moved, so the limit may be
+// passed by an eighth.
+func TestDataIdleDownload(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				fs.writeFile(t, "a", strings.Repeat("x", 1<<20))
+				c, data := fs.opened(t, secure, buffer, "RETR a")
+				time.Sleep(30 * time.Second)
+				_, err := io.ReadFull(data, make([]byte, 2*buffer))
+				require.NoError(t, err)
+				start := time.Now()
+				c.expect(426)
+				require.InDelta(t, 64, time.Since(start).Seconds(), 4)
+				c.cmd(200, "NOOP")
+			})
+		})
+	}
+}
+
+// The same under TLS; a limit of its own; off.
+func TestDataIdleUnderTLS(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.inTLS(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR a")
+		sec := c.dataTLS(data)
+		io.WriteString(sec, "new")
+		after(t, 3*time.Second, func() { c.expect(426) })
+		_, err := fs.FS.Stat(t.Context(), "a")
+		require.Error(t, err)
+		c.cmd(200, "NOOP")
+	}, func(srv *server.Server) { srv.DataTimeout = 3 * time.Second })
+}
+
+func TestDataIdleOff(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR a")
+		time.Sleep(240 * time.Hour)
+		io.WriteString(data, "new")
+		data.Close()
+		c.expect(226)
+	}, func(srv *server.Server) { srv.DataTimeout = -1 })
+}
+
+// A client that is slow but moves is never cut off, and its session is not idle
+// however long it takes.
+func TestSlowUpload(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c, data := fs.opened(t, secure, buffer, "STOR a")
+				for range 60 {
+					io.WriteString(data, "x")
+					time.Sleep(59 * time.Second)
+				}
+				data.Close()
+				c.expect(226)
+				require.Len(t, fs.readFile(t, "a"), 60)
+			})
+		})
+	}
+}
+
+// So is one that reads slowly, to the last byte: what the server has gathered
+// to send at once may take an hour to leave.
+func TestSlowDownload(t *testing.T) {
+	content := strings.Repeat("x", 600<<10)
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				fs.writeFile(t, "a", content)
+				login := map[bool]func(testing.TB) *client{false: fs.in, true: fs.inTLS}[secure]
+				c := login(t)
+				slow := &slowReader{Conn: fs.data(t, c, 4<<10)}
+				c.cmd(150, "RETR a")
+				var data io.Reader = slow
+				if secure {
+					data = c.dataTLS(slow)
+				}
+				slow.pause = 50 * time.Second
+				got, err := io.ReadAll(data)
+				require.NoError(t, err, "after %d bytes", len(got))
+				require.Equal(t, len(content), len(got))
+				c.expect(226)
+				c.cmd(200, "NOOP")
+			})
+		})
+	}
+}
+
+// slowReader reads little and seldom.
+type slowReader struct {
+	net.Conn
+	pause time.Duration
+}
+
+func (s *slowReader) Read(p []byte) (int, error) {
+	time.Sleep(s.pause)
+	return s.Conn.Read(p[:min(len(p), 4<<10)])
+}
+
+// opened is a transfer under way.
+func (fs *fakeServer) opened(t testing.TB, secure bool, buffer int, line string) (*client, io.ReadWriteCloser) {
+	t.Helper()
+	if !secure {
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "%s", line)
+		return c, data
+	}
+	c := fs.inTLS(t)
+	data := fs.data(t, c, buffer)
+	c.cmd(150, "%s", line)
+	return c, c.dataTLS(data)
+}
+
+// ABOR does not wait behind the accept, the handshake or the data.
+func TestAbortAtOnce(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		c.cmd(227, "PASV")
+		c.cmd(150, "STOR a")
+		after(t, 0, func() { c.cmd(426, "ABOR") })
+		c.expect(226)
+
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR a")
+		io.WriteString(data, "x")
+		synctest.Wait()
+		after(t, 0, func() { c.cmd(426, "ABOR") })
+		c.expect(226)
+		c.cmd(550, "SIZE a")
+
+		s := fs.inTLS(t)
+		fs.data(t, s, buffer)
+		s.cmd(150, "STOR a")
+		after(t, 0, func() { s.cmd(426, "ABOR") })
+		s.expect(226)
+		require.Zero(t, fs.Passive.Stats().Leases)
+	})
+}
