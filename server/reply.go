@@ -75,11 +75,9 @@ func (s *session) errorReply(err error) wire.Reply {
 		s.log.Debug("driver refused", "err", err)
 		return wire.Text(code, own.Text)
 	case errors.As(err, &syntax):
-		code := 501
-		if errors.Is(err, wire.ErrParameter) {
-			code = 504
-		}
-		return wire.Text(code, syntax.Error())
+		return wire.Text(501, syntax.For(s.doing.Verb))
+	case errors.Is(err, wire.ErrParameter):
+		return wire.Text(504, s.doing.Verb+" is not implemented for that parameter.")
 	}
 	for _, say := range sayings {
 		if errors.Is(err, say.err) {

@@ -239,7 +239,7 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 	if cmd.Verb != "RNTO" {
 		s.rnfr = ""
 	}
-	if !row.alone {
+	if !row.alone && !s.held() {
 		// Reading on while the command runs tells when the client is gone, so
 		// that a driver that blocks learns it from its context.
 		s.in.want()

@@ -136,7 +136,7 @@ const maxQueued = 32
 func (s *session) attend(t *transfer) error {
 	for {
 		var lines chan input
-		if len(s.queue) < maxQueued && s.ending == nil {
+		if len(s.queue) < maxQueued && s.ending == nil && !s.held() {
 			s.in.want()
 			lines = s.in.lines
 		}
@@ -148,6 +148,17 @@ func (s *session) attend(t *transfer) error {
 			s.hear(in, t)
 		}
 	}
+}
+
+// held reports that a command waits which must be the last one read until it
+// has run. It can only be the last in the queue. What the client sent behind
+// AUTH in clear must stay where the upgrade discards it (CVE-2011-1575).
+func (s *session) held() bool {
+	if len(s.queue) == 0 {
+		return false
+	}
+	row := commands[s.queue[len(s.queue)-1].cmd.Verb]
+	return row != nil && row.alone
 }
 
 // hear deals with one command during a transfer. NOOP and STAT are answered at
