@@ -2,8 +2,8 @@ package wire
 
 import "strings"
 
-// maxVerb is the longest verb taken. RFC 959, section 4 says four letters at
-// most; the X-forms and XSHA512 are longer.
+// maxVerb is the longest verb taken. RFC 959, section 5.3 says four letters at
+// most; XSHA512 and the like are longer.
 const maxVerb = 16
 
 // Command is one command of the control channel, RFC 959, section 5.3.

@@ -11,8 +11,8 @@ var (
 	ErrEmpty = errors.New("empty command")
 
 	// ErrProtocol says that the network protocol a client asked for is neither
-	// 1 (IPv4) nor 2 (IPv6). RFC 2428, section 2: reply 522, in these words with
-	// a capital; a client reads the list in parentheses.
+	// 1 (IPv4) nor 2 (IPv6). RFC 2428, section 2: reply 522 in these words, of
+	// which the list in parentheses is for the client's program.
 	ErrProtocol = errors.New("network protocol not supported, use (1,2)")
 
 	// ErrParameter says that an argument is valid FTP and not implemented here.

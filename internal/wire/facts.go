@@ -22,8 +22,7 @@ const (
 )
 
 // factNames are in the order of the bits. RFC 3659, section 7.5 compares names
-// without regard to case, and section 10.1 gives "UNIX." as the prefix of the
-// system's own.
+// without regard to case and gives "UNIX." as the prefix of the system's own.
 var factNames = [...]string{
 	"type", "size", "modify", "perm", "unique", "UNIX.mode", "UNIX.owner", "UNIX.group",
 }
@@ -77,7 +76,7 @@ type Fact struct {
 	Value string
 }
 
-// ParseMFF reads the argument of MFF, draft-somers-ftp-mfxx, section 5:
+// ParseMFF reads the argument of MFF, draft-somers-ftp-mfxx:
 // "Modify=20021231235959;UNIX.mode=0644; name". There is at least one fact, each
 // ends in a semicolon, and one space stands before the path, which is untouched
 // and not empty. Which facts can be set, and whether their values make sense, is
@@ -105,8 +104,8 @@ func ParseMFF(arg string) (facts []Fact, path string, err error) {
 
 func errMFF() error { return wants("facts as name=value; each, a space and a path") }
 
-// graphic says that s has visible ASCII only, as RFC 3659, section 7.2 asks of
-// facts.
+// graphic says that s has visible ASCII only, a little more than the RCHAR and
+// SCHAR of RFC 3659, section 2.1.
 func graphic(s string) bool {
 	for i := range len(s) {
 		if s[i] <= ' ' || s[i] >= 0x7f {

@@ -10,10 +10,13 @@ import (
 //
 //	type=file;size=5;modify=20060102150405;perm=adfrw; name
 //
-// kind overrides the type, for "cdir" and "pdir" (section 7.5.1); empty derives
-// it from the mode. A fact that is not known of e is left out, as is the size of
-// a directory, which means nothing to a client. In a reply to MLST the caller
-// writes the one space in front and drops the CRLF.
+// kind overrides the type, for "cdir" and "pdir"; empty derives it from the mode.
+// Section 7.5.1.2: such entries are to be left out of a listing without FactType,
+// where nothing would tell them from the rest.
+//
+// A fact that is not known of e is left out, as is the size of a directory, which
+// means nothing to a client. In a reply to MLST the caller writes the one space
+// in front and drops the CRLF.
 //
 // The name is cleaned as by [AppendLIST]. Values never hold a space or a
 // semicolon, since clients look for the first of these.
@@ -133,6 +136,6 @@ func appendFact(dst []byte, name, value string) []byte {
 	return append(dst, ';')
 }
 
-// isValue says that c may be part of a value, the SCHAR of RFC 3659, section
-// 7.2 with a little more of ASCII that no parser trips over.
+// isValue says that c may be part of a value: the SCHAR of RFC 3659, section 2.1
+// with a little more of ASCII that no parser trips over.
 func isValue(c byte) bool { return ' ' < c && c < 0x7f && c != ';' }

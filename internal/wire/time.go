@@ -8,10 +8,10 @@ import (
 const wantTime = "a time in UTC as YYYYMMDDHHMMSS"
 
 // ParseTime reads a time-val, RFC 3659, section 2.3: fourteen digits and
-// perhaps a fraction, always UTC. It is strict, for a wrong time is set as
-// silently as a right one: no 30th of February, no hour 24. The leap second 60
-// is taken and counts as 59. Digits of a fraction below the nanosecond are
-// dropped.
+// perhaps a fraction, always UTC, years 1000 to 9999. It is strict, for a wrong
+// time is set as silently as a right one: no 30th of February, no hour 24. The
+// leap second 60 is taken and counts as 59. Digits of a fraction below the
+// nanosecond are dropped.
 func ParseTime(s string) (time.Time, error) {
 	whole, fraction, found := strings.Cut(s, ".")
 	t, ok := stamp(whole)
@@ -42,7 +42,7 @@ func stamp(s string) (t time.Time, ok bool) {
 		}
 		v[i/2] = v[i/2]*10 + int(s[i]-'0')
 	}
-	if v[4] > 23 || v[5] > 59 || v[6] > 60 {
+	if v[0] < 10 || v[4] > 23 || v[5] > 59 || v[6] > 60 {
 		return time.Time{}, false
 	}
 	t = time.Date(v[0]*100+v[1], time.Month(v[2]), v[3], v[4], v[5], min(v[6], 59), 0, time.UTC)
@@ -51,15 +51,16 @@ func stamp(s string) (t time.Time, ok bool) {
 }
 
 // AppendTime appends t as the time-val of MDTM and of the fact "modify",
-// fourteen digits in UTC without a fraction. A year beyond four digits is shown
-// as the nearest one that has them.
+// fourteen digits in UTC without a fraction. A time outside the years 1000 to
+// 9999, which RFC 3659, section 2.3 cannot express, is shown as the nearest one
+// inside.
 func AppendTime(dst []byte, t time.Time) []byte {
 	t = t.UTC()
 	year, month, day := t.Date()
 	hour, minute, second := t.Clock()
 	switch {
-	case year < 0:
-		return append(dst, "00000101000000"...)
+	case year < 1000:
+		return append(dst, "10000101000000"...)
 	case year > 9999:
 		return append(dst, "99991231235959"...)
 	}
@@ -77,9 +78,9 @@ func FormatTime(t time.Time) string { return string(AppendTime(make([]byte, 0, 1
 //	YYYYMMDDhhmm[ss] path
 //	path atime mtime ctime UTC
 //
-// The second is that of ncftp, ProFTPD and Pure-FTPd, in that order of times and
-// with seconds optional; it is tried first, as its end is unmistakable. In the
-// first form access and create are zero. All times are UTC.
+// The second is what ncftp and lftp send and ProFTPD takes, in that order of
+// times and with seconds optional; it is tried first, as its end is
+// unmistakable. In the first form access and create are zero. All times are UTC.
 func ParseUTime(arg string) (modify, access, create time.Time, path string, err error) {
 	if path, access, modify, create, ok := threeTimes(arg); ok {
 		return modify, access, create, path, nil

@@ -2,7 +2,7 @@ package wire
 
 import "strings"
 
-// ParseType reads the argument of TYPE, RFC 959, sections 3.1.1 and 5.3.1: A
+// ParseType reads the argument of TYPE, RFC 959, sections 3.1.1 and 5.3.2: A
 // and A N are ASCII, I and L 8 are image. What RFC 959 defines beyond that
 // (EBCDIC, telnet and carriage control formats, other byte sizes) gives
 // ErrParameter, all else a syntax error. "L8" is taken as vsftpd takes it.
