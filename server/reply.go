@@ -58,7 +58,7 @@ var sayings = []struct {
 
 // errorReply is the one place that turns errors into replies. Words that were
 // not written for the client stay in the log: they may hold real paths.
-func (s *session) errorReply(err error) wire.Reply {
+func (s *session) errorReply(verb string, err error) wire.Reply {
 	var (
 		onData *dataError
 		own    *driver.Error

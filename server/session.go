@@ -246,7 +246,7 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 	}
 	reply, err := row.run(s, s.ctx, cmd.Arg)
 	if err != nil {
-		return s.errorReply(err)
+		return s.errorReply(cmd.Verb, err)
 	}
 	return reply
 }

@@ -181,7 +181,7 @@ func (s *session) hear(in input, t *transfer) {
 	default:
 		reply, err := row.run(s, s.ctx, "")
 		if err != nil {
-			reply = s.errorReply(err)
+			reply = s.errorReply(in.cmd.Verb, err)
 		}
 		if err := s.write(reply); err != nil {
 			s.cancel(err)
