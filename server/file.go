@@ -17,11 +17,11 @@ import (
 // RETR <file>: RFC 959, section 4.1.3; REST before it gives the offset (RFC
 // 3659, section 5).
 func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	offset, err := s.takeRestart()
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	offset, err := s.takeRestart()
+	name, err := wire.Resolve(s.cwd, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}

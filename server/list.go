@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"iter"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
@@ -25,6 +26,7 @@ type listing struct {
 	entries entries
 	line    func(dst []byte, e *wire.Entry) []byte
 	links   bool // the form shows where links lead
+	whole   bool // the argument named the directory itself
 }
 
 // LIST [<path>]: RFC 959, section 4.1.3, in the form of ls -l, which is what
@@ -53,15 +55,32 @@ func (l *listing) asLIST() {
 	}
 }
 
-// NLST [<path>]: RFC 959, section 4.1.3: names only.
+// NLST [<path>]: RFC 959, section 4.1.3: names only, and such that RETR takes
+// them as they are (RFC 1123, section 4.1.2.7): those of another directory come
+// with the path that the client gave.
 func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
 	_, arg = wire.ListArg(arg)
 	l, err := s.find(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendNLST(dst, e.Name) }
+	prefix := l.prefix(arg)
+	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendNLST(dst, prefix+e.Name) }
 	return s.list("NLST", l)
+}
+
+// prefix is what leads from the working directory to the entries, in the words
+// of the argument that named them.
+func (l *listing) prefix(arg string) string {
+	switch {
+	case l.dir == l.session.cwd:
+		return ""
+	case !l.whole:
+		return arg[:strings.LastIndexByte(arg, '/')+1]
+	case strings.HasSuffix(arg, "/"):
+		return arg
+	}
+	return arg + "/"
 }
 
 // MLSD [<directory>]: RFC 3659, section 7. The argument is a path and nothing
@@ -182,7 +201,7 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	dir = path.Clean(dir)
 	switch {
 	case err == nil && info.IsDir():
-		return &listing{session: s, dir: name, entries: s.directory(name)}, nil
+		return &listing{session: s, dir: name, entries: s.directory(name), whole: true}, nil
 	case err == nil:
 		return &listing{session: s, dir: dir, entries: single(info)}, nil
 	case wire.HasGlob(last) && !wire.HasGlob(dir):
