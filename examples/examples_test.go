@@ -1,0 +1,227 @@
+// Package examples holds programs of one idea each. Its test builds and runs
+// all of them and looks at them as a client does.
+package examples
+
+import (
+	stdtls "crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/testclient"
+)
+
+// TestExamples builds all examples at once, because that is quickest.
+func TestExamples(t *testing.T) {
+	if testing.Short() {
+		t.Skip("linking eight programs takes a while")
+	}
+	bin := t.TempDir() + string(filepath.Separator)
+	minimal := minimalSetup(t)
+	build(t, "-ldflags=-s -w", "-overlay", minimal.overlay, "-o", bin, "./...")
+
+	run := func(name string, try func(t *testing.T, listen string), args ...string) {
+		t.Run(name, func(t *testing.T) {
+			listen := freeAddr(t)
+			start(t, bin+name, listen, append([]string{"-listen", listen}, args...)...)
+			try(t, listen)
+		})
+	}
+	t.Run("minimal", func(t *testing.T) {
+		start(t, bin+"minimal", minimal.explicit)
+		for _, c := range []*testclient.Client{
+			login(t, minimal.explicit, false, "alice", "from the environment"),
+			login(t, minimal.implicit, true, "alice", "from the environment"),
+		} {
+			wantPut(t, c, "new.txt")
+			if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, "(203,0,113,7,") {
+				t.Errorf("PASV: %q, %v", text, err)
+			}
+		}
+		if _, err := os.Stat(filepath.Join(minimal.dir, "new.txt")); err != nil {
+			t.Error(err)
+		}
+	})
+
+	implicit := freeAddr(t)
+	run("implicit", func(t *testing.T, listen string) {
+		wantPut(t, login(t, listen, false, "alice", "wonderland"), "a.txt")
+		wantGet(t, login(t, implicit, true, "alice", "wonderland"), "RETR a.txt", "content of a.txt")
+	}, "-implicit", implicit)
+
+	run("users", func(t *testing.T, listen string) {
+		alice := login(t, listen, false, "alice", "wonderland")
+		bob := login(t, listen, false, "bob", "can we fix it")
+		wantPut(t, alice, "a.txt")
+		wantPut(t, bob, "b.txt")
+		wantGet(t, alice, "NLST", "a.txt\r\n")
+		wantGet(t, bob, "NLST", "b.txt\r\n")
+	})
+
+	run("embedded", func(t *testing.T, listen string) {
+		c := login(t, listen, false, "alice", "wonderland")
+		wantGet(t, c, "RETR manual/help.txt", "Turn it off and on again.\n")
+		if _, err := c.Cmd(550, "DELE README.txt"); err != nil {
+			t.Error(err)
+		}
+	})
+
+	run("afero", func(t *testing.T, listen string) {
+		c := login(t, listen, false, "alice", "wonderland")
+		wantGet(t, c, "RETR base.txt", "from the base\n")
+		wantPut(t, c, "new.txt")
+		wantGet(t, c, "RETR new.txt", "content of new.txt")
+	})
+
+	run("inbox", func(t *testing.T, listen string) {
+		wantPut(t, login(t, listen, false, "alice", "wonderland"), "order.csv")
+	})
+
+	for lan, want := range map[string]string{"192.168.0.0/16": "(198,51,100,9,", "127.0.0.0/8": "(127,0,0,1,"} {
+		run("nat", func(t *testing.T, listen string) {
+			c := login(t, listen, false, "alice", "wonderland")
+			wantPut(t, c, "a.txt")
+			if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, want) {
+				t.Errorf("PASV: %q, %v, want %s", text, err, want)
+			}
+		}, "-passive", freePort(t), "-lan", lan, "-public", "198.51.100.9")
+	}
+}
+
+func build(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "go", append([]string{"build"}, args...)...).CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+}
+
+// start runs a program until the test ends and waits until it listens.
+func start(t *testing.T, file, listen string, args ...string) {
+	t.Helper()
+	if runtime.GOOS == "windows" {
+		file += ".exe"
+	}
+	cmd := exec.Command(file, args...)
+	tmp := t.TempDir()
+	cmd.Env = append(os.Environ(), "FTP_PASSWORD=from the environment", "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
+	cmd.Stderr = t.Output()
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		<-ended
+	})
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", listen); err == nil {
+			conn.Close()
+			return
+		}
+		select {
+		case err := <-ended:
+			ended <- err // for the cleanup
+			t.Fatalf("ended at once: %v", err)
+		default:
+		}
+	}
+	t.Fatal("does not listen")
+}
+
+func login(t *testing.T, addr string, implicit bool, user, password string) *testclient.Client {
+	t.Helper()
+	// The certificate is in the program's memory, so it can't be known here.
+	config := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
+	c, err := testclient.Dial(addr, implicit, config, user, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// wantPut stores a file and wants to see it listed.
+func wantPut(t *testing.T, c *testclient.Client, name string) {
+	t.Helper()
+	if err := c.Put("STOR "+name, "content of "+name); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := c.Get("MLSD"); err != nil || !strings.Contains(got, " "+name+"\r\n") {
+		t.Errorf("listing: %q, %v", got, err)
+	}
+}
+
+func wantGet(t *testing.T, c *testclient.Client, line, want string) {
+	t.Helper()
+	if got, err := c.Get(line); err != nil || got != want {
+		t.Errorf("%s: got %q, %v; want %q", line, got, err, want)
+	}
+}
+
+// freeAddr is an address that nobody listens on at the moment.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	_, port, _ := net.SplitHostPort(freeAddr(t))
+	return port
+}
+
+// setup is what the minimal example is given in place of its constants.
+type setup struct{ overlay, dir, explicit, implicit string }
+
+// minimalSetup makes an overlay for go build. The minimal example is also the
+// README's, so it has no flags: it is built with other constants instead.
+func minimalSetup(t *testing.T) setup {
+	t.Helper()
+	tmp := t.TempDir()
+	s := setup{filepath.Join(tmp, "overlay.json"), t.TempDir(), freeAddr(t), freeAddr(t)}
+	cert, key := writeCertificate(t, tmp)
+
+	original, err := filepath.Abs(filepath.Join("minimal", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(source)
+	for _, c := range []struct{ old, new string }{
+		{"/srv/ftp", s.dir}, {"cert.pem", cert}, {"key.pem", key}, {"21000-21010", freePort(t) + "," + freePort(t)},
+		{":990", s.implicit}, {":21", s.explicit},
+	} {
+		old := fmt.Sprintf("%q", c.old)
+		if strings.Count(text, old) != 1 {
+			t.Fatalf("%s is not there once", old)
+		}
+		text = strings.Replace(text, old, fmt.Sprintf("%q", c.new), 1)
+	}
+	changed := filepath.Join(tmp, "main.go")
+	overlay, err := json.Marshal(map[string]map[string]string{"Replace": {original: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, content := range map[string][]byte{changed: []byte(text), s.overlay: overlay} {
+		if err := os.WriteFile(file, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}

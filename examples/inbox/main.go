@@ -1,0 +1,56 @@
+// Inbox is a driver of one's own: files as another driver keeps them, and the
+// program hears of each upload once it is whole. A cut upload never shows up.
+package main
+
+import (
+	"context"
+	"flag"
+	"log"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// inbox tells arrived of each upload that was committed. What it doesn't define
+// is that of the FS within; optional abilities (times, modes) are not, because
+// it has no Unwrap.
+type inbox struct {
+	driver.FS
+	arrived func(name string)
+}
+
+func (in inbox) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	up, err := in.FS.Store(ctx, name, how)
+	if err != nil {
+		return nil, err
+	}
+	return &upload{up, func() { in.arrived(name) }}, nil
+}
+
+type upload struct {
+	driver.Upload
+	arrived func()
+}
+
+// Commit runs before the client reads 226, so an error here would reach it: the
+// place to refuse what should not have been sent.
+func (u *upload) Commit() error {
+	if err := u.Upload.Commit(); err != nil {
+		return err
+	}
+	u.arrived()
+	return nil
+}
+
+func main() {
+	listen := flag.String("listen", ":2121", "where clients send AUTH TLS")
+	flag.Parse()
+	cert, err := tls.SelfSigned("localhost", "127.0.0.1")
+	if err != nil {
+		log.Fatal(err)
+	}
+	files := inbox{driver.Mem(), func(name string) { log.Printf("arrived: %q", name) }}
+	srv := &server.Server{Driver: driver.User("alice", "wonderland", files), TLS: cert}
+	log.Fatal(srv.ListenAndServe(*listen))
+}

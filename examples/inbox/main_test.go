@@ -1,0 +1,34 @@
+package main
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/ftpstest"
+	"github.com/sallyport/sallyport/internal/testclient"
+)
+
+func TestContract(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS { return inbox{driver.Mem(), func(string) {}} })
+}
+
+func TestArrivals(t *testing.T) {
+	var arrived []string
+	c := &ftpstest.Config{FS: inbox{driver.Mem(), func(name string) { arrived = append(arrived, name) }}}
+	srv := c.Start(t)
+	client, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for _, name := range []string{"a", "b"} {
+		if err := client.Put("STOR "+name, "content"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(arrived, []string{"a", "b"}) {
+		t.Errorf("arrived: %q", arrived)
+	}
+}
