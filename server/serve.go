@@ -227,9 +227,11 @@ func (srv *Server) Close() error {
 }
 
 func (srv *Server) closePorts() {
+	srv.mu.Lock()
 	ports := srv.ports
+	srv.mu.Unlock()
 	if ports == nil {
-		ports = srv.Passive
+		ports = srv.Passive // not started yet: nothing will be
 	}
 	if ports != nil {
 		ports.Close()

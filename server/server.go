@@ -209,13 +209,16 @@ func (srv *Server) start() error {
 		if srv.TLS != nil {
 			srv.layer, srv.startErr = tls.NewLayer(srv.TLS)
 		}
-		srv.ports = srv.Passive
-		if srv.ports == nil {
-			srv.ports = passive.Any()
+		ports := srv.Passive
+		if ports == nil {
+			ports = passive.Any()
 		}
-		if srv.ports.Logger == nil {
-			srv.ports.Logger = srv.log
+		if ports.Logger == nil {
+			ports.Logger = srv.log
 		}
+		srv.mu.Lock()
+		srv.ports = ports
+		srv.mu.Unlock()
 		if srv.Driver == nil {
 			srv.log.Warn("no driver is set: every login will be refused")
 		}
