@@ -33,6 +33,7 @@ func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataCon
 
 	ctx, cancel := context.WithTimeout(ctx, s.srv.handshakeTimeout())
 	defer cancel()
+	c.idle.prompt = true
 	c.tls = s.bind.Data(c.idle, s.srv.SessionReuse)
 	c.ReadWriter = c.tls
 	if err := c.tls.HandshakeContext(ctx); err != nil {
@@ -46,6 +47,7 @@ func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataCon
 		}
 		return nil, &dataError{425, "The TLS handshake failed on the data connection.", err}
 	}
+	c.idle.prompt = false
 	t.resumed = c.tls.Resumed()
 	if t.upload {
 		ackNow(raw)

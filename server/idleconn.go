@@ -16,7 +16,12 @@ import (
 type idleConn struct {
 	net.Conn
 	limit time.Duration
-	until atomic.Int64 // write deadline asked for from above, in ns; 0 is none
+	// prompt acknowledges without delay whatever follows a write. It is for the
+	// handshake: GnuTLS (lftp) sends the end of its own in two segments, and
+	// with Nagle's algorithm on keeps the second back until the first is
+	// acknowledged, for which the kernel would take 40 ms.
+	prompt bool
+	until  atomic.Int64 // write deadline asked for from above, in ns; 0 is none
 }
 
 // SetWriteDeadline bounds all writes together, as crypto/tls does for its
@@ -44,6 +49,9 @@ func (c *idleConn) Write(p []byte) (n int, err error) {
 		}
 		m, err := c.Conn.Write(p[n:])
 		n += m
+		if c.prompt {
+			ackNow(c.Conn)
+		}
 		if !w.slow(m > 0, err) {
 			return n, err
 		}
