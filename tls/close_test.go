@@ -53,8 +53,7 @@ func TestTruncatedInsideRecord(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
 
-// The client keeps what it was sent, and hears close_notify, whatever fails
-// elsewhere: RFC 4217, section 12.
+// The client hears close_notify also when a transfer was called off.
 func TestCloseAlwaysNotifies(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)

@@ -103,7 +103,11 @@ func (c *Conn) Truncated() bool { return c.in.eof.Load() }
 // close_notify.
 func (c *Conn) NetConn() net.Conn { return c.conn }
 
-// LocalAddr and RemoteAddr are those of the connection below.
+// LocalAddr is that of the connection below.
+func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
+
+// RemoteAddr is that of the connection below.
+func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
 // SetDeadline sets both deadlines, as net.Conn describes. A write that failed
 // by its deadline cannot be continued.

@@ -13,6 +13,9 @@ type inbound struct {
 	// ahead allows to read more than crypto/tls asked for: on data
 	// connections, once the handshake is over.
 	ahead atomic.Bool
+	// exact forbids to take a byte of the record after the one in progress;
+	// crypto/tls by itself takes what there is.
+	exact atomic.Bool
 	// eof is set when crypto/tls was told of the end of the stream: then no
 	// close_notify came, or it would not have asked.
 	eof    atomic.Bool
@@ -73,6 +76,9 @@ func (i *inbound) read(p []byte) (int, error) {
 // direct reads into crypto/tls's own memory. A connection that trickles never
 // occupies a buffer.
 func (i *inbound) direct(p []byte) (int, error) {
+	if i.exact.Load() {
+		p = p[:min(len(p), i.f.want())]
+	}
 	n, err := i.conn.Read(p)
 	if n > 0 {
 		i.some.Store(true)

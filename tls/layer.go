@@ -7,8 +7,9 @@ import (
 
 // Application protocols (ALPN). A client that offers only others is refused
 // by crypto/tls, which is the cure for ALPACA (CVE-2021-3618); one that offers
-// none is served. FileZilla offers x-filezilla-ftp as well: selecting that
-// would promise extensions to FTP that are not spoken here.
+// none is served. FileZilla offers x-filezilla-ftp before ftp; selecting that
+// would promise a dialect not spoken here. It offers ftp-data on its data
+// connections after that only.
 var (
 	controlProtos = []string{"ftp"}
 	dataProtos    = []string{"ftp-data", "ftp"}
@@ -69,12 +70,20 @@ func check(cfg *Config) error {
 			return fmt.Errorf("tls: certificate %d of the configuration lacks its chain or its key", i)
 		}
 	}
-	if cfg.MaxVersion != 0 && cfg.MaxVersion < max(cfg.MinVersion, VersionTLS12) && cfg.MinVersion == 0 ||
-		cfg.MaxVersion != 0 && cfg.MaxVersion < cfg.MinVersion {
+	if least := atLeast(cfg); cfg.MaxVersion != 0 && cfg.MaxVersion < least {
 		return fmt.Errorf("tls: the configuration accepts no version: at most %s, at least %s",
-			VersionName(cfg.MaxVersion), VersionName(max(cfg.MinVersion, VersionTLS12)))
+			VersionName(cfg.MaxVersion), VersionName(least))
 	}
 	return nil
+}
+
+// atLeast is the oldest version accepted. crypto/tls would let an environment
+// variable choose, if cfg does not.
+func atLeast(cfg *Config) uint16 {
+	if cfg.MinVersion == 0 {
+		return VersionTLS12
+	}
+	return cfg.MinVersion
 }
 
 // config returns the configuration for one connection.
@@ -107,9 +116,7 @@ func (l *Layer) chosen(choose func(*ClientHelloInfo) (*Config, error), hello *Cl
 
 // adapt sets in cfg, a clone, what the server decides for itself.
 func (l *Layer) adapt(cfg *Config, c *Conn) {
-	if cfg.MinVersion == 0 {
-		cfg.MinVersion = VersionTLS12
-	}
+	cfg.MinVersion = atLeast(cfg)
 	// Small first records help a browser to render early; a transfer only
 	// pays for them.
 	cfg.DynamicRecordSizingDisabled = true

@@ -17,7 +17,7 @@ func TestALPN(t *testing.T) {
 		{"most clients", nil, "", ""},
 		{"curl", []string{"ftp"}, "ftp", "ftp"},
 		{"FileZilla, control", []string{"x-filezilla-ftp", "ftp"}, "ftp", "ftp"},
-		{"RFC 9325 style, data", []string{"ftp-data"}, "-", "ftp-data"},
+		{"FileZilla, data, with its own server", []string{"ftp-data"}, "-", "ftp-data"},
 		{"a browser", []string{"h2", "http/1.1"}, "-", "-"},
 		{"a browser without HTTP/2", []string{"http/1.1"}, "-", "-"},
 		{"FileZilla's own protocol only", []string{"x-filezilla-ftp"}, "-", "-"},

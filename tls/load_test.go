@@ -62,8 +62,8 @@ func TestLoadErrors(t *testing.T) {
 	broken := d.write("broken", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))
 	brokenCert := d.write("brokencert", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))
 	for _, c := range []struct{ cert, key, text string }{
-		{d.path("none"), key, "no such file"},
-		{cert, d.path("none"), "private key: stat"},
+		{d.path("none"), key, "tls: certificate: "},
+		{cert, d.path("none"), "private key: "},
 		{garbage, key, "garbage holds no certificate"},
 		{cert, garbage, "garbage holds no private key"},
 		{key, cert, "are the two files swapped?"},
@@ -172,7 +172,9 @@ func TestReload(t *testing.T) {
 	d.write("3.pem", third)
 	d.write("3.key", thirdKey)
 	require.NoError(t, os.Remove(cert))
-	require.NoError(t, os.Symlink(d.path("3.pem"), cert))
+	if err := os.Symlink(d.path("3.pem"), cert); err != nil {
+		t.Skip("no symbolic links:", err)
+	}
 	require.NoError(t, os.Symlink(d.path("3.key"), key))
 	clock += 2 * lookEvery
 	require.Equal(t, third, serving())

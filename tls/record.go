@@ -65,6 +65,14 @@ func (f *framer) take(p []byte) int {
 	return n + body
 }
 
+// want is how many bytes are certain to belong to the record in progress.
+func (f *framer) want() int {
+	if f.have < recordHeader {
+		return recordHeader - f.have
+	}
+	return f.left
+}
+
 // skip consumes all of p.
 func (f *framer) skip(p []byte) {
 	for len(p) > 0 {

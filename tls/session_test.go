@@ -5,7 +5,6 @@ import (
 	stdtls "crypto/tls"
 	"io"
 	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -169,7 +168,7 @@ func sClient(t *testing.T, openssl string, wrap func(net.Conn) *Conn, args ...st
 	require.NoError(t, err)
 	defer stdin.Close() // s_client would leave at once without
 	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	cmd.Stdout = &out
 	require.NoError(t, cmd.Start())
 	conn, err := ln.Accept()
 	require.NoError(t, err)

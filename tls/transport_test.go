@@ -173,7 +173,7 @@ func TestReadsPerUpload(t *testing.T) {
 	client, err := shake(t, d, conn, l.client(VersionTLS13))
 	require.NoError(t, err)
 	go func() {
-		client.Write(make([]byte, 64<<20))
+		client.Write(make([]byte, 16<<20))
 		client.Close()
 	}()
 	below.reads.Store(0)
@@ -187,9 +187,9 @@ func TestReadsPerUpload(t *testing.T) {
 		}
 		require.NoError(t, err)
 	}
-	require.Equal(t, 64<<20, total)
+	require.Equal(t, 16<<20, total)
 	t.Logf("%d system calls, %d calls of Read", below.reads.Load(), calls)
-	require.Less(t, calls, 64<<20/maxPlaintext/2)
+	require.Less(t, calls, 16<<20/maxPlaintext/2)
 	require.NoError(t, d.Close())
 }
 

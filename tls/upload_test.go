@@ -19,11 +19,7 @@ type frugal struct {
 }
 
 func (c *frugal) Read(p []byte) (int, error) {
-	want := recordHeader - c.f.have
-	if want == 0 {
-		want = c.f.left
-	}
-	n, err := c.Conn.Read(p[:min(want, len(p))])
+	n, err := c.Conn.Read(p[:min(c.f.want(), len(p))])
 	c.f.skip(p[:n])
 	return n, err
 }
