@@ -1,8 +1,14 @@
 package driver_test
 
 import (
+	"archive/zip"
+	"bytes"
+	"io"
+	"os"
 	"testing"
+	"testing/fstest"
 
+	"github.com/spf13/afero"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
@@ -30,4 +36,107 @@ func TestDirInPlace(t *testing.T) {
 
 func TestMem(t *testing.T) {
 	drivertest.Run(t, func(*testing.T) driver.FS { return driver.Mem() })
+}
+
+func TestMount(t *testing.T) {
+	drivertest.RunWith(t, drivertest.Options{Dir: "in/side"}, func(t *testing.T) driver.FS {
+		m, err := driver.Mount(map[string]driver.FS{".": driver.Mem(), "in/side": driver.Mem(), "in/side-by-side": driver.Mem()})
+		require.NoError(t, err)
+		return m
+	})
+}
+
+func TestMountDir(t *testing.T) {
+	drivertest.RunWith(t, drivertest.Options{Dir: "disk"}, func(t *testing.T) driver.FS {
+		m, err := driver.Mount(map[string]driver.FS{"disk": openDir(t, t.TempDir())})
+		require.NoError(t, err)
+		return m
+	})
+}
+
+func TestMountRoot(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS {
+		m, err := driver.Mount(map[string]driver.FS{".": driver.Mem()})
+		require.NoError(t, err)
+		return m
+	})
+}
+
+func TestAferoMem(t *testing.T) {
+	drivertest.Run(t, func(*testing.T) driver.FS { return driver.Afero(afero.NewMemMapFs()) })
+}
+
+func TestAferoBasePath(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS {
+		return driver.Afero(afero.NewBasePathFs(afero.NewOsFs(), t.TempDir()))
+	})
+}
+
+func TestAferoBasePathMem(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS {
+		m := afero.NewMemMapFs()
+		require.NoError(t, m.MkdirAll("/base/dir", 0o755))
+		return driver.Afero(afero.NewBasePathFs(m, "/base/dir"))
+	})
+}
+
+func TestAferoCopyOnWrite(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS {
+		return driver.Afero(afero.NewCopyOnWriteFs(afero.NewMemMapFs(), afero.NewMemMapFs()))
+	})
+}
+
+// tree is what a read-only FS has to hold.
+func tree() fstest.MapFS {
+	m := fstest.MapFS{}
+	for name, data := range drivertest.Tree() {
+		m[name] = &fstest.MapFile{Data: []byte(data), Mode: 0o644}
+	}
+	return m
+}
+
+var readOnly = drivertest.Options{ReadOnly: true}
+
+func TestReadOnly(t *testing.T) {
+	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS { return driver.ReadOnly(tree()) })
+}
+
+func TestReadOnlyZip(t *testing.T) {
+	var buf bytes.Buffer
+	z := zip.NewWriter(&buf)
+	for name, data := range drivertest.Tree() {
+		w, err := z.Create(name)
+		require.NoError(t, err)
+		_, err = io.WriteString(w, data)
+		require.NoError(t, err)
+	}
+	require.NoError(t, z.Close())
+	r, err := zip.NewReader(bytes.NewReader(buf.Bytes()), int64(buf.Len()))
+	require.NoError(t, err)
+	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS { return driver.ReadOnly(r) })
+}
+
+func TestReadOnlyDirFS(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, tree()))
+	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS { return driver.ReadOnly(os.DirFS(dir)) })
+}
+
+func TestNoWrite(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, tree()))
+	drivertest.RunWith(t, readOnly, func(t *testing.T) driver.FS { return driver.NoWrite(openDir(t, dir)) })
+}
+
+func TestAferoReadOnly(t *testing.T) {
+	base := afero.NewMemMapFs()
+	for name, data := range drivertest.Tree() {
+		require.NoError(t, afero.WriteFile(base, "/"+name, []byte(data), 0o644))
+	}
+	for _, dir := range []string{"/dir", "/dir/sub"} {
+		require.NoError(t, base.Chmod(dir, 0o755))
+	}
+	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS {
+		return driver.NoWrite(driver.Afero(afero.NewReadOnlyFs(base)))
+	})
 }

@@ -2,12 +2,12 @@ package driver
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -199,4 +199,11 @@ func (i memInfo) Mode() fs.FileMode  { return i.mode }
 func (i memInfo) ModTime() time.Time { return i.modTime }
 func (i memInfo) IsDir() bool        { return i.mode.IsDir() }
 func (i memInfo) Sys() any           { return nil }
-func (i memInfo) ID() string         { return fmt.Sprintf("%x", i.id) }
+
+// ID is empty for a directory that no MemFS made.
+func (i memInfo) ID() string {
+	if i.id == 0 {
+		return ""
+	}
+	return strconv.FormatUint(i.id, 16)
+}

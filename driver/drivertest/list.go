@@ -17,7 +17,7 @@ var listChecks = []check{
 }
 
 // many is more entries than any FS should hold at once.
-const many = 3000
+const many = 700
 
 func (f *probe) fill(ctx context.Context, dir string, n int) error {
 	if err := f.Mkdir(ctx, f.at(dir)); err != nil {
@@ -89,7 +89,7 @@ func listCancel(ctx context.Context, f *probe) error {
 }
 
 func listChange(ctx context.Context, f *probe) error {
-	const n = 1000
+	const n = 600
 	if err := f.fill(ctx, "d", n); err != nil {
 		return err
 	}
@@ -98,13 +98,13 @@ func listChange(ctx context.Context, f *probe) error {
 		if err != nil {
 			return fmt.Errorf("after %d entries: %w", seen, err)
 		}
-		if fi.Name() < "0500" {
+		if fi.Name() < "0300" {
 			seen++
 		}
-		if seen != 1 || fi.Name() >= "0500" {
+		if seen != 1 || fi.Name() >= "0300" {
 			continue
 		}
-		for i := 500; i < n; i++ {
+		for i := n / 2; i < n; i++ {
 			if err := f.Remove(ctx, f.at(fmt.Sprintf("d/%04d", i))); err != nil {
 				return err
 			}

@@ -1,0 +1,203 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"path"
+	"path/filepath"
+	"sync"
+
+	"github.com/spf13/afero"
+)
+
+// Afero serves an [afero.Fs]. Names reach it with a leading slash, the root
+// being "/".
+//
+// Uploads are atomic where Rename of the file system is: an upload is a
+// temporary file of the same directory, whose name begins with ".sallyport-",
+// until Commit renames it. Such names are hidden and refused. Where Rename
+// doesn't replace a file (afero's SFTP), Commit moves the old file aside for a
+// moment and puts it back if that fails. Where Rename is not supported at all,
+// Commit copies, and others may then see a part of the file. A temporary file
+// that a crash left behind stays.
+//
+// What the contract asks for is checked before acting, since file systems differ
+// in what they refuse; changes made through one FS wait for one another so that
+// this holds. How well names are contained is up to fsys: [afero.BasePathFs]
+// follows links out of its base, [Dir] doesn't.
+//
+// It sets times and permission bits. The server never closes it.
+func Afero(fsys afero.Fs) FS { return &aferoFS{fs: fsys} }
+
+type aferoFS struct {
+	fs afero.Fs
+	mu sync.RWMutex // held for writing by changes, for reading by look-ups
+}
+
+// begin makes the checks every method begins with and gives the name that the
+// file system knows.
+func (a *aferoFS) begin(ctx context.Context, op, name string) (string, error) {
+	p, err := begin(ctx, op, name)
+	if err != nil {
+		return "", err
+	}
+	// On Windows BasePathFs takes no rooted path.
+	if filepath.Separator != '/' {
+		return p, nil
+	}
+	return path.Join("/", p), nil
+}
+
+// stat looks something up, for an error that tells a file on the way from a
+// missing directory.
+func (a *aferoFS) stat(p string) (fs.FileInfo, error) {
+	fi, err := a.fs.Stat(p)
+	if err == nil && fi == nil {
+		err = fs.ErrNotExist
+	}
+	return fi, err
+}
+
+// parent checks that the directory of p is one.
+func (a *aferoFS) parent(p string) error {
+	fi, err := a.stat(filepath.Dir(p))
+	if err == nil && !fi.IsDir() {
+		err = ErrNotDir
+	}
+	return err
+}
+
+func (a *aferoFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	p, err := a.begin(ctx, "stat", name)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	fi, err := a.stat(p)
+	if err != nil {
+		return nil, fail("stat", name, err)
+	}
+	return aferoStat(fi, path.Base(name)), nil
+}
+
+// aferoStat is a copy: what MemMapFs returns changes with the file.
+func aferoStat(fi fs.FileInfo, base string) fs.FileInfo {
+	mode := fi.Mode() &^ fs.ModeTemporary // a mark of MemMapFs
+	if fi.IsDir() {
+		mode |= fs.ModeDir
+	}
+	size := fi.Size()
+	if mode.IsDir() {
+		size = 0
+	}
+	return aferoInfo{memInfo{name: base, size: size, mode: mode, modTime: fi.ModTime()}, fi.Sys()}
+}
+
+type aferoInfo struct {
+	memInfo
+	sys any
+}
+
+func (i aferoInfo) Sys() any { return i.sys }
+
+func (a *aferoFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		p, err := a.begin(ctx, "list", name)
+		if err == nil {
+			err = a.list(ctx, p, func(fi fs.FileInfo) bool { return yield(fi, nil) })
+		}
+		if err != nil {
+			yield(nil, fail("list", name, err))
+		}
+	}
+}
+
+func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bool) error {
+	fi, err := a.stat(p)
+	if err != nil {
+		return err
+	}
+	if !fi.IsDir() {
+		return ErrNotDir
+	}
+	f, err := a.fs.Open(p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	for {
+		infos, err := a.batch(f)
+		for _, fi := range infos {
+			base := path.Base(filepath.ToSlash(fi.Name()))
+			if !reserved(base) && !yield(aferoStat(fi, base)) {
+				return nil
+			}
+		}
+		switch {
+		case err == io.EOF, err == nil && len(infos) == 0:
+			return nil
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+	}
+}
+
+func (a *aferoFS) batch(f afero.File) ([]fs.FileInfo, error) {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return f.Readdir(listBatch)
+}
+
+func (a *aferoFS) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	p, err := a.begin(ctx, "open", name)
+	if err != nil {
+		return nil, err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	f, fi, err := a.open(p)
+	if err != nil {
+		return nil, fail("open", name, err)
+	}
+	if err := skip(ctx, f, offset, fi.Size()); err != nil {
+		f.Close()
+		return nil, fail("open", name, err)
+	}
+	return f, nil
+}
+
+// open opens a regular file: some file systems open a directory like a file.
+func (a *aferoFS) open(p string) (afero.File, fs.FileInfo, error) {
+	fi, err := a.stat(p)
+	if err == nil {
+		err = regular(aferoStat(fi, ""))
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := a.fs.Open(p)
+	return f, fi, err
+}
+
+// empty reports whether a directory has no entries.
+func (a *aferoFS) empty(p string) error {
+	f, err := a.fs.Open(p)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	names, err := f.Readdirnames(1)
+	if len(names) > 0 {
+		return ErrNotEmpty
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}

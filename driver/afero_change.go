@@ -1,0 +1,159 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// change runs f under the lock on what has the name now, which is nil if nothing
+// has and the directory for it is there.
+func (a *aferoFS) change(ctx context.Context, op, name string, f func(p string, old fs.FileInfo) error) error {
+	p, err := a.begin(ctx, op, name)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	old, err := a.target(p)
+	if err == nil {
+		err = f(p, old)
+	}
+	return fail(op, name, err)
+}
+
+// target is what has a name, nil if it is free.
+func (a *aferoFS) target(p string) (fs.FileInfo, error) {
+	if err := a.parent(p); err != nil {
+		return nil, err
+	}
+	fi, err := a.stat(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return fi, err
+}
+
+func (a *aferoFS) Mkdir(ctx context.Context, name string) error {
+	return a.change(ctx, "mkdir", name, func(p string, old fs.FileInfo) error {
+		if old != nil {
+			return fs.ErrExist
+		}
+		return a.fs.Mkdir(p, 0o777)
+	})
+}
+
+func (a *aferoFS) Remove(ctx context.Context, name string) error {
+	return a.change(ctx, "remove", name, func(p string, old fs.FileInfo) error {
+		switch {
+		case old != nil && old.IsDir():
+			return ErrIsDir
+		case old == nil:
+			// It may still be a link that leads nowhere.
+			return a.fs.Remove(p)
+		}
+		return a.remove(p)
+	})
+}
+
+func (a *aferoFS) RemoveDir(ctx context.Context, name string) error {
+	return a.change(ctx, "rmdir", name, func(p string, old fs.FileInfo) error {
+		switch {
+		case name == ".":
+			return fs.ErrPermission
+		case old == nil:
+			return fs.ErrNotExist
+		case !old.IsDir():
+			return ErrNotDir
+		}
+		// Some file systems remove a directory and forget what was in it.
+		if err := a.empty(p); err != nil {
+			return err
+		}
+		return a.remove(p)
+	})
+}
+
+// remove removes what is there. CopyOnWriteFs says "not found" of what only its
+// base has.
+func (a *aferoFS) remove(p string) error {
+	err := a.fs.Remove(p)
+	if errors.Is(err, fs.ErrNotExist) {
+		return errReadOnly
+	}
+	return err
+}
+
+func (a *aferoFS) Rename(ctx context.Context, from, to string) error {
+	if err := renames(from, to); err != nil {
+		return err
+	}
+	t, err := a.begin(ctx, "rename", to)
+	if err != nil {
+		return err
+	}
+	return a.change(ctx, "rename", from, func(p string, old fs.FileInfo) error {
+		if old == nil {
+			return fs.ErrNotExist
+		}
+		taken, err := a.target(t)
+		switch {
+		case err != nil || from == to:
+			return err
+		case taken != nil && (taken.IsDir() || old.IsDir()):
+			return fs.ErrExist
+		}
+		return a.rename(p, t, taken)
+	})
+}
+
+// rename renames even where the file system doesn't replace a file.
+func (a *aferoFS) rename(p, t string, taken fs.FileInfo) error {
+	err := a.fs.Rename(p, t)
+	if err == nil || taken == nil || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	aside := sibling(t)
+	if a.fs.Rename(t, aside) != nil {
+		return err
+	}
+	if err := a.fs.Rename(p, t); err != nil {
+		return errors.Join(err, a.fs.Rename(aside, t))
+	}
+	return a.fs.Remove(aside)
+}
+
+// SetTimes sets the times of modification and access. A zero time of access
+// becomes that of modification, because afero has no way to leave it.
+func (a *aferoFS) SetTimes(ctx context.Context, name string, t Times) error {
+	if !t.Create.IsZero() {
+		return fail("set times", name, fmt.Errorf("time of creation: %w", errors.ErrUnsupported))
+	}
+	return a.change(ctx, "set times", name, func(p string, old fs.FileInfo) error {
+		if old == nil {
+			return fs.ErrNotExist
+		}
+		if t.Modify.IsZero() {
+			if t.Access.IsZero() {
+				return nil
+			}
+			t.Modify = old.ModTime()
+		}
+		if t.Access.IsZero() {
+			t.Access = t.Modify
+		}
+		return a.fs.Chtimes(p, t.Access, t.Modify)
+	})
+}
+
+// SetMode sets permission bits.
+func (a *aferoFS) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
+	return a.change(ctx, "set mode", name, func(p string, old fs.FileInfo) error {
+		if old == nil {
+			return fs.ErrNotExist
+		}
+		const special = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
+		return a.fs.Chmod(p, mode.Perm()|old.Mode()&special)
+	})
+}

@@ -1,0 +1,204 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+)
+
+// file finds where a file is or will be. The names of virtual directories are
+// taken by directories.
+func (m *MountFS) file(ctx context.Context, op, name string) (FS, string, error) {
+	if err := enter(ctx, op, name); err != nil {
+		return nil, "", err
+	}
+	if m.isVirtual(name) {
+		return nil, "", fail(op, name, ErrIsDir)
+	}
+	return m.inside(op, name)
+}
+
+// inside finds the FS of a name that is not virtual. In a virtual directory
+// without an FS there is nothing else, and nothing can be made.
+func (m *MountFS) inside(op, name string) (FS, string, error) {
+	p, inner, ok := m.find(name)
+	switch {
+	case ok:
+		return p.fsys, inner, nil
+	case m.isVirtual(path.Dir(name)) && (op == "store" || op == "mkdir" || op == "rename"):
+		return nil, "", fail(op, name, errReadOnly)
+	}
+	return nil, "", fail(op, name, fs.ErrNotExist)
+}
+
+// Store begins an upload to the FS that the name belongs to.
+func (m *MountFS) Store(ctx context.Context, name string, how How) (Upload, error) {
+	fsys, inner, err := m.file(ctx, "store", name)
+	if err != nil {
+		return nil, err
+	}
+	return fsys.Store(ctx, inner, how)
+}
+
+// Mkdir creates a directory. Below a directory that only leads to a mount point
+// its parent may be missing in the FS that the name belongs to: then it is
+// fs.ErrNotExist.
+func (m *MountFS) Mkdir(ctx context.Context, name string) error {
+	if err := enter(ctx, "mkdir", name); err != nil {
+		return err
+	}
+	if m.isVirtual(name) {
+		return fail("mkdir", name, fs.ErrExist)
+	}
+	fsys, inner, err := m.inside("mkdir", name)
+	if err != nil {
+		return err
+	}
+	return fsys.Mkdir(ctx, inner)
+}
+
+// Remove removes a file.
+func (m *MountFS) Remove(ctx context.Context, name string) error {
+	fsys, inner, err := m.file(ctx, "remove", name)
+	if err != nil {
+		return err
+	}
+	return fsys.Remove(ctx, inner)
+}
+
+// RemoveDir removes an empty directory, never a mount point or one that leads to
+// it.
+func (m *MountFS) RemoveDir(ctx context.Context, name string) error {
+	if err := enter(ctx, "rmdir", name); err != nil {
+		return err
+	}
+	if m.isVirtual(name) {
+		return fail("rmdir", name, fs.ErrPermission)
+	}
+	fsys, inner, err := m.inside("rmdir", name)
+	if err != nil {
+		return err
+	}
+	return fsys.RemoveDir(ctx, inner)
+}
+
+// Rename moves a file or directory within one FS.
+func (m *MountFS) Rename(ctx context.Context, from, to string) error {
+	if err := enter(ctx, "rename", from); err != nil {
+		return err
+	}
+	if err := renames(from, to); err != nil {
+		return err
+	}
+	if m.isVirtual(from) || m.isVirtual(to) {
+		return fail("rename", from, fs.ErrPermission)
+	}
+	fsys, oldName, newName, err := m.both("rename", from, to)
+	if err != nil {
+		return err
+	}
+	return fsys.Rename(ctx, oldName, newName)
+}
+
+// both finds the one FS that two names belong to.
+func (m *MountFS) both(op, a, b string) (fsys FS, innerA, innerB string, err error) {
+	fsys, innerA, err = m.inside(op, a)
+	if err != nil {
+		return nil, "", "", err
+	}
+	if _, innerB, err = m.inside(op, b); err != nil {
+		return nil, "", "", err
+	}
+	if m.point(a) != m.point(b) {
+		return nil, "", "", fail(op, a, unsupported("from one file system to another"))
+	}
+	return fsys, innerA, innerB, nil
+}
+
+// point is the mount point that leads to a name.
+func (m *MountFS) point(name string) string {
+	for ; name != "."; name = path.Dir(name) {
+		if _, ok := m.points[name]; ok {
+			return name
+		}
+	}
+	return "."
+}
+
+// ability finds the FS whose abilities count for a name.
+func (m *MountFS) ability(ctx context.Context, op, name string) (FS, string, error) {
+	if err := enter(ctx, op, name); err != nil {
+		return nil, "", err
+	}
+	if p, inner, ok := m.find(name); ok {
+		return p.fsys, inner, nil
+	}
+	if m.isVirtual(name) {
+		return nil, "", fail(op, name, errReadOnly)
+	}
+	return nil, "", fail(op, name, fs.ErrNotExist)
+}
+
+// SetTimes sets times if the FS of the name can.
+func (m *MountFS) SetTimes(ctx context.Context, name string, t Times) error {
+	fsys, inner, err := m.ability(ctx, "set times", name)
+	if err != nil {
+		return err
+	}
+	return SetTimes(ctx, fsys, inner, t)
+}
+
+// SetMode sets permission bits if the FS of the name can.
+func (m *MountFS) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
+	fsys, inner, err := m.ability(ctx, "set mode", name)
+	if err != nil {
+		return err
+	}
+	return SetMode(ctx, fsys, inner, mode)
+}
+
+// SetGroup sets the group if the FS of the name can.
+func (m *MountFS) SetGroup(ctx context.Context, name, group string) error {
+	fsys, inner, err := m.ability(ctx, "set group", name)
+	if err != nil {
+		return err
+	}
+	return SetGroup(ctx, fsys, inner, group)
+}
+
+// Symlink makes a link within one FS if that can.
+func (m *MountFS) Symlink(ctx context.Context, target, name string) error {
+	if err := first(enter(ctx, "symlink", name), valid("symlink", target)); err != nil {
+		return err
+	}
+	if m.isVirtual(name) {
+		return fail("symlink", name, fs.ErrExist)
+	}
+	fsys, innerTarget, innerName, err := m.both("symlink", target, name)
+	if err != nil {
+		return err
+	}
+	return Symlink(ctx, fsys, innerTarget, innerName)
+}
+
+// ReadLink says where a link leads if the FS of the name can.
+func (m *MountFS) ReadLink(ctx context.Context, name string) (string, error) {
+	fsys, inner, err := m.ability(ctx, "readlink", name)
+	if err != nil {
+		return "", err
+	}
+	return ReadLink(ctx, fsys, inner)
+}
+
+// Space is that of the FS of the name, and nothing where there is none.
+func (m *MountFS) Space(ctx context.Context, name string) (int64, error) {
+	fsys, inner, err := m.ability(ctx, "space", name)
+	if errors.Is(err, errReadOnly) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return Space(ctx, fsys, inner)
+}

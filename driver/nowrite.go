@@ -1,0 +1,98 @@
+package driver
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"iter"
+)
+
+// NoWrite makes an FS read-only: whatever would change it is fs.ErrPermission,
+// and no write permission is shown. Links can still be read. It has no Unwrap
+// method, so no ability of fsys gets around it.
+func NoWrite(fsys FS) FS { return &noWrite{fsys: fsys} }
+
+type noWrite struct {
+	refusal
+	fsys FS
+}
+
+func (w *noWrite) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	fi, err := w.fsys.Stat(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return masked{fi}, nil
+}
+
+func (w *noWrite) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		for fi, err := range w.fsys.List(ctx, name) {
+			if err == nil {
+				fi = masked{fi}
+			}
+			if !yield(fi, err) {
+				return
+			}
+		}
+	}
+}
+
+func (w *noWrite) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	return w.fsys.Open(ctx, name, offset)
+}
+
+func (w *noWrite) ReadLink(ctx context.Context, name string) (string, error) {
+	return ReadLink(ctx, w.fsys, name)
+}
+
+// Space is nothing, whatever the disk has.
+func (w *noWrite) Space(ctx context.Context, name string) (int64, error) {
+	return 0, enter(ctx, "space", name)
+}
+
+// refusal is the half of an FS that changes it, refusing.
+type refusal struct{}
+
+func (refusal) refuse(ctx context.Context, op, name string) error {
+	return first(enter(ctx, op, name), fail(op, name, errReadOnly))
+}
+
+func (r refusal) Store(ctx context.Context, name string, _ How) (Upload, error) {
+	return nil, r.refuse(ctx, "store", name)
+}
+
+func (r refusal) Mkdir(ctx context.Context, name string) error {
+	return r.refuse(ctx, "mkdir", name)
+}
+
+func (r refusal) Remove(ctx context.Context, name string) error {
+	return r.refuse(ctx, "remove", name)
+}
+
+func (r refusal) RemoveDir(ctx context.Context, name string) error {
+	return r.refuse(ctx, "rmdir", name)
+}
+
+func (r refusal) Rename(ctx context.Context, from, _ string) error {
+	return r.refuse(ctx, "rename", from)
+}
+
+// The abilities refuse as well: without them a client would read "not
+// implemented" where "permission denied" is meant.
+
+func (r refusal) SetTimes(ctx context.Context, name string, _ Times) error {
+	return r.refuse(ctx, "set times", name)
+}
+
+func (r refusal) SetMode(ctx context.Context, name string, _ fs.FileMode) error {
+	return r.refuse(ctx, "set mode", name)
+}
+
+func (r refusal) SetGroup(ctx context.Context, name, _ string) error {
+	return r.refuse(ctx, "set group", name)
+}
+
+func (r refusal) Symlink(ctx context.Context, _, name string) error {
+	return r.refuse(ctx, "symlink", name)
+}
