@@ -8,6 +8,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
 	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -109,10 +110,7 @@ func TestSend(t *testing.T) {
 
 // Other languages get what they need from CAFile and URL.
 func TestCurl(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("curl is not installed")
-	}
+	curl := testenv.NeedBinary(t, "curl")
 	srv := ftpstest.Start(t)
 	srv.WriteFile("a.txt", "hello")
 	for _, url := range []string{srv.URL(), srv.ImplicitURL()} {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/testenv"
 )
 
 // binary builds the command once.
@@ -205,7 +206,7 @@ func TestPrintedCommandsWork(t *testing.T) {
 		}
 		tried++
 		t.Run(fmt.Sprintf("%s %d", name, tried), func(t *testing.T) {
-			need(t, name)
+			testenv.NeedBinary(t, name)
 			out, err := exec.CommandContext(t.Context(), "sh", "-c", line).Output()
 			if err != nil || !strings.Contains(string(out), "hello.txt") {
 				t.Errorf("%s\n%v: %s", line, err, out)
@@ -214,17 +215,6 @@ func TestPrintedCommandsWork(t *testing.T) {
 	}
 	if tried != 3 {
 		t.Errorf("%d commands in:\n%s", tried, p.banner)
-	}
-}
-
-// need skips a test without a program, except where CI promises all of them.
-func need(t *testing.T, program string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err != nil {
-		if os.Getenv("CI") == "true" && program == "curl" {
-			t.Fatalf("CI has no %s", program)
-		}
-		t.Skipf("%s is not installed", program)
 	}
 }
 

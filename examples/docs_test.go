@@ -1,0 +1,74 @@
+package examples
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// fence is a block of Go in a document, with the file that it is quoted from.
+var fence = regexp.MustCompile("(?ms)^(?:<!-- from (\\S+) -->\n)?```go\n(.*?)^```$")
+
+// link is a link to something in the repository.
+var link = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
+
+// The Go in the documents is quoted from files that are compiled and tested.
+func TestDocumentsQuoteWhatCompiles(t *testing.T) {
+	for name, text := range documents(t) {
+		for _, block := range fence.FindAllStringSubmatch(text, -1) {
+			if block[1] == "" {
+				t.Errorf("%s: a block of Go doesn't say where it is from:\n%s", name, block[2])
+				continue
+			}
+			source, err := os.ReadFile(filepath.Join("..", block[1]))
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+				continue
+			}
+			if !strings.Contains(outdent(string(source)), outdent(block[2])) {
+				t.Errorf("%s: %s doesn't hold:\n%s", name, block[1], block[2])
+			}
+		}
+	}
+}
+
+func TestDocumentsLinkToWhatExists(t *testing.T) {
+	for name, text := range documents(t) {
+		for _, l := range link.FindAllStringSubmatch(text, -1) {
+			if _, err := os.Stat(filepath.Join(filepath.Dir(name), l[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+}
+
+// documents are the texts of the repository by file name.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	for _, pattern := range []string{"../*.md", "../docs/*.md"} {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			t.Fatalf("no documents like %s: %v", pattern, err)
+		}
+		for _, name := range names {
+			text, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			texts[name] = strings.ReplaceAll(string(text), "\r\n", "\n")
+		}
+	}
+	return texts
+}
+
+// outdent drops indentation, which differs between a file and a quotation.
+func outdent(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		b.WriteString(strings.TrimSpace(line) + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,69 @@
+package examples
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/ftpstest"
+	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/server"
+)
+
+var errUnknown = errors.New("unknown user or wrong password")
+
+// ldap stands for any directory of users.
+type ldap struct{ account }
+
+type account struct{ Files driver.FS }
+
+func (d ldap) Check(_ context.Context, user, password string) (account, error) {
+	if user != ftpstest.DefaultUser || password != ftpstest.DefaultPassword {
+		return account{}, errUnknown
+	}
+	return d.account, nil
+}
+
+// What docs/embedding.md shows works.
+func TestSnippets(t *testing.T) {
+	directory := ldap{account{driver.Mem()}}
+	queue := make(chan string, 1)
+
+	login := driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+		account, err := directory.Check(ctx, l.User, l.Password)
+		if errors.Is(err, errUnknown) {
+			return nil, driver.ErrLogin // 530, delayed, and no hint which half was wrong
+		}
+		if err != nil {
+			return nil, err // 530 as well, and the cause goes to the log
+		}
+		return account.Files, nil
+	})
+	configure := func(srv *server.Server) {
+		srv.Driver = login
+		srv.Hooks = &server.Hooks{
+			Transfer: func(t server.Transfer) {
+				if t.Err == nil && t.Verb == "STOR" {
+					queue <- t.Path // the file is there and whole
+				}
+			},
+		}
+	}
+
+	srv := (&ftpstest.Config{Configure: configure}).Start(t)
+	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Put("STOR a.txt", "a"); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-queue; got != "/a.txt" {
+		t.Errorf("the hook heard of %q", got)
+	}
+	if _, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, "wrong"); err == nil {
+		t.Error("a wrong password logs in")
+	}
+}
