@@ -58,7 +58,7 @@ func pipe(t testing.TB) (server, client net.Conn) {
 // first read or write at the latest.
 func shake(t testing.TB, server *Conn, conn net.Conn, cfg *Config) (*stdtls.Conn, error) {
 	client := stdtls.Client(conn, cfg)
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	failed := make(chan error, 1)
 	go func() { failed <- client.HandshakeContext(ctx) }()

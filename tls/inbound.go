@@ -83,7 +83,7 @@ func (i *inbound) direct(p []byte) (int, error) {
 	if n > 0 {
 		i.some.Store(true)
 		i.f.skip(p[:n])
-		i.bulk = n == len(p)
+		i.bulk = n == len(p) && i.ahead.Load()
 		if err != nil {
 			i.err, err = err, nil
 		}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/stretchr/testify/require"
 )
 
@@ -137,10 +138,7 @@ func TestSessionIDs(t *testing.T) {
 // OpenSSL 3 uses a TLS 1.3 ticket once, so every data connection has to bring
 // the next one.
 func TestSingleUseTickets(t *testing.T) {
-	openssl, err := exec.LookPath("openssl")
-	if err != nil {
-		t.Skip("no openssl on this machine:", err)
-	}
+	openssl := testenv.NeedBinary(t, "openssl")
 	for _, version := range []string{"-tls1_2", "-tls1_3"} {
 		t.Run(version, func(t *testing.T) {
 			l := newLayer(t)

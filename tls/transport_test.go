@@ -10,7 +10,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -205,46 +204,6 @@ func TestTricklingUploadHoldsNoBuffer(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, out, buffersOut.Load())
 	}
-}
-
-// Close from elsewhere breaks a transfer off and leaves no buffer behind.
-func TestCloseDuringTransfer(t *testing.T) {
-	for n := range 20 {
-		l := newLayer(t)
-		d, client, err := data(t, l.Session(), Prefer, l.client(VersionTLS13))
-		require.NoError(t, err)
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			block := make([]byte, 100<<10)
-			for err := error(nil); err == nil; {
-				_, err = d.Write(block)
-			}
-		})
-		wg.Go(func() { io.Copy(io.Discard, d) })
-		wg.Go(func() {
-			block := make([]byte, 100<<10)
-			for err := error(nil); err == nil; {
-				_, err = client.Write(block)
-			}
-		})
-		wg.Go(func() {
-			if n%2 == 0 { // or it reads nothing, and d blocks
-				io.Copy(io.Discard, client)
-			}
-		})
-		time.Sleep(time.Duration(n%10) * time.Millisecond)
-		before := time.Now()
-		d.Close()
-		require.Less(t, time.Since(before), closeTimeout+time.Second)
-		client.Close()
-		wg.Wait()
-		require.ErrorIs(t, d.Close(), net.ErrClosed)
-		_, err = d.Write([]byte("x"))
-		require.Error(t, err)
-		_, err = d.Read(make([]byte, 1))
-		require.Error(t, err)
-	}
-	require.Zero(t, buffersOut.Load())
 }
 
 // failing breaks a connection after some bytes, with or without saying so.

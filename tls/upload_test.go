@@ -104,7 +104,7 @@ func TestTicketWaits(t *testing.T) {
 			_, err = client.Read(make([]byte, 1))
 			require.Error(t, err)
 			require.Zero(t, cache.puts, "the ticket came too early")
-			client.SetReadDeadline(time.Now().Add(time.Second))
+			client.SetReadDeadline(time.Now().Add(10 * time.Second))
 			require.NoError(t, release(d))
 			client.Read(make([]byte, 1))
 			require.Equal(t, 1, cache.puts)
