@@ -31,6 +31,7 @@ type door struct {
 	at        slot
 	ready     chan struct{} // closed when opening has succeeded or failed
 	quit      chan struct{} // closed when dead
+	gone      chan struct{} // closed when the port is free again, for a door that was open
 	ln        net.Listener
 	port      uint16
 	announced uint16
@@ -49,6 +50,7 @@ func (p *Ports) newDoor(at slot) *door {
 		p.doors = make(map[slot]*door)
 	}
 	d := &door{ports: p, at: at, ready: make(chan struct{}), quit: make(chan struct{}), leases: make(map[netip.Addr]*Lease)}
+	d.gone = make(chan struct{})
 	p.doors[at] = d
 	return d
 }
@@ -63,10 +65,18 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	}
 	listening, cancel := context.WithCancel(ctx)
 	d.cancel = cancel
+	before := p.closing[d.at]
 	p.running.Add(1)
 	p.mu.Unlock()
 	defer p.running.Done()
 	defer cancel()
+	if before != nil {
+		// Its listener is out of the table, but until it is closed the port is in use.
+		select {
+		case <-before.gone:
+		case <-listening.Done():
+		}
+	}
 
 	number := d.at.n
 	if p.any() {
@@ -171,8 +181,11 @@ func (d *door) serve() {
 // lost buries a door whose listener was closed, should somebody else have done so. Its leases run out.
 func (p *Ports) lost(d *door) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.shut(d)
+	ln := p.shut(d)
+	p.mu.Unlock()
+	if ln != nil {
+		d.free(ln)
+	}
 }
 
 // rest starts the time after which a door without leases is closed. The caller holds mu.
@@ -193,11 +206,23 @@ func (d *door) close() {
 	}
 	d.ports.mu.Unlock()
 	if ln != nil {
-		ln.Close()
+		d.free(ln)
 	}
 }
 
-// shut takes a door out of use and returns the listener for the caller to close once it has released mu.
+// free closes the listener of a door that was shut.
+func (d *door) free(ln net.Listener) error {
+	err := ln.Close()
+	d.ports.mu.Lock()
+	if d.ports.closing[d.at] == d {
+		delete(d.ports.closing, d.at)
+	}
+	d.ports.mu.Unlock()
+	close(d.gone)
+	return err
+}
+
+// shut takes a door out of use and returns the listener for the caller to free once it has released mu.
 func (p *Ports) shut(d *door) net.Listener {
 	if d.dead {
 		return nil
@@ -213,6 +238,10 @@ func (p *Ports) shut(d *door) net.Listener {
 	}
 	if d.ln != nil {
 		p.stats.Listeners--
+		if p.closing == nil {
+			p.closing = make(map[slot]*door)
+		}
+		p.closing[d.at] = d
 	}
 	return d.ln
 }

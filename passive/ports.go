@@ -65,6 +65,7 @@ type Ports struct {
 	mu      sync.Mutex
 	closed  bool
 	doors   map[slot]*door
+	closing map[slot]*door // shut, but their listeners are still to be closed
 	queues  map[peer][]*waiter
 	arrived map[*Lease]struct{} // connected, not yet taken
 	bad     map[slot]failure    // could not be opened lately
@@ -131,7 +132,7 @@ func (p *Ports) Validate() error {
 // are free again; a call of Listen going on has its context cancelled. Connections already taken are not touched.
 // Later calls of Lease return [ErrClosed].
 func (p *Ports) Close() error {
-	var listeners []net.Listener
+	var shut []*door
 	var conns []net.Conn
 	p.mu.Lock()
 	p.closed = true
@@ -139,8 +140,8 @@ func (p *Ports) Close() error {
 		for _, l := range d.leases {
 			p.end(l, ErrClosed)
 		}
-		if ln := p.shut(d); ln != nil {
-			listeners = append(listeners, ln)
+		if p.shut(d) != nil {
+			shut = append(shut, d)
 		}
 	}
 	for who := range p.queues {
@@ -152,8 +153,8 @@ func (p *Ports) Close() error {
 	p.mu.Unlock()
 
 	var errs []error
-	for _, ln := range listeners {
-		errs = append(errs, ln.Close())
+	for _, d := range shut {
+		errs = append(errs, d.free(d.ln))
 	}
 	for _, c := range conns {
 		c.Close()
