@@ -72,6 +72,7 @@ func (n *memNet) connect(from, to netip.AddrPort, buffer int) *memConn {
 	client := &memConn{in: down, out: up, local: from, remote: to}
 	select {
 	case ln.conns <- &memConn{in: up, out: down, local: to, remote: from}:
+		ln.reject()
 		return client
 	case <-ln.closed:
 		return nil
@@ -102,7 +103,25 @@ func (ln *memListener) Close() error {
 		ln.net.mu.Unlock()
 		close(ln.closed)
 	})
+	ln.reject()
 	return nil
+}
+
+// reject closes the connections that a closed listener has not accepted.
+func (ln *memListener) reject() {
+	for {
+		select {
+		case <-ln.closed:
+		default:
+			return
+		}
+		select {
+		case c := <-ln.conns:
+			c.Close()
+		default:
+			return
+		}
+	}
 }
 
 func (ln *memListener) Addr() net.Addr { return net.TCPAddrFromAddrPort(ln.at) }

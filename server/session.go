@@ -119,17 +119,19 @@ func (s *session) reset() {
 // run is the life of the session. It returns when everything it held is
 // released.
 func (s *session) run() {
-	s.hookConnect()
 	err := s.serve()
 	s.cancel(err)
 	s.dropData()
 	s.ctl.Close() // with close_notify under TLS
 	s.in.wait()
+	defer s.rescue(&err)
 	s.hookDisconnect(err)
 }
 
 // serve talks until the session ends and says why it did; nil means QUIT.
-func (s *session) serve() error {
+func (s *session) serve() (err error) {
+	defer s.rescue(&err)
+	s.hookConnect()
 	keepAlive(s.raw)
 	if s.implicit {
 		if err := s.secure(); err != nil {
@@ -249,6 +251,15 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 		return s.errorReply(cmd.Verb, err)
 	}
 	return reply
+}
+
+// rescue keeps a panic of the embedder's functions that run outside of a
+// command, hooks and those of its tls.Config, from ending the process.
+func (s *session) rescue(err *error) {
+	if v := recover(); v != nil {
+		s.panicked(v)
+		*err = errPanic
+	}
 }
 
 // panicked reports a panic and ends the session.

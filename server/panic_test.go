@@ -1,0 +1,361 @@
+package server_test
+
+import (
+	"context"
+	stdtls "crypto/tls"
+	"io"
+	"io/fs"
+	"iter"
+	"net"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// faulty is an FS in which one method panics or fails, and which counts what is
+// open.
+type faulty struct {
+	driver.FS
+	method string
+	fault  func() error // what the method does; it panics or returns an error
+	open   *atomic.Int64
+}
+
+func (f faulty) hit(method string) error {
+	if f.method == method {
+		return f.fault()
+	}
+	return nil
+}
+
+func (f faulty) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	if err := f.hit("Stat"); err != nil {
+		return nil, err
+	}
+	info, err := f.FS.Stat(ctx, name)
+	return faultyInfo{info, f}, err
+}
+
+func (f faulty) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	if err := f.hit("List"); err != nil {
+		return func(yield func(fs.FileInfo, error) bool) { yield(nil, err) }
+	}
+	return func(yield func(fs.FileInfo, error) bool) {
+		for info, err := range f.FS.List(ctx, name) {
+			if !yield(faultyInfo{info, f}, err) {
+				return
+			}
+			if err := f.hit("List in the middle"); err != nil {
+				yield(nil, err)
+				return
+			}
+		}
+	}
+}
+
+func (f faulty) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	if err := f.hit("Open"); err != nil {
+		return nil, err
+	}
+	r, err := f.FS.Open(ctx, name, offset)
+	if err == nil {
+		f.open.Add(1)
+	}
+	return faultyFile{r, f}, err
+}
+
+func (f faulty) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	if err := f.hit("Store"); err != nil {
+		return nil, err
+	}
+	u, err := f.FS.Store(ctx, name, how)
+	if err != nil {
+		return nil, err
+	}
+	f.open.Add(1)
+	return faultyUpload{u, f}, nil
+}
+
+func (f faulty) Mkdir(ctx context.Context, name string) error {
+	if err := f.hit("Mkdir"); err != nil {
+		return err
+	}
+	return f.FS.Mkdir(ctx, name)
+}
+
+func (f faulty) Remove(ctx context.Context, name string) error {
+	if err := f.hit("Remove"); err != nil {
+		return err
+	}
+	return f.FS.Remove(ctx, name)
+}
+
+func (f faulty) RemoveDir(ctx context.Context, name string) error {
+	if err := f.hit("RemoveDir"); err != nil {
+		return err
+	}
+	return f.FS.RemoveDir(ctx, name)
+}
+
+func (f faulty) Rename(ctx context.Context, from, to string) error {
+	if err := f.hit("Rename"); err != nil {
+		return err
+	}
+	return f.FS.Rename(ctx, from, to)
+}
+
+func (f faulty) SetTimes(context.Context, string, driver.Times) error { return f.hit("SetTimes") }
+func (f faulty) SetMode(context.Context, string, fs.FileMode) error   { return f.hit("SetMode") }
+func (f faulty) SetGroup(context.Context, string, string) error       { return f.hit("SetGroup") }
+func (f faulty) Symlink(context.Context, string, string) error        { return f.hit("Symlink") }
+func (f faulty) ReadLink(context.Context, string) (string, error)     { return "x", f.hit("ReadLink") }
+func (f faulty) Space(context.Context, string) (int64, error)         { return 1, f.hit("Space") }
+
+type faultyInfo struct {
+	fs.FileInfo
+	f faulty
+}
+
+func (i faultyInfo) Size() int64 {
+	i.f.hit("Size")
+	return i.FileInfo.Size()
+}
+
+func (i faultyInfo) Mode() fs.FileMode {
+	if i.f.method == "ReadLink" {
+		return i.FileInfo.Mode() | fs.ModeSymlink
+	}
+	return i.FileInfo.Mode()
+}
+
+type faultyFile struct {
+	io.ReadCloser
+	f faulty
+}
+
+func (r faultyFile) Read(p []byte) (int, error) {
+	if err := r.f.hit("Read"); err != nil {
+		return 0, err
+	}
+	return r.ReadCloser.Read(p)
+}
+
+func (r faultyFile) Close() error {
+	r.f.open.Add(-1)
+	r.f.hit("Close of a file")
+	return r.ReadCloser.Close()
+}
+
+type faultyUpload struct {
+	driver.Upload
+	f faulty
+}
+
+func (u faultyUpload) Write(p []byte) (int, error) {
+	if err := u.f.hit("Write"); err != nil {
+		return 0, err
+	}
+	return u.Upload.Write(p)
+}
+
+func (u faultyUpload) Commit() error {
+	if err := u.f.hit("Commit"); err != nil {
+		return err
+	}
+	return u.Upload.Commit()
+}
+
+func (u faultyUpload) Close(cause error) error {
+	u.f.open.Add(-1)
+	if err := u.f.hit("Close of an upload"); err != nil {
+		return err
+	}
+	return u.Upload.Close(cause)
+}
+
+// faults are the methods of a driver and a command that reaches each.
+var faults = []struct{ method, line string }{
+	{"Login", ""},
+	{"Stat", "SIZE a"}, {"Stat", "CWD d"}, {"Stat", "MLST a"}, {"Stat", "MDTM a"}, {"Stat", "RNFR a"}, {"Stat", "STAT a"},
+	{"Size", "SIZE a"}, {"Size", "MLST a"}, {"Size", "LIST"}, {"Size", "STAT /"},
+	{"List", "LIST"}, {"List", "NLST"}, {"List", "MLSD"}, {"List", "STAT /"}, {"List in the middle", "LIST"}, {"List", "LIST *"},
+	{"ReadLink", "LIST"},
+	{"Open", "RETR a"}, {"Read", "RETR a"},
+	{"Store", "STOR b"}, {"Write", "STOR a"}, {"Commit", "STOR a"}, {"Write", "APPE a"}, {"Commit", "STOU"}, {"Close of an upload", "STOR b"},
+	{"Mkdir", "MKD x"}, {"Remove", "DELE a"}, {"RemoveDir", "RMD d"}, {"Rename", "RNTO b"},
+	{"SetTimes", "MFMT 20260101000000 a"}, {"SetMode", "SITE CHMOD 600 a"}, {"SetGroup", "SITE CHGRP x a"},
+	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"},
+}
+
+// play runs one command on a server whose driver is at fault, and returns the
+// final reply.
+func play(t *testing.T, method, line string, fault func() error) (ts *testServer, c *client, final reply, open *atomic.Int64) {
+	t.Helper()
+	open = new(atomic.Int64)
+	ts = start(t, insecure, func(srv *server.Server) {
+		good := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			files, err := good.Login(ctx, l)
+			f := faulty{files, method, fault, open}
+			if err == nil && l.Host != "safe" {
+				return f, f.hit("Login")
+			}
+			return files, err
+		})
+	})
+	ts.writeFile(t, "a", "old")
+	require.NoError(t, ts.FS.Mkdir(t.Context(), "d"))
+	c = ts.dial(t)
+	if line == "" {
+		c.cmd(331, "USER %s", testUser)
+		c.send("PASS %s", testPassword)
+		final, err := c.readReply()
+		require.NoError(t, err)
+		return ts, c, final, open
+	}
+	c.login()
+	c.cmd(200, "TYPE I")
+	var data net.Conn = c.dataTCP(c.pasv())
+	if line == "RNTO b" {
+		c.cmd(350, "RNFR a")
+	}
+	c.send("%s", line)
+	final, err := c.readReply()
+	require.NoError(t, err)
+	if final.code == 150 {
+		io.WriteString(data, "new")
+		data.(interface{ CloseWrite() error }).CloseWrite()
+		final, err = c.readReply()
+		require.NoError(t, err)
+	}
+	return ts, c, final, open
+}
+
+// Row 38: a panic in any method ends that session with 421. Its files are
+// closed, nothing is stored, and others go on.
+func TestDriverPanics(t *testing.T) {
+	all := append(faults[:len(faults):len(faults)], struct{ method, line string }{"Close of a file", "RETR a"})
+	for _, f := range all {
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			ts, c, final, open := play(t, f.method, f.line, func() error { panic("a secret\nof the driver") })
+			require.Equal(t, 421, final.code, final.text())
+			require.NotContains(t, final.text(), "secret")
+			c.end()
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			require.Zero(t, open.Load(), "files are still open")
+			require.Equal(t, "old", ts.readFile(t, "a"))
+			require.Contains(t, ts.Log.String(), "a secret")
+			require.NotContains(t, ts.Log.String(), "\nof the driver")
+
+			other := ts.dial(t)
+			other.cmd(220, "HOST safe")
+			other.login()
+			require.Equal(t, "old", other.get("RETR a"))
+		})
+	}
+}
+
+// An error is an answer, and the session goes on; the words of an error that
+// was not made for the wire stay in the log (row 39).
+func TestDriverErrors(t *testing.T) {
+	for _, f := range faults[1:] {
+		if f.method == "Size" || f.method == "ReadLink" || f.line == "RNFR a" {
+			continue // no error can come of these: a link's end is a courtesy, and a link may be renamed
+		}
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			fault := func() error { return &fs.PathError{Op: "open", Path: "/srv/secret", Err: io.ErrClosedPipe} }
+			ts, c, final, open := play(t, f.method, f.line, fault)
+			require.Equal(t, 451, final.code, final.text())
+			require.NotContains(t, final.text(), "secret")
+			require.Contains(t, ts.Log.String(), "/srv/secret")
+			c.cmd(200, "NOOP")
+			require.Zero(t, open.Load(), "files are still open")
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
+}
+
+// The embedder's other functions may panic as well.
+func TestHookPanics(t *testing.T) {
+	type hooks = server.Hooks
+	boom := func() { panic("boom") }
+	announcer := passive.Any()
+	announcer.Announce = panicAnnouncer{}
+	for name, set := range map[string]func(*server.Server){
+		"Connect":    func(srv *server.Server) { srv.Hooks = &hooks{Connect: func(server.SessionInfo) { boom() }} },
+		"Login":      func(srv *server.Server) { srv.Hooks = &hooks{Login: func(server.Login) { boom() }} },
+		"Command":    func(srv *server.Server) { srv.Hooks = &hooks{Command: func(server.Command) { boom() }} },
+		"Transfer":   func(srv *server.Server) { srv.Hooks = &hooks{Transfer: func(server.Transfer) { boom() }} },
+		"Disconnect": func(srv *server.Server) { srv.Hooks = &hooks{Disconnect: func(server.SessionInfo, error) { boom() }} },
+		"Host":       func(srv *server.Server) { srv.Host = func(string) bool { panic("boom") } },
+		"Announce":   func(srv *server.Server) { srv.Passive = announcer },
+		"certificate": func(srv *server.Server) {
+			srv.TLS = &tls.Config{GetCertificate: func(*stdtls.ClientHelloInfo) (*stdtls.Certificate, error) { panic("boom") }}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure, set)
+			for _, addr := range []string{ts.Addr, ts.ImplicitAddr} {
+				c := newClient(t, dialTCP(t, addr), ts.Config)
+				if addr == ts.ImplicitAddr || name == "certificate" {
+					if addr == ts.Addr {
+						c.expect(220)
+						c.cmd(234, "AUTH TLS")
+					}
+					c.conn = stdtls.Client(c.conn, ts.Config)
+					c.r.Reset(c.conn)
+				}
+				for _, line := range []string{"HOST x", "USER " + testUser, "PASS " + testPassword, "PASV", "LIST", "ABOR", "QUIT"} {
+					if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
+						break
+					}
+				}
+				for {
+					if _, err := c.readReply(); err != nil {
+						break
+					}
+				}
+			}
+			eventually(t, "the sessions' end", func() bool { return len(ts.Sessions()) == 0 })
+		})
+	}
+}
+
+type panicAnnouncer struct{}
+
+func (panicAnnouncer) Announce(context.Context, netip.Addr, netip.Addr) (netip.Addr, error) {
+	panic("boom")
+}
+
+// A driver that hangs and ignores its context can hold Close up for five
+// seconds and no longer.
+func TestDriverHangs(t *testing.T) {
+	release := make(chan struct{})
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		release = make(chan struct{})
+		c := fs.in(t)
+		c.send("SIZE a")
+		synctest.Wait()
+		other := fs.in(t)
+		other.cmd(200, "NOOP")
+		after(t, 5*time.Second, func() { fs.Close() })
+		close(release)
+		synctest.Wait()
+		require.Empty(t, fs.Sessions())
+	}, func(srv *server.Server) {
+		good := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			files, err := good.Login(ctx, l)
+			return faulty{files, "Stat", func() error { <-release; return io.EOF }, new(atomic.Int64)}, err
+		})
+	})
+}
