@@ -102,7 +102,8 @@ type aferoInfo struct {
 	sys any
 }
 
-func (i aferoInfo) Sys() any { return i.sys }
+func (i aferoInfo) Sys() any   { return i.sys }
+func (i aferoInfo) ID() string { return sysID(i) }
 
 func (a *aferoFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {

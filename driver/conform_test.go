@@ -3,12 +3,14 @@ package driver_test
 import (
 	"archive/zip"
 	"bytes"
+	"context"
 	"io"
 	"os"
 	"testing"
 	"testing/fstest"
 
 	"github.com/spf13/afero"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
@@ -138,5 +140,34 @@ func TestAferoReadOnly(t *testing.T) {
 	}
 	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS {
 		return driver.NoWrite(driver.Afero(afero.NewReadOnlyFs(base)))
+	})
+}
+
+func limited(t *testing.T, fsys driver.FS) driver.FS {
+	l, err := driver.Limit(t.Context(), fsys, driver.Quota{Bytes: 1 << 30, Files: 5000, FileSize: 1 << 29})
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		bytes, files := l.Used()
+		require.NoError(t, l.Measure(context.Background()))
+		wantBytes, wantFiles := l.Used()
+		assert.Equal(t, []int64{wantBytes, wantFiles}, []int64{bytes, files},
+			"what was counted must be what a walk finds")
+	})
+	return l
+}
+
+func TestLimitMem(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS { return limited(t, driver.Mem()) })
+}
+
+func TestLimitDir(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS { return limited(t, openDir(t, t.TempDir())) })
+}
+
+func TestLimitDirInPlace(t *testing.T) {
+	drivertest.RunWith(t, drivertest.Options{InPlace: true}, func(t *testing.T) driver.FS {
+		d := openDir(t, t.TempDir())
+		d.Uploads = driver.InPlace
+		return limited(t, d)
 	})
 }

@@ -14,6 +14,9 @@ type dirInfo struct {
 	d *Dir
 }
 
+// ID is the system's number of the file, empty where it has none.
+func (i dirInfo) ID() string { return sysID(i.FileInfo) }
+
 // Owner is the name of the file's owner as Dir.Owners wants it.
 func (i dirInfo) Owner() string {
 	uid, ok := i.uid()

@@ -17,5 +17,5 @@ func syncDir(*os.Root) error { return nil }
 func (i dirInfo) uid() (uint32, bool) { return 0, false }
 func (i dirInfo) gid() (uint32, bool) { return 0, false }
 
-// ID is empty: the system has no number for a file that is not open.
-func (i dirInfo) ID() string { return "" }
+// sysID is empty: the system has no number for a file that is not open.
+func sysID(fs.FileInfo) string { return "" }

@@ -99,9 +99,9 @@ func (i dirInfo) gid() (uint32, bool) {
 	return st.Gid, true
 }
 
-// ID is the device and inode number.
-func (i dirInfo) ID() string {
-	st, ok := i.Sys().(*syscall.Stat_t)
+// sysID is the device and inode number.
+func sysID(fi fs.FileInfo) string {
+	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {
 		return ""
 	}

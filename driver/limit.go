@@ -1,0 +1,222 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"math"
+	"path"
+	"sync"
+)
+
+// Quota bounds what may be stored. A negative number is an error.
+type Quota struct {
+	// Bytes is the total size of all files. Zero stores nothing but empty
+	// files, so that a limit that was forgotten or computed wrongly is never
+	// an open door; math.MaxInt64 is no limit.
+	Bytes int64
+
+	// Files is the number of files. Zero leaves the number open.
+	Files int64
+
+	// FileSize is the size of one file. Zero leaves it to Bytes.
+	FileSize int64
+}
+
+// Limited is an FS with a quota. It comes from [Limit]. All methods may be
+// called concurrently.
+//
+// Bytes of an upload count as they are written, so uploads that run at once
+// can't exceed the quota together: the Write that would is ErrQuota. A file that
+// is replaced counts until Commit, and an upload that is cut gives back what it
+// counted. Bytes kept by Append and Offset count once. Space is what is left, or
+// what fsys has if that is less.
+//
+// All that is stored must go through this one value: give every session of a
+// user the same. Changes made behind its back count after [Limited.Measure].
+// Changes wait for one another, but not the Writes of uploads. While a file is
+// being uploaded neither it nor a directory above it can be renamed:
+// fs.ErrPermission. Symbolic links can't be made, because a name that shares its
+// file with another would make the count wrong; an FS that has some must be a
+// [LinkReader], and one that takes several names for one file (as Windows does)
+// a [FileID], or changing a file by two names at once makes the count wrong.
+type Limited struct {
+	fsys  FS
+	quota Quota
+
+	// change is held while the FS changes what is counted. It guards active,
+	// uploads and the counts of stored files.
+	change  sync.Mutex
+	active  map[string]*stored
+	uploads map[*limitUpload]struct{}
+
+	mu       sync.Mutex
+	used     count // stored
+	reserved count // by uploads in progress
+}
+
+// count is what a quota bounds.
+type count struct{ bytes, files int64 }
+
+// Limit puts a quota on an FS. It walks the tree to measure what is stored
+// already, which ctx may end. More than the quota may be: then nothing can be
+// added until enough is removed.
+func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
+	var errs []error
+	if fsys == nil {
+		errs = append(errs, errors.New("driver: limit: FS is nil"))
+	}
+	for what, n := range map[string]int64{"Bytes": q.Bytes, "Files": q.Files, "FileSize": q.FileSize} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("driver: limit: %s is %d", what, n))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	l := &Limited{
+		fsys: fsys, quota: q,
+		active:  make(map[string]*stored),
+		uploads: make(map[*limitUpload]struct{}),
+	}
+	if err := l.Measure(ctx); err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// Used reports the bytes and the number of files that count now, uploads in
+// progress included.
+func (l *Limited) Used() (bytes, files int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.used.bytes + l.reserved.bytes, l.used.files + l.reserved.files
+}
+
+// Measure walks the tree and counts anew. Changes wait until it is done. It
+// fails with fs.ErrPermission while there are uploads, whose part in what it
+// sees can't be known; on any error the old count stays.
+func (l *Limited) Measure(ctx context.Context) error {
+	l.change.Lock()
+	defer l.change.Unlock()
+	if len(l.uploads) > 0 {
+		return fmt.Errorf("driver: measure during uploads: %w", fs.ErrPermission)
+	}
+	var c count
+	for dirs := []string{"."}; len(dirs) > 0; {
+		dir := dirs[len(dirs)-1]
+		dirs = dirs[:len(dirs)-1]
+		for fi, err := range l.fsys.List(ctx, dir) {
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+			case err != nil:
+				return fmt.Errorf("driver: measure: %w", err)
+			case fi.IsDir():
+				dirs = append(dirs, path.Join(dir, fi.Name()))
+			case fi.Mode().IsRegular():
+				c.bytes, c.files = c.bytes+fi.Size(), c.files+1
+			}
+		}
+	}
+	l.adjust(c.minus(l.used), count{})
+	return nil
+}
+
+// reserve counts in advance, or refuses. It subtracts rather than adds, so that
+// no sum can overflow.
+func (l *Limited) reserve(c count) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := l.left()
+	if c.bytes > left.bytes || c.files > left.files {
+		return ErrQuota
+	}
+	l.reserved.add(c)
+	return nil
+}
+
+// take reserves up to n bytes and says how many.
+func (l *Limited) take(n int64) int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n = max(min(n, l.left().bytes), 0)
+	l.reserved.bytes += n
+	return n
+}
+
+// adjust changes what is stored and what is reserved in one step.
+func (l *Limited) adjust(used, reserved count) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.used.add(used)
+	l.reserved.add(reserved)
+}
+
+// left is what may still be reserved; mu is held.
+func (l *Limited) left() count {
+	left := count{l.quota.Bytes - l.used.bytes - l.reserved.bytes, math.MaxInt64}
+	if l.quota.Files > 0 {
+		left.files = l.quota.Files - l.used.files - l.reserved.files
+	}
+	return count{max(left.bytes, 0), max(left.files, 0)}
+}
+
+func (c *count) add(d count) { c.bytes, c.files = c.bytes+d.bytes, c.files+d.files }
+
+func (c count) minus(d count) count { return count{c.bytes - d.bytes, c.files - d.files} }
+
+// Stat describes a file.
+func (l *Limited) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	return l.fsys.Stat(ctx, name)
+}
+
+// List yields the entries of a directory.
+func (l *Limited) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return l.fsys.List(ctx, name)
+}
+
+// Open opens a file.
+func (l *Limited) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	return l.fsys.Open(ctx, name, offset)
+}
+
+// Space is what may still be stored.
+func (l *Limited) Space(ctx context.Context, name string) (int64, error) {
+	if err := enter(ctx, "space", name); err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	left := l.left().bytes
+	l.mu.Unlock()
+	switch n, err := Space(ctx, l.fsys, name); {
+	case errors.Is(err, errors.ErrUnsupported):
+		return left, nil
+	case err != nil:
+		return 0, err
+	default:
+		return min(left, n), nil
+	}
+}
+
+// SetTimes sets times if the FS can.
+func (l *Limited) SetTimes(ctx context.Context, name string, t Times) error {
+	return SetTimes(ctx, l.fsys, name, t)
+}
+
+// SetMode sets permission bits if the FS can.
+func (l *Limited) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
+	return SetMode(ctx, l.fsys, name, mode)
+}
+
+// SetGroup sets the group if the FS can.
+func (l *Limited) SetGroup(ctx context.Context, name, group string) error {
+	return SetGroup(ctx, l.fsys, name, group)
+}
+
+// ReadLink says where a link leads if the FS can.
+func (l *Limited) ReadLink(ctx context.Context, name string) (string, error) {
+	return ReadLink(ctx, l.fsys, name)
+}
