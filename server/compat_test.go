@@ -1,17 +1,701 @@
 package server_test
 
 import (
+	"context"
+	stdtls "crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
 )
 
-func TestCompatUploadAndDownload(t *testing.T) {
+// Behaviours that real clients depend on and that take more than a transcript.
+// testdata/README.md says where each one is tested.
+
+// versions runs a test for both versions of TLS.
+func versions(t *testing.T, test func(t *testing.T, cfg func(*testServer) *stdtls.Config)) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			t.Parallel()
+			test(t, func(ts *testServer) *stdtls.Config {
+				cfg := ts.Config.Clone()
+				cfg.MinVersion, cfg.MaxVersion = version, version
+				return cfg
+			})
+		})
+	}
+}
+
+// Row 2: nothing comes between 234 and the handshake, not even when the client
+// takes its time and sends more in clear, which is discarded.
+func TestNothingBetweenAuthAndHandshake(t *testing.T) {
+	t.Parallel()
+	ts := start(t)
+	c := ts.dial(t)
+	c.write("AUTH TLS\r\nNOOP\r\nUSER alice\r\n")
+	c.expect(234)
+	c.upgrade() // anything in clear would be no TLS record
+	c.cmd(503, "PASS %s", testPassword)
+	c.login()
+}
+
+// Row 11: 227 has the address that the client dialled.
+func TestAnnouncesDialledAddress(t *testing.T) {
+	t.Parallel()
+	ts := start(t, insecure)
+	ln, err := net.Listen("tcp", ":0")
+	require.NoError(t, err)
+	go ts.Serve(ln)
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	require.NoError(t, err)
+	ts.writeFile(t, "a.txt", "hello")
+	for _, addr := range []string{"127.0.0.1", "127.0.0.2"} {
+		conn, err := net.Dial("tcp4", net.JoinHostPort(addr, port))
+		if err != nil {
+			t.Skipf("no %s on this system: %v", addr, err)
+		}
+		c := newClient(t, conn, nil)
+		c.expect(220)
+		c.login()
+		at, err := wire.ParsePasvReply(c.cmd(227, "PASV").text())
+		require.NoError(t, err)
+		assert.Equal(t, addr, at.Addr().String())
+		data := c.dataTCP(at.String())
+		c.cmd(150, "RETR a.txt")
+		assert.Equal(t, "hello", readAll(t, data))
+		c.expect(226)
+	}
+}
+
+// Row 11: unless told otherwise, in address and port.
+func TestAnnouncesWhatItIsTold(t *testing.T) {
+	t.Parallel()
+	ports := freePort(t)
+	ports.Announce = passive.Address("203.0.113.7")
+	ports.Offset = 3
+	if number(ports) > 65000 {
+		ports.Offset = -3
+	}
+	outer := int(number(ports)) + ports.Offset
+	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
+	c := ts.loginClear(t)
+	assert.Contains(t, c.cmd(227, "PASV").text(), fmt.Sprintf("(203,0,113,7,%d,%d)", outer>>8, outer&0xff))
+	assert.Contains(t, c.cmd(229, "EPSV").text(), fmt.Sprintf("(|||%d|)", outer))
+}
+
+// RFC 2428: over IPv6 there is EPSV and EPRT only.
+func TestIPv6(t *testing.T) {
+	t.Parallel()
+	ts := start(t, func(srv *server.Server) { srv.Active = &server.Active{} })
+	ln, err := net.Listen("tcp6", "[::1]:0")
+	if err != nil {
+		t.Skipf("no IPv6: %v", err)
+	}
+	go ts.Serve(ln)
+	ts.writeFile(t, "a.txt", "hello")
+	c := newClient(t, dialTCP(t, ln.Addr().String()), ts.Config)
+	c.expect(220)
+	c.authTLS()
+	c.login()
+	c.protect()
+	assert.Contains(t, c.cmd(425, "PASV").text(), "EPSV")
+	assert.Contains(t, c.cmd(522, "EPSV 1").text(), "(2)")
+	c.cmd(229, "EPSV 2")
+	conn := c.dataTCP(c.epsv())
+	c.cmd(150, "RETR a.txt")
+	assert.Equal(t, "hello", readAll(t, c.dataTLS(conn)))
+	c.expect(226)
+	c.cmd(504, "EPRT |1|127.0.0.1|5000|")
+	active, err := net.Listen("tcp6", "[::1]:0")
+	require.NoError(t, err)
+	defer active.Close()
+	c.cmd(200, "EPRT %s", wire.FormatEPRT(active.Addr().(*net.TCPAddr).AddrPort()))
+	c.cmd(150, "RETR a.txt")
+	conn, err = active.Accept()
+	require.NoError(t, err)
+	assert.Equal(t, "hello", readAll(t, c.dataTLS(conn)))
+	c.expect(226)
+}
+
+// Rows 13 and 15: the data connection before the command, between the command
+// and 150, and after 150; the ClientHello at once, or only after 150.
+func TestOrdersOfConnecting(t *testing.T) {
+	t.Parallel()
+	// commands are the ways to use a data connection.
+	commands := map[string]func(t *testing.T, conn net.Conn){
+		"RETR a.txt": func(t *testing.T, conn net.Conn) { assert.Equal(t, "hello", readAll(t, conn)) },
+		"LIST":       func(t *testing.T, conn net.Conn) { assert.Contains(t, readAll(t, conn), "a.txt") },
+		"STOR b.txt": func(t *testing.T, conn net.Conn) {
+			_, err := io.WriteString(conn, "world")
+			require.NoError(t, err)
+			require.NoError(t, conn.Close())
+		},
+	}
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		ts.writeFile(t, "a.txt", "hello")
+		c := ts.loginWith(t, cfg(ts))
+		for command, use := range commands {
+			// Connection and ClientHello before the command: curl, basic-ftp.
+			early := stdtls.Client(c.dataTCP(c.pasv()), c.cfg)
+			hello := make(chan error, 1)
+			go func() { hello <- early.Handshake() }()
+			c.cmd(150, "%s", command)
+			require.NoError(t, <-hello)
+			use(t, early)
+			c.expect(226)
+
+			// Connection before the command, ClientHello after 150: lftp, Python.
+			conn := c.dataTCP(c.pasv())
+			c.cmd(150, "%s", command)
+			use(t, c.dataTLS(conn))
+			c.expect(226)
+
+			// The command first, then connection and ClientHello: FileZilla, WinSCP.
+			addr := c.pasv()
+			c.send("%s", command)
+			early = stdtls.Client(c.dataTCP(addr), c.cfg)
+			go func() { hello <- early.Handshake() }()
+			c.expect(150)
+			require.NoError(t, <-hello)
+			use(t, early)
+			c.expect(226)
+
+			// Everything after 150.
+			addr = c.epsv()
+			c.cmd(150, "%s", command)
+			use(t, c.dataTLS(c.dataTCP(addr)))
+			c.expect(226)
+		}
+	})
+}
+
+// A cache that gives the first ticket for ever, as clients do that keep the
+// session of the control connection.
+type firstTicket struct{ stdtls.ClientSessionCache }
+
+func (c firstTicket) Put(key string, cs *stdtls.ClientSessionState) {
+	if _, found := c.Get(key); !found && cs != nil {
+		c.ClientSessionCache.Put(key, cs)
+	}
+}
+
+// A cache that gives a ticket once, as OpenSSL does with TLS 1.3.
+type singleUse struct{ stdtls.ClientSessionCache }
+
+func (c singleUse) Get(key string) (*stdtls.ClientSessionState, bool) {
+	cs, found := c.ClientSessionCache.Get(key)
+	c.ClientSessionCache.Put(key, nil)
+	return cs, found
+}
+
+// Rows 16 and 17: there is a ticket on the control connection, the very first
+// data connection resumes with it, and so does every other, as often as one
+// likes.
+func TestOneTicketManyTimes(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t, func(srv *server.Server) { srv.SessionReuse = tls.Require })
+		ts.writeFile(t, "a.txt", "hello")
+		client := cfg(ts)
+		client.ClientSessionCache = firstTicket{stdtls.NewLRUClientSessionCache(1)}
+		c := ts.loginWith(t, client)
+		for range 5 {
+			assert.Equal(t, "hello", c.get("RETR a.txt"))
+			assert.True(t, ts.lastTransfer(t).Resumed)
+			c.put("world", "STOR b.txt")
+			assert.True(t, ts.lastTransfer(t).Resumed)
+			assert.Contains(t, c.get("MLSD"), "b.txt")
+			assert.True(t, ts.lastTransfer(t).Resumed)
+		}
+	})
+}
+
+// Row 18: each data connection gives the ticket for the next one, uploads
+// included when the client reads to their end.
+func TestEveryTicketOnce(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t, func(srv *server.Server) { srv.SessionReuse = tls.Require })
+		ts.writeFile(t, "a.txt", "hello")
+		client := cfg(ts)
+		client.ClientSessionCache = singleUse{stdtls.NewLRUClientSessionCache(1)}
+		c := ts.loginWith(t, client)
+		for range 5 {
+			assert.Equal(t, "hello", c.get("RETR a.txt"))
+			assert.Contains(t, c.get("LIST"), "a.txt")
+			conn := c.open("STOR b.txt").(*stdtls.Conn)
+			_, err := io.WriteString(conn, "world")
+			require.NoError(t, err)
+			require.NoError(t, conn.CloseWrite())
+			assert.Empty(t, readAll(t, conn))
+			c.expect(226)
+		}
+	})
+}
+
+// never makes a client that does not resume, as Python's ftplib.
+func never(cfg *stdtls.Config) *stdtls.Config {
+	cfg = cfg.Clone()
+	cfg.SessionTicketsDisabled = true
+	return cfg
+}
+
+// Row 19: a client that never resumes is served under Prefer.
+func TestNeverResumesUnderPrefer(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		c := ts.loginWith(t, never(cfg(ts)))
+		for range 3 {
+			c.put("hello", "STOR a.txt")
+			assert.Equal(t, "hello", c.get("RETR a.txt"))
+			assert.False(t, ts.lastTransfer(t).Resumed)
+		}
+	})
+}
+
+// Row 20: under Require it gets 522, nothing is stored, and the session goes on.
+func TestNeverResumesUnderRequire(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t, func(srv *server.Server) { srv.SessionReuse = tls.Require })
+		ts.writeFile(t, "a.txt", "hello")
+		c := ts.loginWith(t, never(cfg(ts)))
+		for _, command := range []string{"RETR a.txt", "STOR b.txt", "LIST"} {
+			conn := c.open("%s", command)
+			c.expect(522)
+			data, _ := io.ReadAll(conn)
+			assert.Empty(t, data, command)
+			conn.Close()
+		}
+		_, err := ts.FS.Stat(context.Background(), "b.txt")
+		assert.ErrorIs(t, err, os.ErrNotExist)
+		c.cmd(257, "PWD")
+	})
+}
+
+// Row 21: an uploader that closes abruptly after its last write, without
+// close_notify and without having read anything, loses no byte.
+func TestAbruptUploads(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		for name, client := range map[string]*stdtls.Config{"resumed": cfg(ts), "never": never(cfg(ts))} {
+			c := ts.loginWith(t, client)
+			for _, size := range []int{0, 1, 1000, 1000, 1000, 16 << 10, 100_001, 3 << 20} {
+				content := strings.Repeat("x", size)
+				conn := c.open("STOR a.bin").(*stdtls.Conn)
+				_, err := io.WriteString(conn, content)
+				require.NoError(t, err)
+				require.NoError(t, conn.NetConn().Close())
+				c.expect(226)
+				require.Equal(t, size, len(ts.readFile(t, "a.bin")), name)
+				assert.True(t, ts.lastTransfer(t).Truncated)
+			}
+		}
+	})
+}
+
+// Row 22: close_notify comes after a download, and after an upload without
+// waiting for anything else the client may do. Row 26: it is all that comes on
+// an upload's connection.
+func TestCloseNotify(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		ts.writeFile(t, "a.txt", "hello")
+		c := ts.loginWith(t, cfg(ts))
+		assert.Equal(t, "hello", c.get("RETR a.txt")) // get takes nothing else for an end
+		conn := c.open("STOR b.txt").(*stdtls.Conn)
+		_, err := io.WriteString(conn, "world")
+		require.NoError(t, err)
+		require.NoError(t, conn.CloseWrite())
+		assert.Empty(t, readAll(t, conn)) // and so does readAll, before the client reads its 226
+		c.expect(226)
+		assert.False(t, ts.lastTransfer(t).Truncated)
+	})
+}
+
+// Row 23: an upload that ends without close_notify is kept and reported, or
+// refused, as the policy says.
+func TestMissingCloseNotify(t *testing.T) {
+	t.Parallel()
+	for _, strict := range []bool{false, true} {
+		versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+			ts := start(t, func(srv *server.Server) { srv.RequireCloseNotify = strict })
+			ts.writeFile(t, "a.txt", "old")
+			c := ts.loginWith(t, cfg(ts))
+			conn := c.open("STOR a.txt").(*stdtls.Conn)
+			_, err := io.WriteString(conn, "new")
+			require.NoError(t, err)
+			require.NoError(t, conn.NetConn().(*tcpConn).CloseWrite())
+			if strict {
+				c.expect(426)
+				assert.Equal(t, "old", ts.readFile(t, "a.txt"))
+				assert.Error(t, ts.lastTransfer(t).Err)
+			} else {
+				c.expect(226)
+				assert.Equal(t, "new", ts.readFile(t, "a.txt"))
+			}
+			assert.True(t, ts.lastTransfer(t).Truncated)
+			// With close_notify both are content.
+			c.put("newer", "STOR a.txt")
+			assert.Equal(t, "newer", ts.readFile(t, "a.txt"))
+		})
+	}
+}
+
+// closing tells when the files of a driver are closed.
+type closing struct {
+	driver.FS
+	open atomic.Int32
+}
+
+type closer struct {
+	io.ReadCloser
+	fs *closing
+}
+
+type uploadCloser struct {
+	driver.Upload
+	fs *closing
+}
+
+func (f *closing) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	r, err := f.FS.Open(ctx, name, offset)
+	if err == nil {
+		f.open.Add(1)
+		r = closer{r, f}
+	}
+	return r, err
+}
+
+func (c closer) Close() error {
+	defer c.fs.open.Add(-1)
+	return c.ReadCloser.Close()
+}
+
+func (f *closing) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, how)
+	if err == nil {
+		f.open.Add(1)
+		up = uploadCloser{up, f}
+	}
+	return up, err
+}
+
+func (c uploadCloser) Close(cause error) error {
+	defer c.fs.open.Add(-1)
+	return c.Upload.Close(cause)
+}
+
+// Row 25: the final reply, whichever it is, comes when the file is closed, and
+// it is one.
+func TestFinalReplyAfterClose(t *testing.T) {
+	t.Parallel()
+	files := &closing{FS: driver.Mem()}
+	ts := start(t, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, files) })
+	c := ts.login(t)
+	for range 20 {
+		c.put("hello", "STOR a.txt")
+		require.Zero(t, files.open.Load(), "226 for STOR")
+		c.get("RETR a.txt")
+		require.Zero(t, files.open.Load(), "226 for RETR")
+		conn := c.open("STOR a.txt")
+		c.send("ABOR")
+		c.expect(426)
+		require.Zero(t, files.open.Load(), "426")
+		conn.Close()
+		c.expect(226)
+		c.cmd(257, "PWD") // exactly one final reply
+	}
+}
+
+// Row 27: no client certificate is asked for.
+func TestAsksForNoCertificate(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		client := never(cfg(ts))
+		client.GetClientCertificate = func(*stdtls.CertificateRequestInfo) (*stdtls.Certificate, error) {
+			return nil, errors.New("a certificate was asked for")
+		}
+		c := ts.loginWith(t, client)
+		c.put("hello", "STOR a.txt")
+	})
+}
+
+// Row 30: offsets and sizes beyond 32 bits.
+func TestBeyond32Bits(t *testing.T) {
+	t.Parallel()
+	const size = 5 << 30
+	root := t.TempDir()
+	f, err := os.Create(filepath.Join(root, "big"))
+	require.NoError(t, err)
+	_, err = f.WriteAt([]byte("end"), size-3)
+	require.NoError(t, errors.Join(err, f.Close()))
+	files, err := driver.OpenDir(root)
+	require.NoError(t, err)
+	defer files.Close()
+	ts := start(t, insecure, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, files) })
+	c := ts.login(t)
+	assert.Equal(t, "213 5368709120", c.cmd(213, "SIZE big").text())
+	assert.Contains(t, c.get("LIST"), " 5368709120 ")
+	assert.Contains(t, c.get("MLSD"), "size=5368709120;")
+	c.cmd(350, "REST %d", size-3)
+	assert.Equal(t, "end", c.get("RETR big"))
+	c.cmd(200, "PROT C")
+	c.private = false
+	c.cmd(350, "REST %d", size-3)
+	assert.Equal(t, "end", c.get("RETR big"))
+	c.cmd(200, "ALLO %d", int64(size))
+}
+
+// Row 36: no reply line is longer than Python's ftplib reads. Every read of
+// these tests checks it; here are the longest.
+func TestLongReplies(t *testing.T) {
+	t.Parallel()
 	ts := start(t)
 	c := ts.login(t)
-	c.put("hello", "STOR a.txt")
-	assert.Equal(t, "hello", ts.readFile(t, "a.txt"))
-	assert.Equal(t, "hello", c.get("RETR a.txt"))
-	c.cmd(221, "QUIT")
-	c.end()
+	c.cmd(257, "MKD %s", strings.Repeat(`"`, 4000))
+	c.cmd(250, "CWD %s", strings.Repeat(`"`, 4000))
+	c.cmd(257, "PWD")
+	c.cmd(250, "MLST")
+}
+
+// Row 38: implicit TLS, in both versions.
+func TestImplicit(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		ts.Config = cfg(ts)
+		c := ts.dialImplicit(t)
+		c.login()
+		c.put("hello", "STOR a.txt")
+		assert.Equal(t, "hello", c.get("RETR a.txt"))
+		assert.True(t, ts.lastTransfer(t).Resumed)
+		c.cmd(221, "QUIT")
+		c.end()
+	})
+}
+
+// Row 39: no SNI at all.
+func TestNoSNI(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		client := cfg(ts)
+		client.ServerName = "127.0.0.1" // crypto/tls never sends an address
+		c := ts.loginWith(t, client)
+		assert.Empty(t, c.get("NLST"))
+	})
+}
+
+// addressSNI changes the ClientHello, in which crypto/tls puts no address.
+type addressSNI struct{ net.Conn }
+
+const nameForAddress = "127a0b0c1"
+
+func (c addressSNI) Write(p []byte) (int, error) {
+	return c.Conn.Write([]byte(strings.Replace(string(p), nameForAddress, "127.0.0.1", 1)))
+}
+
+// Row 39: an address in SNI, as lftp sends it.
+func TestAddressInSNI(t *testing.T) {
+	t.Parallel()
+	ts := start(t)
+	raw := dialTCP(t, ts.ImplicitAddr)
+	conn := stdtls.Client(addressSNI{raw}, &stdtls.Config{InsecureSkipVerify: true, ServerName: nameForAddress, MaxVersion: tls.VersionTLS12})
+	// The client hashed another ClientHello, so the handshake can't succeed. But
+	// the server goes on to the last step, where the hash counts: it takes the
+	// client's key and complains of nothing before.
+	err := conn.Handshake()
+	require.ErrorContains(t, err, "bad record MAC")
+	require.NotContains(t, err.Error(), "unrecognized name")
+}
+
+// Row 39: "ftp" is the protocol, x-filezilla-ftp is never selected, and a client
+// that means another protocol is refused (ALPACA).
+func TestALPN(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		for want, offers := range map[string][][]string{
+			"":        {nil},
+			"ftp":     {{"ftp"}, {"x-filezilla-ftp", "ftp"}, {"ftp", "x-filezilla-ftp"}, {"h2", "ftp"}},
+			"refused": {{"x-filezilla-ftp"}, {"http/1.1"}, {"h2", "http/1.1"}, {"smtp"}},
+		} {
+			for _, offer := range offers {
+				client := cfg(ts)
+				client.NextProtos = offer
+				conn := stdtls.Client(dialTCP(t, ts.ImplicitAddr), client)
+				err := conn.Handshake()
+				if want == "refused" {
+					assert.Error(t, err, "%v", offer)
+					continue
+				}
+				require.NoError(t, err, "%v", offer)
+				assert.Equal(t, want, conn.ConnectionState().NegotiatedProtocol, "%v", offer)
+			}
+		}
+	})
+}
+
+// Row 39: FileZilla offers both on its data connections as well.
+func TestALPNOnData(t *testing.T) {
+	t.Parallel()
+	ts := start(t)
+	client := ts.Config.Clone()
+	client.NextProtos = []string{"x-filezilla-ftp", "ftp"}
+	c := ts.loginWith(t, client)
+	assert.Equal(t, "ftp", c.state().NegotiatedProtocol)
+	conn := c.open("NLST").(*stdtls.Conn)
+	assert.NotEqual(t, "x-filezilla-ftp", conn.ConnectionState().NegotiatedProtocol)
+	assert.Empty(t, readAll(t, conn))
+	c.expect(226)
+	assert.True(t, ts.lastTransfer(t).Resumed)
+}
+
+// Row 40: QUIT ends in close_notify, which end demands.
+func TestCloseNotifyOnQuit(t *testing.T) {
+	t.Parallel()
+	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
+		ts := start(t)
+		c := ts.loginWith(t, cfg(ts))
+		c.cmd(221, "QUIT")
+		c.end()
+	})
+}
+
+// freePort is a set of one port that was free a moment ago and that the system
+// gives to no client, as it does with those from 32768 up.
+func freePort(t *testing.T) *passive.Ports {
+	t.Helper()
+	for range 1000 {
+		port := fmt.Sprint(10_000 + rand.IntN(20_000))
+		ln, err := net.Listen("tcp", "127.0.0.1:"+port)
+		if err != nil {
+			continue
+		}
+		ln.Close()
+		ports, err := passive.Range(port)
+		require.NoError(t, err)
+		return ports
+	}
+	require.Fail(t, "no port is free")
+	return nil
+}
+
+// number is the first port of a set.
+func number(ports *passive.Ports) uint16 {
+	for n := range ports.Numbers() {
+		return n
+	}
+	return 0
+}
+
+// Row 42: however a PASV is abandoned, its port is free for the next.
+func TestAbandonedPASV(t *testing.T) {
+	t.Parallel()
+	ports := freePort(t)
+	ports.Wait = -1 // an occupied port is an error at once
+	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
+	other := ts.loginClear(t)
+	abandon := map[string]func(c *client){
+		"PASV": func(c *client) { c.cmd(227, "PASV"); c.cmd(226, "ABOR") },
+		"EPSV": func(c *client) { c.cmd(229, "EPSV"); c.cmd(226, "ABOR") },
+		"ABOR": func(c *client) { c.cmd(226, "ABOR") },
+		"USER": func(c *client) { c.cmd(331, "USER %s", testUser) },
+		"REIN": func(c *client) { c.cmd(220, "REIN") },
+		"AUTH": func(c *client) { c.authTLS(); c.cmd(530, "PWD") },
+		"QUIT": func(c *client) { c.cmd(221, "QUIT"); c.end() },
+		"ABOR of a transfer": func(c *client) {
+			c.cmd(150, "NLST")
+			c.send("ABOR")
+			c.expect(426)
+			c.expect(226)
+		},
+		"transfer": func(c *client) { assert.Empty(t, c.get("NLST")) },
+	}
+	for how, f := range abandon {
+		t.Log(how)
+		c := ts.loginClear(t)
+		c.cmd(227, "PASV")
+		other.cmd(425, "PASV") // one port, one client address
+		f(c)
+		other.cmd(227, "PASV")
+		other.cmd(226, "ABOR")
+	}
+
+	c := ts.loginClear(t)
+	c.cmd(227, "PASV")
+	c.conn.Close()
+	eventually(t, "the port of a client that has gone", func() bool {
+		other.send("PASV")
+		return other.expect(227, 425).code == 227
+	})
+}
+
+// Row 43: a thousand transfers in a row through one port, with the port open
+// all the time and opened afresh for each.
+func TestThousandTransfersOnePort(t *testing.T) {
+	t.Parallel()
+	rounds := 250
+	if testing.Short() {
+		rounds = 25
+	}
+	for _, reopen := range []bool{false, true} {
+		t.Run(fmt.Sprintf("reopen=%v", reopen), func(t *testing.T) {
+			t.Parallel()
+			ports := freePort(t)
+			if reopen {
+				ports.Idle = -1
+			}
+			ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
+			c := ts.loginClear(t)
+			for i := range rounds {
+				want := fmt.Sprint(i)
+				c.put(want, "STOR a.txt")
+				require.Equal(t, want, c.get("RETR a.txt"))
+			}
+		})
+	}
+}
+
+// Row 44: sessions of one address share one port without tickets, and each gets
+// its own data.
+func TestOnePortManySessions(t *testing.T) {
+	t.Parallel()
+	ports := freePort(t)
+	ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+	var all sync.WaitGroup
+	for i := range 4 {
+		c := ts.loginWith(t, never(ts.Config))
+		all.Go(func() {
+			name := fmt.Sprintf("%d.txt", i)
+			for j := range 10 {
+				want := fmt.Sprintf("%d of session %d", j, i)
+				c.put(want, "STOR %s", name)
+				assert.Equal(t, want, c.get("RETR %s", name))
+			}
+		})
+	}
+	all.Wait()
 }

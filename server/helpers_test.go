@@ -262,7 +262,30 @@ func dialTCP(t testing.TB, addr string) net.Conn {
 	require.NoError(t, err)
 	conn.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { conn.Close() })
-	return conn
+	return &tcpConn{TCPConn: conn.(*net.TCPConn)}
+}
+
+// tcpConn remembers whether FIN was seen. crypto/tls reports io.EOF for it and
+// for close_notify alike, but stops reading at the latter.
+type tcpConn struct {
+	*net.TCPConn
+	fin bool
+}
+
+func (c *tcpConn) Read(p []byte) (int, error) {
+	n, err := c.TCPConn.Read(p)
+	c.fin = c.fin || err == io.EOF
+	return n, err
+}
+
+// unfinished reports that a connection under TLS ended without close_notify.
+func unfinished(conn net.Conn) bool {
+	sec, ok := conn.(*stdtls.Conn)
+	if !ok {
+		return false
+	}
+	tcp, ok := sec.NetConn().(*tcpConn)
+	return ok && tcp.fin
 }
 
 // send writes a line and reads nothing.
@@ -350,6 +373,7 @@ func (c *client) end() {
 	c.t.Helper()
 	line, err := c.readLine()
 	require.ErrorIs(c.t, err, io.EOF, "got %q", line)
+	require.False(c.t, unfinished(c.conn), "the control connection ended without close_notify")
 }
 
 // authTLS sends AUTH TLS and does the handshake.
@@ -459,6 +483,7 @@ func readAll(t testing.TB, conn net.Conn) string {
 	conn.SetReadDeadline(time.Now().Add(patience))
 	data, err := io.ReadAll(conn)
 	require.NoError(t, err)
+	require.False(t, unfinished(conn), "the data connection ended without close_notify")
 	return string(data)
 }
 

@@ -192,6 +192,7 @@ var directives = map[string]func(p *player, args []string){
 	"eof": func(p *player, _ []string) {
 		line, err := p.client().readLine()
 		require.ErrorIs(p.t, err, io.EOF, "%s: got %q", p.where, line)
+		require.False(p.t, unfinished(p.c.conn), "%s: no close_notify", p.where)
 	},
 	"close":      func(p *player, _ []string) { p.check(p.c.conn.Close()) },
 	"data":       func(p *player, args []string) { p.move(args[0], args[1]) },
@@ -341,7 +342,7 @@ func (p *player) move(how, text string) {
 		}
 	case "cut":
 		_, err := io.Copy(io.Discard, p.data)
-		require.Error(p.t, err, "%s: an orderly end", p.where)
+		require.True(p.t, err != nil || unfinished(p.data), "%s: an orderly end", p.where)
 		p.data.Close()
 		p.data = nil
 	case "close":
@@ -358,6 +359,7 @@ func (p *player) readData() string {
 	}
 	data, err := io.ReadAll(p.data)
 	p.check(err)
+	require.False(p.t, unfinished(p.data), "%s: no close_notify", p.where)
 	p.closeData()
 	return string(data)
 }
