@@ -53,7 +53,7 @@ func (s *session) cmdPasv(ctx context.Context, _ string) (wire.Reply, error) {
 	}
 	if err != nil {
 		s.dropData()
-		s.log.Error("no address to announce in 227", "err", err)
+		s.log.Error("no address to announce in 227", "err", loggable(err))
 		return wire.Reply{}, &dataError{425, "No address to announce; use EPSV.", err}
 	}
 	s.warnPrivate(at.Addr())
@@ -94,7 +94,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	case errors.Is(err, passive.ErrBusy):
 		return nil, &dataError{425, "All data ports are taken; try again.", err}
 	case err != nil:
-		s.log.Error("no data port", "err", err)
+		s.log.Error("no data port", "err", loggable(err))
 		return nil, &dataError{425, "No data port available.", err}
 	}
 	s.setData(lease)

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"log/slog"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // Hooks are functions that the server calls, each after the fact it names and
@@ -105,7 +108,7 @@ func (s *session) hookConnect() {
 }
 
 func (s *session) hookDisconnect(cause error) {
-	s.log.Info("disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", cause)
+	s.log.Info("disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
 	if h := s.srv.Hooks; h != nil && h.Disconnect != nil {
 		h.Disconnect(s.info(), cause)
 	}
@@ -113,7 +116,7 @@ func (s *session) hookDisconnect(cause error) {
 
 func (s *session) hookLogin(user string, err error) {
 	if err != nil {
-		s.log.Warn("login refused", "user", printable(user), "err", err)
+		s.log.Warn("login refused", "user", printable(user), "err", loggable(err))
 	} else {
 		s.log.Info("login", "user", printable(user), "secure", s.secured)
 	}
@@ -122,9 +125,18 @@ func (s *session) hookLogin(user string, err error) {
 	}
 }
 
+func (s *session) hookCommand(cmd wire.Command, code int, took time.Duration) {
+	if h := s.srv.Hooks; h != nil && h.Command != nil {
+		h.Command(Command{Session: s.info(), Line: cmd.Redacted(), Code: code, Duration: took})
+	}
+	if s.log.Enabled(s.ctx, slog.LevelDebug) {
+		s.log.Debug("command", "line", cmd.Redacted(), "code", code)
+	}
+}
+
 func (s *session) hookTransfer(t *Transfer) {
 	if t.Err != nil {
-		s.log.Warn("transfer failed", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes, "err", t.Err)
+		s.log.Warn("transfer failed", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes, "err", loggable(t.Err))
 	} else {
 		s.log.Info("transfer", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes,
 			"duration", t.Duration, "protected", t.Protected, "resumed", t.Resumed)

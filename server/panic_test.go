@@ -202,6 +202,7 @@ func play(t *testing.T, method, line string, fault func() error) (ts *testServer
 	t.Helper()
 	open = new(atomic.Int64)
 	ts = start(t, insecure, func(srv *server.Server) {
+		srv.Passive = passive.Any()
 		good := srv.Driver
 		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
 			files, err := good.Login(ctx, l)
@@ -225,6 +226,8 @@ func play(t *testing.T, method, line string, fault func() error) (ts *testServer
 	c.login()
 	c.cmd(200, "TYPE I")
 	var data net.Conn = c.dataTCP(c.pasv())
+	// Should it come when its lease has ended, it would be taken for the next.
+	eventually(t, "the data connection", func() bool { return ts.Passive.Stats().Untaken == 1 })
 	if line == "RNTO b" {
 		c.cmd(350, "RNFR a")
 	}

@@ -72,7 +72,7 @@ func (s *session) errorReply(verb string, err error) wire.Reply {
 		if code < 400 || code > 599 {
 			code = 550
 		}
-		s.log.Debug("driver refused", "err", err)
+		s.log.Debug("driver refused", "err", loggable(err))
 		return wire.Text(code, own.Text)
 	case errors.As(err, &syntax):
 		return wire.Text(501, syntax.For(s.doing.Verb))
@@ -81,10 +81,10 @@ func (s *session) errorReply(verb string, err error) wire.Reply {
 	}
 	for _, say := range sayings {
 		if errors.Is(err, say.err) {
-			s.log.Debug("driver refused", "err", err)
+			s.log.Debug("driver refused", "err", loggable(err))
 			return wire.Text(say.code, say.text)
 		}
 	}
-	s.log.Error("driver failed", "err", err)
+	s.log.Error("driver failed", "err", loggable(err))
 	return wire.Text(451, "Requested action aborted: local error.")
 }

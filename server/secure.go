@@ -44,7 +44,7 @@ func (s *session) secure() error {
 	bind := s.srv.layer.Session()
 	conn := bind.Control(s.raw)
 	if err := conn.HandshakeContext(ctx); err != nil {
-		s.log.Warn("TLS handshake failed", "err", err)
+		s.log.Warn("TLS handshake failed", "err", loggable(err))
 		return err
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn

@@ -213,12 +213,7 @@ func (s *session) handle(cmd wire.Command) error {
 	reply := s.dispatch(cmd)
 	err := s.write(reply)
 	s.setDoing(wire.Command{}, false)
-	if h := s.srv.Hooks; h != nil && h.Command != nil {
-		h.Command(Command{Session: s.info(), Line: cmd.Redacted(), Code: reply.Code, Duration: time.Since(start)})
-	}
-	if s.log.Enabled(s.ctx, slog.LevelDebug) {
-		s.log.Debug("command", "line", cmd.Redacted(), "code", reply.Code)
-	}
+	s.hookCommand(cmd, reply.Code, time.Since(start))
 	if then := s.then; then != nil && err == nil {
 		s.then = nil
 		err = then()
@@ -341,6 +336,17 @@ func keepAlive(conn net.Conn) {
 
 // printable makes a name from outside safe for one line of a log.
 func printable(s string) string { return wire.Printable(s) }
+
+// loggable makes an error safe likewise: a driver's may quote a name.
+func loggable(err error) any {
+	if err == nil {
+		return nil
+	}
+	if text := err.Error(); printable(text) != text {
+		return printable(text)
+	}
+	return err
+}
 
 // isEOF reports whether the control connection ended in order.
 func isEOF(err error) bool {

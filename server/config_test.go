@@ -1,0 +1,93 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// Everything that is wrong is said at once, and Serve says it too.
+func TestValidate(t *testing.T) {
+	ports, err := passive.Range("65000-65010")
+	require.NoError(t, err)
+	ports.Offset, ports.TTL = 1000, -1
+	srv := &server.Server{
+		Driver: driver.User("", "", nil), SessionReuse: tls.Require, Passive: ports,
+	}
+	err = srv.Validate()
+	for _, part := range []string{
+		"TLS is nil", "SessionReuse is Require", "name is empty", "password is empty", "files are nil", "Offset is 1000", "TTL is -1ns",
+	} {
+		require.ErrorContains(t, err, part)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.EqualError(t, srv.Serve(ln), srv.Validate().Error())
+	_, err = ln.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
+	require.ErrorContains(t, srv.ListenAndServe("127.0.0.1:0"), "TLS is nil")
+	require.NoError(t, srv.Close())
+
+	require.ErrorContains(t, (&server.Server{TLS: new(tls.Config)}).Validate(), "no certificate")
+	require.ErrorContains(t, (&server.Server{TLS: certificate(), SessionReuse: 7}).Validate(), "SessionReuse is 7")
+	require.NoError(t, (&server.Server{TLS: certificate()}).Validate())
+	require.NoError(t, (&server.Server{InsecurePlaintext: true}).Validate())
+}
+
+func TestServeTLSWithoutCertificates(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	srv := &server.Server{InsecurePlaintext: true}
+	require.ErrorContains(t, srv.ServeTLS(ln), "needs TLS")
+	_, err = ln.Accept()
+	require.ErrorIs(t, err, net.ErrClosed)
+}
+
+// "Port 21003 is in use" is said at start, not when a client needs it.
+func TestBusyDataPortAtStart(t *testing.T) {
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	port := netip.MustParseAddrPort(busy.Addr().String()).Port()
+	ports, err := passive.Range(fmt.Sprint(port))
+	require.NoError(t, err)
+	ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+	eventually(t, "the log", func() bool {
+		return strings.Contains(ts.Log.String(), fmt.Sprintf("passive port %d on 127.0.0.1", port))
+	})
+	c := ts.login(t)
+	c.cmd(425, "PASV")
+	c.cmd(200, "NOOP")
+}
+
+// A Server without a driver refuses every login.
+func TestNoDriver(t *testing.T) {
+	ts := start(t, func(srv *server.Server) { srv.Driver = nil })
+	c := ts.dial(t)
+	c.authTLS()
+	c.cmd(331, "USER %s", testUser)
+	c.cmd(530, "PASS %s", testPassword)
+	require.Contains(t, ts.Log.String(), "no driver")
+}
+
+// A driver that returns neither files nor an error does not crash its session.
+func TestDriverWithoutFiles(t *testing.T) {
+	ts := start(t, func(srv *server.Server) {
+		srv.Driver = driver.Func(func(context.Context, *driver.Login) (driver.FS, error) { return nil, nil })
+	})
+	c := ts.dial(t)
+	c.authTLS()
+	c.cmd(331, "USER %s", testUser)
+	c.cmd(530, "PASS x")
+	c.cmd(530, "LIST")
+}
