@@ -573,15 +573,46 @@ func TestALPNOnData(t *testing.T) {
 	assert.True(t, ts.lastTransfer(t).Resumed)
 }
 
-// Row 40: QUIT ends in close_notify, which end demands.
-func TestCloseNotifyOnQuit(t *testing.T) {
+// Row 40: QUIT ends in close_notify, which end demands, and so does time.
+func TestCloseNotifyOnControl(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
 		ts := start(t)
 		c := ts.loginWith(t, cfg(ts))
 		c.cmd(221, "QUIT")
 		c.end()
+
+		ts = start(t, func(srv *server.Server) { srv.IdleTimeout = 1 })
+		ts.Config = cfg(ts)
+		c = ts.dialImplicit(t)
+		c.expect(421)
+		c.end()
 	})
+}
+
+// Row 35: what is answered during a transfer is reported like anything else.
+func TestReportsCommandsDuringTransfer(t *testing.T) {
+	t.Parallel()
+	ts := start(t)
+	c := ts.login(t)
+	conn := c.open("STOR a.txt")
+	c.cmd(200, "NOOP")
+	c.cmd(211, "STAT")
+	c.send("ABOR")
+	c.expect(426)
+	c.expect(226)
+	conn.Close()
+	c.cmd(221, "QUIT")
+	c.end()
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	var lines []string
+	for _, cmd := range ts.commands {
+		lines = append(lines, fmt.Sprint(cmd.Code, " ", cmd.Line))
+	}
+	got := strings.Join(lines, "\n")
+	assert.Contains(t, got, "230 PASS ****")
+	assert.Contains(t, got, "200 NOOP\n211 STAT\n426 STOR a.txt\n226 ABOR\n221 QUIT")
 }
 
 // freePort is a set of one port that was free a moment ago and that the system

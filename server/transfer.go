@@ -179,6 +179,7 @@ func (s *session) hear(in input, t *transfer) {
 	case in.cmd.Arg != "":
 		s.queue = append(s.queue, in) // STAT <path> is a listing
 	default:
+		start := time.Now()
 		reply, err := row.run(s, s.ctx, "")
 		if err != nil {
 			reply = s.errorReply(in.cmd.Verb, err)
@@ -186,6 +187,7 @@ func (s *session) hear(in input, t *transfer) {
 		if err := s.write(reply); err != nil {
 			s.cancel(err)
 		}
+		s.hookCommand(in.cmd, reply.Code, time.Since(start))
 	}
 }
 
