@@ -688,16 +688,15 @@ func TestAbandonedPASV(t *testing.T) {
 // all the time and opened afresh for each.
 func TestThousandTransfersOnePort(t *testing.T) {
 	t.Parallel()
-	rounds := 250
-	if testing.Short() {
-		rounds = 25
-	}
 	for _, reopen := range []bool{false, true} {
 		t.Run(fmt.Sprintf("reopen=%v", reopen), func(t *testing.T) {
 			t.Parallel()
-			ports := freePort(t)
+			ports, rounds := freePort(t), 500 // of two transfers
 			if reopen {
-				ports.Idle = -1
+				ports.Idle, rounds = -1, 100
+			}
+			if testing.Short() {
+				rounds = 25
 			}
 			ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
 			c := ts.loginClear(t)
