@@ -1,0 +1,2 @@
+// Package golang tests the server with FTP clients written in Go.
+package golang

@@ -1,0 +1,253 @@
+package clients
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// The one user of every Server here.
+const (
+	User     = "alice"
+	Password = "open sesame"
+)
+
+// Mode is how a client talks to the server.
+type Mode struct {
+	Name     string
+	Implicit bool // TLS first
+	TLS12    bool // no later than TLS 1.2
+	Clear    bool // no TLS at all
+}
+
+// Modes are the ways of a client that knows TLS.
+var Modes = []Mode{
+	{Name: "explicit"},
+	{Name: "implicit", Implicit: true},
+	{Name: "tls12", TLS12: true},
+}
+
+// Options are what a test wants of its Server; zero is a server as a user
+// would start it, with four data ports.
+type Options struct {
+	Mode    Mode
+	Reuse   tls.Reuse
+	InPlace bool // uploads are written in place
+	Ports   int  // how many data ports; zero is four
+	Full    bool // see Server
+}
+
+// Server is a server with one user and one directory. It listens for explicit
+// and for implicit TLS.
+type Server struct {
+	Mode Mode
+	Full bool   // the Matrix has all its names, and 300 MiB rather than 16
+	Root string // the directory it serves
+	CA   string // a file with its certificate; empty in clear mode
+	Addr string // host and port for the Mode
+	Host string
+	Port int
+
+	mu        sync.Mutex
+	log       bytes.Buffer
+	logins    []server.Login
+	transfers []server.Transfer
+	connects  int
+}
+
+// Start starts a Server that ends with the test. When the test has failed, its
+// log goes to the test's output, together with what the clients said.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	s := &Server{Mode: o.Mode, Full: o.Full, Root: t.TempDir(), Host: "127.0.0.1"}
+	dir, err := driver.OpenDir(s.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	if o.InPlace {
+		dir.Uploads = driver.InPlace
+	}
+	srv := &server.Server{
+		Driver:            driver.User(User, Password, dir),
+		Passive:           freePorts(t, cmp.Or(o.Ports, 4)),
+		SessionReuse:      o.Reuse,
+		InsecurePlaintext: o.Mode.Clear,
+		Logger:            slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Hooks: &server.Hooks{
+			Connect:  func(server.SessionInfo) { s.locked(func() { s.connects++ }) },
+			Login:    func(l server.Login) { s.locked(func() { s.logins = append(s.logins, l) }) },
+			Transfer: func(x server.Transfer) { s.locked(func() { s.transfers = append(s.transfers, x) }) },
+		},
+	}
+	if !o.Mode.Clear {
+		if srv.TLS, err = tls.SelfSigned(); err != nil {
+			t.Fatal(err)
+		}
+		s.CA = filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(s.CA, tls.CertPEM(srv.TLS), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Addr, s.Port = ln.Addr().String(), ln.Addr().(*net.TCPAddr).Port
+	serve := srv.Serve
+	if o.Mode.Implicit {
+		serve = srv.ServeTLS
+	}
+	done := make(chan error, 1)
+	go func() { done <- serve(ln) }()
+	t.Cleanup(func() {
+		srv.Close()
+		if err := <-done; err != server.ErrServerClosed {
+			t.Errorf("Serve: %v", err)
+		}
+		if n := len(srv.Sessions()); n > 0 {
+			t.Errorf("%d sessions are left after Close", n)
+		}
+	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("transcript:\n%s", s.since(0))
+		}
+	})
+	return s
+}
+
+// freePorts returns n data ports in a row that nobody listens on, from below
+// the range that systems take the ports of outgoing connections from.
+func freePorts(t testing.TB, n int) *passive.Ports {
+	t.Helper()
+	for range 100 {
+		first := 20000 + rand.IntN(10000)
+		if !free(first, n) {
+			continue
+		}
+		p, err := passive.Range(fmt.Sprintf("%d-%d", first, first+n-1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	t.Fatal("no free ports")
+	return nil
+}
+
+func free(first, n int) bool {
+	for port := first; port < first+n; port++ {
+		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
+		if err != nil {
+			return false
+		}
+		ln.Close()
+	}
+	return true
+}
+
+func (s *Server) locked(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+// Write adds to the transcript: the server's log goes here, and so does what
+// the clients say.
+func (s *Server) Write(p []byte) (n int, err error) {
+	s.locked(func() { n, err = s.log.Write(p) })
+	return n, err
+}
+
+// mark is a place in the transcript, for since.
+func (s *Server) mark() (n int) {
+	s.locked(func() { n = s.log.Len() })
+	return n
+}
+
+// tooLong is what nobody reads; the end of a transcript tells most.
+const tooLong = 16 << 10
+
+// since returns the transcript from a mark on, without the middle if that is
+// long.
+func (s *Server) since(mark int) (text string) {
+	s.locked(func() { text = s.log.String()[mark:] })
+	if len(text) > 2*tooLong {
+		text = text[:tooLong] + "\n[...]\n" + text[len(text)-tooLong:]
+	}
+	return text
+}
+
+// Path returns the path of a served file.
+func (s *Server) Path(name string) string { return filepath.Join(s.Root, filepath.FromSlash(name)) }
+
+// Transfers returns what Hooks.Transfer was told so far.
+func (s *Server) Transfers() (list []server.Transfer) {
+	s.locked(func() { list = slices.Clone(s.transfers) })
+	return list
+}
+
+// Connects returns how many connections there were.
+func (s *Server) Connects() (n int) {
+	s.locked(func() { n = s.connects })
+	return n
+}
+
+// lastLogin returns the last attempt to log in; ok is false if there was none.
+func (s *Server) lastLogin() (l server.Login, ok bool) {
+	s.locked(func() {
+		if n := len(s.logins); n > 0 {
+			l, ok = s.logins[n-1], true
+		}
+	})
+	return l, ok
+}
+
+// lastTransfer returns the last transfer of a file.
+func (s *Server) lastTransfer() (last server.Transfer) {
+	for _, x := range s.Transfers() {
+		switch x.Verb {
+		case "RETR", "STOR", "APPE":
+			last = x
+		}
+	}
+	return last
+}
+
+// WantResumed asserts of every data connection so far whether it resumed the
+// TLS session of its control connection.
+func (s *Server) WantResumed(t *testing.T, want bool) {
+	t.Helper()
+	all, resumed := 0, 0
+	for _, x := range s.Transfers() {
+		if !x.Protected || x.Err != nil {
+			continue
+		}
+		all++
+		if x.Resumed {
+			resumed++
+		}
+		if x.Resumed != want {
+			t.Errorf("%s %s: resumed %v, want %v", x.Verb, x.Path, x.Resumed, want)
+		}
+	}
+	if all == 0 {
+		t.Error("there was no protected transfer")
+	}
+	t.Logf("%d of %d data connections resumed the session", resumed, all)
+}
