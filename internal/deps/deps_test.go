@@ -1,0 +1,45 @@
+package deps
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// embedded are the packages that programs build on. Whoever imports them gets
+// their dependencies too, so there are few.
+var embedded = []string{"server", "driver", "passive", "tls", "ftpstest"}
+
+const module = "github.com/sallyport/sallyport"
+
+// allowed are the modules of others, by prefix.
+var allowed = []string{"golang.org/x/", "github.com/spf13/afero/"}
+
+func TestEmbedded(t *testing.T) {
+	for _, name := range embedded {
+		t.Run(name, func(t *testing.T) {
+			cmd := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+"/"+name)
+			out, err := cmd.Output()
+			if exit, ok := err.(*exec.ExitError); ok {
+				t.Fatalf("go list: %v\n%s", err, exit.Stderr)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for path := range strings.FieldsSeq(string(out)) {
+				if !mayImport(path) {
+					t.Errorf("%s depends on %s; only the standard library, golang.org/x and afero are for embedders", name, path)
+				}
+			}
+		})
+	}
+}
+
+func mayImport(path string) bool {
+	for _, prefix := range append(allowed, module+"/") {
+		if strings.HasPrefix(path+"/", prefix) {
+			return true
+		}
+	}
+	return false
+}
