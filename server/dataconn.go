@@ -44,6 +44,8 @@ func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataCon
 			return nil, &dataError{522, "The data connection must resume the TLS session of the control connection.", err}
 		case errors.Is(err, tls.ErrForeign):
 			return nil, &dataError{522, "The data connection resumed the TLS session of another control connection.", err}
+		case errors.Is(err, tls.ErrOtherCertificate):
+			return nil, &dataError{522, "The data connection presented another client certificate than the control connection.", err}
 		}
 		return nil, &dataError{425, "The TLS handshake failed on the data connection.", err}
 	}
