@@ -44,6 +44,7 @@ import (
 //	@send "bytes" [n]  send these bytes, n times, as they are
 //	@eof               the server must close the control connection in order
 //	@close             close the control connection
+//	@close-write       say that nothing more comes, and go on reading; in clear
 //
 //	@data              connect to the port announced last, or take the
 //	                   connection that arrived at @listen. Under TLS the
@@ -194,7 +195,10 @@ var directives = map[string]func(p *player, args []string){
 		require.ErrorIs(p.t, err, io.EOF, "%s: got %q", p.where, line)
 		require.False(p.t, unfinished(p.c.conn), "%s: no close_notify", p.where)
 	},
-	"close":      func(p *player, _ []string) { p.check(p.c.conn.Close()) },
+	"close": func(p *player, _ []string) { p.check(p.c.conn.Close()) },
+	"close-write": func(p *player, _ []string) {
+		p.check(p.c.conn.(*tcpConn).CloseWrite())
+	},
 	"data":       func(p *player, args []string) { p.move(args[0], args[1]) },
 	"data-plain": func(p *player, args []string) { p.connect(); p.move(args[0], args[1]) },
 	"listen": func(p *player, _ []string) {
