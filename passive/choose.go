@@ -113,7 +113,7 @@ func (p *Ports) settle(ctx context.Context, l *Lease) (again bool, err error) {
 // impossible to open. The caller holds mu.
 func (p *Ports) pick(who peer, now time.Time) (at slot, found, busy bool) {
 	if p.any() {
-		return p.pickAny(who)
+		return p.pickAny(who, now)
 	}
 	size := p.set.len()
 	var second slot
@@ -149,15 +149,21 @@ func (p *Ports) pick(who peer, now time.Time) (at slot, found, busy bool) {
 	return at, free > 0, busy
 }
 
-// pickAny takes the first slot that is free for who, so that few are open.
-func (p *Ports) pickAny(who peer) (at slot, found, busy bool) {
+// pickAny takes the first slot that is free for who, so that few are open, and not abandoned lately, as pick does.
+func (p *Ports) pickAny(who peer, now time.Time) (at slot, found, busy bool) {
 	for n := range uint16(anyLimit) {
-		at := slot{who.local, n}
-		if !p.taken(at, who.key) {
-			return at, true, false
+		candidate := slot{who.local, n}
+		if p.taken(candidate, who.key) {
+			continue
+		}
+		if !p.recent.has(peerSlot{candidate, who.key}, now) {
+			return candidate, true, false
+		}
+		if !found {
+			at, found = candidate, true
 		}
 	}
-	return slot{}, false, true
+	return at, found, !found
 }
 
 func (p *Ports) taken(at slot, key netip.Addr) bool {

@@ -1,0 +1,305 @@
+package server_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// stranger dials from an address of this host that is not the client's.
+func stranger(t testing.TB, addr string) (net.Conn, error) {
+	t.Helper()
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("only 127.0.0.1 is configured here")
+	}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: patience}
+	conn, err := d.Dial("tcp", addr)
+	if err == nil {
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(patience))
+	}
+	return conn, err
+}
+
+// turnedAway demands that a stranger gets nothing.
+func turnedAway(t testing.TB, addr string) {
+	t.Helper()
+	conn, err := stranger(t, addr)
+	if err != nil {
+		require.ErrorIs(t, err, syscall.ECONNRESET)
+		return
+	}
+	n, err := conn.Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.Error(t, err)
+}
+
+// Row 3: whoever is first at the data port, only the client's address is
+// served, and the client still is. In the second half the stranger comes while
+// the transfer waits, and the next transfer is the client's as well (a rejected
+// peer is never kept).
+func TestPasvTheft(t *testing.T) {
+	ts := start(t, insecure)
+	ts.writeFile(t, "a", "mine")
+	c := ts.loginClear(t)
+	at := c.pasv()
+	turnedAway(t, at)
+	data := c.dataTCP(at)
+	c.cmd(150, "RETR a")
+	require.Equal(t, "mine", readAll(t, data))
+	c.expect(226)
+
+	at = c.pasv()
+	c.cmd(150, "STOR b")
+	turnedAway(t, at)
+	data = c.dataTCP(at)
+	io.WriteString(data, "also mine")
+	data.Close()
+	c.expect(226)
+	require.Equal(t, "also mine", ts.readFile(t, "b"))
+	require.Equal(t, "mine", c.get("RETR a"))
+}
+
+// Row 4: ports are neither a sequence nor few.
+func TestPortsAreNotASequence(t *testing.T) {
+	ports, err := passive.Range("30000-30999")
+	require.NoError(t, err)
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		ports.Listen = fs.net.Listen
+		c := fs.in(t)
+		seen, steps := map[string]bool{}, map[int]int{}
+		last := 0
+		for range 1000 {
+			text := c.cmd(229, "EPSV").text()
+			var port int
+			_, err := fmt.Sscanf(text[strings.Index(text, "|||"):], "|||%d|", &port)
+			require.NoError(t, err)
+			seen[text] = true
+			steps[port-last]++
+			last = port
+		}
+		require.Greater(t, len(seen), 500)
+		for step, n := range steps {
+			require.Less(t, n, 20, "step %d", step)
+		}
+	}, func(srv *server.Server) { srv.Passive, srv.Logger = ports, nil })
+}
+
+// Row 5: a data connection with the ticket of another session is refused, by
+// either policy; one without any is refused under Require only.
+func TestForeignTicket(t *testing.T) {
+	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
+		t.Run(policy.String(), func(t *testing.T) {
+			ts := start(t, func(srv *server.Server) { srv.SessionReuse = policy })
+			ts.writeFile(t, "a", "secret")
+			victim, thief := ts.login(t), ts.login(t)
+			at := victim.pasv()
+			conn := thief.dataTCP(at)
+			victim.cmd(150, "RETR a")
+			sec := thief.dataTLS(conn) // resumes the thief's session
+			got, _ := io.ReadAll(sec)
+			require.Empty(t, got)
+			victim.expect(522)
+			require.Equal(t, "secret", victim.get("RETR a"))
+			require.True(t, ts.lastTransfer(t).Resumed)
+
+			victim.cfg = trust(ts.TLS)
+			if policy == tls.Prefer {
+				require.Equal(t, "secret", victim.get("RETR a"))
+				return
+			}
+			sec = victim.dataTLS(victim.open2("STOR b"))
+			io.WriteString(sec, "x")
+			sec.Close()
+			victim.expect(522)
+			victim.cmd(550, "SIZE b")
+		})
+	}
+}
+
+// open2 sends PASV, dials and sends a command, and speaks no TLS yet.
+func (c *client) open2(format string, args ...any) net.Conn {
+	c.t.Helper()
+	conn := c.dataTCP(c.pasv())
+	c.cmd(150, format, args...)
+	return conn
+}
+
+// Row 5: sessions of one address that share one port never get each other's
+// data.
+func TestOnePortForAll(t *testing.T) {
+	ports := onePort(t)
+	ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+	var wg sync.WaitGroup
+	for i := range 6 {
+		c := ts.login(t)
+		wg.Go(func() {
+			for n := range 8 {
+				want := fmt.Sprintf("%d-%d", i, n)
+				c.put(want, "STOR f%d", i)
+				require.Equal(t, want, c.get("RETR f%d", i))
+			}
+		})
+	}
+	wg.Wait()
+	require.Zero(t, ports.Stats().Leases)
+}
+
+// Row 6: EPSV ALL outlives transfers, failed or not.
+func TestEpsvAllStays(t *testing.T) {
+	ts := start(t, func(srv *server.Server) { srv.Active = new(server.Active) })
+	c := ts.login(t)
+	c.cmd(200, "EPSV ALL")
+	c.epsv()
+	c.cmd(550, "RETR nope")
+	conn := c.dataTCP(c.epsv())
+	c.cmd(150, "LIST")
+	readAll(t, c.dataTLS(conn))
+	c.expect(226)
+	c.cmd(501, "PASV")
+	c.cmd(501, "PORT 127,0,0,1,200,0")
+	c.cmd(501, "EPRT |1|127.0.0.1|51200|")
+	c.cmd(220, "REIN")
+	c.login()
+	c.cmd(227, "PASV")
+}
+
+// Row 9: a bare FIN is no end of a file under the strict policy.
+func TestTruncatedUploadRefused(t *testing.T) {
+	ts := start(t, func(srv *server.Server) { srv.RequireCloseNotify = true })
+	ts.writeFile(t, "a", "old")
+	c := ts.login(t)
+	conn := c.open("STOR a")
+	io.WriteString(conn, "new")
+	closeBare(t, conn)
+	c.expect(426)
+	require.Equal(t, "old", ts.readFile(t, "a"))
+	require.True(t, ts.lastTransfer(t).Truncated)
+	c.put("new", "STOR a")
+	require.Equal(t, "new", ts.readFile(t, "a"))
+}
+
+// Row 11: what is agreed when the transfer starts counts, not what was when
+// PASV was sent, and nothing is ever in clear unless the operator said so.
+func TestProtectionDowngrade(t *testing.T) {
+	ts := start(t)
+	ts.writeFile(t, "a", "secret")
+	c := ts.dial(t)
+	c.cmd(530, "USER %s", testUser)
+	c.cmd(530, "PASS %s", testPassword)
+	c.cmd(503, "PBSZ 0")
+	c.cmd(503, "PROT P")
+	c.authTLS()
+	c.cmd(503, "AUTH TLS")
+	c.login()
+	c.cmd(503, "PROT P") // PBSZ comes first
+	at := c.pasv()
+	conn := c.dataTCP(at)
+	c.cmd(522, "RETR a")
+	n, err := conn.Read(make([]byte, 1))
+	require.Zero(t, n, "in clear: %v", err)
+
+	at = c.pasv()
+	c.protect()
+	conn = c.dataTCP(at)
+	c.cmd(150, "RETR a")
+	require.Equal(t, "secret", readAll(t, c.dataTLS(conn)))
+	c.expect(226)
+
+	for line, code := range map[string]int{"PROT C": 534, "PROT S": 536, "PROT E": 536, "PROT X": 504, "PROT PP": 504, "CCC": 502} {
+		c.cmd(code, "%s", line)
+		require.Equal(t, "secret", c.get("RETR a"), "after %s", line)
+	}
+	c.cmd(200, "PROT p") // a small letter is a letter
+
+	c.cmd(220, "REIN")
+	c.login()
+	c.pasv()
+	c.cmd(522, "RETR a")
+}
+
+// Row 11: the login does not outlive AUTH.
+func TestAuthForgetsLogin(t *testing.T) {
+	ts := start(t, insecure)
+	c := ts.loginClear(t)
+	c.cmd(227, "PASV")
+	c.authTLS()
+	c.cmd(530, "PWD")
+	c.cmd(503, "PASS %s", testPassword)
+	c.login()
+	c.cmd(425, "LIST")
+	c.cmd(550, "SIZE a") // and TYPE is A again
+}
+
+// Row 24: sleepers who hold every port harm nobody at another address, and
+// their own only for as long as a lease lives.
+func TestPassiveSquatting(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		for range 4 { // as many as there are ports
+			fs.in(t).cmd(227, "PASV")
+		}
+		other := fs.from(t, "198.51.100.8")
+		other.expect(220)
+		other.login()
+		data := fs.data(t, other, buffer)
+		other.cmd(150, "LIST")
+		readAll(t, data)
+		other.expect(226)
+
+		c := fs.in(t)
+		var code int
+		start := time.Now()
+		for code != 227 {
+			c.send("PASV")
+			code = c.expect(227, 425).code
+		}
+		require.LessOrEqual(t, time.Since(start), 30*time.Second)
+	})
+}
+
+// Row 25: connections that are reset at once, on control and data ports.
+func TestResetStorm(t *testing.T) {
+	ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t) })
+	ts.writeFile(t, "a", "content")
+	c := ts.login(t)
+	at := c.pasv()
+	for i := range 300 {
+		for _, addr := range []string{ts.Addr, ts.ImplicitAddr} {
+			resetAtOnce(t, dialTCP(t, addr))
+		}
+		if i%10 == 0 {
+			if conn, err := stranger(t, at); err == nil {
+				resetAtOnce(t, conn)
+			}
+		}
+	}
+	conn := c.dataTCP(at)
+	c.cmd(150, "RETR a")
+	require.Equal(t, "content", readAll(t, c.dataTLS(conn)))
+	c.expect(226)
+	for range 50 {
+		resetAtOnce(t, c.dataTCP(c.pasv()))
+		c.cmd(150, "RETR a")
+		c.expect(425, 426)
+	}
+	eventually(t, "the sessions' end", func() bool { return len(ts.Sessions()) == 1 })
+	require.Equal(t, "content", ts.login(t).get("RETR a"))
+}
+
+func resetAtOnce(t testing.TB, conn net.Conn) {
+	t.Helper()
+	require.NoError(t, conn.(interface{ SetLinger(int) error }).SetLinger(0))
+	conn.Close()
+}
