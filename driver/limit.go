@@ -38,8 +38,8 @@ type Quota struct {
 // All that is stored must go through this one value: give every session of a
 // user the same. Changes made behind its back count after [Limited.Measure].
 // Changes wait for one another, but not the Writes of uploads. While a file is
-// being uploaded neither it nor a directory above it can be renamed:
-// fs.ErrPermission. Symbolic links can't be made, because a name that shares its
+// being uploaded it can't be removed, and neither it nor a directory above it
+// renamed: fs.ErrPermission, code 450. Symbolic links can't be made, because a name that shares its
 // file with another would make the count wrong; an FS that has some must be a
 // [LinkReader], and one that takes several names for one file (as Windows does)
 // a [FileID], or changing a file by two names at once makes the count wrong.

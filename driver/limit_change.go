@@ -70,24 +70,12 @@ func (l *Limited) set(s *stored, now count) {
 	s.count = now
 }
 
-// gone counts a file that is not there any more.
-func (l *Limited) gone(name, id string, was count) {
-	s := l.find(name, id)
-	if s == nil || was == (count{}) {
-		s = &stored{count: was}
-	}
-	l.forgetID(s)
-	l.set(s, count{})
-}
-
-// busy refuses to rename what is being uploaded: it would be counted under its
-// old name.
-func (l *Limited) busy(names, ids [2]string) error {
+// busy refuses to remove or rename what is being uploaded: it could not be found
+// any more where it is counted.
+func (l *Limited) busy(op, name, id string) error {
 	for u := range l.uploads {
-		for i, name := range names {
-			if below(u.name, name) || ids[i] != "" && u.file.id == ids[i] {
-				return fail("rename", name, &Error{Code: 450, Text: "An upload is in progress.", Err: fs.ErrPermission})
-			}
+		if below(u.name, name) || id != "" && u.file.id == id {
+			return fail(op, name, &Error{Code: 450, Text: "An upload is in progress.", Err: fs.ErrPermission})
 		}
 	}
 	return nil
@@ -109,10 +97,13 @@ func (l *Limited) Remove(ctx context.Context, name string) error {
 	l.change.Lock()
 	defer l.change.Unlock()
 	was, id := l.look(ctx, name, true)
+	if err := l.busy("remove", name, id); err != nil {
+		return err
+	}
 	if err := l.fsys.Remove(ctx, name); err != nil {
 		return err
 	}
-	l.gone(name, id, was)
+	l.adjust(count{}.minus(was), count{})
 	return nil
 }
 
@@ -129,7 +120,7 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 	defer l.change.Unlock()
 	moved, movedID := l.look(ctx, from, true)
 	was, id := l.look(ctx, to, true)
-	if err := l.busy([2]string{from, to}, [2]string{movedID, id}); err != nil {
+	if err := first(l.busy("rename", from, movedID), l.busy("rename", to, id)); err != nil {
 		return err
 	}
 	if err := l.fsys.Rename(ctx, from, to); err != nil {
@@ -137,7 +128,7 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 	}
 	// Renaming a file to another name of itself replaces nothing.
 	if same := from == to || id != "" && id == movedID && moved == was; !same {
-		l.gone(to, id, was)
+		l.adjust(count{}.minus(was), count{})
 	}
 	return nil
 }

@@ -113,8 +113,8 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit checks once more: what the upload kept of the old file may have been
-// given back meanwhile, when the old file was removed.
+// Commit checks once more: what the upload kept of the old file is no longer
+// counted if another upload has replaced that by a smaller one.
 func (u *limitUpload) Commit() error {
 	if err := u.ready("commit"); err != nil {
 		return err
