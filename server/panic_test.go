@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"net"
 	"net/netip"
 	"sync/atomic"
 	"testing"
@@ -225,7 +224,7 @@ func play(t *testing.T, method, line string, fault func() error) (ts *testServer
 	}
 	c.login()
 	c.cmd(200, "TYPE I")
-	var data net.Conn = c.dataTCP(c.pasv())
+	data := c.dataTCP(c.pasv())
 	// Should it come when its lease has ended, it would be taken for the next.
 	eventually(t, "the data connection", func() bool { return ts.Passive.Stats().Untaken == 1 })
 	if line == "RNTO b" {
@@ -236,7 +235,7 @@ func play(t *testing.T, method, line string, fault func() error) (ts *testServer
 	require.NoError(t, err)
 	if final.code == 150 {
 		io.WriteString(data, "new")
-		data.(interface{ CloseWrite() error }).CloseWrite()
+		closeWrite(data)
 		final, err = c.readReply()
 		require.NoError(t, err)
 	}
