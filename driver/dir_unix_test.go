@@ -301,3 +301,5 @@ func TestDirLinkChain(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrPermission)
 	assert.ErrorIs(t, store(t.Context(), d, "l0", "", driver.How{}), fs.ErrPermission)
 }
+
+func mkfifo(path string) error { return syscall.Mkfifo(path, 0o666) }

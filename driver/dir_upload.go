@@ -195,7 +195,12 @@ func (u *atomicUpload) keep(ctx context.Context, how How) error {
 	defer src.Close()
 	left := how.Offset
 	if how.Append {
-		left = u.old.Size()
+		// Not the size that find saw: the file may have been replaced since.
+		fi, err := src.Stat()
+		if err != nil {
+			return err
+		}
+		left = fi.Size()
 	}
 	if err := seek(src, left); err != nil {
 		return err

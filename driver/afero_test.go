@@ -1,0 +1,159 @@
+package driver_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/spf13/afero"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+func TestAferoCopyOnWriteBase(t *testing.T) {
+	base := afero.NewMemMapFs()
+	require.NoError(t, base.Mkdir("/d", 0o755))
+	require.NoError(t, afero.WriteFile(base, "/d/a", []byte("base"), 0o644))
+	f := driver.Afero(afero.NewCopyOnWriteFs(base, afero.NewMemMapFs()))
+	ctx := t.Context()
+	assert.ErrorIs(t, f.Remove(ctx, "d/a"), fs.ErrPermission, "only the base has it")
+	assert.ErrorIs(t, f.Rename(ctx, "d/a", "d/b"), fs.ErrPermission)
+	write(t, f, "d/a", "layer")
+	assert.Equal(t, "layer", read(t, f, "d/a"))
+	require.NoError(t, store(ctx, f, "d/a", "!", driver.How{Append: true}))
+	assert.Equal(t, "layer!", read(t, f, "d/a"))
+	b, err := afero.ReadFile(base, "/d/a")
+	require.NoError(t, err)
+	assert.Equal(t, "base", string(b))
+	assert.Equal(t, []string{"a"}, names(t, f, "d"))
+}
+
+func TestAferoReadOnlyErrors(t *testing.T) {
+	base := afero.NewMemMapFs()
+	require.NoError(t, base.Mkdir("/d", 0o755))
+	require.NoError(t, afero.WriteFile(base, "/a", []byte("x"), 0o644))
+	f := driver.Afero(afero.NewReadOnlyFs(base))
+	ctx := t.Context()
+	for what, err := range map[string]error{
+		"store":  store(ctx, f, "b", "", driver.How{}),
+		"mkdir":  f.Mkdir(ctx, "e"),
+		"remove": f.Remove(ctx, "a"),
+		"rmdir":  f.RemoveDir(ctx, "d"),
+		"rename": f.Rename(ctx, "a", "b"),
+		"mode":   driver.SetMode(ctx, f, "a", 0o600),
+	} {
+		assert.ErrorIs(t, err, fs.ErrPermission, what)
+	}
+}
+
+// stubborn is a file system whose Rename fails in a way that real ones do.
+type stubborn struct {
+	afero.Fs
+	replaces bool
+	renames  bool
+}
+
+func (s stubborn) Rename(from, to string) error {
+	if !s.renames {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: syscall.ENOSYS}
+	}
+	if _, err := s.Stat(to); err == nil && !s.replaces {
+		return errors.New("sftp: failure")
+	}
+	return s.Fs.Rename(from, to)
+}
+
+func TestAferoPoorRename(t *testing.T) {
+	for name, s := range map[string]stubborn{
+		"doesn't replace": {Fs: afero.NewMemMapFs(), renames: true},
+		"not supported":   {Fs: afero.NewMemMapFs()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := driver.Afero(s)
+			write(t, f, "a", "old and long")
+			write(t, f, "a", "new")
+			require.NoError(t, store(t.Context(), f, "a", "er", driver.How{Append: true}))
+			assert.Equal(t, "newer", read(t, f, "a"))
+			u := begun(t, f, "a", "x", driver.How{})
+			require.NoError(t, u.Close(errors.New("cut")))
+			assert.Equal(t, "newer", read(t, f, "a"))
+			infos, err := afero.ReadDir(s.Fs, "/")
+			require.NoError(t, err)
+			assert.Len(t, infos, 1, "temporary files must be gone")
+		})
+	}
+}
+
+func TestAferoHidesTemporaryFiles(t *testing.T) {
+	m := afero.NewMemMapFs()
+	require.NoError(t, afero.WriteFile(m, "/.sallyport-left", nil, 0o644))
+	f := driver.Afero(m)
+	assert.Empty(t, names(t, f, "."))
+	for what, call := range methods(t.Context(), f) {
+		err := call(".sallyport-left")
+		assert.Error(t, err, what)
+		if !errors.Is(err, errors.ErrUnsupported) {
+			assert.ErrorIs(t, err, driver.ErrName, what)
+		}
+	}
+}
+
+// MemMapFs by itself dies of two renames of one file at once.
+func TestAferoRenamesTogether(t *testing.T) {
+	f := driver.Afero(afero.NewMemMapFs())
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 100 {
+				_ = store(context.Background(), f, "a", "x", driver.How{})
+				_ = f.Rename(context.Background(), "a", "b")
+				_ = f.Remove(context.Background(), "b")
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestAferoNeverOpensSpecialFiles(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no FIFOs")
+	}
+	path := t.TempDir()
+	require.NoError(t, mkfifo(filepath.Join(path, "fifo")))
+	f := driver.Afero(afero.NewBasePathFs(afero.NewOsFs(), path))
+	_, err := f.Open(t.Context(), "fifo", 0)
+	assert.ErrorIs(t, err, fs.ErrPermission)
+	assert.ErrorIs(t, store(t.Context(), f, "fifo", "", driver.How{}), fs.ErrPermission)
+}
+
+func TestReadOnlySkipsWithoutSeeker(t *testing.T) {
+	f := driver.ReadOnly(plainFS{strings.Repeat("0123456789", 300_000)})
+	r, err := f.Open(t.Context(), "file", 2_999_995)
+	require.NoError(t, err)
+	b := make([]byte, 10)
+	n, _ := r.Read(b)
+	assert.Equal(t, "56789", string(b[:n]))
+	require.NoError(t, r.Close())
+	_, err = f.Open(t.Context(), "file", 3_000_001)
+	assert.ErrorIs(t, err, driver.ErrOffset)
+}
+
+// plainFS has one file that can do no more than an fs.File must.
+type plainFS struct{ data string }
+
+func (p plainFS) Open(name string) (fs.File, error) {
+	m := tree()
+	m["file"] = m["hello.txt"]
+	m["file"].Data = []byte(p.data)
+	f, err := m.Open(name)
+	return struct{ fs.File }{f}, err
+}
