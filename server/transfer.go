@@ -111,7 +111,13 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	defer stop()
 	ended := false
 	defer func() {
-		if !ended {
+		switch {
+		case ended:
+		case t.upload:
+			// An uploader must hear why, on its control connection: many give up
+			// at once on RST. If it goes on sending the kernel resets anyway.
+			conn.finish()
+		default:
 			conn.abort()
 			conn.release()
 		}
