@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/spf13/afero"
+	"github.com/spf13/afero/mem"
 )
 
 // Afero serves an [afero.Fs]. Names reach it with a leading slash, the root
@@ -132,7 +134,10 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 	defer f.Close()
 	for {
 		infos, err := a.batch(f)
-		for _, fi := range infos {
+		for i, fi := range infos {
+			if i%listBatch == listBatch-1 && ctx.Err() != nil {
+				return ctx.Err()
+			}
 			base := path.Base(filepath.ToSlash(fi.Name()))
 			if !reserved(base) && !yield(aferoStat(fi, base)) {
 				return nil
@@ -152,7 +157,22 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 func (a *aferoFS) batch(f afero.File) ([]fs.FileInfo, error) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
+	if inMemory(f) {
+		infos, err := f.Readdir(-1)
+		return infos, cmp.Or(err, io.EOF)
+	}
 	return f.Readdir(listBatch)
+}
+
+// inMemory recognises a directory of afero's MemMapFs. It panics when entries
+// are removed between two batches, and with a lock held, so that nothing under
+// it could be used any more. Its entries are in memory anyway.
+//
+// Its FileInfo tells, which the wrappers of afero (BasePathFs, RegexpFs) hand on.
+func inMemory(f afero.File) bool {
+	fi, err := f.Stat()
+	_, ok := fi.(*mem.FileInfo)
+	return err == nil && ok
 }
 
 func (a *aferoFS) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -35,6 +37,35 @@ func TestAferoCopyOnWriteBase(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "base", string(b))
 	assert.Equal(t, []string{"a"}, names(t, f, "d"))
+}
+
+// MemMapFs panics, with a lock held, when a directory shrinks between two
+// readings.
+func TestAferoDirectoryShrinksWhileListed(t *testing.T) {
+	mem := afero.NewMemMapFs()
+	based := afero.NewBasePathFs(afero.NewBasePathFs(mem, "/"), "/d")
+	for _, f := range []driver.FS{driver.Afero(mem), driver.Afero(based)} {
+		require.NoError(t, mem.MkdirAll("/d", 0o755))
+		dir := "d"
+		if _, err := f.Stat(t.Context(), dir); err != nil {
+			dir = "."
+		}
+		for i := range 300 {
+			require.NoError(t, afero.WriteFile(mem, "/d/"+strconv.Itoa(i), nil, 0o644))
+		}
+		listed := 0
+		for _, err := range f.List(t.Context(), dir) {
+			require.NoError(t, err)
+			if listed++; listed > 1 {
+				continue
+			}
+			for i := range 100 {
+				require.NoError(t, f.Remove(t.Context(), path.Join(dir, strconv.Itoa(i))))
+			}
+		}
+		assert.GreaterOrEqual(t, listed, 200)
+		require.NoError(t, mem.RemoveAll("/d"))
+	}
 }
 
 func TestAferoReadOnlyErrors(t *testing.T) {
