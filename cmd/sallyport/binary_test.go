@@ -68,6 +68,8 @@ func start(t *testing.T, more ...string) *process {
 	}
 	args := append([]string{"serve", p.dir, "--listen", "127.0.0.1:0", "--listen-implicit", "127.0.0.1:0", "--passive", freePorts(t, 3)}, more...)
 	p.Cmd = exec.Command(file, args...)
+	tmp := t.TempDir() // a process that is killed leaves its certificate
+	p.Env = append(os.Environ(), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
 	p.Stderr = t.Output()
 	stdout, err := p.StdoutPipe()
 	if err != nil {
