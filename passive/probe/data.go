@@ -1,0 +1,164 @@
+package probe
+
+import (
+	"bytes"
+	"crypto/tls"
+	"strings"
+)
+
+// data lists the directory in the ways that clients do and says what the server makes of them. It returns the session
+// to go on with, or nil.
+func (r *run) data(c *control) *control {
+	if !r.modes.epsv && !r.modes.pasv {
+		return c
+	}
+	command := strings.TrimSpace("LIST " + r.Path)
+	usual := r.transfer(c, manner{command: command, resume: true})
+	if stop := r.judgeReach(c, &usual); stop {
+		return r.still(c, &usual)
+	}
+	r.describe(c, &usual)
+	if !c.private {
+		r.judgeClear(c, &usual)
+		return r.still(c, &usual)
+	}
+	var early, fresh transfer
+	if usual.ok() {
+		early = r.transfer(c, manner{command: command, resume: true, helloFirst: true})
+		c = r.still(c, &early)
+	} else {
+		c = r.still(c, &usual)
+	}
+	if c != nil { // the last one, as some servers end the session over it
+		fresh = r.transfer(c, manner{command: command})
+		r.judgeTLS(c, &usual, &fresh)
+		r.judgeEarly(c, &usual, &early, &fresh)
+		c = r.still(c, &fresh)
+	}
+	return c
+}
+
+// still returns the session, or one like it if it broke together with a transfer.
+func (r *run) still(c *control, t *transfer) *control {
+	if t.err == nil && t.ok() {
+		return c
+	}
+	if t.err == nil {
+		if _, err := c.try("NOOP"); err == nil {
+			return c
+		}
+	}
+	c.close()
+	if r.ctx.Err() != nil {
+		return nil
+	}
+	r.fact(c.port, "session ended after", "%s", t.reason())
+	return r.again(c)
+}
+
+// judgeEarly compares with a transfer that started TLS before the command. Where a resumed session is demanded and
+// this one was none, it says nothing about the order.
+func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
+	if !usual.ok() || early.ok() || early.dial.state != stateOpen {
+		return
+	}
+	if !fresh.ok() && early.tlsErr == nil && early.state.Version != 0 && !early.state.DidResume {
+		return
+	}
+	r.find(c.port, EarlyHello, "ClientHello before LIST: %s; after 150: %s", early.reason(), usual.reason())
+}
+
+// judgeReach judges all that comes before the data connection is in use.
+func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
+	switch {
+	case t.offer.port == 0 && t.err != nil:
+		c.lost(t.offer.verb, t.err)
+	case t.offer.port == 0:
+		r.find(c.port, TransferFailed, "%s: %s", t.offer.verb, said(t.final))
+	case t.dial.state == stateOpen && t.err == nil && !t.opened && t.final.Code/100 == 5 && t.final.Code != 522:
+		r.find(c.port, ListRefused, "%s", said(t.final))
+	case t.dial.state == stateOpen:
+		return false
+	case t.dial.state == stateRefused:
+		r.find(c.port, DataRefused, "%s named port %d; %v", t.offer.verb, t.offer.port, t.dial.err)
+	case t.dial.state == stateFiltered:
+		r.find(c.port, DataFiltered, "%s named port %d; no answer from there: %v", t.offer.verb, t.offer.port, t.dial.err)
+	default:
+		r.find(c.port, DataError, "%s named port %d; %v", t.offer.verb, t.offer.port, t.dial.err)
+	}
+	return true
+}
+
+// describe measures the first transfer.
+func (r *run) describe(c *control, t *transfer) {
+	r.fact(c.port, "data port", "%d: %s", t.offer.port, t.dial.state)
+	if !c.private || !t.opened || t.tlsErr != nil {
+		return
+	}
+	order := "150 before the ClientHello"
+	if t.late {
+		order = "150 after the ClientHello"
+		r.find(c.port, LateHelloNeeded, "150 did not come within %v, and came when the handshake began", r.patience())
+	}
+	r.fact(c.port, "data order", "%s", order)
+	if t.state.Version != 0 {
+		r.fact(c.port, "data tls", "%s, resumed: %t", tls.VersionName(t.state.Version), t.state.DidResume)
+	}
+	if t.ok() && t.bare {
+		r.find(c.port, DataTruncated, "%d bytes of a listing, then the end of the TCP connection", len(t.data))
+	}
+}
+
+func (r *run) judgeClear(c *control, t *transfer) {
+	if t.ok() {
+		r.find(c.port, DataWorks, "a listing of %d bytes, in clear", len(t.data))
+		return
+	}
+	r.failed(c, t)
+}
+
+// judgeTLS compares a transfer that offered to resume with one that did not.
+func (r *run) judgeTLS(c *control, usual, fresh *transfer) {
+	switch {
+	case usual.ok() && fresh.ok():
+		r.find(c.port, DataWorks, "a listing of %d bytes; session resumed: %t", len(usual.data), usual.state.DidResume)
+	case usual.ok():
+		r.find(c.port, DataWorks, "a listing of %d bytes; session resumed: %t", len(usual.data), usual.state.DidResume)
+		r.find(c.port, ReuseRequired, "without resuming: %s", fresh.reason())
+	case fresh.ok():
+		r.find(c.port, ReuseHarmful, "with the control connection's session: %s; without: %s", usual.reason(), said(fresh.final))
+	case wantsReuse(usual) || wantsReuse(fresh):
+		r.find(c.port, ReuseRequired, "%s; the server gave %d tickets, resumed: %t", usual.reason(), r.tickets.count(),
+			usual.state.DidResume)
+		r.find(c.port, DataTLS, "%s", usual.reason())
+	default:
+		r.failed(c, usual)
+	}
+	if usual.ok() && !usual.state.DidResume {
+		r.find(c.port, ReuseNone, "%d tickets were given on the control connection and the data connection", r.tickets.count())
+	}
+	if other := fresh.state.PeerCertificates; fresh.ok() && len(other) > 0 {
+		if own := c.state().PeerCertificates; !bytes.Equal(own[0].Raw, other[0].Raw) {
+			r.find(c.port, DataCert, "control: %s; data: %s", strings.Join(names(own[0]), ", "), strings.Join(names(other[0]), ", "))
+		}
+	}
+}
+
+// wantsReuse reads the texts of vsftpd, ProFTPD, FileZilla Server and our own.
+func wantsReuse(t *transfer) bool {
+	text := strings.ToLower(strings.Join(t.final.Lines, " "))
+	return t.final.Code == 522 || strings.Contains(text, "reuse") || strings.Contains(text, "resum")
+}
+
+// failed finds the reason of a transfer that came to nothing though its connection was made.
+func (r *run) failed(c *control, t *transfer) {
+	switch {
+	case r.ctx.Err() != nil:
+	case t.err != nil, t.tlsErr != nil && isTimeout(t.tlsErr):
+		r.find(c.port, DataCut, "port %d opened; then %s", t.offer.port, t.reason())
+	case t.tlsErr != nil:
+		r.find(c.port, DataTLS, "%s", t.reason())
+	default:
+		r.find(c.port, TransferFailed, "%s", t.reason())
+	}
+}

@@ -1,0 +1,148 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// budget counts connections, also those of [run.reach], which dials side by side.
+type budget struct {
+	mu   sync.Mutex
+	left int
+}
+
+var errBudget = errors.New("the limit of connections is reached")
+
+func (b *budget) take() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left == 0 {
+		return errBudget
+	}
+	b.left--
+	return nil
+}
+
+// dial connects within the timeout. Addresses are those of Host: nobody else is ever connected to.
+func (r *run) dial(addr netip.Addr, port uint16) (*tap, error) {
+	if err := r.conns.take(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.ctx, r.Timeout)
+	defer cancel()
+	conn, err := r.Dial(ctx, "tcp", netip.AddrPortFrom(addr, port).String())
+	if err != nil {
+		return nil, err
+	}
+	t := &tap{Conn: conn}
+	t.stop = context.AfterFunc(r.ctx, func() { conn.Close() })
+	return t, nil
+}
+
+// state is what an attempt to connect says about a port.
+type state string
+
+const (
+	stateOpen     state = "open"
+	stateRefused  state = "refused"  // the host answers, and nobody listens
+	stateFiltered state = "filtered" // no answer, or one from a firewall
+	stateNoRoute  state = "no route" // this machine cannot even try
+	stateUnknown  state = "unknown"
+)
+
+// wsaRefused is what Windows says for ECONNREFUSED.
+const wsaRefused = syscall.Errno(10061)
+
+// stateOf judges the error of a dial.
+func stateOf(err error) state {
+	var timeout net.Error
+	switch {
+	case err == nil:
+		return stateOpen
+	case errors.Is(err, errBudget), errors.Is(err, context.Canceled):
+		return stateUnknown
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, wsaRefused), errors.Is(err, syscall.ECONNRESET):
+		return stateRefused
+	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EAFNOSUPPORT):
+		return stateNoRoute
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded),
+		errors.As(err, &timeout) && timeout.Timeout():
+		return stateFiltered
+	}
+	return stateUnknown
+}
+
+// tap is a TCP connection that remembers the end of what was read, because that is where a server which falls out of
+// TLS says why, and whether FIN was seen: crypto/tls stops reading at close_notify, so FIN means that none came.
+type tap struct {
+	net.Conn
+	stop func() bool
+
+	mu   sync.Mutex
+	tail []byte
+	fin  bool
+}
+
+const tailSize = 512
+
+func (t *tap) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.tail = append(t.tail, p[:n]...)
+	if len(t.tail) > tailSize {
+		t.tail = append(t.tail[:0], t.tail[len(t.tail)-tailSize:]...)
+	}
+	t.fin = t.fin || err == io.EOF
+	return n, err
+}
+
+// Close also lets go of the context.
+func (t *tap) Close() error {
+	t.stop()
+	return t.Conn.Close()
+}
+
+// unfinished says that the connection ended without close_notify.
+func (t *tap) unfinished() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.fin
+}
+
+// explain adds to an error of TLS the clear text that caused it, if that did.
+func (t *tap) explain(err error) error {
+	var record tls.RecordHeaderError
+	if !errors.As(err, &record) {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := bytes.LastIndex(t.tail, record.RecordHeader[:])
+	if i < 0 {
+		return err
+	}
+	text := string(t.tail[i:])
+	if strings.IndexFunc(text[:len(record.RecordHeader)], func(c rune) bool { return c < ' ' || c > '~' }) >= 0 {
+		return err
+	}
+	return &clearTextError{strings.TrimSpace(text)}
+}
+
+// clearTextError is clear text where TLS was due.
+type clearTextError struct{ text string }
+
+func (e *clearTextError) Error() string {
+	return fmt.Sprintf("clear text instead of TLS: %q", clean(e.text))
+}

@@ -1,0 +1,171 @@
+package probe
+
+import (
+	"crypto/tls"
+	"strings"
+	"sync"
+)
+
+// startTLS asks for TLS on an explicit port and does the handshake. Without it the session may go on in clear, if it
+// is still there: c.tls is nil then.
+func (r *run) startTLS(c *control) (alive bool) {
+	var ok bool
+	if c.clearFeat, ok = r.feat(c, "feat in clear"); !ok {
+		return false
+	}
+	var refused []string
+	for _, mechanism := range []string{"TLS", "SSL"} {
+		reply, err := c.try("AUTH %s", mechanism)
+		if err != nil {
+			r.authCut(c, mechanism, err)
+			return false
+		}
+		if reply.Code == 234 || reply.Code == 334 {
+			c.auth = mechanism
+			if mechanism == "SSL" {
+				r.find(c.port, AuthSSLOnly, "AUTH TLS: %s", strings.Join(refused, "; "))
+			}
+			if err := c.handshake(r.session()); err != nil {
+				r.handshakeFailed(c, err)
+				return false
+			}
+			return true
+		}
+		refused = append(refused, said(reply))
+	}
+	r.authRefused(c, strings.Join(refused, "; "))
+	return true
+}
+
+// authRefused tells a server without TLS from equipment that does not want it: such a server does not offer AUTH, and
+// it repeats the verb as it was sent.
+func (r *run) authRefused(c *control, seen string) {
+	garbled := strings.Contains(strings.ToUpper(seen), "XXXX")
+	if offersAuth(c.clearFeat) || garbled {
+		r.find(c.port, ALGAuth, "FEAT offers AUTH: %t; AUTH TLS and AUTH SSL: %s", offersAuth(c.clearFeat), seen)
+		return
+	}
+	r.find(c.port, AuthRefused, "AUTH TLS and AUTH SSL: %s", seen)
+}
+
+func (r *run) authCut(c *control, mechanism string, err error) {
+	if r.ctx.Err() == nil {
+		r.find(c.port, AuthCut, "after AUTH %s: %s", mechanism, why(err))
+	}
+}
+
+// handshakeFailed finds out whether the server is just old.
+func (r *run) handshakeFailed(c *control, err error) {
+	if r.ctx.Err() != nil {
+		return
+	}
+	c.close()
+	if old, oldErr := r.open(c, r.oldConfig()); oldErr == nil {
+		r.find(c.port, TLSOnlyOld, "TLS 1.2 and 1.3 fail (%s), %s works", why(err), tls.VersionName(old.state().Version))
+		old.bye()
+		return
+	}
+	r.find(c.port, HandshakeFailed, "%s", why(err))
+}
+
+func (c *control) state() tls.ConnectionState { return c.tls.ConnectionState() }
+
+// secured looks at what TLS brought.
+func (r *run) secured(c *control) bool {
+	state := c.state()
+	r.find(c.port, map[bool]ID{true: ImplicitWorks, false: ExplicitWorks}[c.implicit], "%s", tls.VersionName(state.Version))
+	r.fact(c.port, "tls version", "%s", tls.VersionName(state.Version))
+	r.fact(c.port, "cipher", "%s", tls.CipherSuiteName(state.CipherSuite))
+	if state.CurveID != 0 {
+		r.fact(c.port, "key exchange", "%v", state.CurveID)
+	}
+	r.certificate(c)
+	if _, ok := r.feat(c, "feat"); !ok {
+		return false
+	}
+	if len(c.clearFeat) > 0 && !offersAuth(c.clearFeat) {
+		r.find(c.port, ALGFeat, "FEAT in clear: %s; AUTH %s works", strings.Join(c.clearFeat, ", "), c.auth)
+	}
+	return true
+}
+
+// feat asks for the features; nil without ok means that the session is lost.
+func (r *run) feat(c *control, name string) (lines []string, ok bool) {
+	reply, ok := c.cmd("FEAT")
+	switch {
+	case !ok:
+		return nil, false
+	case reply.Code == 530 || reply.Code == 503:
+		r.find(c.port, FeatAfterLogin, "%s", said(reply))
+	case reply.Code != 211:
+		r.find(c.port, FeatMissing, "%s", said(reply))
+	case len(reply.Lines) > 2:
+		for _, line := range reply.Lines[1 : len(reply.Lines)-1] {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+		r.fact(c.port, name, "%s", strings.Join(lines, ", "))
+	}
+	return lines, true
+}
+
+func offersAuth(feat []string) bool {
+	for _, line := range feat {
+		if verb, _, _ := strings.Cut(strings.ToUpper(line), " "); verb == "AUTH" {
+			return true
+		}
+	}
+	return false
+}
+
+// protect asks for private data connections: before the login, and if need be after it.
+func (r *run) protect(c *control, loggedIn bool) bool {
+	for _, line := range []string{"PBSZ 0", "PROT P"} {
+		reply, ok := c.cmd("%s", line)
+		switch {
+		case !ok:
+			return false
+		case reply.Code/100 == 2 && reply.Code != 200:
+			r.find(c.port, ProtOddCode, "%s: %s", line, said(reply))
+		case reply.Code/100 != 2 && !loggedIn:
+			r.find(c.port, ProtLate, "%s: %s", line, said(reply))
+			return true
+		case reply.Code/100 != 2:
+			r.find(c.port, ProtRefused, "%s: %s", line, said(reply))
+			return true
+		}
+	}
+	c.private = true
+	return true
+}
+
+// session is the configuration of a control connection whose data connections can resume its TLS session.
+func (r *run) session() *tls.Config {
+	r.tickets = &tickets{cache: tls.NewLRUClientSessionCache(0)}
+	cfg := r.tlsConfig()
+	cfg.ClientSessionCache = r.tickets
+	return cfg
+}
+
+// tickets is a cache that counts, to tell a server that gives no tickets from one that does not take them.
+type tickets struct {
+	cache tls.ClientSessionCache
+	mu    sync.Mutex
+	given int
+}
+
+func (t *tickets) Get(key string) (*tls.ClientSessionState, bool) { return t.cache.Get(key) }
+
+func (t *tickets) Put(key string, state *tls.ClientSessionState) {
+	if state != nil {
+		t.mu.Lock()
+		t.given++
+		t.mu.Unlock()
+	}
+	t.cache.Put(key, state)
+}
+
+func (t *tickets) count() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.given
+}

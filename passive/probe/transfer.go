@@ -1,0 +1,189 @@
+package probe
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// maxData is how much of a download is read.
+const maxData = 64 << 10
+
+// manner is how a transfer is done, for clients differ in it.
+type manner struct {
+	command    string
+	payload    []byte // to be sent; nil is a download
+	resume     bool   // offer the TLS session of the control connection
+	helloFirst bool   // start TLS before the command, not after 150
+}
+
+// transfer is how it went.
+type transfer struct {
+	offer  offer
+	dial   reached
+	opened bool // 150 came
+	late   bool // and only after the ClientHello
+	tlsErr error
+	state  tls.ConnectionState
+	data   []byte
+	cut    bool // by the probe, after maxData
+	bare   bool // the end came without close_notify
+	final  wire.Reply
+	err    error // the session is lost
+}
+
+// ok says that all went well.
+func (t *transfer) ok() bool {
+	return t.err == nil && t.tlsErr == nil && (t.final.Code/100 == 2 || t.cut)
+}
+
+// reason is why it did not.
+func (t *transfer) reason() string {
+	switch {
+	case t.err != nil:
+		return "no final reply: " + why(t.err)
+	case t.tlsErr != nil:
+		return said(t.final) + " (TLS: " + why(t.tlsErr) + ")"
+	}
+	return said(t.final)
+}
+
+// target is the address to dial: what is announced if it is one of Host's, else what was dialled before.
+func (r *run) target(o offer) offer {
+	if !slices.Contains(r.addrs, o.addr) {
+		o.addr = r.addr
+	}
+	return o
+}
+
+// transfer asks for a port, connects to it and sends a command.
+func (r *run) transfer(c *control, m manner) (t transfer) {
+	verb := "EPSV"
+	if !r.modes.epsv || r.modes.pasv && !m.resume { // each of them carries a transfer
+		verb = "PASV"
+	}
+	var reply wire.Reply
+	if t.offer, reply, t.err = c.ask(verb); t.err != nil || t.offer.port == 0 {
+		t.final = reply
+		return t
+	}
+	t.offer = r.target(t.offer)
+	raw, err := r.dial(t.offer.addr, t.offer.port)
+	if t.dial = (reached{stateOf(err), err}); err != nil {
+		return t
+	}
+	d := &dataConn{run: r, raw: raw, conn: raw, private: c.private, resume: m.resume}
+	defer d.close()
+	if m.helloFirst {
+		d.start()
+	}
+	if t.err = c.send("%s", m.command); t.err != nil {
+		return t
+	}
+	r.preliminary(c, d, m, &t)
+	if t.err != nil || t.final.Code != 0 {
+		return t
+	}
+	d.start()
+	if t.tlsErr = d.wait(); t.tlsErr == nil {
+		d.move(m.payload, &t)
+	}
+	d.close()
+	t.final, t.err = c.read(r.Timeout)
+	return t
+}
+
+// preliminary waits for 150. Where it does not come it starts TLS, to see whether the server waits for that.
+func (r *run) preliminary(c *control, d *dataConn, m manner, t *transfer) {
+	patience := r.patience()
+	if m.helloFirst || !c.private {
+		patience = r.Timeout
+	}
+	reply, err := c.read(patience)
+	if isTimeout(err) && d.private && !m.helloFirst {
+		d.start()
+		reply, err = c.read(r.Timeout)
+		t.late = err == nil && reply.Code/100 == 1
+	}
+	switch {
+	case err != nil:
+		t.err = err
+	case reply.Code/100 == 1:
+		t.opened = true
+	default:
+		t.final = reply
+	}
+}
+
+// dataConn is a data connection, on which TLS is started when the time has come.
+type dataConn struct {
+	run     *run
+	raw     *tap
+	conn    net.Conn
+	private bool
+	resume  bool
+	done    chan struct{} // closed when the handshake is over; nil before it was started
+	err     error
+}
+
+// start begins the handshake, if there is to be one.
+func (d *dataConn) start() {
+	if !d.private || d.done != nil {
+		return
+	}
+	cfg := d.run.tlsConfig()
+	if d.resume {
+		cfg.ClientSessionCache = d.run.tickets
+	}
+	d.done = make(chan struct{})
+	go func() {
+		defer close(d.done)
+		conn, err := d.run.handshake(d.raw, cfg)
+		if d.err = err; err == nil {
+			d.conn = conn
+		}
+	}()
+}
+
+// wait returns when the handshake is over.
+func (d *dataConn) wait() error {
+	if d.done == nil {
+		return nil
+	}
+	<-d.done
+	return d.err
+}
+
+// move sends or fetches the data.
+func (d *dataConn) move(payload []byte, t *transfer) {
+	if sec, ok := d.conn.(*tls.Conn); ok {
+		t.state = sec.ConnectionState()
+	}
+	_ = d.raw.SetDeadline(time.Now().Add(d.run.Timeout))
+	if payload != nil {
+		_, _ = d.conn.Write(payload) // the final reply tells whether it arrived
+		return
+	}
+	t.data, _ = io.ReadAll(io.LimitReader(d.conn, maxData))
+	t.cut = len(t.data) == maxData
+	t.bare = d.private && !t.cut && d.raw.unfinished()
+}
+
+// close ends the connection and, with it, a handshake that is going on. An uploader that closes right after its last
+// byte, as many do, is what servers have to cope with.
+func (d *dataConn) close() {
+	if d.done != nil {
+		select {
+		case <-d.done:
+		default:
+			_ = d.raw.Close()
+			<-d.done
+		}
+	}
+	_ = d.conn.Close()
+	_ = d.raw.Close()
+}
