@@ -114,7 +114,7 @@ func TestCurlManyDownloads(t *testing.T) {
 			s := Start(t, Options{Mode: m, Reuse: tls.Require, Ports: 1})
 			c := curlKind.New(t, s).(*curl)
 			st := &stage{t, s, c, t.TempDir()}
-			const n = 15
+			const n = 6
 			var args []string
 			for i := range n {
 				name := strconv.Itoa(i)

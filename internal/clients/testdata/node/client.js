@@ -2,6 +2,7 @@
 // JSON on standard output.
 
 import { readFileSync, statSync } from "node:fs"
+import { Readable } from "node:stream"
 import { Client } from "basic-ftp"
 
 const a = JSON.parse(process.argv[2])
@@ -15,11 +16,19 @@ async function list(command, dir) {
     return (await client.list(dir)).map((file) => file.name)
 }
 
+// late is an empty file that takes its time. basic-ftp 6.2.3 thinks that the
+// TLS handshake is over as soon as there is a session to resume, and ends the
+// data connection of a file without content before the server's first flight
+// has come. No server can do anything with that.
+function late() {
+    return new Readable({ read() { setTimeout(() => this.push(null), 200) } })
+}
+
 const ops = {
     login: () => null,
     list: (dir) => list("LIST", dir),
     facts: (dir) => list("MLSD", dir),
-    upload: (local, remote) => client.uploadFrom(local, remote),
+    upload: (local, remote) => client.uploadFrom(statSync(local).size > 0 ? local : late(), remote),
     download: (remote, local) => client.downloadTo(local, remote),
     "resume-upload": async (local, remote) =>
         client.appendFrom(local, remote, { localStart: await client.size(remote) }),
