@@ -36,7 +36,7 @@ func setTimes(ctx context.Context, f *probe) error {
 		return err
 	}
 	if !fi.ModTime().Equal(want) {
-		return fmt.Errorf("Stat tells %v, want %v", fi.ModTime(), want)
+		return fmt.Errorf("after it Stat tells %v, want %v", fi.ModTime(), want)
 	}
 	return f.same(ctx, name, []byte("x"))
 }
@@ -55,7 +55,7 @@ func setMode(ctx context.Context, f *probe) error {
 			return err
 		}
 		if fi.Mode() != want.Perm() {
-			return fmt.Errorf("Stat tells %v, want %v", fi.Mode(), want.Perm())
+			return fmt.Errorf("after it Stat tells %v, want %v", fi.Mode(), want.Perm())
 		}
 	}
 	return nil
@@ -78,7 +78,7 @@ func symlink(ctx context.Context, f *probe) error {
 	}
 	for fi, err := range f.List(ctx, f.at("d")) {
 		if err == nil && fi.Mode()&fs.ModeSymlink == 0 {
-			err = fmt.Errorf("List tells %v of the link", fi.Mode())
+			err = fmt.Errorf("no link: List tells %v of the link", fi.Mode())
 		}
 		if err != nil {
 			return err
@@ -99,7 +99,7 @@ func space(ctx context.Context, f *probe) error {
 		return ability("reporting free space", err)
 	}
 	if n < 0 {
-		return fmt.Errorf("Space tells %d", n)
+		return fmt.Errorf("less than nothing: Space tells %d", n)
 	}
 	return nil
 }

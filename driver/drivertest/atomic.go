@@ -61,7 +61,7 @@ func invisible(ctx context.Context, f *probe) error {
 		return fmt.Errorf("before Commit of a new file: %w", err)
 	}
 	if _, err := f.Stat(ctx, f.at("a")); err == nil {
-		return errors.New("Stat finds the file before Commit")
+		return errors.New("too early: Stat finds the file before Commit")
 	}
 	if err := u.Commit(); err != nil {
 		return err

@@ -28,13 +28,13 @@ var dataChecks = []check{
 func noise(n int, seed uint64) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})
-	r.Read(b)
+	r.Read(b) // never fails
 	return b
 }
 
 // same compares the file with want, from several offsets.
 func (f *probe) same(ctx context.Context, name string, want []byte) error {
-	for _, at := range []int{0, 1, 65535, 65536, 65537, len(want) / 2, len(want) - 1, len(want)} {
+	for _, at := range []int{0, 65535, 65537, len(want) - 1, len(want)} {
 		if at < 0 || at > len(want) {
 			continue
 		}
@@ -68,8 +68,8 @@ func (f *probe) put(ctx context.Context, name string, data []byte, piece int, ho
 }
 
 func bigFile(ctx context.Context, f *probe) error {
-	data := noise(3<<20+17, 1)
-	for _, piece := range []int{4093, 1 << 16, 1 << 20, len(data)} {
+	data := noise(2<<20+17, 1)
+	for _, piece := range []int{4093, len(data)} {
 		name := f.at(fmt.Sprint("big", piece))
 		if err := f.put(ctx, name, data, piece, driver.How{}); err != nil {
 			return err
@@ -187,7 +187,7 @@ func afterCommit(ctx context.Context, f *probe) error {
 		return err
 	}
 	if _, err := u.Write([]byte("more")); err == nil {
-		return errors.New("Write after Commit gave no error")
+		return errors.New("too late: Write after Commit gave no error")
 	}
 	if u.Commit() == nil {
 		return errors.New("a second Commit gave no error")
@@ -204,10 +204,10 @@ func afterClose(ctx context.Context, f *probe) error {
 		return err
 	}
 	if _, err := u.Write([]byte("x")); err == nil {
-		return errors.New("Write after Close gave no error")
+		return errors.New("too late: Write after Close gave no error")
 	}
 	if u.Commit() == nil {
-		return errors.New("Commit after Close gave no error")
+		return errors.New("too late: Commit after Close gave no error")
 	}
 	return nil
 }

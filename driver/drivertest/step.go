@@ -161,7 +161,7 @@ func (f *probe) list(ctx context.Context, name string) ([]string, error) {
 	var failed error
 	for fi, err := range f.List(ctx, name) {
 		if failed != nil {
-			return nil, fmt.Errorf("List went on after the error %w", failed)
+			return nil, fmt.Errorf("too long: List went on after the error %w", failed)
 		}
 		if err != nil {
 			failed = err
