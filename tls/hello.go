@@ -51,7 +51,7 @@ func (l *Layer) offered(hello []byte) string {
 		if err != nil || state == nil {
 			continue
 		}
-		if id, ok := owner(state); ok {
+		if id, ok := owner(state); ok && !l.isShared(id) {
 			return hex.EncodeToString(id[:])
 		}
 	}
