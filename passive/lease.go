@@ -42,6 +42,8 @@ type Lease struct {
 	wanted   bool        // Accept was called
 	patience *time.Timer // runs or ran while a connection without proof waited for a better one
 	patient  bool        // it ran out
+	lost     bool        // a connection came and went without a word
+	prove    bool        // the connection must prove itself, see MustProve
 	timer    *time.Timer
 	conn     net.Conn
 	err      error // why there is no connection, once state is ended
@@ -77,8 +79,7 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 
 // Accept returns the connection of the client, waiting for it if it is not there yet. The connection is the caller's
 // from then on and the lease is spent. It returns [ErrExpired] when none came in time, [ErrClosed] when the lease or
-// its Ports were closed or the connection was taken before, [ErrUnproven] and [ErrAmbiguous] when one came that may not
-// be the client's, and the error of ctx when that ended first; in the last case the lease lives on and Accept may be
+// its Ports were closed or the connection was taken before, [ErrAmbiguous] and [ErrGone] when what came was of no use, and the error of ctx when that ended first; in the last case the lease lives on and Accept may be
 // called again.
 //
 // Call it when the transfer has been asked for: a connection without proof is given to a lease only then, since until
@@ -110,8 +111,42 @@ func (l *Lease) want() {
 	defer p.unlock()
 	if l.state == waiting && !l.wanted {
 		l.wanted = true
+		for _, c := range l.group.arrived {
+			if !c.spoke {
+				p.bound(c)
+			}
+		}
 		p.dirty = append(p.dirty, l.group)
 	}
+}
+
+// MustProve reports, after Accept, that the connection is of use only if it proves to be this session's after all,
+// because it may be that of another session which shares the port.
+func (l *Lease) MustProve() bool {
+	l.ports.mu.Lock()
+	defer l.ports.unlock()
+	return l.prove
+}
+
+// Waive gives up the lease's proof, for a session whose data will be in clear: whatever comes from the client's
+// address is its connection. It reports whether that is possible, which it is not on a port shared with others.
+func (l *Lease) Waive() bool {
+	p := l.ports
+	p.mu.Lock()
+	defer p.unlock()
+	g := l.group
+	switch {
+	case l.req.Proof == "" || l.state == connected:
+		return true
+	case l.state != waiting || g.open != l || len(g.leases) > 1 || len(g.arrived) > 1:
+		return false
+	}
+	delete(g.door.proofs, l.req.Proof)
+	l.req.Proof, l.req.Habit = "", Never
+	for _, c := range g.arrived {
+		_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // what came is handed over as it is
+	}
+	return true
 }
 
 // Close ends the lease and frees its port. A connection that came and was not taken is closed. Closing again, or after

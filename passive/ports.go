@@ -60,6 +60,8 @@ type Ports struct {
 	// unconnected lease of a client address at a time. The proof is a claim, to be verified by whoever called Accept;
 	// tls.Layer has such a function. It runs in a goroutine of its own, which a read deadline and Close end.
 	Whose func(net.Conn) (proof string, replay net.Conn, err error)
+	// Silence is how long a connection may say nothing to Whose once its transfer has been asked for. 0 is 10 seconds.
+	Silence time.Duration
 	// StrictPeer refuses a connection from another address than the control connection's even with proof. Otherwise
 	// a client with several uplinks, or behind a NAT with several addresses, is served when it proves itself.
 	StrictPeer bool

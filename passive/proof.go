@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"slices"
 	"time"
 )
@@ -26,12 +27,11 @@ const (
 )
 
 var (
-	// ErrUnproven is returned by [Lease.Accept] when a connection came that may have been the client's but proved
-	// nothing, on a port where only proof counts.
-	ErrUnproven = errors.New("passive: the data connection does not prove whose it is, and the port is shared")
 	// ErrAmbiguous is returned by [Lease.Accept] when several connections came, none of which proves anything: at most
 	// one of them is the client's, so none gets the data.
 	ErrAmbiguous = errors.New("passive: several connections from the client's address, and none proves whose it is")
+	// ErrGone is returned by [Lease.Accept] when a connection came, went or stayed silent, and no other followed.
+	ErrGone = errors.New("passive: the data connection came and went without a word")
 )
 
 // Bounds of what connections without proof may hold.
@@ -43,6 +43,8 @@ const (
 	// patience is how long the only connection without proof waits while another may still prove itself: one that has
 	// said nothing yet, or one that a client who always proved itself has still to make.
 	patience = time.Second
+	// defaultSilence is how long a connection may say nothing once its transfer has been asked for.
+	defaultSilence = 10 * time.Second
 )
 
 // candidate is a connection that came to a door and waits to be given to a lease. Guarded by Ports.mu.
@@ -79,6 +81,7 @@ func (p *Ports) hold(d *door, c net.Conn, from netip.Addr) *candidate {
 	cand := &candidate{group: g, conn: c, from: from, number: p.numbers, roaming: roaming}
 	g.arrived = append(g.arrived, cand)
 	p.stats.Unproven++
+	p.bound(cand)
 	return cand
 }
 
@@ -116,35 +119,78 @@ func (p *Ports) disperse(d *door) {
 // inspect finds out what a connection proves. It runs in the connection's own goroutine and ends when the client
 // speaks or the connection is closed.
 func (p *Ports) inspect(c *candidate) {
-	_ = c.conn.SetReadDeadline(time.Now().Add(p.ttl()))
 	proof, replay, err := p.Whose(c.conn)
 	p.mu.Lock()
 	defer p.unlock()
 	if c.gone {
 		return
 	}
-	if err != nil {
-		p.turnAway(c)
-		p.dirty = append(p.dirty, c.group)
-		return
-	}
+	g := c.group
+	p.dirty = append(p.dirty, g)
 	_ = c.conn.SetReadDeadline(time.Time{})
-	c.conn, c.spoke = replay, true
-	l := c.group.door.proofs[proof]
-	switch {
+	c.conn = replay
+	switch l := g.door.proofs[proof]; {
+	case g.exclusive() && g.open.state == waiting:
+		// The lease has waived proof in the meantime.
+		p.release(c)
+		p.connect(g.open, replay)
+	case err != nil:
+		p.turnAway(c)
+		g.lost(errors.Is(err, os.ErrDeadlineExceeded))
 	case proof == "":
+		c.spoke = true
 	case l == nil || l.state != waiting:
 		p.refuse(c, "it proves to be of a session without a lease on this port")
 	default:
 		p.release(c)
 		p.connect(l, replay)
 	}
-	p.dirty = append(p.dirty, c.group)
 }
 
-// unproven decides about the connections of a group that spoke and proved nothing. The caller holds mu.
-func (p *Ports) unproven(g *group) {
-	l := g.open
+// lost notes that a connection went without a word, or stayed silent for too long. When the group is one lease, it was
+// either a stray or all that this client will send. The caller holds mu.
+func (g *group) lost(silent bool) {
+	if len(g.leases) == 1 {
+		l := g.leases[0]
+		l.lost = true
+		l.patient = l.patient || silent
+	}
+}
+
+// bound bounds the silence of a connection: until the transfer is asked for, many clients have nothing to say. The
+// caller holds mu.
+func (p *Ports) bound(c *candidate) {
+	limit := p.ttl()
+	for _, l := range c.group.leases {
+		if l.wanted {
+			limit = min(limit, or(p.Silence, defaultSilence))
+			break
+		}
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(limit))
+}
+
+// claimable is the lease that a connection without proof may belong to, nil for none or one of several. The caller
+// holds mu.
+func (g *group) claimable() (l *Lease, several bool) {
+	if g.open != nil && g.guests == 0 {
+		return g.open, false
+	}
+	for _, other := range g.leases {
+		switch {
+		case !other.wanted || other.state != waiting:
+		case l != nil:
+			return nil, true
+		default:
+			l = other
+		}
+	}
+	return l, false
+}
+
+// decide gives away or refuses the connections of a group that spoke and proved nothing. The caller holds mu.
+func (p *Ports) decide(g *group) {
+	l, several := g.claimable()
 	var able []*candidate
 	silent := 0
 	for _, c := range slices.Clone(g.arrived) {
@@ -153,27 +199,34 @@ func (p *Ports) unproven(g *group) {
 			silent++
 		case c.roaming:
 			p.refuse(c, "it comes from another address than the control connection and proves nothing")
-		case l == nil || g.guests > 0:
-			p.refuse(c, "it proves nothing, and several sessions wait on this port")
-			p.blame(g)
-		case c.number < l.number:
+		case several || len(g.leases) == 0:
+			p.refuse(c, "it proves nothing, and several sessions wait for theirs on this port")
+		case l != nil && c.number < l.number:
 			// It was there before the lease was, so it can't have been made for it.
 			p.refuse(c, "it proves nothing, and no lease was there for it")
 		default:
 			able = append(able, c)
 		}
 	}
+	if l == nil || !l.wanted || l.state != waiting {
+		return // until the transfer is asked for, a better one may come
+	}
+	sole := l == g.open && g.guests == 0
 	switch {
-	case len(able) == 0 || l.state != waiting || !l.wanted:
-		// Until the transfer is asked for, a better one may come.
 	case len(able) > 1:
 		for _, c := range able {
 			p.refuse(c, "another one from the same address proves nothing either")
 		}
-		p.end(l, ErrAmbiguous)
-	case l.patient || silent == 0 && l.req.Habit != Proves:
+		if sole {
+			p.end(l, ErrAmbiguous)
+		}
+	case len(able) == 1 && (l.patient || sole && silent == 0 && l.req.Habit != Proves):
 		p.release(able[0])
+		l.prove = !sole
 		p.connect(l, able[0].conn)
+	case len(able) == 0 && (silent > 0 || !l.lost):
+	case len(able) == 0 && l.patient:
+		p.end(l, ErrGone)
 	case l.patience == nil:
 		l.patience = time.AfterFunc(patience, func() {
 			p.mu.Lock()
@@ -181,23 +234,6 @@ func (p *Ports) unproven(g *group) {
 			l.patient = true
 			p.dirty = append(p.dirty, g)
 		})
-	}
-}
-
-// blame ends the lease that a refused connection must have been for, if only one waits for its connection now. The
-// caller holds mu.
-func (p *Ports) blame(g *group) {
-	var one *Lease
-	for _, l := range g.leases {
-		if l.wanted && l.state == waiting {
-			if one != nil {
-				return
-			}
-			one = l
-		}
-	}
-	if one != nil {
-		p.end(one, ErrUnproven)
 	}
 }
 
@@ -228,7 +264,7 @@ func (p *Ports) unlock() {
 	for len(p.dirty) > 0 {
 		g := p.dirty[0]
 		p.dirty = p.dirty[1:]
-		p.unproven(g)
+		p.decide(g)
 	}
 	refused, later := p.refused, p.later
 	p.dirty, p.refused, p.later = nil, nil, nil
