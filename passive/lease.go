@@ -42,7 +42,7 @@ type Lease struct {
 	wanted   bool        // Accept was called
 	patience *time.Timer // runs or ran while a connection without proof waited for a better one
 	patient  bool        // it ran out
-	lost     bool        // a connection came and went without a word
+	lost     error       // why a connection that came was of no use
 	prove    bool        // the connection must prove itself, see MustProve
 	timer    *time.Timer
 	conn     net.Conn
@@ -79,7 +79,8 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 
 // Accept returns the connection of the client, waiting for it if it is not there yet. The connection is the caller's
 // from then on and the lease is spent. It returns [ErrExpired] when none came in time, [ErrClosed] when the lease or
-// its Ports were closed or the connection was taken before, [ErrAmbiguous] and [ErrGone] when what came was of no use, and the error of ctx when that ended first; in the last case the lease lives on and Accept may be
+// its Ports were closed or the connection was taken before, [ErrAmbiguous], [ErrGone] and
+// [ErrForeign] when what came was of no use, and the error of ctx when that ended first; in the last case the lease lives on and Accept may be
 // called again.
 //
 // Call it when the transfer has been asked for: a connection without proof is given to a lease only then, since until

@@ -32,6 +32,8 @@ var (
 	ErrAmbiguous = errors.New("passive: several connections from the client's address, and none proves whose it is")
 	// ErrGone is returned by [Lease.Accept] when a connection came, went or stayed silent, and no other followed.
 	ErrGone = errors.New("passive: the data connection came and went without a word")
+	// ErrForeign is returned by [Lease.Accept] when only a connection came that proves to be another session's.
+	ErrForeign = errors.New("passive: the data connection proves to be another session's")
 )
 
 // Bounds of what connections without proof may hold.
@@ -136,24 +138,25 @@ func (p *Ports) inspect(c *candidate) {
 		p.connect(g.open, replay)
 	case err != nil:
 		p.turnAway(c)
-		g.lost(errors.Is(err, os.ErrDeadlineExceeded))
+		g.lose(ErrGone, errors.Is(err, os.ErrDeadlineExceeded))
 	case proof == "":
 		c.spoke = true
 	case l == nil || l.state != waiting:
 		p.refuse(c, "it proves to be of a session without a lease on this port")
+		g.lose(ErrForeign, false)
 	default:
 		p.release(c)
 		p.connect(l, replay)
 	}
 }
 
-// lost notes that a connection went without a word, or stayed silent for too long. When the group is one lease, it was
-// either a stray or all that this client will send. The caller holds mu.
-func (g *group) lost(silent bool) {
+// lose notes that a connection was of no use, and whether that took so long that no better one will come. When the
+// group is one lease, it was either a stray or all that this client will send. The caller holds mu.
+func (g *group) lose(why error, late bool) {
 	if len(g.leases) == 1 {
 		l := g.leases[0]
-		l.lost = true
-		l.patient = l.patient || silent
+		l.lost = why
+		l.patient = l.patient || late
 	}
 }
 
@@ -211,7 +214,8 @@ func (p *Ports) decide(g *group) {
 	if l == nil || !l.wanted || l.state != waiting {
 		return // until the transfer is asked for, a better one may come
 	}
-	sole := l == g.open && g.guests == 0
+	// Once a thief has shown itself, proof is wanted where it would otherwise be done without.
+	sole := l == g.open && g.guests == 0 && l.lost != ErrForeign
 	switch {
 	case len(able) > 1:
 		for _, c := range able {
@@ -224,9 +228,9 @@ func (p *Ports) decide(g *group) {
 		p.release(able[0])
 		l.prove = !sole
 		p.connect(l, able[0].conn)
-	case len(able) == 0 && (silent > 0 || !l.lost):
+	case len(able) == 0 && (silent > 0 || l.lost == nil):
 	case len(able) == 0 && l.patient:
-		p.end(l, ErrGone)
+		p.end(l, l.lost)
 	case l.patience == nil:
 		l.patience = time.AfterFunc(patience, func() {
 			p.mu.Lock()

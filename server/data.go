@@ -113,9 +113,10 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 // decides whether it can share a port.
 func (s *session) learn(t *transfer, err error) {
 	switch {
-	case t.resumed:
+	case t.resumed && err == nil:
 		s.habit = passive.Proves
-	case errors.Is(err, passive.ErrExpired):
+	case t.resumed, errors.Is(err, passive.ErrExpired):
+		// A client that breaks off does not read the ticket it needs next time.
 		s.habit = passive.Unknown
 	case t.secured, errors.Is(err, tls.ErrNotResumed):
 		s.habit = passive.Never

@@ -17,15 +17,21 @@ type dataConn struct {
 	tls           *tls.Conn // nil in clear
 }
 
-const mustResume = "The data connection must resume the TLS session of the control connection."
+const (
+	mustResume     = "The data connection must resume the TLS session of the control connection."
+	foreignSession = "The data connection resumed the TLS session of another control connection."
+)
 
 // openData gets the data connection of a transfer and protects it. Its errors
 // are for the client.
 func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataConn, error) {
 	raw, err := d.Accept(ctx)
 	if err != nil {
-		if errors.Is(err, passive.ErrAmbiguous) {
+		switch {
+		case errors.Is(err, passive.ErrAmbiguous):
 			return nil, &dataError{425, "Several data connections came, and none proves to be yours.", err}
+		case errors.Is(err, passive.ErrForeign):
+			return nil, &dataError{522, foreignSession, err}
 		}
 		return nil, &dataError{425, "Can't open the data connection.", err}
 	}
@@ -52,7 +58,7 @@ func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataCon
 		case errors.Is(err, tls.ErrNotResumed):
 			return nil, &dataError{522, mustResume, err}
 		case errors.Is(err, tls.ErrForeign):
-			return nil, &dataError{522, "The data connection resumed the TLS session of another control connection.", err}
+			return nil, &dataError{522, foreignSession, err}
 		case errors.Is(err, tls.ErrOtherCertificate):
 			return nil, &dataError{522, "The data connection presented another client certificate than the control connection.", err}
 		}
