@@ -94,7 +94,7 @@ func (p *Ports) checkAddr(ctx context.Context, addr netip.Addr) error {
 
 func (p *Ports) isOpen(at slot) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	return p.doors[at] != nil
 }
 

@@ -24,10 +24,16 @@ const guesses = 8
 // The error is [ErrBusy], [ErrClosed], that of ctx, or says which ports cannot be opened and why.
 func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 	r.Client, r.Local = plain(r.Client), plain(r.Local)
+	if p.Whose == nil {
+		r.Proof = ""
+	}
+	if r.Proof == "" {
+		r.Habit = Never
+	}
 	if !r.Client.IsValid() && !p.InsecureAnyPeer {
 		return nil, errors.New("passive: Request.Client is not an address")
 	}
-	deadline := time.Now().Add(p.wait())
+	since := time.Now()
 	for {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -37,11 +43,13 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 			return nil, err
 		}
 		if w != nil {
-			l, err = p.await(ctx, w, time.Until(deadline))
-			if l != nil || err != nil {
-				return l, err
+			l, err = p.await(ctx, w, since)
+			if err != nil {
+				return nil, err
 			}
-			continue
+			if l == nil {
+				continue
+			}
 		}
 		again, err := p.settle(ctx, l)
 		if !again {
@@ -56,19 +64,15 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 // reserve puts a lease into the table, or the caller into the queue.
 func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	if p.closed {
 		return nil, nil, ErrClosed
 	}
 	who := peer{p.key(r.Client), wildcard(r.Local)}
-	at, found, busy := p.pick(who, time.Now())
+	l, busy := p.place(who, r, r.sharesAtOnce() && !p.queues[who].exclusive())
 	switch {
-	case found:
-		d := p.doors[at]
-		if d == nil {
-			d = p.newDoor(at)
-		}
-		return p.add(d, r), nil, nil
+	case l != nil:
+		return l, nil, nil
 	case !busy:
 		return nil, nil, p.failed(who.local)
 	case p.wait() < 0:
@@ -78,7 +82,26 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 	return nil, p.enqueue(who, r), nil
 }
 
-// settle makes sure that the lease's port is open and starts its time. When the port cannot be opened the lease is
+// place puts a lease into the table: on a port of its own if there is one, else, if that will do, on one that it
+// shares. Without either it tells whether waiting can help. The caller holds mu.
+func (p *Ports) place(who peer, r Request, share bool) (l *Lease, busy bool) {
+	now := time.Now()
+	at, open, busy := p.pick(who, now, func(g *group) bool { open, _ := g.fits(&r); return open })
+	found := open
+	if !found && share {
+		at, found, _ = p.pick(who, now, func(g *group) bool { _, shared := g.fits(&r); return shared })
+	}
+	if !found {
+		return nil, busy || r.Habit == Must
+	}
+	d := p.doors[at]
+	if d == nil {
+		d = p.newDoor(at)
+	}
+	return p.add(d, r, open), true
+}
+
+// settle makes sure that the lease's port is open and starts its time, unless both is so already. When the port cannot be opened the lease is
 // ended, and again tells that another port may do.
 func (p *Ports) settle(ctx context.Context, l *Lease) (again bool, err error) {
 	p.open(ctx, l.door)
@@ -90,11 +113,13 @@ func (p *Ports) settle(ctx context.Context, l *Lease) (again bool, err error) {
 		return false, ctx.Err()
 	}
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	failure := l.door.err
 	switch {
 	case l.state == ended:
 		return false, l.err
+	case l.state != opening:
+		return false, nil
 	case failure == nil:
 		p.arm(l)
 		return false, nil
@@ -109,17 +134,24 @@ func (p *Ports) settle(ctx context.Context, l *Lease) (again bool, err error) {
 	return false, fmt.Errorf("passive: %w", failure)
 }
 
-// pick chooses a slot for who. Without one it tells whether waiting can help: some are busy, rather than all of them
-// impossible to open. The caller holds mu.
-func (p *Ports) pick(who peer, now time.Time) (at slot, found, busy bool) {
+// pick chooses a slot whose group of who's is free. Without one it tells whether waiting can help: some are busy,
+// rather than all of them impossible to open. The caller holds mu.
+func (p *Ports) pick(who peer, now time.Time, free func(*group) bool) (at slot, found, busy bool) {
+	taken := func(at slot) bool {
+		var g *group
+		if d := p.doors[at]; d != nil {
+			g = d.groups[who.key]
+		}
+		return !free(g)
+	}
 	if p.any() {
-		return p.pickAny(who, now)
+		return p.pickAny(who, now, taken)
 	}
 	size := p.set.len()
 	var second slot
 	for range guesses {
 		at := slot{who.local, p.set.at(rand.IntN(size))}
-		if p.taken(at, who.key) || p.shunned(at, now) {
+		if taken(at) || p.shunned(at, now) {
 			continue
 		}
 		// A late connection for an abandoned lease of this client may still be on its way here. One more try makes
@@ -132,28 +164,28 @@ func (p *Ports) pick(who peer, now time.Time) (at slot, found, busy bool) {
 	if found {
 		return second, true, false
 	}
-	free := 0
+	left := 0
 	for n := range p.set.all() {
 		candidate := slot{who.local, n}
-		if p.taken(candidate, who.key) {
+		if taken(candidate) {
 			busy = true
 			continue
 		}
 		if p.shunned(candidate, now) {
 			continue
 		}
-		if free++; rand.IntN(free) == 0 {
+		if left++; rand.IntN(left) == 0 {
 			at = candidate
 		}
 	}
-	return at, free > 0, busy
+	return at, left > 0, busy
 }
 
 // pickAny takes the first slot that is free for who, so that few are open, and not abandoned lately, as pick does.
-func (p *Ports) pickAny(who peer, now time.Time) (at slot, found, busy bool) {
+func (p *Ports) pickAny(who peer, now time.Time, taken func(slot) bool) (at slot, found, busy bool) {
 	for n := range uint16(anyLimit) {
 		candidate := slot{who.local, n}
-		if p.taken(candidate, who.key) {
+		if taken(candidate) {
 			continue
 		}
 		if !p.recent.has(peerSlot{candidate, who.key}, now) {
@@ -164,11 +196,6 @@ func (p *Ports) pickAny(who peer, now time.Time) (at slot, found, busy bool) {
 		}
 	}
 	return at, found, !found
-}
-
-func (p *Ports) taken(at slot, key netip.Addr) bool {
-	d := p.doors[at]
-	return d != nil && d.leases[key] != nil
 }
 
 // plain brings an address into the one form that is compared: IPv4 as such, and a zone only where it tells hosts

@@ -19,29 +19,38 @@ const (
 func (p *Ports) claim(d *door, c net.Conn) {
 	from := addrOf(c.RemoteAddr())
 	p.mu.Lock()
-	l := p.match(d, from)
-	if l == nil {
-		report := p.stranger(d, from)
-		p.mu.Unlock()
-		reset(c)
-		report()
+	defer p.unlock()
+	if l := p.match(d, from); l != nil {
+		p.connect(l, c)
 		return
 	}
+	if cand := p.hold(d, c, from); cand != nil {
+		p.running.Go(func() { p.inspect(cand) })
+		return
+	}
+	p.refused = append(p.refused, c)
+	p.later = append(p.later, p.stranger(d, from))
+}
+
+// connect gives a lease its connection and frees its place. The caller holds mu.
+func (p *Ports) connect(l *Lease, c net.Conn) {
 	if p.arrived == nil {
 		p.arrived = make(map[*Lease]struct{})
 	}
 	p.arrived[l] = struct{}{}
 	p.stats.Accepted++
+	if q := p.queues[peer{l.key, l.door.at.local}]; q != nil {
+		q.moved = time.Now()
+	}
 	l.state, l.conn = connected, c
 	p.leave(l)
-	p.mu.Unlock()
 }
 
-// match finds the lease that a connection from an address may have, or nil. A lease that is still being opened was
+// match finds the lease that whatever comes from an address belongs to, or nil. A lease that is still being opened was
 // announced to nobody, so its connection cannot be there yet. The caller holds mu.
 func (p *Ports) match(d *door, from netip.Addr) *Lease {
-	if l := d.leases[p.key(from)]; l != nil && l.state == waiting {
-		return l
+	if g := d.groups[p.key(from)]; g.exclusive() && g.open.state == waiting {
+		return g.open
 	}
 	return nil
 }
@@ -54,10 +63,8 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	}
 	p.stats.Strangers++
 	var lone *Lease
-	if len(d.leases) == 1 {
-		for _, l := range d.leases {
-			lone = l
-		}
+	if d.leases == 1 {
+		lone = d.lone()
 	}
 	// The line that names both addresses is the one an operator needs; scanners must not use up its share.
 	limit := &p.logs[1]
@@ -85,7 +92,7 @@ func (p *Ports) deaf(d *door, err error) {
 	p.mu.Lock()
 	ok, dropped := p.logs[2].allow(time.Now())
 	ok = ok && !d.dead
-	p.mu.Unlock()
+	p.unlock()
 	if ok {
 		p.log(context.Background(), slog.LevelError, "data connections cannot be accepted", "port", d.port, "error", err, "unreported", dropped)
 	}

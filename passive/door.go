@@ -40,7 +40,10 @@ type door struct {
 	dead        bool               // closed, or could not be opened: out of Ports.doors
 	err         error
 	interrupted bool                  // err is the end of the opener's context, which is nobody else's concern
-	leases      map[netip.Addr]*Lease // unconnected, by what connections are matched on
+	groups      map[netip.Addr]*group // by what connections are matched on
+	proofs      map[string]*Lease     // the leases that can prove themselves, by what they prove
+	leases      int                   // unconnected
+	roaming     int                   // candidates from addresses without a lease
 	idle        *time.Timer
 }
 
@@ -49,7 +52,7 @@ func (p *Ports) newDoor(at slot) *door {
 	if p.doors == nil {
 		p.doors = make(map[slot]*door)
 	}
-	d := &door{ports: p, at: at, ready: make(chan struct{}), quit: make(chan struct{}), leases: make(map[netip.Addr]*Lease)}
+	d := &door{ports: p, at: at, ready: make(chan struct{}), quit: make(chan struct{}), groups: make(map[netip.Addr]*group), proofs: make(map[string]*Lease)}
 	d.gone = make(chan struct{})
 	p.doors[at] = d
 	return d
@@ -60,14 +63,14 @@ func (p *Ports) newDoor(at slot) *door {
 func (p *Ports) open(ctx context.Context, d *door) {
 	p.mu.Lock()
 	if d.cancel != nil || d.dead {
-		p.mu.Unlock()
+		p.unlock()
 		return
 	}
 	listening, cancel := context.WithCancel(ctx)
 	d.cancel = cancel
 	before := p.closing[d.at]
 	p.running.Add(1)
-	p.mu.Unlock()
+	p.unlock()
 	defer p.running.Done()
 	defer cancel()
 	if before != nil {
@@ -98,7 +101,7 @@ func (p *Ports) open(ctx context.Context, d *door) {
 // opened puts a door into service, or buries it and tells whether it is news that its port cannot be opened.
 func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (first bool, _ error) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	defer close(d.ready)
 	if d.dead {
 		err = ErrClosed
@@ -182,7 +185,7 @@ func (d *door) serve() {
 func (p *Ports) lost(d *door) {
 	p.mu.Lock()
 	ln := p.shut(d)
-	p.mu.Unlock()
+	p.unlock()
 	if ln != nil {
 		d.free(ln)
 	}
@@ -201,10 +204,10 @@ func (p *Ports) rest(d *door) {
 func (d *door) close() {
 	var ln net.Listener
 	d.ports.mu.Lock()
-	if len(d.leases) == 0 {
+	if d.leases == 0 {
 		ln = d.ports.shut(d)
 	}
-	d.ports.mu.Unlock()
+	d.ports.unlock()
 	if ln != nil {
 		d.free(ln)
 	}
@@ -243,5 +246,6 @@ func (p *Ports) shut(d *door) net.Listener {
 		}
 		p.closing[d.at] = d
 	}
+	p.disperse(d)
 	return d.ln
 }

@@ -18,6 +18,11 @@ type Request struct {
 	Local netip.Addr
 	// Session names the session in the log.
 	Session string
+	// Proof is what [Ports.Whose] says of this session's connections. Empty is a session that can prove nothing, such
+	// as one with data in clear: it shares a port with nobody of its address, and waits for one if need be.
+	Proof string
+	// Habit tells whether the session's connections bring that proof.
+	Habit Habit
 }
 
 // Lease is a port reserved for one data connection of one client. Whoever got it from [Ports.Lease] closes it. Its
@@ -30,10 +35,18 @@ type Lease struct {
 	done  chan struct{} // closed when the lease is no longer waiting
 
 	// Guarded by ports.mu.
-	state state
-	timer *time.Timer
-	conn  net.Conn
-	err   error // why there is no connection, once state is ended
+	state    state
+	group    *group
+	number   uint64      // order, compared with that of candidates
+	guest    bool        // counted in group.guests
+	wanted   bool        // Accept was called
+	patience *time.Timer // runs or ran while a connection without proof waited for a better one
+	patient  bool        // it ran out
+	lost     error       // why a connection that came was of no use
+	prove    bool        // the connection must prove itself, see MustProve
+	timer    *time.Timer
+	conn     net.Conn
+	err      error // why there is no connection, once state is ended
 }
 
 type state uint8
@@ -66,9 +79,14 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 
 // Accept returns the connection of the client, waiting for it if it is not there yet. The connection is the caller's
 // from then on and the lease is spent. It returns [ErrExpired] when none came in time, [ErrClosed] when the lease or
-// its Ports were closed or the connection was taken before, and the error of ctx when that ended first; in the last
-// case the lease lives on and Accept may be called again.
+// its Ports were closed or the connection was taken before, [ErrAmbiguous], [ErrGone] and
+// [ErrForeign] when what came was of no use, and the error of ctx when that ended first; in the last case the lease lives on and Accept may be
+// called again.
+//
+// Call it when the transfer has been asked for: a connection without proof is given to a lease only then, since until
+// then one with proof may still come.
 func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
+	l.want()
 	// A connection that is there is not lost to a context that has just ended.
 	select {
 	case <-l.done:
@@ -80,11 +98,56 @@ func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	l.ports.mu.Lock()
-	defer l.ports.mu.Unlock()
+	defer l.ports.unlock()
 	if l.state != connected {
 		return nil, l.err
 	}
 	return l.ports.drop(l), nil
+}
+
+// want says that the transfer has been asked for.
+func (l *Lease) want() {
+	p := l.ports
+	p.mu.Lock()
+	defer p.unlock()
+	if l.state == waiting && !l.wanted {
+		l.wanted = true
+		for _, c := range l.group.arrived {
+			if !c.spoke {
+				p.bound(c)
+			}
+		}
+		p.dirty = append(p.dirty, l.group)
+	}
+}
+
+// MustProve reports, after Accept, that the connection is of use only if it proves to be this session's after all,
+// because it may be that of another session which shares the port.
+func (l *Lease) MustProve() bool {
+	l.ports.mu.Lock()
+	defer l.ports.unlock()
+	return l.prove
+}
+
+// Waive gives up the lease's proof, for a session whose data will be in clear: whatever comes from the client's
+// address is its connection. It reports whether that is possible, which it is not on a port shared with others.
+func (l *Lease) Waive() bool {
+	p := l.ports
+	p.mu.Lock()
+	defer p.unlock()
+	g := l.group
+	switch {
+	case l.req.Proof == "" || l.state == connected:
+		return true
+	case l.state != waiting || g.open != l || len(g.leases) > 1 || len(g.arrived) > 1:
+		return false
+	}
+	delete(g.door.proofs, l.req.Proof)
+	l.req.Proof, l.req.Habit = "", Never
+	for _, c := range g.arrived {
+		_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // what came is handed over as it is
+	}
+	return true
 }
 
 // Close ends the lease and frees its port. A connection that came and was not taken is closed. Closing again, or after
@@ -98,7 +161,7 @@ func (l *Lease) Close() error {
 	case connected:
 		c = l.ports.drop(l)
 	}
-	l.ports.mu.Unlock()
+	l.ports.unlock()
 	if c == nil {
 		return nil
 	}
@@ -108,17 +171,17 @@ func (l *Lease) Close() error {
 // expire is called by the lease's timer.
 func (l *Lease) expire() {
 	l.ports.mu.Lock()
-	defer l.ports.mu.Unlock()
+	defer l.ports.unlock()
 	if l.state == waiting {
 		l.ports.stats.Expired++
 		l.ports.end(l, ErrExpired)
 	}
 }
 
-// add puts a lease into the table. The caller holds mu.
-func (p *Ports) add(d *door, r Request) *Lease {
+// add puts a lease into the table, with the right to be claimed without proof or not. The caller holds mu.
+func (p *Ports) add(d *door, r Request, open bool) *Lease {
 	l := &Lease{ports: p, door: d, req: r, key: p.key(r.Client), done: make(chan struct{})}
-	d.leases[l.key] = l
+	d.enter(l, open)
 	if d.idle != nil {
 		d.idle.Stop()
 	}
@@ -129,6 +192,8 @@ func (p *Ports) add(d *door, r Request) *Lease {
 // arm starts the time of a lease whose port is open. The caller holds mu.
 func (p *Ports) arm(l *Lease) {
 	l.state = waiting
+	p.numbers++
+	l.number = p.numbers
 	l.timer = time.AfterFunc(p.ttl(), l.expire)
 	p.stats.Leased++
 }
@@ -147,9 +212,17 @@ func (p *Ports) leave(l *Lease) {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
+	if l.patience != nil {
+		l.patience.Stop()
+	}
 	close(l.done)
-	delete(l.door.leases, l.key)
+	l.door.exit(l)
 	p.stats.Leases--
+	p.dirty = append(p.dirty, l.group)
+	if len(l.door.proofs) == 0 {
+		p.disperse(l.door)
+	}
+	l.door.trim(l.group)
 	p.freed(l.door, peer{l.key, l.door.at.local})
 }
 

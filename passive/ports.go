@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,17 @@ type Ports struct {
 	// proxies that hide the client's address, and leaves only TLS to tell a thief from the client (vsftpd calls it
 	// pasv_promiscuous). A port then serves one lease at a time, whoever the client is.
 	InsecureAnyPeer bool
+	// Whose finds out what a connection that has just come proves, by reading what the client says first and without
+	// answering: the [Request.Proof] of a session, or "" for nothing. It returns the connection with what it read put
+	// back. With it any number of sessions share a port, each claimed by its own proof; without it a port serves one
+	// unconnected lease of a client address at a time. The proof is a claim, to be verified by whoever called Accept;
+	// tls.Layer has such a function. It runs in a goroutine of its own, which a read deadline and Close end.
+	Whose func(net.Conn) (proof string, replay net.Conn, err error)
+	// Silence is how long a connection may say nothing to Whose once its transfer has been asked for. 0 is 10 seconds.
+	Silence time.Duration
+	// StrictPeer refuses a connection from another address than the control connection's even with proof. Otherwise
+	// a client with several uplinks, or behind a NAT with several addresses, is served when it proves itself.
+	StrictPeer bool
 	// Listen opens a port; network is tcp, tcp4 or tcp6, and the context is for the opening alone. Nil is
 	// [net.ListenConfig.Listen] without MPTCP. The connections accepted must know their RemoteAddr without blocking:
 	// a PROXY header, say, has to be read before Accept returns. Closing the listener must end its Accept.
@@ -66,7 +78,11 @@ type Ports struct {
 	closed  bool
 	doors   map[slot]*door
 	closing map[slot]*door // shut, but their listeners are still to be closed
-	queues  map[peer][]*waiter
+	queues  map[peer]*queue
+	numbers uint64              // of leases and candidates, in order
+	dirty   []*group            // to be looked at before mu is released
+	refused []net.Conn          // to be closed when mu is released
+	later   []func()            // to be run then
 	arrived map[*Lease]struct{} // connected, not yet taken
 	bad     map[slot]failure    // could not be opened lately
 	recent  recents
@@ -137,8 +153,10 @@ func (p *Ports) Close() error {
 	p.mu.Lock()
 	p.closed = true
 	for _, d := range p.doors {
-		for _, l := range d.leases {
-			p.end(l, ErrClosed)
+		for _, g := range d.groups {
+			for _, l := range slices.Clone(g.leases) {
+				p.end(l, ErrClosed)
+			}
 		}
 		if p.shut(d) != nil {
 			shut = append(shut, d)
@@ -150,7 +168,7 @@ func (p *Ports) Close() error {
 	for l := range p.arrived {
 		conns = append(conns, p.drop(l))
 	}
-	p.mu.Unlock()
+	p.unlock()
 
 	var errs []error
 	for _, d := range shut {

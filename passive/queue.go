@@ -7,8 +7,23 @@ import (
 	"time"
 )
 
+const (
+	// joinAfter is how long a queue stands still before a session of which nothing is known shares a port. In a queue
+	// that moves its turn comes soon; in one that is full of leases nobody uses it may not come at all.
+	joinAfter = time.Second
+	// waitLimit bounds the waiting in a queue that moves. Clients give up on a reply after a minute or so.
+	waitLimit = time.Minute
+)
+
 // peer is for whom a port is free or not: connections from key to local.
 type peer struct{ key, local netip.Addr }
+
+// queue is the calls of Lease that wait for ports of one peer, in order.
+type queue struct {
+	waiters []*waiter
+	moved   time.Time // when a connection last came for the peer
+	alone   int       // waiters that can share a port with nobody
+}
 
 // waiter is a call of Lease that found every port taken.
 type waiter struct {
@@ -17,50 +32,112 @@ type waiter struct {
 	lease chan *Lease // takes one: the lease granted, or nil for another try
 }
 
+// exclusive reports whether somebody waits who can share a port with nobody. Those who could share wait behind it, or
+// its turn would never come.
+func (q *queue) exclusive() bool { return q != nil && q.alone > 0 }
+
 // enqueue puts a request behind the others of the same peer. The caller holds mu.
 func (p *Ports) enqueue(who peer, r Request) *waiter {
 	w := &waiter{who: who, req: r, lease: make(chan *Lease, 1)}
 	if p.queues == nil {
-		p.queues = make(map[peer][]*waiter)
+		p.queues = make(map[peer]*queue)
 	}
-	p.queues[who] = append(p.queues[who], w)
+	q := p.queues[who]
+	if q == nil {
+		q = new(queue)
+		p.queues[who] = q
+	}
+	q.waiters = append(q.waiters, w)
+	if r.Proof == "" {
+		q.alone++
+	}
 	p.stats.Waiting++
 	return w
 }
 
-// await returns the lease granted to w, or nil when w should try again.
-func (p *Ports) await(ctx context.Context, w *waiter, wait time.Duration) (*Lease, error) {
-	timer := time.NewTimer(max(wait, 0))
+// await returns the lease granted to w, or nil when w should try again. since is when the waiting began.
+func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) (*Lease, error) {
+	timer := time.NewTimer(p.nextLook(w, since, since))
 	defer timer.Stop()
-	var err error
-	select {
-	case l := <-w.lease:
-		return l, nil
-	case <-ctx.Done():
-		err = ctx.Err()
-	case <-timer.C:
-		err = ErrBusy
-	}
-	if p.withdraw(w) {
-		if err == ErrBusy {
-			p.count(func(s *Stats) { s.Busy++ })
+	for {
+		select {
+		case l := <-w.lease:
+			return l, nil
+		case <-ctx.Done():
+			if p.withdraw(w) {
+				return nil, ctx.Err()
+			}
+			// A lease was granted at the very moment of giving up.
+			if l := <-w.lease; l != nil {
+				l.Close()
+			}
+			return nil, ctx.Err()
+		case now := <-timer.C:
+			l, again, err := p.look(w, since, now)
+			if l != nil || err != nil {
+				return l, err
+			}
+			timer.Reset(again)
 		}
-		return nil, err
 	}
-	// A lease was granted at the very moment of giving up.
-	l := <-w.lease
-	if l != nil && err != ErrBusy {
-		l.Close()
-		return nil, err
+}
+
+// waitLimit is how long a call of Lease waits at most.
+func (p *Ports) waitLimit() time.Duration { return max(waitLimit, p.wait()) }
+
+// look is what a waiter does when its timer says so: share a port, give up, or wait on.
+func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Duration, err error) {
+	p.mu.Lock()
+	defer p.unlock()
+	q := p.queues[w.who]
+	i := -1
+	if q != nil {
+		i = slices.Index(q.waiters, w)
 	}
-	return l, nil
+	if i < 0 {
+		return nil, p.wait(), nil // granted, and on its way
+	}
+	still := since
+	if q.moved.After(still) {
+		still = q.moved
+	}
+	if w.req.Habit != Never && now.Sub(still) >= joinAfter {
+		if l, _ := p.place(w.who, w.req, true); l != nil {
+			p.remove(w.who, i)
+			return l, 0, nil
+		}
+	}
+	if now.Sub(still) >= p.wait() || now.Sub(since) >= p.waitLimit() {
+		p.remove(w.who, i)
+		p.stats.Busy++
+		return nil, 0, ErrBusy
+	}
+	return nil, p.nextLook(w, since, still), nil
+}
+
+// nextLook is how long from now, or from since when that is the same, a waiter's situation stays as it is, unless it
+// is granted a port. still is since when the queue has not moved.
+func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
+	now := time.Now()
+	next := min(still.Add(p.wait()).Sub(now), since.Add(p.waitLimit()).Sub(now))
+	if join := still.Add(joinAfter).Sub(now); w.req.Habit != Never {
+		if join <= 0 {
+			join = joinAfter
+		}
+		next = min(next, join)
+	}
+	return max(next, 0)
 }
 
 // withdraw takes w out of its queue, and tells whether it was still in there.
 func (p *Ports) withdraw(w *waiter) bool {
 	p.mu.Lock()
-	defer p.mu.Unlock()
-	i := slices.Index(p.queues[w.who], w)
+	defer p.unlock()
+	q := p.queues[w.who]
+	if q == nil {
+		return false
+	}
+	i := slices.Index(q.waiters, w)
 	if i < 0 {
 		return false
 	}
@@ -68,28 +145,40 @@ func (p *Ports) withdraw(w *waiter) bool {
 	return true
 }
 
-// freed passes a port that has become free for who on to the first in the queue, or lets it rest. The caller holds mu.
+// freed passes a port that has become free for who on to the first in the queue, and to those behind it for whom there
+// is room as well, or lets it rest. The caller holds mu.
 func (p *Ports) freed(d *door, who peer) {
-	queue := p.queues[who]
-	switch {
-	case p.closed:
-	case d.ln == nil || d.dead:
+	if p.closed {
+		return
+	}
+	if d.ln == nil || d.dead {
 		// Not open yet, or no more: they find another door, or wait for this one.
 		p.dismiss(who)
-	case len(queue) > 0:
-		w := queue[0]
+		return
+	}
+	for p.queues[who] != nil {
+		w := p.queues[who].waiters[0]
+		open, shared := d.groups[who.key].fits(&w.req)
+		if !open && !(shared && w.req.sharesAtOnce()) {
+			break
+		}
 		p.remove(who, 0)
-		l := p.add(d, w.req)
+		l := p.add(d, w.req, open)
 		p.arm(l)
 		w.lease <- l
-	case len(d.leases) == 0:
+	}
+	if d.leases == 0 {
 		p.rest(d)
 	}
 }
 
 // dismiss makes everybody in the queue try again: what they wait for will not come. The caller holds mu.
 func (p *Ports) dismiss(who peer) {
-	for _, w := range p.queues[who] {
+	q := p.queues[who]
+	if q == nil {
+		return
+	}
+	for _, w := range q.waiters {
 		w.lease <- nil
 		p.stats.Waiting--
 	}
@@ -98,10 +187,12 @@ func (p *Ports) dismiss(who peer) {
 
 // remove takes one waiter out of a queue, and the queue out of the map when it was the last. The caller holds mu.
 func (p *Ports) remove(who peer, i int) {
+	q := p.queues[who]
+	if q.waiters[i].req.Proof == "" {
+		q.alone--
+	}
 	p.stats.Waiting--
-	if rest := slices.Delete(p.queues[who], i, i+1); len(rest) > 0 {
-		p.queues[who] = rest
-	} else {
+	if q.waiters = slices.Delete(q.waiters, i, i+1); len(q.waiters) == 0 {
 		delete(p.queues, who)
 	}
 }

@@ -7,6 +7,7 @@ type Stats struct {
 	Leases    int // without a connection
 	Untaken   int // with a connection that Accept has not returned yet
 	Waiting   int // calls of Lease that wait for a port
+	Unproven  int // connections of which it is not known yet whose they are
 
 	// Since the beginning.
 	Leased     uint64 // leases given out
@@ -20,7 +21,7 @@ type Stats struct {
 // Stats returns what is going on.
 func (p *Ports) Stats() Stats {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	s := p.stats
 	s.Untaken = len(p.arrived)
 	return s
@@ -28,6 +29,6 @@ func (p *Ports) Stats() Stats {
 
 func (p *Ports) count(change func(*Stats)) {
 	p.mu.Lock()
-	defer p.mu.Unlock()
+	defer p.unlock()
 	change(&p.stats)
 }

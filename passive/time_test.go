@@ -165,7 +165,7 @@ func TestWaitGiveUpRace(t *testing.T) {
 			if i%2 == 0 {
 				ctx = ended
 			}
-			l, err := p.await(ctx, w, 0)
+			l, err := p.await(ctx, w, time.Now().Add(-time.Hour))
 			if err == nil {
 				require.NoError(t, l.Close())
 			} else {

@@ -9,8 +9,8 @@ import (
 // upload the server has nothing to say, and a client with Nagle's algorithm on
 // (Python's ftplib) would wait 40 ms between its handshake and its first byte.
 func ackNow(conn net.Conn) {
-	t, ok := conn.(*net.TCPConn)
-	if !ok {
+	t := tcp(conn)
+	if t == nil {
 		return
 	}
 	raw, err := t.SyscallConn()

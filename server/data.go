@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
 )
 
 // dialer is what PASV, EPSV, PORT and EPRT leave behind: the one way to get a
@@ -89,7 +90,14 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 // lease gets a data port and arms it.
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
-	lease, err := s.srv.ports.Lease(ctx, passive.Request{Client: s.peer.Addr(), Local: s.local.Addr(), Session: s.id})
+	req := passive.Request{Client: s.peer.Addr(), Local: s.local.Addr(), Session: s.id}
+	if s.private && s.bind != nil && !s.bind.Shared() {
+		req.Proof, req.Habit = s.bind.ID(), s.habit
+		if s.srv.SessionReuse == tls.Require {
+			req.Habit = passive.Must
+		}
+	}
+	lease, err := s.srv.ports.Lease(ctx, req)
 	switch {
 	case errors.Is(err, passive.ErrBusy):
 		return nil, &dataError{425, "All data ports are taken; try again.", err}
@@ -99,6 +107,20 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	}
 	s.setData(lease)
 	return lease, nil
+}
+
+// learn notes whether the session's data connections prove themselves, which
+// decides whether it can share a port.
+func (s *session) learn(t *transfer, err error) {
+	switch {
+	case t.resumed && err == nil:
+		s.habit = passive.Proves
+	case t.resumed, errors.Is(err, passive.ErrExpired):
+		// A client that breaks off does not read the ticket it needs next time.
+		s.habit = passive.Unknown
+	case t.secured, errors.Is(err, tls.ErrNotResumed):
+		s.habit = passive.Never
+	}
 }
 
 // warnPrivate says once, with the cure, that clients outside can't reach the

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net"
 	"time"
 
+	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -17,11 +17,22 @@ type dataConn struct {
 	tls           *tls.Conn // nil in clear
 }
 
+const (
+	mustResume     = "The data connection must resume the TLS session of the control connection."
+	foreignSession = "The data connection resumed the TLS session of another control connection."
+)
+
 // openData gets the data connection of a transfer and protects it. Its errors
 // are for the client.
 func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataConn, error) {
 	raw, err := d.Accept(ctx)
 	if err != nil {
+		switch {
+		case errors.Is(err, passive.ErrAmbiguous):
+			return nil, &dataError{425, "Several data connections came, and none proves to be yours.", err}
+		case errors.Is(err, passive.ErrForeign):
+			return nil, &dataError{522, foreignSession, err}
+		}
 		return nil, &dataError{425, "Can't open the data connection.", err}
 	}
 	t.peer = addrPort(raw.RemoteAddr())
@@ -34,23 +45,27 @@ func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataCon
 	ctx, cancel := context.WithTimeout(ctx, s.srv.handshakeTimeout())
 	defer cancel()
 	c.idle.prompt = true
-	c.tls = s.bind.Data(c.idle, s.srv.SessionReuse)
+	reuse := s.srv.SessionReuse
+	if lease, ok := d.(*passive.Lease); ok && lease.MustProve() {
+		reuse = tls.Require
+	}
+	c.tls = s.bind.Data(c.idle, reuse)
 	c.ReadWriter = c.tls
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		c.abort()
 		c.release()
 		switch {
 		case errors.Is(err, tls.ErrNotResumed):
-			return nil, &dataError{522, "The data connection must resume the TLS session of the control connection.", err}
+			return nil, &dataError{522, mustResume, err}
 		case errors.Is(err, tls.ErrForeign):
-			return nil, &dataError{522, "The data connection resumed the TLS session of another control connection.", err}
+			return nil, &dataError{522, foreignSession, err}
 		case errors.Is(err, tls.ErrOtherCertificate):
 			return nil, &dataError{522, "The data connection presented another client certificate than the control connection.", err}
 		}
 		return nil, &dataError{425, "The TLS handshake failed on the data connection.", err}
 	}
 	c.idle.prompt = false
-	t.resumed = c.tls.Resumed()
+	t.secured, t.resumed = true, c.tls.Resumed()
 	if t.upload {
 		ackNow(raw)
 	}
@@ -77,7 +92,7 @@ func (c *dataConn) finish() error {
 // complete: no close_notify, and RST instead of FIN. It may be called from any
 // goroutine and more than once.
 func (c *dataConn) abort() {
-	if t, ok := c.idle.Conn.(*net.TCPConn); ok {
+	if t := tcp(c.idle.Conn); t != nil {
 		t.SetLinger(0)
 	}
 	c.idle.Close()

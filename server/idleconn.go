@@ -116,3 +116,17 @@ func (w *progress) slow(moved bool, err error) bool {
 	}
 	return now.Sub(w.last) < w.conn.limit
 }
+
+// tcp finds the TCP connection below a connection, nil for none.
+func tcp(conn net.Conn) *net.TCPConn {
+	for {
+		switch c := conn.(type) {
+		case *net.TCPConn:
+			return c
+		case interface{ NetConn() net.Conn }:
+			conn = c.NetConn()
+		default:
+			return nil
+		}
+	}
+}

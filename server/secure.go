@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/passive"
 )
 
 // AUTH <mechanism>: RFC 4217, section 4, and the older names that clients still
@@ -48,6 +49,7 @@ func (s *session) secure() error {
 		return err
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn
+	s.srv.meet(s, conn.Offered())
 	if s.host == "" {
 		s.host = conn.ConnectionState().ServerName
 	}
@@ -55,6 +57,19 @@ func (s *session) secure() error {
 	s.secured = true
 	s.mu.Unlock()
 	return nil
+}
+
+// meet notes a session that has TLS. A client that offered the ticket of another
+// live session keeps the tickets of both in one place, and its data connections
+// will offer either: they prove nothing then.
+func (srv *Server) meet(s *session, offered string) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if other := srv.bound[offered]; other != nil && other.peer.Addr() == s.peer.Addr() {
+		other.bind.Share()
+		s.bind.Share()
+	}
+	srv.bound[s.bind.ID()] = s
 }
 
 // PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC
@@ -88,6 +103,9 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 			return ok(534, "Policy requires protected data connections.")
 		}
 		s.private = false
+		if lease, ok := s.data.(*passive.Lease); ok && !lease.Waive() {
+			s.dropData() // its port is shared by those who prove themselves
+		}
 		return ok(200, "Data connections are in clear now.")
 	case "S", "E":
 		return ok(536, "Use PROT P.")

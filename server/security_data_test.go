@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	stdtls "crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -108,12 +109,25 @@ func TestForeignTicket(t *testing.T) {
 			at := victim.pasv()
 			conn := thief.dataTCP(at)
 			victim.cmd(150, "RETR a")
-			sec := thief.dataTLS(conn) // resumes the thief's session
-			got, _ := io.ReadAll(sec)
-			require.Empty(t, got)
-			victim.expect(522)
-			require.Equal(t, "secret", victim.get("RETR a"))
+			// It offers the thief's session and is turned away; the transfer waits
+			// for its own.
+			conn.SetDeadline(time.Now().Add(patience))
+			require.Error(t, stdtls.Client(conn, thief.cfg).Handshake())
+			sec := victim.dataTLS(victim.dataTCP(at))
+			got, err := io.ReadAll(sec)
+			require.NoError(t, err)
+			require.Equal(t, "secret", string(got))
+			sec.Close()
+			victim.expect(226)
 			require.True(t, ts.lastTransfer(t).Resumed)
+
+			// Nothing better comes: the client is told why.
+			thief = ts.login(t) // with a ticket that was not used up
+			conn = thief.dataTCP(victim.pasv())
+			victim.cmd(150, "RETR a")
+			conn.SetDeadline(time.Now().Add(patience))
+			require.Error(t, stdtls.Client(conn, thief.cfg).Handshake())
+			victim.expect(522)
 
 			victim.cfg = trust(ts.TLS)
 			if policy == tls.Prefer {

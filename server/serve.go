@@ -132,6 +132,10 @@ func (srv *Server) remove(s *session, peer netip.Addr) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s)
+	if s.bind != nil {
+		delete(srv.bound, s.bind.ID())
+		s.bind.Close()
+	}
 	if srv.perAddr[peer]--; srv.perAddr[peer] == 0 {
 		delete(srv.perAddr, peer)
 	}

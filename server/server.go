@@ -121,6 +121,7 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
 	perAddr   map[netip.Addr]int
+	bound     map[string]*session // by what their data connections prove
 	draining  chan struct{}
 	stopped   bool
 	running   sync.WaitGroup
@@ -216,6 +217,12 @@ func (srv *Server) start() error {
 		if ports.Logger == nil {
 			ports.Logger = srv.log
 		}
+		if srv.layer != nil && srv.SessionReuse != tls.Off {
+			ports.Whose = srv.layer.Whose
+			if ports.Silence == 0 {
+				ports.Silence = srv.handshakeTimeout()
+			}
+		}
 		srv.mu.Lock()
 		srv.ports = ports
 		srv.mu.Unlock()
@@ -233,6 +240,7 @@ func (srv *Server) init() {
 		srv.listeners = make(map[net.Listener]struct{})
 		srv.sessions = make(map[*session]struct{})
 		srv.perAddr = make(map[netip.Addr]int)
+		srv.bound = make(map[string]*session)
 	}
 }
 

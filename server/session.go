@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -36,6 +37,7 @@ type session struct {
 	ctl    net.Conn     // what commands and replies go through: raw or tls
 	tls    *tls.Conn    // nil while in clear
 	bind   *tls.Session // what data connections are bound to; nil while in clear
+	habit  passive.Habit
 	in     reader
 	out    []byte // the reply being written
 	timer  *time.Timer

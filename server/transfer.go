@@ -25,6 +25,7 @@ type transfer struct {
 	file       io.Closer // closed at the end whatever happens; nil for none
 
 	protected, resumed, truncated bool
+	secured                       bool // the data connection's handshake succeeded
 	peer                          netip.AddrPort
 
 	ctx    context.Context // ends with ABOR and with the session
@@ -78,6 +79,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	case err != nil && cause != nil:
 		err = &dataError{426, "Transfer aborted.", cause}
 	}
+	s.learn(t, err)
 	s.setMoving(nil)
 	s.hookTransfer(&Transfer{
 		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started), Err: err,

@@ -50,7 +50,9 @@ func (c *Conn) judge(state ConnectionState) error {
 		return ErrOtherCertificate
 	case state.DidResume || c.reuse == Off:
 		return nil
-	case c.foreign:
+	case c.offered != [idSize]byte{} && c.reuse == Prefer && c.session.sister(c.offered):
+		return nil
+	case c.offered != [idSize]byte{}:
 		return ErrForeign
 	case c.reuse == Require:
 		return ErrNotResumed

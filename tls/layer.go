@@ -3,6 +3,7 @@ package tls
 import (
 	"errors"
 	"fmt"
+	"sync"
 )
 
 // Application protocols (ALPN). A client that offers only others is refused
@@ -28,6 +29,9 @@ type Layer struct {
 	// hasty sends tickets at once on data connections too. Only tests set it,
 	// to show what the delay is for.
 	hasty bool
+
+	mu     sync.Mutex
+	shared map[[idSize]byte]struct{} // sessions whose tickets prove nothing
 }
 
 // NewLayer prepares cfg for a server. It takes a copy: cfg itself is never

@@ -11,7 +11,8 @@ import (
 
 // Session is the identity of one control connection, carried by the tickets
 // issued on it and on its data connections. It may be used concurrently, holds
-// some dozen bytes however many connections it sees, and needs no closing.
+// some dozen bytes however many connections it sees, and needs no closing
+// unless Share was called.
 type Session struct {
 	layer *Layer
 	id    [idSize]byte
@@ -25,6 +26,42 @@ func (l *Layer) Session() *Session {
 	s := &Session{layer: l}
 	rand.Read(s.id[:]) // never fails: crypto/rand
 	return s
+}
+
+// Share says that the client keeps the tickets of this session and of others in
+// one place, as a program with several connections through one cache does: its
+// data connections then offer the ticket of any of them, which proves nothing.
+// From then on the ticket of one such session is tolerated on a data connection
+// of another under Prefer, as no ticket at all, and Whose does not report it.
+// Call Close when the session ends.
+func (s *Session) Share() {
+	s.layer.mu.Lock()
+	defer s.layer.mu.Unlock()
+	if s.layer.shared == nil {
+		s.layer.shared = make(map[[idSize]byte]struct{})
+	}
+	s.layer.shared[s.id] = struct{}{}
+}
+
+// Shared reports whether Share was called.
+func (s *Session) Shared() bool { return s.layer.isShared(s.id) }
+
+// Close forgets what Share noted. The session can go on being used.
+func (s *Session) Close() {
+	s.layer.mu.Lock()
+	defer s.layer.mu.Unlock()
+	delete(s.layer.shared, s.id)
+}
+
+// sister reports whether tickets of this session and of another are known to be
+// kept in one place.
+func (s *Session) sister(other [idSize]byte) bool { return s.Shared() && s.layer.isShared(other) }
+
+func (l *Layer) isShared(id [idSize]byte) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, ok := l.shared[id]
+	return ok
 }
 
 // ID returns the identity in hexadecimal, for logs. Knowing it is of no use to

@@ -71,7 +71,7 @@ func TestTicketOfAnotherServer(t *testing.T) {
 		d, _, err := data(t, after.Session(), Prefer, client)
 		require.NoError(t, err)
 		require.False(t, d.Resumed())
-		require.False(t, d.foreign)
+		require.Zero(t, d.offered)
 
 		client = before.client(version)
 		login(t, before.Session(), client)

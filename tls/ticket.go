@@ -60,9 +60,6 @@ func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]by
 // be resumed. Nothing but a ticket of this very session ever is; the client's
 // proof that it holds the secret is checked by crypto/tls afterwards.
 func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.SessionState, error) {
-	if c.kind == kindControl {
-		return nil, nil
-	}
 	state, err := c.session.layer.base.DecryptTicket(ticket, cs)
 	if err != nil || state == nil {
 		return nil, err
@@ -72,7 +69,7 @@ func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.Session
 		return nil, nil
 	}
 	if id != c.session.id {
-		c.foreign = true
+		c.offered = id
 		return nil, nil
 	}
 	return state, nil

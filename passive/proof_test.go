@@ -1,0 +1,362 @@
+package passive
+
+import (
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// whose is a stand-in for TLS: a client says one line first, "proof " and what it proves.
+func whose(c net.Conn) (string, net.Conn, error) {
+	var line []byte
+	for b := make([]byte, 1); ; {
+		if _, err := c.Read(b); err != nil {
+			return "", c, err
+		}
+		if b[0] == '\n' {
+			break
+		}
+		line = append(line, b[0])
+	}
+	proof, found := strings.CutPrefix(string(line), "proof ")
+	if !found {
+		proof = ""
+	}
+	return proof, c, nil
+}
+
+// say is what a client says first.
+func say(t *testing.T, c net.Conn, line string) {
+	t.Helper()
+	_, err := io.WriteString(c, line+"\n")
+	require.NoError(t, err)
+}
+
+// proving makes Ports that ask for proof, in a bubble.
+func proving(t *testing.T, set string, test func(t *testing.T, p *Ports, n *memNet)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		p, n := memPorts(t, set)
+		p.Whose = whose
+		defer p.Close()
+		test(t, p, n)
+	})
+}
+
+func prover(name string, habit Habit) Request {
+	r := ask(alice)
+	r.Session, r.Proof, r.Habit = name, name, habit
+	return r
+}
+
+// taking takes the connection in the background.
+func taking(t *testing.T, l *Lease) <-chan error {
+	t.Helper()
+	done := make(chan error, 1)
+	go func() {
+		c, err := l.Accept(t.Context())
+		if c != nil {
+			c.Close()
+		}
+		done <- err
+	}()
+	synctest.Wait()
+	return done
+}
+
+func pending(t *testing.T, done <-chan error) {
+	t.Helper()
+	synctest.Wait()
+	select {
+	case err := <-done:
+		require.Fail(t, "Accept returned", "%v", err)
+	default:
+	}
+}
+
+// Any number of sessions of one address share one port, and each gets its own connection, in whatever order they come.
+func TestManyThroughOnePort(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		var leases []*Lease
+		names := []string{"a", "b", "c", "d", "e"}
+		for _, name := range names {
+			leases = append(leases, lease(t, p, prover(name, Proves)))
+		}
+		var clients []net.Conn
+		for range names {
+			c, _ := n.dial(alice, 21000)
+			clients = append(clients, c)
+		}
+		for i := range names {
+			say(t, clients[len(names)-1-i], "proof "+names[i])
+		}
+		synctest.Wait()
+		require.Zero(t, p.Stats().Leases, "freed before Accept")
+		for i, l := range leases {
+			s, err := l.Accept(t.Context())
+			require.NoError(t, err)
+			go io.WriteString(s, names[i])
+			got := make([]byte, 1)
+			_, err = io.ReadFull(clients[len(names)-1-i], got)
+			require.NoError(t, err)
+			require.Equal(t, names[i], string(got))
+			s.Close()
+		}
+		quiet(t, p)
+	})
+}
+
+// A session of which nothing is known waits for a place where it needs no proof, and shares one when the queue stands
+// still: squatters do not stop it.
+func TestSquattersOnOnePort(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		start := time.Now()
+		for i := range 50 {
+			go p.Lease(t.Context(), prover(string(rune('A'+i)), Unknown))
+		}
+		synctest.Wait()
+		l := lease(t, p, prover("honest", Unknown))
+		since(t, start, joinAfter)
+		c, _ := n.dial(alice, 21000)
+		done := taking(t, l)
+		say(t, c, "proof honest")
+		require.NoError(t, <-done)
+	})
+}
+
+// One that can prove nothing gets a port of its own, and its turn although others could go on sharing.
+func TestAloneWaitsItsTurn(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		first := lease(t, p, prover("a", Proves))
+		got := make(chan *Lease)
+		go func() {
+			l, _ := p.Lease(t.Context(), ask(alice))
+			got <- l
+		}()
+		synctest.Wait()
+		late := make(chan *Lease)
+		go func() {
+			l, _ := p.Lease(t.Context(), prover("b", Proves))
+			late <- l
+		}()
+		synctest.Wait()
+		require.Equal(t, 2, p.Stats().Waiting)
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "proof a")
+		clear := <-got
+		require.Equal(t, 1, p.Stats().Waiting, "the one behind waits for it")
+		c, _ = n.dial(alice, 21000)
+		_, err := clear.Accept(t.Context())
+		require.NoError(t, err, "whatever comes is its, without a word")
+		require.NoError(t, (<-late).Close())
+		_, err = first.Accept(t.Context())
+		require.NoError(t, err)
+		_ = c
+	})
+}
+
+// A connection without proof goes to the one lease that needs none, when its transfer has been asked for.
+func TestUnprovenWaitsForTheTransfer(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("python", Unknown))
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "hello")
+		synctest.Wait()
+		require.Equal(t, 1, p.Stats().Unproven)
+		start := time.Now()
+		_, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		since(t, start, 0)
+		quiet(t, p)
+	})
+}
+
+// A thief of the same address who is there first gets nothing and breaks nothing.
+func TestThieves(t *testing.T) {
+	thieves := map[string]func(t *testing.T, n *memNet){
+		"silent":    func(t *testing.T, n *memNet) { n.dial(alice, 21000) },
+		"unproven":  func(t *testing.T, n *memNet) { c, _ := n.dial(alice, 21000); say(t, c, "hello") },
+		"foreign":   func(t *testing.T, n *memNet) { c, _ := n.dial(alice, 21000); say(t, c, "proof thief") },
+		"hangs up":  func(t *testing.T, n *memNet) { c, _ := n.dial(alice, 21000); c.Close() },
+		"elsewhere": func(t *testing.T, n *memNet) { c, _ := n.dial(eve, 21000); say(t, c, "hello") },
+	}
+	for name, steal := range thieves {
+		for _, habit := range []Habit{Unknown, Proves, Must} {
+			t.Run(name, func(t *testing.T) {
+				proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+					l := lease(t, p, prover("honest", habit))
+					steal(t, n)
+					synctest.Wait()
+					c, server := n.dial(alice, 21000)
+					synctest.Wait()
+					done := make(chan net.Conn, 1)
+					go func() {
+						s, err := l.Accept(t.Context())
+						require.NoError(t, err)
+						done <- s
+					}()
+					synctest.Wait() // the honest one says nothing before its transfer was asked for
+					say(t, c, "proof honest")
+					require.Same(t, server, <-done)
+					quiet(t, p)
+				})
+			})
+		}
+	}
+}
+
+// Two connections without proof: one is a thief's, so neither gets anything.
+func TestAmbiguous(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("python", Never))
+		for range 2 {
+			c, _ := n.dial(alice, 21000)
+			say(t, c, "hello")
+		}
+		synctest.Wait()
+		_, err := l.Accept(t.Context())
+		require.ErrorIs(t, err, ErrAmbiguous)
+		quiet(t, p)
+	})
+}
+
+// With several sessions on the port that may come without proof, a connection without it is nobody's.
+func TestGuests(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		open := lease(t, p, prover("a", Unknown))
+		guest := lease(t, p, prover("b", Unknown)) // after a second of standstill
+		first, second := taking(t, open), taking(t, guest)
+		c, server := n.dial(alice, 21000)
+		say(t, c, "hello")
+		synctest.Wait()
+		require.EqualValues(t, 1, server.closes.Load())
+		pending(t, first)
+		pending(t, second)
+		c, _ = n.dial(alice, 21000)
+		say(t, c, "proof b")
+		require.NoError(t, <-second)
+		c, _ = n.dial(alice, 21000)
+		say(t, c, "hello")
+		require.NoError(t, <-first, "alone again")
+	})
+}
+
+// Proof counts whatever address it comes from, unless that is forbidden.
+func TestRoaming(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+			p.StrictPeer = strict
+			l := lease(t, p, prover("a", Unknown))
+			c, server := n.dial(bob, 21000)
+			done := taking(t, l)
+			if strict {
+				require.EqualValues(t, 1, server.closes.Load())
+				pending(t, done)
+				require.NoError(t, l.Close())
+				require.ErrorIs(t, <-done, ErrClosed)
+				return
+			}
+			say(t, c, "proof a")
+			require.NoError(t, <-done)
+			quiet(t, p)
+		})
+	}
+}
+
+// What a connection may hold without proof is bounded, in number and in time.
+func TestUnprovenBounds(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("a", Unknown))
+		for range 100 {
+			n.dial(alice, 21000)
+			n.dial(eve, 21000)
+		}
+		synctest.Wait()
+		require.LessOrEqual(t, p.Stats().Unproven, 1+spare+maxRoaming)
+		c, _ := n.dial(alice, 21000)
+		done := taking(t, l)
+		say(t, c, "proof a")
+		require.NoError(t, <-done)
+		synctest.Wait()
+		quiet(t, p)
+		require.Zero(t, p.Stats().Unproven)
+	})
+}
+
+// A connection that says nothing once its transfer is asked for, or goes without a word, ends the waiting if no other
+// follows.
+func TestNothingButSilence(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("a", Unknown))
+		n.dial(alice, 21000)
+		time.Sleep(5 * time.Second)
+		start := time.Now()
+		_, err := l.Accept(t.Context())
+		require.ErrorIs(t, err, ErrGone)
+		since(t, start, defaultSilence)
+
+		l = lease(t, p, prover("a", Unknown))
+		c, _ := n.dial(alice, 21000)
+		c.Close()
+		start = time.Now()
+		_, err = l.Accept(t.Context())
+		require.ErrorIs(t, err, ErrGone)
+		since(t, start, patience)
+		quiet(t, p)
+	})
+}
+
+// A lease that waives its proof takes what comes, as long as it is alone.
+func TestWaive(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("a", Unknown))
+		_, server := n.dial(alice, 21000)
+		synctest.Wait()
+		require.True(t, l.Waive())
+		c, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		require.Same(t, server, c)
+		require.False(t, l.MustProve())
+
+		l = lease(t, p, prover("a", Proves))
+		other := lease(t, p, prover("b", Proves))
+		require.False(t, l.Waive())
+		require.False(t, other.Waive())
+		require.NoError(t, l.Close())
+		require.NoError(t, other.Close())
+		quiet(t, p)
+	})
+}
+
+// Where only proof counts, one without it is handed over at last for the caller to refuse.
+func TestMustProve(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("a", Must))
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "hello")
+		start := time.Now()
+		_, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		require.True(t, l.MustProve())
+		since(t, start, patience)
+	})
+}
+
+// Everything ends with Close.
+func TestCloseWithUnproven(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("a", Unknown))
+		_, server := n.dial(alice, 21000)
+		synctest.Wait()
+		require.NoError(t, p.Close())
+		require.EqualValues(t, 1, server.closes.Load())
+		_, err := l.Accept(t.Context())
+		require.True(t, errors.Is(err, ErrClosed))
+	})
+}

@@ -1,0 +1,341 @@
+package server_test
+
+import (
+	"bufio"
+	"bytes"
+	stdtls "crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// crowd is how many sessions go through one port at once. CI shows it with 500,
+// without the race detector: SALLYPORT_CROWD=500 go test -run Crowd ./server
+func crowd() int {
+	if n, err := strconv.Atoi(os.Getenv("SALLYPORT_CROWD")); err == nil {
+		return n
+	}
+	return 40
+}
+
+// member is a session of the crowd: a client that returns errors, so that
+// hundreds can run in goroutines.
+type member struct {
+	name   string
+	conn   net.Conn
+	in     *bufio.Reader
+	cfg    *stdtls.Config
+	waited []time.Duration // for the replies to EPSV
+}
+
+// join logs a member in over explicit TLS. Without resumption its data
+// connections prove nothing, like those of Python's ftplib.
+func (ts *testServer) join(name string, resumes bool) (*member, error) {
+	m := &member{name: name, cfg: trust(ts.TLS)}
+	if resumes {
+		m.cfg.ClientSessionCache = stdtls.NewLRUClientSessionCache(1)
+	}
+	conn, err := net.Dial("tcp", ts.Addr)
+	if err != nil {
+		return nil, err
+	}
+	conn.SetDeadline(time.Now().Add(5 * time.Minute))
+	m.conn, m.in = conn, bufio.NewReader(conn)
+	if err := errors.Join(m.want("220", ""), m.want("234", "AUTH TLS")); err != nil {
+		return nil, err
+	}
+	sec := stdtls.Client(conn, m.cfg)
+	m.conn, m.in = sec, bufio.NewReader(sec)
+	for _, step := range [][2]string{{"331", "USER " + testUser}, {"230", "PASS " + testPassword}, {"200", "PBSZ 0"}, {"200", "PROT P"}, {"200", "TYPE I"}} {
+		if err := m.want(step[0], step[1]); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func (m *member) send(line string) error {
+	_, err := io.WriteString(m.conn, line+"\r\n")
+	return err
+}
+
+func (m *member) reply() (string, error) {
+	for {
+		line, err := m.in.ReadString('\n')
+		if err != nil || len(line) > 3 && line[3] == ' ' {
+			return strings.TrimSpace(line), err
+		}
+	}
+}
+
+// want sends a command, if any, and wants a reply with a code.
+func (m *member) want(code, line string) error {
+	if line != "" {
+		if err := m.send(line); err != nil {
+			return err
+		}
+	}
+	got, err := m.reply()
+	if err == nil && !strings.HasPrefix(got, code) {
+		err = fmt.Errorf("%s: %s: want %s, got %s", m.name, line, code, got)
+	}
+	return err
+}
+
+// epsv asks for a port and notes how long that took.
+func (m *member) epsv() (string, error) {
+	start := time.Now()
+	if err := m.send("EPSV"); err != nil {
+		return "", err
+	}
+	got, err := m.reply()
+	if err != nil {
+		return "", err
+	}
+	m.waited = append(m.waited, time.Since(start))
+	var port int
+	if _, err := fmt.Sscanf(got[strings.LastIndex(got, "(")+1:], "|||%d|)", &port); err != nil {
+		return "", fmt.Errorf("%s: EPSV: %s", m.name, got)
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
+}
+
+// transfer runs one command with a data connection; put is what goes up.
+func (m *member) transfer(line string, put []byte) (got []byte, err error) {
+	at, err := m.epsv()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := net.Dial("tcp", at)
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(5 * time.Minute))
+	if err := m.want("150", line); err != nil {
+		return nil, err
+	}
+	sec := stdtls.Client(conn, m.cfg)
+	if err := sec.Handshake(); err != nil {
+		reply, _ := m.reply()
+		return nil, fmt.Errorf("%s: %s: %w: %s", m.name, line, err, reply)
+	}
+	if put != nil {
+		if _, err := sec.Write(put); err != nil {
+			return nil, err
+		}
+		if err := sec.CloseWrite(); err != nil {
+			return nil, err
+		}
+	}
+	if got, err = io.ReadAll(sec); err != nil {
+		return nil, fmt.Errorf("%s: %s: %w", m.name, line, err)
+	}
+	return got, m.want("226", "")
+}
+
+// round stores and fetches one file that carries the member's identity.
+func (m *member) round(file string, size int) error {
+	content := bytes.Repeat([]byte(m.name+"/"+file+"\n"), size/(len(m.name)+len(file)+2)+1)
+	if _, err := m.transfer("STOR "+m.name+"-"+file, content); err != nil {
+		return err
+	}
+	got, err := m.transfer("RETR "+m.name+"-"+file, nil)
+	if err == nil && !bytes.Equal(got, content) {
+		err = fmt.Errorf("%s: %s came back as something else: %d bytes for %d", m.name, file, len(got), len(content))
+	}
+	return err
+}
+
+// life is what a member does: twenty small files and a large one.
+func (m *member) life() error {
+	for i := range 10 {
+		if err := m.round("small"+strconv.Itoa(i), 1000); err != nil {
+			return err
+		}
+	}
+	return m.round("large", 1<<20)
+}
+
+// gather runs n members at once and returns how long each waited for its ports.
+func gather(t *testing.T, ts *testServer, n int, resumes func(i int) bool) (waited []time.Duration) {
+	t.Helper()
+	var (
+		mu   sync.Mutex
+		errs []error
+		wg   sync.WaitGroup
+		gate = make(chan struct{})
+	)
+	for i := range n {
+		wg.Go(func() {
+			m, err := ts.join(fmt.Sprintf("m%03d", i), resumes(i))
+			if err == nil {
+				defer m.conn.Close()
+				<-gate // all are logged in before anybody moves a byte
+				err = m.life()
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				errs = append(errs, err)
+			}
+			if m != nil {
+				waited = append(waited, m.waited...)
+			}
+		})
+	}
+	eventually(t, "logins", func() bool {
+		in := 0
+		for _, s := range ts.Sessions() {
+			if s.User != "" {
+				in++
+			}
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		return in == n || len(errs) > 0
+	})
+	close(gate)
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
+	return waited
+}
+
+// TestCrowdThroughOnePort shows what nobody else can do: any number of sessions
+// behind one address through a single data port, all at once, with clients that
+// resume, and with a third that never do.
+func TestCrowdThroughOnePort(t *testing.T) {
+	n := crowd()
+	var table strings.Builder
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "clients\tsessions\taddresses\tports\ttransfers\tfailed\twait median\t99 %\tmax")
+	for _, mix := range []struct {
+		name    string
+		resumes func(int) bool
+	}{
+		{"all resume", func(int) bool { return true }},
+		{"a third never resumes", func(i int) bool { return i%3 != 0 }},
+	} {
+		ports := onePort(t)
+		ts := start(t, func(srv *server.Server) {
+			srv.Passive = ports
+			srv.MaxSessions, srv.MaxSessionsPerAddress = -1, -1
+			srv.Logger = nil
+		})
+		waited := gather(t, ts, n, mix.resumes)
+		slices.Sort(waited)
+		q := func(p float64) time.Duration {
+			return waited[int(p*float64(len(waited)-1))].Round(100 * time.Microsecond)
+		}
+		fmt.Fprintf(w, "%s\t%d\t1\t1\t%d\t0\t%v\t%v\t%v\n", mix.name, n, len(waited), q(0.5), q(0.99), q(1))
+		require.Len(t, waited, n*22)
+		stats := ports.Stats()
+		require.Zero(t, stats.Leases)
+		require.Zero(t, stats.Unproven)
+		require.Zero(t, stats.Busy)
+	}
+	w.Flush()
+	t.Logf("\n%s", &table)
+}
+
+// Fifty sessions of the same address that send EPSV and never connect do not
+// stop an honest one, on one port.
+func TestSquattersOnOnePort(t *testing.T) {
+	ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
+	var wg sync.WaitGroup
+	for i := range 50 {
+		m, err := ts.join(fmt.Sprintf("squatter%d", i), true)
+		require.NoError(t, err)
+		defer m.conn.Close()
+		wg.Go(func() { m.epsv() })
+	}
+	wg.Wait()
+	m, err := ts.join("honest", true)
+	require.NoError(t, err)
+	defer m.conn.Close()
+	for i := range 20 {
+		require.NoError(t, m.round("file"+strconv.Itoa(i), 5000))
+	}
+}
+
+// Thieves of the same address connect all the time, saying nothing, speaking
+// TLS without a ticket, or with the ticket of a session of their own. They get
+// nothing, and an honest client that resumes does not notice them.
+func TestThievesOnOnePort(t *testing.T) {
+	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
+		for _, kind := range []string{"silent", "without ticket", "own ticket"} {
+			t.Run(policy.String()+"/"+kind, func(t *testing.T) {
+				ports := onePort(t)
+				ts := start(t, func(srv *server.Server) {
+					srv.Passive, srv.SessionReuse, srv.Logger = ports, policy, nil
+				})
+				honest, err := ts.join("honest", true)
+				require.NoError(t, err)
+				defer honest.conn.Close()
+				require.NoError(t, honest.round("first", 100))
+				thief, err := ts.join("thief", true)
+				require.NoError(t, err)
+				defer thief.conn.Close()
+				stolen := make(chan []byte, 1)
+				stop := make(chan struct{})
+				at := net.JoinHostPort("127.0.0.1", ports.String())
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					defer close(stolen)
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						if got := rob(at, kind, thief); len(got) > 0 {
+							stolen <- got
+							return
+						}
+					}
+				})
+				for i := range 10 {
+					require.NoError(t, honest.round("file"+strconv.Itoa(i), 5000))
+				}
+				close(stop)
+				wg.Wait()
+				require.Empty(t, string(<-stolen))
+			})
+		}
+	}
+}
+
+// rob connects to a data port as a thief would and returns what it gets.
+func rob(at, kind string, thief *member) []byte {
+	conn, err := net.DialTimeout("tcp", at, time.Second)
+	if err != nil {
+		return nil
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(50 * time.Millisecond))
+	var r io.Reader = conn
+	if kind != "silent" {
+		cfg := thief.cfg.Clone()
+		if kind == "without ticket" {
+			cfg.ClientSessionCache = nil
+		}
+		r = stdtls.Client(conn, cfg)
+	}
+	got, _ := io.ReadAll(r)
+	return got
+}
+

@@ -1,0 +1,181 @@
+package tls
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"iter"
+	"net"
+)
+
+// maxHello bounds what Whose reads before it knows whose a connection is. With
+// every extension and a post-quantum key share a ClientHello has some 2 KiB.
+const maxHello = 16 << 10
+
+var errHelloTooLong = errors.New("tls: the ClientHello is too long")
+
+// Whose reads the ClientHello on a data connection and tells, without
+// answering, which session's ticket it offers: the ID of a Session of this
+// layer, or "" when it offers none that this layer issued. That is a claim: it
+// is proven when the handshake on replay, which Session.Data does, has resumed.
+//
+// replay is conn with what was read put back. It is returned with an error as
+// well, so that a caller may interrupt Whose by a read deadline and lose
+// nothing. Something that is no ClientHello is nobody's; the handshake will say
+// so.
+func (l *Layer) Whose(conn net.Conn) (session string, replay net.Conn, err error) {
+	r := &replayConn{Conn: conn, head: make([]byte, 0, 2<<10)}
+	for {
+		hello, missing := clientHello(r.head)
+		if !missing {
+			return l.offered(hello), r, nil
+		}
+		if len(r.head) >= maxHello {
+			return "", r, errHelloTooLong
+		}
+		if len(r.head) == cap(r.head) {
+			r.head = append(r.head, 0)[:len(r.head)]
+		}
+		n, err := conn.Read(r.head[len(r.head):cap(r.head)])
+		r.head = r.head[:len(r.head)+n]
+		if err != nil {
+			return "", r, err
+		}
+	}
+}
+
+// offered finds a ticket of this layer in the body of a ClientHello.
+func (l *Layer) offered(hello []byte) string {
+	for ticket := range tickets(hello) {
+		state, err := l.base.DecryptTicket(ticket, ConnectionState{})
+		if err != nil || state == nil {
+			continue
+		}
+		if id, ok := owner(state); ok && !l.isShared(id) {
+			return hex.EncodeToString(id[:])
+		}
+	}
+	return ""
+}
+
+// replayConn is a connection whose first bytes were read before and are read
+// again.
+type replayConn struct {
+	net.Conn
+	head []byte
+}
+
+func (r *replayConn) Read(p []byte) (int, error) {
+	if len(r.head) == 0 {
+		return r.Conn.Read(p)
+	}
+	n := copy(p, r.head)
+	if r.head = r.head[n:]; len(r.head) == 0 {
+		r.head = nil
+	}
+	return n, nil
+}
+
+// NetConn returns the connection itself, of which the first bytes are missing.
+func (r *replayConn) NetConn() net.Conn { return r.Conn }
+
+const (
+	recordHandshake    = 22 // RFC 8446, section 5.1
+	messageClientHello = 1  // RFC 8446, section 4
+	extSessionTicket   = 35 // RFC 5077, section 3.2
+	extPreSharedKey    = 41 // RFC 8446, section 4.2
+)
+
+// clientHello returns the body of the ClientHello that p begins with, or nil
+// when p begins with something else; missing tells that p may be the beginning
+// of one and more has to come. The message may be spread over records.
+func clientHello(p []byte) (body []byte, missing bool) {
+	var message []byte
+	for {
+		if len(p) > 0 && p[0] != recordHandshake {
+			return nil, false
+		}
+		size := recordSize(p)
+		if size == 0 {
+			return nil, true
+		}
+		if size > maxRecord || size == recordHeader {
+			return nil, false
+		}
+		message = append(message, p[recordHeader:min(size, len(p))]...)
+		if len(message) > 0 && message[0] != messageClientHello {
+			return nil, false
+		}
+		if len(message) >= 4 {
+			length := int(message[1])<<16 | int(message[2])<<8 | int(message[3])
+			if length > maxHello {
+				return nil, false
+			}
+			if len(message) >= 4+length {
+				return message[4 : 4+length], false
+			}
+		}
+		if size > len(p) {
+			return nil, true
+		}
+		p = p[size:]
+	}
+}
+
+// tickets yields what a ClientHello (RFC 8446, section 4.1.2) offers to resume:
+// the identities of pre_shared_key, and the ticket of TLS 1.2.
+func tickets(hello []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		c := cursor(hello)
+		c.skip(2 + 32)      // version, random
+		c.skip(c.number(1)) // session ID
+		c.skip(c.number(2)) // cipher suites
+		c.skip(c.number(1)) // compression
+		exts := c.take(c.number(2))
+		for len(exts) > 0 {
+			kind := exts.number(2)
+			data := exts.take(exts.number(2))
+			switch kind {
+			case extSessionTicket:
+				if len(data) > 0 && !yield(data) {
+					return
+				}
+			case extPreSharedKey:
+				ids := data.take(data.number(2))
+				for len(ids) > 0 {
+					ticket := ids.take(ids.number(2))
+					ids.skip(4) // age
+					if len(ticket) > 0 && !yield(ticket) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// cursor reads a message from its front. Past the end everything is empty.
+type cursor []byte
+
+func (c *cursor) take(n int) cursor {
+	if n > len(*c) {
+		*c, n = nil, 0
+	}
+	head := (*c)[:n]
+	*c = (*c)[n:]
+	return head
+}
+
+func (c *cursor) skip(n int) { c.take(n) }
+
+// number reads a big-endian number of 1 or 2 bytes.
+func (c *cursor) number(size int) int {
+	b := c.take(size)
+	switch len(b) {
+	case 1:
+		return int(b[0])
+	case 2:
+		return int(binary.BigEndian.Uint16(b))
+	}
+	return 0
+}
