@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"strings"
 )
 
 // SetTimes sets the times of modification and access. No system lets a program
@@ -82,6 +83,38 @@ func (d *Dir) ReadLink(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	return filepath.ToSlash(target), nil
+}
+
+// resolve follows the links in a name to the name of what they lead to. It only
+// finds out where to work; that the work stays in the tree is up to os.Root.
+func (d *Dir) resolve(name string) (string, error) {
+	var done []string
+	rest := elements(name)
+	for links := 0; len(rest) > 0; {
+		e := rest[0]
+		rest = rest[1:]
+		switch e {
+		case "", ".":
+			continue
+		case "..":
+			if len(done) == 0 {
+				return "", fs.ErrPermission
+			}
+			done = done[:len(done)-1]
+			continue
+		}
+		target, err := d.root.Readlink(filepath.Join(append(done, e)...))
+		if err != nil {
+			done = append(done, e) // no link, or not there
+			continue
+		}
+		target = filepath.ToSlash(target)
+		if links++; links > 8 || path.IsAbs(target) || reserved(e) {
+			return "", fs.ErrPermission
+		}
+		rest = append(strings.Split(target, "/"), rest...)
+	}
+	return path.Join(append([]string{"."}, done...)...), nil
 }
 
 // Space reports the bytes that this process may still store on the file system

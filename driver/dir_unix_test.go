@@ -158,6 +158,7 @@ func TestDirFollowsLinksInside(t *testing.T) {
 
 		require.NoError(t, store(t.Context(), d, "d/link", "er", driver.How{Append: true}))
 		assert.Equal(t, "newer", read(t, d, "x/f"))
+		assert.ErrorIs(t, store(t.Context(), d, "dangling", "", driver.How{Exclusive: true}), fs.ErrExist)
 		write(t, d, "dangling", "now")
 		assert.Equal(t, "now", read(t, d, "x/later"))
 		require.NoError(t, os.Symlink("loop", filepath.Join(path, "loop")))

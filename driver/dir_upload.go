@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strings"
 )
 
 // Store begins an upload as Uploads says. The Upload also implements
@@ -139,6 +138,8 @@ func (u *atomicUpload) find(name string) error {
 		case err == nil && fi.Mode()&fs.ModeSymlink == 0:
 			u.old = fi
 			err = replaceable(fi)
+		case err == nil && u.exclusive:
+			err = fs.ErrExist // even if the link leads nowhere, as O_EXCL has it
 		case err == nil:
 			if name, err = u.d.resolve(name); err == nil {
 				parent.Close()
@@ -222,36 +223,4 @@ func (u *atomicUpload) keep(ctx context.Context, how How) error {
 		left -= n
 	}
 	return nil
-}
-
-// resolve follows the links in a name to the name of what they lead to. It only
-// finds out where to work; that the work stays in the tree is up to os.Root.
-func (d *Dir) resolve(name string) (string, error) {
-	var done []string
-	rest := elements(name)
-	for links := 0; len(rest) > 0; {
-		e := rest[0]
-		rest = rest[1:]
-		switch e {
-		case "", ".":
-			continue
-		case "..":
-			if len(done) == 0 {
-				return "", fs.ErrPermission
-			}
-			done = done[:len(done)-1]
-			continue
-		}
-		target, err := d.root.Readlink(filepath.Join(append(done, e)...))
-		if err != nil {
-			done = append(done, e) // no link, or not there
-			continue
-		}
-		target = filepath.ToSlash(target)
-		if links++; links > 8 || path.IsAbs(target) || reserved(e) {
-			return "", fs.ErrPermission
-		}
-		rest = append(strings.Split(target, "/"), rest...)
-	}
-	return path.Join(append([]string{"."}, done...)...), nil
 }

@@ -9,6 +9,12 @@
 //	}
 //	srv := &server.Server{Driver: driver.User("alice", "correct horse", files)}
 //
+// Files are in a directory ([OpenDir]), in memory ([Mem]), in an archive or
+// embedded ([ReadOnly]) or wherever afero reaches ([Afero]). [Mount] joins
+// several into one tree, [Limit] puts a quota on one and [NoWrite] makes one
+// read-only. Users are one ([User]), a map ([Users]) or a function ([Func]). A
+// driver of your own is proved by package drivertest.
+//
 // # Guarantees to a driver
 //
 // The server resolves every name before a driver sees it: names obey
@@ -44,7 +50,12 @@ import (
 )
 
 // Driver decides who may log in and which files they see. Implementations
-// must be safe for concurrent use.
+// must be safe for concurrent use. One that also has a method
+//
+//	Validate() error
+//
+// is asked by the server, before it listens, whether its configuration makes
+// sense; [User] and [Users] have it.
 type Driver interface {
 	// Login returns the files that this session sees. It returns ErrLogin
 	// (wrapped or not) when the credentials are wrong; any other error means
