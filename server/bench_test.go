@@ -284,6 +284,7 @@ func BenchmarkIdleSession(b *testing.B) {
 			var perSession, goroutines float64
 			for b.Loop() {
 				ts := benchServer(b, func(srv *server.Server) { srv.MaxSessionsPerAddress = -1 })
+				time.Sleep(3 * time.Second) // what came before lingers that long
 				heapBefore, before := footprint(), runtime.NumGoroutine()
 				stop := idleClients(b, ts.Addr, sessions, secure)
 				perSession = float64(footprint()-heapBefore) / sessions
