@@ -1,0 +1,98 @@
+package firewall
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+)
+
+// unprivileged are the ports a client may name in active mode: the server refuses others (RFC 2577, section 3).
+var unprivileged = Range{1024, 65535}
+
+// Flows returns what a firewall must let through, IPv4 first, then control before data. It returns the error of
+// [Setup.Validate], or says what is missing to describe that firewall.
+//
+// A firewall on the server's machine lets connections out, as all do unless told otherwise; the outbound flow of
+// active mode is listed for it nevertheless.
+func (s Setup) Flows(side Side) ([]Flow, error) {
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(Sides(), side) {
+		return nil, fmt.Errorf("firewall: side %q: want one of %v", string(side), Sides())
+	}
+	var flows []Flow
+	services := s.services()
+	for _, f := range s.families() {
+		if side == Border && f.translated && len(f.server) == 0 {
+			return nil, fmt.Errorf("firewall: the border needs the server's own %s address in Server, to translate to", familyName(f.v6))
+		}
+		for _, service := range services {
+			flows = append(flows, f.passive(side, service))
+		}
+		if s.Active {
+			flows = append(flows, s.active(side, f)...)
+		}
+	}
+	return flows, nil
+}
+
+// passive is the flow of what the client opens: control connections, and the data connections of passive mode.
+func (f family) passive(side Side, s service) Flow {
+	flow := Flow{Side: side, Direction: Inbound, Purpose: s.purpose, IPv6: f.v6, From: f.clients, To: f.outside(), Ports: s.outer}
+	switch side {
+	case Server:
+		flow.To, flow.Ports = hosts(f.server...), s.inner
+	case Border:
+		flow.NAT = f.destination(s)
+	case Client:
+		flow.Direction = Outbound
+		if len(f.inside) > 0 {
+			flow.From, flow.NAT = f.inside, &NAT{Masquerade: true}
+		}
+	}
+	return flow
+}
+
+// destination is the translation in front of the server; of ports alone if clients dial an address of its own.
+func (f family) destination(s service) *NAT {
+	shifted := !slices.Equal(s.outer, s.inner)
+	if !f.translated || !shifted && !f.hidden && (!f.public.IsValid() || slices.Contains(f.server, f.public)) {
+		return nil
+	}
+	n := &NAT{To: f.server[0]}
+	if shifted {
+		n.Ports = s.inner
+	}
+	return n
+}
+
+// active is the flow of what the server opens: none at a client's firewall that hides the clients, which cannot know
+// whom the connection is for.
+func (s Setup) active(side Side, f family) []Flow {
+	flow := Flow{Side: side, Direction: Outbound, Purpose: DataActive, IPv6: f.v6, From: hosts(f.server...), To: f.clients,
+		Ports: []Range{unprivileged}}
+	if s.ActiveSource != 0 {
+		flow.FromPorts = []Range{{s.ActiveSource, s.ActiveSource}}
+	}
+	switch {
+	case side == Border && (f.hidden || f.public.IsValid() && f.translated && f.public != f.server[0]):
+		flow.NAT = &NAT{From: f.public, Masquerade: !f.public.IsValid()}
+	case side == Client && len(f.inside) > 0:
+		return nil
+	case side == Client:
+		flow.Direction, flow.From = Inbound, f.outside()
+	}
+	return []Flow{flow}
+}
+
+// outside is where clients find the server; empty is unknown, or every address.
+func (f family) outside() []netip.Prefix {
+	switch {
+	case f.public.IsValid():
+		return hosts(f.public)
+	case f.hidden:
+		return nil
+	}
+	return hosts(f.server...)
+}
