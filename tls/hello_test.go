@@ -1,0 +1,172 @@
+package tls
+
+import (
+	"bytes"
+	stdtls "crypto/tls"
+	"io"
+	"net"
+	"os"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// greet starts a client's handshake and asks whose it is.
+func greet(t *testing.T, l *Layer, cfg *Config) (owner string, replay net.Conn, client *stdtls.Conn) {
+	t.Helper()
+	server, conn := pipe(t)
+	client = stdtls.Client(conn, cfg)
+	go client.Handshake()
+	owner, replay, err := l.Whose(server)
+	require.NoError(t, err)
+	return owner, replay, client
+}
+
+// The ClientHello tells whose ticket it offers, before anything is answered, and
+// the handshake on what was read goes on as if nothing had been.
+func TestWhose(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		s, cfg := l.Session(), l.client(version)
+		login(t, s, cfg)
+		owner, replay, client := greet(t, l, cfg)
+		require.Equal(t, s.ID(), owner)
+		d := s.Data(replay, Require)
+		defer d.Close()
+		require.NoError(t, d.HandshakeContext(t.Context()))
+		require.True(t, d.Resumed())
+		_, err := d.Write([]byte("hello"))
+		require.NoError(t, err)
+		require.NoError(t, d.CloseWrite())
+		got, err := io.ReadAll(client)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(got))
+
+		owner, _, _ = greet(t, l, l.client(version))
+		require.Empty(t, owner, "no ticket")
+		owner, _, _ = greet(t, newLayer(t), cfg)
+		require.Empty(t, owner, "another server's ticket")
+	})
+}
+
+// Asking can be interrupted at any byte, and nothing is lost.
+func TestWhoseInterrupted(t *testing.T) {
+	l := newLayer(t)
+	server, conn := pipe(t)
+	_, err := conn.Write([]byte("\x16\x03\x01"))
+	require.NoError(t, err)
+	server.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	owner, replay, err := l.Whose(server)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	require.Empty(t, owner)
+	require.NoError(t, replay.SetReadDeadline(time.Time{}))
+	_, err = conn.Write([]byte("rest"))
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	got, err := io.ReadAll(replay)
+	require.NoError(t, err)
+	require.Equal(t, "\x16\x03\x01rest", string(got))
+}
+
+// What is no ClientHello is nobody's, at once.
+func TestWhoseOther(t *testing.T) {
+	for _, said := range []string{"GET / HTTP/1.1\r\n", "\x16\x03\x01\x00\x00", "\x16\x03\x01\xff\xff", "\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00", "\x16\x03\x01\x40\x00\x01\xff\xff\xff"} {
+		l := newLayer(t)
+		server, conn := pipe(t)
+		_, err := io.WriteString(conn, said)
+		require.NoError(t, err)
+		owner, replay, err := l.Whose(server)
+		require.NoError(t, err, "%q", said)
+		require.Empty(t, owner)
+		got := make([]byte, len(said))
+		_, err = io.ReadFull(replay, got)
+		require.NoError(t, err)
+		require.Equal(t, said, string(got))
+	}
+}
+
+// A client with one cache for several sessions offers the ticket of any of them.
+// That is seen on its second control connection; from then on such a ticket is
+// as good as none between these sessions, and worse than none for all others.
+func TestSharedCache(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		first, second, stranger := l.Session(), l.Session(), l.Session()
+		cfg := l.client(version)
+		control, _ := login(t, first, cfg)
+		require.Empty(t, control.Offered())
+		control, _ = login(t, second, cfg)
+		require.Equal(t, first.ID(), control.Offered())
+		first.Share()
+		second.Share()
+		require.True(t, first.Shared())
+
+		owner, _, _ := greet(t, l, cfg)
+		require.Empty(t, owner)
+		d, _, err := data(t, first, Prefer, cfg)
+		require.NoError(t, err)
+		require.False(t, d.Resumed())
+		login(t, second, cfg)
+		_, _, err = data(t, first, Require, cfg)
+		require.ErrorIs(t, err, ErrForeign)
+		login(t, second, cfg)
+		_, _, err = data(t, stranger, Prefer, cfg)
+		require.ErrorIs(t, err, ErrForeign)
+
+		first.Close()
+		require.False(t, first.Shared())
+	})
+}
+
+// hello is a real ClientHello that offers a ticket.
+func hello(t testing.TB, l *Layer, version uint16) []byte {
+	cfg := l.client(version)
+	login(t, l.Session(), cfg)
+	server, conn := pipe(t)
+	go stdtls.Client(conn, cfg).Handshake()
+	_, replay, err := l.Whose(server)
+	require.NoError(t, err)
+	return bytes.Clone(replay.(*replayConn).head)
+}
+
+func FuzzClientHello(f *testing.F) {
+	l := newLayer(f)
+	for _, v := range []uint16{VersionTLS12, VersionTLS13} {
+		whole := hello(f, l, v)
+		f.Add(whole)
+		// The same message in two records.
+		f.Add(append(append([]byte("\x16\x03\x01\x00\x03"), whole[5:8]...), append([]byte{0x16, 3, 1, byte((len(whole) - 8) >> 8), byte(len(whole) - 8)}, whole[8:]...)...))
+	}
+	f.Fuzz(func(t *testing.T, in []byte) {
+		body, missing := clientHello(in)
+		require.False(t, missing && body != nil)
+		for n := range in {
+			part, more := clientHello(in[:n])
+			if !more {
+				require.Equal(t, body, part, "more bytes change nothing once it is known")
+				break
+			}
+		}
+		read := 0
+		for ticket := range tickets(body) {
+			read += len(ticket)
+		}
+		require.LessOrEqual(t, read, len(body))
+
+		c := &scriptedConn{r: iotest.OneByteReader(bytes.NewReader(in))}
+		_, replay, _ := l.Whose(c)
+		got, err := io.ReadAll(replay)
+		require.NoError(t, err)
+		require.Equal(t, string(in), string(got), "nothing is lost")
+	})
+}
+
+// scriptedConn is a connection that only reads.
+type scriptedConn struct {
+	net.Conn
+	r io.Reader
+}
+
+func (c *scriptedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
