@@ -33,6 +33,12 @@ type input struct {
 	err error
 }
 
+// ends reports that no command follows. Those before it are still done: the
+// reader has seen to what must be cancelled.
+func (in input) ends() bool {
+	return in.err != nil && !isSyntax(in.err) && !errors.Is(in.err, wire.ErrLineTooLong)
+}
+
 func (r *reader) start(s *session) {
 	r.src = wire.NewLineReader(s.ctl, maxLine)
 	r.ask = make(chan struct{}, 1)

@@ -179,6 +179,9 @@ var (
 
 // next waits for a command, no longer than a session may be idle.
 func (s *session) next() input {
+	if s.ctx.Err() != nil {
+		return input{err: context.Cause(s.ctx)}
+	}
 	if len(s.queue) > 0 {
 		in := s.queue[0]
 		s.queue = s.queue[1:]

@@ -159,24 +159,22 @@ func (s *session) attend(t *transfer) error {
 }
 
 // held reports that a command waits which must be the last one read until it
-// has run. It can only be the last in the queue. What the client sent behind
-// AUTH in clear must stay where the upgrade discards it (CVE-2011-1575).
+// has run, or that there is nothing more to read. Either can only be the last in
+// the queue. What the client sent behind AUTH in clear must stay where the
+// upgrade discards it (CVE-2011-1575).
 func (s *session) held() bool {
 	if len(s.queue) == 0 {
 		return false
 	}
-	row := commands[s.queue[len(s.queue)-1].cmd.Verb]
-	return row != nil && row.alone
+	last := s.queue[len(s.queue)-1]
+	row := commands[last.cmd.Verb]
+	return last.ends() || row != nil && row.alone
 }
 
 // hear deals with one command during a transfer. NOOP and STAT are answered at
 // once; ABOR ends the transfer and is answered after it (RFC 959, section
 // 4.1.3); the rest waits its turn.
 func (s *session) hear(in input, t *transfer) {
-	if in.err != nil && !isSyntax(in.err) && !errors.Is(in.err, wire.ErrLineTooLong) {
-		s.ending = in.err // the reader has seen to what must be cancelled
-		return
-	}
 	row := commands[in.cmd.Verb]
 	switch {
 	case in.err != nil || row == nil || !row.during || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
