@@ -11,6 +11,7 @@ const (
 	TLSNo12           ID = "tls-no-1.2"            // TLS 1.3 alone
 	TLSNo13           ID = "tls-no-1.3"            // TLS 1.2 is the newest
 	TLSWeakCipher     ID = "tls-weak-cipher"       // a broken cipher is chosen
+	ClientCert        ID = "client-certificate"    // the server asks for a client certificate
 	ProtLate          ID = "prot-late"             // PROT P only after the login
 	ProtRefused       ID = "prot-refused"          // PROT P is refused
 	ProtOddCode       ID = "prot-code"             // PBSZ or PROT answered with another code than 200
@@ -52,6 +53,9 @@ var tlsFindings = []Finding{
 		"Update the server's TLS library when there is an occasion.", ServerConfig},
 	{TLSWeakCipher, Warn, 0, "", "The server chose a cipher with known weaknesses although better ones were offered.",
 		"Limit the server's ciphers to ECDHE with AES-GCM or ChaCha20.", ServerConfig},
+	{ClientCert, Info, 0, "", "The server wants or needs a certificate of the client. Some clients (z/OS, SmartFTP) stop " +
+		"when they are asked; if one is needed, those without it cannot connect.",
+		"Set one up in the clients, or do not ask for it.", ServerConfig},
 	{ProtLate, Info, 0, "", "PBSZ and PROT are refused before the login. A few clients send them first.",
 		"Nothing needs to be done if your clients work.", ServerConfig},
 	{ProtRefused, Fail, 0, "", "The server does not protect data connections. Clients that insist, as they should, cannot " +

@@ -38,10 +38,6 @@ func (r *run) certificate(c *control) {
 	if bits > 0 {
 		r.find(c.port, CertWeakKey, "%s", key)
 	}
-	switch leaf.SignatureAlgorithm {
-	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA:
-		r.find(c.port, CertWeakSignature, "%v", leaf.SignatureAlgorithm)
-	}
 	if c.trusted = timely && named && chained; c.trusted {
 		r.find(c.port, CertTrusted, "it is for %s, ends %s", r.ServerName, leaf.NotAfter.UTC().Format(time.DateOnly))
 	}
@@ -97,10 +93,21 @@ func (r *run) certChain(c *control, chain []*x509.Certificate, now time.Time) bo
 		r.find(c.port, CertInvalid, "%v", err)
 	case bytes.Equal(leaf.RawIssuer, leaf.RawSubject):
 		r.find(c.port, CertSelfSigned, "issuer and subject are %v", leaf.Subject)
+	case weakSignature(leaf):
+		r.find(c.port, CertWeakSignature, "%v", leaf.SignatureAlgorithm)
 	case len(chain) == 1 && len(leaf.IssuingCertificateURL) > 0: // as public authorities have it
 		r.find(c.port, CertIncomplete, "only the server's own certificate is sent; its issuer is %v", leaf.Issuer)
 	default:
 		r.find(c.port, CertUntrusted, "the chain of %d ends at %v", len(chain), chain[len(chain)-1].Issuer)
+	}
+	return false
+}
+
+// weakSignature names those that verification refuses.
+func weakSignature(leaf *x509.Certificate) bool {
+	switch leaf.SignatureAlgorithm {
+	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA:
+		return true
 	}
 	return false
 }

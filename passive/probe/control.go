@@ -25,6 +25,7 @@ type control struct {
 	auth     string    // what AUTH was answered with 234, empty for implicit TLS
 	tls      *tls.Conn // nil in clear
 	private  bool      // PROT P is in force
+	heard    bool      // the server answered through TLS: it took the handshake as it was
 	trusted  bool      // the certificate proved the server's name
 
 	greeting  wire.Reply

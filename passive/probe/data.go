@@ -75,7 +75,7 @@ func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 		c.lost(t.offer.verb, t.err)
 	case t.offer.port == 0:
 		r.find(c.port, TransferFailed, "%s: %s", t.offer.verb, said(t.final))
-	case t.dial.state == stateOpen && t.err == nil && !t.opened && t.final.Code/100 == 5 && t.final.Code != 522:
+	case t.dial.state == stateOpen && t.denied():
 		r.find(c.port, ListRefused, "%s", said(t.final))
 	case t.dial.state == stateOpen:
 		return false

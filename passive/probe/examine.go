@@ -18,7 +18,7 @@ func (r *run) examine(port uint16) {
 		end.bye()
 	}
 	c.close()
-	if c.tls == nil || r.ctx.Err() != nil {
+	if !c.heard || r.ctx.Err() != nil { // a failure would say nothing about versions then
 		return
 	}
 	r.versions(c)

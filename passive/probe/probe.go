@@ -96,6 +96,7 @@ type run struct {
 	conns  budget
 
 	refused bool     // a login was refused, so none is tried again
+	asked   bool     // the server wants a client certificate
 	done    bool     // the data ports were looked at
 	tickets *tickets // of the control connection under way
 	print   string   // fingerprint of the first certificate seen

@@ -110,8 +110,12 @@ func (r *run) find(port uint16, id ID, format string, args ...any) {
 	r.report.Findings = append(r.report.Findings, f)
 }
 
+// fact notes a measurement; a second session that measures the same adds nothing.
 func (r *run) fact(port uint16, name, format string, args ...any) {
-	r.report.Facts = append(r.report.Facts, Fact{port, name, clean(fmt.Sprintf(format, args...))})
+	f := Fact{port, name, clean(fmt.Sprintf(format, args...))}
+	if !slices.Contains(r.report.Facts, f) {
+		r.report.Facts = append(r.report.Facts, f)
+	}
 }
 
 // maxText bounds one text that a server wrote.
@@ -129,7 +133,9 @@ func clean(s string) string {
 var rank = []Severity{Fail, Warn, Info, OK}
 
 func (r *run) finish() *Report {
-	r.report.Addresses = r.addrs
+	r.report.Addresses = append([]netip.Addr{}, r.addrs...) // in JSON a list, even if it is empty
+	r.report.Facts = append([]Fact{}, r.report.Facts...)
+	r.report.Findings = append([]Finding{}, r.report.Findings...)
 	slices.SortStableFunc(r.report.Findings, func(a, b Finding) int {
 		return slices.Index(rank, a.Severity) - slices.Index(rank, b.Severity)
 	})

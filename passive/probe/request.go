@@ -23,7 +23,7 @@ type Request struct {
 // request fills it in from the rest of the report.
 func (r *run) request() {
 	q := &r.report.Request
-	q.Addresses = r.addrs
+	q.Addresses = r.report.Addresses
 	for _, f := range r.report.Findings {
 		if (f.ID == ExplicitWorks || f.ID == ImplicitWorks) && !slices.Contains(q.Control, f.Port) {
 			q.Control = append(q.Control, f.Port)

@@ -66,6 +66,14 @@ func (r *run) handshakeFailed(c *control, err error) {
 		return
 	}
 	r.find(c.port, HandshakeFailed, "%s", why(err))
+	r.clientCert(c.port)
+}
+
+// clientCert says what a handshake found out on the way.
+func (r *run) clientCert(port uint16) {
+	if r.asked {
+		r.find(port, ClientCert, "a client certificate is asked for in the handshake")
+	}
 }
 
 func (c *control) state() tls.ConnectionState { return c.tls.ConnectionState() }
@@ -79,10 +87,12 @@ func (r *run) secured(c *control) bool {
 	if state.CurveID != 0 {
 		r.fact(c.port, "key exchange", "%v", state.CurveID)
 	}
+	r.clientCert(c.port)
 	r.certificate(c)
 	if _, ok := r.feat(c, "feat"); !ok {
 		return false
 	}
+	c.heard = true
 	if len(c.clearFeat) > 0 && !offersAuth(c.clearFeat) {
 		r.find(c.port, ALGFeat, "FEAT in clear: %s; AUTH %s works", strings.Join(c.clearFeat, ", "), c.auth)
 	}
@@ -143,6 +153,10 @@ func (r *run) session() *tls.Config {
 	r.tickets = &tickets{cache: tls.NewLRUClientSessionCache(0)}
 	cfg := r.tlsConfig()
 	cfg.ClientSessionCache = r.tickets
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		r.asked = true
+		return new(tls.Certificate), nil
+	}
 	return cfg
 }
 

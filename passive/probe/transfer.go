@@ -41,6 +41,15 @@ func (t *transfer) ok() bool {
 	return t.err == nil && t.tlsErr == nil && (t.final.Code/100 == 2 || t.cut)
 }
 
+// denied says that the file or directory was the reason, or the right to it, and not the connection.
+func (t *transfer) denied() bool {
+	switch t.final.Code {
+	case 450, 452, 501, 504, 532, 550, 551, 552, 553:
+		return t.err == nil && t.tlsErr == nil
+	}
+	return false
+}
+
 // reason is why it did not.
 func (t *transfer) reason() string {
 	switch {

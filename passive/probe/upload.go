@@ -28,9 +28,10 @@ func (r *run) upload(c *control) bool {
 
 	up := r.transfer(c, manner{command: "STOR " + name, payload: payload, resume: true})
 	switch {
-	case up.err == nil && !up.opened:
+	case up.err == nil && (!up.opened || up.denied()):
 		r.find(c.port, UploadRefused, "%s", up.reason())
-		return true
+		_, alive := c.cmd("DELE %s", name) // part of it may be there; if not, that is fine
+		return alive
 	case !up.ok():
 		r.find(c.port, UploadLost, "%s", up.reason())
 		return up.err == nil && r.remove(c, name)
