@@ -56,6 +56,15 @@ func parse(options []option, args []string) (rest []string, errs []error) {
 	return rest, errs
 }
 
+// describe lists options for the help.
+func describe(options []option) string {
+	var b strings.Builder
+	for _, o := range options {
+		fmt.Fprintf(&b, "  --%s\n      %s\n", strings.TrimSpace(o.name+" "+o.value), strings.ReplaceAll(o.help, "\n", "\n      "))
+	}
+	return b.String()
+}
+
 func find(options []option, name string) *option {
 	for i := range options {
 		if options[i].name == name {

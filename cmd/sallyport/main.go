@@ -1,10 +1,12 @@
-// Command sallyport serves a directory over FTPS.
+// Command sallyport serves a directory over FTPS, and helps with the firewalls
+// in between.
 //
 //	go run github.com/sallyport/sallyport/cmd/sallyport serve DIR
 //
 // starts with a certificate and a password made for this run, and prints how to
-// try it and what a firewall must let through. "sallyport help" lists the
-// options.
+// try it and what a firewall must let through. "sallyport firewall" writes that
+// down as rules or as a letter, and "sallyport probe HOST" says what is wrong
+// with an FTPS server. "sallyport help" lists the commands.
 package main
 
 import (
@@ -19,16 +21,24 @@ import (
 
 const usage = `Sallyport is an FTPS server that firewalls can live with.
 
-  sallyport serve DIR    serve a directory; "sallyport help serve" lists the options
-  sallyport version      say which version this is
-  sallyport help         say this
+  sallyport serve DIR     serve a directory
+  sallyport firewall      print what firewalls must let through, as rules or as a letter
+  sallyport probe HOST    say what is wrong with an FTPS server, seen from here
+  sallyport version       say which version this is
+  sallyport help COMMAND  list the options of a command
 `
 
 // Exit statuses.
 const (
-	statusFailed = 1 // it could not do what it was asked to
-	statusUsage  = 2 // it was asked in the wrong way
+	statusFailed      = 1 // it could not do what it was asked to, or a probe found failures
+	statusUsage       = 2 // it was asked in the wrong way
+	statusUnreachable = 3 // a probe reached nothing
 )
+
+// exitStatus ends the program with a status, after all has been said.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -36,6 +46,9 @@ func main() {
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	if err == nil {
 		return
+	}
+	if status, ok := err.(exitStatus); ok {
+		os.Exit(int(status))
 	}
 	fmt.Fprintln(os.Stderr, complaint(err))
 	if errors.As(err, new(*usageError)) {
@@ -52,20 +65,31 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch cmd, rest := args[0], args[1:]; cmd {
 	case "serve":
 		return runServe(ctx, rest, stdout, stderr)
+	case "firewall":
+		return runFirewall(rest, stdout)
+	case "probe":
+		return runProbe(ctx, rest, stdout, stderr)
 	case "version", "--version", "-version":
 		return printVersion(stdout)
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, firewall, probe, version or help", cmd)}}
 	}
 }
 
 func printHelp(args []string, stdout io.Writer) error {
-	text := usage
-	if len(args) > 0 && args[0] == "serve" {
-		text = serveUsage(new(settings).options())
+	out := usage
+	if len(args) > 0 {
+		switch args[0] {
+		case "serve":
+			out = serveUsage + describe(new(settings).options())
+		case "firewall":
+			out = firewallUsage + describe(new(rulesSettings).options())
+		case "probe":
+			out = probeUsage + describe(new(probeSettings).options())
+		}
 	}
-	_, err := io.WriteString(stdout, text)
+	_, err := io.WriteString(stdout, out)
 	return err
 }

@@ -106,13 +106,9 @@ func parseServe(args []string) (*settings, error) {
 	return s, nil
 }
 
-func serveUsage(options []option) string {
-	var b strings.Builder
-	b.WriteString("sallyport serve DIR [--option value ...]\n\n" +
-		"Serves a directory over FTPS until it gets a signal. The first signal lets running\n" +
-		"transfers finish, the second cuts them. Defaults are in parentheses.\n\n")
-	for _, o := range options {
-		fmt.Fprintf(&b, "  --%s\n      %s\n", strings.TrimSpace(o.name+" "+o.value), strings.ReplaceAll(o.help, "\n", "\n      "))
-	}
-	return b.String()
-}
+const serveUsage = `sallyport serve DIR [--option value ...]
+
+Serves a directory over FTPS until it gets a signal. The first signal lets running
+transfers finish, the second cuts them. Defaults are in parentheses.
+
+`

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"io"
+	"os"
+	"runtime"
+	"strings"
+)
+
+// palette paints for a terminal: style is one of those in styles.
+type palette func(style, text string) string
+
+// styles are escape sequences of ECMA-48, which every terminal knows.
+var styles = map[string]string{
+	"fail":  "\x1b[1;31m",
+	"warn":  "\x1b[33m",
+	"info":  "\x1b[36m",
+	"ok":    "\x1b[32m",
+	"title": "\x1b[1m",
+	"dim":   "\x1b[2m",
+}
+
+func paint(style, text string) string {
+	if styles[style] == "" || text == "" {
+		return text
+	}
+	return styles[style] + text + "\x1b[0m"
+}
+
+// colours are those fit for w: nil, for none, unless it is a terminal and nobody
+// has asked for none (no-color.org).
+func colours(w io.Writer, env func(string) string) palette {
+	file, ok := w.(*os.File)
+	if !ok || env("NO_COLOR") != "" || env("TERM") == "dumb" {
+		return nil
+	}
+	// The old console of Windows prints escape sequences as they are.
+	if runtime.GOOS == "windows" && env("WT_SESSION") == "" {
+		return nil
+	}
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return paint
+}
+
+// comments paints the lines that start like a comment, so that what is to be
+// typed stands out.
+func (p palette) comments(text string) string {
+	if p == nil {
+		return text
+	}
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		body := strings.TrimSuffix(line, "\n")
+		for _, start := range []string{"#", "!", "rem "} {
+			if strings.HasPrefix(body, start) {
+				line = p("dim", body) + "\n"
+				break
+			}
+		}
+		b.WriteString(line)
+	}
+	return b.String()
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.ReplaceAll(string(want), "\r\n", "\n"); got != want {
+		t.Errorf("%s: got\n%s\nwant\n%s\nIf it is meant to be so: go test ./cmd/sallyport -update", name, got, want)
+	}
+}
+
+// output is what a command line prints.
+func output(t *testing.T, args ...string) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := run(t.Context(), args, &out, t.Output()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// Help is asked for in any of these ways, and fits a terminal.
+func TestHelp(t *testing.T) {
+	golden(t, "help.txt", output(t, "help"))
+	for _, cmd := range []string{"serve", "firewall", "probe"} {
+		help := output(t, "help", cmd)
+		golden(t, "help-"+cmd+".txt", help)
+		if got := output(t, cmd, "--help"); got != help {
+			t.Errorf("%s --help: %s", cmd, got)
+		}
+		for line := range strings.Lines(help) {
+			if len(line) > 101 {
+				t.Errorf("%s: too long: %s", cmd, line)
+			}
+		}
+	}
+	golden(t, "kinds.txt", output(t, "firewall", "--kind", "help"))
+}
