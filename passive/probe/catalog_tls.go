@@ -27,7 +27,7 @@ const (
 	CertWeakKey       ID = "cert-weak-key"         // the key is too short
 	CertWeakSignature ID = "cert-weak-signature"   // signed by SHA-1 or MD5
 	CertTrusted       ID = "cert-trusted"          // all in order
-	CertDiffers       ID = "cert-differs"          // two control ports have different certificates
+	CertDiffers       ID = "cert-differs"          // control connections show different certificates
 )
 
 // expiresSoon is how many days before its end a certificate is worth a finding.
@@ -86,6 +86,6 @@ var tlsFindings = []Finding{
 	{CertWeakSignature, Warn, 0, "", "The signature is made by a broken hash, which today's libraries refuse.",
 		"Get a new certificate.", ServerConfig},
 	{CertTrusted, OK, 0, "", "The certificate proves the server's name.", "", ""},
-	{CertDiffers, Info, 0, "", "The control ports show different certificates; one of them is easily forgotten when the " +
+	{CertDiffers, Info, 0, "", "Two control connections showed different certificates; one of them is easily forgotten when the " +
 		"other is renewed.", "Let both use one certificate.", ServerConfig},
 }

@@ -26,10 +26,12 @@ func (r *run) certificate(c *control) {
 	r.fact(c.port, "certificate key", "%s", key)
 	r.fact(c.port, "certificate chain", "%d", len(chain))
 	r.fact(c.port, "certificate sha256", "%s", sum)
-	if r.print != "" && r.print != sum {
-		r.find(c.port, CertDiffers, "SHA-256 %s here and %s on the first port", sum, r.print)
+	if r.print == "" {
+		r.print = sum
 	}
-	r.print = sum
+	if r.print != sum {
+		r.find(c.port, CertDiffers, "SHA-256 %s here and %s on the first connection", sum, r.print)
+	}
 
 	now := time.Now()
 	timely := r.certTime(c, leaf, now)

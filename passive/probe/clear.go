@@ -48,6 +48,7 @@ func (r *run) clearLogin(c *control) (in bool, err error) {
 	}
 	r.find(c.port, ClearLogin, "USER without TLS: %s", said(reply))
 	if login && reply.Code == 331 {
+		c.secret = r.Password
 		if reply, err = c.try("PASS %s", r.Password); err != nil {
 			return false, err
 		}

@@ -25,6 +25,7 @@ type control struct {
 	auth     string    // what AUTH was answered with 234, empty for implicit TLS
 	tls      *tls.Conn // nil in clear
 	private  bool      // PROT P is in force
+	secret   string    // what the next reply may repeat and nobody should read
 	heard    bool      // the server answered through TLS: it took the handshake as it was
 	trusted  bool      // the certificate proved the server's name
 
@@ -59,6 +60,12 @@ func (c *control) read(d time.Duration) (wire.Reply, error) {
 			err = gone
 		}
 		return reply, c.raw.explain(err)
+	}
+	if c.secret != "" {
+		for i, line := range reply.Lines {
+			reply.Lines[i] = strings.ReplaceAll(line, c.secret, "****")
+		}
+		c.secret = ""
 	}
 	c.trace("S: ", said(reply))
 	if reply.Code == 421 {

@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"context"
 	"errors"
 	"time"
 )
@@ -77,6 +76,7 @@ func (r *run) login(c *control) (in, alive bool) {
 	}
 	reply, alive := c.cmd("USER %s", r.User)
 	if alive && (reply.Code == 331 || reply.Code == 332) {
+		c.secret = r.Password
 		reply, alive = c.cmd("PASS %s", r.Password)
 	}
 	switch {
@@ -99,7 +99,9 @@ func (r *run) again(like *control) *control {
 		r.find(like.port, ControlLost, "connecting again: %s", why(err))
 		return nil
 	}
-	c.trusted = like.trusted
+	if c.tls != nil {
+		r.certificate(c) // it may be somebody else this time
+	}
 	if c.tls != nil && !r.protect(c, false) {
 		c.close()
 		return nil
@@ -128,7 +130,7 @@ func (r *run) idle(c *control) bool {
 		return true
 	case errors.As(err, &gone):
 		r.find(c.port, IdleClosed, "within %v of silence: %s", r.Idle, said(gone.reply))
-	case !errors.Is(err, context.Canceled):
+	default:
 		r.find(c.port, IdleCut, "after %v of silence: %s", r.Idle, why(err))
 	}
 	return false

@@ -144,7 +144,13 @@ func (r *run) defaults() {
 	if r.Resolver == nil {
 		r.Resolver = net.DefaultResolver.LookupNetIP
 	}
-	r.Ports = slices.Compact(slices.Clone(r.Ports))
+	var ports []uint16
+	for _, port := range r.Ports {
+		if !slices.Contains(ports, port) {
+			ports = append(ports, port)
+		}
+	}
+	r.Ports = ports
 }
 
 // invalid says what cannot be sent or looked at.

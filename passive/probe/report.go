@@ -98,8 +98,11 @@ func (r *Report) Fact(name string) string {
 	return ""
 }
 
-// find makes a finding, once for each ID and port.
+// find makes a finding, once for each ID and port. What is seen after time is up is the probe's own doing.
 func (r *run) find(port uint16, id ID, format string, args ...any) {
+	if r.ctx.Err() != nil && id != Interrupted {
+		return
+	}
 	f := id.entry()
 	f.Port, f.Seen = port, clean(fmt.Sprintf(format, args...))
 	for _, have := range r.report.Findings {

@@ -354,6 +354,41 @@ func TestScripted(t *testing.T) {
 	}
 }
 
+// TestImpostor: a second session goes through the same checks before the password follows.
+func TestImpostor(t *testing.T) {
+	report, w := perform(t, func(s *stage) {
+		s.fake.reply = func(f *fakeSession, verb, _ string) string {
+			if verb != "EPSV" {
+				return ""
+			}
+			f.tls = config(issue(nil, newKey(), nil))
+			return silence
+		}
+	})
+	_, withheld := report.Find(LoginWithheld)
+	require.True(t, withheld)
+	passes := 0
+	for _, line := range w.said {
+		if line == "PASS" {
+			passes++
+		}
+	}
+	require.Equal(t, 1, passes)
+}
+
+// TestEcho: a server that repeats the password does not bring it into the report, nor into the trace.
+func TestEcho(t *testing.T) {
+	var trace []string
+	report, _ := perform(t, func(s *stage) {
+		s.probe.Password = "correct horse"
+		s.probe.Trace = func(line string) { trace = append(trace, line) }
+		s.fake.reply = on("PASS", "530 correct horse is wrong.")
+	})
+	_, refused := report.Find(LoginRefused)
+	require.True(t, refused)
+	require.NotContains(t, report.String()+strings.Join(trace, "\n"), "correct horse")
+}
+
 // TestIPv6: there is no PASV, and what it would say is nobody's concern.
 func TestIPv6(t *testing.T) {
 	six := netip.MustParseAddr("2001:db8::21")

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"net/netip"
@@ -17,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "write testdata anew")
 
 func sample() *Report {
-	r := &run{Probe: Probe{Host: "ftp.example.com"}, addrs: []netip.Addr{there}, addr: there}
+	r := &run{Probe: Probe{Host: "ftp.example.com"}, addrs: []netip.Addr{there}, addr: there, ctx: context.Background()}
 	r.report = &Report{Host: r.Host, Started: time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)}
 	r.fact(21, "greeting", "220 ready")
 	r.find(21, ExplicitWorks, "TLS 1.3")
