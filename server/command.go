@@ -69,7 +69,7 @@ func init() {
 		"AUTH": {run: (*session).cmdAuth, arg: required, alone: true, feat: "AUTH TLS", help: "AUTH TLS"},
 		"PBSZ": {run: (*session).cmdPbsz, arg: required, feat: "PBSZ", help: "PBSZ 0"},
 		"PROT": {run: (*session).cmdProt, arg: required, feat: "PROT", help: "PROT P|C"},
-		"CCC":  {help: "CCC"},
+		"CCC":  {run: (*session).cmdCcc, need: login, alone: true, feat: "CCC", help: "CCC"},
 		"ADAT": {help: "ADAT <data>"},
 		"CONF": {help: "CONF <data>"},
 		"ENC":  {help: "ENC <data>"},
@@ -156,7 +156,9 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, reply wire.Reply
 		return nil, wire.Text(500, "Command not understood; try HELP."), false
 	case row.run == nil:
 		return nil, wire.Text(502, cmd.Verb+" is not implemented."), false
-	case row.need >= secrecy && !s.secured && !s.srv.InsecurePlaintext:
+	case row.need == secrecy && s.cleared:
+		return nil, wire.Text(533, "No login after CCC; connect again."), false
+	case row.need >= secrecy && !s.secured && !s.cleared && !s.srv.InsecurePlaintext:
 		return nil, wire.Text(530, "TLS is required: send AUTH TLS first."), false
 	case row.need == login && !s.loggedIn:
 		return nil, wire.Text(530, "Please log in with USER and PASS."), false

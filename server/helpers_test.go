@@ -269,7 +269,16 @@ func dialTCP(t testing.TB, addr string) net.Conn {
 // for close_notify alike, but stops reading at the latter.
 type tcpConn struct {
 	*net.TCPConn
-	fin bool
+	fin  bool
+	held *[]byte // when not nil, what is written waits here
+}
+
+func (c *tcpConn) Write(p []byte) (int, error) {
+	if c.held != nil {
+		*c.held = append(*c.held, p...)
+		return len(p), nil
+	}
+	return c.TCPConn.Write(p)
 }
 
 func (c *tcpConn) Read(p []byte) (int, error) {
@@ -392,6 +401,30 @@ func (c *client) upgrade() {
 	require.NoError(c.t, conn.HandshakeContext(context.Background()))
 	c.conn = conn
 	c.r.Reset(conn)
+}
+
+// untls ends TLS on the control connection and sends text in clear in the same
+// packet as close_notify.
+func (c *client) untls(text string) {
+	c.t.Helper()
+	sec := c.conn.(*stdtls.Conn)
+	raw := sec.NetConn().(*tcpConn)
+	raw.held = new([]byte)
+	require.NoError(c.t, sec.CloseWrite())
+	packet := append(*raw.held, text...)
+	raw.held = nil
+	raw.SetDeadline(time.Now().Add(patience)) // CloseWrite lets nobody write behind it
+	_, err := raw.Write(packet)
+	require.NoError(c.t, err)
+	// crypto/tls would read on into what comes in clear behind close_notify.
+	header := make([]byte, 5)
+	_, err = io.ReadFull(raw, header)
+	require.NoError(c.t, err)
+	require.Contains(c.t, []byte{21, 23}, header[0], "no alert: %q", header)
+	_, err = io.ReadFull(raw, make([]byte, int(header[3])<<8+int(header[4])))
+	require.NoError(c.t, err)
+	c.conn = raw
+	c.r.Reset(raw)
 }
 
 // state describes the control connection's TLS.

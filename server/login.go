@@ -134,6 +134,9 @@ func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 // REIN: RFC 959, section 4.1.1. The TLS protection of the control connection
 // stays (RFC 4217, section 11).
 func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
+	if s.cleared {
+		return ok(533, "No login after CCC; connect again.")
+	}
 	s.reset()
 	s.host = ""
 	return ok(220, "Ready for a new user.")

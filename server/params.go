@@ -111,6 +111,10 @@ func (s *session) feature(verb string) string {
 		if s.srv.layer == nil {
 			return ""
 		}
+	case "CCC":
+		if s.srv.layer == nil || !s.srv.AllowCCC {
+			return ""
+		}
 	case "EPSV":
 		if s.srv.NoEPSV {
 			return ""

@@ -11,8 +11,11 @@ import (
 // AUTH <mechanism>: RFC 4217, section 4, and the older names that clients still
 // try first.
 func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
-	if s.secured {
+	switch {
+	case s.secured:
 		return ok(503, "Already protected by TLS.")
+	case s.cleared:
+		return ok(503, "CCC has ended TLS for good; connect again.")
 	}
 	private := false
 	switch strings.ToUpper(arg) {
@@ -75,7 +78,7 @@ func (srv *Server) meet(s *session, offered string) {
 // PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC
 // 4217, section 8).
 func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
-	if !s.secured {
+	if s.bind == nil {
 		return ok(503, "PBSZ needs AUTH first.")
 	}
 	if _, err := wire.ParseSize(arg); err != nil {
@@ -89,7 +92,7 @@ func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
 // never when PASV was sent.
 func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
-	case !s.secured:
+	case s.bind == nil:
 		return ok(503, "PROT needs AUTH first.")
 	case !s.pbsz:
 		return ok(503, "PROT needs PBSZ first.")
@@ -99,6 +102,10 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 		s.private = true
 		return ok(200, "Data connections are private now.")
 	case "C":
+		if s.cleared && s.private {
+			// Whoever is on the way could have written this.
+			return ok(534, "Data connections stay protected after CCC.")
+		}
 		if !s.srv.InsecurePlaintext {
 			return ok(534, "Policy requires protected data connections.")
 		}

@@ -232,7 +232,7 @@ func TestProtectionDowngrade(t *testing.T) {
 	require.Equal(t, "secret", readAll(t, c.dataTLS(conn)))
 	c.expect(226)
 
-	for line, code := range map[string]int{"PROT C": 534, "PROT S": 536, "PROT E": 536, "PROT X": 504, "PROT PP": 504, "CCC": 502} {
+	for line, code := range map[string]int{"PROT C": 534, "PROT S": 536, "PROT E": 536, "PROT X": 504, "PROT PP": 504, "CCC": 534} {
 		c.cmd(code, "%s", line)
 		require.Equal(t, "secret", c.get("RETR a"), "after %s", line)
 	}

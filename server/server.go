@@ -60,6 +60,15 @@ type Server struct {
 	// certificates.
 	InsecurePlaintext bool
 
+	// AllowCCC lets a client that has logged in take TLS off its control
+	// connection (RFC 4217, section 12.3): from then on anybody on the network
+	// can read and change its commands, the names of its files among them. It
+	// is for firewalls that must read PASV to open a port; a small range of
+	// Passive ports is the better answer. After CCC nobody can log in, since the
+	// password would be in clear, and the protection of data connections (PROT P,
+	// SessionReuse) can't be lowered.
+	AllowCCC bool
+
 	// NoEPSV refuses EPSV and leaves PASV, for clients and middle boxes that
 	// hang after EPSV. IPv6 needs EPSV.
 	NoEPSV bool

@@ -25,7 +25,8 @@ import (
 type session struct {
 	srv         *Server
 	id          string
-	peer, local netip.AddrPort
+	peer, local netip.AddrPort // the client's address, and what it dialled
+	socket      netip.Addr     // of this host; local's unless a proxy was dialled
 	implicit    bool
 	started     time.Time
 	log         *slog.Logger
@@ -33,18 +34,19 @@ type session struct {
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 
-	raw    net.Conn     // the TCP connection
-	ctl    net.Conn     // what commands and replies go through: raw or tls
-	tls    *tls.Conn    // nil while in clear
-	bind   *tls.Session // what data connections are bound to; nil while in clear
-	habit  passive.Habit
-	in     reader
-	out    []byte // the reply being written
-	timer  *time.Timer
-	queue  []input      // what came during a transfer and waits for its end
-	gone   atomic.Bool  // the control connection has ended
-	then   func() error // what follows the reply being written
-	ending error        // why the session ends after this reply
+	raw     net.Conn     // the TCP connection
+	ctl     net.Conn     // what commands and replies go through: raw or tls
+	tls     *tls.Conn    // nil without TLS, and still there after CCC
+	bind    *tls.Session // what data connections are bound to; nil without TLS
+	habit   passive.Habit
+	in      reader
+	out     []byte // the reply being written
+	timer   *time.Timer
+	queue   []input      // what came during a transfer and waits for its end
+	gone    atomic.Bool  // the control connection has ended
+	cleared bool         // CCC took TLS off the control connection
+	then    func() error // what follows the reply being written
+	ending  error        // why the session ends after this reply
 
 	account
 	params
@@ -89,7 +91,8 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		srv:      srv,
 		id:       strconv.FormatUint(sessionNumber.Add(1), 36),
 		peer:     addrPort(conn.RemoteAddr()),
-		local:    addrPort(conn.LocalAddr()),
+		local:    dialled(conn),
+		socket:   addrPort(conn.LocalAddr()).Addr(),
 		implicit: implicit,
 		started:  time.Now(),
 		raw:      conn,
@@ -334,7 +337,7 @@ func (srv *Server) Sessions() []SessionInfo {
 // keepAlive makes the kernel notice a client that vanished, and keeps the
 // control connection alive in NAT tables during a long transfer.
 func keepAlive(conn net.Conn) {
-	if t, ok := conn.(*net.TCPConn); ok {
+	if t := tcp(conn); t != nil {
 		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
 	}
 }

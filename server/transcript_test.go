@@ -39,6 +39,8 @@ import (
 //	@server option...  options of the server, see serverOptions; comes first
 //	@implicit          connect to the port for implicit TLS; comes before C and S
 //	@tls               the TLS handshake on the control connection
+//	@untls ["bytes"]   the end of TLS on the control connection, from both
+//	                   sides; these bytes in clear follow in the same packet
 //	@login             greeting, AUTH TLS, login, PBSZ, PROT P, TYPE I, in one
 //	@login-clear       greeting, login and TYPE I without TLS
 //	@send "bytes" [n]  send these bytes, n times, as they are
@@ -94,6 +96,7 @@ var serverOptions = map[string]func(p *player, srv *server.Server){
 	"no-epsv":   func(_ *player, srv *server.Server) { srv.NoEPSV = true },
 	"active":    func(_ *player, srv *server.Server) { srv.Active = &server.Active{} },
 	"require":   func(_ *player, srv *server.Server) { srv.SessionReuse = tls.Require },
+	"ccc":       func(_ *player, srv *server.Server) { srv.AllowCCC = true },
 	"strict":    func(_ *player, srv *server.Server) { srv.RequireCloseNotify = true },
 	"one-try":   func(_ *player, srv *server.Server) { srv.MaxLoginFailures = 1 },
 	"greeting":  func(_ *player, srv *server.Server) { srv.Greeting = "Welcome\n123 is no code here\nEnjoy" },
@@ -177,7 +180,8 @@ var directives = map[string]func(p *player, args []string){
 		p.c = newClient(p.t, dialTCP(p.t, p.ts.ImplicitAddr), p.ts.Config)
 		p.c.upgrade()
 	},
-	"tls": func(p *player, _ []string) { p.client().upgrade() },
+	"tls":   func(p *player, _ []string) { p.client().upgrade() },
+	"untls": func(p *player, args []string) { p.client().untls(args[0]) },
 	"login": func(p *player, _ []string) {
 		p.start()
 		p.c = p.ts.login(p.t)

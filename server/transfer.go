@@ -51,7 +51,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 	}
 	t := &transfer{
 		verb: verb, path: wire.Display(path), started: time.Now(), ascii: !s.image,
-		protected: s.private && s.secured, done: make(chan error, 1),
+		protected: s.private && s.bind != nil, done: make(chan error, 1),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t, nil

@@ -83,3 +83,22 @@ func TestUnwrapErrors(t *testing.T) {
 		c.Close()
 	}
 }
+
+// A client that waits for the server's close_notify gets it.
+func TestUnwrapServerFirst(t *testing.T) {
+	l := newLayer(t)
+	server, conn := pipe(t)
+	c := l.Session().Control(server)
+	defer c.Close()
+	client, err := shake(t, c, conn, l.client(VersionTLS13))
+	require.NoError(t, err)
+	c.ReadExact()
+	go func() {
+		if _, err := client.Read(make([]byte, 1)); err == io.EOF {
+			client.CloseWrite()
+		}
+	}()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	_, err = c.Unwrap()
+	require.NoError(t, err)
+}

@@ -47,6 +47,7 @@ type Options struct {
 	Mode    Mode
 	Reuse   tls.Reuse
 	InPlace bool // uploads are written in place
+	CCC     bool // CCC is allowed
 	Ports   int  // how many data ports; zero is four
 	Full    bool // see Server
 }
@@ -86,6 +87,7 @@ func Start(t testing.TB, o Options) *Server {
 		Driver:            driver.User(User, Password, dir),
 		Passive:           freePorts(t, cmp.Or(o.Ports, 4)),
 		SessionReuse:      o.Reuse,
+		AllowCCC:          o.CCC,
 		InsecurePlaintext: o.Mode.Clear,
 		Logger:            slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Hooks: &server.Hooks{

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"context"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// CCC: RFC 2228, section 3 and RFC 4217, section 12.3. The control connection
+// goes on in clear, so that a firewall can follow PASV again; data connections
+// keep their protection and their proof.
+func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
+	switch {
+	case !s.srv.AllowCCC:
+		return ok(534, "The control connection must stay protected.")
+	case !s.secured:
+		return ok(503, "The control connection is in clear.")
+	}
+	// From here on not a byte is read beyond the record it belongs to: the
+	// client may send clear text right behind its close_notify.
+	s.tls.ReadExact()
+	s.then = s.clear
+	return ok(200, "The control connection is in clear after this.")
+}
+
+// clear takes TLS off the control connection: both sides say close_notify.
+func (s *session) clear() error {
+	s.tls.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
+	conn, err := s.tls.Unwrap()
+	if err != nil {
+		return err
+	}
+	s.ctl, s.cleared = conn, true
+	// What the client sent under TLS before the 200 came too early.
+	s.in.upgrade(s.ctl)
+	s.mu.Lock()
+	s.secured = false
+	s.mu.Unlock()
+	s.log.Info("control connection in clear after CCC")
+	return nil
+}

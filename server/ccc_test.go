@@ -1,0 +1,143 @@
+package server_test
+
+import (
+	stdtls "crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+func allowCCC(srv *server.Server) { srv.AllowCCC = true }
+
+// ccc takes TLS off a client's control connection. Its data connections keep it.
+func (c *client) ccc() {
+	c.t.Helper()
+	c.cmd(200, "CCC")
+	c.untls("")
+}
+
+// After CCC data connections are protected as before, and prove whose they are:
+// a thief on the same address gets nothing.
+func TestDataAfterCCC(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		for _, implicit := range []bool{false, true} {
+			t.Run(tls.VersionName(version), func(t *testing.T) {
+				ts := start(t, allowCCC, func(srv *server.Server) {
+					srv.SessionReuse = tls.Require
+					srv.Passive = onePort(t)
+				})
+				cfg := ts.Config.Clone()
+				cfg.MinVersion, cfg.MaxVersion = version, version
+				cfg.ClientSessionCache = stdtls.NewLRUClientSessionCache(0)
+				ts.Config = cfg
+				var c *client
+				if implicit {
+					c = ts.dialImplicit(t)
+					c.login()
+					c.cmd(200, "TYPE I")
+				} else {
+					c = ts.login(t)
+				}
+				c.ccc()
+				for range 3 {
+					c.put("content", "STOR a")
+					require.True(t, ts.lastTransfer(t).Protected)
+					require.True(t, ts.lastTransfer(t).Resumed)
+					require.Equal(t, "content", c.get("RETR a"))
+				}
+
+				conn := c.dataTCP(c.pasv())
+				c.cmd(150, "RETR a")
+				thief := stdtls.Client(conn, trust(ts.TLS))
+				got, _ := io.ReadAll(thief)
+				require.Empty(t, got)
+				c.expect(522)
+
+				require.False(t, ts.Sessions()[0].Secure)
+				c.cmd(221, "QUIT")
+				line, err := c.readLine()
+				require.ErrorIs(t, err, io.EOF, "got %q", line)
+			})
+		}
+	}
+}
+
+// What came under TLS behind CCC is not a command in clear, and a client that
+// never ends TLS is not waited for longer than for a handshake.
+func TestCCCNotEnded(t *testing.T) {
+	for name, misbehave := range map[string]func(*client){
+		"goes on under TLS": func(c *client) { c.send("MKD x") },
+		"hangs up":          func(c *client) { c.conn.(*stdtls.Conn).NetConn().Close() },
+		"half closes":       func(c *client) { c.conn.(*stdtls.Conn).NetConn().(*tcpConn).CloseWrite() },
+		"talks in clear":    func(c *client) { io.WriteString(c.conn.(*stdtls.Conn).NetConn(), "MKD x\r\n") },
+		"waits":             func(*client) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, allowCCC, func(srv *server.Server) { srv.HandshakeTimeout = 200 * time.Millisecond })
+			c := ts.login(t)
+			c.cmd(200, "CCC")
+			begin := time.Now()
+			misbehave(c)
+			eventually(t, "the end of the session", func() bool { return len(ts.Sessions()) == 0 })
+			require.Less(t, time.Since(begin), patience/2)
+			_, err := ts.FS.Stat(t.Context(), "x")
+			require.Error(t, err)
+		})
+	}
+}
+
+// Commands sent behind CCC in the same TLS record came before the client could
+// know the answer: they are dropped rather than taken for commands in clear, and
+// when CCC was sent during a transfer it waits for its end.
+func TestCCCPipelined(t *testing.T) {
+	ts := start(t, allowCCC)
+	c := ts.login(t)
+	conn := c.open("STOR a")
+	c.write("NOOP\r\nCCC\r\nMKD x\r\n")
+	c.expect(200)
+	_, err := io.WriteString(conn, "content")
+	require.NoError(t, err)
+	require.NoError(t, conn.Close())
+	c.expect(226)
+	c.expect(200)
+	c.untls("")
+	c.cmd(550, "RMD x")
+	require.Equal(t, "content", c.get("RETR a"))
+}
+
+// FEAT names CCC when it is allowed and only then.
+func TestFeatCCC(t *testing.T) {
+	for allowed, options := range map[bool][]func(*server.Server){
+		true:  {allowCCC},
+		false: {},
+	} {
+		text := start(t, options...).dial(t).cmd(211, "FEAT").text()
+		require.Equal(t, allowed, strings.Contains(text, "\n CCC\n"))
+	}
+	ts := start(t, allowCCC, insecure, func(srv *server.Server) { srv.TLS = nil })
+	require.NotContains(t, ts.dial(t).cmd(211, "FEAT").text(), "CCC")
+}
+
+// A thousand small packets, so that each boundary of what the kernel hands over
+// is met: clear text sent along with close_notify is never lost or misread.
+func TestCCCManyTimes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("many handshakes")
+	}
+	ts := start(t, allowCCC)
+	for range 50 {
+		c := ts.login(t)
+		c.cmd(200, "CCC")
+		c.untls("PWD\r\nNOOP\r\n")
+		c.expect(257)
+		c.expect(200)
+		c.conn.(net.Conn).Close()
+	}
+}
