@@ -25,8 +25,7 @@ import (
 type session struct {
 	srv         *Server
 	id          string
-	peer, local netip.AddrPort // the client's address, and what it dialled
-	socket      netip.Addr     // of this host; local's unless a proxy was dialled
+	peer, local netip.AddrPort
 	implicit    bool
 	started     time.Time
 	log         *slog.Logger
@@ -91,8 +90,7 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		srv:      srv,
 		id:       strconv.FormatUint(sessionNumber.Add(1), 36),
 		peer:     addrPort(conn.RemoteAddr()),
-		local:    dialled(conn),
-		socket:   addrPort(conn.LocalAddr()).Addr(),
+		local:    addrPort(conn.LocalAddr()),
 		implicit: implicit,
 		started:  time.Now(),
 		raw:      conn,
@@ -337,7 +335,7 @@ func (srv *Server) Sessions() []SessionInfo {
 // keepAlive makes the kernel notice a client that vanished, and keeps the
 // control connection alive in NAT tables during a long transfer.
 func keepAlive(conn net.Conn) {
-	if t := tcp(conn); t != nil {
+	if t, ok := conn.(*net.TCPConn); ok {
 		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
 	}
 }
