@@ -303,13 +303,27 @@ func TestResetStorm(t *testing.T) {
 	c.cmd(150, "RETR a")
 	require.Equal(t, "content", readAll(t, c.dataTLS(conn)))
 	c.expect(226)
-	for range 50 {
+	for range 3 { // each waits a second for a connection that proves itself
 		resetAtOnce(t, c.dataTCP(c.pasv()))
 		c.cmd(150, "RETR a")
 		c.expect(425, 426)
 	}
 	eventually(t, "the sessions' end", func() bool { return len(ts.Sessions()) == 1 })
 	require.Equal(t, "content", ts.login(t).get("RETR a"))
+}
+
+// Row 25, data connections in clear, of which none can prove anything.
+func TestResetStormInClear(t *testing.T) {
+	ts := start(t, insecure)
+	ts.writeFile(t, "a", "content")
+	c := ts.loginClear(t)
+	for range 100 {
+		resetAtOnce(t, c.dataTCP(c.pasv()))
+		c.cmd(150, "STOR b")
+		c.expect(425, 426)
+	}
+	require.Equal(t, "content", c.get("RETR a"))
+	c.cmd(550, "SIZE b")
 }
 
 func resetAtOnce(t testing.TB, conn net.Conn) {
