@@ -10,8 +10,8 @@ import (
 )
 
 // Announcer decides which address a client is told to connect to. Client is where its control connection comes from
-// and local is the address of this host that it reached, which is not valid when unknown; neither is an IPv4-mapped
-// IPv6 address. Announce is called concurrently, once for each PASV.
+// and local is the address that it dialled, of this host or of a balancer in front of it ([Request.Dialled]), which is
+// not valid when unknown; neither is an IPv4-mapped IPv6 address. Announce is called concurrently, once for each PASV.
 //
 // An Announcer that can be wrong from the beginning says so in a method Validate() error, which [Ports.Validate]
 // calls; one that depends on the network does in a method Check(context.Context) error, which [Ports.Check] calls.

@@ -23,7 +23,10 @@ const guesses = 8
 //
 // The error is [ErrBusy], [ErrClosed], that of ctx, or says which ports cannot be opened and why.
 func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
-	r.Client, r.Local = plain(r.Client), plain(r.Local)
+	r.Client, r.Local, r.Dialled = plain(r.Client), plain(r.Local), plain(r.Dialled)
+	if !r.Dialled.IsValid() {
+		r.Dialled = r.Local
+	}
 	if p.Whose == nil {
 		r.Proof = ""
 	}
@@ -69,7 +72,7 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 		return nil, nil, ErrClosed
 	}
 	who := peer{p.key(r.Client), wildcard(r.Local)}
-	l, busy := p.place(who, r, r.sharesAtOnce() && !p.queues[who].exclusive())
+	l, busy := p.place(who, r, r.sharesAtOnce() && !p.queues[who].exclusive(), false)
 	switch {
 	case l != nil:
 		return l, nil, nil
@@ -83,13 +86,13 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 }
 
 // place puts a lease into the table: on a port of its own if there is one, else, if that will do, on one that it
-// shares. Without either it tells whether waiting can help. The caller holds mu.
-func (p *Ports) place(who peer, r Request, share bool) (l *Lease, busy bool) {
+// shares, crowded with others of its owner at last. Without any it tells whether waiting can help. The caller holds mu.
+func (p *Ports) place(who peer, r Request, share, crowd bool) (l *Lease, busy bool) {
 	now := time.Now()
-	at, open, busy := p.pick(who, now, func(g *group) bool { open, _ := g.fits(&r); return open })
+	at, open, busy := p.pick(who, now, func(g *group) bool { open, _ := g.fits(&r, false); return open })
 	found := open
 	if !found && share {
-		at, found, _ = p.pick(who, now, func(g *group) bool { _, shared := g.fits(&r); return shared })
+		at, found, _ = p.pick(who, now, func(g *group) bool { _, shared := g.fits(&r, crowd); return shared })
 	}
 	if !found {
 		return nil, busy || r.Habit == Must

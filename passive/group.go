@@ -17,6 +17,7 @@ type group struct {
 	// guests counts the leases that share the port only because waiting did not help. Whether they will prove
 	// themselves nobody knows, so that as long as there is one a connection without proof may be anybody's.
 	guests  int
+	owners  map[string]int // leases by Request.Owner
 	arrived []*candidate
 }
 
@@ -24,13 +25,15 @@ type group struct {
 func (g *group) exclusive() bool { return g != nil && g.open != nil && g.open.req.Proof == "" }
 
 // fits tells which places a request may have in a group, of which nil is an empty one: open, with the right to be
-// claimed without proof, or shared, to be claimed with proof only.
-func (g *group) fits(r *Request) (open, shared bool) {
+// claimed without proof, or shared, to be claimed with proof only. crowd allows to share with others of its owner.
+func (g *group) fits(r *Request, crowd bool) (open, shared bool) {
 	switch {
 	case g == nil || len(g.leases) == 0:
 		return r.Habit != Must, r.Habit == Must
 	case r.Proof == "" || g.exclusive():
 		return false, false
+	case g.owners[r.Owner] > 0:
+		return false, crowd
 	}
 	return g.open == nil && g.guests == 0 && !r.sharesAtOnce(), true
 }
@@ -54,6 +57,25 @@ func (d *door) enter(l *Lease, open bool) {
 	if l.req.Proof != "" {
 		d.proofs[l.req.Proof] = l
 	}
+	if l.req.Owner != "" {
+		if g.owners == nil {
+			g.owners = make(map[string]int)
+		}
+		g.owners[l.req.Owner]++
+	}
+}
+
+// of is the one lease of an owner, nil for none or several. The caller holds mu.
+func (g *group) of(owner string) *Lease {
+	if g.owners[owner] != 1 {
+		return nil
+	}
+	for _, l := range g.leases {
+		if l.req.Owner == owner {
+			return l
+		}
+	}
+	return nil
 }
 
 // exit takes a lease out of its group. The caller holds mu.
@@ -71,6 +93,11 @@ func (d *door) exit(l *Lease) {
 	}
 	if d.proofs[l.req.Proof] == l {
 		delete(d.proofs, l.req.Proof)
+	}
+	if n := g.owners[l.req.Owner]; n > 1 {
+		g.owners[l.req.Owner] = n - 1
+	} else {
+		delete(g.owners, l.req.Owner)
 	}
 }
 

@@ -16,11 +16,22 @@ type Request struct {
 	// Local is the address of this host that the client dialled; the port is opened there. The zero Addr opens it on
 	// every address, and then an [Announcer] has to know what to tell.
 	Local netip.Addr
+	// Dialled is the address that the client dialled when that is not this host's: a balancer's in front of it. It
+	// only serves to be announced. The zero Addr is Local.
+	Dialled netip.Addr
 	// Session names the session in the log.
 	Session string
 	// Proof is what [Ports.Whose] says of this session's connections. Empty is a session that can prove nothing, such
 	// as one with data in clear: it shares a port with nobody of its address, and waits for one if need be.
 	Proof string
+	// Owner is who the session belongs to, such as a user at an address; empty is nobody. A program with several
+	// sessions may use the proof of one for another, so leases of one owner share a port only when waiting does not
+	// help, and never once such a mix-up was seen.
+	Owner string
+	// Greet, if not nil, is called when a connection has proved to be the session's, in the connection's own goroutine
+	// and before the transfer is asked for if the client was so quick. Accept returns what it returns. It does not hold
+	// up the port.
+	Greet func(net.Conn) (net.Conn, error)
 	// Habit tells whether the session's connections bring that proof.
 	Habit Habit
 }
@@ -44,6 +55,7 @@ type Lease struct {
 	patient  bool        // it ran out
 	lost     error       // why a connection that came was of no use
 	prove    bool        // the connection must prove itself, see MustProve
+	greeting bool        // Greet is at work; done is closed after it
 	timer    *time.Timer
 	conn     net.Conn
 	err      error // why there is no connection, once state is ended
@@ -67,7 +79,7 @@ func (l *Lease) AnnouncedPort() uint16 { return l.door.announced }
 // Announced returns the address and port to tell the client. It may look up a DNS name, within ctx, the first time
 // one is needed. The error says why there is no address that makes sense to a client; the lease is unharmed by it.
 func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
-	addr, err := announce(ctx, l.ports.Announce, l.req.Client, l.req.Local)
+	addr, err := announce(ctx, l.ports.Announce, l.req.Client, l.req.Dialled)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -215,7 +227,9 @@ func (p *Ports) leave(l *Lease) {
 	if l.patience != nil {
 		l.patience.Stop()
 	}
-	close(l.done)
+	if !l.greeting {
+		close(l.done)
+	}
 	l.door.exit(l)
 	p.stats.Leases--
 	p.dirty = append(p.dirty, l.group)

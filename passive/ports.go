@@ -60,6 +60,10 @@ type Ports struct {
 	// unconnected lease of a client address at a time. The proof is a claim, to be verified by whoever called Accept;
 	// tls.Layer has such a function. It runs in a goroutine of its own, which a read deadline and Close end.
 	Whose func(net.Conn) (proof string, replay net.Conn, err error)
+	// Owner returns the [Request.Owner] of the session that a proof is of. A connection that proves to be of another
+	// session of the owner of the one that waits on its port is taken for the latter's, and one of nobody's, "", proves
+	// nothing. Nil is a different owner for every proof. It must not call back.
+	Owner func(proof string) string
 	// Silence is how long a connection may say nothing to Whose once its transfer has been asked for. 0 is 10 seconds.
 	Silence time.Duration
 	// StrictPeer refuses a connection from another address than the control connection's even with proof. Otherwise
@@ -86,6 +90,7 @@ type Ports struct {
 	arrived map[*Lease]struct{} // connected, not yet taken
 	bad     map[slot]failure    // could not be opened lately
 	recent  recents
+	mixers  map[string]struct{} // owners who used the proof of one session for another
 	stats   Stats
 	logs    [3]limiter     // strangers near one lease, other strangers, accept errors
 	running sync.WaitGroup // acceptors, and calls of Listen

@@ -131,7 +131,8 @@ func (p *Ports) inspect(c *candidate) {
 	p.dirty = append(p.dirty, g)
 	_ = c.conn.SetReadDeadline(time.Time{})
 	c.conn = replay
-	switch l := g.door.proofs[proof]; {
+	l, nobody := p.proven(g, proof)
+	switch {
 	case g.exclusive() && g.open.state == waiting:
 		// The lease has waived proof in the meantime.
 		p.release(c)
@@ -139,15 +140,75 @@ func (p *Ports) inspect(c *candidate) {
 	case err != nil:
 		p.turnAway(c)
 		g.lose(ErrGone, errors.Is(err, os.ErrDeadlineExceeded))
-	case proof == "":
+	case nobody:
 		c.spoke = true
-	case l == nil || l.state != waiting:
+	case l == nil:
 		p.refuse(c, "it proves to be of a session without a lease on this port")
 		g.lose(ErrForeign, false)
 	default:
 		p.release(c)
-		p.connect(l, replay)
+		p.greet(l, replay)
 	}
+}
+
+// greet gives a lease the connection that proved to be its, after the client's greeting. The caller holds mu, which is
+// released meanwhile.
+func (p *Ports) greet(l *Lease, c net.Conn) {
+	if l.req.Greet == nil {
+		p.connect(l, c)
+		return
+	}
+	l.greeting = true
+	p.connect(l, c)
+	p.unlock()
+	greeted, err := l.req.Greet(c)
+	p.mu.Lock()
+	l.greeting = false
+	switch {
+	case l.state != connected: // closed in the meantime
+		if err == nil {
+			p.refused = append(p.refused, greeted)
+		}
+	case err != nil:
+		p.drop(l)
+		l.err = err
+	default:
+		l.conn = greeted
+	}
+	close(l.done)
+}
+
+// proven is the lease that a connection proves to be for, nil for none: that of the session, or else the one of another
+// session of the same owner. nobody tells that the proof is worth nothing. The caller holds mu.
+func (p *Ports) proven(g *group, proof string) (l *Lease, nobody bool) {
+	if proof == "" {
+		return nil, true
+	}
+	l = g.door.proofs[proof]
+	if l == nil && p.Owner != nil {
+		owner := p.Owner(proof)
+		if owner == "" {
+			return nil, true
+		}
+		if l = g.of(owner); l != nil {
+			p.mixes(owner)
+		}
+	}
+	if l != nil && l.state != waiting {
+		l = nil
+	}
+	return l, false
+}
+
+// maxMixers bounds the memory of mix-ups. A forgotten one is noticed again.
+const maxMixers = 4096
+
+// mixes notes that an owner used the proof of one session for another. The caller holds mu.
+func (p *Ports) mixes(owner string) {
+	if p.mixers == nil || len(p.mixers) >= maxMixers {
+		p.mixers = make(map[string]struct{})
+	}
+	p.mixers[owner] = struct{}{}
 }
 
 // lose notes that a connection was of no use, and whether that took so long that no better one will come. When the

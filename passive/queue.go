@@ -102,7 +102,8 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 		still = q.moved
 	}
 	if w.req.Habit != Never && now.Sub(still) >= joinAfter {
-		if l, _ := p.place(w.who, w.req, true); l != nil {
+		_, mixer := p.mixers[w.req.Owner]
+		if l, _ := p.place(w.who, w.req, true, !mixer); l != nil {
 			p.remove(w.who, i)
 			return l, 0, nil
 		}
@@ -156,16 +157,20 @@ func (p *Ports) freed(d *door, who peer) {
 		p.dismiss(who)
 		return
 	}
-	for p.queues[who] != nil {
-		w := p.queues[who].waiters[0]
-		open, shared := d.groups[who.key].fits(&w.req)
-		if !open && !(shared && w.req.sharesAtOnce()) {
-			break
+	for i := 0; p.queues[who] != nil && i < len(p.queues[who].waiters); {
+		w := p.queues[who].waiters[i]
+		open, shared := d.groups[who.key].fits(&w.req, false)
+		switch {
+		case open || shared && w.req.sharesAtOnce():
+			p.remove(who, i)
+			l := p.add(d, w.req, open)
+			p.arm(l)
+			w.lease <- l
+		case w.req.Proof == "":
+			i = len(p.queues[who].waiters) // those behind wait for it
+		default:
+			i++
 		}
-		p.remove(who, 0)
-		l := p.add(d, w.req, open)
-		p.arm(l)
-		w.lease <- l
 	}
 	if d.leases == 0 {
 		p.rest(d)

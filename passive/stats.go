@@ -26,9 +26,3 @@ func (p *Ports) Stats() Stats {
 	s.Untaken = len(p.arrived)
 	return s
 }
-
-func (p *Ports) count(change func(*Stats)) {
-	p.mu.Lock()
-	defer p.unlock()
-	change(&p.stats)
-}

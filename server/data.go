@@ -90,9 +90,10 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 // lease gets a data port and arms it.
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
-	req := passive.Request{Client: s.peer.Addr(), Local: s.local.Addr(), Session: s.id}
-	if s.private && s.bind != nil && !s.bind.Shared() {
-		req.Proof, req.Habit = s.bind.ID(), s.habit
+	req := passive.Request{Client: s.peer.Addr(), Local: s.socket, Dialled: s.local.Addr(), Session: s.id}
+	if s.private && s.bind != nil {
+		req.Proof, req.Habit, req.Owner = s.bind.ID(), s.habit, s.owner()
+		req.Greet = s.greet()
 		if s.srv.SessionReuse == tls.Require {
 			req.Habit = passive.Must
 		}
@@ -108,6 +109,11 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.setData(lease)
 	return lease, nil
 }
+
+// owner is whose session it is as far as the client's program is concerned. One
+// with several sessions may keep their TLS tickets in one place, and offer any
+// of them on any data connection.
+func (s *session) owner() string { return s.user + "@" + s.peer.Addr().String() }
 
 // learn notes whether the session's data connections prove themselves, which
 // decides whether it can share a port.
@@ -163,7 +169,7 @@ func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply,
 		return ok(504, verb+" is allowed only to ports from 1024 up.")
 	}
 	s.setData(&activeDialer{
-		local:  s.local.Addr(),
+		local:  s.socket,
 		remote: netip.AddrPortFrom(s.peer.Addr(), at.Port()), // with the zone of a link-local address
 		source: s.srv.Active.SourcePort,
 	})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"time"
 
 	"github.com/sallyport/sallyport/passive"
@@ -24,52 +25,105 @@ const (
 
 // openData gets the data connection of a transfer and protects it. Its errors
 // are for the client.
-func (s *session) openData(ctx context.Context, t *transfer, d dialer) (*dataConn, error) {
+func (s *session) openData(ctx context.Context, t *transfer, d dialer) (c *dataConn, err error) {
 	raw, err := d.Accept(ctx)
 	if err != nil {
-		switch {
-		case errors.Is(err, passive.ErrAmbiguous):
-			return nil, &dataError{425, "Several data connections came, and none proves to be yours.", err}
-		case errors.Is(err, passive.ErrForeign):
-			return nil, &dataError{522, foreignSession, err}
-		}
-		return nil, &dataError{425, "Can't open the data connection.", err}
+		return nil, dataFailure(err)
 	}
 	t.peer = addrPort(raw.RemoteAddr())
-	c := &dataConn{idle: &idleConn{Conn: raw, limit: s.srv.dataTimeout()}}
-	c.ReadWriter = c.idle
-	if !t.protected {
-		return c, nil
-	}
-
-	ctx, cancel := context.WithTimeout(ctx, s.srv.handshakeTimeout())
-	defer cancel()
-	c.idle.prompt = true
-	reuse := s.srv.SessionReuse
-	if lease, ok := d.(*passive.Lease); ok && lease.MustProve() {
-		reuse = tls.Require
-	}
-	c.tls = s.bind.Data(c.idle, reuse)
-	c.ReadWriter = c.tls
-	if err := c.tls.HandshakeContext(ctx); err != nil {
-		c.abort()
-		c.release()
-		switch {
-		case errors.Is(err, tls.ErrNotResumed):
-			return nil, &dataError{522, mustResume, err}
-		case errors.Is(err, tls.ErrForeign):
-			return nil, &dataError{522, foreignSession, err}
-		case errors.Is(err, tls.ErrOtherCertificate):
-			return nil, &dataError{522, "The data connection presented another client certificate than the control connection.", err}
+	early, greeted := raw.(*earlyConn)
+	switch {
+	case greeted && !t.protected:
+		early.Close()
+		return nil, &dataError{code: 425, text: "PROT was changed; open another data connection."}
+	case greeted:
+		c = early.data
+	case !t.protected:
+		return newDataConn(raw, s.srv), nil
+	default:
+		reuse := s.srv.SessionReuse
+		if lease, ok := d.(*passive.Lease); ok && lease.MustProve() {
+			reuse = tls.Require
 		}
-		return nil, &dataError{425, "The TLS handshake failed on the data connection.", err}
+		if c, err = s.srv.secureData(ctx, raw, s.bind, reuse); err != nil {
+			return nil, dataFailure(err)
+		}
 	}
-	c.idle.prompt = false
 	t.secured, t.resumed = true, c.tls.Resumed()
 	if t.upload {
 		ackNow(raw)
 	}
 	return c, nil
+}
+
+func newDataConn(raw net.Conn, srv *Server) *dataConn {
+	c := &dataConn{idle: &idleConn{Conn: raw, limit: srv.dataTimeout()}}
+	c.ReadWriter = c.idle
+	return c
+}
+
+// secureData does the TLS handshake of a data connection. When it fails the
+// connection is closed.
+func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Session, reuse tls.Reuse) (*dataConn, error) {
+	ctx, cancel := context.WithTimeout(ctx, srv.handshakeTimeout())
+	defer cancel()
+	c := newDataConn(raw, srv)
+	c.idle.prompt = true
+	c.tls = bind.Data(c.idle, reuse)
+	c.ReadWriter = c.tls
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		c.abort()
+		c.release()
+		return nil, err
+	}
+	c.idle.prompt = false
+	return c, nil
+}
+
+// earlyConn is a data connection whose handshake was done before its transfer
+// was asked for.
+type earlyConn struct {
+	net.Conn // the TCP connection
+	data     *dataConn
+}
+
+// NetConn returns the TCP connection.
+func (e *earlyConn) NetConn() net.Conn { return e.Conn }
+
+// Close ends a connection that no transfer wanted.
+func (e *earlyConn) Close() error {
+	e.data.abort()
+	e.data.release()
+	return nil
+}
+
+// greet is what is done with a data connection that has proved to be this
+// session's, at once: some clients (curl) hear no reply on their control
+// connection while they wait for the handshake on the other.
+func (s *session) greet() func(net.Conn) (net.Conn, error) {
+	ctx, srv, bind, reuse := s.ctx, s.srv, s.bind, s.srv.SessionReuse
+	return func(raw net.Conn) (net.Conn, error) {
+		data, err := srv.secureData(ctx, raw, bind, reuse)
+		if err != nil {
+			return nil, err
+		}
+		return &earlyConn{Conn: raw, data: data}, nil
+	}
+}
+
+// dataFailure says what went wrong before a data connection was there.
+func dataFailure(err error) error {
+	switch {
+	case errors.Is(err, passive.ErrAmbiguous):
+		return &dataError{425, "Several data connections came, and none proves to be yours.", err}
+	case errors.Is(err, passive.ErrForeign), errors.Is(err, tls.ErrForeign):
+		return &dataError{522, foreignSession, err}
+	case errors.Is(err, tls.ErrNotResumed):
+		return &dataError{522, mustResume, err}
+	case errors.Is(err, tls.ErrOtherCertificate):
+		return &dataError{522, "The data connection presented another client certificate than the control connection.", err}
+	}
+	return &dataError{425, "Can't open the data connection.", err}
 }
 
 // truncated reports, after the end of what the client sent, whether TLS can't

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"sync/atomic"
 	"time"
@@ -115,6 +116,20 @@ func (w *progress) slow(moved bool, err error) bool {
 		return false
 	}
 	return now.Sub(w.last) < w.conn.limit
+}
+
+// dialled is the address that the client of a connection dialled.
+func dialled(conn net.Conn) netip.AddrPort {
+	for c := conn; ; {
+		switch below := c.(type) {
+		case interface{ DialledAddr() net.Addr }:
+			return addrPort(below.DialledAddr())
+		case interface{ NetConn() net.Conn }:
+			c = below.NetConn()
+		default:
+			return addrPort(conn.LocalAddr())
+		}
+	}
 }
 
 // tcp finds the TCP connection below a connection, nil for none.

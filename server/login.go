@@ -78,6 +78,9 @@ func (s *session) login(ctx context.Context, user, password string, cert *x509.C
 		s.mu.Lock()
 		s.user, s.loggedIn = user, true
 		s.mu.Unlock()
+		if s.bind != nil {
+			s.bind.SetOwner(s.owner())
+		}
 	}
 	if password != "" || err == nil || cert == nil {
 		s.hookLogin(user, err) // a certificate that needs a password as well is no failure yet

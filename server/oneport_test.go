@@ -45,10 +45,16 @@ type member struct {
 // join logs a member in over explicit TLS. Without resumption its data
 // connections prove nothing, like those of Python's ftplib.
 func (ts *testServer) join(name string, resumes bool) (*member, error) {
-	m := &member{name: name, cfg: trust(ts.TLS)}
+	var cache stdtls.ClientSessionCache
 	if resumes {
-		m.cfg.ClientSessionCache = stdtls.NewLRUClientSessionCache(1)
+		cache = stdtls.NewLRUClientSessionCache(1)
 	}
+	return ts.joinWith(name, cache)
+}
+
+func (ts *testServer) joinWith(name string, cache stdtls.ClientSessionCache) (*member, error) {
+	m := &member{name: name, cfg: trust(ts.TLS)}
+	m.cfg.ClientSessionCache = cache
 	conn, err := net.Dial("tcp", ts.Addr)
 	if err != nil {
 		return nil, err
@@ -319,6 +325,47 @@ func TestThievesOnOnePort(t *testing.T) {
 	}
 }
 
+// A program with several connections and one cache of tickets for all of them
+// offers any ticket on any data connection. Nothing is mixed up and nothing is
+// refused, through one port or several, whether it logs in at once or in turn.
+func TestOneCacheForSeveralSessions(t *testing.T) {
+	for _, at := range []string{"once", "in turn"} {
+		for _, many := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/many=%t", at, many), func(t *testing.T) {
+				ts := start(t, func(srv *server.Server) {
+					if !many {
+						srv.Passive = onePort(t)
+					}
+				})
+				cache := stdtls.NewLRUClientSessionCache(64)
+				var logins sync.Mutex
+				var wg sync.WaitGroup
+				errs := make([]error, 6)
+				for i := range errs {
+					wg.Go(func() {
+						if at == "in turn" {
+							logins.Lock()
+						}
+						m, err := ts.joinWith(fmt.Sprintf("s%d", i), cache)
+						if at == "in turn" {
+							logins.Unlock()
+						}
+						for n := 0; n < 8 && err == nil; n++ {
+							err = m.round("file"+strconv.Itoa(n), 3000)
+						}
+						errs[i] = err
+						if m != nil {
+							m.conn.Close()
+						}
+					})
+				}
+				wg.Wait()
+				require.NoError(t, errors.Join(errs...))
+			})
+		}
+	}
+}
+
 // rob connects to a data port as a thief would and returns what it gets.
 func rob(at, kind string, thief *member) []byte {
 	conn, err := net.DialTimeout("tcp", at, time.Second)
@@ -338,4 +385,3 @@ func rob(at, kind string, thief *member) []byte {
 	got, _ := io.ReadAll(r)
 	return got
 }
-

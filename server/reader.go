@@ -112,7 +112,7 @@ func (s *session) controlEnded(err error) {
 	time.AfterFunc(lingerAfterEOF, func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		if s.moving == nil {
+		if s.moving == nil || s.moving.local {
 			s.cancel(err)
 		}
 	})

@@ -60,11 +60,14 @@ var sayings = []struct {
 // not written for the client stay in the log: they may hold real paths.
 func (s *session) errorReply(verb string, err error) wire.Reply {
 	var (
-		onData *dataError
-		own    *driver.Error
-		syntax *wire.SyntaxError
+		panicked *panicError
+		onData   *dataError
+		own      *driver.Error
+		syntax   *wire.SyntaxError
 	)
 	switch {
+	case errors.As(err, &panicked):
+		return s.panicked(panicked)
 	case errors.As(err, &onData):
 		return wire.Text(onData.code, onData.text)
 	case errors.As(err, &own):

@@ -48,11 +48,11 @@ func (s *session) secure() error {
 	bind := s.srv.layer.Session()
 	conn := bind.Control(s.raw)
 	if err := conn.HandshakeContext(ctx); err != nil {
+		bind.Close()
 		s.log.Warn("TLS handshake failed", "err", loggable(err))
 		return err
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn
-	s.srv.meet(s, conn.Offered())
 	if s.host == "" {
 		s.host = conn.ConnectionState().ServerName
 	}
@@ -60,19 +60,6 @@ func (s *session) secure() error {
 	s.secured = true
 	s.mu.Unlock()
 	return nil
-}
-
-// meet notes a session that has TLS. A client that offered the ticket of another
-// live session keeps the tickets of both in one place, and its data connections
-// will offer either: they prove nothing then.
-func (srv *Server) meet(s *session, offered string) {
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if other := srv.bound[offered]; other != nil && other.peer.Addr() == s.peer.Addr() {
-		other.bind.Share()
-		s.bind.Share()
-	}
-	srv.bound[s.bind.ID()] = s
 }
 
 // PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC

@@ -42,6 +42,11 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 // Serve serves explicit FTPS on a listener, which it closes at the end. It
 // always returns an error, ErrServerClosed after Shutdown or Close. It may be
 // called for several listeners at once.
+//
+// Its connections may come through a proxy that tells the client's address, if
+// RemoteAddr returns that. What the client dialled at the proxy is then not
+// LocalAddr, where data ports are opened, and comes from a method DialledAddr()
+// net.Addr; package proxy does so.
 func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 
 // ServeTLS is Serve for implicit FTPS. The listener hands over plain TCP
@@ -133,7 +138,6 @@ func (srv *Server) remove(s *session, peer netip.Addr) {
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s)
 	if s.bind != nil {
-		delete(srv.bound, s.bind.ID())
 		s.bind.Close()
 	}
 	if srv.perAddr[peer]--; srv.perAddr[peer] == 0 {

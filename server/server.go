@@ -130,7 +130,6 @@ type Server struct {
 	listeners map[net.Listener]struct{}
 	sessions  map[*session]struct{}
 	perAddr   map[netip.Addr]int
-	bound     map[string]*session // by what their data connections prove
 	draining  chan struct{}
 	stopped   bool
 	running   sync.WaitGroup
@@ -227,7 +226,7 @@ func (srv *Server) start() error {
 			ports.Logger = srv.log
 		}
 		if srv.layer != nil && srv.SessionReuse != tls.Off {
-			ports.Whose = srv.layer.Whose
+			ports.Whose, ports.Owner = srv.layer.Whose, srv.layer.Owner
 			if ports.Silence == 0 {
 				ports.Silence = srv.handshakeTimeout()
 			}
@@ -249,7 +248,6 @@ func (srv *Server) init() {
 		srv.listeners = make(map[net.Listener]struct{})
 		srv.sessions = make(map[*session]struct{})
 		srv.perAddr = make(map[netip.Addr]int)
-		srv.bound = make(map[string]*session)
 	}
 }
 

@@ -25,7 +25,8 @@ import (
 type session struct {
 	srv         *Server
 	id          string
-	peer, local netip.AddrPort
+	peer, local netip.AddrPort // the client's address, and what it dialled
+	socket      netip.Addr     // of this host; local's unless a proxy was dialled
 	implicit    bool
 	started     time.Time
 	log         *slog.Logger
@@ -90,7 +91,8 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		srv:      srv,
 		id:       strconv.FormatUint(sessionNumber.Add(1), 36),
 		peer:     addrPort(conn.RemoteAddr()),
-		local:    addrPort(conn.LocalAddr()),
+		local:    dialled(conn),
+		socket:   addrPort(conn.LocalAddr()).Addr(),
 		implicit: implicit,
 		started:  time.Now(),
 		raw:      conn,
@@ -109,6 +111,9 @@ func (s *session) forget() {
 	s.mu.Lock()
 	s.user, s.loggedIn = "", false
 	s.mu.Unlock()
+	if s.bind != nil {
+		s.bind.SetOwner("")
+	}
 }
 
 // reset returns to the state of a new connection, but for its TLS.
@@ -335,7 +340,7 @@ func (srv *Server) Sessions() []SessionInfo {
 // keepAlive makes the kernel notice a client that vanished, and keeps the
 // control connection alive in NAT tables during a long transfer.
 func keepAlive(conn net.Conn) {
-	if t, ok := conn.(*net.TCPConn); ok {
+	if t := tcp(conn); t != nil {
 		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
 	}
 }

@@ -2,7 +2,6 @@ package tls
 
 import (
 	stdtls "crypto/tls"
-	"encoding/hex"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -99,17 +98,6 @@ func (c *Conn) Resumed() bool { return c.resumed.Load() }
 // close_notify did not come: the TCP connection ended and nobody vouches that
 // the last byte was the last (RFC 8446, section 6.1).
 func (c *Conn) Truncated() bool { return c.in.eof.Load() }
-
-// Offered returns the ID of another session of this layer whose ticket the
-// client offered, "" for none. On a control connection that is a client which
-// came before, or which keeps the tickets of several sessions in one place; see
-// Session.Share. It is empty before the handshake.
-func (c *Conn) Offered() string {
-	if !c.established.Load() || c.offered == [idSize]byte{} {
-		return ""
-	}
-	return hex.EncodeToString(c.offered[:])
-}
 
 // NetConn returns the connection below. What is read from it or written to it
 // is missing from the TLS stream; closing it cuts the connection without

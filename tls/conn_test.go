@@ -75,6 +75,9 @@ func shake(t testing.TB, server *Conn, conn net.Conn, cfg *Config) (*stdtls.Conn
 
 // login makes a control connection and lets the client read its ticket.
 func login(t testing.TB, s *Session, cfg *Config) (*Conn, *stdtls.Conn) {
+	if s.ownerName() == "" {
+		s.SetOwner(s.ID())
+	}
 	server, conn := pipe(t)
 	control := s.Control(server)
 	client, err := shake(t, control, conn, cfg)

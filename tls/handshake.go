@@ -50,14 +50,24 @@ func (c *Conn) judge(state ConnectionState) error {
 		return ErrOtherCertificate
 	case state.DidResume || c.reuse == Off:
 		return nil
-	case c.offered != [idSize]byte{} && c.reuse == Prefer && c.session.sister(c.offered):
-		return nil
-	case c.offered != [idSize]byte{}:
+	case c.foreign():
 		return ErrForeign
 	case c.reuse == Require:
 		return ErrNotResumed
 	}
 	return nil
+}
+
+// foreign reports whether the ticket of somebody else's session was offered. That
+// of a session which has ended is as good as none, and so, under Prefer, is that
+// of a session that nobody owns yet or that has the same owner.
+func (c *Conn) foreign() bool {
+	other := c.session.layer.session(c.offered)
+	if other == nil {
+		return false
+	}
+	owner := other.ownerName()
+	return c.reuse != Prefer || owner != "" && owner != c.session.ownerName()
 }
 
 // ready does the handshake for a caller of Read or Write who did not.

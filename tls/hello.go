@@ -15,8 +15,8 @@ const maxHello = 16 << 10
 var errHelloTooLong = errors.New("tls: the ClientHello is too long")
 
 // Whose reads the ClientHello on a data connection and tells, without
-// answering, which session's ticket it offers: the ID of a Session of this
-// layer, or "" when it offers none that this layer issued. That is a claim: it
+// answering, which session's ticket it offers: the ID of a living
+// Session of this layer, or "" when it offers none. That is a claim: it
 // is proven when the handshake on replay, which Session.Data does, has resumed.
 //
 // replay is conn with what was read put back. It is returned with an error as
@@ -51,7 +51,11 @@ func (l *Layer) offered(hello []byte) string {
 		if err != nil || state == nil {
 			continue
 		}
-		if id, ok := owner(state); ok && !l.isShared(id) {
+		id, ok := owner(state)
+		if !ok {
+			continue
+		}
+		if l.session(id) != nil {
 			return hex.EncodeToString(id[:])
 		}
 	}

@@ -88,23 +88,22 @@ func TestWhoseOther(t *testing.T) {
 }
 
 // A client with one cache for several sessions offers the ticket of any of them.
-// That is seen on its second control connection; from then on such a ticket is
-// as good as none between these sessions, and worse than none for all others.
+// Between sessions of one owner that is as good as none.
 func TestSharedCache(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
 		first, second, stranger := l.Session(), l.Session(), l.Session()
+		first.SetOwner("alice@192.0.2.1")
+		second.SetOwner("alice@192.0.2.1")
+		stranger.SetOwner("bob@192.0.2.1")
+		require.Equal(t, "alice@192.0.2.1", l.Owner(first.ID()))
+		require.Empty(t, l.Owner("nobody"))
 		cfg := l.client(version)
-		control, _ := login(t, first, cfg)
-		require.Empty(t, control.Offered())
-		control, _ = login(t, second, cfg)
-		require.Equal(t, first.ID(), control.Offered())
-		first.Share()
-		second.Share()
-		require.True(t, first.Shared())
+		login(t, first, cfg)
+		login(t, second, cfg)
 
 		owner, _, _ := greet(t, l, cfg)
-		require.Empty(t, owner)
+		require.Equal(t, second.ID(), owner)
 		d, _, err := data(t, first, Prefer, cfg)
 		require.NoError(t, err)
 		require.False(t, d.Resumed())
@@ -115,8 +114,14 @@ func TestSharedCache(t *testing.T) {
 		_, _, err = data(t, stranger, Prefer, cfg)
 		require.ErrorIs(t, err, ErrForeign)
 
-		first.Close()
-		require.False(t, first.Shared())
+		// The ticket of a session that has ended is as good as none.
+		login(t, second, cfg)
+		second.Close()
+		require.Empty(t, l.Owner(second.ID()))
+		owner, _, _ = greet(t, l, cfg)
+		require.Empty(t, owner)
+		_, _, err = data(t, stranger, Prefer, cfg)
+		require.NoError(t, err)
 	})
 }
 

@@ -17,8 +17,8 @@ var (
 )
 
 // Layer is the TLS of one server: its configuration, checked and prepared
-// once, and the keys of its session tickets. It may be used concurrently and
-// needs no closing.
+// once, the keys of its session tickets, and the sessions that live. It may be
+// used concurrently and needs no closing.
 type Layer struct {
 	// base holds the ticket keys. A clone would have keys of its own as soon
 	// as they rotate, so tickets are always sealed and opened with base.
@@ -30,8 +30,8 @@ type Layer struct {
 	// to show what the delay is for.
 	hasty bool
 
-	mu     sync.Mutex
-	shared map[[idSize]byte]struct{} // sessions whose tickets prove nothing
+	mu   sync.Mutex
+	live map[[idSize]byte]*Session // those not closed yet
 }
 
 // NewLayer prepares cfg for a server. It takes a copy: cfg itself is never
@@ -53,7 +53,7 @@ func NewLayer(cfg *Config) (*Layer, error) {
 	if len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil {
 		return nil, errors.New("tls: the configuration has no certificate; use Load or SelfSigned")
 	}
-	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled}
+	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled, live: make(map[[idSize]byte]*Session)}
 	l.base.SessionTicketsDisabled = false
 	// Generates the keys now, so that clones inherit them and do not each
 	// make some that nobody uses.

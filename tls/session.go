@@ -11,57 +11,67 @@ import (
 
 // Session is the identity of one control connection, carried by the tickets
 // issued on it and on its data connections. It may be used concurrently, holds
-// some dozen bytes however many connections it sees, and needs no closing
-// unless Share was called.
+// some dozen bytes however many connections it sees, and is to be closed.
 type Session struct {
 	layer *Layer
 	id    [idSize]byte
 	// leaf is the digest of the certificate that the client presented on the
 	// control connection, nil when there was none.
-	leaf atomic.Pointer[[sha256.Size]byte]
+	leaf  atomic.Pointer[[sha256.Size]byte]
+	owner atomic.Pointer[string]
 }
 
-// Session returns a new session, with an identity that nobody can guess.
+// Session returns a new session, with an identity that nobody can guess. The
+// caller closes it when its control connection has ended.
 func (l *Layer) Session() *Session {
 	s := &Session{layer: l}
 	rand.Read(s.id[:]) // never fails: crypto/rand
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.live[s.id] = s
 	return s
 }
 
-// Share says that the client keeps the tickets of this session and of others in
-// one place, as a program with several connections through one cache does: its
-// data connections then offer the ticket of any of them, which proves nothing.
-// From then on the ticket of one such session is tolerated on a data connection
-// of another under Prefer, as no ticket at all, and Whose does not report it.
-// Call Close when the session ends.
-func (s *Session) Share() {
-	s.layer.mu.Lock()
-	defer s.layer.mu.Unlock()
-	if s.layer.shared == nil {
-		s.layer.shared = make(map[[idSize]byte]struct{})
-	}
-	s.layer.shared[s.id] = struct{}{}
-}
-
-// Shared reports whether Share was called.
-func (s *Session) Shared() bool { return s.layer.isShared(s.id) }
-
-// Close forgets what Share noted. The session can go on being used.
+// Close ends the session: from then on its tickets are as good as none. What was
+// made with it goes on. Closing again does nothing.
 func (s *Session) Close() {
 	s.layer.mu.Lock()
 	defer s.layer.mu.Unlock()
-	delete(s.layer.shared, s.id)
+	delete(s.layer.live, s.id)
 }
 
-// sister reports whether tickets of this session and of another are known to be
-// kept in one place.
-func (s *Session) sister(other [idSize]byte) bool { return s.Shared() && s.layer.isShared(other) }
+// SetOwner names whose session it is, as far as the client's program is concerned:
+// the user and the address it comes from. A program with several connections
+// may keep their tickets in one place and offer the ticket of any of them on any
+// data connection. Under Prefer the ticket of another session with the same
+// owner is tolerated, as no ticket at all. Empty, the default, is nobody yet,
+// and such a session's ticket is tolerated as well: it gives no right to anything.
+func (s *Session) SetOwner(name string) { s.owner.Store(&name) }
 
-func (l *Layer) isShared(id [idSize]byte) bool {
+// Owner returns the owner of the living session with an ID, "" for none.
+func (l *Layer) Owner(id string) string {
+	var key [idSize]byte
+	if n, err := hex.Decode(key[:], []byte(id)); err != nil || n != idSize {
+		return ""
+	}
+	return l.session(key).ownerName()
+}
+
+func (s *Session) ownerName() string {
+	if s == nil {
+		return ""
+	}
+	if name := s.owner.Load(); name != nil {
+		return *name
+	}
+	return ""
+}
+
+// session is the living session with an identity, nil for none.
+func (l *Layer) session(id [idSize]byte) *Session {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, ok := l.shared[id]
-	return ok
+	return l.live[id]
 }
 
 // ID returns the identity in hexadecimal, for logs. Knowing it is of no use to
