@@ -3,6 +3,8 @@ package server_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
+	"context"
 	stdtls "crypto/tls"
 	"errors"
 	"fmt"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -45,14 +48,27 @@ type member struct {
 // join logs a member in over explicit TLS. Without resumption its data
 // connections prove nothing, like those of Python's ftplib.
 func (ts *testServer) join(name string, resumes bool) (*member, error) {
-	var cache stdtls.ClientSessionCache
-	if resumes {
-		cache = stdtls.NewLRUClientSessionCache(1)
-	}
-	return ts.joinWith(name, cache)
+	return ts.joinAs(name, name, cache(resumes))
 }
 
-func (ts *testServer) joinWith(name string, cache stdtls.ClientSessionCache) (*member, error) {
+// cache is a client's memory of TLS sessions, if it has one.
+func cache(resumes bool) stdtls.ClientSessionCache {
+	if resumes {
+		return stdtls.NewLRUClientSessionCache(1)
+	}
+	return nil
+}
+
+// everybody lets everybody in who knows the password.
+func everybody(srv *server.Server) {
+	one := srv.Driver
+	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+		l.User = testUser
+		return one.Login(ctx, l)
+	})
+}
+
+func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache) (*member, error) {
 	m := &member{name: name, cfg: trust(ts.TLS)}
 	m.cfg.ClientSessionCache = cache
 	conn, err := net.Dial("tcp", ts.Addr)
@@ -66,7 +82,7 @@ func (ts *testServer) joinWith(name string, cache stdtls.ClientSessionCache) (*m
 	}
 	sec := stdtls.Client(conn, m.cfg)
 	m.conn, m.in = sec, bufio.NewReader(sec)
-	for _, step := range [][2]string{{"331", "USER " + testUser}, {"230", "PASS " + testPassword}, {"200", "PBSZ 0"}, {"200", "PROT P"}, {"200", "TYPE I"}} {
+	for _, step := range [][2]string{{"331", "USER " + user}, {"230", "PASS " + testPassword}, {"200", "PBSZ 0"}, {"200", "PROT P"}, {"200", "TYPE I"}} {
 		if err := m.want(step[0], step[1]); err != nil {
 			return nil, err
 		}
@@ -178,7 +194,7 @@ func (m *member) life() error {
 }
 
 // gather runs n members at once and returns how long each waited for its ports.
-func gather(t *testing.T, ts *testServer, n int, resumes func(i int) bool) (waited []time.Duration) {
+func gather(t *testing.T, ts *testServer, n int, account string, resumes func(i int) bool) (waited []time.Duration) {
 	t.Helper()
 	var (
 		mu   sync.Mutex
@@ -188,7 +204,8 @@ func gather(t *testing.T, ts *testServer, n int, resumes func(i int) bool) (wait
 	)
 	for i := range n {
 		wg.Go(func() {
-			m, err := ts.join(fmt.Sprintf("m%03d", i), resumes(i))
+			name := fmt.Sprintf("m%03d", i)
+			m, err := ts.joinAs(cmp.Or(account, name), name, cache(resumes(i)))
 			if err == nil {
 				defer m.conn.Close()
 				<-gate // all are logged in before anybody moves a byte
@@ -231,18 +248,20 @@ func TestCrowdThroughOnePort(t *testing.T) {
 	fmt.Fprintln(w, "clients\tsessions\taddresses\tports\ttransfers\tfailed\twait median\t99 %\tmax")
 	for _, mix := range []struct {
 		name    string
+		account string // empty: each its own
 		resumes func(int) bool
 	}{
-		{"all resume", func(int) bool { return true }},
-		{"a third never resumes", func(i int) bool { return i%3 != 0 }},
+		{"all resume", "", func(int) bool { return true }},
+		{"a third never resumes", "", func(i int) bool { return i%3 != 0 }},
+		{"all resume, one account", testUser, func(int) bool { return true }},
 	} {
 		ports := onePort(t)
-		ts := start(t, func(srv *server.Server) {
+		ts := start(t, everybody, func(srv *server.Server) {
 			srv.Passive = ports
 			srv.MaxSessions, srv.MaxSessionsPerAddress = -1, -1
 			srv.Logger = nil
 		})
-		waited := gather(t, ts, n, mix.resumes)
+		waited := gather(t, ts, n, mix.account, mix.resumes)
 		slices.Sort(waited)
 		q := func(p float64) time.Duration {
 			return waited[int(p*float64(len(waited)-1))].Round(100 * time.Microsecond)
@@ -261,7 +280,7 @@ func TestCrowdThroughOnePort(t *testing.T) {
 // Fifty sessions of the same address that send EPSV and never connect do not
 // stop an honest one, on one port.
 func TestSquattersOnOnePort(t *testing.T) {
-	ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
+	ts := start(t, everybody, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
 	var wg sync.WaitGroup
 	for i := range 50 {
 		m, err := ts.join(fmt.Sprintf("squatter%d", i), true)
@@ -286,7 +305,7 @@ func TestThievesOnOnePort(t *testing.T) {
 		for _, kind := range []string{"silent", "without ticket", "own ticket"} {
 			t.Run(policy.String()+"/"+kind, func(t *testing.T) {
 				ports := onePort(t)
-				ts := start(t, func(srv *server.Server) {
+				ts := start(t, everybody, func(srv *server.Server) {
 					srv.Passive, srv.SessionReuse, srv.Logger = ports, policy, nil
 				})
 				honest, err := ts.join("honest", true)
@@ -337,7 +356,7 @@ func TestOneCacheForSeveralSessions(t *testing.T) {
 						srv.Passive = onePort(t)
 					}
 				})
-				cache := stdtls.NewLRUClientSessionCache(64)
+				all := stdtls.NewLRUClientSessionCache(64)
 				var logins sync.Mutex
 				var wg sync.WaitGroup
 				errs := make([]error, 6)
@@ -346,7 +365,7 @@ func TestOneCacheForSeveralSessions(t *testing.T) {
 						if at == "in turn" {
 							logins.Lock()
 						}
-						m, err := ts.joinWith(fmt.Sprintf("s%d", i), cache)
+						m, err := ts.joinAs(testUser, fmt.Sprintf("s%d", i), all)
 						if at == "in turn" {
 							logins.Unlock()
 						}
