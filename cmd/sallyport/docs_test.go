@@ -1,0 +1,90 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/sallyport/sallyport/passive/probe"
+)
+
+// documents are those that show commands.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for _, file := range append(files, "../../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts[filepath.Base(file)] = strings.ReplaceAll(string(text), "\r\n", "\n")
+	}
+	return texts
+}
+
+var (
+	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|firewall|probe) (.*)$|`sallyport (firewall) ([^`]*)`")
+	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
+)
+
+// words splits as a shell does, as far as the documents need it.
+func words(line string) (all []string) {
+	line, _, _ = strings.Cut(line, "  #")
+	for _, m := range word.FindAllStringSubmatch(line, -1) {
+		all = append(all, m[1]+m[2]+m[3])
+	}
+	return all
+}
+
+// Every command that the documents show is one that works.
+func TestDocumentedCommands(t *testing.T) {
+	tried := map[string]int{}
+	for file, text := range documents(t) {
+		for _, m := range shown.FindAllStringSubmatch(text, -1) {
+			cmd, args := m[1]+m[3], words(m[2]+m[4])
+			var err error
+			switch cmd {
+			case "serve":
+				_, err = parseServe(args)
+			case "firewall":
+				err = runFirewall(args, t.Output())
+			case "probe":
+				_, err = parseProbe(args, func(string) string { return "secret" })
+			}
+			if err != nil {
+				t.Errorf("%s: sallyport %s %q: %v", file, cmd, args, err)
+			}
+			tried[cmd]++
+		}
+	}
+	if tried["serve"] < 2 || tried["firewall"] < 10 || tried["probe"] < 2 {
+		t.Errorf("only these were found: %v", tried)
+	}
+}
+
+// Findings that the firewall guide names are findings there are.
+func TestDocumentedFindings(t *testing.T) {
+	var known []string
+	for _, f := range probe.Catalog() {
+		known = append(known, string(f.ID))
+	}
+	found := 0
+	for _, m := range regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`").FindAllStringSubmatch(documents(t)["firewalls.md"], -1) {
+		switch {
+		case slices.Contains(known, m[1]):
+			found++
+		case !slices.Contains([]string{"this-form", "send-proxy-v2"}, m[1]):
+			t.Errorf("%s is no finding", m[1])
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d were found", found)
+	}
+}
