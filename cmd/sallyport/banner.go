@@ -19,7 +19,9 @@ func (d *daemon) banner() string {
 	}
 	fmt.Fprintf(&b, "Serving %s\n\n", dir)
 	d.describe(&b)
-	d.explainTrying(&b)
+	if len(d.proxies) == 0 { // nobody gets in from here
+		d.explainTrying(&b)
+	}
 	d.explainFirewalls(&b)
 	b.WriteString("\nCtrl-C ends it.\n")
 	return b.String()
@@ -38,6 +40,9 @@ func (d *daemon) describe(b *strings.Builder) {
 	row("data ports", "%s", d.ports)
 	if d.announce != "" {
 		row("announced", "%s", d.announce)
+	}
+	if len(d.proxies) > 0 {
+		row("clients come", "only through %s, which must send PROXY headers", d.proxyNames())
 	}
 	if d.password != "" {
 		row("user", "%s", demoUser)

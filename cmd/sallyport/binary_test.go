@@ -128,7 +128,8 @@ func (p *process) fact(t *testing.T, name string) string {
 	return m[1]
 }
 
-func (p *process) login(t *testing.T, kind string) *testclient.Client {
+// clientTLS trusts the process.
+func (p *process) clientTLS(t *testing.T) *stdtls.Config {
 	t.Helper()
 	pem, err := os.ReadFile(p.fact(t, "certificate"))
 	if err != nil {
@@ -136,8 +137,12 @@ func (p *process) login(t *testing.T, kind string) *testclient.Client {
 	}
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(pem)
-	config := &stdtls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
-	c, err := testclient.Dial(p.fact(t, kind+" FTPS"), kind == "implicit", config, p.fact(t, "user"), p.fact(t, "password"))
+	return &stdtls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
+}
+
+func (p *process) login(t *testing.T, kind string) *testclient.Client {
+	t.Helper()
+	c, err := testclient.Dial(p.fact(t, kind+" FTPS"), kind == "implicit", p.clientTLS(t), p.fact(t, "user"), p.fact(t, "password"))
 	if err != nil {
 		t.Fatal(err)
 	}

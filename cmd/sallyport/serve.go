@@ -91,6 +91,7 @@ func (d *daemon) openPorts(ctx context.Context) error {
 		}
 		ports.Announce = rules
 	}
+	d.behindProxies()
 	return ports.Check(ctx, listenedOn(d.explicit, d.implicit)...)
 }
 
