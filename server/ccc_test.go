@@ -3,7 +3,6 @@ package server_test
 import (
 	stdtls "crypto/tls"
 	"io"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +137,6 @@ func TestCCCManyTimes(t *testing.T) {
 		c.untls("PWD\r\nNOOP\r\n")
 		c.expect(257)
 		c.expect(200)
-		c.conn.(net.Conn).Close()
+		c.conn.Close()
 	}
 }

@@ -93,6 +93,7 @@ func init() {
 		"STOU": {run: (*session).cmdStou, need: login, help: "STOU [<file>]"},
 		"ALLO": {run: (*session).cmdAllo, need: login, arg: required, help: "ALLO <bytes>"},
 		"REST": {run: (*session).cmdRest, need: login, arg: required, feat: "REST STREAM", help: "REST <bytes>"},
+		"RANG": {run: (*session).cmdRang, need: login, arg: required, feat: "RANG STREAM", help: "RANG <first> <last>"},
 		"ABOR": {run: (*session).cmdAbor, need: login, during: true, help: "ABOR"},
 		"LIST": {run: (*session).cmdList, need: login, help: "LIST [<path>]"},
 		"NLST": {run: (*session).cmdNlst, need: login, help: "NLST [<path>]"},
@@ -115,6 +116,7 @@ func init() {
 		"MFMT": {run: (*session).cmdMfmt, need: login, arg: required, feat: "MFMT", help: "MFMT <time> <path>"},
 		"MFCT": {run: (*session).cmdMfct, need: login, arg: required, feat: "MFCT", help: "MFCT <time> <path>"},
 		"MFF":  {run: (*session).cmdMff, need: login, arg: required, feat: "MFF Modify;Create;UNIX.group;UNIX.mode;", help: "MFF <facts> <path>"},
+		"HASH": {run: (*session).cmdHash, need: login, arg: required, feat: "HASH", help: "HASH <file>"},
 		"AVBL": {run: (*session).cmdAvbl, need: login, feat: "AVBL", help: "AVBL [<directory>]"},
 		"SITE": {run: (*session).cmdSite, need: login, arg: required, help: "SITE <command>"},
 
@@ -127,6 +129,10 @@ func init() {
 		"CLNT": {run: (*session).cmdClnt, feat: "CLNT", help: "CLNT <name>"},
 		"CSID": {run: (*session).cmdCsid, feat: "CSID", help: "CSID <facts>"},
 		"LANG": {run: (*session).cmdLang, feat: "LANG EN*", help: "LANG [<tag>]"},
+	}
+	for i, sum := range sums {
+		commands[sum.verb] = &command{run: sumCommand(i), need: login, arg: required,
+			feat: sum.verb + " filename;start;end", help: sum.verb + " <file> [<start> [<end>]]"}
 	}
 	for verb := range commands {
 		verbs = append(verbs, verb)

@@ -15,9 +15,9 @@ import (
 )
 
 // RETR <file>: RFC 959, section 4.1.3; REST before it gives the offset (RFC
-// 3659, section 5).
+// 3659, section 5), RANG both ends.
 func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
-	offset, err := s.takeRestart()
+	offset, until, err := s.takeRestart()
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -35,30 +35,37 @@ func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	t.offset, t.file = offset, file
+	var from io.Reader = file
+	if until > 0 {
+		from = io.LimitReader(file, until-offset)
+	}
 	return s.transfer(t, "Opening the data connection.", func(conn *dataConn) error {
-		return t.send(conn, file)
+		return t.send(conn, from)
 	})
 }
 
 // STOR <file>: RFC 959, section 4.1.3, with REST as RETR.
 func (s *session) cmdStor(_ context.Context, arg string) (wire.Reply, error) {
-	offset, err := s.takeRestart()
+	offset, until, err := s.takeRestart()
 	if err != nil {
 		return wire.Reply{}, err
+	}
+	if until > 0 {
+		return ok(504, "RANG is for RETR and HASH; use REST.")
 	}
 	return s.store("STOR", arg, driver.How{Offset: offset}, "Opening the data connection.")
 }
 
 // APPE <file>: RFC 959, section 4.1.3.
 func (s *session) cmdAppe(_ context.Context, arg string) (wire.Reply, error) {
-	s.restart = 0
+	s.restart, s.until = 0, 0
 	return s.store("APPE", arg, driver.How{Append: true}, "Opening the data connection.")
 }
 
 // STOU [<file>]: RFC 959, section 4.1.3; the name goes into the 150 reply as
 // RFC 1123, section 4.1.2.9 wants it.
 func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
-	s.restart = 0
+	s.restart, s.until = 0, 0
 	if arg == "" {
 		arg = "file"
 	}
@@ -98,15 +105,16 @@ func (s *session) store(verb, arg string, how driver.How, opening string) (wire.
 	})
 }
 
-// takeRestart is the offset that REST gave, for one transfer.
-func (s *session) takeRestart() (int64, error) {
-	offset := s.restart
-	s.restart = 0
-	if offset > 0 && !s.image {
+// takeRestart is what REST or RANG said, for one transfer; until is 0 when the
+// end is that of the file.
+func (s *session) takeRestart() (offset, until int64, err error) {
+	offset, until = s.restart, s.until
+	s.restart, s.until = 0, 0
+	if (offset > 0 || until > 0) && !s.image {
 		// After conversion of line ends no offset means the same on both sides.
-		return 0, &driver.Error{Code: 554, Text: "REST works in TYPE I only."}
+		return 0, 0, &driver.Error{Code: 554, Text: "REST and RANG work in TYPE I only."}
 	}
-	return offset, nil
+	return offset, until, nil
 }
 
 // send moves a file to the client.

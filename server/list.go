@@ -263,7 +263,7 @@ func (l *listing) each(ctx context.Context, f func(line []byte) error) error {
 // list sends a listing as a transfer. It goes out as it is made: a directory of
 // a million names takes no more memory than one of ten.
 func (s *session) list(verb string, l *listing) (wire.Reply, error) {
-	s.restart = 0
+	s.restart, s.until = 0, 0
 	t, err := s.newTransfer(verb, l.dir)
 	if err != nil {
 		return wire.Reply{}, err

@@ -54,7 +54,7 @@ func (s *session) cmdRest(_ context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	s.restart = n
+	s.restart, s.until = n, 0
 	return okf(350, "Restarting at %d.", n)
 }
 
@@ -107,6 +107,8 @@ func (s *session) feature(verb string) string {
 	switch verb {
 	case "MLST":
 		return "MLST " + s.facts.Feat()
+	case "HASH":
+		return "HASH " + s.sumNames()
 	case "AUTH", "PBSZ", "PROT":
 		if s.srv.layer == nil {
 			return ""
@@ -140,6 +142,8 @@ func (s *session) cmdOpts(_ context.Context, arg string) (wire.Reply, error) {
 	case "MLST":
 		s.facts = wire.ParseFacts(options)
 		return ok(200, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
+	case "HASH":
+		return s.optsHash(options)
 	}
 	return ok(501, "No options for "+verb+".")
 }

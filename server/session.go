@@ -69,7 +69,8 @@ type account struct {
 	files   driver.FS
 	cwd     string
 	rnfr    string // what RNFR named
-	restart int64  // REST
+	restart int64  // REST, RANG
+	until   int64  // RANG: the end, 0 for that of the file
 	alloc   int64  // ALLO
 	data    dialer // what PASV, EPSV, PORT or EPRT left behind; nil without
 }
@@ -82,6 +83,7 @@ type params struct {
 	pbsz    bool // PBSZ was sent, so PROT is allowed (RFC 2228, section 3)
 	epsvAll bool // EPSV ALL (RFC 2428, section 4)
 	facts   wire.Facts
+	sum     int // OPTS HASH: index of sums
 }
 
 var sessionNumber atomic.Uint64

@@ -13,12 +13,14 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// transfer is a transfer of a file or a listing under way. It runs in a
-// goroutine of its own while the session goes on hearing commands.
+// transfer is a transfer of a file or a listing under way, or other work on
+// files that may take long. It runs in a goroutine of its own while the session
+// goes on hearing commands.
 type transfer struct {
 	verb, path string
 	offset     int64
 	upload     bool
+	local      bool // without a data connection: HASH, COMB, SITE CPTO
 	ascii      bool
 	started    time.Time
 	bytes      atomic.Int64
@@ -63,44 +65,60 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, error) {
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
-	defer t.cancel(nil)
 	s.setMoving(t)
 	err := s.write(wire.Text(150, opening))
 	if err != nil {
 		t.cancel(err)
 	}
-	go func() { t.done <- s.runJob(t, d, job) }()
-	err = s.attend(t)
-
-	cause := context.Cause(t.ctx)
-	var panicked *panicError
-	switch {
-	case errors.As(err, &panicked):
-	case err != nil && cause != nil:
-		err = &dataError{426, "Transfer aborted.", cause}
-	}
+	err = s.beside(t, func() error { return s.runJob(t, d, job) })
 	s.learn(t, err)
-	s.setMoving(nil)
 	s.hookTransfer(&Transfer{
 		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started), Err: err,
 		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii,
 	})
-	if panicked != nil {
-		return s.panicked(panicked), nil
-	}
 	if err != nil {
 		return wire.Reply{}, err
 	}
 	return ok(226, "Transfer complete.")
 }
 
-// runJob gets the data connection and lets the job use it.
-func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
+// onFiles runs work on files that needs no data connection, beside the session as
+// a transfer: it is seen by STAT and ended by ABOR.
+func (s *session) onFiles(verb, name string, work func(t *transfer) error) error {
+	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true, done: make(chan error, 1)}
+	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
+	s.setMoving(t)
+	return s.beside(t, func() error { return work(t) })
+}
+
+// beside runs work in a goroutine of its own, hears commands meanwhile and
+// returns when the work is over. t is what is moving.
+func (s *session) beside(t *transfer, work func() error) error {
+	defer t.cancel(nil)
+	defer s.setMoving(nil)
+	go func() { t.done <- rescued(work) }()
+	err := s.attend(t)
+
+	cause := context.Cause(t.ctx)
+	var panicked *panicError
+	if err != nil && cause != nil && !errors.As(err, &panicked) {
+		err = &dataError{426, "Transfer aborted.", cause}
+	}
+	return err
+}
+
+// rescued runs work and makes an error of a panic.
+func rescued(work func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicError{v, debug.Stack()}
 		}
 	}()
+	return work()
+}
+
+// runJob gets the data connection and lets the job use it.
+func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	if t.file != nil {
 		defer t.file.Close()
 	}
@@ -115,7 +133,7 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	defer func() {
 		switch {
 		case ended:
-		case t.upload:
+		case t.upload && t.ctx.Err() == nil:
 			// An uploader must hear why, on its control connection: many give up
 			// at once on RST. If it goes on sending the kernel resets anyway.
 			conn.finish()
@@ -206,7 +224,7 @@ func (s *session) cmdAbor(context.Context, string) (wire.Reply, error) {
 func (s *session) setMoving(t *transfer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if old := s.moving; old != nil {
+	if old := s.moving; old != nil && !old.local {
 		if old.upload {
 			s.received += old.bytes.Load()
 		} else {

@@ -1,0 +1,207 @@
+package server
+
+import (
+	"context"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"hash/crc32"
+	"io"
+	"io/fs"
+	"strings"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// sums are the checksums of HASH, by the names of draft-bryan-ftpext-hash,
+// section 7; the first is the default. Each has a verb of its own as well, for
+// clients older than HASH.
+var sums = []struct {
+	name, verb string
+	make       func() hash.Hash
+}{
+	{"SHA-256", "XSHA256", sha256.New},
+	{"SHA-1", "XSHA1", sha1.New},
+	{"SHA-512", "XSHA512", sha512.New},
+	{"MD5", "XMD5", md5.New},
+	{"CRC32", "XCRC", func() hash.Hash { return crc32.NewIEEE() }},
+}
+
+// sumNames is the list of FEAT, with a star behind the one in force.
+func (s *session) sumNames() string {
+	var names []string
+	for i, sum := range sums {
+		name := sum.name
+		if i == s.sum {
+			name += "*"
+		}
+		names = append(names, name)
+	}
+	return strings.Join(names, ";")
+}
+
+// optsHash is OPTS HASH [<name>]: draft-bryan-ftpext-hash, section 3.2.
+func (s *session) optsHash(name string) (wire.Reply, error) {
+	for i, sum := range sums {
+		if strings.EqualFold(sum.name, name) {
+			s.sum = i
+			name = ""
+		}
+	}
+	if name != "" {
+		return ok(501, "Unknown algorithm; nothing is changed.")
+	}
+	return ok(200, sums[s.sum].name)
+}
+
+// RANG <first> <last>: draft-bryan-ftp-range, section 3. It stays in force until
+// a transfer or HASH, and takes the place of REST.
+func (s *session) cmdRang(_ context.Context, arg string) (wire.Reply, error) {
+	span, err := wire.ParseRANG(arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	if span.IsWhole() {
+		s.restart, s.until = 0, 0
+		return ok(350, "The range is the whole file again.")
+	}
+	s.restart, s.until = span.Start, span.End
+	return okf(350, "Restarting at %d. End byte range at %d.", span.Start, span.End-1)
+}
+
+// HASH <file>: draft-bryan-ftpext-hash, section 3, over the bytes as they are
+// stored. The reply names the first and the last byte, as RANG does.
+func (s *session) cmdHash(_ context.Context, arg string) (wire.Reply, error) {
+	span := wire.Span{Start: s.restart, End: s.until}
+	if span.End == 0 {
+		span.End = -1
+	}
+	s.restart, s.until = 0, 0
+	sum, end, err := s.checksum("HASH", s.sum, []wire.Part{{Path: arg, Span: span}})
+	if errors.Is(err, driver.ErrIsDir) {
+		return ok(553, "HASH is for files.")
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return okf(213, "%s %d-%d %s %s", sums[s.sum].name, span.Start, max(end-1, span.Start), hex.EncodeToString(sum), arg)
+}
+
+// sumCommand is XCRC and its like: <file> [<start> [<end>]], where the end is
+// the byte behind the last, as in other servers.
+func sumCommand(i int) handler {
+	return func(s *session, _ context.Context, arg string) (wire.Reply, error) {
+		parts, err := wire.ParsePart(arg)
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		sum, _, err := s.checksum(sums[i].verb, i, parts)
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		return ok(250, strings.ToUpper(hex.EncodeToString(sum)))
+	}
+}
+
+// checksum computes one beside the session, of the first of parts that exists.
+// It returns where the part ended.
+func (s *session) checksum(verb string, i int, parts []wire.Part) (sum []byte, end int64, err error) {
+	names := make([]string, len(parts))
+	for j, p := range parts {
+		if names[j], err = wire.Resolve(s.cwd, p.Path); err != nil {
+			return nil, 0, err
+		}
+	}
+	err = s.onFiles(verb, names[0], func(t *transfer) error {
+		at, info, err := s.existing(t.ctx, names)
+		if err != nil {
+			return err
+		}
+		span := parts[at].Span
+		if span.Start > info.Size() || span.End > info.Size() && verb != "HASH" {
+			return driver.ErrOffset
+		}
+		sum, end, err = t.sum(s.files, names[at], i, span, info.Size())
+		return err
+	})
+	return sum, end, err
+}
+
+// existing finds the first of names that is a file.
+func (s *session) existing(ctx context.Context, names []string) (at int, info fs.FileInfo, err error) {
+	for i, name := range names {
+		found, e := s.files.Stat(ctx, name)
+		if e == nil && found.IsDir() {
+			e = driver.ErrIsDir
+		}
+		if e == nil || i == 0 {
+			at, info, err = i, found, e
+		}
+		if !errors.Is(e, fs.ErrNotExist) {
+			break
+		}
+	}
+	return at, info, err
+}
+
+// sum asks the driver for a checksum, and computes it when that has none.
+func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size int64) ([]byte, int64, error) {
+	if span.End > size {
+		span.End = size
+	}
+	length := int64(-1)
+	if span.End >= 0 {
+		length = span.End - span.Start
+	}
+	own, err := driver.Sum(t.ctx, files, name, sums[i].name, span.Start, length)
+	if !errors.Is(err, errors.ErrUnsupported) {
+		if length < 0 {
+			length = size - span.Start
+		}
+		return own, span.Start + length, err
+	}
+	file, err := files.Open(t.ctx, name, span.Start)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer file.Close()
+	var from io.Reader = file
+	if length >= 0 {
+		from = io.LimitReader(file, length)
+	}
+	h := sums[i].make()
+	if err := t.copy(h, from); err != nil {
+		return nil, 0, err
+	}
+	return h.Sum(nil), span.Start + t.bytes.Load(), nil
+}
+
+// copy moves a file within the server until ABOR or the end of the session.
+func (t *transfer) copy(to io.Writer, from io.Reader) error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	for {
+		if t.ctx.Err() != nil {
+			return context.Cause(t.ctx)
+		}
+		n, err := from.Read(*buf)
+		if n > 0 {
+			t.bytes.Add(int64(n))
+			if _, err := to.Write((*buf)[:n]); err != nil {
+				return fmt.Errorf("writing: %w", err)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,179 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// slowFS is files whose reading waits until told to go on. Like a real one it
+// does not look at its context meanwhile.
+type slowFS struct {
+	driver.FS
+	reading chan struct{} // tells that a Read has begun
+	release chan struct{}
+}
+
+func (f slowFS) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	file, err := f.FS.Open(ctx, name, offset)
+	if err != nil {
+		return nil, err
+	}
+	return &slowFile{file, f, ctx}, nil
+}
+
+type slowFile struct {
+	io.ReadCloser
+	fs  slowFS
+	ctx context.Context
+}
+
+func (f *slowFile) Read(p []byte) (int, error) {
+	select {
+	case f.fs.reading <- struct{}{}:
+	case <-f.ctx.Done():
+	}
+	select {
+	case <-f.fs.release:
+	case <-f.ctx.Done():
+	}
+	return f.ReadCloser.Read(p[:min(len(p), 4)])
+}
+
+// startSlow starts a server whose files are slow. start runs the commands.
+func startSlow(t *testing.T) (*testServer, slowFS) {
+	var slow slowFS
+	ts := start(t, func(srv *server.Server) {
+		good := srv.Driver
+		slow = slowFS{reading: make(chan struct{}), release: make(chan struct{})}
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			files, err := good.Login(ctx, l)
+			f := slow
+			f.FS = files
+			return f, err
+		})
+	})
+	return ts, slow
+}
+
+// work are the commands that work on files without a data connection, with what
+// must come before them and their replies.
+var work = []struct {
+	before, line string
+	code         int
+}{
+	{"", "HASH a", 213},
+	{"RANG 1 7", "HASH a", 213},
+	{"", "XSHA512 a 1 7", 250},
+}
+
+// While the server works on files the control connection is heard: NOOP and STAT
+// at once, the rest in its turn, and exactly one reply comes for each.
+func TestWorkBesideSession(t *testing.T) {
+	for _, w := range work {
+		t.Run(w.before+w.line, func(t *testing.T) {
+			ts, slow := startSlow(t)
+			ts.writeFile(t, "a", "0123456789")
+			ts.writeFile(t, "b", "x")
+			c := ts.login(t)
+			if w.before != "" {
+				c.cmd(350, "%s", w.before)
+			}
+			c.send("%s", w.line)
+			<-slow.reading
+			c.cmd(200, "NOOP")
+			verb, _, _ := strings.Cut(w.line, " ")
+			require.Contains(t, c.cmd(211, "STAT").text(), "Transfer: "+verb)
+			c.send("PWD")
+			for done := false; !done; {
+				select {
+				case slow.release <- struct{}{}:
+				case <-slow.reading:
+				case <-time.After(100 * time.Millisecond):
+					done = true
+				}
+			}
+			c.expect(w.code)
+			c.expect(257)
+			c.cmd(200, "NOOP")
+			require.Zero(t, ts.Sessions()[0].Sent, "what stays in the server was sent")
+		})
+	}
+}
+
+// ABOR ends the work: 426 for the command, 226 for ABOR. So does hanging up.
+func TestAbortWork(t *testing.T) {
+	for _, w := range work {
+		t.Run(w.before+w.line, func(t *testing.T) {
+			ts, slow := startSlow(t)
+			ts.writeFile(t, "a", "0123456789")
+			ts.writeFile(t, "b", "x")
+			c := ts.login(t)
+			begin := func() {
+				if w.before != "" {
+					c.cmd(350, "%s", w.before)
+				}
+				c.send("%s", w.line)
+				<-slow.reading
+			}
+			begin()
+			c.send("ABOR")
+			c.expect(426)
+			c.expect(226)
+			require.Equal(t, "0123456789", ts.readFile(t, "a"))
+			require.Equal(t, "x", ts.readFile(t, "b"))
+			_, err := ts.FS.Stat(t.Context(), "new")
+			require.Error(t, err)
+			begin()
+			c.conn.Close()
+			eventually(t, "the end of the session", func() bool { return len(ts.Sessions()) == 0 })
+		})
+	}
+}
+
+// sumFS is files with checksums of their own.
+type sumFS struct {
+	driver.FS
+	mu    sync.Mutex
+	asked []string
+	err   error
+}
+
+func (f *sumFS) Sum(_ context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked = append(f.asked, algorithm+" "+name)
+	if offset != 0 || length >= 0 {
+		return nil, errors.ErrUnsupported
+	}
+	return []byte{1, 2, 3}, f.err
+}
+
+// A driver's own checksum is taken where it has one, behind wrappers too.
+func TestNativeChecksum(t *testing.T) {
+	files := &sumFS{FS: driver.Mem()}
+	writeFile(t, files, "a", "0123456789")
+	mount, err := driver.Mount(map[string]driver.FS{"m": driver.NoWrite(files)})
+	require.NoError(t, err)
+	limited, err := driver.Limit(t.Context(), mount, driver.Quota{Bytes: 100})
+	require.NoError(t, err)
+	ts := start(t, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, limited) })
+	c := ts.login(t)
+	c.cmd(250, "CWD m")
+	require.Equal(t, "213 SHA-256 0-9 010203 a", c.cmd(213, "HASH a").text())
+	require.Equal(t, "250 781E5E245D69B566979B86E28D23F2C7", c.cmd(250, "XMD5 a 0 10").text())
+	c.cmd(350, "RANG 0 0")
+	require.Contains(t, c.cmd(213, "HASH a").text(), "SHA-256 0-0 5feceb66ffc86f38")
+	require.Equal(t, []string{"SHA-256 a", "MD5 a", "SHA-256 a"}, files.asked)
+	files.err = errors.New("secret path")
+	require.NotContains(t, c.cmd(451, "HASH a").text(), "secret")
+}
