@@ -49,12 +49,22 @@ func TestHAProxy(t *testing.T) {
 	}
 }
 
+// What the guide shows is what is tested.
+func TestGuide(t *testing.T) {
+	text := func(name ...string) string {
+		raw, err := os.ReadFile(filepath.Join(name...))
+		require.NoError(t, err)
+		return strings.ReplaceAll(string(raw), "\r\n", "\n")
+	}
+	require.Contains(t, text("..", "docs", "firewalls.md"), text("testdata", "haproxy.cfg"))
+}
+
 // startHAProxy runs it with the configuration of the guide, but for addresses.
 func startHAProxy(t *testing.T, file string, s *site, send string) {
 	t.Helper()
-	guide, err := os.ReadFile(filepath.Join("testdata", "haproxy.cfg"))
+	raw, err := os.ReadFile(filepath.Join("testdata", "haproxy.cfg"))
 	require.NoError(t, err)
-	config := "global\n    maxconn 200\n" + strings.ReplaceAll(string(guide), "\r\n", "\n")
+	config := "global\n    maxconn 200\n" + strings.ReplaceAll(string(raw), "\r\n", "\n")
 	for _, c := range [][2]string{
 		{"bind :21\n", fmt.Sprintf("bind %s:%d\n", balancerHost, s.explicit)},
 		{"bind :990\n", fmt.Sprintf("bind %s:%d\n", balancerHost, s.implicit)},
