@@ -103,9 +103,9 @@ func TestPortsAreNotASequence(t *testing.T) {
 func TestForeignTicket(t *testing.T) {
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
 		t.Run(policy.String(), func(t *testing.T) {
-			ts := start(t, func(srv *server.Server) { srv.SessionReuse = policy })
+			ts := start(t, everybody, func(srv *server.Server) { srv.SessionReuse = policy })
 			ts.writeFile(t, "a", "secret")
-			victim, thief := ts.login(t), ts.login(t)
+			victim, thief := ts.login(t), ts.loginAs(t, "thief")
 			at := victim.pasv()
 			conn := thief.dataTCP(at)
 			victim.cmd(150, "RETR a")
@@ -122,7 +122,7 @@ func TestForeignTicket(t *testing.T) {
 			require.True(t, ts.lastTransfer(t).Resumed)
 
 			// Nothing better comes: the client is told why.
-			thief = ts.login(t) // with a ticket that was not used up
+			thief = ts.loginAs(t, "thief") // with a ticket that was not used up
 			conn = thief.dataTCP(victim.pasv())
 			victim.cmd(150, "RETR a")
 			conn.SetDeadline(time.Now().Add(patience))
@@ -255,79 +255,4 @@ func TestAuthForgetsLogin(t *testing.T) {
 	c.login()
 	c.cmd(425, "LIST")
 	c.cmd(550, "SIZE a") // and TYPE is A again
-}
-
-// Row 24: sleepers who hold every port harm nobody at another address, and
-// their own only for as long as a lease lives.
-func TestPassiveSquatting(t *testing.T) {
-	fake(t, func(t *testing.T, fs *fakeServer) {
-		for range 4 { // as many as there are ports
-			fs.in(t).cmd(227, "PASV")
-		}
-		other := fs.from(t, "198.51.100.8")
-		other.expect(220)
-		other.login()
-		data := fs.data(t, other, buffer)
-		other.cmd(150, "LIST")
-		readAll(t, data)
-		other.expect(226)
-
-		c := fs.in(t)
-		var code int
-		start := time.Now()
-		for code != 227 {
-			c.send("PASV")
-			code = c.expect(227, 425).code
-		}
-		require.LessOrEqual(t, time.Since(start), 30*time.Second)
-	})
-}
-
-// Row 25: connections that are reset at once, on control and data ports.
-func TestResetStorm(t *testing.T) {
-	ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t) })
-	ts.writeFile(t, "a", "content")
-	c := ts.login(t)
-	at := c.pasv()
-	for i := range 300 {
-		for _, addr := range []string{ts.Addr, ts.ImplicitAddr} {
-			resetAtOnce(t, dialTCP(t, addr))
-		}
-		if i%10 == 0 {
-			if conn, err := stranger(t, at); err == nil {
-				resetAtOnce(t, conn)
-			}
-		}
-	}
-	conn := c.dataTCP(at)
-	c.cmd(150, "RETR a")
-	require.Equal(t, "content", readAll(t, c.dataTLS(conn)))
-	c.expect(226)
-	for range 3 { // each waits a second for a connection that proves itself
-		resetAtOnce(t, c.dataTCP(c.pasv()))
-		c.cmd(150, "RETR a")
-		c.expect(425, 426)
-	}
-	eventually(t, "the sessions' end", func() bool { return len(ts.Sessions()) == 1 })
-	require.Equal(t, "content", ts.login(t).get("RETR a"))
-}
-
-// Row 25, data connections in clear, of which none can prove anything.
-func TestResetStormInClear(t *testing.T) {
-	ts := start(t, insecure)
-	ts.writeFile(t, "a", "content")
-	c := ts.loginClear(t)
-	for range 100 {
-		resetAtOnce(t, c.dataTCP(c.pasv()))
-		c.cmd(150, "STOR b")
-		c.expect(425, 426)
-	}
-	require.Equal(t, "content", c.get("RETR a"))
-	c.cmd(550, "SIZE b")
-}
-
-func resetAtOnce(t testing.TB, conn net.Conn) {
-	t.Helper()
-	require.NoError(t, conn.(interface{ SetLinger(int) error }).SetLinger(0))
-	conn.Close()
 }

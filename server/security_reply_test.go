@@ -1,0 +1,63 @@
+package server_test
+
+import (
+	"context"
+	"io/fs"
+	"iter"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// evilFS has names and errors that would split a reply or a listing.
+type evilFS struct{ driver.FS }
+
+const evilName = "a\r\n226 Done\r\nb\x1b"
+
+func (f evilFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		info, err := f.FS.Stat(ctx, "x")
+		yield(evilInfo{info}, err)
+	}
+}
+
+func (evilFS) Mkdir(context.Context, string) error {
+	return &driver.Error{Code: 550, Text: "No.\r\n230 Logged in.\r\n\x00"}
+}
+
+func (evilFS) Remove(context.Context, string) error { return &driver.Error{Code: 230, Text: "fine"} }
+
+type evilInfo struct{ fs.FileInfo }
+
+func (evilInfo) Name() string  { return evilName }
+func (evilInfo) Owner() string { return "o\r\n x" }
+func (evilInfo) Group() string { return "g\n" }
+
+// Row 33: whatever a driver says, a reply is one reply and a file one line.
+func TestReplyInjection(t *testing.T) {
+	ts := start(t, insecure, func(srv *server.Server) {
+		good := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			files, err := good.Login(ctx, l)
+			return evilFS{files}, err
+		})
+		srv.Greeting = "Hello.\r\n331 x\r\n220 y"
+	})
+	ts.writeFile(t, "x", "")
+	c := ts.connect(t)
+	c.expect(220)
+	c.login()
+	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
+		got := c.get("%s", verb)
+		require.Equal(t, 1, strings.Count(got, "\n"), "%s: %q", verb, got)
+		require.Equal(t, 1, strings.Count(got, "\r"), "%s: %q", verb, got)
+	}
+	require.Len(t, c.cmd(213, "STAT /").lines, 3)
+	require.Len(t, c.cmd(550, "MKD x").lines, 1)
+	c.cmd(550, "DELE x") // an error can't be a success
+	c.cmd(257, "PWD")
+}
