@@ -1,0 +1,26 @@
+package scenario
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// role is the environment variable that makes the test binary play a part in a
+// world, rather than run tests.
+const role = "SALLYPORT_SCENARIO"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "server":
+		os.Exit(serve())
+	case "dial":
+		os.Exit(dial())
+	}
+	flag.Parse()
+	// The tests mostly wait for time-outs, which needs no processor.
+	if err := flag.Set("test.parallel", "6"); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
