@@ -203,9 +203,3 @@ func echo(t *testing.T, c, s net.Conn, sent string) {
 	require.NoError(t, err)
 	require.Equal(t, "back", string(got))
 }
-
-func (j *journal) reset() {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.buf.Reset()
-}
