@@ -56,7 +56,7 @@ func Mount(at map[string]FS) (*MountFS, error) {
 			if outer, ok := overlaps(at, name); ok {
 				errs = append(errs, fmt.Errorf("driver: mount %q: the same FS is mounted at %q above", name, outer))
 			}
-			m.points[name] = mountPoint{fsys, fmt.Sprintf("m%d.", i)}
+			m.points[name] = mountPoint{fsys, m.prefix(fsys, i)}
 			m.reveal(name)
 		}
 	}
@@ -64,6 +64,19 @@ func Mount(at map[string]FS) (*MountFS, error) {
 		return nil, err
 	}
 	return m, nil
+}
+
+// prefix is that of the IDs of a new mount point's files: the same for the same
+// FS, whose files are then known to be the same under each name.
+func (m *MountFS) prefix(fsys FS, i int) (prefix string) {
+	prefix = fmt.Sprintf("m%d.", i)
+	defer func() { _ = recover() }() // values that Go can't compare are taken as different
+	for _, p := range m.points {
+		if p.fsys == fsys {
+			return p.prefix
+		}
+	}
+	return prefix
 }
 
 // overlaps finds a mount point above name that has the same FS. Values that Go

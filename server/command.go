@@ -111,6 +111,7 @@ func init() {
 		"DELE": {run: (*session).cmdDele, need: login, arg: required, help: "DELE <file>"},
 		"RNFR": {run: (*session).cmdRnfr, need: login, arg: required, help: "RNFR <path>"},
 		"RNTO": {run: (*session).cmdRnto, need: login, arg: required, help: "RNTO <path>"},
+		"COMB": {run: (*session).cmdComb, need: login, arg: required, feat: "COMB target;source_list", help: "COMB <target> <source>..."},
 		"SIZE": {run: (*session).cmdSize, need: login, arg: required, feat: "SIZE", help: "SIZE <file>"},
 		"MDTM": {run: (*session).cmdMdtm, need: login, arg: required, feat: "MDTM", help: "MDTM <file>"},
 		"MFMT": {run: (*session).cmdMfmt, need: login, arg: required, feat: "MFMT", help: "MFMT <time> <path>"},
@@ -118,7 +119,7 @@ func init() {
 		"MFF":  {run: (*session).cmdMff, need: login, arg: required, feat: "MFF Modify;Create;UNIX.group;UNIX.mode;", help: "MFF <facts> <path>"},
 		"HASH": {run: (*session).cmdHash, need: login, arg: required, feat: "HASH", help: "HASH <file>"},
 		"AVBL": {run: (*session).cmdAvbl, need: login, feat: "AVBL", help: "AVBL [<directory>]"},
-		"SITE": {run: (*session).cmdSite, need: login, arg: required, help: "SITE <command>"},
+		"SITE": {run: (*session).cmdSite, need: login, arg: required, feat: "SITE COPY", help: "SITE <command>"},
 
 		// Information, RFC 959 section 4.1.3, RFC 2389 and RFC 2640.
 		"FEAT": {run: (*session).cmdFeat, help: "FEAT"},

@@ -74,6 +74,8 @@ var work = []struct {
 	{"", "HASH a", 213},
 	{"RANG 1 7", "HASH a", 213},
 	{"", "XSHA512 a 1 7", 250},
+	{"", "COMB new b a", 250},
+	{"SITE CPFR a", "SITE CPTO new", 250},
 }
 
 // While the server works on files the control connection is heard: NOOP and STAT
@@ -91,7 +93,7 @@ func TestWorkBesideSession(t *testing.T) {
 			c.send("%s", w.line)
 			<-slow.reading
 			c.cmd(200, "NOOP")
-			verb, _, _ := strings.Cut(w.line, " ")
+			verb, _, _ := strings.Cut(strings.TrimPrefix(w.line, "SITE "), " ")
 			require.Contains(t, c.cmd(211, "STAT").text(), "Transfer: "+verb)
 			c.send("PWD")
 			for done := false; !done; {

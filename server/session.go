@@ -69,6 +69,7 @@ type account struct {
 	files   driver.FS
 	cwd     string
 	rnfr    string // what RNFR named
+	cpfr    string // what SITE CPFR named
 	restart int64  // REST, RANG
 	until   int64  // RANG: the end, 0 for that of the file
 	alloc   int64  // ALLO
@@ -248,6 +249,9 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 	}
 	if cmd.Verb != "RNTO" {
 		s.rnfr = ""
+	}
+	if cmd.Verb != "SITE" {
+		s.cpfr = ""
 	}
 	if !row.alone && !s.held() {
 		// Reading on while the command runs tells when the client is gone, so

@@ -25,6 +25,8 @@ func init() {
 		"SYMLINK": {(*session).siteSymlink, "SYMLINK <target> <path>"},
 		"MKDIR":   {(*session).siteMkdir, "MKDIR <path>"},
 		"RMDIR":   {(*session).siteRmdir, "RMDIR <path>"},
+		"CPFR":    {(*session).siteCpfr, "CPFR <file>"},
+		"CPTO":    {(*session).siteCpto, "CPTO <file>"},
 		"HELP":    {(*session).siteHelp, "HELP"},
 	}
 }
@@ -33,6 +35,9 @@ func init() {
 func (s *session) cmdSite(ctx context.Context, arg string) (wire.Reply, error) {
 	verb, rest := wire.SplitVerb(arg)
 	row, found := siteCommands[verb]
+	if verb != "CPTO" {
+		s.cpfr = ""
+	}
 	switch {
 	case !found:
 		return ok(504, "Unknown SITE command; try SITE HELP.")

@@ -1,0 +1,200 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// COMB <target> <source>...: draft-peterson-streamlined-ftp-command-extensions,
+// section 3, as Serv-U and CuteFTP know it: the sources are added to the end of
+// the target in that order, and removed when it is safe.
+func (s *session) cmdComb(_ context.Context, arg string) (wire.Reply, error) {
+	names, err := wire.ParseNames(arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	if len(names) < 2 {
+		return ok(501, "Usage: "+commands["COMB"].help)
+	}
+	for i := range names {
+		if names[i], err = wire.Resolve(s.cwd, names[i]); err != nil {
+			return wire.Reply{}, err
+		}
+	}
+	kept := 0
+	err = s.onFiles("COMB", names[0], func(t *transfer) (err error) {
+		kept, err = t.combine(s.files, names[0], names[1:])
+		return err
+	})
+	switch {
+	case err != nil:
+		return wire.Reply{}, err
+	case kept > 0:
+		return okf(250, "Combined; %d of the sources could not be removed.", kept)
+	}
+	return ok(250, "Combined.")
+}
+
+// combine returns how many sources it had to leave. Until the target is
+// committed it changes none of them.
+func (t *transfer) combine(files driver.FS, target string, sources []string) (kept int, err error) {
+	var (
+		infos []fs.FileInfo
+		seen  distinct
+		size  int64
+	)
+	if info, err := files.Stat(t.ctx, target); err == nil {
+		seen.add(target, info)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		seen.add(target, nil)
+	} else {
+		return 0, err
+	}
+	for _, name := range sources {
+		info, err := files.Stat(t.ctx, name)
+		if err == nil && info.IsDir() {
+			err = driver.ErrIsDir
+		}
+		if err == nil && !seen.add(name, info) {
+			err = errSameFile
+		}
+		if err != nil {
+			return 0, err
+		}
+		infos = append(infos, info)
+		size += info.Size()
+	}
+	err = t.keep(files, target, driver.How{Append: true, Size: size}, func(up io.Writer) error {
+		for _, name := range sources {
+			if err := t.copyFile(up, files, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for i, name := range sources {
+		// What somebody wrote meanwhile is not in the target.
+		now, err := files.Stat(t.ctx, name)
+		if err != nil || now.Size() != infos[i].Size() || !now.ModTime().Equal(infos[i].ModTime()) ||
+			files.Remove(t.ctx, name) != nil {
+			kept++
+		}
+	}
+	return kept, nil
+}
+
+var errSameFile = &driver.Error{Code: 553, Text: "The names are those of one file."}
+
+// distinct are files that must not be the same under two names.
+type distinct struct{ names, ids []string }
+
+// add reports whether the file is a new one; info may be nil.
+func (d *distinct) add(name string, info fs.FileInfo) bool {
+	for _, known := range d.names {
+		if known == name {
+			return false
+		}
+	}
+	d.names = append(d.names, name)
+	file, ok := info.(driver.FileID)
+	if !ok || file.ID() == "" {
+		return true
+	}
+	for _, known := range d.ids {
+		if known == file.ID() {
+			return false
+		}
+	}
+	d.ids = append(d.ids, file.ID())
+	return true
+}
+
+// copyFile adds all of a file to what is being stored.
+func (t *transfer) copyFile(to io.Writer, files driver.FS, name string) error {
+	file, err := files.Open(t.ctx, name, 0)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	return t.copy(to, file)
+}
+
+// keep stores what fill writes, whole or not at all.
+func (t *transfer) keep(files driver.FS, name string, how driver.How, fill func(io.Writer) error) (err error) {
+	up, err := files.Store(t.ctx, name, how)
+	if err != nil {
+		return err
+	}
+	cause := errors.New("server: panic while copying")
+	defer func() {
+		if e := up.Close(cause); err == nil {
+			err = e
+		}
+	}()
+	if cause = fill(up); cause != nil {
+		return cause
+	}
+	if t.ctx.Err() != nil {
+		cause = context.Cause(t.ctx)
+		return cause
+	}
+	cause = up.Commit()
+	return cause
+}
+
+// siteCpfr is SITE CPFR <file>, as in ProFTPD; SITE CPTO must follow at once.
+func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	info, err := s.files.Stat(ctx, name)
+	if err == nil && info.IsDir() {
+		err = driver.ErrIsDir
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	s.cpfr = name
+	return ok(350, "Send SITE CPTO with the name of the copy.")
+}
+
+// siteCpto is SITE CPTO <file>. Both names are the session's own, so that it can
+// do no more than RETR and STOR could (CVE-2015-3306).
+func (s *session) siteCpto(_ context.Context, arg string) (wire.Reply, error) {
+	from := s.cpfr
+	s.cpfr = ""
+	if from == "" {
+		return ok(503, "Send SITE CPFR first.")
+	}
+	to, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	err = s.onFiles("CPTO", to, func(t *transfer) error {
+		info, err := s.files.Stat(t.ctx, from)
+		if err != nil {
+			return err
+		}
+		var seen distinct
+		seen.add(from, info)
+		if old, err := s.files.Stat(t.ctx, to); err == nil && !seen.add(to, old) {
+			return errSameFile // writing in place would empty it
+		}
+		return t.keep(s.files, to, driver.How{Size: info.Size()}, func(up io.Writer) error {
+			return t.copyFile(up, s.files, from)
+		})
+	})
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return ok(250, "Copied.")
+}
