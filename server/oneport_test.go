@@ -68,6 +68,19 @@ func everybody(srv *server.Server) {
 	})
 }
 
+// loginAs is login as somebody else.
+func (ts *testServer) loginAs(t testing.TB, user string) *client {
+	t.Helper()
+	c := newClient(t, dialTCP(t, ts.Addr), ts.Config)
+	c.expect(220)
+	c.authTLS()
+	c.cmd(331, "USER %s", user)
+	c.cmd(230, "PASS %s", testPassword)
+	c.protect()
+	c.cmd(200, "TYPE I")
+	return c
+}
+
 func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache) (*member, error) {
 	m := &member{name: name, cfg: trust(ts.TLS)}
 	m.cfg.ClientSessionCache = cache

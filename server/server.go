@@ -226,7 +226,10 @@ func (srv *Server) start() error {
 			ports.Logger = srv.log
 		}
 		if srv.layer != nil && srv.SessionReuse != tls.Off {
-			ports.Whose, ports.Owner = srv.layer.Whose, srv.layer.Owner
+			ports.Whose = srv.layer.Whose
+			if srv.SessionReuse == tls.Prefer {
+				ports.Owner = srv.layer.Owner
+			}
 			if ports.Silence == 0 {
 				ports.Silence = srv.handshakeTimeout()
 			}
