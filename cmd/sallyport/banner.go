@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"path/filepath"
 	"strings"
 
@@ -163,6 +164,40 @@ func (d *daemon) explainFirewalls(b *strings.Builder) {
 		b.WriteString("  active mode    this server connects out to its clients, to any port from 1024 up\n")
 	}
 	b.WriteString("  not needed     ports 20 and 989, UDP\n")
+	if d.ports.Len() > 0 {
+		fmt.Fprintf(b, "\nAs a letter to a firewall team, or as rules (\"sallyport help firewall\"):\n\n  %s\n", d.rulesCommand())
+	}
+}
+
+// rulesCommand is what prints the rules for this server.
+func (d *daemon) rulesCommand() string {
+	words := []string{"sallyport", "firewall"}
+	add := func(name, value, usual string) {
+		if value != usual {
+			words = append(words, "--"+name, shell(value))
+		}
+	}
+	usual := defaults()
+	add("listen", listened(d.explicit), usual.listen)
+	add("listen-implicit", listened(d.implicit), usual.implicit)
+	add("passive", d.passive, usual.passive)
+	add("announce", d.announce, usual.announce)
+	if d.active {
+		words = append(words, "--active")
+	}
+	return strings.Join(words, " ")
+}
+
+// listened is the address of a listener as --listen takes it.
+func listened(ln net.Listener) string {
+	if ln == nil {
+		return ""
+	}
+	at := ln.Addr().(*net.TCPAddr).AddrPort()
+	if at.Addr() == netip.IPv6Unspecified() { // which stands for both families
+		return fmt.Sprintf(":%d", at.Port())
+	}
+	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()).String()
 }
 
 // shell quotes a word for a POSIX shell if it needs it.

@@ -72,6 +72,32 @@ func TestFirewallFamily(t *testing.T) {
 	}
 }
 
+// What serve's banner says to type names serve's ports.
+func TestBannerNamesTheRules(t *testing.T) {
+	p := start(t, "--announce", "10.0.0.0/8=dialled,*=203.0.113.7", "--active")
+	i := strings.Index(p.banner, "sallyport firewall")
+	if i < 0 {
+		t.Fatalf("no command in:\n%s", p.banner)
+	}
+	line, _, _ := strings.Cut(p.banner[i:], "\n")
+	rules := output(t, words(line)[1:]...)
+	for _, want := range append(strings.Split(p.fact(t, "data ports"), ","), p.fact(t, "explicit FTPS"), p.fact(t, "implicit FTPS"), "203.0.113.7") {
+		if want = strings.TrimPrefix(want, "127.0.0.1:"); !strings.Contains(rules, want) {
+			t.Errorf("%s: no %s in\n%s", line, want, rules)
+		}
+	}
+	for _, c := range []struct{ addr, want string }{{":0", ":"}, {"127.0.0.1:0", "127.0.0.1:"}} {
+		ln, err := listen(t.Context(), c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := listened(ln); !strings.HasPrefix(got, c.want) {
+			t.Errorf("%s: got %s", c.addr, got)
+		}
+		ln.Close()
+	}
+}
+
 func TestFirewallMistakes(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"dir", `what is "dir"?`},
