@@ -9,6 +9,8 @@ import "strings"
 // some ports of anybody.
 func office(ports string) string {
 	return strings.ReplaceAll(`
+table inet office
+delete table inet office
 table inet office {
 	chain forward {
 		type filter hook forward priority filter; policy drop;
@@ -27,6 +29,8 @@ table inet office {
 // of it, and lets some ports in.
 func vendor(ports string) string {
 	return strings.NewReplacer("PORTS", ports, "PUBLIC", publicV4, "SERVER4", serverV4, "SERVER6", serverV6).Replace(`
+table inet vendor
+delete table inet vendor
 table inet vendor {
 	chain input {
 		type filter hook input priority filter; policy drop;

@@ -13,9 +13,19 @@ import (
 	"github.com/sallyport/sallyport/passive/firewall"
 )
 
-// partners is the Setup of this scenario.
-func partners() firewall.Setup {
-	return firewall.Setup{
+// deal is a scenario to have rules rendered for.
+type deal struct {
+	name  string
+	setup firewall.Setup
+	data  string // as clients see the data ports
+	// explicit and implicit are the control ports as clients see them.
+	explicit, implicit int
+}
+
+// deals are the scenario as everybody has it, and one where a port forwarder
+// shows other numbers.
+func deals() []deal {
+	plain := deal{data: elevenPorts, explicit: 21, implicit: 990, setup: firewall.Setup{
 		Server:   []netip.Addr{netip.MustParseAddr(serverV4), netip.MustParseAddr(serverV6)},
 		Public:   []netip.Addr{netip.MustParseAddr(publicV4)},
 		Clients:  []netip.Prefix{netip.MustParsePrefix(officeV4 + "/32"), netip.MustParsePrefix("2001:db8:1::/64")},
@@ -23,7 +33,37 @@ func partners() firewall.Setup {
 		Explicit: []uint16{21},
 		Implicit: []uint16{990},
 		Data:     elevenPorts,
+	}}
+	renumbered := plain
+	renumbered.name, renumbered.data = " with other ports outside", "31000-31010"
+	renumbered.explicit, renumbered.implicit = 2121, 9990
+	renumbered.setup.External = map[uint16]uint16{21: 2121, 990: 9990}
+	renumbered.setup.DataOffset = 10000
+	return []deal{plain, renumbered}
+}
+
+// url is where a client finds the server.
+func (d deal) url(addr string, what firewall.Purpose) string {
+	if what == firewall.ControlImplicit {
+		return fmt.Sprintf("ftps://%s:%d", bracketed(addr), d.implicit)
 	}
+	return fmt.Sprintf("ftp://%s:%d", bracketed(addr), d.explicit)
+}
+
+func (d deal) control() string { return fmt.Sprintf("%d, %d", d.explicit, d.implicit) }
+
+// options are those of the server.
+func (d deal) options() serverOptions {
+	return serverOptions{Data: d.setup.Data, Offset: d.setup.DataOffset, Announce: publicV4}
+}
+
+func (d deal) render(t *testing.T, kind firewall.Kind, side firewall.Side) string {
+	t.Helper()
+	rules, err := firewall.Render(kind, side, d.setup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules
 }
 
 // on tells which host has which firewall.
@@ -37,50 +77,62 @@ var kinds = map[firewall.Kind]func(w *world, host, rules string){
 
 // generated plays the scenario with the rules of package firewall.
 func generated(t *testing.T, tab *table) {
-	for kind, load := range kinds {
-		t.Run(string(kind)+" on all three", func(t *testing.T) {
+	play := func(kind firewall.Kind, d deal, who string, f func(*scene)) {
+		what := fmt.Sprintf("generated %s%s, %s", kind, d.name, who)
+		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			s := &scene{world: newWorld(t), t: t, tab: tab, what: "generated " + string(kind) + ", all three at once", data: elevenPorts}
-			for side, host := range on {
-				load(s.world, host, render(t, kind, side))
-			}
-			allThree(s)
+			f(&scene{world: newWorld(t), t: t, tab: tab, what: what, data: d.data})
 		})
-		for side := range on {
-			t.Run(fmt.Sprintf("%s on %s, rule by rule", kind, on[side]), func(t *testing.T) {
-				t.Parallel()
-				s := &scene{world: newWorld(t), t: t, tab: tab, what: fmt.Sprintf("generated %s, %s alone", kind, side), data: elevenPorts}
-				ruleByRule(s, kind, side)
-			})
+	}
+	for _, d := range deals() {
+		for kind := range kinds {
+			play(kind, d, "all three at once", func(s *scene) { allThree(s, kind, d) })
+			for side, host := range on {
+				if d.name != "" && side != firewall.Border {
+					continue // the same rules as without it, but for the numbers
+				}
+				play(kind, d, host+" alone, rule by rule", func(s *scene) { ruleByRule(s, kind, side, d) })
+			}
 		}
 	}
-}
-
-func render(t *testing.T, kind firewall.Kind, side firewall.Side) string {
-	t.Helper()
-	rules, err := firewall.Render(kind, side, partners())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return rules
 }
 
 // allThree is all that is said to work, and that the rest does not.
-func allThree(s *scene) {
-	s.start(serverOptions{Data: elevenPorts, Announce: publicV4})
+func allThree(s *scene, kind firewall.Kind, d deal) {
+	for side, host := range on {
+		kinds[kind](s.world, host, d.render(s.t, kind, side))
+	}
+	s.start(d.options())
+	s.expect("server", open, "127.0.0.1", decoys...)
 	for _, to := range []string{publicV4, serverV6} {
 		s.expect("alice", dropped, to, decoys...)
 	}
-	s.expect("internet", dropped, serverV6, append([]string{":21", ":990"}, decoys...)...)
-	s.expect("desk", dropped, serverV4, append([]string{":21", ":990"}, decoys...)...)
-	s.expect("server", open, "127.0.0.1", decoys...)
+	// The internet and the desk are none of the clients' networks.
+	all := append([]string{":21", ":990", ":21000"}, decoys...)
+	s.ip("internet", "route add "+serverV4+" via 192.0.2.2")
+	for _, to := range []string{serverV4, serverV6} {
+		s.expect("internet", dropped, to, all...)
+		s.expect("desk", dropped, to, all...)
+	}
+	// What is not translated ends at the vendor's firewall itself.
+	s.expect("internet", refused, publicV4, decoys...)
+	s.tab.add(line{s.what, "TCP connect", "", "", "dropped, for all but the clients: " + ports(all)})
+	s.tab.add(line{s.what, "TCP connect", "", "", "dropped, for everybody: " + ports(decoys)})
 	for _, client := range clients {
+		n := 0
 		for _, addr := range []string{publicV4, serverV6} {
-			for _, url := range []string{explicit(addr), implicit(addr)} {
-				s.works(visit{from: "alice", client: client, url: url})
-				s.works(visit{from: "bob", client: client, url: url})
+			for _, what := range []firewall.Purpose{firewall.ControlExplicit, firewall.ControlImplicit} {
+				for _, from := range []string{"alice", "bob"} {
+					v := visit{from: from, client: client, url: d.url(addr, what)}
+					if r := s.visit(v); r.err != nil {
+						s.t.Errorf("%s from %s to %s: %v: %s", client, from, v.url, r.err, r.verdict())
+					} else {
+						n++
+					}
+				}
 			}
 		}
+		s.tab.add(line{s.what, client, d.control(), s.data, fmt.Sprintf("works: %d of 8 visits, alice and bob, IPv4 and IPv6", n)})
 	}
 }
 
@@ -91,12 +143,25 @@ type flow struct {
 	visit   visit
 }
 
-var flows = []flow{
-	{firewall.ControlExplicit, false, visit{from: "alice", client: "curl", url: explicit(publicV4)}},
-	{firewall.ControlImplicit, false, visit{from: "alice", client: "curl", url: implicit(publicV4)}},
-	{firewall.ControlExplicit, true, visit{from: "alice", client: "curl", url: explicit(serverV6)}},
-	{firewall.ControlImplicit, true, visit{from: "alice", client: "curl", url: implicit(serverV6)}},
-	{"", false, visit{from: "server", client: "curl", url: explicit("127.0.0.1")}},
+func (f flow) String() string {
+	if f.purpose == "" {
+		return "local"
+	}
+	return string(f.purpose) + map[bool]string{false: " IPv4", true: " IPv6"}[f.v6]
+}
+
+func (d deal) flows() []flow {
+	var all []flow
+	for _, v6 := range []bool{false, true} {
+		for _, what := range []firewall.Purpose{firewall.ControlExplicit, firewall.ControlImplicit} {
+			addr := map[bool]string{false: publicV4, true: serverV6}[v6]
+			all = append(all, flow{what, v6, visit{from: "alice", client: "curl", url: d.url(addr, what)}})
+		}
+	}
+	if d.setup.DataOffset == 0 { // else the server tells local clients of ports that only the forwarder has
+		all = append(all, flow{visit: visit{from: "server", client: "curl", url: explicit("127.0.0.1")}})
+	}
+	return all
 }
 
 // needs reports whether a flow needs the rule with a comment, on the server's
@@ -134,7 +199,7 @@ const (
 // of the two rules for neighbours is hardly missed. Each is looked at in the
 // situation that it is for: where only the server's firewall has to ask, or
 // only the server.
-func (s *scene) try(without, situation string) {
+func (s *scene) try(d deal, without, situation string) {
 	s.t.Helper()
 	neigh := func(host string, args ...string) {
 		s.t.Helper()
@@ -153,27 +218,38 @@ func (s *scene) try(without, situation string) {
 	case advertisement:
 		knows("vendor", "lan", serverV6, "server", "eth0")
 	}
+	var fail []string
 	var all sync.WaitGroup
-	for _, f := range flows {
+	for _, f := range d.flows() {
 		v := f.visit
-		v.doomed = without != "" && f.needs(without)
+		doomed := without != "" && f.needs(without)
+		if doomed {
+			v.patience = 2
+			fail = append(fail, f.String())
+		}
 		all.Go(func() {
 			r := s.visit(v)
 			switch {
-			case v.doomed && (r.err == nil || errors.Is(r.err, errDiffers)):
+			case doomed && (r.err == nil || errors.Is(r.err, errDiffers)):
 				s.t.Errorf("without %q: %s from %s: want a failure, got %v", without, v.url, v.from, r.err)
-			case !v.doomed && r.err != nil:
+			case !doomed && r.err != nil:
 				s.t.Errorf("without %q: %s from %s: %v: %s", without, v.url, v.from, r.err, r.verdict())
 			}
 		})
 	}
 	all.Wait()
+	if without != "" {
+		s.t.Logf("without %q these fail, and the rest works: %s", without, strings.Join(fail, ", "))
+		if len(fail) == 0 {
+			s.t.Errorf("nothing is known to need the rule %q", without)
+		}
+	}
 }
 
 // ruleByRule loads the rules of one side, the rest of the way being open, and
 // then the same rules without one of them, for each. What needs the rule must
 // fail then, and the rest must work.
-func ruleByRule(s *scene, kind firewall.Kind, side firewall.Side) {
+func ruleByRule(s *scene, kind firewall.Kind, side firewall.Side, d deal) {
 	host, load := on[side], kinds[kind]
 	if host != "office" {
 		s.nft("office", office(everything))
@@ -181,12 +257,12 @@ func ruleByRule(s *scene, kind firewall.Kind, side firewall.Side) {
 	if host != "vendor" {
 		s.nft("vendor", vendor(everything))
 	}
-	rules := render(s.t, kind, side)
-	s.start(serverOptions{Data: elevenPorts, Announce: publicV4})
+	rules := d.render(s.t, kind, side)
+	s.start(d.options())
 	load(s.world, host, rules)
 	// First with all rules, in every situation that there is below.
 	for _, knows := range []string{"", solicitation, advertisement} {
-		s.try("", knows)
+		s.try(d, "", knows)
 	}
 	lines := strings.SplitAfter(rules, "\n")
 	seen := map[string]bool{}
@@ -200,10 +276,10 @@ func ruleByRule(s *scene, kind firewall.Kind, side firewall.Side) {
 		}
 		seen[m[1]] = true
 		load(s.world, host, strings.Join(slices.Concat(lines[:i], lines[i+1:]), ""))
-		s.try(m[1], m[1])
+		s.try(d, m[1], m[1])
 	}
 	if len(seen) == 0 {
 		s.t.Error("there are no rules")
 	}
-	s.tab.add(line{s.what, "curl", "21, 990", s.data, fmt.Sprintf("works; fails without any one of the %d rules", len(seen))})
+	s.tab.add(line{s.what, "curl, alice", d.control(), s.data, fmt.Sprintf("works; fails without any one of the %d rules", len(seen))})
 }

@@ -5,11 +5,11 @@ import "strings"
 // helper is what worked before TLS: firewalls that allow port 21 alone, and
 // find out the rest by reading.
 func helper(s *scene) {
-	const ports = "21"
-	s.nft("office", office(ports))
-	s.nft("vendor", vendor(ports))
+	s.nft("office", office("21"))
+	s.nft("vendor", vendor("21"))
 	s.data = "any"
-	// The helper translates the server's own address, and no other.
+	// The vendor's helper looks for the server's own address and translates it;
+	// of another address it makes nothing.
 	s.start(serverOptions{Data: elevenPorts, Clear: true})
 	pasv := visit{from: "alice", url: explicit(publicV4), args: []string{"--disable-epsv"}, set: []string{"ftp:prefer-epsv no"}}
 	with := func(client string) visit {
@@ -18,7 +18,7 @@ func helper(s *scene) {
 		return v
 	}
 	for _, client := range clients {
-		s.what = "port 21, no helper: FTP in clear"
+		s.what = "port 21 alone, no helpers: FTP in clear"
 		s.hangs(with(client))
 	}
 	for _, host := range []string{"office", "vendor"} {
@@ -28,15 +28,21 @@ func helper(s *scene) {
 		}
 	}
 	for _, client := range clients {
-		s.what = "port 21 and helper: FTP in clear"
+		s.what = "port 21 alone, helpers: FTP in clear"
 		s.says(s.works(with(client)), "(203,0,113,7,")
+	}
+	s.start(serverOptions{Data: elevenPorts, Clear: true, Announce: publicV4})
+	for _, client := range clients {
+		s.what = "port 21 alone, helpers: FTP in clear, public address announced"
+		s.says(s.hangs(with(client)), "(203,0,113,7,")
 	}
 	s.start(serverOptions{Data: elevenPorts, CCC: true})
 	for _, client := range clients {
-		s.what = "port 21 and helper: FTPS"
+		s.what = "port 21 alone, helpers: FTPS"
 		s.says(s.hangs(with(client)), "(10,2,0,5,")
-		s.what = "port 21 and helper: FTPS with CCC"
+		s.what = "port 21 alone, helpers: FTPS with CCC"
 		v := with(client)
+		// In curl's other mode the server ends TLS, and curl does not answer.
 		v.args = append(v.args, "--ftp-ssl-ccc", "--ftp-ssl-ccc-mode", "active")
 		v.set = append(v.set, "ftp:ssl-use-ccc yes")
 		s.says(s.works(v), "(203,0,113,7,")

@@ -31,6 +31,7 @@ var decoys = []string{":20", ":22", ":989", ":20999", ":21011", ":50000"}
 // serverOptions are how to run the server.
 type serverOptions struct {
 	Data     string // the set of data ports
+	Offset   int    // what a port forwarder adds to them
 	Announce string // an address, or rules as passive.ParseRules reads them; empty announces the address dialled
 	Clear    bool   // TLS is not required
 	CCC      bool   // and may end after the login
@@ -164,6 +165,7 @@ func (o serverOptions) server() (*server.Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	ports.Offset = o.Offset
 	if strings.Contains(o.Announce, "=") {
 		if ports.Announce, err = passive.ParseRules(o.Announce); err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"text/tabwriter"
 )
 
 // line is a line of the table.
@@ -30,9 +31,13 @@ func (tab *table) print(t testing.TB) {
 	defer tab.mu.Unlock()
 	slices.SortStableFunc(tab.lines, func(a, b line) int { return cmp.Compare(a.what, b.what) })
 	var b strings.Builder
+	out := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	head := line{"case", "client", "control", "data ports", "result"}
 	for _, l := range append([]line{head}, tab.lines...) {
-		fmt.Fprintf(&b, "%-52s  %-14s  %-7s  %-11s  %s\n", l.what, l.client, l.control, l.data, l.result)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", l.what, l.client, l.control, l.data, l.result)
+	}
+	if err := out.Flush(); err != nil {
+		t.Error(err)
 	}
 	t.Logf("what was shown:\n%s", b.String())
 }
@@ -42,12 +47,15 @@ func (r result) verdict() string {
 	if r.err == nil {
 		return "works"
 	}
-	var said string
+	var said []string
 	for l := range strings.Lines(r.all) {
 		l = strings.TrimSpace(l)
+		if i := strings.Index(l, "Fatal error: "); i >= 0 {
+			l = "**** " + l[i:]
+		}
 		if strings.HasPrefix(l, "curl: (") || strings.HasPrefix(l, "**** ") {
-			said = strings.TrimPrefix(l, "**** ")
+			said = append(said, strings.TrimPrefix(l, "**** "))
 		}
 	}
-	return "fails: " + cmp.Or(said, r.err.Error())
+	return "fails: " + cmp.Or(strings.Join(said, "; "), r.err.Error())
 }

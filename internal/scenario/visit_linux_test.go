@@ -2,11 +2,13 @@ package scenario
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync/atomic"
 )
@@ -20,8 +22,9 @@ type visit struct {
 	// args are what curl is told besides, set what lftp is.
 	args []string
 	set  []string
-	// doomed is a visit that is expected to fail, which is not waited for long.
-	doomed bool
+	// patience is for what is expected to fail: how long the client waits for
+	// an answer, in seconds. 0 is longer than anything takes.
+	patience int
 }
 
 var clients = []string{"curl", "lftp"}
@@ -86,12 +89,9 @@ func same(path string, want []byte) error {
 
 // curl runs curl once, with several groups of arguments.
 func (w *world) curl(v visit, home string, groups ...[]string) result {
-	each := []string{"-v", "--globoff", "--user", user + ":" + password}
-	if v.doomed {
-		each = append(each, "--connect-timeout", "2", "--max-time", "3")
-	} else {
-		each = append(each, "--connect-timeout", "20", "--max-time", "50")
-	}
+	patience := cmp.Or(v.patience, 20)
+	each := []string{"-v", "--globoff", "--user", user + ":" + password,
+		"--connect-timeout", strconv.Itoa(patience), "--max-time", strconv.Itoa(2*patience - 1)}
 	if !w.srv.Clear {
 		each = append(each, "--ssl-reqd", "--cacert", w.srv.CA)
 	}
@@ -108,14 +108,14 @@ func (w *world) curl(v visit, home string, groups ...[]string) result {
 
 // lftp runs lftp.
 func (w *world) lftp(v visit, home string, commands ...string) result {
-	timeout, tries := "20", "2"
-	if v.doomed {
-		timeout, tries = "2", "1"
+	tries := 2
+	if v.patience > 0 {
+		tries = 1
 	}
 	script := []string{
 		"set cmd:fail-exit yes",
-		"set net:timeout " + timeout,
-		"set net:max-retries " + tries,
+		fmt.Sprint("set net:timeout ", cmp.Or(v.patience, 20)),
+		fmt.Sprint("set net:max-retries ", tries),
 		"set ftp:auto-passive-mode no", // do not try active mode
 		"debug 5",
 	}
