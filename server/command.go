@@ -82,7 +82,7 @@ func init() {
 		"EPRT": {run: (*session).cmdEprt, need: login, arg: required, feat: "EPRT", help: "EPRT |1|<address>|<port>|"},
 		"TYPE": {run: (*session).cmdType, need: login, arg: required, help: "TYPE A|I|L 8"},
 		"STRU": {run: (*session).cmdStru, need: login, arg: required, help: "STRU F"},
-		"MODE": {run: (*session).cmdMode, need: login, arg: required, help: "MODE S"},
+		"MODE": {run: (*session).cmdMode, need: login, arg: required, feat: "MODE Z", help: "MODE S|Z"},
 		"LPRT": {help: "LPRT <address>"},
 		"LPSV": {help: "LPSV"},
 

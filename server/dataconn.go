@@ -16,6 +16,8 @@ type dataConn struct {
 	io.ReadWriter // tls or idle
 	idle          *idleConn
 	tls           *tls.Conn // nil in clear
+	in            *inflater // MODE Z: one of them
+	out           *deflater
 }
 
 const (
@@ -133,6 +135,11 @@ func (c *dataConn) truncated() bool { return c.tls != nil && c.tls.Truncated() }
 // finish ends the connection in order: what is buffered goes out, then
 // close_notify, then FIN.
 func (c *dataConn) finish() error {
+	if c.out != nil {
+		if err := c.out.end(); err != nil {
+			return err
+		}
+	}
 	if c.tls != nil {
 		// What is still gathered may take a slow client long; idleConn ends it
 		// only when nothing moves.

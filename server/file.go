@@ -119,7 +119,7 @@ func (s *session) takeRestart() (offset, until int64, err error) {
 
 // send moves a file to the client.
 func (t *transfer) send(conn *dataConn, file io.Reader) error {
-	if f, ok := file.(*os.File); ok && conn.tls == nil && !t.ascii {
+	if f, ok := file.(*os.File); ok && conn.tls == nil && !t.ascii && !t.compressed {
 		n, err := conn.idle.ReadFrom(f)
 		t.bytes.Add(n)
 		if err != nil {
@@ -192,6 +192,10 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 		text    []byte
 	)
 	for {
+		if t.ctx.Err() != nil {
+			// A compressed stream can go on for long without the connection.
+			return context.Cause(t.ctx)
+		}
 		n, readErr := fill(conn, *buf)
 		t.bytes.Add(int64(n))
 		data := (*buf)[:n]
@@ -218,10 +222,13 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 
 // endOfUpload decides whether the end of the data is the end of the file.
 func (s *session) endOfUpload(t *transfer, conn *dataConn) error {
-	t.truncated = conn.truncated()
+	proven := conn.in != nil && conn.in.ended
+	t.truncated = conn.truncated() && !proven
 	switch {
 	case t.ctx.Err() != nil:
 		return context.Cause(t.ctx)
+	case proven:
+		return nil
 	case t.truncated && s.srv.RequireCloseNotify:
 		return &dataError{426, "The data connection ended without TLS close_notify; nothing was stored.", nil}
 	case (t.truncated || conn.tls == nil) && s.gone.Load():
@@ -253,6 +260,10 @@ func finish(conn *dataConn) error {
 
 // cutOff is a failure of the data connection during a transfer.
 func cutOff(err error) error {
+	var known *dataError
+	if errors.As(err, &known) {
+		return known
+	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return &dataError{426, "The data connection was idle for too long.", err}
 	}

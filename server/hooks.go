@@ -81,7 +81,7 @@ type Transfer struct {
 	Path string
 	// Offset is where the transfer started in the file.
 	Offset int64
-	// Bytes counts what crossed the data connection.
+	// Bytes counts what crossed the data connection, before compression.
 	Bytes int64
 	// Duration is the time from the command to the closed file.
 	Duration time.Duration
@@ -98,6 +98,8 @@ type Transfer struct {
 	Peer netip.AddrPort
 	// ASCII says that line ends were converted.
 	ASCII bool
+	// Compressed says that the data was compressed (MODE Z).
+	Compressed bool
 }
 
 func (s *session) hookConnect() {

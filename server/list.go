@@ -167,7 +167,10 @@ func (s *session) status() wire.Reply {
 	} else {
 		lines = append(lines, " Logged in as "+i.User)
 	}
-	typ, control, data := "A", "in clear", "in clear"
+	typ, mode, control, data := "A", "S", "in clear", "in clear"
+	if s.deflate {
+		mode = "Z"
+	}
 	if s.image {
 		typ = "I"
 	}
@@ -179,7 +182,7 @@ func (s *session) status() wire.Reply {
 	}
 	lines = append(lines,
 		fmt.Sprintf(" Control connection: %s; data connections: %s", control, data),
-		fmt.Sprintf(" TYPE: %s; STRU: F; MODE: S", typ))
+		fmt.Sprintf(" TYPE: %s; STRU: F; MODE: %s", typ, mode))
 	if t := s.moving; t != nil {
 		lines = append(lines, fmt.Sprintf(" Transfer: %s %s, %d bytes so far", t.verb, t.path, i.Transferred))
 	} else {

@@ -28,12 +28,17 @@ func (s *session) cmdStru(_ context.Context, arg string) (wire.Reply, error) {
 	return ok(504, "Only STRU F is implemented.")
 }
 
-// MODE S: RFC 959, section 3.4.1.
+// MODE S|Z: RFC 959, section 3.4.1, and draft-preston-ftpext-deflate.
 func (s *session) cmdMode(_ context.Context, arg string) (wire.Reply, error) {
-	if strings.EqualFold(arg, "S") {
+	switch strings.ToUpper(arg) {
+	case "S":
+		s.deflate = false
 		return ok(200, "Mode is S.")
+	case "Z":
+		s.deflate = true
+		return ok(200, "Mode is Z.")
 	}
-	return ok(504, "Only MODE S is implemented.")
+	return ok(504, "Only MODE S and MODE Z are implemented.")
 }
 
 // ALLO <bytes>: RFC 959, section 4.1.3. The answer is 200 and not 202, on which
@@ -144,6 +149,17 @@ func (s *session) cmdOpts(_ context.Context, arg string) (wire.Reply, error) {
 		return ok(200, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
 	case "HASH":
 		return s.optsHash(options)
+	case "MODE":
+		mode, options := wire.SplitVerb(options)
+		if mode != "Z" {
+			return ok(501, "Only MODE Z has options.")
+		}
+		level, err := wire.ParseModeZ(options)
+		if err != nil {
+			return wire.Reply{}, err
+		}
+		s.level = level
+		return ok(200, "Noted.")
 	}
 	return ok(501, "No options for "+verb+".")
 }

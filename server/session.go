@@ -84,7 +84,9 @@ type params struct {
 	pbsz    bool // PBSZ was sent, so PROT is allowed (RFC 2228, section 3)
 	epsvAll bool // EPSV ALL (RFC 2428, section 4)
 	facts   wire.Facts
-	sum     int // OPTS HASH: index of sums
+	deflate bool // MODE Z
+	level   int  // OPTS MODE Z LEVEL, 0 for the default
+	sum     int  // OPTS HASH: index of sums
 }
 
 var sessionNumber atomic.Uint64

@@ -22,6 +22,8 @@ type transfer struct {
 	upload     bool
 	local      bool // without a data connection: HASH, COMB, SITE CPTO
 	ascii      bool
+	compressed bool // MODE Z
+	level      int  // of compression, 0 for the default
 	started    time.Time
 	bytes      atomic.Int64
 	file       io.Closer // closed at the end whatever happens; nil for none
@@ -53,6 +55,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 	}
 	t := &transfer{
 		verb: verb, path: wire.Display(path), started: time.Now(), ascii: !s.image,
+		compressed: s.deflate, level: s.level,
 		protected: s.private && s.bind != nil, done: make(chan error, 1),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
@@ -74,7 +77,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	s.learn(t, err)
 	s.hookTransfer(&Transfer{
 		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started), Err: err,
-		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii,
+		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii, Compressed: t.compressed,
 	})
 	if err != nil {
 		return wire.Reply{}, err
@@ -129,6 +132,10 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	}
 	stop := context.AfterFunc(t.ctx, conn.abort)
 	defer stop()
+	if t.compressed {
+		conn.compress(t)
+		defer conn.uncompress()
+	}
 	ended := false
 	defer func() {
 		switch {
