@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -52,6 +53,27 @@ func TestCopyBounds(t *testing.T) {
 	copyTo(550, "rw2/a", "ro/a")
 	require.Contains(t, c.cmd(250, "COMB rw/new ro/a").text(), "1 of the sources could not be removed")
 	require.Equal(t, "content", readFile(t, mem, "a"))
+}
+
+// AVBL tells what may be stored where, and nothing about what is not there.
+func TestAvbl(t *testing.T) {
+	limited, err := driver.Limit(t.Context(), driver.Mem(), driver.Quota{Bytes: 100})
+	require.NoError(t, err)
+	writeFile(t, limited, "a", "1234567890")
+	require.NoError(t, limited.Mkdir(t.Context(), "sub"))
+	files, err := driver.Mount(map[string]driver.FS{"q": limited, "ro": driver.NoWrite(driver.Mem())})
+	require.NoError(t, err)
+	ts := start(t, withFiles(files))
+	c := ts.login(t)
+	for dir, free := range map[string]string{"": "0", "/": "0", "ro": "0", "q": "90", "q/sub": "90"} {
+		require.Equal(t, "213 "+free, c.cmd(213, "%s", strings.TrimSpace("AVBL "+dir)).text())
+	}
+	c.cmd(550, "AVBL q/a")
+	c.cmd(550, "AVBL q/missing")
+	c.cmd(550, "AVBL missing")
+	c.cmd(250, "CWD q")
+	c.cmd(550, "AVBL missing")
+	require.Equal(t, "213 90", c.cmd(213, "AVBL sub").text())
 }
 
 // Two names of one file are told apart from two files: otherwise a copy written

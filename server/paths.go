@@ -239,6 +239,13 @@ func (s *session) cmdAvbl(ctx context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
+	info, err := s.files.Stat(ctx, name)
+	if err == nil && !info.IsDir() {
+		err = driver.ErrNotDir
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
 	free, err := driver.Space(ctx, s.files, name)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return ok(550, "The free space is not known.")
