@@ -2,15 +2,11 @@ package proxy
 
 import (
 	"bytes"
-	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
-	"runtime"
-	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -18,26 +14,11 @@ import (
 
 	"github.com/pires/go-proxyproto"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/testenv"
 )
 
-// TestMain fails the run when a goroutine outlives the tests.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	before := runtime.NumGoroutine()
-	code := m.Run()
-	if fuzz := flag.Lookup("test.fuzz"); fuzz.Value.String() != "" {
-		os.Exit(code)
-	}
-	for i := 0; code == 0 && runtime.NumGoroutine() > before && i < 200; i++ {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); code == 0 && n > before {
-		fmt.Fprintf(os.Stderr, "%d goroutines survive the tests\n", n-before)
-		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-		code = 1
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { testenv.Main(m) }
 
 // patience bounds every wait of a test.
 const patience = 20 * time.Second

@@ -4,43 +4,13 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/sallyport/sallyport/internal/testenv"
 )
 
-// TestMain fails when a goroutine of the probe outlives the tests.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if left := survivors(); code == 0 && left != "" {
-		fmt.Fprintf(os.Stderr, "goroutines survive:\n%s\n", left)
-		code = 1
-	}
-	os.Exit(code)
-}
-
-// survivors returns the stacks of goroutines that should be gone, if some are left after a while.
-func survivors() string {
-	var left []string
-	for range 100 {
-		left = nil
-		stacks := make([]byte, 4<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for _, stack := range strings.Split(string(stacks), "\n\n")[1:] {
-			if strings.Contains(stack, "sallyport") || strings.Contains(stack, "crypto/tls") {
-				left = append(left, stack)
-			}
-		}
-		if len(left) == 0 {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	return strings.Join(left, "\n\n")
-}
+func TestMain(m *testing.M) { testenv.Main(m) }
 
 // nextBlock is where the next block of ports may start. Tests run side by side, so none gets another's.
 var nextBlock atomic.Int64
