@@ -77,7 +77,7 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	}
 	args := []any{"port", d.port, "from", from.String()}
 	if lone != nil {
-		args = append(args, "expected", lone.req.Client.String(), "session", lone.req.Session)
+		args = append(args, "expected", lone.req.Client.String(), "session", lone.req.Session, "cure", cure)
 	}
 	if dropped > 0 {
 		args = append(args, "unreported", dropped)

@@ -302,6 +302,9 @@ func (p *Ports) decide(g *group) {
 	}
 }
 
+// cure is for the operator who finds a refused connection of an honest client in the log.
+const cure = "let the client resume the control connection's TLS session on its data connections"
+
 // refuse turns a candidate away and says why, from where, and the cure. The caller holds mu.
 func (p *Ports) refuse(c *candidate, why string) {
 	d := c.group.door
@@ -318,7 +321,7 @@ func (p *Ports) refuse(c *candidate, why string) {
 	if dropped > 0 {
 		args = append(args, "unreported", dropped)
 	}
-	args = append(args, "cure", "let the client resume the control connection's TLS session on its data connections")
+	args = append(args, "cure", cure)
 	p.later = append(p.later, func() {
 		p.log(context.Background(), slog.LevelWarn, "data connection refused: "+why, args...)
 	})

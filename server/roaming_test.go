@@ -1,0 +1,75 @@
+package server_test
+
+import (
+	stdtls "crypto/tls"
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+)
+
+// elsewhere dials a data port from another address of this host than the control
+// connection's, as a client with two uplinks or behind a NAT with several
+// addresses may.
+func elsewhere(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("only 127.0.0.1 is configured here")
+	}
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: patience}
+	conn, err := d.Dial("tcp", addr)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	return &tcpConn{TCPConn: conn.(*net.TCPConn)}
+}
+
+// A data connection from another address than the control connection's is
+// served when it resumes the control connection's TLS session.
+func TestDataFromAnotherAddress(t *testing.T) {
+	ts := start(t)
+	ts.writeFile(t, "a", "hello")
+	c := ts.login(t)
+	conn := elsewhere(t, c.pasv())
+	c.cmd(150, "RETR a")
+	require.Equal(t, "hello", readAll(t, c.dataTLS(conn)))
+	c.expect(226)
+	got := ts.lastTransfer(t)
+	require.True(t, got.Resumed)
+	require.Equal(t, "127.0.0.2", got.Peer.Addr().String())
+	require.Equal(t, "127.0.0.1", got.Session.Peer.Addr().String())
+}
+
+// Without that proof it is refused, the log names both addresses and the cure,
+// and the transfer goes on with the client's own connection.
+func TestDataFromAnotherAddressUnproven(t *testing.T) {
+	for _, strict := range []bool{false, true} {
+		ts := start(t, func(srv *server.Server) { srv.Passive = passive.Any(); srv.Passive.StrictPeer = strict })
+		ts.writeFile(t, "a", "hello")
+		c := ts.login(t)
+		at := c.pasv()
+		conn := elsewhere(t, at)
+		c.cmd(150, "RETR a")
+		cfg := c.cfg.Clone()
+		if !strict {
+			cfg.ClientSessionCache = nil
+		}
+		require.Error(t, stdtls.Client(conn, cfg).Handshake())
+		sec := c.dataTLS(c.dataTCP(at))
+		got, err := io.ReadAll(sec)
+		require.NoError(t, err)
+		require.Equal(t, "hello", string(got))
+		sec.Close()
+		c.expect(226)
+		log := ts.Log.String()
+		require.Contains(t, log, "data connection refused")
+		require.Contains(t, log, "from=127.0.0.2 expected=127.0.0.1")
+		require.Contains(t, log, "cure=")
+	}
+}
