@@ -42,6 +42,7 @@ type member struct {
 	conn   net.Conn
 	in     *bufio.Reader
 	cfg    *stdtls.Config
+	clear  bool            // PROT C
 	waited []time.Duration // for the replies to EPSV
 }
 
@@ -164,20 +165,27 @@ func (m *member) transfer(line string, put []byte) (got []byte, err error) {
 	if err := m.want("150", line); err != nil {
 		return nil, err
 	}
-	sec := stdtls.Client(conn, m.cfg)
-	if err := sec.Handshake(); err != nil {
-		reply, _ := m.reply()
-		return nil, fmt.Errorf("%s: %s: %w: %s", m.name, line, err, reply)
+	var data interface {
+		net.Conn
+		CloseWrite() error
+	} = conn.(*net.TCPConn)
+	if !m.clear {
+		sec := stdtls.Client(conn, m.cfg)
+		if err := sec.Handshake(); err != nil {
+			reply, _ := m.reply()
+			return nil, fmt.Errorf("%s: %s: %w: %s", m.name, line, err, reply)
+		}
+		data = sec
 	}
 	if put != nil {
-		if _, err := sec.Write(put); err != nil {
+		if _, err := data.Write(put); err != nil {
 			return nil, err
 		}
-		if err := sec.CloseWrite(); err != nil {
+		if err := data.CloseWrite(); err != nil {
 			return nil, err
 		}
 	}
-	if got, err = io.ReadAll(sec); err != nil {
+	if got, err = io.ReadAll(data); err != nil {
 		return nil, fmt.Errorf("%s: %s: %w", m.name, line, err)
 	}
 	return got, m.want("226", "")
@@ -288,6 +296,33 @@ func TestCrowdThroughOnePort(t *testing.T) {
 	}
 	w.Flush()
 	t.Logf("\n%s", &table)
+}
+
+// Data in clear proves nothing: such a session has the port to itself for as
+// long as its data connection takes to come, and waits its turn among those who
+// share it.
+func TestClearDataOnOnePort(t *testing.T) {
+	ts := start(t, everybody, insecure, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
+	var wg sync.WaitGroup
+	errs := make([]error, 12)
+	for i := range errs {
+		wg.Go(func() {
+			m, err := ts.join(fmt.Sprintf("m%d", i), true)
+			if err == nil && i%3 == 0 {
+				m.clear = true
+				err = m.want("200", "PROT C")
+			}
+			for n := 0; n < 10 && err == nil; n++ {
+				err = m.round("file"+strconv.Itoa(n), 3000)
+			}
+			errs[i] = err
+			if m != nil {
+				m.conn.Close()
+			}
+		})
+	}
+	wg.Wait()
+	require.NoError(t, errors.Join(errs...))
 }
 
 // Fifty sessions of the same address that send EPSV and never connect do not
