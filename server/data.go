@@ -118,11 +118,16 @@ func (s *session) owner() string { return s.user + "@" + s.peer.Addr().String() 
 // learn notes whether the session's data connections prove themselves, which
 // decides whether it can share a port.
 func (s *session) learn(t *transfer, err error) {
+	if s.uploaded && t.secured {
+		s.provesLater = t.resumed
+	}
+	s.uploaded = t.upload
 	switch {
-	case t.resumed && err == nil:
+	case t.resumed && err == nil && (!t.upload || s.provesLater):
 		s.habit = passive.Proves
 	case t.resumed, errors.Is(err, passive.ErrExpired):
-		// A client that breaks off does not read the ticket it needs next time.
+		// A client that breaks off does not read the ticket it needs next time,
+		// and some never read the one that comes at the end of an upload (curl).
 		s.habit = passive.Unknown
 	case t.secured, errors.Is(err, tls.ErrNotResumed):
 		s.habit = passive.Never

@@ -34,19 +34,22 @@ type session struct {
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 
-	raw     net.Conn     // the TCP connection
-	ctl     net.Conn     // what commands and replies go through: raw or tls
-	tls     *tls.Conn    // nil without TLS, and still there after CCC
-	bind    *tls.Session // what data connections are bound to; nil without TLS
-	habit   passive.Habit
-	in      reader
-	out     []byte // the reply being written
-	timer   *time.Timer
-	queue   []input      // what came during a transfer and waits for its end
-	gone    atomic.Bool  // the control connection has ended
-	cleared bool         // CCC took TLS off the control connection
-	then    func() error // what follows the reply being written
-	ending  error        // why the session ends after this reply
+	raw   net.Conn     // the TCP connection
+	ctl   net.Conn     // what commands and replies go through: raw or tls
+	tls   *tls.Conn    // nil without TLS, and still there after CCC
+	bind  *tls.Session // what data connections are bound to; nil without TLS
+	habit passive.Habit
+	// uploaded: the last transfer was an upload; provesLater: the data connection
+	// after an upload proved itself.
+	uploaded, provesLater bool
+	in                    reader
+	out                   []byte // the reply being written
+	timer                 *time.Timer
+	queue                 []input      // what came during a transfer and waits for its end
+	gone                  atomic.Bool  // the control connection has ended
+	cleared               bool         // CCC took TLS off the control connection
+	then                  func() error // what follows the reply being written
+	ending                error        // why the session ends after this reply
 
 	account
 	params
