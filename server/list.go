@@ -2,10 +2,7 @@ package server
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"iter"
 	"path"
 	"strings"
 	"time"
@@ -13,10 +10,6 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
 )
-
-// entries are what a listing runs through. Its context is that of the transfer,
-// so that ABOR reaches a driver.
-type entries func(context.Context) iter.Seq2[fs.FileInfo, error]
 
 // listing is what LIST, NLST, MLSD or STAT shows: entries and how a line is
 // made of one.
@@ -117,128 +110,6 @@ func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
 	fillEntry(&e, info)
 	line := wire.AppendMLSx([]byte{' '}, &e, "", wire.Display(name), s.facts)
 	return wire.Multi(250, "Listing:", string(line[:len(line)-2]), "End"), nil
-}
-
-// STAT: the state of the server, also during a transfer; STAT <path>: a LIST on
-// the control connection (RFC 959, section 4.1.3).
-func (s *session) cmdStat(ctx context.Context, arg string) (wire.Reply, error) {
-	if arg == "" {
-		return s.status(), nil
-	}
-	if !s.loggedIn {
-		return ok(530, "Please log in with USER and PASS.")
-	}
-	_, arg = wire.ListArg(arg)
-	l, err := s.find(ctx, arg)
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	l.asLIST()
-	lines := []string{"Listing:"}
-	err = l.each(ctx, func(line []byte) error {
-		if len(lines) > maxStatLines {
-			return errTooLong
-		}
-		lines = append(lines, string(line[:len(line)-2]))
-		return nil
-	})
-	end := "End"
-	if errors.Is(err, errTooLong) {
-		end, err = fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines), nil
-	}
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	return wire.Multi(213, append(lines, end)...), nil
-}
-
-// maxStatLines bounds a reply, which unlike a listing is built in memory.
-const maxStatLines = 1000
-
-var errTooLong = errors.New("server: too many entries for a reply")
-
-// status is the answer to STAT without an argument. It names no real path, no
-// other user and no version.
-func (s *session) status() wire.Reply {
-	i := s.info()
-	lines := []string{"Status:"}
-	if i.User == "" {
-		lines = append(lines, " Not logged in")
-	} else {
-		lines = append(lines, " Logged in as "+i.User)
-	}
-	typ, mode, control, data := "A", "S", "in clear", "in clear"
-	if s.deflate {
-		mode = "Z"
-	}
-	if s.image {
-		typ = "I"
-	}
-	if i.Secure {
-		control = "TLS"
-	}
-	if s.private {
-		data = "private"
-	}
-	lines = append(lines,
-		fmt.Sprintf(" Control connection: %s; data connections: %s", control, data),
-		fmt.Sprintf(" TYPE: %s; STRU: F; MODE: %s", typ, mode))
-	if t := s.moving; t != nil {
-		lines = append(lines, fmt.Sprintf(" Transfer: %s %s, %d bytes so far", t.verb, t.path, i.Transferred))
-	} else {
-		lines = append(lines, " No transfer is running")
-	}
-	return wire.Multi(211, append(lines, "End")...)
-}
-
-// find resolves the argument of LIST, NLST or STAT to entries: a directory's, a
-// single file, or those of the last element's pattern. What exists under the
-// very name counts before any pattern.
-func (s *session) find(ctx context.Context, arg string) (*listing, error) {
-	name, err := wire.Resolve(s.cwd, arg)
-	if err != nil {
-		return nil, err
-	}
-	info, err := s.files.Stat(ctx, name)
-	dir, last := path.Split(name)
-	dir = path.Clean(dir)
-	switch {
-	case err == nil && info.IsDir():
-		return &listing{session: s, dir: name, entries: s.directory(name), whole: true}, nil
-	case err == nil:
-		return &listing{session: s, dir: dir, entries: single(info)}, nil
-	case wire.HasGlob(last) && !wire.HasGlob(dir):
-		return &listing{session: s, dir: dir, entries: matching(s.directory(dir), last)}, nil
-	}
-	return nil, err
-}
-
-// directory are the entries of one.
-func (s *session) directory(name string) entries {
-	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] { return s.files.List(ctx, name) }
-}
-
-// single is a listing of one file.
-func single(info fs.FileInfo) entries {
-	return func(context.Context) iter.Seq2[fs.FileInfo, error] {
-		return func(yield func(fs.FileInfo, error) bool) { yield(info, nil) }
-	}
-}
-
-// matching are those entries whose name fits the pattern.
-func matching(all entries, pattern string) entries {
-	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
-		return func(yield func(fs.FileInfo, error) bool) {
-			for info, err := range all(ctx) {
-				if err == nil && !wire.Match(pattern, info.Name()) {
-					continue
-				}
-				if !yield(info, err) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // each makes a line of each entry. The line is valid during the call only.

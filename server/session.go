@@ -309,65 +309,12 @@ func (s *session) cut(cause error) {
 	s.raw.Close()
 }
 
-func (s *session) setDoing(cmd wire.Command, busy bool) {
-	s.mu.Lock()
-	s.doing, s.busy = cmd, busy
-	s.mu.Unlock()
-}
-
-// info is a snapshot for hooks and Sessions; it may be called from anywhere.
-func (s *session) info() SessionInfo {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := SessionInfo{
-		ID: s.id, Peer: s.peer, Local: s.local, User: s.user, Started: s.started,
-		Implicit: s.implicit, Secure: s.secured, Received: s.received, Sent: s.sent,
-	}
-	if s.busy {
-		i.Doing = s.doing.Redacted()
-	}
-	if s.moving != nil {
-		i.Transferred = s.moving.bytes.Load()
-	}
-	return i
-}
-
-// Sessions lists the live sessions, in no order. It may be called at any time
-// from any goroutine.
-func (srv *Server) Sessions() []SessionInfo {
-	srv.mu.Lock()
-	all := make([]*session, 0, len(srv.sessions))
-	for s := range srv.sessions {
-		all = append(all, s)
-	}
-	srv.mu.Unlock()
-	list := make([]SessionInfo, len(all))
-	for i, s := range all {
-		list[i] = s.info()
-	}
-	return list
-}
-
 // keepAlive makes the kernel notice a client that vanished, and keeps the
 // control connection alive in NAT tables during a long transfer.
 func keepAlive(conn net.Conn) {
 	if t := tcp(conn); t != nil {
 		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
 	}
-}
-
-// printable makes a name from outside safe for one line of a log.
-func printable(s string) string { return wire.Printable(s) }
-
-// loggable makes an error safe likewise: a driver's may quote a name.
-func loggable(err error) any {
-	if err == nil {
-		return nil
-	}
-	if text := err.Error(); printable(text) != text {
-		return printable(text)
-	}
-	return err
 }
 
 // isEOF reports whether the control connection ended in order.

@@ -1,0 +1,64 @@
+package server
+
+import (
+	"context"
+	"io/fs"
+	"iter"
+	"path"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// entries are what a listing runs through. Its context is that of the transfer,
+// so that ABOR reaches a driver.
+type entries func(context.Context) iter.Seq2[fs.FileInfo, error]
+
+// find resolves the argument of LIST, NLST or STAT to entries: a directory's, a
+// single file, or those of the last element's pattern. What exists under the
+// very name counts before any pattern.
+func (s *session) find(ctx context.Context, arg string) (*listing, error) {
+	name, err := wire.Resolve(s.cwd, arg)
+	if err != nil {
+		return nil, err
+	}
+	info, err := s.files.Stat(ctx, name)
+	dir, last := path.Split(name)
+	dir = path.Clean(dir)
+	switch {
+	case err == nil && info.IsDir():
+		return &listing{session: s, dir: name, entries: s.directory(name), whole: true}, nil
+	case err == nil:
+		return &listing{session: s, dir: dir, entries: single(info)}, nil
+	case wire.HasGlob(last) && !wire.HasGlob(dir):
+		return &listing{session: s, dir: dir, entries: matching(s.directory(dir), last)}, nil
+	}
+	return nil, err
+}
+
+// directory are the entries of one.
+func (s *session) directory(name string) entries {
+	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] { return s.files.List(ctx, name) }
+}
+
+// single is a listing of one file.
+func single(info fs.FileInfo) entries {
+	return func(context.Context) iter.Seq2[fs.FileInfo, error] {
+		return func(yield func(fs.FileInfo, error) bool) { yield(info, nil) }
+	}
+}
+
+// matching are those entries whose name fits the pattern.
+func matching(all entries, pattern string) entries {
+	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
+		return func(yield func(fs.FileInfo, error) bool) {
+			for info, err := range all(ctx) {
+				if err == nil && !wire.Match(pattern, info.Name()) {
+					continue
+				}
+				if !yield(info, err) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// STAT: the state of the server, also during a transfer; STAT <path>: a LIST on
+// the control connection (RFC 959, section 4.1.3).
+func (s *session) cmdStat(ctx context.Context, arg string) (wire.Reply, error) {
+	if arg == "" {
+		return s.status(), nil
+	}
+	if !s.loggedIn {
+		return ok(530, "Please log in with USER and PASS.")
+	}
+	_, arg = wire.ListArg(arg)
+	l, err := s.find(ctx, arg)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	l.asLIST()
+	lines := []string{"Listing:"}
+	err = l.each(ctx, func(line []byte) error {
+		if len(lines) > maxStatLines {
+			return errTooLong
+		}
+		lines = append(lines, string(line[:len(line)-2]))
+		return nil
+	})
+	end := "End"
+	if errors.Is(err, errTooLong) {
+		end, err = fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines), nil
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return wire.Multi(213, append(lines, end)...), nil
+}
+
+// maxStatLines bounds a reply, which unlike a listing is built in memory.
+const maxStatLines = 1000
+
+var errTooLong = errors.New("server: too many entries for a reply")
+
+// status is the answer to STAT without an argument. It names no real path, no
+// other user and no version.
+func (s *session) status() wire.Reply {
+	i := s.info()
+	lines := []string{"Status:"}
+	if i.User == "" {
+		lines = append(lines, " Not logged in")
+	} else {
+		lines = append(lines, " Logged in as "+i.User)
+	}
+	typ, mode, control, data := "A", "S", "in clear", "in clear"
+	if s.deflate {
+		mode = "Z"
+	}
+	if s.image {
+		typ = "I"
+	}
+	if i.Secure {
+		control = "TLS"
+	}
+	if s.private {
+		data = "private"
+	}
+	lines = append(lines,
+		fmt.Sprintf(" Control connection: %s; data connections: %s", control, data),
+		fmt.Sprintf(" TYPE: %s; STRU: F; MODE: %s", typ, mode))
+	if t := s.moving; t != nil {
+		lines = append(lines, fmt.Sprintf(" Transfer: %s %s, %d bytes so far", t.verb, t.path, i.Transferred))
+	} else {
+		lines = append(lines, " No transfer is running")
+	}
+	return wire.Multi(211, append(lines, "End")...)
+}
