@@ -388,6 +388,7 @@ func TestAcceptErrors(t *testing.T) {
 		require.NoError(t, err)
 		// 5, 10, 20 ... 640 ms make 1.275 s, and then one second each for the other twelve.
 		since(t, start, 13275*time.Millisecond)
+		synctest.Wait() // until it accepts again
 		require.EqualValues(t, 22, ln.accepts.Load())
 		require.Len(t, log.lines(), 10)
 
