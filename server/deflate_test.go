@@ -47,7 +47,7 @@ func TestModeZ(t *testing.T) {
 	random := make([]byte, 200_000)
 	rand.Read(random)
 	for _, clear := range []bool{false, true} {
-		ts := start(t, func(srv *server.Server) { srv.InsecurePlaintext = clear })
+		ts := start(t, compress, func(srv *server.Server) { srv.InsecurePlaintext = clear })
 		c := (*client)(nil)
 		if clear {
 			c = ts.loginClear(t)
@@ -84,7 +84,7 @@ func TestModeZ(t *testing.T) {
 // The end of the stream proves the end of the file, so close_notify is not
 // needed even where it is required otherwise.
 func TestModeZProvesEnd(t *testing.T) {
-	ts := start(t, func(srv *server.Server) { srv.RequireCloseNotify = true })
+	ts := start(t, compress, func(srv *server.Server) { srv.RequireCloseNotify = true })
 	c := ts.login(t)
 	c.cmd(200, "MODE Z")
 	for name, code := range map[string]int{deflated(t, "content"): 226, deflated(t, "content")[:9]: 426} {
@@ -114,7 +114,7 @@ func TestModeZBomb(t *testing.T) {
 
 	limited, err := driver.Limit(t.Context(), driver.Mem(), driver.Quota{Bytes: 8 << 20})
 	require.NoError(t, err)
-	ts := start(t, withFiles(limited))
+	ts := start(t, compress, withFiles(limited))
 	c := ts.login(t)
 	c.cmd(200, "MODE Z")
 	var before, after runtime.MemStats
@@ -131,7 +131,7 @@ func TestModeZBomb(t *testing.T) {
 	require.Zero(t, used+files)
 
 	// A driver that takes everything, slowly.
-	ts = start(t, withFiles(sink{driver.Mem()}))
+	ts = start(t, compress, withFiles(sink{driver.Mem()}))
 	c = ts.login(t)
 	c.cmd(200, "MODE Z")
 	conn = c.open("STOR bomb")
@@ -164,7 +164,7 @@ func (sinkUpload) Close(error) error { return nil }
 // A hundred thousand empty blocks, which make no byte of a file, end with the
 // connection like any silence (CVE-2005-0851).
 func TestModeZEmptyBlocks(t *testing.T) {
-	ts := start(t)
+	ts := start(t, compress)
 	c := ts.login(t)
 	c.cmd(200, "MODE Z")
 	conn := c.open("STOR a")
@@ -181,7 +181,7 @@ func TestModeZEmptyBlocks(t *testing.T) {
 func TestModeZAbort(t *testing.T) {
 	random := make([]byte, 12<<20)
 	rand.Read(random)
-	ts := start(t)
+	ts := start(t, compress)
 	ts.writeFile(t, "a", string(random))
 	c := ts.login(t)
 	c.cmd(200, "MODE Z")
@@ -200,3 +200,6 @@ func TestModeZAbort(t *testing.T) {
 	require.Error(t, err, fmt.Sprint(len(rest)))
 	require.NotEmpty(t, c.get("NLST"))
 }
+
+// compress offers MODE Z.
+func compress(srv *server.Server) { srv.Compress = true }

@@ -35,10 +35,12 @@ func (s *session) cmdMode(_ context.Context, arg string) (wire.Reply, error) {
 		s.deflate = false
 		return ok(200, "Mode is S.")
 	case "Z":
-		s.deflate = true
-		return ok(200, "Mode is Z.")
+		if s.srv.Compress {
+			s.deflate = true
+			return ok(200, "Mode is Z.")
+		}
 	}
-	return ok(504, "Only MODE S and MODE Z are implemented.")
+	return ok(504, "Only MODE S is available.")
 }
 
 // ALLO <bytes>: RFC 959, section 4.1.3. The answer is 200 and not 202, on which
@@ -122,6 +124,10 @@ func (s *session) feature(verb string) string {
 		if s.srv.layer == nil || !s.srv.AllowCCC {
 			return ""
 		}
+	case "MODE":
+		if !s.srv.Compress {
+			return ""
+		}
 	case "EPSV":
 		if s.srv.NoEPSV {
 			return ""
@@ -151,8 +157,8 @@ func (s *session) cmdOpts(_ context.Context, arg string) (wire.Reply, error) {
 		return s.optsHash(options)
 	case "MODE":
 		mode, options := wire.SplitVerb(options)
-		if mode != "Z" {
-			return ok(501, "Only MODE Z has options.")
+		if mode != "Z" || !s.srv.Compress {
+			return ok(501, "No options for MODE "+mode+".")
 		}
 		level, err := wire.ParseModeZ(options)
 		if err != nil {

@@ -73,6 +73,11 @@ type Server struct {
 	// hang after EPSV. IPv6 needs EPSV.
 	NoEPSV bool
 
+	// Compress allows MODE Z, zlib on data connections. Off by default: some
+	// clients (lftp) use it whenever it is offered, and it costs both sides far
+	// more CPU time than TLS. It pays on slow lines.
+	Compress bool
+
 	// Greeting is the text of the first reply, one line or several. Empty
 	// means "FTP server ready". It goes out before any login.
 	Greeting string

@@ -91,6 +91,7 @@ func TestTranscripts(t *testing.T) {
 
 // serverOptions are the words that @server takes.
 var serverOptions = map[string]func(p *player, srv *server.Server){
+	"compress":  func(_ *player, srv *server.Server) { srv.Compress = true },
 	"plaintext": func(_ *player, srv *server.Server) { srv.InsecurePlaintext = true },
 	"no-tls":    func(_ *player, srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true },
 	"no-epsv":   func(_ *player, srv *server.Server) { srv.NoEPSV = true },

@@ -12,7 +12,7 @@ import (
 // lftp in MODE Z: up, down, both again from the middle, an empty file and a
 // listing.
 func TestLftpModeZ(t *testing.T) {
-	s := Start(t, Options{Reuse: tls.Require})
+	s := Start(t, Options{Reuse: tls.Require, Z: true})
 	l := lftpKind.New(t, s).(*lftp)
 	st := &stage{t, s, l, t.TempDir()}
 	text := bytes.Repeat([]byte("all work and no play\n"), 50_000)

@@ -48,6 +48,7 @@ type Options struct {
 	Reuse   tls.Reuse
 	InPlace bool // uploads are written in place
 	CCC     bool // CCC is allowed
+	Z       bool // MODE Z is offered
 	Ports   int  // how many data ports; zero is four
 	Full    bool // see Server
 }
@@ -87,6 +88,7 @@ func Start(t testing.TB, o Options) *Server {
 		Driver:            driver.User(User, Password, dir),
 		Passive:           freePorts(t, cmp.Or(o.Ports, 4)),
 		SessionReuse:      o.Reuse,
+		Compress:          o.Z,
 		AllowCCC:          o.CCC,
 		InsecurePlaintext: o.Mode.Clear,
 		Logger:            slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
