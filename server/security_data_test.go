@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"context"
 	stdtls "crypto/tls"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -255,4 +257,21 @@ func TestAuthForgetsLogin(t *testing.T) {
 	c.login()
 	c.cmd(425, "LIST")
 	c.cmd(550, "SIZE a") // and TYPE is A again
+}
+
+// Row 11: a HOST in clear may be anybody's, so AUTH forgets it like the login.
+func TestAuthForgetsHost(t *testing.T) {
+	hosts := make(chan string, 1)
+	ts := start(t, func(srv *server.Server) {
+		one := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			hosts <- l.Host
+			return one.Login(ctx, l)
+		})
+	})
+	c := ts.dial(t)
+	c.cmd(220, "HOST evil.example")
+	c.authTLS()
+	c.login()
+	require.NotEqual(t, "evil.example", <-hosts)
 }
