@@ -51,6 +51,7 @@ type Lease struct {
 	number   uint64      // order, compared with that of candidates
 	guest    bool        // counted in group.guests
 	wanted   bool        // Accept was called
+	wantedAt uint64      // when, in the order of number
 	patience *time.Timer // runs or ran while a connection without proof waited for a better one
 	patient  bool        // it ran out
 	lost     error       // why a connection that came was of no use
@@ -124,8 +125,10 @@ func (l *Lease) want() {
 	defer p.unlock()
 	if l.state == waiting && !l.wanted {
 		l.wanted = true
+		p.numbers++
+		l.wantedAt = p.numbers
 		for _, c := range l.group.arrived {
-			if !c.spoke {
+			if c.spoke == 0 {
 				p.bound(c)
 			}
 		}

@@ -43,7 +43,7 @@ const (
 	// maxRoaming is how many may wait at a door from addresses without a lease there.
 	maxRoaming = 64
 	// patience is how long the only connection without proof waits while another may still prove itself: one that has
-	// said nothing yet, or one that a client who always proved itself has still to make.
+	// said nothing yet, or one that the client has still to make.
 	patience = time.Second
 	// defaultSilence is how long a connection may say nothing once its transfer has been asked for.
 	defaultSilence = 10 * time.Second
@@ -55,7 +55,7 @@ type candidate struct {
 	conn    net.Conn
 	from    netip.Addr
 	number  uint64 // order of arrival, compared with that of leases
-	spoke   bool   // what it proves is known: nothing, or it would not wait
+	spoke   uint64 // when it became known what it proves, in the order of number; 0 until then, and it is nothing
 	roaming bool   // its address has no lease here
 	gone    bool   // given to a lease, or refused
 }
@@ -141,7 +141,8 @@ func (p *Ports) inspect(c *candidate) {
 		p.turnAway(c)
 		g.lose(ErrGone, errors.Is(err, os.ErrDeadlineExceeded))
 	case nobody:
-		c.spoke = true
+		p.numbers++
+		c.spoke = p.numbers
 	case l == nil:
 		p.refuse(c, "it proves to be of a session without a lease on this port")
 		g.lose(ErrForeign, false)
@@ -252,6 +253,13 @@ func (g *group) claimable() (l *Lease, several bool) {
 	return l, false
 }
 
+// expects reports whether a better connection than one without proof can be expected to follow: of a client that always
+// proved itself, and of one unknown so far when this one spoke before the transfer was asked for. Clients that prove
+// nothing wait for the reply to that first (lftp, Python, Java), and a thief does not know when it comes.
+func (l *Lease) expects(c *candidate) bool {
+	return l.req.Habit == Proves || l.req.Habit == Unknown && c.spoke < l.wantedAt
+}
+
 // decide gives away or refuses the connections of a group that spoke and proved nothing. The caller holds mu.
 func (p *Ports) decide(g *group) {
 	l, several := g.claimable()
@@ -259,7 +267,7 @@ func (p *Ports) decide(g *group) {
 	silent := 0
 	for _, c := range slices.Clone(g.arrived) {
 		switch {
-		case !c.spoke:
+		case c.spoke == 0:
 			silent++
 		case c.roaming:
 			p.refuse(c, "it comes from another address than the control connection and proves nothing")
@@ -285,7 +293,7 @@ func (p *Ports) decide(g *group) {
 		if sole {
 			p.end(l, ErrAmbiguous)
 		}
-	case len(able) == 1 && (l.patient || sole && silent == 0 && l.req.Habit != Proves):
+	case len(able) == 1 && (l.patient || sole && silent == 0 && !l.expects(able[0])):
 		p.release(able[0])
 		l.prove = !sole
 		p.connect(l, able[0].conn)

@@ -161,8 +161,19 @@ func TestAloneWaitsItsTurn(t *testing.T) {
 	})
 }
 
-// A connection without proof goes to the one lease that needs none, when its transfer has been asked for.
+// A connection without proof goes to the one lease that needs none, when its transfer has been asked for: at once if it
+// said nothing before that, and otherwise if no better one follows.
 func TestUnprovenWaitsForTheTransfer(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("python", Unknown))
+		c, _ := n.dial(alice, 21000)
+		done := taking(t, l)
+		pending(t, done)
+		start := time.Now()
+		say(t, c, "hello")
+		require.NoError(t, <-done)
+		since(t, start, 0)
+	})
 	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
 		l := lease(t, p, prover("python", Unknown))
 		c, _ := n.dial(alice, 21000)
@@ -172,7 +183,27 @@ func TestUnprovenWaitsForTheTransfer(t *testing.T) {
 		start := time.Now()
 		_, err := l.Accept(t.Context())
 		require.NoError(t, err)
-		since(t, start, 0)
+		since(t, start, patience)
+		quiet(t, p)
+	})
+}
+
+// A thief who was there first, of whom nothing better is known, waits for the client's own connection, even one that is
+// made only after the transfer was asked for.
+func TestThiefBeforeTheClient(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("honest", Unknown))
+		thief, _ := n.dial(alice, 21000)
+		say(t, thief, "hello")
+		synctest.Wait()
+		done := taking(t, l)
+		time.Sleep(patience - 1)
+		pending(t, done)
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "proof honest")
+		require.NoError(t, <-done)
+		_, err := thief.Read(make([]byte, 1))
+		require.ErrorIs(t, err, io.EOF)
 		quiet(t, p)
 	})
 }
