@@ -71,6 +71,9 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 	if p.closed {
 		return nil, nil, ErrClosed
 	}
+	if r.Mixes {
+		p.mixes(r.Owner)
+	}
 	who := peer{p.key(r.Client), wildcard(r.Local)}
 	l, busy := p.place(who, r, r.sharesAtOnce() && !p.queues[who].exclusive(), false)
 	switch {

@@ -33,7 +33,7 @@ func (g *group) fits(r *Request, crowd bool) (open, shared bool) {
 	case r.Proof == "" || g.exclusive():
 		return false, false
 	case g.owners[r.Owner] > 0:
-		return false, crowd
+		return false, crowd && g.idle(r.Owner)
 	}
 	return g.open == nil && g.guests == 0 && !r.sharesAtOnce(), true
 }
@@ -63,6 +63,11 @@ func (d *door) enter(l *Lease, open bool) {
 		}
 		g.owners[l.req.Owner]++
 	}
+}
+
+// idle reports whether no lease of an owner has its transfer under way. The caller holds mu.
+func (g *group) idle(owner string) bool {
+	return !slices.ContainsFunc(g.leases, func(l *Lease) bool { return l.req.Owner == owner && l.wanted })
 }
 
 // of is the one lease of an owner, nil for none or several. The caller holds mu.

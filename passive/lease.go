@@ -28,6 +28,8 @@ type Request struct {
 	// sessions may use the proof of one for another, so leases of one owner share a port only when waiting does not
 	// help, and never once such a mix-up was seen.
 	Owner string
+	// Mixes tells that the owner is known to use the proof of one session for another.
+	Mixes bool
 	// Greet, if not nil, is called when a connection has proved to be the session's, in the connection's own goroutine
 	// and before the transfer is asked for if the client was so quick. Accept returns what it returns. It does not hold
 	// up the port.

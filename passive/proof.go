@@ -191,14 +191,21 @@ func (p *Ports) proven(g *group, proof string) (l *Lease, nobody bool) {
 		if owner == "" {
 			return nil, true
 		}
-		if l = g.of(owner); l != nil {
+		if l = g.of(owner); g.owners[owner] > 0 {
 			p.mixes(owner)
 		}
 	}
-	if l != nil && l.state != waiting {
+	if l != nil && (l.state != waiting || p.doubtful(g, l.req.Owner)) {
 		l = nil
 	}
 	return l, false
+}
+
+// doubtful reports whether several sessions of an owner wait who mixes their proofs up: then none counts. The caller
+// holds mu.
+func (p *Ports) doubtful(g *group, owner string) bool {
+	_, mixer := p.mixers[owner]
+	return mixer && g.owners[owner] > 1
 }
 
 // maxMixers bounds the memory of mix-ups. A forgotten one is noticed again.

@@ -391,3 +391,81 @@ func TestCloseWithUnproven(t *testing.T) {
 		require.True(t, errors.Is(err, ErrClosed))
 	})
 }
+
+func owned(name, owner string) Request {
+	r := prover(name, Proves)
+	r.Owner = owner
+	return r
+}
+
+// Sessions of one owner have a port each, and share one only when nothing moves and nobody among them has asked for a
+// transfer.
+func TestOneOwner(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		p.Owner = func(string) string { return "alice" }
+		start := time.Now()
+		squatter := lease(t, p, owned("squatter", "alice"))
+		honest := lease(t, p, owned("honest", "alice"))
+		since(t, start, crowdAfter)
+		done := taking(t, honest)
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "proof honest")
+		require.NoError(t, <-done)
+		require.NoError(t, squatter.Close())
+
+		busy := lease(t, p, owned("busy", "alice"))
+		done = taking(t, busy)
+		start = time.Now()
+		_, err := p.Lease(t.Context(), owned("other", "alice"))
+		require.ErrorIs(t, err, ErrBusy)
+		since(t, start, defaultWait)
+		c, _ = n.dial(alice, 21000)
+		say(t, c, "proof busy")
+		require.NoError(t, <-done)
+		quiet(t, p)
+	})
+}
+
+// A program that uses the proof of one session for another gets its data all the same, one session at a time, and is
+// never crowded onto a port again.
+func TestMixedProofs(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+			p.Owner = func(string) string { return "alice" }
+			r := owned("one", "alice")
+			r.Mixes = told
+			l := lease(t, p, r)
+			if !told {
+				c, _ := n.dial(alice, 21000)
+				say(t, c, "proof two")
+				require.NoError(t, <-taking(t, l), "taken for the only session of its owner")
+				l = lease(t, p, r)
+			}
+			start := time.Now()
+			_, err := p.Lease(t.Context(), owned("two", "alice"))
+			require.ErrorIs(t, err, ErrBusy)
+			since(t, start, defaultWait)
+			require.NoError(t, l.Close())
+			quiet(t, p)
+		})
+	}
+}
+
+// When the mix-up shows only after several were crowded together, nobody gets anything that may be another's.
+func TestDoubtfulProofs(t *testing.T) {
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		p.Owner = func(string) string { return "alice" }
+		one := lease(t, p, owned("one", "alice"))
+		two := lease(t, p, owned("two", "alice"))
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "proof three")
+		synctest.Wait()
+		c, server := n.dial(alice, 21000)
+		say(t, c, "proof two")
+		synctest.Wait()
+		require.EqualValues(t, 1, server.closes.Load())
+		require.NoError(t, one.Close())
+		require.NoError(t, two.Close())
+		quiet(t, p)
+	})
+}

@@ -11,6 +11,8 @@ const (
 	// joinAfter is how long a queue stands still before a session of which nothing is known shares a port. In a queue
 	// that moves its turn comes soon; in one that is full of leases nobody uses it may not come at all.
 	joinAfter = time.Second
+	// crowdAfter is the same for sharing a port with other sessions of one owner, whose proofs are worth less.
+	crowdAfter = 3 * time.Second
 	// waitLimit bounds the waiting in a queue that moves. Clients give up on a reply after a minute or so.
 	waitLimit = time.Minute
 )
@@ -103,7 +105,8 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 	}
 	if w.req.Habit != Never && now.Sub(still) >= joinAfter {
 		_, mixer := p.mixers[w.req.Owner]
-		if l, _ := p.place(w.who, w.req, true, !mixer); l != nil {
+		crowd := !mixer && now.Sub(still) >= crowdAfter
+		if l, _ := p.place(w.who, w.req, true, crowd); l != nil {
 			p.remove(w.who, i)
 			return l, 0, nil
 		}

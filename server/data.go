@@ -93,6 +93,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	req := passive.Request{Client: s.peer.Addr(), Local: s.socket, Dialled: s.local.Addr(), Session: s.id}
 	if s.private && s.bind != nil {
 		req.Proof, req.Habit, req.Owner = s.bind.ID(), s.habit, s.owner()
+		req.Mixes = s.tls.Offered() == req.Owner
 		req.Greet = s.greet()
 		if s.srv.SessionReuse == tls.Require {
 			req.Habit = passive.Must

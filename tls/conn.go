@@ -99,6 +99,17 @@ func (c *Conn) Resumed() bool { return c.resumed.Load() }
 // the last byte was the last (RFC 8446, section 6.1).
 func (c *Conn) Truncated() bool { return c.in.eof.Load() }
 
+// Offered returns the owner of the living session, other than this one, whose
+// ticket the client offered in the handshake, "" for none. On a control
+// connection that shows a client which keeps the tickets of several sessions in
+// one place.
+func (c *Conn) Offered() string {
+	if !c.established.Load() {
+		return ""
+	}
+	return c.session.layer.session(c.offered).ownerName()
+}
+
 // NetConn returns the connection below. What is read from it or written to it
 // is missing from the TLS stream; closing it cuts the connection without
 // close_notify.

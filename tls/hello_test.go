@@ -99,8 +99,10 @@ func TestSharedCache(t *testing.T) {
 		require.Equal(t, "alice@192.0.2.1", l.Owner(first.ID()))
 		require.Empty(t, l.Owner("nobody"))
 		cfg := l.client(version)
-		login(t, first, cfg)
-		login(t, second, cfg)
+		control, _ := login(t, first, cfg)
+		require.Empty(t, control.Offered())
+		control, _ = login(t, second, cfg)
+		require.Equal(t, "alice@192.0.2.1", control.Offered())
 
 		owner, _, _ := greet(t, l, cfg)
 		require.Equal(t, second.ID(), owner)
