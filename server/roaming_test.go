@@ -3,11 +3,8 @@ package server_test
 import (
 	stdtls "crypto/tls"
 	"io"
-	"net"
-	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -15,31 +12,13 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// elsewhere dials a data port from another address of this host than the control
-// connection's, as a client with two uplinks or behind a NAT with several
-// addresses may.
-func elsewhere(t testing.TB, addr string) (net.Conn, error) {
-	t.Helper()
-	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
-		t.Skip("only 127.0.0.1 is configured here")
-	}
-	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: patience}
-	conn, err := d.Dial("tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	t.Cleanup(func() { conn.Close() })
-	conn.SetDeadline(time.Now().Add(patience))
-	return &tcpConn{TCPConn: conn.(*net.TCPConn)}, nil
-}
-
 // A data connection from another address than the control connection's is
 // served when it resumes the control connection's TLS session.
 func TestDataFromAnotherAddress(t *testing.T) {
 	ts := start(t)
 	ts.writeFile(t, "a", "hello")
 	c := ts.login(t)
-	conn, err := elsewhere(t, c.pasv())
+	conn, err := stranger(t, c.pasv())
 	require.NoError(t, err)
 	c.cmd(150, "RETR a")
 	require.Equal(t, "hello", readAll(t, c.dataTLS(conn)))
@@ -58,7 +37,7 @@ func TestDataFromAnotherAddressUnproven(t *testing.T) {
 		ts.writeFile(t, "a", "hello")
 		c := ts.login(t)
 		at := c.pasv()
-		conn, err := elsewhere(t, at)
+		conn, err := stranger(t, at)
 		c.cmd(150, "RETR a")
 		cfg := c.cfg.Clone()
 		if !strict {

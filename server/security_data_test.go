@@ -21,7 +21,9 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// stranger dials from an address of this host that is not the client's.
+// stranger dials from an address of this host that is not the client's, as a
+// thief does, or a client with two uplinks or behind a NAT with several
+// addresses.
 func stranger(t testing.TB, addr string) (net.Conn, error) {
 	t.Helper()
 	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
@@ -29,11 +31,12 @@ func stranger(t testing.TB, addr string) (net.Conn, error) {
 	}
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: patience}
 	conn, err := d.Dial("tcp", addr)
-	if err == nil {
-		t.Cleanup(func() { conn.Close() })
-		conn.SetDeadline(time.Now().Add(patience))
+	if err != nil {
+		return nil, err
 	}
-	return conn, err
+	t.Cleanup(func() { conn.Close() })
+	conn.SetDeadline(time.Now().Add(patience))
+	return &tcpConn{TCPConn: conn.(*net.TCPConn)}, nil
 }
 
 // turnedAway demands that a stranger gets nothing.
