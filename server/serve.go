@@ -167,17 +167,19 @@ func (srv *Server) isStopped() bool {
 	return srv.stopped
 }
 
-// stop closes the listeners and tells every session to end when it is idle.
+// stop closes the listeners and tells every session to end when it is idle, in
+// this order: who hears 421 and comes again must find the door shut.
 func (srv *Server) stop() {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	srv.init()
-	if !srv.stopped {
-		srv.stopped = true
-		close(srv.draining)
-	}
+	first := !srv.stopped
+	srv.stopped = true
 	for ln := range srv.listeners {
 		ln.Close()
+	}
+	if first {
+		close(srv.draining)
 	}
 }
 
