@@ -147,12 +147,14 @@ type FS interface {
 	// name; in any other case a name that is taken is fs.ErrExist. The new
 	// parent must exist. A directory moved below itself is fs.ErrInvalid, and
 	// the root can neither be moved nor replaced: fs.ErrPermission. A file
-	// renamed to its own name stays.
+	// renamed to its own name stays. An FS that can't move a directory in one
+	// step refuses with errors.ErrUnsupported.
 	Rename(ctx context.Context, from, to string) error
 }
 
 // How says how an upload treats what is there already. The zero value creates
-// the file or replaces it whole.
+// the file or replaces it whole. An FS that can only do that, such as an object
+// store, refuses the rest in Store with errors.ErrUnsupported.
 type How struct {
 	// Append adds to the end of the file, creating it if need be (APPE).
 	// Offset is ignored.

@@ -69,7 +69,7 @@ func invisible(ctx context.Context, f *probe) error {
 	if err := f.holds(ctx, "a", "new"); err != nil {
 		return err
 	}
-	for _, how := range []driver.How{{}, {Append: true}, {Offset: 1}} {
+	for _, how := range f.hows(driver.How{Append: true}, driver.How{Offset: 1}) {
 		u, err := f.begin(ctx, f.at("a"), "newer", how)
 		if err != nil {
 			return err
@@ -85,7 +85,7 @@ func invisible(ctx context.Context, f *probe) error {
 }
 
 func cutNew(ctx context.Context, f *probe) error {
-	for _, how := range []driver.How{{}, {Append: true}, {Exclusive: true}} {
+	for _, how := range append(f.hows(driver.How{Append: true}), driver.How{Exclusive: true}) {
 		for _, data := range []string{"", "new"} {
 			if err := f.store(ctx, f.at("a"), data, how, true); err != nil {
 				return err
@@ -102,7 +102,7 @@ func cutReplace(ctx context.Context, f *probe) error {
 	if err := f.store(ctx, f.at("a"), "old file", driver.How{}, false); err != nil {
 		return err
 	}
-	for _, how := range []driver.How{{}, {Append: true}, {Offset: 3}, {Offset: 8}} {
+	for _, how := range f.hows(driver.How{Append: true}, driver.How{Offset: 3}, driver.How{Offset: 8}) {
 		for _, data := range []string{"", "x", "much more than there was"} {
 			if err := f.store(ctx, f.at("a"), data, how, true); err != nil {
 				return err
@@ -170,6 +170,9 @@ func lastWins(ctx context.Context, f *probe) error {
 }
 
 func cutResume(ctx context.Context, f *probe) error {
+	if err := f.promises("offset"); err != nil {
+		return err
+	}
 	want := noise(200_000, 4)
 	for _, old := range []string{"", "an old file", string(noise(500_000, 5))} {
 		name := f.at(fmt.Sprint("a", len(old)))

@@ -82,6 +82,9 @@ func bigFile(ctx context.Context, f *probe) error {
 }
 
 func bigAppend(ctx context.Context, f *probe) error {
+	if err := f.promises("offset"); err != nil {
+		return err
+	}
 	name, data := f.at("big"), noise(1<<20+3, 2)
 	var want []byte
 	for i, n := range []int{300_001, 65_536, 1, 400_000} {

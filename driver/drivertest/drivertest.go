@@ -34,6 +34,16 @@ type Options struct {
 	// files of Tree and nothing else.
 	ReadOnly bool
 
+	// NoOffset is for an FS that can only write a file whole, such as an
+	// object store: Store with Append or an Offset is errors.ErrUnsupported.
+	// It may take Append for a name that is free, as there is nothing to
+	// keep.
+	NoOffset bool
+
+	// NoDirRename is for an FS that can't move a directory in one step:
+	// Rename of one is errors.ErrUnsupported.
+	NoDirRename bool
+
 	// Dir is the directory that the cases work in. It must exist and be
 	// empty. The zero value is the root.
 	Dir string
@@ -104,6 +114,12 @@ func checks(o Options) []check {
 	all = append(all, listChecks...)
 	all = append(all, togetherChecks...)
 	all = append(all, abilityChecks...)
+	if o.NoOffset {
+		all = append(all, noOffsetCheck)
+	}
+	if o.NoDirRename {
+		all = append(all, noDirRenameCheck)
+	}
 	if o.InPlace {
 		return append(all, inPlaceChecks...)
 	}
@@ -123,6 +139,31 @@ func (f *probe) at(name string) string { return path.Join(".", f.o.Dir, name) }
 type absentError struct{ ability string }
 
 func (e *absentError) Error() string { return "the FS doesn't have the ability: " + e.ability }
+
+// promises skips a case that needs more than the Options promise.
+func (f *probe) promises(word string) error {
+	switch word {
+	case "offset":
+		if f.o.NoOffset {
+			return &absentError{"appending and writing at an offset"}
+		}
+	case "dir-rename":
+		if f.o.NoDirRename {
+			return &absentError{"renaming directories"}
+		}
+	default:
+		return fmt.Errorf("script: no promise %q", word)
+	}
+	return nil
+}
+
+// hows are the ways to store over a file that the Options promise.
+func (f *probe) hows(keep ...driver.How) []driver.How {
+	if f.o.NoOffset {
+		return []driver.How{{}}
+	}
+	return append([]driver.How{{}}, keep...)
+}
 
 // ability turns an error for a missing ability into a skip.
 func ability(name string, err error) error {

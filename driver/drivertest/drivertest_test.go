@@ -92,7 +92,7 @@ func TestWritableDriverIsNotReadOnly(t *testing.T) {
 }
 
 func TestEveryCaseHasASentence(t *testing.T) {
-	for _, o := range []Options{{}, {InPlace: true}, {ReadOnly: true}} {
+	for _, o := range []Options{{}, {InPlace: true}, {ReadOnly: true}, objects} {
 		seen := make(map[string]bool)
 		for _, c := range checks(o) {
 			assert.False(t, seen[c.name], "two cases %q", c.name)

@@ -89,6 +89,8 @@ func (s step) do(ctx context.Context, f *probe) ([]string, error) {
 		return nil, f.RemoveDir(ctx, name)
 	case "rename":
 		return nil, f.Rename(ctx, name, f.at(plain(rest[0])))
+	case "promises":
+		return nil, f.promises(s.args[1])
 	case "needs":
 		return nil, f.needs(ctx, name)
 	case "stat":

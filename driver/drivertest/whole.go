@@ -1,0 +1,76 @@
+package drivertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// What an FS that writes files whole, such as an object store, says of what it
+// can't do. It must say so in Store, before the client has sent its data.
+var (
+	noOffsetCheck = check{"no-offset",
+		"Store with Append or an Offset is errors.ErrUnsupported and changes nothing.", refusesOffset}
+	noDirRenameCheck = check{"no-directory-rename",
+		"Rename of a directory is errors.ErrUnsupported and changes nothing.", refusesDirRename}
+)
+
+func refusesOffset(ctx context.Context, f *probe) error {
+	if err := f.store(ctx, f.at("a"), "0123", driver.How{}, false); err != nil {
+		return err
+	}
+	for _, how := range []driver.How{{Append: true}, {Append: true, Offset: 4}, {Offset: 1}, {Offset: 4}} {
+		if err := f.refusesStore(ctx, f.at("a"), how); err != nil {
+			return err
+		}
+		if err := f.holds(ctx, "a", "0123"); err != nil {
+			return fmt.Errorf("after %+v: %w", how, err)
+		}
+	}
+	// A free name: there is nothing to keep, so Append may do what Store does.
+	if err := f.Remove(ctx, f.at("a")); err != nil {
+		return err
+	}
+	switch err := f.store(ctx, f.at("a"), "new", driver.How{Append: true}, false); {
+	case err == nil:
+		return f.holds(ctx, "a", "new")
+	case !errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("appending to a free name: %w", err)
+	}
+	return f.holds(ctx, "", "")
+}
+
+// refusesStore wants errors.ErrUnsupported from Store itself.
+func (f *probe) refusesStore(ctx context.Context, name string, how driver.How) error {
+	u, err := f.Store(ctx, name, how)
+	if err == nil {
+		return errors.Join(fmt.Errorf("promised not to: Store took %+v", how), u.Close(errCut))
+	}
+	return wantError(fmt.Sprintf("Store with %+v", how), err, errors.ErrUnsupported)
+}
+
+func refusesDirRename(ctx context.Context, f *probe) error {
+	err := errors.Join(
+		f.Mkdir(ctx, f.at("empty")),
+		f.Mkdir(ctx, f.at("full")),
+		f.store(ctx, f.at("full/a"), "x", driver.How{}, false))
+	if err != nil {
+		return err
+	}
+	for _, dir := range []string{"empty", "full"} {
+		err := wantError("Rename of "+dir, f.Rename(ctx, f.at(dir), f.at("new")), errors.ErrUnsupported)
+		if err != nil {
+			return err
+		}
+	}
+	got, err := f.list(ctx, f.at("."))
+	if err != nil {
+		return err
+	}
+	if len(got) != 2 || got[0] != "empty/" || got[1] != "full/" {
+		return fmt.Errorf("afterwards there is %q", got)
+	}
+	return f.same(ctx, f.at("full/a"), []byte("x"))
+}
