@@ -1,0 +1,4 @@
+package main
+
+// chart draws the main costs.
+func (rep *report) chart() []byte { return nil }

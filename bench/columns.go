@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// A column shows one metric of rows, or two that belong together, all of them
+// in one unit.
+type column struct {
+	// name is what it shows, and unit in what: its head is both.
+	name, unit string
+
+	// metric is the one to sort by.
+	metric metric
+
+	// says reports whether the row has anything to show, cell shows it with
+	// its spread, and middle the median alone. What is missing is a dash.
+	says         func(row) bool
+	cell, middle func(row) string
+}
+
+// columns are all there are, for rows of a workload with this unit.
+func columns(unit string, rows []row) []column {
+	seconds := scaleOf(rows)
+	plural := unit + "s"
+	if unit == "GiB" {
+		plural = unit
+	}
+	return []column{
+		transfers(),
+		scaled(stolen, "stolen", "", count),
+		scaled(cpu, "CPU", seconds.suffix+"/"+unit, func(v float64) string { return number(v / seconds.size) }),
+		scaled(rate, "rate", plural+"/s", number),
+		scaled(peak, "peak memory", "", inBytes),
+		scaled(each, "memory/"+unit, "", inBytes),
+		scaled(waited, "wait", "", inTime),
+		scaled(waitMost, "longest wait", "", inTime),
+	}
+}
+
+// columnsOf are the columns that say anything about the rows.
+func columnsOf(unit string, rows []row) []column {
+	return slices.DeleteFunc(columns(unit, rows), func(c column) bool {
+		return !slices.ContainsFunc(rows, c.says)
+	})
+}
+
+// transfers is the column of done and asked.
+func transfers() column {
+	c := column{name: "transfers", metric: done, says: func(r row) bool { return r.has(asked) }}
+	c.middle = func(r row) string {
+		if !c.says(r) {
+			return nothing
+		}
+		return fmt.Sprintf("%s of %s", count(r.of(done).median), count(r.of(asked).median))
+	}
+	c.cell = func(r row) string {
+		if !c.says(r) {
+			return nothing
+		}
+		return fmt.Sprintf("%s of %s", spreadOf(r.of(done), count), count(r.of(asked).median))
+	}
+	return c
+}
+
+// scaled is the column of one metric.
+func scaled(m metric, name, unit string, show func(float64) string) column {
+	c := column{name: name, unit: unit, metric: m, says: func(r row) bool { return r.has(m) }}
+	c.middle = func(r row) string {
+		if !c.says(r) {
+			return nothing
+		}
+		return show(r.of(m).median)
+	}
+	c.cell = func(r row) string {
+		if !c.says(r) {
+			return nothing
+		}
+		return spreadOf(r.of(m), show)
+	}
+	return c
+}
+
+// head is the name with the unit.
+func (c column) head() string {
+	if c.unit == "" {
+		return c.name
+	}
+	return c.name + " " + c.unit
+}
+
+// detail reports whether only those want to see it who look closely.
+func (c column) detail() bool { return c.metric == rate || c.metric == waited || c.metric == waitMost }
+
+// nothing stands for what was not measured.
+const nothing = "-"
+
+// spreadOf shows the median and, where they look different, the extremes.
+func spreadOf(s spread, show func(float64) string) string {
+	middle, least, most := show(s.median), show(s.least), show(s.most)
+	if least == most {
+		return middle
+	}
+	return fmt.Sprintf("%s (%s..%s)", middle, least, most)
+}
+
+// count shows a whole number, with commas between thousands.
+func count(v float64) string {
+	s := fmt.Sprintf("%.0f", math.Abs(v))
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	if v < 0 {
+		s = "-" + s
+	}
+	return s
+}
+
+// number shows three digits that count, and all of those before the point.
+func number(v float64) string {
+	digits := 2
+	for limit := 10.0; math.Abs(v) >= limit && digits > 0; limit *= 10 {
+		digits--
+	}
+	if s := fmt.Sprintf("%.*f", digits, v); s != "-0.00" {
+		return s
+	}
+	return "0.00"
+}
+
+// A scale is a unit to show numbers in.
+type scale struct {
+	size   float64
+	suffix string
+}
+
+var (
+	timeScales = []scale{{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}}
+	byteScales = []scale{{1 << 20, "MiB"}, {1 << 10, "KiB"}}
+)
+
+// fit is the largest scale in which a number is no less than a tenth, or the
+// finest.
+func fit(v float64, scales []scale) scale {
+	for _, s := range scales {
+		if math.Abs(v) >= s.size/10 {
+			return s
+		}
+	}
+	return scales[len(scales)-1]
+}
+
+// scaleOf is the scale for all CPU times of the rows, one to compare them in.
+func scaleOf(rows []row) scale {
+	least := math.Inf(1)
+	for _, r := range rows {
+		if v := r.of(cpu).median; v > 0 {
+			least = min(least, v)
+		}
+	}
+	return fit(least, timeScales)
+}
+
+// inTime and inBytes show a number of seconds and one of bytes.
+func inTime(v float64) string { return in(fit(v, timeScales), v) }
+
+func inBytes(v float64) string { return in(fit(v, byteScales), v) }
+
+func in(s scale, v float64) string { return number(v/s.size) + " " + s.suffix }

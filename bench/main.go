@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// ours is the contender that the others are compared with.
+const ours = "Sallyport"
+
+// options are the command line.
+type options struct {
+	run      *regexp.Regexp // workloads
+	servers  []string       // none is all
+	rounds   int
+	quick    bool
+	list     bool
+	daemons  string
+	markdown bool
+	check    bool
+	json     string
+	svg      string
+	from     string
+}
+
+func main() {
+	if len(os.Args) > 1 && os.Args[1] == limitArg {
+		runLimit()
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2) // flag has said what is wrong
+	default:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// errUsage is for a command line that makes no sense.
+var errUsage = errors.New("usage")
+
+// command does what the command line says.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	opts, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	if opts.list {
+		return list(stdout, append(contenders(), limitContender()), workloads())
+	}
+	var rep *report
+	if opts.from != "" {
+		rep, err = readReport(opts.from)
+	} else {
+		rep, err = measure(ctx, opts, stderr)
+	}
+	switch {
+	case rep == nil || len(rep.Outcomes) == 0 && err != nil:
+		return err
+	case err != nil: // what was measured before is worth seeing, and no file
+		return errors.Join(err, publish(rep, &options{markdown: opts.markdown}, stdout))
+	}
+	return publish(rep, opts, stdout)
+}
+
+func parse(args []string, stderr io.Writer) (*options, error) {
+	opts := new(options)
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	run := flags.String("run", "", "run only the workloads that match this `REGEXP`")
+	servers := flags.String("servers", "", "run only the servers of this comma-separated `LIST`")
+	flags.IntVar(&opts.rounds, "rounds", 5, "run each workload this `number` of times on each server")
+	flags.BoolVar(&opts.quick, "quick", false, "do a hundredth of the work once: a trial, not a measurement")
+	flags.BoolVar(&opts.list, "list", false, "list the workloads and the servers, and run none")
+	flags.StringVar(&opts.daemons, "daemons", os.Getenv("SALLYPORT_FTPDS"), "keep the other servers in this `DIR` (also SALLYPORT_FTPDS; default a cache directory)")
+	flags.BoolVar(&opts.markdown, "markdown", false, "print the tables as Markdown")
+	flags.BoolVar(&opts.check, "check", false, "fail when a mark is missed")
+	flags.StringVar(&opts.json, "json", "", "write every sample to this `FILE`")
+	flags.StringVar(&opts.svg, "svg", "", "draw the chart in this `FILE`")
+	flags.StringVar(&opts.from, "from", "", "measure nothing; report what an earlier run wrote with -json to this `FILE`")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, errUsage
+	}
+	wrong := func(format string, a ...any) (*options, error) {
+		fmt.Fprintf(stderr, "bench: "+format+"\n", a...)
+		return nil, errUsage
+	}
+	var err error
+	if opts.run, err = regexp.Compile(*run); err != nil {
+		return wrong("-run: %v", err)
+	}
+	if opts.rounds < 1 {
+		return wrong("-rounds is %d; want 1 or more", opts.rounds)
+	}
+	if flags.NArg() > 0 {
+		return wrong("unexpected argument %q", flags.Arg(0))
+	}
+	if *servers != "" {
+		opts.servers = strings.Split(*servers, ",")
+	}
+	if opts.quick {
+		opts.rounds = 1
+	}
+	return opts, nil
+}
+
+// list says what there is to run.
+func list(w io.Writer, contenders []contender, workloads []workload) error {
+	var out strings.Builder
+	for _, wl := range workloads {
+		fmt.Fprintf(&out, "%-18s %s\n", wl.name, wl.title)
+	}
+	out.WriteByte('\n')
+	for _, c := range contenders {
+		fmt.Fprintln(&out, c.name)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// measure runs what the options select.
+func measure(ctx context.Context, opts *options, progress io.Writer) (*report, error) {
+	r := &runner{
+		limit: limitContender().name, rounds: opts.rounds, enough: time.Minute, patience: 5 * time.Minute,
+		quick: opts.quick, progress: progress,
+	}
+	var err error
+	if r.contenders, err = choose(append(contenders(), limitContender()), opts.servers); err != nil {
+		return nil, err
+	}
+	r.workloads = slices.DeleteFunc(workloads(), func(w workload) bool { return !opts.run.MatchString(w.name) })
+	if len(r.workloads) == 0 {
+		return nil, fmt.Errorf("no workload matches %q; -list lists them", opts.run)
+	}
+	if r.setup.daemons, err = fetch(ctx, opts.daemons, r.contenders, progress); err != nil {
+		return nil, err
+	}
+	dir, remove, err := memoryDir()
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	if err := r.settle(dir); err != nil {
+		return nil, err
+	}
+	rep := &report{
+		Machine: thisMachine(), Quick: opts.quick,
+		Servers: versions(r.contenders, r.limit, r.setup.daemons), Limit: r.limit,
+	}
+	rep.Outcomes, err = r.run(ctx)
+	return rep, err
+}
+
+// choose picks contenders by name, whatever the case of its letters.
+func choose(all []contender, names []string) ([]contender, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var chosen []contender
+	for _, name := range names {
+		i := slices.IndexFunc(all, func(c contender) bool { return strings.EqualFold(c.name, strings.TrimSpace(name)) })
+		if i < 0 {
+			return nil, fmt.Errorf("no server is called %q; -list lists them", name)
+		}
+		chosen = append(chosen, all[i])
+	}
+	return chosen, nil
+}
+
+// publish prints a report, and writes the files that the options ask for.
+func publish(rep *report, opts *options, stdout io.Writer) error {
+	form := text
+	if opts.markdown {
+		form = markdown
+	}
+	if err := rep.print(stdout, form); err != nil {
+		return err
+	}
+	if opts.json != "" {
+		if err := rep.write(opts.json); err != nil {
+			return err
+		}
+	}
+	if opts.svg != "" {
+		if err := replace(opts.svg, rep.chart()); err != nil {
+			return err
+		}
+	}
+	if n := missed(rep.judge()); opts.check && n > 0 {
+		return fmt.Errorf("%s missed", plural(n, "mark"))
+	}
+	return nil
+}
+
+// replace writes a file, which is whole or was never there.
+func replace(path string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".bench-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}

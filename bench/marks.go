@@ -1,0 +1,66 @@
+package main
+
+// A mark is what Sallyport wants to reach in a workload.
+type mark struct {
+	// workload names one, or several by a pattern as in path.Match.
+	workload string
+	metric   metric
+	than     reference
+	factor   float64 // of the reference, where it has one
+}
+
+// A reference is what a mark compares with.
+type reference int
+
+const (
+	bestPeer  reference = iota // no more than factor times the best of the other servers
+	theLimit                   // no more than factor times what any Go program costs
+	everyPeer                  // more than factor times any other server
+	absolute                   // no more than factor
+	allAsked                   // as many as were asked for, in every run
+	never                      // zero in every run
+)
+
+// marks are those of the project. What a ratio compares comes from one run of
+// this program: numbers of two machines or days don't compare.
+var marks = []mark{
+	{"tls-down-1", cpu, bestPeer, 0.80},
+	{"tls-down-1", cpu, theLimit, 1.20},
+	{"tls-down-8", cpu, bestPeer, 0.85},
+	{"tls-up-1", cpu, bestPeer, 0.95},
+	{"tls-small-1", cpu, bestPeer, 0.70},
+	{"tls-small-1", rate, everyPeer, 1},
+	{"tls-small-8", cpu, bestPeer, 0.70},
+	{"tls-small-8", rate, everyPeer, 1},
+	{"login", cpu, bestPeer, 0.85},
+	{"idle", each, absolute, 16 << 10},
+	{"list-100k", cpu, bestPeer, 1},
+	{"mlsd-100k", cpu, bestPeer, 1},
+	{"nlst-100k", cpu, bestPeer, 1},
+	{"*-100k", peak, absolute, 2 << 20},
+	{"*-1m", peak, absolute, 2 << 20},
+	{"clear-down-1", cpu, bestPeer, 1.1},
+	{"pressure-11", done, allAsked, 0},
+	{"pressure-1", done, allAsked, 0},
+	{"squatters-*", done, allAsked, 0},
+	{"thief-*", done, allAsked, 0},
+	{"thief-*", stolen, never, 0},
+}
+
+// A verdict says whether a mark is met.
+type verdict struct {
+	mark     mark
+	workload string // the one it is about, or the mark's pattern
+	state    state
+	because  string // the numbers, or why there are none
+}
+
+// A state is one of three because a mark whose workload was not run is neither
+// met nor missed.
+type state string
+
+const (
+	met    state = "met"
+	short  state = "missed"
+	notRun state = "not run"
+)

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// usualPorts are the data ports of a workload that names none.
+const usualPorts = "21000-21010"
+
+// A runner runs workloads on contenders in turn. Every run has a server of its
+// own, freshly started, so that none inherits another's memory or debts. All
+// contenders run a workload before any of them runs it again, and each round
+// begins with another one, so that what disturbs the machine for a while
+// doesn't fall on one of them alone.
+type runner struct {
+	contenders []contender
+	workloads  []workload
+
+	// limit is the name of the contender that is no server and can run only
+	// the workloads that are made for it.
+	limit string
+
+	// rounds is how often each contender runs each workload, and enough how
+	// long one workload may take until no further round of it begins.
+	rounds int
+	enough time.Duration
+
+	// patience is how long one run may take before it has failed.
+	patience time.Duration
+
+	quick    bool
+	setup    setup // what is equal for all: but for scratch and ports
+	dir      string
+	progress io.Writer
+}
+
+// settle puts in dir what all runs need: the certificate and the files to serve.
+func (r *runner) settle(dir string) error {
+	r.dir = dir
+	r.setup.user, r.setup.password = "bench", "correct-horse"
+	r.setup.root = filepath.Join(dir, "root")
+	r.setup.cert, r.setup.key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	if err := os.Mkdir(r.setup.root, 0o755); err != nil {
+		return err
+	}
+	return writeCertificate(r.setup.cert, r.setup.key)
+}
+
+// run runs everything. What a contender can't do is part of the outcome; an
+// error is of the machine or of ctx.
+func (r *runner) run(ctx context.Context) ([]outcome, error) {
+	var all []outcome // what is whole, if ctx ends
+	for i, w := range r.workloads {
+		fmt.Fprintf(r.progress, "%s (%d of %d): %s\n", w.name, i+1, len(r.workloads), w.title)
+		if w.prepare != nil {
+			if err := w.prepare(r.setup.root); err != nil {
+				return all, fmt.Errorf("%s: prepare its files: %w", w.name, err)
+			}
+		}
+		out, err := r.workload(ctx, w)
+		if err != nil {
+			return all, err
+		}
+		if len(out.Rows) > 0 {
+			all = append(all, out)
+		}
+	}
+	return all, nil
+}
+
+// workload runs all rounds of one.
+func (r *runner) workload(ctx context.Context, w workload) (outcome, error) {
+	out := outcome{Workload: w.name, Title: w.title, Unit: w.unit}
+	var turn []contender
+	for _, c := range r.contenders {
+		if w.only == c.name || w.only == "" && c.name != r.limit {
+			turn = append(turn, c)
+			out.Rows = append(out.Rows, row{Server: c.name})
+		}
+	}
+	began := time.Now()
+	for round := range r.rounds {
+		if round > 0 && time.Since(began) > r.enough {
+			break
+		}
+		for i := range turn {
+			i = (i + round) % len(turn)
+			if len(out.Rows[i].Errors) > 1 {
+				continue // it has had a second chance
+			}
+			s, err := r.once(ctx, turn[i], w)
+			if ctx.Err() != nil {
+				return out, context.Cause(ctx)
+			}
+			if err != nil {
+				out.Rows[i].Errors = append(out.Rows[i].Errors, brief(err))
+			} else {
+				out.Rows[i].Samples = append(out.Rows[i].Samples, s)
+			}
+			r.say(turn[i], out.Unit, s, err)
+		}
+	}
+	return out, nil
+}
+
+// once starts a server, runs a workload on it and stops the server.
+func (r *runner) once(ctx context.Context, c contender, w workload) (s sample, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, r.patience, fmt.Errorf("not done after %v", r.patience))
+	defer cancel()
+	given := r.setup
+	given.ports = w.ports
+	if given.ports == "" {
+		given.ports = usualPorts
+	}
+	if given.scratch, err = os.MkdirTemp(r.dir, "scratch-"); err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(given.scratch)
+	if err := os.Chmod(given.scratch, 0o755); err != nil { // some of them drop root
+		return nil, err
+	}
+	in, err := c.start(ctx, &given)
+	if err != nil {
+		return nil, fmt.Errorf("start: %w", because(ctx, err))
+	}
+	s, err = w.run(ctx, &load{instance: in, setup: &given, quick: r.quick})
+	if err != nil {
+		err = because(ctx, err)
+	}
+	if stopped := in.stop(); stopped != nil {
+		err = errors.Join(err, fmt.Errorf("stop: %w", stopped))
+	}
+	return s, err
+}
+
+// because is err, or why ctx ended if that is what err comes from.
+func because(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// brief is an error as one line that fits a table.
+func brief(err error) string {
+	line := strings.Join(strings.Fields(err.Error()), " ")
+	if short := []rune(line); len(short) > 160 {
+		line = string(short[:160]) + "…"
+	}
+	return line
+}
+
+// say tells how a run went, all metrics of it.
+func (r *runner) say(c contender, unit string, s sample, err error) {
+	if err != nil {
+		fmt.Fprintf(r.progress, "  %-12s failed: %s\n", c.name, brief(err))
+		return
+	}
+	alone := row{Server: c.name, Samples: []sample{s}}
+	var parts []string
+	for _, col := range columnsOf(unit, []row{alone}) {
+		parts = append(parts, strings.TrimSpace(col.name+" "+col.cell(alone)+" "+col.unit))
+	}
+	fmt.Fprintf(r.progress, "  %-12s %s\n", c.name, strings.Join(parts, ", "))
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// failed stands for what a server could not do.
+const failed = "failed"
+
+// A form prints the outcomes.
+type form func(out *strings.Builder, rep *report)
+
+// print writes the report.
+func (rep *report) print(w io.Writer, as form) error {
+	var out strings.Builder
+	if rep.Quick {
+		out.WriteString("A quick trial: the numbers mean nothing.\n\n")
+	}
+	as(&out, rep)
+	fmt.Fprintf(&out, "%s. %s.\n", known(rep.Servers), rep.Machine)
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// text prints a table for each workload, aligned for a terminal, and then the
+// marks.
+func text(out *strings.Builder, rep *report) {
+	for _, o := range rep.Outcomes {
+		fmt.Fprintf(out, "%s: %s, %s\n", o.Workload, o.Title, plural(o.rounds(), "round"))
+		cols := columnsOf(o.Unit, o.Rows)
+		lines := [][]string{{""}}
+		for _, c := range cols {
+			lines[0] = append(lines[0], c.head())
+		}
+		for _, r := range o.Rows {
+			line := []string{r.Server}
+			for _, c := range cols {
+				line = append(line, c.cell(r))
+			}
+			if len(r.Samples) == 0 {
+				line = []string{r.Server, failed}
+			}
+			lines = append(lines, line)
+		}
+		align(out, lines)
+		for _, r := range o.Rows {
+			if n := len(r.Errors); n > 0 {
+				fmt.Fprintf(out, "  %s failed in %d of %s: %s\n", r.Server, n, plural(n+len(r.Samples), "run"), r.Errors[n-1])
+			}
+		}
+		out.WriteByte('\n')
+	}
+	out.WriteString("marks\n")
+	var lines [][]string
+	for _, v := range rep.judge() {
+		lines = append(lines, []string{string(v.state), v.workload, v.mark.String(), v.because})
+	}
+	align(out, lines)
+	out.WriteByte('\n')
+}
+
+// markdown prints one table for people who want to know what to expect:
+// medians, a line for each workload and metric, a column for each server.
+func markdown(out *strings.Builder, rep *report) {
+	out.WriteString("| |")
+	for _, s := range rep.Servers {
+		out.WriteString(" " + s.Name + " |")
+	}
+	out.WriteString("\n|---|" + strings.Repeat("--:|", len(rep.Servers)) + "\n")
+	for _, o := range rep.Outcomes {
+		o.Rows = rep.servers(o)
+		for _, c := range columnsOf(o.Unit, o.Rows) {
+			if c.detail() {
+				continue
+			}
+			out.WriteString("| " + o.Title + ": " + c.head() + " |")
+			for _, s := range rep.Servers {
+				out.WriteString(" " + median(c, o.row(s.Name)) + " |")
+			}
+			out.WriteByte('\n')
+		}
+	}
+	out.WriteByte('\n')
+}
+
+// median is that of a column, or says why there is none.
+func median(c column, r row) string {
+	if len(r.Samples) == 0 && len(r.Errors) > 0 {
+		return failed
+	}
+	return c.middle(r)
+}
+
+// align writes lines of cells in columns as wide as they need, the first at the
+// left as names are, and no blanks at the ends.
+func align(out *strings.Builder, lines [][]string) {
+	var widths []int
+	for _, line := range lines {
+		for i, cell := range line {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, line := range lines {
+		var b strings.Builder
+		for i, cell := range line {
+			b.WriteString("  " + cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)))
+		}
+		out.WriteString(strings.TrimRight(b.String(), " ") + "\n")
+	}
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+func known(versions []version) string {
+	var all []string
+	for _, v := range versions {
+		all = append(all, strings.TrimSpace(v.Name+" "+v.Version))
+	}
+	return strings.Join(all, ", ")
+}
