@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// A crowd is sessions that transfer at the same time, each one transfer after
+// the other. A transfer that fails is counted and not tried again; a session
+// that can't go on after it logs in anew.
+type crowd struct {
+	dialer *dialer
+
+	// steps is how many transfers each session makes, and step makes one, number i of session s.
+	steps int
+	step  func(c *client, s, i int) error
+
+	// budget bounds the whole. What was not tried then has failed. Zero is no
+	// bound.
+	budget time.Duration
+
+	members []*client
+}
+
+// A tally is what became of a crowd's transfers.
+type tally struct {
+	asked, done, stolen int
+	waits               []time.Duration // of those done
+	err                 error           // the first failure
+}
+
+// gather logs the sessions in.
+func (w *crowd) gather(ctx context.Context, sessions int) (err error) {
+	w.members, err = w.dialer.logins(ctx, sessions)
+	return err
+}
+
+// disperse ends the sessions.
+func (w *crowd) disperse() { hangUp(w.members) }
+
+// run makes all the transfers. Failures are in the tally.
+func (w *crowd) run(ctx context.Context) *tally {
+	t := &tally{asked: len(w.members) * w.steps}
+	var until time.Time
+	if w.budget > 0 {
+		until = time.Now().Add(w.budget)
+	}
+	var mu sync.Mutex
+	_ = together(len(w.members), len(w.members), func(s int) error {
+		for i := range w.steps {
+			if ctx.Err() != nil || !until.IsZero() && time.Now().After(until) {
+				break
+			}
+			wait, err := w.one(ctx, s, i)
+			mu.Lock()
+			t.add(wait, err)
+			mu.Unlock()
+		}
+		return nil
+	})
+	return t
+}
+
+// one is a transfer, after a login if that is needed.
+func (w *crowd) one(ctx context.Context, s, i int) (wait time.Duration, err error) {
+	if w.members[s].lost {
+		c, err := w.dialer.login(ctx)
+		if err != nil {
+			return 0, err
+		}
+		c.data, c.resumed = w.members[s].data, w.members[s].resumed
+		w.members[s].close()
+		w.members[s] = c
+	}
+	began := time.Now()
+	err = w.step(w.members[s], s, i)
+	return time.Since(began), err
+}
+
+func (t *tally) add(wait time.Duration, err error) {
+	switch {
+	case err == nil:
+		t.done++
+		t.waits = append(t.waits, wait)
+	case errors.Is(err, errWrong):
+		t.stolen++
+	}
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+// sample is done and asked, and the waits if there are any.
+func (t *tally) sample() sample {
+	s := sample{asked: float64(t.asked), done: float64(t.done)}
+	if len(t.waits) > 0 {
+		slices.Sort(t.waits)
+		s[waited] = t.waits[len(t.waits)/2].Seconds()
+		s[waitMost] = t.waits[len(t.waits)-1].Seconds()
+	}
+	return s
+}

@@ -1,0 +1,67 @@
+package main
+
+import "net"
+
+// gatherConn lies under crypto/tls, which would make a system call for each
+// record of 16 KiB or less. It reads as much at once as its buffer holds and,
+// with gather set, writes as much at once.
+type gatherConn struct {
+	net.Conn
+
+	in   []byte // memory for reading
+	r, w int    // in[r:w] was read ahead
+
+	// out is memory for writing; its length is what waits to be sent. It must
+	// be empty while gather is not set.
+	out    []byte
+	gather bool
+}
+
+func (g *gatherConn) Read(p []byte) (int, error) {
+	if g.r == g.w {
+		if len(p) >= len(g.in) {
+			return g.Conn.Read(p)
+		}
+		n, err := g.Conn.Read(g.in)
+		g.r, g.w = 0, n
+		if n == 0 {
+			return 0, err
+		}
+	}
+	n := copy(p, g.in[g.r:g.w])
+	g.r += n
+	return n, nil
+}
+
+func (g *gatherConn) Write(p []byte) (int, error) {
+	if !g.gather || len(g.out) == 0 && len(p) >= cap(g.out) {
+		return g.Conn.Write(p)
+	}
+	if len(g.out)+len(p) > cap(g.out) {
+		if err := g.flush(); err != nil {
+			return 0, err
+		}
+		return g.Write(p)
+	}
+	g.out = append(g.out, p...)
+	return len(p), nil
+}
+
+// flush sends what waits.
+func (g *gatherConn) flush() error {
+	if len(g.out) == 0 {
+		return nil
+	}
+	_, err := g.Conn.Write(g.out)
+	g.out = g.out[:0]
+	return err
+}
+
+// Close flushes and closes.
+func (g *gatherConn) Close() error {
+	err := g.flush()
+	if closed := g.Conn.Close(); err == nil {
+		err = closed
+	}
+	return err
+}

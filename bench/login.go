@@ -1,0 +1,44 @@
+package main
+
+import "context"
+
+// logins is the workload of people who connect, log in and go.
+func logins() []workload {
+	return []workload{{
+		name:  "login",
+		title: "Connect, AUTH TLS, USER, PASS, QUIT: 1,000 times, one after the other, without a ticket",
+		unit:  "login",
+		run: func(ctx context.Context, l *load) (sample, error) {
+			d, err := l.dialer()
+			if err != nil {
+				return nil, err
+			}
+			visits := func(n int) error {
+				for range n {
+					if err := d.visit(ctx); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+			if err := visits(5); err != nil { // to warm up
+				return nil, err
+			}
+			n := l.times(1000)
+			return l.measure(float64(n), false, func() error { return visits(n) })
+		},
+	}}
+}
+
+// visit logs in, with a full handshake, and says goodbye.
+func (d *dialer) visit(ctx context.Context) error {
+	c, err := d.connect(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.enter(); err != nil {
+		c.close()
+		return err
+	}
+	return c.quit()
+}

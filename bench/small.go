@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+)
+
+// smalls move files of 4 KiB, where what counts is everything but the bytes:
+// EPSV, a data connection and its handshake, replies.
+func smalls() []workload {
+	return []workload{
+		small{sessions: 1, files: 2000}.workload(),
+		small{sessions: 8, files: 1000}.workload(),
+		small{sessions: 1, files: 2000, clear: true}.workload(),
+		small{sessions: 1, files: 2000, up: true}.workload(),
+		small{sessions: 8, files: 1000, up: true}.workload(),
+	}
+}
+
+// small is one of them.
+type small struct {
+	clear, up       bool
+	sessions, files int // files is of each session
+}
+
+const smallSize = 4 << 10
+
+func (m small) workload() workload {
+	protection, in, way, verb := "tls", "over TLS", "", "Download"
+	if m.clear {
+		protection, in = "clear", "in clear"
+	}
+	if m.up {
+		way, verb = "-up", "Upload"
+	}
+	who := "in one session"
+	if m.sessions > 1 {
+		who = fmt.Sprintf("in each of %d sessions at once", m.sessions)
+	}
+	return workload{
+		name:  fmt.Sprintf("%s-small%s-%d", protection, way, m.sessions),
+		title: fmt.Sprintf("%s %d files of 4 KiB %s %s", verb, m.files, in, who),
+		unit:  "file",
+		run:   m.run,
+	}
+}
+
+func (m small) run(ctx context.Context, l *load) (sample, error) {
+	const warmUps = 5
+	m.files = l.times(m.files)
+	if !m.up {
+		for id := range m.sessions * max(m.files, warmUps) {
+			if err := l.file(m.name(id), m.content(id)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	remove, err := l.uploads()
+	if err != nil {
+		return nil, err
+	}
+	defer remove()
+	d, err := l.dialer()
+	if err != nil {
+		return nil, err
+	}
+	d.clear = m.clear
+	warm := crowd{dialer: d, steps: warmUps}
+	if err := warm.gather(ctx, m.sessions); err != nil {
+		return nil, err
+	}
+	defer warm.disperse()
+	warm.step = func(c *client, s, i int) error { return m.move(c, "warm-", s*warmUps+i) }
+	if t := warm.run(ctx); t.err != nil {
+		return nil, t.err
+	}
+	full := crowd{dialer: d, steps: m.files, members: warm.members}
+	full.step = func(c *client, s, i int) error { return m.move(c, "", s*m.files+i) }
+	var t *tally
+	s, err := l.measure(float64(m.sessions*m.files), false, func() error {
+		t = full.run(ctx)
+		return t.err
+	})
+	for id := 0; m.up && err == nil && id < m.sessions*m.files; id++ {
+		err = verify(filepath.Join(l.root, m.upload("", id)), m.content(id))
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.resumption(full.members...)
+	return s, nil
+}
+
+// move is one transfer.
+func (m small) move(c *client, prefix string, id int) error {
+	if m.up {
+		return c.put("STOR "+m.upload(prefix, id), m.content(id))
+	}
+	return c.fetch(m.name(id), m.content(id))
+}
+
+func (small) content(id int) content { return content{id, smallSize} }
+
+func (small) name(id int) string { return fmt.Sprintf("small/%05d", id) }
+
+func (small) upload(prefix string, id int) string { return fmt.Sprintf("up/%s%05d", prefix, id) }
