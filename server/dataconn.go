@@ -16,6 +16,7 @@ type dataConn struct {
 	io.ReadWriter // tls or idle
 	idle          *idleConn
 	tls           *tls.Conn // nil in clear
+	around        net.Conn  // what Wrap.Data returned; nil without it
 	in            *inflater // MODE Z: one of them
 	out           *deflater
 }
@@ -144,6 +145,11 @@ func (c *dataConn) finish() error {
 		// What is still gathered may take a slow client long; idleConn ends it
 		// only when nothing moves.
 		c.tls.SetWriteDeadline(time.Now().Add(forever))
+	}
+	switch {
+	case c.around != nil:
+		return c.around.Close()
+	case c.tls != nil:
 		return c.tls.Close()
 	}
 	return c.idle.Close()

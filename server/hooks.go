@@ -3,6 +3,7 @@ package server
 import (
 	"log/slog"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -21,6 +22,9 @@ type Hooks struct {
 	Login func(Login)
 	// Command is called when the final reply to a command was written.
 	Command func(Command)
+	// Reply is called when a reply was written, before the hook of its command:
+	// final and preliminary ones, the greeting, and what no command asked for.
+	Reply func(SessionInfo, Reply)
 	// Transfer is called when a transfer is over and its file closed, before
 	// the client is told.
 	Transfer func(Transfer)
@@ -133,6 +137,12 @@ func (s *session) hookCommand(cmd wire.Command, code int, took time.Duration) {
 	}
 	if s.log.Enabled(s.ctx, slog.LevelDebug) {
 		s.log.Debug("command", "line", cmd.Redacted(), "code", code)
+	}
+}
+
+func (s *session) hookReply(r wire.Reply) {
+	if h := s.srv.Hooks; h != nil && h.Reply != nil {
+		h.Reply(s.info(), Reply{r.Code, slices.Clone(r.Lines)})
 	}
 }
 

@@ -117,6 +117,9 @@ type Server struct {
 	// Hooks are told what happens. Nil tells nobody.
 	Hooks *Hooks
 
+	// Wrap takes part in what happens. Nil leaves it to the server.
+	Wrap *Wrap
+
 	// Logger receives the log. Nil means silence. Passwords never reach it, and
 	// names in it are escaped so that they can't forge a line.
 	Logger *slog.Logger

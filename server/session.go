@@ -157,7 +157,7 @@ func (s *session) serve() (err error) {
 	s.in.start(s)
 	s.timer = time.NewTimer(forever)
 	defer s.timer.Stop()
-	if err := s.write(s.greeting()); err != nil {
+	if err := s.write(s.wrapped(wire.Command{}, s.greeting)); err != nil {
 		return err
 	}
 	for s.ending == nil {
@@ -248,6 +248,14 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 			reply = s.panicked(v)
 		}
 	}()
+	if s.srv.Wrap != nil {
+		return s.wrapped(cmd, func() wire.Reply { return s.perform(cmd) })
+	}
+	return s.perform(cmd)
+}
+
+// perform is dispatch without what is around it.
+func (s *session) perform(cmd wire.Command) wire.Reply {
 	row, reply, ok := s.admitCommand(cmd)
 	if !ok {
 		return reply
@@ -297,6 +305,9 @@ func (s *session) write(r wire.Reply) error {
 	// TLS may have to write on its own much later, to answer a key update, and
 	// never recovers from a deadline.
 	s.raw.SetWriteDeadline(time.Time{})
+	if err == nil {
+		s.hookReply(r)
+	}
 	if cap(s.out) > 4096 {
 		s.out = nil // a long FEAT or STAT must not weigh on an idle session
 	}

@@ -75,14 +75,21 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	}
 	err = s.beside(t, func() error { return s.runJob(t, d, job) })
 	s.learn(t, err)
-	s.hookTransfer(&Transfer{
-		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started), Err: err,
-		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii, Compressed: t.compressed,
-	})
+	done := t.report()
+	done.Err = err
+	s.hookTransfer(&done)
 	if err != nil {
 		return wire.Reply{}, err
 	}
 	return ok(226, "Transfer complete.")
+}
+
+// report is what hooks are told, but for the session and the error.
+func (t *transfer) report() Transfer {
+	return Transfer{
+		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started),
+		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii, Compressed: t.compressed,
+	}
 }
 
 // onFiles runs work on files that needs no data connection, beside the session as
@@ -132,6 +139,10 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	}
 	stop := context.AfterFunc(t.ctx, conn.abort)
 	defer stop()
+	if err := conn.wrap(s, t); err != nil {
+		conn.finish()
+		return err
+	}
 	if t.compressed {
 		conn.compress(t)
 		defer conn.uncompress()
@@ -211,10 +222,13 @@ func (s *session) hear(in input, t *transfer) {
 		s.queue = append(s.queue, in) // STAT <path> is a listing
 	default:
 		start := time.Now()
-		reply, err := row.run(s, s.ctx, "")
-		if err != nil {
-			reply = s.errorReply(in.cmd.Verb, err)
-		}
+		reply := s.wrapped(in.cmd, func() wire.Reply {
+			reply, err := row.run(s, s.ctx, "")
+			if err != nil {
+				reply = s.errorReply(in.cmd.Verb, err)
+			}
+			return reply
+		})
 		if err := s.write(reply); err != nil {
 			s.cancel(err)
 		}

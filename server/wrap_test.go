@@ -1,0 +1,173 @@
+package server_test
+
+import (
+	"context"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// wrap has commands answered by answers, by their lines.
+func wrap(answers map[string]server.Reply) func(*server.Server) {
+	return func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+			if r, ok := answers[c.Line]; ok {
+				return r
+			}
+			return run()
+		}}
+	}
+}
+
+func TestWrapAnswersCommands(t *testing.T) {
+	ts := start(t, wrap(map[string]server.Reply{
+		"":         {Code: 220, Lines: []string{"Hello."}},
+		"XTIME":    {Code: 211, Lines: []string{"The time is", "now"}},
+		"DELE a":   {Code: 550, Lines: []string{"Not here."}},
+		"NOOP":     {Code: 421},
+		"XGARBAGE": {Code: 7, Lines: []string{"a\r\nb"}},
+	}))
+	ts.writeFile(t, "a", "1")
+	c := ts.connect(t)
+	require.Equal(t, "220 Hello.", c.expect(220).text())
+	c.authTLS()
+	c.login()
+	require.Equal(t, "211-The time is\n211 now", c.cmd(211, "XTIME").text())
+	require.Equal(t, "550 Not here.", c.cmd(550, "DELE a").text())
+	require.Equal(t, "1", ts.readFile(t, "a"), "a command that was answered was done as well")
+	require.Equal(t, "451 a??b", c.cmd(451, "XGARBAGE").text())
+	c.cmd(421, "NOOP")
+	c.end()
+}
+
+func TestWrapMayRefuseTLS(t *testing.T) {
+	ran := false
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+			r := run()
+			if c.Line == "AUTH TLS" {
+				ran = r.Code == 234
+				r = server.Reply{Code: 502, Lines: []string{"No."}}
+			}
+			return r
+		}}
+	})
+	c := ts.dial(t)
+	c.cmd(502, "AUTH TLS")
+	require.True(t, ran)
+	c.login() // in clear: no handshake is waited for
+}
+
+func TestWrapPanic(t *testing.T) {
+	ts := start(t, func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+			if c.Line == "PWD" {
+				panic("oops")
+			}
+			return run()
+		}}
+	})
+	c := ts.login(t)
+	c.cmd(421, "PWD")
+	ts.login(t).cmd(200, "NOOP")
+}
+
+// counting counts what crosses a connection.
+type counting struct {
+	net.Conn
+	mu     *sync.Mutex
+	n      *int
+	closed *int
+}
+
+func (c counting) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	*c.n += len(p)
+	c.mu.Unlock()
+	return c.Conn.Write(p)
+}
+
+func (c counting) Close() error {
+	c.mu.Lock()
+	*c.closed++
+	c.mu.Unlock()
+	return c.Conn.Close()
+}
+
+func TestWrapData(t *testing.T) {
+	for _, clear := range []bool{false, true} {
+		var (
+			mu        sync.Mutex
+			n, closed int
+			seen      []server.Transfer
+			protected bool
+		)
+		ts := start(t, insecure, func(srv *server.Server) {
+			dir, err := driver.OpenDir(t.TempDir())
+			require.NoError(t, err)
+			t.Cleanup(func() { dir.Close() })
+			writeFile(t, dir, "a", "content")
+			srv.Driver = driver.User(testUser, testPassword, dir)
+			srv.Wrap = &server.Wrap{Data: func(_ context.Context, x server.Transfer, conn net.Conn) (net.Conn, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				seen = append(seen, x)
+				_, protected = conn.(*tls.Conn)
+				if x.Path == "/no" {
+					return nil, &driver.Error{Code: 552, Text: "Not today."}
+				}
+				return counting{conn, &mu, &n, &closed}, nil
+			}}
+		})
+		c := ts.loginClear(t)
+		if !clear {
+			c = ts.login(t)
+		}
+		require.Equal(t, "content", c.get("RETR a"))
+		refused := c.open("STOR no")
+		require.Equal(t, "552 Not today.", c.expect(552).text())
+		require.Empty(t, readAll(t, refused))
+		require.Equal(t, "content", c.get("RETR a"), "the session goes on")
+
+		mu.Lock()
+		require.Equal(t, 2*len("content"), n)
+		require.Equal(t, 2, closed)
+		require.Equal(t, !clear, protected)
+		require.Equal(t, "RETR", seen[0].Verb)
+		require.Equal(t, "/a", seen[0].Path)
+		require.Equal(t, testUser, seen[0].Session.User)
+		require.Equal(t, !clear, seen[0].Protected)
+		require.True(t, seen[0].Peer.IsValid())
+		mu.Unlock()
+		_, err := ts.FS.Stat(t.Context(), "no")
+		require.Error(t, err)
+	}
+}
+
+func TestReplyHook(t *testing.T) {
+	var (
+		mu  sync.Mutex
+		got []int
+	)
+	ts := start(t, func(srv *server.Server) {
+		srv.Hooks = &server.Hooks{Reply: func(_ server.SessionInfo, r server.Reply) {
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, r.Code)
+		}}
+	})
+	ts.writeFile(t, "a", "1")
+	c := ts.login(t)
+	c.get("RETR a")
+	c.cmd(221, "QUIT")
+	c.end()
+	ts.Close()
+	require.Equal(t, []int{220, 234, 331, 230, 200, 200, 200}, got[:7])
+	require.Equal(t, []int{150, 226, 221}, got[len(got)-3:])
+}
