@@ -36,7 +36,7 @@ const (
 // site is what a daemon is configured with.
 type site struct {
 	t         *testing.T
-	ftpds     string // where testdata/fetch.sh unpacked
+	ftpds     string // where bench/fetch.sh unpacked
 	dir       string // scratch, readable for users without privileges
 	home      string // with a directory "in", which the login may write to
 	cert, key string
@@ -175,7 +175,7 @@ func TestDaemons(t *testing.T) {
 	for _, d := range ftpds {
 		t.Run(d.name, func(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(dir, "usr", "sbin", d.name)); err != nil {
-				testenv.Missing(t, "%s is not unpacked: run testdata/fetch.sh and set SALLYPORT_FTPDS", d.name)
+				testenv.Missing(t, "%s is not unpacked: run bench/fetch.sh and set SALLYPORT_FTPDS", d.name)
 			}
 			right := newSite(t, dir)
 			report := right.probe(d.start(right))

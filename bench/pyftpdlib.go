@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// pyftpdlibServer is a server as pyftpdlib's manual shows it.
+//
+//go:embed pyftpdlib.py
+var pyftpdlibServer string
+
+// startPyftpdlib runs pyftpdlib's asynchronous server with the system's Python.
+func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
+	low, high, err := s.between()
+	if err != nil {
+		return nil, err
+	}
+	addr, port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.hand(); err != nil {
+		return nil, err
+	}
+	script, err := s.write("server.py", "%s", pyftpdlibServer)
+	if err != nil {
+		return nil, err
+	}
+	// Not any other Python that is found first: the packages are for this one.
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(port), fmt.Sprint(low), fmt.Sprint(high),
+		s.root, s.user, s.password, s.cert, s.key)
+	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(s.daemons, "usr/lib/python3/dist-packages"))
+	confine(cmd)
+	return launch(ctx, "pyftpdlib", addr, s, cmd)
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// contenders are the servers under measure. What is equal for all of them:
+//
+//   - sessions act as the user nobody, see setup.root as "/", and may read, write
+//     and delete there
+//   - one certificate; TLS 1.2 and 1.3; TLS is offered on control and data
+//     connections and not required, nor is it that data connections resume
+//   - room for 1,200 sessions and more from one address, without throttles
+//   - no log of transfers, no look-up of clients' names
+//   - sendfile where the server can; everything else as it comes
+func contenders() []contender {
+	return []contender{
+		{ours, startSallyport},
+		{"vsftpd", startVsftpd},
+		{"ProFTPD", startProFTPD},
+		{"Pure-FTPd", startPureFTPd},
+		{"pyftpdlib", startPyftpdlib},
+	}
+}
+
+// nobody and nogroup are Debian's, whom sessions act as.
+const nobody, nogroup = 65534, 65534
+
+// maxSessions is how many at least fit in, from one address too. Servers that
+// can go without a limit do.
+const maxSessions = 2000
+
+// output is the file in scratch with what the server prints.
+const output = "output"
+
+// startTimeout bounds how long a server may take until it greets.
+const startTimeout = 30 * time.Second
+
+// launch runs a server, which listens at addr, and waits for its greeting.
+func launch(ctx context.Context, name, addr string, s *setup, cmd *exec.Cmd) (*instance, error) {
+	log, err := os.Create(filepath.Join(s.scratch, output))
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = log, log, log // vsftpd complains on its standard input
+	cmd.Dir = s.scratch
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // it is killed as a rule
+	}()
+	// It is the first of a PID namespace, which is gone when all others are.
+	stop := func() error {
+		_ = cmd.Process.Kill()
+		<-ended
+		return nil
+	}
+	context.AfterFunc(ctx, func() { _ = stop() })
+	if err := greeted(ctx, addr, ended); err != nil {
+		_ = stop()
+		return nil, fmt.Errorf("%s: %w%s", name, err, lastLines(s.scratch))
+	}
+	return &instance{contender: name, addr: addr, pid: cmd.Process.Pid, stop: stop}, nil
+}
+
+// greeted waits until a server answers 220, or has ended.
+func greeted(ctx context.Context, addr string, ended <-chan struct{}) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it does not answer"))
+	defer cancel()
+	for {
+		line, err := greeting(ctx, addr)
+		if err == nil {
+			if !strings.HasPrefix(line, "220") {
+				return fmt.Errorf("it greets with %q", strings.TrimSpace(line))
+			}
+			return nil
+		}
+		select {
+		case <-ended:
+			return errors.New("it has ended")
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// greeting is the first line that a server says.
+func greeting(ctx context.Context, addr string) (string, error) {
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(startTimeout))
+	return bufio.NewReader(conn).ReadString('\n')
+}
+
+// lastLines is what the server has printed and logged at the end, to be shown
+// with an error.
+func lastLines(scratch string) string {
+	const most = 20
+	var said strings.Builder
+	for _, name := range []string{output, systemLog} {
+		content, err := os.ReadFile(filepath.Join(scratch, name))
+		if err != nil {
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(string(content)), "\n")
+		for _, line := range lines[max(0, len(lines)-most):] {
+			if line != "" {
+				said.WriteString("\n\t" + line)
+			}
+		}
+	}
+	return said.String()
+}
+
+// unpacked is a command of the unpacked packages, with their libraries.
+func (s *setup) unpacked(ctx context.Context, name string, args ...string) *exec.Cmd {
+	var libs []string
+	for _, pattern := range []string{"usr/lib/*-linux-*", "lib/*-linux-*"} {
+		found, _ := filepath.Glob(filepath.Join(s.daemons, pattern)) // the pattern is good
+		libs = append(libs, found...)
+	}
+	cmd := exec.CommandContext(ctx, filepath.Join(s.daemons, "usr", name), args...)
+	cmd.Env = append(os.Environ(), "LD_LIBRARY_PATH="+strings.Join(libs, ":"))
+	return cmd
+}
+
+// hand gives the served directory with everything in it to the user that
+// sessions act as, and lets that user reach it.
+func (s *setup) hand() error {
+	for _, dir := range []string{s.scratch, s.root} {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			return err
+		}
+		for dir = filepath.Dir(dir); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+			info, err := os.Stat(dir)
+			if err != nil {
+				return err
+			}
+			if info.Mode()&0o001 == 0 {
+				return fmt.Errorf("%s must be open to all users (chmod 755)", dir)
+			}
+		}
+	}
+	return filepath.WalkDir(s.root, func(path string, _ fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		return os.Lchown(path, nobody, nogroup)
+	})
+}
+
+// write makes a file in scratch.
+func (s *setup) write(name, format string, args ...any) (path string, err error) {
+	path = filepath.Join(s.scratch, name)
+	return path, os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o644)
+}
+
+// between is the set of data ports as the first and the last, which is all that
+// the other servers can do.
+func (s *setup) between() (low, high int, err error) {
+	first, last, ok := strings.Cut(s.ports, "-")
+	if !ok {
+		last = first
+	}
+	low, err = strconv.Atoi(first)
+	if err == nil {
+		high, err = strconv.Atoi(last)
+	}
+	if err != nil || low > high {
+		return 0, 0, fmt.Errorf("the data ports %q are no range", s.ports)
+	}
+	return low, high, nil
+}
+
+// freePort is one that nobody listens on, with the address in full.
+func freePort() (addr string, port int, err error) {
+	ln, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return "", 0, err
+	}
+	defer ln.Close()
+	return ln.Addr().String(), ln.Addr().(*net.TCPAddr).Port, nil
+}
+
+// crypted is the password as crypt(3) has it, for servers that take no other.
+// It is the cheapest form they all know, because the comparison is of servers
+// and not of hashes; the rest compare the password itself.
+func (s *setup) crypted(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "perl", "-e", `print crypt(<STDIN>, '$1$bench$')`)
+	cmd.Stdin = strings.NewReader(s.password)
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("perl: %w", err)
+	}
+	return string(out), nil
+}
