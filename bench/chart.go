@@ -1,4 +1,148 @@
 package main
 
-// chart draws the main costs.
-func (rep *report) chart() []byte { return nil }
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// A panel is one of the small charts: a bar for each server.
+type panel struct {
+	title    string
+	workload string // the first that was run of those that match, as in path.Match
+	metric   metric
+}
+
+// panels are the main costs.
+var panels = []panel{
+	{"Download over TLS", "tls-down-1", cpu},
+	{"Upload over TLS", "tls-up-1", cpu},
+	{"Download of small files over TLS", "tls-small-1", cpu},
+	{"Login over TLS", "login", cpu},
+	{"Idle session over TLS", "idle", each},
+	{"Transfers while others hog the ports", "squatters-*", done},
+}
+
+// Where things are, in pixels. Letters are about 6.5 wide.
+const (
+	chartWidth  = 760
+	margin      = 16
+	panelWidth  = (chartWidth - 3*margin) / 2
+	labelWidth  = 70
+	valueWidth  = 64
+	barWidth    = panelWidth - labelWidth - valueWidth
+	barHeight   = 12
+	lineHeight  = 19
+	panelHead   = 40
+	footerLines = 2
+)
+
+// chartStyle is for light and dark pages. The chart has a background of its own
+// because the page it is on need not follow what the system prefers.
+const chartStyle = `<style>
+text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
+.title { font-weight: 600; font-size: 13px }
+.faint { fill: #59636e; font-size: 11px }
+.ours { font-weight: 600 }
+.page { fill: #ffffff; stroke: #d1d9e0 }
+.bar { fill: #afb8c1 }
+.bar.ours { fill: #0969da }
+@media (prefers-color-scheme: dark) {
+text { fill: #f0f6fc }
+.faint { fill: #9198a1 }
+.page { fill: #0d1117; stroke: #3d444d }
+.bar { fill: #59636e }
+.bar.ours { fill: #4493f8 }
+}
+</style>
+`
+
+// chart draws the main costs as an SVG that needs nothing else.
+func (rep *report) chart() []byte {
+	const columns = 2
+	height := panelHead + len(rep.Servers)*lineHeight + margin
+	rows := (len(panels) + columns - 1) / columns
+	var out strings.Builder
+	total := margin + rows*height + footerLines*16 + margin/2
+	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">`+"\n", chartWidth, total)
+	out.WriteString("<title>What FTPS servers cost</title>\n" + chartStyle)
+	fmt.Fprintf(&out, `<rect class="page" x="0.5" y="0.5" width="%d" height="%d" rx="6"/>`+"\n", chartWidth-1, total-1)
+	for i, p := range panels {
+		fmt.Fprintf(&out, `<g transform="translate(%d %d)">`+"\n", margin+i%columns*(panelWidth+margin), margin+i/columns*height)
+		rep.panel(&out, p)
+		out.WriteString("</g>\n")
+	}
+	for i, line := range []string{"Medians. " + rep.Machine.String() + ".", known(rep.Servers) + "."} {
+		words(&out, "faint", margin, margin+rows*height+12+16*i, "", line)
+	}
+	out.WriteString("</svg>\n")
+	return []byte(out.String())
+}
+
+// panel draws one.
+func (rep *report) panel(out *strings.Builder, p panel) {
+	words(out, "title", 0, 12, "", p.title)
+	i := slices.IndexFunc(rep.Outcomes, func(o outcome) bool { match, _ := path.Match(p.workload, o.Workload); return match })
+	if i < 0 {
+		words(out, "faint", 0, 28, "", string(notRun))
+		return
+	}
+	o := rep.Outcomes[i]
+	rows := rep.servers(o)
+	all := columns(o.Unit, rows)
+	c := all[slices.IndexFunc(all, func(c column) bool { return c.metric == p.metric })]
+	words(out, "faint", 0, 28, "", p.caption(c))
+	longest := 0.0
+	for _, r := range rows {
+		longest = max(longest, p.length(r))
+	}
+	for i, s := range rep.Servers {
+		r := o.row(s.Name)
+		class := ""
+		if s.Name == ours {
+			class = "ours"
+		}
+		y := panelHead + i*lineHeight
+		words(out, class, labelWidth-8, y+barHeight-2, "end", s.Name)
+		x := float64(labelWidth)
+		if v := p.length(r); v > 0 {
+			width := max(1, barWidth*v/longest)
+			fmt.Fprintf(out, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d" rx="1.5"/>`+"\n",
+				strings.TrimSpace("bar "+class), labelWidth, y, width, barHeight)
+			x += width + 6
+		}
+		words(out, class, int(x), y+barHeight-2, "", median(c, r))
+	}
+}
+
+// caption says what the bars are.
+func (p panel) caption(c column) string {
+	if p.metric == done {
+		return c.head() + ", more is better"
+	}
+	return c.head() + ", less is better"
+}
+
+// length is what a row's bar stands for: 0 is no bar.
+func (p panel) length(r row) float64 {
+	if p.metric == done {
+		return r.of(done).median / max(1, r.of(asked).median)
+	}
+	return r.of(p.metric).median
+}
+
+// escape is for text in XML.
+var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// words writes text at a place, its start there or, with the anchor "end", its
+// end.
+func words(out *strings.Builder, class string, x, y int, anchor, what string) {
+	out.WriteString("<text")
+	for _, a := range [][2]string{{"class", class}, {"text-anchor", anchor}} {
+		if a[1] != "" {
+			fmt.Fprintf(out, ` %s="%s"`, a[0], a[1])
+		}
+	}
+	fmt.Fprintf(out, ` x="%d" y="%d">%s</text>`+"\n", x, y, escape.Replace(what))
+}

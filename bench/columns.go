@@ -141,18 +141,18 @@ var (
 	byteScales = []scale{{1 << 20, "MiB"}, {1 << 10, "KiB"}}
 )
 
-// fit is the largest scale in which a number is no less than a tenth, or the
-// finest.
+// fit is the largest scale in which a number is no less than one, or the finest.
 func fit(v float64, scales []scale) scale {
 	for _, s := range scales {
-		if math.Abs(v) >= s.size/10 {
+		if math.Abs(v) >= s.size {
 			return s
 		}
 	}
 	return scales[len(scales)-1]
 }
 
-// scaleOf is the scale for all CPU times of the rows, one to compare them in.
+// scaleOf is the scale for all CPU times of the rows, one to compare them in,
+// the least of them down to a tenth.
 func scaleOf(rows []row) scale {
 	least := math.Inf(1)
 	for _, r := range rows {
@@ -160,7 +160,7 @@ func scaleOf(rows []row) scale {
 			least = min(least, v)
 		}
 	}
-	return fit(least, timeScales)
+	return fit(10*least, timeScales)
 }
 
 // inTime and inBytes show a number of seconds and one of bytes.

@@ -75,7 +75,7 @@ func TestNumbers(t *testing.T) {
 
 func TestUnits(t *testing.T) {
 	require.Equal(t, "14.6 KiB", inBytes(14950))
-	require.Equal(t, "0.50 MiB", inBytes(1<<19))
+	require.Equal(t, "512 KiB", inBytes(1<<19))
 	require.Equal(t, "-2.00 MiB", inBytes(-2<<20))
 	require.Equal(t, "0.00 KiB", inBytes(0))
 	require.Equal(t, "4.00 ms", inTime(0.004))

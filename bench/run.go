@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 )
@@ -148,9 +149,11 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// brief is an error as one line that fits a table.
+// brief is an error as one line that fits a table. What several sessions have
+// met in the same way is said once.
 func brief(err error) string {
-	line := strings.Join(strings.Fields(err.Error()), " ")
+	lines := slices.Compact(strings.Split(err.Error(), "\n"))
+	line := strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
 	if short := []rune(line); len(short) > 160 {
 		line = string(short[:160]) + "…"
 	}
