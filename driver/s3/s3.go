@@ -1,0 +1,249 @@
+// Package s3 keeps files in a bucket of Amazon S3 or of a store that speaks its
+// protocol. It is a module of its own, so that nobody else downloads its client.
+//
+//	client, err := minio.New("s3.eu-central-1.amazonaws.com", &minio.Options{
+//		Creds:  credentials.NewEnvAWS(),
+//		Region: "eu-central-1",
+//		Secure: true,
+//	})
+//	if err != nil {
+//		log.Fatal(err)
+//	}
+//	files := &s3.FS{Client: client, Bucket: "exchange", Prefix: "vendors/acme"}
+//	srv := &server.Server{Driver: driver.User("alice", "correct horse", files)}
+//
+// Any number of servers may use one bucket at the same time: an [FS] remembers
+// nothing.
+//
+// # Uploads
+//
+// Uploads are atomic. A file of up to [FS.PartSize] bytes is one PUT, made by
+// Commit. A larger one is a multipart upload, whose parts are sent while the
+// client sends, and which Commit completes. An upload that is cut is aborted. What
+// the parts hold when a process crashes in the middle stays in the bucket, unseen
+// and charged for, until a lifecycle rule removes it:
+//
+//	{"Rules": [{"ID": "cut-uploads", "Status": "Enabled", "Filter": {},
+//		"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}]}
+//
+// # What object storage can't do
+//
+// A file is written whole: appending to one (APPE) and writing in its middle (REST
+// with STOR) are [errors.ErrUnsupported]. Reading from an offset is as cheap as
+// reading from the start. Rename of a file is a copy by the store, then a removal;
+// of a directory it is that for each file below, so it is bounded by
+// [FS.MaxRename], and others may see both names for a while. Times can't be set: a
+// file has the time when its upload began or ended, as the store sees it.
+//
+// Of several uploads to one free name with How.Exclusive (STOU) one is committed if
+// the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
+// that refuses the condition gets errors.ErrUnsupported; one that ignores it lets
+// the last upload win.
+//
+// # Directories
+//
+// A directory is an empty object whose key ends in a slash, as the consoles of
+// stores make it, or whatever the keys of others imply: "in/a.txt" makes a
+// directory "in". When the last file of such a directory is removed, an object of
+// the first kind takes its place, so that the directory stays. Directories have no
+// times. Keys that no FTP client could name, such as "a//b", are not listed. When
+// there is a file "a" next to files "a/b", a is listed twice and means the file.
+package s3
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// Limits of S3.
+const (
+	maxKey      = 1024
+	maxParts    = 10_000
+	minPartSize = 5 << 20
+	maxPartSize = 5 << 30
+)
+
+// What the zero values of FS stand for.
+const (
+	defaultPartSize  = 8 << 20
+	defaultMaxRename = 1000
+)
+
+// FS is a [driver.FS] of the objects of a bucket. The fields are options: set
+// them before the first use and leave them alone afterwards. All methods may be
+// called concurrently. It needs no Close.
+type FS struct {
+	// Client reaches the store. It is best told the region, or it asks.
+	Client *minio.Client
+
+	// Bucket is the name of the bucket, which must exist.
+	Bucket string
+
+	// Prefix is the directory of the bucket that is the root, as
+	// [fs.ValidPath] has it, such as "vendors/acme". Nothing outside can be
+	// reached. The zero value is the whole bucket.
+	Prefix string
+
+	// PartSize is the size of the parts that larger files are sent in, from 5
+	// MiB to 5 GiB. An upload holds up to two in memory, and a file has up to
+	// 10,000. 0 is 8 MiB, for files of up to 78 GiB.
+	PartSize int64
+
+	// MaxRename is how many objects may be below a directory that is renamed.
+	// 0 is 1000; with a negative number only files can be renamed.
+	MaxRename int
+
+	copyLimit int64 // what is larger is copied in parts; 0 is what S3 demands
+}
+
+// Check reports whether the options make sense and the bucket can be reached. A
+// program calls it before it serves.
+func (f *FS) Check(ctx context.Context) error {
+	switch size := f.partSize(); {
+	case f.Client == nil:
+		return errors.New("s3: there is no Client")
+	case f.Prefix != "" && !fs.ValidPath(f.Prefix):
+		return fmt.Errorf("s3: Prefix is %q; want names with slashes between them, such as vendors/acme", f.Prefix)
+	case size < minPartSize || size > maxPartSize:
+		return fmt.Errorf("s3: PartSize is %d bytes; want 5 MiB to 5 GiB, or 0 for 8 MiB", f.PartSize)
+	}
+	exists, err := f.Client.BucketExists(ctx, f.Bucket)
+	if err == nil && !exists {
+		err = errors.New("it does not exist")
+	}
+	if err != nil {
+		return fmt.Errorf("s3: bucket %q: %w", f.Bucket, err)
+	}
+	return nil
+}
+
+func (f *FS) partSize() int64 { return cmp.Or(f.PartSize, defaultPartSize) }
+
+func (f *FS) core() minio.Core { return minio.Core{Client: f.Client} }
+
+// key is the key of a file.
+func (f *FS) key(name string) string { return path.Join(f.Prefix, name) }
+
+// dirKey is the key of the object that stands for a directory, and what the keys
+// below it begin with. It is empty for the root of the whole bucket.
+func (f *FS) dirKey(name string) string {
+	if key := f.key(name); key != "." {
+		return key + "/"
+	}
+	return ""
+}
+
+// begin checks a name and the context before anything else.
+func (f *FS) begin(ctx context.Context, name string) error {
+	switch {
+	case !fs.ValidPath(name):
+		return fs.ErrInvalid
+	case strings.IndexByte(name, 0) >= 0 || len(f.dirKey(name)) > maxKey:
+		return driver.ErrName
+	}
+	return ctx.Err()
+}
+
+// Stat describes a file or directory.
+func (f *FS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	fi, err := f.stat(ctx, name)
+	if err != nil {
+		return nil, fail("stat", name, err)
+	}
+	return fi, nil
+}
+
+func (f *FS) stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	if err := f.begin(ctx, name); err != nil {
+		return nil, err
+	}
+	if name != "." {
+		o, err := f.head(ctx, name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return fileInfo(path.Base(name), o), err
+		}
+	}
+	is, err := f.isDir(ctx, name)
+	if err == nil && !is {
+		err = fs.ErrNotExist
+	}
+	return dirInfo(path.Base(name)), err
+}
+
+// head describes the object of a file.
+func (f *FS) head(ctx context.Context, name string) (minio.ObjectInfo, error) {
+	o, err := f.Client.StatObject(ctx, f.Bucket, f.key(name), minio.StatObjectOptions{})
+	return o, meaning(err)
+}
+
+// isDir reports whether a directory is there.
+func (f *FS) isDir(ctx context.Context, name string) (bool, error) {
+	if name == "." {
+		return true, ctx.Err()
+	}
+	some, err := f.below(ctx, name, 1)
+	return len(some) > 0, err
+}
+
+// below is the first n objects of a directory, at any depth, that which stands for
+// the directory included.
+func (f *FS) below(ctx context.Context, name string, n int) ([]minio.ObjectInfo, error) {
+	var some []minio.ObjectInfo
+	for o := range f.objects(ctx, minio.ListObjectsOptions{
+		Prefix: f.dirKey(name), Recursive: true, MaxKeys: min(n, 1000),
+	}) {
+		if o.Err != nil {
+			return nil, meaning(o.Err)
+		}
+		if some = append(some, o); len(some) == n {
+			break
+		}
+	}
+	return some, ctx.Err() // the client ends silently with the context
+}
+
+// wantParent checks that the directory of a new name exists.
+func (f *FS) wantParent(ctx context.Context, name string) error {
+	dir := path.Dir(name)
+	is, err := f.isDir(ctx, dir)
+	if err != nil || is {
+		return err
+	}
+	if _, err := f.head(ctx, dir); err != nil {
+		return err
+	}
+	return driver.ErrNotDir
+}
+
+// wantNoFile checks that no file has the name. Without an error for one that has,
+// there is nothing to check.
+func (f *FS) wantNoFile(ctx context.Context, name string, taken error) error {
+	if taken == nil {
+		return nil
+	}
+	switch _, err := f.head(ctx, name); {
+	case err == nil:
+		return taken
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return nil
+}
+
+// wantNoDir checks that no directory has the name.
+func (f *FS) wantNoDir(ctx context.Context, name string, taken error) error {
+	is, err := f.isDir(ctx, name)
+	if err == nil && is {
+		return taken
+	}
+	return err
+}

@@ -1,0 +1,202 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// cleanTime is how long what was cut is cleaned up at most, when the caller no
+// longer waits.
+const cleanTime = 30 * time.Second
+
+// Store begins an upload. Nothing is sent before there is more than one part.
+func (f *FS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	if err := f.mayStore(ctx, name, how); err != nil {
+		return nil, fail("store", name, err)
+	}
+	u := &upload{f: f, name: name, key: f.key(name), caller: ctx}
+	u.ctx, u.cancel = context.WithCancel(ctx)
+	if how.Exclusive {
+		u.options.SetMatchETagExcept("*")
+	}
+	return u, nil
+}
+
+func (f *FS) mayStore(ctx context.Context, name string, how driver.How) error {
+	if err := f.begin(ctx, name); err != nil {
+		return err
+	}
+	var taken error // for a name that a file has; nil if it may
+	switch {
+	case name == ".":
+		return driver.ErrIsDir
+	case how.Exclusive:
+		taken = fs.ErrExist
+	case how.Append:
+		taken = unsupported("Object storage cannot append to a file: remove it first, or store it whole with STOR.")
+	case how.Offset < 0:
+		return fs.ErrInvalid
+	case how.Offset > 0:
+		return unsupported("Object storage cannot change a part of a file: store it whole, without REST.")
+	}
+	if how.Size > maxParts*f.partSize() {
+		return f.tooLarge()
+	}
+	return together(
+		func() error { return f.wantParent(ctx, name) },
+		func() error { return f.wantNoDir(ctx, name, driver.ErrIsDir) },
+		func() error { return f.wantNoFile(ctx, name, taken) })
+}
+
+func (f *FS) tooLarge() error {
+	text := fmt.Sprintf("A file may have %d bytes here, and this one has more.", maxParts*f.partSize())
+	return &driver.Error{Code: 552, Text: text, Err: driver.ErrQuota}
+}
+
+// upload sends one part while it fills the next.
+type upload struct {
+	f         *FS
+	name, key string
+	options   minio.PutObjectOptions
+
+	caller context.Context
+	ctx    context.Context // ends with the caller's, and with Close
+	cancel context.CancelFunc
+
+	part  []byte // being filled
+	spare []byte // what the part before it was in
+
+	id     string // of the multipart upload; empty while there is none
+	parts  []minio.CompletePart
+	moving chan error // of the part that is being sent; nil for none
+
+	err  error // what went wrong
+	done bool
+}
+
+func (u *upload) Write(p []byte) (n int, err error) {
+	if u.done {
+		return 0, fail("write", u.name, fs.ErrClosed)
+	}
+	for n < len(p) {
+		if int64(len(u.part)) == u.f.partSize() {
+			if err := u.send(); err != nil {
+				return n, fail("write", u.name, err)
+			}
+		}
+		n += u.fill(p[n:])
+	}
+	return n, nil
+}
+
+// fill adds to the part. Its memory grows with it, as most files are smaller than
+// a part.
+func (u *upload) fill(p []byte) int {
+	size := int(u.f.partSize())
+	p = p[:min(len(p), size-len(u.part))]
+	if need := len(u.part) + len(p); need > cap(u.part) {
+		u.part = append(make([]byte, 0, min(size, max(2*cap(u.part), need))), u.part...)
+	}
+	u.part = append(u.part, p...)
+	return len(p)
+}
+
+// send waits for the part before to be at the store and begins to send the one
+// that is full.
+func (u *upload) send() error {
+	if err := u.wait(); err != nil {
+		return err
+	}
+	if len(u.parts) == maxParts {
+		u.err = u.f.tooLarge()
+		return u.err
+	}
+	if u.id == "" {
+		u.id, u.err = u.f.core().NewMultipartUpload(u.ctx, u.f.Bucket, u.key, minio.PutObjectOptions{})
+		if u.err = meaning(u.err); u.err != nil {
+			return u.err
+		}
+	}
+	u.parts = append(u.parts, minio.CompletePart{PartNumber: len(u.parts) + 1})
+	part, data, moving := &u.parts[len(u.parts)-1], u.part, make(chan error, 1)
+	u.part, u.spare, u.moving = u.spare[:0], data, moving
+	go func() {
+		o, err := u.f.core().PutObjectPart(u.ctx, u.f.Bucket, u.key, u.id, part.PartNumber,
+			bytes.NewReader(data), int64(len(data)), minio.PutObjectPartOptions{})
+		part.ETag = o.ETag
+		moving <- meaning(err)
+	}()
+	return nil
+}
+
+// wait waits for the part that is being sent, and tells what went wrong so far.
+func (u *upload) wait() error {
+	if u.moving != nil {
+		err := <-u.moving
+		u.moving = nil
+		if u.err == nil {
+			u.err = err
+		}
+	}
+	return u.err
+}
+
+func (u *upload) Commit() error {
+	if u.done {
+		return fail("commit", u.name, fs.ErrClosed)
+	}
+	err := u.commit()
+	if u.err = err; err == nil {
+		u.end()
+	}
+	return fail("commit", u.name, err)
+}
+
+func (u *upload) commit() error {
+	if u.err != nil {
+		return u.err
+	}
+	if u.id == "" {
+		return u.f.put(u.ctx, u.key, u.part, u.options)
+	}
+	if err := u.send(); err != nil {
+		return err
+	}
+	if err := u.wait(); err != nil {
+		return err
+	}
+	_, err := u.f.core().CompleteMultipartUpload(u.ctx, u.f.Bucket, u.key, u.id, u.parts, u.options)
+	return meaning(err)
+}
+
+func (u *upload) Close(error) error {
+	if u.done {
+		return nil
+	}
+	u.end()
+	u.wait()
+	if u.id == "" {
+		return nil
+	}
+	// The caller may have gone, which is when there is most to clean up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.caller), cleanTime)
+	defer cancel()
+	err := u.f.core().AbortMultipartUpload(ctx, u.f.Bucket, u.key, u.id)
+	if minio.ToErrorResponse(err).Code == "NoSuchUpload" {
+		err = nil // completed after all, or removed by the store
+	}
+	return fail("abort", u.name, err)
+}
+
+func (u *upload) end() {
+	u.done = true
+	u.cancel()
+	u.part, u.spare = nil, nil
+}
