@@ -37,19 +37,20 @@ type Quota struct {
 //
 // All that is stored must go through this one value: give every session of a
 // user the same. Changes made behind its back count after [Limited.Measure].
-// Changes wait for one another, but not the Writes of uploads. While a file is
-// being uploaded it can't be removed, and neither it nor a directory above it
-// renamed: fs.ErrPermission, code 450. Symbolic links can't be made, because a name that shares its
-// file with another would make the count wrong; an FS that has some must be a
-// [LinkReader], and one that takes several names for one file (as Windows does)
-// a [FileID], or changing a file by two names at once makes the count wrong.
+// Changes wait for one another, each as long as its context lasts, but not the
+// Writes of uploads. While a file is being uploaded it can't be removed, and
+// neither it nor a directory above it renamed: fs.ErrPermission, code 450.
+// Symbolic links can't be made, because a name that shares its file with another
+// would make the count wrong; an FS that has some must be a [LinkReader], and
+// one that takes several names for one file (as Windows does) a [FileID], or
+// changing a file by two names at once makes the count wrong.
 type Limited struct {
 	fsys  FS
 	quota Quota
 
-	// change is held while the FS changes what is counted. It guards active,
+	// change is full while the FS changes what is counted. It guards active,
 	// uploads and the counts of stored files.
-	change  sync.Mutex
+	change  chan struct{}
 	active  map[string]*stored
 	uploads map[*limitUpload]struct{}
 
@@ -79,6 +80,7 @@ func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
 	}
 	l := &Limited{
 		fsys: fsys, quota: q,
+		change:  make(chan struct{}, 1),
 		active:  make(map[string]*stored),
 		uploads: make(map[*limitUpload]struct{}),
 	}
@@ -100,8 +102,10 @@ func (l *Limited) Used() (bytes, files int64) {
 // fails with fs.ErrPermission while there are uploads, whose part in what it
 // sees can't be known; on any error the old count stays.
 func (l *Limited) Measure(ctx context.Context) error {
-	l.change.Lock()
-	defer l.change.Unlock()
+	if err := l.lock(ctx); err != nil {
+		return fmt.Errorf("driver: measure: %w", err)
+	}
+	defer l.unlock()
 	if len(l.uploads) > 0 {
 		return fmt.Errorf("driver: measure during uploads: %w", fs.ErrPermission)
 	}
@@ -124,6 +128,24 @@ func (l *Limited) Measure(ctx context.Context) error {
 	l.adjust(c.minus(l.used), count{})
 	return nil
 }
+
+// lock waits until no other change is under way, which an FS that hangs may
+// keep up, but no longer than ctx lasts.
+func (l *Limited) lock(ctx context.Context) error {
+	select {
+	case l.change <- struct{}{}:
+		return nil
+	default:
+	}
+	select {
+	case l.change <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (l *Limited) unlock() { <-l.change }
 
 // reserve counts in advance, or refuses. It subtracts rather than adds, so that
 // no sum can overflow.

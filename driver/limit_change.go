@@ -16,18 +16,23 @@ type stored struct {
 }
 
 // look is what the FS has under a name. With link a symbolic link is nothing,
-// for the operations that don't follow it.
-func (l *Limited) look(ctx context.Context, name string, link bool) (c count, id string) {
+// for the operations that don't follow it. What can't be seen is nothing; that
+// it can't be known whether there is something is an error.
+func (l *Limited) look(ctx context.Context, name string, link bool) (c count, id string, err error) {
 	if link {
 		if _, err := ReadLink(ctx, l.fsys, name); err == nil || errors.Is(err, fs.ErrPermission) {
-			return count{}, ""
+			return count{}, "", nil
 		}
 	}
-	fi, err := l.fsys.Stat(ctx, name)
-	if err != nil || !fi.Mode().IsRegular() {
-		return count{}, ""
+	switch fi, err := l.fsys.Stat(ctx, name); {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return count{}, "", nil
+	case err != nil:
+		return count{}, "", err
+	case fi.Mode().IsRegular():
+		return count{fi.Size(), 1}, idOf(fi), nil
 	}
-	return count{fi.Size(), 1}, idOf(fi)
+	return count{}, "", nil
 }
 
 // find is what is counted for a file, by its ID first: it may have several names
@@ -94,10 +99,12 @@ func (l *Limited) Remove(ctx context.Context, name string) error {
 	if err := enter(ctx, "remove", name); err != nil {
 		return err
 	}
-	l.change.Lock()
-	defer l.change.Unlock()
-	was, id := l.look(ctx, name, true)
-	if err := l.busy("remove", name, id); err != nil {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	was, id, err := l.look(ctx, name, true)
+	if err := first(err, l.busy("remove", name, id)); err != nil {
 		return err
 	}
 	if err := l.fsys.Remove(ctx, name); err != nil {
@@ -116,11 +123,13 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 	if err := renames(from, to); err != nil {
 		return err
 	}
-	l.change.Lock()
-	defer l.change.Unlock()
-	moved, movedID := l.look(ctx, from, true)
-	was, id := l.look(ctx, to, true)
-	if err := first(l.busy("rename", from, movedID), l.busy("rename", to, id)); err != nil {
+	if err := l.lock(ctx); err != nil {
+		return err
+	}
+	defer l.unlock()
+	moved, movedID, err1 := l.look(ctx, from, true)
+	was, id, err2 := l.look(ctx, to, true)
+	if err := first(err1, err2, l.busy("rename", from, movedID), l.busy("rename", to, id)); err != nil {
 		return err
 	}
 	if err := l.fsys.Rename(ctx, from, to); err != nil {

@@ -2,35 +2,45 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
+	"time"
 )
 
-// limitStep is how much ReadFrom reserves at a time.
-const limitStep = 1 << 20
+// limitPatience is how long the FS may take to say what is left of an upload
+// when the session that made it is gone.
+const limitPatience = 5 * time.Second
 
 // limitUpload counts what is written.
 type limitUpload struct {
 	Upload
 	l        *Limited
+	ctx      context.Context // of Store
 	name     string
 	kept     int64 // bytes of the old file that are part of the new one
 	written  int64
 	reserved count
 	file     *stored
 	err      error
-	done     bool
+	done     bool // it is counted as stored or as gone
+	closed   bool
 }
 
 // Store begins an upload that counts.
-func (l *Limited) Store(ctx context.Context, name string, how How) (Upload, error) {
+func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, err error) {
 	if err := enter(ctx, "store", name); err != nil {
 		return nil, err
 	}
-	l.change.Lock()
-	defer l.change.Unlock()
-	now, id := l.look(ctx, name, false)
-	u := &limitUpload{l: l, name: name, kept: max(how.Offset, 0)}
+	if err := l.lock(ctx); err != nil {
+		return nil, err
+	}
+	defer l.unlock()
+	now, id, err := l.look(ctx, name, false)
+	if err != nil {
+		return nil, err
+	}
+	u := &limitUpload{l: l, ctx: ctx, name: name, kept: max(how.Offset, 0)}
 	if how.Append {
 		u.kept = now.bytes
 	}
@@ -39,18 +49,19 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (Upload, erro
 	}
 	// The number of files is checked first, as an FS that isn't atomic creates
 	// the file at once.
-	if err := l.reserve(count{files: 1 - now.files}); err != nil {
+	if err := u.reserve(count{files: 1 - now.files}); err != nil {
 		return nil, fail("store", name, err)
 	}
-	u.reserved.files = 1 - now.files
-	inner, err := l.fsys.Store(ctx, name, how)
-	if err != nil {
-		l.adjust(count{}, count{}.minus(u.reserved))
+	defer func() {
+		if up == nil { // an error or a panic
+			u.abandon()
+		}
+	}()
+	if u.Upload, err = l.fsys.Store(ctx, name, how); err != nil {
 		return nil, err
 	}
-	u.Upload = inner
 	u.begin(now, id)
-	if r, ok := inner.(io.ReaderFrom); ok {
+	if r, ok := u.Upload.(io.ReaderFrom); ok {
 		return &limitReaderFrom{u, r}, nil
 	}
 	return u, nil
@@ -64,9 +75,30 @@ func (u *limitUpload) begin(now count, id string) {
 	u.file.uploads++
 	l.uploads[u] = struct{}{}
 	// An FS that isn't atomic may have changed the file by now.
-	now, id = l.look(context.Background(), u.name, false)
+	if c, i, err := l.look(u.ctx, u.name, false); err == nil {
+		now, id = c, i
+	}
 	l.known(u.file, u.name, id)
 	l.set(u.file, now)
+}
+
+// abandon forgets an upload that nobody will close.
+func (u *limitUpload) abandon() {
+	defer u.forget()
+	if u.Upload != nil {
+		_ = u.Upload.Close(errAbandoned)
+	}
+}
+
+var errAbandoned = errors.New("driver: the upload could not begin")
+
+// reserve counts in advance what forget will give back.
+func (u *limitUpload) reserve(c count) error {
+	err := u.l.reserve(c)
+	if err == nil {
+		u.reserved.add(c)
+	}
+	return err
 }
 
 // ready refuses a call that comes too late.
@@ -94,10 +126,11 @@ func (u *limitUpload) full() error {
 
 // wrote takes note of n bytes and gives back what else was reserved for them.
 func (u *limitUpload) wrote(reserved, n int64, err error) {
+	rest := count{bytes: n - reserved}
 	u.written += n
-	u.reserved.bytes += n
+	u.reserved.add(rest)
 	u.err = err
-	u.l.adjust(count{}, count{bytes: n - reserved})
+	u.l.adjust(count{}, rest)
 }
 
 func (u *limitUpload) Write(p []byte) (int, error) {
@@ -105,7 +138,7 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	size := int64(len(p))
-	if u.room(size) < size || u.l.reserve(count{bytes: size}) != nil {
+	if u.room(size) < size || u.reserve(count{bytes: size}) != nil {
 		return 0, u.full()
 	}
 	n, err := u.Upload.Write(p)
@@ -119,15 +152,15 @@ func (u *limitUpload) Commit() error {
 	if err := u.ready("commit"); err != nil {
 		return err
 	}
-	u.l.change.Lock()
-	defer u.l.change.Unlock()
+	if err := u.l.lock(u.ctx); err != nil {
+		return err
+	}
+	defer u.l.unlock()
 	size := count{u.kept + u.written, 1}
 	more := size.minus(u.file.count).minus(u.reserved)
-	more = count{max(more.bytes, 0), max(more.files, 0)}
-	if err := u.l.reserve(more); err != nil {
+	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
 		return u.full()
 	}
-	u.reserved.add(more)
 	if err := u.Upload.Commit(); err != nil {
 		u.err = err
 		return err
@@ -139,70 +172,57 @@ func (u *limitUpload) Commit() error {
 // Close gives back what was reserved, and counts what the FS kept of a cut
 // upload.
 func (u *limitUpload) Close(cause error) error {
-	if u.done {
+	if u.closed {
 		return nil
 	}
-	u.l.change.Lock()
-	defer u.l.change.Unlock()
-	err := u.Upload.Close(cause)
-	u.end(count{})
-	return err
+	u.closed = true
+	if !u.done {
+		defer func() {
+			_ = u.l.lock(context.Background()) // never an error
+			defer u.l.unlock()
+			u.end(count{})
+		}()
+	}
+	return u.Upload.Close(cause)
 }
 
 // end counts the file as the FS shows it, but no less than what was committed:
-// it may have gone elsewhere if a directory was renamed by another name.
+// it may have gone elsewhere if a directory was renamed by another name. What
+// the FS can't tell is counted as it should be.
 func (u *limitUpload) end(committed count) {
-	l := u.l
+	now, id := u.file.count, u.file.id
+	if committed.files > 0 {
+		now = committed
+	}
 	u.done = true
-	now, id := l.look(context.Background(), u.name, false)
-	l.known(u.file, u.name, id)
-	l.set(u.file, count{max(now.bytes, committed.bytes), max(now.files, committed.files)})
-	l.adjust(count{}, count{}.minus(u.reserved))
-	delete(l.uploads, u)
+	defer func() { // the FS may panic
+		u.l.known(u.file, u.name, id)
+		u.l.set(u.file, count{max(now.bytes, committed.bytes), max(now.files, committed.files)})
+		u.forget()
+	}()
+	ctx := u.ctx
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limitPatience)
+		defer cancel()
+	}
+	if c, i, err := u.l.look(ctx, u.name, false); err == nil {
+		now, id = c, i
+	}
+}
+
+// forget gives back what is reserved and ends the part that the upload has in
+// its file.
+func (u *limitUpload) forget() {
+	u.l.adjust(count{}, count{}.minus(u.reserved))
+	delete(u.l.uploads, u)
+	if u.file == nil {
+		return
+	}
 	if u.file.uploads--; u.file.uploads == 0 {
-		l.forgetID(u.file)
+		u.l.forgetID(u.file)
 		for _, k := range u.file.names {
-			delete(l.active, k)
+			delete(u.l.active, k)
 		}
-	}
-}
-
-// limitReaderFrom is an upload of an FS that can take data from a reader by
-// itself.
-type limitReaderFrom struct {
-	*limitUpload
-	from io.ReaderFrom
-}
-
-func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
-	var total int64
-	for {
-		if err := u.ready("write"); err != nil {
-			return total, err
-		}
-		step := u.l.take(u.room(limitStep))
-		if step == 0 {
-			return total, u.atEnd(r)
-		}
-		n, err := u.from.ReadFrom(io.LimitReader(r, step))
-		u.wrote(step, n, err)
-		total += n
-		if err != nil || n < step {
-			return total, err
-		}
-	}
-}
-
-// atEnd tells data that just fits from data that goes on where there is no room.
-func (u *limitReaderFrom) atEnd(r io.Reader) error {
-	var b [1]byte
-	switch n, err := io.ReadFull(r, b[:]); {
-	case n > 0:
-		return u.full()
-	case err == io.EOF:
-		return nil
-	default:
-		u.err = err
-		return err
 	}
 }

@@ -1,0 +1,9 @@
+package drivertest
+
+import (
+	"testing"
+
+	"github.com/sallyport/sallyport/internal/testenv"
+)
+
+func TestMain(m *testing.M) { testenv.Main(m) }
