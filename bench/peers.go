@@ -27,7 +27,7 @@ func startVsftpd(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	if err := s.localUser(ctx, "vsftpd"); err != nil {
+	if err := s.localUser("vsftpd"); err != nil {
 		return nil, err
 	}
 	empty := filepath.Join(s.scratch, "empty")
@@ -80,8 +80,8 @@ seccomp_sandbox=NO
 
 // localUser makes the files in scratch that, mounted over the system's, let the
 // user log in to a service.
-func (s *setup) localUser(ctx context.Context, service string) error {
-	hash, err := s.crypted(ctx)
+func (s *setup) localUser(service string) error {
+	hash, err := s.hash()
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func startProFTPD(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	hash, err := s.crypted(ctx)
+	hash, err := s.hash()
 	if err != nil {
 		return nil, err
 	}
@@ -178,7 +178,7 @@ func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	hash, err := s.crypted(ctx)
+	hash, err := s.hash()
 	if err != nil {
 		return nil, err
 	}

@@ -27,13 +27,17 @@ func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
+	hash, err := s.hash()
+	if err != nil {
+		return nil, err
+	}
 	script, err := s.write("server.py", "%s", pyftpdlibServer)
 	if err != nil {
 		return nil, err
 	}
 	// Not any other Python that is found first: the packages are for this one.
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(port), fmt.Sprint(low), fmt.Sprint(high),
-		s.root, s.user, s.password, s.cert, s.key)
+		s.root, s.user, hash, s.cert, s.key)
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(s.daemons, "usr/lib/python3/dist-packages"))
 	confine(cmd)
 	return launch(ctx, "pyftpdlib", addr, s, cmd)

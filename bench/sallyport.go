@@ -30,12 +30,16 @@ func startSallyport(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
+	hash, err := s.hash()
+	if err != nil {
+		return nil, err
+	}
 	addr, _, err := freePort()
 	if err != nil {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, "serve", s.root, "--listen", addr, "--listen-implicit", "",
-		"--passive", s.ports, "--user", s.user+":"+s.password, "--cert", s.cert, "--key", key,
+		"--passive", s.ports, "--user", s.user+":"+hash, "--cert", s.cert, "--key", key,
 		"--insecure-plaintext", "--log-level", "warn")
 	confine(cmd)
 	become(cmd, nobody, nogroup)

@@ -79,6 +79,7 @@ func TestContenders(t *testing.T) {
 			for _, clear := range []bool{false, true} {
 				visit(t, in, s, clear, content)
 			}
+			refuse(t, in, s)
 
 			used, err := in.cpuTime()
 			require.NoError(t, err)
@@ -123,6 +124,19 @@ func visit(t *testing.T, in *instance, s *setup, clear bool, content string) {
 		require.EqualValues(t, tls.VersionTLS13, c.conn.(*tls.Conn).ConnectionState().Version)
 	}
 	require.NoError(t, c.quit())
+}
+
+// refuse tries a wrong password.
+func refuse(t *testing.T, in *instance, s *setup) {
+	t.Helper()
+	d, err := (&load{instance: in, setup: s}).dialer()
+	require.NoError(t, err)
+	d.password += "!"
+	c, err := d.login(t.Context())
+	if err == nil {
+		c.close()
+	}
+	require.ErrorContains(t, err, "PASS: 530")
 }
 
 // TestContendersEnd ends the context in place of stop, with a session open.
