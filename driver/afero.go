@@ -186,8 +186,7 @@ func (a *aferoFS) Open(ctx context.Context, name string, offset int64) (io.ReadC
 	if err != nil {
 		return nil, fail("open", name, err)
 	}
-	if err := skip(ctx, f, offset, fi.Size()); err != nil {
-		f.Close()
+	if err := skipOrClose(ctx, f, offset, fi.Size()); err != nil {
 		return nil, fail("open", name, err)
 	}
 	return f, nil

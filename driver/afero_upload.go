@@ -80,13 +80,17 @@ func (u *aferoUpload) create(ctx context.Context, p string, keep int64) error {
 		return err
 	}
 	u.f = f
+	ready := false
+	defer func() { // also when the file system panics
+		if !ready {
+			f.Close()
+			u.a.fs.Remove(u.temp)
+		}
+	}()
 	if keep > 0 {
 		err = u.copy(ctx, p, keep)
 	}
-	if err != nil {
-		f.Close()
-		u.a.fs.Remove(u.temp)
-	}
+	ready = err == nil
 	return err
 }
 
@@ -153,19 +157,24 @@ func (u *aferoUpload) place(p string, old fs.FileInfo) error {
 
 // copyBack is for file systems without Rename.
 func (u *aferoUpload) copyBack(p string) error {
+	if err := u.copyTo(p); err != nil {
+		return err
+	}
+	return u.a.fs.Remove(u.temp)
+}
+
+func (u *aferoUpload) copyTo(p string) (err error) {
 	src, err := u.a.fs.Open(u.temp)
 	if err != nil {
 		return err
 	}
+	defer src.Close()
 	dst, err := u.a.fs.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
-	if err == nil {
-		_, err = io.Copy(dst, src)
-		err = first(err, dst.Close())
+	if err != nil {
+		return err
 	}
-	src.Close()
-	if err == nil {
-		err = u.a.fs.Remove(u.temp)
-	}
+	defer func() { err = first(err, dst.Close()) }()
+	_, err = io.Copy(dst, src)
 	return err
 }
 

@@ -104,11 +104,23 @@ func (r *readOnly) Open(ctx context.Context, name string, offset int64) (io.Read
 	if err != nil {
 		return nil, fail("open", name, err)
 	}
-	if err := skip(ctx, f, offset, fi.Size()); err != nil {
-		f.Close()
+	if err := skipOrClose(ctx, f, offset, fi.Size()); err != nil {
 		return nil, fail("open", name, err)
 	}
 	return f, nil
+}
+
+// skipOrClose goes to an offset. On an error, and on a panic, it closes the file.
+func skipOrClose(ctx context.Context, f io.ReadCloser, offset, size int64) (err error) {
+	there := false
+	defer func() {
+		if !there {
+			f.Close()
+		}
+	}()
+	err = skip(ctx, f, offset, size)
+	there = err == nil
+	return err
 }
 
 // skip goes to an offset in a file that may be unable to seek.
