@@ -33,7 +33,7 @@ func (s *session) clear() error {
 	}
 	s.ctl, s.cleared = conn, true
 	// What the client sent under TLS before the 200 came too early.
-	s.in.upgrade(s.ctl)
+	s.upgrade()
 	s.mu.Lock()
 	s.secured = false
 	s.mu.Unlock()

@@ -2,7 +2,8 @@ package server
 
 import (
 	"errors"
-	"io"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -17,92 +18,39 @@ const maxLine = 4096
 // done; a driver that blocks for longer is told by its context.
 const lingerAfterEOF = 2 * time.Second
 
-// reader reads commands in a goroutine of its own, one when it is asked and no
-// more, so that nothing is ever read past a TLS upgrade.
-type reader struct {
-	src    *wire.LineReader
-	ask    chan struct{}
-	lines  chan input
-	wanted bool // a line was asked for and not yet taken; the owner's
-	done   chan struct{}
-}
-
 // input is a command, or why there is none.
 type input struct {
 	cmd wire.Command
 	err error
 }
 
-// ends reports that no command follows. Those before it are still done: the
-// reader has seen to what must be cancelled.
+// ends reports that no command follows. Those before it are still done:
+// controlEnded has seen to what must be cancelled.
 func (in input) ends() bool {
 	return in.err != nil && !isSyntax(in.err) && !errors.Is(in.err, wire.ErrLineTooLong)
 }
 
-func (r *reader) start(s *session) {
-	r.src = wire.NewLineReader(s.ctl, maxLine)
-	r.ask = make(chan struct{}, 1)
-	r.lines = make(chan input)
-	r.done = make(chan struct{})
-	go r.run(s)
-}
-
-// wait returns when the goroutine has ended; the connection must be closed.
-func (r *reader) wait() {
-	if r.done != nil {
-		<-r.done
+// read reads one command, in the goroutine of whoever may read at the time: the
+// session's owner, or the attendant while the owner is busy. Nothing is read
+// ahead of a TLS upgrade, because nobody reads then. After a deadline it goes on
+// where it stopped.
+func (s *session) read() (in input) {
+	line, err := s.lines.ReadLine()
+	switch {
+	case err == nil:
+		in.cmd, in.err = wire.ParseCommand(line)
+	default:
+		in.err = err
 	}
-}
-
-// want asks for a line, once. Only the session's owner calls it.
-func (r *reader) want() {
-	if !r.wanted {
-		r.wanted = true
-		r.ask <- struct{}{}
+	if in.ends() && !errors.Is(err, os.ErrDeadlineExceeded) {
+		s.controlEnded(err)
 	}
+	return in
 }
 
-// upgrade continues on another connection. What was read ahead in clear is
-// dropped: it may be an attacker's (CVE-2011-1575). The owner calls it while
-// no line is wanted, so the goroutine is not reading.
-func (r *reader) upgrade(conn io.Reader) {
-	r.src.Discard()
-	r.src.Reset(conn)
-}
-
-func (r *reader) run(s *session) {
-	defer close(r.done)
-	for {
-		select {
-		case <-r.ask:
-		case <-s.ctx.Done():
-			return
-		}
-		line, err := r.src.ReadLine()
-		var in input
-		if err == nil {
-			in.cmd, in.err = wire.ParseCommand(line)
-		} else {
-			in.err = err
-		}
-		end := err != nil && !errors.Is(err, wire.ErrLineTooLong)
-		if end {
-			s.controlEnded(err)
-		}
-		select {
-		case r.lines <- in:
-		case <-s.ctx.Done():
-			return
-		}
-		if end {
-			return
-		}
-	}
-}
-
-// controlEnded is called by the reader when there will be no more commands. A
-// connection that broke takes everything with it; after an orderly end a
-// transfer may finish, so that an upload which is complete is kept.
+// controlEnded is called when there will be no more commands. A connection that
+// broke takes everything with it; after an orderly end a transfer may finish, so
+// that an upload which is complete is kept.
 func (s *session) controlEnded(err error) {
 	s.gone.Store(true)
 	if !isEOF(err) {
@@ -123,4 +71,77 @@ func (s *session) controlEnded(err error) {
 func isSyntax(err error) bool {
 	var syntax *wire.SyntaxError
 	return errors.As(err, &syntax) || errors.Is(err, wire.ErrEmpty)
+}
+
+// attendAfter is how long a command may take before somebody else listens to
+// the client. Most are done by then, and cost no second goroutine.
+const attendAfter = 10 * time.Millisecond
+
+// attendant listens to the client while the session's owner is busy with a
+// command. What belongs to the owner is the attendant's meanwhile, as far as
+// commands need it: the queue, and writing replies.
+type attendant struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	task  func()        // to begin with when the time has come, nil for none
+	done  chan struct{} // closed when what began has ended; nil when nothing began
+}
+
+// attend has task run in a goroutine of its own after a delay, until relieve.
+// Only the session's owner calls it, and relieve before it calls it again.
+func (s *session) attend(delay time.Duration, task func()) {
+	a := &s.attendant
+	a.mu.Lock()
+	a.task = task
+	a.mu.Unlock()
+	switch {
+	case delay <= 0:
+		go a.begin()
+	case a.timer == nil:
+		a.timer = time.AfterFunc(delay, a.begin)
+	default:
+		a.timer.Reset(delay)
+	}
+}
+
+func (a *attendant) begin() {
+	a.mu.Lock()
+	task, done := a.task, make(chan struct{})
+	if a.task = nil; task != nil {
+		a.done = done
+	}
+	a.mu.Unlock()
+	if task != nil {
+		defer close(done)
+		task()
+	}
+}
+
+// relieve ends the attendance. When it returns, everything is the owner's again.
+func (s *session) relieve() {
+	a := &s.attendant
+	a.mu.Lock()
+	done := a.done
+	a.task, a.done = nil, nil
+	a.mu.Unlock()
+	if a.timer != nil {
+		a.timer.Stop()
+	}
+	if done == nil {
+		return
+	}
+	s.raw.SetReadDeadline(longAgo) // ends a read that waits
+	<-done
+	s.raw.SetReadDeadline(time.Time{})
+}
+
+// longAgo is a deadline that is over.
+var longAgo = time.Unix(1, 0)
+
+// watch reads the one command that follows, so that it is known when the client
+// is gone, which a driver that blocks learns from its context.
+func (s *session) watch() {
+	if in := s.read(); !errors.Is(in.err, os.ErrDeadlineExceeded) {
+		s.queue = append(s.queue, in)
+	}
 }

@@ -33,7 +33,7 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 		if err := s.secure(); err != nil {
 			return err
 		}
-		s.in.upgrade(s.ctl)
+		s.upgrade()
 		// RFC 4217, section 4.2: what was said in clear counts for nothing.
 		s.reset()
 		s.private, s.pbsz = private, private
@@ -61,6 +61,13 @@ func (s *session) secure() error {
 	s.secured = true
 	s.mu.Unlock()
 	return nil
+}
+
+// upgrade reads commands from another connection from now on. What was read ahead
+// in clear is dropped: it may be an attacker's (CVE-2011-1575).
+func (s *session) upgrade() {
+	s.lines.Discard()
+	s.lines.Reset(s.ctl)
 }
 
 // PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC

@@ -181,6 +181,18 @@ func (srv *Server) stop() {
 	if first {
 		close(srv.draining)
 	}
+	for s := range srv.sessions {
+		s.wake()
+	}
+}
+
+func (srv *Server) isDraining() bool {
+	select {
+	case <-srv.draining:
+		return true
+	default:
+		return false
+	}
 }
 
 // Shutdown stops accepting, answers 421 to idle sessions and ends them, and

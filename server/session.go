@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"sync"
@@ -42,10 +43,10 @@ type session struct {
 	// uploaded: the last transfer was an upload; provesLater: the data connection
 	// after an upload proved itself.
 	uploaded, provesLater bool
-	in                    reader
-	out                   []byte // the reply being written
-	timer                 *time.Timer
-	queue                 []input      // what came during a transfer and waits for its end
+	lines                 *wire.LineReader // of ctl
+	out                   []byte           // the reply being written
+	attendant             attendant
+	queue                 []input      // what came during a command and waits for its end
 	gone                  atomic.Bool  // the control connection has ended
 	cleared               bool         // CCC took TLS off the control connection
 	then                  func() error // what follows the reply being written
@@ -60,6 +61,7 @@ type session struct {
 	user           string
 	loggedIn       bool
 	secured        bool
+	resting        bool // waits for a command
 	doing          wire.Command
 	busy           bool
 	moving         *transfer
@@ -139,7 +141,6 @@ func (s *session) run() {
 	s.cancel(err)
 	s.dropData()
 	s.ctl.Close() // with close_notify under TLS
-	s.in.wait()
 	defer s.rescue(&err)
 	s.hookDisconnect(err)
 }
@@ -154,9 +155,7 @@ func (s *session) serve() (err error) {
 			return err
 		}
 	}
-	s.in.start(s)
-	s.timer = time.NewTimer(forever)
-	defer s.timer.Stop()
+	s.lines = wire.NewLineReader(s.ctl, maxLine)
 	if err := s.write(s.wrapped(wire.Command{}, s.greeting)); err != nil {
 		return err
 	}
@@ -193,35 +192,61 @@ var (
 
 // next waits for a command, no longer than a session may be idle.
 func (s *session) next() input {
-	if s.ctx.Err() != nil {
-		return input{err: context.Cause(s.ctx)}
-	}
-	if len(s.queue) > 0 {
+	if len(s.queue) > 0 && s.ctx.Err() == nil {
 		in := s.queue[0]
 		s.queue = s.queue[1:]
 		return in
 	}
-	s.in.want()
 	limit, why := s.srv.idleTimeout(), errIdle
 	if !s.loggedIn {
 		if left := s.srv.loginTimeout() - time.Since(s.started); left < limit {
 			limit, why = max(left, 0), errLoginTime
 		}
 	}
-	s.timer.Reset(limit)
-	defer s.timer.Stop()
-	select {
-	case in := <-s.in.lines:
-		s.in.wanted = false
+	in := input{err: os.ErrDeadlineExceeded}
+	if s.rest(limit) {
+		in = s.read()
+		s.rise()
+	}
+	switch {
+	case s.ctx.Err() != nil:
+		return input{err: context.Cause(s.ctx)}
+	case !errors.Is(in.err, os.ErrDeadlineExceeded):
 		return in
-	case <-s.timer.C:
-		s.write(wire.Text(421, "Timeout; closing the control connection."))
-		return input{err: why}
-	case <-s.srv.draining:
+	case s.srv.isDraining():
 		s.write(wire.Text(421, "The server is shutting down."))
 		return input{err: errServerClosing}
-	case <-s.ctx.Done():
-		return input{err: context.Cause(s.ctx)}
+	}
+	s.write(wire.Text(421, "Timeout; closing the control connection."))
+	return input{err: why}
+}
+
+// rest gives the next read its time, and reports whether it makes sense at all.
+func (s *session) rest(limit time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ctx.Err() != nil || s.srv.isDraining() {
+		return false
+	}
+	s.resting = true
+	s.raw.SetReadDeadline(time.Now().Add(limit))
+	return true
+}
+
+// rise ends the rest: no deadline may hit a command.
+func (s *session) rise() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.resting = false
+	s.raw.SetReadDeadline(time.Time{})
+}
+
+// wake ends a rest from outside.
+func (s *session) wake() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.resting {
+		s.raw.SetReadDeadline(longAgo)
 	}
 }
 
@@ -267,9 +292,8 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 		s.cpfr = ""
 	}
 	if !row.alone && !s.held() {
-		// Reading on while the command runs tells when the client is gone, so
-		// that a driver that blocks learns it from its context.
-		s.in.want()
+		s.attend(attendAfter, s.watch)
+		defer s.relieve()
 	}
 	reply, err := row.run(s, s.ctx, cmd.Arg)
 	if err != nil {

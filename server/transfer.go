@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"os"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -14,8 +15,8 @@ import (
 )
 
 // transfer is a transfer of a file or a listing under way, or other work on
-// files that may take long. It runs in a goroutine of its own while the session
-// goes on hearing commands.
+// files that may take long. The session's owner does it, while the attendant hears
+// commands.
 type transfer struct {
 	verb, path string
 	offset     int64
@@ -34,7 +35,6 @@ type transfer struct {
 
 	ctx    context.Context // ends with ABOR and with the session
 	cancel context.CancelCauseFunc
-	done   chan error
 }
 
 // job moves the bytes. It ends the connection with finish when all is well;
@@ -56,7 +56,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 	t := &transfer{
 		verb: verb, path: wire.Display(path), started: time.Now(), ascii: !s.image,
 		compressed: s.deflate, level: s.level,
-		protected: s.private && s.bind != nil, done: make(chan error, 1),
+		protected: s.private && s.bind != nil,
 	}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t, nil
@@ -73,7 +73,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	if err != nil {
 		t.cancel(err)
 	}
-	err = s.beside(t, func() error { return s.runJob(t, d, job) })
+	err = s.during(t, func() error { return s.runJob(t, d, job) })
 	s.learn(t, err)
 	done := t.report()
 	done.Err = err
@@ -95,19 +95,29 @@ func (t *transfer) report() Transfer {
 // onFiles runs work on files that needs no data connection, beside the session as
 // a transfer: it is seen by STAT and ended by ABOR.
 func (s *session) onFiles(verb, name string, work func(t *transfer) error) error {
-	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true, done: make(chan error, 1)}
+	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	s.setMoving(t)
-	return s.beside(t, func() error { return work(t) })
+	return s.during(t, func() error { return work(t) })
 }
 
-// beside runs work in a goroutine of its own, hears commands meanwhile and
-// returns when the work is over. t is what is moving.
-func (s *session) beside(t *transfer, work func() error) error {
+// during runs work while the attendant hears commands. t is what is moving.
+func (s *session) during(t *transfer, work func() error) error {
 	defer t.cancel(nil)
-	defer s.setMoving(nil)
-	go func() { t.done <- rescued(work) }()
-	err := s.attend(t)
+	s.relieve()
+	came := s.queue // while the file was being opened
+	s.queue = nil
+	for _, in := range came {
+		s.hear(in, t)
+	}
+	delay := attendAfter
+	if t.upload {
+		delay = 0 // if the client goes away, that must be known at the end
+	}
+	s.attend(delay, func() { s.attendTo(t) })
+	err := rescued(work)
+	s.relieve()
+	s.setMoving(nil)
 
 	cause := context.Cause(t.ctx)
 	var panicked *panicError
@@ -176,21 +186,20 @@ func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.valu
 // maxQueued bounds the commands that a client may send ahead during a transfer.
 const maxQueued = 32
 
-// attend hears commands until the transfer is over.
-func (s *session) attend(t *transfer) error {
-	for {
-		var lines chan input
-		if len(s.queue) < maxQueued && s.ending == nil && !s.held() {
-			s.in.want()
-			lines = s.in.lines
+// attendTo hears commands until the transfer is over.
+func (s *session) attendTo(t *transfer) {
+	defer func() {
+		if v := recover(); v != nil { // a hook's
+			s.panicked(v)
+			t.cancel(errPanic)
 		}
-		select {
-		case err := <-t.done:
-			return err
-		case in := <-lines:
-			s.in.wanted = false
-			s.hear(in, t)
+	}()
+	for len(s.queue) < maxQueued && s.ending == nil && !s.held() {
+		in := s.read()
+		if errors.Is(in.err, os.ErrDeadlineExceeded) {
+			return
 		}
+		s.hear(in, t)
 	}
 }
 
