@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -15,9 +16,11 @@ import (
 // makes the directories above it. The name counts from the root, with or
 // without a slash in front. Failure ends the test.
 func (s *Server) WriteFile(name, content string) {
-	s.t.Helper()
-	if err := s.write(context.Background(), name, content); err != nil {
-		s.t.Fatalf("ftpstest: write %s: %v", name, err)
+	if s.t != nil {
+		s.t.Helper()
+	}
+	if err := write(context.Background(), s.FS, name, strings.NewReader(content)); err != nil {
+		s.fatal("write %s: %v", name, err)
 	}
 }
 
@@ -25,27 +28,47 @@ func (s *Server) WriteFile(name, content string) {
 // as soon as its client has read the 226 reply. Failure ends the test; to ask
 // whether a file exists use FS.Stat.
 func (s *Server) ReadFile(name string) string {
-	s.t.Helper()
+	if s.t != nil {
+		s.t.Helper()
+	}
 	content, err := s.read(context.Background(), name)
 	if err != nil {
-		s.t.Fatalf("ftpstest: read %s: %v", name, err)
+		s.fatal("read %s: %v", name, err)
 	}
 	return content
 }
 
-func (s *Server) write(ctx context.Context, name, content string) error {
+// seed copies a tree.
+func seed(ctx context.Context, to driver.FS, from fs.FS) error {
+	return fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return mkdirs(ctx, to, name)
+		}
+		file, err := from.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return write(ctx, to, name, file)
+	})
+}
+
+func write(ctx context.Context, fsys driver.FS, name string, content io.Reader) error {
 	name, err := wire.Resolve(".", name)
 	if err != nil {
 		return err
 	}
-	if err := mkdirs(ctx, s.FS, path.Dir(name)); err != nil {
+	if err := mkdirs(ctx, fsys, path.Dir(name)); err != nil {
 		return err
 	}
-	up, err := s.FS.Store(ctx, name, driver.How{})
+	up, err := fsys.Store(ctx, name, driver.How{})
 	if err != nil {
 		return err
 	}
-	_, err = io.WriteString(up, content)
+	_, err = io.Copy(up, content)
 	if err == nil {
 		err = up.Commit()
 	}

@@ -9,54 +9,36 @@
 //	}
 //
 // The server listens on loopback on ports of the system's choice, has a fresh
-// certificate, keeps its files in memory and ends with the test. What it does
-// appears in the test's log, commands included, which go test shows when the
-// test fails. Any number of them run side by side.
+// certificate, keeps its files in memory and ends with the test. A test that
+// failed shows what was said, a test whose server logged an error fails. Any
+// number of servers run side by side; starting one takes about a millisecond.
+//
+// Faults make the server misbehave, for tests of what a client does then: it
+// cuts connections, stalls, refuses, announces wrong addresses. See Kinds.
+//
+// New starts a server without a test, for programs.
 //
 // It is for tests only: user and password are well known.
 package ftpstest
 
 import (
-	"log/slog"
-	"net"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
 
-// What clients log in with unless a Config says otherwise.
-const (
-	DefaultUser     = "test"
-	DefaultPassword = "secret"
-)
-
-// Config says how a throwaway server differs from what Start gives. The zero
-// Config is ready for use. One Config may start any number of servers.
-type Config struct {
-	// User and Password are what clients log in with. Empty means DefaultUser
-	// and DefaultPassword.
-	User, Password string
-
-	// FS holds the files. Nil means a new driver.Mem for each server.
-	FS driver.FS
-
-	// Passive is the set of data ports, for one server, which closes it. Nil
-	// lets the system choose.
-	Passive *passive.Ports
-
-	// Configure changes the server's options just before it starts: policies,
-	// limits, hooks, another driver. Nil changes nothing.
-	Configure func(*server.Server)
-}
-
 // Server is a running throwaway server. Its fields are to be read only; its
 // methods may be called concurrently, but those that can fail the test only
-// from the test's goroutine.
+// from the test's goroutine. Without a test, from New, those panic instead.
 type Server struct {
 	// Addr is where explicit FTPS is spoken (AUTH TLS) and ImplicitAddr where
 	// TLS comes first, both as host:port.
@@ -66,7 +48,7 @@ type Server struct {
 	User, Password string
 
 	// CAFile is a PEM file with the server's certificate, for clients in other
-	// languages: curl --cacert, Python's cafile. It goes when the test ends.
+	// languages: curl --cacert, Python's cafile. It goes with the server.
 	CAFile string
 
 	// FS holds the files.
@@ -75,88 +57,110 @@ type Server struct {
 	// Server is what runs, for Sessions or an early Shutdown.
 	Server *server.Server
 
-	t   testing.TB
-	tls *tls.Config
+	t          testing.TB // nil without a test
+	tls        *tls.Config
+	log        *recorder
+	sessions   sessions
+	transcript transcript
+	transfers  transfers
+	arrivals   arrivals
+	faults     faults
+	background sync.WaitGroup // what faults have started
+
+	ended    []<-chan error // of Serve
+	closing  sync.Once
+	closeErr error
+	release  []func() error // in this order
 }
 
-// Start starts a server that ends with the test. It is Config.Start with the
-// zero Config.
-func Start(t testing.TB) *Server {
-	t.Helper()
-	return (&Config{}).Start(t)
-}
-
-// Start starts a server that ends with the test, with everything that is
-// connected to it then. What goes wrong fails the test at once.
-func (c *Config) Start(t testing.TB) *Server {
-	t.Helper()
-	cert, err := tls.SelfSigned()
-	if err != nil {
-		t.Fatalf("ftpstest: %v", err)
+// New starts a server, which the caller closes.
+func New(c Config) (*Server, error) {
+	if err := c.validate(); err != nil {
+		return nil, err
 	}
 	s := &Server{
-		User: or(c.User, DefaultUser), Password: or(c.Password, DefaultPassword),
-		CAFile: filepath.Join(t.TempDir(), "ca.pem"), FS: c.FS, t: t, tls: cert,
+		User: cmp.Or(c.User, DefaultUser), Password: cmp.Or(c.Password, DefaultPassword),
+		FS: c.FS, log: newRecorder(c.Logger, c.AllowErrors), transcript: transcript{copy: c.Trace},
 	}
-	if s.FS == nil {
+	if s.FS == nil && c.Driver == nil {
 		s.FS = driver.Mem()
 	}
-	if err := os.WriteFile(s.CAFile, tls.CertPEM(cert), 0o600); err != nil {
-		t.Fatalf("ftpstest: %v", err)
+	err := s.certify()
+	if err == nil && c.Seed != nil {
+		err = seed(context.Background(), s.FS, c.Seed)
 	}
+	if err == nil {
+		err = s.configure(c)
+	}
+	if err == nil {
+		err = s.serve(c)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("ftpstest: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+// certify makes the certificate and its file.
+func (s *Server) certify() (err error) {
+	if s.tls, err = tls.SelfSigned(); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ftpstest")
+	if err != nil {
+		return err
+	}
+	s.release = append(s.release, func() error { return os.RemoveAll(dir) })
+	s.CAFile = filepath.Join(dir, "ca.pem")
+	return os.WriteFile(s.CAFile, tls.CertPEM(s.tls), 0o600)
+}
+
+// configure makes the server and lets the Config change it.
+func (s *Server) configure(c Config) error {
 	s.Server = &server.Server{
-		Driver:  driver.User(s.User, s.Password, s.FS),
-		TLS:     cert,
-		Passive: c.Passive,
-		Logger:  slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Driver:            c.users(s.FS),
+		TLS:               s.tls,
+		InsecurePlaintext: c.Clear,
+		Logger:            s.log.logger(),
 	}
 	if c.Configure != nil {
 		c.Configure(s.Server)
 	}
-	if err := s.Server.Validate(); err != nil {
-		t.Fatalf("ftpstest: %v", err)
-	}
-	s.serve()
-	return s
+	s.observe(s.Server)
+	s.interfere(s.Server)
+	s.faults.add(c.Faults)
+	return s.Server.Validate()
 }
 
-// serve opens both listeners and sees to their end.
-func (s *Server) serve() {
-	s.t.Helper()
-	explicit, implicit := s.listen(), s.listen()
-	s.Addr, s.ImplicitAddr = explicit.Addr().String(), implicit.Addr().String()
-	ended := make(chan error, 2)
-	go func() { ended <- s.Server.Serve(explicit) }()
-	go func() {
-		if s.Server.TLS == nil { // Configure has taken it away
-			implicit.Close()
-			ended <- server.ErrServerClosed
-			return
+// Close stops the server and cuts what is connected to it. The error tells of
+// every error that the server logged and Config.AllowErrors doesn't know. Further
+// calls return the same. With a test it is called at its end.
+func (s *Server) Close() error {
+	s.closing.Do(func() {
+		if s.Server != nil {
+			s.Server.Close()
 		}
-		ended <- s.Server.ServeTLS(implicit)
-	}()
-	s.t.Cleanup(func() {
-		s.Server.Close()
-		for range cap(ended) {
+		s.background.Wait()
+		var errs []error
+		for _, ended := range s.ended {
 			if err := <-ended; err != server.ErrServerClosed {
-				s.t.Errorf("ftpstest: %v", err)
+				errs = append(errs, fmt.Errorf("ftpstest: %w", err))
 			}
 		}
+		errs = append(errs, s.log.errors())
+		for _, release := range s.release {
+			errs = append(errs, release())
+		}
+		s.closeErr = errors.Join(errs...)
 	})
+	return s.closeErr
 }
 
-func (s *Server) listen() net.Listener {
+// fatal ends the test.
+func (s *Server) fatal(format string, args ...any) {
+	if s.t == nil {
+		panic(fmt.Sprintf("ftpstest: "+format, args...))
+	}
 	s.t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		s.t.Fatalf("ftpstest: %v", err)
-	}
-	return ln
-}
-
-func or(s, def string) string {
-	if s == "" {
-		return def
-	}
-	return s
+	s.t.Fatalf("ftpstest: "+format, args...)
 }

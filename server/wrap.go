@@ -91,3 +91,6 @@ func (c *dataConn) wrap(s *session, t *transfer) error {
 	c.ReadWriter, c.around = around, around
 	return nil
 }
+
+// NetConn returns the connection below.
+func (c *idleConn) NetConn() net.Conn { return c.Conn }

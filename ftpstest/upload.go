@@ -1,0 +1,153 @@
+package ftpstest
+
+import (
+	"context"
+	"net/netip"
+	"path"
+	"strings"
+	"sync"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// tracked is a Driver whose uploads this package sees.
+type tracked struct {
+	driver.Driver
+	srv *Server
+}
+
+// Login implements driver.Driver.
+func (t tracked) Login(ctx context.Context, l *driver.Login) (driver.FS, error) {
+	if t.Driver == nil {
+		return nil, driver.ErrLogin
+	}
+	files, err := t.Driver.Login(ctx, l)
+	if err != nil || files == nil {
+		return nil, err
+	}
+	return trackedFS{files, t.srv, l.Peer}, nil
+}
+
+// Validate asks the Driver.
+func (t tracked) Validate() error {
+	if v, ok := t.Driver.(interface{ Validate() error }); ok {
+		return v.Validate()
+	}
+	return nil
+}
+
+// trackedFS is what one session sees.
+type trackedFS struct {
+	driver.FS
+	srv  *Server
+	peer netip.AddrPort
+}
+
+// Unwrap returns the FS below, for its abilities.
+func (f trackedFS) Unwrap() driver.FS { return f.FS }
+
+// Store implements driver.FS.
+func (f trackedFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, how)
+	if err != nil {
+		return nil, err
+	}
+	u := &trackedUpload{Upload: up, name: name, fs: f}
+	for _, s := range f.srv.sessions.at(f.peer).waiting() {
+		if s.Kind == Full {
+			u.full = append(u.full, s)
+		}
+	}
+	return u, nil
+}
+
+// Rename implements driver.FS.
+func (f trackedFS) Rename(ctx context.Context, from, to string) error {
+	err := f.FS.Rename(ctx, from, to)
+	if err == nil {
+		f.srv.arrivals.rename(from, to)
+	}
+	return err
+}
+
+type trackedUpload struct {
+	driver.Upload
+	name string
+	fs   trackedFS
+	full []*strike
+	n    int64
+}
+
+func (u *trackedUpload) Write(p []byte) (int, error) {
+	for _, f := range u.full {
+		if u.n+int64(len(p)) > f.After {
+			return 0, &driver.Error{Code: f.code(), Text: f.reply().Lines[0], Err: driver.ErrQuota}
+		}
+	}
+	n, err := u.Upload.Write(p)
+	u.n += int64(n)
+	return n, err
+}
+
+func (u *trackedUpload) Commit() error {
+	err := u.Upload.Commit()
+	if err == nil {
+		u.fs.srv.arrivals.add(u.name, u.fs.FS)
+	}
+	return err
+}
+
+// arrivals are the names of files that clients have stored, and where.
+type arrivals struct {
+	mu      sync.Mutex
+	files   map[string]driver.FS
+	changed chan struct{} // closed at the next arrival
+}
+
+func (a *arrivals) add(name string, where driver.FS) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.files == nil {
+		a.files = make(map[string]driver.FS)
+	}
+	a.files[name] = where
+	a.wake()
+}
+
+// rename follows a file, or those below a directory.
+func (a *arrivals) rename(from, to string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	moved := make(map[string]driver.FS)
+	for name, where := range a.files {
+		if rest, ok := strings.CutPrefix(name, from); ok && (rest == "" || rest[0] == '/') {
+			delete(a.files, name)
+			moved[path.Join(to, rest)] = where
+		}
+	}
+	for name, where := range moved {
+		a.files[name] = where
+	}
+	a.wake()
+}
+
+func (a *arrivals) wake() {
+	if a.changed != nil {
+		close(a.changed)
+		a.changed = nil
+	}
+}
+
+// look returns where a file has arrived, or else what is closed when another
+// look is worth while.
+func (a *arrivals) look(name string) (driver.FS, <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if where, ok := a.files[name]; ok {
+		return where, nil
+	}
+	if a.changed == nil {
+		a.changed = make(chan struct{})
+	}
+	return nil, a.changed
+}
