@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -47,7 +48,7 @@ func TestLogCannotBeForged(t *testing.T) {
 			if err != nil {
 				err = fmt.Errorf("no user %s: %w", l.User, err)
 			}
-			return faulty{FS: files, method: "Remove", fault: func() error { return bad }}, err
+			return faulty(files, "Remove", drivertest.Fail(bad)), err
 		})
 		srv.Logger = slog.New(plainHandler{out})
 		srv.Hooks = &server.Hooks{Command: func(c server.Command) { fmt.Fprintln(out, c.Line) }}

@@ -6,7 +6,8 @@ import (
 	"io"
 	"io/fs"
 	"net/netip"
-	"sync/atomic"
+	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -24,41 +26,59 @@ var faults = []struct{ method, line string }{
 	{"Login", ""},
 	{"Stat", "SIZE a"}, {"Stat", "CWD d"}, {"Stat", "MLST a"}, {"Stat", "MDTM a"}, {"Stat", "RNFR a"}, {"Stat", "STAT a"},
 	{"Size", "SIZE a"}, {"Size", "MLST a"}, {"Size", "LIST"}, {"Size", "STAT /"},
-	{"List", "LIST"}, {"List", "NLST"}, {"List", "MLSD"}, {"List", "STAT /"}, {"List in the middle", "LIST"}, {"List", "LIST *"},
-	{"ReadLink", "LIST"},
-	{"Open", "RETR a"}, {"Read", "RETR a"},
-	{"Store", "STOR b"}, {"Write", "STOR a"}, {"Commit", "STOR a"}, {"Write", "APPE a"}, {"Commit", "STOU"}, {"Close of an upload", "STOR b"},
+	{"List", "LIST"}, {"List", "NLST"}, {"List", "MLSD"}, {"List", "STAT /"}, {"List", "LIST *"},
+	{"List.Next", "LIST"}, {"List.Next", "MLSD"}, {"List.Next", "STAT /"}, {"ReadLink", "LIST"},
+	{"Open", "RETR a"}, {"Open.Read", "RETR a"},
+	{"Store", "STOR b"}, {"Store.Write", "STOR a"}, {"Store.Commit", "STOR a"}, {"Store.Write", "APPE a"},
+	{"Store.Commit", "STOU"}, {"Store.Close", "STOR b"},
 	{"Mkdir", "MKD x"}, {"Remove", "DELE a"}, {"RemoveDir", "RMD d"}, {"Rename", "RNTO b"},
 	{"SetTimes", "MFMT 20260101000000 a"}, {"SetMode", "SITE CHMOD 600 a"}, {"SetGroup", "SITE CHGRP x a"},
-	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"},
+	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"}, {"Sum", "HASH a"},
 }
 
-// play runs one command on a server whose driver is at fault, and returns the
-// final reply.
-func play(t *testing.T, method, line string, fault func() error) (ts *testServer, c *client, final reply, open *atomic.Int64) {
+// faulty is files in which a method is at fault. A listing fails in its middle.
+func faulty(files driver.FS, method string, fault func(context.Context) error) *drivertest.FaultyFS {
+	f := drivertest.Fault{Method: method, Do: fault}
+	switch method {
+	case "Login":
+		return drivertest.Faulty(files)
+	case "Size":
+		return drivertest.Faulty(described{files, func(info fs.FileInfo) fs.FileInfo { return sizeless{info, fault} }})
+	case "ReadLink":
+		files = described{files, asLink}
+	case "List.Next":
+		f.Call = 2
+	}
+	return drivertest.Faulty(files, f)
+}
+
+// play sends one command to a server whose driver is at fault, and what is to be
+// stored.
+func play(t *testing.T, method, line string, fault func(context.Context) error) (*testServer, *client, *drivertest.FaultyFS) {
 	t.Helper()
-	open = new(atomic.Int64)
-	ts = start(t, insecure, func(srv *server.Server) {
+	var files *drivertest.FaultyFS
+	ts := start(t, insecure, func(srv *server.Server) {
 		srv.Passive = passive.Any()
 		good := srv.Driver
 		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
-			f := faulty{files, method, fault, open}
-			if err == nil && l.Host != "safe" {
-				return f, f.hit("Login")
+			sound, err := good.Login(ctx, l)
+			if err != nil || l.Host == "safe" {
+				return sound, err
 			}
-			return files, err
+			if method == "Login" {
+				return sound, fault(ctx)
+			}
+			return files, nil
 		})
 	})
+	files = faulty(ts.FS, method, fault)
 	ts.writeFile(t, "a", "old")
 	require.NoError(t, ts.FS.Mkdir(t.Context(), "d"))
-	c = ts.dial(t)
+	c := ts.dial(t)
 	if line == "" {
 		c.cmd(331, "USER %s", testUser)
 		c.send("PASS %s", testPassword)
-		final, err := c.readReply()
-		require.NoError(t, err)
-		return ts, c, final, open
+		return ts, c, files
 	}
 	c.login()
 	c.cmd(200, "TYPE I")
@@ -69,29 +89,47 @@ func play(t *testing.T, method, line string, fault func() error) (ts *testServer
 		c.cmd(350, "RNFR a")
 	}
 	c.send("%s", line)
-	final, err := c.readReply()
-	require.NoError(t, err)
-	if final.code == 150 {
+	if verb, _, _ := strings.Cut(line, " "); slices.Contains([]string{"STOR", "APPE", "STOU"}, verb) {
 		io.WriteString(data, "new")
 		closeWrite(data)
-		final, err = c.readReply()
-		require.NoError(t, err)
 	}
-	return ts, c, final, open
+	return ts, c, files
+}
+
+// wait waits for a call that hangs.
+func wait(t *testing.T, hanging <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-hanging:
+	case <-time.After(patience):
+		require.Fail(t, "the driver was not called")
+	}
+}
+
+// final is the last reply to a command.
+func (c *client) final() reply {
+	for {
+		r, err := c.readReply()
+		require.NoError(c.t, err)
+		if r.code >= 200 {
+			return r
+		}
+	}
 }
 
 // Row 38: a panic in any method ends that session with 421. Its files are
 // closed, nothing is stored, and others go on.
 func TestDriverPanics(t *testing.T) {
-	all := append(faults[:len(faults):len(faults)], struct{ method, line string }{"Close of a file", "RETR a"})
+	all := append(faults[:len(faults):len(faults)], struct{ method, line string }{"Open.Close", "RETR a"})
 	for _, f := range all {
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
-			ts, c, final, open := play(t, f.method, f.line, func() error { panic("a secret\nof the driver") })
+			ts, c, files := play(t, f.method, f.line, drivertest.Panic("a secret\nof the driver"))
+			final := c.final()
 			require.Equal(t, 421, final.code, final.text())
 			require.NotContains(t, final.text(), "secret")
 			c.end()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
-			require.Zero(t, open.Load(), "files are still open")
+			require.Empty(t, files.Held())
 			require.Equal(t, "old", ts.readFile(t, "a"))
 			require.Contains(t, ts.Log.String(), "a secret")
 			require.NotContains(t, ts.Log.String(), "\nof the driver")
@@ -112,13 +150,62 @@ func TestDriverErrors(t *testing.T) {
 			continue // no error can come of these: a link's end is a courtesy, and a link may be renamed
 		}
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
-			fault := func() error { return &fs.PathError{Op: "open", Path: "/srv/secret", Err: io.ErrClosedPipe} }
-			ts, c, final, open := play(t, f.method, f.line, fault)
+			ts, c, files := play(t, f.method, f.line,
+				drivertest.Fail(&fs.PathError{Op: "open", Path: "/srv/secret", Err: io.ErrClosedPipe}))
+			final := c.final()
 			require.Equal(t, 451, final.code, final.text())
 			require.NotContains(t, final.text(), "secret")
 			require.Contains(t, ts.Log.String(), "/srv/secret")
 			c.cmd(200, "NOOP")
-			require.Zero(t, open.Load(), "files are still open")
+			require.Empty(t, files.Held())
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
+}
+
+// A method that hangs hears from its context that the client is gone.
+func TestDriverHangsUntilTheClientGoes(t *testing.T) {
+	for _, f := range faults {
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			if f.method == "Size" {
+				return // it has no context
+			}
+			hanging := make(chan struct{}, 10)
+			ts, c, files := play(t, f.method, f.line, func(ctx context.Context) error {
+				hanging <- struct{}{}
+				return drivertest.Hang(ctx)
+			})
+			wait(t, hanging)
+			require.NoError(t, c.conn.(interface{ SetLinger(int) error }).SetLinger(0)) // gone, not merely silent
+			c.conn.Close()
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			require.Empty(t, files.Held())
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
+}
+
+// A transfer whose driver hangs ends with ABOR, and the session goes on.
+func TestDriverHangsUntilAborted(t *testing.T) {
+	for _, f := range faults {
+		if f.method != "List.Next" && f.method != "Open.Read" && f.method != "Store.Write" && f.method != "Store.Commit" {
+			continue
+		}
+		if f.line == "STAT /" {
+			continue // is no transfer
+		}
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			hanging := make(chan struct{}, 10)
+			ts, c, files := play(t, f.method, f.line, func(ctx context.Context) error {
+				hanging <- struct{}{}
+				return drivertest.Hang(ctx)
+			})
+			wait(t, hanging)
+			c.send("ABOR")
+			require.Equal(t, 426, c.final().code)
+			require.Equal(t, 226, c.final().code)
+			c.cmd(200, "NOOP")
+			require.Empty(t, files.Held())
 			require.Equal(t, "old", ts.readFile(t, "a"))
 		})
 	}
@@ -195,7 +282,7 @@ func TestDriverHangs(t *testing.T) {
 		good := srv.Driver
 		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
 			files, err := good.Login(ctx, l)
-			return faulty{files, "Stat", func() error { <-release; return io.EOF }, new(atomic.Int64)}, err
+			return faulty(files, "Stat", func(context.Context) error { <-release; return io.EOF }), err
 		})
 	})
 }
