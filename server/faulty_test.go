@@ -2,11 +2,117 @@ package server_test
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
 )
+
+// faults are the methods of a driver and a command that reaches each.
+var faults = []struct{ method, line string }{
+	{"Login", ""},
+	{"Stat", "SIZE a"}, {"Stat", "CWD d"}, {"Stat", "MLST a"}, {"Stat", "MDTM a"}, {"Stat", "RNFR a"}, {"Stat", "STAT a"},
+	{"Size", "SIZE a"}, {"Size", "MLST a"}, {"Size", "LIST"}, {"Size", "STAT /"},
+	{"List", "LIST"}, {"List", "NLST"}, {"List", "MLSD"}, {"List", "STAT /"}, {"List", "LIST *"},
+	{"List.Next", "LIST"}, {"List.Next", "MLSD"}, {"List.Next", "STAT /"}, {"ReadLink", "LIST"},
+	{"Open", "RETR a"}, {"Open.Read", "RETR a"},
+	{"Store", "STOR b"}, {"Store.Write", "STOR a"}, {"Store.Commit", "STOR a"}, {"Store.Write", "APPE a"},
+	{"Store.Commit", "STOU"}, {"Store.Close", "STOR b"},
+	{"Mkdir", "MKD x"}, {"Remove", "DELE a"}, {"RemoveDir", "RMD d"}, {"Rename", "RNTO b"},
+	{"SetTimes", "MFMT 20260101000000 a"}, {"SetMode", "SITE CHMOD 600 a"}, {"SetGroup", "SITE CHGRP x a"},
+	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"}, {"Sum", "HASH a"},
+}
+
+// faulty is files in which a method is at fault. A listing fails in its middle.
+func faulty(files driver.FS, method string, fault func(context.Context) error) *drivertest.FaultyFS {
+	f := drivertest.Fault{Method: method, Do: fault}
+	switch method {
+	case "Login":
+		return drivertest.Faulty(files)
+	case "Size":
+		return drivertest.Faulty(described{files, func(info fs.FileInfo) fs.FileInfo { return sizeless{info, fault} }})
+	case "ReadLink":
+		files = described{files, asLink}
+	case "List.Next":
+		f.Call = 2
+	}
+	return drivertest.Faulty(files, f)
+}
+
+// play sends one command to a server whose driver is at fault, and what is to be
+// stored.
+func play(t *testing.T, method, line string, fault func(context.Context) error) (*testServer, *client, *drivertest.FaultyFS) {
+	t.Helper()
+	var files *drivertest.FaultyFS
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Passive = passive.Any()
+		good := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			sound, err := good.Login(ctx, l)
+			if err != nil || l.Host == "safe" {
+				return sound, err
+			}
+			if method == "Login" {
+				return sound, fault(ctx)
+			}
+			return files, nil
+		})
+	})
+	files = faulty(ts.FS, method, fault)
+	ts.writeFile(t, "a", "old")
+	require.NoError(t, ts.FS.Mkdir(t.Context(), "d"))
+	c := ts.dial(t)
+	if line == "" {
+		c.cmd(331, "USER %s", testUser)
+		c.send("PASS %s", testPassword)
+		return ts, c, files
+	}
+	c.login()
+	c.cmd(200, "TYPE I")
+	data := c.dataTCP(c.pasv())
+	// Should it come when its lease has ended, it would be taken for the next.
+	eventually(t, "the data connection", func() bool { return ts.Passive.Stats().Untaken == 1 })
+	if line == "RNTO b" {
+		c.cmd(350, "RNFR a")
+	}
+	c.send("%s", line)
+	if verb, _, _ := strings.Cut(line, " "); slices.Contains([]string{"STOR", "APPE", "STOU"}, verb) {
+		io.WriteString(data, "new")
+		closeWrite(data)
+	}
+	return ts, c, files
+}
+
+// wait waits for a call that hangs.
+func wait(t *testing.T, hanging <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-hanging:
+	case <-time.After(patience):
+		require.Fail(t, "the driver was not called")
+	}
+}
+
+// final is the last reply to a command.
+func (c *client) final() reply {
+	for {
+		r, err := c.readReply()
+		require.NoError(c.t, err)
+		if r.code >= 200 {
+			return r
+		}
+	}
+}
 
 // described is an FS that describes its files otherwise: drivertest.Faulty
 // reaches the methods of an FS, not those of what they return.
