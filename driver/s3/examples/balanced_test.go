@@ -1,0 +1,211 @@
+package examples
+
+import (
+	"bytes"
+	stdtls "crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver/s3/internal/s3test"
+	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/tls"
+)
+
+const (
+	balancerHost = "127.0.0.9"
+	portsEach    = 10
+)
+
+var hosts = []string{"127.0.0.5", "127.0.0.6"}
+
+// farm is two instances of the example behind an HAProxy with its configuration.
+type farm struct {
+	control, data int // ports, of data the first
+	ca            string
+	client        *stdtls.Config
+	instances     []*exec.Cmd
+}
+
+func (f *farm) addr() string { return fmt.Sprintf("%s:%d", balancerHost, f.control) }
+
+// owner is the instance that has a data port.
+func (f *farm) owner(port int) int { return (port - f.data) / portsEach }
+
+func startFarm(t *testing.T) *farm {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("only 127.0.0.1 is configured here")
+	}
+	haproxy := testenv.NeedBinary(t, "haproxy")
+	store := s3test.Start(t)
+	store.Bucket(t, "exchange")
+	control := freePorts(t, 1+portsEach*len(hosts))
+	f := &farm{control: control, data: control + 1}
+	args := append(f.certificate(t), "-passive", fmt.Sprintf("%d-%d", f.data, f.data+portsEach*len(hosts)-1),
+		"-balancer", "127.0.0.1/32", "-endpoint", store.Addr, "-region", s3test.Region, "-insecure-http")
+	file := build(t, "balanced")
+	for i, host := range hosts {
+		listen := fmt.Sprintf("%s:%d", host, control)
+		f.instances = append(f.instances, start(t, file, listen,
+			append([]string{"-listen", listen, "-instance", strconv.Itoa(i), "-instances", strconv.Itoa(len(hosts))}, args...)...))
+	}
+	start(t, haproxy, f.addr(), "-db", "-f", f.config(t))
+	return f
+}
+
+// certificate makes what all instances have, and the clients' trust in it.
+func (f *farm) certificate(t *testing.T) []string {
+	t.Helper()
+	cert, err := tls.SelfSigned(balancerHost, "localhost")
+	require.NoError(t, err)
+	key, err := x509.MarshalPKCS8PrivateKey(cert.Certificates[0].PrivateKey)
+	require.NoError(t, err)
+	dir := t.TempDir()
+	f.ca = filepath.Join(dir, "cert.pem")
+	require.NoError(t, os.WriteFile(f.ca, tls.CertPEM(cert), 0o600))
+	keyFile := filepath.Join(dir, "key.pem")
+	require.NoError(t, os.WriteFile(keyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}), 0o600))
+	roots := x509.NewCertPool()
+	roots.AddCert(cert.Certificates[0].Leaf)
+	f.client = &stdtls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
+	return []string{"-cert", f.ca, "-key", keyFile}
+}
+
+// config is haproxy.cfg of the example, but for addresses.
+func (f *farm) config(t *testing.T) string {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join("balanced", "haproxy.cfg"))
+	require.NoError(t, err)
+	config := string(raw)
+	for _, c := range [][2]string{
+		{"bind :21\n", fmt.Sprintf("bind %s\n", f.addr())},
+		{"bind :21000-21009\n", fmt.Sprintf("bind %s:%d-%d\n", balancerHost, f.data, f.data+portsEach-1)},
+		{"bind :21010-21019\n", fmt.Sprintf("bind %s:%d-%d\n", balancerHost, f.data+portsEach, f.data+2*portsEach-1)},
+		{"10.0.0.5:21 ", fmt.Sprintf("%s:%d ", hosts[0], f.control)},
+		{"10.0.0.6:21 ", fmt.Sprintf("%s:%d ", hosts[1], f.control)},
+		{"10.0.0.5 ", hosts[0] + " "},
+		{"10.0.0.6 ", hosts[1] + " "},
+	} {
+		require.Equal(t, 1, strings.Count(config, c[0]), c[0])
+		config = strings.Replace(config, c[0], c[1], 1)
+	}
+	file := filepath.Join(t.TempDir(), "haproxy.cfg")
+	require.NoError(t, os.WriteFile(file, []byte("global\n    maxconn 200\n"+config), 0o600))
+	return file
+}
+
+// lftp sends and fetches many files over several connections at once, which go to
+// both instances; each transfer goes to the one that its login went to.
+func TestBalanced(t *testing.T) {
+	f := startFarm(t)
+	const files = 40
+	up, down := t.TempDir(), t.TempDir()
+	for i := range files {
+		data := make([]byte, 1+rand.IntN(200_000))
+		rand.NewChaCha8([32]byte{byte(i)}).Read(data)
+		require.NoError(t, os.WriteFile(filepath.Join(up, fmt.Sprint(i)), data, 0o600))
+	}
+	used := f.lftp(t, "mkdir in", "mirror -R -P 4 "+up+" in", "mirror -P 4 in "+down)
+	require.GreaterOrEqual(t, len(used), 2*files)
+	byOwner := make(map[int]int)
+	for _, port := range used {
+		byOwner[f.owner(port)]++
+	}
+	require.Len(t, byOwner, 2, "transfers of each instance: %v", byOwner)
+	t.Logf("transfers of each instance: %v", byOwner)
+	for i := range files {
+		want, err := os.ReadFile(filepath.Join(up, fmt.Sprint(i)))
+		require.NoError(t, err)
+		got, err := os.ReadFile(filepath.Join(down, fmt.Sprint(i)))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(want, got), "file %d", i)
+	}
+
+	// One instance goes; what was stored through it is there.
+	require.NoError(t, f.instances[0].Process.Kill())
+	again := t.TempDir()
+	used = f.lftp(t, "mirror in "+again)
+	for _, port := range used {
+		require.Equal(t, 1, f.owner(port))
+	}
+	entries, err := os.ReadDir(again)
+	require.NoError(t, err)
+	require.Len(t, entries, files)
+}
+
+// lftp runs commands and returns the data ports that it was told.
+func (f *farm) lftp(t *testing.T, commands ...string) []int {
+	t.Helper()
+	script := append([]string{
+		"set cmd:fail-exit yes",
+		"set net:max-retries 5",
+		"set net:reconnect-interval-base 1",
+		"set net:timeout 20",
+		"set ftp:ssl-force yes",
+		"set ftp:fix-pasv-address no",
+		"set ssl:ca-file " + f.ca,
+		"debug 5",
+		fmt.Sprintf("open -u %s,%s ftp://%s", user, password, f.addr()),
+	}, commands...)
+	var out bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), testenv.NeedBinary(t, "lftp"), "--norc")
+	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
+	cmd.Stdin = strings.NewReader(strings.Join(append(script, "exit", ""), "\n"))
+	cmd.Stdout, cmd.Stderr = &out, &out
+	require.NoErrorf(t, cmd.Run(), "%s", &out)
+	var ports []int
+	for _, m := range announced.FindAllStringSubmatch(out.String(), -1) {
+		hi, err := strconv.Atoi(m[1])
+		require.NoError(t, err)
+		lo, err := strconv.Atoi(m[2])
+		require.NoError(t, err)
+		ports = append(ports, hi<<8|lo)
+	}
+	return ports
+}
+
+var announced = regexp.MustCompile(`227 .*\(127,0,0,9,(\d+),(\d+)\)`)
+
+// A client that keeps the tickets of all connections in one place offers those of
+// one instance to the other, which can't read them: on control connections that is
+// nothing, since they never resume; a data connection then proves nothing, and is
+// let in as one of a client that doesn't resume.
+func TestTicketsOfTheOtherInstance(t *testing.T) {
+	f := startFarm(t)
+	clients := make(map[int]*testclient.Client)
+	for range 8 {
+		c, err := testclient.Dial(f.addr(), false, f.client, user, password)
+		require.NoError(t, err)
+		defer c.Close()
+		text, err := c.Cmd(229, "EPSV")
+		require.NoError(t, err)
+		var port int
+		_, err = fmt.Sscanf(text[strings.Index(text, "("):], "(|||%d|)", &port)
+		require.NoError(t, err)
+		if clients[f.owner(port)] = c; len(clients) == 2 {
+			break
+		}
+	}
+	require.Len(t, clients, 2, "every login went to one instance")
+	for range 3 {
+		for i, c := range clients {
+			require.NoError(t, c.Put(fmt.Sprintf("STOR from%d", i), fmt.Sprint("by ", i)))
+			got, err := clients[1-i].Get(fmt.Sprintf("RETR from%d", i))
+			require.NoError(t, err)
+			require.Equal(t, fmt.Sprint("by ", i), got)
+		}
+	}
+}
