@@ -35,6 +35,7 @@ func columns(unit string, rows []row) []column {
 		scaled(rate, "rate", plural+"/s", number),
 		scaled(peak, "peak memory", "", inBytes),
 		scaled(each, "memory/"+unit, "", inBytes),
+		scaled(resumed, "resumed", "%", func(v float64) string { return count(100 * v) }),
 		scaled(waited, "wait", "", inTime),
 		scaled(waitMost, "longest wait", "", inTime),
 	}
@@ -92,7 +93,13 @@ func (c column) head() string {
 }
 
 // detail reports whether only those want to see it who look closely.
-func (c column) detail() bool { return c.metric == rate || c.metric == waited || c.metric == waitMost }
+func (c column) detail() bool {
+	switch c.metric {
+	case rate, resumed, waited, waitMost:
+		return true
+	}
+	return false
+}
 
 // nothing stands for what was not measured.
 const nothing = "-"

@@ -32,11 +32,12 @@ type options struct {
 	json     string
 	svg      string
 	from     string
+	growth   bool
+	soak     time.Duration
 }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == limitArg {
-		runLimit()
+	if part() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,6 +53,21 @@ func main() {
 	}
 }
 
+// part plays the part of a process that this program has started, if it is one.
+func part() bool {
+	switch {
+	case len(os.Args) < 2:
+		return false
+	case os.Args[1] == limitArg:
+		runLimit()
+	case os.Args[1] == childArg:
+		runChild()
+	default:
+		return false
+	}
+	return true
+}
+
 // errUsage is for a command line that makes no sense.
 var errUsage = errors.New("usage")
 
@@ -63,6 +79,9 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	if opts.list {
 		return list(stdout, append(contenders(), limitContender()), workloads())
+	}
+	if opts.growth || opts.soak > 0 {
+		return inside(ctx, opts, stdout, stderr)
 	}
 	var rep *report
 	if opts.from != "" {
@@ -94,6 +113,8 @@ func parse(args []string, stderr io.Writer) (*options, error) {
 	flags.StringVar(&opts.json, "json", "", "write every sample to this `FILE`")
 	flags.StringVar(&opts.svg, "svg", "", "draw the chart in this `FILE`")
 	flags.StringVar(&opts.from, "from", "", "measure nothing; report what an earlier run wrote with -json to this `FILE`")
+	flags.BoolVar(&opts.growth, "growth", false, "measure how the costs of "+ours+" alone grow with sessions and entries")
+	flags.DurationVar(&opts.soak, "soak", 0, "load "+ours+" alone for a `TIME`, such as 20m, and see what it still holds afterwards")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, err
@@ -159,7 +180,8 @@ func measure(ctx context.Context, opts *options, progress io.Writer) (*report, e
 		return nil, err
 	}
 	defer remove()
-	if err := r.settle(dir); err != nil {
+	r.dir = dir
+	if err := r.setup.furnish(dir); err != nil {
 		return nil, err
 	}
 	rep := &report{
@@ -168,6 +190,23 @@ func measure(ctx context.Context, opts *options, progress io.Writer) (*report, e
 	}
 	rep.Outcomes, err = r.run(ctx)
 	return rep, err
+}
+
+// inside runs what looks at our server alone.
+func inside(ctx context.Context, opts *options, stdout, progress io.Writer) error {
+	dir, remove, err := memoryDir()
+	if err != nil {
+		return err
+	}
+	defer remove()
+	s := setup{ports: usualPorts}
+	if err := s.furnish(dir); err != nil {
+		return err
+	}
+	if opts.growth {
+		return usualGrowth(s, opts.quick, progress).run(ctx, stdout)
+	}
+	return usualSoak(s, opts.soak, progress).run(ctx, stdout)
 }
 
 // choose picks contenders by name, whatever the case of its letters.

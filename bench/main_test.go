@@ -12,7 +12,12 @@ import (
 	"github.com/sallyport/sallyport/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+// TestMain is also the processes that the program starts of itself.
+func TestMain(m *testing.M) {
+	if !part() {
+		testenv.Main(m)
+	}
+}
 
 var update = flag.Bool("update", false, "write the golden files")
 

@@ -42,16 +42,16 @@ type runner struct {
 	progress io.Writer
 }
 
-// settle puts in dir what all runs need: the certificate and the files to serve.
-func (r *runner) settle(dir string) error {
-	r.dir = dir
-	r.setup.user, r.setup.password = "bench", "correct-horse"
-	r.setup.root = filepath.Join(dir, "root")
-	r.setup.cert, r.setup.key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	if err := os.Mkdir(r.setup.root, 0o755); err != nil {
+// furnish puts in dir what all runs need: the certificate and the directory to
+// serve.
+func (s *setup) furnish(dir string) error {
+	s.user, s.password = "bench", "correct-horse"
+	s.root = filepath.Join(dir, "root")
+	s.cert, s.key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	if err := os.Mkdir(s.root, 0o755); err != nil {
 		return err
 	}
-	return writeCertificate(r.setup.cert, r.setup.key)
+	return writeCertificate(s.cert, s.key)
 }
 
 // run runs everything. What a contender can't do is part of the outcome; an
@@ -60,6 +60,12 @@ func (r *runner) run(ctx context.Context) ([]outcome, error) {
 	var all []outcome // what is whole, if ctx ends
 	for i, w := range r.workloads {
 		fmt.Fprintf(r.progress, "%s (%d of %d): %s\n", w.name, i+1, len(r.workloads), w.title)
+		if i > 0 && w.unit != r.workloads[i-1].unit {
+			// Servers may have to look at all files when they start.
+			if err := r.setup.clear(); err != nil {
+				return all, err
+			}
+		}
 		if w.prepare != nil {
 			if err := w.prepare(r.setup.root); err != nil {
 				return all, fmt.Errorf("%s: prepare its files: %w", w.name, err)
@@ -74,6 +80,15 @@ func (r *runner) run(ctx context.Context) ([]outcome, error) {
 		}
 	}
 	return all, nil
+}
+
+// clear takes all files away.
+func (s *setup) clear() error {
+	entries, err := os.ReadDir(s.root)
+	for _, entry := range entries {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(s.root, entry.Name())))
+	}
+	return err
 }
 
 // workload runs all rounds of one.

@@ -41,7 +41,8 @@ func newRunner(t *testing.T, workloads ...workload) (r *runner, log *[]string) {
 	for _, name := range []string{"a", "b", "c", "limit"} {
 		r.contenders = append(r.contenders, fake{name, log}.contender(t))
 	}
-	require.NoError(t, r.settle(t.TempDir()))
+	r.dir = t.TempDir()
+	require.NoError(t, r.setup.furnish(r.dir))
 	return r, log
 }
 

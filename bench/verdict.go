@@ -84,10 +84,10 @@ func (rep *report) servers(o outcome) []row {
 	return slices.DeleteFunc(slices.Clone(o.Rows), func(r row) bool { return r.Server == rep.Limit })
 }
 
-// limitOf is the row of the limit, which runs what is named for the workload.
+// limitOf is the row of the limit for units of the outcome's kind.
 func (rep *report) limitOf(m mark, o outcome) row {
 	for _, other := range rep.Outcomes {
-		if r := other.row(rep.Limit); strings.Contains(other.Workload, o.Workload) && r.has(m.metric) {
+		if r := other.row(rep.Limit); other.Unit == o.Unit && r.has(m.metric) {
 			return r
 		}
 	}

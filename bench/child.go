@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// childArg, as the first argument of this program, makes it the server that
+// growth and soak look into: a process of its own, so that what it uses is told
+// from what its clients use. It reads a childConfig from its standard input,
+// writes its address, and then answers each question with counters, all as
+// JSON, until its input ends.
+const childArg = "child-server"
+
+// childConfig is what such a server is told.
+type childConfig struct {
+	Root, Cert, Key, Ports, User, Password string
+
+	// TTL and Idle are those of the data ports.
+	TTL, Idle time.Duration
+}
+
+// question asks for counters. Tidy has garbage collected first and memory that
+// is free given back to the system.
+type question struct{ Tidy bool }
+
+// counters are what the server holds.
+type counters struct {
+	Sessions    int
+	Leases      int // data ports and connections that are promised, on the way or waited for
+	Listeners   int // of data ports
+	Goroutines  int
+	Descriptors int
+	Heap        int64 // bytes, with the stacks
+}
+
+// A child is such a server, seen by who has started it.
+type child struct {
+	*instance
+	ask  *json.Encoder
+	hear *json.Decoder
+}
+
+// startChild starts one with what is in s. It ends with stop, or with ctx.
+func startChild(ctx context.Context, s *setup, ttl, idle time.Duration) (*child, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, childArg)
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop := sync.OnceValue(func() error {
+		in.Close()
+		return cmd.Wait()
+	})
+	c := &child{ask: json.NewEncoder(in), hear: json.NewDecoder(out)}
+	c.instance = &instance{contender: ours, pid: cmd.Process.Pid, stop: stop}
+	err = c.ask.Encode(childConfig{s.root, s.cert, s.key, s.ports, s.user, s.password, ttl, idle})
+	if err == nil {
+		err = c.hear.Decode(&c.addr)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("start the server: %w", err), stop())
+	}
+	return c, nil
+}
+
+// look asks for the counters.
+func (c *child) look(tidy bool) (now counters, err error) {
+	if err := c.ask.Encode(question{tidy}); err != nil {
+		return now, err
+	}
+	return now, c.hear.Decode(&now)
+}
+
+// runChild is the process.
+func runChild() {
+	signal.Ignore(os.Interrupt) // Ctrl-C is for the program that started it
+	if err := serveChild(json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)); err != nil {
+		fmt.Fprintln(os.Stderr, childArg+":", err)
+		os.Exit(1)
+	}
+}
+
+func serveChild(questions *json.Decoder, answers *json.Encoder) error {
+	var config childConfig
+	if err := questions.Decode(&config); err != nil {
+		return err
+	}
+	srv, err := config.server()
+	if err != nil {
+		return err
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	err = answers.Encode(ln.Addr().String())
+	for err == nil {
+		var q question
+		if err = questions.Decode(&q); err == nil {
+			err = answers.Encode(look(srv, q.Tidy))
+		}
+	}
+	srv.Close()
+	if served := <-ended; !errors.Is(served, server.ErrServerClosed) {
+		err = served
+	}
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// server is without limits on the number of sessions; the rest is as it comes.
+func (config *childConfig) server() (*server.Server, error) {
+	files, err := driver.OpenDir(config.Root)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := tls.Load(config.Cert, config.Key)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := passive.Range(config.Ports)
+	if err != nil {
+		return nil, err
+	}
+	ports.TTL, ports.Idle = config.TTL, config.Idle
+	return &server.Server{
+		Driver:      driver.User(config.User, config.Password, files),
+		TLS:         cert,
+		Passive:     ports,
+		MaxSessions: -1, MaxSessionsPerAddress: -1,
+		// Those at rest are there to be counted.
+		IdleTimeout: time.Hour,
+	}, nil
+}
+
+// look counts what there is now.
+func look(srv *server.Server, tidy bool) counters {
+	if tidy {
+		runtime.GC() // once more in FreeOSMemory: what pools hold survives the first
+		debug.FreeOSMemory()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	ports := srv.Passive.Stats()
+	return counters{
+		Sessions:    len(srv.Sessions()),
+		Leases:      ports.Leases + ports.Untaken + ports.Waiting + ports.Unproven,
+		Listeners:   ports.Listeners,
+		Goroutines:  runtime.NumGoroutine(),
+		Descriptors: descriptors(),
+		Heap:        int64(m.HeapAlloc + m.StackInuse),
+	}
+}
+
+// descriptors is how many this process has open, less the one to find out.
+func descriptors() int {
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	return len(entries) - 1
+}

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+)
+
+// allowDescriptors lets this process and those it starts open n files and
+// connections each.
+func allowDescriptors(n uint64) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return err
+	}
+	if limit.Cur >= n {
+		return nil
+	}
+	limit.Cur, limit.Max = n, max(n, limit.Max) // beyond Max it takes root
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("%d descriptors are needed (ulimit -n): %w", n, err)
+	}
+	return nil
+}
