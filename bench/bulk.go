@@ -87,8 +87,9 @@ func (b bulk) run(ctx context.Context, l *load) (sample, error) {
 	if err := move(warm); err != nil {
 		return nil, err
 	}
-	units := float64(b.size) * float64(b.sessions) / gib
-	s, err := l.measure(units, true, func() error { return move(full) })
+	s, err := l.measure(true, func() (float64, error) {
+		return float64(b.size) * float64(b.sessions) / gib, move(full)
+	})
 	for i := 0; b.up && err == nil && i < b.sessions; i++ {
 		err = verify(filepath.Join(l.root, b.upload(full, i)), full)
 	}

@@ -57,11 +57,9 @@ func (g *gatherConn) flush() error {
 	return err
 }
 
-// Close flushes and closes.
-func (g *gatherConn) Close() error {
-	err := g.flush()
-	if closed := g.Conn.Close(); err == nil {
-		err = closed
-	}
-	return err
+// finish flushes and gathers no more. It has to come before crypto/tls closes
+// in either way: after its close_notify nothing can be written.
+func (g *gatherConn) finish() error {
+	g.gather = false
+	return g.flush()
 }

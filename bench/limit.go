@@ -1,7 +1,183 @@
 package main
 
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// limitArg, as the first argument of this program, makes it the process that
+// limitContender starts: runLimit does the rest.
 const limitArg = "limit-server"
 
-func runLimit() {}
+// limitName is what the yardstick is called.
+const limitName = "crypto/tls alone"
 
-func limitContender() contender { return contender{name: "crypto/tls alone"} }
+// limitBlock is how much it reads and writes at once.
+const limitBlock = 256 << 10
+
+// limits is the workload of a program that does nothing but send a file over
+// TLS, as fast as a Go program that keeps to crypto/tls can.
+func limits() []workload {
+	return []workload{{
+		name:  "limit",
+		title: "Send 1 GiB with crypto/tls, without FTP: what any server in Go pays",
+		unit:  "GiB",
+		only:  limitName,
+		run:   limit,
+	}}
+}
+
+func limit(ctx context.Context, l *load) (sample, error) {
+	size := int64(gib)
+	if l.quick {
+		size /= 128
+	}
+	what := content{size: size}
+	name := fmt.Sprintf("bulk/%d", size)
+	if err := l.file(name, what); err != nil {
+		return nil, err
+	}
+	d, err := l.dialer()
+	if err != nil {
+		return nil, err
+	}
+	return l.measure(false, func() (float64, error) {
+		return float64(size) / gib, d.limit(ctx, name, what)
+	})
+}
+
+// limit fetches a file from the yardstick.
+func (d *dialer) limit(ctx context.Context, name string, what content) error {
+	deadline := time.Now().Add(5 * time.Minute)
+	raw, err := d.dial(ctx, d.addr, deadline)
+	if err != nil {
+		return err
+	}
+	defer raw.Close()
+	defer context.AfterFunc(ctx, func() { raw.Close() })()
+	_ = raw.SetDeadline(deadline)
+	conn := tls.Client(
+		&gatherConn{Conn: raw, in: make([]byte, limitBlock)},
+		&tls.Config{RootCAs: d.roots, ServerName: "localhost", MinVersion: tls.VersionTLS13},
+	)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, name+"\n"); err != nil {
+		return err
+	}
+	check := checker{content: what}
+	if _, err := io.CopyBuffer(struct{ io.Writer }{&check}, struct{ io.Reader }{conn}, make([]byte, limitBlock)); err != nil {
+		return err
+	}
+	return check.whole()
+}
+
+// limitContender starts this program again as the yardstick.
+func limitContender() contender {
+	return contender{name: limitName, start: startLimit}
+}
+
+func startLimit(ctx context.Context, s *setup) (*instance, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, self, limitArg, s.cert, s.key, s.root)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	stop := sync.OnceValue(func() error {
+		return errors.Join(stdin.Close(), cmd.Wait())
+	})
+	addr, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		return nil, errors.Join(err, stop())
+	}
+	return &instance{contender: limitName, addr: strings.TrimSpace(addr), pid: cmd.Process.Pid, stop: stop}, nil
+}
+
+// runLimit is the process: it prints where it listens and sends what files
+// clients name, until its standard input ends. The arguments behind limitArg
+// are certificate, key and the directory of the files.
+func runLimit() {
+	if err := serveLimit(os.Args[2:]); err != nil {
+		fmt.Fprintln(os.Stderr, limitArg+":", err)
+		os.Exit(1)
+	}
+}
+
+func serveLimit(args []string) error {
+	if len(args) != 3 {
+		return errors.New("want a certificate, a key and a directory")
+	}
+	cert, err := tls.LoadX509KeyPair(args[0], args[1])
+	if err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(args[2])
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	fmt.Println(ln.Addr())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		ln.Close()
+	}()
+	config := &tls.Config{Certificates: []tls.Certificate{cert}, DynamicRecordSizingDisabled: true}
+	for {
+		conn, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := sendLimit(conn, config, root); err != nil {
+			fmt.Fprintln(os.Stderr, limitArg+":", err)
+		}
+	}
+}
+
+// sendLimit serves one client.
+func sendLimit(raw net.Conn, config *tls.Config, root *os.Root) error {
+	wire := &gatherConn{Conn: raw, in: make([]byte, 4<<10), out: make([]byte, 0, limitBlock)}
+	conn := tls.Server(wire, config)
+	defer conn.Close()
+	name, err := bufio.NewReader(conn).ReadString('\n')
+	if err != nil {
+		return err
+	}
+	file, err := root.Open(strings.TrimSpace(name))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	wire.gather = true
+	if _, err := io.CopyBuffer(struct{ io.Writer }{conn}, struct{ io.Reader }{file}, make([]byte, limitBlock)); err != nil {
+		return err
+	}
+	return wire.finish()
+}

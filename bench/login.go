@@ -25,7 +25,7 @@ func logins() []workload {
 				return nil, err
 			}
 			n := l.times(1000)
-			return l.measure(float64(n), false, func() error { return visits(n) })
+			return l.measure(false, func() (float64, error) { return float64(n), visits(n) })
 		},
 	}}
 }

@@ -14,9 +14,9 @@ const settle = 100 * time.Millisecond
 // the one who looks.
 const watchEvery = 50 * time.Millisecond
 
-// measure runs work, which does so many units, and returns cpu and rate, and
-// with watched peak.
-func (l *load) measure(units float64, watched bool, work func() error) (sample, error) {
+// measure runs work, which says how many units it did, and returns cpu and rate,
+// and with watched peak.
+func (l *load) measure(watched bool, work func() (units float64, err error)) (sample, error) {
 	time.Sleep(settle)
 	stop := func() float64 { return 0 }
 	if watched {
@@ -31,7 +31,7 @@ func (l *load) measure(units float64, watched bool, work func() error) (sample, 
 		return nil, err
 	}
 	began := time.Now()
-	err = work()
+	units, err := work()
 	took := time.Since(began)
 	growth := stop()
 	if err != nil {

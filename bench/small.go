@@ -18,7 +18,8 @@ func smalls() []workload {
 	}
 }
 
-// small is one of them.
+// small is one of them. A transfer that fails is not tried again, and the costs
+// are divided by those that did not.
 type small struct {
 	clear, up       bool
 	sessions, files int // files is of each session
@@ -70,24 +71,33 @@ func (m small) run(ctx context.Context, l *load) (sample, error) {
 	if err := warm.gather(ctx, m.sessions); err != nil {
 		return nil, err
 	}
-	defer warm.disperse()
+	defer warm.disperse() // those of full too
 	warm.step = func(c *client, s, i int) error { return m.move(c, "warm-", s*warmUps+i) }
-	if t := warm.run(ctx); t.err != nil {
-		return nil, t.err
+	if err := warm.run(ctx).hopeless(); err != nil {
+		return nil, err
 	}
 	full := crowd{dialer: d, steps: m.files, members: warm.members}
-	full.step = func(c *client, s, i int) error { return m.move(c, "", s*m.files+i) }
+	moved := make([]bool, m.sessions*m.files) // by id
+	full.step = func(c *client, s, i int) error {
+		id := s*m.files + i
+		err := m.move(c, "", id)
+		moved[id] = err == nil
+		return err
+	}
 	var t *tally
-	s, err := l.measure(float64(m.sessions*m.files), false, func() error {
+	s, err := l.measure(false, func() (float64, error) {
 		t = full.run(ctx)
-		return t.err
+		return float64(t.done), t.hopeless()
 	})
-	for id := 0; m.up && err == nil && id < m.sessions*m.files; id++ {
-		err = verify(filepath.Join(l.root, m.upload("", id)), m.content(id))
+	for id := 0; m.up && err == nil && id < len(moved); id++ {
+		if moved[id] {
+			err = verify(filepath.Join(l.root, m.upload("", id)), m.content(id))
+		}
 	}
 	if err != nil {
 		return nil, err
 	}
+	s[done], s[asked] = float64(t.done), float64(t.asked)
 	s.resumption(full.members...)
 	return s, nil
 }

@@ -65,10 +65,9 @@ type dataConn struct {
 // for the next data connection. How that ends matters little, because the
 // reply says whether all has arrived.
 func (d *dataConn) end() error {
-	if err := d.wire.flush(); err != nil {
+	if err := d.wire.finish(); err != nil {
 		return err
 	}
-	d.wire.gather = false
 	conn, ok := d.Conn.(*tls.Conn)
 	if !ok {
 		return nil

@@ -2,12 +2,18 @@ package main
 
 import "slices"
 
-// workloads are all there are, in the order they are run and shown.
+// workloads are all there are, in the order they are run and shown. A million
+// files come last: they stay where they are.
 func workloads() []workload {
 	return slices.Concat(
+		limits(),
 		bulks(),
 		smalls(),
 		logins(),
 		idles(),
+		pressures(),
+		squats(),
+		thieves(),
+		lists(),
 	)
 }

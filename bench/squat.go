@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+)
+
+// otherAddress is where those come from who are not the honest client's
+// neighbours.
+const otherAddress = "127.0.0.9"
+
+// squats are sessions that ask for data ports and never connect to them, and
+// one client who wants to.
+func squats() []workload {
+	var all []workload
+	for _, q := range []squat{{11, ""}, {50, ""}, {50, otherAddress}} {
+		where, who := "same", "the client's own address"
+		if q.from != "" {
+			where, who = "other", "another address"
+		}
+		all = append(all, workload{
+			name: fmt.Sprintf("squatters-%d-%s", q.sessions, where),
+			title: fmt.Sprintf("Fetch 20 small files through 11 data ports while %d sessions of %s send PASV every second and never connect",
+				q.sessions, who),
+			unit: "transfer",
+			run:  q.run,
+		})
+	}
+	return all
+}
+
+// squat is one of them. An empty from is the honest client's address.
+type squat struct {
+	sessions int
+	from     string
+}
+
+func (q squat) run(ctx context.Context, l *load) (sample, error) {
+	const name = "own/000"
+	what := content{0, smallSize}
+	if err := l.file(name, what); err != nil {
+		return nil, err
+	}
+	d, err := l.dialer()
+	if err != nil {
+		return nil, err
+	}
+	honest := crowd{dialer: d, steps: l.times(20), budget: budget}
+	honest.step = func(c *client, _, _ int) error { return c.fetch(name, what) }
+	if err := honest.gather(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer honest.disperse()
+	leave, err := d.squat(ctx, l.times(q.sessions), q.from)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	t := honest.run(ctx)
+	return t.sample(), ctx.Err()
+}
+
+// squat sets sessions on data ports. It returns when each has had an answer to
+// its first PASV.
+func (d *dialer) squat(ctx context.Context, sessions int, from string) (leave func(), err error) {
+	there := *d
+	there.from, there.pasv = from, true
+	ctx, cancel := context.WithCancel(ctx)
+	clients, err := there.logins(ctx, sessions)
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	var answered, gone sync.WaitGroup
+	answered.Add(sessions)
+	for _, c := range clients {
+		gone.Go(func() {
+			c.renew()
+			answered.Done()
+			for wait(ctx, time.Second) {
+				if c.lost {
+					if again, err := there.login(ctx); err == nil {
+						c.close()
+						c = again
+					}
+				}
+				c.renew()
+			}
+			c.close()
+		})
+	}
+	answered.Wait()
+	return func() {
+		cancel()
+		gone.Wait()
+	}, nil
+}
+
+// renew asks for a data port, and takes no for an answer.
+func (c *client) renew() {
+	if !c.lost {
+		c.arm()
+		_, _ = c.passive()
+	}
+}
+
+// wait lets time pass and reports whether ctx is still alive.
+func wait(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
+}

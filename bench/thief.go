@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"time"
+)
+
+// thieves are workloads in which somebody else is first at every data port.
+func thieves() []workload {
+	var all []workload
+	for _, h := range []theft{{otherAddress, false}, {"", false}, {otherAddress, true}, {"", true}} {
+		where, who := "same", "the client's own address"
+		if h.from != "" {
+			where, who = "other", "another address"
+		}
+		how, does := "silent", "waits for the file"
+		if h.tls {
+			how, does = "tls", "resumes the TLS session of a login of its own"
+		}
+		all = append(all, workload{
+			name:  fmt.Sprintf("thief-%s-%s", where, how),
+			title: fmt.Sprintf("Fetch 5 small files while somebody at %s connects to each data port first and %s", who, does),
+			unit:  "transfer",
+			run:   h.run,
+		})
+	}
+	return all
+}
+
+// theft is one of them. An empty from is the honest client's address.
+type theft struct {
+	from string
+	tls  bool
+}
+
+func (h theft) run(ctx context.Context, l *load) (sample, error) {
+	const name = "own/000"
+	what := content{0, smallSize}
+	if err := l.file(name, what); err != nil {
+		return nil, err
+	}
+	d, err := l.dialer()
+	if err != nil {
+		return nil, err
+	}
+	there := *d
+	there.from = h.from
+	thief := &thief{dialer: &there, ctx: ctx, what: what}
+	if h.tls {
+		c, err := there.login(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer c.close()
+		thief.tls = c.tls
+	}
+	honest := crowd{dialer: d, steps: l.times(5), budget: budget}
+	honest.step = func(c *client, _, _ int) error {
+		c.announced = thief.lurk
+		defer thief.leave()
+		return c.fetch(name, what)
+	}
+	if err := honest.gather(ctx, 1); err != nil {
+		return nil, err
+	}
+	defer honest.disperse()
+	t := honest.run(ctx)
+	s := t.sample()
+	s[stolen] = float64(t.stolen + thief.loot)
+	return s, ctx.Err()
+}
+
+// thief knows every data address as soon as the client it is meant for.
+type thief struct {
+	dialer *dialer
+	ctx    context.Context
+	what   content     // what it is after
+	tls    *tls.Config // nil says nothing
+
+	conn net.Conn // nil for none
+	got  chan bool
+	loot int // connections on which it got any of the file
+}
+
+// lurk connects and returns, so that the client comes second.
+func (h *thief) lurk(addr string) {
+	conn, err := h.dialer.dial(h.ctx, addr, time.Now().Add(h.dialer.timeout))
+	if err != nil {
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(2 * h.dialer.timeout))
+	h.conn, h.got = conn, make(chan bool, 1)
+	go func() { h.got <- h.listen(conn) }()
+}
+
+// listen reports whether any of the file came.
+func (h *thief) listen(conn net.Conn) bool {
+	first := make([]byte, 16)
+	if h.tls != nil {
+		n, _ := tls.Client(conn, h.tls).Read(first)
+		return n > 0
+	}
+	// What comes without TLS may be an alert.
+	n, _ := io.ReadFull(conn, first)
+	return n == len(first) && string(first) == string(h.what.at(0)[:n])
+}
+
+// leave hangs up, once the client's transfer is over.
+func (h *thief) leave() {
+	if h.conn == nil {
+		return
+	}
+	h.conn.Close()
+	h.conn = nil
+	if <-h.got {
+		h.loot++
+	}
+}
