@@ -8,13 +8,6 @@ import (
 	"time"
 )
 
-// A log line per stranger would let anybody fill the disk: this many are written in this time, and the next one says
-// how many were not.
-const (
-	logBurst  = 10
-	logPeriod = time.Minute
-)
-
 // claim gives a connection to the lease it belongs to, or closes it. This is the only place where the two meet.
 func (p *Ports) claim(d *door, c net.Conn) {
 	from := addrOf(c.RemoteAddr())
@@ -66,12 +59,13 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	if d.leases == 1 {
 		lone = d.lone()
 	}
-	// The line that names both addresses is the one an operator needs; scanners must not use up its share.
+	// A line per stranger would let anybody fill the disk. The one that names both addresses is what an operator needs:
+	// scanners must not use up its share.
 	limit := &p.logs[1]
 	if lone != nil {
 		limit = &p.logs[0]
 	}
-	ok, dropped := limit.allow(time.Now())
+	ok, dropped := limit.Allow()
 	if !ok || p.Logger == nil {
 		return func() {}
 	}
@@ -90,32 +84,12 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 // deaf reports that a listener is open but does not accept.
 func (p *Ports) deaf(d *door, err error) {
 	p.mu.Lock()
-	ok, dropped := p.logs[2].allow(time.Now())
+	ok, dropped := p.logs[2].Allow()
 	ok = ok && !d.dead
 	p.unlock()
 	if ok {
 		p.log(context.Background(), slog.LevelError, "data connections cannot be accepted", "port", d.port, "error", err, "unreported", dropped)
 	}
-}
-
-// limiter lets a few events through per period.
-type limiter struct {
-	since   time.Time
-	events  int
-	dropped uint64
-}
-
-func (l *limiter) allow(now time.Time) (ok bool, dropped uint64) {
-	if now.Sub(l.since) >= logPeriod {
-		l.since, l.events = now, 0
-	}
-	if l.events == logBurst {
-		l.dropped++
-		return false, 0
-	}
-	l.events++
-	dropped, l.dropped = l.dropped, 0
-	return true, dropped
 }
 
 // reset closes a stranger's connection without leaving it in TIME_WAIT, of which a storm of them would make many.

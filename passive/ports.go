@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/loglimit"
 )
 
 // What the zero values of Ports stand for.
@@ -92,8 +94,8 @@ type Ports struct {
 	recent  recents
 	mixers  map[string]struct{} // owners who used the proof of one session for another
 	stats   Stats
-	logs    [3]limiter     // strangers near one lease, other strangers, accept errors
-	running sync.WaitGroup // acceptors, and calls of Listen
+	logs    [3]loglimit.Share // strangers near one lease, other strangers, accept errors
+	running sync.WaitGroup    // acceptors, and calls of Listen
 }
 
 // Range makes Ports of a list of ports and ranges, where an exclamation mark takes ports out again:

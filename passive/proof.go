@@ -329,7 +329,7 @@ func (p *Ports) refuse(c *candidate, why string) {
 		args = append(args, "expected", l.req.Client.String(), "session", l.req.Session)
 	}
 	p.turnAway(c)
-	ok, dropped := p.logs[0].allow(time.Now())
+	ok, dropped := p.logs[0].Allow()
 	if !ok {
 		return
 	}

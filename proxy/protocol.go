@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/loglimit"
 )
 
 // defaultTimeout is what Protocol.Timeout is when zero. A balancer sends the
@@ -35,7 +37,7 @@ type Protocol struct {
 	Logger *slog.Logger
 
 	mu   sync.Mutex
-	logs [kinds]limiter
+	logs [kinds]loglimit.Share
 }
 
 // Validate reports everything that is wrong with the fields.

@@ -1,0 +1,34 @@
+// Package loglimit keeps what anybody can cause from filling a log.
+package loglimit
+
+import "time"
+
+const (
+	// Burst is how many events a Share lets through in each Period.
+	Burst = 10
+	// Period begins with the first event after the one before.
+	Period = time.Minute
+)
+
+// A Share lets a few events through and counts the others, which the next line
+// can then tell. The zero value is ready. It is guarded by its owner's lock.
+type Share struct {
+	since   time.Time
+	events  int
+	dropped uint64
+}
+
+// Allow reports whether an event may be written now, and if so how many before
+// it were not.
+func (s *Share) Allow() (ok bool, dropped uint64) {
+	if now := time.Now(); now.Sub(s.since) >= Period {
+		s.since, s.events = now, 0
+	}
+	if s.events == Burst {
+		s.dropped++
+		return false, 0
+	}
+	s.events++
+	dropped, s.dropped = s.dropped, 0
+	return true, dropped
+}
