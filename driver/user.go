@@ -15,7 +15,10 @@ import (
 // server calls at start.
 //
 // The digest is a fast one: it suits a password that the program knows anyway.
-// For a file of users take [Users] with [HashPassword].
+// Where it should know no more than a bcrypt hash, such as htpasswd -nB prints,
+// take [Users], which may be one user as well:
+//
+//	driver.Users{"alice": {Hash: os.Getenv("FTP_HASH"), Files: files}}
 func User(name, password string, files FS) Driver {
 	u := &oneUser{salt: make([]byte, 16), files: files}
 	rand.Read(u.salt) // never fails
