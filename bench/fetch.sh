@@ -11,7 +11,7 @@ shift
 # What to ask for, and a file that shows it is there.
 declare -A packages=(
 	[vsftpd]="vsftpd"
-	[proftpd]="proftpd-mod-crypto"
+	[proftpd]="proftpd-core proftpd-mod-crypto"
 	[pure-ftpd]="pure-ftpd"
 	[pyftpdlib]="python3-pyftpdlib python3-openssl"
 )
@@ -36,10 +36,11 @@ chown _apt "$tmp" && chmod 755 "$tmp" # apt-get fetches as this user
 dir=$(realpath "$dir")
 cd "$tmp"
 for server in "${wanted[@]}"; do
-	# What an installation of this one alone would bring, of which only programs and libraries are needed.
-	# shellcheck disable=SC2086 # several packages
-	apt-get install -s --no-install-recommends ${packages[$server]} |
-		awk '/^Inst (lib|vsftpd|proftpd|pure-ftpd|python3-)/ {print $2}'
+	# What an installation of this one alone would bring, of which only programs and libraries are needed; and the
+	# server itself, should it be installed already.
+	read -ra names <<<"${packages[$server]}"
+	printf '%s\n' "${names[@]}"
+	apt-get install -s --no-install-recommends "${names[@]}" | awk '/^Inst (lib|pure-ftpd|python3-)/ {print $2}'
 done | sort -u | xargs apt-get download -q
 for deb in *.deb; do
 	dpkg -x "$deb" "$dir"

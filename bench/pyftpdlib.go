@@ -14,7 +14,8 @@ import (
 //go:embed pyftpdlib.py
 var pyftpdlibServer string
 
-// startPyftpdlib runs pyftpdlib's asynchronous server with the system's Python.
+// startPyftpdlib runs pyftpdlib with the system's Python: its asynchronous server,
+// which needs less than the one with threads whatever clients do.
 func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	low, high, err := s.between()
 	if err != nil {

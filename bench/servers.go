@@ -50,7 +50,8 @@ const output = "output"
 // startTimeout bounds how long a server may take until it greets.
 const startTimeout = 30 * time.Second
 
-// launch runs a server, which listens at addr, and waits for its greeting.
+// launch runs a server, which is confined and listens at addr, and waits for its
+// greeting. The command must be of ctx.
 func launch(ctx context.Context, name, addr string, s *setup, cmd *exec.Cmd) (*instance, error) {
 	log, err := os.Create(filepath.Join(s.scratch, output))
 	if err != nil {
@@ -73,7 +74,6 @@ func launch(ctx context.Context, name, addr string, s *setup, cmd *exec.Cmd) (*i
 		<-ended
 		return nil
 	}
-	context.AfterFunc(ctx, func() { _ = stop() })
 	if err := greeted(ctx, addr, ended); err != nil {
 		_ = stop()
 		return nil, fmt.Errorf("%s: %w%s", name, err, lastLines(s.scratch))

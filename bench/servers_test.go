@@ -41,7 +41,7 @@ func newSetup(t *testing.T) *setup {
 	s := &setup{
 		scratch: filepath.Join(dir, "scratch"), root: filepath.Join(dir, "root"),
 		cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"),
-		user: "alice", password: "open sesame", ports: "21400-21410", daemons: daemons,
+		user: "alice", password: "open sesame", ports: "28400-28410", daemons: daemons,
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(s.root, "in"), 0o700))
 	require.NoError(t, os.Mkdir(s.scratch, 0o700))
