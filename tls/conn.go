@@ -26,6 +26,9 @@ type Conn struct {
 	reuse   Reuse
 	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.
 	offered [idSize]byte
+	// ticket is the one of this session that the ClientHello offered, and ticketState what it held; set in the handshake.
+	ticket      []byte
+	ticketState *stdtls.SessionState
 
 	handshake   sync.Mutex // guards judged and failure
 	judged      bool
@@ -42,6 +45,9 @@ var _ net.Conn = (*Conn)(nil)
 func newConn(s *Session, conn net.Conn, k kind, reuse Reuse) *Conn {
 	c := &Conn{session: s, kind: k, reuse: reuse}
 	c.conn, c.in.conn, c.out.conn = conn, conn, conn
+	if k == kindData {
+		c.in.hello = make([]byte, 0, helloRoom)
+	}
 	c.tls = stdtls.Server(&c.transport, s.layer.config(c))
 	return c
 }

@@ -12,6 +12,9 @@ import (
 // every extension and a post-quantum key share a ClientHello has some 2 KiB.
 const maxHello = 16 << 10
 
+// helloRoom is enough for nearly all of them.
+const helloRoom = 2 << 10
+
 var errHelloTooLong = errors.New("tls: the ClientHello is too long")
 
 // Whose reads the ClientHello on a data connection and tells, without
@@ -24,7 +27,7 @@ var errHelloTooLong = errors.New("tls: the ClientHello is too long")
 // nothing. Something that is no ClientHello is nobody's; the handshake will say
 // so.
 func (l *Layer) Whose(conn net.Conn) (session string, replay net.Conn, err error) {
-	r := &replayConn{Conn: conn, head: make([]byte, 0, 2<<10)}
+	r := &replayConn{Conn: conn, head: make([]byte, 0, helloRoom)}
 	for {
 		hello, missing := clientHello(r.head)
 		if !missing {
@@ -88,6 +91,7 @@ const (
 	messageClientHello = 1  // RFC 8446, section 4
 	extSessionTicket   = 35 // RFC 5077, section 3.2
 	extPreSharedKey    = 41 // RFC 8446, section 4.2
+	extKeyShare        = 51 // RFC 8446, section 4.2.8
 )
 
 // clientHello returns the body of the ClientHello that p begins with, or nil
@@ -126,19 +130,11 @@ func clientHello(p []byte) (body []byte, missing bool) {
 	}
 }
 
-// tickets yields what a ClientHello (RFC 8446, section 4.1.2) offers to resume:
-// the identities of pre_shared_key, and the ticket of TLS 1.2.
+// tickets yields what a ClientHello offers to resume: the identities of
+// pre_shared_key, and the ticket of TLS 1.2.
 func tickets(hello []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		c := cursor(hello)
-		c.skip(2 + 32)      // version, random
-		c.skip(c.number(1)) // session ID
-		c.skip(c.number(2)) // cipher suites
-		c.skip(c.number(1)) // compression
-		exts := c.take(c.number(2))
-		for len(exts) > 0 {
-			kind := exts.number(2)
-			data := exts.take(exts.number(2))
+		for kind, data := range extensions(hello) {
 			switch kind {
 			case extSessionTicket:
 				if len(data) > 0 && !yield(data) {
@@ -153,6 +149,40 @@ func tickets(hello []byte) iter.Seq[[]byte] {
 						return
 					}
 				}
+			}
+		}
+	}
+}
+
+// offersShare reports whether a ClientHello brings a key share of a group.
+func offersShare(hello []byte, group CurveID) bool {
+	for kind, data := range extensions(hello) {
+		if kind != extKeyShare {
+			continue
+		}
+		for shares := data.take(data.number(2)); len(shares) > 0; {
+			id := CurveID(shares.number(2))
+			if share := shares.take(shares.number(2)); id == group && len(share) > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// extensions yields those of a ClientHello (RFC 8446, section 4.1.2).
+func extensions(hello []byte) iter.Seq2[int, cursor] {
+	return func(yield func(int, cursor) bool) {
+		c := cursor(hello)
+		c.skip(2 + 32)      // version, random
+		c.skip(c.number(1)) // session ID
+		c.skip(c.number(2)) // cipher suites
+		c.skip(c.number(1)) // compression
+		exts := c.take(c.number(2))
+		for len(exts) > 0 {
+			kind := exts.number(2)
+			if !yield(kind, exts.take(exts.number(2))) {
+				return
 			}
 		}
 	}

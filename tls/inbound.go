@@ -25,8 +25,11 @@ type inbound struct {
 	// goroutine touches it.
 	dry bool
 
-	mu   sync.Mutex // guards what follows; held while reading from conn
-	f    framer
+	mu sync.Mutex // guards what follows; held while reading from conn
+	// hello is what came so far, on a data connection until its ClientHello was
+	// looked at; nil when it is not kept.
+	hello []byte
+	f     framer
 	bulk bool // bytes come faster than small reads take them
 	buf  *[bufferSize]byte
 	r, w int // unread bytes of buf
@@ -83,6 +86,9 @@ func (i *inbound) direct(p []byte) (int, error) {
 	if n > 0 {
 		i.some.Store(true)
 		i.f.skip(p[:n])
+		if i.hello != nil {
+			i.hello = append(i.hello, p[:n]...)
+		}
 		i.bulk = n == len(p) && i.ahead.Load()
 		if err != nil {
 			i.err, err = err, nil
@@ -92,6 +98,15 @@ func (i *inbound) direct(p []byte) (int, error) {
 		return n, i.failed(err)
 	}
 	return n, nil
+}
+
+// clientHello hands over the body of the ClientHello that was kept.
+func (i *inbound) clientHello() []byte {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	body, _ := clientHello(i.hello)
+	i.hello = nil
+	return body
 }
 
 // fill reads as much as there is, up to a buffer full.

@@ -3,6 +3,7 @@ package tls
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
@@ -95,16 +96,29 @@ func (l *Layer) config(c *Conn) *Config {
 	cfg := l.base.Clone()
 	cfg.SessionTicketsDisabled = l.noTickets
 	l.adapt(cfg, c)
-	if choose := l.base.GetConfigForClient; choose != nil {
-		cfg.GetConfigForClient = func(hello *ClientHelloInfo) (*Config, error) {
-			return l.chosen(choose, hello, c)
+	choose := l.base.GetConfigForClient
+	cfg.GetConfigForClient = func(hello *ClientHelloInfo) (*Config, error) {
+		use := cfg
+		if choose != nil {
+			other, err := l.chosen(choose, hello, c)
+			if err != nil {
+				return nil, err
+			}
+			if other != nil {
+				use = other
+			}
 		}
+		if prefs := use.CurvePreferences; c.kind == kindData && (len(prefs) == 0 || slices.Contains(prefs, X25519)) && c.continues() {
+			use.CurvePreferences = onlyX25519
+		}
+		return use, nil
 	}
 	return cfg
 }
 
-// chosen adapts what the caller's GetConfigForClient returned. This is also
-// the place to choose by ClientHello, key exchanges for instance.
+var onlyX25519 = []CurveID{X25519}
+
+// chosen adapts what the caller's GetConfigForClient returned.
 func (l *Layer) chosen(choose func(*ClientHelloInfo) (*Config, error), hello *ClientHelloInfo, c *Conn) (*Config, error) {
 	cfg, err := choose(hello)
 	if err != nil || cfg == nil {

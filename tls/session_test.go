@@ -55,6 +55,60 @@ func TestNoTicket(t *testing.T) {
 	})
 }
 
+// A data connection that resumes has its share of the control connection's
+// hybrid key exchange; one that doesn't does its own.
+func TestKeyExchangeOfData(t *testing.T) {
+	all := []CurveID{X25519MLKEM768, X25519, CurveP256}
+	for name, test := range map[string]struct {
+		server, client []CurveID
+		want           CurveID
+	}{
+		"defaults":                  {nil, nil, X25519},
+		"named":                     {all, all, X25519},
+		"client without the share":  {nil, []CurveID{X25519MLKEM768, CurveP256}, X25519MLKEM768},
+		"server without the group":  {[]CurveID{X25519MLKEM768, CurveP256}, nil, X25519MLKEM768},
+		"nothing but classical":     {nil, []CurveID{X25519}, X25519},
+		"neither is what we prefer": {[]CurveID{CurveP256}, nil, CurveP256},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg, err := SelfSigned()
+			require.NoError(t, err)
+			cfg.CurvePreferences = test.server
+			l, err := NewLayer(cfg)
+			require.NoError(t, err)
+			fresh, client := l.client(VersionTLS13), l.client(VersionTLS13)
+			fresh.CurvePreferences, client.CurvePreferences = test.client, test.client
+			s := l.Session()
+			_, control := login(t, s, client)
+			full := control.ConnectionState()
+
+			for range 2 {
+				d, c, err := data(t, s, Require, client)
+				require.NoError(t, err)
+				require.True(t, d.Resumed())
+				require.Equal(t, test.want, c.ConnectionState().CurveID)
+				require.False(t, c.ConnectionState().HelloRetryRequest && !full.HelloRetryRequest)
+			}
+			_, c, err := data(t, s, Prefer, fresh)
+			require.NoError(t, err)
+			require.Equal(t, full.CurveID, c.ConnectionState().CurveID)
+		})
+	}
+}
+
+// A ticket that is not this session's, or no ticket at all, gives no right to the
+// cheaper key exchange.
+func TestKeyExchangeWithForeignTicket(t *testing.T) {
+	l := newLayer(t)
+	mallory := l.client(VersionTLS13)
+	login(t, l.Session(), mallory)
+	s := l.Session()
+	login(t, s, l.client(VersionTLS13))
+	_, c, err := data(t, s, Off, mallory)
+	require.NoError(t, err)
+	require.Equal(t, X25519MLKEM768, c.ConnectionState().CurveID)
+}
+
 // A client that kept its tickets over a restart of the server is like one
 // that has none.
 func TestTicketOfAnotherServer(t *testing.T) {

