@@ -149,8 +149,9 @@ func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (ne
 	if p.Listen != nil {
 		return p.Listen(ctx, network, address)
 	}
-	// Data connections are many and short: MPTCP, which Go may turn on by default, costs each a slower socket.
-	var lc net.ListenConfig
+	// Data connections are many and short: MPTCP, which Go may turn on by default, costs each a slower socket, and
+	// keep-alive, which whoever waits for bytes has deadlines in place of, four system calls.
+	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	return lc.Listen(ctx, network, address)
 }
