@@ -127,6 +127,9 @@ func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 
 // seek goes to an offset that must lie within the file.
 func seek(f *os.File, offset int64) error {
+	if offset == 0 {
+		return nil
+	}
 	switch fi, err := f.Stat(); {
 	case err != nil:
 		return err
@@ -134,8 +137,6 @@ func seek(f *os.File, offset int64) error {
 		return fs.ErrInvalid
 	case offset > fi.Size():
 		return ErrOffset
-	case offset == 0:
-		return nil
 	}
 	_, err := f.Seek(offset, io.SeekStart)
 	return err
