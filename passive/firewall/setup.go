@@ -55,9 +55,11 @@ type Setup struct {
 	ActiveSource uint16
 }
 
-// From takes what a server is given: its data ports with the address they announce, and the addresses of its explicit
-// and implicit listeners, such as ":21" or "192.168.1.10:990". Either list may be empty. What the data ports cannot
-// tell stays zero: Clients, Inside and External, and Public when the address to announce is a function or the one that
+// From takes what a server is given: its data ports with the address they announce, and the addresses that it is told
+// to listen on for explicit and for implicit TLS, such as ":21" or "192.168.1.10:990". Either list may be empty. Where
+// [net.Listen] is given ":21", "0.0.0.0:21" or "[::]:21" for "tcp" it listens on every address of both families, so
+// Server holds both 0.0.0.0 and ::. Take out of it what a listener of one family ("tcp4") does not have. What the data
+// ports cannot tell stays zero: Clients, Inside and External, and Public when the address to announce is a function or the one that
 // the client dialled. The error names every address that is wrong; [Setup.Validate] looks at the rest.
 func From(ports *passive.Ports, explicit, implicit []string) (Setup, error) {
 	s := Setup{Data: ports.String(), DataOffset: ports.Offset}
@@ -99,7 +101,8 @@ func (s *Setup) announced(a passive.Announcer) {
 	}
 }
 
-// parseListen reads an address as net.Listen takes it, where no host is every address of both families.
+// parseListen reads an address as net.Listen takes it: no host, 0.0.0.0 and :: are all every address of both families.
+// (Where IPv6 sockets take no IPv4, as on OpenBSD, they are not; rules for a family that nobody listens on do no harm.)
 func parseListen(text string) ([]netip.Addr, uint16, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
@@ -109,14 +112,15 @@ func parseListen(text string) ([]netip.Addr, uint16, error) {
 	if err != nil || number == 0 {
 		return nil, 0, fmt.Errorf("firewall: address %q: want a port from 1 to 65535, which a rule can name", text)
 	}
-	if host == "" {
-		return []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}, uint16(number), nil
-	}
 	addr, err := netip.ParseAddr(host)
-	if err != nil {
+	addr = addr.Unmap()
+	switch {
+	case host == "", addr.IsUnspecified():
+		return []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}, uint16(number), nil
+	case err != nil:
 		return nil, 0, fmt.Errorf("firewall: address %q: want an IP address before the port, or nothing", text)
 	}
-	return []netip.Addr{addr.Unmap()}, uint16(number), nil
+	return []netip.Addr{addr}, uint16(number), nil
 }
 
 func appendNew[T comparable](to []T, values ...T) []T {

@@ -2,7 +2,11 @@ package firewall
 
 import (
 	"context"
+	"net"
 	"net/netip"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -74,14 +78,48 @@ func TestFrom(t *testing.T) {
 	}, s)
 	require.NoError(t, s.Validate())
 
-	s, err = From(ports, []string{":21"}, nil)
-	require.NoError(t, err)
-	require.Equal(t, addrs("0.0.0.0", "::"), s.Server)
-
 	_, err = From(ports, []string{"21", ":ftp", "localhost:21"}, []string{":0"})
 	for _, want := range []string{`"21" is no address`, `":ftp": want a port`, "want an IP address", `":0": want a port`} {
 		require.ErrorContains(t, err, want)
 	}
+}
+
+// Whatever a listener on every address is called, it has both families.
+func TestFromEveryAddress(t *testing.T) {
+	ports, err := passive.Range("21000")
+	require.NoError(t, err)
+	for _, host := range []string{"", "0.0.0.0", "::", "::ffff:0.0.0.0"} {
+		s, err := From(ports, []string{net.JoinHostPort(host, "21")}, []string{net.JoinHostPort(host, "990")})
+		require.NoError(t, err)
+		require.Equal(t, addrs("0.0.0.0", "::"), s.Server, host)
+		flows, err := s.Flows(Server)
+		require.NoError(t, err)
+		require.True(t, slices.ContainsFunc(flows, func(f Flow) bool { return f.IPv6 }), host)
+
+		require.True(t, reachesIPv6(t, host), "rules for IPv6 and nobody there, with %q", host)
+	}
+}
+
+// reachesIPv6 reports whether a listener on a host hears IPv6. On a system without IPv6, or one that keeps the families
+// apart, that is taken for granted.
+func reachesIPv6(t *testing.T, host string) bool {
+	other, err := net.Listen("tcp", "[::1]:0")
+	if err != nil {
+		return true
+	}
+	other.Close()
+	ln, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+	require.NoError(t, err)
+	defer ln.Close()
+	at := ln.Addr().(*net.TCPAddr)
+	if at.IP.To4() != nil {
+		return runtime.GOOS == "openbsd" || runtime.GOOS == "dragonfly"
+	}
+	c, err := net.Dial("tcp", net.JoinHostPort("::1", strconv.Itoa(at.Port)))
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 // What outsiders are told is the last rule; a function tells nobody in advance.
