@@ -113,9 +113,10 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 		old = append(old, o.Key)
 		made = append(made, f.dirKey(to)+strings.TrimPrefix(o.Key, f.dirKey(from)))
 	}
-	err := each(ctx, len(objects), func(ctx context.Context, i int) error {
-		return f.copy(ctx, objects[i], made[i])
-	})
+	// A copy that is no longer waited for may be made all the same, later than
+	// what removes it.
+	waiting := context.WithoutCancel(ctx)
+	err := each(ctx, len(objects), func(i int) error { return f.copy(waiting, objects[i], made[i]) })
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 		defer cancel()
@@ -132,7 +133,7 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 // system has to have it.
 func (f *FS) deleteAll(ctx context.Context, keys []string) error {
 	dir := func(key string) bool { return strings.HasSuffix(key, "/") }
-	err := each(ctx, len(keys), func(ctx context.Context, i int) error {
+	err := each(ctx, len(keys), func(i int) error {
 		if dir(keys[i]) {
 			return nil
 		}

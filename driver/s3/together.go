@@ -26,17 +26,18 @@ func together(checks ...func() error) error {
 	return nil
 }
 
-// each calls do with 0 to n-1, several at a time, until one fails.
-func each(ctx context.Context, n int, do func(ctx context.Context, i int) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+// each calls do with 0 to n-1, several at a time, until one fails or the context
+// ends. It waits for those that have begun.
+func each(ctx context.Context, n int, do func(i int) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range min(workers, n) {
 		wg.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				if err := do(ctx, i); err != nil {
-					cancel(err)
+				if err := do(i); err != nil {
+					stop(err)
 				}
 			}
 		})

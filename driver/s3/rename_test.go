@@ -1,0 +1,86 @@
+package s3
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// What the store can't copy at once is copied in parts.
+func TestRenameBig(t *testing.T) {
+	f := newFS(t, "--copy-object-threshold", fmt.Sprint(6<<20))
+	data := noise(4 * minPartSize)
+	require.NoError(t, f.store(t.Context(), "a", data, driver.How{}))
+	require.Error(t, f.Rename(t.Context(), "a", "b"), "the server has no limit")
+	require.Equal(t, []string{"a"}, f.keys(t))
+	f.copyLimit = 6 << 20
+	require.NoError(t, f.Rename(t.Context(), "a", "b"))
+	require.Equal(t, []string{"b"}, f.keys(t))
+	require.True(t, bytes.Equal(data, f.read(t, "b", 0)))
+	require.Zero(t, f.unfinished(t))
+}
+
+// An object keeps what it says of itself.
+func TestRenameKeepsType(t *testing.T) {
+	f := newFS(t)
+	_, err := f.Client.PutObject(t.Context(), bucket, "a", strings.NewReader("x"), 1,
+		minio.PutObjectOptions{ContentType: "text/csv", UserMetadata: map[string]string{"Partner": "acme"}})
+	require.NoError(t, err)
+	require.NoError(t, f.Rename(t.Context(), "a", "b"))
+	o, err := f.Client.StatObject(t.Context(), bucket, "b", minio.StatObjectOptions{})
+	require.NoError(t, err)
+	require.Equal(t, "text/csv", o.ContentType)
+	require.Equal(t, "acme", o.UserMetadata["Partner"])
+}
+
+func TestMaxRename(t *testing.T) {
+	f := newFS(t)
+	require.NoError(t, f.Mkdir(t.Context(), "d"))
+	for i := range 3 {
+		f.object(t, fmt.Sprint("d/", i), "x")
+	}
+	for limit, text := range map[int]string{
+		3:  "Object storage cannot rename a directory with more than 3 files in it.",
+		-1: "Object storage cannot rename a directory.",
+	} {
+		f.MaxRename = limit
+		err := f.Rename(t.Context(), "d", "e")
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+		var own *driver.Error
+		require.ErrorAs(t, err, &own)
+		require.Equal(t, text, own.Text)
+	}
+	require.Equal(t, []string{"d/", "d/0", "d/1", "d/2"}, f.keys(t))
+	f.MaxRename = 4
+	require.NoError(t, f.Rename(t.Context(), "d", "e"))
+	require.Equal(t, []string{"e/", "e/0", "e/1", "e/2"}, f.keys(t))
+}
+
+// When a copy fails, a directory is where it was and nowhere else.
+func TestRenameDirFails(t *testing.T) {
+	f := newFS(t)
+	require.NoError(t, f.Mkdir(t.Context(), "d"))
+	for i := range 20 {
+		f.object(t, fmt.Sprintf("d/%02d", i), "x")
+	}
+	f.object(t, "d/sub/a", "x")
+	before := f.keys(t)
+	var copies atomic.Int64
+	failing := f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if r.Header.Get("X-Amz-Copy-Source") != "" && copies.Add(1) == 12 {
+			return nil, errCut
+		}
+		return next.RoundTrip(r)
+	})
+	require.ErrorIs(t, failing.Rename(t.Context(), "d", "e"), errCut)
+	require.Equal(t, before, f.keys(t))
+}

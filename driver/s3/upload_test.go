@@ -1,0 +1,102 @@
+package s3
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"testing"
+
+	"github.com/minio/minio-go/v7"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+func TestParts(t *testing.T) {
+	f := newFS(t)
+	for _, size := range []int{minPartSize - 1, minPartSize, minPartSize + 1, 2 * minPartSize, 4*minPartSize + 12345} {
+		data := noise(size)
+		require.NoError(t, f.store(t.Context(), "a", data, driver.How{}))
+		fi, err := f.Stat(t.Context(), "a")
+		require.NoError(t, err)
+		require.EqualValues(t, size, fi.Size())
+		for _, at := range []int{0, size / 2, size - 1, size} {
+			require.True(t, bytes.Equal(data[at:], f.read(t, "a", int64(at))), "%d bytes from %d", size, at)
+		}
+	}
+	require.Equal(t, []string{"a"}, f.keys(t))
+	require.Zero(t, f.unfinished(t))
+}
+
+// Nothing is left of an upload that was cut, even when the client has gone.
+func TestCutParts(t *testing.T) {
+	f := newFS(t)
+	for _, gone := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		u, err := f.Store(ctx, "a", driver.How{})
+		require.NoError(t, err)
+		_, err = u.Write(noise(3 * minPartSize))
+		require.NoError(t, err)
+		require.Equal(t, 1, f.unfinished(t))
+		if gone {
+			cancel()
+			require.ErrorIs(t, u.Commit(), context.Canceled)
+		}
+		require.NoError(t, u.Close(errCut))
+		cancel()
+		require.Empty(t, f.keys(t))
+		require.Zero(t, f.unfinished(t))
+	}
+}
+
+// A name may be taken while an upload with Exclusive goes on.
+func TestExclusiveTaken(t *testing.T) {
+	f := newFS(t)
+	for _, size := range []int{10, 2*minPartSize + 10} {
+		u, err := f.Store(t.Context(), "a", driver.How{Exclusive: true})
+		require.NoError(t, err)
+		_, err = u.Write(noise(size))
+		require.NoError(t, err)
+		require.NoError(t, f.store(t.Context(), "a", []byte("first"), driver.How{}))
+		require.ErrorIs(t, u.Commit(), fs.ErrExist)
+		require.NoError(t, u.Close(errCut))
+		require.Equal(t, "first", string(f.read(t, "a", 0)))
+		require.Zero(t, f.unfinished(t))
+		require.NoError(t, f.Remove(t.Context(), "a"))
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	f := newFS(t)
+	_, err := f.Store(t.Context(), "a", driver.How{Size: maxParts*minPartSize + 1})
+	require.ErrorIs(t, err, driver.ErrQuota)
+	var own *driver.Error
+	require.ErrorAs(t, err, &own)
+	require.Equal(t, &driver.Error{Code: 552, Text: "A file may have 52428800000 bytes here, and this one has more.", Err: driver.ErrQuota}, own)
+
+	u, err := f.Store(t.Context(), "a", driver.How{})
+	require.NoError(t, err)
+	u.(*upload).parts = make([]minio.CompletePart, maxParts)
+	_, err = u.Write(noise(minPartSize))
+	require.NoError(t, err)
+	_, err = u.Write([]byte{1})
+	require.ErrorIs(t, err, driver.ErrQuota)
+	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
+	require.NoError(t, u.Close(err))
+	require.Empty(t, f.keys(t))
+}
+
+// Small files take little memory, and large ones two parts.
+func TestMemory(t *testing.T) {
+	f := newFS(t)
+	u, err := f.Store(t.Context(), "a", driver.How{})
+	require.NoError(t, err)
+	up := u.(*upload)
+	for _, c := range []struct{ write, most int }{{100, 100}, {50, 200}, {1 << 20, 1<<20 + 150}, {10 * minPartSize, minPartSize}} {
+		_, err = u.Write(noise(c.write))
+		require.NoError(t, err)
+		require.LessOrEqual(t, cap(up.part), c.most)
+	}
+	require.LessOrEqual(t, cap(up.spare), minPartSize)
+	require.NoError(t, u.Close(errCut))
+}
