@@ -31,9 +31,9 @@ func TestShare(t *testing.T) {
 			require.Equal(t, wantDropped, dropped)
 		}
 		expect(3*Burst, Burst, 0)
-		time.Sleep(Period - 1)
+		time.Sleep(Period - time.Nanosecond)
 		expect(1, 0, 0)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		expect(1, 1, 2*Burst+1) // told once
 		expect(1, 1, 0)
 		time.Sleep(10 * Period)
