@@ -1,0 +1,59 @@
+package s3
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/ftpstest"
+	"github.com/sallyport/sallyport/internal/testclient"
+)
+
+// What a client sees of a bucket.
+func TestClient(t *testing.T) {
+	f := newFS(t)
+	f.object(t, "in/old.csv", "old")
+	f.object(t, "in/done/x", "x")
+	srv := ftpstest.Config{FS: f}.Start(t)
+	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	require.NoError(t, err)
+	defer c.Close()
+	command := func(code int, line, want string) {
+		t.Helper()
+		text, err := c.Cmd(code, line)
+		require.NoError(t, err)
+		require.Contains(t, text, want)
+	}
+
+	// As most uploads are made: under another name first.
+	command(250, "CWD in", "")
+	require.NoError(t, c.Put("STOR new.csv.part", "new"))
+	command(350, "RNFR new.csv.part", "")
+	command(250, "RNTO new.csv", "")
+	got, err := c.Get("RETR new.csv")
+	require.NoError(t, err)
+	require.Equal(t, "new", got)
+	command(350, "REST 1", "")
+	got, err = c.Get("RETR new.csv")
+	require.NoError(t, err)
+	require.Equal(t, "ew", got)
+	command(213, "SIZE new.csv", "3")
+	command(213, "MDTM new.csv", "20")
+	got, err = c.Get("MLSD")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^type=file;size=3;modify=20\d{12};.* new\.csv\r$`, got)
+	require.Regexp(t, `(?m)^type=dir;(?:perm=\w*;)?.* done\r$`, got)
+
+	refused := func(line, want string) {
+		t.Helper()
+		data, err := c.Open(line)
+		require.NoError(t, err)
+		defer data.Close()
+		require.ErrorContains(t, c.Done(), want)
+	}
+	refused("APPE new.csv", "504 Object storage cannot append to a file: remove it first, or store it whole with STOR.")
+	command(350, "REST 2", "")
+	refused("STOR new.csv", "504 Object storage cannot change a part of a file: store it whole, without REST.")
+	require.Equal(t, []string{"in/done/x", "in/new.csv", "in/old.csv"}, f.keys(t))
+}
+
