@@ -6,35 +6,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/passive"
 )
 
 // ours is the contender that the others are compared with.
 const ours = "Sallyport"
-
-// options are the command line.
-type options struct {
-	run      *regexp.Regexp // workloads
-	servers  []string       // none is all
-	rounds   int
-	quick    bool
-	list     bool
-	daemons  string
-	markdown bool
-	check    bool
-	json     string
-	svg      string
-	from     string
-	growth   bool
-	soak     time.Duration
-}
 
 func main() {
 	if part() {
@@ -68,9 +53,6 @@ func part() bool {
 	return true
 }
 
-// errUsage is for a command line that makes no sense.
-var errUsage = errors.New("usage")
-
 // command does what the command line says.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	opts, err := parse(args, stderr)
@@ -78,7 +60,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 		return err
 	}
 	if opts.list {
-		return list(stdout, append(contenders(), limitContender()), workloads())
+		return list(stdout, contenders(), workloads())
 	}
 	if opts.growth || opts.soak > 0 {
 		return inside(ctx, opts, stdout, stderr)
@@ -98,52 +80,6 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return publish(rep, opts, stdout)
 }
 
-func parse(args []string, stderr io.Writer) (*options, error) {
-	opts := new(options)
-	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	flags.SetOutput(stderr)
-	run := flags.String("run", "", "run only the workloads that match this `REGEXP`")
-	servers := flags.String("servers", "", "run only the servers of this comma-separated `LIST`")
-	flags.IntVar(&opts.rounds, "rounds", 5, "run each workload this `number` of times on each server")
-	flags.BoolVar(&opts.quick, "quick", false, "do a hundredth of the work once: a trial, not a measurement")
-	flags.BoolVar(&opts.list, "list", false, "list the workloads and the servers, and run none")
-	flags.StringVar(&opts.daemons, "daemons", os.Getenv("SALLYPORT_FTPDS"), "keep the other servers in this `DIR` (also SALLYPORT_FTPDS; default a cache directory)")
-	flags.BoolVar(&opts.markdown, "markdown", false, "print the tables as Markdown")
-	flags.BoolVar(&opts.check, "check", false, "fail when a mark is missed")
-	flags.StringVar(&opts.json, "json", "", "write every sample to this `FILE`")
-	flags.StringVar(&opts.svg, "svg", "", "draw the chart in this `FILE`")
-	flags.StringVar(&opts.from, "from", "", "measure nothing; report what an earlier run wrote with -json to this `FILE`")
-	flags.BoolVar(&opts.growth, "growth", false, "measure how the costs of "+ours+" alone grow with sessions and entries")
-	flags.DurationVar(&opts.soak, "soak", 0, "load "+ours+" alone for a `TIME`, such as 20m, and see what it still holds afterwards")
-	if err := flags.Parse(args); err != nil {
-		if errors.Is(err, flag.ErrHelp) {
-			return nil, err
-		}
-		return nil, errUsage
-	}
-	wrong := func(format string, a ...any) (*options, error) {
-		fmt.Fprintf(stderr, "bench: "+format+"\n", a...)
-		return nil, errUsage
-	}
-	var err error
-	if opts.run, err = regexp.Compile(*run); err != nil {
-		return wrong("-run: %v", err)
-	}
-	if opts.rounds < 1 {
-		return wrong("-rounds is %d; want 1 or more", opts.rounds)
-	}
-	if flags.NArg() > 0 {
-		return wrong("unexpected argument %q", flags.Arg(0))
-	}
-	if *servers != "" {
-		opts.servers = strings.Split(*servers, ",")
-	}
-	if opts.quick {
-		opts.rounds = 1
-	}
-	return opts, nil
-}
-
 // list says what there is to run.
 func list(w io.Writer, contenders []contender, workloads []workload) error {
 	var out strings.Builder
@@ -160,17 +96,22 @@ func list(w io.Writer, contenders []contender, workloads []workload) error {
 
 // measure runs what the options select.
 func measure(ctx context.Context, opts *options, progress io.Writer) (*report, error) {
+	limit := limitContender()
 	r := &runner{
-		limit: limitContender().name, rounds: opts.rounds, enough: time.Minute, patience: 5 * time.Minute,
+		limit: limit.name, rounds: opts.rounds, enough: time.Minute, patience: 5 * time.Minute,
 		quick: opts.quick, progress: progress,
 	}
 	var err error
-	if r.contenders, err = choose(append(contenders(), limitContender()), opts.servers); err != nil {
+	if r.contenders, err = choose(contenders(), opts.servers); err != nil {
 		return nil, err
 	}
+	r.contenders = append(r.contenders, limit) // which only runs what is made for it
 	r.workloads = slices.DeleteFunc(workloads(), func(w workload) bool { return !opts.run.MatchString(w.name) })
 	if len(r.workloads) == 0 {
 		return nil, fmt.Errorf("no workload matches %q; -list lists them", opts.run)
+	}
+	if err := free(ctx, usualPorts); err != nil {
+		return nil, err
 	}
 	if r.setup.daemons, err = fetch(ctx, opts.daemons, r.contenders, progress); err != nil {
 		return nil, err
@@ -190,6 +131,17 @@ func measure(ctx context.Context, opts *options, progress io.Writer) (*report, e
 	}
 	rep.Outcomes, err = r.run(ctx)
 	return rep, err
+}
+
+// free is an error if somebody listens on a data port. A second run of this
+// program would spoil both.
+func free(ctx context.Context, set string) error {
+	ports, err := passive.Range(set)
+	if err != nil {
+		return err
+	}
+	defer ports.Close()
+	return ports.Check(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 }
 
 // inside runs what looks at our server alone.

@@ -17,7 +17,10 @@ func memoryDir() (dir string, remove func(), err error) {
 		if err != nil {
 			return "", nil, err
 		}
-		return dir, func() { os.RemoveAll(dir) }, os.Chmod(dir, 0o755) // some servers drop root
+		if err := os.Chmod(dir, 0o755); err != nil { // some servers drop root
+			return "", nil, errors.Join(err, os.Remove(dir))
+		}
+		return dir, func() { os.RemoveAll(dir) }, nil
 	}
 	dir, err = os.MkdirTemp("", "bench-")
 	if err != nil {

@@ -81,15 +81,6 @@ func (o outcome) row(server string) row {
 	return o.Rows[i]
 }
 
-// outcome finds the outcome of a workload; without one it is empty.
-func (rep *report) outcome(workload string) outcome {
-	i := slices.IndexFunc(rep.Outcomes, func(o outcome) bool { return o.Workload == workload })
-	if i < 0 {
-		return outcome{Workload: workload}
-	}
-	return rep.Outcomes[i]
-}
-
 // readReport reads what write has written.
 func readReport(path string) (*report, error) {
 	content, err := os.ReadFile(path)

@@ -111,6 +111,7 @@ func (r *runner) workload(ctx context.Context, w workload) (outcome, error) {
 			if len(out.Rows[i].Errors) > 1 {
 				continue // it has had a second chance
 			}
+			before := time.Now()
 			s, err := r.once(ctx, turn[i], w)
 			if ctx.Err() != nil {
 				return out, context.Cause(ctx)
@@ -120,7 +121,7 @@ func (r *runner) workload(ctx context.Context, w workload) (outcome, error) {
 			} else {
 				out.Rows[i].Samples = append(out.Rows[i].Samples, s)
 			}
-			r.say(turn[i], out.Unit, s, err)
+			r.say(turn[i], out.Unit, time.Since(before), s, err)
 		}
 	}
 	return out, nil
@@ -176,9 +177,10 @@ func brief(err error) string {
 }
 
 // say tells how a run went, all metrics of it.
-func (r *runner) say(c contender, unit string, s sample, err error) {
+func (r *runner) say(c contender, unit string, took time.Duration, s sample, err error) {
+	fmt.Fprintf(r.progress, "  %5.1fs  %-10s ", took.Seconds(), c.name)
 	if err != nil {
-		fmt.Fprintf(r.progress, "  %-12s failed: %s\n", c.name, brief(err))
+		fmt.Fprintf(r.progress, "failed: %s\n", brief(err))
 		return
 	}
 	alone := row{Server: c.name, Samples: []sample{s}}
@@ -186,5 +188,5 @@ func (r *runner) say(c contender, unit string, s sample, err error) {
 	for _, col := range columnsOf(unit, []row{alone}) {
 		parts = append(parts, strings.TrimSpace(col.name+" "+col.cell(alone)+" "+col.unit))
 	}
-	fmt.Fprintf(r.progress, "  %-12s %s\n", c.name, strings.Join(parts, ", "))
+	fmt.Fprintln(r.progress, strings.Join(parts, ", "))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -143,6 +144,16 @@ func TestInterrupted(t *testing.T) {
 	require.EqualError(t, err, "interrupted")
 	require.Len(t, outcomes, 1)
 	require.Equal(t, "stop a", (*log)[len(*log)-1])
+}
+
+func TestFree(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	require.NoError(t, err)
+	require.ErrorContains(t, free(t.Context(), port), port)
+	require.NoError(t, ln.Close())
+	require.NoError(t, free(t.Context(), port))
 }
 
 func TestCommandLine(t *testing.T) {
