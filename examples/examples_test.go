@@ -21,7 +21,7 @@ import (
 // TestExamples builds all examples at once, because that is quickest.
 func TestExamples(t *testing.T) {
 	if testing.Short() {
-		t.Skip("linking eight programs takes a while")
+		t.Skip("linking nine programs takes a while")
 	}
 	bin := t.TempDir() + string(filepath.Separator)
 	minimal := minimalSetup(t)
@@ -82,6 +82,11 @@ func TestExamples(t *testing.T) {
 
 	run("inbox", func(t *testing.T, listen string) {
 		wantPut(t, login(t, listen, false, "alice", "wonderland"), "order.csv")
+	})
+
+	run("reports", func(t *testing.T, listen string) {
+		c := login(t, listen, false, "partner", "wonderland")
+		wantGet(t, c, "RETR 2026/january.csv", "order,amount\n1,9.90\n")
 	})
 
 	for lan, want := range map[string]string{"192.168.0.0/16": "(198,51,100,9,", "127.0.0.0/8": "(127,0,0,1,"} {

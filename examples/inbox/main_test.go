@@ -32,3 +32,9 @@ func TestArrivals(t *testing.T) {
 		t.Errorf("arrived: %q", arrived)
 	}
 }
+
+func TestFaults(t *testing.T) {
+	drivertest.RunFaults(t, drivertest.Options{}, func(t *testing.T, fsys driver.FS) driver.FS {
+		return inbox{fsys, func(string) {}}
+	})
+}
