@@ -10,6 +10,9 @@
 // with -race: some cases use the FS from several goroutines at once.
 //
 // Most cases are scripts, see cases.txt in the source of this package.
+//
+// An FS that wraps another also has to bear the failures of that: [RunFaults].
+// [Faulty] is an FS for tests in which the calls fail that they name.
 package drivertest
 
 import (
