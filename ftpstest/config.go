@@ -50,8 +50,9 @@ type Config struct {
 	// Clear allows logins and transfers without TLS.
 	Clear bool
 
-	// DataPorts is how many data ports there are; one is enough for any number
-	// of clients that resume TLS sessions. 0 means as many as it takes.
+	// DataPorts is how many data ports there are, which needs Addr to be one
+	// address. One is enough for any number of clients that resume TLS sessions.
+	// 0 means as many as it takes. For certain ports let Configure set Passive.
 	DataPorts int
 
 	// Faults are what goes wrong from the start. See Server.Inject.
@@ -116,20 +117,25 @@ func (c *Config) validate() error {
 	if c.Driver != nil && c.Users != nil {
 		errs = append(errs, errors.New("ftpstest: both Driver and Users are set"))
 	}
-	if c.DataPorts < 0 {
+	host, err := c.host()
+	switch ip := net.ParseIP(host); {
+	case err != nil:
+		errs = append(errs, err)
+	case c.DataPorts < 0:
 		errs = append(errs, fmt.Errorf("ftpstest: DataPorts is %d", c.DataPorts))
+	case c.DataPorts > 0 && (host == "" || ip != nil && ip.IsUnspecified()):
+		errs = append(errs, fmt.Errorf("ftpstest: DataPorts needs one address in Addr, which is %q", c.Addr))
 	}
 	return errors.Join(errs...)
 }
 
-// addrs are the addresses to listen on.
-func (c *Config) addrs() (explicit, implicit string, err error) {
-	explicit = cmp.Or(c.Addr, "127.0.0.1:0")
-	host, _, err := net.SplitHostPort(explicit)
+// host is the one of Addr.
+func (c *Config) host() (host string, err error) {
+	host, _, err = net.SplitHostPort(cmp.Or(c.Addr, "127.0.0.1:0"))
 	if err != nil {
-		return "", "", fmt.Errorf("ftpstest: Addr: %w", err)
+		return "", fmt.Errorf("ftpstest: Addr: %w", err)
 	}
-	return explicit, cmp.Or(c.ImplicitAddr, net.JoinHostPort(host, "0")), nil
+	return host, nil
 }
 
 // users is the Driver for User and Users.

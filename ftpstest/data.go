@@ -27,7 +27,7 @@ func (s *Server) data(ctx context.Context, t server.Transfer, conn net.Conn) (ne
 	if len(strikes) == 0 {
 		return conn, nil
 	}
-	return &faulty{Conn: conn, ctx: ctx, session: sess, strikes: strikes}, nil
+	return &faulty{Conn: conn, ctx: ctx, srv: s, session: sess, strikes: strikes}, nil
 }
 
 // faulty is a data connection that faults happen to. Bytes are counted in the
@@ -35,10 +35,12 @@ func (s *Server) data(ctx context.Context, t server.Transfer, conn net.Conn) (ne
 type faulty struct {
 	net.Conn
 	ctx     context.Context
+	srv     *Server
 	session *session
 	strikes []*strike
 	n       int64 // bytes so far
-	deaf    bool  // the rest goes nowhere
+	deaf    bool  // the rest of a download goes nowhere
+	linger  bool  // the client is still sending what nobody wants
 	err     error // of all further calls
 }
 
@@ -77,8 +79,10 @@ func (c *faulty) Read(p []byte) (int, error) {
 	size, rate := c.step(len(p))
 	n, err := c.Conn.Read(p[:size])
 	c.n += int64(n)
-	if err == nil && rate > 0 {
-		err = c.sleep(n, rate)
+	if n > 0 && rate > 0 {
+		if late := c.sleep(n, rate); late != nil {
+			err = late
+		}
 	}
 	if err == nil {
 		// At once, and not when the server asks for more, which may be never.
@@ -183,8 +187,7 @@ func (c *faulty) cut(f *strike, upload bool) error {
 		c.deaf = true
 		return nil
 	case f.how() != "rst":
-		// Closing with bytes unread would be a reset, too.
-		io.Copy(io.Discard, c.Conn)
+		c.linger = true
 	}
 	return end
 }
@@ -199,6 +202,11 @@ func (c *faulty) flush() error {
 
 // Close ends the connection, with close_notify unless a fault forbids it.
 func (c *faulty) Close() error {
+	if c.linger {
+		// Closing with bytes unread would be a reset.
+		c.srv.drain(c.Conn)
+		return nil
+	}
 	if err := c.strike(false); err != nil {
 		c.Conn.Close()
 		return err
@@ -241,4 +249,17 @@ func (c *faulty) sleep(n int, rate int64) error {
 	case <-c.ctx.Done():
 		return context.Cause(c.ctx)
 	}
+}
+
+// drain reads until the client closes, and closes then.
+func (s *Server) drain(conn net.Conn) {
+	s.background.Go(func() {
+		stop := context.AfterFunc(s.life, func() { hangUp(tcp(conn), "rst") })
+		defer stop()
+		if t := tcp(conn); t != nil {
+			t.SetReadDeadline(time.Time{})
+			io.Copy(io.Discard, t)
+		}
+		conn.Close()
+	})
 }

@@ -16,51 +16,57 @@ import (
 // makes the directories above it. The name counts from the root, with or
 // without a slash in front. Failure ends the test.
 func (s *Server) WriteFile(name, content string) {
-	if s.t != nil {
-		s.t.Helper()
-	}
-	if err := write(context.Background(), s.FS, name, strings.NewReader(content)); err != nil {
+	s.t.Helper()
+	if err := s.write(name, content); err != nil {
 		s.fatal("write %s: %v", name, err)
 	}
 }
 
 // ReadFile returns what a file holds now. That an upload has arrived is certain
-// as soon as its client has read the 226 reply. Failure ends the test; to ask
-// whether a file exists use FS.Stat.
+// as soon as its client has read the 226 reply; until then see WaitFile. Failure
+// ends the test; Files has no such consequences.
 func (s *Server) ReadFile(name string) string {
-	if s.t != nil {
-		s.t.Helper()
-	}
-	content, err := s.read(context.Background(), name)
+	s.t.Helper()
+	content, err := s.read(name)
 	if err != nil {
 		s.fatal("read %s: %v", name, err)
 	}
 	return content
 }
 
-// seed copies a tree.
-func seed(ctx context.Context, to driver.FS, from fs.FS) error {
-	return fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
-		switch {
-		case err != nil:
-			return err
-		case entry.IsDir():
-			return mkdirs(ctx, to, name)
-		}
-		file, err := from.Open(name)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		return write(ctx, to, name, file)
-	})
+// List returns the names of all files, from the root, without a slash in front
+// and in order. Failure ends the test.
+func (s *Server) List() []string {
+	s.t.Helper()
+	names, err := list(s.Files())
+	if err != nil {
+		s.fatal("list: %v", err)
+	}
+	return names
 }
 
-func write(ctx context.Context, fsys driver.FS, name string, content io.Reader) error {
+// write is WriteFile without a test.
+func (s *Server) write(name, content string) error {
 	name, err := wire.Resolve(".", name)
 	if err != nil {
 		return err
 	}
+	return write(s.FS, name, strings.NewReader(content))
+}
+
+// read is ReadFile without a test.
+func (s *Server) read(name string) (string, error) {
+	name, err := wire.Resolve(".", name)
+	if err != nil {
+		return "", err
+	}
+	content, err := fs.ReadFile(s.Files(), name)
+	return string(content), err
+}
+
+// write stores a file and makes the directories above it.
+func write(fsys driver.FS, name string, content io.Reader) error {
+	ctx := context.Background()
 	if err := mkdirs(ctx, fsys, path.Dir(name)); err != nil {
 		return err
 	}
@@ -88,16 +94,34 @@ func mkdirs(ctx context.Context, fsys driver.FS, dir string) error {
 	return nil
 }
 
-func (s *Server) read(ctx context.Context, name string) (string, error) {
-	name, err := wire.Resolve(".", name)
-	if err != nil {
-		return "", err
+// seed copies a tree.
+func seed(to driver.FS, from fs.FS) error {
+	if to == nil {
+		return errors.New("without FS there is nowhere to put Seed")
 	}
-	file, err := s.FS.Open(ctx, name, 0)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(file)
-	return string(content), err
+	return fs.WalkDir(from, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			return mkdirs(context.Background(), to, name)
+		}
+		file, err := from.Open(name)
+		if err != nil {
+			return err
+		}
+		defer file.Close()
+		return write(to, name, file)
+	})
+}
+
+// list names the files of a tree.
+func list(files fs.FS) (names []string, err error) {
+	err = fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	})
+	return names, err
 }

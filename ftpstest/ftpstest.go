@@ -57,7 +57,7 @@ type Server struct {
 	// Server is what runs, for Sessions or an early Shutdown.
 	Server *server.Server
 
-	t          testing.TB // nil without a test
+	t          testing.TB // a noTest for New
 	tls        *tls.Config
 	log        *recorder
 	sessions   sessions
@@ -65,7 +65,9 @@ type Server struct {
 	transfers  transfers
 	arrivals   arrivals
 	faults     faults
-	background sync.WaitGroup // what faults have started
+	background sync.WaitGroup     // what faults have started
+	life       context.Context    // ends with Close
+	end        context.CancelFunc // ends it
 
 	ended    []<-chan error // of Serve
 	closing  sync.Once
@@ -80,14 +82,15 @@ func New(c Config) (*Server, error) {
 	}
 	s := &Server{
 		User: cmp.Or(c.User, DefaultUser), Password: cmp.Or(c.Password, DefaultPassword),
-		FS: c.FS, log: newRecorder(c.Logger, c.AllowErrors), transcript: transcript{copy: c.Trace},
+		FS: c.FS, log: newRecorder(c.Logger, c.AllowErrors), transcript: transcript{copy: c.Trace}, t: noTest{},
 	}
+	s.life, s.end = context.WithCancel(context.Background())
 	if s.FS == nil && c.Driver == nil {
 		s.FS = driver.Mem()
 	}
 	err := s.certify()
 	if err == nil && c.Seed != nil {
-		err = seed(context.Background(), s.FS, c.Seed)
+		err = seed(s.FS, c.Seed)
 	}
 	if err == nil {
 		err = s.configure(c)
@@ -123,6 +126,15 @@ func (s *Server) configure(c Config) error {
 		InsecurePlaintext: c.Clear,
 		Logger:            s.log.logger(),
 	}
+	if c.DataPorts > 0 {
+		host, err := c.host()
+		if err != nil {
+			return err
+		}
+		if s.Server.Passive, err = s.dataPorts(c.DataPorts, host); err != nil {
+			return err
+		}
+	}
 	if c.Configure != nil {
 		c.Configure(s.Server)
 	}
@@ -140,6 +152,7 @@ func (s *Server) Close() error {
 		if s.Server != nil {
 			s.Server.Close()
 		}
+		s.end()
 		s.background.Wait()
 		var errs []error
 		for _, ended := range s.ended {
@@ -158,9 +171,21 @@ func (s *Server) Close() error {
 
 // fatal ends the test.
 func (s *Server) fatal(format string, args ...any) {
-	if s.t == nil {
-		panic(fmt.Sprintf("ftpstest: "+format, args...))
-	}
 	s.t.Helper()
 	s.t.Fatalf("ftpstest: "+format, args...)
 }
+
+// error fails the test and lets it go on.
+func (s *Server) error(format string, args ...any) {
+	s.t.Helper()
+	s.t.Errorf("ftpstest: "+format, args...)
+}
+
+// noTest takes the place of a test for New.
+type noTest struct{ testing.TB }
+
+func (noTest) Helper() {}
+
+func (noTest) Errorf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+
+func (noTest) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }

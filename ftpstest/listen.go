@@ -1,6 +1,7 @@
 package ftpstest
 
 import (
+	"cmp"
 	"context"
 	"net"
 
@@ -9,15 +10,16 @@ import (
 
 // serve opens both listeners.
 func (s *Server) serve(c Config) error {
-	explicit, implicit, err := c.addrs()
+	host, err := c.host()
 	if err != nil {
 		return err
 	}
+	free := net.JoinHostPort(host, "0")
 	for _, door := range []struct {
 		addr  string
 		at    *string
 		serve func(net.Listener) error
-	}{{explicit, &s.Addr, s.Server.Serve}, {implicit, &s.ImplicitAddr, s.Server.ServeTLS}} {
+	}{{cmp.Or(c.Addr, free), &s.Addr, s.Server.Serve}, {cmp.Or(c.ImplicitAddr, free), &s.ImplicitAddr, s.Server.ServeTLS}} {
 		ln, err := listen(door.addr)
 		if err != nil {
 			return err

@@ -119,12 +119,29 @@ func (c *Client) Open(line string) (net.Conn, error) {
 		raw.Close()
 		return nil, err
 	}
-	data := tls.Client(raw, c.tls)
+	data := tls.Client(&tcpConn{Conn: raw}, c.tls)
 	if err := data.Handshake(); err != nil {
 		raw.Close()
 		return nil, err
 	}
 	return data, nil
+}
+
+// Truncated reports that a data connection from Open, read to its end, ended
+// without close_notify, which crypto/tls doesn't tell.
+func Truncated(data net.Conn) bool { return data.(*tls.Conn).NetConn().(*tcpConn).fin }
+
+// tcpConn remembers that FIN was seen: crypto/tls doesn't read on after
+// close_notify.
+type tcpConn struct {
+	net.Conn
+	fin bool
+}
+
+func (c *tcpConn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.fin = c.fin || err == io.EOF
+	return n, err
 }
 
 // Done wants the reply that ends a transfer.

@@ -1,0 +1,67 @@
+package ftpstest
+
+import (
+	"context"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/passive"
+)
+
+// dataPorts makes a set of n ports. They stay bound as long as the server runs,
+// so that no other program, such as a test beside this one, gets one of them
+// while no client waits for a connection.
+func (s *Server) dataPorts(n int, host string) (*passive.Ports, error) {
+	bound := make(map[string]*net.TCPListener)
+	var numbers []string
+	for range n {
+		ln, err := listen(net.JoinHostPort(host, "0"))
+		if err != nil {
+			return nil, err
+		}
+		s.release = append(s.release, ln.Close)
+		_, port, err := net.SplitHostPort(ln.Addr().String())
+		if err != nil {
+			return nil, err
+		}
+		bound[port] = ln.(*net.TCPListener)
+		numbers = append(numbers, port)
+	}
+	ports, err := passive.Range(strings.Join(numbers, ","))
+	if err != nil {
+		return nil, err
+	}
+	ports.Listen = func(_ context.Context, _, address string) (net.Listener, error) {
+		_, port, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		ln := bound[port]
+		return &turn{TCPListener: ln}, ln.SetDeadline(time.Time{})
+	}
+	return ports, nil
+}
+
+// turn is a listener on a port that stays bound. Of one port there is never more
+// than one at a time.
+type turn struct {
+	*net.TCPListener
+	once sync.Once
+}
+
+// Accept implements net.Listener.
+func (t *turn) Accept() (net.Conn, error) {
+	conn, err := t.TCPListener.Accept()
+	if err, ok := err.(net.Error); ok && err.Timeout() {
+		return nil, net.ErrClosed
+	}
+	return conn, err
+}
+
+// Close ends Accept and leaves the port bound.
+func (t *turn) Close() (err error) {
+	t.once.Do(func() { err = t.SetDeadline(time.Unix(1, 0)) })
+	return err
+}
