@@ -56,4 +56,3 @@ func TestClient(t *testing.T) {
 	refused("STOR new.csv", "504 Object storage cannot change a part of a file: store it whole, without REST.")
 	require.Equal(t, []string{"in/done/x", "in/new.csv", "in/old.csv"}, f.keys(t))
 }
-

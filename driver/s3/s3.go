@@ -89,8 +89,9 @@ type FS struct {
 	Bucket string
 
 	// Prefix is the directory of the bucket that is the root, as
-	// [fs.ValidPath] has it, such as "vendors/acme". Nothing outside can be
-	// reached. The zero value is the whole bucket.
+	// [fs.ValidPath] has it, such as "vendors/acme"; with any other every
+	// call fails. Nothing outside can be reached. The zero value is the
+	// whole bucket.
 	Prefix string
 
 	// PartSize is the size of the parts that larger files are sent in, from 5
@@ -108,12 +109,13 @@ type FS struct {
 // Check reports whether the options make sense and the bucket can be reached. A
 // program calls it before it serves.
 func (f *FS) Check(ctx context.Context) error {
-	switch size := f.partSize(); {
+	if err := f.checkPrefix(); err != nil {
+		return err
+	}
+	switch {
 	case f.Client == nil:
 		return errors.New("s3: there is no Client")
-	case f.Prefix != "" && !fs.ValidPath(f.Prefix):
-		return fmt.Errorf("s3: Prefix is %q; want names with slashes between them, such as vendors/acme", f.Prefix)
-	case size < minPartSize || size > maxPartSize:
+	case f.PartSize != 0 && f.PartSize != f.partSize():
 		return fmt.Errorf("s3: PartSize is %d bytes; want 5 MiB to 5 GiB, or 0 for 8 MiB", f.PartSize)
 	}
 	exists, err := f.Client.BucketExists(ctx, f.Bucket)
@@ -126,7 +128,18 @@ func (f *FS) Check(ctx context.Context) error {
 	return nil
 }
 
-func (f *FS) partSize() int64 { return cmp.Or(f.PartSize, defaultPartSize) }
+// checkPrefix is asked by every call: a Prefix may be made of the name of a user,
+// and a key made of "vendors/.." would be one of somebody else's.
+func (f *FS) checkPrefix() error {
+	if f.Prefix != "" && (!fs.ValidPath(f.Prefix) || f.Prefix == ".") {
+		return fmt.Errorf("s3: Prefix is %q; want names with slashes between them, such as vendors/acme", f.Prefix)
+	}
+	return nil
+}
+
+func (f *FS) partSize() int64 {
+	return min(max(cmp.Or(f.PartSize, defaultPartSize), minPartSize), maxPartSize)
+}
 
 func (f *FS) core() minio.Core { return minio.Core{Client: f.Client} }
 
@@ -144,6 +157,9 @@ func (f *FS) dirKey(name string) string {
 
 // begin checks a name and the context before anything else.
 func (f *FS) begin(ctx context.Context, name string) error {
+	if err := f.checkPrefix(); err != nil {
+		return err
+	}
 	switch {
 	case !fs.ValidPath(name):
 		return fs.ErrInvalid

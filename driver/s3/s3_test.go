@@ -3,7 +3,9 @@ package s3
 import (
 	"errors"
 	"io/fs"
+	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
@@ -61,6 +63,27 @@ func TestEntries(t *testing.T) {
 	require.Equal(t, []string{"a"}, f.names(t, "."))
 }
 
+// A prefix made of the name of a user can't lead out.
+func TestBadPrefix(t *testing.T) {
+	f := newFS(t)
+	f.object(t, "secret", "x")
+	f.object(t, "vendors/a", "x")
+	for _, prefix := range []string{"vendors/..", "..", ".", "vendors/../vendors", "vendors/", "/", "vendors//", "a/./b"} {
+		g := &FS{Client: f.Client, Bucket: bucket, Prefix: prefix}
+		_, err := g.Stat(t.Context(), "secret")
+		require.Error(t, err, prefix)
+		_, err = g.Open(t.Context(), "secret", 0)
+		require.Error(t, err, prefix)
+		require.Error(t, g.store(t.Context(), "secret", nil, driver.How{}), prefix)
+		for _, err := range g.List(t.Context(), ".") {
+			require.Error(t, err, prefix)
+		}
+		require.Error(t, g.Rename(t.Context(), "secret", "a"), prefix)
+		require.Error(t, g.Remove(t.Context(), "secret"), prefix)
+	}
+	require.Equal(t, []string{"secret", "vendors/a"}, f.keys(t))
+}
+
 func TestLongNames(t *testing.T) {
 	f := newFS(t)
 	for _, prefix := range []string{"", "vendors"} {
@@ -77,6 +100,35 @@ func TestLongNames(t *testing.T) {
 				require.ErrorIs(t, err, driver.ErrName, method)
 			}
 		}
+	}
+}
+
+// Requests cost money and time, so it is known how many there are.
+func TestRequests(t *testing.T) {
+	f := newFS(t)
+	f.object(t, "in/a", "x")
+	var n atomic.Int64
+	g := f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+		n.Add(1)
+		return next.RoundTrip(r)
+	})
+	for _, c := range []struct {
+		what string
+		want int64
+		do   func() error
+	}{
+		{"Stat of a file", 1, func() error { _, err := g.Stat(t.Context(), "in/a"); return err }},
+		{"Stat of a directory", 2, func() error { _, err := g.Stat(t.Context(), "in"); return err }},
+		{"List", 1, func() error { g.names(t, "in"); return nil }},
+		{"Open", 1, func() error { g.read(t, "in/a", 0); return nil }},
+		{"Store", 3, func() error { return g.store(t.Context(), "in/b", []byte("x"), driver.How{}) }},
+		{"Store in the root", 2, func() error { return g.store(t.Context(), "b", []byte("x"), driver.How{}) }},
+		{"Rename", 6, func() error { return g.Rename(t.Context(), "in/b", "in/c") }},
+		{"Remove", 3, func() error { return g.Remove(t.Context(), "in/c") }},
+	} {
+		n.Store(0)
+		require.NoError(t, c.do(), c.what)
+		require.Equal(t, c.want, n.Load(), c.what)
 	}
 }
 

@@ -209,3 +209,12 @@ func TestTicketsOfTheOtherInstance(t *testing.T) {
 		}
 	}
 }
+
+// What the guide shows is what is tested.
+func TestGuide(t *testing.T) {
+	guide, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "s3.md"))
+	require.NoError(t, err)
+	config, err := os.ReadFile(filepath.Join("balanced", "haproxy.cfg"))
+	require.NoError(t, err)
+	require.Contains(t, string(guide), string(config))
+}
