@@ -30,10 +30,10 @@ type Wrap struct {
 	// What it returns, conn itself or something around it, is read from or
 	// written to, and closed unless the connection is aborted; an error is
 	// treated as one of the driver's. conn is a *tls.Conn or, in clear, a
-	// connection with a method NetConn; files are no longer handed to the
-	// kernel (sendfile). It carries what crosses the network, compressed with
-	// MODE Z. The context ends with ABOR and with the session; Read and Write
-	// of conn fail then.
+	// connection with a method NetConn; what is around it keeps files from
+	// being handed to the kernel (sendfile). It carries what crosses the
+	// network, compressed with MODE Z. The context ends with ABOR and with the
+	// session; Read and Write of conn fail then.
 	Data func(ctx context.Context, t Transfer, conn net.Conn) (net.Conn, error)
 }
 
@@ -88,7 +88,9 @@ func (c *dataConn) wrap(s *session, t *transfer) error {
 	if err != nil {
 		return err
 	}
-	c.ReadWriter, c.around = around, around
+	if around != conn {
+		c.ReadWriter, c.around = around, around
+	}
 	return nil
 }
 
