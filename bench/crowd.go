@@ -18,6 +18,9 @@ type crowd struct {
 	steps int
 	step  func(c *client, s, i int) error
 
+	// after, if not nil, comes after each step and is no part of the wait.
+	after func()
+
 	// budget bounds the whole. What was not tried then has failed. Zero is no
 	// bound.
 	budget time.Duration
@@ -77,7 +80,11 @@ func (w *crowd) one(ctx context.Context, s, i int) (wait time.Duration, err erro
 	}
 	began := time.Now()
 	err = w.step(w.members[s], s, i)
-	return time.Since(began), err
+	wait = time.Since(began)
+	if w.after != nil {
+		w.after()
+	}
+	return wait, err
 }
 
 func (t *tally) add(wait time.Duration, err error) {

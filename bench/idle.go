@@ -17,10 +17,11 @@ func idles() []workload {
 }
 
 func idle(ctx context.Context, l *load) (sample, error) {
-	const (
-		addresses = 10
-		rest      = 2 * time.Second
-	)
+	const addresses = 10
+	rest := 2 * time.Second
+	if l.quick {
+		rest = settle
+	}
 	d, err := l.dialer()
 	if err != nil {
 		return nil, err

@@ -61,9 +61,9 @@ func (h theft) run(ctx context.Context, l *load) (sample, error) {
 	honest := crowd{dialer: d, steps: l.times(5), budget: budget}
 	honest.step = func(c *client, _, _ int) error {
 		c.announced = thief.lurk
-		defer thief.leave()
 		return c.fetch(name, what)
 	}
+	honest.after = thief.leave
 	if err := honest.gather(ctx, 1); err != nil {
 		return nil, err
 	}
@@ -93,8 +93,27 @@ func (h *thief) lurk(addr string) {
 		return
 	}
 	_ = conn.SetDeadline(time.Now().Add(2 * h.dialer.timeout))
-	h.conn, h.got = conn, make(chan bool, 1)
-	go func() { h.got <- h.listen(conn) }()
+	spoken := make(chan struct{}, 1)
+	h.conn, h.got = speaker{conn, spoken}, make(chan bool, 1)
+	go func(conn net.Conn) { h.got <- h.listen(conn) }(h.conn)
+	if h.tls != nil {
+		<-spoken // the ClientHello is there before the client is
+	}
+}
+
+// speaker tells when it has spoken.
+type speaker struct {
+	net.Conn
+	spoken chan struct{}
+}
+
+func (s speaker) Write(p []byte) (int, error) {
+	n, err := s.Conn.Write(p)
+	select {
+	case s.spoken <- struct{}{}:
+	default:
+	}
+	return n, err
 }
 
 // listen reports whether any of the file came.
@@ -109,14 +128,16 @@ func (h *thief) listen(conn net.Conn) bool {
 	return n == len(first) && string(first) == string(h.what.at(0)[:n])
 }
 
-// leave hangs up, once the client's transfer is over.
+// leave hangs up, once the client's transfer is over and what the server may
+// have sent here has had time to be read.
 func (h *thief) leave() {
 	if h.conn == nil {
 		return
 	}
-	h.conn.Close()
-	h.conn = nil
+	_ = h.conn.SetDeadline(time.Now().Add(settle))
 	if <-h.got {
 		h.loot++
 	}
+	h.conn.Close()
+	h.conn = nil
 }

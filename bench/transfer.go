@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -47,10 +48,10 @@ func (c *client) finish(data *dataConn, err error) error {
 	data.Close() // close_notify first, with TLS
 	data.stop()
 	_, replied := c.reply(2, "transfer")
-	if err != nil {
-		return err
+	if err != nil && replied != nil {
+		return fmt.Errorf("%w; %w", err, replied)
 	}
-	return replied
+	return cmp.Or(err, replied)
 }
 
 // dataConn is a data connection as its bytes are spoken, TLS or TCP.
@@ -109,7 +110,7 @@ func (c *client) open(line string) (*dataConn, error) {
 	conn := tls.Client(d.wire, c.tls)
 	d.Conn = conn
 	if err := conn.HandshakeContext(c.ctx); err != nil {
-		return nil, fmt.Errorf("data handshake: %w", c.finish(d, err))
+		return nil, c.finish(d, fmt.Errorf("data handshake: %w", err))
 	}
 	c.data++
 	if conn.ConnectionState().DidResume {

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestCrowdLogsInAnew takes the control connection away in the middle.
+func TestCrowdLogsInAnew(t *testing.T) {
+	l := newLoad(t)
+	what := content{7, smallSize}
+	require.NoError(t, l.file("own/007", what))
+	d, err := l.dialer()
+	require.NoError(t, err)
+	w := crowd{dialer: d, steps: 4}
+	w.step = func(c *client, _, i int) error {
+		if i == 1 {
+			c.conn.Close()
+		}
+		return c.fetch("own/007", what)
+	}
+	require.NoError(t, w.gather(within(t), 3))
+	defer w.disperse()
+	tally := w.run(within(t))
+	require.Equal(t, 12, tally.asked)
+	require.Equal(t, 9, tally.done)
+	require.Len(t, tally.waits, 9)
+	require.Zero(t, tally.stolen)
+	require.Error(t, tally.err)
+	require.NoError(t, tally.hopeless())
+	s := sample{}
+	s.resumption(w.members...)
+	require.EqualValues(t, 1, s[resumed])
+}
+
+// What there is no time for has failed.
+func TestCrowdEndsInTime(t *testing.T) {
+	l := newLoad(t)
+	d, err := l.dialer()
+	require.NoError(t, err)
+	for name, budget := range map[string]time.Duration{"budget": time.Nanosecond, "context": 0} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(within(t))
+			defer cancel()
+			tried := 0
+			w := crowd{dialer: d, steps: 1_000_000_000, budget: budget}
+			w.step = func(*client, int, int) error {
+				if tried++; tried == 3 {
+					cancel()
+				}
+				return nil
+			}
+			require.NoError(t, w.gather(within(t), 1))
+			defer w.disperse()
+			tally := w.run(ctx)
+			require.Equal(t, w.steps, tally.asked)
+			require.Equal(t, tried, tally.done)
+			require.LessOrEqual(t, tried, 3)
+		})
+	}
+}
