@@ -37,8 +37,11 @@ func Kinds() []KindInfo {
 	return list
 }
 
+// whom is what to means, with the names of groups.
+const whom = "which commands: verbs, or login, passive, download, upload, listing, transfer; several are joined by +"
+
 var (
-	to     = Param{"to", "which commands", "transfer"}
+	to     = Param{"to", whom, "transfer"}
 	nth    = Param{"nth", "which of them, counted from 1", "every one"}
 	after  = Param{"after", "bytes of the file before it", "0"}
 	closes = Param{"how", "fin (end of TCP) or rst (connection reset)", "fin"}
@@ -58,8 +61,8 @@ var kinds = []KindInfo{{
 }, {
 	Kind:    NoNotify,
 	Does:    "A download or listing is complete, but TLS ends without close_notify, as some servers do.",
-	Catches: "The client fails, or hangs, where it could trust the final reply; or it should be strict and is not.",
-	Params:  []Param{{"to", "which commands", "download+listing"}, nth, closes},
+	Catches: "The client fails or hangs although the final reply tells that all is there; or it is meant to be strict and isn't.",
+	Params:  []Param{{"to", whom, "download+listing"}, nth, closes},
 	Example: "no-notify:to=LIST",
 }, {
 	Kind:    Stall,
@@ -68,17 +71,16 @@ var kinds = []KindInfo{{
 	Params:  []Param{to, nth, after, {"for", "how long, such as 30s", "for ever"}},
 	Example: "stall:after=4096",
 }, {
-	Kind: Slow,
-	Does: "Data moves slowly.",
-	Catches: "The client limits the time of a whole transfer where it should limit that without progress, or lets its " +
-		"control connection die of idleness meanwhile.",
+	Kind:    Slow,
+	Does:    "Data moves slowly.",
+	Catches: "The client limits how long a whole transfer takes rather than how long it may make no progress.",
 	Params:  []Param{to, nth, {"rate", "bytes per second", "1000"}},
 	Example: "slow:rate=64k",
 }, {
 	Kind:    Full,
 	Does:    "The disk is full once an upload has so many bytes; nothing of it is stored.",
 	Catches: "The client doesn't report a failed upload, or tries the same again at once and for ever.",
-	Params: []Param{{"to", "which commands", "upload"}, nth, after,
+	Params: []Param{{"to", whom, "upload"}, nth, after,
 		{"code", "code of the reply: 552 (quota) or 452 (no space)", "552"}, {"text", "its text", ""}},
 	Example: "full:after=10k",
 }, {
@@ -86,7 +88,7 @@ var kinds = []KindInfo{{
 	Does: "The control connection is gone without a word: in the middle of a transfer, whose data connection is " +
 		"reset then, or in place of the reply to another command.",
 	Catches: "The client waits for ever, doesn't connect again, or takes the transfer for complete.",
-	Params: []Param{{"to", "which commands", "transfer"}, nth, {"after", "bytes of the file before it, for transfers", "0"}, closes,
+	Params: []Param{{"to", whom, "transfer"}, nth, {"after", "bytes of the file before it, for transfers", "0"}, closes,
 		{"done", "yes: other commands than transfers are done all the same", "no"}},
 	Example: "drop:to=STOR,after=1000",
 }, {
@@ -94,7 +96,7 @@ var kinds = []KindInfo{{
 	Does: "A command gets this reply and is not done. Code 421 ends the session.",
 	Catches: "The client doesn't expect the command to be refused: it goes on as if nothing were, never tries again, " +
 		"or tries again without a pause. With done=yes: it does something twice that was done the first time.",
-	Params: []Param{{"to", "which commands; connect is the greeting", ""}, nth,
+	Params: []Param{{"to", whom + "; connect is the greeting", ""}, nth,
 		{"code", "code of the reply", "530 for PASS, 425 for PASV and EPSV, 450 for transfers, 421 for connect, else 502"},
 		{"text", "its text; lines are parted by \\n", ""},
 		{"done", "yes: the command is done all the same", "no"}},
@@ -103,7 +105,7 @@ var kinds = []KindInfo{{
 	Kind:    Mute,
 	Does:    "A command is done, but its reply doesn't come or comes late.",
 	Catches: "The client has no timeout for replies: at the end of a long transfer a firewall may have forgotten the control connection.",
-	Params:  []Param{{"to", "which commands; connect is the greeting", "transfer"}, nth, {"for", "how long, such as 30s", "for ever"}},
+	Params:  []Param{{"to", whom + "; connect is the greeting", "transfer"}, nth, {"for", "how long, such as 30s", "for ever"}},
 	Example: "mute:to=STOR",
 }, {
 	Kind: Shutdown,
@@ -117,7 +119,7 @@ var kinds = []KindInfo{{
 	Kind:    Announce,
 	Does:    "The reply to PASV or EPSV names a wrong address or port, as behind a NAT that nobody told the server of.",
 	Catches: "The client can't be made to ignore the address in 227, waits too long for the data connection, or doesn't fall back to EPSV.",
-	Params: []Param{{"to", "which commands", "passive"}, nth,
+	Params: []Param{{"to", whom, "passive"}, nth,
 		{"addr", "HOST, HOST:PORT or :PORT; EPSV has a port only", "192.0.2.1, which is nobody's"}},
 	Example: "announce:addr=10.0.0.5",
 }, {
