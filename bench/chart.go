@@ -2,27 +2,9 @@ package main
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 )
-
-// A panel is one of the small charts: a bar for each server.
-type panel struct {
-	title    string
-	workload string // the first that was run of those that match, as in path.Match
-	metric   metric
-}
-
-// panels are the main costs.
-var panels = []panel{
-	{"Download over TLS", "tls-down-1", cpu},
-	{"Upload over TLS", "tls-up-1", cpu},
-	{"Download of small files over TLS", "tls-small-1", cpu},
-	{"Login over TLS", "login", cpu},
-	{"Idle session over TLS", "idle", each},
-	{"Transfers while others hog the ports", "squatters-*", done},
-}
 
 // Where things are, in pixels. Letters are about 6.5 wide.
 const (
@@ -62,15 +44,16 @@ text { fill: #f0f6fc }
 func (rep *report) chart() []byte {
 	const columns = 2
 	height := panelHead + len(rep.Servers)*lineHeight + margin
-	rows := (len(panels) + columns - 1) / columns
+	drawn := slices.DeleteFunc(slices.Clone(highlights), func(h highlight) bool { return !h.drawn })
+	rows := (len(drawn) + columns - 1) / columns
 	var out strings.Builder
 	total := margin + rows*height + footerLines*16 + margin/2
 	fmt.Fprintf(&out, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %[1]d %[2]d" role="img">`+"\n", chartWidth, total)
 	out.WriteString("<title>What FTPS servers cost</title>\n" + chartStyle)
 	fmt.Fprintf(&out, `<rect class="page" x="0.5" y="0.5" width="%d" height="%d" rx="6"/>`+"\n", chartWidth-1, total-1)
-	for i, p := range panels {
+	for i, h := range drawn {
 		fmt.Fprintf(&out, `<g transform="translate(%d %d)">`+"\n", margin+i%columns*(panelWidth+margin), margin+i/columns*height)
-		rep.panel(&out, p)
+		rep.panel(&out, h)
 		out.WriteString("</g>\n")
 	}
 	for i, line := range []string{"Medians. " + rep.Machine.String() + ".", known(rep.Servers) + "."} {
@@ -81,21 +64,17 @@ func (rep *report) chart() []byte {
 }
 
 // panel draws one.
-func (rep *report) panel(out *strings.Builder, p panel) {
-	words(out, "title", 0, 12, "", p.title)
-	i := slices.IndexFunc(rep.Outcomes, func(o outcome) bool { match, _ := path.Match(p.workload, o.Workload); return match })
-	if i < 0 {
+func (rep *report) panel(out *strings.Builder, h highlight) {
+	words(out, "title", 0, 12, "", h.title)
+	o, c, ok := rep.find(h)
+	if !ok {
 		words(out, "faint", 0, 28, "", string(notRun))
 		return
 	}
-	o := rep.Outcomes[i]
-	rows := rep.servers(o)
-	all := columns(o.Unit, rows)
-	c := all[slices.IndexFunc(all, func(c column) bool { return c.metric == p.metric })]
-	words(out, "faint", 0, 28, "", p.caption(c))
+	words(out, "faint", 0, 28, "", h.caption(c))
 	longest := 0.0
-	for _, r := range rows {
-		longest = max(longest, p.length(r))
+	for _, r := range o.Rows {
+		longest = max(longest, h.length(r))
 	}
 	for i, s := range rep.Servers {
 		r := o.row(s.Name)
@@ -106,7 +85,7 @@ func (rep *report) panel(out *strings.Builder, p panel) {
 		y := panelHead + i*lineHeight
 		words(out, class, labelWidth-8, y+barHeight-2, "end", s.Name)
 		x := float64(labelWidth)
-		if v := p.length(r); v > 0 {
+		if v := h.length(r); v > 0 {
 			width := max(1, barWidth*v/longest)
 			fmt.Fprintf(out, `<rect class="%s" x="%d" y="%d" width="%.1f" height="%d" rx="1.5"/>`+"\n",
 				strings.TrimSpace("bar "+class), labelWidth, y, width, barHeight)
@@ -117,19 +96,19 @@ func (rep *report) panel(out *strings.Builder, p panel) {
 }
 
 // caption says what the bars are.
-func (p panel) caption(c column) string {
-	if p.metric == done {
+func (h highlight) caption(c column) string {
+	if h.metric == done {
 		return c.head() + ", more is better"
 	}
 	return c.head() + ", less is better"
 }
 
 // length is what a row's bar stands for: 0 is no bar.
-func (p panel) length(r row) float64 {
-	if p.metric == done {
+func (h highlight) length(r row) float64 {
+	if h.metric == done {
 		return r.of(done).median / max(1, r.of(asked).median)
 	}
-	return r.of(p.metric).median
+	return r.of(h.metric).median
 }
 
 // escape is for text in XML.

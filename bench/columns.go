@@ -92,15 +92,6 @@ func (c column) head() string {
 	return c.name + " " + c.unit
 }
 
-// detail reports whether only those want to see it who look closely.
-func (c column) detail() bool {
-	switch c.metric {
-	case rate, resumed, waited, waitMost:
-		return true
-	}
-	return false
-}
-
 // nothing stands for what was not measured.
 const nothing = "-"
 

@@ -178,7 +178,7 @@ func brief(err error) string {
 
 // say tells how a run went, all metrics of it.
 func (r *runner) say(c contender, unit string, took time.Duration, s sample, err error) {
-	fmt.Fprintf(r.progress, "  %5.1fs  %-10s ", took.Seconds(), c.name)
+	fmt.Fprintf(r.progress, "  %5.1fs  %-16s ", took.Seconds(), c.name)
 	if err != nil {
 		fmt.Fprintf(r.progress, "failed: %s\n", brief(err))
 		return

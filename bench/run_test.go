@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -144,6 +145,18 @@ func TestInterrupted(t *testing.T) {
 	require.EqualError(t, err, "interrupted")
 	require.Len(t, outcomes, 1)
 	require.Equal(t, "stop a", (*log)[len(*log)-1])
+}
+
+// An earlier run is reported again from its samples alone.
+func TestFrom(t *testing.T) {
+	chart := filepath.Join(t.TempDir(), "chart.svg")
+	var out strings.Builder
+	err := command(t.Context(), []string{"-from", filepath.Join("testdata", "results.json"), "-svg", chart, "-markdown", "-check"}, &out, t.Output())
+	require.EqualError(t, err, "3 marks missed")
+	golden(t, "report.md", out.String())
+	drawn, err := os.ReadFile(chart)
+	require.NoError(t, err)
+	golden(t, "chart.svg", string(drawn))
 }
 
 func TestFree(t *testing.T) {

@@ -8,9 +8,6 @@ import (
 	"unicode/utf8"
 )
 
-// failed stands for what a server could not do.
-const failed = "failed"
-
 // A form prints the outcomes.
 type form func(out *strings.Builder, rep *report)
 
@@ -61,38 +58,6 @@ func text(out *strings.Builder, rep *report) {
 	}
 	align(out, lines)
 	out.WriteByte('\n')
-}
-
-// markdown prints one table for people who want to know what to expect:
-// medians, a line for each workload and metric, a column for each server.
-func markdown(out *strings.Builder, rep *report) {
-	out.WriteString("| |")
-	for _, s := range rep.Servers {
-		out.WriteString(" " + s.Name + " |")
-	}
-	out.WriteString("\n|---|" + strings.Repeat("--:|", len(rep.Servers)) + "\n")
-	for _, o := range rep.Outcomes {
-		o.Rows = rep.servers(o)
-		for _, c := range columnsOf(o.Unit, o.Rows) {
-			if c.detail() {
-				continue
-			}
-			out.WriteString("| " + o.Title + ": " + c.head() + " |")
-			for _, s := range rep.Servers {
-				out.WriteString(" " + median(c, o.row(s.Name)) + " |")
-			}
-			out.WriteByte('\n')
-		}
-	}
-	out.WriteByte('\n')
-}
-
-// median is that of a column, or says why there is none.
-func median(c column, r row) string {
-	if len(r.Samples) == 0 && len(r.Errors) > 0 {
-		return failed
-	}
-	return c.middle(r)
 }
 
 // align writes lines of cells in columns as wide as they need, the first at the
