@@ -3,19 +3,15 @@ package clients
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net"
-	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"sync"
 	"testing"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/ftpstest"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -64,11 +60,13 @@ type Server struct {
 	Host string
 	Port int
 
-	mu        sync.Mutex
-	log       bytes.Buffer
-	logins    []server.Login
-	transfers []server.Transfer
-	connects  int
+	// Transfers returns those that are over.
+	Transfers func() []server.Transfer
+
+	mu       sync.Mutex
+	log      bytes.Buffer
+	logins   []server.Login
+	connects int
 }
 
 // Start starts a Server that ends with the test. When the test has failed, its
@@ -84,85 +82,46 @@ func Start(t testing.TB, o Options) *Server {
 	if o.InPlace {
 		dir.Uploads = driver.InPlace
 	}
-	srv := &server.Server{
-		Driver:            driver.User(User, Password, dir),
-		Passive:           freePorts(t, cmp.Or(o.Ports, 4)),
-		SessionReuse:      o.Reuse,
-		Compress:          o.Z,
-		AllowCCC:          o.CCC,
-		InsecurePlaintext: o.Mode.Clear,
-		Logger:            slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
-		Hooks: &server.Hooks{
-			Connect:  func(server.SessionInfo) { s.locked(func() { s.connects++ }) },
-			Login:    func(l server.Login) { s.locked(func() { s.logins = append(s.logins, l) }) },
-			Transfer: func(x server.Transfer) { s.locked(func() { s.transfers = append(s.transfers, x) }) },
+	srv := ftpstest.Config{
+		User: User, Password: Password, FS: dir,
+		DataPorts: cmp.Or(o.Ports, 4),
+		Clear:     o.Mode.Clear,
+		Logger:    slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Configure: func(srv *server.Server) {
+			srv.SessionReuse, srv.Compress, srv.AllowCCC = o.Reuse, o.Z, o.CCC
+			if o.Mode.Clear {
+				srv.TLS = nil
+			}
+			srv.Hooks = &server.Hooks{
+				Connect: func(server.SessionInfo) { s.locked(func() { s.connects++ }) },
+				Login:   func(l server.Login) { s.locked(func() { s.logins = append(s.logins, l) }) },
+			}
 		},
+	}.Start(t)
+	s.Transfers, s.Addr = srv.Transfers, srv.Addr
+	if o.Mode.Implicit {
+		s.Addr = srv.ImplicitAddr
 	}
 	if !o.Mode.Clear {
-		if srv.TLS, err = tls.SelfSigned(); err != nil {
-			t.Fatal(err)
-		}
-		s.CA = filepath.Join(t.TempDir(), "ca.pem")
-		if err := os.WriteFile(s.CA, tls.CertPEM(srv.TLS), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		s.CA = srv.CAFile
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	_, port, err := net.SplitHostPort(s.Addr)
+	if err == nil {
+		s.Port, err = strconv.Atoi(port)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Addr, s.Port = ln.Addr().String(), ln.Addr().(*net.TCPAddr).Port
-	serve := srv.Serve
-	if o.Mode.Implicit {
-		serve = srv.ServeTLS
-	}
-	done := make(chan error, 1)
-	go func() { done <- serve(ln) }()
 	t.Cleanup(func() {
 		srv.Close()
-		if err := <-done; err != server.ErrServerClosed {
-			t.Errorf("Serve: %v", err)
-		}
-		if n := len(srv.Sessions()); n > 0 {
+		if n := len(srv.Server.Sessions()); n > 0 {
 			t.Errorf("%d sessions are left after Close", n)
 		}
-	})
-	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("transcript:\n%s", s.since(0))
 		}
 	})
 	return s
-}
-
-// freePorts returns n data ports in a row that nobody listens on, from below
-// the range that systems take the ports of outgoing connections from.
-func freePorts(t testing.TB, n int) *passive.Ports {
-	t.Helper()
-	for range 100 {
-		first := 20000 + rand.IntN(10000)
-		if !free(first, n) {
-			continue
-		}
-		p, err := passive.Range(fmt.Sprintf("%d-%d", first, first+n-1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return p
-	}
-	t.Fatal("no free ports")
-	return nil
-}
-
-func free(first, n int) bool {
-	for port := first; port < first+n; port++ {
-		ln, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-		if err != nil {
-			return false
-		}
-		ln.Close()
-	}
-	return true
 }
 
 func (s *Server) locked(f func()) {
@@ -199,12 +158,6 @@ func (s *Server) since(mark int) (text string) {
 
 // Path returns the path of a served file.
 func (s *Server) Path(name string) string { return filepath.Join(s.Root, filepath.FromSlash(name)) }
-
-// Transfers returns what Hooks.Transfer was told so far.
-func (s *Server) Transfers() (list []server.Transfer) {
-	s.locked(func() { list = slices.Clone(s.transfers) })
-	return list
-}
 
 // Connects returns how many connections there were.
 func (s *Server) Connects() (n int) {

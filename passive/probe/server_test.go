@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/ftpstest"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -100,14 +101,19 @@ func TestOurs(t *testing.T) {
 			t.Parallel()
 			files := driver.Mem()
 			s := &real{
-				Server: &server.Server{Driver: driver.User("alice", "secret", files), TLS: good(nil), Passive: oursPorts(t)},
-				probe:  &Probe{Host: "127.0.0.1", User: "alice", Password: "secret", RootCAs: pool(root()), Timeout: 30 * time.Second},
-				files:  files,
+				probe: &Probe{Host: "127.0.0.1", User: "alice", Password: "secret", RootCAs: pool(root()), Timeout: 30 * time.Second},
+				files: files,
 			}
-			if c.change != nil {
-				c.change(t, s)
-			}
-			report := s.run(t)
+			srv := ftpstest.Config{
+				User: "alice", Password: "secret", FS: files, AllowErrors: []string{"data port"},
+				Configure: func(srv *server.Server) {
+					srv.TLS, srv.Passive, s.Server = good(nil), oursPorts(t), srv
+					if c.change != nil {
+						c.change(t, s)
+					}
+				},
+			}.Start(t)
+			report := s.run(t, srv)
 			t.Logf("\n%s", report)
 			for _, id := range c.want {
 				_, ok := report.Find(id)
@@ -126,29 +132,21 @@ func TestOurs(t *testing.T) {
 	}
 }
 
-// run serves and probes.
-func (s *real) run(t *testing.T) *Report {
+// run probes.
+func (s *real) run(t *testing.T, srv *ftpstest.Server) *Report {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	serve := s.Serve
+	addr := srv.Addr
 	if s.implicit {
-		serve = s.ServeTLS
+		addr = srv.ImplicitAddr
 	}
-	done := make(chan error, 1)
-	go func() { done <- serve(ln) }()
-	defer func() {
-		s.Close()
-		require.ErrorIs(t, <-done, server.ErrServerClosed)
-	}()
 	if s.occupied {
-		conn, err := net.Dial("tcp", ln.Addr().String())
+		conn, err := net.Dial("tcp", addr)
 		require.NoError(t, err)
 		defer conn.Close()
 		_, err = conn.Read(make([]byte, 3)) // the greeting: it counts
 		require.NoError(t, err)
 	}
-	s.probe.Ports = []uint16{uint16(ln.Addr().(*net.TCPAddr).Port)}
+	s.probe.Ports = []uint16{netip.MustParseAddrPort(addr).Port()}
 	return s.probe.Run(t.Context())
 }
 
