@@ -51,7 +51,7 @@ func TestSnippets(t *testing.T) {
 		}
 	}
 
-	srv := (&ftpstest.Config{Configure: configure}).Start(t)
+	srv := ftpstest.Config{Configure: configure}.Start(t)
 	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)

@@ -3,9 +3,7 @@ package main
 import (
 	"strings"
 	"testing"
-	"testing/fstest"
 
-	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
 )
 
@@ -20,11 +18,25 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
+// Whatever goes wrong, deliver says so, and nothing is left half there.
 func TestDeliverReportsFailure(t *testing.T) {
-	c := &ftpstest.Config{FS: driver.ReadOnly(fstest.MapFS{})}
-	srv := c.Start(t)
-	err := deliver(srv.ImplicitAddr, srv.ClientTLS(), srv.User, srv.Password, "report.csv", strings.NewReader("1;2;3\n"))
-	if err == nil {
-		t.Error("a server that stores nothing gives no error")
+	for _, fault := range []ftpstest.Fault{
+		{Kind: ftpstest.Full},
+		{Kind: ftpstest.Cut, After: 3, How: "rst"},
+		{Kind: ftpstest.Drop, After: 3},
+		{Kind: ftpstest.Reply, To: "login"},
+		{Kind: ftpstest.Reply, To: "passive"},
+		{Kind: ftpstest.Certificate, How: "expired"},
+	} {
+		t.Run(fault.String(), func(t *testing.T) {
+			srv := ftpstest.Config{Faults: []ftpstest.Fault{fault}}.Start(t)
+			err := deliver(srv.ImplicitAddr, srv.ClientTLS(), srv.User, srv.Password, "report.csv", strings.NewReader("1;2;3\n"))
+			if err == nil {
+				t.Error("no error")
+			}
+			if got := srv.List(); len(got) > 0 {
+				t.Errorf("the server has %q", got)
+			}
+		})
 	}
 }

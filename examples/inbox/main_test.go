@@ -16,8 +16,7 @@ func TestContract(t *testing.T) {
 
 func TestArrivals(t *testing.T) {
 	var arrived []string
-	c := &ftpstest.Config{FS: inbox{driver.Mem(), func(name string) { arrived = append(arrived, name) }}}
-	srv := c.Start(t)
+	srv := ftpstest.Config{FS: inbox{driver.Mem(), func(name string) { arrived = append(arrived, name) }}}.Start(t)
 	client, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)

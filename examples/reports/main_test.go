@@ -19,7 +19,7 @@ func TestContract(t *testing.T) {
 // As a client sees it.
 func TestFetch(t *testing.T) {
 	files := reports{map[string]string{"2026/january.csv": "1,9.90\n"}, time.Now()}
-	srv := (&ftpstest.Config{FS: files}).Start(t)
+	srv := ftpstest.Config{FS: files}.Start(t)
 	client, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)
