@@ -9,6 +9,11 @@ import (
 
 const gib = 1 << 30
 
+// roomyPorts are for workloads that are not about data ports, with several
+// sessions. Pure-FTPd admits half as many as it has ports, and vsftpd often
+// fails when it happens to choose one that is taken.
+const roomyPorts = "21000-21063"
+
 // bulks move large files: one stream, or eight at once, each way, with TLS and
 // in clear.
 func bulks() []workload {
@@ -39,14 +44,16 @@ func (b bulk) workload() workload {
 	if b.up {
 		way, verb = "up", "Upload"
 	}
-	what := "1 GiB"
+	what, ports := "1 GiB", ""
 	if b.sessions > 1 {
+		ports = roomyPorts
 		what = fmt.Sprintf("256 MiB in each of %d sessions at once", b.sessions)
 	}
 	return workload{
 		name:  fmt.Sprintf("%s-%s-%d", protection, way, b.sessions),
 		title: fmt.Sprintf("%s %s %s", verb, what, in),
 		unit:  "GiB",
+		ports: ports,
 		run:   b.run,
 	}
 }

@@ -57,6 +57,7 @@ func TestClientKeepsStep(t *testing.T) {
 	err := c.fetch("down/none", content{})
 	require.ErrorContains(t, err, "RETR: 550")
 	require.True(t, refused(err))
+	require.False(t, full(err))
 	require.ErrorIs(t, c.fetch("down/right", content{2, smallSize}), errWrong)
 	require.ErrorContains(t, c.fetch("down/right", content{1, smallSize + 1}), "ended after 4096 of 4097 bytes")
 	require.ErrorIs(t, c.fetch("down/right", content{1, smallSize - 1}), errWrong)

@@ -25,7 +25,7 @@ type crowd struct {
 	// bound.
 	budget time.Duration
 
-	members []*client
+	members []*client // nil is one who is not logged in
 }
 
 // A tally is what became of a crowd's transfers.
@@ -35,9 +35,10 @@ type tally struct {
 	err                 error           // the first failure
 }
 
-// gather logs the sessions in.
+// gather logs the sessions in. One that the server refuses tries again with
+// each of its transfers.
 func (w *crowd) gather(ctx context.Context, sessions int) (err error) {
-	w.members, err = w.dialer.logins(ctx, sessions)
+	w.members, err = w.dialer.admitted(ctx, sessions)
 	return err
 }
 
@@ -69,13 +70,15 @@ func (w *crowd) run(ctx context.Context) *tally {
 
 // one is a transfer, after a login if that is needed.
 func (w *crowd) one(ctx context.Context, s, i int) (wait time.Duration, err error) {
-	if w.members[s].lost {
+	if old := w.members[s]; old == nil || old.lost {
 		c, err := w.dialer.login(ctx)
 		if err != nil {
 			return 0, err
 		}
-		c.data, c.resumed = w.members[s].data, w.members[s].resumed
-		w.members[s].close()
+		if old != nil {
+			c.data, c.resumed = old.data, old.resumed
+			old.close()
+		}
 		w.members[s] = c
 	}
 	began := time.Now()

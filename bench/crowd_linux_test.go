@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/server"
 )
 
 // TestCrowdLogsInAnew takes the control connection away in the middle.
@@ -34,6 +36,38 @@ func TestCrowdLogsInAnew(t *testing.T) {
 	s := sample{}
 	s.resumption(w.members...)
 	require.EqualValues(t, 1, s[resumed])
+}
+
+// A server that is full fails the transfers of those it does not let in; any
+// other refusal of all is an error.
+func TestCrowdBeforeClosedDoors(t *testing.T) {
+	l := newLoad(t, func(srv *server.Server) { srv.MaxSessionsPerAddress = 2 })
+	what := content{7, smallSize}
+	require.NoError(t, l.file("own/007", what))
+	d, err := l.dialer()
+	require.NoError(t, err)
+	w := crowd{dialer: d, steps: 3}
+	w.step = func(c *client, _, _ int) error { return c.fetch("own/007", what) }
+	require.NoError(t, w.gather(within(t), 5))
+	defer w.disperse()
+	tally := w.run(within(t))
+	require.Equal(t, 15, tally.asked)
+	require.Equal(t, 6, tally.done)
+	require.True(t, full(tally.err))
+
+	outside := crowd{dialer: d, steps: 3, step: w.step}
+	require.NoError(t, outside.gather(within(t), 1))
+	tally = outside.run(within(t))
+	require.Zero(t, tally.done)
+	require.True(t, full(tally.hopeless()))
+
+	_, err = named(t, "squatters-50-same").run(within(t), l)
+	require.NoError(t, err)
+
+	there := *d
+	there.from, there.password = otherAddress, "wrong"
+	wrong := crowd{dialer: &there, steps: 1, step: w.step}
+	require.ErrorContains(t, wrong.gather(within(t), 2), "PASS: 530")
 }
 
 // What there is no time for has failed.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"errors"
+	"slices"
 	"sync"
 )
 
@@ -23,6 +25,26 @@ func (d *dialer) logins(ctx context.Context, n int) ([]*client, error) {
 	return clients, nil
 }
 
+// admitted opens as many of n sessions as the server lets in; nil stands for
+// the others. That a server is full is no error, even when nobody gets in.
+func (d *dialer) admitted(ctx context.Context, n int) ([]*client, error) {
+	clients, errs := make([]*client, n), make([]error, n)
+	_ = together(n, loginsAtOnce, func(i int) error {
+		clients[i], errs[i] = d.login(ctx)
+		return nil
+	})
+	if i := slices.IndexFunc(errs, func(err error) bool { return err == nil || full(err) }); i < 0 && n > 0 {
+		return nil, errs[0]
+	}
+	return clients, nil
+}
+
+// full reports whether a server has said that it takes no more sessions now.
+func full(err error) bool {
+	r, ok := errors.AsType[*refusal](err)
+	return ok && r.reply.Code == 421
+}
+
 // hangUp closes sessions. Nil is none.
 func hangUp(clients []*client) {
 	for _, c := range clients {
@@ -36,7 +58,9 @@ func hangUp(clients []*client) {
 func (s sample) resumption(clients ...*client) {
 	var data, again int
 	for _, c := range clients {
-		data, again = data+c.data, again+c.resumed
+		if c != nil {
+			data, again = data+c.data, again+c.resumed
+		}
 	}
 	if data > 0 {
 		s[resumed] = float64(again) / float64(data)

@@ -35,14 +35,16 @@ func (m small) workload() workload {
 	if m.up {
 		way, verb = "-up", "Upload"
 	}
-	who := "in one session"
+	who, ports := "in one session", ""
 	if m.sessions > 1 {
+		ports = roomyPorts
 		who = fmt.Sprintf("in each of %d sessions at once", m.sessions)
 	}
 	return workload{
 		name:  fmt.Sprintf("%s-small%s-%d", protection, way, m.sessions),
 		title: fmt.Sprintf("%s %d files of 4 KiB %s %s", verb, m.files, in, who),
 		unit:  "file",
+		ports: ports,
 		run:   m.run,
 	}
 }

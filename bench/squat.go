@@ -47,28 +47,28 @@ func (q squat) run(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	leave, err := d.squat(ctx, l.times(q.sessions), q.from)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
 	honest := crowd{dialer: d, steps: l.times(20), budget: budget}
 	honest.step = func(c *client, _, _ int) error { return c.fetch(name, what) }
 	if err := honest.gather(ctx, 1); err != nil {
 		return nil, err
 	}
 	defer honest.disperse()
-	leave, err := d.squat(ctx, l.times(q.sessions), q.from)
-	if err != nil {
-		return nil, err
-	}
-	defer leave()
 	t := honest.run(ctx)
 	return t.sample(), ctx.Err()
 }
 
-// squat sets sessions on data ports. It returns when each has had an answer to
-// its first PASV.
+// squat sets sessions on data ports. It returns when each that the server has
+// let in has had an answer to its first PASV.
 func (d *dialer) squat(ctx context.Context, sessions int, from string) (leave func(), err error) {
 	there := *d
 	there.from, there.pasv = from, true
 	ctx, cancel := context.WithCancel(ctx)
-	clients, err := there.logins(ctx, sessions)
+	clients, err := there.admitted(ctx, sessions)
 	if err != nil {
 		cancel()
 		return nil, err
@@ -80,15 +80,15 @@ func (d *dialer) squat(ctx context.Context, sessions int, from string) (leave fu
 			c.renew()
 			answered.Done()
 			for wait(ctx, time.Second) {
-				if c.lost {
+				if c == nil || c.lost {
 					if again, err := there.login(ctx); err == nil {
-						c.close()
+						hangUp([]*client{c})
 						c = again
 					}
 				}
 				c.renew()
 			}
-			c.close()
+			hangUp([]*client{c})
 		})
 	}
 	answered.Wait()
@@ -100,7 +100,7 @@ func (d *dialer) squat(ctx context.Context, sessions int, from string) (leave fu
 
 // renew asks for a data port, and takes no for an answer.
 func (c *client) renew() {
-	if !c.lost {
+	if c != nil && !c.lost {
 		c.arm()
 		_, _ = c.passive()
 	}
