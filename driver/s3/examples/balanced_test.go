@@ -2,6 +2,7 @@ package examples
 
 import (
 	"bytes"
+	"context"
 	stdtls "crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -161,7 +163,9 @@ func (f *farm) lftp(t *testing.T, commands ...string) []int {
 		fmt.Sprintf("open -u %s,%s ftp://%s", user, password, f.addr()),
 	}, commands...)
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), testenv.NeedBinary(t, "lftp"), "--norc")
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, testenv.NeedBinary(t, "lftp"), "--norc")
 	cmd.Env = append(os.Environ(), "HOME="+t.TempDir())
 	cmd.Stdin = strings.NewReader(strings.Join(append(script, "exit", ""), "\n"))
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -1,0 +1,107 @@
+package s3
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+
+	"github.com/minio/minio-go/v7"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// Stat describes a file or directory.
+func (f *FS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	fi, err := f.stat(ctx, name)
+	if err != nil {
+		return nil, fail("stat", name, err)
+	}
+	return fi, nil
+}
+
+func (f *FS) stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	if err := f.begin(ctx, name); err != nil {
+		return nil, err
+	}
+	if name != "." {
+		o, err := f.head(ctx, name)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return fileInfo(path.Base(name), o), err
+		}
+	}
+	is, err := f.isDir(ctx, name)
+	if err == nil && !is {
+		err = fs.ErrNotExist
+	}
+	return dirInfo(path.Base(name)), err
+}
+
+// head describes the object of a file.
+func (f *FS) head(ctx context.Context, name string) (minio.ObjectInfo, error) {
+	o, err := f.Client.StatObject(ctx, f.Bucket, f.key(name), minio.StatObjectOptions{})
+	return o, meaning(err)
+}
+
+// isDir reports whether a directory is there.
+func (f *FS) isDir(ctx context.Context, name string) (bool, error) {
+	if name == "." {
+		return true, ctx.Err()
+	}
+	some, err := f.below(ctx, name, 1)
+	return len(some) > 0, err
+}
+
+// below is the first n objects of a directory, at any depth, that which stands for
+// the directory included.
+func (f *FS) below(ctx context.Context, name string, n int) ([]minio.ObjectInfo, error) {
+	var some []minio.ObjectInfo
+	for o := range f.objects(ctx, minio.ListObjectsOptions{
+		Prefix: f.dirKey(name), Recursive: true, MaxKeys: min(n, 1000),
+	}) {
+		if o.Err != nil {
+			return nil, meaning(o.Err)
+		}
+		if some = append(some, o); len(some) == n {
+			break
+		}
+	}
+	return some, ctx.Err() // the client ends silently with the context
+}
+
+// wantParent checks that the directory of a new name exists.
+func (f *FS) wantParent(ctx context.Context, name string) error {
+	dir := path.Dir(name)
+	is, err := f.isDir(ctx, dir)
+	if err != nil || is {
+		return err
+	}
+	if _, err := f.head(ctx, dir); err != nil {
+		return err
+	}
+	return driver.ErrNotDir
+}
+
+// wantNoFile checks that no file has the name. Without an error for one that has,
+// there is nothing to check.
+func (f *FS) wantNoFile(ctx context.Context, name string, taken error) error {
+	if taken == nil {
+		return nil
+	}
+	switch _, err := f.head(ctx, name); {
+	case err == nil:
+		return taken
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return nil
+}
+
+// wantNoDir checks that no directory has the name.
+func (f *FS) wantNoDir(ctx context.Context, name string, taken error) error {
+	is, err := f.isDir(ctx, name)
+	if err == nil && is {
+		return taken
+	}
+	return err
+}
