@@ -47,6 +47,10 @@ type Config struct {
 	// host in Addr. "[::1]:0" is IPv6.
 	Addr, ImplicitAddr string
 
+	// Hosts are names and addresses for the certificate, beside localhost and
+	// its addresses: what clients on other machines connect to.
+	Hosts []string
+
 	// Clear allows logins and transfers without TLS.
 	Clear bool
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
@@ -93,20 +94,20 @@ func (c *faulty) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// sudden are the kinds that happen after so many bytes.
+var sudden = []Kind{Cut, Stall, Drop}
+
 // step is how much of n bytes may go before something happens, and how many
 // bytes may go in a second, 0 for any number.
 func (c *faulty) step(n int) (size int, rate int64) {
 	left := int64(n)
 	for _, f := range c.strikes {
-		switch f.Kind {
-		case Cut, Stall, Drop:
-			if !f.done && f.After > c.n {
-				left = min(left, f.After-c.n)
-			}
-		case Slow:
-			if rate == 0 || f.rate() < rate {
-				rate = f.rate()
-			}
+		switch {
+		case f.done || f.over():
+		case f.Kind == Slow && (rate == 0 || f.rate() < rate):
+			rate = f.rate()
+		case slices.Contains(sudden, f.Kind) && f.After > c.n:
+			left = min(left, f.After-c.n)
 		}
 	}
 	if rate > 0 {
@@ -130,7 +131,7 @@ func (c *faulty) strike(upload bool) error {
 		return c.err
 	}
 	for _, f := range c.strikes {
-		if f.done || c.n < f.After {
+		if f.done || c.n < f.After || f.over() {
 			continue
 		}
 		switch f.Kind {
@@ -216,7 +217,7 @@ func (c *faulty) Close() error {
 		return nil
 	}
 	for _, f := range c.strikes {
-		if f.Kind == NoNotify {
+		if f.Kind == NoNotify && !f.over() {
 			return c.closeUnsaid(f.how())
 		}
 	}

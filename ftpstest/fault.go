@@ -16,7 +16,8 @@ import (
 // Their order matters where two answer the same command: the first one does.
 //
 // Faults are deterministic: each counts the commands that it applies to, over
-// all sessions, and bytes are those of the file.
+// all sessions, and bytes are those that cross the data connection inside TLS,
+// which are the file's unless it is sent as text (TYPE A) or compressed (MODE Z).
 type Fault struct {
 	// Kind is what goes wrong.
 	Kind Kind

@@ -43,7 +43,7 @@ const whom = "which commands: verbs, or login, passive, download, upload, listin
 var (
 	to     = Param{"to", whom, "transfer"}
 	nth    = Param{"nth", "which of them, counted from 1", "every one"}
-	after  = Param{"after", "bytes of the file before it", "0"}
+	after  = Param{"after", "bytes that go by before it", "0"}
 	closes = Param{"how", "fin (end of TCP) or rst (connection reset)", "fin"}
 )
 
@@ -88,7 +88,7 @@ var kinds = []KindInfo{{
 	Does: "The control connection is gone without a word: in the middle of a transfer, whose data connection is " +
 		"reset then, or in place of the reply to another command.",
 	Catches: "The client waits for ever, doesn't connect again, or takes the transfer for complete.",
-	Params: []Param{{"to", whom, "transfer"}, nth, {"after", "bytes of the file before it, for transfers", "0"}, closes,
+	Params: []Param{{"to", whom, "transfer"}, nth, {"after", "bytes that go by before it, for transfers", "0"}, closes,
 		{"done", "yes: other commands than transfers are done all the same", "no"}},
 	Example: "drop:to=STOR,after=1000",
 }, {

@@ -88,7 +88,7 @@ func New(c Config) (*Server, error) {
 	if s.FS == nil && c.Driver == nil {
 		s.FS = driver.Mem()
 	}
-	err := s.certify()
+	err := s.certify(c.Hosts)
 	if err == nil && c.Seed != nil {
 		err = seed(s.FS, c.Seed)
 	}
@@ -105,8 +105,8 @@ func New(c Config) (*Server, error) {
 }
 
 // certify makes the certificate and its file.
-func (s *Server) certify() (err error) {
-	if s.tls, err = tls.SelfSigned(); err != nil {
+func (s *Server) certify(hosts []string) (err error) {
+	if s.tls, err = tls.SelfSigned(append([]string{"localhost", "127.0.0.1", "::1"}, hosts...)...); err != nil {
 		return err
 	}
 	dir, err := os.MkdirTemp("", "ftpstest")

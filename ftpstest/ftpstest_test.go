@@ -114,6 +114,17 @@ func TestIPv6(t *testing.T) {
 	require.True(t, strings.HasPrefix(srv.ImplicitAddr, "[::1]:"))
 }
 
+func TestHosts(t *testing.T) {
+	srv := ftpstest.Config{Hosts: []string{"ftp.example"}}.Start(t)
+	for _, name := range []string{"ftp.example", "localhost", "::1"} {
+		config := srv.ClientTLS()
+		config.ServerName = name
+		c, err := testclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
+		require.NoError(t, err)
+		c.Close()
+	}
+}
+
 func TestDataPorts(t *testing.T) {
 	srv := ftpstest.Config{DataPorts: 1, Configure: func(s *server.Server) {
 		s.Passive.Idle = -1 // closed at once, and opened again for the next

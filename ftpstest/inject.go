@@ -18,8 +18,9 @@ func (s *Server) Inject(faults ...Fault) {
 	s.faults.add(faults)
 }
 
-// Clear takes all faults away, those of Config too. What stalls goes on, and
-// what was held back is sent. A shutdown is not undone.
+// Clear takes all faults away, those of Config too. What stalls goes on, what was
+// held back is sent, and transfers under way are left alone from then on. A
+// shutdown is not undone.
 func (s *Server) Clear() { s.faults.clear() }
 
 // faults are those in force.
@@ -91,6 +92,16 @@ func (all *faults) certificate(connection string) *injected {
 		}
 	}
 	return nil
+}
+
+// over reports that the fault was cleared.
+func (s *strike) over() bool {
+	select {
+	case <-s.cleared:
+		return true
+	default:
+		return false
+	}
 }
 
 // wait holds things up for as long as the fault says.

@@ -25,7 +25,7 @@ func ExampleKinds() {
 	//   Catches: The client takes half a file for a whole one: it ignores the final reply or, with code=226, a missing TLS close_notify or a wrong size.
 	//   to: which commands: verbs, or login, passive, download, upload, listing, transfer; several are joined by + [transfer]
 	//   nth: which of them, counted from 1 [every one]
-	//   after: bytes of the file before it [0]
+	//   after: bytes that go by before it [0]
 	//   how: fin (TCP ends without close_notify), rst (connection reset) or clean (close_notify, then FIN) [fin]
 	//   code: code of the final reply; 226 claims success, and stores what came of an upload [426]
 	//   text: its text
@@ -40,7 +40,7 @@ func ExampleKinds() {
 	//   Catches: The client waits for ever: it has no timeout for a transfer that makes no progress.
 	//   to: which commands: verbs, or login, passive, download, upload, listing, transfer; several are joined by + [transfer]
 	//   nth: which of them, counted from 1 [every one]
-	//   after: bytes of the file before it [0]
+	//   after: bytes that go by before it [0]
 	//   for: how long, such as 30s [for ever]
 	// slow (slow:rate=64k)
 	//   Data moves slowly.
@@ -53,7 +53,7 @@ func ExampleKinds() {
 	//   Catches: The client doesn't report a failed upload, or tries the same again at once and for ever.
 	//   to: which commands: verbs, or login, passive, download, upload, listing, transfer; several are joined by + [upload]
 	//   nth: which of them, counted from 1 [every one]
-	//   after: bytes of the file before it [0]
+	//   after: bytes that go by before it [0]
 	//   code: code of the reply: 552 (quota) or 452 (no space) [552]
 	//   text: its text
 	// drop (drop:to=STOR,after=1000)
@@ -61,7 +61,7 @@ func ExampleKinds() {
 	//   Catches: The client waits for ever, doesn't connect again, or takes the transfer for complete.
 	//   to: which commands: verbs, or login, passive, download, upload, listing, transfer; several are joined by + [transfer]
 	//   nth: which of them, counted from 1 [every one]
-	//   after: bytes of the file before it, for transfers [0]
+	//   after: bytes that go by before it, for transfers [0]
 	//   how: fin (end of TCP) or rst (connection reset) [fin]
 	//   done: yes: other commands than transfers are done all the same [no]
 	// reply (reply:to=login,nth=1,code=530)

@@ -80,7 +80,7 @@ type trackedUpload struct {
 
 func (u *trackedUpload) Write(p []byte) (int, error) {
 	for _, f := range u.full {
-		if u.n+int64(len(p)) > f.After {
+		if u.n+int64(len(p)) > f.After && !f.over() {
 			return 0, &driver.Error{Code: f.code(), Text: f.reply().Lines[0], Err: driver.ErrQuota}
 		}
 	}
