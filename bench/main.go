@@ -98,7 +98,7 @@ func list(w io.Writer, contenders []contender, workloads []workload) error {
 func measure(ctx context.Context, opts *options, progress io.Writer) (*report, error) {
 	limit := limitContender()
 	r := &runner{
-		limit: limit.name, rounds: opts.rounds, enough: time.Minute, patience: 5 * time.Minute,
+		limit: limit.name, rounds: opts.rounds, enough: 40 * time.Second, patience: 5 * time.Minute,
 		quick: opts.quick, progress: progress,
 	}
 	var err error

@@ -50,7 +50,11 @@ func (s *soak) run(ctx context.Context, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
+	defer func() {
+		if stopped := c.stop(); err == nil {
+			err = stopped
+		}
+	}()
 	l := &load{instance: c.instance, setup: &s.setup}
 	if err := soakFiles(l); err != nil {
 		return err
