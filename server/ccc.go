@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -37,6 +38,6 @@ func (s *session) clear() error {
 	s.mu.Lock()
 	s.secured = false
 	s.mu.Unlock()
-	s.log.Info("control connection in clear after CCC")
+	s.log(slog.LevelInfo, "control connection in clear after CCC")
 	return nil
 }

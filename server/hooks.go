@@ -107,14 +107,14 @@ type Transfer struct {
 }
 
 func (s *session) hookConnect() {
-	s.log.Debug("connected", "local", s.local, "implicit", s.implicit)
+	s.log(slog.LevelDebug, "connected", "local", s.local, "implicit", s.implicit)
 	if h := s.srv.Hooks; h != nil && h.Connect != nil {
 		h.Connect(s.info())
 	}
 }
 
 func (s *session) hookDisconnect(cause error) {
-	s.log.Info("disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
+	s.log(slog.LevelInfo, "disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
 	if h := s.srv.Hooks; h != nil && h.Disconnect != nil {
 		h.Disconnect(s.info(), cause)
 	}
@@ -122,9 +122,9 @@ func (s *session) hookDisconnect(cause error) {
 
 func (s *session) hookLogin(user string, err error) {
 	if err != nil {
-		s.log.Warn("login refused", "user", printable(user), "err", loggable(err))
+		s.log(slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
 	} else {
-		s.log.Info("login", "user", printable(user), "secure", s.secured)
+		s.log(slog.LevelInfo, "login", "user", printable(user), "secure", s.secured)
 	}
 	if h := s.srv.Hooks; h != nil && h.Login != nil {
 		h.Login(Login{Session: s.info(), User: user, Err: err})
@@ -135,8 +135,8 @@ func (s *session) hookCommand(cmd wire.Command, code int, took time.Duration) {
 	if h := s.srv.Hooks; h != nil && h.Command != nil {
 		h.Command(Command{Session: s.info(), Line: cmd.Redacted(), Code: code, Duration: took})
 	}
-	if s.log.Enabled(s.ctx, slog.LevelDebug) {
-		s.log.Debug("command", "line", cmd.Redacted(), "code", code)
+	if s.srv.log.Enabled(s.ctx, slog.LevelDebug) {
+		s.log(slog.LevelDebug, "command", "line", cmd.Redacted(), "code", code)
 	}
 }
 
@@ -148,9 +148,9 @@ func (s *session) hookReply(r wire.Reply) {
 
 func (s *session) hookTransfer(t *Transfer) {
 	if t.Err != nil {
-		s.log.Warn("transfer failed", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes, "err", loggable(t.Err))
+		s.log(slog.LevelWarn, "transfer failed", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes, "err", loggable(t.Err))
 	} else {
-		s.log.Info("transfer", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes,
+		s.log(slog.LevelInfo, "transfer", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes,
 			"duration", t.Duration, "protected", t.Protected, "resumed", t.Resumed)
 	}
 	if h := s.srv.Hooks; h != nil && h.Transfer != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -75,7 +76,7 @@ func (s *session) errorReply(verb string, err error) wire.Reply {
 		if code < 400 || code > 599 {
 			code = 550
 		}
-		s.log.Debug("driver refused", "err", loggable(err))
+		s.log(slog.LevelDebug, "driver refused", "err", loggable(err))
 		return wire.Text(code, own.Text)
 	case errors.As(err, &syntax):
 		return wire.Text(501, syntax.For(s.doing.Verb))
@@ -84,10 +85,10 @@ func (s *session) errorReply(verb string, err error) wire.Reply {
 	}
 	for _, say := range sayings {
 		if errors.Is(err, say.err) {
-			s.log.Debug("driver refused", "err", loggable(err))
+			s.log(slog.LevelDebug, "driver refused", "err", loggable(err))
 			return wire.Text(say.code, say.text)
 		}
 	}
-	s.log.Error("driver failed", "err", loggable(err))
+	s.log(slog.LevelError, "driver failed", "err", loggable(err))
 	return wire.Text(451, "Requested action aborted: local error.")
 }

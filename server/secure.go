@@ -2,7 +2,9 @@ package server
 
 import (
 	"context"
+	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
@@ -44,13 +46,15 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 
 // secure puts TLS on the control connection.
 func (s *session) secure() error {
-	ctx, cancel := context.WithTimeout(s.ctx, s.srv.handshakeTimeout())
-	defer cancel()
+	// A deadline rather than a context, which would leave memory behind in the
+	// session's own; who cuts the session closes the connection.
+	s.raw.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
+	defer s.raw.SetDeadline(time.Time{})
 	bind := s.srv.layer.Session()
 	conn := bind.Control(s.raw)
-	if err := conn.HandshakeContext(ctx); err != nil {
+	if err := conn.HandshakeContext(context.Background()); err != nil {
 		bind.Close()
-		s.log.Warn("TLS handshake failed", "err", loggable(err))
+		s.log(slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
 		return err
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn

@@ -108,11 +108,7 @@ func (srv *Server) admit(conn net.Conn, implicit bool) {
 		conn.Close()
 		return
 	}
-	go func() {
-		defer srv.running.Done()
-		defer srv.remove(s, peer.Addr())
-		s.run()
-	}()
+	go s.run()
 }
 
 // add registers a session unless a limit stands against it, and says which.
@@ -133,7 +129,10 @@ func (srv *Server) add(s *session, peer netip.Addr) (why string) {
 	return ""
 }
 
-func (srv *Server) remove(s *session, peer netip.Addr) {
+// remove is the opposite of add, and the last thing a session does.
+func (srv *Server) remove(s *session) {
+	defer srv.running.Done()
+	peer := s.peer.Addr()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s)

@@ -30,7 +30,6 @@ type session struct {
 	socket      netip.Addr     // of this host; local's unless a proxy was dialled
 	implicit    bool
 	started     time.Time
-	log         *slog.Logger
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
@@ -46,6 +45,8 @@ type session struct {
 	lines                 *wire.LineReader // of ctl
 	out                   []byte           // the reply being written
 	attendant             attendant
+	waitEnds              time.Time    // when the wait for a command ends; zero while none
+	rested                bool         // the wait goes on in a new goroutine
 	queue                 []input      // what came during a command and waits for its end
 	gone                  atomic.Bool  // the control connection has ended
 	cleared               bool         // CCC took TLS off the control connection
@@ -108,7 +109,6 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		raw:      conn,
 		ctl:      conn,
 	}
-	s.log = srv.log.With("session", s.id, "peer", s.peer.String())
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.reset()
 	return s
@@ -134,10 +134,28 @@ func (s *session) reset() {
 	s.params = params{facts: wire.AllFacts, private: s.implicit}
 }
 
-// run is the life of the session. It returns when everything it held is
+// run is the life of the session, and ends it: then everything it held is
 // released.
 func (s *session) run() {
-	err := s.serve()
+	err := s.begin()
+	if err == nil {
+		err = s.serve()
+	}
+	s.live(err)
+}
+
+// live goes on until the session ends. One that rests for long does so in a new
+// goroutine: the stack of the old one has grown with handshakes and transfers to
+// several times what waiting takes.
+func (s *session) live(err error) {
+	if err == errResting {
+		go func() { s.live(s.serve()) }()
+		return
+	}
+	defer s.srv.remove(s)
+	if err == errQuit {
+		err = nil
+	}
 	s.cancel(err)
 	s.dropData()
 	s.ctl.Close() // with close_notify under TLS
@@ -145,8 +163,8 @@ func (s *session) run() {
 	s.hookDisconnect(err)
 }
 
-// serve talks until the session ends and says why it did; nil means QUIT.
-func (s *session) serve() (err error) {
+// begin greets the client.
+func (s *session) begin() (err error) {
 	defer s.rescue(&err)
 	s.hookConnect()
 	keepAlive(s.raw)
@@ -156,9 +174,13 @@ func (s *session) serve() (err error) {
 		}
 	}
 	s.lines = wire.NewLineReader(s.ctl, maxLine)
-	if err := s.write(s.wrapped(wire.Command{}, s.greeting)); err != nil {
-		return err
-	}
+	return s.write(s.wrapped(wire.Command{}, s.greeting))
+}
+
+// serve talks until the session ends and says why it did, or until it has rested
+// for a while. errQuit is QUIT.
+func (s *session) serve() (err error) {
+	defer s.rescue(&err)
 	for s.ending == nil {
 		in := s.next()
 		err := in.err
@@ -174,14 +196,12 @@ func (s *session) serve() (err error) {
 			return err
 		}
 	}
-	if s.ending == errQuit {
-		return nil
-	}
 	return s.ending
 }
 
 // Reasons for the end of a session.
 var (
+	errResting      = errors.New("server: resting") // no reason for an end, see live
 	errQuit         = errors.New("server: client quit")
 	errIdle         = errors.New("server: idle timeout")
 	errLoginTime    = errors.New("server: login timeout")
@@ -190,6 +210,10 @@ var (
 	errPanic        = errors.New("server: panic in a driver or hook")
 )
 
+// restAfter is how long a session waits for a command before it counts as
+// resting.
+const restAfter = time.Second
+
 // next waits for a command, no longer than a session may be idle.
 func (s *session) next() input {
 	if len(s.queue) > 0 && s.ctx.Err() == nil {
@@ -197,39 +221,52 @@ func (s *session) next() input {
 		s.queue = s.queue[1:]
 		return in
 	}
-	limit, why := s.srv.idleTimeout(), errIdle
-	if !s.loggedIn {
-		if left := s.srv.loginTimeout() - time.Since(s.started); left < limit {
-			limit, why = max(left, 0), errLoginTime
+	if s.waitEnds.IsZero() {
+		s.waitEnds = time.Now().Add(s.srv.idleTimeout())
+		if login := s.started.Add(s.srv.loginTimeout()); !s.loggedIn && login.Before(s.waitEnds) {
+			s.waitEnds = login
 		}
+	}
+	limit := s.waitEnds
+	if soon := time.Now().Add(restAfter); !s.rested && soon.Before(limit) {
+		limit = soon
 	}
 	in := input{err: os.ErrDeadlineExceeded}
 	if s.rest(limit) {
 		in = s.read()
 		s.rise()
 	}
+	over := errors.Is(in.err, os.ErrDeadlineExceeded)
+	if s.rested = over && limit.Before(s.waitEnds); !s.rested {
+		s.waitEnds = time.Time{}
+	}
 	switch {
 	case s.ctx.Err() != nil:
 		return input{err: context.Cause(s.ctx)}
-	case !errors.Is(in.err, os.ErrDeadlineExceeded):
+	case !over:
 		return in
 	case s.srv.isDraining():
 		s.write(wire.Text(421, "The server is shutting down."))
 		return input{err: errServerClosing}
+	case s.rested:
+		return input{err: errResting}
 	}
 	s.write(wire.Text(421, "Timeout; closing the control connection."))
-	return input{err: why}
+	if !s.loggedIn {
+		return input{err: errLoginTime}
+	}
+	return input{err: errIdle}
 }
 
 // rest gives the next read its time, and reports whether it makes sense at all.
-func (s *session) rest(limit time.Duration) bool {
+func (s *session) rest(limit time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ctx.Err() != nil || s.srv.isDraining() {
 		return false
 	}
 	s.resting = true
-	s.raw.SetReadDeadline(time.Now().Add(limit))
+	s.raw.SetReadDeadline(limit)
 	return true
 }
 
@@ -313,7 +350,7 @@ func (s *session) rescue(err *error) {
 
 // panicked reports a panic and ends the session.
 func (s *session) panicked(v any) wire.Reply {
-	s.log.Error("panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+	s.log(slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
 	s.ending = errPanic
 	return wire.Text(421, "Internal error; closing the control connection.")
 }
