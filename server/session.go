@@ -149,7 +149,7 @@ func (s *session) run() {
 // several times what waiting takes.
 func (s *session) live(err error) {
 	if err == errResting {
-		go func() { s.live(s.serve()) }()
+		go s.doze()
 		return
 	}
 	defer s.srv.remove(s)
@@ -161,6 +161,16 @@ func (s *session) live(err error) {
 	s.ctl.Close() // with close_notify under TLS
 	defer s.rescue(&err)
 	s.hookDisconnect(err)
+}
+
+// doze waits for a command with as little memory as can be.
+func (s *session) doze() {
+	s.out, s.attendant.timer = nil, nil
+	if conn := tcp(s.raw); conn != nil && s.rest(s.waitEnds) {
+		awaitInput(conn)
+		s.rise()
+	}
+	s.live(s.serve())
 }
 
 // begin greets the client.
