@@ -146,7 +146,10 @@ func (c *client) secure() error {
 	conn := tls.Client(c.conn, c.tls)
 	c.conn = conn
 	c.lines.Reset(conn)
-	return conn.HandshakeContext(c.ctx)
+	if err := conn.HandshakeContext(c.ctx); err != nil {
+		return fmt.Errorf("TLS handshake: %w", err)
+	}
+	return nil
 }
 
 // enter sends user and password.

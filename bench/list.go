@@ -48,8 +48,7 @@ func (g listing) run(ctx context.Context, l *load) (sample, error) {
 		return nil, err
 	}
 	// Some servers sort a million names before they send the first.
-	d = d.within(4 * time.Minute)
-	d.buffer = 256 << 10
+	d.buffer, d.timeout = 256<<10, 4*time.Minute
 	c, err := d.login(ctx)
 	if err != nil {
 		return nil, err

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -156,11 +155,4 @@ func (c *client) passive() (addr string, err error) {
 	}
 	host, _, err := net.SplitHostPort(c.dialer.addr)
 	return net.JoinHostPort(host, strconv.Itoa(int(port))), err
-}
-
-// within returns a copy of the dialer with another timeout.
-func (d *dialer) within(timeout time.Duration) *dialer {
-	other := *d
-	other.timeout = timeout
-	return &other
 }
