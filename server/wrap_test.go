@@ -67,15 +67,69 @@ func TestWrapMayRefuseTLS(t *testing.T) {
 func TestWrapPanic(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
-			if c.Line == "PWD" {
+			if c.Line == "PWD" || c.Line == "NOOP" {
 				panic("oops")
 			}
 			return run()
 		}}
 	})
+	ts.writeFile(t, "a", "1")
 	c := ts.login(t)
 	c.cmd(421, "PWD")
+	c.end()
+
+	c = ts.login(t)
+	c.open("STOR b")
+	c.send("NOOP")
+	c.expect(426)
+	c.end()
+	_, err := ts.FS.Stat(t.Context(), "b")
+	require.Error(t, err)
+
+	require.Equal(t, "1", ts.login(t).get("RETR a"), "others go on")
+}
+
+func TestReplyHookPanic(t *testing.T) {
+	ts := start(t, func(srv *server.Server) {
+		srv.Hooks = &server.Hooks{Reply: func(_ server.SessionInfo, r server.Reply) {
+			if r.Code == 257 || r.Code == 150 {
+				panic("oops")
+			}
+		}}
+	})
+	ts.writeFile(t, "a", "1")
+	c := ts.login(t)
+	c.cmd(257, "PWD")
+	c.end()
 	ts.login(t).cmd(200, "NOOP")
+}
+
+// What run has ended stays ended, whatever the client is told.
+func TestWrapCannotUndo(t *testing.T) {
+	ts := start(t, wrapAfter(map[string]server.Reply{
+		"PASS ****": {Code: 530, Lines: []string{"No."}},
+		"QUIT":      {Code: 500, Lines: []string{"Stay."}},
+	}))
+	c := ts.dial(t)
+	c.authTLS()
+	c.cmd(331, "USER %s", testUser)
+	c.cmd(530, "PASS %s", testPassword)
+	c.cmd(257, "PWD")
+	c.cmd(500, "QUIT")
+	c.end()
+}
+
+// wrapAfter has commands done and answered by answers, by their lines.
+func wrapAfter(answers map[string]server.Reply) func(*server.Server) {
+	return func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+			r := run()
+			if own, ok := answers[c.Line]; ok {
+				return own
+			}
+			return r
+		}}
+	}
 }
 
 // counting counts what crosses a connection.
@@ -148,6 +202,47 @@ func TestWrapData(t *testing.T) {
 		_, err := ts.FS.Stat(t.Context(), "no")
 		require.Error(t, err)
 	}
+}
+
+// A connection carries what crosses the network, in both directions.
+func TestWrapDataText(t *testing.T) {
+	var (
+		mu        sync.Mutex
+		n, closed int
+	)
+	ts := start(t, func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+			return counting{conn, &mu, &n, &closed}, nil
+		}}
+	})
+	c := ts.login(t)
+	c.cmd(200, "TYPE A")
+	c.put("1\r\n2\r\n", "STOR a")
+	require.Equal(t, "1\n2\n", ts.readFile(t, "a"))
+	require.Equal(t, "1\r\n2\r\n", c.get("RETR a"))
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, len("1\r\n2\r\n"), n)
+	require.Equal(t, 2, closed)
+}
+
+// ABOR ends the context of what holds a transfer up.
+func TestWrapDataAborted(t *testing.T) {
+	hanging := make(chan struct{}, 1)
+	ts := start(t, func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Data: func(ctx context.Context, _ server.Transfer, _ net.Conn) (net.Conn, error) {
+			hanging <- struct{}{}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
+	})
+	c := ts.login(t)
+	c.open("LIST")
+	wait(t, hanging)
+	c.send("ABOR")
+	c.expect(426)
+	c.expect(226)
+	c.cmd(200, "NOOP")
 }
 
 func TestReplyHook(t *testing.T) {
