@@ -6,7 +6,8 @@
 // starts with a certificate and a password made for this run, and prints how to
 // try it and what a firewall must let through. "sallyport firewall" writes that
 // down as rules or as a letter, and "sallyport probe HOST" says what is wrong
-// with an FTPS server. "sallyport help" lists the commands.
+// with an FTPS server. "sallyport test" is a throwaway server for the tests of
+// programs in any language. "sallyport help" lists the commands.
 package main
 
 import (
@@ -24,6 +25,7 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
   sallyport serve DIR     serve a directory
   sallyport firewall      print what firewalls must let through, as rules or as a letter
   sallyport probe HOST    say what is wrong with an FTPS server, seen from here
+  sallyport test          start a throwaway server for tests in any language
   sallyport version       say which version this is
   sallyport help COMMAND  list the options of a command
 `
@@ -69,12 +71,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runFirewall(rest, stdout)
 	case "probe":
 		return runProbe(ctx, rest, stdout, stderr)
+	case "test":
+		return runTest(ctx, rest, os.Stdin, stdout, stderr)
 	case "version", "--version", "-version":
 		return printVersion(stdout)
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, firewall, probe, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, firewall, probe, test, version or help", cmd)}}
 	}
 }
 
@@ -88,6 +92,8 @@ func printHelp(args []string, stdout io.Writer) error {
 			out = firewallUsage + describe(new(rulesSettings).options())
 		case "probe":
 			out = probeUsage + describe(new(probeSettings).options())
+		case "test":
+			out = testUsage + describe(new(testSettings).options())
 		}
 	}
 	_, err := io.WriteString(stdout, out)

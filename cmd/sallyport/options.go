@@ -52,7 +52,7 @@ func (s *settings) options() []option {
 		{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)},
 		{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)},
 		{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)},
-		{"log-level", "LEVEL", "debug, info, warn or error (info)", s.setLevel},
+		{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)},
 		{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", s.setDrain},
 	}
 }
@@ -64,11 +64,13 @@ func (s *settings) setReuse(text string) error {
 	return nil
 }
 
-func (s *settings) setLevel(text string) error {
-	if err := s.level.UnmarshalText([]byte(text)); err != nil {
-		return fmt.Errorf("%q is not known; want debug, info, warn or error", text)
+func setLevel(to *slog.Level) func(string) error {
+	return func(text string) error {
+		if err := to.UnmarshalText([]byte(text)); err != nil {
+			return fmt.Errorf("%q is not known; want debug, info, warn or error", text)
+		}
+		return nil
 	}
-	return nil
 }
 
 func (s *settings) setDrain(text string) error {

@@ -15,16 +15,25 @@ type credentials struct{ name, hash string }
 // demoUser is the user of a server that was told none.
 const demoUser = "demo"
 
-// addUser reads NAME:PASSWORD. The password may hold colons; the name cannot.
-func (s *settings) addUser(text string) error {
+// splitUser reads NAME:PASSWORD. The password may hold colons; the name cannot.
+func splitUser(text string) (name, password string, err error) {
 	name, password, found := strings.Cut(text, ":")
 	switch {
 	case !found || name == "":
-		return errors.New("want NAME:PASSWORD") // what was given may be a password
+		err = errors.New("want NAME:PASSWORD") // what was given may be a password
 	case password == "":
-		return fmt.Errorf("%q has no password; want NAME:PASSWORD", name)
+		err = fmt.Errorf("%q has no password; want NAME:PASSWORD", name)
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 127 }):
-		return fmt.Errorf("%q has control characters in the name", name)
+		err = fmt.Errorf("%q has control characters in the name", name)
+	}
+	return name, password, err
+}
+
+// addUser reads NAME:PASSWORD, or NAME:HASH.
+func (s *settings) addUser(text string) error {
+	name, password, err := splitUser(text)
+	if err != nil {
+		return err
 	}
 	for _, c := range s.users {
 		if c.name == name {
@@ -33,7 +42,6 @@ func (s *settings) addUser(text string) error {
 	}
 	hash := password
 	if !isBcrypt(password) {
-		var err error
 		if hash, err = driver.HashPassword(password); err != nil {
 			return fmt.Errorf("%q: %w", name, err)
 		}
