@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -14,7 +14,7 @@ import (
 
 // soak puts a mixed load on Sallyport for a long time and sees whether it then
 // holds more than at its start: sessions, data ports, goroutines, descriptors,
-// files, memory. The start is after a warm-up with the same load, and both
+// parts of files, memory. The start is after a warm-up with the same load, and both
 // times everybody has left.
 type soak struct {
 	setup    setup
@@ -93,11 +93,13 @@ var errTimeIsUp = errors.New("time is up")
 
 // load lets visitors come and go for a time, and returns when all have left.
 func (s *soak) load(ctx context.Context, c *child, d *dialer, long time.Duration) (*visits, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, long, errTimeIsUp)
+	// Not a deadline: what fails because of one may do so before ctx has ended.
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer time.AfterFunc(long, func() { cancel(errTimeIsUp) }).Stop()
 	seen := new(visits)
 	var gone sync.WaitGroup
 	defer gone.Wait()
-	defer cancel()
+	defer cancel(nil)
 	for i := range s.visitors {
 		gone.Go(func() { newVisitor(d, i, seen).run(ctx, s.pause) })
 	}
@@ -153,30 +155,28 @@ func (s *soak) holdings(c *child, tidy bool) (holdings, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := countFiles(s.setup.root)
+	parts, err := countParts(filepath.Join(s.setup.root, "up"))
 	return holdings{
 		{"sessions", int64(now.Sessions), 0, count},
 		{"leases", int64(now.Leases), 0, count},
 		{"listeners", int64(now.Listeners), 0, count},
 		{"goroutines", int64(now.Goroutines), 0, count},
 		{"descriptors", int64(now.Descriptors), 0, count},
-		{"files", files, 0, count},
+		{"parts of files", parts, 0, count},
 		{"heap", now.Heap, s.heap, inBytes},
 		{"memory", memory, s.memory, inBytes},
 	}, err
 }
 
-// countFiles is how many there are, those of uploads that were cut included.
-func countFiles(root string) (n int64, err error) {
-	err = filepath.WalkDir(root, func(_ string, entry fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it has just gone
-		}
-		if err == nil && !entry.IsDir() {
+// countParts is how many files there are in the directory of uploads that no
+// visitor has named: what is left of uploads that were cut.
+func countParts(dir string) (n int64, err error) {
+	entries, err := os.ReadDir(dir)
+	for _, entry := range entries {
+		if strings.HasPrefix(entry.Name(), ".") {
 			n++
 		}
-		return err
-	})
+	}
 	return n, err
 }
 
