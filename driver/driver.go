@@ -10,7 +10,8 @@
 //	srv := &server.Server{Driver: driver.User("alice", "correct horse", files)}
 //
 // Files are in a directory ([OpenDir]), in memory ([Mem]), in an archive or
-// embedded ([ReadOnly]) or wherever afero reaches ([Afero]). [Mount] joins
+// embedded ([ReadOnly]), wherever afero reaches ([Afero]) or in a bucket of
+// object storage (package [driver/s3], a module of its own). [Mount] joins
 // several into one tree, [Limit] puts a quota on one and [NoWrite] makes one
 // read-only. Users are one ([User]), a map ([Users]) or a function ([Func]). A
 // driver of your own is proved by package drivertest.
@@ -36,6 +37,8 @@
 // A wrapper that restricts an FS must not have an Unwrap method unless it
 // intercepts every optional ability it means to restrict, because the ability
 // functions look behind wrappers.
+//
+// [driver/s3]: https://pkg.go.dev/github.com/sallyport/sallyport/driver/s3
 package driver
 
 import (
@@ -148,7 +151,8 @@ type FS interface {
 	// parent must exist. A directory moved below itself is fs.ErrInvalid, and
 	// the root can neither be moved nor replaced: fs.ErrPermission. A file
 	// renamed to its own name stays. An FS that can't move a directory in one
-	// step refuses with errors.ErrUnsupported.
+	// step refuses with errors.ErrUnsupported, or copies a bounded number of
+	// files and puts everything back if that fails.
 	Rename(ctx context.Context, from, to string) error
 }
 

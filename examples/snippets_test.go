@@ -3,6 +3,7 @@ package examples
 import (
 	"context"
 	"errors"
+	"net"
 	"testing"
 
 	"github.com/sallyport/sallyport/driver"
@@ -40,6 +41,8 @@ func TestSnippets(t *testing.T) {
 		}
 		return account.Files, nil
 	})
+	version := "Exchange 7"
+	strict := map[string]bool{ftpstest.DefaultUser: true}
 	configure := func(srv *server.Server) {
 		srv.Driver = login
 		srv.Hooks = &server.Hooks{
@@ -47,6 +50,20 @@ func TestSnippets(t *testing.T) {
 				if t.Err == nil && t.Verb == "STOR" {
 					queue <- t.Path // the file is there and whole
 				}
+			},
+		}
+		srv.Wrap = &server.Wrap{
+			Command: func(ctx context.Context, c server.Command, run func() server.Reply) server.Reply {
+				if c.Line == "SITE VERSION" && c.Session.User != "" {
+					return server.Reply{Code: 214, Lines: []string{version}}
+				}
+				return run()
+			},
+			Data: func(ctx context.Context, t server.Transfer, conn net.Conn) (net.Conn, error) {
+				if strict[t.Session.User] && !t.Resumed { // tls.Require, for some users
+					return nil, &driver.Error{Code: 522, Text: "Resume the TLS session of the control connection."}
+				}
+				return conn, nil
 			},
 		}
 	}
@@ -62,6 +79,19 @@ func TestSnippets(t *testing.T) {
 	}
 	if got := <-queue; got != "/a.txt" {
 		t.Errorf("the hook heard of %q", got)
+	}
+	if text, err := c.Cmd(214, "SITE VERSION"); err != nil || text != version {
+		t.Errorf("SITE VERSION: %q, %v", text, err)
+	}
+	forgetful := srv.ClientTLS()
+	forgetful.ClientSessionCache = nil
+	other, err := testclient.Dial(srv.Addr, false, forgetful, srv.User, srv.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if err := other.Put("STOR b.txt", "b"); err == nil {
+		t.Error("a client that resumes nothing may store")
 	}
 	if _, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, "wrong"); err == nil {
 		t.Error("a wrong password logs in")
