@@ -10,10 +10,10 @@ import (
 )
 
 // Hooks are functions that the server calls, each after the fact it names and
-// in the order the facts happened in a session. Any of them may be nil. They
-// run on the session's own goroutine: a slow hook slows its session and no
-// other. Sessions run at the same time, so a hook must be safe for concurrent
-// use.
+// in the order the facts happened in a session. Any of them may be nil. Those of
+// one session run one at a time, and a slow hook slows its session and no other.
+// Sessions run at the same time, so a hook must be safe for concurrent use. One
+// that panics ends its session.
 type Hooks struct {
 	// Connect is called when a connection was counted and accepted, before
 	// any handshake.
@@ -67,8 +67,8 @@ type Login struct {
 // Command is a command and its reply.
 type Command struct {
 	Session SessionInfo
-	// Line is the command as received with passwords masked and control
-	// characters escaped.
+	// Line is the command as received with passwords (PASS, ACCT) masked and
+	// control characters escaped.
 	Line string
 	// Code is the code of the final reply.
 	Code int

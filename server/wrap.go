@@ -12,37 +12,48 @@ import (
 // Wrap holds functions that stand between the clients and the server: where
 // Hooks are told of what happened, these take part. They are for commands of
 // your own, for refusing some, for limits on bandwidth, and for tests. Either
-// may be nil. Sessions run at the same time, so they must be safe for
-// concurrent use. One that panics ends its session.
+// may be nil. Sessions run at the same time, and within one so do a transfer and
+// what the client asks meanwhile, so they must be safe for concurrent use. One
+// that panics ends its session.
 type Wrap struct {
-	// Command is called for each command, before the server looks at it, and
-	// for the greeting, for which c.Line is empty. It calls run to have it done,
-	// once or not at all, and returns what run returned or another reply. c has
-	// no Code and no Duration yet. Replies with 1yz are sent by run; with 421
-	// the session ends. Where run's reply promises more, as 234 does to AUTH, it
-	// comes about only if a reply of the same hundred is returned. A transfer
-	// is over when run returns; commands that are heard during one are handled
-	// meanwhile. The context ends with the session.
+	// Command is called for each command, known or not, before the server looks
+	// at it, hence before any login as well (c.Session.User is empty then), and
+	// for the greeting, for which c.Line is empty. What has not the form of a
+	// command is answered with 500 without it. It calls run to have the command
+	// done, once or not at all and before it returns, and returns what run
+	// returned or another reply. c has no Code and no Duration yet, and the verb
+	// in c.Line is in upper case.
+	//
+	// Replies with 1yz are sent by run; with 421 the session ends. Where run's
+	// reply promises more, as 234 does to AUTH, it comes about only if a reply of
+	// the same hundred is returned. Nothing else is undone: after run a login is
+	// one, and QUIT ends the session, whatever the client is told. Refuse by not
+	// calling run.
+	//
+	// A transfer is over when run returns. NOOP and STAT during one are handled
+	// meanwhile, in another goroutine; ABOR has ended it by the time that
+	// Command hears of it. The context ends with the session.
 	Command func(ctx context.Context, c Command, run func() Reply) Reply
 
 	// Data is called when the data connection of a transfer is there and
 	// protected, before any file is created; t says what is known by then.
 	// What it returns, conn itself or something around it, is read from or
-	// written to, and closed unless the connection is aborted; an error is
-	// treated as one of the driver's. conn is a *tls.Conn or, in clear, a
-	// connection with a method NetConn; what is around it keeps files from
-	// being handed to the kernel (sendfile). It carries what crosses the
-	// network, compressed with MODE Z. The context ends with ABOR and with the
-	// session; Read and Write of conn fail then.
+	// written to, and closed unless the connection is aborted; its Close must
+	// close conn. An error is treated as one of the driver's. conn is a *Conn of
+	// package tls or, in clear, a connection with a method NetConn; what is
+	// around it keeps files from being handed to the kernel (sendfile). It
+	// carries what crosses the network: with CRLF in TYPE A, compressed in MODE
+	// Z. TLS gathers what is written; its Flush sends it. The context ends when
+	// the transfer is over, aborted or not; Read and Write of conn fail then.
 	Data func(ctx context.Context, t Transfer, conn net.Conn) (net.Conn, error)
 }
 
 // Reply is a reply of the control connection (RFC 959, section 4.2).
 type Reply struct {
-	// Code has three digits.
+	// Code has three digits; one that is not between 100 and 699 is sent as 451.
 	Code int
 	// Lines are the texts, without codes and line ends. None means one that is
-	// empty.
+	// empty. Control characters are sent as question marks.
 	Lines []string
 }
 
