@@ -22,10 +22,10 @@ func TestRest(t *testing.T) {
 			ts.writeFile(t, "a", "content")
 			c := in(ts, t)
 			for range 2 {
-				time.Sleep(1500 * time.Millisecond) // longer than restAfter
+				time.Sleep(time.Second) // longer than restAfter
 				require.Equal(t, "content", c.get("RETR a"))
 			}
-			time.Sleep(1500 * time.Millisecond)
+			time.Sleep(time.Second)
 			c.cmd(221, "QUIT")
 			c.end()
 			eventually(t, "the end of the session", func() bool { return len(ts.Sessions()) == 0 })
@@ -45,7 +45,7 @@ func TestRestEnds(t *testing.T) {
 			t.Parallel()
 			ts := start(t, func(srv *server.Server) { srv.IdleTimeout = 2500 * time.Millisecond })
 			c := ts.login(t)
-			time.Sleep(1500 * time.Millisecond)
+			time.Sleep(time.Second)
 			end(ts, t)
 			c.expect(421)
 			c.end()
@@ -55,7 +55,7 @@ func TestRestEnds(t *testing.T) {
 		t.Parallel()
 		ts := start(t)
 		c := ts.login(t)
-		time.Sleep(1500 * time.Millisecond)
+		time.Sleep(time.Second)
 		c.conn.Close()
 		eventually(t, "the end of the session", func() bool { return len(ts.Sessions()) == 0 })
 	})

@@ -222,7 +222,7 @@ var (
 
 // restAfter is how long a session waits for a command before it counts as
 // resting.
-const restAfter = time.Second
+const restAfter = 500 * time.Millisecond
 
 // next waits for a command, no longer than a session may be idle.
 func (s *session) next() input {

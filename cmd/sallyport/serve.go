@@ -151,6 +151,7 @@ func (d *daemon) serve(ctx context.Context, stderr io.Writer) error {
 		go func() { ended <- d.srv.ServeTLS(d.implicit) }()
 	}
 	go d.sweep(ctx)
+	go tidy(ctx)
 	select {
 	case err := <-ended:
 		d.srv.Close()
