@@ -83,7 +83,7 @@ func (s *testSettings) options() []option {
 		{"insecure-plaintext", "", "allow logins and transfers without TLS as well", toggle(&s.plaintext)},
 		{"stay", "", "run until a signal comes, whatever becomes of standard input and of the program that\nstarted it", toggle(&s.stay)},
 		{"trace", "", "show every command and reply on stderr, but no passwords", toggle(&s.trace)},
-		{"log-level", "LEVEL", "of the server's log on stderr: debug, info, warn or error (warn)", setLevel(&s.level)},
+		{"log-level", "LEVEL", "of the server's log on stderr: debug, info, warn or error (error)", setLevel(&s.level)},
 	}
 }
 
@@ -125,7 +125,7 @@ func (s *testSettings) setDataPorts(text string) error {
 // parseTest reads test's command line. Its error is errHelp or a *usageError
 // with everything that is wrong.
 func parseTest(args []string) (*testSettings, error) {
-	s := &testSettings{passive: "any", level: slog.LevelWarn}
+	s := &testSettings{passive: "any", level: slog.LevelError}
 	rest, errs := parse(s.options(), args)
 	if len(errs) == 1 && errs[0] == errHelp {
 		return nil, errHelp
