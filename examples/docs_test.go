@@ -8,27 +8,32 @@ import (
 	"testing"
 )
 
-// fence is a block of Go in a document, with the file that it is quoted from.
-var fence = regexp.MustCompile("(?ms)^(?:<!-- from (\\S+) -->\n)?```go\n(.*?)^```$")
+// fence is a block of code in a document, with the file that it is quoted from
+// and its language.
+var fence = regexp.MustCompile("(?ms)^(?:<!-- from (\\S+) -->\n)?```(\\w*)\n(.*?)^```$")
 
 // link is a link to something in the repository.
 var link = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
 
-// The Go in the documents is quoted from files that are compiled and tested.
+// The Go in the documents is quoted from files that are compiled and tested, and
+// other code where it says so.
 func TestDocumentsQuoteWhatCompiles(t *testing.T) {
 	for name, text := range documents(t) {
 		for _, block := range fence.FindAllStringSubmatch(text, -1) {
-			if block[1] == "" {
-				t.Errorf("%s: a block of Go doesn't say where it is from:\n%s", name, block[2])
+			from, language, code := block[1], block[2], block[3]
+			if from == "" {
+				if language == "go" {
+					t.Errorf("%s: a block of Go doesn't say where it is from:\n%s", name, code)
+				}
 				continue
 			}
-			source, err := os.ReadFile(filepath.Join("..", block[1]))
+			source, err := os.ReadFile(filepath.Join("..", from))
 			if err != nil {
 				t.Errorf("%s: %v", name, err)
 				continue
 			}
-			if !strings.Contains(outdent(string(source)), outdent(block[2])) {
-				t.Errorf("%s: %s doesn't hold:\n%s", name, block[1], block[2])
+			if !strings.Contains(outdent(string(source)), outdent(code)) {
+				t.Errorf("%s: %s doesn't hold:\n%s", name, from, code)
 			}
 		}
 	}

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/ftpstest"
 	"github.com/sallyport/sallyport/passive/probe"
 )
 
@@ -30,7 +33,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|firewall|probe) (.*)$|`sallyport (firewall) ([^`]*)`")
+	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|firewall|probe|test) (.*)$|`sallyport (firewall) ([^`]*)`")
 	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 )
 
@@ -55,6 +58,8 @@ func TestDocumentedCommands(t *testing.T) {
 				_, err = parseServe(args)
 			case "firewall":
 				err = runFirewall(args, t.Output())
+			case "test":
+				_, err = parseTest(args)
 			case "probe":
 				_, err = parseProbe(args, func(string) string { return "secret" })
 			}
@@ -64,7 +69,7 @@ func TestDocumentedCommands(t *testing.T) {
 			tried[cmd]++
 		}
 	}
-	if tried["serve"] < 2 || tried["firewall"] < 10 || tried["probe"] < 2 {
+	if tried["serve"] < 2 || tried["firewall"] < 10 || tried["probe"] < 2 || tried["test"] < 3 {
 		t.Errorf("only these were found: %v", tried)
 	}
 }
@@ -86,5 +91,28 @@ func TestDocumentedFindings(t *testing.T) {
 	}
 	if found < 10 {
 		t.Errorf("only %d were found", found)
+	}
+}
+
+// The faults are described to people as package ftpstest describes them.
+func TestDocumentedFaults(t *testing.T) {
+	table := "| Fault | What happens | The mistake of a client that shows then |\n|---|---|---|\n"
+	for _, k := range ftpstest.Kinds() {
+		table += fmt.Sprintf("| `%s` | %s | %s |\n", k.Example, k.Does, k.Catches)
+	}
+	if !strings.Contains(documents(t)["testing.md"], "\n\n"+table+"\n") {
+		t.Errorf("docs/testing.md doesn't have this table:\n%s", table)
+	}
+}
+
+// The fields of the line that a program reads are all documented.
+func TestDocumentedLine(t *testing.T) {
+	for field := range reflect.TypeFor[facts]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		for file, text := range map[string]string{"the help": testUsage, "testing.md": documents(t)["testing.md"]} {
+			if !strings.Contains(text, name) {
+				t.Errorf("%s doesn't name %s", file, name)
+			}
+		}
 	}
 }

@@ -149,6 +149,13 @@ func (e *endpoint) run(ctx context.Context, end context.CancelFunc, stdin *os.Fi
 	if err != nil {
 		return err
 	}
+	if e.ca != "" {
+		if err := os.WriteFile(e.ca, []byte(facts.CA), 0o644); err != nil {
+			return err
+		}
+		defer os.Remove(e.ca)
+		facts.CAFile = e.ca
+	}
 	if len(e.command) > 0 {
 		return runCommand(ctx, e.command, facts.environment(), stdin, stdout, stderr)
 	}

@@ -54,7 +54,7 @@ type testSettings struct {
 	hosts             []string
 	users             []login
 	plaintext         bool
-	root, seed        string
+	root, seed, ca    string
 	memory            bool
 	faults            []ftpstest.Fault
 	listFaults        bool
@@ -79,6 +79,7 @@ func (s *testSettings) options() []option {
 		{"passive", "SET", "data ports, such as 21000-21010; \"any\" lets the system choose (any)", text(&s.passive)},
 		{"data-ports", "N", "how many data ports to let the system choose (as many as it takes)", s.setDataPorts},
 		{"announce", "ADDR", "the address clients are told for PASV, as with serve (the one they dialled)", text(&s.announce)},
+		{"ca-file", "FILE", "where to write the certificate to, as caFile (a place of its own)", text(&s.ca)},
 		{"host", "NAME", "a name or address for the certificate, beside localhost and its addresses; may be\nrepeated", s.addHost},
 		{"insecure-plaintext", "", "allow logins and transfers without TLS as well", toggle(&s.plaintext)},
 		{"stay", "", "run until a signal comes, whatever becomes of standard input and of the program that\nstarted it", toggle(&s.stay)},

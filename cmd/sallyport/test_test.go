@@ -145,26 +145,31 @@ func TestEndpoint(t *testing.T) {
 }
 
 func TestEndpointOptions(t *testing.T) {
-	root, seed := t.TempDir(), t.TempDir()
+	root, seed, ca := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(filepath.Join(seed, "in.csv"), []byte("1;2"), 0o644))
 	p := startTest(t, "--root", root, "--seed", seed, "--user", "alice:a", "--user", "bob:b:c", "--host", "ftp.example",
-		"--passive", freePorts(t, 1), "--announce", "192.0.2.7", "--insecure-plaintext", "--trace")
-	require.Equal(t, []string{root, "alice", "a"}, []string{p.Root, p.User, p.Password})
+		"--passive", freePorts(t, 1), "--announce", "192.0.2.7", "--insecure-plaintext", "--trace", "--ca-file", ca)
+	require.Equal(t, []string{root, "alice", "a", ca}, []string{p.Root, p.User, p.Password, p.CAFile})
+	got, err := os.ReadFile(ca)
+	require.NoError(t, err)
+	require.Equal(t, p.CA, string(got))
 	config := p.trust()
 	config.ServerName = "ftp.example"
 	c, err := testclient.Dial(p.addr(p.Port), false, config, "bob", "b:c")
 	require.NoError(t, err)
 	defer c.Close()
-	got, err := c.Get("RETR in.csv")
+	text, err := c.Get("RETR in.csv")
 	require.NoError(t, err)
-	require.Equal(t, "1;2", got)
-	text, err := c.Cmd(227, "PASV")
+	require.Equal(t, "1;2", text)
+	text, err = c.Cmd(227, "PASV")
 	require.NoError(t, err)
 	require.Contains(t, text, "(192,0,2,7,")
 	require.NoError(t, p.stdin.Close())
 	p.wantGone(t)
 	_, err = os.Stat(filepath.Join(root, "in.csv"))
 	require.NoError(t, err, "what was in the given directory is gone")
+	_, err = os.Stat(ca)
+	require.ErrorIs(t, err, os.ErrNotExist)
 }
 
 func TestEndpointInMemory(t *testing.T) {
