@@ -166,6 +166,7 @@ func (s *session) live(err error) {
 // doze waits for a command with as little memory as can be.
 func (s *session) doze() {
 	s.out, s.attendant.timer = nil, nil
+	s.lines.Rest()
 	if conn := tcp(s.raw); conn != nil && s.rest(s.waitEnds) {
 		awaitInput(conn)
 		s.rise()

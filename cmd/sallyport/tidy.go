@@ -24,6 +24,7 @@ func tidy(ctx context.Context) {
 	defer ticker.Stop()
 	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}, {Name: "/gc/heap/live:bytes"}}
 	var last, tidied uint64
+	still := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -32,7 +33,11 @@ func tidy(ctx context.Context) {
 		}
 		metrics.Read(samples)
 		now, live := samples[0].Value.Uint64(), samples[1].Value.Uint64()
-		if now-last < quiet && now-tidied > max(worthIt, live/worthPart) {
+		if still++; now-last >= quiet {
+			still = 0
+		}
+		// The second time, when sessions have given back their stacks.
+		if still >= 2 && now-tidied > max(worthIt, live/worthPart) {
 			debug.FreeOSMemory()
 			metrics.Read(samples)
 			now = samples[0].Value.Uint64()

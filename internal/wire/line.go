@@ -159,6 +159,13 @@ func (l *LineReader) Buffered() int {
 	return l.n + l.w - l.r
 }
 
+// Rest gives back the memory of a reader that waits for a line.
+func (l *LineReader) Rest() {
+	if l.Buffered() == 0 {
+		l.buf, l.n, l.r, l.w, l.given = nil, 0, 0, 0, false
+	}
+}
+
 // Discard drops what was read ahead. RFC 4217 is silent about bytes sent after
 // AUTH in the clear; executing them would let a man in the middle inject
 // commands (CVE-2011-1575). A line already returned stays valid.
