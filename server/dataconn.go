@@ -19,6 +19,7 @@ type dataConn struct {
 	around        net.Conn  // what Wrap.Data returned; nil without it
 	in            *inflater // MODE Z: one of them
 	out           *deflater
+	finished      bool
 }
 
 const (
@@ -133,9 +134,26 @@ func dataFailure(err error) error {
 // vouch for that end (RFC 8446, section 6.1).
 func (c *dataConn) truncated() bool { return c.tls != nil && c.tls.Truncated() }
 
-// finish ends the connection in order: what is buffered goes out, then
+// finish ends the connection in order, once: what is buffered goes out, then
 // close_notify, then FIN.
 func (c *dataConn) finish() error {
+	if c.finished {
+		return nil
+	}
+	c.finished = true
+	closed := false
+	defer func() {
+		if !closed { // a panic in what Wrap put around it
+			c.abort()
+			c.release()
+		}
+	}()
+	err := c.end()
+	closed = true
+	return err
+}
+
+func (c *dataConn) end() error {
 	if c.out != nil {
 		if err := c.out.end(); err != nil {
 			return err

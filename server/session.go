@@ -321,10 +321,11 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 			reply = s.panicked(v)
 		}
 	}()
-	if s.srv.Wrap != nil {
-		return s.wrapped(cmd, func() wire.Reply { return s.perform(cmd) })
+	if row := commands[cmd.Verb]; (row == nil || !row.alone) && !s.held() {
+		s.attend(attendAfter, s.watch)
+		defer s.relieve()
 	}
-	return s.perform(cmd)
+	return s.wrapped(cmd, func() wire.Reply { return s.perform(cmd) })
 }
 
 // perform is dispatch without what is around it.
@@ -338,10 +339,6 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	}
 	if cmd.Verb != "SITE" {
 		s.cpfr = ""
-	}
-	if !row.alone && !s.held() {
-		s.attend(attendAfter, s.watch)
-		defer s.relieve()
 	}
 	reply, err := row.run(s, s.ctx, cmd.Arg)
 	if err != nil {
@@ -362,7 +359,7 @@ func (s *session) rescue(err *error) {
 // panicked reports a panic and ends the session.
 func (s *session) panicked(v any) wire.Reply {
 	s.log(slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
-	s.ending = errPanic
+	s.ending, s.then = errPanic, nil
 	return wire.Text(421, "Internal error; closing the control connection.")
 }
 

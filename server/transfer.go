@@ -105,19 +105,30 @@ func (s *session) onFiles(verb, name string, work func(t *transfer) error) error
 func (s *session) during(t *transfer, work func() error) error {
 	defer t.cancel(nil)
 	s.relieve()
-	came := s.queue // while the file was being opened
-	s.queue = nil
-	for _, in := range came {
-		s.hear(in, t)
+	err := rescued(func() error {
+		came := s.queue // while the file was being opened
+		s.queue = nil
+		for _, in := range came {
+			s.hear(in, t)
+		}
+		return nil
+	})
+	if err != nil {
+		t.cancel(err) // work is left to release what it has
 	}
 	delay := attendAfter
 	if t.upload {
 		delay = 0 // if the client goes away, that must be known at the end
 	}
 	s.attend(delay, func() { s.attendTo(t) })
-	err := rescued(work)
+	if e := rescued(work); err == nil {
+		err = e
+	}
 	s.relieve()
 	s.setMoving(nil)
+	if !s.held() {
+		s.attend(attendAfter, s.watch) // for what is left of the command
+	}
 
 	cause := context.Cause(t.ctx)
 	var panicked *panicError
@@ -149,29 +160,26 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	}
 	stop := context.AfterFunc(t.ctx, conn.abort)
 	defer stop()
-	if err := conn.wrap(s, t); err != nil {
-		conn.finish()
-		return err
-	}
-	if t.compressed {
-		conn.compress(t)
-		defer conn.uncompress()
-	}
-	ended := false
+	returned := false
 	defer func() {
-		switch {
-		case ended:
-		case t.upload && t.ctx.Err() == nil:
+		// finish does nothing if the job has called it.
+		if returned && (err == nil || t.upload && t.ctx.Err() == nil) {
 			// An uploader must hear why, on its control connection: many give up
 			// at once on RST. If it goes on sending the kernel resets anyway.
 			conn.finish()
-		default:
-			conn.abort()
-			conn.release()
+			return
 		}
+		conn.abort()
+		conn.release()
 	}()
-	err = job(conn)
-	ended = err == nil
+	if err = conn.wrap(s, t); err == nil {
+		if t.compressed {
+			conn.compress(t)
+			defer conn.uncompress()
+		}
+		err = job(conn)
+	}
+	returned = true
 	return err
 }
 
@@ -240,6 +248,9 @@ func (s *session) hear(in input, t *transfer) {
 		})
 		if err := s.write(reply); err != nil {
 			s.cancel(err)
+		}
+		if s.ending != nil { // by Wrap
+			t.cancel(s.ending)
 		}
 		s.hookCommand(in.cmd, reply.Code, time.Since(start))
 	}

@@ -74,6 +74,9 @@ func (s *session) wrapped(cmd wire.Command, run func() wire.Reply) wire.Reply {
 		ran = run()
 		return Reply{ran.Code, slices.Clone(ran.Lines)}
 	})
+	if r.Code < 100 || r.Code > 699 {
+		r.Code = 451
+	}
 	if r.Code/100 != ran.Code/100 {
 		s.then = nil
 	}

@@ -2,13 +2,19 @@ package server_test
 
 import (
 	"context"
+	stdtls "crypto/tls"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -265,4 +271,193 @@ func TestReplyHook(t *testing.T) {
 	ts.Close()
 	require.Equal(t, []int{220, 234, 331, 230, 200, 200, 200}, got[:7])
 	require.Equal(t, []int{150, 226, 221}, got[len(got)-3:])
+}
+
+// panicky has what one of its methods does.
+type panicky struct {
+	net.Conn
+	method string
+	fail   func()
+}
+
+func (c panicky) Read(p []byte) (int, error) {
+	if c.method == "Read" {
+		c.fail()
+	}
+	return c.Conn.Read(p)
+}
+
+func (c panicky) Write(p []byte) (int, error) {
+	if c.method == "Write" {
+		c.fail()
+	}
+	return c.Conn.Write(p)
+}
+
+func (c panicky) Close() error {
+	if c.method == "Close" {
+		c.fail()
+	}
+	return c.Conn.Close()
+}
+
+// A panic leaves no data connection behind.
+func TestWrapDataPanic(t *testing.T) {
+	for _, method := range []string{"Data", "Read", "Write", "Close"} {
+		for _, line := range []string{"RETR a", "STOR a"} {
+			if method == "Read" && line == "RETR a" || method == "Write" && line == "STOR a" {
+				continue
+			}
+			t.Run(method+" "+line, func(t *testing.T) {
+				ts := start(t, func(srv *server.Server) {
+					srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+						if method == "Data" {
+							panic("oops")
+						}
+						return panicky{conn, method, func() { panic("oops") }}, nil
+					}}
+				})
+				ts.writeFile(t, "a", "old")
+				c := ts.login(t)
+				data := c.open("%s", line)
+				if line == "STOR a" {
+					data.(*stdtls.Conn).CloseWrite()
+				}
+				c.expect(421)
+				c.end()
+				_, err := io.ReadAll(data)
+				require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the data connection is still there")
+				require.Equal(t, "old", ts.readFile(t, "a"))
+			})
+		}
+	}
+}
+
+// Close is called once, also when the file can't be committed.
+func TestWrapDataClosedOnce(t *testing.T) {
+	var (
+		mu        sync.Mutex
+		n, closed int
+	)
+	ts := start(t, func(srv *server.Server) {
+		files := drivertest.Faulty(driver.Mem(), drivertest.Fault{Method: "Store.Commit", Do: drivertest.Fail(io.ErrClosedPipe)})
+		srv.Driver = driver.User(testUser, testPassword, files)
+		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+			return counting{conn, &mu, &n, &closed}, nil
+		}}
+	})
+	c := ts.login(t)
+	data := c.open("STOR a")
+	data.Close()
+	c.expect(451)
+	mu.Lock()
+	defer mu.Unlock()
+	require.Equal(t, 1, closed)
+}
+
+// A command that came while the file was being opened, and panics, leaves no
+// file open and no data connection.
+func TestWrapPanicWhileOpening(t *testing.T) {
+	var files *drivertest.FaultyFS
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		writeFile(t, fs.FS, "a", "1")
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.write("RETR a\r\nNOOP\r\n")
+		c.expect(150)
+		c.expect(421)
+		c.end()
+		synctest.Wait()
+		require.Empty(t, fs.Sessions())
+		require.Empty(t, files.Held())
+		io.Copy(io.Discard, data)
+	}, func(srv *server.Server) {
+		good := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			sound, err := good.Login(ctx, l)
+			files = drivertest.Faulty(sound, drivertest.Fault{Method: "Open", Do: func(context.Context) error {
+				time.Sleep(time.Second)
+				return nil
+			}})
+			return files, err
+		})
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+			if c.Line == "NOOP" {
+				panic("oops")
+			}
+			return run()
+		}}
+	})
+}
+
+// A panic after run leaves nothing to be done after the reply.
+func TestWrapPanicAfterAuth(t *testing.T) {
+	ts := start(t, func(srv *server.Server) {
+		srv.HandshakeTimeout = -1
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+			r := run()
+			if c.Line == "AUTH TLS" {
+				panic("oops")
+			}
+			return r
+		}}
+	})
+	c := ts.dial(t)
+	c.cmd(421, "AUTH TLS")
+	c.end()
+}
+
+// 421 ends the session, whatever it is doing.
+func TestWrapEndsSessionDuringTransfer(t *testing.T) {
+	ts := start(t, wrap(map[string]server.Reply{"NOOP": {Code: 421, Lines: []string{"Enough."}}}))
+	c := ts.login(t)
+	c.open("STOR a")
+	c.cmd(421, "NOOP")
+	c.expect(426)
+	c.end()
+	_, err := ts.FS.Stat(t.Context(), "a")
+	require.Error(t, err)
+}
+
+// The context of a command ends when the client goes.
+func TestWrapHearsThatTheClientIsGone(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		hanging := make(chan struct{}, 1)
+		ts := start(t, func(srv *server.Server) {
+			srv.Wrap = &server.Wrap{Command: func(ctx context.Context, c server.Command, run func() server.Reply) (r server.Reply) {
+				if after || c.Line != "PWD" {
+					r = run()
+				}
+				if c.Line == "PWD" {
+					hanging <- struct{}{}
+					<-ctx.Done()
+				}
+				return r
+			}}
+		})
+		c := ts.dial(t)
+		c.authTLS()
+		c.login()
+		c.send("PWD")
+		wait(t, hanging)
+		c.conn.(*stdtls.Conn).NetConn().(*tcpConn).SetLinger(0)
+		c.conn.(*stdtls.Conn).NetConn().Close()
+		eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+	}
+}
+
+// Hooks are told what was sent.
+func TestWrapCodeOutOfRange(t *testing.T) {
+	ts := start(t, wrap(map[string]server.Reply{"XTIME": {Code: 7}}))
+	c := ts.login(t)
+	c.cmd(451, "XTIME")
+	c.cmd(221, "QUIT")
+	c.end()
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for _, cmd := range ts.commands {
+		if cmd.Line == "XTIME" {
+			require.Equal(t, 451, cmd.Code)
+		}
+	}
 }
