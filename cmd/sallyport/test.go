@@ -11,8 +11,10 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
@@ -32,6 +34,14 @@ func runTest(ctx context.Context, args []string, stdin *os.File, stdout, stderr 
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
+	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
+	// That nobody reads what is printed must not end the process before it has
+	// cleared up.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if !s.stay {
 		go endWithParent(ctx, os.Getppid(), end)
 	}

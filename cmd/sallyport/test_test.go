@@ -30,6 +30,7 @@ type tested struct {
 	tmp    string // where it makes files
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
+	output *os.File // what stdout reads
 }
 
 // startTest starts it and reads what it prints.
@@ -46,7 +47,7 @@ func startTest(t *testing.T, args ...string) *tested {
 	// Not StdoutPipe, which Wait would close while something may still be read.
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
-	p.Stdout, p.stdout = w, bufio.NewReader(r)
+	p.Stdout, p.stdout, p.output = w, bufio.NewReader(r), r
 	err = p.Start()
 	w.Close()
 	require.NoError(t, err)
@@ -192,7 +193,7 @@ func TestEndpointEndsBySignal(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
 	}
-	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt} {
+	for _, signal := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
 		p := startTest(t)
 		c := p.login(t)
 		_, err := c.Open("STOR a")
@@ -200,6 +201,19 @@ func TestEndpointEndsBySignal(t *testing.T) {
 		require.NoError(t, p.Process.Signal(signal))
 		p.wantGone(t)
 	}
+}
+
+// That nobody reads any more what is printed doesn't end the server.
+func TestEndpointPrintsForNobody(t *testing.T) {
+	p := startTest(t)
+	require.NoError(t, p.output.Close())
+	_, err := io.WriteString(p.stdin, "reply:to=NOOP,code=450\n")
+	require.NoError(t, err)
+	require.NoError(t, p.stdin.Close())
+	require.Zero(t, p.end(t))
+	left, err := os.ReadDir(p.tmp)
+	require.NoError(t, err)
+	require.Empty(t, left, "files are left behind")
 }
 
 // With --stay neither the end of standard input nor that of the parent counts.
