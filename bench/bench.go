@@ -39,6 +39,10 @@ type setup struct {
 	// user and password log in, in clear too, and may read and write root.
 	user, password string
 
+	// thief and thiefPassword log in as well: another user, of the same
+	// directory, whose sessions have no claim to what is sent to user's.
+	thief, thiefPassword string
+
 	// daemons is where the packages of the peers were unpacked.
 	daemons string
 }

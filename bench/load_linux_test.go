@@ -30,8 +30,14 @@ func newLoad(t *testing.T, options ...func(*server.Server)) *load {
 	t.Cleanup(func() { files.Close() })
 	cert, err := tls.Load(s.cert, s.key)
 	require.NoError(t, err)
+	accounts, err := s.accounts()
+	require.NoError(t, err)
+	users := driver.Users{}
+	for _, a := range accounts {
+		users[a.name] = driver.Account{Hash: a.hash, Files: files}
+	}
 	srv := &server.Server{
-		Driver: driver.User(s.user, s.password, files), TLS: cert, Passive: passive.Any(),
+		Driver: users, TLS: cert, Passive: passive.Any(),
 		InsecurePlaintext: true, MaxSessionsPerAddress: -1,
 	}
 	for _, option := range options {
@@ -58,7 +64,7 @@ func emptySetup(t *testing.T) *setup {
 	t.Cleanup(remove)
 	s := &setup{
 		root: filepath.Join(dir, "root"), cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"),
-		ports: "any", user: "bench", password: "correct horse",
+		ports: "any", user: "bench", password: "correct horse", thief: "thief", thiefPassword: "battery staple",
 	}
 	require.NoError(t, os.Mkdir(s.root, 0o755))
 	require.NoError(t, writeCertificate(s.cert, s.key))

@@ -10,7 +10,7 @@ import (
 // systemLog is where ProFTPD writes what goes wrong.
 const systemLog = "system.log"
 
-// startVsftpd runs vsftpd with a local user, whom only its processes know.
+// startVsftpd runs vsftpd with local users, whom only its processes know.
 //
 // Its isolation in namespaces is on unless it is told otherwise. Off is what
 // people who care for speed choose, and what it is compared with here; its
@@ -27,7 +27,7 @@ func startVsftpd(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	if err := s.localUser("vsftpd"); err != nil {
+	if err := s.localUsers("vsftpd"); err != nil {
 		return nil, err
 	}
 	empty := filepath.Join(s.scratch, "empty")
@@ -78,10 +78,10 @@ seccomp_sandbox=NO
 	return launch(ctx, "vsftpd", addr, s, cmd)
 }
 
-// localUser makes the files in scratch that, mounted over the system's, let the
-// user log in to a service.
-func (s *setup) localUser(service string) error {
-	hash, err := s.hash()
+// localUsers makes the files in scratch that, mounted over the system's, let the
+// users log in to a service.
+func (s *setup) localUsers(service string) error {
+	users, err := s.passwd(":/bin/sh")
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,7 @@ func (s *setup) localUser(service string) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.write("passwd", "%s%s:%s:%d:%d::%s:/bin/sh\n", known, s.user, hash, nobody, nogroup, s.root)
-	if err != nil {
+	if _, err := s.write("passwd", "%s%s", known, users); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Join(s.scratch, "pam.d"), 0o755); err != nil {
@@ -115,11 +114,11 @@ func startProFTPD(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	hash, err := s.hash()
+	accounts, err := s.passwd(":/bin/sh")
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.write("users", "%s:%s:%d:%d::%s:/bin/sh\n", s.user, hash, nobody, nogroup, s.root)
+	users, err := s.write("users", "%s", accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -181,11 +180,11 @@ func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	hash, err := s.hash()
+	accounts, err := s.passwd("/./::::::::::::")
 	if err != nil {
 		return nil, err
 	}
-	users, err := s.write("users", "%s:%s:%d:%d::%s/./::::::::::::\n", s.user, hash, nobody, nogroup, s.root)
+	users, err := s.write("users", "%s", accounts)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +201,7 @@ func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
 		"--certfile", s.cert+","+s.key,
 		"--maxclientsnumber", fmt.Sprint(maxSessions),
 		"--maxclientsperip", fmt.Sprint(maxSessions),
-		"--limitrecursion", "1000000:10", // so many names in a listing
+		"--limitrecursion", "2000000:10", // so many names in a listing, "." and ".." too
 		"--syslogfacility", "none",
 		"--dontresolve",
 		"--pidfile", filepath.Join(s.scratch, "pid"))

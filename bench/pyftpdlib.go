@@ -28,7 +28,7 @@ func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	hash, err := s.hash()
+	accounts, err := s.accounts()
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,10 @@ func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	}
 	// Not any other Python that is found first: the packages are for this one.
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(port), fmt.Sprint(low), fmt.Sprint(high),
-		s.root, s.user, hash, s.cert, s.key)
+		s.root, s.cert, s.key)
+	for _, a := range accounts {
+		cmd.Args = append(cmd.Args, a.name, a.hash)
+	}
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(s.daemons, "usr/lib/python3/dist-packages"))
 	confine(cmd)
 	return launch(ctx, "pyftpdlib", addr, s, cmd)

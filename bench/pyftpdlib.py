@@ -1,4 +1,4 @@
-"""An FTPS server on loopback: PORT LOW HIGH ROOT USER HASH CERT KEY, with data ports from LOW to HIGH."""
+"""An FTPS server on loopback: PORT LOW HIGH ROOT CERT KEY, and USER HASH of each user; data ports from LOW to HIGH."""
 
 import ctypes
 import hmac
@@ -12,7 +12,7 @@ from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
 from pyftpdlib.handlers import TLS_FTPHandler
 from pyftpdlib.servers import FTPServer
 
-port, low, high, root, user, hashed, cert, key = sys.argv[1:]
+port, low, high, root, cert, key, *users = sys.argv[1:]
 
 logging.basicConfig(level=logging.WARNING)
 
@@ -30,7 +30,8 @@ class Authorizer(DummyAuthorizer):
 
 
 authorizer = Authorizer()
-authorizer.add_user(user, hashed, root, perm="elradfmwMT")
+for user, hashed in zip(users[::2], users[1::2]):
+    authorizer.add_user(user, hashed, root, perm="elradfmwMT")
 
 context = SSL.Context(SSL.TLS_SERVER_METHOD)
 context.set_min_proto_version(SSL.TLS1_2_VERSION)

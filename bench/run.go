@@ -46,6 +46,7 @@ type runner struct {
 // serve.
 func (s *setup) furnish(dir string) error {
 	s.user, s.password = "bench", "correct-horse"
+	s.thief, s.thiefPassword = "thief", "battery-staple"
 	s.root = filepath.Join(dir, "root")
 	s.cert, s.key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	if err := os.Mkdir(s.root, 0o755); err != nil {

@@ -30,7 +30,7 @@ func startSallyport(ctx context.Context, s *setup) (*instance, error) {
 	if err := s.hand(); err != nil {
 		return nil, err
 	}
-	hash, err := s.hash()
+	accounts, err := s.accounts()
 	if err != nil {
 		return nil, err
 	}
@@ -39,8 +39,11 @@ func startSallyport(ctx context.Context, s *setup) (*instance, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, program, "serve", s.root, "--listen", addr, "--listen-implicit", "",
-		"--passive", s.ports, "--user", s.user+":"+hash, "--cert", s.cert, "--key", key,
+		"--passive", s.ports, "--cert", s.cert, "--key", key,
 		"--insecure-plaintext", "--log-level", "warn")
+	for _, a := range accounts {
+		cmd.Args = append(cmd.Args, "--user", a.name+":"+a.hash)
+	}
 	confine(cmd)
 	become(cmd, nobody, nogroup)
 	return launch(ctx, ours, addr, s, cmd)

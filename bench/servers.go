@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -19,13 +18,13 @@ import (
 
 // contenders are the servers under measure. What is equal for all of them:
 //
-//   - sessions act as the user nobody, see setup.root as "/", and may read, write
-//     and delete there
+//   - two users; the sessions of both act as the system's nobody, see setup.root
+//     as "/", and may read, write and delete there
 //   - one certificate; TLS 1.2 and 1.3; TLS is offered on control and data
 //     connections and not required, nor is it that data connections resume
 //   - room for 1,200 sessions and more, without throttles; but Sallyport's command
 //     has 500 for one address, and Pure-FTPd half as many as there are data ports
-//   - the password as a cheap hash, the same for all
+//   - the passwords as cheap hashes, the same for all
 //   - no log of transfers, no look-up of clients' names
 //   - sendfile where the server can; everything else as it comes
 func contenders() []contender {
@@ -147,8 +146,9 @@ func (s *setup) unpacked(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
-// hand gives the served directory with everything in it to the user that
-// sessions act as, and lets that user reach it.
+// hand gives the served directory and what is at its top to the user that
+// sessions act as, and lets that user reach it. Below are files for everybody
+// to read, in numbers that forbid to touch each at every start.
 func (s *setup) hand() error {
 	for _, dir := range []string{s.scratch, s.root} {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -164,12 +164,16 @@ func (s *setup) hand() error {
 			}
 		}
 	}
-	return filepath.WalkDir(s.root, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
+	top, err := os.ReadDir(s.root)
+	if err != nil {
+		return err
+	}
+	for _, entry := range top {
+		if err := os.Lchown(filepath.Join(s.root, entry.Name()), nobody, nogroup); err != nil {
 			return err
 		}
-		return os.Lchown(path, nobody, nogroup)
-	})
+	}
+	return os.Lchown(s.root, nobody, nogroup)
 }
 
 // write makes a file in scratch.
@@ -205,10 +209,31 @@ func freePort() (addr string, port int, err error) {
 	return ln.Addr().String(), ln.Addr().(*net.TCPAddr).Port, nil
 }
 
-// hash is the password as all servers are given it, so that they do the same
-// work at a login. It is of the cheapest kind they all know, because they are
-// compared with one another and hashes are not.
-func (s *setup) hash() (string, error) {
-	hash, err := bcrypt.GenerateFromPassword([]byte(s.password), bcrypt.MinCost)
-	return string(hash), err
+// account is what a server is told of a user.
+type account struct{ name, hash string }
+
+// accounts are those of both users. All servers are given the same kind of hash,
+// so that they do the same work at a login. It is the cheapest that they all
+// know, because they are compared with one another and hashes are not.
+func (s *setup) accounts() ([]account, error) {
+	var all []account
+	for _, u := range [][2]string{{s.user, s.password}, {s.thief, s.thiefPassword}} {
+		hash, err := bcrypt.GenerateFromPassword([]byte(u[1]), bcrypt.MinCost)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, account{u[0], string(hash)})
+	}
+	return all, nil
+}
+
+// passwd is the accounts as passwd(5) has them, a line for each, with something
+// else after the home directory.
+func (s *setup) passwd(rest string) (string, error) {
+	accounts, err := s.accounts()
+	var lines strings.Builder
+	for _, a := range accounts {
+		fmt.Fprintf(&lines, "%s:%s:%d:%d::%s%s\n", a.name, a.hash, nobody, nogroup, s.root, rest)
+	}
+	return lines.String(), err
 }

@@ -41,7 +41,8 @@ func newSetup(t *testing.T) *setup {
 	s := &setup{
 		scratch: filepath.Join(dir, "scratch"), root: filepath.Join(dir, "root"),
 		cert: filepath.Join(dir, "cert.pem"), key: filepath.Join(dir, "key.pem"),
-		user: "alice", password: "open sesame", ports: "28400-28410", daemons: daemons,
+		user: "alice", password: "open sesame", thief: "mallory", thiefPassword: "swordfish",
+		ports: "28400-28410", daemons: daemons,
 	}
 	require.NoError(t, os.MkdirAll(filepath.Join(s.root, "in"), 0o700))
 	require.NoError(t, os.Mkdir(s.scratch, 0o700))
@@ -79,6 +80,9 @@ func TestContenders(t *testing.T) {
 			for _, clear := range []bool{false, true} {
 				visit(t, in, s, clear, content)
 			}
+			other := *s
+			other.user, other.password = s.thief, s.thiefPassword
+			visit(t, in, &other, false, content)
 			refuse(t, in, s)
 
 			used, err := in.cpuTime()
@@ -126,17 +130,19 @@ func visit(t *testing.T, in *instance, s *setup, clear bool, content string) {
 	require.NoError(t, c.quit())
 }
 
-// refuse tries a wrong password.
+// refuse tries wrong passwords.
 func refuse(t *testing.T, in *instance, s *setup) {
 	t.Helper()
 	d, err := (&load{instance: in, setup: s}).dialer()
 	require.NoError(t, err)
-	d.password += "!"
-	c, err := d.login(t.Context())
-	if err == nil {
-		c.close()
+	for _, password := range []string{s.password + "!", s.thiefPassword} {
+		d.password = password
+		c, err := d.login(t.Context())
+		if err == nil {
+			c.close()
+		}
+		require.ErrorContains(t, err, "PASS: 530")
 	}
-	require.ErrorContains(t, err, "PASS: 530")
 }
 
 // TestContendersEnd ends the context in place of stop, with a session open.

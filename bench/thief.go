@@ -19,7 +19,7 @@ func thieves() []workload {
 		}
 		how, does := "silent", "waits for the file"
 		if h.tls {
-			how, does = "tls", "resumes the TLS session of a login of its own"
+			how, does = "tls", "resumes the TLS session of a login as another user"
 		}
 		all = append(all, workload{
 			name:  fmt.Sprintf("thief-%s-%s", where, how),
@@ -48,7 +48,7 @@ func (h theft) run(ctx context.Context, l *load) (sample, error) {
 		return nil, err
 	}
 	there := *d
-	there.from = h.from
+	there.from, there.user, there.password = h.from, l.thief, l.thiefPassword
 	thief := &thief{dialer: &there, ctx: ctx, what: what}
 	if h.tls {
 		c, err := there.login(ctx)
