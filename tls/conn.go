@@ -12,7 +12,7 @@ import (
 // and one writing goroutine at a time. Close, the deadlines and Flush may be
 // called from any.
 //
-// On a data connection Write gathers: what is written leaves when 256 KiB of
+// On a data connection Write gathers: what is written leaves when 512 KiB of
 // records are waiting, and with Flush, CloseWrite or Close. A file smaller
 // than that leaves in one system call, its end included. Reading fetches as
 // much at once. The memory for both is shared among all connections and held

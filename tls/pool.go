@@ -8,9 +8,9 @@ import (
 const (
 	// gatherSize is how many bytes of records are gathered before they are
 	// sent, and how many are read from the socket at once.
-	gatherSize = 256 << 10
-	// A buffer takes one record more, so that none is ever split: sixteen
-	// records of a 256 KiB write leave together.
+	gatherSize = 512 << 10
+	// A buffer takes one record more, so that none is ever split: thirty-two
+	// records of a 512 KiB write leave together.
 	bufferSize = gatherSize + maxRecord
 )
 

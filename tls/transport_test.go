@@ -33,7 +33,7 @@ func (c *counting) Write(p []byte) (int, error) {
 // A download is ticket, data and close_notify in as few writes as can be.
 func TestWritesPerDownload(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
-		for size, want := range map[int]int64{0: 1, 100: 1, 4 << 10: 1, 200 << 10: 1, 256 << 10: 2, 1 << 20: 5} {
+		for size, want := range map[int]int64{0: 1, 100: 1, 4 << 10: 1, 200 << 10: 1, 256 << 10: 1, 512 << 10: 2, 1 << 20: 3} {
 			for _, end := range []func(*Conn) error{(*Conn).CloseWrite, (*Conn).Close} {
 				l := newLayer(t)
 				s, cfg := l.Session(), l.client(version)
