@@ -40,7 +40,7 @@ func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(port), fmt.Sprint(low), fmt.Sprint(high),
 		s.root, s.cert, s.key)
 	for _, a := range accounts {
-		cmd.Args = append(cmd.Args, a.name, a.hash)
+		cmd.Args = append(cmd.Args, a.name, a.password)
 	}
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(s.daemons, "usr/lib/python3/dist-packages"))
 	confine(cmd)

@@ -1,14 +1,12 @@
-"""An FTPS server on loopback: PORT LOW HIGH ROOT CERT KEY, and USER HASH of each user; data ports from LOW to HIGH."""
+"""An FTPS server on loopback: PORT LOW HIGH ROOT CERT KEY, and USER PASSWORD of each user; data ports from LOW to HIGH."""
 
-import ctypes
-import hmac
 import logging
 import os
 import resource
 import sys
 
 from OpenSSL import SSL
-from pyftpdlib.authorizers import AuthenticationFailed, DummyAuthorizer
+from pyftpdlib.authorizers import DummyAuthorizer
 from pyftpdlib.handlers import TLS_FTPHandler
 from pyftpdlib.servers import FTPServer
 
@@ -16,22 +14,9 @@ port, low, high, root, cert, key, *users = sys.argv[1:]
 
 logging.basicConfig(level=logging.WARNING)
 
-libcrypt = ctypes.CDLL("libcrypt.so.1")
-libcrypt.crypt.restype = ctypes.c_char_p
-
-
-class Authorizer(DummyAuthorizer):
-    def validate_authentication(self, username, password, handler):
-        if not self.has_user(username):
-            raise AuthenticationFailed
-        want = self.user_table[username]["pwd"].encode()
-        if not hmac.compare_digest(libcrypt.crypt(password.encode(), want), want):
-            raise AuthenticationFailed
-
-
-authorizer = Authorizer()
-for user, hashed in zip(users[::2], users[1::2]):
-    authorizer.add_user(user, hashed, root, perm="elradfmwMT")
+authorizer = DummyAuthorizer()
+for user, password in zip(users[::2], users[1::2]):
+    authorizer.add_user(user, password, root, perm="elradfmwMT")
 
 context = SSL.Context(SSL.TLS_SERVER_METHOD)
 context.set_min_proto_version(SSL.TLS1_2_VERSION)

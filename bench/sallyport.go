@@ -42,7 +42,7 @@ func startSallyport(ctx context.Context, s *setup) (*instance, error) {
 		"--passive", s.ports, "--cert", s.cert, "--key", key,
 		"--insecure-plaintext", "--log-level", "warn")
 	for _, a := range accounts {
-		cmd.Args = append(cmd.Args, "--user", a.name+":"+a.hash)
+		cmd.Args = append(cmd.Args, "--user", a.name+":"+a.password)
 	}
 	confine(cmd)
 	become(cmd, nobody, nogroup)

@@ -210,11 +210,11 @@ func freePort() (addr string, port int, err error) {
 }
 
 // account is what a server is told of a user.
-type account struct{ name, hash string }
+type account struct{ name, password, hash string }
 
-// accounts are those of both users. All servers are given the same kind of hash,
-// so that they do the same work at a login. It is the cheapest that they all
-// know, because they are compared with one another and hashes are not.
+// accounts are those of both users. A server that takes a password as it is gets
+// that, the others the cheapest hash that they all know: servers are compared,
+// and hashes are not.
 func (s *setup) accounts() ([]account, error) {
 	var all []account
 	for _, u := range [][2]string{{s.user, s.password}, {s.thief, s.thiefPassword}} {
@@ -222,7 +222,7 @@ func (s *setup) accounts() ([]account, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, account{u[0], string(hash)})
+		all = append(all, account{u[0], u[1], string(hash)})
 	}
 	return all, nil
 }

@@ -29,8 +29,8 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 		addr = def
 	}
 	// MPTCP, which Go listens with by default, costs a plain client CPU time
-	// and gains it nothing.
-	var lc net.ListenConfig
+	// and gains it nothing. Sessions set their own keep-alive.
+	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(context.Background(), "tcp", addr)
 	if err != nil {

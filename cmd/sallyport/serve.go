@@ -112,13 +112,14 @@ func listenedOn(lns ...net.Listener) []netip.Addr {
 	return addrs
 }
 
-// listen opens a listener without MPTCP, which FTP clients don't speak. Nil
-// stands for an empty address.
+// listen opens a listener without MPTCP, which FTP clients don't speak, and
+// without keep-alive, which sessions set themselves. Nil stands for an empty
+// address.
 func listen(ctx context.Context, addr string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	var lc net.ListenConfig
+	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	return lc.Listen(ctx, "tcp", addr)
 }

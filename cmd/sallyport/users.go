@@ -42,7 +42,7 @@ func (s *settings) addUser(text string) error {
 	}
 	hash := password
 	if !isBcrypt(password) {
-		if hash, err = driver.HashPassword(password); err != nil {
+		if hash, err = driver.HashKnown(password); err != nil {
 			return fmt.Errorf("%q: %w", name, err)
 		}
 	}
