@@ -207,7 +207,7 @@ func (srv *Server) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		srv.closePorts()
+		srv.closeRest()
 		return nil
 	case <-ctx.Done():
 		srv.Close()
@@ -230,7 +230,7 @@ func (srv *Server) Close() error {
 		s.cut(errServerClosing)
 	}
 	srv.mu.Unlock()
-	srv.closePorts()
+	srv.closeRest()
 
 	done := make(chan struct{})
 	go func() {
@@ -247,7 +247,8 @@ func (srv *Server) Close() error {
 	return nil
 }
 
-func (srv *Server) closePorts() {
+// closeRest closes what sessions share.
+func (srv *Server) closeRest() {
 	srv.mu.Lock()
 	ports := srv.ports
 	srv.mu.Unlock()
@@ -257,6 +258,7 @@ func (srv *Server) closePorts() {
 	if ports != nil {
 		ports.Close()
 	}
+	srv.lounge.close()
 }
 
 var errServerClosing = errors.New("server: shutting down")

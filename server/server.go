@@ -139,6 +139,7 @@ type Server struct {
 	sessions  map[*session]struct{}
 	perAddr   map[netip.Addr]int
 	draining  chan struct{}
+	lounge    lounge
 	stopped   bool
 	running   sync.WaitGroup
 }

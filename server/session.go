@@ -46,7 +46,8 @@ type session struct {
 	out                   []byte           // the reply being written
 	attendant             attendant
 	waitEnds              time.Time    // when the wait for a command ends; zero while none
-	rested                bool         // the wait goes on in a new goroutine
+	rested                bool         // the wait goes on in the lounge or in a new goroutine
+	seat                  int32        // in the lounge
 	queue                 []input      // what came during a command and waits for its end
 	gone                  atomic.Bool  // the control connection has ended
 	cleared               bool         // CCC took TLS off the control connection
@@ -144,12 +145,16 @@ func (s *session) run() {
 	s.live(err)
 }
 
-// live goes on until the session ends. One that rests for long does so in a new
-// goroutine: the stack of the old one has grown with handshakes and transfers to
-// several times what waiting takes.
+// live goes on until the session ends. While it rests for long it needs no
+// goroutine, or at least not the stack that has grown with handshakes and
+// transfers to several times what waiting takes.
 func (s *session) live(err error) {
 	if err == errResting {
-		go s.doze()
+		s.out, s.attendant.timer = nil, nil
+		s.lines.Rest()
+		if !s.park() {
+			go func() { s.live(s.serve()) }()
+		}
 		return
 	}
 	defer s.srv.remove(s)
@@ -163,14 +168,17 @@ func (s *session) live(err error) {
 	s.hookDisconnect(err)
 }
 
-// doze waits for a command with as little memory as can be.
-func (s *session) doze() {
-	s.out, s.attendant.timer = nil, nil
-	s.lines.Rest()
-	if conn := tcp(s.raw); conn != nil && s.rest(s.waitEnds) {
-		awaitInput(conn)
-		s.rise()
-	}
+// park rests in the lounge, unless the session is to end or there is no place.
+func (s *session) park() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ctx.Err() == nil && !s.srv.isDraining() && s.srv.lounge.park(s)
+}
+
+// resume goes on after park. Whoever took the session out of the lounge calls it,
+// in a new goroutine.
+func (s *session) resume() {
+	s.rested = false
 	s.live(s.serve())
 }
 
@@ -296,6 +304,9 @@ func (s *session) wake() {
 	if s.resting {
 		s.raw.SetReadDeadline(longAgo)
 	}
+	if s.srv.lounge.fetch(s) {
+		go s.resume()
+	}
 }
 
 // handle runs one command and writes its reply.
@@ -386,6 +397,7 @@ func (s *session) write(r wire.Reply) error {
 // cut ends the session from outside, whatever it is doing.
 func (s *session) cut(cause error) {
 	s.cancel(cause)
+	s.wake()
 	s.raw.Close()
 }
 

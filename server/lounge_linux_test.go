@@ -1,0 +1,28 @@
+package server_test
+
+import (
+	"runtime"
+	"testing"
+)
+
+// It is not parallel to others: it counts goroutines.
+func TestRestNeedsNoGoroutine(t *testing.T) {
+	ts := start(t)
+	ts.login(t)
+	const sessions = 40
+	before := runtime.NumGoroutine()
+	clients := make([]*client, sessions)
+	for i := range clients {
+		clients[i] = ts.login(t)
+	}
+	eventually(t, "rest", func() bool { return runtime.NumGoroutine() < before+sessions/2 })
+	for range 2 {
+		for _, c := range clients {
+			c.cmd(200, "NOOP")
+		}
+	}
+	ts.Close()
+	for _, c := range clients {
+		c.conn.Close()
+	}
+}
