@@ -26,9 +26,8 @@ type Conn struct {
 	reuse   Reuse
 	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.
 	offered [idSize]byte
-	// ticket is the one of this session that the ClientHello offered, and ticketState what it held; set in the handshake.
-	ticket      []byte
-	ticketState *stdtls.SessionState
+	// offer is what the ClientHello of a data connection offered, nil while unknown; set in the handshake.
+	offer *offer
 
 	handshake   sync.Mutex // guards judged and failure
 	judged      bool
@@ -46,7 +45,9 @@ func newConn(s *Session, conn net.Conn, k kind, reuse Reuse) *Conn {
 	c := &Conn{session: s, kind: k, reuse: reuse}
 	c.conn, c.in.conn, c.out.conn = conn, conn, conn
 	if k == kindData {
-		c.in.hello = make([]byte, 0, helloRoom)
+		if c.offer = offerOn(conn); c.offer == nil {
+			c.in.hello = make([]byte, 0, helloRoom)
+		}
 	}
 	c.tls = stdtls.Server(&c.transport, s.layer.config(c))
 	return c

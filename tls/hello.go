@@ -1,6 +1,7 @@
 package tls
 
 import (
+	stdtls "crypto/tls"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -31,7 +32,11 @@ func (l *Layer) Whose(conn net.Conn) (session string, replay net.Conn, err error
 	for {
 		hello, missing := clientHello(r.head)
 		if !missing {
-			return l.offered(hello), r, nil
+			r.offer = l.offer(hello)
+			if l.session(r.offer.id) == nil {
+				return "", r, nil
+			}
+			return hex.EncodeToString(r.offer.id[:]), r, nil
 		}
 		if len(r.head) >= maxHello {
 			return "", r, errHelloTooLong
@@ -47,8 +52,18 @@ func (l *Layer) Whose(conn net.Conn) (session string, replay net.Conn, err error
 	}
 }
 
-// offered finds a ticket of this layer in the body of a ClientHello.
-func (l *Layer) offered(hello []byte) string {
+// offer is what a ClientHello offers to resume. Zero is nothing.
+type offer struct {
+	id     [idSize]byte // the session that the ticket is of
+	ticket []byte
+	state  *stdtls.SessionState // what the ticket holds
+	x25519 bool                 // a share for that key exchange comes along
+}
+
+// offer finds a ticket of this layer in the body of a ClientHello, one of a
+// session that lives if there is one.
+func (l *Layer) offer(hello []byte) *offer {
+	found := new(offer)
 	for ticket := range tickets(hello) {
 		state, err := l.base.DecryptTicket(ticket, ConnectionState{})
 		if err != nil || state == nil {
@@ -58,18 +73,36 @@ func (l *Layer) offered(hello []byte) string {
 		if !ok {
 			continue
 		}
+		found.id, found.ticket, found.state = id, ticket, state
 		if l.session(id) != nil {
-			return hex.EncodeToString(id[:])
+			found.x25519 = offersShare(hello, X25519)
+			break
 		}
 	}
-	return ""
+	return found
 }
 
 // replayConn is a connection whose first bytes were read before and are read
 // again.
 type replayConn struct {
 	net.Conn
-	head []byte
+	head  []byte
+	offer *offer
+}
+
+// offerOn is what Whose found out about a connection, below what was put around
+// it since; nil if it was not asked.
+func offerOn(conn net.Conn) *offer {
+	for {
+		switch c := conn.(type) {
+		case *replayConn:
+			return c.offer
+		case interface{ NetConn() net.Conn }:
+			conn = c.NetConn()
+		default:
+			return nil
+		}
+	}
 }
 
 func (r *replayConn) Read(p []byte) (int, error) {
@@ -110,7 +143,11 @@ func clientHello(p []byte) (body []byte, missing bool) {
 		if size > maxRecord || size == recordHeader {
 			return nil, false
 		}
-		message = append(message, p[recordHeader:min(size, len(p))]...)
+		if part := p[recordHeader:min(size, len(p))]; message == nil {
+			message = part[:len(part):len(part)] // all of it, nearly always
+		} else {
+			message = append(message, part...)
+		}
 		if len(message) > 0 && message[0] != messageClientHello {
 			return nil, false
 		}

@@ -30,10 +30,10 @@ type inbound struct {
 	// looked at; nil when it is not kept.
 	hello []byte
 	f     framer
-	bulk bool // bytes come faster than small reads take them
-	buf  *[bufferSize]byte
-	r, w int // unread bytes of buf
-	err  error
+	bulk  bool // bytes come faster than small reads take them
+	buf   *[bufferSize]byte
+	r, w  int // unread bytes of buf
+	err   error
 }
 
 // errDry is temporary in the sense of net.Error, so that crypto/tls does not

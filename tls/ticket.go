@@ -60,12 +60,15 @@ func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]by
 // be resumed. Nothing but a ticket of this very session ever is; the client's
 // proof that it holds the secret is checked by crypto/tls afterwards.
 func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.SessionState, error) {
-	if c.ticketState != nil && bytes.Equal(ticket, c.ticket) {
-		return c.ticketState, nil
+	var state *stdtls.SessionState
+	if c.offer != nil && bytes.Equal(ticket, c.offer.ticket) {
+		state = c.offer.state
 	}
-	state, err := c.session.layer.base.DecryptTicket(ticket, cs)
-	if err != nil || state == nil {
-		return nil, err
+	if state == nil {
+		var err error
+		if state, err = c.session.layer.base.DecryptTicket(ticket, cs); err != nil || state == nil {
+			return nil, err
+		}
 	}
 	id, ok := owner(state)
 	if !ok {
@@ -86,21 +89,10 @@ func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.Session
 // second hybrid exchange would cost 0.15 ms of CPU per file and add nothing. One
 // that does not resume keeps the hybrid.
 func (c *Conn) continues() bool {
-	hello := c.in.clientHello()
-	if !offersShare(hello, X25519) {
-		return false
+	if c.offer == nil {
+		c.offer = c.session.layer.offer(c.in.clientHello())
 	}
-	for ticket := range tickets(hello) {
-		state, err := c.session.layer.base.DecryptTicket(ticket, ConnectionState{})
-		if err != nil || state == nil {
-			continue
-		}
-		if id, ok := owner(state); ok && id == c.session.id {
-			c.ticket, c.ticketState = ticket, state
-			return true
-		}
-	}
-	return false
+	return c.offer.id == c.session.id && c.offer.x25519
 }
 
 // ticketRecords is how many records a TLS 1.3 NewSessionTicket message (RFC
