@@ -120,7 +120,7 @@ func (s *session) takeRestart() (offset, until int64, err error) {
 // send moves a file to the client.
 func (t *transfer) send(conn *dataConn, file io.Reader) error {
 	if f, ok := file.(*os.File); ok && conn.tls == nil && conn.around == nil && !t.ascii && !t.compressed {
-		n, err := conn.idle.ReadFrom(f)
+		n, err := conn.idle.sendFile(f)
 		t.bytes.Add(n)
 		if err != nil {
 			return cutOff(err)

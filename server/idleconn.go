@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -59,27 +60,31 @@ func (c *idleConn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// ReadFrom sends a file in clear; with an *os.File under r and TCP below it is
-// sendfile(2).
-func (c *idleConn) ReadFrom(r io.Reader) (n int64, err error) {
+// sendFile sends the rest of a file in clear; over TCP it is sendfile(2). All of
+// it is handed over at once: the kernel then comes back only when the send buffer
+// is full, and a deadline that passes meanwhile only asks for the next.
+func (c *idleConn) sendFile(f *os.File) (n int64, err error) {
+	start, err := f.Seek(0, io.SeekCurrent)
+	if err != nil || runtime.GOOS == "windows" {
+		// A pipe can't be wound back, and TransmitFile doesn't tell how much it
+		// sent before a deadline.
+		return io.Copy(struct{ io.Writer }{c}, f)
+	}
 	for w := c.watch(); ; {
 		if err := c.extend(); err != nil {
 			return n, err
 		}
-		m, err := io.CopyN(c.Conn, r, sendfileChunk)
+		m, err := io.Copy(c.Conn, f)
 		n += m
-		if errors.Is(err, io.EOF) {
-			return n, nil
+		if !w.slow(m > 0, err) {
+			return n, err
 		}
-		if !w.slow(m > 0, err) && err != nil {
+		// Where there is no sendfile, more was read than could be sent.
+		if _, err := f.Seek(start+n, io.SeekStart); err != nil {
 			return n, err
 		}
 	}
 }
-
-// sendfileChunk is how much is handed to the kernel before the deadline is
-// looked at again.
-const sendfileChunk = 4 << 20
 
 // pieces is into how many of them limit is cut, because a write tells only at
 // its deadline whether bytes moved, and not when.
