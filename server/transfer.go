@@ -172,13 +172,15 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 		conn.abort()
 		conn.release()
 	}()
-	if err = conn.wrap(s, t); err == nil {
-		if t.compressed {
-			conn.compress(t)
-			defer conn.uncompress()
-		}
-		err = job(conn)
+	if err = conn.wrap(s, t); err != nil {
+		conn.finish() // nothing was sent, so there is nothing to be mistaken for whole
+		return err
 	}
+	if t.compressed {
+		conn.compress(t)
+		defer conn.uncompress()
+	}
+	err = job(conn)
 	returned = true
 	return err
 }
