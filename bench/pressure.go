@@ -24,7 +24,10 @@ func pressures() []workload {
 
 // budget bounds the workloads in which transfers may fail by time. What was not
 // tried then has failed.
-const budget = 2 * time.Minute
+const budget = 40 * time.Second
+
+// hopeless is when a transfer that others are in the way of has failed.
+const hopeless = 5 * time.Second
 
 func pressure(ctx context.Context, l *load) (sample, error) {
 	const files = 20

@@ -22,7 +22,7 @@ func squats() []workload {
 		}
 		all = append(all, workload{
 			name: fmt.Sprintf("squatters-%d-%s", q.sessions, where),
-			title: fmt.Sprintf("Fetch 20 small files through 11 data ports while %d sessions of %s send PASV every second and never connect",
+			title: fmt.Sprintf("Fetch 20 small files through 11 data ports while %d sessions of another user at %s send PASV every second and never connect",
 				q.sessions, who),
 			unit: "transfer",
 			run:  q.run,
@@ -47,7 +47,10 @@ func (q squat) run(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	leave, err := d.squat(ctx, l.times(q.sessions), q.from)
+	d.timeout = hopeless
+	others := *d
+	others.user, others.password = l.thief, l.thiefPassword
+	leave, err := others.squat(ctx, l.times(q.sessions), q.from)
 	if err != nil {
 		return nil, err
 	}

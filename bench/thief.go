@@ -47,6 +47,7 @@ func (h theft) run(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.timeout = hopeless
 	there := *d
 	there.from, there.user, there.password = h.from, l.thief, l.thiefPassword
 	thief := &thief{dialer: &there, ctx: ctx, what: what}
