@@ -19,8 +19,22 @@ func (i dirInfo) ID() string { return sysID(i.FileInfo) }
 
 // Owner is the name of the file's owner as Dir.Owners wants it.
 func (i dirInfo) Owner() string {
-	uid, ok := i.uid()
-	return i.d.ownerText(&i.d.users, uid, ok, func(id string) (string, error) {
+	if uid, ok := i.uid(); ok {
+		return i.d.owner(uid)
+	}
+	return ""
+}
+
+// Group is the name of the file's group as Dir.Owners wants it.
+func (i dirInfo) Group() string {
+	if gid, ok := i.gid(); ok {
+		return i.d.group(gid)
+	}
+	return ""
+}
+
+func (d *Dir) owner(uid uint32) string {
+	return d.ownerText(&d.users, uid, func(id string) (string, error) {
 		u, err := user.LookupId(id)
 		if err != nil {
 			return "", err
@@ -29,10 +43,8 @@ func (i dirInfo) Owner() string {
 	})
 }
 
-// Group is the name of the file's group as Dir.Owners wants it.
-func (i dirInfo) Group() string {
-	gid, ok := i.gid()
-	return i.d.ownerText(&i.d.groups, gid, ok, func(id string) (string, error) {
+func (d *Dir) group(gid uint32) string {
+	return d.ownerText(&d.groups, gid, func(id string) (string, error) {
 		g, err := user.LookupGroupId(id)
 		if err != nil {
 			return "", err
@@ -41,11 +53,11 @@ func (i dirInfo) Group() string {
 	})
 }
 
-func (d *Dir) ownerText(names *idNames, id uint32, ok bool, lookup func(string) (string, error)) string {
-	switch {
-	case !ok || d.Owners == OwnersHidden:
+func (d *Dir) ownerText(names *idNames, id uint32, lookup func(string) (string, error)) string {
+	switch d.Owners {
+	case OwnersHidden:
 		return ""
-	case d.Owners == OwnerNumbers:
+	case OwnerNumbers:
 		return strconv.FormatUint(uint64(id), 10)
 	}
 	return names.name(id, lookup)

@@ -105,8 +105,13 @@ func sysID(fi fs.FileInfo) string {
 	if !ok {
 		return ""
 	}
-	var b [33]byte
-	id := strconv.AppendUint(b[:0], uint64(st.Dev), 16)
-	id = append(id, 'g')
-	return string(strconv.AppendUint(id, uint64(st.Ino), 16))
+	return string(appendID(make([]byte, 0, maxID), st))
+}
+
+// maxID is the most that appendID appends.
+const maxID = 16 + 1 + 16
+
+func appendID(dst []byte, st *syscall.Stat_t) []byte {
+	dst = append(strconv.AppendUint(dst, uint64(st.Dev), 16), 'g')
+	return strconv.AppendUint(dst, uint64(st.Ino), 16)
 }

@@ -6,12 +6,14 @@ import (
 	"iter"
 	"path"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // entries are what a listing runs through. Its context is that of the transfer,
-// so that ABOR reaches a driver.
-type entries func(context.Context) iter.Seq2[fs.FileInfo, error]
+// so that ABOR reaches a driver. An entry is valid only until the next, and with
+// nameOnly has nothing but a name.
+type entries func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error]
 
 // find resolves the argument of LIST, NLST or STAT to entries: a directory's, a
 // single file, or those of the last element's pattern. What exists under the
@@ -37,21 +39,23 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 
 // directory are the entries of one.
 func (s *session) directory(name string) entries {
-	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] { return s.files.List(ctx, name) }
+	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+		return driver.Scan(ctx, s.files, name, nameOnly)
+	}
 }
 
 // single is a listing of one file.
 func single(info fs.FileInfo) entries {
-	return func(context.Context) iter.Seq2[fs.FileInfo, error] {
+	return func(context.Context, bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) { yield(info, nil) }
 	}
 }
 
 // matching are those entries whose name fits the pattern.
 func matching(all entries, pattern string) entries {
-	return func(ctx context.Context) iter.Seq2[fs.FileInfo, error] {
+	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
-			for info, err := range all(ctx) {
+			for info, err := range all(ctx, nameOnly) {
 				if err == nil && !wire.Match(pattern, info.Name()) {
 					continue
 				}

@@ -18,6 +18,7 @@ type listing struct {
 	dir     string // where the entries are, for links
 	entries entries
 	line    func(dst []byte, e *wire.Entry) []byte
+	names   bool // the form shows names only
 	links   bool // the form shows where links lead
 	whole   bool // the argument named the directory itself
 }
@@ -57,8 +58,9 @@ func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
+	l.names = true
 	prefix := l.prefix(arg)
-	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendNLST(dst, prefix+e.Name) }
+	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendNLST(dst, prefix, e.Name) }
 	return s.list("NLST", l)
 }
 
@@ -118,11 +120,15 @@ func (l *listing) each(ctx context.Context, f func(line []byte) error) error {
 		e    wire.Entry
 		line []byte
 	)
-	for info, err := range l.entries(ctx) {
+	for info, err := range l.entries(ctx, l.names) {
 		if err != nil {
 			return err
 		}
-		fillEntry(&e, info)
+		if l.names {
+			e.Name = info.Name()
+		} else {
+			fillEntry(&e, info)
+		}
 		if l.links && info.Mode()&fs.ModeSymlink != 0 {
 			e.Target, _ = driver.ReadLink(ctx, l.session.files, path.Join(l.dir, info.Name()))
 		}

@@ -59,10 +59,11 @@ func AppendLIST(dst []byte, e *Entry, now time.Time) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// AppendNLST appends one line of NLST, the bare name with CRLF. RFC 959, section
-// 4.1.3. What would break the line is shown as '?', as in [AppendLIST].
-func AppendNLST(dst []byte, name string) []byte {
-	return append(appendName(dst, name), '\r', '\n')
+// AppendNLST appends one line of NLST, the bare name behind dir with CRLF. RFC
+// 959, section 4.1.3. What would break the line is shown as '?', as in
+// [AppendLIST]. A dir that is not empty ends in a slash.
+func AppendNLST(dst []byte, dir, name string) []byte {
+	return append(appendName(appendName(dst, dir), name), '\r', '\n')
 }
 
 // appendMode appends the ten characters of ls. fs.FileMode's own String shows

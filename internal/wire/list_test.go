@@ -94,8 +94,9 @@ func TestListDate(t *testing.T) {
 }
 
 func TestAppendNLST(t *testing.T) {
-	assert.Equal(t, "x\r\na b\r\n", string(AppendNLST([]byte("x\r\n"), "a b")))
-	assert.Equal(t, "a??b\r\n", string(AppendNLST(nil, "a\r\nb")))
+	assert.Equal(t, "x\r\na b\r\n", string(AppendNLST([]byte("x\r\n"), "", "a b")))
+	assert.Equal(t, "a??b\r\n", string(AppendNLST(nil, "", "a\r\nb")))
+	assert.Equal(t, "d?/a?b\r\n", string(AppendNLST(nil, "d\n/", "a\nb")))
 }
 
 func TestAppendMLSx(t *testing.T) {
@@ -153,7 +154,7 @@ func FuzzListing(f *testing.F) {
 		oneLine(t, list)
 		require.Regexp(t, lsLine, string(list))
 
-		oneLine(t, AppendNLST(nil, name))
+		oneLine(t, AppendNLST(nil, "", name))
 
 		line := AppendMLSx(nil, &e, "", name, Facts(facts))
 		oneLine(t, line)
