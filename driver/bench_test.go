@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
@@ -22,20 +24,34 @@ func BenchmarkDirList100k(b *testing.B) {
 		f.Close()
 	}
 	d := openDir(b, path)
-	b.ReportAllocs()
-	for b.Loop() {
-		n := 0
-		for fi, err := range d.List(context.Background(), ".") {
-			if err != nil {
-				b.Fatal(err)
+	for way, list := range map[string]iterator{
+		"List": d.List,
+		"Scan": func(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+			return driver.Scan(ctx, d, name, false)
+		},
+		"Scan-names": func(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+			return driver.Scan(ctx, d, name, true)
+		},
+	} {
+		b.Run(way, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				n := 0
+				for fi, err := range list(context.Background(), ".") {
+					if err != nil {
+						b.Fatal(err)
+					}
+					n += len(fi.Name())
+				}
+				if n != 1_100_000 {
+					b.Fatal(n)
+				}
 			}
-			n += len(fi.Name())
-		}
-		if n != 1_100_000 {
-			b.Fatal(n)
-		}
+		})
 	}
 }
+
+type iterator = func(context.Context, string) iter.Seq2[fs.FileInfo, error]
 
 // backends are those that store files, by name.
 func backends(b *testing.B) map[string]driver.FS {

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scanBuffer holds what the system tells of a directory at once, some 200
+// scanBuffer holds what the system tells of a directory at once, some 800
 // names.
-const scanBuffer = 8 << 10
+const scanBuffer = 32 << 10
 
 // scan is List with one buffer and one entry for all of a directory. Package os
 // makes a string, a path and a FileInfo of each, which cost as much as asking
