@@ -162,11 +162,20 @@ func (d *daemon) serve(ctx context.Context, stderr io.Writer) error {
 	}
 }
 
-// sweepAge is longer than any upload can stall.
-const sweepAge = 24 * time.Hour
+// sweepAge is longer than any upload can stall, and sweepAfter when the first
+// clients have been served: it reads the whole tree.
+const (
+	sweepAge   = 24 * time.Hour
+	sweepAfter = time.Minute
+)
 
 // sweep removes what uploads left behind when an earlier process was killed.
 func (d *daemon) sweep(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(sweepAfter):
+	}
 	n, err := d.files.Sweep(ctx, sweepAge)
 	if n > 0 {
 		d.log.Info("removed what interrupted uploads left behind", "files", n)
