@@ -25,9 +25,3 @@ func TestTidy(t *testing.T) {
 		return m.HeapInuse < 32<<20 && m.HeapReleased > 32<<20
 	}, time.Minute, 50*time.Millisecond)
 }
-
-func TestGCPercent(t *testing.T) {
-	for live, want := range map[uint64]int{0: 300, 1 << 20: 300, 5 << 20: 200, 7 << 20: 150, 12 << 20: 100, 1 << 30: 100} {
-		require.Equal(t, want, gcPercent(live), "%d bytes", live)
-	}
-}
