@@ -2,7 +2,11 @@
 // with the same certificate, data ports and files, and prints what each of them
 // costs:
 //
-//	go run ./bench
+//	go run ./bench                  # everything, some 40 minutes
+//	go run ./bench -run '^tls-'     # the workloads that a pattern names; -list shows them
+//	go run ./bench -check           # fails if a mark is missed
+//	go run ./bench -growth          # what grows with sessions and entries, and what does not
+//	go run ./bench -soak 20m        # whether all returns to its start
 //
 // The peers come from Debian's packages and are unpacked, not installed. It
 // needs Linux and root, listens on loopback only, and stops by itself.
