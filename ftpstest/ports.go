@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/passive"
@@ -48,11 +49,17 @@ func (s *Server) dataPorts(n int, host string) (*passive.Ports, error) {
 // than one at a time.
 type turn struct {
 	*net.TCPListener
-	once sync.Once
+	accepting sync.Mutex // held by Accept
+	closed    atomic.Bool
 }
 
 // Accept implements net.Listener.
 func (t *turn) Accept() (net.Conn, error) {
+	t.accepting.Lock()
+	defer t.accepting.Unlock()
+	if t.closed.Load() {
+		return nil, net.ErrClosed
+	}
 	conn, err := t.TCPListener.Accept()
 	if err, ok := err.(net.Error); ok && err.Timeout() {
 		return nil, net.ErrClosed
@@ -60,8 +67,14 @@ func (t *turn) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// Close ends Accept and leaves the port bound.
-func (t *turn) Close() (err error) {
-	t.once.Do(func() { err = t.SetDeadline(time.Unix(1, 0)) })
+// Close ends Accept and leaves the port bound. It waits for the end, or Accept
+// would take a connection that is for the next turn.
+func (t *turn) Close() error {
+	if t.closed.Swap(true) {
+		return nil
+	}
+	err := t.SetDeadline(time.Unix(1, 0))
+	t.accepting.Lock()
+	defer t.accepting.Unlock()
 	return err
 }
