@@ -16,15 +16,8 @@ const systemLog = "system.log"
 // people who care for speed choose, and what it is compared with here; its
 // seccomp filter kills it on newer kernels.
 func startVsftpd(ctx context.Context, s *setup) (*instance, error) {
-	low, high, err := s.between()
+	at, err := s.site()
 	if err != nil {
-		return nil, err
-	}
-	addr, port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.hand(); err != nil {
 		return nil, err
 	}
 	if err := s.localUsers("vsftpd"); err != nil {
@@ -64,7 +57,7 @@ max_per_ip=0
 isolate=NO
 isolate_network=NO
 seccomp_sandbox=NO
-`, port, low, high, empty, s.cert, s.key)
+`, at.port, at.low, at.high, empty, s.cert, s.key)
 	if err != nil {
 		return nil, err
 	}
@@ -75,7 +68,7 @@ seccomp_sandbox=NO
 		mount --bind pam.d /etc/pam.d
 		exec "$@"`, "sh", server.Path, conf}
 	confine(cmd)
-	return launch(ctx, "vsftpd", addr, s, cmd)
+	return launch(ctx, "vsftpd", at.addr, s, cmd)
 }
 
 // localUsers makes the files in scratch that, mounted over the system's, let the
@@ -103,15 +96,8 @@ func (s *setup) localUsers(service string) error {
 // authority, though no client shows a certificate, because without one it reads
 // all of the system's in every session, which takes ten times as long as a login.
 func startProFTPD(ctx context.Context, s *setup) (*instance, error) {
-	low, high, err := s.between()
+	at, err := s.site()
 	if err != nil {
-		return nil, err
-	}
-	addr, port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.hand(); err != nil {
 		return nil, err
 	}
 	accounts, err := s.passwd(":/bin/sh")
@@ -158,26 +144,19 @@ TLSOptions NoSessionReuseRequired
 TLSECCertificateFile %[9]s
 TLSCACertificateFile %[9]s
 TLSECCertificateKeyFile %[10]s
-`, port, low, high, s.scratch, s.daemons, users, maxSessions, systemLog, s.cert, s.key)
+`, at.port, at.low, at.high, s.scratch, s.daemons, users, maxSessions, systemLog, s.cert, s.key)
 	if err != nil {
 		return nil, err
 	}
 	cmd := s.unpacked(ctx, "sbin/proftpd", "-n", "-c", conf)
 	confine(cmd)
-	return launch(ctx, "ProFTPD", addr, s, cmd)
+	return launch(ctx, "ProFTPD", at.addr, s, cmd)
 }
 
 // startPureFTPd runs Pure-FTPd with its database of users.
 func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
-	low, high, err := s.between()
+	at, err := s.site()
 	if err != nil {
-		return nil, err
-	}
-	addr, port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.hand(); err != nil {
 		return nil, err
 	}
 	accounts, err := s.passwd("/./::::::::::::")
@@ -193,8 +172,8 @@ func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
 		return nil, fmt.Errorf("pure-pw: %w\n%s", err, out)
 	}
 	cmd := s.unpacked(ctx, "sbin/pure-ftpd",
-		"--bind", fmt.Sprintf("127.0.0.1,%d", port),
-		"--passiveportrange", fmt.Sprintf("%d:%d", low, high),
+		"--bind", fmt.Sprintf("127.0.0.1,%d", at.port),
+		"--passiveportrange", fmt.Sprintf("%d:%d", at.low, at.high),
 		"--login", "puredb:"+db,
 		"--noanonymous",
 		"--tls", "1", // offered
@@ -206,5 +185,5 @@ func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
 		"--dontresolve",
 		"--pidfile", filepath.Join(s.scratch, "pid"))
 	confine(cmd)
-	return launch(ctx, "Pure-FTPd", addr, s, cmd)
+	return launch(ctx, "Pure-FTPd", at.addr, s, cmd)
 }

@@ -17,15 +17,8 @@ var pyftpdlibServer string
 // startPyftpdlib runs pyftpdlib with the system's Python: its asynchronous server,
 // which needs less than the one with threads whatever clients do.
 func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
-	low, high, err := s.between()
+	at, err := s.site()
 	if err != nil {
-		return nil, err
-	}
-	addr, port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	if err := s.hand(); err != nil {
 		return nil, err
 	}
 	accounts, err := s.accounts()
@@ -37,12 +30,12 @@ func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 		return nil, err
 	}
 	// Not any other Python that is found first: the packages are for this one.
-	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(port), fmt.Sprint(low), fmt.Sprint(high),
+	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(at.port), fmt.Sprint(at.low), fmt.Sprint(at.high),
 		s.root, s.cert, s.key)
 	for _, a := range accounts {
 		cmd.Args = append(cmd.Args, a.name, a.password)
 	}
 	cmd.Env = append(os.Environ(), "PYTHONPATH="+filepath.Join(s.daemons, "usr/lib/python3/dist-packages"))
 	confine(cmd)
-	return launch(ctx, "pyftpdlib", addr, s, cmd)
+	return launch(ctx, "pyftpdlib", at.addr, s, cmd)
 }

@@ -199,6 +199,24 @@ func (s *setup) between() (low, high int, err error) {
 	return low, high, nil
 }
 
+// site is where a server is to be found.
+type site struct {
+	addr      string // host:port of the control connection
+	port      int
+	low, high int // data ports
+}
+
+// site chooses a control port for a server, and hands the files over to it.
+func (s *setup) site() (at site, err error) {
+	if at.low, at.high, err = s.between(); err != nil {
+		return at, err
+	}
+	if at.addr, at.port, err = freePort(); err != nil {
+		return at, err
+	}
+	return at, s.hand()
+}
+
 // freePort is one that nobody listens on, with the address in full.
 func freePort() (addr string, port int, err error) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -16,10 +16,7 @@ const otherAddress = "127.0.0.9"
 func squats() []workload {
 	var all []workload
 	for _, q := range []squat{{11, ""}, {50, ""}, {50, otherAddress}} {
-		where, who := "same", "the client's own address"
-		if q.from != "" {
-			where, who = "other", "another address"
-		}
+		where, who := whereabouts(q.from)
 		all = append(all, workload{
 			name: fmt.Sprintf("squatters-%d-%s", q.sessions, where),
 			title: fmt.Sprintf("Fetch 20 small files through 11 data ports while %d sessions of another user at %s send PASV every second and never connect",
@@ -31,6 +28,31 @@ func squats() []workload {
 	return all
 }
 
+// whereabouts is the address of those who disturb in a name and in words. An
+// empty from is the honest client's.
+func whereabouts(from string) (where, who string) {
+	if from == "" {
+		return "same", "the client's own address"
+	}
+	return "other", "another address"
+}
+
+// besieged is what the honest client fetches, his dialer, and that of the other
+// user, who comes from an address of his own or, without one, from the same.
+func (l *load) besieged(from string) (name string, what content, honest, other *dialer, err error) {
+	name, what = "own/000", content{0, smallSize}
+	if err := l.file(name, what); err != nil {
+		return name, what, nil, nil, err
+	}
+	if honest, err = l.dialer(); err != nil {
+		return name, what, nil, nil, err
+	}
+	honest.timeout = hopeless
+	there := *honest
+	there.from, there.user, there.password = from, l.thief, l.thiefPassword
+	return name, what, honest, &there, nil
+}
+
 // squat is one of them. An empty from is the honest client's address.
 type squat struct {
 	sessions int
@@ -38,19 +60,11 @@ type squat struct {
 }
 
 func (q squat) run(ctx context.Context, l *load) (sample, error) {
-	const name = "own/000"
-	what := content{0, smallSize}
-	if err := l.file(name, what); err != nil {
-		return nil, err
-	}
-	d, err := l.dialer()
+	name, what, d, others, err := l.besieged(q.from)
 	if err != nil {
 		return nil, err
 	}
-	d.timeout = hopeless
-	others := *d
-	others.user, others.password = l.thief, l.thiefPassword
-	leave, err := others.squat(ctx, l.times(q.sessions), q.from)
+	leave, err := others.squat(ctx, l.times(q.sessions))
 	if err != nil {
 		return nil, err
 	}
@@ -67,9 +81,9 @@ func (q squat) run(ctx context.Context, l *load) (sample, error) {
 
 // squat sets sessions on data ports. It returns when each that the server has
 // let in has had an answer to its first PASV.
-func (d *dialer) squat(ctx context.Context, sessions int, from string) (leave func(), err error) {
+func (d *dialer) squat(ctx context.Context, sessions int) (leave func(), err error) {
 	there := *d
-	there.from, there.pasv = from, true
+	there.pasv = true
 	ctx, cancel := context.WithCancel(ctx)
 	clients, err := there.admitted(ctx, sessions)
 	if err != nil {

@@ -13,10 +13,7 @@ import (
 func thieves() []workload {
 	var all []workload
 	for _, h := range []theft{{otherAddress, false}, {"", false}, {otherAddress, true}, {"", true}} {
-		where, who := "same", "the client's own address"
-		if h.from != "" {
-			where, who = "other", "another address"
-		}
+		where, who := whereabouts(h.from)
 		how, does := "silent", "waits for the file"
 		if h.tls {
 			how, does = "tls", "resumes the TLS session of a login as another user"
@@ -38,19 +35,11 @@ type theft struct {
 }
 
 func (h theft) run(ctx context.Context, l *load) (sample, error) {
-	const name = "own/000"
-	what := content{0, smallSize}
-	if err := l.file(name, what); err != nil {
-		return nil, err
-	}
-	d, err := l.dialer()
+	name, what, d, there, err := l.besieged(h.from)
 	if err != nil {
 		return nil, err
 	}
-	d.timeout = hopeless
-	there := *d
-	there.from, there.user, there.password = h.from, l.thief, l.thiefPassword
-	thief := &thief{dialer: &there, ctx: ctx, what: what}
+	thief := &thief{dialer: there, ctx: ctx, what: what}
 	if h.tls {
 		c, err := there.login(ctx)
 		if err != nil {
