@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -21,6 +20,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -54,7 +54,7 @@ func serve(t *testing.T, p *Protocol) *site {
 	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
 		t.Skip("only 127.0.0.1 is configured here")
 	}
-	first := freePorts(t, 5)
+	first := testenv.FreePorts(t, 5)
 	s := &site{explicit: first, implicit: first + 1, data: []int{first + 2, first + 3, first + 4}, dir: t.TempDir(), log: new(journal)}
 	p.Logger = s.log.logger()
 	cert, err := tls.SelfSigned(balancerHost, "localhost")
@@ -109,26 +109,6 @@ func (s *site) moved() []server.Transfer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.transfers)
-}
-
-// freePorts returns the first of n free ports in a row, from below the range
-// that systems take the ports of outgoing connections from.
-func freePorts(t *testing.T, n int) int {
-	t.Helper()
-next:
-	for range 1000 {
-		first := 20000 + rand.IntN(10000)
-		for port := first; port < first+n; port++ {
-			ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if err != nil {
-				continue next
-			}
-			ln.Close()
-		}
-		return first
-	}
-	t.Fatal("no free ports")
-	return 0
 }
 
 // balancer forwards the ports of a site under their own numbers and says that

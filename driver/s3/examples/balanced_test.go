@@ -54,7 +54,7 @@ func startFarm(t *testing.T) *farm {
 	haproxy := testenv.NeedBinary(t, "haproxy")
 	store := s3test.Start(t)
 	store.Bucket(t, "exchange")
-	control := freePorts(t, 1+portsEach*len(hosts))
+	control := testenv.FreePorts(t, 1+portsEach*len(hosts))
 	f := &farm{control: control, data: control + 1}
 	args := append(f.certificate(t), "-passive", fmt.Sprintf("%d-%d", f.data, f.data+portsEach*len(hosts)-1),
 		"-balancer", "127.0.0.1/32", "-endpoint", store.Addr, "-region", s3test.Region, "-insecure-http")

@@ -36,7 +36,7 @@ func TestBigFile(t *testing.T) {
 	curl := testenv.NeedBinary(t, "curl")
 	store := s3test.Start(t)
 	store.Bucket(t, "exchange")
-	port := freePorts(t, 2)
+	port := testenv.FreePorts(t, 2)
 	listen := fmt.Sprintf("127.0.0.1:%d", port)
 	srv := start(t, build(t, "bucket"), listen, "-listen", listen, "-passive", fmt.Sprint(port+1),
 		"-endpoint", store.Addr, "-region", s3test.Region, "-insecure-http")

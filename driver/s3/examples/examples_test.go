@@ -4,8 +4,6 @@ package examples
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -59,24 +57,4 @@ func start(t *testing.T, file, listen string, args ...string) *exec.Cmd {
 		}
 		require.True(t, time.Now().Before(end), "%s does not listen", filepath.Base(file))
 	}
-}
-
-// freePorts returns the first of n ports in a row that are free on every address,
-// from below the range that systems take the ports of outgoing connections from.
-func freePorts(t *testing.T, n int) int {
-	t.Helper()
-next:
-	for range 1000 {
-		first := 20000 + rand.IntN(10000)
-		for port := first; port < first+n; port++ {
-			ln, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-			if err != nil {
-				continue next
-			}
-			ln.Close()
-		}
-		return first
-	}
-	t.Fatal("no free ports")
-	return 0
 }
