@@ -43,7 +43,8 @@
 //
 //	Must     shares any port at once; a connection without proof is of no use to it, see [Lease.MustProve]
 //	Proves   shares any port at once
-//	Unknown  waits for a place where it can do without proof, and shares a port when waiting does not help
+//	Unknown  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
+//	         [Ports.Wait], as when somebody of its address takes leases and does not use them
 //	Never    waits for such a place, of which each port has one for each address
 //
 // Leases of one [Request.Owner], who may use the proof of one session for another, share a port only when waiting does

@@ -101,7 +101,7 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 // Call it when the transfer has been asked for: a connection without proof is given to a lease only then, since until
 // then one with proof may still come.
 func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
-	l.want()
+	l.Want()
 	// A connection that is there is not lost to a context that has just ended.
 	select {
 	case <-l.done:
@@ -120,8 +120,9 @@ func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
 	return l.ports.drop(l), nil
 }
 
-// want says that the transfer has been asked for.
-func (l *Lease) want() {
+// Want says that the transfer has been asked for, which Accept says too. Call it before the client hears of that, as
+// by 150: what it does only then would otherwise seem to come before.
+func (l *Lease) Want() {
 	p := l.ports
 	p.mu.Lock()
 	defer p.unlock()

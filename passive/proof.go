@@ -242,23 +242,36 @@ func (p *Ports) bound(c *candidate) {
 	_ = c.conn.SetReadDeadline(time.Now().Add(limit))
 }
 
-// claimable is the lease that a connection without proof may belong to, nil for none or one of several. The caller
+// claimable is the lease that a connection without proof may belong to, nil for none or one of several. early tells
+// that it is about those that were there before any guest was, which therefore can only be the open lease's. The caller
 // holds mu.
-func (g *group) claimable() (l *Lease, several bool) {
-	if g.open != nil && g.guests == 0 {
-		return g.open, false
+func (g *group) claimable() (l *Lease, early, several bool) {
+	if g.open != nil && (g.guests == 0 || g.open.wanted && slices.ContainsFunc(g.arrived, g.opens)) {
+		return g.open, g.guests > 0, false
 	}
 	for _, other := range g.leases {
 		switch {
 		case !other.wanted || other.state != waiting:
 		case l != nil:
-			return nil, true
+			return nil, false, true
 		default:
 			l = other
 		}
 	}
-	return l, false
+	return l, false, false
 }
+
+// opens reports whether a connection can only be the open lease's if it proves nothing: it came before a guest did. The
+// caller holds mu.
+func (g *group) opens(c *candidate) bool {
+	return g.open != nil && !c.roaming && g.open.precedes(c) && !slices.ContainsFunc(g.leases, func(l *Lease) bool {
+		return l.guest && l.precedes(c)
+	})
+}
+
+// precedes reports whether a connection may have been made for the lease, whose port the client knew by then. The
+// caller holds mu.
+func (l *Lease) precedes(c *candidate) bool { return l.state == waiting && l.number < c.number }
 
 // expects reports whether a better connection than one without proof can be expected to follow: of a client that always
 // proved itself, and of one unknown so far when this one spoke before the transfer was asked for. Clients that prove
@@ -269,11 +282,13 @@ func (l *Lease) expects(c *candidate) bool {
 
 // decide gives away or refuses the connections of a group that spoke and proved nothing. The caller holds mu.
 func (p *Ports) decide(g *group) {
-	l, several := g.claimable()
+	l, early, several := g.claimable()
 	var able []*candidate
 	silent := 0
 	for _, c := range slices.Clone(g.arrived) {
 		switch {
+		case !c.roaming && g.guests > 0 && g.opens(c) != early:
+			// It is, or may be, another lease's, whose turn comes.
 		case c.spoke == 0:
 			silent++
 		case c.roaming:
@@ -291,7 +306,7 @@ func (p *Ports) decide(g *group) {
 		return // until the transfer is asked for, a better one may come
 	}
 	// Once a thief has shown itself, proof is wanted where it would otherwise be done without.
-	sole := l == g.open && g.guests == 0 && l.lost != ErrForeign
+	sole := l == g.open && (g.guests == 0 || early) && l.lost != ErrForeign
 	switch {
 	case len(able) > 1:
 		for _, c := range able {

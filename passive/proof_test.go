@@ -122,7 +122,7 @@ func TestSquattersOnOnePort(t *testing.T) {
 		}
 		synctest.Wait()
 		l := lease(t, p, prover("honest", Unknown))
-		since(t, start, joinAfter)
+		since(t, start, defaultWait/2)
 		c, _ := n.dial(alice, 21000)
 		done := taking(t, l)
 		say(t, c, "proof honest")
@@ -184,6 +184,20 @@ func TestUnprovenWaitsForTheTransfer(t *testing.T) {
 		_, err := l.Accept(t.Context())
 		require.NoError(t, err)
 		since(t, start, patience)
+		quiet(t, p)
+	})
+	// The client may hear of its transfer before Accept is called.
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		l := lease(t, p, prover("python", Unknown))
+		c, _ := n.dial(alice, 21000)
+		l.Want()
+		say(t, c, "hello")
+		synctest.Wait()
+		start := time.Now()
+		_, err := l.Accept(t.Context())
+		require.NoError(t, err)
+		since(t, start, 0)
+		require.False(t, l.MustProve())
 		quiet(t, p)
 	})
 }
@@ -261,7 +275,7 @@ func TestAmbiguous(t *testing.T) {
 func TestGuests(t *testing.T) {
 	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
 		open := lease(t, p, prover("a", Unknown))
-		guest := lease(t, p, prover("b", Unknown)) // after a second of standstill
+		guest := lease(t, p, prover("b", Unknown)) // when nothing has moved for long
 		first, second := taking(t, open), taking(t, guest)
 		c, server := n.dial(alice, 21000)
 		say(t, c, "hello")
@@ -276,6 +290,46 @@ func TestGuests(t *testing.T) {
 		say(t, c, "hello")
 		require.NoError(t, <-first, "alone again")
 	})
+}
+
+// A connection that came before any guest was there can only be the open lease's, whatever it says and when: guests take
+// nothing away from whoever has begun.
+func TestGuestsComeTooLate(t *testing.T) {
+	for name, asked := range map[string]bool{"asked before": true, "asked after": false} {
+		t.Run(name, func(t *testing.T) {
+			proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+				open := lease(t, p, prover("python", Unknown))
+				c, _ := n.dial(alice, 21000)
+				var first <-chan error
+				if asked {
+					first = taking(t, open) // python speaks when it has heard so
+				} else {
+					say(t, c, "hello")
+				}
+				var guests []<-chan error
+				for _, name := range []string{"b", "c"} {
+					guests = append(guests, taking(t, lease(t, p, prover(name, Unknown))))
+				}
+				b, _ := n.dial(alice, 21000)
+				say(t, b, "hello")
+				synctest.Wait()
+				if asked {
+					say(t, c, "hello")
+				} else {
+					first = taking(t, open)
+				}
+				require.NoError(t, <-first)
+				require.False(t, open.MustProve())
+				for i, name := range []string{"b", "c"} {
+					pending(t, guests[i])
+					g, _ := n.dial(alice, 21000)
+					say(t, g, "proof "+name)
+					require.NoError(t, <-guests[i])
+				}
+				quiet(t, p)
+			})
+		})
+	}
 }
 
 // Proof counts whatever address it comes from, unless that is forbidden.

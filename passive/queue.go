@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// joinAfter is how long a queue stands still before a session of which nothing is known shares a port. In a queue
-	// that moves its turn comes soon; in one that is full of leases nobody uses it may not come at all.
+	// joinAfter is how long a queue stands still before a session that will prove itself shares a port, though others
+	// are before it.
 	joinAfter = time.Second
 	// crowdAfter is the same for sharing a port with other sessions of one owner, whose proofs are worth less.
 	crowdAfter = 3 * time.Second
@@ -103,7 +103,7 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 	if q.moved.After(still) {
 		still = q.moved
 	}
-	if w.req.Habit != Never && now.Sub(still) >= joinAfter {
+	if join := p.joinAfter(&w.req); w.req.Habit != Never && now.Sub(still) >= join {
 		_, mixer := p.mixers[w.req.Owner]
 		crowd := !mixer && now.Sub(still) >= crowdAfter
 		if l, _ := p.place(w.who, w.req, true, crowd); l != nil {
@@ -124,13 +124,25 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
 	next := min(still.Add(p.wait()).Sub(now), since.Add(p.waitLimit()).Sub(now))
-	if join := still.Add(joinAfter).Sub(now); w.req.Habit != Never {
+	if w.req.Habit != Never {
+		after := p.joinAfter(&w.req)
+		join := still.Add(after).Sub(now)
 		if join <= 0 {
-			join = joinAfter
+			join = after
 		}
 		next = min(next, join)
 	}
 	return max(next, 0)
+}
+
+// joinAfter is how long a queue stands still before a session in it shares a port. One of which nothing is known may
+// turn out to prove nothing and fails there, so it waits as long as it may. In a queue that moves its turn comes;
+// in one that is full of leases nobody uses it may not come at all.
+func (p *Ports) joinAfter(r *Request) time.Duration {
+	if r.sharesAtOnce() {
+		return joinAfter
+	}
+	return max(joinAfter, p.wait()/2)
 }
 
 // withdraw takes w out of its queue, and tells whether it was still in there.

@@ -17,6 +17,8 @@ type activeDialer struct {
 	source uint16
 }
 
+func (a *activeDialer) Want() {}
+
 func (a *activeDialer) Accept(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout:   connectTimeout,

@@ -16,6 +16,8 @@ import (
 // dialer is what PASV, EPSV, PORT and EPRT leave behind: the one way to get a
 // data connection. It serves one transfer.
 type dialer interface {
+	// Want is called before the client is told, by 150, that its transfer begins.
+	Want()
 	// Accept returns the TCP connection, waiting for it if need be.
 	Accept(ctx context.Context) (net.Conn, error)
 	// Close gives up what the dialer holds. It may be called at any time.

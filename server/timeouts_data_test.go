@@ -176,3 +176,24 @@ func TestAbortAtOnce(t *testing.T) {
 		require.Zero(t, fs.Passive.Stats().Leases)
 	})
 }
+
+// A client that waits for 150 before it speaks on its data connection, and proves
+// nothing there, may do so before the server goes on: it is not taken for
+// somebody who did not wait, for whom a better connection is waited for.
+func TestPromptClientIsNotKeptWaiting(t *testing.T) {
+	const slow = 10 * time.Millisecond
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.inTLS(t)
+		c.cfg.ClientSessionCache = nil
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR a")
+		after(t, slow, func() { c.dataTLS(data).Close() })
+		c.expect(226)
+	}, func(srv *server.Server) {
+		srv.Hooks.Reply = func(_ server.SessionInfo, r server.Reply) {
+			if r.Code == 150 {
+				time.Sleep(slow)
+			}
+		}
+	})
+}

@@ -69,6 +69,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
+	d.Want()
 	err := s.write(wire.Text(150, opening))
 	if err != nil {
 		t.cancel(err)
