@@ -15,15 +15,15 @@ const listBatch = 256
 // List yields the entries of a directory as the system has them, links as
 // links. The directory is open only while the sequence is being used.
 func (d *Dir) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
-	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo) bool) error {
+	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo, error) bool) error {
 		return readdir(ctx, f, func(fi fs.FileInfo) bool {
-			return reserved(fi.Name()) || yield(dirInfo{fi, d})
+			return reserved(fi.Name()) || yield(dirInfo{fi, d}, nil)
 		})
 	})
 }
 
 // list is a sequence of what read yields of the open directory.
-func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs.FileInfo) bool) error) iter.Seq2[fs.FileInfo, error] {
+func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs.FileInfo, error) bool) error) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		p, err := begin(ctx, "list", name)
 		if err != nil {
@@ -36,7 +36,7 @@ func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs
 			return
 		}
 		defer f.Close()
-		err = read(f, func(fi fs.FileInfo) bool { return yield(fi, nil) })
+		err = read(f, yield)
 		if err != nil {
 			yield(nil, fail("list", name, err))
 		}

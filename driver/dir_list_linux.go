@@ -9,23 +9,34 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// scanBuffer holds what the system tells of a directory at once, some 800
-// names.
+// scanBuffer holds what the system tells of a directory at once, some 800 names,
+// and one of nameBuffers some 6,500: where nothing else is asked of it, longer
+// calls are cheaper than more of them.
 const scanBuffer = 32 << 10
+
+var nameBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
 
 // scan is List with one buffer and one entry for all of a directory. Package os
 // makes a string, a path and a FileInfo of each, which cost as much as asking
 // the system and have Go collect garbage several times in a long listing.
 func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
-	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo) bool) error {
-		dir, buf := int(f.Fd()), make([]byte, scanBuffer)
-		e := &scanned{owners: d}
+	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo, error) bool) error {
+		var buf []byte
+		if nameOnly {
+			pooled := nameBuffers.Get().(*[256 << 10]byte)
+			defer nameBuffers.Put(pooled)
+			buf = pooled[:]
+		} else {
+			buf = make([]byte, scanBuffer)
+		}
+		dir, e := int(f.Fd()), &scanned{owners: d}
 		for {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -50,7 +61,7 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 						return os.NewSyscallError("fstatat", err)
 					}
 				}
-				if !yield(e) {
+				if !yield(e, nil) {
 					return nil
 				}
 			}
@@ -61,10 +72,11 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 // nextDirent cuts the first off the records of getdents64(2): the number of the
 // file, an offset, the length of the record, the type and the name.
 func nextDirent(records []byte) (name, rest []byte) {
-	const lengthAt, nameAt = 16, 19
-	length := binary.NativeEndian.Uint16(records[lengthAt:])
-	name = records[nameAt:length]
-	return name[:bytes.IndexByte(name, 0)+1], records[length:]
+	const lengthAt, nameAt, align = 16, 19, 8
+	length := int(binary.NativeEndian.Uint16(records[lengthAt:]))
+	// The NUL is in the last eight bytes, to which the record is filled up.
+	padded := max(nameAt, length-align)
+	return records[nameAt : padded+bytes.IndexByte(records[padded:length], 0)+1], records[length:]
 }
 
 func readDirent(dir int, buf []byte) (n int, err error) {

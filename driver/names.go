@@ -21,7 +21,7 @@ func tempName() string { return tempPrefix + strings.ToLower(rand.Text()) }
 // reserved reports whether an element of a path is taken by tempPrefix. Case is
 // ignored because some file systems do.
 func reserved(element string) bool {
-	return len(element) >= len(tempPrefix) && strings.EqualFold(element[:len(tempPrefix)], tempPrefix)
+	return len(element) >= len(tempPrefix) && element[0] == tempPrefix[0] && strings.EqualFold(element[:len(tempPrefix)], tempPrefix)
 }
 
 // valid reports a name that doesn't obey fs.ValidPath.

@@ -17,10 +17,21 @@ type listing struct {
 	session *session
 	dir     string // where the entries are, for links
 	entries entries
-	line    func(dst []byte, e *wire.Entry) []byte
+	line    func(ctx context.Context, dst []byte, info fs.FileInfo) []byte
 	names   bool // the form shows names only
-	links   bool // the form shows where links lead
 	whole   bool // the argument named the directory itself
+}
+
+// show makes lines of all that is known of an entry, and of where links lead.
+func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
+	var e wire.Entry
+	l.line = func(ctx context.Context, dst []byte, info fs.FileInfo) []byte {
+		fillEntry(&e, info)
+		if e.Mode&fs.ModeSymlink != 0 {
+			e.Target, _ = driver.ReadLink(ctx, l.session.files, path.Join(l.dir, e.Name))
+		}
+		return form(dst, &e)
+	}
 }
 
 // LIST [<path>]: RFC 959, section 4.1.3, in the form of ls -l, which is what
@@ -37,16 +48,15 @@ func (s *session) cmdList(ctx context.Context, arg string) (wire.Reply, error) {
 
 // asLIST makes lines as ls -l does.
 func (l *listing) asLIST() {
-	l.links = true
 	now := time.Now()
 	where := l.session.srv.Location
 	if where == nil {
 		where = time.UTC
 	}
-	l.line = func(dst []byte, e *wire.Entry) []byte {
+	l.show(func(dst []byte, e *wire.Entry) []byte {
 		e.ModTime = e.ModTime.In(where)
 		return wire.AppendLIST(dst, e, now)
-	}
+	})
 }
 
 // NLST [<path>]: RFC 959, section 4.1.3: names only, and such that RETR takes
@@ -60,7 +70,9 @@ func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
 	}
 	l.names = true
 	prefix := l.prefix(arg)
-	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendNLST(dst, prefix, e.Name) }
+	l.line = func(_ context.Context, dst []byte, info fs.FileInfo) []byte {
+		return wire.AppendNLST(dst, prefix, info.Name())
+	}
 	return s.list("NLST", l)
 }
 
@@ -93,8 +105,8 @@ func (s *session) cmdMlsd(ctx context.Context, arg string) (wire.Reply, error) {
 		return ok(501, "MLSD needs a directory; use MLST for a file.")
 	}
 	facts := s.facts
-	l := &listing{session: s, dir: name, entries: s.directory(name), links: true}
-	l.line = func(dst []byte, e *wire.Entry) []byte { return wire.AppendMLSx(dst, e, "", e.Name, facts) }
+	l := &listing{session: s, dir: name, entries: s.directory(name)}
+	l.show(func(dst []byte, e *wire.Entry) []byte { return wire.AppendMLSx(dst, e, "", e.Name, facts) })
 	return s.list("MLSD", l)
 }
 
@@ -114,32 +126,6 @@ func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
 	return wire.Multi(250, "Listing:", string(line[:len(line)-2]), "End"), nil
 }
 
-// each makes a line of each entry. The line is valid during the call only.
-func (l *listing) each(ctx context.Context, f func(line []byte) error) error {
-	var (
-		e    wire.Entry
-		line []byte
-	)
-	for info, err := range l.entries(ctx, l.names) {
-		if err != nil {
-			return err
-		}
-		if l.names {
-			e.Name = info.Name()
-		} else {
-			fillEntry(&e, info)
-		}
-		if l.links && info.Mode()&fs.ModeSymlink != 0 {
-			e.Target, _ = driver.ReadLink(ctx, l.session.files, path.Join(l.dir, info.Name()))
-		}
-		line = l.line(line[:0], &e)
-		if err := f(line); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // list sends a listing as a transfer. It goes out as it is made: a directory of
 // a million names takes no more memory than one of ten.
 func (s *session) list(verb string, l *listing) (wire.Reply, error) {
@@ -157,29 +143,33 @@ func (s *session) list(verb string, l *listing) (wire.Reply, error) {
 			n, err := conn.Write(out)
 			t.bytes.Add(int64(n))
 			out = out[:0]
+			if err == nil && conn.tls != nil {
+				err = conn.tls.Flush() // gathering more would only take memory
+			}
 			if err != nil {
 				return cutOff(err)
 			}
 			return nil
 		}
-		err := l.each(t.ctx, func(line []byte) error {
-			if len(out)+len(line) > listChunk {
+		for info, err := range l.entries(t.ctx, l.names) {
+			if err != nil {
+				return err
+			}
+			if out = l.line(t.ctx, out, info); len(out) >= listChunk {
 				if err := flush(); err != nil {
 					return err
 				}
 			}
-			out = append(out, line...)
-			return nil
-		})
-		if err == nil && len(out) > 0 {
-			err = flush()
 		}
-		if err != nil {
-			return err
+		if len(out) > 0 {
+			if err := flush(); err != nil {
+				return err
+			}
 		}
 		return finish(conn)
 	})
 }
 
-// listChunk is how much of a listing is gathered before it is sent.
+// listChunk is how much of a listing is gathered before it is sent, but for a
+// line that goes beyond it.
 const listChunk = 64 << 10

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -23,28 +22,23 @@ func (s *session) cmdStat(ctx context.Context, arg string) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	l.asLIST()
-	lines := []string{"Listing:"}
-	err = l.each(ctx, func(line []byte) error {
-		if len(lines) > maxStatLines {
-			return errTooLong
+	lines, end := []string{"Listing:"}, "End"
+	for info, err := range l.entries(ctx, l.names) {
+		if err != nil {
+			return wire.Reply{}, err
 		}
+		if len(lines) > maxStatLines {
+			end = fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines)
+			break
+		}
+		line := l.line(ctx, nil, info)
 		lines = append(lines, string(line[:len(line)-2]))
-		return nil
-	})
-	end := "End"
-	if errors.Is(err, errTooLong) {
-		end, err = fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines), nil
-	}
-	if err != nil {
-		return wire.Reply{}, err
 	}
 	return wire.Multi(213, append(lines, end)...), nil
 }
 
 // maxStatLines bounds a reply, which unlike a listing is built in memory.
 const maxStatLines = 1000
-
-var errTooLong = errors.New("server: too many entries for a reply")
 
 // status is the answer to STAT without an argument. It names no real path, no
 // other user and no version.

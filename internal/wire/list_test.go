@@ -194,6 +194,28 @@ func benchEntry() *Entry {
 		Links: 1, Owner: "alice", Group: "staff", ID: "fd00U1a2b3c"}
 }
 
+// Whatever the length of a name, and wherever in it something odd is, it is seen.
+func TestPlainNames(t *testing.T) {
+	for length := range 20 {
+		name := bytes.Repeat([]byte{'x'}, length)
+		require.True(t, plain(string(name)))
+		for at := range name {
+			for c := range 256 {
+				name[at] = byte(c)
+				require.Equal(t, ' ' <= c && c < 0x7f, plain(string(name)), "%q", name)
+			}
+			name[at] = 'x'
+		}
+	}
+}
+
+func BenchmarkAppendNLST(b *testing.B) {
+	line := make([]byte, 0, 1000)
+	for b.Loop() {
+		line = AppendNLST(line[:0], "", "some file of 2026-11-22.txt")
+	}
+}
+
 func BenchmarkAppendLIST(b *testing.B) {
 	b.ReportAllocs()
 	e, dst := benchEntry(), make([]byte, 0, 512)
