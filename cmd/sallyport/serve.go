@@ -153,6 +153,7 @@ func (d *daemon) serve(ctx context.Context, stderr io.Writer) error {
 	}
 	go d.sweep(ctx)
 	go tidy(ctx)
+	go fewThreads(ctx)
 	select {
 	case err := <-ended:
 		d.srv.Close()
