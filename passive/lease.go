@@ -30,10 +30,11 @@ type Request struct {
 	Owner string
 	// Mixes tells that the owner is known to use the proof of one session for another.
 	Mixes bool
-	// Greet, if not nil, is called when a connection has proved to be the session's, in the connection's own goroutine
-	// and before the transfer is asked for if the client was so quick. Accept returns what it returns. It does not hold
-	// up the port.
-	Greet func(net.Conn) (net.Conn, error)
+	// Greet, if not nil, is what comes first on a connection that has proved to be the session's, such as a handshake;
+	// Accept returns what it returns. Accept calls it, with its own context; or, when the client speaks before its
+	// transfer is asked for, it is called then, with [context.Background] and in the connection's own goroutine. It does
+	// not hold up the port.
+	Greet func(context.Context, net.Conn) (net.Conn, error)
 	// Habit tells whether the session's connections bring that proof.
 	Habit Habit
 }
@@ -59,6 +60,7 @@ type Lease struct {
 	lost     error       // why a connection that came was of no use
 	prove    bool        // the connection must prove itself, see MustProve
 	greeting bool        // Greet is at work; done is closed after it
+	greet    bool        // Greet is left to Accept
 	timer    *time.Timer
 	conn     net.Conn
 	err      error // why there is no connection, once state is ended
@@ -113,11 +115,16 @@ func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
 		}
 	}
 	l.ports.mu.Lock()
-	defer l.ports.unlock()
 	if l.state != connected {
+		defer l.ports.unlock()
 		return nil, l.err
 	}
-	return l.ports.drop(l), nil
+	c := l.ports.drop(l)
+	l.ports.unlock()
+	if l.greet {
+		return l.req.Greet(ctx, c)
+	}
+	return c, nil
 }
 
 // Want says that the transfer has been asked for, which Accept says too. Call it before the client hears of that, as

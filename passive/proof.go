@@ -152,17 +152,18 @@ func (p *Ports) inspect(c *candidate) {
 	}
 }
 
-// greet gives a lease the connection that proved to be its, after the client's greeting. The caller holds mu, which is
-// released meanwhile.
+// greet gives a lease the connection that proved to be its, after the client's greeting if nobody waits to do that. The
+// caller holds mu, which is released meanwhile.
 func (p *Ports) greet(l *Lease, c net.Conn) {
-	if l.req.Greet == nil {
+	if l.req.Greet == nil || l.wanted {
+		l.greet = l.req.Greet != nil
 		p.connect(l, c)
 		return
 	}
 	l.greeting = true
 	p.connect(l, c)
 	p.unlock()
-	greeted, err := l.req.Greet(c)
+	greeted, err := l.req.Greet(context.Background(), c)
 	p.mu.Lock()
 	l.greeting = false
 	switch {

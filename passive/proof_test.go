@@ -1,6 +1,7 @@
 package passive
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -520,6 +521,63 @@ func TestDoubtfulProofs(t *testing.T) {
 		require.EqualValues(t, 1, server.closes.Load())
 		require.NoError(t, one.Close())
 		require.NoError(t, two.Close())
+		quiet(t, p)
+	})
+}
+
+// Greet is called by Accept when the transfer was asked for before the client spoke, and when it spoke, if that was
+// before. Its error is Accept's, and its connection is closed with the lease.
+func TestGreet(t *testing.T) {
+	type key struct{}
+	refused := errors.New("refused")
+	for _, early := range []bool{false, true} {
+		for _, result := range []error{nil, refused} {
+			proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+				var calls []any
+				r := prover("a", Unknown)
+				r.Greet = func(ctx context.Context, c net.Conn) (net.Conn, error) {
+					calls = append(calls, ctx.Value(key{}))
+					return c, result
+				}
+				l := lease(t, p, r)
+				c, server := n.dial(alice, 21000)
+				if !early {
+					l.Want()
+				}
+				say(t, c, "proof a")
+				synctest.Wait()
+				require.Len(t, calls, map[bool]int{true: 1}[early])
+				require.Zero(t, p.Stats().Leases, "freed by then")
+				got, err := l.Accept(context.WithValue(t.Context(), key{}, "Accept's"))
+				require.ErrorIs(t, err, result)
+				if early {
+					require.Equal(t, []any{nil}, calls)
+				} else {
+					require.Equal(t, []any{"Accept's"}, calls)
+				}
+				if err == nil {
+					require.Same(t, server, got)
+					require.NoError(t, got.Close())
+				}
+				require.NoError(t, l.Close())
+				quiet(t, p)
+			})
+		}
+	}
+	// Nobody comes for what was greeted early.
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		r := prover("a", Unknown)
+		r.Greet = func(_ context.Context, c net.Conn) (net.Conn, error) {
+			time.Sleep(time.Second)
+			return c, nil
+		}
+		l := lease(t, p, r)
+		c, server := n.dial(alice, 21000)
+		say(t, c, "proof a")
+		synctest.Wait()
+		require.NoError(t, l.Close())
+		time.Sleep(2 * time.Second)
+		require.NotZero(t, server.closes.Load())
 		quiet(t, p)
 	})
 }

@@ -84,8 +84,7 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Sessi
 	return c, nil
 }
 
-// earlyConn is a data connection whose handshake was done before its transfer
-// was asked for.
+// earlyConn is a data connection whose handshake was done by greet.
 type earlyConn struct {
 	net.Conn // the TCP connection
 	data     *dataConn
@@ -101,12 +100,16 @@ func (e *earlyConn) Close() error {
 	return nil
 }
 
-// greet is what is done with a data connection that has proved to be this
-// session's, at once: some clients (curl) hear no reply on their control
-// connection while they wait for the handshake on the other.
-func (s *session) greet() func(net.Conn) (net.Conn, error) {
-	ctx, srv, bind, reuse := s.ctx, s.srv, s.bind, s.srv.SessionReuse
-	return func(raw net.Conn) (net.Conn, error) {
+// greet is what is done first with a data connection that has proved to be this
+// session's; if need be before its transfer is asked for, since some clients
+// (curl) hear no reply on their control connection while they wait for the
+// handshake on the other.
+func (s *session) greet() func(context.Context, net.Conn) (net.Conn, error) {
+	session, srv, bind, reuse := s.ctx, s.srv, s.bind, s.srv.SessionReuse
+	return func(ctx context.Context, raw net.Conn) (net.Conn, error) {
+		if ctx == context.Background() {
+			ctx = session
+		}
 		data, err := srv.secureData(ctx, raw, bind, reuse)
 		if err != nil {
 			return nil, err
