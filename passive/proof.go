@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"net/netip"
 	"os"
@@ -244,10 +245,9 @@ func (p *Ports) bound(c *candidate) {
 }
 
 // claimable is the lease that a connection without proof may belong to, nil for none or one of several. early tells
-// that it is about those that were there before any guest was, which therefore can only be the open lease's. The caller
-// holds mu.
-func (g *group) claimable() (l *Lease, early, several bool) {
-	if g.open != nil && (g.guests == 0 || g.open.wanted && slices.ContainsFunc(g.arrived, g.opens)) {
+// that it is about those that came before any guest was there, see opens. The caller holds mu.
+func (g *group) claimable(opens func(*candidate) bool) (l *Lease, early, several bool) {
+	if g.open != nil && (g.guests == 0 || g.open.wanted && slices.ContainsFunc(g.arrived, opens)) {
 		return g.open, g.guests > 0, false
 	}
 	for _, other := range g.leases {
@@ -262,17 +262,21 @@ func (g *group) claimable() (l *Lease, early, several bool) {
 	return l, false, false
 }
 
-// opens reports whether a connection can only be the open lease's if it proves nothing: it came before a guest did. The
-// caller holds mu.
-func (g *group) opens(c *candidate) bool {
-	return g.open != nil && !c.roaming && g.open.precedes(c) && !slices.ContainsFunc(g.leases, func(l *Lease) bool {
-		return l.guest && l.precedes(c)
-	})
+// opens returns a function that tells whether a connection can only be the open lease's if it proves nothing: it came
+// when no guest was told of the port yet. The caller holds mu.
+func (g *group) opens() func(*candidate) bool {
+	guests := uint64(math.MaxUint64)
+	if g.guests > 0 {
+		for _, l := range g.leases {
+			if l.guest && l.state == waiting {
+				guests = min(guests, l.number)
+			}
+		}
+	}
+	return func(c *candidate) bool {
+		return g.open != nil && g.open.state == waiting && g.open.number < c.number && c.number < guests && !c.roaming
+	}
 }
-
-// precedes reports whether a connection may have been made for the lease, whose port the client knew by then. The
-// caller holds mu.
-func (l *Lease) precedes(c *candidate) bool { return l.state == waiting && l.number < c.number }
 
 // expects reports whether a better connection than one without proof can be expected to follow: of a client that always
 // proved itself, and of one unknown so far when this one spoke before the transfer was asked for. Clients that prove
@@ -283,12 +287,13 @@ func (l *Lease) expects(c *candidate) bool {
 
 // decide gives away or refuses the connections of a group that spoke and proved nothing. The caller holds mu.
 func (p *Ports) decide(g *group) {
-	l, early, several := g.claimable()
+	opens := g.opens()
+	l, early, several := g.claimable(opens)
 	var able []*candidate
 	silent := 0
 	for _, c := range slices.Clone(g.arrived) {
 		switch {
-		case !c.roaming && g.guests > 0 && g.opens(c) != early:
+		case !c.roaming && g.guests > 0 && opens(c) != early:
 			// It is, or may be, another lease's, whose turn comes.
 		case c.spoke == 0:
 			silent++

@@ -18,11 +18,12 @@ import (
 type idleConn struct {
 	net.Conn
 	limit time.Duration
-	// prompt acknowledges without delay whatever follows a write. It is for the
-	// handshake: GnuTLS (lftp) sends the end of its own in two segments, and
-	// with Nagle's algorithm on keeps the second back until the first is
-	// acknowledged, for which the kernel would take 40 ms.
+	// prompt acknowledges without delay what was read when that was not all. It
+	// is for the handshake: GnuTLS (lftp) sends the end of its own in two
+	// segments, and with Nagle's algorithm on keeps the second back until the
+	// first is acknowledged, for which the kernel would take 40 ms.
 	prompt bool
+	part   bool         // something was read since the last write, if prompt
 	until  atomic.Int64 // write deadline asked for from above, in ns; 0 is none
 }
 
@@ -41,19 +42,25 @@ func (c *idleConn) Read(p []byte) (int, error) {
 	if err := c.Conn.SetReadDeadline(time.Now().Add(c.limit)); err != nil {
 		return 0, err
 	}
+	if c.prompt {
+		if c.part {
+			ackNow(c.Conn)
+		}
+		c.part = true
+	}
 	return c.Conn.Read(p)
 }
 
 func (c *idleConn) Write(p []byte) (n int, err error) {
+	if c.prompt {
+		c.part = false
+	}
 	for w := c.watch(); ; {
 		if err := c.extend(); err != nil {
 			return n, err
 		}
 		m, err := c.Conn.Write(p[n:])
 		n += m
-		if c.prompt {
-			ackNow(c.Conn)
-		}
 		if !w.slow(m > 0, err) {
 			return n, err
 		}

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/rawio"
 )
 
 // ListenAndServe listens on a TCP address such as ":21" and serves explicit
@@ -96,7 +98,7 @@ func (srv *Server) serve(ln net.Listener, implicit bool) error {
 // session or turns it away.
 func (srv *Server) admit(conn net.Conn, implicit bool) {
 	peer := addrPort(conn.RemoteAddr())
-	s := newSession(srv, conn, implicit)
+	s := newSession(srv, rawio.On(conn), implicit)
 	if why := srv.add(s, peer.Addr()); why != "" {
 		s.cancel(nil)
 		srv.log.Warn("connection refused", "peer", peer, "why", why)

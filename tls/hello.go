@@ -7,6 +7,8 @@ import (
 	"errors"
 	"iter"
 	"net"
+
+	"github.com/sallyport/sallyport/internal/rawio"
 )
 
 // maxHello bounds what Whose reads before it knows whose a connection is. With
@@ -28,6 +30,7 @@ var errHelloTooLong = errors.New("tls: the ClientHello is too long")
 // nothing. Something that is no ClientHello is nobody's; the handshake will say
 // so.
 func (l *Layer) Whose(conn net.Conn) (session string, replay net.Conn, err error) {
+	conn = rawio.On(conn)
 	r := &replayConn{Conn: conn, head: make([]byte, 0, helloRoom)}
 	for {
 		hello, missing := clientHello(r.head)

@@ -63,7 +63,10 @@ func AppendLIST(dst []byte, e *Entry, now time.Time) []byte {
 // 959, section 4.1.3. What would break the line is shown as '?', as in
 // [AppendLIST]. A dir that is not empty ends in a slash.
 func AppendNLST(dst []byte, dir, name string) []byte {
-	return append(appendName(appendName(dst, dir), name), '\r', '\n')
+	if dir != "" {
+		dst = appendName(dst, dir)
+	}
+	return append(appendName(dst, name), "\r\n"...)
 }
 
 // appendMode appends the ten characters of ls. fs.FileMode's own String shows

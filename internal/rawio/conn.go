@@ -1,0 +1,114 @@
+//go:build linux && !race
+
+package rawio
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+// most is how many bytes are moved without Go's scheduler knowing: it can't
+// stop the goroutine meanwhile, as a collection of garbage needs to.
+const most = 64 << 10
+
+// Conn is a TCP connection. Everything but Read and Write is as it was.
+type Conn struct {
+	*net.TCPConn
+	in, out half
+}
+
+// half is one direction of a connection.
+type half struct {
+	mu   sync.Mutex
+	call uintptr                                      // read(2) or write(2)
+	when func(try func(fd uintptr) (done bool)) error // waits for the kernel
+	try  func(fd uintptr) (done bool)
+	p    []byte
+	n    int
+	err  syscall.Errno
+}
+
+// On returns conn, or a Conn in place of it if it is a TCP connection.
+func On(conn net.Conn) net.Conn {
+	t, ok := conn.(*net.TCPConn)
+	if !ok {
+		return conn
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return conn
+	}
+	c := &Conn{TCPConn: t}
+	c.in.call, c.in.when, c.in.try = syscall.SYS_READ, raw.Read, c.in.move
+	c.out.call, c.out.when, c.out.try = syscall.SYS_WRITE, raw.Write, c.out.move
+	return c
+}
+
+// NetConn returns the connection of package net.
+func (c *Conn) NetConn() net.Conn { return c.TCPConn }
+
+func (c *Conn) Read(p []byte) (int, error) {
+	if len(p) == 0 || len(p) > most {
+		return c.TCPConn.Read(p)
+	}
+	n, err := c.in.run(p)
+	if n == 0 && err == nil {
+		err = io.EOF
+	}
+	return n, c.explain("read", err)
+}
+
+func (c *Conn) Write(p []byte) (n int, err error) {
+	if len(p) == 0 || len(p) > most {
+		return c.TCPConn.Write(p)
+	}
+	for n < len(p) && err == nil {
+		var m int
+		m, err = c.out.run(p[n:])
+		n += m
+	}
+	return n, c.explain("write", err)
+}
+
+// run moves bytes, once, when the kernel is ready for that.
+func (h *half) run(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.p, h.n, h.err = p, 0, 0
+	err := h.when(h.try)
+	h.p = nil
+	if err == nil && h.err != 0 {
+		err = h.err
+	}
+	return h.n, err
+}
+
+// move is one attempt. The descriptor never blocks.
+func (h *half) move(fd uintptr) (done bool) {
+	for {
+		n, _, errno := syscall.RawSyscall(h.call, fd, uintptr(unsafe.Pointer(&h.p[0])), uintptr(len(h.p)))
+		switch errno {
+		case 0:
+			h.n = int(n)
+		case syscall.EINTR:
+			continue
+		case syscall.EAGAIN:
+			return false
+		default:
+			h.err = errno
+		}
+		return true
+	}
+}
+
+// explain makes errors look as those of package net.
+func (c *Conn) explain(op string, err error) error {
+	if errno, ok := err.(syscall.Errno); ok {
+		return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
+	}
+	return err
+}

@@ -1,0 +1,9 @@
+//go:build !linux || race
+
+package rawio
+
+import "net"
+
+// On returns conn. What this package does helps on Linux only, and hides from the
+// race detector that what was sent comes before what was received.
+func On(conn net.Conn) net.Conn { return conn }
