@@ -23,7 +23,7 @@ type Conn struct {
 
 // half is one direction of a connection.
 type half struct {
-	mu   sync.Mutex
+	mu   sync.Mutex                                   // held by Read or Write
 	call uintptr                                      // read(2) or write(2)
 	when func(try func(fd uintptr) (done bool)) error // waits for the kernel
 	try  func(fd uintptr) (done bool)
@@ -55,6 +55,8 @@ func (c *Conn) Read(p []byte) (int, error) {
 	if len(p) == 0 || len(p) > most {
 		return c.TCPConn.Read(p)
 	}
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
 	n, err := c.in.run(p)
 	if n == 0 && err == nil {
 		err = io.EOF
@@ -66,6 +68,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	if len(p) == 0 || len(p) > most {
 		return c.TCPConn.Write(p)
 	}
+	c.out.mu.Lock() // what two write must not be mixed
+	defer c.out.mu.Unlock()
 	for n < len(p) && err == nil {
 		var m int
 		m, err = c.out.run(p[n:])
@@ -74,10 +78,8 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	return n, c.explain("write", err)
 }
 
-// run moves bytes, once, when the kernel is ready for that.
+// run moves bytes, once, when the kernel is ready for that. The caller holds mu.
 func (h *half) run(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	h.p, h.n, h.err = p, 0, 0
 	err := h.when(h.try)
 	h.p = nil

@@ -69,6 +69,31 @@ func TestBothWays(t *testing.T) {
 	}
 }
 
+// What several write at once stays whole, piece by piece, also when the kernel
+// takes a piece in parts.
+func TestWritersDoNotMix(t *testing.T) {
+	const size, pieces = 60 << 10, 80
+	tested, other := pair(t)
+	require.NoError(t, tested.(interface{ SetWriteBuffer(int) error }).SetWriteBuffer(16<<10))
+	var writers sync.WaitGroup
+	for i := range 4 {
+		writers.Go(func() {
+			for piece, n := bytes.Repeat([]byte{'a' + byte(i)}, size), 0; n < pieces/4; n++ {
+				if _, err := tested.Write(piece); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for piece, n := make([]byte, size), 0; n < pieces; n++ {
+		time.Sleep(2 * time.Millisecond) // so that they come to stand in line
+		_, err := io.ReadFull(other, piece)
+		require.NoError(t, err)
+		require.Equal(t, size, bytes.Count(piece, piece[:1]), "of one writer")
+	}
+	writers.Wait()
+}
+
 // Errors are those of package net.
 func TestErrors(t *testing.T) {
 	one := make([]byte, 1)
