@@ -32,8 +32,8 @@ type Request struct {
 	Mixes bool
 	// Greet, if not nil, is what comes first on a connection that has proved to be the session's, such as a handshake;
 	// Accept returns what it returns. Accept calls it, with its own context; or, when the client speaks before its
-	// transfer is asked for, it is called then, with [context.Background] and in the connection's own goroutine. It does
-	// not hold up the port.
+	// transfer is asked for, it is called then, with [context.Background] and in the connection's own goroutine: until
+	// the lease is closed, which closes the connection. It does not hold up the port.
 	Greet func(context.Context, net.Conn) (net.Conn, error)
 	// Habit tells whether the session's connections bring that proof.
 	Habit Habit

@@ -580,4 +580,23 @@ func TestGreet(t *testing.T) {
 		require.NotZero(t, server.closes.Load())
 		quiet(t, p)
 	})
+	// Closing the lease ends a greeting that goes on.
+	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
+		ended := make(chan error, 1)
+		r := prover("a", Unknown)
+		r.Greet = func(_ context.Context, c net.Conn) (net.Conn, error) {
+			_, err := c.Read(make([]byte, 1))
+			ended <- err
+			return nil, err
+		}
+		l := lease(t, p, r)
+		c, _ := n.dial(alice, 21000)
+		say(t, c, "proof a")
+		synctest.Wait()
+		require.Empty(t, ended)
+		require.NoError(t, l.Close())
+		require.Error(t, <-ended)
+		synctest.Wait()
+		quiet(t, p)
+	})
 }

@@ -103,7 +103,7 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 	if q.moved.After(still) {
 		still = q.moved
 	}
-	if join := p.joinAfter(&w.req); w.req.Habit != Never && now.Sub(still) >= join {
+	if w.req.Habit != Never && now.Sub(still) >= p.sharesAfter(&w.req) {
 		_, mixer := p.mixers[w.req.Owner]
 		crowd := !mixer && now.Sub(still) >= crowdAfter
 		if l, _ := p.place(w.who, w.req, true, crowd); l != nil {
@@ -125,7 +125,7 @@ func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
 	next := min(still.Add(p.wait()).Sub(now), since.Add(p.waitLimit()).Sub(now))
 	if w.req.Habit != Never {
-		after := p.joinAfter(&w.req)
+		after := p.sharesAfter(&w.req)
 		join := still.Add(after).Sub(now)
 		if join <= 0 {
 			join = after
@@ -135,10 +135,10 @@ func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	return max(next, 0)
 }
 
-// joinAfter is how long a queue stands still before a session in it shares a port. One of which nothing is known may
+// sharesAfter is how long a queue stands still before a session in it shares a port. One of which nothing is known may
 // turn out to prove nothing and fails there, so it waits as long as it may. In a queue that moves its turn comes;
 // in one that is full of leases nobody uses it may not come at all.
-func (p *Ports) joinAfter(r *Request) time.Duration {
+func (p *Ports) sharesAfter(r *Request) time.Duration {
 	if r.sharesAtOnce() {
 		return joinAfter
 	}

@@ -103,13 +103,11 @@ func (e *earlyConn) Close() error {
 // greet is what is done first with a data connection that has proved to be this
 // session's; if need be before its transfer is asked for, since some clients
 // (curl) hear no reply on their control connection while they wait for the
-// handshake on the other.
+// handshake on the other. If the session ends meanwhile so does its lease, which
+// closes the connection.
 func (s *session) greet() func(context.Context, net.Conn) (net.Conn, error) {
-	session, srv, bind, reuse := s.ctx, s.srv, s.bind, s.srv.SessionReuse
+	srv, bind, reuse := s.srv, s.bind, s.srv.SessionReuse
 	return func(ctx context.Context, raw net.Conn) (net.Conn, error) {
-		if ctx == context.Background() {
-			ctx = session
-		}
 		data, err := srv.secureData(ctx, raw, bind, reuse)
 		if err != nil {
 			return nil, err

@@ -96,7 +96,7 @@ func appendName(dst []byte, name string) []byte {
 }
 
 // plain reports whether a text is printable ASCII throughout, as most names
-// are. Eight bytes at a time it costs a sixth of looking at each.
+// are. It looks at eight bytes at a time.
 func plain(s string) bool {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	var odd uint64
