@@ -214,7 +214,7 @@ func newSite(t *testing.T, ftpds string) *site {
 	require.NoError(t, err)
 	s.key = s.write("key.pem", "%s", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 	s.cert = s.write("cert.pem", "%s", pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issue(root(), key, nil).der}))
-	s.low = freeBlock(t, 12)
+	s.low = testenv.FreePorts(t, 12)
 	s.control, s.low, s.high = s.low, s.low+1, s.low+11
 	return s
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -88,7 +89,7 @@ func (s *real) announce(t *testing.T, address string) {
 
 func oursPorts(t *testing.T) *passive.Ports {
 	t.Helper()
-	low := freeBlock(t, 5)
+	low := testenv.FreePorts(t, 5)
 	ports, err := passive.Range(fmt.Sprintf("%d-%d", low, low+4))
 	require.NoError(t, err)
 	return ports
