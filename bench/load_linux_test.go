@@ -34,7 +34,7 @@ func newLoad(t *testing.T, options ...func(*server.Server)) *load {
 	require.NoError(t, err)
 	users := driver.Users{}
 	for _, a := range accounts {
-		users[a.name] = driver.Account{Hash: a.hash, Files: files}
+		users[a.name] = driver.UserEntry{Hash: a.hash, Files: files}
 	}
 	srv := &server.Server{
 		Driver: users, TLS: cert, Passive: passive.Any(),

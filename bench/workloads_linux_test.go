@@ -151,9 +151,13 @@ func (u *spoiled) Write(p []byte) (int, error) {
 func TestWrongUpload(t *testing.T) {
 	l := newLoad(t, func(srv *server.Server) {
 		honest := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, login *driver.Login) (driver.FS, error) {
-			files, err := honest.Login(ctx, login)
-			return spoiler{files}, err
+		srv.Driver = driver.Func(func(ctx context.Context, login *driver.Login) (*driver.Account, error) {
+			account, err := honest.Login(ctx, login)
+			if err != nil {
+				return nil, err
+			}
+			account.FS = spoiler{account.FS}
+			return account, nil
 		})
 	})
 	for _, name := range []string{"tls-up-1", "clear-up-8", "tls-small-up-1"} {

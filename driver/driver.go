@@ -60,18 +60,34 @@ import (
 // is asked by the server, before it listens, whether its configuration makes
 // sense; [User] and [Users] have it.
 type Driver interface {
-	// Login returns the files that this session sees. It returns ErrLogin
-	// (wrapped or not) when the credentials are wrong; any other error means
-	// that the login could not be decided, and is logged. The context ends
-	// when the control connection does.
-	Login(ctx context.Context, l *Login) (FS, error)
+	// Login returns the account that this session uses from now on, a value
+	// of its own that the caller may change. It returns ErrLogin (wrapped or
+	// not) when the credentials are wrong; any other error means that the
+	// login could not be decided, and is logged. The context ends when the
+	// control connection does.
+	Login(ctx context.Context, l *Login) (*Account, error)
+}
+
+// Account is what a login opens.
+type Account struct {
+	// FS is the tree of files that the session sees. Nil is a mistake of the
+	// Driver, and nobody gets in.
+	FS FS
+
+	// Owner names the account. Sessions with the same Owner and the same
+	// client address are taken for one program's: it may offer the TLS
+	// ticket of one of them on a data connection of another. Empty, the zero
+	// value, is what decided the login: Login.Host and Login.User. Set it where
+	// several names are one account, or where one name is several. It is
+	// compared and never shown to a client.
+	Owner string
 }
 
 // Func adapts a function to a Driver.
-type Func func(ctx context.Context, l *Login) (FS, error)
+type Func func(ctx context.Context, l *Login) (*Account, error)
 
 // Login calls f.
-func (f Func) Login(ctx context.Context, l *Login) (FS, error) { return f(ctx, l) }
+func (f Func) Login(ctx context.Context, l *Login) (*Account, error) { return f(ctx, l) }
 
 // Login is one attempt to log in.
 type Login struct {

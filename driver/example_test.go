@@ -26,10 +26,11 @@ func Example() {
 	}
 	alice := driver.User("alice", "correct horse", files)
 
-	fsys, err := alice.Login(ctx, &driver.Login{User: "alice", Password: "correct horse"})
+	account, err := alice.Login(ctx, &driver.Login{User: "alice", Password: "correct horse"})
 	if err != nil {
 		log.Fatal(err)
 	}
+	fsys := account.FS
 	for fi, err := range fsys.List(ctx, ".") {
 		fmt.Println(fi.Name(), fi.IsDir(), err)
 	}
@@ -85,11 +86,11 @@ func ExampleUsers() {
 func ExampleFunc() {
 	files := driver.Mem()
 	allowed := []string{"partner.example"}
-	d := driver.Func(func(_ context.Context, l *driver.Login) (driver.FS, error) {
+	d := driver.Func(func(_ context.Context, l *driver.Login) (*driver.Account, error) {
 		if l.Certificate == nil || !slices.Contains(allowed, l.Certificate.Subject.CommonName) {
 			return nil, driver.ErrLogin
 		}
-		return files, nil
+		return &driver.Account{FS: files}, nil
 	})
 	_, err := d.Login(context.Background(), &driver.Login{User: "partner"})
 	fmt.Println(err)

@@ -39,13 +39,16 @@ type oneUser struct {
 }
 
 // Login compares both halves in constant time, whichever is wrong.
-func (u *oneUser) Login(ctx context.Context, l *Login) (FS, error) {
+func (u *oneUser) Login(ctx context.Context, l *Login) (*Account, error) {
 	ok := subtle.ConstantTimeCompare(u.name, u.digest(l.User)) &
 		subtle.ConstantTimeCompare(u.password, u.digest(l.Password))
 	if ok != 1 || l.Password == "" || u.problem != nil {
 		return nil, ErrLogin
 	}
-	return u.files, ctx.Err()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return &Account{FS: u.files}, nil
 }
 
 // Validate reports all that is wrong with the arguments of User.

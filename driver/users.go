@@ -8,17 +8,17 @@ import (
 	"slices"
 )
 
-// Users is a Driver with an account for each name. It is not changed while a
+// Users is a Driver with an entry for each name. It is not changed while a
 // server uses it; all methods may then be called concurrently.
 //
 // An unknown name costs a client as much time as the dearest hash among the
-// accounts, and gets the same error as a wrong password. Accounts with cheaper
+// entries, and gets the same error as a wrong password. Entries with cheaper
 // hashes can therefore be told from unknown names: use one kind of hash and one
 // cost for all.
-type Users map[string]Account
+type Users map[string]UserEntry
 
-// Account is what Users know about one user. The zero value never logs in.
-type Account struct {
+// UserEntry is what Users know about one user. The zero value never logs in.
+type UserEntry struct {
 	// Hash is what HashPassword or HashToken made of the password; a bcrypt
 	// hash of another program ($2a$, $2b$, $2y$, as htpasswd -B writes) will
 	// do as well. An empty one never logs in.
@@ -34,7 +34,7 @@ type Account struct {
 }
 
 // Login compares the password with the account's hash.
-func (u Users) Login(ctx context.Context, l *Login) (FS, error) {
+func (u Users) Login(ctx context.Context, l *Login) (*Account, error) {
 	// The decoy is chosen even when it isn't needed, or the time for choosing
 	// it would tell.
 	decoy := u.decoy()
@@ -52,7 +52,7 @@ func (u Users) Login(ctx context.Context, l *Login) (FS, error) {
 	return a.open(ctx, l)
 }
 
-func (a Account) open(ctx context.Context, l *Login) (FS, error) {
+func (a UserEntry) open(ctx context.Context, l *Login) (*Account, error) {
 	files := a.Files
 	if a.Home != nil {
 		var err error
@@ -63,7 +63,7 @@ func (a Account) open(ctx context.Context, l *Login) (FS, error) {
 	if files == nil {
 		return nil, fmt.Errorf("driver: user %q has no files", l.User)
 	}
-	return files, nil
+	return &Account{FS: files}, nil
 }
 
 // decoy is a hash that costs as much to compare as any of the accounts'.

@@ -14,7 +14,11 @@ import (
 )
 
 func login(d driver.Driver, user, password string) (driver.FS, error) {
-	return d.Login(context.Background(), &driver.Login{User: user, Password: password})
+	account, err := d.Login(context.Background(), &driver.Login{User: user, Password: password})
+	if err != nil {
+		return nil, err
+	}
+	return account.FS, nil
 }
 
 func validate(d driver.Driver) error { return d.(interface{ Validate() error }).Validate() }

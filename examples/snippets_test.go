@@ -31,7 +31,7 @@ func TestSnippets(t *testing.T) {
 	directory := ldap{account{driver.Mem()}}
 	queue := make(chan string, 1)
 
-	login := driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+	login := driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 		account, err := directory.Check(ctx, l.User, l.Password)
 		if errors.Is(err, errUnknown) {
 			return nil, driver.ErrLogin // 530, delayed, and no hint which half was wrong
@@ -39,7 +39,7 @@ func TestSnippets(t *testing.T) {
 		if err != nil {
 			return nil, err // 530 as well, and the cause goes to the log
 		}
-		return account.Files, nil
+		return &driver.Account{FS: account.Files}, nil
 	})
 	version := "Exchange 7"
 	strict := map[string]bool{ftpstest.DefaultUser: true}

@@ -86,11 +86,11 @@ func TestUsers(t *testing.T) {
 
 func TestOwnDriver(t *testing.T) {
 	mine := driver.Mem()
-	srv := ftpstest.Config{Driver: driver.Func(func(_ context.Context, l *driver.Login) (driver.FS, error) {
+	srv := ftpstest.Config{Driver: driver.Func(func(_ context.Context, l *driver.Login) (*driver.Account, error) {
 		if l.User != "eve" {
 			return nil, driver.ErrLogin
 		}
-		return mine, nil
+		return &driver.Account{FS: mine}, nil
 	}), User: "eve", Password: "any"}.Start(t)
 	c := login(t, srv)
 	require.NoError(t, c.Put("STOR a", "1"))
@@ -178,7 +178,9 @@ func TestEndsWithTheTest(t *testing.T) {
 }
 
 func TestErrorInTheLogFailsTheTest(t *testing.T) {
-	bad := driver.Func(func(context.Context, *driver.Login) (driver.FS, error) { return broken{driver.Mem()}, nil })
+	bad := driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
+		return &driver.Account{FS: broken{driver.Mem()}}, nil
+	})
 	use := func(t testing.TB, c ftpstest.Config) {
 		c.Driver = bad
 		srv := c.Start(t)

@@ -17,15 +17,16 @@ type tracked struct {
 }
 
 // Login implements driver.Driver.
-func (t tracked) Login(ctx context.Context, l *driver.Login) (driver.FS, error) {
+func (t tracked) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 	if t.Driver == nil {
 		return nil, driver.ErrLogin
 	}
-	files, err := t.Driver.Login(ctx, l)
-	if err != nil || files == nil {
+	account, err := t.Driver.Login(ctx, l)
+	if err != nil || account == nil || account.FS == nil {
 		return nil, err
 	}
-	return trackedFS{files, t.srv, l.Peer}, nil
+	account.FS = trackedFS{account.FS, t.srv, l.Peer}
+	return account, nil
 }
 
 // Validate asks the Driver.

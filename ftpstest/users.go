@@ -14,7 +14,7 @@ import (
 type users map[string]driver.Driver
 
 // Login implements driver.Driver.
-func (u users) Login(ctx context.Context, l *driver.Login) (driver.FS, error) {
+func (u users) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 	if one, ok := u[l.User]; ok {
 		return one.Login(ctx, l)
 	}

@@ -45,14 +45,14 @@ func TestCertificateLogin(t *testing.T) {
 	alice, bob := clientCertificate(t, "alice"), clientCertificate(t, "bob")
 	files := driver.Mem()
 	// alice needs no password, bob a certificate and a password.
-	login := func(_ context.Context, l *driver.Login) (driver.FS, error) {
+	login := func(_ context.Context, l *driver.Login) (*driver.Account, error) {
 		if l.Certificate == nil || l.Certificate.Subject.CommonName != l.User {
 			return nil, driver.ErrLogin
 		}
 		if l.User == "bob" && l.Password != testPassword {
 			return nil, driver.ErrLogin
 		}
-		return files, nil
+		return &driver.Account{FS: files}, nil
 	}
 	ts := start(t, func(srv *server.Server) {
 		srv.Driver = driver.Func(login)

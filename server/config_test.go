@@ -83,7 +83,7 @@ func TestNoDriver(t *testing.T) {
 // A driver that returns neither files nor an error does not crash its session.
 func TestDriverWithoutFiles(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
-		srv.Driver = driver.Func(func(context.Context, *driver.Login) (driver.FS, error) { return nil, nil })
+		srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) { return nil, nil })
 	})
 	c := ts.dial(t)
 	c.authTLS()

@@ -186,10 +186,10 @@ func TestCopyFails(t *testing.T) {
 func TestWorkPanics(t *testing.T) {
 	for _, line := range []string{"HASH a", "XCRC a", "COMB b a", "CPTO"} {
 		ts := start(t, func(srv *server.Server) {
-			srv.Driver = driver.Func(func(context.Context, *driver.Login) (driver.FS, error) {
+			srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
 				files := driver.Mem()
 				writeFile(t, files, "a", "content")
-				return panicOpen{files}, nil
+				return &driver.Account{FS: panicOpen{files}}, nil
 			})
 		})
 		c, other := ts.login(t), ts.login(t)

@@ -95,7 +95,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
 	req := passive.Request{Client: s.peer.Addr(), Local: s.socket, Dialled: s.local.Addr(), Session: s.id}
 	if s.private && s.bind != nil {
-		req.Proof, req.Habit, req.Owner = s.bind.ID(), s.habit, s.owner()
+		req.Proof, req.Habit, req.Owner = s.bind.ID(), s.habit, s.owner
 		req.Mixes = s.tls.Offered() == req.Owner
 		req.Greet = s.greet()
 		if s.srv.SessionReuse == tls.Require {
@@ -113,11 +113,6 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.setData(lease)
 	return lease, nil
 }
-
-// owner is whose session it is as far as the client's program is concerned. One
-// with several sessions may keep their TLS tickets in one place, and offer any
-// of them on any data connection.
-func (s *session) owner() string { return s.user + "@" + s.peer.Addr().String() }
 
 // learn notes whether the session's data connections prove themselves, which
 // decides whether it can share a port.

@@ -57,15 +57,16 @@ func play(t *testing.T, method, line string, fault func(context.Context) error) 
 	ts := start(t, insecure, func(srv *server.Server) {
 		srv.Passive = passive.Any()
 		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			sound, err := good.Login(ctx, l)
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := good.Login(ctx, l)
 			if err != nil || l.Host == "safe" {
-				return sound, err
+				return account, err
 			}
 			if method == "Login" {
-				return sound, fault(ctx)
+				return account, fault(ctx)
 			}
-			return files, nil
+			account.FS = files
+			return account, nil
 		})
 	})
 	files = faulty(ts.FS, method, fault)

@@ -56,8 +56,10 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 	require.NoError(t, err)
 	ports.Listen = network.Listen
 	srv := &server.Server{
-		Driver: driver.Func(func(context.Context, *driver.Login) (driver.FS, error) { return fuzzFiles(t), nil }),
-		TLS:    cfg, Passive: ports, InsecurePlaintext: state != fuzzFallback, Active: new(server.Active), Compress: true,
+		Driver: driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
+			return &driver.Account{FS: fuzzFiles(t)}, nil
+		}),
+		TLS: cfg, Passive: ports, InsecurePlaintext: state != fuzzFallback, Active: new(server.Active), Compress: true,
 	}
 	ln := network.listen(t, explicitPort)
 	go srv.Serve(ln)

@@ -53,13 +53,11 @@ func (f *slowFile) Read(p []byte) (int, error) {
 func startSlow(t *testing.T) (*testServer, slowFS) {
 	var slow slowFS
 	ts := start(t, func(srv *server.Server) {
-		good := srv.Driver
 		slow = slowFS{reading: make(chan struct{}), release: make(chan struct{})}
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
+		wrapFiles(srv, func(files driver.FS) driver.FS {
 			f := slow
 			f.FS = files
-			return f, err
+			return f
 		})
 	})
 	return ts, slow

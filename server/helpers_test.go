@@ -50,6 +50,19 @@ type testServer struct {
 	ends      []error
 }
 
+// wrapFiles makes every login see what wrap makes of its files.
+func wrapFiles(srv *server.Server, wrap func(driver.FS) driver.FS) {
+	inner := srv.Driver
+	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+		account, err := inner.Login(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		account.FS = wrap(account.FS)
+		return account, nil
+	})
+}
+
 // certificate is shared by all tests: making one costs more than most tests.
 var certificate = sync.OnceValue(func() *tls.Config {
 	cfg, err := tls.SelfSigned()

@@ -40,11 +40,7 @@ func (j *journal) all() []string {
 func TestHooksOrder(t *testing.T) {
 	j := new(journal)
 	ts := start(t, func(srv *server.Server) {
-		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
-			return journalFS{files, j}, err
-		})
+		wrapFiles(srv, func(files driver.FS) driver.FS { return journalFS{files, j} })
 		srv.Hooks = &server.Hooks{
 			Connect: func(server.SessionInfo) { j.add("connect") },
 			Login: func(l server.Login) {

@@ -43,12 +43,13 @@ func TestLogCannotBeForged(t *testing.T) {
 	bad := &fs.PathError{Op: "remove", Path: "x\r\nforged \x1b[31m \u009b \u2028 \x9b", Err: fs.ErrClosed}
 	ts := start(t, insecure, func(srv *server.Server) {
 		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := good.Login(ctx, l)
 			if err != nil {
-				err = fmt.Errorf("no user %s: %w", l.User, err)
+				return nil, fmt.Errorf("no user %s: %w", l.User, err)
 			}
-			return faulty(files, "Remove", drivertest.Fail(bad)), err
+			account.FS = faulty(account.FS, "Remove", drivertest.Fail(bad))
+			return account, nil
 		})
 		srv.Logger = slog.New(plainHandler{out})
 		srv.Hooks = &server.Hooks{Command: func(c server.Command) { fmt.Fprintln(out, c.Line) }}

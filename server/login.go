@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -61,31 +63,42 @@ func (s *session) cmdPass(ctx context.Context, arg string) (wire.Reply, error) {
 // learns only that there was one.
 func (s *session) login(ctx context.Context, user, password string, cert *x509.Certificate) error {
 	var (
-		files driver.FS
-		err   = driver.ErrLogin
+		account *driver.Account
+		err     = driver.ErrLogin
 	)
 	if s.srv.Driver != nil {
-		files, err = s.srv.Driver.Login(ctx, &driver.Login{
+		account, err = s.srv.Driver.Login(ctx, &driver.Login{
 			User: user, Password: password, Certificate: cert,
 			Peer: s.peer, Local: s.local, Host: s.host, Secure: s.secured,
 		})
 	}
-	if err == nil && files == nil {
+	if err == nil && (account == nil || account.FS == nil) {
 		err = errors.New("server: the driver returned neither files nor an error")
 	}
 	if err == nil {
-		s.files = files
+		s.files, s.owner = account.FS, ownerName(account, s.host, user, s.peer.Addr())
 		s.mu.Lock()
 		s.user, s.loggedIn = user, true
 		s.mu.Unlock()
 		if s.bind != nil {
-			s.bind.SetOwner(s.owner())
+			s.bind.SetOwner(s.owner)
 		}
 	}
 	if password != "" || err == nil || cert == nil {
 		s.hookLogin(user, err) // a certificate that needs a password as well is no failure yet
 	}
 	return err
+}
+
+// ownerName returns the name of an account as its client's program sees it: a program
+// with several sessions may keep their TLS tickets in one place and offer any of
+// them on any data connection. The name holds all that decided the login, quoted,
+// so that no two accounts share one whatever bytes their names are made of.
+func ownerName(account *driver.Account, host, user string, client netip.Addr) string {
+	if account.Owner != "" {
+		return fmt.Sprintf("account %q at %s", account.Owner, client)
+	}
+	return fmt.Sprintf("user %q of %q at %s", user, strings.ToLower(host), client)
 }
 
 // sleep waits unless the session ends.

@@ -63,7 +63,7 @@ func cache(resumes bool) stdtls.ClientSessionCache {
 // everybody lets everybody in who knows the password.
 func everybody(srv *server.Server) {
 	one := srv.Driver
-	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 		l.User = testUser
 		return one.Login(ctx, l)
 	})
@@ -83,6 +83,11 @@ func (ts *testServer) loginAs(t testing.TB, user string) *client {
 }
 
 func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache) (*member, error) {
+	return ts.joinHost("", user, name, cache)
+}
+
+// joinHost is joinAs at one of the names that the server has.
+func (ts *testServer) joinHost(host, user, name string, cache stdtls.ClientSessionCache) (*member, error) {
 	m := &member{name: name, cfg: trust(ts.TLS)}
 	m.cfg.ClientSessionCache = cache
 	conn, err := net.Dial("tcp", ts.Addr)
@@ -96,6 +101,11 @@ func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache)
 	}
 	sec := stdtls.Client(conn, m.cfg)
 	m.conn, m.in = sec, bufio.NewReader(sec)
+	if host != "" {
+		if err := m.want("220", "HOST "+host); err != nil {
+			return nil, err
+		}
+	}
 	for _, step := range [][2]string{{"331", "USER " + user}, {"230", "PASS " + testPassword}, {"200", "PBSZ 0"}, {"200", "PROT P"}, {"200", "TYPE I"}} {
 		if err := m.want(step[0], step[1]); err != nil {
 			return nil, err
@@ -451,4 +461,36 @@ func rob(at, kind string, thief *member) []byte {
 	}
 	got, _ := io.ReadAll(r)
 	return got
+}
+
+// Two tenants have a user of the same name behind one address. The ticket of one
+// opens no data connection of the other.
+func TestTenantsOfOneName(t *testing.T) {
+	ts := start(t, func(srv *server.Server) {
+		tenants := map[string]driver.FS{"a.example": driver.Mem(), "b.example": driver.Mem()}
+		inner := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := inner.Login(ctx, l)
+			if err == nil {
+				account.FS = tenants[l.Host]
+			}
+			return account, err
+		})
+	})
+	a, err := ts.joinHost("a.example", testUser, "a", cache(true))
+	require.NoError(t, err)
+	b, err := ts.joinHost("b.example", testUser, "b", cache(true))
+	require.NoError(t, err)
+	_, err = a.transfer("STOR secret", []byte("of a"))
+	require.NoError(t, err)
+
+	at, err := a.epsv()
+	require.NoError(t, err)
+	require.NoError(t, a.send("RETR secret"))
+	thief, err := net.Dial("tcp", at)
+	require.NoError(t, err)
+	defer thief.Close()
+	thief.SetDeadline(time.Now().Add(patience))
+	got, _ := io.ReadAll(stdtls.Client(thief, b.cfg))
+	require.Empty(t, got)
 }

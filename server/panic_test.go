@@ -181,10 +181,8 @@ func TestDriverHangs(t *testing.T) {
 		synctest.Wait()
 		require.Empty(t, fs.Sessions())
 	}, func(srv *server.Server) {
-		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
-			return faulty(files, "Stat", func(context.Context) error { <-release; return io.EOF }), err
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			return faulty(files, "Stat", func(context.Context) error { <-release; return io.EOF })
 		})
 	})
 }

@@ -267,7 +267,7 @@ func TestAuthForgetsHost(t *testing.T) {
 	hosts := make(chan string, 1)
 	ts := start(t, func(srv *server.Server) {
 		one := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 			hosts <- l.Host
 			return one.Login(ctx, l)
 		})

@@ -40,11 +40,7 @@ func (evilInfo) Group() string { return "g\n" }
 // Row 33: whatever a driver says, a reply is one reply and a file one line.
 func TestReplyInjection(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
-		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
-			return evilFS{files}, err
-		})
+		wrapFiles(srv, func(files driver.FS) driver.FS { return evilFS{files} })
 		srv.Greeting = "Hello.\r\n331 x\r\n220 y"
 	})
 	ts.writeFile(t, "x", "")

@@ -73,6 +73,7 @@ type session struct {
 type account struct {
 	claimed string // the argument of USER before PASS
 	files   driver.FS
+	owner   string // whose session it is, see ownerName
 	cwd     string
 	rnfr    string // what RNFR named
 	cpfr    string // what SITE CPFR named

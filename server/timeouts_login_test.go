@@ -87,7 +87,7 @@ func TestUnknownUserLooksTheSame(t *testing.T) {
 // An error that is not ErrLogin looks no different from outside.
 func TestBrokenDriverLooksTheSame(t *testing.T) {
 	broken := func(srv *server.Server) {
-		srv.Driver = driver.Func(func(context.Context, *driver.Login) (driver.FS, error) {
+		srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
 			return nil, context.DeadlineExceeded
 		})
 	}

@@ -227,8 +227,8 @@ func TestContextEndsWithClient(t *testing.T) {
 		require.Equal(t, 2*time.Second+10*time.Millisecond, waited)
 		require.Empty(t, fs.Sessions())
 	}, func(srv *server.Server) {
-		srv.Driver = driver.Func(func(context.Context, *driver.Login) (driver.FS, error) {
-			return blockingStat{driver.Mem(), &waited}, nil
+		srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
+			return &driver.Account{FS: blockingStat{driver.Mem(), &waited}}, nil
 		})
 	})
 }

@@ -372,14 +372,12 @@ func TestWrapPanicWhileOpening(t *testing.T) {
 		require.Empty(t, files.Held())
 		io.Copy(io.Discard, data)
 	}, func(srv *server.Server) {
-		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			sound, err := good.Login(ctx, l)
+		wrapFiles(srv, func(sound driver.FS) driver.FS {
 			files = drivertest.Faulty(sound, drivertest.Fault{Method: "Open", Do: func(context.Context) error {
 				time.Sleep(time.Second)
 				return nil
 			}})
-			return files, err
+			return files
 		})
 		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			if c.Line == "NOOP" {

@@ -68,13 +68,13 @@ func isBcrypt(s string) bool {
 func (s *settings) accounts(files driver.FS) (users driver.Users, password string, err error) {
 	users = driver.Users{}
 	for _, c := range s.users {
-		users[c.name] = driver.Account{Hash: c.hash, Files: files}
+		users[c.name] = driver.UserEntry{Hash: c.hash, Files: files}
 	}
 	if len(users) > 0 {
 		return users, "", nil
 	}
 	password = strings.ToLower(rand.Text())
 	hash, err := driver.HashToken(password)
-	users[demoUser] = driver.Account{Hash: hash, Files: files}
+	users[demoUser] = driver.UserEntry{Hash: hash, Files: files}
 	return users, password, err
 }
