@@ -1,4 +1,4 @@
-//go:build linux && !race
+//go:build linux && !race && !386 && !s390x
 
 package rawio
 
@@ -24,7 +24,7 @@ type Conn struct {
 // half is one direction of a connection.
 type half struct {
 	mu   sync.Mutex                                   // held by Read or Write
-	call uintptr                                      // read(2) or write(2)
+	call uintptr                                      // recvfrom(2) or sendto(2)
 	when func(try func(fd uintptr) (done bool)) error // waits for the kernel
 	try  func(fd uintptr) (done bool)
 	p    []byte
@@ -43,8 +43,8 @@ func On(conn net.Conn) net.Conn {
 		return conn
 	}
 	c := &Conn{TCPConn: t}
-	c.in.call, c.in.when, c.in.try = syscall.SYS_READ, raw.Read, c.in.move
-	c.out.call, c.out.when, c.out.try = syscall.SYS_WRITE, raw.Write, c.out.move
+	c.in.call, c.in.when, c.in.try = syscall.SYS_RECVFROM, raw.Read, c.in.move
+	c.out.call, c.out.when, c.out.try = syscall.SYS_SENDTO, raw.Write, c.out.move
 	return c
 }
 
@@ -52,7 +52,7 @@ func On(conn net.Conn) net.Conn {
 func (c *Conn) NetConn() net.Conn { return c.TCPConn }
 
 func (c *Conn) Read(p []byte) (int, error) {
-	if len(p) == 0 || len(p) > most {
+	if len(p) == 0 {
 		return c.TCPConn.Read(p)
 	}
 	c.in.mu.Lock()
@@ -65,7 +65,7 @@ func (c *Conn) Read(p []byte) (int, error) {
 }
 
 func (c *Conn) Write(p []byte) (n int, err error) {
-	if len(p) == 0 || len(p) > most {
+	if len(p) == 0 {
 		return c.TCPConn.Write(p)
 	}
 	c.out.mu.Lock() // what two write must not be mixed
@@ -89,10 +89,16 @@ func (h *half) run(p []byte) (int, error) {
 	return h.n, err
 }
 
-// move is one attempt. The descriptor never blocks.
+// flags keep an attempt from waiting in the kernel. That the descriptor doesn't
+// block is not enough: whoever calls File of a connection, and Fd of that file,
+// makes it block, and a goroutine that waits behind the scheduler's back stops
+// the whole process with the next collection of garbage.
+const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
+
+// move is one attempt.
 func (h *half) move(fd uintptr) (done bool) {
 	for {
-		n, _, errno := syscall.RawSyscall(h.call, fd, uintptr(unsafe.Pointer(&h.p[0])), uintptr(len(h.p)))
+		n, errno := h.attempt(fd)
 		switch errno {
 		case 0:
 			h.n = int(n)
@@ -105,6 +111,16 @@ func (h *half) move(fd uintptr) (done bool) {
 		}
 		return true
 	}
+}
+
+// attempt tells the scheduler only of moves that take long.
+func (h *half) attempt(fd uintptr) (n uintptr, errno syscall.Errno) {
+	if len(h.p) > most {
+		n, _, errno = syscall.Syscall6(h.call, fd, uintptr(unsafe.Pointer(&h.p[0])), uintptr(len(h.p)), flags, 0, 0)
+	} else {
+		n, _, errno = syscall.RawSyscall6(h.call, fd, uintptr(unsafe.Pointer(&h.p[0])), uintptr(len(h.p)), flags, 0, 0)
+	}
+	return n, errno
 }
 
 // explain makes errors look as those of package net.

@@ -72,7 +72,13 @@ func TestBothWays(t *testing.T) {
 // What several write at once stays whole, piece by piece, also when the kernel
 // takes a piece in parts.
 func TestWritersDoNotMix(t *testing.T) {
-	const size, pieces = 60 << 10, 80
+	for _, size := range []int{60 << 10, 100 << 10} {
+		writersDoNotMix(t, size)
+	}
+}
+
+func writersDoNotMix(t *testing.T, size int) {
+	const pieces = 80
 	tested, other := pair(t)
 	require.NoError(t, tested.(interface{ SetWriteBuffer(int) error }).SetWriteBuffer(16<<10))
 	var writers sync.WaitGroup
