@@ -57,7 +57,7 @@ func (s *session) cmdPasv(ctx context.Context, _ string) (wire.Reply, error) {
 	}
 	if err != nil {
 		s.dropData()
-		s.log(slog.LevelError, "no address to announce in 227", "err", loggable(err))
+		s.logOften(oftenNoAddress, slog.LevelError, "no address to announce in 227", "err", loggable(err))
 		return wire.Reply{}, &dataError{425, "No address to announce; use EPSV.", err}
 	}
 	s.warnPrivate(at.Addr())
@@ -107,7 +107,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	case errors.Is(err, passive.ErrBusy):
 		return nil, &dataError{425, "All data ports are taken; try again.", err}
 	case err != nil:
-		s.log(slog.LevelError, "no data port", "err", loggable(err))
+		s.logOften(oftenNoPort, slog.LevelError, "no data port", "err", loggable(err))
 		return nil, &dataError{425, "No data port available.", err}
 	}
 	s.setData(lease)
@@ -167,7 +167,7 @@ func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply,
 	case err != nil:
 		return wire.Reply{}, err
 	case at.Addr().Unmap() != s.peer.Addr().WithZone(""):
-		s.log(slog.LevelWarn, "bounce attempt refused", "verb", verb, "to", at)
+		s.logOften(oftenBounce, slog.LevelWarn, "bounce attempt refused", "verb", verb, "to", at)
 		return ok(504, verb+" is allowed only to your own address.")
 	case at.Port() < 1024:
 		return ok(504, verb+" is allowed only to ports from 1024 up.")

@@ -114,7 +114,11 @@ func (s *session) hookConnect() {
 }
 
 func (s *session) hookDisconnect(cause error) {
-	s.log(slog.LevelInfo, "disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
+	if s.user == "" {
+		s.logOften(oftenAnonymous, slog.LevelInfo, "disconnected without a login", "cause", loggable(cause))
+	} else {
+		s.log(slog.LevelInfo, "disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
+	}
 	if h := s.srv.Hooks; h != nil && h.Disconnect != nil {
 		h.Disconnect(s.info(), cause)
 	}
@@ -147,12 +151,7 @@ func (s *session) hookReply(r wire.Reply) {
 }
 
 func (s *session) hookTransfer(t *Transfer) {
-	if t.Err != nil {
-		s.log(slog.LevelWarn, "transfer failed", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes, "err", loggable(t.Err))
-	} else {
-		s.log(slog.LevelInfo, "transfer", "verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes,
-			"duration", t.Duration, "protected", t.Protected, "resumed", t.Resumed)
-	}
+	s.logTransfer(t)
 	if h := s.srv.Hooks; h != nil && h.Transfer != nil {
 		t.Session = s.info()
 		h.Transfer(*t)

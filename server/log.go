@@ -1,8 +1,11 @@
 package server
 
 import (
+	"context"
 	"log/slog"
+	"sync"
 
+	"github.com/sallyport/sallyport/internal/loglimit"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -10,8 +13,59 @@ import (
 // own would be memory that an idle session does not need.
 func (s *session) log(level slog.Level, msg string, args ...any) {
 	if s.srv.log.Enabled(s.ctx, level) {
-		s.srv.log.Log(s.ctx, level, msg, append([]any{"session", s.id, "peer", s.peer.String()}, args...)...)
+		s.srv.log.Log(s.ctx, level, msg, s.named(args)...)
 	}
+}
+
+// named puts the session and its peer before the attributes of a line.
+func (s *session) named(args []any) []any {
+	return append([]any{"session", s.id, "peer", s.peer.String()}, args...)
+}
+
+// often is a kind of line that a client can cause as often as it likes, mostly
+// without a login. Without a limit one host fills the disk with it. Each kind has
+// a share of its own, so that a storm of one does not hide another.
+type often int
+
+const (
+	oftenAccept often = iota
+	oftenRefused
+	oftenHandshake
+	oftenAnonymous // a session without a login is over
+	oftenNoPort
+	oftenNoAddress
+	oftenBounce
+	oftenKinds // how many there are
+)
+
+// oftenLines counts the lines of each kind.
+type oftenLines struct {
+	mu     sync.Mutex
+	shares [oftenKinds]loglimit.Share
+}
+
+// logOften writes a line of a kind that is limited: the first few in a minute
+// are written, and the next one after those tells how many were not.
+func (srv *Server) logOften(kind often, level slog.Level, msg string, args ...any) {
+	ctx := context.Background()
+	if !srv.log.Enabled(ctx, level) {
+		return
+	}
+	srv.often.mu.Lock()
+	ok, dropped := srv.often.shares[kind].Allow()
+	srv.often.mu.Unlock()
+	if !ok {
+		return
+	}
+	if dropped > 0 {
+		args = append(args, "unreported", dropped)
+	}
+	srv.log.Log(ctx, level, msg, args...)
+}
+
+// logOften is Server.logOften for a line about the session.
+func (s *session) logOften(kind often, level slog.Level, msg string, args ...any) {
+	s.srv.logOften(kind, level, msg, s.named(args)...)
 }
 
 // printable makes a name from outside safe for one line of a log.

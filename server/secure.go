@@ -54,7 +54,7 @@ func (s *session) secure() error {
 	conn := bind.Control(s.raw)
 	if err := conn.HandshakeContext(context.Background()); err != nil {
 		bind.Close()
-		s.log(slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
+		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
 		return err
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn

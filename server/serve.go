@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -82,7 +83,7 @@ func (srv *Server) serve(ln net.Listener, implicit bool) error {
 			// Descriptors may run out and come back (EMFILE), and a client may
 			// have gone (ECONNABORTED): neither ends the service.
 			pause = min(max(2*pause, 5*time.Millisecond), time.Second)
-			srv.log.Error("accept failed", "err", err, "retry", pause)
+			srv.logOften(oftenAccept, slog.LevelError, "accept failed", "err", err, "retry", pause)
 			select {
 			case <-time.After(pause):
 			case <-srv.draining:
@@ -101,7 +102,7 @@ func (srv *Server) admit(conn net.Conn, implicit bool) {
 	s := newSession(srv, rawio.On(conn), implicit)
 	if why := srv.add(s, peer.Addr()); why != "" {
 		s.cancel(nil)
-		srv.log.Warn("connection refused", "peer", peer, "why", why)
+		srv.logOften(oftenRefused, slog.LevelWarn, "connection refused", "peer", peer, "why", why)
 		if !implicit {
 			// A fresh socket takes one short line without blocking.
 			conn.SetWriteDeadline(time.Now().Add(time.Second))

@@ -130,6 +130,7 @@ type Server struct {
 	layer    *tls.Layer
 	ports    *passive.Ports
 	failures failures
+	often    oftenLines
 
 	checkPorts  sync.Once
 	warnPrivate sync.Once

@@ -1,0 +1,125 @@
+package server_test
+
+import (
+	"errors"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/loglimit"
+	"github.com/sallyport/sallyport/server"
+)
+
+// lines are those of the log that hold a text.
+func (ts *testServer) lines(text string) (found []string) {
+	for line := range strings.Lines(ts.Log.String()) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
+// storm is more than the log takes of one kind in a minute.
+const storm = 5 * loglimit.Burst
+
+// wantShare demands that a storm left as many lines as its kind may have, and that
+// the first one a minute later tells of the others.
+func (fs *fakeServer) wantShare(t *testing.T, text string, again func()) {
+	t.Helper()
+	synctest.Wait()
+	require.Len(t, fs.lines(text), loglimit.Burst)
+	time.Sleep(loglimit.Period)
+	again()
+	synctest.Wait()
+	lines := fs.lines(text)
+	require.Len(t, lines, loglimit.Burst+1)
+	require.Contains(t, lines[loglimit.Burst], "unreported=40")
+}
+
+// Whoever connects without a login can't fill the disk with lines.
+func TestStrangersCannotFillTheLog(t *testing.T) {
+	t.Run("no handshake", func(t *testing.T) {
+		fake(t, func(t *testing.T, fs *fakeServer) {
+			visit := func() {
+				c := fs.tcp(t, memClient, implicitPort, buffer)
+				c.Write([]byte("GET / HTTP/1.1\r\n\r\n"))
+				c.Close()
+				synctest.Wait()
+			}
+			for range storm {
+				visit()
+			}
+			fs.wantShare(t, "TLS handshake failed", visit)
+			require.Len(t, fs.lines("disconnected"), loglimit.Burst+1)
+		})
+	})
+	t.Run("no room", func(t *testing.T) {
+		fake(t, func(t *testing.T, fs *fakeServer) {
+			fs.in(t)
+			visit := func() {
+				c := fs.from(t, "198.51.100.8")
+				c.expect(421)
+				c.conn.Close()
+			}
+			for range storm {
+				visit()
+			}
+			fs.wantShare(t, "connection refused", visit)
+		}, func(srv *server.Server) { srv.MaxSessions, srv.IdleTimeout = 1, -1 })
+	})
+	t.Run("no login", func(t *testing.T) {
+		fake(t, func(t *testing.T, fs *fakeServer) {
+			visit := func() {
+				c := fs.from(t, "198.51.100.8")
+				c.expect(220)
+				c.conn.Close()
+				synctest.Wait()
+			}
+			for range storm {
+				visit()
+			}
+			fs.wantShare(t, "disconnected", visit)
+		})
+	})
+}
+
+// A user's session is named at its end, however many strangers come and go.
+func TestEveryUsersEndIsLogged(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		for range storm {
+			fs.in(t).cmd(221, "QUIT")
+			synctest.Wait()
+		}
+		require.Len(t, fs.lines("disconnected"), storm)
+	})
+}
+
+// failingListener accepts nothing.
+type failingListener struct {
+	net.Listener
+	fail func() error
+}
+
+func (ln *failingListener) Accept() (net.Conn, error) { return nil, ln.fail() }
+
+// A listener that fails for hours, since descriptors have run out, is told of and
+// does not fill the disk.
+func TestAcceptFailuresAreLimited(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		broken := &failingListener{fs.net.listen(t, 2121), func() error { return errors.New("too many open files") }}
+		done := make(chan error)
+		go func() { done <- fs.Serve(broken) }()
+		time.Sleep(time.Hour)
+		lines := fs.lines("accept failed")
+		require.Greater(t, len(lines), 60)
+		require.LessOrEqual(t, len(lines), 61*loglimit.Burst)
+		require.Contains(t, lines[len(lines)-1], "too many open files")
+		fs.Close()
+		require.ErrorIs(t, <-done, server.ErrServerClosed)
+	})
+}

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"errors"
+	"log/slog"
+	"runtime"
+	"syscall"
+)
+
+// logTransfer writes the line of a transfer that is over.
+func (s *session) logTransfer(t *Transfer) {
+	args := []any{"verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes}
+	switch {
+	case t.Err == nil:
+		s.log(slog.LevelInfo, "transfer", append(args, "duration", t.Duration, "protected", t.Protected, "resumed", t.Resumed)...)
+	case t.stopped():
+		s.log(slog.LevelInfo, "transfer stopped by the client", append(args, "err", loggable(t.Err))...)
+	default:
+		s.log(slog.LevelWarn, "transfer failed", append(args, "err", loggable(t.Err))...)
+	}
+}
+
+// stopped reports whether a transfer ended early since the client wanted it so:
+// it sent ABOR (RFC 959, section 4.1.3), or closed the data connection of a
+// download, as players do that look into a file. Nobody has to see to that. An
+// upload that breaks is another matter: somebody misses a file.
+func (t *Transfer) stopped() bool {
+	var onData *dataError
+	if !errors.As(t.Err, &onData) || onData.code != 426 {
+		return false // the driver's own connection may have broken
+	}
+	return errors.Is(onData.err, errAborted) || !t.uploads() && peerClosed(onData.err)
+}
+
+func (t *Transfer) uploads() bool { return t.Verb == "STOR" || t.Verb == "APPE" || t.Verb == "STOU" }
+
+// peerClosed reports whether a write failed since the other end has closed the
+// connection. Windows has numbers of its own for that.
+func peerClosed(err error) bool {
+	var errno syscall.Errno
+	switch {
+	case !errors.As(err, &errno):
+		return false
+	case runtime.GOOS == "windows":
+		return errno == 10053 || errno == 10054 // WSAECONNABORTED, WSAECONNRESET
+	}
+	return errno == syscall.EPIPE || errno == syscall.ECONNRESET
+}
