@@ -98,7 +98,7 @@ func (p *Ports) place(who peer, r Request, share, crowd bool) (l *Lease, busy bo
 		at, found, _ = p.pick(who, now, func(g *group) bool { _, shared := g.fits(&r, crowd); return shared })
 	}
 	if !found {
-		return nil, busy || r.Habit == Must
+		return nil, busy
 	}
 	d := p.doors[at]
 	if d == nil {
@@ -173,11 +173,11 @@ func (p *Ports) pick(who peer, now time.Time, free func(*group) bool) (at slot, 
 	left := 0
 	for n := range p.set.all() {
 		candidate := slot{who.local, n}
+		if p.shunned(candidate, now) {
+			continue // nobody has a lease on it, so waiting does not help
+		}
 		if taken(candidate) {
 			busy = true
-			continue
-		}
-		if p.shunned(candidate, now) {
 			continue
 		}
 		if left++; rand.IntN(left) == 0 {

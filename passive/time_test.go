@@ -276,6 +276,26 @@ func TestNoPortToBeHad(t *testing.T) {
 	})
 }
 
+// Ports that can't be opened are reported as such and at once to whoever proves to
+// be the owner of a data connection, too.
+func TestUnopenableForWhoProves(t *testing.T) {
+	for _, habit := range []Habit{Never, Unknown, Proves, Must} {
+		synctest.Test(t, func(t *testing.T) {
+			p, mem := memPorts(t, "21000-21002")
+			defer p.Close()
+			p.Whose = func(c net.Conn) (string, net.Conn, error) { return "", c, nil }
+			mem.fail = func(string) error { return errInUse }
+			r := ask(alice)
+			r.Proof, r.Habit = "session", habit
+			start := time.Now()
+			_, err := p.Lease(t.Context(), r)
+			require.ErrorIs(t, err, syscall.EADDRINUSE, "%v", habit)
+			since(t, start, 0)
+			quiet(t, p)
+		})
+	}
+}
+
 // While one port is taken and the other cannot be opened, there is something to wait for.
 func TestBusyAndForeign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

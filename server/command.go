@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -17,6 +18,9 @@ type command struct {
 	run  handler // nil: known, answered 502
 	need need
 	arg  argument
+	// words: its argument is words and numbers, so blanks at the end mean nothing.
+	// A name may end in blanks (RFC 3659, section 2.2).
+	words bool
 	// alone: nothing may be read while it runs, because the connection changes
 	// under the reader.
 	alone bool
@@ -66,9 +70,9 @@ func init() {
 		"SMNT": {help: "SMNT <path>"},
 
 		// Security, RFC 2228 and RFC 4217.
-		"AUTH": {run: (*session).cmdAuth, arg: required, alone: true, feat: "AUTH TLS", help: "AUTH TLS"},
-		"PBSZ": {run: (*session).cmdPbsz, arg: required, feat: "PBSZ", help: "PBSZ 0"},
-		"PROT": {run: (*session).cmdProt, arg: required, feat: "PROT", help: "PROT P|C"},
+		"AUTH": {run: (*session).cmdAuth, arg: required, words: true, alone: true, feat: "AUTH TLS", help: "AUTH TLS"},
+		"PBSZ": {run: (*session).cmdPbsz, arg: required, words: true, feat: "PBSZ", help: "PBSZ 0"},
+		"PROT": {run: (*session).cmdProt, arg: required, words: true, feat: "PROT", help: "PROT P|C"},
 		"CCC":  {run: (*session).cmdCcc, need: login, alone: true, feat: "CCC", help: "CCC"},
 		"ADAT": {help: "ADAT <data>"},
 		"CONF": {help: "CONF <data>"},
@@ -77,12 +81,12 @@ func init() {
 
 		// Transfer parameters, RFC 959 section 4.1.2, and RFC 2428.
 		"PASV": {run: (*session).cmdPasv, need: login, feat: "PASV", help: "PASV"},
-		"EPSV": {run: (*session).cmdEpsv, need: login, feat: "EPSV", help: "EPSV [1|2|ALL]"},
-		"PORT": {run: (*session).cmdPort, need: login, arg: required, help: "PORT h1,h2,h3,h4,p1,p2"},
-		"EPRT": {run: (*session).cmdEprt, need: login, arg: required, feat: "EPRT", help: "EPRT |1|<address>|<port>|"},
-		"TYPE": {run: (*session).cmdType, need: login, arg: required, help: "TYPE A|I|L 8"},
-		"STRU": {run: (*session).cmdStru, need: login, arg: required, help: "STRU F"},
-		"MODE": {run: (*session).cmdMode, need: login, arg: required, feat: "MODE Z", help: "MODE S|Z"},
+		"EPSV": {run: (*session).cmdEpsv, need: login, words: true, feat: "EPSV", help: "EPSV [1|2|ALL]"},
+		"PORT": {run: (*session).cmdPort, need: login, arg: required, words: true, help: "PORT h1,h2,h3,h4,p1,p2"},
+		"EPRT": {run: (*session).cmdEprt, need: login, arg: required, words: true, feat: "EPRT", help: "EPRT |1|<address>|<port>|"},
+		"TYPE": {run: (*session).cmdType, need: login, arg: required, words: true, help: "TYPE A|I|L 8"},
+		"STRU": {run: (*session).cmdStru, need: login, arg: required, words: true, help: "STRU F"},
+		"MODE": {run: (*session).cmdMode, need: login, arg: required, words: true, feat: "MODE Z", help: "MODE S|Z"},
 		"LPRT": {help: "LPRT <address>"},
 		"LPSV": {help: "LPSV"},
 
@@ -91,8 +95,8 @@ func init() {
 		"STOR": {run: (*session).cmdStor, need: login, arg: required, help: "STOR <file>"},
 		"APPE": {run: (*session).cmdAppe, need: login, arg: required, help: "APPE <file>"},
 		"STOU": {run: (*session).cmdStou, need: login, help: "STOU [<file>]"},
-		"ALLO": {run: (*session).cmdAllo, need: login, arg: required, help: "ALLO <bytes>"},
-		"REST": {run: (*session).cmdRest, need: login, arg: required, feat: "REST STREAM", help: "REST <bytes>"},
+		"ALLO": {run: (*session).cmdAllo, need: login, arg: required, words: true, help: "ALLO <bytes>"},
+		"REST": {run: (*session).cmdRest, need: login, arg: required, words: true, feat: "REST STREAM", help: "REST <bytes>"},
 		"RANG": {run: (*session).cmdRang, need: login, arg: required, feat: "RANG STREAM", help: "RANG <first> <last>"},
 		"ABOR": {run: (*session).cmdAbor, need: login, during: true, help: "ABOR"},
 		"LIST": {run: (*session).cmdList, need: login, help: "LIST [<path>]"},
@@ -123,13 +127,13 @@ func init() {
 
 		// Information, RFC 959 section 4.1.3, RFC 2389 and RFC 2640.
 		"FEAT": {run: (*session).cmdFeat, help: "FEAT"},
-		"OPTS": {run: (*session).cmdOpts, arg: required, help: "OPTS <command> [<options>]"},
+		"OPTS": {run: (*session).cmdOpts, arg: required, words: true, help: "OPTS <command> [<options>]"},
 		"HELP": {run: (*session).cmdHelp, help: "HELP [<command>]"},
 		"SYST": {run: (*session).cmdSyst, help: "SYST"},
 		"NOOP": {run: (*session).cmdNoop, during: true, help: "NOOP"},
 		"CLNT": {run: (*session).cmdClnt, feat: "CLNT", help: "CLNT <name>"},
 		"CSID": {run: (*session).cmdCsid, feat: "CSID", help: "CSID <facts>"},
-		"LANG": {run: (*session).cmdLang, feat: "LANG EN*", help: "LANG [<tag>]"},
+		"LANG": {run: (*session).cmdLang, words: true, feat: "LANG EN*", help: "LANG [<tag>]"},
 	}
 	for i, sum := range sums {
 		commands[sum.verb] = &command{run: sumCommand(i), need: login, arg: required,
@@ -169,8 +173,16 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, reply wire.Reply
 		return nil, wire.Text(530, "TLS is required: send AUTH TLS first."), false
 	case row.need == login && !s.loggedIn:
 		return nil, wire.Text(530, "Please log in with USER and PASS."), false
-	case row.arg == required && cmd.Arg == "":
+	case row.arg == required && row.argument(cmd) == "":
 		return nil, wire.Text(501, "Usage: "+row.help), false
 	}
 	return row, wire.Reply{}, true
+}
+
+// argument is what the handler is given of a command's argument.
+func (row *command) argument(cmd wire.Command) string {
+	if row.words {
+		return strings.TrimRight(cmd.Arg, " ")
+	}
+	return cmd.Arg
 }

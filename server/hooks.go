@@ -114,11 +114,7 @@ func (s *session) hookConnect() {
 }
 
 func (s *session) hookDisconnect(cause error) {
-	if s.user == "" {
-		s.logOften(oftenAnonymous, slog.LevelInfo, "disconnected without a login", "cause", loggable(cause))
-	} else {
-		s.log(slog.LevelInfo, "disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
-	}
+	s.logEnd(cause)
 	if h := s.srv.Hooks; h != nil && h.Disconnect != nil {
 		h.Disconnect(s.info(), cause)
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 
@@ -66,6 +67,19 @@ func (srv *Server) logOften(kind often, level slog.Level, msg string, args ...an
 // logOften is Server.logOften for a line about the session.
 func (s *session) logOften(kind often, level slog.Level, msg string, args ...any) {
 	s.srv.logOften(kind, level, msg, s.named(args)...)
+}
+
+// logEnd writes the one line about the end of a session.
+func (s *session) logEnd(cause error) {
+	switch {
+	case errors.Is(cause, wire.ErrClientHello):
+		s.logOften(oftenHandshake, slog.LevelWarn, "TLS began on a port for explicit FTPS",
+			"cure", "let the client use explicit FTPS (AUTH TLS), or connect to the port for implicit FTPS")
+	case s.user == "":
+		s.logOften(oftenAnonymous, slog.LevelInfo, "disconnected without a login", "cause", loggable(cause))
+	default:
+		s.log(slog.LevelInfo, "disconnected", "user", printable(s.user), "received", s.received, "sent", s.sent, "cause", loggable(cause))
+	}
 }
 
 // printable makes a name from outside safe for one line of a log.

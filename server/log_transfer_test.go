@@ -46,9 +46,12 @@ func TestStoppedDownloadIsNoWarning(t *testing.T) {
 func TestFailedTransferIsAWarning(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
 		good := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			files, err := good.Login(ctx, l)
-			return faulty(files, "Open.Read", drivertest.Fail(syscall.ECONNRESET)), err
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := good.Login(ctx, l)
+			if err != nil {
+				return nil, err
+			}
+			return &driver.Account{FS: faulty(account.FS, "Open.Read", drivertest.Fail(syscall.ECONNRESET))}, nil
 		})
 	})
 	ts.writeFile(t, "a", "old")

@@ -247,11 +247,24 @@ func (srv *Server) start() error {
 		srv.mu.Lock()
 		srv.ports = ports
 		srv.mu.Unlock()
+		srv.warnDescriptors(maxDescriptors())
 		if srv.Driver == nil {
 			srv.log.Warn("no driver is set: every login will be refused")
 		}
 	})
 	return srv.startErr
+}
+
+// warnDescriptors tells at start that the system lets the process open fewer
+// descriptors than sessions may come: one for each, and two more for its transfer.
+// Otherwise that shows on the busiest day, by connections that nobody accepts.
+func (srv *Server) warnDescriptors(limit uint64) {
+	most := count(srv.MaxSessions, DefaultMaxSessions)
+	if limit == 0 || srv.MaxSessions < 0 || limit > uint64(most) {
+		return
+	}
+	srv.log.Warn("the system lets this process open fewer files and connections than sessions are allowed", "limit", limit, "MaxSessions", most,
+		"cure", "raise the limit: ulimit -n, or LimitNOFILE= of a systemd unit")
 }
 
 // init makes the maps. The caller holds mu.

@@ -257,7 +257,7 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	if cmd.Verb != "SITE" {
 		s.cpfr = ""
 	}
-	reply, err := row.run(s, s.ctx, cmd.Arg)
+	reply, err := row.run(s, s.ctx, row.argument(cmd))
 	if err != nil {
 		return s.errorReply(cmd.Verb, err)
 	}

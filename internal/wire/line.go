@@ -51,7 +51,8 @@ func NewLineReader(r io.Reader, limit int) *LineReader {
 // A line over the limit is swallowed to its end and reported once, as
 // [ErrLineTooLong]; reading then goes on. A line cut by the end of input is
 // never returned: the error is io.ErrUnexpectedEOF when part of a line was
-// there, else io.EOF. Any other error of the reader is returned as it is, and
+// there, else io.EOF. A line that begins as TLS does is [ErrClientHello], and
+// nothing sensible follows it. Any other error of the reader is returned as it is, and
 // a later call goes on where this one stopped, which matters for time-outs.
 // A reader that keeps returning nothing at all gets io.ErrNoProgress.
 //
@@ -75,6 +76,9 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 			}
 			if c != '\n' {
 				l.add(c)
+				if l.n == 2 && l.buf[0] == 22 && l.buf[1] == 3 {
+					return nil, ErrClientHello
+				}
 				continue
 			}
 			if l.long {
