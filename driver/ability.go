@@ -51,6 +51,21 @@ type Spacer interface {
 	Space(ctx context.Context, name string) (int64, error)
 }
 
+// A StoreChecker is an FS that can tell beforehand that an upload can't succeed,
+// because the tree is read-only, the parent is missing, the name is that of a
+// directory, no quota is left or the store can't do what is asked. The server
+// asks before it invites the client to send (reply 150 to STOR, APPE and STOU):
+// most clients hear no refusal while they send.
+//
+// CheckStore changes nothing. It returns nil, or the error that Store, the
+// Writes or Commit would return; it must not refuse what they would take, but
+// for an empty file where no byte can be stored. Nil is no promise: Store
+// decides again. A wrapper that has Unwrap and whose Store takes what that of
+// the FS within refuses must be a StoreChecker itself.
+type StoreChecker interface {
+	CheckStore(ctx context.Context, name string, how How) error
+}
+
 // SetTimes sets times on the first FS behind fsys that can. Without one the
 // error is errors.ErrUnsupported.
 func SetTimes(ctx context.Context, fsys FS, name string, t Times) error {
@@ -103,6 +118,15 @@ func Space(ctx context.Context, fsys FS, name string) (int64, error) {
 		return s.Space(ctx, name)
 	}
 	return 0, unsupported("reporting free space")
+}
+
+// CheckStore asks the first FS behind fsys that can tell whether an upload would
+// be refused. Without one nothing is known, and the error is nil.
+func CheckStore(ctx context.Context, fsys FS, name string, how How) error {
+	if c, ok := as[StoreChecker](fsys); ok {
+		return c.CheckStore(ctx, name, how)
+	}
+	return nil
 }
 
 // as finds an ability on fsys or on what it wraps.

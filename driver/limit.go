@@ -15,8 +15,9 @@ import (
 // Quota bounds what may be stored. A negative number is an error.
 type Quota struct {
 	// Bytes is the total size of all files. Zero stores nothing but empty
-	// files, so that a limit that was forgotten or computed wrongly is never
-	// an open door; math.MaxInt64 is no limit.
+	// files, and no file at all by way of the server, which asks CheckStore:
+	// a limit that was forgotten or computed wrongly is never an open door.
+	// math.MaxInt64 is no limit.
 	Bytes int64
 
 	// Files is the number of files. Zero leaves the number open.

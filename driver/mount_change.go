@@ -41,6 +41,15 @@ func (m *MountFS) Store(ctx context.Context, name string, how How) (Upload, erro
 	return fsys.Store(ctx, inner, how)
 }
 
+// CheckStore asks the FS that the name belongs to.
+func (m *MountFS) CheckStore(ctx context.Context, name string, how How) error {
+	fsys, inner, err := m.file(ctx, "store", name)
+	if err != nil {
+		return err
+	}
+	return CheckStore(ctx, fsys, inner, how)
+}
+
 // Mkdir creates a directory. Below a directory that only leads to a mount point
 // its parent may be missing in the FS that the name belongs to: then it is
 // fs.ErrNotExist.

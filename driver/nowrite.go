@@ -62,6 +62,10 @@ func (r refusal) Store(ctx context.Context, name string, _ How) (Upload, error) 
 	return nil, r.refuse(ctx, "store", name)
 }
 
+func (r refusal) CheckStore(ctx context.Context, name string, _ How) error {
+	return r.refuse(ctx, "store", name)
+}
+
 func (r refusal) Mkdir(ctx context.Context, name string) error {
 	return r.refuse(ctx, "mkdir", name)
 }

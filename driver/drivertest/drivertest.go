@@ -160,6 +160,15 @@ func (f *probe) promises(word string) error {
 	return nil
 }
 
+// checks skips a case when the FS can't tell whether an upload would be refused:
+// then not even one to a directory that is missing is.
+func (f *probe) checks(ctx context.Context) error {
+	if driver.CheckStore(ctx, f.FS, f.at("missing/parent"), driver.How{}) == nil {
+		return &absentError{"checking uploads beforehand"}
+	}
+	return nil
+}
+
 // hows are the ways to store over a file that the Options promise.
 func (f *probe) hows(keep ...driver.How) []driver.How {
 	if f.o.NoOffset {

@@ -51,6 +51,9 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"hides the cause of errors", "missing", func(f driver.FS) driver.FS { return opaque{f} }},
 		{"renames over directories", "rename-taken", func(f driver.FS) driver.FS { return clobbers{f} }},
 		{"appends by replacing", "append", func(f driver.FS) driver.FS { return noAppend{f} }},
+		{"refuses in CheckStore what Store takes", "store-replace", func(f driver.FS) driver.FS { return timid{f} }},
+		{"makes the file to check it", "check-store", func(f driver.FS) driver.FS { return tries{f} }},
+		{"checks no offset", "check-store-offset", func(f driver.FS) driver.FS { return halfBlind{f} }},
 		{"ignores Exclusive", "exclusive", func(f driver.FS) driver.FS { return notExclusive{f} }},
 		{"ignores Exclusive in a race", "exclusive-race", func(f driver.FS) driver.FS { return notExclusive{f} }},
 		{"commits cut uploads", "cut-replace", func(f driver.FS) driver.FS { return commits{f} }},
@@ -155,6 +158,32 @@ type noAppend struct{ driver.FS }
 func (f noAppend) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
 	how.Append, how.Offset = false, 0
 	return f.FS.Store(ctx, name, how)
+}
+
+type timid struct{ driver.FS }
+
+func (f timid) CheckStore(ctx context.Context, name string, how driver.How) error {
+	if _, err := f.Stat(ctx, name); err == nil {
+		return fs.ErrExist
+	}
+	return driver.CheckStore(ctx, f.FS, name, how)
+}
+
+type tries struct{ driver.FS }
+
+func (f tries) CheckStore(ctx context.Context, name string, how driver.How) error {
+	u, err := f.Store(ctx, name, how)
+	if err != nil {
+		return err
+	}
+	return u.Commit()
+}
+
+type halfBlind struct{ driver.FS }
+
+func (f halfBlind) CheckStore(ctx context.Context, name string, how driver.How) error {
+	how.Offset = 0
+	return driver.CheckStore(ctx, f.FS, name, how)
 }
 
 type notExclusive struct{ driver.FS }

@@ -21,7 +21,7 @@ type Fault struct {
 	//	List.Next                          before each entry of a listing, and before its end
 	//	Open.Read Open.Close               of the reader that Open gave
 	//	Store.Write Store.Commit Store.Close    of the upload that Store gave; ReadFrom is a Write
-	//	SetTimes SetMode SetGroup Symlink ReadLink Space Sum
+	//	SetTimes SetMode SetGroup Symlink ReadLink Space Sum CheckStore
 	Method string
 
 	// Call says which call of the method it is, the first being 1. Zero is
@@ -58,12 +58,12 @@ func Hang(ctx context.Context) error {
 var methods = []string{
 	"Stat", "List", "List.Next", "Open", "Open.Read", "Open.Close", "Store", "Store.Write", "Store.Commit", "Store.Close",
 	"Mkdir", "Remove", "RemoveDir", "Rename",
-	"SetTimes", "SetMode", "SetGroup", "Symlink", "ReadLink", "Space", "Sum",
+	"SetTimes", "SetMode", "SetGroup", "Symlink", "ReadLink", "Space", "Sum", "CheckStore",
 }
 
 // FaultyFS is an FS in which calls go wrong. It comes from [Faulty]. It has all
-// abilities, which are errors.ErrUnsupported where the FS within has none. All
-// methods may be called concurrently.
+// abilities, which are errors.ErrUnsupported where the FS within has none, and
+// CheckStore nil. All methods may be called concurrently.
 type FaultyFS struct {
 	fsys driver.FS
 

@@ -188,3 +188,11 @@ func (f *FaultyFS) Sum(ctx context.Context, name, algorithm string, offset, leng
 	}
 	return driver.Sum(ctx, f.fsys, name, algorithm, offset, length)
 }
+
+// CheckStore tells what would be refused if the FS within can.
+func (f *FaultyFS) CheckStore(ctx context.Context, name string, how driver.How) error {
+	if err := f.hit(ctx, "CheckStore"); err != nil {
+		return err
+	}
+	return driver.CheckStore(ctx, f.fsys, name, how)
+}

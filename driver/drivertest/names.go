@@ -37,6 +37,9 @@ func (f *probe) calls(ctx context.Context) []call {
 		{"List", func(n string) error { _, err := f.list(ctx, n); return err }},
 		{"Open", func(n string) error { _, err := f.read(ctx, n, 0); return err }},
 		{"Store", func(n string) error { return f.store(ctx, n, "x", driver.How{}, false) }},
+		{"CheckStore", func(n string) error {
+			return first(f.checks(ctx), driver.CheckStore(ctx, f.FS, n, driver.How{}))
+		}},
 		{"Mkdir", func(n string) error { return f.Mkdir(ctx, n) }},
 		{"Remove", func(n string) error { return f.Remove(ctx, n) }},
 		{"RemoveDir", func(n string) error { return f.RemoveDir(ctx, n) }},
@@ -132,6 +135,7 @@ func cancelled(ctx context.Context, f *probe) error {
 	}{
 		{"Stat", errStat}, {"List", errList}, {"Open", errOpen},
 		{"Store", f.store(ended, f.at("new"), "x", driver.How{}, false)},
+		{"CheckStore", first(f.checks(ctx), driver.CheckStore(ended, f.FS, f.at("new"), driver.How{}))},
 		{"Mkdir", f.Mkdir(ended, f.at("newdir"))},
 		{"Remove", f.Remove(ended, file)},
 		{"RemoveDir", f.RemoveDir(ended, dir)},
@@ -142,4 +146,14 @@ func cancelled(ctx context.Context, f *probe) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// first returns the first error that is not nil.
+func first(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

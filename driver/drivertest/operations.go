@@ -144,6 +144,9 @@ var abilities = []operation{
 		return err
 	}},
 	{name: "Space", run: func(ctx context.Context, f *probe) error { _, err := driver.Space(ctx, f.FS, f.at(".")); return err }},
+	{name: "CheckStore", run: func(ctx context.Context, f *probe) error {
+		return driver.CheckStore(ctx, f.FS, f.at("a"), driver.How{})
+	}},
 	{name: "Sum", run: func(ctx context.Context, f *probe) error {
 		_, err := driver.Sum(ctx, f.FS, f.at("a"), "SHA-256", 0, -1)
 		return err

@@ -79,6 +79,7 @@ func refuses(ctx context.Context, f *probe) error {
 		denied("Store", f.store(ctx, "new", "x", driver.How{}, false)),
 		denied("Store over a file", f.store(ctx, "hello.txt", "x", driver.How{}, false)),
 		denied("Store appending", f.store(ctx, "hello.txt", "x", driver.How{Append: true}, false)),
+		denied("CheckStore", first(f.checks(ctx), driver.CheckStore(ctx, f.FS, "new", driver.How{}))),
 		denied("Mkdir", f.Mkdir(ctx, "newdir")),
 		denied("Remove", f.Remove(ctx, "hello.txt")),
 		denied("RemoveDir", f.RemoveDir(ctx, "dir")),

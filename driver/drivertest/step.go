@@ -90,7 +90,12 @@ func (s step) do(ctx context.Context, f *probe) ([]string, error) {
 	case "rename":
 		return nil, f.Rename(ctx, name, f.at(plain(rest[0])))
 	case "promises":
+		if s.args[1] == "check" {
+			return nil, f.checks(ctx)
+		}
 		return nil, f.promises(s.args[1])
+	case "check":
+		return nil, driver.CheckStore(ctx, f.FS, name, how(rest))
 	case "needs":
 		return nil, f.needs(ctx, name)
 	case "stat":
@@ -101,7 +106,7 @@ func (s step) do(ctx context.Context, f *probe) ([]string, error) {
 		data, err := f.read(ctx, name, number(rest, "offset="))
 		return []string{data}, err
 	case "store":
-		return nil, f.store(ctx, name, plain(rest[0]), how(rest[1:]), slices.Contains(rest, "cut"))
+		return nil, f.checkedStore(ctx, name, plain(rest[0]), how(rest[1:]), slices.Contains(rest, "cut"))
 	default:
 		return nil, fmt.Errorf("script: no verb %q", verb)
 	}
@@ -220,6 +225,16 @@ func (f *probe) store(ctx context.Context, name, data string, how driver.How, cu
 		return errors.Join(err, u.Close(err))
 	}
 	return u.Close(nil)
+}
+
+// checkedStore is store, and holds CheckStore to what came of it.
+func (f *probe) checkedStore(ctx context.Context, name, data string, how driver.How, cut bool) error {
+	refused := driver.CheckStore(ctx, f.FS, name, how)
+	err := f.store(ctx, name, data, how, cut)
+	if err == nil && refused != nil && !cut {
+		return fmt.Errorf("CheckStore refused with %q what Store took", refused)
+	}
+	return err
 }
 
 // needs skips the case when the FS can't have files of such a name.

@@ -42,8 +42,14 @@ func refusesOffset(ctx context.Context, f *probe) error {
 	return f.holds(ctx, "", "")
 }
 
-// refusesStore wants errors.ErrUnsupported from Store itself.
+// refusesStore wants errors.ErrUnsupported from Store itself, and from CheckStore.
 func (f *probe) refusesStore(ctx context.Context, name string, how driver.How) error {
+	if f.checks(ctx) == nil {
+		err := wantError(fmt.Sprintf("CheckStore with %+v", how), driver.CheckStore(ctx, f.FS, name, how), errors.ErrUnsupported)
+		if err != nil {
+			return err
+		}
+	}
 	u, err := f.Store(ctx, name, how)
 	if err == nil {
 		return errors.Join(fmt.Errorf("promised not to: Store took %+v", how), u.Close(errCut))

@@ -1,0 +1,26 @@
+package driver
+
+import "context"
+
+// CheckStore tells what Store would refuse, as far as looking at the name and
+// its directory shows it.
+func (a *aferoFS) CheckStore(ctx context.Context, name string, how How) error {
+	p, err := a.begin(ctx, "store", name)
+	if err != nil {
+		return err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	old, err := a.target(p)
+	if err == nil {
+		err = (&aferoUpload{a: a, name: name, how: how}).check(old)
+	}
+	if err == nil && !how.Append {
+		var size int64
+		if old != nil {
+			size = old.Size()
+		}
+		err = offsetWithin(how.Offset, size)
+	}
+	return fail("store", name, err)
+}

@@ -1,0 +1,91 @@
+package driver_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// unprivileged runs f as a user who owns nothing, if need be in a thread of its
+// own.
+func unprivileged(t *testing.T, f func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		f()
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // the thread ends with the goroutine
+		_, err := unix.SetfsuidRetUid(65534)
+		if assert.NoError(t, err) {
+			f()
+		}
+	}()
+	<-done
+}
+
+// What the system forbids is known beforehand, and what it allows is not
+// refused: CheckStore says what Store then says.
+func TestDirChecksPermissions(t *testing.T) {
+	both(t, func(t *testing.T, d *driver.Dir, path string) {
+		refused := 0
+		for _, dir := range []fs.FileMode{0o777, 0o555, 0o333, 0o666} {
+			for _, file := range []fs.FileMode{0, 0o666, 0o444, 0o222} {
+				name := dir.String() + file.String()
+				require.NoError(t, os.Mkdir(filepath.Join(path, name), 0o777))
+				if file != 0 {
+					require.NoError(t, os.WriteFile(filepath.Join(path, name, "f"), []byte("0123456789"), 0o666))
+					require.NoError(t, os.Chmod(filepath.Join(path, name, "f"), file))
+				}
+				require.NoError(t, os.Chmod(filepath.Join(path, name), dir))
+				for _, how := range []driver.How{{}, {Append: true}, {Offset: 5}, {Exclusive: true}} {
+					unprivileged(t, func() {
+						check := driver.CheckStore(t.Context(), d, name+"/f", how)
+						u, err := d.Store(t.Context(), name+"/f", how)
+						if err == nil {
+							assert.NoError(t, u.Close(errors.New("cut")))
+						} else {
+							refused++
+						}
+						assert.Equal(t, err == nil, check == nil, "%s %+v: CheckStore says %v, Store %v", name, how, check, err)
+					})
+					if file != 0 { // what writing in place did
+						require.NoError(t, os.WriteFile(filepath.Join(path, name, "f"), []byte("0123456789"), 0o666))
+					} else {
+						_ = os.Remove(filepath.Join(path, name, "f"))
+					}
+				}
+				require.NoError(t, os.Chmod(filepath.Join(path, name), 0o777))
+			}
+		}
+		assert.NotZero(t, refused)
+	})
+}
+
+// A link is checked where it leads to.
+func TestDirChecksLinks(t *testing.T) {
+	both(t, func(t *testing.T, d *driver.Dir, path string) {
+		require.NoError(t, os.Mkdir(filepath.Join(path, "d"), 0o777))
+		for link, target := range map[string]string{
+			"new": "d/f", "nowhere": "missing/f", "dir": "d", "out": "../x", "loop": "loop",
+		} {
+			require.NoError(t, os.Symlink(target, filepath.Join(path, link)))
+			for _, how := range []driver.How{{}, {Exclusive: true}} {
+				check := driver.CheckStore(t.Context(), d, link, how)
+				err := store(t.Context(), d, link, "", how)
+				assert.Equal(t, err == nil, check == nil, "%s %+v: CheckStore says %v, Store %v", link, how, check, err)
+			}
+		}
+	})
+}

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package driver
+
+func (d *Dir) access(dir, base string, want permission) error { return nil }

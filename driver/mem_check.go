@@ -1,0 +1,41 @@
+package driver
+
+import (
+	"context"
+	"io/fs"
+)
+
+// CheckStore tells what Store would refuse.
+func (m *MemFS) CheckStore(ctx context.Context, name string, how How) error {
+	if err := m.begin(ctx, "store", name); err != nil {
+		return err
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	dir, base, err := m.parent(name)
+	if err != nil {
+		return fail("store", name, err)
+	}
+	u := &memUpload{m: m, name: name, how: how}
+	n := dir.entries[base]
+	err = u.check(n)
+	if err == nil && !how.Append {
+		var size int64
+		if n != nil {
+			size = n.data.size
+		}
+		err = offsetWithin(how.Offset, size)
+	}
+	return fail("store", name, err)
+}
+
+// offsetWithin checks How.Offset against the size of what is there.
+func offsetWithin(offset, size int64) error {
+	switch {
+	case offset < 0:
+		return fs.ErrInvalid
+	case offset > size:
+		return ErrOffset
+	}
+	return nil
+}
