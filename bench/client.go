@@ -32,6 +32,10 @@ type dialer struct {
 	// clear leaves TLS out, and pasv asks for ports by PASV instead of EPSV.
 	clear, pasv bool
 
+	// bare ends uploads over TLS without close_notify, as some clients do: then
+	// nothing but the connection's end tells that the file is whole.
+	bare bool
+
 	// from is the local address to dial from, such as "127.0.0.7". Empty lets
 	// the system choose, which is 127.0.0.1.
 	from string

@@ -15,13 +15,15 @@ func smalls() []workload {
 		small{sessions: 1, files: 2000, clear: true}.workload(),
 		small{sessions: 1, files: 2000, up: true}.workload(),
 		small{sessions: 8, files: 1000, up: true}.workload(),
+		small{sessions: 1, files: 100, up: true, bare: true}.workload(),
 	}
 }
 
 // small is one of them. A transfer that fails is not tried again, and the costs
-// are divided by those that did not.
+// are divided by those that did not. A bare upload waits at the server for news of
+// its client (server.Server.EndGrace), so its rate stands beside that of others.
 type small struct {
-	clear, up       bool
+	clear, up, bare bool
 	sessions, files int // files is of each session
 }
 
@@ -36,6 +38,9 @@ func (m small) workload() workload {
 		way, verb = "-up", "Upload"
 	}
 	who, ports := "in one session", ""
+	if m.bare {
+		way, in = "-bare", in+", without close_notify,"
+	}
 	if m.sessions > 1 {
 		ports = roomyPorts
 		who = fmt.Sprintf("in each of %d sessions at once", m.sessions)
@@ -68,7 +73,7 @@ func (m small) run(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	d.clear = m.clear
+	d.clear, d.bare = m.clear, m.bare
 	warm := crowd{dialer: d, steps: warmUps}
 	if err := warm.gather(ctx, m.sessions); err != nil {
 		return nil, err

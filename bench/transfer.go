@@ -36,7 +36,7 @@ func (c *client) put(line string, from io.WriterTo) error {
 	data.wire.gather = true
 	_, err = from.WriteTo(data)
 	if err == nil {
-		err = data.end()
+		err = data.end(c.dialer.bare)
 	}
 	return c.finish(data, err)
 }
@@ -63,14 +63,17 @@ type dataConn struct {
 // end tells the server that an upload is complete. With TLS it then reads up to
 // the server's end, as clients with OpenSSL do: there is a ticket on the way
 // for the next data connection. How that ends matters little, because the
-// reply says whether all has arrived.
-func (d *dataConn) end() error {
+// reply says whether all has arrived. A bare end is that of TCP alone.
+func (d *dataConn) end(bare bool) error {
 	if err := d.wire.finish(); err != nil {
 		return err
 	}
 	conn, ok := d.Conn.(*tls.Conn)
 	if !ok {
 		return nil
+	}
+	if bare {
+		return d.wire.Close()
 	}
 	if err := conn.CloseWrite(); err != nil {
 		return err

@@ -160,7 +160,7 @@ func TestWrongUpload(t *testing.T) {
 			return account, nil
 		})
 	})
-	for _, name := range []string{"tls-up-1", "clear-up-8", "tls-small-up-1"} {
+	for _, name := range []string{"tls-up-1", "clear-up-8", "tls-small-up-1", "tls-small-bare-1"} {
 		_, err := named(t, name).run(within(t), l)
 		require.ErrorIs(t, err, errWrong)
 	}

@@ -23,6 +23,17 @@ func (u *atomicUpload) Commit() error {
 	return nil
 }
 
+// Prepare makes the data durable, which is what takes long of Commit.
+func (u *atomicUpload) Prepare() error {
+	if u.done || u.err != nil {
+		return u.refuse("prepare")
+	}
+	if u.d.Sync {
+		u.err = fail("prepare", u.name, u.f.Sync())
+	}
+	return u.err
+}
+
 // Close removes the temporary file unless it was committed.
 func (u *atomicUpload) Close(error) error {
 	if u.done {

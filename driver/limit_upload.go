@@ -146,6 +146,15 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Prepare prepares the upload of the FS below.
+func (u *limitUpload) Prepare() error {
+	if err := u.ready("prepare"); err != nil {
+		return err
+	}
+	u.err = Prepare(u.Upload)
+	return u.err
+}
+
 // Commit checks once more: what the upload kept of the old file is no longer
 // counted if another upload has replaced that by a smaller one.
 func (u *limitUpload) Commit() error {

@@ -90,6 +90,9 @@ func (u *trackedUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Unwrap returns the upload below, for its abilities.
+func (u *trackedUpload) Unwrap() driver.Upload { return u.Upload }
+
 func (u *trackedUpload) Commit() error {
 	err := u.Upload.Commit()
 	if err == nil {

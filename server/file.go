@@ -176,7 +176,7 @@ func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.H
 	if cause = t.copyFrom(conn, up); cause != nil {
 		return cause
 	}
-	if cause = s.endOfUpload(t, conn); cause != nil {
+	if cause = s.endOfUpload(t, conn, up, how); cause != nil {
 		return cause
 	}
 	// A client that closed abruptly after its last byte has no ear for our
@@ -222,25 +222,6 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 			return cutOff(readErr)
 		}
 	}
-}
-
-// endOfUpload decides whether the end of the data is the end of the file.
-func (s *session) endOfUpload(t *transfer, conn *dataConn) error {
-	proven := conn.in != nil && conn.in.ended
-	t.truncated = conn.truncated() && !proven
-	switch {
-	case t.ctx.Err() != nil:
-		return context.Cause(t.ctx)
-	case proven:
-		return nil
-	case t.truncated && s.srv.RequireCloseNotify:
-		return &dataError{426, "The data connection ended without TLS close_notify; nothing was stored.", nil}
-	case (t.truncated || conn.tls == nil) && s.gone.Load():
-		// Nothing proves the end, and the client is gone without waiting for the
-		// reply: it was killed in the middle.
-		return &dataError{426, "The client went away during the upload.", nil}
-	}
-	return nil
 }
 
 // fill reads until the buffer is full or there is no more: TLS hands out a

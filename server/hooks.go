@@ -98,6 +98,11 @@ type Transfer struct {
 	// Truncated says that an upload over TLS ended without close_notify, so
 	// nobody can tell whether its end was cut off.
 	Truncated bool
+	// Unproven says that nothing vouches for the end of an upload: it came in
+	// clear or without close_notify, not compressed (MODE Z), and with no size
+	// announced (ALLO) that it has. It was kept since no news of the control
+	// connection spoke against it, see Server.EndGrace.
+	Unproven bool
 	// Peer is the other end of the data connection.
 	Peer netip.AddrPort
 	// ASCII says that line ends were converted.

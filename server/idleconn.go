@@ -8,7 +8,10 @@ import (
 	"os"
 	"runtime"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/rawio"
 )
 
 // idleConn is a data connection that fails when no byte moves for limit. The
@@ -156,4 +159,18 @@ func tcp(conn net.Conn) *net.TCPConn {
 			return nil
 		}
 	}
+}
+
+// plainTCP returns the descriptor of a connection that is TCP's and nothing
+// around it which may have read ahead, else nil.
+func plainTCP(conn net.Conn) syscall.RawConn {
+	t := rawio.TCP(conn)
+	if t == nil {
+		return nil
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	return raw
 }

@@ -10,6 +10,9 @@ import (
 // logTransfer writes the line of a transfer that is over.
 func (s *session) logTransfer(t *Transfer) {
 	args := []any{"verb", t.Verb, "path", printable(t.Path), "bytes", t.Bytes}
+	if t.Unproven {
+		args = append(args, "unproven", true)
+	}
 	switch {
 	case t.Err == nil:
 		s.log(slog.LevelInfo, "transfer", append(args, "duration", t.Duration, "protected", t.Protected, "resumed", t.Resumed)...)

@@ -52,9 +52,12 @@ func (s *session) read() (in input) {
 // broke takes everything with it; after an orderly end a transfer may finish, so
 // that an upload which is complete is kept.
 func (s *session) controlEnded(err error) {
-	s.gone.Store(true)
+	known := s.gone.Swap(true)
 	if !isEOF(err) {
 		s.cancel(err)
+		return
+	}
+	if known {
 		return
 	}
 	time.AfterFunc(lingerAfterEOF, func() {

@@ -52,8 +52,20 @@ type Server struct {
 	// close_notify alert (RFC 8446, section 6.1): the end of the file is then
 	// unproven, since anybody on the way can cut a TCP connection. Off by
 	// default because some clients never send the alert; such an upload is
-	// reported to Hooks.Transfer as Truncated.
+	// reported to Hooks.Transfer as Truncated. It is the only setting under which
+	// a client that is killed never leaves a part of a file in place of the
+	// whole; EndGrace makes that improbable for all clients. A compressed stream
+	// (MODE Z) and a size announced with ALLO prove the end as well.
 	RequireCloseNotify bool
+
+	// EndGrace is how long an upload whose end nothing proves waits for news on
+	// the control connection before it is committed: its end, ABOR or QUIT
+	// within that time mean that the client was killed or gave up, and the reply
+	// is 426. An end is proven by TLS close_notify, by the end of a compressed
+	// stream (MODE Z), or by exactly the size that ALLO announced, and then there
+	// is no wait. Default 100 ms under TLS and 20 ms in clear; negative means
+	// none, and only what has arrived by then counts.
+	EndGrace time.Duration
 
 	// InsecurePlaintext lets anybody on the network read passwords and files:
 	// logins and transfers without TLS are allowed, and so is a Server without

@@ -30,8 +30,14 @@ type transfer struct {
 	file       io.Closer // closed at the end whatever happens; nil for none
 
 	protected, resumed, truncated bool
-	secured                       bool // the data connection's handshake succeeded
-	peer                          netip.AddrPort
+
+	unproven bool          // nothing vouches for the end of an upload
+	ending   atomic.Bool   // the data of an upload has ended
+	quit     atomic.Bool   // QUIT came after that
+	news     chan struct{} // told when the control connection ends or QUIT comes
+
+	secured bool // the data connection's handshake succeeded
+	peer    netip.AddrPort
 
 	ctx    context.Context // ends with ABOR and with the session
 	cancel context.CancelCauseFunc
@@ -57,6 +63,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 		verb: verb, path: wire.Display(path), started: time.Now(), ascii: !s.image,
 		compressed: s.deflate, level: s.level,
 		protected: s.private && s.bind != nil,
+		news:      make(chan struct{}, 1),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t, nil
@@ -89,7 +96,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 func (t *transfer) report() Transfer {
 	return Transfer{
 		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started),
-		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Peer: t.peer, ASCII: t.ascii, Compressed: t.compressed,
+		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Unproven: t.unproven, Peer: t.peer, ASCII: t.ascii, Compressed: t.compressed,
 	}
 }
 
@@ -197,7 +204,8 @@ func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.valu
 // maxQueued bounds the commands that a client may send ahead during a transfer.
 const maxQueued = 32
 
-// attendTo hears commands until the transfer is over.
+// attendTo hears commands until the transfer is over. When it may read no more
+// it still listens for the end of the control connection.
 func (s *session) attendTo(t *transfer) {
 	defer func() {
 		if v := recover(); v != nil { // a hook's
@@ -211,6 +219,10 @@ func (s *session) attendTo(t *transfer) {
 			return
 		}
 		s.hear(in, t)
+	}
+	if !s.gone.Load() && awaitHangUp(s.raw) {
+		s.controlEnded(io.EOF)
+		t.tell()
 	}
 }
 
@@ -227,12 +239,26 @@ func (s *session) held() bool {
 	return last.ends() || row != nil && row.alone
 }
 
+// tell ends the wait of awaitNews.
+func (t *transfer) tell() {
+	select {
+	case t.news <- struct{}{}:
+	default:
+	}
+}
+
 // hear deals with one command during a transfer. NOOP and STAT are answered at
 // once; ABOR ends the transfer and is answered after it (RFC 959, section
 // 4.1.3); the rest waits its turn.
 func (s *session) hear(in input, t *transfer) {
 	row := commands[in.cmd.Verb]
 	switch {
+	case in.ends(), in.cmd.Verb == "QUIT" && t.ending.Load():
+		s.queue = append(s.queue, in)
+		if !in.ends() {
+			t.quit.Store(true)
+		}
+		t.tell()
 	case in.err != nil || row == nil || !row.during || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
 		s.queue = append(s.queue, in)
 	case in.cmd.Verb == "ABOR":

@@ -188,6 +188,32 @@ func TestServes(t *testing.T) {
 	}
 }
 
+// With --require-close-notify an upload that ends by FIN alone is refused, and one
+// with close_notify stored.
+func TestRequireCloseNotify(t *testing.T) {
+	p := start(t, "--require-close-notify")
+	c := p.login(t, "explicit")
+	data, err := c.Open("STOR hello.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(data, "half"); err != nil {
+		t.Fatal(err)
+	}
+	data.(*stdtls.Conn).NetConn().Close()
+	if err := c.Done(); err == nil || !strings.Contains(err.Error(), "426") {
+		t.Errorf("the reply is no 426: %v", err)
+	}
+	for _, want := range []string{"hello", "whole"} {
+		if got, err := os.ReadFile(filepath.Join(p.dir, "hello.txt")); err != nil || string(got) != want {
+			t.Errorf("stored %q, %v; want %q", got, err, want)
+		}
+		if err := c.Put("STOR hello.txt", "whole"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // The banner names what firewalls need, and nothing else.
 func TestBannerNamesThePorts(t *testing.T) {
 	p := start(t)

@@ -19,6 +19,7 @@ type settings struct {
 	users             []credentials
 	cert, key         string
 	reuse             tls.Reuse
+	closeNotify       bool
 	uploads           string
 	active, plaintext bool
 	level             slog.Level
@@ -50,6 +51,7 @@ func (s *settings) options() []option {
 		{"key", "FILE", "the certificate's private key, PEM", text(&s.key)},
 		{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse},
 		{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)},
+		{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)},
 		{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)},
 		{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)},
 		{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)},

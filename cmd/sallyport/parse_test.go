@@ -17,7 +17,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s.dir != "dir" || s.listen != ":2121" || s.implicit != ":2990" || s.passive != "21000-21010" ||
-		s.reuse != tls.Prefer || s.uploads != uploadsAtomic || s.active || s.plaintext || s.drain != 30*time.Second {
+		s.reuse != tls.Prefer || s.uploads != uploadsAtomic || s.active || s.plaintext || s.closeNotify || s.drain != 30*time.Second {
 		t.Errorf("unexpected defaults: %+v", s)
 	}
 }

@@ -68,7 +68,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	d.password = password
 	d.srv = &server.Server{
 		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: s.reuse,
-		InsecurePlaintext: s.plaintext, Logger: log,
+		RequireCloseNotify: s.closeNotify, InsecurePlaintext: s.plaintext, Logger: log,
 	}
 	if s.active {
 		d.srv.Active = &server.Active{}

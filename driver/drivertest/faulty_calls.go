@@ -41,6 +41,9 @@ func (u *faultyUpload) Write(p []byte) (int, error) {
 	return u.f.move(u.ctx, "Store.Write", p, u.Upload.Write)
 }
 
+// Unwrap returns the upload below, for its abilities.
+func (u *faultyUpload) Unwrap() driver.Upload { return u.Upload }
+
 func (u *faultyUpload) Commit() error {
 	if err := u.f.hit(u.ctx, "Store.Commit"); err != nil {
 		return err

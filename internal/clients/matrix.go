@@ -184,6 +184,10 @@ func (s *stage) upload() {
 	s.do("upload", s.c.Upload(s.local("up.bin"), "/up.bin"))
 	s.want(s.srv.Path("up.bin"), data)
 
+	if x := s.srv.lastTransfer(); !s.srv.Mode.Clear && x.Unproven {
+		s.Errorf("the upload ended without close_notify: %+v", x)
+	}
+
 	s.write(s.local("up.bin"), data[:70_000])
 	s.do("upload over it", s.c.Upload(s.local("up.bin"), "/up.bin"))
 	s.want(s.srv.Path("up.bin"), data[:70_000])

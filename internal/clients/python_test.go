@@ -141,7 +141,7 @@ func TestPythonRequired(t *testing.T) {
 func TestAbruptUploads(t *testing.T) {
 	for _, m := range Modes {
 		t.Run(m.Name, func(t *testing.T) {
-			s := Start(t, Options{Mode: m})
+			s := Start(t, Options{Mode: m, EndGrace: -1})
 			c := pythonKind.New(t, s).(*scripted)
 			const size, count = 1000, 200
 			st := &stage{t, s, c, t.TempDir()}

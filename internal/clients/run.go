@@ -36,7 +36,11 @@ func (p Program) Run(path string, args ...string) (string, error) {
 	cmd.Stderr = p.Server
 	cmd.WaitDelay = 5 * time.Second
 	fmt.Fprintf(p.Server, "$ %s %q\n%s", path, args, p.Stdin)
-	err := cmd.Run()
+	err := cmd.Start()
+	if err == nil {
+		p.Server.tellStarted(cmd.Process)
+		err = cmd.Wait()
+	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%s did not end within %v", path, clientTime)
 	}

@@ -5,10 +5,12 @@ import (
 	"cmp"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
@@ -47,6 +49,8 @@ type Options struct {
 	Z       bool // MODE Z is offered
 	Ports   int  // how many data ports; zero is four
 	Full    bool // see Server
+
+	EndGrace time.Duration // see server.Server
 }
 
 // Server is a server with one user and one directory. It listens for explicit
@@ -62,8 +66,11 @@ type Server struct {
 
 	// Transfers returns those that are over.
 	Transfers func() []server.Transfer
+	// Live returns the sessions there are.
+	Live func() []server.SessionInfo
 
 	mu       sync.Mutex
+	started  chan<- *os.Process // told of the next program, nil for nobody
 	log      bytes.Buffer
 	logins   []server.Login
 	connects int
@@ -88,6 +95,7 @@ func Start(t testing.TB, o Options) *Server {
 		Clear:     o.Mode.Clear,
 		Logger:    slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Configure: func(srv *server.Server) {
+			srv.EndGrace = o.EndGrace
 			srv.SessionReuse, srv.Compress, srv.AllowCCC = o.Reuse, o.Z, o.CCC
 			if o.Mode.Clear {
 				srv.TLS = nil
@@ -98,7 +106,7 @@ func Start(t testing.TB, o Options) *Server {
 			}
 		},
 	}.Start(t)
-	s.Transfers, s.Addr = srv.Transfers, srv.Addr
+	s.Transfers, s.Live, s.Addr = srv.Transfers, srv.Server.Sessions, srv.Addr
 	if o.Mode.Implicit {
 		s.Addr = srv.ImplicitAddr
 	}
@@ -128,6 +136,16 @@ func (s *Server) locked(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
+}
+
+// tellStarted tells a test that waits for the process of a program.
+func (s *Server) tellStarted(p *os.Process) {
+	s.locked(func() {
+		if s.started != nil {
+			s.started <- p
+			s.started = nil
+		}
+	})
 }
 
 // Write adds to the transcript: the server's log goes here, and so does what

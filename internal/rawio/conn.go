@@ -48,6 +48,15 @@ func On(conn net.Conn) net.Conn {
 	return c
 }
 
+// TCP returns the TCP connection that conn is, by itself or as a Conn, else nil.
+func TCP(conn net.Conn) *net.TCPConn {
+	if c, ok := conn.(*Conn); ok {
+		return c.TCPConn
+	}
+	t, _ := conn.(*net.TCPConn)
+	return t
+}
+
 // NetConn returns the connection of package net.
 func (c *Conn) NetConn() net.Conn { return c.TCPConn }
 

@@ -6,6 +6,7 @@ import json
 import os
 import ssl
 import sys
+import time
 
 
 class Implicit(ftplib.FTP_TLS):
@@ -25,6 +26,12 @@ class Implicit(ftplib.FTP_TLS):
 
 
 def connect(a):
+    if not a["ca"]:
+        ftp = ftplib.FTP(timeout=100, encoding="utf-8")
+        ftp.set_debuglevel(1)
+        ftp.connect(a["host"], a["port"])
+        ftp.login(a["user"], a["password"])
+        return ftp
     ctx = ssl.create_default_context(cafile=a["ca"])
     if a["tls12"]:
         ctx.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -70,6 +77,17 @@ def abrupt(ftp, size, count):
         ftp.voidresp()
 
 
+class Slow:
+    """A file that is read a little at a time."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def read(self, n):
+        time.sleep(0.005)
+        return self.file.read(n)
+
+
 def main(a):
     op, args = a["op"], a["args"]
     # ftplib's debugging output goes to standard output.
@@ -86,6 +104,9 @@ def main(a):
     elif op == "upload":
         with open(args[0], "rb") as f:
             ftp.storbinary("STOR " + args[1], f)
+    elif op == "slow-upload":
+        with open(args[0], "rb") as f:
+            ftp.storbinary("STOR " + args[1], Slow(f))
     elif op == "download":
         with open(args[1], "wb") as f:
             ftp.retrbinary("RETR " + args[0], f.write)

@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// Defaults of Server.EndGrace.
+const (
+	DefaultEndGrace      = 100 * time.Millisecond // under TLS
+	DefaultEndGraceClear = 20 * time.Millisecond  // in clear
+)
+
+// endGrace returns how long an upload waits for news after an end that nothing
+// proves.
+func (srv *Server) endGrace(secure bool) time.Duration {
+	switch {
+	case srv.EndGrace < 0:
+		return 0
+	case srv.EndGrace > 0:
+		return srv.EndGrace
+	case secure:
+		return DefaultEndGrace
+	}
+	return DefaultEndGraceClear
+}
+
+// endOfUpload decides whether the end of the data is the end of the file. FTP
+// marks the end of a file by closing the data connection (RFC 959, section 3.3),
+// and so does the kernel of a client that was killed.
+func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, how driver.How) error {
+	proven := conn.in != nil && conn.in.ended || // the compressed stream has an end of its own
+		how.Size > 0 && !t.ascii && t.bytes.Load() == how.Size // ALLO announced it
+	t.truncated = conn.truncated() && !proven
+	t.unproven = !proven && (conn.tls == nil || t.truncated)
+	switch {
+	case t.ctx.Err() != nil:
+		return context.Cause(t.ctx)
+	case !t.unproven:
+		return nil
+	case t.truncated && s.srv.RequireCloseNotify:
+		return &dataError{426, "The data connection ended without TLS close_notify; nothing was stored.", nil}
+	}
+	return s.awaitNews(t, up, s.srv.endGrace(conn.tls != nil))
+}
+
+// awaitNews waits after an unproven end whether the control connection tells
+// that the client was killed or gave up. The kernel of a killed client ends its
+// connections one after the other, and the data connection may come first. What
+// takes long and shows nothing yet is done meanwhile.
+func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) error {
+	t.ending.Store(true)
+	over := time.NewTimer(grace)
+	defer over.Stop()
+	if err := driver.Prepare(up); err != nil {
+		return err
+	}
+	select {
+	case <-over.C:
+	case <-t.news:
+	case <-t.ctx.Done():
+	}
+	// Nobody is to be believed before it is heard what has come already.
+	s.relieve()
+	s.hearWaiting(t)
+	s.attend(0, func() { s.attendTo(t) })
+	switch {
+	case t.ctx.Err() != nil:
+		return context.Cause(t.ctx)
+	case s.gone.Load():
+		return &dataError{426, "The client went away during the upload.", nil}
+	case t.quit.Load():
+		return &dataError{426, "The client quit at the end of the upload.", nil}
+	}
+	return nil
+}
+
+// hearWaiting hears commands that have arrived on the control connection, and
+// its end. It waits for no others. Only the session's owner calls it, while there
+// is no attendant.
+func (s *session) hearWaiting(t *transfer) {
+	defer func() {
+		s.raw.SetReadDeadline(time.Time{})
+		if !s.gone.Load() && hungUp(s.raw) {
+			s.controlEnded(io.EOF)
+		}
+	}()
+	limit := longAgo // first what was read ahead of a line's end
+	for range 4 * maxQueued {
+		if len(s.queue) >= maxQueued || s.ending != nil || s.held() {
+			return
+		}
+		s.raw.SetReadDeadline(limit)
+		in := s.read()
+		if !errors.Is(in.err, os.ErrDeadlineExceeded) {
+			s.hear(in, t)
+			limit = longAgo
+			continue
+		}
+		if limit = s.waitingInput(limit); limit.IsZero() {
+			return
+		}
+	}
+}
+
+// partOfLine is how long hearWaiting waits for the rest of a line or of a TLS
+// record.
+const partOfLine = 20 * time.Millisecond
+
+// waitingInput returns until when a read makes sense after one with the deadline
+// last has brought nothing, and zero if there is nothing to read.
+func (s *session) waitingInput(last time.Time) time.Time {
+	waits, known := inputWaits(s.raw)
+	switch {
+	case waits:
+		return time.Now().Add(partOfLine)
+	case !known && last == longAgo:
+		return time.Now().Add(time.Millisecond)
+	}
+	return time.Time{}
+}

@@ -1,0 +1,273 @@
+package server_test
+
+import (
+	"context"
+	stdtls "crypto/tls"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// looking is what the server takes beyond EndGrace to see what has arrived on a
+// connection in memory, which can't tell without a read.
+const looking = time.Millisecond
+
+// endings are uploads whose end nothing proves, and how long the server waits
+// for news then.
+var endings = map[string]struct {
+	secure bool
+	set    time.Duration // of Server.EndGrace
+	grace  time.Duration
+}{
+	"TLS":        {true, 0, 100 * time.Millisecond},
+	"clear":      {false, 0, 20 * time.Millisecond},
+	"TLS, set":   {true, time.Second, time.Second},
+	"clear, set": {false, time.Second, time.Second},
+}
+
+// ended is a client whose upload to a has just ended without proof.
+func (fs *fakeServer) ended(t testing.TB, secure bool) *client {
+	t.Helper()
+	fs.writeFile(t, "a", "old")
+	c, data := fs.opened(t, secure, buffer, "STOR a")
+	_, err := io.WriteString(data, "new")
+	require.NoError(t, err)
+	if sec, ok := data.(*stdtls.Conn); ok {
+		data = sec.NetConn()
+	}
+	require.NoError(t, data.Close())
+	return c
+}
+
+// The kernel of a client that is killed ends its connections one after the
+// other. The end of the control connection within EndGrace means that the file
+// is not whole; afterwards it is too late for that.
+func TestKilledUploader(t *testing.T) {
+	for name, e := range endings {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c := fs.ended(t, e.secure)
+				time.Sleep(e.grace - 1)
+				closeTCP(t, c)
+				synctest.Wait()
+				time.Sleep(time.Minute)
+				require.Equal(t, "old", fs.readFile(t, "a"))
+				require.Error(t, fs.lastTransfer(t).Err)
+
+				c = fs.ended(t, e.secure)
+				after(t, e.grace+looking, func() { c.expect(226) })
+				closeTCP(t, c)
+				require.Equal(t, "new", fs.readFile(t, "a"))
+				x := fs.lastTransfer(t)
+				require.Equal(t, []bool{true, e.secure}, []bool{x.Unproven, x.Truncated})
+				require.Contains(t, fs.Log.String(), "unproven=true")
+			}, func(srv *server.Server) { srv.EndGrace = e.set })
+		})
+	}
+}
+
+// closeTCP ends a control connection as a kernel does.
+func closeTCP(t testing.TB, c *client) {
+	t.Helper()
+	conn := c.conn
+	if sec, ok := conn.(*stdtls.Conn); ok {
+		conn = sec.NetConn()
+	}
+	require.NoError(t, conn.Close())
+}
+
+// ABOR and QUIT within EndGrace mean that the client gave up.
+func TestGivenUpAtTheEnd(t *testing.T) {
+	for name, e := range endings {
+		for verb, code := range map[string]int{"ABOR": 226, "QUIT": 221} {
+			t.Run(name+" "+verb, func(t *testing.T) {
+				fake(t, func(t *testing.T, fs *fakeServer) {
+					c := fs.ended(t, e.secure)
+					time.Sleep(e.grace - 1)
+					c.send("%s", verb)
+					c.expect(426)
+					c.expect(code)
+					require.Equal(t, "old", fs.readFile(t, "a"))
+				}, func(srv *server.Server) { srv.EndGrace = e.set })
+			})
+		}
+	}
+}
+
+// What proves an end is believed at once, whatever the control connection has to
+// say later.
+func TestProvenEndsDoNotWait(t *testing.T) {
+	ends := map[string]struct {
+		secure bool
+		before string // command before the upload
+		end    func(t testing.TB, data io.ReadWriteCloser)
+	}{
+		"close_notify":       {true, "NOOP", func(_ testing.TB, data io.ReadWriteCloser) { data.Close() }},
+		"ALLO in clear":      {false, "ALLO 3", func(_ testing.TB, data io.ReadWriteCloser) { data.Close() }},
+		"ALLO with bare FIN": {true, "ALLO 3", func(t testing.TB, data io.ReadWriteCloser) { closeBare(t, data) }},
+	}
+	for name, e := range ends {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				login := map[bool]func(testing.TB) *client{false: fs.in, true: fs.inTLS}[e.secure]
+				c := login(t)
+				c.cmd(200, "%s", e.before)
+				raw := fs.data(t, c, buffer)
+				c.cmd(150, "STOR a")
+				var data io.ReadWriteCloser = raw
+				if e.secure {
+					data = c.dataTLS(raw)
+				}
+				io.WriteString(data, "new")
+				e.end(t, data)
+				after(t, 0, func() { c.expect(226) })
+				require.False(t, fs.lastTransfer(t).Unproven)
+				require.Equal(t, "new", fs.readFile(t, "a"))
+			})
+		})
+	}
+}
+
+// A size announced proves nothing when another number of bytes came, and none is
+// left over for the next upload.
+func TestWrongSizeProvesNothing(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		for _, allo := range []string{"ALLO 2", "ALLO 4", "NOOP"} {
+			c.cmd(200, "%s", allo)
+			data := fs.data(t, c, buffer)
+			c.cmd(150, "STOR a")
+			io.WriteString(data, "new")
+			data.Close()
+			c.expect(226)
+			require.True(t, fs.lastTransfer(t).Unproven, allo)
+		}
+	})
+}
+
+// Without any grace, what has arrived on the control connection by the end of
+// the data still counts.
+func TestAbortBeforeTheEnd(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure, func(srv *server.Server) { srv.EndGrace = -1 })
+			ts.writeFile(t, "a", "old")
+			c := ts.loginClear(t)
+			if secure {
+				c = ts.login(t)
+			}
+			for range 20 {
+				data := c.open("STOR a")
+				_, err := io.WriteString(data, "new")
+				require.NoError(t, err)
+				c.send("ABOR")
+				if secure {
+					closeBare(t, data)
+				} else {
+					data.Close()
+				}
+				c.expect(426)
+				c.expect(226)
+				require.Equal(t, "old", ts.readFile(t, "a"))
+			}
+		})
+	}
+}
+
+// A client that is killed with many commands waiting is seen to be gone, though
+// the server reads no further than it must.
+func TestKilledWithCommandsWaiting(t *testing.T) {
+	for name, line := range map[string]string{"many": "PWD", "AUTH": "AUTH TLS"} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure)
+			ts.writeFile(t, "a", "old")
+			c := ts.loginClear(t)
+			data := c.open("STOR a")
+			io.WriteString(data, "new")
+			for range 40 {
+				c.send("%s", line)
+			}
+			data.Close()
+			c.conn.Close()
+			eventually(t, "the end of the transfer", func() bool {
+				ts.mu.Lock()
+				defer ts.mu.Unlock()
+				return len(ts.transfers) == 1
+			})
+			require.Error(t, ts.lastTransfer(t).Err)
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
+}
+
+// QUIT during an upload lets it finish (RFC 959, section 4.1.1), when it came
+// before the end of the data.
+func TestQuitDuringUpload(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c, data := fs.opened(t, false, buffer, "STOR a")
+		c.send("QUIT")
+		synctest.Wait()
+		io.WriteString(data, "new")
+		data.Close()
+		c.expect(226)
+		c.expect(221)
+		require.Equal(t, "new", fs.readFile(t, "a"))
+	})
+}
+
+// What takes long and shows nothing yet is done while the server waits for news.
+func TestPreparedDuringTheGrace(t *testing.T) {
+	var prepared time.Time
+	files := driver.Mem()
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.FS = files
+		c := fs.ended(t, false)
+		start := time.Now()
+		after(t, time.Second+looking, func() { c.expect(226) })
+		require.Equal(t, 600*time.Millisecond, prepared.Sub(start))
+		require.Equal(t, "new", fs.readFile(t, "a"))
+	}, preparing(files, func() error {
+		time.Sleep(600 * time.Millisecond)
+		prepared = time.Now()
+		return nil
+	}), func(srv *server.Server) { srv.EndGrace = time.Second })
+}
+
+// A failure of Prepare is one of the upload.
+func TestPrepareFails(t *testing.T) {
+	files := driver.Mem()
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.FS = files
+		c := fs.ended(t, false)
+		c.expect(552)
+		require.Equal(t, "old", fs.readFile(t, "a"))
+	}, preparing(files, func() error { return driver.ErrQuota }))
+}
+
+// preparing serves files whose uploads have a Prepare.
+func preparing(files driver.FS, prepare func() error) func(*server.Server) {
+	return func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, preparedFS{files, prepare}) }
+}
+
+type preparedFS struct {
+	driver.FS
+	prepare func() error
+}
+
+func (f preparedFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, how)
+	return preparedUpload{up, f.prepare}, err
+}
+
+type preparedUpload struct {
+	driver.Upload
+	prepare func() error
+}
+
+func (u preparedUpload) Prepare() error { return u.prepare() }

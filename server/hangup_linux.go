@@ -1,0 +1,38 @@
+package server
+
+import (
+	"net"
+
+	"golang.org/x/sys/unix"
+)
+
+// hungUp reports that the other end of a TCP connection has ended it, also when
+// there is more to read before that end.
+func hungUp(conn net.Conn) (gone bool) {
+	raw := plainTCP(conn)
+	if raw == nil {
+		return false
+	}
+	raw.Control(func(fd uintptr) { gone = hungUpFD(fd) })
+	return gone
+}
+
+func hungUpFD(fd uintptr) bool {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	n, err := unix.Poll(p[:], 0)
+	return err == nil && n > 0
+}
+
+// awaitHangUp waits until the other end ends the connection or until the deadline
+// for reading. It reads nothing. It reports which of the two happened.
+func awaitHangUp(conn net.Conn) (gone bool) {
+	raw := plainTCP(conn)
+	if raw == nil {
+		return false
+	}
+	raw.Read(func(fd uintptr) bool {
+		gone = hungUpFD(fd)
+		return gone
+	})
+	return gone
+}
