@@ -133,7 +133,10 @@ type Server struct {
 	Wrap *Wrap
 
 	// Logger receives the log. Nil means silence. Passwords never reach it, and
-	// names in it are escaped so that they can't forge a line.
+	// names in it are escaped so that they can't forge a line. Lines that anybody
+	// can cause without a login are limited to ten a minute of each kind; the next
+	// one tells how many were left out. Sessions write to it themselves, so a
+	// handler that blocks holds them up.
 	Logger *slog.Logger
 
 	once     sync.Once

@@ -52,11 +52,18 @@ type process struct {
 	*exec.Cmd
 	banner string
 	dir    string
+	log    safeBuffer // what it wrote to stderr
 	ended  chan error // takes one: what Wait returned
 }
 
 // start runs "serve DIR" on free ports and waits for its banner.
 func start(t *testing.T, more ...string) *process {
+	t.Helper()
+	return startWith(t, func(*exec.Cmd) {}, more...)
+}
+
+// startWith is start with a command that configure has changed.
+func startWith(t *testing.T, configure func(*exec.Cmd), more ...string) *process {
 	t.Helper()
 	file, err := binary()
 	if err != nil {
@@ -70,7 +77,8 @@ func start(t *testing.T, more ...string) *process {
 	p.Cmd = exec.Command(file, args...)
 	tmp := t.TempDir() // a process that is killed leaves its certificate
 	p.Env = append(os.Environ(), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
-	p.Stderr = t.Output()
+	p.Stderr = io.MultiWriter(t.Output(), &p.log)
+	configure(p.Cmd)
 	stdout, err := p.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -358,8 +366,9 @@ func TestSecondSignalCuts(t *testing.T) {
 	_, data := p.upload(t)
 	defer data.Close()
 	p.terminate(t)
-	if err := p.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
+	time.Sleep(oneEnding) // since when it counts
+	for deadline := time.Now().Add(10 * time.Second); len(p.ended) == 0 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		p.Process.Signal(syscall.SIGTERM) // or it has ended
 	}
 	p.wantCut(t)
 }

@@ -52,7 +52,7 @@ func main() {
 	if status, ok := err.(exitStatus); ok {
 		os.Exit(int(status))
 	}
-	fmt.Fprintln(os.Stderr, complaint(err))
+	say(os.Stderr, complaint(err))
 	if errors.As(err, new(*usageError)) {
 		os.Exit(statusUsage)
 	}

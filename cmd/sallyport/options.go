@@ -115,7 +115,8 @@ func parseServe(args []string) (*settings, error) {
 
 const serveUsage = `sallyport serve DIR [--option value ...]
 
-Serves a directory over FTPS until it gets a signal. The first signal lets running
-transfers finish, the second cuts them. Defaults are in parentheses.
+Serves a directory over FTPS until it gets a signal (INT, TERM; HUP when its terminal is
+closed, ignored otherwise). The first lets running transfers finish, another one more than
+a second later cuts them. Defaults are in parentheses.
 
 `

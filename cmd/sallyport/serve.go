@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"os"
 	"os/signal"
 	"syscall"
 	"time"
@@ -26,7 +25,14 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	d, err := s.open(ctx, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: s.level})))
+	// A reader of the log that is dead or asleep must not end or stop the server.
+	signal.Ignore(syscall.SIGPIPE)
+	lines := logTo(stderr)
+	defer lines.Close(logGrace)
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: s.level}))
+	until, stop := awaitSignals(ctx, log)
+	defer stop()
+	d, err := s.open(until.drain, log)
 	defer d.close()
 	if err != nil {
 		return err
@@ -34,7 +40,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if _, err := io.WriteString(stdout, d.banner()); err != nil {
 		return err
 	}
-	return d.serve(ctx, stderr)
+	return d.serve(until, lines)
 }
 
 // daemon is a server with everything it stands on.
@@ -142,8 +148,9 @@ func (d *daemon) close() {
 	}
 }
 
-// serve serves until ctx ends or a listener fails.
-func (d *daemon) serve(ctx context.Context, stderr io.Writer) error {
+// serve serves until it is asked to end or a listener fails.
+func (d *daemon) serve(until endings, stderr io.Writer) error {
+	ctx := until.drain
 	ended := make(chan error, 2)
 	if d.explicit != nil {
 		go func() { ended <- d.srv.Serve(d.explicit) }()
@@ -159,7 +166,7 @@ func (d *daemon) serve(ctx context.Context, stderr io.Writer) error {
 		d.srv.Close()
 		return err
 	case <-ctx.Done():
-		return d.shutdown(stderr)
+		return d.shutdown(until.cut, stderr)
 	}
 }
 
@@ -186,12 +193,9 @@ func (d *daemon) sweep(ctx context.Context) {
 	}
 }
 
-// shutdown lets transfers finish, for the time given and until a second signal
-// comes.
-func (d *daemon) shutdown(stderr io.Writer) error {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	ctx, cancel := context.WithTimeout(ctx, d.drain)
+// shutdown lets transfers finish, for the time given and until cut ends.
+func (d *daemon) shutdown(cut context.Context, stderr io.Writer) error {
+	ctx, cancel := context.WithTimeout(cut, d.drain)
 	defer cancel()
 	busy := 0
 	for _, s := range d.srv.Sessions() {

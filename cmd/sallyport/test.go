@@ -45,7 +45,9 @@ func runTest(ctx context.Context, args []string, stdin *os.File, stdout, stderr 
 	if !s.stay {
 		go endWithParent(ctx, os.Getppid(), end)
 	}
-	e, err := s.start(ctx, stderr)
+	lines := logTo(stderr)
+	defer lines.Close(logGrace)
+	e, err := s.start(ctx, lines)
 	if err == nil {
 		err = e.run(ctx, end, stdin, stdout, stderr)
 	}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// oneEnding is how long further signals count as the first one repeated. Ctrl-C
+// reaches every process of a terminal, and whoever started this one often passes
+// it on; some supervisors send SIGTERM to the process and then to its group.
+const oneEnding = time.Second
+
+// endings says when a daemon is asked to end: drain ends with the first signal, and
+// cut with one that comes later than oneEnding after it.
+type endings struct{ drain, cut context.Context }
+
+// awaitEndings makes the endings of what comes from signals. The end of ctx counts
+// as a signal. A SIGHUP counts if hangupEnds, and is otherwise passed to hangup.
+// stop releases everything.
+func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangupEnds bool, hangup func()) (e endings, stop func()) {
+	running, end := context.WithCancel(context.Background())
+	var drain, cut context.CancelFunc
+	e.drain, drain = context.WithCancel(running)
+	e.cut, cut = context.WithCancel(running)
+	var done sync.WaitGroup
+	done.Go(func() {
+		defer drain()
+		defer cut()
+		var first time.Time
+		for asked := ctx.Done(); ; {
+			select {
+			case <-running.Done():
+				return
+			case <-asked:
+				asked = nil // it stays closed
+			case s := <-signals:
+				if s == syscall.SIGHUP && !hangupEnds {
+					hangup()
+					continue
+				}
+			}
+			switch now := time.Now(); {
+			case first.IsZero():
+				first = now
+				drain()
+			case now.Sub(first) > oneEnding:
+				cut()
+			}
+		}
+	})
+	return e, func() { end(); done.Wait() }
+}
+
+// awaitSignals is awaitEndings for the signals of this process. A terminal that is
+// closed ends what was started in it by SIGHUP. Elsewhere that signal is how
+// daemons are told to read their configuration again, so it must not end this one.
+func awaitSignals(ctx context.Context, log *slog.Logger) (e endings, stop func()) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	e, release := awaitEndings(ctx, signals, isTerminal(os.Stdin), func() {
+		log.Warn("SIGHUP is ignored: certificates are read again by themselves, and other settings need a restart")
+	})
+	return e, func() {
+		signal.Stop(signals)
+		release()
+	}
+}
+
+// isTerminal reports whether a file is a terminal: a character device, but not the
+// one that services and containers get for want of one.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err != nil || !os.SameFile(info, null)
+}

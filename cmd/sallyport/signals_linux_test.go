@@ -1,0 +1,135 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+)
+
+// Whoever started the server may pass on the signal that the terminal has sent to
+// both: that is no order to cut transfers.
+func TestTwoSignalsAtOnceAreOne(t *testing.T) {
+	p := start(t)
+	c, data := p.upload(t)
+	require.NoError(t, p.Process.Signal(syscall.SIGINT))
+	require.NoError(t, p.Process.Signal(syscall.SIGTERM))
+	p.terminate(t)
+	_, err := io.WriteString(data, "second half")
+	require.NoError(t, err)
+	require.NoError(t, data.Close())
+	require.NoError(t, c.Done())
+	require.Zero(t, p.end(t))
+	got, err := os.ReadFile(filepath.Join(p.dir, "upload"))
+	require.NoError(t, err)
+	require.Equal(t, "first half, second half", string(got))
+}
+
+// SIGHUP tells many daemons to read their settings again; a script that sends it
+// must not end this one.
+func TestHangupOfADaemon(t *testing.T) {
+	p := start(t)
+	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	p.wantLog(t, "SIGHUP is ignored")
+	c := p.login(t, "explicit")
+	require.NoError(t, c.Close())
+	p.terminate(t)
+	require.Zero(t, p.end(t))
+}
+
+// wantLog waits until the log holds a text.
+func (p *process) wantLog(t *testing.T, text string) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), text) }, 10*time.Second, 10*time.Millisecond, text)
+}
+
+// With the terminal that it was started in goes the server, as with Ctrl-C.
+func TestHangupOfATerminal(t *testing.T) {
+	terminal, tty := openTerminal(t)
+	p := startWith(t, func(cmd *exec.Cmd) {
+		cmd.Stdin = tty
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // of stdin
+	})
+	tty.Close()
+	c, data := p.upload(t)
+	require.NoError(t, terminal.Close())
+	p.wantLog(t, "shutting down")
+	_, err := io.WriteString(data, "second half")
+	require.NoError(t, err)
+	require.NoError(t, data.Close())
+	require.NoError(t, c.Done())
+	require.Zero(t, p.end(t))
+}
+
+// openTerminal makes a terminal: what a terminal program holds of it, and what the
+// programs in it do.
+func openTerminal(t *testing.T) (terminal, tty *os.File) {
+	t.Helper()
+	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { terminal.Close() })
+	conn, err := terminal.SyscallConn()
+	require.NoError(t, err)
+	var number uint32
+	require.NoError(t, conn.Control(func(fd uintptr) {
+		if err = unix.IoctlSetPointerInt(int(fd), unix.TIOCSPTLCK, 0); err == nil {
+			number, err = unix.IoctlGetUint32(int(fd), unix.TIOCGPTN)
+		}
+	}))
+	require.NoError(t, err)
+	tty, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { tty.Close() })
+	require.True(t, isTerminal(tty))
+	return terminal, tty
+}
+
+// Row 55 of the security cases: nobody reads the log, and the server goes on.
+// Once somebody does, a line tells how much is missing.
+func TestLogReaderStalls(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	p := startWith(t, func(cmd *exec.Cmd) { cmd.Stderr = w }, "--log-level", "debug")
+	w.Close()
+	c := p.login(t, "explicit")
+	for range 600 { // 4 KB of log each, more than pipe and queue hold
+		_, err := c.Cmd(200, "NOOP "+strings.Repeat("x", 4000))
+		require.NoError(t, err)
+	}
+	log := make(chan string)
+	go func() {
+		all, _ := io.ReadAll(r)
+		log <- string(all)
+	}()
+	require.NoError(t, c.Close())
+	p.terminate(t)
+	require.Zero(t, p.end(t))
+	require.Contains(t, <-log, "log lines are missing here")
+}
+
+// Nor must a reader that dies take the server along.
+func TestLogReaderDies(t *testing.T) {
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	p := startWith(t, func(cmd *exec.Cmd) { cmd.Stderr = w }, "--log-level", "debug")
+	w.Close()
+	require.NoError(t, r.Close())
+	for range 3 {
+		c := p.login(t, "explicit")
+		got, err := c.Get("RETR hello.txt")
+		require.NoError(t, err)
+		require.Equal(t, "hello", got)
+		require.NoError(t, c.Close())
+	}
+	p.terminate(t)
+	require.Zero(t, p.end(t))
+}

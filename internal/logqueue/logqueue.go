@@ -1,0 +1,122 @@
+// Package logqueue keeps whoever reads a log from stopping the program that
+// writes it: a pipe that nobody empties, a disk that is full, a reader that died.
+package logqueue
+
+import (
+	"io"
+	"sync"
+	"time"
+)
+
+// DefaultLimit is how many bytes wait for the reader at most.
+const DefaultLimit = 1 << 20
+
+// Queue writes lines to another writer in a goroutine of its own. Writing to a
+// Queue never blocks and never fails: what does not fit, or can't be written, is
+// dropped and counted, and as soon as lines are taken again one of them tells how
+// many are missing. Lines keep their order. It may be used concurrently.
+type Queue struct {
+	to     io.Writer
+	limit  int
+	notice func(dropped uint64) string
+
+	mu      sync.Mutex
+	filled  sync.Cond // something waits, or the queue is closed
+	lines   [][]byte
+	size    int    // of lines
+	dropped uint64 // and not told of yet
+	closed  bool
+	ended   chan struct{}
+}
+
+// New makes a Queue that holds limit bytes, 0 for DefaultLimit. notice words the
+// line about dropped ones, line end included. Close ends it.
+func New(to io.Writer, limit int, notice func(dropped uint64) string) *Queue {
+	if limit <= 0 {
+		limit = DefaultLimit
+	}
+	q := &Queue{to: to, limit: limit, notice: notice, ended: make(chan struct{})}
+	q.filled.L = &q.mu
+	go q.run()
+	return q
+}
+
+// Write queues one line, or several that belong together. It always reports
+// success: a logger could do nothing about a failure.
+func (q *Queue) Write(line []byte) (int, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed || q.size+len(line) > q.limit {
+		q.dropped++
+		return len(line), nil
+	}
+	q.lines = append(q.lines, append([]byte(nil), line...))
+	q.size += len(line)
+	q.filled.Signal()
+	return len(line), nil
+}
+
+// Close waits until everything is written, for no longer than grace: after that
+// the goroutine is left to the writer that holds it. Later lines are dropped.
+func (q *Queue) Close(grace time.Duration) {
+	q.mu.Lock()
+	q.closed = true
+	q.filled.Signal()
+	q.mu.Unlock()
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-q.ended:
+	case <-timer.C:
+	}
+}
+
+func (q *Queue) run() {
+	defer close(q.ended)
+	for lines := q.take(); len(lines) > 0; lines = q.take() {
+		var failed uint64
+		for _, line := range lines {
+			if _, err := q.to.Write(line); err != nil {
+				failed++
+			}
+			q.written(len(line))
+		}
+		q.tell(failed)
+	}
+}
+
+// take waits for lines and takes them all. After Close there may be none.
+func (q *Queue) take() (lines [][]byte) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.lines) == 0 && !q.closed {
+		q.filled.Wait()
+	}
+	lines, q.lines = q.lines, nil
+	return lines
+}
+
+// written makes room. A line counts until it is written, so that the limit holds
+// for what has been taken as well.
+func (q *Queue) written(n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.size -= n
+}
+
+// tell writes how many lines are missing, those that failed just now included. If
+// nobody takes that line either, the count is kept for another time.
+func (q *Queue) tell(failed uint64) {
+	q.mu.Lock()
+	missing := q.dropped + failed
+	q.dropped = 0
+	q.mu.Unlock()
+	if missing == 0 {
+		return
+	}
+	if _, err := io.WriteString(q.to, q.notice(missing)); err != nil {
+		q.mu.Lock()
+		q.dropped += missing
+		q.mu.Unlock()
+	}
+}
