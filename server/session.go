@@ -46,7 +46,7 @@ type session struct {
 	attendant             attendant
 	waitEnds              time.Time    // when the wait for a command ends; zero while none
 	rested                bool         // the wait goes on in the lounge or in a new goroutine
-	seat                  int32        // in the lounge
+	seat                  uint64       // in the lounge
 	queue                 []input      // what came during a command and waits for its end
 	gone                  atomic.Bool  // the control connection has ended
 	cleared               bool         // CCC took TLS off the control connection

@@ -1,0 +1,42 @@
+package server
+
+import (
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A lounge that found no descriptor when it was first needed opens later. The
+// test is not parallel to others, from which it takes the descriptors too.
+func TestLoungeOpensLater(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	require.NoError(t, err)
+	defer client.Close()
+	conn, err := ln.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+
+	var l lounge
+	s := &session{raw: conn}
+	withoutDescriptors(t, func() { require.False(t, l.park(s)) })
+	require.True(t, l.park(s))
+	require.True(t, l.fetch(s))
+	l.close()
+}
+
+// withoutDescriptors runs f while this process can't open any more.
+func withoutDescriptors(t *testing.T, f func()) {
+	t.Helper()
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	none := limit
+	none.Cur = 0
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &none))
+	defer func() { require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit)) }()
+	f()
+}
