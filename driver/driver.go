@@ -62,9 +62,11 @@ import (
 type Driver interface {
 	// Login returns the account that this session uses from now on, a value
 	// of its own that the caller may change. It returns ErrLogin (wrapped or
-	// not) when the credentials are wrong; any other error means that the
-	// login could not be decided, and is logged. The context ends when the
-	// control connection does.
+	// not) when the credentials are wrong, and ErrNeedPassword when Certificate
+	// is right but must come with a password; any other error means that the
+	// login could not be decided, and is logged. The context ends at the logout
+	// (USER, REIN or AUTH: RFC 959, section 4.1.1), when the control connection
+	// does, and when Login returns an error.
 	Login(ctx context.Context, l *Login) (*Account, error)
 }
 
@@ -117,6 +119,13 @@ type Login struct {
 // ErrLogin is returned by Login when the credentials are wrong. It says no
 // more on purpose: a client must not learn which half was wrong.
 var ErrLogin = errors.New("driver: login incorrect")
+
+// ErrNeedPassword is returned by Login for a Certificate without a Password when
+// only both together log in (RFC 4217, section 5), or when certificates log
+// nobody in. The client is asked for a password, as after ErrLogin, but nothing
+// was refused yet: no hook is called and no failure counted. With a password it
+// means what ErrLogin does.
+var ErrNeedPassword = errors.New("driver: a password is needed")
 
 // FS is the tree of files one session sees. Names obey [fs.ValidPath].
 // Implementations must be safe for concurrent use. The server never closes an

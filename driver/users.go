@@ -12,9 +12,9 @@ import (
 // server uses it; all methods may then be called concurrently.
 //
 // An unknown name costs a client as much time as the dearest hash among the
-// entries, and gets the same error as a wrong password. Entries with cheaper
-// hashes can therefore be told from unknown names: use one kind of hash and one
-// cost for all.
+// entries, or among a hundred of them, and gets the same error as a wrong
+// password. Entries with cheaper hashes can therefore be told from unknown names:
+// use one kind of hash and one cost for all.
 type Users map[string]UserEntry
 
 // UserEntry is what Users know about one user. The zero value never logs in.
@@ -28,13 +28,19 @@ type UserEntry struct {
 	Files FS
 
 	// Home makes the files at login, in place of Files. What they hold open
-	// is released with context.AfterFunc on ctx. An error that is not ErrLogin
+	// is released with context.AfterFunc on ctx, which ends at the logout. An error that is not ErrLogin
 	// is logged.
 	Home func(ctx context.Context, l *Login) (FS, error)
 }
 
 // Login compares the password with the account's hash.
 func (u Users) Login(ctx context.Context, l *Login) (*Account, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err // hashing for a client that is gone helps only a flood
+	}
+	if l.Password == "" {
+		return nil, l.withoutPassword()
+	}
 	// The decoy is chosen even when it isn't needed, or the time for choosing
 	// it would tell.
 	decoy := u.decoy()
@@ -66,16 +72,33 @@ func (a UserEntry) open(ctx context.Context, l *Login) (*Account, error) {
 	return &Account{FS: files}, nil
 }
 
-// decoy is a hash that costs as much to compare as any of the accounts'.
+// maxDecoys is how many accounts decoy looks at. Looking at all of 100,000 would
+// take longer than to compare a token.
+const maxDecoys = 100
+
+// decoy is a hash that costs as much to compare as any of the accounts', or of
+// some of them, which a range over a map chooses at random.
 func (u Users) decoy() string {
 	var decoy string
-	dearest := -1
+	dearest, seen := -1, 0
 	for _, a := range u {
 		if c := cost(a.Hash); c > dearest {
 			decoy, dearest = a.Hash, c
 		}
+		if seen++; seen == maxDecoys {
+			break
+		}
 	}
 	return decoy
+}
+
+// withoutPassword is the error for a login that has no password, with or without
+// a certificate, which logs nobody in by itself here.
+func (l *Login) withoutPassword() error {
+	if l.Certificate != nil {
+		return ErrNeedPassword
+	}
+	return ErrLogin
 }
 
 // Validate reports everything that keeps an account from logging in: a bad hash,

@@ -2,6 +2,7 @@ package driver_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"strings"
 	"testing"
@@ -99,6 +100,35 @@ func TestUsers(t *testing.T) {
 	_, err = login(users, "broke", "broke")
 	assert.ErrorIs(t, err, boom)
 	assert.NotErrorIs(t, err, driver.ErrLogin)
+}
+
+// A certificate logs nobody in here, but its client is not refused before it has
+// sent the password.
+func TestUsersWithoutPassword(t *testing.T) {
+	for name, d := range map[string]driver.Driver{
+		"User":  driver.User("alice", "secret", driver.Mem()),
+		"Users": driver.Users{"alice": {Hash: cheap(t, "secret"), Files: driver.Mem()}},
+	} {
+		for _, user := range []string{"alice", "nobody"} {
+			l := &driver.Login{User: user, Certificate: new(x509.Certificate)}
+			_, err := d.Login(t.Context(), l)
+			assert.ErrorIs(t, err, driver.ErrNeedPassword, name)
+			l.Certificate = nil
+			_, err = d.Login(t.Context(), l)
+			assert.ErrorIs(t, err, driver.ErrLogin, name)
+		}
+	}
+}
+
+// A hash is not computed for a client that is gone.
+func TestUsersLookAtContext(t *testing.T) {
+	users := driver.Users{"alice": {Hash: cheap(t, "secret"), Files: driver.Mem()}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, user := range []string{"alice", "nobody"} {
+		_, err := users.Login(ctx, &driver.Login{User: user, Password: "wrong"})
+		assert.ErrorIs(t, err, context.Canceled)
+	}
 }
 
 func TestUsersBlankHash(t *testing.T) {

@@ -23,12 +23,23 @@ func (s *session) greeting() wire.Reply {
 
 // USER <name>: RFC 959, section 4.1.1. A second USER starts over: the files of
 // the first user are gone before the new password is asked for.
-func (s *session) cmdUser(ctx context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 	s.forget()
+	s.half = nil
+	if s.failedTooOften() {
+		return ok(421, tooManyFailures) // no password followed a refused certificate
+	}
 	if cert := s.certificate(); cert != nil {
 		// RFC 4217, section 5: a certificate may be all that is needed.
-		if err := s.login(ctx, arg, "", cert); err == nil {
+		turn, err := s.login(&driver.Login{User: arg, Certificate: cert}, true)
+		switch {
+		case err == nil:
 			return ok(232, "User logged in, authorized by certificate.")
+		case s.ending != nil:
+			return ok(421, notJudged(err))
+		case errors.Is(err, driver.ErrLogin):
+			s.half = turn
+			s.fails++
 		}
 	}
 	s.claimed = arg
@@ -37,7 +48,7 @@ func (s *session) cmdUser(ctx context.Context, arg string) (wire.Reply, error) {
 
 // PASS <password>. An unknown user and a wrong password get the same answer
 // after the same delay (CVE-2004-1602).
-func (s *session) cmdPass(ctx context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case s.loggedIn:
 		return ok(230, "Already logged in.")
@@ -46,48 +57,124 @@ func (s *session) cmdPass(ctx context.Context, arg string) (wire.Reply, error) {
 	}
 	user := s.claimed
 	s.claimed = ""
-	err := s.login(ctx, user, arg, s.certificate())
-	if err == nil {
-		return ok(230, "Logged in.")
+	if s.half != nil {
+		// The certificate alone was too little. With its password it is one guess.
+		s.srv.judge.forgive(s.half)
+		s.half = nil
+		s.fails--
 	}
-	s.fails++
-	s.sleep(s.srv.failures.add(s.peer.Addr(), time.Now()))
-	if s.fails >= count(s.srv.MaxLoginFailures, DefaultMaxLoginFailures) {
-		s.ending = errLoginFails
-		return ok(421, "Too many failed logins; closing the control connection.")
+	_, err := s.login(&driver.Login{User: user, Password: arg, Certificate: s.certificate()}, false)
+	switch {
+	case err == nil:
+		return ok(230, "Logged in.")
+	case s.ending != nil:
+		return ok(421, notJudged(err))
+	case errors.Is(err, driver.ErrLogin):
+		s.fails++
+	}
+	if s.failedTooOften() {
+		return ok(421, tooManyFailures)
 	}
 	return ok(530, "Login incorrect.")
 }
 
-// login asks the driver. Its error is for the log and the hook; the client
-// learns only that there was one.
-func (s *session) login(ctx context.Context, user, password string, cert *x509.Certificate) error {
-	var (
-		account *driver.Account
-		err     = driver.ErrLogin
-	)
-	if s.srv.Driver != nil {
-		account, err = s.srv.Driver.Login(ctx, &driver.Login{
-			User: user, Password: password, Certificate: cert,
-			Peer: s.peer, Local: s.local, Host: s.host, Secure: s.secured,
-		})
+const tooManyFailures = "Too many failed logins; closing the control connection."
+
+// failedTooOften ends the session after MaxLoginFailures.
+func (s *session) failedTooOften() bool {
+	over := s.fails >= count(s.srv.MaxLoginFailures, DefaultMaxLoginFailures)
+	if over {
+		s.ending = errLoginFails
 	}
+	return over
+}
+
+// notJudged is the answer to a login that ended with the session.
+func notJudged(err error) string {
+	if err == errServerClosing {
+		return "The server is shutting down."
+	}
+	return "Too many logins at once; try again later."
+}
+
+// login waits for its turn and asks the driver. half says that a password may
+// follow. The error is for the log and the hook; the client learns only that
+// there was one. When there was no turn the session ends.
+func (s *session) login(l *driver.Login, half bool) (*turn, error) {
+	turn, err := s.lineUp(l.User)
+	if err != nil {
+		s.ending = err
+		if err == errCrowded {
+			s.hookLogin(l.User, err)
+		}
+		return nil, err
+	}
+	verdict := undecided // if the driver panics
+	defer func() { s.srv.judge.leave(turn, verdict) }()
+
+	err = s.ask(l)
+	if errors.Is(err, driver.ErrNeedPassword) {
+		if half {
+			return turn, err
+		}
+		err = driver.ErrLogin // whatever was given as a password is none
+	}
+	verdict = s.verdict(err)
+	s.hookLogin(l.User, err)
+	return turn, err
+}
+
+// lineUp waits until the login may be judged, or no longer matters.
+func (s *session) lineUp(user string) (*turn, error) {
+	line := func(up bool) {
+		s.mu.Lock()
+		s.inLine = up
+		s.mu.Unlock()
+	}
+	line(true)
+	defer line(false)
+	patience := time.Until(s.loginSince.Add(s.srv.loginTimeout()))
+	return s.srv.judge.enter(s.ctx, network(s.peer.Addr()), user, s.fails, patience, s.srv.draining)
+}
+
+// ask lets the driver decide, and logs the user in. What the driver opened is
+// released when its context ends, which is at the logout.
+func (s *session) ask(l *driver.Login) error {
+	if s.srv.Driver == nil {
+		return driver.ErrLogin
+	}
+	l.Peer, l.Local, l.Host, l.Secure = s.peer, s.local, s.host, s.secured
+	ctx, cancel := context.WithCancelCause(s.ctx)
+	s.logout = cancel
+	asked := *l // the driver's to change
+	account, err := s.srv.Driver.Login(ctx, &asked)
 	if err == nil && (account == nil || account.FS == nil) {
 		err = errors.New("server: the driver returned neither files nor an error")
 	}
-	if err == nil {
-		s.files, s.owner = account.FS, ownerName(account, s.host, user, s.peer.Addr())
-		s.mu.Lock()
-		s.user, s.loggedIn = user, true
-		s.mu.Unlock()
-		if s.bind != nil {
-			s.bind.SetOwner(s.owner)
-		}
+	if err != nil {
+		cancel(err)
+		return err
 	}
-	if password != "" || err == nil || cert == nil {
-		s.hookLogin(user, err) // a certificate that needs a password as well is no failure yet
+	s.files, s.owner = account.FS, ownerName(account, s.host, l.User, s.peer.Addr())
+	s.mu.Lock()
+	s.user, s.loggedIn = l.User, true
+	s.mu.Unlock()
+	if s.bind != nil {
+		s.bind.SetOwner(s.owner)
 	}
-	return err
+	return nil
+}
+
+// verdict is what counts of the driver's answer. A backend that is out of order
+// proves no guess. Whoever hangs up has made one.
+func (s *session) verdict(err error) verdict {
+	switch {
+	case err == nil:
+		return accepted
+	case errors.Is(err, driver.ErrLogin), s.ctx.Err() != nil:
+		return refused
+	}
+	return undecided
 }
 
 // ownerName returns the name of an account as its client's program sees it: a program
@@ -98,7 +185,7 @@ func ownerName(account *driver.Account, host, user string, client netip.Addr) st
 	if account.Owner != "" {
 		return fmt.Sprintf("account %q at %s", account.Owner, client)
 	}
-	return fmt.Sprintf("user %q of %q at %s", user, strings.ToLower(host), client)
+	return fmt.Sprintf("user %q of %q at %s", user, host, client)
 }
 
 // sleep waits unless the session ends.
@@ -122,6 +209,15 @@ func (s *session) certificate() *x509.Certificate {
 		return nil
 	}
 	return cs.PeerCertificates[0]
+}
+
+// serverName is the host that the client named by SNI, in lower case, because
+// names are compared without regard to case (RFC 6066, section 3).
+func (s *session) serverName() string {
+	if s.tls == nil {
+		return ""
+	}
+	return strings.ToLower(s.tls.ConnectionState().ServerName)
 }
 
 // ACCT <account>: nothing here needs one.
@@ -148,13 +244,13 @@ func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 }
 
 // REIN: RFC 959, section 4.1.1. The TLS protection of the control connection
-// stays (RFC 4217, section 11).
+// stays (RFC 4217, section 11), and the host that was named with it.
 func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
 	if s.cleared {
 		return ok(533, "No login after CCC; connect again.")
 	}
 	s.reset()
-	s.host = ""
+	s.host = s.serverName()
 	return ok(220, "Ready for a new user.")
 }
 

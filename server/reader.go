@@ -50,10 +50,14 @@ func (s *session) read() (in input) {
 
 // controlEnded is called when there will be no more commands. A connection that
 // broke takes everything with it; after an orderly end a transfer may finish, so
-// that an upload which is complete is kept.
+// that an upload which is complete is kept. A login that still waits for its turn
+// ends: those who hang up early would otherwise hold hundreds of sessions.
 func (s *session) controlEnded(err error) {
 	known := s.gone.Swap(true)
-	if !isEOF(err) {
+	s.mu.Lock()
+	inLine := s.inLine
+	s.mu.Unlock()
+	if !isEOF(err) || inLine {
 		s.cancel(err)
 		return
 	}

@@ -22,7 +22,7 @@ func (s *session) next() input {
 	}
 	if s.waitEnds.IsZero() {
 		s.waitEnds = time.Now().Add(s.srv.idleTimeout())
-		if login := s.started.Add(s.srv.loginTimeout()); !s.loggedIn && login.Before(s.waitEnds) {
+		if login := s.loginSince.Add(s.srv.loginTimeout()); !s.loggedIn && login.Before(s.waitEnds) {
 			s.waitEnds = login
 		}
 	}

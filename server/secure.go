@@ -59,7 +59,7 @@ func (s *session) secure() error {
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn
 	if s.host == "" {
-		s.host = conn.ConnectionState().ServerName
+		s.host = s.serverName()
 	}
 	s.mu.Lock()
 	s.secured = true

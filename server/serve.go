@@ -116,6 +116,7 @@ func (srv *Server) admit(conn net.Conn, implicit bool) {
 
 // add registers a session unless a limit stands against it, and says which.
 func (srv *Server) add(s *session, peer netip.Addr) (why string) {
+	from := network(peer)
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	switch {
@@ -123,11 +124,11 @@ func (srv *Server) add(s *session, peer netip.Addr) (why string) {
 		return "the server is shutting down"
 	case len(srv.sessions) >= count(srv.MaxSessions, DefaultMaxSessions):
 		return "MaxSessions is reached"
-	case peer.IsValid() && srv.perAddr[peer] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+	case peer.IsValid() && srv.perNetwork[from] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
 		return "MaxSessionsPerAddress is reached"
 	}
 	srv.sessions[s] = struct{}{}
-	srv.perAddr[peer]++
+	srv.perNetwork[from]++
 	srv.running.Add(1)
 	return ""
 }
@@ -135,15 +136,15 @@ func (srv *Server) add(s *session, peer netip.Addr) (why string) {
 // remove is the opposite of add, and the last thing a session does.
 func (srv *Server) remove(s *session) {
 	defer srv.running.Done()
-	peer := s.peer.Addr()
+	from := network(s.peer.Addr())
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s)
 	if s.bind != nil {
 		s.bind.Close()
 	}
-	if srv.perAddr[peer]--; srv.perAddr[peer] == 0 {
-		delete(srv.perAddr, peer)
+	if srv.perNetwork[from]--; srv.perNetwork[from] == 0 {
+		delete(srv.perNetwork, from)
 	}
 }
 

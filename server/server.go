@@ -107,7 +107,8 @@ type Server struct {
 	// transfer runs. Default 5 minutes.
 	IdleTimeout time.Duration
 	// LoginTimeout ends a connection that has not logged in so long after it
-	// was accepted. Default 60 seconds.
+	// was accepted, or logged out by USER, REIN or AUTH; a login that waits for
+	// others to be judged included. Default 60 seconds.
 	LoginTimeout time.Duration
 	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds.
 	HandshakeTimeout time.Duration
@@ -118,12 +119,23 @@ type Server struct {
 	// MaxSessions bounds the connections at once, counted from the first byte,
 	// before any handshake. Default 5,000.
 	MaxSessions int
-	// MaxSessionsPerAddress bounds them for one client address. Default 500,
+	// MaxSessionsPerAddress bounds them for one client address, or one IPv6
+	// network of 64 bits, all of which a single client can have. Default 500,
 	// because a whole company may sit behind one address.
 	MaxSessionsPerAddress int
+	// MaxLogins bounds the logins that Driver judges at once, since a slow hash
+	// takes all of a processor; others wait for their turn. A login that takes
+	// more than a second no longer counts. Default runtime.GOMAXPROCS less one,
+	// at least 1; more suits a Driver that asks another host.
+	//
+	// Those with the fewest refusals behind them have their turn first. After a
+	// refusal the next login of the same user from the same address (or IPv6
+	// network of 64 bits) waits before it is judged, longer each time, up to 8
+	// seconds, whether the client reconnects or not; and one address has 10
+	// refusals a second for all users together, which does not hold up users who
+	// have logged in from there within a day.
+	MaxLogins int
 	// MaxLoginFailures ends a session after so many refused logins. Default 3.
-	// The answer to each refused login is delayed, longer with each failure
-	// from the same address, whether it reconnects or not.
 	MaxLoginFailures int
 
 	// Hooks are told what happens. Nil tells nobody.
@@ -144,20 +156,20 @@ type Server struct {
 	log      *slog.Logger
 	layer    *tls.Layer
 	ports    *passive.Ports
-	failures failures
+	judge    judge
 	often    oftenLines
 
 	checkPorts  sync.Once
 	warnPrivate sync.Once
 
-	mu        sync.Mutex
-	listeners map[net.Listener]struct{}
-	sessions  map[*session]struct{}
-	perAddr   map[netip.Addr]int
-	draining  chan struct{}
-	lounge    lounge
-	stopped   bool
-	running   sync.WaitGroup
+	mu         sync.Mutex
+	listeners  map[net.Listener]struct{}
+	sessions   map[*session]struct{}
+	perNetwork map[netip.Prefix]int
+	draining   chan struct{}
+	lounge     lounge
+	stopped    bool
+	running    sync.WaitGroup
 }
 
 // Active configures active mode, where the server dials the client's data
@@ -288,7 +300,8 @@ func (srv *Server) init() {
 		srv.draining = make(chan struct{})
 		srv.listeners = make(map[net.Listener]struct{})
 		srv.sessions = make(map[*session]struct{})
-		srv.perAddr = make(map[netip.Addr]int)
+		srv.perNetwork = make(map[netip.Prefix]int)
+		srv.judge.places = srv.maxLogins
 	}
 }
 

@@ -29,6 +29,7 @@ type session struct {
 	socket      netip.Addr     // of this host; local's unless a proxy was dialled
 	implicit    bool
 	started     time.Time
+	loginSince  time.Time // LoginTimeout counts from here: started, or the last logout
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
@@ -55,14 +56,17 @@ type session struct {
 
 	account
 	params
-	fails int    // refused logins
-	host  string // HOST, or SNI
+	fails  int               // refused logins
+	half   *turn             // a refused certificate that a password may follow; nil without
+	logout func(cause error) // ends the context of the login; nil before the first
+	host   string            // HOST, or SNI
 
 	mu             sync.Mutex // guards what info reads
 	user           string
 	loggedIn       bool
 	secured        bool
 	resting        bool // waits for a command
+	inLine         bool // waits for its turn to log in
 	doing          wire.Command
 	busy           bool
 	moving         *transfer
@@ -110,14 +114,22 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		raw:      conn,
 		ctl:      conn,
 	}
+	s.loginSince = s.started
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.reset()
 	return s
 }
 
-// forget logs out. Nothing of the old user stays.
+// forget logs out. Nothing of the old user stays, nor of what the driver opened
+// for them.
 func (s *session) forget() {
 	s.dropData()
+	if s.logout != nil {
+		s.logout(errLogout)
+	}
+	if s.loggedIn {
+		s.loginSince = time.Now()
+	}
 	s.account = account{cwd: "."}
 	s.mu.Lock()
 	s.user, s.loggedIn = "", false
@@ -208,6 +220,7 @@ func (s *session) serve() (err error) {
 var (
 	errResting      = errors.New("server: resting") // no reason for an end, see live
 	errQuit         = errors.New("server: client quit")
+	errLogout       = errors.New("server: logged out")
 	errIdle         = errors.New("server: idle timeout")
 	errLoginTime    = errors.New("server: login timeout")
 	errLoginFails   = errors.New("server: too many refused logins")

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"net/netip"
+	"time"
+)
+
+// records are what is remembered of refused logins, by a hash of whom they are
+// about: names from outside may be long. They never exceed maxRecords by more
+// than those that are held.
+type records map[uint64]*record
+
+// record counts the refusals of a network or of a user on a network. It is
+// forgotten after a quiet time.
+type record struct {
+	key      uint64
+	refusals int
+	last     time.Time // the last refusal
+	full     time.Time // of a network: when its bucket will be full again
+	judging  int       // guesses
+	holders  int       // guesses that wait or are being judged
+}
+
+const (
+	maxRecords    = 10_000
+	failureMemory = 10 * time.Minute
+)
+
+// hold finds or makes a record and keeps it from being dropped.
+func (rs records) hold(key uint64, now time.Time) *record {
+	r := rs[key]
+	if r == nil {
+		if len(rs) >= maxRecords {
+			rs.forget(now)
+		}
+		r = &record{key: key}
+		rs[key] = r
+	}
+	if r.old(now) {
+		r.refusals = 0
+	}
+	r.holders++
+	return r
+}
+
+// release is the opposite of hold.
+func (rs records) release(r *record) {
+	if r.holders--; r.holders == 0 && r.refusals == 0 {
+		delete(rs, r.key)
+	}
+}
+
+// forget drops what is old and, when nothing is, one record in two: a table that
+// an attacker filled is worth less than memory.
+func (rs records) forget(now time.Time) {
+	for key, r := range rs {
+		if r.holders == 0 && r.old(now) {
+			delete(rs, key)
+		}
+	}
+	for key, r := range rs {
+		if len(rs) <= maxRecords/2 {
+			break
+		}
+		if r.holders == 0 {
+			delete(rs, key)
+		}
+	}
+}
+
+func (r *record) old(now time.Time) bool { return now.Sub(r.last) > failureMemory }
+
+// refuse counts a refusal.
+func (r *record) refuse(now time.Time) {
+	if r.old(now) {
+		r.refusals = 0
+	}
+	r.refusals++
+	r.last = now
+}
+
+// spend takes d out of the bucket, or puts it back.
+func (r *record) spend(d time.Duration, now time.Time) {
+	if r.full.Before(now) {
+		r.full = now
+	}
+	r.full = r.full.Add(d)
+}
+
+// network is what one client can be assumed to own: an IPv4 address, or an
+// IPv6 network of 64 bits (RFC 4291, section 2.5.1).
+func network(addr netip.Addr) netip.Prefix {
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	p, _ := addr.WithZone("").Prefix(bits) // invalid addresses share the zero prefix
+	return p
+}

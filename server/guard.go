@@ -1,0 +1,260 @@
+package server
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// guard decides which login is judged next, and when, so that guessing passwords
+// gets slower, reconnecting or hanging up does not help (RFC 2577, section 5),
+// and nobody waits for somebody else's guesses. The guard is told the time and
+// never waits; judge does the waiting.
+//
+// The guard counts refusals by network (see network) and by pair: a network and
+// a user. A pair waits longer after each refusal. A network has refusalRate, two
+// at once. Whoever logged in from the network within a day passes the limits of
+// the network, so that one program with an old password locks out nobody else
+// behind its NAT. A login does not take back the count of its pair: it may be
+// the work of the user's own program, beside a guesser on the same network.
+//
+// The guard's memory has a bound whoever fills it. The zero value is ready.
+type guard struct {
+	seed     maphash.Seed
+	networks records
+	pairs    records
+	known    map[uint64]time.Time // pairs, by their last login
+	waiting  []*guess             // in the order they came
+	judging  int
+	slow     int // of those
+	turns    int
+}
+
+// guess is one attempt to log in, from when it lines up until it was judged.
+type guess struct {
+	network, pair *record
+	known         bool          // the user logged in from this network within a day
+	fails         int           // refusals in the same session
+	ready         chan struct{} // closed when the guess may be judged
+	slow          bool          // no longer counts towards the places
+	over          bool          // was judged
+	refused       time.Time     // when the guess was refused
+	previous      time.Time     // when the pair was refused the time before
+}
+
+// verdict is what judging a guess came to.
+type verdict int
+
+const (
+	undecided verdict = iota // the backend was out of order, which proves no guess
+	accepted
+	refused
+)
+
+const (
+	knownFor = 24 * time.Hour
+	maxKnown = 1 << 16
+
+	firstDelay   = 500 * time.Millisecond
+	longestDelay = 8 * time.Second
+	// knownDelay takes the place of longestDelay for a known pair: a user whose
+	// own program has an old password must find a gap.
+	knownDelay = time.Second
+
+	refusalRate = time.Second / 10
+	atOnce      = 2
+
+	// oldestEach is how often the turn is that of whoever has waited longest.
+	oldestEach = 8
+	// slowPlaces bounds the slow guesses, for each place.
+	slowPlaces = 16
+	// mostCounted is where more refusals no longer matter to the order.
+	mostCounted = 16
+)
+
+// ask lines up a guess. Call drop or, after start, done for each.
+func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *guess {
+	if g.known == nil {
+		g.seed, g.known = maphash.MakeSeed(), make(map[uint64]time.Time)
+		g.networks, g.pairs = make(records), make(records)
+	}
+	// Many backends take names without regard to case.
+	pair := maphash.Comparable(g.seed, struct {
+		from netip.Prefix
+		user string
+	}{from, strings.ToLower(user)})
+	last, known := g.known[pair]
+	w := &guess{
+		network: g.networks.hold(maphash.Comparable(g.seed, from), now),
+		pair:    g.pairs.hold(pair, now),
+		known:   known && now.Sub(last) <= knownFor,
+		fails:   fails,
+		ready:   make(chan struct{}),
+	}
+	g.waiting = append(g.waiting, w)
+	return w
+}
+
+// next returns the guess to start now, or nil and when to look again; the zero
+// time means not before a guess lines up or is done. places is how many may be
+// judged at once.
+//
+// The guess with the fewest refusals goes first, which makes the order fair
+// between networks: who guesses waits for who does not. Of equal ones the latest
+// goes first, because guessers line up by the hundred and stay. One turn in
+// eight goes to the guess that has waited longest, because other guessers come
+// and go by the hundred.
+func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
+	if g.judging-g.slow >= places || g.judging/slowPlaces >= places {
+		return nil, time.Time{}
+	}
+	oldest := g.turns%oldestEach == oldestEach-1
+	for _, c := range g.waiting {
+		switch at, ok := c.due(); {
+		case !ok:
+		case at.After(now):
+			if again.IsZero() || at.Before(again) {
+				again = at
+			}
+		case w == nil || !oldest && !w.before(c):
+			w = c
+		}
+	}
+	return w, again
+}
+
+// due returns when the guess may be judged; false means not before another
+// guess is done.
+func (w *guess) due() (time.Time, bool) {
+	pair, longest := atOnce, longestDelay
+	if w.pair.refusals > 0 {
+		pair = 1
+	}
+	if w.known {
+		longest = knownDelay
+	}
+	switch {
+	case w.pair.judging >= pair, !w.known && w.network.judging >= atOnce:
+		return time.Time{}, false
+	}
+	at := w.pair.last.Add(delay(w.pair.refusals, longest))
+	if rate := w.network.full.Add(-(atOnce - 1) * refusalRate); !w.known && rate.After(at) {
+		at = rate
+	}
+	return at, true
+}
+
+// before reports whether w goes before c, which lined up later.
+func (w *guess) before(c *guess) bool {
+	a, b := w.suspicion(), c.suspicion()
+	return a < b || a == b && w.fails < c.fails
+}
+
+// suspicion is what the order goes by. A known user is not made to answer for
+// the network.
+func (w *guess) suspicion() int {
+	if w.known {
+		return min(w.pair.refusals, mostCounted) - 1
+	}
+	return min(w.network.refusals, mostCounted)
+}
+
+// start takes a guess out of the line and lets it be judged.
+func (g *guard) start(w *guess, now time.Time) {
+	g.leave(w)
+	g.turns++
+	g.judging++
+	w.pair.judging++
+	w.network.judging++
+	if !w.known {
+		w.network.spend(refusalRate, now) // given back unless the guess is refused
+	}
+	close(w.ready)
+}
+
+// drag says that a guess takes long, as when its backend waits for another
+// host, and makes room for the next.
+func (g *guard) drag(w *guess) {
+	if !w.slow && !w.over {
+		w.slow = true
+		g.slow++
+	}
+}
+
+// done ends a guess that was started.
+func (g *guard) done(w *guess, v verdict, now time.Time) {
+	w.over = true
+	g.judging--
+	w.pair.judging--
+	w.network.judging--
+	if w.slow {
+		g.slow--
+	}
+	switch {
+	case v == refused:
+		w.refused, w.previous = now, w.pair.last
+		w.pair.refuse(now)
+		w.network.refuse(now)
+	case !w.known:
+		w.network.spend(-refusalRate, now)
+	}
+	if v == accepted {
+		g.remember(w.pair.key, now)
+	}
+	g.release(w)
+}
+
+// forgive takes back that a guess was refused.
+func (g *guard) forgive(w *guess, now time.Time) {
+	w.pair.refusals = max(w.pair.refusals-1, 0)
+	w.network.refusals = max(w.network.refusals-1, 0)
+	if w.pair.last.Equal(w.refused) {
+		w.pair.last = w.previous
+	}
+	if !w.known {
+		w.network.spend(-refusalRate, now)
+	}
+}
+
+// drop ends a guess that was never started.
+func (g *guard) drop(w *guess) {
+	g.leave(w)
+	g.release(w)
+}
+
+// leave takes a guess out of the line.
+func (g *guard) leave(w *guess) {
+	if i := slices.Index(g.waiting, w); i >= 0 {
+		g.waiting = slices.Delete(g.waiting, i, i+1)
+	}
+}
+
+func (g *guard) release(w *guess) {
+	g.networks.release(w.network)
+	g.pairs.release(w.pair)
+}
+
+// remember notes a login, in place of any other when there are too many.
+func (g *guard) remember(pair uint64, now time.Time) {
+	if _, again := g.known[pair]; !again && len(g.known) >= maxKnown {
+		for other := range g.known {
+			delete(g.known, other)
+			break
+		}
+	}
+	g.known[pair] = now
+}
+
+// delay doubles with each refusal up to the longest.
+func delay(refusals int, longest time.Duration) time.Duration {
+	if refusals == 0 {
+		return 0
+	}
+	d := firstDelay
+	for ; refusals > 1 && d < longest; refusals-- {
+		d *= 2
+	}
+	return min(d, longest)
+}

@@ -1,0 +1,168 @@
+package server
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// play is a guard and its clock.
+type play struct {
+	guard
+	now time.Time
+}
+
+func newPlay() *play { return &play{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)} }
+
+// judged lines up a guess and lets it be judged at once, which must be possible.
+func (p *play) judged(t *testing.T, from netip.Prefix, user string, v verdict) *guess {
+	t.Helper()
+	w := p.ask(from, user, 0, p.now)
+	next, _ := p.next(p.now, 1)
+	require.Same(t, w, next)
+	p.start(w, p.now)
+	p.done(w, v, p.now)
+	return w
+}
+
+// order is who is judged at every places-th moment, by user.
+func (p *play) order(users map[*guess]string) (order []string) {
+	for {
+		w, again := p.next(p.now, 1)
+		switch {
+		case w != nil:
+			order = append(order, users[w])
+			p.start(w, p.now)
+			p.done(w, refused, p.now)
+		case again.IsZero():
+			return order
+		default:
+			p.now = again
+		}
+	}
+}
+
+func net4(i int) netip.Prefix {
+	return network(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
+}
+
+// What is remembered has a bound, whoever fills it, and forgets the old before
+// the new. What nobody was refused for is not remembered at all.
+func TestGuardIsBounded(t *testing.T) {
+	p := newPlay()
+	for i := range 3 * maxRecords {
+		p.judged(t, net4(i), "alice", refused)
+		require.LessOrEqual(t, len(p.networks), maxRecords)
+		require.LessOrEqual(t, len(p.pairs), maxRecords)
+	}
+	p = newPlay()
+	for i := range maxRecords {
+		if i == maxRecords/2 {
+			p.now = p.now.Add(failureMemory + 1)
+		}
+		p.judged(t, net4(i), "alice", refused)
+	}
+	p.judged(t, net4(maxRecords), "alice", refused)
+	require.Len(t, p.pairs, maxRecords/2+1)
+	p = newPlay()
+	for i := range maxKnown + 100 {
+		p.judged(t, net4(i), "alice", accepted)
+	}
+	require.Empty(t, p.networks)
+	require.Empty(t, p.pairs)
+	require.Len(t, p.known, maxKnown)
+	require.True(t, p.ask(net4(maxKnown+99), "Alice", 0, p.now).known)
+}
+
+func TestDelay(t *testing.T) {
+	for n, want := range []time.Duration{0, firstDelay, time.Second, 2 * time.Second, 4 * time.Second, longestDelay, longestDelay} {
+		require.Equal(t, want, delay(n, longestDelay))
+		require.Equal(t, min(want, knownDelay), delay(n, knownDelay))
+	}
+	require.Equal(t, longestDelay, delay(1<<30, longestDelay))
+}
+
+// The order: who was refused least, then who failed least in the session, then
+// who came last, and in one turn of eight who came first.
+func TestGuardOrder(t *testing.T) {
+	p := newPlay()
+	p.judged(t, net4(1), "known", accepted)
+	for range 3 {
+		p.judged(t, net4(2), "x", refused)
+		p.now = p.now.Add(10 * time.Second)
+	}
+	users := make(map[*guess]string)
+	line := func(from int, user string, fails int) { users[p.ask(net4(from), user, fails, p.now)] = user }
+	line(2, "guesses", 0)
+	line(3, "a", 0)
+	line(4, "b", 1)
+	line(5, "c", 0)
+	line(1, "known", 0)
+	p.turns = 0
+	require.Equal(t, []string{"known", "c", "a", "b", "guesses"}, p.order(users))
+
+	users = make(map[*guess]string)
+	for i := range 16 {
+		line(100+i, strconv.Itoa(i), 0)
+	}
+	p.turns = 0
+	require.Equal(t, []string{"15", "14", "13", "12", "11", "10", "9", "0", "8", "7", "6", "5", "4", "3", "2", "1"}, p.order(users))
+}
+
+// A guess that was withdrawn, or not decided, leaves nothing behind; one that is
+// forgiven leaves what was there before it.
+func TestGuardForgets(t *testing.T) {
+	p := newPlay()
+	p.drop(p.ask(net4(1), "alice", 0, p.now))
+	p.judged(t, net4(1), "alice", undecided)
+	require.Empty(t, p.networks)
+	require.Empty(t, p.pairs)
+
+	p.judged(t, net4(1), "alice", refused)
+	p.now = p.now.Add(firstDelay)
+	p.forgive(p.judged(t, net4(1), "alice", refused), p.now)
+	p.judged(t, net4(1), "alice", refused)
+	w := p.ask(net4(1), "alice", 0, p.now)
+	_, again := p.next(p.now, 1)
+	require.Equal(t, p.now.Add(time.Second), again)
+	require.Equal(t, 2, w.pair.refusals)
+	require.Equal(t, 2, w.network.refusals)
+}
+
+// A guess that takes long makes room, and only while it lasts.
+func TestGuardSlow(t *testing.T) {
+	p := newPlay()
+	var slow []*guess
+	for i := range slowPlaces {
+		w := p.ask(net4(i), "alice", 0, p.now)
+		next, _ := p.next(p.now, 1)
+		require.Same(t, w, next)
+		p.start(w, p.now)
+		p.drag(w)
+		slow = append(slow, w)
+	}
+	last := p.ask(net4(99), "alice", 0, p.now)
+	next, _ := p.next(p.now, 1)
+	require.Nil(t, next)
+	p.done(slow[0], refused, p.now)
+	p.drag(slow[0])
+	next, _ = p.next(p.now, 1)
+	require.Same(t, last, next)
+	for _, w := range slow[1:] {
+		p.done(w, refused, p.now)
+	}
+	require.Zero(t, p.slow)
+	require.Zero(t, p.judging)
+}
+
+func TestNetwork(t *testing.T) {
+	for addr, want := range map[string]string{
+		"192.0.2.1": "192.0.2.1/32", "2001:db8:1:2:3::4": "2001:db8:1:2::/64", "fe80::1%eth0": "fe80::/64",
+	} {
+		require.Equal(t, want, network(netip.MustParseAddr(addr)).String())
+	}
+	require.False(t, network(netip.Addr{}).IsValid())
+}

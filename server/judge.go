@@ -1,0 +1,136 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"runtime"
+	"sync"
+	"time"
+)
+
+// judge makes logins wait for their turn, as guard decides, and tells guard what
+// came of them. Sessions know these three methods only, so that several processes
+// may have one judge some day. It may be used concurrently.
+type judge struct {
+	places func() int // how many guesses are judged at once
+
+	mu    sync.Mutex
+	guard guard
+	timer *time.Timer // wakes the next guess; nil while none waits for a time
+}
+
+// judgeSlow is how long a guess may take before the next one begins. No hash
+// takes so long, but a backend that asks a host which is gone does.
+const judgeSlow = time.Second
+
+// errCrowded is why a login was not judged.
+var errCrowded = errors.New("server: other logins were judged first until LoginTimeout was over")
+
+// enter waits until a guess of a user's password may be judged. Call leave when
+// it was. After an error, which is why it may not be judged, call nothing.
+func (j *judge) enter(ctx context.Context, from netip.Prefix, user string, fails int, patience time.Duration, draining <-chan struct{}) (*turn, error) {
+	j.mu.Lock()
+	w := j.guard.ask(from, user, fails, time.Now())
+	j.dispatch()
+	j.mu.Unlock()
+
+	if err := w.wait(ctx, patience, draining); err != nil && j.withdraw(w) {
+		return nil, err
+	}
+	return &turn{w, time.AfterFunc(judgeSlow, func() { j.drag(w) })}, nil
+}
+
+// turn is a guess that is being judged.
+type turn struct {
+	guess *guess
+	slow  *time.Timer
+}
+
+// wait waits for the guess's turn.
+func (w *guess) wait(ctx context.Context, patience time.Duration, draining <-chan struct{}) error {
+	select {
+	case <-w.ready:
+		return nil
+	default:
+	}
+	t := time.NewTimer(patience)
+	defer t.Stop()
+	select {
+	case <-w.ready:
+		return nil
+	case <-t.C:
+		return errCrowded
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-draining:
+		return errServerClosing
+	}
+}
+
+// withdraw takes a guess back, unless its turn has come meanwhile.
+func (j *judge) withdraw(w *guess) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	select {
+	case <-w.ready:
+		return false
+	default:
+		j.guard.drop(w)
+		return true
+	}
+}
+
+// leave says what a guess came to.
+func (j *judge) leave(t *turn, v verdict) {
+	t.slow.Stop()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.guard.done(t.guess, v, time.Now())
+	j.dispatch()
+}
+
+// forgive takes back that a guess was refused, once.
+func (j *judge) forgive(t *turn) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.guard.forgive(t.guess, time.Now())
+}
+
+func (j *judge) drag(w *guess) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.guard.drag(w)
+	j.dispatch()
+}
+
+// dispatch starts what may start now, and comes again when more may. The caller
+// holds mu.
+func (j *judge) dispatch() {
+	if j.timer != nil {
+		j.timer.Stop()
+		j.timer = nil
+	}
+	for {
+		now := time.Now()
+		w, again := j.guard.next(now, j.places())
+		if w != nil {
+			j.guard.start(w, now)
+			continue
+		}
+		if !again.IsZero() {
+			j.timer = time.AfterFunc(again.Sub(now), func() {
+				j.mu.Lock()
+				defer j.mu.Unlock()
+				j.dispatch()
+			})
+		}
+		return
+	}
+}
+
+// maxLogins is how many logins are judged at once: by default one fewer than
+// there are processors, which leaves one to those who have logged in.
+func (srv *Server) maxLogins() int {
+	return count(srv.MaxLogins, max(runtime.GOMAXPROCS(0)-1, 1))
+}
