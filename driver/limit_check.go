@@ -4,7 +4,7 @@ import "context"
 
 // CheckStore tells that no byte or no file more may be stored, or what the FS
 // within would refuse. With no byte left it refuses an empty file too, since
-// nobody can know that the file will be empty.
+// nobody can know that the file will be empty; but not to cut a file off.
 func (l *Limited) CheckStore(ctx context.Context, name string, how How) error {
 	if err := enter(ctx, "store", name); err != nil {
 		return err
@@ -23,8 +23,9 @@ func (l *Limited) CheckStore(ctx context.Context, name string, how How) error {
 	l.mu.Lock()
 	left := l.left()
 	l.mu.Unlock()
-	full := l.quota.FileSize > 0 && kept >= l.quota.FileSize
-	if full || left.bytes == 0 || left.files < 1-now.files {
+	full := left.bytes == 0 || l.quota.FileSize > 0 && kept >= l.quota.FileSize
+	shortens := kept > 0 && kept < now.bytes // a restart with nothing to send
+	if full && !shortens || left.files < 1-now.files {
 		return fail("store", name, ErrQuota)
 	}
 	return nil

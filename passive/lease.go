@@ -146,6 +146,14 @@ func (l *Lease) Want() {
 	}
 }
 
+// Over reports that the lease has ended without a connection, so that Accept returns an error at once. A server asks
+// before it invites the client to connect.
+func (l *Lease) Over() bool {
+	l.ports.mu.Lock()
+	defer l.ports.unlock()
+	return l.state == ended
+}
+
 // MustProve reports, after Accept, that the connection is of use only if it proves to be this session's after all,
 // because it may be that of another session which shares the port.
 func (l *Lease) MustProve() bool {

@@ -19,6 +19,8 @@ type activeDialer struct {
 
 func (a *activeDialer) Want() {}
 
+func (a *activeDialer) Over() bool { return false }
+
 func (a *activeDialer) Accept(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{
 		Timeout:   connectTimeout,

@@ -18,6 +18,8 @@ import (
 type dialer interface {
 	// Want is called before the client is told, by 150, that its transfer begins.
 	Want()
+	// Over reports that no connection can come any more.
+	Over() bool
 	// Accept returns the TCP connection, waiting for it if need be.
 	Accept(ctx context.Context) (net.Conn, error)
 	// Close gives up what the dialer holds. It may be called at any time.

@@ -26,7 +26,7 @@ var faults = []struct{ method, line string }{
 	{"List", "LIST"}, {"List", "NLST"}, {"List", "MLSD"}, {"List", "STAT /"}, {"List", "LIST *"},
 	{"List.Next", "LIST"}, {"List.Next", "MLSD"}, {"List.Next", "STAT /"}, {"ReadLink", "LIST"},
 	{"Open", "RETR a"}, {"Open.Read", "RETR a"},
-	{"Store", "STOR b"}, {"Store.Write", "STOR a"}, {"Store.Commit", "STOR a"}, {"Store.Write", "APPE a"},
+	{"CheckStore", "STOR b"}, {"CheckStore", "STOU"}, {"Store", "STOR b"}, {"Store.Write", "STOR a"}, {"Store.Commit", "STOR a"}, {"Store.Write", "APPE a"},
 	{"Store.Commit", "STOU"}, {"Store.Close", "STOR b"},
 	{"Mkdir", "MKD x"}, {"Remove", "DELE a"}, {"RemoveDir", "RMD d"}, {"Rename", "RNTO b"},
 	{"SetTimes", "MFMT 20260101000000 a"}, {"SetMode", "SITE CHMOD 600 a"}, {"SetGroup", "SITE CHGRP x a"},

@@ -29,12 +29,17 @@ func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	file, err := s.files.Open(t.ctx, name, offset)
+	var file io.ReadCloser
+	err = s.ahead(t, func() error {
+		if file, err = s.files.Open(t.ctx, name, offset); err == nil {
+			t.file = file
+		}
+		return err
+	})
 	if err != nil {
-		t.cancel(nil)
 		return wire.Reply{}, err
 	}
-	t.offset, t.file = offset, file
+	t.offset = offset
 	var from io.Reader = file
 	if until > 0 {
 		from = io.LimitReader(file, until-offset)
@@ -98,6 +103,13 @@ func (s *session) store(verb, arg string, how driver.How, opening string) (wire.
 		return wire.Reply{}, err
 	}
 	t.offset, t.upload = how.Offset, true
+	err = s.ahead(t, func() error { return driver.CheckStore(t.ctx, s.files, name, how) })
+	if err != nil {
+		refused := t.report()
+		refused.Err = err
+		s.hookTransfer(&refused)
+		return wire.Reply{}, err
+	}
 	return s.transfer(t, opening, func(conn *dataConn) error {
 		// Only now, with the data connection there, is anything created: a STOR
 		// that never gets one must not harm the old file.

@@ -26,7 +26,7 @@ type Hooks struct {
 	// final and preliminary ones, the greeting, and what no command asked for.
 	Reply func(SessionInfo, Reply)
 	// Transfer is called when a transfer is over and its file closed, before
-	// the client is told.
+	// the client is told; also for an upload that was refused before it began.
 	Transfer func(Transfer)
 	// Disconnect is called when a session is over, after its last transfer.
 	Disconnect func(SessionInfo, error)

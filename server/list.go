@@ -126,8 +126,8 @@ func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
 	return wire.Multi(250, "Listing:", string(line[:len(line)-2]), "End"), nil
 }
 
-// list sends a listing as a transfer. It goes out as it is made: a directory of
-// a million names takes no more memory than one of ten.
+// list sends a listing as a transfer. 150 waits for the first entry, so that a
+// directory which can't be listed is refused before it.
 func (s *session) list(verb string, l *listing) (wire.Reply, error) {
 	s.restart, s.until = 0, 0
 	t, err := s.newTransfer(verb, l.dir)
@@ -135,41 +135,11 @@ func (s *session) list(verb string, l *listing) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	t.ascii = false // lines end in CRLF as they are
-	return s.transfer(t, "Here comes the listing.", func(conn *dataConn) error {
-		buf := buffers.Get().(*[]byte)
-		defer buffers.Put(buf)
-		out := (*buf)[:0]
-		flush := func() error {
-			n, err := conn.Write(out)
-			t.bytes.Add(int64(n))
-			out = out[:0]
-			if err == nil && conn.tls != nil {
-				err = conn.tls.Flush() // gathering more would only take memory
-			}
-			if err != nil {
-				return cutOff(err)
-			}
-			return nil
-		}
-		for info, err := range l.entries(t.ctx, l.names) {
-			if err != nil {
-				return err
-			}
-			if out = l.line(t.ctx, out, info); len(out) >= listChunk {
-				if err := flush(); err != nil {
-					return err
-				}
-			}
-		}
-		if len(out) > 0 {
-			if err := flush(); err != nil {
-				return err
-			}
-		}
-		return finish(conn)
-	})
+	t.listing = true
+	w := newLister(t, l)
+	defer w.end()
+	if err := s.ahead(t, w.first); err != nil {
+		return wire.Reply{}, err
+	}
+	return s.transfer(t, "Here comes the listing.", w.send)
 }
-
-// listChunk is how much of a listing is gathered before it is sent, but for a
-// line that goes beyond it.
-const listChunk = 64 << 10

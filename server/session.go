@@ -53,6 +53,7 @@ type session struct {
 	cleared               bool         // CCC took TLS off the control connection
 	then                  func() error // what follows the reply being written
 	ending                error        // why the session ends after this reply
+	refused               *dataConn    // of the upload refused last, see discard
 
 	account
 	params

@@ -21,6 +21,7 @@ type transfer struct {
 	verb, path string
 	offset     int64
 	upload     bool
+	listing    bool
 	local      bool // without a data connection: HASH, COMB, SITE CPTO
 	ascii      bool
 	compressed bool // MODE Z
@@ -43,8 +44,10 @@ type transfer struct {
 	cancel context.CancelCauseFunc
 }
 
-// job moves the bytes. It ends the connection with finish when all is well;
-// when it returns an error the connection is aborted.
+// job moves the bytes. It ends the connection with finish when all is well. When
+// it returns an error the connection of a download is aborted, lest the client
+// takes what it has for the whole; an upload or listing ends in order, and the
+// reply tells.
 type job func(conn *dataConn) error
 
 var errAborted = errors.New("server: aborted by the client")
@@ -77,11 +80,12 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
 	d.Want()
-	err := s.write(wire.Text(150, opening))
-	if err != nil {
-		t.cancel(err)
+	if !d.Over() { // else Accept says why there will be no connection
+		if err := s.write(wire.Text(150, opening)); err != nil {
+			t.cancel(err)
+		}
 	}
-	err = s.during(t, func() error { return s.runJob(t, d, job) })
+	err := s.during(t, func() error { return s.runJob(t, d, job) })
 	s.learn(t, err)
 	done := t.report()
 	done.Err = err
@@ -170,18 +174,22 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	defer stop()
 	returned := false
 	defer func() {
-		// finish does nothing if the job has called it.
-		if returned && (err == nil || t.upload && t.ctx.Err() == nil) {
-			// An uploader must hear why, on its control connection: many give up
-			// at once on RST. If it goes on sending the kernel resets anyway.
-			conn.finish()
-			return
+		var panicked *panicError
+		inOrder := returned && t.ctx.Err() == nil && !errors.As(err, &panicked)
+		switch {
+		case returned && err == nil, inOrder && t.listing:
+			conn.finish() // does nothing if the job has called it
+		case inOrder && t.upload:
+			s.discard(conn)
+		default:
+			conn.abort()
+			conn.release()
 		}
-		conn.abort()
-		conn.release()
 	}()
 	if err = conn.wrap(s, t); err != nil {
-		conn.finish() // nothing was sent, so there is nothing to be mistaken for whole
+		if returned = t.upload; !t.upload {
+			conn.finish() // nothing was sent, so there is nothing to be mistaken for whole
+		}
 		return err
 	}
 	if t.compressed {

@@ -44,11 +44,12 @@ var Modes = []Mode{
 type Options struct {
 	Mode    Mode
 	Reuse   tls.Reuse
-	InPlace bool // uploads are written in place
-	CCC     bool // CCC is allowed
-	Z       bool // MODE Z is offered
-	Ports   int  // how many data ports; zero is four
-	Full    bool // see Server
+	InPlace bool                               // uploads are written in place
+	Wrap    func(driver.FS) (driver.FS, error) // around the directory; nil for none
+	CCC     bool                               // CCC is allowed
+	Z       bool                               // MODE Z is offered
+	Ports   int                                // how many data ports; zero is four
+	Full    bool                               // see Server
 
 	EndGrace time.Duration // see server.Server
 }
@@ -89,8 +90,14 @@ func Start(t testing.TB, o Options) *Server {
 	if o.InPlace {
 		dir.Uploads = driver.InPlace
 	}
+	var files driver.FS = dir
+	if o.Wrap != nil {
+		if files, err = o.Wrap(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
 	srv := ftpstest.Config{
-		User: User, Password: Password, FS: dir,
+		User: User, Password: Password, FS: files,
 		DataPorts: cmp.Or(o.Ports, 4),
 		Clear:     o.Mode.Clear,
 		Logger:    slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),

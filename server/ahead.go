@@ -1,0 +1,56 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"os"
+)
+
+// ahead does the part of a transfer that comes before 150: what shows that the
+// transfer can't succeed. Most clients hear nothing any more once they have begun
+// to send. The client is heard meanwhile, so ABOR and its end are known to the
+// driver by t.ctx; but nothing is answered, because the reply to this command
+// comes first. After an error the transfer is over.
+func (s *session) ahead(t *transfer, work func() error) error {
+	s.relieve()
+	for _, in := range s.queue {
+		s.abortBy(in, t)
+	}
+	s.attend(attendAfter, func() { s.attendAhead(t) })
+	err := rescued(work)
+	s.relieve()
+	if !s.held() {
+		s.attend(attendAfter, s.watch) // for what is left of the command
+	}
+	var panicked *panicError
+	if cause := context.Cause(t.ctx); cause != nil && !errors.As(err, &panicked) {
+		err = &dataError{426, "Transfer aborted.", cause}
+	}
+	if err != nil {
+		t.cancel(nil)
+		if t.file != nil {
+			t.file.Close()
+		}
+	}
+	return err
+}
+
+// attendAhead queues commands until ahead is over.
+func (s *session) attendAhead(t *transfer) {
+	for len(s.queue) < maxQueued && !s.held() {
+		in := s.read()
+		if errors.Is(in.err, os.ErrDeadlineExceeded) {
+			return
+		}
+		s.queue = append(s.queue, in)
+		s.abortBy(in, t)
+	}
+}
+
+// abortBy ends a transfer if the command is ABOR, which is answered in its turn
+// (RFC 959, section 4.1.3).
+func (s *session) abortBy(in input, t *transfer) {
+	if in.err == nil && in.cmd.Verb == "ABOR" {
+		t.cancel(errAborted)
+	}
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+)
+
+// What a client may go on sending after its upload was refused.
+const (
+	discardSize = 16 << 20
+	discardTime = 10 * time.Second
+	// discardPause is how long it may send nothing before it counts as waiting.
+	discardPause = time.Second
+)
+
+// discard ends the data connection of a refused upload in order, once the client
+// has sent the rest of it or the limits are reached. Most clients don't hear the
+// refusal while they send, and break off with an error of their own, or try
+// again for ever, when the connection is reset under them. The reply doesn't wait
+// for it. A session has one such connection at a time.
+func (s *session) discard(c *dataConn) {
+	if c.finished {
+		return
+	}
+	if s.refused != nil {
+		s.refused.abort()
+	}
+	s.refused = c
+	stop := context.AfterFunc(s.ctx, c.abort)
+	go func() {
+		defer stop()
+		c.drop(discardSize, time.Now().Add(discardTime))
+		c.finish()
+	}()
+}
+
+// drop reads what comes until the end of the connection, at most so much and no
+// longer than until. A client that has stopped sending may wait for our end of
+// the connection, so that goes first when nothing comes any more.
+func (c *dataConn) drop(size int64, until time.Time) {
+	// Below compression and what Wrap put around: the bytes mean nothing now.
+	var from io.Reader = c.idle
+	if c.tls != nil {
+		from = c.tls
+	}
+	limit := c.idle.limit
+	defer func() { c.idle.limit = limit }()
+	buf := make([]byte, 32<<10)
+	for shut := false; size > 0; {
+		left := time.Until(until)
+		if left <= 0 {
+			return
+		}
+		if c.idle.limit = left; !shut {
+			c.idle.limit = min(left, discardPause)
+		}
+		n, err := from.Read(buf[:min(int64(len(buf)), size)])
+		size -= int64(n)
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded) && !shut:
+			c.shut()
+			shut = true
+		default:
+			return
+		}
+	}
+}
+
+// shut ends the sending side only, with close_notify under TLS.
+func (c *dataConn) shut() {
+	if c.tls != nil {
+		_ = c.tls.CloseWrite()
+	}
+	if t := tcp(c.idle.Conn); t != nil {
+		_ = t.CloseWrite()
+	}
+}

@@ -1,0 +1,120 @@
+package server
+
+import (
+	"context"
+	"time"
+)
+
+// lister makes the lines of a listing and sends them, in a goroutine of its own
+// that begins before the data connection is there. Lines go out as they are
+// made: a directory of a million names takes no more memory than one of ten.
+type lister struct {
+	t     *transfer
+	l     *listing
+	out   []byte         // lines still to be sent
+	conn  *dataConn      // nil until the first flush
+	given chan *dataConn // where it comes from
+	began chan struct{}  // closed with the first entry, or after the last
+	done  chan struct{}  // closed at the end
+	err   error          // once done is closed
+}
+
+// firstEntry is how long 150 waits for the first entry of a listing at most. A
+// client may give up waiting for 150, and the data port is kept for a while only.
+const firstEntry = 2 * time.Second
+
+// listChunk is how much of a listing is gathered before it is sent, but for a
+// line that goes beyond it.
+const listChunk = 64 << 10
+
+// newLister begins to list. end must be called.
+func newLister(t *transfer, l *listing) *lister {
+	w := &lister{t: t, l: l, given: make(chan *dataConn, 1), began: make(chan struct{}), done: make(chan struct{})}
+	go func() {
+		defer close(w.done)
+		w.err = rescued(w.run)
+	}()
+	return w
+}
+
+// first waits for the first entry. It returns an error if there is one instead.
+func (w *lister) first() error {
+	patience := time.NewTimer(firstEntry)
+	defer patience.Stop()
+	select {
+	case <-w.began:
+	case <-patience.C:
+	case <-w.t.ctx.Done():
+	case <-w.done:
+		return w.err
+	}
+	return nil
+}
+
+// send is the job of the transfer.
+func (w *lister) send(conn *dataConn) error {
+	w.given <- conn
+	<-w.done
+	return w.err
+}
+
+// end stops the listing unless it is over.
+func (w *lister) end() {
+	w.t.cancel(nil)
+	<-w.done
+}
+
+func (w *lister) run() error {
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	w.out = (*buf)[:0]
+	n := 0
+	for info, err := range w.l.entries(w.t.ctx, w.l.names) {
+		if err != nil && n > 0 {
+			_ = w.flush() // what there is, and then the reply tells
+		}
+		if err != nil {
+			return err
+		}
+		if n++; n == 1 {
+			close(w.began)
+		}
+		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= listChunk {
+			if err := w.flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if n == 0 {
+		close(w.began)
+	}
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return finish(w.conn)
+}
+
+// flush sends the lines made so far, on the data connection as soon as that is
+// there.
+func (w *lister) flush() error {
+	if w.conn == nil {
+		select {
+		case w.conn = <-w.given:
+		case <-w.t.ctx.Done():
+			return context.Cause(w.t.ctx)
+		}
+	}
+	if len(w.out) == 0 {
+		return nil
+	}
+	n, err := w.conn.Write(w.out)
+	w.t.bytes.Add(int64(n))
+	w.out = w.out[:0]
+	if err == nil && w.conn.tls != nil {
+		err = w.conn.tls.Flush() // gathering more would only take memory
+	}
+	if err != nil {
+		return cutOff(err)
+	}
+	return nil
+}

@@ -1,0 +1,260 @@
+package server_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/server"
+)
+
+// wholeOnly is an FS that writes files whole, as object storage does.
+type wholeOnly struct{ *driver.MemFS }
+
+func (f wholeOnly) CheckStore(ctx context.Context, name string, how driver.How) error {
+	if how.Append || how.Offset > 0 {
+		return errors.ErrUnsupported
+	}
+	return f.MemFS.CheckStore(ctx, name, how)
+}
+
+// An upload that can't succeed is refused before 150: most clients hear nothing
+// once they send.
+func TestRefusedBefore150(t *testing.T) {
+	full := func(files driver.FS) driver.FS {
+		l, err := driver.Limit(context.Background(), files, driver.Quota{Bytes: 3})
+		require.NoError(t, err)
+		return l
+	}
+	for _, tt := range []struct {
+		name string
+		wrap func(driver.FS) driver.FS
+		code int
+		line []string
+	}{
+		{"read-only", driver.NoWrite, 550, []string{"STOR new", "STOR a", "APPE a", "STOU"}},
+		{"no parent", nil, 550, []string{"STOR missing/new", "APPE missing/new", "STOR a/new"}},
+		{"directory", nil, 550, []string{"STOR d", "APPE d"}},
+		{"quota", full, 552, []string{"STOR new", "STOR a", "APPE a", "STOU"}},
+		{"object storage", func(files driver.FS) driver.FS { return wholeOnly{files.(*driver.MemFS)} }, 504, []string{"APPE a"}},
+		{"mounted", func(files driver.FS) driver.FS {
+			m, err := driver.Mount(map[string]driver.FS{".": files, "read": driver.NoWrite(driver.Mem())})
+			require.NoError(t, err)
+			return m
+		}, 550, []string{"STOR read/new", "STOR read"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ts := start(t, insecure, func(srv *server.Server) {
+				files := driver.Mem()
+				require.NoError(t, files.Mkdir(t.Context(), "d"))
+				writeFile(t, files, "a", "old")
+				if tt.wrap != nil {
+					srv.Driver = driver.User(testUser, testPassword, tt.wrap(files))
+				} else {
+					srv.Driver = driver.User(testUser, testPassword, files)
+				}
+			})
+			c := ts.loginClear(t)
+			c.cmd(425, "%s", tt.line[0])
+			for _, line := range tt.line {
+				c.cmd(227, "PASV")
+				c.cmd(tt.code, "%s", line)
+				require.Error(t, ts.lastTransfer(t).Err, "operators hear of it")
+			}
+			if tt.code == 504 {
+				c.cmd(350, "REST 2")
+				c.cmd(227, "PASV")
+				c.cmd(504, "STOR a")
+				c.put("new", "STOR a")
+			}
+			require.Contains(t, []string{"old", "new"}, c.get("RETR a"))
+		})
+	}
+}
+
+// The checks of the data connection come first, and what comes meanwhile is
+// answered afterwards: 150 is the first reply to STOR.
+func TestNothingOvertakes150(t *testing.T) {
+	for _, method := range []string{"CheckStore", "Open", "List"} {
+		t.Run(method, func(t *testing.T) {
+			hanging, release := make(chan struct{}, 1), make(chan struct{})
+			line := map[string]string{"CheckStore": "STOR new", "Open": "RETR a", "List": "LIST"}[method]
+			_, c, _ := play(t, method, line, func(context.Context) error {
+				hanging <- struct{}{}
+				<-release
+				return nil
+			})
+			wait(t, hanging)
+			c.write("NOOP\r\nSTAT\r\n")
+			time.Sleep(30 * time.Millisecond) // enough for the attendant to hear them, or the test shows less
+			close(release)
+			require.Equal(t, 150, c.expect(150, 200, 211).code)
+			seen := map[int]bool{}
+			for range 3 { // in the order of their ends from then on
+				seen[c.expect(200, 211, 226).code] = true
+			}
+			require.Len(t, seen, 3)
+		})
+	}
+}
+
+// fullAfter is for files whose uploads run out of space after so many bytes.
+func fullAfter(n int) func(*server.Server) {
+	return func(srv *server.Server) {
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			l, err := driver.Limit(context.Background(), files, driver.Quota{Bytes: int64(n)})
+			if err != nil {
+				panic(err)
+			}
+			return l
+		})
+	}
+}
+
+// What is refused in the middle lets the client send the rest, and ends in
+// order: a client that hears nothing before it has sent all finds the reply.
+func TestRefusedInTheMiddle(t *testing.T) {
+	for _, clear := range []bool{true, false} {
+		for _, size := range []int{100_000, 3 << 20} {
+			t.Run(fmt.Sprintf("clear %v, %d bytes", clear, size), func(t *testing.T) {
+				ts := start(t, insecure, fullAfter(50_000))
+				c := ts.loginClear(t)
+				if !clear {
+					c = ts.login(t)
+				}
+				data := c.open("STOR big")
+				_, err := io.WriteString(data, strings.Repeat("x", size))
+				require.NoError(t, err)
+				closeWrite(data)
+				require.Empty(t, readAll(t, data), "the end of the connection is in order")
+				c.expect(552)
+				c.put("small", "STOR small")
+				_, err = ts.FS.Stat(t.Context(), "big")
+				require.ErrorIs(t, err, fs.ErrNotExist)
+			})
+		}
+	}
+}
+
+// The reply doesn't wait for the rest, and a client that waits for the server's
+// end of the connection gets that.
+func TestRefusedAndWaiting(t *testing.T) {
+	for _, clear := range []bool{true, false} {
+		ts := start(t, insecure, fullAfter(50_000))
+		c := ts.loginClear(t)
+		if !clear {
+			c = ts.login(t)
+		}
+		data := c.open("STOR big")
+		_, err := io.WriteString(data, strings.Repeat("x", 300_000))
+		require.NoError(t, err)
+		c.expect(552)
+		require.Empty(t, readAll(t, data))
+		require.Equal(t, "", c.get("NLST"), "the session goes on")
+		data.Close()
+	}
+}
+
+// What goes on for ever is cut off in the end.
+func TestRefusedForEver(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR big")
+		over := make(chan time.Duration, 1)
+		start := time.Now()
+		go func() {
+			for {
+				if _, err := data.Write(make([]byte, 1000)); err != nil {
+					over <- time.Since(start)
+					return
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+		}()
+		c.expect(552)
+		spent := <-over
+		require.GreaterOrEqual(t, spent, 10*time.Second)
+		require.Less(t, spent, 40*time.Second)
+		c.cmd(200, "NOOP")
+	}, fullAfter(500))
+}
+
+// A session has one connection of a refused upload at a time, and the next upload
+// does not wait for the end of it.
+func TestRefusedTwice(t *testing.T) {
+	ts := start(t, insecure, fullAfter(1000))
+	c := ts.loginClear(t)
+	var open []net.Conn
+	for range 3 {
+		data := c.open("STOR big")
+		_, err := io.WriteString(data, strings.Repeat("x", 300_000))
+		require.NoError(t, err)
+		c.expect(552)
+		open = append(open, data)
+	}
+	for _, data := range open[:2] {
+		_, err := io.ReadAll(data)
+		_ = err // an end of any kind
+	}
+	require.Empty(t, readAll(t, open[2]))
+	c.cmd(221, "QUIT")
+}
+
+// A directory that can't be listed is refused before 150, and a listing that
+// fails later shows what there was, ends in order and has its reply.
+func TestListingFails(t *testing.T) {
+	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
+		ts := start(t, insecure, func(srv *server.Server) {
+			wrapFiles(srv, func(files driver.FS) driver.FS {
+				return drivertest.Faulty(files, drivertest.Fault{Method: "List", Call: 1, Do: drivertest.Fail(fs.ErrPermission)},
+					drivertest.Fault{Method: "List.Next", Call: 3, Do: drivertest.Fail(fs.ErrPermission)})
+			})
+		})
+		for _, name := range []string{"a", "b", "c"} {
+			ts.writeFile(t, name, "x")
+		}
+		c := ts.login(t)
+		c.cmd(227, "PASV")
+		c.cmd(550, "%s", verb)
+		shown := readAll(t, c.open("%s", verb))
+		c.expect(550)
+		require.Equal(t, 2, strings.Count(shown, "\r\n"), "%s", shown)
+		require.Equal(t, 3, strings.Count(c.get("%s", verb), "\r\n"))
+	}
+}
+
+// 150 waits for the first entry no longer than two seconds, and an empty
+// directory needs none.
+func TestListingIsSlow(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		after(t, 2*time.Second, func() { c.cmd(150, "LIST") })
+		require.Contains(t, readAll(t, data), " a\r\n")
+		c.expect(226)
+
+		data = fs.data(t, c, buffer)
+		after(t, 2*time.Second, func() { c.cmd(150, "NLST") })
+		data.Close()
+		c.expect(426)
+	}, func(srv *server.Server) {
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			writeFile(t, files, "a", "x")
+			return drivertest.Faulty(files, drivertest.Fault{Method: "List", Do: func(ctx context.Context) error {
+				time.Sleep(5 * time.Second)
+				return nil
+			}})
+		})
+	})
+}
