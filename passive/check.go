@@ -47,6 +47,10 @@ func (e *PortError) Error() string {
 
 func (e *PortError) Unwrap() error { return e.Err }
 
+// InUse reports whether the ports are held by somebody else, which passes; a server
+// can do with the others meanwhile.
+func (e *PortError) InUse() bool { return isErrno(e.Err, syscall.EADDRINUSE, 10048) }
+
 // Check says at start what would otherwise go wrong at night: it validates the fields, looks up a name to be
 // announced, and opens every port once on each address (none: on all at once), except those that p has open. All
 // errors are joined; those about ports are of type [*PortError].
@@ -163,7 +167,7 @@ func (f failures) join(addr netip.Addr) error {
 func reasonFor(err error) string {
 	switch {
 	case isErrno(err, syscall.EADDRINUSE, 10048):
-		return "already in use"
+		return inUse
 	case isErrno(err, syscall.EADDRNOTAVAIL, 10049):
 		return "the address does not belong to this host"
 	case isErrno(err, syscall.EACCES, 10013):

@@ -72,7 +72,7 @@ func TestCheckGathers(t *testing.T) {
 	}
 	err := p.Check(t.Context(), local, bob)
 	want := []string{
-		"passive ports 21000-21499 on 127.0.0.1: already in use",
+		"passive ports 21000-21499 on 127.0.0.1: " + inUse,
 		"passive ports 21501,65535 on 127.0.0.1: odd",
 		"passive port 21502 on 127.0.0.1: the system does not permit it",
 		"passive port 21503 on 127.0.0.1: " + syscall.ENOTCONN.Error(),

@@ -22,7 +22,8 @@ const (
 //
 // The name is looked up by [Ports.Check], or when it is first needed, and again in the background when it is used and
 // the answer has aged. Callers share one look-up, and none waits for DNS once there was an answer: when DNS fails, the
-// last good one stays. Among several addresses of the client's family the one it dialled is preferred, then the first.
+// last good one stays. A name that never had one is looked up every five seconds at most; until then the error is the
+// last look-up's. Among several addresses of the client's family the one it dialled is preferred, then the first.
 type Name struct {
 	// Host is the DNS name.
 	Host string
@@ -34,6 +35,7 @@ type Name struct {
 
 	mu     sync.Mutex
 	addrs  []netip.Addr // the last good answer
+	failed error        // the last look-up's, nil if it succeeded
 	due    time.Time    // when to look up again
 	flight *lookup      // going on
 }
@@ -89,14 +91,18 @@ func (n *Name) String() string { return n.Host }
 func (n *Name) resolve(ctx context.Context) ([]netip.Addr, error) {
 	n.mu.Lock()
 	addrs, flight := n.addrs, n.flight
-	if flight == nil && (addrs == nil || !time.Now().Before(n.due)) {
+	if flight == nil && !time.Now().Before(n.due) {
 		flight = &lookup{done: make(chan struct{})}
 		n.flight = flight
 		go n.lookup(flight)
 	}
+	failed := n.failed
 	n.mu.Unlock()
-	if addrs != nil {
+	switch {
+	case addrs != nil:
 		return addrs, nil
+	case flight == nil:
+		return nil, failed // a moment ago
 	}
 	select {
 	case <-flight.done:
@@ -140,6 +146,6 @@ func (n *Name) lookup(flight *lookup) {
 	if flight.err != nil {
 		n.due = time.Now().Add(min(ttl, nameRetry))
 	}
-	n.flight = nil
+	n.flight, n.failed = nil, flight.err
 	close(flight.done)
 }

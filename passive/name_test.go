@@ -149,12 +149,23 @@ func TestNameNeverResolved(t *testing.T) {
 			require.EqualError(t, err, "passive: cannot announce ftp.example.com: down")
 		}
 		require.Equal(t, 1, d.asked)
+
+		// However many clients ask, DNS is not asked each time.
 		d.set(nil, public4)
+		start := time.Now()
+		for range 100 {
+			_, err := n.Announce(t.Context(), outside4, inside4)
+			require.ErrorIs(t, err, down)
+		}
+		since(t, start, 0)
+		require.Equal(t, 1, d.asked)
+		time.Sleep(nameRetry)
 		require.Equal(t, public4, announced(t, n, outside4, inside4))
+		require.Equal(t, 2, d.asked)
 
 		// A resolver that hangs is given up.
 		d = dns{takes: time.Hour}
-		start := time.Now()
+		start = time.Now()
 		_, err := d.name().Announce(t.Context(), outside4, inside4)
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 		since(t, start, 10*time.Second)

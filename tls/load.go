@@ -29,8 +29,10 @@ func Load(certFile, keyFile string, more ...string) (*Config, error) {
 // look at most once a second. While a pair on disk is incomplete or wrong, the
 // one read before stays in use and the Logger hears why.
 //
-// Errors name the file and what is wrong with it. That a certificate has
-// expired is only logged: a server must start with it, to be reached and
+// Errors name the file and what is wrong with it. A key with which TLS 1.3 can't
+// sign is refused: one on another curve than P-256, P-384 and P-521, or of RSA
+// below 1024 bits. That a certificate has expired, or that its RSA key has fewer
+// than 2048 bits, is only logged: a server must start with it, to be reached and
 // repaired.
 func (l Loader) Load(certFile, keyFile string, more ...string) (*Config, error) {
 	if len(more)%2 != 0 {

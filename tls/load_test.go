@@ -180,6 +180,37 @@ func TestReload(t *testing.T) {
 	require.Equal(t, third, serving())
 }
 
+// A clock that is set back, as at the first contact with a time server, does not
+// stop the renewal of certificates until the time comes again.
+func TestReloadAfterClockWasSetBack(t *testing.T) {
+	d := newDisk(t)
+	cert, key := d.pair("a", "localhost")
+	clock := time.Now()
+	s := &store{logger: slog.New(slog.DiscardHandler), now: func() time.Time { return clock }}
+	f, err := s.open(pair{cert, key})
+	require.NoError(t, err)
+	s.files = []*file{f}
+	s.publish()
+	second, secondKey := makePair(t, time.Now(), "localhost")
+	d.write("a.pem", second)
+	d.write("a.key", secondKey)
+	clock = clock.Add(-time.Hour)
+	got, err := s.choose(&ClientHelloInfo{})
+	require.NoError(t, err)
+	require.Equal(t, second, CertPEM(&Config{Certificates: []Certificate{*got}}))
+
+	third, thirdKey := makePair(t, time.Now(), "localhost")
+	d.write("a.pem", third)
+	d.write("a.key", thirdKey)
+	got, err = s.choose(&ClientHelloInfo{})
+	require.NoError(t, err)
+	require.Equal(t, second, CertPEM(&Config{Certificates: []Certificate{*got}}), "not looked yet")
+	clock = clock.Add(lookEvery)
+	got, err = s.choose(&ClientHelloInfo{})
+	require.NoError(t, err)
+	require.Equal(t, third, CertPEM(&Config{Certificates: []Certificate{*got}}))
+}
+
 func TestReloadIsConcurrent(t *testing.T) {
 	d := newDisk(t)
 	cert, key := d.pair("a", "localhost")

@@ -29,6 +29,14 @@ func (p pair) read() (*Certificate, error) {
 	if err != nil {
 		return nil, p.diagnose(certPEM, keyPEM, err)
 	}
+	if cert.Leaf == nil { // GODEBUG=x509keypairleaf=0
+		if cert.Leaf, err = x509.ParseCertificate(cert.Certificate[0]); err != nil {
+			return nil, fmt.Errorf("tls: %s: %w", p.cert, err)
+		}
+	}
+	if err := unusable(cert.Leaf); err != nil {
+		return nil, fmt.Errorf("tls: %s cannot be used: %w", p.cert, err)
+	}
 	return &cert, nil
 }
 

@@ -70,11 +70,15 @@ func (f *file) keep(cert *Certificate, seen [2]os.FileInfo, now time.Time) {
 	}
 }
 
-// warn tells of a certificate outside its time.
+// warn tells of a certificate that clients will mind: outside its time, or with a
+// key that is too short.
 func (s *store) warn(f *file) {
-	now := s.now()
-	switch leaf := f.cert.Leaf; {
-	case leaf == nil:
+	now, leaf := s.now(), f.cert.Leaf
+	if bits := weakRSA(leaf); bits != 0 {
+		s.log().Warn("the certificate's RSA key is so short that many clients refuse it", "file", f.pair.cert, "bits", bits,
+			"cure", "use a key of 2048 bits or more, or one on P-256")
+	}
+	switch {
 	case now.After(leaf.NotAfter):
 		s.log().Warn("certificate has expired", "file", f.pair.cert, "expired", leaf.NotAfter)
 	case now.Before(leaf.NotBefore):
@@ -112,7 +116,9 @@ func (f *file) changed(seen [2]os.FileInfo) bool {
 // meanwhile use what there is.
 func (s *store) refresh() {
 	now := s.now()
-	if now.UnixNano()-s.looked.Load() < int64(lookEvery) || !s.mu.TryLock() {
+	since := now.UnixNano() - s.looked.Load()
+	// It is negative after the clock was set back, for as long as it was.
+	if since >= 0 && since < int64(lookEvery) || !s.mu.TryLock() {
 		return
 	}
 	defer s.mu.Unlock()

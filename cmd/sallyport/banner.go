@@ -55,11 +55,16 @@ func (d *daemon) describe(b *strings.Builder) {
 		}
 		row("users", "%s", strings.Join(names, ", "))
 	}
-	if d.cert.file != "" {
+	switch {
+	case d.cert.trouble != nil:
+		row("certificate", "self-signed, made for this run, and in no file: %v", d.cert.trouble)
+	case d.cert.made():
 		row("certificate", "%s  (self-signed, made for this run)", d.cert.file)
-		row("", "for %s", strings.Join(d.cert.names, ", "))
-	} else {
+	default:
 		row("certificate", "%s", d.settings.cert)
+	}
+	if d.cert.made() {
+		row("", "for %s", strings.Join(d.cert.names, ", "))
 	}
 	row("SHA-256", "%s", tls.Fingerprint(d.cert.config))
 	if d.plaintext {
@@ -77,9 +82,12 @@ func where(ln net.Listener) string {
 }
 
 func (d *daemon) explainTrying(b *strings.Builder) {
-	if d.cert.file != "" {
+	switch {
+	case d.cert.trouble != nil:
+		b.WriteString("\nTry it on this machine (curl knows the server by its key; lftp trusts anybody who answers):\n\n")
+	case d.cert.made():
 		b.WriteString("\nTry it on this machine:\n\n")
-	} else {
+	default:
 		b.WriteString("\nTry it, with a host name that the certificate holds:\n\n")
 	}
 	for _, c := range d.commands() {
@@ -104,11 +112,11 @@ func (d *daemon) commands() []string {
 }
 
 func (d *daemon) curl(ssl, scheme string, ln net.Listener) string {
-	return fmt.Sprintf("curl %s%s--user %s %s://%s/", ssl, d.trust("--cacert %s "), shell(d.login(":")), scheme, d.dialled(ln))
+	return fmt.Sprintf("curl %s%s--user %s %s://%s/", ssl, d.curlTrust(), shell(d.login(":")), scheme, d.dialled(ln))
 }
 
 func (d *daemon) lftp(scheme string, ln net.Listener) string {
-	script := d.trust("set ssl:ca-file %s; ") + "set ftp:ssl-force true; "
+	script := d.lftpTrust() + "set ftp:ssl-force true; "
 	if d.announce != "" {
 		// The address announced may not be reachable from here; EPSV has none.
 		script += "set ftp:prefer-epsv true; "
@@ -116,12 +124,26 @@ func (d *daemon) lftp(scheme string, ln net.Listener) string {
 	return fmt.Sprintf("lftp -u %s -e %s %s://%s", shell(d.login(",")), shell(script+"ls; bye"), scheme, d.dialled(ln))
 }
 
-// trust is how a client is told to trust a certificate that nobody signed.
-func (d *daemon) trust(format string) string {
-	if d.cert.file == "" {
-		return ""
+// curlTrust is how curl is told to trust a certificate that nobody signed.
+func (d *daemon) curlTrust() string {
+	switch {
+	case d.cert.trouble != nil:
+		return fmt.Sprintf("--insecure --pinnedpubkey %s ", shell(d.cert.pin()))
+	case d.cert.made():
+		return fmt.Sprintf("--cacert %s ", shell(filepath.ToSlash(d.cert.file)))
 	}
-	return fmt.Sprintf(format, shell(filepath.ToSlash(d.cert.file)))
+	return ""
+}
+
+// lftpTrust is the same for lftp, which can be told of no key.
+func (d *daemon) lftpTrust() string {
+	switch {
+	case d.cert.trouble != nil:
+		return "set ssl:verify-certificate false; "
+	case d.cert.made():
+		return fmt.Sprintf("set ssl:ca-file %s; ", shell(filepath.ToSlash(d.cert.file)))
+	}
+	return ""
 }
 
 // login is the user, with the password only when it is no secret: curl and lftp

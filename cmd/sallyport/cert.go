@@ -1,9 +1,10 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -17,45 +18,74 @@ import (
 
 // certificate is what clients are shown.
 type certificate struct {
-	config *tls.Config
-	names  []string // for whom it is; nil when it came from a file
-	file   string   // where clients on this host find it; empty when it came from a file
-	remove func()
+	config  *tls.Config
+	names   []string // for whom it is; nil when it came from a file
+	file    string   // where clients on this host find it; empty when it came from a file
+	trouble error    // why one made for this run is in no file
+	remove  func()
 }
 
+// made reports whether the certificate was made for this run.
+func (c *certificate) made() bool { return c.names != nil }
+
 // loadCertificate reads the certificate, or makes one for this run and writes
-// it, without its key, to a file that curl can be told to trust.
+// it, without its key, to a file that curl can be told to trust. Without a place
+// for that file the server is of use all the same.
 func (s *settings) loadCertificate(log *slog.Logger) (*certificate, error) {
 	if s.cert != "" {
 		config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
 		return &certificate{config: config, remove: func() {}}, err
 	}
-	names := s.certificateNames()
-	config, err := tls.SelfSigned(names...)
-	if err != nil {
+	c := &certificate{names: s.certificateNames(), remove: func() {}}
+	var err error
+	if c.config, err = tls.SelfSigned(c.names...); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "sallyport-")
-	if err != nil {
-		return nil, fmt.Errorf("a place for the certificate: %w", err)
-	}
-	c := &certificate{config, names, filepath.Join(dir, "cert.pem"), func() { os.RemoveAll(dir) }}
-	if err := os.WriteFile(c.file, tls.CertPEM(config), 0o644); err != nil {
-		c.remove()
-		return nil, fmt.Errorf("the certificate: %w", err)
+	if c.trouble = c.write(); c.trouble != nil {
+		log.Warn("the certificate made for this run is in no file for clients to trust", "err", c.trouble)
 	}
 	return c, nil
+}
+
+// write writes the certificate to a file of its own.
+func (c *certificate) write() error {
+	dir, err := os.MkdirTemp("", "sallyport-")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "cert.pem")
+	if err := os.WriteFile(file, tls.CertPEM(c.config), 0o644); err != nil {
+		os.RemoveAll(dir)
+		return err
+	}
+	c.file, c.remove = file, func() { os.RemoveAll(dir) }
+	return nil
+}
+
+// leaf is the certificate itself, nil if it can't be read.
+func (c *certificate) leaf() *x509.Certificate {
+	block, _ := pem.Decode(tls.CertPEM(c.config))
+	if block == nil {
+		return nil
+	}
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil
+	}
+	return leaf
+}
+
+// pin is the public key in the form of curl's --pinnedpubkey.
+func (c *certificate) pin() string {
+	sum := sha256.Sum256(c.leaf().RawSubjectPublicKeyInfo)
+	return "sha256//" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
 // host is a name that a certificate from a file holds and that can be dialled;
 // empty without one.
 func (c *certificate) host() string {
-	block, _ := pem.Decode(tls.CertPEM(c.config))
-	if c.file != "" || block == nil {
-		return ""
-	}
-	leaf, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
+	leaf := c.leaf()
+	if c.made() || leaf == nil {
 		return ""
 	}
 	for _, name := range leaf.DNSNames {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -64,8 +65,8 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 		d.files.Uploads = driver.InPlace
 	}
 	d.cert, errs[1] = s.loadCertificate(log)
-	d.explicit, errs[2] = listen(ctx, s.listen)
-	d.implicit, errs[3] = listen(ctx, s.implicit)
+	d.explicit, errs[2] = listen(ctx, "listen", s.listen, defaults().listen)
+	d.implicit, errs[3] = listen(ctx, "listen-implicit", s.implicit, defaults().implicit)
 	errs[4] = d.openPorts(ctx)
 	if err := errors.Join(errs[:]...); err != nil {
 		return d, err
@@ -98,7 +99,15 @@ func (d *daemon) openPorts(ctx context.Context) error {
 		ports.Announce = rules
 	}
 	d.behindProxies()
-	return ports.Check(ctx, listenedOn(d.explicit, d.implicit)...)
+	addrs := listenedOn(d.explicit, d.implicit)
+	err = ports.Check(ctx, addrs...)
+	if !d.canDoWith(err) {
+		return err
+	}
+	if err != nil && len(addrs) > 1 { // otherwise the server will say it
+		d.log.Error("some data ports cannot be used", "problem", err)
+	}
+	return nil
 }
 
 // listenedOn are the addresses of listeners, or none when one of them listens
@@ -113,21 +122,11 @@ func listenedOn(lns ...net.Listener) []netip.Addr {
 		if a.IsUnspecified() {
 			return nil
 		}
-		addrs = append(addrs, a)
+		if !slices.Contains(addrs, a) {
+			addrs = append(addrs, a)
+		}
 	}
 	return addrs
-}
-
-// listen opens a listener without MPTCP, which FTP clients don't speak, and
-// without keep-alive, which sessions set themselves. Nil stands for an empty
-// address.
-func listen(ctx context.Context, addr string) (net.Listener, error) {
-	if addr == "" {
-		return nil, nil
-	}
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	return lc.Listen(ctx, "tcp", addr)
 }
 
 // close gives everything back. It may be called at any stage.

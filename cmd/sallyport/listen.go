@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// listen opens a listener without MPTCP, which FTP clients don't speak, and
+// without keep-alive, which sessions set themselves. Nil stands for an empty
+// address. option names where the address comes from, and usual is a port that
+// anybody may listen on.
+func listen(ctx context.Context, option, addr, usual string) (net.Listener, error) {
+	if addr == "" {
+		return nil, nil
+	}
+	lc := net.ListenConfig{KeepAlive: -1}
+	lc.SetMultipathTCP(false)
+	ln, err := lc.Listen(ctx, "tcp", addr)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, notPermitted(option, addr, usual)
+	}
+	return ln, err
+}
+
+// notPermitted says what lets a user other than root listen on a low port.
+func notPermitted(option, addr, usual string) error {
+	host, port, _ := net.SplitHostPort(addr)
+	_, usual, _ = net.SplitHostPort(usual)
+	instead := net.JoinHostPort(host, usual)
+	if runtime.GOOS != "linux" {
+		return fmt.Errorf("--%s %s: the system does not let this user listen there; start it as root, or use --%s %s", option, addr, option, instead)
+	}
+	return fmt.Errorf("--%s %s: the system does not let this user listen there; any of these helps:\n"+
+		"  setcap cap_net_bind_service=+ep %s   (after each new version)\n"+
+		"  sysctl -w net.ipv4.ip_unprivileged_port_start=%s   (for every user of this host)\n"+
+		"  --%s %s", option, addr, program(), port, option, instead)
+}
+
+// program is the file of this program, as setcap wants it: without symbolic links.
+func program() string {
+	file, err := os.Executable()
+	if err != nil {
+		return "sallyport"
+	}
+	if real, err := filepath.EvalSymlinks(file); err == nil {
+		file = real
+	}
+	return shell(file)
+}

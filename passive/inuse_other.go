@@ -1,0 +1,6 @@
+//go:build !linux
+
+package passive
+
+// inUse is what EADDRINUSE means.
+const inUse = "already in use, by another program or by an outgoing connection of this host"
