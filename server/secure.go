@@ -48,10 +48,10 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 func (s *session) secure() error {
 	// A deadline rather than a context, which would leave memory behind in the
 	// session's own; who cuts the session closes the connection.
-	s.raw.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
-	defer s.raw.SetDeadline(time.Time{})
+	s.below.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
+	defer s.below.SetDeadline(time.Time{})
 	bind := s.srv.layer.Session()
-	conn := bind.Control(s.raw)
+	conn := bind.Control(s.below)
 	if err := conn.HandshakeContext(context.Background()); err != nil {
 		bind.Close()
 		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))

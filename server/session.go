@@ -35,7 +35,8 @@ type session struct {
 	cancel context.CancelCauseFunc
 
 	raw   net.Conn     // the TCP connection
-	ctl   net.Conn     // what commands and replies go through: raw or tls
+	below *controlConn // of raw
+	ctl   net.Conn     // what commands and replies go through: below or tls
 	tls   *tls.Conn    // nil without TLS, and still there after CCC
 	bind  *tls.Session // what data connections are bound to; nil without TLS
 	habit passive.Habit
@@ -70,6 +71,7 @@ type session struct {
 	inLine         bool // waits for its turn to log in
 	doing          wire.Command
 	busy           bool
+	commands       uint64 // begun so far
 	moving         *transfer
 	received, sent int64
 }
@@ -113,9 +115,9 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		implicit: implicit,
 		started:  time.Now(),
 		raw:      conn,
-		ctl:      conn,
+		below:    &controlConn{Conn: conn, srv: srv},
 	}
-	s.loginSince = s.started
+	s.loginSince, s.ctl = s.started, s.below
 	s.ctx, s.cancel = context.WithCancelCause(context.Background())
 	s.reset()
 	return s
@@ -294,17 +296,10 @@ func (s *session) panicked(v any) wire.Reply {
 	return wire.Text(421, "Internal error; closing the control connection.")
 }
 
-// replyTimeout bounds the writing of one reply to a client that reads none.
-const replyTimeout = 30 * time.Second
-
 // write sends a reply.
 func (s *session) write(r wire.Reply) error {
 	s.out = r.Append(s.out[:0])
-	s.raw.SetWriteDeadline(time.Now().Add(replyTimeout))
 	_, err := s.ctl.Write(s.out)
-	// TLS may have to write on its own much later, to answer a key update, and
-	// never recovers from a deadline.
-	s.raw.SetWriteDeadline(time.Time{})
 	if err == nil {
 		s.hookReply(r)
 	}

@@ -7,6 +7,9 @@ import (
 func (s *session) setDoing(cmd wire.Command, busy bool) {
 	s.mu.Lock()
 	s.doing, s.busy = cmd, busy
+	if busy {
+		s.commands++
+	}
 	s.mu.Unlock()
 }
 

@@ -361,6 +361,22 @@ func TestSignalDrains(t *testing.T) {
 	}
 }
 
+// Connections that never become sessions are no reason to call an end disorderly.
+func TestDrainEndsBesideTheSilent(t *testing.T) {
+	p := start(t, "--drain", "6s")
+	for _, kind := range []string{"explicit", "implicit"} {
+		conn, err := net.Dial("tcp", p.fact(t, kind+" FTPS"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	p.terminate(t)
+	if status := p.end(t); status != 0 {
+		t.Errorf("status %d", status)
+	}
+}
+
 func TestSecondSignalCuts(t *testing.T) {
 	p := start(t)
 	_, data := p.upload(t)

@@ -1,0 +1,156 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// stop closes the listeners and tells every session to end when it is idle, in
+// this order: who hears 421 and comes again must find the door shut.
+func (srv *Server) stop() {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	srv.init()
+	first := !srv.stopped
+	srv.stopped = true
+	for ln := range srv.listeners {
+		ln.Close()
+	}
+	if first {
+		close(srv.draining)
+	}
+	for s := range srv.sessions {
+		s.wake()
+	}
+}
+
+func (srv *Server) isDraining() bool {
+	select {
+	case <-srv.draining:
+		return true
+	default:
+		return false
+	}
+}
+
+// Shutdown stops accepting, answers 421 to idle sessions and ends them, and
+// lets running transfers and commands finish. Clients hold it up with nothing
+// else: who has not logged in, or takes no replies, is cut after two seconds or
+// so. When ctx ends first, what is left is cut as by Close and the error is
+// ctx's; a driver that does not return then delays Shutdown by a second at most.
+// After Shutdown the server can't serve again.
+func (srv *Server) Shutdown(ctx context.Context) error {
+	srv.stop()
+	done := srv.drained()
+	again := time.NewTicker(silence)
+	defer again.Stop()
+	for silent := srv.silentSessions(); ; {
+		select {
+		case <-done:
+			srv.closeRest()
+			return nil
+		case <-again.C:
+			silent = srv.cutStill(silent)
+		case <-ctx.Done():
+			srv.closeWithin(time.Second)
+			return ctx.Err()
+		}
+	}
+}
+
+// silence is how long a session may hold up Shutdown without doing anything.
+const silence = 2 * time.Second
+
+// silentSessions returns the sessions that do nothing for their client, with the
+// number of commands that each has begun so far.
+func (srv *Server) silentSessions() map[*session]uint64 {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	all := make(map[*session]uint64)
+	for s := range srv.sessions {
+		if commands, silent := s.isSilent(); silent {
+			all[s] = commands
+		}
+	}
+	return all
+}
+
+// cutStill cuts the sessions that were silent before and have done nothing since.
+// It returns those that are silent by now.
+func (srv *Server) cutStill(before map[*session]uint64) map[*session]uint64 {
+	now := srv.silentSessions()
+	for s, commands := range now {
+		if last, was := before[s]; was && last == commands {
+			s.cut(errServerClosing)
+		}
+	}
+	return now
+}
+
+// isSilent reports whether a session does nothing for its client but wait: for
+// its handshake, its login, its command, or for it to take a reply.
+func (s *session) isSilent() (commands uint64, silent bool) {
+	writing := s.below.isWriting()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.commands, s.moving == nil && (!s.busy || writing || !s.loggedIn)
+}
+
+// drained returns a channel that is closed when the last session has ended.
+func (srv *Server) drained() <-chan struct{} {
+	done := make(chan struct{})
+	go func() {
+		srv.running.Wait()
+		close(done)
+	}()
+	return done
+}
+
+// closeGrace is how long Close waits for sessions to let go of their files. A
+// driver that ignores its context may take longer; Close then leaves it.
+const closeGrace = 5 * time.Second
+
+// Close ends everything at once: listeners, sessions, transfers, data ports.
+// Uploads under way are cut. It returns when the sessions have closed their
+// files, or after five seconds if a driver does not return. Its error is
+// always nil.
+func (srv *Server) Close() error {
+	srv.closeWithin(closeGrace)
+	return nil
+}
+
+// closeWithin is Close, waiting for drivers no longer than grace.
+func (srv *Server) closeWithin(grace time.Duration) {
+	srv.stop()
+	srv.mu.Lock()
+	for s := range srv.sessions {
+		s.cut(errServerClosing)
+	}
+	srv.mu.Unlock()
+	srv.closeRest()
+
+	t := time.NewTimer(grace)
+	defer t.Stop()
+	select {
+	case <-srv.drained():
+	case <-t.C:
+		srv.log.Error("closed while a driver still holds a session")
+	}
+}
+
+// closeRest closes what sessions share.
+func (srv *Server) closeRest() {
+	srv.mu.Lock()
+	ports := srv.ports
+	srv.mu.Unlock()
+	if ports == nil {
+		ports = srv.Passive // not started yet: nothing will be
+	}
+	if ports != nil {
+		ports.Close()
+	}
+	srv.lounge.close()
+}
+
+var errServerClosing = errors.New("server: shutting down")

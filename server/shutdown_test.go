@@ -1,0 +1,188 @@
+package server_test
+
+import (
+	"context"
+	stdtls "crypto/tls"
+	"io"
+	"io/fs"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// stubborn are clients that do not go by themselves when they are told 421.
+var stubborn = map[string]func(*testing.T, *fakeServer){
+	"no handshake": func(t *testing.T, fs *fakeServer) { fs.tcp(t, memClient, implicitPort, buffer) },
+	"half a handshake": func(t *testing.T, fs *fakeServer) {
+		io.WriteString(fs.tcp(t, memClient, implicitPort, buffer), "\x16\x03\x01\x02\x00\x01")
+	},
+	"AUTH and no handshake": func(t *testing.T, fs *fakeServer) {
+		c := fs.from(t, memClient.String())
+		c.expect(220)
+		c.cmd(234, "AUTH TLS")
+	},
+	"takes no greeting": func(t *testing.T, fs *fakeServer) { fs.tcp(t, memClient, explicitPort, 8) },
+	"takes no replies": func(t *testing.T, fs *fakeServer) {
+		conn := fs.tcp(t, memClient, explicitPort, 256)
+		go endless(conn, func() []byte { return []byte("FEAT\r\n") })
+	},
+	"takes no answers to key updates": func(t *testing.T, fs *fakeServer) {
+		var keys safeBuffer
+		cfg := fs.Config.Clone()
+		cfg.KeyLogWriter = &keys
+		c := newClient(t, fs.tcp(t, memClient, explicitPort, buffer), cfg)
+		c.expect(220)
+		c.authTLS()
+		c.login()
+		flood := updater(t, &keys, c.state().CipherSuite, 2)
+		go endless(c.conn.(*stdtls.Conn).NetConn(), func() []byte { return append(flood.update(), flood.data("x")...) })
+	},
+	"a login that takes long": func(t *testing.T, fs *fakeServer) {
+		c := fs.from(t, memClient.String())
+		c.expect(220)
+		c.cmd(331, "USER sleeper")
+		c.send("PASS x")
+	},
+}
+
+// endless writes until it can't.
+func endless(conn net.Conn, next func() []byte) {
+	for err := error(nil); err == nil; {
+		_, err = conn.Write(next())
+	}
+}
+
+// Clients that neither transfer anything nor take an answer hold up the end for
+// two seconds, each alone and all together, and it is an end in order.
+func TestShutdownCutsTheSilent(t *testing.T) {
+	all := func(t *testing.T, fs *fakeServer) {
+		for _, come := range stubborn {
+			come(t, fs)
+		}
+	}
+	for name, come := range stubborn {
+		t.Run(name, func(t *testing.T) { shutdownBeside(t, come) })
+	}
+	t.Run("all", func(t *testing.T) { shutdownBeside(t, all) })
+}
+
+func shutdownBeside(t *testing.T, come func(*testing.T, *fakeServer)) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		come(t, fs)
+		synctest.Wait()
+		require.NotEmpty(t, fs.Sessions())
+		after(t, 2*time.Second, func() { require.NoError(t, fs.Shutdown(t.Context())) })
+		require.Empty(t, fs.Sessions())
+	}, sleepyLogins)
+}
+
+// Shutdown waits no longer than it may, whatever clients do.
+func TestShutdownKeepsItsDeadline(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "big", string(make([]byte, 1<<20)))
+		for _, come := range stubborn {
+			come(t, fs)
+		}
+		for _, line := range []string{"RETR big", "STOR a"} {
+			for _, in := range []func(testing.TB) *client{fs.in, fs.inTLS} {
+				c := in(t)
+				data := fs.data(t, c, buffer)
+				c.cmd(150, "%s", line)
+				if c.private {
+					c.dataTLS(data)
+				}
+			}
+		}
+		for _, armed := range []bool{true, false} { // by 150
+			for _, bytes := range []int{0, 50, 1 << 20} { // of a ClientHello that resumes, and then nothing more
+				c := fs.inTLS(t)
+				data := fs.data(t, c, buffer)
+				if armed {
+					c.cmd(150, "LIST")
+				}
+				go stdtls.Client(&halting{data, bytes}, c.cfg).Handshake()
+			}
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		after(t, 5*time.Second, func() { require.ErrorIs(t, fs.Shutdown(ctx), context.DeadlineExceeded) })
+		require.Empty(t, fs.Sessions())
+	}, sleepyLogins)
+}
+
+// Nor does it wait long for a driver that doesn't hear of its context's end.
+func TestShutdownLeavesDrivers(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		c.send("SIZE a")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		after(t, 3*time.Second, func() { require.ErrorIs(t, fs.Shutdown(ctx), context.DeadlineExceeded) })
+		time.Sleep(slowStat)
+		synctest.Wait()
+		require.Empty(t, fs.Sessions())
+	}, slowlyStat)
+}
+
+// halting sends so many bytes of the first write and nothing of those that
+// follow, and receives nothing.
+type halting struct {
+	net.Conn
+	left int
+}
+
+func (h *halting) Write(p []byte) (int, error) {
+	n := min(len(p), h.left)
+	h.left = 0
+	h.Conn.Write(p[:n])
+	return len(p), nil
+}
+
+func (*halting) Read([]byte) (int, error) { return 0, io.EOF }
+
+// A command that takes long is not cut, and its reply arrives before the end.
+func TestShutdownWaitsForCommands(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		c.send("SIZE a")
+		synctest.Wait()
+		after(t, slowStat, func() { require.NoError(t, fs.Shutdown(t.Context())) })
+		c.expect(213)
+		c.expect(421)
+		c.end()
+	}, slowlyStat)
+}
+
+// slowStat is longer than a silent client may hold up a shutdown.
+const slowStat = 10 * time.Second
+
+func slowlyStat(srv *server.Server) {
+	wrapFiles(srv, func(files driver.FS) driver.FS { return slowStatFS{files} })
+}
+
+type slowStatFS struct{ driver.FS }
+
+func (slowStatFS) Stat(context.Context, string) (fs.FileInfo, error) {
+	time.Sleep(slowStat)
+	return manyInfo(0), nil
+}
+
+// sleepyLogins has the login of one user take until its context ends.
+func sleepyLogins(srv *server.Server) {
+	users := srv.Driver
+	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+		if l.User == "sleeper" {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		return users.Login(ctx, l)
+	})
+}
