@@ -82,7 +82,9 @@ const (
 )
 
 // OpenDir opens a directory. The Dir stays with the directory even if that is
-// renamed. Close it when no session uses it any more.
+// renamed. If it is removed, and perhaps made again, every call fails with an
+// error that the server logs at level ERROR. Close it when no session uses it any
+// more.
 func OpenDir(path string) (*Dir, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -102,6 +104,9 @@ func (d *Dir) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	fi, err := d.root.Stat(p)
+	if err != nil || name == "." {
+		err = d.gone(err)
+	}
 	if err != nil {
 		return nil, fail("stat", name, err)
 	}
@@ -116,7 +121,7 @@ func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 	}
 	f, err := openRegular(d.root, p, os.O_RDONLY, 0)
 	if err != nil {
-		return nil, fail("open", name, err)
+		return nil, fail("open", name, d.gone(err))
 	}
 	if err := seek(f, offset); err != nil {
 		f.Close()

@@ -21,7 +21,9 @@ func (d *Dir) CheckStore(ctx context.Context, name string, how How) error {
 	case !how.Append && how.Offset < 0:
 		err = fs.ErrInvalid
 	default:
-		err = d.checkStore(p, name, how)
+		if err = d.checkStore(p, name, how); err != nil {
+			err = d.gone(err)
+		}
 	}
 	return fail("store", name, err)
 }
@@ -58,6 +60,9 @@ func (d *Dir) checkStore(p, name string, how How) error {
 func (d *Dir) checkParent(name string, exists bool) error {
 	dir := filepath.FromSlash(path.Dir(name))
 	fi, err := d.root.Stat(dir)
+	if dir == "." {
+		err = d.gone(err)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -32,13 +32,13 @@ func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs
 		}
 		f, err := openDirectory(d.root, p)
 		if err != nil {
-			yield(nil, fail("list", name, err))
+			yield(nil, fail("list", name, d.gone(err)))
 			return
 		}
 		defer f.Close()
 		err = read(f, yield)
 		if err != nil {
-			yield(nil, fail("list", name, err))
+			yield(nil, fail("list", name, d.gone(err)))
 		}
 	}
 }
@@ -56,7 +56,8 @@ func openDirectory(root *os.Root, p string) (*os.File, error) {
 	return root.OpenFile(p, os.O_RDONLY|onlyDir|noBlock, 0)
 }
 
-// readdir calls each for the entries of f until it returns false.
+// readdir calls each for the entries of f until it returns false. An entry that
+// the system can't describe (EACCES, ESTALE) is left out.
 func readdir(ctx context.Context, f *os.File, each func(fs.FileInfo) bool) error {
 	for {
 		if err := ctx.Err(); err != nil {
@@ -68,10 +69,12 @@ func readdir(ctx context.Context, f *os.File, each func(fs.FileInfo) bool) error
 				return nil
 			}
 		}
-		if err == io.EOF {
+		switch at, _ := err.(*fs.PathError); {
+		case err == io.EOF:
 			return nil
-		}
-		if err != nil {
+		case at != nil && at.Op == "fstatat":
+			// Readdir goes on behind the entry.
+		case err != nil:
 			return err
 		}
 	}

@@ -14,24 +14,45 @@ type scanned struct {
 	name        string // in the buffer of the scan
 	stat        syscall.Stat_t
 	id          [maxID]byte
+	unknown     bool // but for the name and the type: the system could not tell (EACCES, ESTALE)
 	owners      *Dir
 	user, group lastOwner
 }
 
-func (e *scanned) Name() string       { return e.name }
-func (e *scanned) Size() int64        { return e.stat.Size }
-func (e *scanned) Mode() fs.FileMode  { return fileMode(e.stat.Mode) }
-func (e *scanned) IsDir() bool        { return e.Mode().IsDir() }
-func (e *scanned) ModTime() time.Time { return time.Unix(e.stat.Mtim.Unix()) }
-func (e *scanned) Sys() any           { return &e.stat }
+func (e *scanned) Name() string      { return e.name }
+func (e *scanned) Size() int64       { return e.stat.Size }
+func (e *scanned) Mode() fs.FileMode { return fileMode(e.stat.Mode) }
+func (e *scanned) IsDir() bool       { return e.Mode().IsDir() }
+func (e *scanned) Sys() any          { return &e.stat }
+
+func (e *scanned) ModTime() time.Time {
+	if e.unknown {
+		return time.Time{}
+	}
+	return time.Unix(e.stat.Mtim.Unix())
+}
 
 func (e *scanned) ID() string {
+	if e.unknown {
+		return ""
+	}
 	id := appendID(e.id[:0], &e.stat)
 	return unsafe.String(&id[0], len(id))
 }
 
-func (e *scanned) Owner() string { return e.user.name(e.stat.Uid, e.owners.owner) }
-func (e *scanned) Group() string { return e.group.name(e.stat.Gid, e.owners.group) }
+func (e *scanned) Owner() string {
+	if e.unknown {
+		return ""
+	}
+	return e.user.name(e.stat.Uid, e.owners.owner)
+}
+
+func (e *scanned) Group() string {
+	if e.unknown {
+		return ""
+	}
+	return e.group.name(e.stat.Gid, e.owners.group)
+}
 
 // lastOwner is the owner of the entry before, mostly that of the next too.
 type lastOwner struct {

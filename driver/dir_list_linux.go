@@ -46,8 +46,11 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 				return err
 			}
 			for rest := buf[:n]; len(rest) > 0; {
-				var name []byte // with the NUL that ends it
-				name, rest = nextDirent(rest)
+				var (
+					name []byte // with the NUL that ends it
+					kind byte
+				)
+				name, kind, rest = nextDirent(rest)
 				e.name = unsafe.String(&name[0], len(name)-1)
 				if e.name == "." || e.name == ".." || reserved(e.name) {
 					continue
@@ -57,8 +60,8 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 					if err == syscall.ENOENT {
 						continue // vanished meanwhile
 					}
-					if err != nil {
-						return os.NewSyscallError("fstatat", err)
+					if e.unknown = err != nil; e.unknown {
+						e.stat = syscall.Stat_t{Mode: uint32(kind) << 12} // as IFTODT has it
 					}
 				}
 				if !yield(e, nil) {
@@ -71,12 +74,12 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 
 // nextDirent cuts the first off the records of getdents64(2): the number of the
 // file, an offset, the length of the record, the type and the name.
-func nextDirent(records []byte) (name, rest []byte) {
-	const lengthAt, nameAt, align = 16, 19, 8
+func nextDirent(records []byte) (name []byte, kind byte, rest []byte) {
+	const lengthAt, kindAt, nameAt, align = 16, 18, 19, 8
 	length := int(binary.NativeEndian.Uint16(records[lengthAt:]))
 	// The NUL is in the last eight bytes, to which the record is filled up.
 	padded := max(nameAt, length-align)
-	return records[nameAt : padded+bytes.IndexByte(records[padded:length], 0)+1], records[length:]
+	return records[nameAt : padded+bytes.IndexByte(records[padded:length], 0)+1], records[kindAt], records[length:]
 }
 
 func readDirent(dir int, buf []byte) (n int, err error) {

@@ -141,8 +141,9 @@ type FS interface {
 	// "." and "..". It yields one error, as the last pair, when the listing
 	// can't be completed; an FS must not read ahead more than a bounded
 	// number of entries. Listing a file yields an error that is ErrNotDir.
-	// An entry that vanishes meanwhile is left out; a symbolic link is
-	// described itself. The sequence may be used once.
+	// An entry that vanishes meanwhile is left out; one that can't be
+	// described is too, or has what is known: it does not end the listing. A
+	// symbolic link is described itself. The sequence may be used once.
 	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
 
 	// Open opens the named file for reading from offset bytes after its

@@ -68,11 +68,8 @@ func (r *readOnly) list(ctx context.Context, name string, yield func(fs.FileInfo
 		entries, err := read()
 		for _, e := range entries {
 			fi, err := e.Info()
-			if errors.Is(err, fs.ErrNotExist) {
-				continue // vanished meanwhile
-			}
 			if err != nil {
-				return err
+				continue // vanished meanwhile, or can't be described: no reason to hide the others
 			}
 			if !yield(fi) {
 				return nil

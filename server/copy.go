@@ -13,7 +13,7 @@ import (
 // COMB <target> <source>...: draft-peterson-streamlined-ftp-command-extensions,
 // section 3, as Serv-U and CuteFTP know it: the sources are added to the end of
 // the target in that order, and removed when it is safe.
-func (s *session) cmdComb(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 	names, err := wire.ParseNames(arg)
 	if err != nil {
 		return wire.Reply{}, err
@@ -22,7 +22,7 @@ func (s *session) cmdComb(_ context.Context, arg string) (wire.Reply, error) {
 		return ok(501, "Usage: "+commands["COMB"].help)
 	}
 	for i := range names {
-		if names[i], err = wire.Resolve(s.cwd, names[i]); err != nil {
+		if names[i], err = s.fileName(ctx, names[i]); err != nil {
 			return wire.Reply{}, err
 		}
 	}
@@ -152,7 +152,7 @@ func (t *transfer) keep(files driver.FS, name string, how driver.How, fill func(
 
 // siteCpfr is SITE CPFR <file>, as in ProFTPD; SITE CPTO must follow at once.
 func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -169,13 +169,13 @@ func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) 
 
 // siteCpto is SITE CPTO <file>. Both names are the session's own, so that it can
 // do no more than RETR and STOR could (CVE-2015-3306).
-func (s *session) siteCpto(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) {
 	from := s.cpfr
 	s.cpfr = ""
 	if from == "" {
 		return ok(503, "Send SITE CPFR first.")
 	}
-	to, err := wire.Resolve(s.cwd, arg)
+	to, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}

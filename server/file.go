@@ -16,12 +16,12 @@ import (
 
 // RETR <file>: RFC 959, section 4.1.3; REST before it gives the offset (RFC
 // 3659, section 5), RANG both ends.
-func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdRetr(ctx context.Context, arg string) (wire.Reply, error) {
 	offset, until, err := s.takeRestart()
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -50,7 +50,7 @@ func (s *session) cmdRetr(_ context.Context, arg string) (wire.Reply, error) {
 }
 
 // STOR <file>: RFC 959, section 4.1.3, with REST as RETR.
-func (s *session) cmdStor(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdStor(ctx context.Context, arg string) (wire.Reply, error) {
 	offset, until, err := s.takeRestart()
 	if err != nil {
 		return wire.Reply{}, err
@@ -58,13 +58,13 @@ func (s *session) cmdStor(_ context.Context, arg string) (wire.Reply, error) {
 	if until > 0 {
 		return ok(504, "RANG is for RETR and HASH; use REST.")
 	}
-	return s.store("STOR", arg, driver.How{Offset: offset}, "Opening the data connection.")
+	return s.store(ctx, "STOR", arg, driver.How{Offset: offset}, "Opening the data connection.")
 }
 
 // APPE <file>: RFC 959, section 4.1.3.
-func (s *session) cmdAppe(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdAppe(ctx context.Context, arg string) (wire.Reply, error) {
 	s.restart, s.until = 0, 0
-	return s.store("APPE", arg, driver.How{Append: true}, "Opening the data connection.")
+	return s.store(ctx, "APPE", arg, driver.How{Append: true}, "Opening the data connection.")
 }
 
 // STOU [<file>]: RFC 959, section 4.1.3; the name goes into the 150 reply as
@@ -74,7 +74,7 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	if arg == "" {
 		arg = "file"
 	}
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -82,7 +82,7 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	for range 8 {
 		_, err := s.files.Stat(ctx, unique)
 		if errors.Is(err, fs.ErrNotExist) {
-			return s.store("STOU", wire.Display(unique), driver.How{Exclusive: true}, "FILE: "+wire.Display(unique))
+			return s.store(ctx, "STOU", wire.Display(unique), driver.How{Exclusive: true}, "FILE: "+wire.Display(unique))
 		}
 		if err != nil {
 			return wire.Reply{}, err
@@ -92,8 +92,8 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(450, "No free name found; try again.")
 }
 
-func (s *session) store(verb, arg string, how driver.How, opening string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+func (s *session) store(ctx context.Context, verb, arg string, how driver.How, opening string) (wire.Reply, error) {
+	name, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}

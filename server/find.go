@@ -19,16 +19,19 @@ type entries func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, err
 // single file, or those of the last element's pattern. What exists under the
 // very name counts before any pattern.
 func (s *session) find(ctx context.Context, arg string) (*listing, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	p, err := s.path(ctx, arg)
 	if err != nil {
 		return nil, err
 	}
+	name := p.Name
 	info, err := s.files.Stat(ctx, name)
 	dir, last := path.Split(name)
 	dir = path.Clean(dir)
 	switch {
 	case err == nil && info.IsDir():
 		return &listing{session: s, dir: name, entries: s.directory(name), whole: true}, nil
+	case err == nil && p.Dir:
+		return nil, driver.ErrNotDir
 	case err == nil:
 		return &listing{session: s, dir: dir, entries: single(info)}, nil
 	case wire.HasGlob(last) && !wire.HasGlob(dir):

@@ -77,13 +77,13 @@ func (s *session) cmdRang(_ context.Context, arg string) (wire.Reply, error) {
 
 // HASH <file>: draft-bryan-ftpext-hash, section 3, over the bytes as they are
 // stored. The reply names the first and the last byte, as RANG does.
-func (s *session) cmdHash(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdHash(ctx context.Context, arg string) (wire.Reply, error) {
 	span := wire.Span{Start: s.restart, End: s.until}
 	if span.End == 0 {
 		span.End = -1
 	}
 	s.restart, s.until = 0, 0
-	sum, end, err := s.checksum("HASH", s.sum, []wire.Part{{Path: arg, Span: span}})
+	sum, end, err := s.checksum(ctx, "HASH", s.sum, []wire.Part{{Path: arg, Span: span}})
 	if errors.Is(err, driver.ErrIsDir) {
 		return ok(553, "HASH is for files.")
 	}
@@ -96,12 +96,12 @@ func (s *session) cmdHash(_ context.Context, arg string) (wire.Reply, error) {
 // sumCommand is XCRC and its like: <file> [<start> [<end>]], where the end is
 // the byte behind the last, as in other servers.
 func sumCommand(i int) handler {
-	return func(s *session, _ context.Context, arg string) (wire.Reply, error) {
+	return func(s *session, ctx context.Context, arg string) (wire.Reply, error) {
 		parts, err := wire.ParsePart(arg)
 		if err != nil {
 			return wire.Reply{}, err
 		}
-		sum, _, err := s.checksum(sums[i].verb, i, parts)
+		sum, _, err := s.checksum(ctx, sums[i].verb, i, parts)
 		if err != nil {
 			return wire.Reply{}, err
 		}
@@ -111,15 +111,21 @@ func sumCommand(i int) handler {
 
 // checksum computes one beside the session, of the first of parts that exists.
 // It returns where the part ended.
-func (s *session) checksum(verb string, i int, parts []wire.Part) (sum []byte, end int64, err error) {
-	names := make([]string, len(parts))
+func (s *session) checksum(ctx context.Context, verb string, i int, parts []wire.Part) (sum []byte, end int64, err error) {
+	var names []string
 	for j, p := range parts {
-		if names[j], err = wire.Resolve(s.cwd, p.Path); err != nil {
+		name, err := s.fileName(ctx, p.Path)
+		if err != nil && j == 0 {
 			return nil, 0, err
 		}
+		if err != nil {
+			parts = parts[:j] // shorter paths are no better
+			break
+		}
+		names = append(names, name)
 	}
 	err = s.onFiles(verb, names[0], func(t *transfer) error {
-		at, info, err := s.existing(t.ctx, names)
+		at, info, err := s.firstOf(t.ctx, names)
 		if err != nil {
 			return err
 		}
@@ -133,8 +139,8 @@ func (s *session) checksum(verb string, i int, parts []wire.Part) (sum []byte, e
 	return sum, end, err
 }
 
-// existing finds the first of names that is a file.
-func (s *session) existing(ctx context.Context, names []string) (at int, info fs.FileInfo, err error) {
+// firstOf finds the first of names that is a file.
+func (s *session) firstOf(ctx context.Context, names []string) (at int, info fs.FileInfo, err error) {
 	for i, name := range names {
 		found, e := s.files.Stat(ctx, name)
 		if e == nil && found.IsDir() {

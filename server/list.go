@@ -93,7 +93,7 @@ func (l *listing) prefix(arg string) string {
 // MLSD [<directory>]: RFC 3659, section 7. The argument is a path and nothing
 // else: no flags, no patterns.
 func (s *session) cmdMlsd(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.name(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -112,11 +112,14 @@ func (s *session) cmdMlsd(ctx context.Context, arg string) (wire.Reply, error) {
 
 // MLST [<path>]: RFC 3659, section 7.2: one path, on the control connection.
 func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.existing(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
 	info, err := s.files.Stat(ctx, name)
+	if err == nil {
+		err = special(info)
+	}
 	if err != nil {
 		return wire.Reply{}, err
 	}

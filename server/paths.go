@@ -11,18 +11,66 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
+// name resolves an argument that may name anything. The directories that it goes
+// through must be there: "missing/../a" is no name of a.
+func (s *session) name(ctx context.Context, arg string) (string, error) {
+	p, err := s.path(ctx, arg)
+	return p.Name, err
+}
+
+func (s *session) path(ctx context.Context, arg string) (wire.Path, error) {
+	p, err := wire.ParsePath(s.cwd, arg)
+	if err != nil {
+		return wire.Path{}, err
+	}
+	for _, dir := range p.Through {
+		if err := s.isDir(ctx, dir); err != nil {
+			return wire.Path{}, err
+		}
+	}
+	return p, nil
+}
+
+// isDir returns an error unless the name is that of a directory.
+func (s *session) isDir(ctx context.Context, name string) error {
+	info, err := s.files.Stat(ctx, name)
+	if err == nil && !info.IsDir() {
+		err = driver.ErrNotDir
+	}
+	return err
+}
+
+// existing resolves an argument that names what is there. With a slash at its
+// end that must be a directory.
+func (s *session) existing(ctx context.Context, arg string) (string, error) {
+	p, err := s.path(ctx, arg)
+	if err == nil && p.Dir {
+		err = s.isDir(ctx, p.Name)
+	}
+	return p.Name, err
+}
+
+// fileName resolves an argument that names a file, be it there or not, or a link
+// itself. With a slash at its end it never does.
+func (s *session) fileName(ctx context.Context, arg string) (string, error) {
+	p, err := s.path(ctx, arg)
+	if err != nil || !p.Dir {
+		return p.Name, err
+	}
+	if err := s.isDir(ctx, p.Name); err != nil {
+		return "", err
+	}
+	return "", driver.ErrIsDir
+}
+
 // CWD [<directory>]: RFC 959, section 4.1.1.
 func (s *session) cmdCwd(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.name(ctx, arg)
+	if err == nil {
+		err = s.isDir(ctx, name)
+	}
 	if err != nil {
 		return wire.Reply{}, err
-	}
-	info, err := s.files.Stat(ctx, name)
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	if !info.IsDir() {
-		return wire.Reply{}, driver.ErrNotDir
 	}
 	s.cwd = name
 	return okf(250, "%s is the current directory.", wire.QuotePath(wire.Display(name)))
@@ -40,7 +88,7 @@ func (s *session) cmdPwd(context.Context, string) (wire.Reply, error) {
 
 // MKD <directory>: RFC 959, section 4.1.3 and appendix II.
 func (s *session) cmdMkd(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.name(ctx, arg)
 	if err == nil {
 		err = s.files.Mkdir(ctx, name)
 	}
@@ -52,47 +100,55 @@ func (s *session) cmdMkd(ctx context.Context, arg string) (wire.Reply, error) {
 
 // RMD <directory>: RFC 959, section 4.1.3.
 func (s *session) cmdRmd(ctx context.Context, arg string) (wire.Reply, error) {
-	return s.change(ctx, arg, "Directory removed.", s.files.RemoveDir)
+	name, err := s.name(ctx, arg)
+	if err == nil {
+		err = s.files.RemoveDir(ctx, name)
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return ok(250, "Directory removed.")
 }
 
 // DELE <file>: RFC 959, section 4.1.3.
 func (s *session) cmdDele(ctx context.Context, arg string) (wire.Reply, error) {
-	return s.change(ctx, arg, "File deleted.", s.files.Remove)
-}
-
-// change applies one function of the driver to one name.
-func (s *session) change(ctx context.Context, arg, done string, f func(context.Context, string) error) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.fileName(ctx, arg)
 	if err == nil {
-		err = f(ctx, name)
+		err = s.files.Remove(ctx, name)
 	}
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	return ok(250, done)
+	return ok(250, "File deleted.")
 }
 
 // RNFR <path>: RFC 959, section 4.1.3. RNTO must follow at once.
 func (s *session) cmdRnfr(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	p, err := s.path(ctx, arg)
+	if err == nil {
+		err = s.exists(ctx, p)
+	}
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	if err := s.exists(ctx, name); err != nil {
-		return wire.Reply{}, err
-	}
-	s.rnfr = name
+	s.rnfr = p.Name
 	return ok(350, "Send RNTO with the new name.")
 }
 
-// exists is Stat for something that may be a link to nowhere.
-func (s *session) exists(ctx context.Context, name string) error {
-	_, err := s.files.Stat(ctx, name)
-	if err == nil {
+// exists is Stat for something that may be a link to nowhere. With a slash at its
+// end a path means a directory, and not a link to one.
+func (s *session) exists(ctx context.Context, p wire.Path) error {
+	info, err := s.files.Stat(ctx, p.Name)
+	if err == nil && !p.Dir {
 		return nil
 	}
-	if _, linkErr := driver.ReadLink(ctx, s.files, name); linkErr == nil {
+	_, linkErr := driver.ReadLink(ctx, s.files, p.Name)
+	isLink := linkErr == nil
+	switch {
+	case isLink && !p.Dir:
 		return nil
+	case isLink || err == nil && !info.IsDir():
+		return driver.ErrNotDir
 	}
 	return err
 }
@@ -104,9 +160,17 @@ func (s *session) cmdRnto(ctx context.Context, arg string) (wire.Reply, error) {
 	if from == "" {
 		return ok(503, "Send RNFR first.")
 	}
-	return s.change(ctx, arg, "Renamed.", func(ctx context.Context, to string) error {
-		return s.files.Rename(ctx, from, to)
-	})
+	to, err := s.path(ctx, arg)
+	if err == nil && to.Dir {
+		err = s.isDir(ctx, from) // nothing else can get such a name
+	}
+	if err == nil {
+		err = s.files.Rename(ctx, from, to.Name)
+	}
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return ok(250, "Renamed.")
 }
 
 // SIZE <file>: RFC 3659, section 4. It promises the number of bytes that a
@@ -124,7 +188,7 @@ func (s *session) cmdSize(ctx context.Context, arg string) (wire.Reply, error) {
 
 // regular describes a file that could be fetched.
 func (s *session) regular(ctx context.Context, arg string) (fs.FileInfo, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.fileName(ctx, arg)
 	if err != nil {
 		return nil, err
 	}
@@ -132,7 +196,26 @@ func (s *session) regular(ctx context.Context, arg string) (fs.FileInfo, error) 
 	if err == nil && info.IsDir() {
 		err = driver.ErrIsDir
 	}
+	if err == nil {
+		err = special(info)
+	}
 	return info, err
+}
+
+// special refuses what is neither a file nor a directory, in its own name.
+func special(info fs.FileInfo) error {
+	kind := ""
+	switch mode := info.Mode(); {
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a FIFO"
+	case mode&fs.ModeSocket != 0:
+		kind = "a socket"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device"
+	default:
+		return nil
+	}
+	return &driver.Error{Code: 550, Text: "Is " + kind + ", not a file.", Err: fs.ErrPermission}
 }
 
 // MDTM <file>: RFC 3659, section 3. With a time in front of the name it sets
@@ -143,7 +226,7 @@ func (s *session) cmdMdtm(ctx context.Context, arg string) (wire.Reply, error) {
 			return s.setTimes(ctx, name, driver.Times{Modify: t}, "Modify="+wire.FormatTime(t)+"; "+name)
 		}
 	}
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.existing(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -177,7 +260,7 @@ func (s *session) timeCommand(ctx context.Context, arg, fact string, times func(
 }
 
 func (s *session) setTimes(ctx context.Context, arg string, t driver.Times, done string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.existing(ctx, arg)
 	if err == nil {
 		err = driver.SetTimes(ctx, s.files, name, t)
 	}
@@ -190,11 +273,11 @@ func (s *session) setTimes(ctx context.Context, arg string, t driver.Times, done
 // MFF <facts> <path>: draft-somers-ftp-mfxx, section 5. All facts are checked
 // before the first is set.
 func (s *session) cmdMff(ctx context.Context, arg string) (wire.Reply, error) {
-	facts, path, err := wire.ParseMFF(arg)
+	facts, target, err := wire.ParseMFF(arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	name, err := wire.Resolve(s.cwd, path)
+	name, err := s.existing(ctx, target)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -235,7 +318,7 @@ func (s *session) cmdMff(ctx context.Context, arg string) (wire.Reply, error) {
 // AVBL [<directory>]: draft-peterson-streamlined-ftp-command-extensions,
 // section 4.
 func (s *session) cmdAvbl(ctx context.Context, arg string) (wire.Reply, error) {
-	name, err := wire.Resolve(s.cwd, arg)
+	name, err := s.name(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}

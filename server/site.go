@@ -57,17 +57,17 @@ func (s *session) siteHelp(context.Context, string) (wire.Reply, error) {
 }
 
 // twoArgs splits "<word> <path>" and resolves the path.
-func (s *session) twoArgs(arg, usage string) (word, name string, err error) {
+func (s *session) twoArgs(ctx context.Context, arg, usage string) (word, name string, err error) {
 	word, path, _ := strings.Cut(arg, " ")
 	if word == "" || path == "" {
 		return "", "", &driver.Error{Code: 501, Text: "Usage: SITE " + usage}
 	}
-	name, err = wire.Resolve(s.cwd, path)
+	name, err = s.existing(ctx, path)
 	return word, name, err
 }
 
 func (s *session) siteChmod(ctx context.Context, arg string) (wire.Reply, error) {
-	word, name, err := s.twoArgs(arg, siteCommands["CHMOD"].help)
+	word, name, err := s.twoArgs(ctx, arg, siteCommands["CHMOD"].help)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -82,7 +82,7 @@ func (s *session) siteChmod(ctx context.Context, arg string) (wire.Reply, error)
 }
 
 func (s *session) siteChgrp(ctx context.Context, arg string) (wire.Reply, error) {
-	group, name, err := s.twoArgs(arg, siteCommands["CHGRP"].help)
+	group, name, err := s.twoArgs(ctx, arg, siteCommands["CHGRP"].help)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -97,7 +97,7 @@ func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	name, err := wire.Resolve(s.cwd, path)
+	name, err := s.existing(ctx, path)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -113,11 +113,15 @@ func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error)
 // siteSymlink makes a link. The target is a path as the client sees it, so a
 // link can't lead out of its files.
 func (s *session) siteSymlink(ctx context.Context, arg string) (wire.Reply, error) {
-	target, name, err := s.twoArgs(arg, siteCommands["SYMLINK"].help)
+	target, path, _ := strings.Cut(arg, " ")
+	if target == "" || path == "" {
+		return ok(501, "Usage: SITE "+siteCommands["SYMLINK"].help)
+	}
+	name, err := s.fileName(ctx, path)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	if target, err = wire.Resolve(s.cwd, target); err != nil {
+	if target, err = s.name(ctx, target); err != nil {
 		return wire.Reply{}, err
 	}
 	if err := driver.Symlink(ctx, s.files, target, name); err != nil {

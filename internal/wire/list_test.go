@@ -121,7 +121,10 @@ func TestAppendMLSx(t *testing.T) {
 		{link("a b"), "", "l", FactType, "type=OS.unix=symlink; l"},
 		{link("a;type=dir"), "", "l", FactType, "type=OS.unix=symlink; l"},
 		{link("a\r\nb"), "", "l", FactType, "type=OS.unix=symlink; l"},
-		{Entry{Size: -1, Mode: fs.ModeSocket}, "", "a\r\nb\xff", AllFacts, "type=file;size=0;perm=;UNIX.mode=0000; a??b?"},
+		{Entry{Size: -1, Mode: fs.ModeSocket}, "", "a\r\nb\xff", AllFacts, "type=OS.unix=socket;perm=df;UNIX.mode=0000; a??b?"},
+		{Entry{Size: -1}, "", "f", AllFacts, "type=file;size=0;perm=;UNIX.mode=0000; f"},
+		{Entry{Mode: fs.ModeNamedPipe | 0o644}, "", "p", FactType | FactSize | FactPerm, "type=OS.unix=fifo;perm=df; p"},
+		{Entry{Mode: fs.ModeDevice | 0o644}, "", "d", FactType | FactSize, "type=OS.unix=device; d"},
 		{Entry{Mode: fs.ModeSetuid | fs.ModeSetgid | 0o755}, "", "x", FactUnixMode, "UNIX.mode=6755; x"},
 	} {
 		assert.Equal(t, tt.want+"\r\n", string(AppendMLSx(nil, &tt.entry, tt.kind, tt.display, tt.facts)))

@@ -14,8 +14,8 @@ import (
 // Section 7.5.1.2: such entries are to be left out of a listing without FactType,
 // where nothing would tell them from the rest.
 //
-// A fact that is not known of e is left out, as is the size of a directory, which
-// means nothing to a client. In a reply to MLST the caller writes the one space
+// A fact that is not known of e is left out, as is the size of a directory, FIFO,
+// socket or device, which means nothing to a client. In a reply to MLST the caller writes the one space
 // in front and drops the CRLF.
 //
 // The name is cleaned as by [AppendLIST]. Values never hold a space or a
@@ -26,7 +26,7 @@ func AppendMLSx(dst []byte, e *Entry, kind, display string, f Facts) []byte {
 		dst = append(dst, "type="...)
 		dst = append(appendKind(dst, e, kind), ';')
 	}
-	if f&FactSize != 0 && !dir {
+	if f&FactSize != 0 && !dir && specialKind(e.Mode) == "" {
 		dst = append(dst, "size="...)
 		dst = append(strconv.AppendInt(dst, max(e.Size, 0), 10), ';')
 	}
@@ -57,13 +57,16 @@ func AppendMLSx(dst []byte, e *Entry, kind, display string, f Facts) []byte {
 
 // appendKind appends the value of the fact "type". A link to a target that a
 // value can hold is "OS.unix=slink:target", as in RFC 3659, section 7.7.4; else
-// "OS.unix=symlink", which erratum 1500 prefers and clients know too.
+// "OS.unix=symlink", which erratum 1500 prefers and clients know too. What can't
+// be transferred is no "file" (section 7.5.1.5).
 func appendKind(dst []byte, e *Entry, kind string) []byte {
 	switch {
 	case kind != "":
 		return append(dst, kind...)
 	case e.Mode&fs.ModeDir != 0:
 		return append(dst, "dir"...)
+	case specialKind(e.Mode) != "":
+		return append(append(dst, "OS.unix="...), specialKind(e.Mode)...)
 	case e.Mode&fs.ModeSymlink == 0:
 		return append(dst, "file"...)
 	}
@@ -78,12 +81,28 @@ func appendKind(dst []byte, e *Entry, kind string) []byte {
 	return append(append(dst, "OS.unix=slink:"...), e.Target...)
 }
 
+// specialKind names what is neither a file nor a directory nor a link, empty for
+// these.
+func specialKind(mode fs.FileMode) string {
+	switch {
+	case mode&fs.ModeNamedPipe != 0:
+		return "fifo"
+	case mode&fs.ModeSocket != 0:
+		return "socket"
+	case mode&fs.ModeDevice != 0:
+		return "device"
+	}
+	return ""
+}
+
 // appendPerm appends what section 7.5.5 lets a client try. It is a hint: which
 // of the three sets of bits counts is known to the driver alone, so any of them
 // will do, and the answer to the command is what decides.
 func appendPerm(dst []byte, mode fs.FileMode, dir bool) []byte {
 	read, write := mode&0o444 != 0, mode&0o222 != 0
 	switch {
+	case specialKind(mode) != "":
+		return append(dst, "df"...) // it may be removed and renamed
 	case dir && read && write:
 		return append(dst, "flcdmpe"...)
 	case dir && write:

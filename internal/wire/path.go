@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -9,47 +10,81 @@ import (
 // maxPath is the longest path a client may name, as PATH_MAX on Linux.
 const maxPath = 4096
 
-// Resolve applies a path of the client's to its working directory. cwd and the
-// result obey fs.ValidPath: no slash in front, "." for the root. An absolute
-// arg replaces cwd, an empty one is cwd; ".." goes up and stays at the root, as
-// it does on the systems clients know; doubled slashes, "." and a trailing
-// slash are cleaned away. RFC 959 leaves the form of paths to the server. A
-// backslash is an ordinary character, for to a driver it is one.
+// maxBack is how many directories a path may enter only to leave them by "..".
+// Each has to be looked up.
+const maxBack = 8
+
+// Path is a path of the client's, applied to its working directory.
+type Path struct {
+	// Name obeys fs.ValidPath: no slash in front, "." for the root.
+	Name string
+
+	// Dir says that a slash or "/." follows the last name, so that only a
+	// directory can be meant (POSIX, path resolution).
+	Dir bool
+
+	// Through are the directories that the path enters only to leave them by
+	// "..", likewise as names. To the systems that clients know such a path
+	// leads nowhere unless they exist.
+	Through []string
+}
+
+// ParsePath applies a path of the client's to its working directory, which is a
+// name as in [Path]. An absolute arg replaces cwd, an empty one is cwd; ".." goes
+// up and stays at the root, as it does on the systems clients know; doubled
+// slashes and "." are cleaned away. RFC 959 leaves the form of paths to the
+// server. A backslash is an ordinary character, for to a driver it is one.
 //
-// It refuses NUL, invalid UTF-8 (RFC 2640, section 2.2) and a result longer
-// than 4,096 bytes.
-func Resolve(cwd, arg string) (string, error) {
+// It refuses NUL, invalid UTF-8 (RFC 2640, section 2.2), a result longer than
+// 4,096 bytes, and a path with more than 8 different directories in Through.
+func ParsePath(cwd, arg string) (Path, error) {
 	if strings.IndexByte(arg, 0) >= 0 || !utf8.ValidString(arg) {
-		return "", &SyntaxError{"A path", "valid UTF-8 without NUL"}
+		return Path{}, &SyntaxError{"A path", "valid UTF-8 without NUL"}
 	}
 	path := make([]byte, 0, len(cwd)+1+len(arg))
 	if cwd != "." && !strings.HasPrefix(arg, "/") {
 		path = append(path, cwd...)
 	}
+	var p Path
+	entered := false // by the last element that was not empty and not "."
 	for arg != "" {
-		var name string
-		name, arg, _ = strings.Cut(arg, "/")
-		switch name {
+		name, rest, slash := strings.Cut(arg, "/")
+		switch arg = rest; name {
 		case "", ".":
 		case "..":
+			if back := string(path); entered && !slices.Contains(p.Through, back) {
+				p.Through = append(p.Through, back)
+			}
 			path = path[:max(0, bytes.LastIndexByte(path, '/'))]
+			entered, p.Dir = false, false
 		default:
 			if len(path) > 0 {
 				path = append(path, '/')
 			}
 			path = append(path, name...)
+			entered, p.Dir = true, slash
 		}
 	}
-	if len(path) > maxPath {
-		return "", &SyntaxError{"A path", "4096 bytes at most"}
+	switch {
+	case len(path) > maxPath:
+		return Path{}, &SyntaxError{"A path", "4096 bytes at most"}
+	case len(p.Through) > maxBack:
+		return Path{}, &SyntaxError{"A path", "fewer turns by .."}
 	}
-	if len(path) == 0 {
-		return ".", nil
+	p.Name = string(path)
+	if p.Name == "" {
+		p.Name = "."
 	}
-	return string(path), nil
+	return p, nil
 }
 
-// Display is how the client sees a name that [Resolve] returned: "/" for the
+// Resolve is the Name of [ParsePath] alone.
+func Resolve(cwd, arg string) (string, error) {
+	p, err := ParsePath(cwd, arg)
+	return p.Name, err
+}
+
+// Display is how the client sees a name that [ParsePath] returned: "/" for the
 // root, else with a slash in front.
 func Display(name string) string {
 	if name == "." {

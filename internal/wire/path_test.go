@@ -55,6 +55,43 @@ func TestResolve(t *testing.T) {
 	assert.Error(t, err)
 }
 
+func TestParsePath(t *testing.T) {
+	for _, tt := range []struct {
+		cwd, arg string
+		want     Path
+	}{
+		{"a", "", Path{Name: "a"}},
+		{"a", ".", Path{Name: "a"}},
+		{"a", "..", Path{Name: "."}},
+		{"a", "../", Path{Name: "."}},
+		{"a", "../..", Path{Name: "."}},
+		{"a", "/", Path{Name: "."}},
+		{"a", "b", Path{Name: "a/b"}},
+		{"a", "b/", Path{Name: "a/b", Dir: true}},
+		{"a", "b//", Path{Name: "a/b", Dir: true}},
+		{"a", "b/.", Path{Name: "a/b", Dir: true}},
+		{"a", "b/./", Path{Name: "a/b", Dir: true}},
+		{"a", "b/c", Path{Name: "a/b/c"}},
+		{"a", "../b", Path{Name: "b"}},
+		{"a", "b/..", Path{Name: "a", Through: []string{"a/b"}}},
+		{"a", "b/../c", Path{Name: "a/c", Through: []string{"a/b"}}},
+		{"a", "b/./../c/", Path{Name: "a/c", Dir: true, Through: []string{"a/b"}}},
+		{"a", "b/c/../../d", Path{Name: "a/d", Through: []string{"a/b/c"}}},
+		{"a", "/b/../c/../b/../d", Path{Name: "d", Through: []string{"b", "c"}}},
+		{".", "b/../../../c/../d", Path{Name: "d", Through: []string{"b", "c"}}},
+	} {
+		got, err := ParsePath(tt.cwd, tt.arg)
+		require.NoError(t, err)
+		assert.Equal(t, tt.want, got, "%q in %q", tt.arg, tt.cwd)
+	}
+	_, err := ParsePath(".", strings.Repeat("a/../", 800)+"b")
+	assert.NoError(t, err, "one directory again and again")
+	_, err = ParsePath(".", "1/../2/../3/../4/../5/../6/../7/../8/../9")
+	assert.NoError(t, err)
+	_, err = ParsePath(".", "1/../2/../3/../4/../5/../6/../7/../8/../9/..")
+	assert.Error(t, err, "each would have to be looked up")
+}
+
 func TestDisplay(t *testing.T) {
 	assert.Equal(t, "/", Display("."))
 	assert.Equal(t, "/a/b", Display("a/b"))

@@ -1,0 +1,24 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+)
+
+// errGone is no error of the contract: that the whole tree is missing is nothing
+// that a client did or could know, but something for the operator's log.
+var errGone = errors.New("the served directory was removed; restart to serve what has its name now")
+
+// gone is err, unless nothing can be found any more since the directory itself
+// was removed. A Dir stays with its directory: another one of that name may have
+// been put there by somebody else.
+func (d *Dir) gone(err error) error {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if fi, e := d.root.Stat("."); e == nil && removed(fi) {
+		return fmt.Errorf("%s: %w", d.root.Name(), errGone)
+	}
+	return err
+}

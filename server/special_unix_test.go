@@ -1,0 +1,72 @@
+//go:build unix
+
+package server_test
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// startDir serves a directory in clear.
+func startDir(t *testing.T, path string) *testServer {
+	t.Helper()
+	dir, err := driver.OpenDir(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { dir.Close() })
+	return start(t, insecure, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, dir) })
+}
+
+// What can't be transferred has no size and is no "file" (RFC 3659, sections 4
+// and 7.5.1): it is called what it is.
+func TestSpecialFiles(t *testing.T) {
+	path := t.TempDir()
+	ts := startDir(t, path)
+	require.NoError(t, syscall.Mkfifo(filepath.Join(path, "pipe"), 0o666))
+	ln, err := net.Listen("unix", filepath.Join(path, "sock"))
+	require.NoError(t, err)
+	defer ln.Close()
+	c := ts.loginClear(t)
+	for name, kind := range map[string]string{"pipe": "a FIFO", "sock": "a socket"} {
+		for _, verb := range []string{"SIZE", "MLST"} {
+			require.Equal(t, "550 Is "+kind+", not a file.", c.cmd(550, "%s %s", verb, name).text())
+		}
+		c.cmd(227, "PASV")
+		for _, line := range []string{"RETR ", "STOR ", "APPE ", "HASH ", "SITE CPFR "} {
+			c.send("%s%s", line, name)
+			if r := c.expect(350, 550); r.code == 350 {
+				c.cmd(550, "SITE CPTO copy")
+			}
+		}
+	}
+	facts := c.get("MLSD")
+	require.Contains(t, facts, "type=OS.unix=fifo;")
+	require.Contains(t, facts, "type=OS.unix=socket;")
+	require.NotContains(t, facts, "type=file")
+	c.cmd(250, "DELE pipe")
+}
+
+// Who serves a directory that is no more learns it from the log.
+func TestServedDirectoryIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "served")
+	require.NoError(t, os.Mkdir(path, 0o777))
+	ts := startDir(t, path)
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Mkdir(path, 0o777))
+	c := ts.loginClear(t)
+	c.cmd(227, "PASV")
+	for i, line := range []string{"LIST", "NLST", "MLSD", "CWD /", "SIZE a", "RETR a", "STOR a"} {
+		reply := c.cmd(451, "%s", line).text()
+		require.NotContains(t, reply, "served", "no path goes on the wire")
+		require.Equal(t, i+1, strings.Count(ts.Log.String(), "level=ERROR"), line)
+	}
+	require.Contains(t, ts.Log.String(), path)
+}
