@@ -20,6 +20,7 @@ type dataConn struct {
 	in            *inflater // MODE Z: one of them
 	out           *deflater
 	finished      bool
+	unattended    int // bytes sent since the last look at what the client sends
 }
 
 const (
@@ -61,7 +62,7 @@ func (s *session) openData(ctx context.Context, t *transfer, d dialer) (c *dataC
 }
 
 func newDataConn(raw net.Conn, srv *Server) *dataConn {
-	c := &dataConn{idle: &idleConn{Conn: raw, limit: srv.dataTimeout()}}
+	c := &dataConn{idle: &idleConn{Conn: raw, limit: srv.dataTimeout(), drains: &srv.drains}}
 	c.ReadWriter = c.idle
 	return c
 }
@@ -131,12 +132,39 @@ func dataFailure(err error) error {
 	return &dataError{425, "Can't open the data connection.", err}
 }
 
+// attendEvery is how many bytes are sent between two looks at what the client
+// sends meanwhile: as many as TLS gathers.
+const attendEvery = 512 << 10
+
+// send writes a part of a download or listing. Now and then it looks at what the
+// client sends, for the sake of TLS, see tls.Conn.Attend.
+func (c *dataConn) send(p []byte) (int, error) {
+	if c.unattended += len(p); c.unattended >= attendEvery {
+		if err := c.attend(); err != nil {
+			return 0, err
+		}
+	}
+	return c.Write(p)
+}
+
+func (c *dataConn) attend() error {
+	c.unattended = 0
+	if c.tls == nil {
+		return nil
+	}
+	return c.tls.Attend(func() bool {
+		waits, _ := inputWaits(tcp(c.idle.Conn))
+		return waits
+	})
+}
+
 // truncated reports, after the end of what the client sent, whether TLS can't
 // vouch for that end (RFC 8446, section 6.1).
 func (c *dataConn) truncated() bool { return c.tls != nil && c.tls.Truncated() }
 
 // finish ends the connection in order, once: what is buffered goes out, then
-// close_notify, then FIN.
+// close_notify, then FIN. What the client may still send is read and dropped later,
+// see drains.
 func (c *dataConn) finish() error {
 	if c.finished {
 		return nil
@@ -165,6 +193,7 @@ func (c *dataConn) end() error {
 		// only when nothing moves.
 		c.tls.SetWriteDeadline(time.Now().Add(forever))
 	}
+	c.idle.order.Store(true)
 	switch {
 	case c.around != nil:
 		return c.around.Close()
@@ -176,12 +205,10 @@ func (c *dataConn) end() error {
 
 // abort ends the connection so that the client can't take what it got for
 // complete: no close_notify, and RST instead of FIN. It may be called from any
-// goroutine and more than once.
+// goroutine and more than once, and does nothing when the connection has ended in
+// order.
 func (c *dataConn) abort() {
-	if t := tcp(c.idle.Conn); t != nil {
-		t.SetLinger(0)
-	}
-	c.idle.Close()
+	c.idle.cut()
 }
 
 // release gives back the buffers of an aborted connection.

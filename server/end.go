@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/rawio"
 )
 
 // Defaults of Server.EndGrace.
@@ -115,7 +116,7 @@ const partOfLine = 20 * time.Millisecond
 // waitingInput returns until when a read makes sense after one with the deadline
 // last has brought nothing, and zero if there is nothing to read.
 func (s *session) waitingInput(last time.Time) time.Time {
-	waits, known := inputWaits(s.raw)
+	waits, known := inputWaits(rawio.TCP(s.raw)) // what is around TCP may have read ahead
 	switch {
 	case waits:
 		return time.Now().Add(partOfLine)

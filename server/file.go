@@ -153,7 +153,7 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 				text = convert.Append(text[:0], data)
 				data = text
 			}
-			m, err := conn.Write(data)
+			m, err := conn.send(data)
 			t.bytes.Add(int64(m))
 			if err != nil {
 				return cutOff(err)

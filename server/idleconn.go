@@ -28,6 +28,33 @@ type idleConn struct {
 	prompt bool
 	part   bool         // something was read since the last write, if prompt
 	until  atomic.Int64 // write deadline asked for from above, in ns; 0 is none
+
+	drains *drains     // where the connection ends in order
+	order  atomic.Bool // Close ends in order
+	ended  atomic.Bool // in order or not, once
+}
+
+// Close ends the connection, in order after inOrder: what was written still
+// reaches the client, whatever that sends.
+func (c *idleConn) Close() error {
+	switch {
+	case c.ended.Swap(true):
+		return net.ErrClosed
+	case c.order.Load():
+		return c.drains.end(c.Conn)
+	}
+	return c.Conn.Close()
+}
+
+// cut ends the connection by RST, unless it has ended already.
+func (c *idleConn) cut() {
+	if c.ended.Swap(true) {
+		return
+	}
+	if t := tcp(c.Conn); t != nil {
+		t.SetLinger(0)
+	}
+	c.Conn.Close()
 }
 
 // SetWriteDeadline bounds all writes together, as crypto/tls does for its

@@ -86,8 +86,13 @@ func updater(t testing.TB, keys *safeBuffer, suite uint16, sent uint64) *keyUpda
 func (u *keyUpdater) update() []byte {
 	const handshake, keyUpdate, requested = 22, 24, 1
 	record := u.seal(handshake, []byte{keyUpdate, 0, 0, 1, requested})
-	u.secret, u.number = u.expand(u.secret, "traffic upd", len(u.secret)), 0
+	u.next()
 	return record
+}
+
+// next goes on to the next secret.
+func (u *keyUpdater) next() {
+	u.secret, u.number = u.expand(u.secret, "traffic upd", len(u.secret)), 0
 }
 
 // data holds a part of a command.
@@ -96,12 +101,28 @@ func (u *keyUpdater) data(text string) []byte { return u.seal(23, []byte(text)) 
 // seal makes a record (RFC 8446, section 5.2).
 func (u *keyUpdater) seal(kind byte, content []byte) []byte {
 	record := binary.BigEndian.AppendUint16([]byte{23, 3, 3}, uint16(len(content)+1+16))
+	return u.aead().Seal(record, u.nonce(), append(content, kind), record)
+}
+
+// open takes the next record apart.
+func (u *keyUpdater) open(record []byte) (kind byte, content []byte, err error) {
+	number := u.number
+	p, err := u.aead().Open(nil, u.nonce(), record[5:], record[:5])
+	if err != nil {
+		u.number = number
+		return 0, nil, err
+	}
+	return p[len(p)-1], p[:len(p)-1], nil
+}
+
+// nonce is that of the next record (RFC 8446, section 5.3).
+func (u *keyUpdater) nonce() []byte {
 	nonce := u.expand(u.secret, "iv", 12)
 	for i, b := range binary.BigEndian.AppendUint64(nil, u.number) {
 		nonce[4+i] ^= b
 	}
 	u.number++
-	return u.aead().Seal(record, nonce, append(content, kind), record)
+	return nonce
 }
 
 func (u *keyUpdater) aead() cipher.AEAD {

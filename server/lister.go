@@ -107,7 +107,7 @@ func (w *lister) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	n, err := w.conn.Write(w.out)
+	n, err := w.conn.send(w.out)
 	w.t.bytes.Add(int64(n))
 	w.out = w.out[:0]
 	if err == nil && w.conn.tls != nil {

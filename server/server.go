@@ -157,6 +157,7 @@ type Server struct {
 	layer    *tls.Layer
 	ports    *passive.Ports
 	judge    judge
+	drains   drains
 	often    oftenLines
 
 	checkPorts  sync.Once

@@ -97,11 +97,13 @@ func (s *session) isSilent() (commands uint64, silent bool) {
 	return s.commands, s.moving == nil && (!s.busy || writing || !s.loggedIn)
 }
 
-// drained returns a channel that is closed when the last session has ended.
+// drained returns a channel that is closed when the last session has ended, and
+// what it sent has arrived or is given up.
 func (srv *Server) drained() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
 		srv.running.Wait()
+		<-srv.drains.wait()
 		close(done)
 	}()
 	return done
@@ -151,6 +153,7 @@ func (srv *Server) closeRest() {
 		ports.Close()
 	}
 	srv.lounge.close()
+	srv.drains.close()
 }
 
 var errServerClosing = errors.New("server: shutting down")

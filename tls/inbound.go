@@ -21,9 +21,11 @@ type inbound struct {
 	eof    atomic.Bool
 	some   atomic.Bool // whether anything ever came
 	closed atomic.Bool
-	// dry makes read fail with errDry rather than wait. Only the reading
-	// goroutine touches it.
-	dry bool
+	// dry makes read fail with errDry rather than wait, unless waits, if not nil,
+	// says that there is input. Only the reading goroutine touches them.
+	dry             bool
+	waits           func() bool
+	attended, ended bool // by Attend: it was called, and has seen the end
 
 	mu sync.Mutex // guards what follows; held while reading from conn
 	// hello is what came so far, on a data connection until its ClientHello was
@@ -52,7 +54,7 @@ func (i *inbound) read(p []byte) (int, error) {
 	i.mu.Lock()
 	defer i.unlock()
 	if i.r == i.w {
-		if i.dry {
+		if i.dry && (i.waits == nil || !i.waits()) {
 			return 0, errDry
 		}
 		if i.err != nil {
@@ -140,6 +142,13 @@ func (i *inbound) buffered() bool {
 	i.mu.Lock()
 	defer i.unlock()
 	return i.r < i.w && i.f.whole(i.buf[i.r:i.w])
+}
+
+// waiting reports whether bytes have been read ahead.
+func (i *inbound) waiting() bool {
+	i.mu.Lock()
+	defer i.unlock()
+	return i.r < i.w
 }
 
 func (i *inbound) drop() {

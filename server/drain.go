@@ -1,0 +1,191 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+)
+
+// drains are data connections that the server has ended and the client has not.
+// A kernel that closes a connection with input unread, or that gets input
+// afterwards, resets it and throws away what is still on its way to the client
+// (RFC 1122, section 4.2.2.13): a download would be cut though its reply was 226.
+// So each is shut for writing, and its input read and dropped until the client
+// ends it too. They need no goroutine: one timer looks at all.
+type drains struct {
+	mu     sync.Mutex
+	all    []*drain
+	byPeer map[netip.Addr]int
+	timer  *time.Timer
+	closed bool
+	empty  chan struct{} // closed when there are none left; nil for nobody waits
+}
+
+type drain struct {
+	conn  *net.TCPConn
+	peer  netip.Addr
+	ends  time.Time     // when it is closed at the latest
+	next  time.Time     // when it is looked at again
+	pause time.Duration // between the last two looks
+}
+
+const (
+	// drainTime is how long a client may take to end its side.
+	drainTime = 5 * time.Second
+	// Most clients end theirs at once. Looks grow rarer from drainSoon to
+	// drainLate.
+	drainSoon = 5 * time.Millisecond
+	drainLate = 256 * time.Millisecond
+	// drainsPerPeer bounds what one address can occupy, and maxDrains what all can.
+	drainsPerPeer = 256
+	maxDrains     = 4096
+)
+
+// end ends a data connection in order. What was written goes on its way, without
+// a wait for that.
+func (d *drains) end(conn net.Conn) error {
+	t := tcp(conn)
+	if t == nil || t.CloseWrite() != nil || dropInput(t) == inputEnded {
+		return conn.Close()
+	}
+	now := time.Now()
+	x := &drain{conn: t, peer: addrPort(conn.RemoteAddr()).Addr(), ends: now.Add(drainTime), next: now.Add(drainSoon), pause: drainSoon}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return conn.Close()
+	}
+	d.makeRoom(x.peer)
+	if d.byPeer == nil {
+		d.byPeer = make(map[netip.Addr]int)
+	}
+	d.all = append(d.all, x)
+	d.byPeer[x.peer]++
+	switch {
+	case d.timer == nil:
+		d.timer = time.AfterFunc(drainSoon, d.look)
+	case len(d.all) == 1:
+		d.timer.Reset(drainSoon)
+	}
+	return nil
+}
+
+// makeRoom closes the oldest connection of an address that has too many, or the
+// oldest of all.
+func (d *drains) makeRoom(peer netip.Addr) {
+	oldest := -1
+	switch {
+	case d.byPeer[peer] >= drainsPerPeer:
+		oldest = slices.IndexFunc(d.all, func(x *drain) bool { return x.peer == peer })
+	case len(d.all) >= maxDrains:
+		oldest = 0
+	}
+	if oldest >= 0 {
+		d.drop(d.all[oldest])
+		d.all = slices.Delete(d.all, oldest, oldest+1)
+	}
+}
+
+// drop closes a connection that leaves the list.
+func (d *drains) drop(x *drain) {
+	dropInput(x.conn)
+	x.conn.Close()
+	if d.byPeer[x.peer]--; d.byPeer[x.peer] == 0 {
+		delete(d.byPeer, x.peer)
+	}
+}
+
+// look drops the input of those whose time has come.
+func (d *drains) look() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := time.Now()
+	wake := now.Add(drainLate)
+	d.all = slices.DeleteFunc(d.all, func(x *drain) bool {
+		if now.Before(x.next) {
+			wake = earlier(wake, x.next)
+			return false
+		}
+		if !x.look(now) {
+			d.drop(x)
+			return true
+		}
+		wake = earlier(wake, x.next)
+		return false
+	})
+	if len(d.all) > 0 {
+		d.timer.Reset(time.Until(wake))
+	}
+	d.tell()
+}
+
+// look drops the input of one, and reports whether more may come.
+func (x *drain) look(now time.Time) bool {
+	switch found := dropInput(x.conn); {
+	case found == inputEnded || now.After(x.ends):
+		return false
+	case found == inputCame:
+		x.pause = drainSoon
+	default:
+		x.pause = min(2*x.pause, drainLate)
+	}
+	x.next = now.Add(x.pause)
+	return true
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
+// tell tells who waits that there are none left. The caller holds mu.
+func (d *drains) tell() {
+	if len(d.all) == 0 && d.empty != nil {
+		close(d.empty)
+		d.empty = nil
+	}
+}
+
+// wait returns a channel that is closed when all have ended.
+func (d *drains) wait() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.empty == nil {
+		d.empty = make(chan struct{})
+	}
+	done := d.empty
+	d.tell()
+	return done
+}
+
+// close closes all, and those that are ended later.
+func (d *drains) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.closed = true
+	if d.timer != nil {
+		d.timer.Stop()
+	}
+	for _, x := range d.all {
+		d.drop(x)
+	}
+	d.all = nil
+	d.tell()
+}
+
+// found is what dropInput found on a connection.
+type found int
+
+const (
+	inputNone  found = iota
+	inputCame        // something, which is dropped
+	inputEnded       // the end, or an error
+)
+
+// dropMost bounds what dropInput drops at once, so that a client which sends
+// without end holds up nobody else.
+const dropMost = 256 << 10

@@ -1,0 +1,105 @@
+package server_test
+
+import (
+	"bytes"
+	stdtls "crypto/tls"
+	"encoding/hex"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Types of RFC 8446, sections 4 and 5.1.
+const (
+	typeAlert     = 21
+	typeHandshake = 22
+	typeData      = 23
+	keyUpdate     = 24
+)
+
+// tee keeps all that is read from a connection.
+type tee struct {
+	*tcpConn
+	all bytes.Buffer
+}
+
+func (c *tee) Read(p []byte) (int, error) {
+	n, err := c.tcpConn.Read(p)
+	c.all.Write(p[:n])
+	return n, err
+}
+
+// A client that asks for new keys in the middle of a download, as Java does by
+// itself, gets them before the next data, and the whole file.
+func TestKeyUpdateDuringDownload(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 300_000)
+	ts := start(t)
+	ts.writeFile(t, "a", content)
+	c := ts.login(t)
+	raw := &tee{tcpConn: c.dataTCP(c.pasv()).(*tcpConn)}
+	c.cmd(150, "RETR a")
+	server, client := updating(t, c, raw)
+	for range 3 {
+		_, err := raw.Write(client.update())
+		require.NoError(t, err)
+	}
+	got, answered := server.read(t, raw)
+	c.expect(226)
+	require.Equal(t, len(content), len(got))
+	require.Equal(t, 3, answered)
+}
+
+// updating does the handshake on a data connection. It returns the keys of what the
+// server sends and what makes the client's requests for new keys.
+func updating(t *testing.T, c *client, raw *tee) (server, client *keyUpdater) {
+	t.Helper()
+	keys := new(safeBuffer)
+	cfg := c.cfg.Clone()
+	cfg.KeyLogWriter, cfg.MinVersion = keys, stdtls.VersionTLS13
+	sec := stdtls.Client(raw, cfg)
+	require.NoError(t, sec.HandshakeContext(t.Context()))
+	client = updater(t, keys, sec.ConnectionState().CipherSuite, 0)
+	_, line, _ := strings.Cut(keys.String(), "SERVER_TRAFFIC_SECRET_0 ")
+	secret, err := hex.DecodeString(strings.Fields(line)[1])
+	require.NoError(t, err)
+	return &keyUpdater{t, client.suite, secret, 0}, client
+}
+
+// read reads to close_notify, and counts the server's updates of its keys.
+func (u *keyUpdater) read(t *testing.T, raw *tee) (data []byte, updates int) {
+	t.Helper()
+	raw.SetDeadline(time.Now().Add(patience))
+	all := io.MultiReader(bytes.NewReader(bytes.Clone(raw.all.Bytes())), raw.tcpConn)
+	begun := false
+	for {
+		record := make([]byte, 5)
+		_, err := io.ReadFull(all, record)
+		require.NoError(t, err, "after %d bytes", len(data))
+		record = append(record, make([]byte, int(record[3])<<8+int(record[4]))...)
+		_, err = io.ReadFull(all, record[5:])
+		require.NoError(t, err)
+		if record[0] != typeData {
+			continue // of the handshake, in clear
+		}
+		typ, p, err := u.open(record)
+		if err != nil && !begun {
+			continue // of the handshake, with its own keys
+		}
+		require.NoError(t, err)
+		begun = true
+		switch {
+		case typ == typeData:
+			data = append(data, p...)
+		case typ == typeHandshake && p[0] == keyUpdate:
+			require.EqualValues(t, 0, p[4], "an answer must not ask again")
+			updates++
+			u.next()
+		case typ == typeAlert:
+			require.Equal(t, []byte{1, 0}, p, "no close_notify")
+			return data, updates
+		}
+	}
+}
