@@ -26,17 +26,27 @@ import (
 // Commit copies, and others may then see a part of the file. A temporary file
 // that a crash left behind stays.
 //
+// An upload that adds to a file, or keeps its beginning, copies what it keeps in
+// Commit. That another program changed the file meanwhile shows in its size and
+// time.
+//
 // What the contract asks for is checked before acting, since file systems differ
-// in what they refuse; changes made through one FS wait for one another so that
-// this holds. How well names are contained is up to fsys: [afero.BasePathFs]
+// in what they refuse; changes of one name made through one FS wait for one
+// another so that this holds, each as long as its context lasts, and a look-up
+// waits while its name changes hands. How well names are contained is up to fsys: [afero.BasePathFs]
 // follows links out of its base, [Dir] doesn't.
 //
 // It sets times and permission bits. The server never closes it.
-func Afero(fsys afero.Fs) FS { return &aferoFS{fs: fsys} }
+func Afero(fsys afero.Fs) FS {
+	return &aferoFS{fs: fsys, uploads: make(map[*aferoUpload]struct{})}
+}
 
 type aferoFS struct {
-	fs afero.Fs
-	mu sync.RWMutex // held for writing by changes, for reading by look-ups
+	fs    afero.Fs
+	locks lockTable // see afero_lock.go
+
+	mu      sync.Mutex
+	uploads map[*aferoUpload]struct{} // in progress
 }
 
 // begin makes the checks every method begins with and gives the name that the
@@ -77,8 +87,11 @@ func (a *aferoFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
+	unlock, err := a.look(ctx, p)
+	if err != nil {
+		return nil, fail("stat", name, err)
+	}
+	defer unlock()
 	fi, err := a.stat(p)
 	if err != nil {
 		return nil, fail("stat", name, err)
@@ -133,7 +146,7 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 	}
 	defer f.Close()
 	for {
-		infos, err := a.batch(f)
+		infos, err := a.batch(ctx, p, f)
 		for i, fi := range infos {
 			if i%listBatch == listBatch-1 && ctx.Err() != nil {
 				return ctx.Err()
@@ -154,22 +167,25 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 	}
 }
 
-func (a *aferoFS) batch(f afero.File) ([]fs.FileInfo, error) {
-	a.mu.RLock()
-	defer a.mu.RUnlock()
-	if inMemory(f) {
+func (a *aferoFS) batch(ctx context.Context, p string, f afero.File) ([]fs.FileInfo, error) {
+	unlock, err := a.look(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if isMem(f) {
 		infos, err := f.Readdir(-1)
 		return infos, cmp.Or(err, io.EOF)
 	}
 	return f.Readdir(listBatch)
 }
 
-// inMemory recognises a directory of afero's MemMapFs. It panics when entries
+// isMem recognises a directory of afero's MemMapFs. It panics when entries
 // are removed between two batches, and with a lock held, so that nothing under
 // it could be used any more. Its entries are in memory anyway.
 //
 // Its FileInfo tells, which the wrappers of afero (BasePathFs, RegexpFs) hand on.
-func inMemory(f afero.File) bool {
+func isMem(f afero.File) bool {
 	fi, err := f.Stat()
 	_, ok := fi.(*mem.FileInfo)
 	return err == nil && ok
@@ -180,8 +196,11 @@ func (a *aferoFS) Open(ctx context.Context, name string, offset int64) (io.ReadC
 	if err != nil {
 		return nil, err
 	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
+	unlock, err := a.look(ctx, p)
+	if err != nil {
+		return nil, fail("open", name, err)
+	}
+	defer unlock()
 	f, fi, err := a.open(p)
 	if err != nil {
 		return nil, fail("open", name, err)

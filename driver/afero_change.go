@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 )
 
 // change runs f under the lock on what has the name now, which is nil if nothing
@@ -14,8 +15,11 @@ func (a *aferoFS) change(ctx context.Context, op, name string, f func(p string, 
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
+	unlock, err := a.alone(ctx, p)
+	if err != nil {
+		return fail(op, name, err)
+	}
+	defer unlock()
 	old, err := a.target(p)
 	if err == nil {
 		err = f(p, old)
@@ -53,7 +57,22 @@ func (a *aferoFS) Remove(ctx context.Context, name string) error {
 			// It may still be a link that leads nowhere.
 			return a.fs.Remove(p)
 		}
-		return a.remove(p)
+		return a.remove(ctx, p)
+	})
+}
+
+// RemoveSame removes a file if it is still the one that was described.
+func (a *aferoFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	return a.change(ctx, "remove", name, func(p string, old fs.FileInfo) error {
+		switch {
+		case old == nil:
+			return fs.ErrNotExist
+		case old.IsDir():
+			return ErrIsDir
+		case !sameFile(info, aferoStat(old, "")):
+			return ErrChanged
+		}
+		return a.remove(ctx, p)
 	})
 }
 
@@ -71,14 +90,20 @@ func (a *aferoFS) RemoveDir(ctx context.Context, name string) error {
 		if err := a.empty(p); err != nil {
 			return err
 		}
-		return a.remove(p)
+		return a.remove(ctx, p)
 	})
 }
 
 // remove removes what is there. CopyOnWriteFs says "not found" of what only its
 // base has.
-func (a *aferoFS) remove(p string) error {
-	err := a.fs.Remove(p)
+func (a *aferoFS) remove(ctx context.Context, p string) error {
+	unlock, err := a.hands(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	a.touched(p)
+	err = a.fs.Remove(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errReadOnly
 	}
@@ -93,24 +118,45 @@ func (a *aferoFS) Rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	return a.change(ctx, "rename", from, func(p string, old fs.FileInfo) error {
-		if old == nil {
-			return fs.ErrNotExist
-		}
-		taken, err := a.target(t)
-		switch {
-		case err != nil || from == to:
-			return err
-		case taken != nil && (taken.IsDir() || old.IsDir()):
-			return fs.ErrExist
-		}
-		return a.rename(p, t, taken)
-	})
+	p, err := a.begin(ctx, "rename", from)
+	if err != nil {
+		return err
+	}
+	unlock, err := a.alone(ctx, p, t)
+	if err != nil {
+		return fail("rename", from, err)
+	}
+	defer unlock()
+	return fail("rename", from, a.renameHeld(ctx, p, t))
+}
+
+func (a *aferoFS) renameHeld(ctx context.Context, p, t string) error {
+	old, err := a.target(p)
+	if err == nil && old == nil {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return err
+	}
+	taken, err := a.target(t)
+	switch {
+	case err != nil || p == t:
+		return err
+	case taken != nil && (taken.IsDir() || old.IsDir()):
+		return fs.ErrExist
+	}
+	a.touched(p, t)
+	return a.rename(ctx, p, t, taken)
 }
 
 // rename renames even where the file system doesn't replace a file.
-func (a *aferoFS) rename(p, t string, taken fs.FileInfo) error {
-	err := a.fs.Rename(p, t)
+func (a *aferoFS) rename(ctx context.Context, p, t string, taken fs.FileInfo) error {
+	unlock, err := a.hands(ctx, p, t)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	err = a.fs.Rename(p, t)
 	if err == nil || taken == nil || errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
 		return err
 	}
@@ -122,6 +168,20 @@ func (a *aferoFS) rename(p, t string, taken fs.FileInfo) error {
 		return errors.Join(err, a.fs.Rename(aside, t))
 	}
 	return a.fs.Remove(aside)
+}
+
+// touched tells the uploads in progress that what they began with is not there any
+// more. Names of directories mean all below.
+func (a *aferoFS) touched(names ...string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for u := range a.uploads {
+		for _, p := range names {
+			if below(filepath.ToSlash(u.path), filepath.ToSlash(p)) {
+				u.touched = true
+			}
+		}
+	}
 }
 
 // SetTimes sets the times of modification and access. A zero time of access

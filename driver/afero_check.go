@@ -9,8 +9,11 @@ func (a *aferoFS) CheckStore(ctx context.Context, name string, how How) error {
 	if err != nil {
 		return err
 	}
-	a.mu.RLock()
-	defer a.mu.RUnlock()
+	unlock, err := a.look(ctx, p)
+	if err != nil {
+		return fail("store", name, err)
+	}
+	defer unlock()
 	old, err := a.target(p)
 	if err == nil {
 		err = (&aferoUpload{a: a, name: name, how: how}).check(old)

@@ -11,16 +11,20 @@ import (
 	"github.com/spf13/afero"
 )
 
-// aferoUpload writes a temporary file beside the one it will be.
+// aferoUpload writes a temporary file beside the one it will be. With Append or an
+// Offset the temporary file holds only what is new.
 type aferoUpload struct {
-	a    *aferoFS
-	name string
-	temp string
-	mode fs.FileMode // of the file to be replaced; 0 is a new one
-	how  How
-	f    afero.File
-	err  error
-	done bool
+	a       *aferoFS
+	ctx     context.Context // of Store
+	name    string
+	path    string // as the file system knows it
+	temp    string
+	old     fs.FileInfo // what had the name in Store
+	touched bool        // the name leads to another file since; guarded by a.mu
+	how     How
+	f       afero.File
+	err     error
+	done    bool
 }
 
 // sibling is a temporary name in the same directory.
@@ -30,30 +34,42 @@ func (a *aferoFS) Store(ctx context.Context, name string, how How) (Upload, erro
 	if how.Append {
 		how.Offset = 0
 	}
-	u := &aferoUpload{a: a, name: name, how: how}
+	u := &aferoUpload{a: a, ctx: ctx, name: name, how: how}
 	err := a.change(ctx, "store", name, func(p string, old fs.FileInfo) error {
 		if err := u.check(old); err != nil {
 			return err
 		}
 		var size int64
 		if old != nil {
-			size, u.mode = old.Size(), old.Mode().Perm()
+			u.old = aferoStat(old, "")
+			size = u.old.Size()
 		}
-		keep := how.Offset
-		switch {
-		case how.Append:
-			keep = size
-		case keep < 0:
-			return fs.ErrInvalid
-		case keep > size:
-			return ErrOffset
+		if err := offsetWithin(how.Offset, size); err != nil {
+			return err
 		}
-		return u.create(ctx, p, keep)
+		u.path, u.temp = p, sibling(p)
+		var err error
+		if u.f, err = a.create(u.temp, u.old); err != nil {
+			return err
+		}
+		a.mu.Lock()
+		a.uploads[u] = struct{}{}
+		a.mu.Unlock()
+		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return u, nil
+}
+
+// create makes a temporary file that will take the place of old.
+func (a *aferoFS) create(temp string, old fs.FileInfo) (afero.File, error) {
+	mode := fs.FileMode(0o666)
+	if old != nil {
+		mode = old.Mode().Perm() | 0o600
+	}
+	return a.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 }
 
 // check says whether what has the name lets the upload have it.
@@ -67,47 +83,6 @@ func (u *aferoUpload) check(old fs.FileInfo) error {
 		return fs.ErrExist
 	}
 	return replaceable(aferoStat(old, ""))
-}
-
-func (u *aferoUpload) create(ctx context.Context, p string, keep int64) error {
-	mode := u.mode | 0o600
-	if u.mode == 0 {
-		mode = 0o666
-	}
-	u.temp = sibling(p)
-	f, err := u.a.fs.OpenFile(u.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
-	if err != nil {
-		return err
-	}
-	u.f = f
-	ready := false
-	defer func() { // also when the file system panics
-		if !ready {
-			f.Close()
-			u.a.fs.Remove(u.temp)
-		}
-	}()
-	if keep > 0 {
-		err = u.copy(ctx, p, keep)
-	}
-	ready = err == nil
-	return err
-}
-
-// copy copies the bytes that the upload leaves alone.
-func (u *aferoUpload) copy(ctx context.Context, p string, n int64) error {
-	src, _, err := u.a.open(p)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	for n > 0 && err == nil {
-		var m int64
-		m, err = io.CopyN(u.f, src, min(n, 16<<20))
-		n -= m
-		err = first(err, ctx.Err())
-	}
-	return err
 }
 
 func (u *aferoUpload) Write(p []byte) (int, error) {
@@ -129,66 +104,168 @@ func (u *aferoUpload) Commit() error {
 	case u.err != nil:
 		return u.err
 	}
-	u.err = u.a.change(context.Background(), "commit", u.name, u.place)
-	u.done = u.err == nil
+	u.err = fail("commit", u.name, u.commit())
+	if u.err == nil {
+		u.end()
+	}
 	return u.err
 }
 
-// place renames the temporary file. It is closed before, because many file
-// systems store it only then.
-func (u *aferoUpload) place(p string, old fs.FileInfo) error {
-	if err := u.check(old); err != nil {
+func (u *aferoUpload) commit() error {
+	unlock, err := u.a.alone(u.ctx, u.path)
+	if err != nil {
 		return err
 	}
+	defer unlock()
+	old, err := u.a.target(u.path)
+	if err == nil {
+		err = u.may(old)
+	}
+	if err != nil {
+		return err
+	}
+	// It is closed before it is read or renamed, because many file systems store
+	// it only then.
 	if err := u.f.Close(); err != nil {
 		return err
 	}
-	if u.mode != 0 {
+	keep := u.how.Offset
+	if u.how.Append && old != nil {
+		keep = old.Size()
+	}
+	if keep == 0 {
+		return u.place(u.temp, old)
+	}
+	return u.placeBehind(keep, old)
+}
+
+// may says whether the upload may still be committed over what has the name now.
+func (u *aferoUpload) may(old fs.FileInfo) error {
+	u.a.mu.Lock()
+	touched := u.touched
+	u.a.mu.Unlock()
+	switch {
+	case u.how.Append && u.old != nil && old == nil,
+		u.how.Offset > 0 && (touched || old == nil || !sameFile(u.old, aferoStat(old, ""))):
+		return ErrChanged
+	}
+	return u.check(old)
+}
+
+// placeBehind makes a file of the first bytes of the old one and the new ones, and
+// puts that in place.
+func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
+	temp := sibling(u.path)
+	f, err := u.a.create(temp, old)
+	if err != nil {
+		return err
+	}
+	ready := false
+	defer func() { // also when the file system panics
+		if !ready {
+			f.Close()
+			u.a.fs.Remove(temp)
+		}
+	}()
+	if err := u.copy(f, u.path, keep); err != nil {
+		return err
+	}
+	if err := u.copy(f, u.temp, -1); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := u.place(temp, old); err != nil {
+		return err
+	}
+	ready = true
+	_ = u.a.fs.Remove(u.temp)
+	return nil
+}
+
+// copy copies the first n bytes of a file, or all of it if n is negative.
+func (u *aferoUpload) copy(dst io.Writer, p string, n int64) error {
+	src, err := u.a.fs.Open(p)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	all := n < 0
+	for all || n > 0 {
+		step := int64(copyStep)
+		if !all {
+			step = min(step, n)
+		}
+		m, err := io.CopyN(dst, src, step)
+		n -= m
+		switch {
+		case err == io.EOF && all:
+			return nil
+		case err == io.EOF:
+			return io.ErrUnexpectedEOF
+		case err != nil:
+			return err
+		case u.ctx.Err() != nil:
+			return u.ctx.Err()
+		}
+	}
+	return nil
+}
+
+// place renames a temporary file.
+func (u *aferoUpload) place(temp string, old fs.FileInfo) error {
+	if old != nil {
 		// As the umask may have taken bits of the old mode away. Not every
 		// file system has modes.
-		_ = u.a.fs.Chmod(u.temp, u.mode)
+		_ = u.a.fs.Chmod(temp, old.Mode().Perm())
 	}
-	err := u.a.rename(u.temp, p, old)
+	u.a.touched(u.path)
+	err := u.a.rename(u.ctx, temp, u.path, old)
 	if errors.Is(err, errors.ErrUnsupported) {
-		return u.copyBack(p)
+		return u.copyBack(temp)
 	}
 	return err
 }
 
 // copyBack is for file systems without Rename.
-func (u *aferoUpload) copyBack(p string) error {
-	if err := u.copyTo(p); err != nil {
-		return err
-	}
-	return u.a.fs.Remove(u.temp)
-}
-
-func (u *aferoUpload) copyTo(p string) (err error) {
-	src, err := u.a.fs.Open(u.temp)
+func (u *aferoUpload) copyBack(temp string) error {
+	unlock, err := u.a.hands(u.ctx, u.path)
 	if err != nil {
 		return err
 	}
-	defer src.Close()
-	dst, err := u.a.fs.OpenFile(p, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	defer unlock()
+	if err := u.copyTo(temp); err != nil {
+		return err
+	}
+	return u.a.fs.Remove(temp)
+}
+
+func (u *aferoUpload) copyTo(temp string) (err error) {
+	dst, err := u.a.fs.OpenFile(u.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
 	if err != nil {
 		return err
 	}
 	defer func() { err = first(err, dst.Close()) }()
-	_, err = io.Copy(dst, src)
-	return err
+	return u.copy(dst, temp, -1)
 }
 
 func (u *aferoUpload) Close(error) error {
 	if u.done {
 		return nil
 	}
-	u.done = true
+	u.end()
 	u.f.Close()
-	u.a.mu.Lock()
-	defer u.a.mu.Unlock()
 	err := u.a.fs.Remove(u.temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
 	return fail("close", u.name, err)
+}
+
+func (u *aferoUpload) end() {
+	u.done = true
+	u.a.mu.Lock()
+	delete(u.a.uploads, u)
+	u.a.mu.Unlock()
 }

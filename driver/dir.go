@@ -57,15 +57,29 @@ type Uploads int
 const (
 	// Atomic keeps an upload in a hidden file of the same directory until
 	// Commit, which puts it in place in one step. Nobody ever sees a part of
-	// a file, and when an upload is cut the old file is whole. Append and
-	// Offset first copy the bytes they keep, by reference where the file
-	// system can. Writing needs permission on the directory; a file without
-	// any write bit isn't replaced.
+	// a file, and when an upload is cut the old file is whole. Writing needs
+	// permission on the directory; a file without any write bit isn't
+	// replaced.
+	//
+	// Append and Offset copy the bytes they keep in Commit, by reference where
+	// the file system can (XFS, Btrfs) and with holes as holes. Where it
+	// can't, what is added to a large file is copied behind its end, so that
+	// it costs twice its own size and not that of the file; for a moment other
+	// programs can then see the file grow, but no session of this process
+	// does. If the process is killed in that moment, what it had added is
+	// removed by whoever changes the file next, or by [Dir.Sweep]. It needs
+	// extended attributes (Linux); without them the file is copied.
+	//
+	// Changes of a file wait for one another for up to ten seconds, and are
+	// ErrBusy after that. This holds between processes too, where the system
+	// and the file system have locks (OFD locks on Linux, flock on BSD and
+	// macOS).
 	Atomic Uploads = iota
 
 	// InPlace writes into the file itself, so that a client whose transfer
 	// was cut can look at the size and resume. Without Append or Offset the
-	// old content is gone when Store returns.
+	// old content is gone when Store returns. While a file is being written
+	// another upload to it is ErrBusy, unless both append.
 	InPlace
 )
 
@@ -103,17 +117,19 @@ func (d *Dir) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	fi, err := d.root.Stat(p)
+	fi, err := d.info(func() (fs.FileInfo, error) { return d.root.Stat(p) })
 	if err != nil || name == "." {
 		err = d.gone(err)
 	}
 	if err != nil {
 		return nil, fail("stat", name, err)
 	}
-	return dirInfo{fi, d}, nil
+	return fi, nil
 }
 
-// Open opens a regular file. The reader is an *os.File.
+// Open opens a regular file. The reader is a FilePart that ends where the file
+// ends now, whatever is added to it meanwhile; in place it is an *os.File. A file
+// without a size, as some systems make up when it is read, has an open end.
 func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	p, err := begin(ctx, "open", name)
 	if err != nil {
@@ -123,11 +139,12 @@ func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 	if err != nil {
 		return nil, fail("open", name, d.gone(err))
 	}
-	if err := seek(f, offset); err != nil {
+	r, err := d.part(f, offset)
+	if err != nil {
 		f.Close()
 		return nil, fail("open", name, err)
 	}
-	return f, nil
+	return r, nil
 }
 
 // seek goes to an offset that must lie within the file.

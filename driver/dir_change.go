@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"syscall"
+	"time"
 )
 
 // Mkdir creates a directory with DirMode.
@@ -17,7 +18,7 @@ func (d *Dir) Mkdir(ctx context.Context, name string) error {
 	if mode == 0 {
 		mode = 0o777
 	}
-	if err := d.root.Mkdir(p, mode); err != nil {
+	if err := d.lasting(func() error { return d.root.Mkdir(p, mode) }, p); err != nil {
 		return fail("mkdir", name, err)
 	}
 	if d.DirMode == 0 {
@@ -34,19 +35,39 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	fi, err := d.root.Lstat(p)
-	if err == nil && fi.IsDir() {
-		err = ErrIsDir
-	}
-	if err == nil {
-		err = d.root.Remove(p)
-	}
-	return fail("remove", name, err)
+	return fail("remove", name, d.remove(ctx, p, nil))
 }
 
-// RemoveDir removes an empty directory. One that holds nothing but an upload in
-// progress, or the rest of one that a crash left behind, looks empty but isn't:
-// see [Dir.Sweep].
+// RemoveSame removes a file if it is still the one that was described.
+func (d *Dir) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	p, err := begin(ctx, "remove", name)
+	if err != nil {
+		return err
+	}
+	return fail("remove", name, d.remove(ctx, p, info))
+}
+
+func (d *Dir) remove(ctx context.Context, p string, same fs.FileInfo) error {
+	held, err := d.holdNames(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer releaseAll(held)
+	fi, err := d.info(func() (fs.FileInfo, error) { return d.root.Lstat(p) })
+	switch {
+	case err != nil:
+		return err
+	case fi.IsDir():
+		return ErrIsDir
+	case same != nil && !sameFile(same, fi):
+		return ErrChanged
+	}
+	return d.lasting(func() error { return d.root.Remove(p) }, p)
+}
+
+// RemoveDir removes an empty directory. Files that a crash left behind there go
+// with it; while there is an upload in progress it is ErrNotEmpty with the code
+// 450.
 func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 	p, err := begin(ctx, "rmdir", name)
 	if err != nil {
@@ -60,12 +81,36 @@ func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 		err = ErrNotDir
 	}
 	if err == nil {
-		err = d.root.Remove(p)
-	}
-	if errors.Is(err, syscall.EEXIST) {
-		err = ErrNotEmpty // POSIX allows either error
+		err = d.removeDir(ctx, p)
 	}
 	return fail("rmdir", name, err)
+}
+
+// removeDir removes a directory, and before that what nobody sees of it.
+func (d *Dir) removeDir(ctx context.Context, p string) error {
+	remove := func() error { return d.root.Remove(p) }
+	err := d.lasting(remove, p)
+	if !notEmpty(err) {
+		return err
+	}
+	s := sweep{d: d, before: time.Now().Add(-staleAge)}
+	visible, e := s.dir(ctx, p)
+	switch {
+	case e != nil || visible > 0:
+		return ErrNotEmpty
+	case s.n == 0 && s.busy > 0:
+		return &Error{Code: 450, Text: "An upload into the directory is in progress.", Err: ErrNotEmpty}
+	}
+	if err = d.lasting(remove, p); notEmpty(err) {
+		return ErrNotEmpty
+	}
+	return err
+}
+
+// notEmpty reports the errors that a directory with entries has. POSIX allows
+// two.
+func notEmpty(err error) bool {
+	return err != nil && (errors.Is(err, syscall.EEXIST) || errors.Is(fail("", "", err), ErrNotEmpty))
 }
 
 // Rename moves a file, directory or link, across directories of the tree but
@@ -86,10 +131,18 @@ func (d *Dir) Rename(ctx context.Context, from, to string) error {
 		_, err := d.root.Lstat(f)
 		return fail("rename", from, err)
 	}
-	if err := d.root.Rename(f, t); err != nil {
-		return fail("rename", from, d.renameError(f, t, err))
+	held, err := d.holdNames(ctx, f, t)
+	if err != nil {
+		return fail("rename", from, err)
 	}
-	return nil
+	defer releaseAll(held)
+	err = d.lasting(func() error {
+		if err := d.root.Rename(f, t); err != nil {
+			return d.renameError(f, t, err)
+		}
+		return nil
+	}, f, t)
+	return fail("rename", from, err)
 }
 
 // renameError tells a name that is taken from the other reasons why a rename

@@ -11,16 +11,18 @@ func (u *atomicUpload) Commit() error {
 	if u.done || u.err != nil {
 		return u.refuse("commit")
 	}
-	err := u.finish()
-	if err == nil {
-		err = u.place()
+	err := u.place()
+	if u.err = fail("commit", u.name, err); err == nil || errors.Is(err, errNotSafe) {
+		u.release()
 	}
-	if err != nil {
-		u.err = fail("commit", u.name, err)
-		return u.err
-	}
-	u.release()
-	return nil
+	return u.err
+}
+
+// errNotSafe is part of an error that came when the file was in place already.
+var errNotSafe = errors.New("driver: committed, but perhaps not on the disk")
+
+func notSafe(err error) error {
+	return &Error{Code: 451, Text: "The file is stored, but the disk does not confirm that it will last.", Err: errors.Join(errNotSafe, err)}
 }
 
 // Prepare makes the data durable, which is what takes long of Commit.
@@ -40,62 +42,134 @@ func (u *atomicUpload) Close(error) error {
 		return nil
 	}
 	var err error
-	if u.f != nil {
-		u.f.Close()
-		err = u.parent.Remove(u.temp)
+	if u.temp != nil {
+		err = u.temp.remove()
+		u.temp = nil
 	}
 	u.release()
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
 	return fail("close", u.name, err)
 }
 
+// release gives back what the upload holds. It may not be called twice.
 func (u *atomicUpload) release() {
 	u.done = true
-	u.d.live.Delete(u.temp)
+	if u.temp != nil {
+		u.temp.release()
+	}
+	if u.src != nil {
+		u.src.Close()
+	}
 	u.parent.Close()
 }
 
-// finish completes the temporary file. It is closed before it is renamed:
-// some systems tell only then that it could not be written (NFS, quotas), and
-// Windows renames no open file.
-func (u *atomicUpload) finish() error {
-	var err error
+func (u *atomicUpload) place() error {
 	switch {
-	case u.old != nil:
-		// The owner first: changing it clears mode bits.
-		ownLike(u.f, u.old)
-		err = u.f.Chmod(u.old.Mode().Perm())
-	case u.d.FileMode != 0:
-		err = u.f.Chmod(u.d.fileMode())
+	case u.how.Append || u.how.Offset > 0:
+		return u.change()
+	case u.how.Exclusive:
+		return u.placeExclusive()
 	}
-	if err == nil && u.d.Sync {
-		err = u.f.Sync()
-	}
-	return first(err, u.f.Close())
+	return u.replace()
 }
 
-func (u *atomicUpload) place() error {
-	var err error
-	if u.exclusive {
-		err = u.placeExclusive()
-	} else {
-		err = u.parent.Rename(u.temp, u.base)
+// replace makes the upload the file, whatever was there.
+func (u *atomicUpload) replace() error {
+	if err := u.finish(u.temp, u.old); err != nil {
+		return err
 	}
-	if err == nil && u.d.Sync {
-		err = syncDir(u.parent)
+	h, err := u.d.hold(u.ctx, u.parent, u.base, false)
+	if err != nil {
+		return err
+	}
+	defer h.release()
+	return u.rename(u.temp)
+}
+
+// finish gives a temporary file that takes the place of old, which may be nil,
+// what it needs beside its content.
+func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
+	var err error
+	switch {
+	case old != nil:
+		// The owner first: changing it clears mode bits.
+		ownLike(t.f, old)
+		err = t.f.Chmod(old.Mode().Perm())
+	case u.d.FileMode != 0:
+		err = t.f.Chmod(u.d.fileMode())
+	}
+	if err == nil && u.sync {
+		err = t.f.Sync()
 	}
 	return err
 }
 
-// placeExclusive overwrites nothing, not even what appeared a moment ago: a link
-// fails if the name is taken. File systems without hard links (FAT, some
-// network ones) get an empty file to reserve the name first.
+// rename gives a temporary file its name. The file is closed before: some systems
+// tell only then that it could not be written (NFS, quotas), and Windows renames
+// no open file.
+func (u *atomicUpload) rename(t *tempFile) error {
+	if err := t.f.Close(); err != nil {
+		return err
+	}
+	return u.lasting(func() error { return u.parent.Rename(t.name, u.base) })
+}
+
+// lasting makes a change in the directory, so that it lasts if it is to. The
+// directory is opened before: once the name has changed, an error can no longer
+// say that nothing has.
+func (u *atomicUpload) lasting(change func() error) error {
+	if !u.sync {
+		return change()
+	}
+	return lasting(change, u.parent)
+}
+
+// lasting makes a change in some directories and waits until it is on the disk.
+func lasting(change func() error, dirs ...*os.Root) error {
+	var open []*os.File
+	defer func() {
+		for _, f := range open {
+			f.Close()
+		}
+	}()
+	for _, dir := range dirs {
+		f, err := openForSync(dir)
+		if err != nil {
+			return err
+		}
+		if f != nil {
+			open = append(open, f)
+		}
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	for _, f := range open {
+		if err := syncDir(f); err != nil {
+			return notSafe(err)
+		}
+	}
+	return nil
+}
+
+// placeExclusive overwrites nothing, not even what appeared a moment ago. Where
+// it fails since the name is taken the temporary file stays open.
 func (u *atomicUpload) placeExclusive() error {
-	err := u.parent.Link(u.temp, u.base)
+	if err := u.finish(u.temp, nil); err != nil {
+		return err
+	}
+	if err := flush(u.temp.f); err != nil {
+		return err
+	}
+	return u.lasting(u.takeName)
+}
+
+// takeName makes a link, which fails if the name is taken. File systems without
+// hard links (FAT, some network ones) get an empty file to reserve the name first.
+func (u *atomicUpload) takeName() error {
+	err := u.parent.Link(u.temp.name, u.base)
 	if err == nil {
-		return u.parent.Remove(u.temp)
+		_ = u.parent.Remove(u.temp.name) // or a sweep does
+		return nil
 	}
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -105,9 +179,12 @@ func (u *atomicUpload) placeExclusive() error {
 		return err
 	}
 	f.Close()
-	if err := u.parent.Rename(u.temp, u.base); err != nil {
-		u.parent.Remove(u.base)
-		return err
+	err = u.temp.f.Close()
+	if err == nil {
+		err = u.parent.Rename(u.temp.name, u.base)
 	}
-	return nil
+	if err != nil {
+		u.parent.Remove(u.base)
+	}
+	return err
 }

@@ -14,6 +14,36 @@ type dirInfo struct {
 	d *Dir
 }
 
+// shorterInfo is a file that is being added to, with the size it had.
+type shorterInfo struct {
+	dirInfo
+	size int64
+}
+
+// Size is the size without what is being added.
+func (i shorterInfo) Size() int64 { return i.size }
+
+// info describes what look finds, as sessions may see it.
+func (d *Dir) info(look func() (fs.FileInfo, error)) (info fs.FileInfo, err error) {
+	err = growing.settled(func() error {
+		fi, err := look()
+		if err != nil {
+			return err
+		}
+		info = d.seen(fi)
+		return nil
+	})
+	return info, err
+}
+
+// seen is fi as sessions may see it.
+func (d *Dir) seen(fi fs.FileInfo) fs.FileInfo {
+	if size, ok := growing.size(func() string { return sysID(fi) }); ok {
+		return shorterInfo{dirInfo{fi, d}, size}
+	}
+	return dirInfo{fi, d}
+}
+
 // ID is the system's number of the file, empty where it has none.
 func (i dirInfo) ID() string { return sysID(i.FileInfo) }
 

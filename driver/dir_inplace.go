@@ -1,60 +1,119 @@
 package driver
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // inPlaceUpload writes into the file itself. What arrived stays when the upload
 // is cut, so that the client can resume from the size it then sees.
 //
-// With an offset the file ends where the new data ends. That is so after a cut
-// as well, once a byte has been written: were the old end kept, the size would
-// tell a client that nothing is missing, and the file would be a mixture of two
-// versions. When not even one byte arrived the file is left as it was.
+// With an offset the file ends where the new data ends, from the first byte on:
+// were the old end kept, the size would tell a client that nothing is missing, and
+// the file would be a mixture of two versions, also if the process ends. When not
+// even one byte arrived the file is left as it was.
 type inPlaceUpload struct {
 	writing
-	how  How
-	sync bool
+	d     *Dir
+	path  string
+	how   How
+	fresh bool // the upload made the file
+	ended bool // the old data behind the offset is gone
+	held  *heldFile
 }
 
-func (d *Dir) storeInPlace(p, name string, how How) (Upload, error) {
-	flag := os.O_WRONLY
-	if how.Offset == 0 {
-		flag |= os.O_CREATE
-	}
-	if how.Exclusive {
-		flag |= os.O_EXCL
-	}
-	if how.Append {
-		flag |= os.O_APPEND
-	}
+func (d *Dir) storeInPlace(ctx context.Context, p, name string, how How) (Upload, error) {
+	u := &inPlaceUpload{writing: writing{name: name}, d: d, path: p, how: how, ended: how.Offset == 0}
 	_, err := d.root.Stat(p)
-	fresh := errors.Is(err, fs.ErrNotExist)
+	u.fresh = errors.Is(err, fs.ErrNotExist)
 	if how.Exclusive && err == nil {
 		return nil, fs.ErrExist
 	}
-	f, err := openRegular(d.root, p, flag, d.fileMode())
-	if err != nil {
+	if err := u.open(); err != nil {
 		return nil, d.offsetError(p, how, err)
 	}
-	u := &inPlaceUpload{writing: writing{name: name, f: f}, how: how, sync: d.Sync}
-	switch {
-	case fresh && d.FileMode != 0:
-		err = f.Chmod(d.fileMode())
-	case how.Offset > 0:
-		err = seek(f, how.Offset)
-	case !how.Append:
-		err = f.Truncate(0)
-	}
-	if err != nil {
-		f.Close()
+	if err := u.begin(ctx); err != nil {
+		u.f.Close()
 		return nil, err
 	}
 	return u, nil
+}
+
+// open opens the file. Reading is for the lock: a file that may only be written
+// does without.
+func (u *inPlaceUpload) open() (err error) {
+	flag := 0
+	if u.how.Offset == 0 {
+		flag |= os.O_CREATE
+	}
+	if u.how.Exclusive {
+		flag |= os.O_EXCL
+	}
+	if u.how.Append {
+		flag |= os.O_APPEND
+	}
+	u.f, err = openRegular(u.d.root, u.path, flag|os.O_RDWR, u.d.fileMode())
+	if errors.Is(err, fs.ErrPermission) {
+		u.f, err = openRegular(u.d.root, u.path, flag|os.O_WRONLY, u.d.fileMode())
+	}
+	return err
+}
+
+// begin locks the file and makes it ready to be written to.
+func (u *inPlaceUpload) begin(ctx context.Context) error {
+	if _, _, ok := marked(u.f); ok {
+		h, err := u.d.hold(ctx, u.d.root, u.path, true)
+		h.release()
+		if err != nil {
+			return err
+		}
+	}
+	if err := u.lock(ctx); err != nil {
+		return err
+	}
+	err := u.ready()
+	if err != nil {
+		u.held.release()
+	}
+	return err
+}
+
+// lock takes the lock of the file, which it keeps until the end: those who
+// append have it together. It waits no longer than somebody who is about to end
+// may need.
+func (u *inPlaceUpload) lock(ctx context.Context) error {
+	fi, err := u.f.Stat()
+	if err != nil {
+		return err
+	}
+	wait, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+	defer cancel()
+	u.held = &heldFile{f: u.f, key: lockKey(fi, u.d.root, u.path)}
+	err = u.held.lock(wait, u.how.Append)
+	if err != nil && ctx.Err() == nil {
+		err = ErrBusy
+	}
+	return err
+}
+
+func (u *inPlaceUpload) ready() error {
+	if u.fresh && u.d.FileMode != 0 {
+		if err := u.f.Chmod(u.d.fileMode()); err != nil {
+			return err
+		}
+	}
+	switch {
+	case u.how.Offset > 0:
+		return seek(u.f, u.how.Offset)
+	case !u.how.Append:
+		return u.f.Truncate(0)
+	}
+	return nil
 }
 
 // offsetError tells a missing file, which is empty for an offset, from a missing
@@ -68,21 +127,73 @@ func (d *Dir) offsetError(p string, how How, err error) error {
 	return err
 }
 
-// Commit makes the file end where the data ends and closes it.
+func (u *inPlaceUpload) Write(p []byte) (int, error) {
+	if len(p) > 0 {
+		u.end()
+	}
+	return u.writing.Write(p)
+}
+
+// ReadFrom writes the first piece by itself, as only then it is known that there
+// is one.
+func (u *inPlaceUpload) ReadFrom(r io.Reader) (int64, error) {
+	var first [4096]byte
+	n, err := r.Read(first[:])
+	if n > 0 {
+		if n, err := u.Write(first[:n]); err != nil {
+			return int64(n), err
+		}
+	}
+	switch {
+	case err == io.EOF:
+		return int64(n), nil
+	case err != nil:
+		return int64(n), u.wrote(0, err)
+	}
+	m, err := u.writing.ReadFrom(r)
+	return int64(n) + m, err
+}
+
+// end removes the old data behind the offset, once.
+func (u *inPlaceUpload) end() {
+	if u.ended || u.done || u.err != nil {
+		return
+	}
+	u.ended = true
+	u.err = fail("write", u.name, u.f.Truncate(u.how.Offset))
+}
+
+// Commit closes the file. If it has been removed meanwhile, or another was renamed
+// to its name, the data is in nobody's file.
 func (u *inPlaceUpload) Commit() error {
 	if u.done || u.err != nil {
 		return u.refuse("commit")
 	}
-	err := u.cut()
-	if err == nil && u.sync {
-		err = u.f.Sync()
+	if u.end(); u.err != nil {
+		return u.err
 	}
-	if err == nil {
-		u.done = true
-		err = u.f.Close()
+	err := u.settle()
+	if err == nil || errors.Is(err, errNotSafe) {
+		err = first(err, u.release())
 	}
 	u.err = fail("commit", u.name, err)
 	return u.err
+}
+
+// settle makes what was written last, and its name if that is new.
+func (u *inPlaceUpload) settle() error {
+	fi, err := u.f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !linked(fi):
+		return ErrChanged
+	case !u.d.Sync:
+		return nil
+	case u.fresh:
+		return u.d.lasting(u.f.Sync, u.path)
+	}
+	return u.f.Sync()
 }
 
 // Close keeps what arrived.
@@ -90,23 +201,10 @@ func (u *inPlaceUpload) Close(error) error {
 	if u.done {
 		return nil
 	}
-	u.done = true
-	var err error
-	if u.n > 0 {
-		err = u.cut()
-	}
-	return fail("close", u.name, first(err, u.f.Close()))
+	return fail("close", u.name, u.release())
 }
 
-// cut removes the old data behind the new. It asks the file for the position,
-// since a write that failed may have written a part.
-func (u *inPlaceUpload) cut() error {
-	if u.how.Offset == 0 {
-		return nil
-	}
-	at, err := u.f.Seek(0, io.SeekCurrent)
-	if err != nil {
-		return err
-	}
-	return u.f.Truncate(at)
+func (u *inPlaceUpload) release() error {
+	u.done = true
+	return u.held.release()
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"iter"
 	"os"
+	"path/filepath"
 )
 
 // listBatch bounds how many entries are held at once, so that the memory for a
@@ -16,10 +17,24 @@ const listBatch = 256
 // links. The directory is open only while the sequence is being used.
 func (d *Dir) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo, error) bool) error {
+		turn := growing.turns.Load()
 		return readdir(ctx, f, func(fi fs.FileInfo) bool {
-			return reserved(fi.Name()) || yield(dirInfo{fi, d}, nil)
+			return reserved(fi.Name()) || yield(d.entry(name, fi, turn), nil)
 		})
 	})
+}
+
+// entry is an entry of a listing as sessions may see it. It is looked at again if
+// a file began or ended to grow since the listing began.
+func (d *Dir) entry(dir string, fi fs.FileInfo, turn uint64) fs.FileInfo {
+	if !fi.Mode().IsRegular() || growing.turns.Load() == turn {
+		return d.seen(fi)
+	}
+	p := filepath.Join(filepath.FromSlash(dir), fi.Name())
+	if now, err := d.info(func() (fs.FileInfo, error) { return d.root.Lstat(p) }); err == nil {
+		return now
+	}
+	return d.seen(fi)
 }
 
 // list is a sequence of what read yields of the open directory.

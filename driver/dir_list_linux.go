@@ -56,7 +56,7 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 					continue
 				}
 				if !nameOnly {
-					err := lstatAt(dir, name, &e.stat)
+					err := e.look(dir, name)
 					if err == syscall.ENOENT {
 						continue // vanished meanwhile
 					}
@@ -69,6 +69,20 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 				}
 			}
 		}
+	})
+}
+
+// look describes the entry of that name as sessions may see it.
+func (e *scanned) look(dir int, name []byte) error {
+	return growing.settled(func() error {
+		err := lstatAt(dir, name, &e.stat)
+		if err != nil {
+			return err
+		}
+		if size, ok := growing.size(e.ID); ok {
+			e.stat.Size = size
+		}
+		return nil
 	})
 }
 

@@ -12,7 +12,12 @@ func lookupGroup(string) (int, error) { return 0, errors.ErrUnsupported }
 
 func ownLike(*os.File, fs.FileInfo) {}
 
-func syncDir(*os.Root) error { return nil }
+func linked(fs.FileInfo) bool { return true }
+
+// openForSync opens nothing: these systems don't sync directories.
+func openForSync(*os.Root) (*os.File, error) { return nil, nil }
+
+func syncDir(*os.File) error { return nil }
 
 func (i dirInfo) uid() (uint32, bool) { return 0, false }
 func (i dirInfo) gid() (uint32, bool) { return 0, false }

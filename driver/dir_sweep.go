@@ -3,24 +3,35 @@ package driver
 import (
 	"context"
 	"errors"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 )
 
+// staleAge is longer than any upload can stall.
+const staleAge = 24 * time.Hour
+
 // Sweep removes the temporary files that a crash left behind and reports how
-// many. Files of uploads in progress in this Dir stay, and so do files changed
-// less than olderThan ago, which may belong to another process that serves the
-// same directory: choose it longer than any transfer may stall. Sweep may run
-// beside other methods. It doesn't follow links. Directories it can't read are
-// skipped; the error joins what went wrong.
+// many, and takes back what was being added to a file when it happened. Call it
+// before the first session and now and then: until then, listings and Stat show a
+// file as large as the crash left it, though nobody can read more than belongs to
+// it. What belongs to an upload in progress, here or in another process, is
+// locked and stays.
+//
+// Where a file system has no locks (see Atomic), files changed less than
+// olderThan ago stay, too: choose it longer than any transfer may stall.
+//
+// Sweep may run beside other methods. It doesn't follow links. Directories it
+// can't read are skipped; the error joins what went wrong.
 func (d *Dir) Sweep(ctx context.Context, olderThan time.Duration) (int, error) {
 	s := sweep{d: d, before: time.Now().Add(-olderThan), dirs: []string{"."}}
 	for len(s.dirs) > 0 && ctx.Err() == nil {
 		last := len(s.dirs) - 1
 		p := s.dirs[last]
 		s.dirs = s.dirs[:last]
-		if err := s.dir(ctx, p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if _, err := s.dir(ctx, p); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			s.errs = append(s.errs, fail("sweep", filepath.ToSlash(p), err))
 		}
 	}
@@ -31,38 +42,112 @@ type sweep struct {
 	d      *Dir
 	before time.Time
 	dirs   []string // still to be visited
-	n      int
+	n      int      // how many files were removed
+	busy   int      // how many belong to uploads in progress
 	errs   []error
 }
 
-func (s *sweep) dir(ctx context.Context, p string) error {
+// dir sweeps a directory, and reports how many of its entries sessions can see.
+func (s *sweep) dir(ctx context.Context, p string) (visible int, err error) {
 	f, err := openDirectory(s.d.root, p)
+	if err != nil {
+		return 0, err
+	}
+	defer f.Close()
+	var failed error
+	err = readNames(ctx, f, func(e fs.DirEntry) {
+		switch q := filepath.Join(p, e.Name()); {
+		case !reserved(e.Name()):
+			visible++
+			if e.IsDir() {
+				s.dirs = append(s.dirs, q)
+			}
+		case e.Type().IsRegular():
+			if e := s.file(ctx, q); e != nil && !errors.Is(e, fs.ErrNotExist) {
+				failed = e
+			}
+		}
+	})
+	return visible, first(failed, err)
+}
+
+// readNames calls each for the entries of a directory. It doesn't ask the system
+// to describe each, as readdir does.
+func readNames(ctx context.Context, f *os.File, each func(fs.DirEntry)) error {
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		entries, err := f.ReadDir(listBatch)
+		for _, e := range entries {
+			each(e)
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// file removes a temporary file to whose lock nobody holds on.
+func (s *sweep) file(ctx context.Context, p string) error {
+	f, err := s.d.root.OpenFile(p, os.O_RDONLY|noBlock, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return s.old(p)
+	}
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	var failed error
-	err = readdir(ctx, f, func(fi fs.FileInfo) bool {
-		q := filepath.Join(p, fi.Name())
-		switch {
-		case fi.IsDir():
-			s.dirs = append(s.dirs, q)
-		case s.stale(fi):
-			if e := s.d.root.Remove(q); e != nil {
-				failed = e
-				break
-			}
-			s.n++
+	switch err := flock(f, false); {
+	case errors.Is(err, errNoLock):
+		return s.old(p)
+	case err != nil:
+		s.busy++
+		return nil
+	}
+	// It may have got its name, or another file its own, before it was locked.
+	fi, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if now, err := s.d.root.Lstat(p); err != nil || !os.SameFile(now, fi) {
+		return err
+	}
+	if base := owner(f); base != "" {
+		if err := s.undo(ctx, filepath.Join(filepath.Dir(p), filepath.Base(base))); err != nil {
+			return err
 		}
-		return true
-	})
-	return first(failed, err)
+	}
+	return s.remove(p)
 }
 
-func (s *sweep) stale(fi fs.FileInfo) bool {
-	if !reserved(fi.Name()) || !fi.Mode().IsRegular() || !fi.ModTime().Before(s.before) {
-		return false
+// undo takes back what was being added to a file.
+func (s *sweep) undo(ctx context.Context, p string) error {
+	h, err := s.d.hold(ctx, s.d.root, p, true)
+	h.release()
+	return err
+}
+
+// old removes a temporary file that can't be locked, if it is old enough.
+func (s *sweep) old(p string) error {
+	fi, err := s.d.root.Lstat(p)
+	if err != nil {
+		return err
 	}
-	_, live := s.d.live.Load(fi.Name())
-	return !live
+	if _, live := s.d.live.Load(filepath.Base(p)); live || !fi.ModTime().Before(s.before) {
+		s.busy++
+		return nil
+	}
+	return s.remove(p)
+}
+
+func (s *sweep) remove(p string) error {
+	err := s.d.root.Remove(p)
+	if err == nil {
+		s.n++
+	}
+	return err
 }

@@ -73,15 +73,17 @@ func ownLike(f *os.File, old fs.FileInfo) {
 	}
 }
 
-// syncDir makes a rename in a directory last.
-func syncDir(dir *os.Root) error {
-	f, err := openDirectory(dir, ".")
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return f.Sync()
+// linked reports whether an open file has a name.
+func linked(fi fs.FileInfo) bool {
+	st, ok := fi.Sys().(*syscall.Stat_t)
+	return !ok || st.Nlink > 0
 }
+
+// openForSync opens a directory for syncDir.
+func openForSync(dir *os.Root) (*os.File, error) { return openDirectory(dir, ".") }
+
+// syncDir makes what changed in a directory last.
+func syncDir(dir *os.File) error { return dir.Sync() }
 
 func (i dirInfo) uid() (uint32, bool) {
 	st, ok := i.Sys().(*syscall.Stat_t)

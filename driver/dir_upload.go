@@ -31,8 +31,8 @@ func (d *Dir) Store(ctx context.Context, name string, how How) (Upload, error) {
 		err = ErrIsDir
 	case how.Offset < 0:
 		err = fs.ErrInvalid
-	case d.Uploads == InPlace:
-		u, err = d.storeInPlace(p, name, how)
+	case d.Uploads == InPlace && !how.Whole:
+		u, err = d.storeInPlace(ctx, p, name, how)
 	default:
 		u, err = d.storeAtomic(ctx, name, how)
 	}
@@ -86,18 +86,25 @@ func (w *writing) refuse(op string) error {
 
 // atomicUpload writes a temporary file. It holds the directory open, so that it
 // ends where it began even if a directory on the way is renamed meanwhile.
+//
+// With Append or an Offset the file holds only what is new, from the place on
+// where it will be if the old file stays the same: see dir_lock.go.
 type atomicUpload struct {
 	writing
-	d         *Dir
-	parent    *os.Root
-	temp      string
-	base      string
-	old       fs.FileInfo // the file to be replaced, or nil
-	exclusive bool
+	d      *Dir
+	ctx    context.Context // of Store
+	how    How
+	sync   bool
+	parent *os.Root
+	base   string
+	old    fs.FileInfo // the file to be replaced or added to, or nil
+	src    *os.File    // old, held open if it is kept, so that no other file gets its number
+	temp   *tempFile
+	at     int64 // where in temp the upload begins
 }
 
 func (d *Dir) storeAtomic(ctx context.Context, name string, how How) (_ Upload, err error) {
-	u := &atomicUpload{writing: writing{name: name}, d: d, exclusive: how.Exclusive}
+	u := &atomicUpload{writing: writing{name: name}, d: d, ctx: ctx, how: how, sync: d.Sync || how.Whole}
 	if err := u.find(name); err != nil {
 		return nil, err
 	}
@@ -109,16 +116,45 @@ func (d *Dir) storeAtomic(ctx context.Context, name string, how How) (_ Upload, 
 	if u.old != nil && how.Exclusive {
 		return nil, fs.ErrExist
 	}
-	if u.old == nil && how.Offset > 0 {
-		return nil, ErrOffset
-	}
-	if err := u.create(); err != nil {
+	if err := u.keep(); err != nil {
 		return nil, err
 	}
-	if u.old != nil && (how.Append || how.Offset > 0) {
-		return u, u.keep(ctx, how)
+	return u, u.create()
+}
+
+// keep says where the upload begins, and remembers which file it is to change.
+func (u *atomicUpload) keep() (err error) {
+	switch {
+	case u.old == nil && u.how.Offset > 0:
+		return ErrOffset
+	case u.old == nil || !u.how.Append && u.how.Offset == 0:
+		return nil
 	}
-	return u, nil
+	// Commit will have to read it: better refused now than then.
+	u.src, err = openRegular(u.parent, u.base, os.O_RDONLY, 0)
+	if errors.Is(err, fs.ErrNotExist) && u.how.Append {
+		u.old = nil // it has been removed since find saw it
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if u.at = u.how.Offset; u.how.Append {
+		u.at = u.old.Size()
+		return nil
+	}
+	if _, _, ok := marked(u.src); ok {
+		h, err := u.d.hold(u.ctx, u.parent, u.base, true)
+		if err != nil {
+			return err
+		}
+		h.release()
+	}
+	u.old, err = u.src.Stat()
+	if err == nil && u.at > u.old.Size() {
+		err = ErrOffset
+	}
+	return err
 }
 
 // find opens the directory and looks at what has the name now.
@@ -138,7 +174,7 @@ func (u *atomicUpload) find(name string) error {
 		case err == nil && fi.Mode()&fs.ModeSymlink == 0:
 			u.old = fi
 			err = replaceable(fi)
-		case err == nil && u.exclusive:
+		case err == nil && u.how.Exclusive:
 			err = fs.ErrExist // even if the link leads nowhere, as O_EXCL has it
 		case err == nil:
 			if name, err = u.d.resolve(name); err == nil {
@@ -174,9 +210,12 @@ func (u *atomicUpload) create() (err error) {
 	if u.old != nil {
 		mode = u.old.Mode().Perm() | 0o600
 	}
-	u.temp = tempName()
-	u.d.live.Store(u.temp, nil)
-	u.f, err = u.parent.OpenFile(u.temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	u.temp, err = u.d.newTemp(u.parent, mode)
+	if err != nil {
+		return err
+	}
+	u.f = u.temp.f
+	_, err = u.f.Seek(u.at, io.SeekStart)
 	return err
 }
 
@@ -185,42 +224,4 @@ func (d *Dir) fileMode() fs.FileMode {
 		return m
 	}
 	return 0o666
-}
-
-// keep copies the bytes that the upload leaves alone.
-func (u *atomicUpload) keep(ctx context.Context, how How) error {
-	src, err := openRegular(u.parent, u.base, os.O_RDONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
-	left := how.Offset
-	if how.Append {
-		// Not the size that find saw: the file may have been replaced since.
-		fi, err := src.Stat()
-		if err != nil {
-			return err
-		}
-		left = fi.Size()
-	}
-	if err := seek(src, left); err != nil {
-		return err
-	}
-	if _, err := src.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	for left > 0 {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		n, err := u.f.ReadFrom(io.LimitReader(src, min(left, 64<<20)))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return io.ErrUnexpectedEOF
-		}
-		left -= n
-	}
-	return nil
 }

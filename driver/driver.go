@@ -28,8 +28,8 @@
 //
 // Errors are those of io/fs, wrapped or not: [fs.ErrNotExist], [fs.ErrExist],
 // [fs.ErrPermission], [errors.ErrUnsupported], and [ErrQuota], [ErrOffset],
-// [ErrIsDir], [ErrNotDir], [ErrNotEmpty], [ErrName] of this package. A
-// driver that wants its own words on the wire returns an [*Error]; the text of
+// [ErrIsDir], [ErrNotDir], [ErrNotEmpty], [ErrName], [ErrChanged], [ErrBusy] of
+// this package. A driver that wants its own words on the wire returns an [*Error]; the text of
 // any other error goes to the log only.
 //
 // # Security considerations
@@ -150,14 +150,19 @@ type FS interface {
 	// start. An offset beyond the end is ErrOffset; at the end it is a
 	// reader that has nothing; a negative one is fs.ErrInvalid. Opening a
 	// directory is ErrIsDir. A file replaced or removed meanwhile reads to its
-	// end if the FS is atomic. When the reader is an *os.File the server may
-	// send it without copying.
+	// end if the FS is atomic, and one that is added to meanwhile to the end it
+	// had. When the reader is an *os.File or a FilePart the server may send it
+	// without copying.
 	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error)
 
 	// Store begins an upload. Nothing is visible under name until Commit
 	// when the FS is atomic; an FS that is not says so in its doc. A
-	// directory of that name is ErrIsDir, a missing parent fs.ErrNotExist. Of
-	// two uploads to one name the last to commit wins, whole.
+	// directory of that name is ErrIsDir, a missing parent fs.ErrNotExist.
+	//
+	// Of two uploads to one name that replace the file the last to commit
+	// wins, whole. One with Append adds to the file as it is when it commits,
+	// so nothing that another upload committed meanwhile is lost, and one with
+	// an Offset commits only over the file that it began with: see How.
 	Store(ctx context.Context, name string, how How) (Upload, error)
 
 	// Mkdir creates a directory; its parent must exist, and a name that is
@@ -186,14 +191,17 @@ type FS interface {
 // the file or replaces it whole. An FS that can only do that, such as an object
 // store, refuses the rest in Store with errors.ErrUnsupported.
 type How struct {
-	// Append adds to the end of the file, creating it if need be (APPE).
-	// Offset is ignored.
+	// Append adds to the end of the file as it is at Commit, creating it if
+	// need be (APPE). Offset is ignored. If the file was there in Store and
+	// has been removed since, Commit is ErrChanged.
 	Append bool
 
 	// Offset keeps the first Offset bytes and replaces the rest (REST, then
 	// STOR; RFC 3659, section 5): the file ends where the new data ends. An
 	// Offset beyond the end of the file is ErrOffset, a missing file being
-	// empty, and a negative one fs.ErrInvalid.
+	// empty, and a negative one fs.ErrInvalid. If the file is not the one
+	// that was there in Store, or has been changed since, Commit is
+	// ErrChanged.
 	Offset int64
 
 	// Exclusive fails with fs.ErrExist when the name is taken (STOU), whether
@@ -203,6 +211,12 @@ type How struct {
 	// Size is how many bytes the client announced with ALLO, 0 if it did not.
 	// It is a hint: more or fewer may follow.
 	Size int64
+
+	// Whole is for an upload that other files are removed for (COMB, CPTO).
+	// It is atomic even in an FS that otherwise writes in place, and durable
+	// when Commit returns even if the FS is told not to wait for the disk. An
+	// FS that can do neither ignores it.
+	Whole bool
 }
 
 // Upload is a file being stored. It is used like a transaction of
@@ -230,6 +244,8 @@ var (
 	ErrNotDir   = errors.New("driver: is not a directory")
 	ErrNotEmpty = errors.New("driver: directory is not empty")
 	ErrName     = errors.New("driver: name is not allowed here")
+	ErrChanged  = errors.New("driver: file has been changed or removed meanwhile")
+	ErrBusy     = errors.New("driver: file is in use")
 )
 
 // Error is an error whose words are meant for the client. The server makes

@@ -116,8 +116,8 @@ func TestLimitFileSize(t *testing.T) {
 	}
 }
 
-// What the upload kept of a file that was replaced meanwhile must not come back
-// uncounted.
+// An upload that appends keeps the file as it is when it commits, which counts for
+// as much.
 func TestLimitReplaceDuringAppend(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 100})
 	write(t, l, "a", strings.Repeat("x", 80))
@@ -125,8 +125,13 @@ func TestLimitReplaceDuringAppend(t *testing.T) {
 	require.ErrorIs(t, l.Remove(t.Context(), "a"), fs.ErrPermission)
 	write(t, l, "a", "")
 	write(t, l, "b", strings.Repeat("x", 99))
-	assert.ErrorIs(t, u.Commit(), driver.ErrQuota)
-	require.NoError(t, u.Close(errors.New("quota")))
+	require.NoError(t, u.Commit())
+	assert.Equal(t, "100 bytes 2 files", used(l))
+	write(t, l, "b", "")
+
+	v := begun(t, l, "a", "z", driver.How{Append: true})
+	write(t, l, "a", strings.Repeat("x", 98))
+	require.NoError(t, v.Commit())
 	assert.Equal(t, "99 bytes 2 files", used(l))
 }
 

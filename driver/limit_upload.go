@@ -18,6 +18,7 @@ type limitUpload struct {
 	l        *Limited
 	ctx      context.Context // of Store
 	name     string
+	how      How
 	kept     int64 // bytes of the old file that are part of the new one
 	written  int64
 	reserved count
@@ -40,7 +41,7 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, e
 	if err != nil {
 		return nil, err
 	}
-	u := &limitUpload{l: l, ctx: ctx, name: name, kept: max(how.Offset, 0)}
+	u := &limitUpload{l: l, ctx: ctx, name: name, how: how, kept: max(how.Offset, 0)}
 	if how.Append {
 		u.kept = now.bytes
 	}
@@ -165,6 +166,9 @@ func (u *limitUpload) Commit() error {
 		return err
 	}
 	defer u.l.unlock()
+	if u.how.Append {
+		u.kept = u.file.bytes
+	}
 	size := count{u.kept + u.written, 1}
 	more := size.minus(u.file.count).minus(u.reserved)
 	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
@@ -195,9 +199,9 @@ func (u *limitUpload) Close(cause error) error {
 	return u.Upload.Close(cause)
 }
 
-// end counts the file as the FS shows it, but no less than what was committed:
-// it may have gone elsewhere if a directory was renamed by another name. What
-// the FS can't tell is counted as it should be.
+// end counts the file as the FS shows it. What it can't tell is counted as it
+// should be, and so is a file that is not there: it may have gone elsewhere if a
+// directory was renamed by another name.
 func (u *limitUpload) end(committed count) {
 	now, id := u.file.count, u.file.id
 	if committed.files > 0 {
@@ -206,7 +210,7 @@ func (u *limitUpload) end(committed count) {
 	u.done = true
 	defer func() { // the FS may panic
 		u.l.known(u.file, u.name, id)
-		u.l.set(u.file, count{max(now.bytes, committed.bytes), max(now.files, committed.files)})
+		u.l.set(u.file, now)
 		u.forget()
 	}()
 	ctx := u.ctx
@@ -215,7 +219,7 @@ func (u *limitUpload) end(committed count) {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limitPatience)
 		defer cancel()
 	}
-	if c, i, err := u.l.look(ctx, u.name, false); err == nil {
+	if c, i, err := u.l.look(ctx, u.name, false); err == nil && (c.files > 0 || committed.files == 0) {
 		now, id = c, i
 	}
 }

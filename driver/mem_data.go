@@ -2,6 +2,7 @@ package driver
 
 import (
 	"context"
+	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -112,43 +113,48 @@ func (r *memReader) Close() error {
 	return nil
 }
 
-// memUpload is content that no node has yet.
+// memUpload is content that no node has yet: all of a new file, or with Append or
+// an Offset what is to come behind the first bytes of an old one.
 type memUpload struct {
 	m    *MemFS
 	name string
 	how  How
+	old  *memNode // what had the name in Store
 	data memData
 	done bool
 }
 
 // Store begins an upload.
 func (m *MemFS) Store(ctx context.Context, name string, how How) (Upload, error) {
+	if how.Append {
+		how.Offset = 0
+	}
 	u := &memUpload{m: m, name: name, how: how}
 	err := m.change(ctx, "store", name, func(dir *memNode, base string) error {
-		n := dir.entries[base]
-		if err := u.check(n); err != nil {
+		u.old = dir.entries[base]
+		if err := u.check(u.old); err != nil {
 			return err
 		}
-		keep := how.Offset
-		var old memData
-		if n != nil {
-			old = n.data
-		}
 		switch {
-		case how.Append:
-			keep = old.size
-		case keep < 0:
+		case how.Offset < 0:
 			return fs.ErrInvalid
-		case keep > old.size:
+		case how.Offset > u.old.length():
 			return ErrOffset
 		}
-		u.data = old.head(keep)
 		return nil
 	})
 	if err != nil {
 		return nil, err
 	}
 	return u, nil
+}
+
+// length is the size of a file, 0 for one that is not there.
+func (n *memNode) length() int64 {
+	if n == nil {
+		return 0
+	}
+	return n.data.size
 }
 
 // check says whether what has the name now lets the upload have it.
@@ -170,24 +176,75 @@ func (u *memUpload) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// Commit makes the new content beside the lock, from what the file is at that
+// moment, and again if the file is another one by then.
 func (u *memUpload) Commit() error {
 	if u.done {
 		return fail("commit", u.name, fs.ErrClosed)
 	}
-	return u.m.change(context.Background(), "commit", u.name, func(dir *memNode, base string) error {
-		old := dir.entries[base]
-		if err := u.check(old); err != nil {
+	for {
+		var now *memNode
+		err := u.at(func(_ *memNode, _ string, n *memNode) error { now = n; return u.may(n) })
+		if err != nil {
 			return err
 		}
-		n := u.m.node(false)
-		n.data = u.data
-		if old != nil {
-			n.mode = old.mode
+		data := u.over(now)
+		err = u.at(func(dir *memNode, base string, n *memNode) error {
+			if n != now {
+				return errAgain
+			}
+			u.put(dir, base, n, data)
+			return nil
+		})
+		if !errors.Is(err, errAgain) {
+			return err
 		}
-		dir.put(base, n)
-		u.done, u.data = true, memData{}
-		return nil
+	}
+}
+
+// errAgain is returned where a file was replaced while its content was being made.
+var errAgain = errors.New("driver: try again")
+
+// at runs f under the lock on what has the name.
+func (u *memUpload) at(f func(dir *memNode, base string, n *memNode) error) error {
+	return u.m.change(context.Background(), "commit", u.name, func(dir *memNode, base string) error {
+		return f(dir, base, dir.entries[base])
 	})
+}
+
+// may says whether the upload may still be committed over what has the name now.
+func (u *memUpload) may(now *memNode) error {
+	switch {
+	case u.how.Append && u.old != nil && now == nil, u.how.Offset > 0 && now != u.old:
+		return ErrChanged
+	}
+	return u.check(now)
+}
+
+// over is the content that the upload makes of a file.
+func (u *memUpload) over(now *memNode) memData {
+	keep := u.how.Offset
+	if u.how.Append {
+		keep = now.length()
+	}
+	if keep == 0 {
+		return u.data
+	}
+	data := now.data.head(keep)
+	for _, chunk := range u.data.chunks {
+		data.write(chunk)
+	}
+	return data
+}
+
+func (u *memUpload) put(dir *memNode, base string, old *memNode, data memData) {
+	n := u.m.node(false)
+	n.data = data
+	if old != nil {
+		n.mode = old.mode
+	}
+	dir.put(base, n)
+	u.done, u.data = true, memData{}
 }
 
 func (u *memUpload) Close(error) error {

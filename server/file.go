@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -131,8 +132,8 @@ func (s *session) takeRestart() (offset, until int64, err error) {
 
 // send moves a file to the client.
 func (t *transfer) send(conn *dataConn, file io.Reader) error {
-	if f, ok := file.(*os.File); ok && conn.tls == nil && conn.around == nil && !t.ascii && !t.compressed {
-		n, err := conn.idle.sendFile(f)
+	if f, n, ok := ofSystem(file); ok && conn.tls == nil && conn.around == nil && !t.ascii && !t.compressed {
+		n, err := conn.idle.sendFile(f, n)
 		t.bytes.Add(n)
 		if err != nil {
 			return cutOff(err)
@@ -166,6 +167,19 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 			return readErr
 		}
 	}
+}
+
+// ofSystem returns the file of the system that a driver reads from, and how many
+// bytes of it are meant.
+func ofSystem(r io.Reader) (f *os.File, n int64, ok bool) {
+	switch r := r.(type) {
+	case *os.File:
+		return r, math.MaxInt64, true
+	case driver.FilePart:
+		f, n = r.Part()
+		return f, n, true
+	}
+	return nil, 0, false
 }
 
 // sendChunk is how much of a file is read at once: little enough to be in the

@@ -97,21 +97,21 @@ func (c *idleConn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// sendFile sends the rest of a file in clear; over TCP it is sendfile(2). All of
+// sendFile sends the next most bytes of a file in clear; over TCP it is sendfile(2). All of
 // it is handed over at once: the kernel then comes back only when the send buffer
 // is full, and a deadline that passes meanwhile only asks for the next.
-func (c *idleConn) sendFile(f *os.File) (n int64, err error) {
+func (c *idleConn) sendFile(f *os.File, most int64) (n int64, err error) {
 	start, err := f.Seek(0, io.SeekCurrent)
 	if err != nil || runtime.GOOS == "windows" {
 		// A pipe can't be wound back, and TransmitFile doesn't tell how much it
 		// sent before a deadline.
-		return io.Copy(struct{ io.Writer }{c}, f)
+		return io.Copy(struct{ io.Writer }{c}, io.LimitReader(f, most))
 	}
 	for w := c.watch(); ; {
 		if err := c.extend(); err != nil {
 			return n, err
 		}
-		m, err := io.Copy(c.Conn, f)
+		m, err := io.Copy(c.Conn, io.LimitReader(f, most-n))
 		n += m
 		if !w.slow(m > 0, err) {
 			return n, err

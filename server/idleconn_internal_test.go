@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"io"
+	"math"
 	"net"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ func TestSendFileSlowly(t *testing.T) {
 			failed error
 		)
 		go func() {
-			sent, failed = (&idleConn{Conn: ours, limit: time.Minute}).sendFile(f)
+			sent, failed = (&idleConn{Conn: ours, limit: time.Minute}).sendFile(f, math.MaxInt64)
 			ours.Close()
 		}()
 		var got bytes.Buffer
@@ -75,7 +76,7 @@ func TestSendFileIdle(t *testing.T) {
 		defer theirs.Close()
 		defer ours.Close()
 		go io.CopyN(io.Discard, theirs, 1000)
-		sent, err := (&idleConn{Conn: ours, limit: time.Minute}).sendFile(f)
+		sent, err := (&idleConn{Conn: ours, limit: time.Minute}).sendFile(f, math.MaxInt64)
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.EqualValues(t, 1000, sent)
 	})
@@ -99,7 +100,7 @@ func TestSendFileOverTCP(t *testing.T) {
 	go func() {
 		defer ours.Close()
 		conn := &idleConn{Conn: ours, limit: 20 * time.Second}
-		_, err := conn.sendFile(f)
+		_, err := conn.sendFile(f, math.MaxInt64)
 		done <- err
 	}()
 	got, err := io.ReadAll(theirs)
@@ -120,7 +121,7 @@ func TestSendFileFromPipe(t *testing.T) {
 	ours, theirs := net.Pipe()
 	defer theirs.Close()
 	go func() {
-		(&idleConn{Conn: ours, limit: time.Minute}).sendFile(r)
+		(&idleConn{Conn: ours, limit: time.Minute}).sendFile(r, math.MaxInt64)
 		ours.Close()
 	}()
 	got, err := io.ReadAll(theirs)

@@ -52,6 +52,8 @@ var sayings = []struct {
 	{driver.ErrName, 553, "Name not allowed."},
 	{fs.ErrInvalid, 553, "Name not allowed."},
 	{driver.ErrOffset, 554, "Restart position is beyond the end of the file."},
+	{driver.ErrChanged, 450, "The file has been changed or removed meanwhile; try again."},
+	{driver.ErrBusy, 450, "The file is in use; try again later."},
 	{errors.ErrUnsupported, 504, "Not supported by this file system."},
 	{context.DeadlineExceeded, 451, "Timed out."},
 	{context.Canceled, 426, "Aborted."},

@@ -150,6 +150,7 @@ func (d *daemon) close() {
 // serve serves until it is asked to end or a listener fails.
 func (d *daemon) serve(until endings, stderr io.Writer) error {
 	ctx := until.drain
+	d.keepSwept(ctx)
 	ended := make(chan error, 2)
 	if d.explicit != nil {
 		go func() { ended <- d.srv.Serve(d.explicit) }()
@@ -157,7 +158,6 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	if d.implicit != nil {
 		go func() { ended <- d.srv.ServeTLS(d.implicit) }()
 	}
-	go d.sweep(ctx)
 	go tidy(ctx)
 	go fewThreads(ctx)
 	select {
@@ -169,20 +169,42 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	}
 }
 
-// sweepAge is longer than any upload can stall, and sweepAfter when the first
-// clients have been served: it reads the whole tree.
+// When leftovers are looked for. sweepAge is longer than any upload can stall: on
+// file systems with locks it does not matter.
 const (
 	sweepAge   = 24 * time.Hour
-	sweepAfter = time.Minute
+	sweepEvery = time.Hour
+	sweepFirst = 5 * time.Second
 )
 
-// sweep removes what uploads left behind when an earlier process was killed.
-func (d *daemon) sweep(ctx context.Context) {
+// keepSwept removes what uploads left behind when a process was killed, now and
+// every hour. It returns when that is done for the first time, so that no session
+// sees what was being added to a file then, or after sweepFirst: it reads the
+// whole tree.
+func (d *daemon) keepSwept(ctx context.Context) {
+	swept := make(chan struct{})
+	go func() {
+		d.sweep(ctx)
+		close(swept)
+		every := time.NewTicker(sweepEvery)
+		defer every.Stop()
+		for ctx.Err() == nil {
+			select {
+			case <-every.C:
+				d.sweep(ctx)
+			case <-ctx.Done():
+			}
+		}
+	}()
 	select {
+	case <-swept:
 	case <-ctx.Done():
-		return
-	case <-time.After(sweepAfter):
+	case <-time.After(sweepFirst):
+		d.log.Info("serving while still looking for what interrupted uploads left behind")
 	}
+}
+
+func (d *daemon) sweep(ctx context.Context) {
 	n, err := d.files.Sweep(ctx, sweepAge)
 	if n > 0 {
 		d.log.Info("removed what interrupted uploads left behind", "files", n)

@@ -14,7 +14,7 @@ var atomicChecks = []check{
 	{"cut-new", "A cut upload of a new file leaves nothing.", cutNew},
 	{"cut-replace", "A cut upload leaves the old file whole, with Append and Offset too.", cutReplace},
 	{"reader-keeps", "A reader goes on reading what it opened when the file is replaced or removed.", readerKeeps},
-	{"last-wins", "Of two uploads to one name the last to commit wins, whole.", lastWins},
+	{"last-wins", "Of two uploads to one name that replace the file the last to commit wins, whole.", lastWins},
 }
 
 var inPlaceChecks = []check{

@@ -116,6 +116,7 @@ func checks(o Options) []check {
 	all = append(all, dataChecks...)
 	all = append(all, listChecks...)
 	all = append(all, togetherChecks...)
+	all = append(all, writerChecks...)
 	all = append(all, abilityChecks...)
 	if o.NoOffset {
 		all = append(all, noOffsetCheck)
@@ -149,6 +150,10 @@ func (f *probe) promises(word string) error {
 	case "offset":
 		if f.o.NoOffset {
 			return &absentError{"appending and writing at an offset"}
+		}
+	case "atomic":
+		if f.o.InPlace {
+			return &absentError{"atomic uploads"}
 		}
 	case "dir-rename":
 		if f.o.NoDirRename {

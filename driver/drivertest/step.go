@@ -198,6 +198,11 @@ func (f *probe) read(ctx context.Context, name string, offset int64) (string, er
 	if err != nil {
 		return "", err
 	}
+	return readAll(r)
+}
+
+// readAll reads to the end and closes.
+func readAll(r io.ReadCloser) (string, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
 		r.Close()

@@ -3,6 +3,7 @@ package s3
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -21,9 +22,9 @@ func (f *FS) Store(ctx context.Context, name string, how driver.How) (driver.Upl
 	if err := f.mayStore(ctx, name, how); err != nil {
 		return nil, fail("store", name, err)
 	}
-	u := &upload{f: f, name: name, key: f.key(name), caller: ctx}
+	u := &upload{f: f, name: name, key: f.key(name), append: how.Append && !how.Exclusive, caller: ctx}
 	u.ctx, u.cancel = context.WithCancel(ctx)
-	if how.Exclusive {
+	if how.Exclusive || how.Append { // Append has been found to be to a free name
 		u.options.SetMatchETagExcept("*")
 	}
 	return u, nil
@@ -64,6 +65,7 @@ func (f *FS) tooLarge() error {
 type upload struct {
 	f         *FS
 	name, key string
+	append    bool // to a name that was free
 	options   minio.PutObjectOptions
 
 	caller context.Context
@@ -153,6 +155,9 @@ func (u *upload) Commit() error {
 		return fail("commit", u.name, fs.ErrClosed)
 	}
 	err := u.commit()
+	if u.append && errors.Is(err, fs.ErrExist) {
+		err = fmt.Errorf("%w: %w", driver.ErrChanged, err)
+	}
 	if u.err = err; err == nil {
 		u.end()
 	}

@@ -66,6 +66,22 @@ func TestExclusiveTaken(t *testing.T) {
 	}
 }
 
+// So may that of an upload with Append, which would replace what it can't add to.
+func TestAppendTaken(t *testing.T) {
+	f := newFS(t)
+	for _, size := range []int{10, 2*minPartSize + 10} {
+		u, err := f.Store(t.Context(), "a", driver.How{Append: true})
+		require.NoError(t, err)
+		_, err = u.Write(noise(size))
+		require.NoError(t, err)
+		require.NoError(t, f.store(t.Context(), "a", []byte("first"), driver.How{Append: true}))
+		require.ErrorIs(t, u.Commit(), driver.ErrChanged)
+		require.NoError(t, u.Close(errCut))
+		require.Equal(t, "first", string(f.read(t, "a", 0)))
+		require.NoError(t, f.Remove(t.Context(), "a"))
+	}
+}
+
 func TestTooLarge(t *testing.T) {
 	f := newFS(t)
 	_, err := f.Store(t.Context(), "a", driver.How{Size: maxParts*minPartSize + 1})

@@ -1,0 +1,98 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// change adds the upload to the file, or puts it behind the part that is kept.
+func (u *atomicUpload) change() error {
+	for {
+		h, err := u.d.hold(u.ctx, u.parent, u.base, true)
+		switch {
+		case err != nil:
+			return err
+		case h != nil:
+			defer h.release()
+			return u.changeHeld(h)
+		case u.old != nil:
+			return ErrChanged // it was removed
+		}
+		switch fi, err := u.parent.Lstat(u.base); {
+		case err == nil && !fi.Mode().IsRegular():
+			return replaceable(fi)
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return err
+		}
+		if err := u.placeExclusive(); !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		// Somebody has created it since: it is added to.
+	}
+}
+
+// changeHeld changes the file, which is locked.
+func (u *atomicUpload) changeHeld(h *heldFile) error {
+	keep, err := u.kept(h)
+	if err != nil {
+		return err
+	}
+	t := u.temp
+	if keep != u.at { // the hole has not the right size any more
+		if t, err = u.d.newTemp(u.parent, h.info.Mode().Perm()|0o600); err != nil {
+			return err
+		}
+		defer t.remove() // by then it has another name, or is in the way
+	}
+	done, err := u.fill(t, h, keep)
+	if err == nil && !done {
+		if err = u.finish(t, h.info); err == nil {
+			err = u.rename(t)
+		}
+		done = t != u.temp
+	}
+	if done && (err == nil || errors.Is(err, errNotSafe)) {
+		_ = u.temp.remove() // or a sweep does
+		u.temp = nil
+	}
+	return err
+}
+
+// kept is how many bytes of the file the upload keeps. With an Offset the file
+// must be the one that Store saw.
+func (u *atomicUpload) kept(h *heldFile) (int64, error) {
+	switch same := u.old != nil && os.SameFile(u.old, h.info) &&
+		u.old.Size() == h.info.Size() && u.old.ModTime().Equal(h.info.ModTime()); {
+	case h.f == nil:
+		return 0, fmt.Errorf("unreadable file: %w", fs.ErrPermission)
+	case u.how.Append:
+		return h.info.Size(), replaceable(h.info)
+	case !same:
+		return 0, ErrChanged
+	}
+	return u.at, replaceable(h.info)
+}
+
+// fill makes t what the file will be, or reports that the file itself has grown.
+func (u *atomicUpload) fill(t *tempFile, h *heldFile, keep int64) (done bool, err error) {
+	cloned, err := cloneHead(u.ctx, t.f, h.f, keep)
+	if err != nil {
+		return false, err
+	}
+	if !cloned {
+		if keep == h.info.Size() && keep > small {
+			if err := u.grow(h, keep, u.n); err != errNoGrowth {
+				return err == nil || errors.Is(err, errNotSafe), err
+			}
+		}
+		if err := copyHead(u.ctx, t.f, h.f, keep); err != nil {
+			return false, err
+		}
+	}
+	if t == u.temp {
+		return false, nil
+	}
+	return false, copyTail(u.ctx, t.f, keep, u.temp.f, u.at)
+}

@@ -1,0 +1,209 @@
+package driver
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// crashed is a directory in which a process was killed while it added to a file.
+func crashed(t *testing.T) (d *Dir, path, old string) {
+	t.Helper()
+	path = t.TempDir()
+	d, err := OpenDir(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	old = strings.Repeat("old/", 50_000)
+	require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte(old+"half a ta"), 0o644))
+	f, err := os.OpenFile(filepath.Join(path, "a"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer f.Close()
+	if err := mark(f, int64(len(old)), 100); err != nil {
+		t.Skipf("%s keeps no attributes: %v", path, err)
+	}
+	temp, err := os.Create(filepath.Join(path, tempName()))
+	require.NoError(t, err)
+	defer temp.Close()
+	require.NoError(t, belongs(temp, "a"))
+	return d, path, old
+}
+
+func (d *Dir) content(t *testing.T, name string) string {
+	t.Helper()
+	r, err := d.Open(t.Context(), name, 0)
+	require.NoError(t, err)
+	defer r.Close()
+	b, err := io.ReadAll(r)
+	require.NoError(t, err)
+	return string(b)
+}
+
+func (d *Dir) add(t *testing.T, how How) error {
+	t.Helper()
+	u, err := d.Store(t.Context(), "a", how)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(u, "new")
+	require.NoError(t, err)
+	err = u.Commit()
+	return first(err, u.Close(err))
+}
+
+// What a process that was killed had added to a file is nobody's: it can't be
+// read, and is gone before anything else is written.
+func TestDirTakesBackHalfATail(t *testing.T) {
+	changes := map[string]struct {
+		do   func(t *testing.T, d *Dir) error
+		want func(old string) string
+	}{
+		"sweep": {
+			func(t *testing.T, d *Dir) error { _, err := d.Sweep(t.Context(), time.Hour); return err },
+			func(old string) string { return old },
+		},
+		"append": {
+			func(t *testing.T, d *Dir) error { return d.add(t, How{Append: true}) },
+			func(old string) string { return old + "new" },
+		},
+		"offset at the end": {
+			func(t *testing.T, d *Dir) error { return d.add(t, How{Offset: 200_000}) },
+			func(old string) string { return old + "new" },
+		},
+		"offset within": {
+			func(t *testing.T, d *Dir) error { return d.add(t, How{Offset: 100_000}) },
+			func(old string) string { return old[:100_000] + "new" },
+		},
+		"append in place": {
+			func(t *testing.T, d *Dir) error { d.Uploads = InPlace; return d.add(t, How{Append: true}) },
+			func(old string) string { return old + "new" },
+		},
+	}
+	for name, c := range changes {
+		t.Run(name, func(t *testing.T) {
+			d, path, old := crashed(t)
+			require.Equal(t, old, d.content(t, "a"), "before anything is done")
+			require.NoError(t, c.do(t, d))
+			require.Equal(t, c.want(old), d.content(t, "a"))
+			_, err := d.Sweep(t.Context(), time.Hour)
+			require.NoError(t, err)
+			b, err := os.ReadFile(filepath.Join(path, "a"))
+			require.NoError(t, err)
+			require.Equal(t, c.want(old), string(b), "what other programs see")
+			entries, err := os.ReadDir(path)
+			require.NoError(t, err)
+			require.Len(t, entries, 1)
+		})
+	}
+}
+
+// An offset into what was never committed is beyond the end.
+func TestDirOffsetIntoHalfATail(t *testing.T) {
+	d, _, old := crashed(t)
+	require.ErrorIs(t, d.add(t, How{Offset: int64(len(old)) + 4}), ErrOffset)
+	require.Equal(t, old, d.content(t, "a"))
+}
+
+// A file that is shorter than its mark, or longer than what was being added made
+// it, has been changed by another program: nothing is cut.
+func TestDirLeavesWhatOthersWrote(t *testing.T) {
+	for _, content := range []string{"short", strings.Repeat("x", 200_101)} {
+		d, path, _ := crashed(t)
+		require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte(content), 0o644))
+		require.NoError(t, d.add(t, How{Append: true}))
+		require.Equal(t, content+"new", d.content(t, "a"))
+	}
+}
+
+// Sessions of the process see the old size while a file grows.
+func TestDirShowsTheOldSizeWhileGrowing(t *testing.T) {
+	path := t.TempDir()
+	d, err := OpenDir(path)
+	require.NoError(t, err)
+	defer d.Close()
+	require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte("old and a part"), 0o644))
+	fi, err := os.Stat(filepath.Join(path, "a"))
+	require.NoError(t, err)
+	growing.begin(sysID(fi), 3)
+	sizes := func() (sizes []int64) {
+		fi, err := d.Stat(t.Context(), "a")
+		require.NoError(t, err)
+		sizes = append(sizes, fi.Size())
+		for fi := range d.List(t.Context(), ".") {
+			sizes = append(sizes, fi.Size())
+		}
+		for fi := range Scan(t.Context(), d, ".", false) {
+			sizes = append(sizes, fi.Size())
+		}
+		return append(sizes, int64(len(d.content(t, "a"))))
+	}
+	require.Equal(t, []int64{3, 3, 3, 3}, sizes())
+	growing.end(sysID(fi))
+	require.Equal(t, []int64{14, 14, 14, 14}, sizes())
+}
+
+// Adding to a large file neither copies it nor fills its holes, and costs twice
+// what is added.
+func TestDirAppendIsCheap(t *testing.T) {
+	path := t.TempDir()
+	d, err := OpenDir(path)
+	require.NoError(t, err)
+	defer d.Close()
+	const size = 4 << 30
+	require.NoError(t, os.WriteFile(filepath.Join(path, "a"), nil, 0o644))
+	require.NoError(t, os.Truncate(filepath.Join(path, "a"), size)) // nothing but a hole
+	blocks := func() (n int64) {
+		entries, err := os.ReadDir(path)
+		require.NoError(t, err)
+		for _, e := range entries {
+			fi, err := e.Info()
+			require.NoError(t, err)
+			n += fi.Sys().(*syscall.Stat_t).Blocks * 512
+		}
+		return n
+	}
+	for _, how := range []How{{Append: true}, {Offset: size + 1<<20}, {Offset: size}} {
+		u, err := d.Store(t.Context(), "a", how)
+		require.NoError(t, err, "%+v", how)
+		_, err = u.Write(make([]byte, 1<<20))
+		require.NoError(t, err)
+		require.Less(t, blocks(), int64(4<<20), "an open upload takes what it brought")
+		require.NoError(t, u.Commit())
+		require.Less(t, blocks(), int64(4<<20), "%+v", how)
+	}
+	fi, err := os.Stat(filepath.Join(path, "a"))
+	require.NoError(t, err)
+	require.EqualValues(t, size+1<<20, fi.Size())
+}
+
+// Two descriptions of a file, one open for reading, are locked against another
+// process; here the other is another open file of this one.
+func TestDirWaitsForLocksOfOthers(t *testing.T) {
+	path := t.TempDir()
+	d, err := OpenDir(path)
+	require.NoError(t, err)
+	defer d.Close()
+	require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte("old"), 0o644))
+	other, err := os.OpenFile(filepath.Join(path, "a"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	require.NoError(t, lockFile(other, false))
+	done := make(chan error, 1)
+	go func() { done <- d.add(t, How{Append: true}) }()
+	time.Sleep(20 * time.Millisecond)
+	b, err := os.ReadFile(filepath.Join(path, "a"))
+	require.NoError(t, err)
+	require.Equal(t, "old", string(b), "the lock is held by another")
+	_, err = other.WriteString("OLD, and")
+	require.NoError(t, err)
+	require.NoError(t, other.Close())
+	require.NoError(t, <-done)
+	require.Equal(t, "OLD, andnew", d.content(t, "a"))
+	_, err = d.Stat(t.Context(), "b")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}

@@ -1,0 +1,207 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"time"
+)
+
+// How a Dir keeps what was acknowledged.
+//
+// A file is changed in one of two ways. Most changes make a new file under a
+// temporary name and rename it: what the name leads to is the old version or the
+// new one, whenever the process ends. Adding to a large file (grow) instead
+// writes behind the end of the file itself, which would leave a part if the
+// process ended in the middle; so the file is marked before.
+//
+// Locks. Whoever changes which file a name leads to, or writes into a file,
+// holds the lock of that file: first this process's own (fileLocks, by the number
+// of the file, for all Dirs together), then the system's (an OFD lock on Linux),
+// which excludes other processes. Only then the name is looked at again: if it
+// leads to another file by now, all begins anew with that one. A file that can't
+// be opened for writing is locked for reading, which excludes those who write.
+// Two files are locked in the order of their numbers.
+//
+// An upload that adds to a file or keeps its beginning holds in its temporary
+// file only what it brings, behind a hole as long as what was there when it
+// began. Commit takes the lock and then decides: the file has gone (450), or it
+// was to keep an offset and the file isn't the same (450), or the hole is filled
+// from the file as it now is, and the temporary file renamed; or grow.
+//
+// grow, under the lock, for a file of n bytes and t new ones:
+//
+//  1. The temporary file is given the attribute that says whose it is.
+//  2. The file is given the mark "n t".
+//  3. From now on sessions of this process are shown n bytes (growing).
+//  4. The t bytes are copied behind the end.
+//  5. The mark is removed. This is the moment at which the file has changed.
+//  6. The temporary file is removed.
+//
+// When the process ends before 5, the system gives up its locks and the mark
+// stays. Whoever locks a file that has a mark cuts it to n bytes first, which is
+// right since nobody was told that the bytes are there; Open never reads beyond n
+// bytes of such a file. Sweep, at the next start, finds the temporary file, to
+// whose lock nobody holds on, and by it the file. When the mark can't be set or
+// no system lock be had, the file is copied instead.
+//
+// Temporary files are locked (flock) from the moment they exist until they are
+// gone or have their name. Whoever makes one and then doesn't get the lock, or
+// finds the name gone, has met a sweep and takes another name.
+//
+// Without Sync the order of these steps on the disk is the file system's affair;
+// with Sync each of 2, 4 and 5 is on the disk before the next.
+
+// fileLocks are the locks of this process on files, by sysID or else by path.
+var fileLocks lockTable
+
+// Errors of files that others use at the same time.
+var (
+	errNoLock = errors.New("driver: the file system has no locks")
+	errLocked = errors.New("driver: another process holds the lock")
+)
+
+// lockPatience is how long a change waits for those before it.
+const lockPatience = 10 * time.Second
+
+// heldFile is the file that has a name, locked.
+type heldFile struct {
+	f      *os.File // nil if it can't even be read
+	info   fs.FileInfo
+	key    string
+	write  bool // f is open for writing
+	system bool // other processes are excluded, too
+}
+
+// hold locks the regular file that has a name, to write it or only to change
+// what the name leads to. It returns nil if there is none.
+func (d *Dir) hold(ctx context.Context, parent *os.Root, base string, write bool) (*heldFile, error) {
+	wait, cancel := context.WithTimeout(ctx, lockPatience)
+	defer cancel()
+	for {
+		h, err := openHeld(parent, base, write)
+		if h == nil || err != nil {
+			return nil, err
+		}
+		if err := h.lock(wait, false); err != nil {
+			if ctx.Err() == nil && wait.Err() != nil {
+				err = ErrBusy
+			}
+			return nil, err
+		}
+		if fi, err := parent.Lstat(base); err == nil && os.SameFile(fi, h.info) {
+			return h, h.settle()
+		}
+		h.release()
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// openHeld opens what has a name in order to lock it.
+func openHeld(parent *os.Root, base string, write bool) (*heldFile, error) {
+	for {
+		fi, err := parent.Lstat(base)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		case !fi.Mode().IsRegular():
+			return nil, nil
+		}
+		h := &heldFile{info: fi, key: lockKey(fi, parent, base)}
+		for _, flag := range []int{os.O_RDWR, os.O_RDONLY} {
+			if flag == os.O_RDWR && !write {
+				continue
+			}
+			if h.f, err = parent.OpenFile(base, flag|noBlock, 0); err == nil {
+				h.write = flag == os.O_RDWR
+				break
+			}
+		}
+		if err != nil {
+			h.f = nil
+			return h, nil // locked among this process's own at least
+		}
+		if now, err := h.f.Stat(); err == nil && os.SameFile(now, fi) {
+			return h, nil
+		}
+		h.f.Close() // somebody was quicker
+	}
+}
+
+// lockKey is the name of a file in fileLocks.
+func lockKey(fi fs.FileInfo, parent *os.Root, base string) string {
+	if id := sysID(fi); id != "" {
+		return id
+	}
+	return parent.Name() + string(os.PathSeparator) + base
+}
+
+// lock waits for the lock of this process and then for the system's.
+func (h *heldFile) lock(ctx context.Context, shared bool) error {
+	if err := fileLocks.lock(ctx, h.key, shared); err != nil {
+		h.close()
+		return err
+	}
+	if h.f == nil {
+		return nil
+	}
+	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		err := lockFile(h.f, shared)
+		if h.system = err == nil; !errors.Is(err, errLocked) {
+			return nil // a system without locks does without
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			h.release()
+			return ctx.Err()
+		}
+	}
+}
+
+// settle describes the file as it is under the lock, without what a process that
+// was killed had added.
+func (h *heldFile) settle() error {
+	if h.f == nil {
+		return nil
+	}
+	if h.write && h.system {
+		if err := undoGrowth(h.f); err != nil {
+			h.release()
+			return err
+		}
+	}
+	fi, err := h.f.Stat()
+	if err != nil {
+		h.release()
+		return err
+	}
+	h.info = fi
+	return nil
+}
+
+// release gives the lock back and closes the file. It may be called on nil. The
+// file is closed last: once it is, a new file may get its number, and would be
+// taken for locked.
+func (h *heldFile) release() error {
+	if h == nil {
+		return nil
+	}
+	if h.system {
+		unlockFile(h.f)
+	}
+	fileLocks.unlock(h.key)
+	return h.close()
+}
+
+func (h *heldFile) close() error {
+	if h.f == nil {
+		return nil
+	}
+	return h.f.Close()
+}

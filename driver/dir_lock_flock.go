@@ -1,0 +1,52 @@
+//go:build linux || darwin || freebsd || dragonfly || netbsd || openbsd
+
+package driver
+
+import (
+	"errors"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// flock takes the lock of flock(2) on an open file without waiting.
+func flock(f *os.File, shared bool) error {
+	how := unix.LOCK_EX | unix.LOCK_NB
+	if shared {
+		how = unix.LOCK_SH | unix.LOCK_NB
+	}
+	for {
+		switch err := unix.Flock(int(f.Fd()), how); {
+		case errors.Is(err, unix.EINTR):
+		case err == nil:
+			return nil
+		case errors.Is(err, unix.EWOULDBLOCK):
+			return errLocked
+		default:
+			return errNoLock
+		}
+	}
+}
+
+// dup is f a second time, with the same lock. It stays locked when f is closed.
+func dup(f *os.File) (*os.File, error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	fd, err := unix.Dup(int(f.Fd()))
+	if err != nil {
+		return nil, os.NewSyscallError("dup", err)
+	}
+	unix.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), f.Name()), nil
+}
+
+// flush makes errors show that some systems (NFS, quotas) tell only when a file
+// is closed, while f stays open.
+func flush(f *os.File) error {
+	again, err := dup(f)
+	if err != nil {
+		return err
+	}
+	return again.Close()
+}

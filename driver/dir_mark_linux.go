@@ -1,0 +1,61 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// The attributes that grow leaves behind if the process ends in the middle.
+const (
+	growsAttr = "user.sallyport.grows" // of the file: its length, and how many bytes are being added
+	forAttr   = "user.sallyport.for"   // of the temporary file: the name of the file beside it
+)
+
+// mark says that a file of n bytes is being added t bytes to. Not every file
+// system keeps attributes.
+func mark(f *os.File, n, t int64) error {
+	return unix.Fsetxattr(int(f.Fd()), growsAttr, fmt.Append(nil, n, " ", t), 0)
+}
+
+// unmark says that a file is whole again.
+func unmark(f *os.File) error {
+	err := unix.Fremovexattr(int(f.Fd()), growsAttr)
+	if errors.Is(err, unix.ENODATA) {
+		return nil
+	}
+	return err
+}
+
+// marked returns what mark said of a file, and whether it did.
+func marked(f *os.File) (n, t int64, ok bool) {
+	before, added, ok := strings.Cut(attr(f, growsAttr), " ")
+	if !ok {
+		return 0, 0, false
+	}
+	n, err1 := strconv.ParseInt(before, 10, 64)
+	t, err2 := strconv.ParseInt(added, 10, 64)
+	return n, t, err1 == nil && err2 == nil && n >= 0 && t >= 0
+}
+
+// belongs says to which file beside it a temporary file belongs.
+func belongs(temp *os.File, base string) error {
+	return unix.Fsetxattr(int(temp.Fd()), forAttr, []byte(base), 0)
+}
+
+// owner returns what belongs said, empty if nothing.
+func owner(temp *os.File) string { return attr(temp, forAttr) }
+
+// attr is the value of an attribute, empty without one.
+func attr(f *os.File, name string) string {
+	var buf [256]byte
+	n, err := unix.Fgetxattr(int(f.Fd()), name, buf[:])
+	if err != nil {
+		return ""
+	}
+	return string(buf[:n])
+}

@@ -1,0 +1,106 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// holdNames locks the files that have one or two names, to change where the names
+// lead. In place it hardly waits: what is being written is locked for as long as
+// the client takes, and may be removed and renamed all the same.
+func (d *Dir) holdNames(ctx context.Context, names ...string) ([]*heldFile, error) {
+	if d.Uploads == InPlace {
+		wait, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer cancel()
+		held, err := d.orderly(wait, names)
+		if err != nil && ctx.Err() == nil {
+			return nil, nil
+		}
+		return held, err
+	}
+	return d.orderly(ctx, names)
+}
+
+// orderly locks two files in the order of their keys, so that nobody who does the
+// same waits for ever.
+func (d *Dir) orderly(ctx context.Context, names []string) ([]*heldFile, error) {
+	for {
+		held, err := d.tryHoldNames(ctx, names)
+		if len(held) < 2 || held[0].key < held[1].key || err != nil {
+			return held, err
+		}
+		releaseAll(held) // the second was another file a moment ago
+	}
+}
+
+// tryHoldNames locks in the order that the files seem to have.
+func (d *Dir) tryHoldNames(ctx context.Context, names []string) (held []*heldFile, err error) {
+	if len(names) == 2 && d.keyOf(names[0]) > d.keyOf(names[1]) {
+		names = []string{names[1], names[0]}
+	}
+	for _, p := range names {
+		if len(held) > 0 && held[0].key == d.keyOf(p) {
+			break // two names of one file
+		}
+		switch h, err := d.hold(ctx, d.root, p, false); {
+		case errors.Is(err, ErrBusy), ctx.Err() != nil:
+			releaseAll(held)
+			return nil, first(ctx.Err(), err)
+		case err == nil && h != nil:
+			held = append(held, h)
+		}
+		// Any other error is that of the change, too.
+	}
+	return held, nil
+}
+
+// keyOf is the key of the file that has a name, empty without one.
+func (d *Dir) keyOf(p string) string {
+	fi, err := d.root.Lstat(p)
+	if err != nil {
+		return ""
+	}
+	return lockKey(fi, d.root, p)
+}
+
+func releaseAll(held []*heldFile) {
+	for _, h := range held {
+		h.release()
+	}
+}
+
+// lasting makes a change of some names; with Sync it is on the disk afterwards.
+func (d *Dir) lasting(change func() error, names ...string) error {
+	if !d.Sync {
+		return change()
+	}
+	var dirs []*os.Root
+	defer func() {
+		for _, dir := range dirs {
+			dir.Close()
+		}
+	}()
+	for _, p := range names {
+		dir, err := d.root.OpenRoot(filepath.Join(filepath.Dir(p), "."))
+		if err != nil {
+			return err
+		}
+		dirs = append(dirs, dir)
+	}
+	return lasting(change, dirs...)
+}
+
+// sameFile reports whether two descriptions are of one file that has not changed.
+func sameFile(a, b fs.FileInfo) bool {
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && sameNumber(a, b)
+}
+
+func sameNumber(a, b fs.FileInfo) bool {
+	x, ok1 := a.(FileID)
+	y, ok2 := b.(FileID)
+	return !ok1 || !ok2 || x.ID() == y.ID()
+}
