@@ -54,7 +54,7 @@ func (s *probeSettings) options() []option {
 		{"ca", "FILE", "certificates to trust, PEM, in place of those of the system", text(&s.ca)},
 		{"path", "DIR", "the directory to list (the one that the login starts in)", text(&s.Path)},
 		{"write", "", "store a file of 1,000 bytes there, read it back and delete it", toggle(&s.AllowWrite)},
-		{"requests", "N", "how many data ports to ask for, to see their range (10)", s.setRequests},
+		{"requests", "N", "how many data ports to ask for, to see their range and whether each is open (10)", s.setRequests},
 		{"idle", "DURATION", "leave the session alone for so long, to see whether a firewall forgets it", duration(&s.Idle)},
 		{"timeout", "DURATION", "the limit of each step (10s)", duration(&s.Timeout)},
 		{"insecure-untrusted", "", "send the password even if the certificate does not prove whose server it is", toggle(&s.InsecureUntrusted)},

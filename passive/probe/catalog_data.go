@@ -15,6 +15,7 @@ const (
 	PasvOther        ID = "pasv-other"          // another public address is announced
 	PortsSequential  ID = "ports-sequential"    // data ports can be guessed
 	PortsWide        ID = "ports-wide"          // no short range is set
+	PortsDead        ID = "data-ports-dead"     // some data ports are open, others not
 	DataRefused      ID = "data-refused"        // nobody listens on the data port
 	DataFiltered     ID = "data-filtered"       // the data port does not answer
 	DataError        ID = "data-error"          // connecting failed in another way
@@ -71,6 +72,8 @@ var dataFindings = []Finding{
 		"Update the server, or require TLS session reuse on data connections.", ServerConfig},
 	{PortsWide, Warn, 0, "", "The server uses any high port, so that a firewall has to open them all.",
 		"Set a short range of passive ports in the server, such as 21000-21010, and allow just that.", ServerConfig},
+	{PortsDead, Fail, 0, "", "Some data ports can be reached and others cannot, so that transfers fail now and then, for no " +
+		"reason that users see. Mostly a rule or a port forward covers a part of the range only.", openData, ServerFirewall},
 	{DataRefused, Fail, 0, "", "The login works and every listing fails: nobody listens where the server says it does. The " +
 		"port is not forwarded, is forwarded under another number, or a firewall rejects.", openData, ServerFirewall},
 	{DataFiltered, Fail, 0, "", "The login works and every listing hangs: packets to the data port are dropped on the way.",

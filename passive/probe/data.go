@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/tls"
 	"strings"
+	"time"
 )
 
 // data lists the directory in the ways that clients do and says what the server makes of them. It returns the session
@@ -14,6 +15,11 @@ func (r *run) data(c *control) *control {
 	}
 	command := strings.TrimSpace("LIST " + r.Path)
 	usual := r.transfer(c, manner{command: command, resume: true})
+	if usual.late && usual.ok() {
+		if c = r.patiently(c, &usual); c == nil {
+			return nil
+		}
+	}
 	if stop := r.judgeReach(c, &usual); stop {
 		return r.still(c, &usual)
 	}
@@ -31,11 +37,23 @@ func (r *run) data(c *control) *control {
 	}
 	if c != nil { // the last one, as some servers end the session over it
 		fresh = r.transfer(c, manner{command: command})
+		r.closed(c, &early)
+		r.closed(c, &fresh)
 		r.judgeTLS(c, &usual, &fresh)
 		r.judgeEarly(c, &usual, &early, &fresh)
 		c = r.still(c, &fresh)
 	}
 	return c
+}
+
+// patiently repeats a listing whose 150 came after the ClientHello. Either the server waits for that, or it is slow, and
+// then 150 comes without it, too. It returns the session to go on with, or nil.
+func (r *run) patiently(c *control, usual *transfer) *control {
+	again := r.transfer(c, manner{command: usual.command, resume: true, wait: usual.after + r.Timeout})
+	if again.ok() {
+		*usual = again
+	}
+	return r.still(c, &again)
 }
 
 // still returns the session, or one like it if it broke together with a transfer.
@@ -59,7 +77,7 @@ func (r *run) still(c *control, t *transfer) *control {
 // judgeEarly compares with a transfer that started TLS before the command. Where a resumed session is demanded and
 // this one was none, it says nothing about the order.
 func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
-	if !usual.ok() || early.ok() || early.dial.state != stateOpen {
+	if !usual.ok() || early.ok() || !early.dialled() || !fresh.dialled() {
 		return
 	}
 	if !fresh.ok() && early.tlsErr == nil && early.state.Version != 0 && !early.state.DidResume {
@@ -75,10 +93,12 @@ func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 		c.lost(t.offer.verb, t.err)
 	case t.offer.port == 0:
 		r.find(c.port, TransferFailed, "%s: %s", t.offer.verb, said(t.final))
-	case t.dial.state == stateOpen && t.denied():
+	case t.dialled() && t.denied():
 		r.find(c.port, ListRefused, "%s", said(t.final))
-	case t.dial.state == stateOpen:
+	case t.dialled():
 		return false
+	case len(r.knocks.open()) > 0:
+		r.closed(c, t)
 	case t.dial.state == stateRefused:
 		r.find(c.port, DataRefused, "%s named port %d; %v", t.offer.verb, t.offer.port, t.dial.err)
 	case t.dial.state == stateFiltered:
@@ -87,6 +107,13 @@ func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 		r.find(c.port, DataError, "%s named port %d; %v", t.offer.verb, t.offer.port, t.dial.err)
 	}
 	return true
+}
+
+// closed reports a data port that could not be connected to, while others could.
+func (r *run) closed(c *control, t *transfer) {
+	if t.offer.port != 0 && !t.dialled() && t.err == nil {
+		r.find(c.port, PortsDead, "%s named port %d: %v; other data connections were made", t.offer.verb, t.offer.port, t.dial.err)
+	}
 }
 
 // describe measures the first transfer.
@@ -98,7 +125,7 @@ func (r *run) describe(c *control, t *transfer) {
 	order := "150 before the ClientHello"
 	if t.late {
 		order = "150 after the ClientHello"
-		r.find(c.port, LateHelloNeeded, "150 did not come within %v, and came when the handshake began", r.patience())
+		r.find(c.port, LateHelloNeeded, "150 did not come within %v, and came when the handshake began", t.waited.Round(time.Second))
 	}
 	r.fact(c.port, "data order", "%s", order)
 	if t.state.Version != 0 {
@@ -124,6 +151,9 @@ func (r *run) judgeTLS(c *control, usual, fresh *transfer) {
 		r.find(c.port, DataWorks, "a listing of %d bytes; session resumed: %t", len(usual.data), usual.state.DidResume)
 	case usual.ok():
 		r.find(c.port, DataWorks, "a listing of %d bytes; session resumed: %t", len(usual.data), usual.state.DidResume)
+		if !fresh.dialled() {
+			break
+		}
 		r.find(c.port, ReuseRequired, "without resuming: %s", fresh.reason())
 	case fresh.ok():
 		r.find(c.port, ReuseHarmful, "with the control connection's session: %s; without: %s", usual.reason(), said(fresh.final))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // budget counts connections, also those of [run.reach], which dials side by side.
@@ -38,7 +39,12 @@ func (r *run) dial(addr netip.Addr, port uint16) (*tap, error) {
 	if err := r.conns.take(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(r.ctx, r.Timeout)
+	return r.dialWithin(addr, port, r.Timeout)
+}
+
+// dialWithin is dial with a limit of its own and without one of connections.
+func (r *run) dialWithin(addr netip.Addr, port uint16, limit time.Duration) (*tap, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
 	conn, err := r.Dial(ctx, "tcp", netip.AddrPortFrom(addr, port).String())
 	if err != nil {

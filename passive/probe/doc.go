@@ -29,8 +29,8 @@
 //   - It connects to no other address than those of [Probe.Host], whatever a PASV reply says, and to no other ports
 //     than the control ports given and those that the server names for data.
 //   - It is no load: [MaxConnections] connections at most, of which two at a time, but for the first look at each
-//     address, of which there are [MaxAddresses] at most; [MaxRequests] requests for a data port; a listing is read up
-//     to 64 KiB. There is one attempt to log in for each session that needs one, and none after one that was refused.
+//     address, of which there are [MaxAddresses] at most; [MaxRequests] requests for a data port beside those of the
+//     transfers, and one connection to each port named; a listing is read up to 64 KiB. There is one attempt to log in for each session that needs one, and none after one that was refused.
 //   - It ends: every step is bounded by [Probe.Timeout] and all of it by [MaxTime] plus [Probe.Idle]. A goroutine
 //     never outlives [Probe.Run].
 //

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"io"
 	"time"
 )
 
@@ -113,6 +114,9 @@ func (r *run) again(like *control) *control {
 	return c
 }
 
+// idleLook is how long the probe looks for what has come during the silence.
+const idleLook = 10 * time.Millisecond
+
 // idle leaves the session alone and looks whether it is still there.
 func (r *run) idle(c *control) bool {
 	wait := time.NewTimer(r.Idle)
@@ -122,7 +126,12 @@ func (r *run) idle(c *control) bool {
 	case <-r.ctx.Done():
 		return false
 	}
-	_, err := c.try("NOOP")
+	// What the server has sent meanwhile is looked at first: whoever writes to a connection that it has closed may
+	// hear no more of that.
+	_, err := c.read(idleLook)
+	if isTimeout(err) {
+		_, err = c.try("NOOP")
+	}
 	var gone *errGone
 	switch {
 	case err == nil:
@@ -130,6 +139,9 @@ func (r *run) idle(c *control) bool {
 		return true
 	case errors.As(err, &gone):
 		r.find(c.port, IdleClosed, "within %v of silence: %s", r.Idle, said(gone.reply))
+	case c.raw.unfinished(), errors.Is(err, io.EOF):
+		// A firewall that forgets a session drops packets or resets: it never ends one in order.
+		r.find(c.port, IdleClosed, "within %v of silence the server closed the connection without a word", r.Idle)
 	default:
 		r.find(c.port, IdleCut, "after %v of silence: %s", r.Idle, why(err))
 	}

@@ -33,8 +33,11 @@ type fake struct {
 	late, noEarly, bare, clearData, deafData, needReuse, refuseReuse bool
 	// lose is how many bytes of an upload are lost.
 	lose int
-	// forget ends a session in silence after so much idle time; say421 with a word.
-	forget, say421 time.Duration
+	// forget ends a session in silence after so much idle time, say421 with a word,
+	// and hangUp closes it without one.
+	forget, say421, hangUp time.Duration
+	// slow is how long it takes before 150.
+	slow time.Duration
 }
 
 // fakeSession is one control connection of a fake.
@@ -68,6 +71,9 @@ func (f *fake) serve(conn net.Conn) {
 	s.say("%s", greeting)
 	last := time.Now()
 	for lines := bufio.NewReader(s.conn); ; {
+		if f.hangUp > 0 {
+			conn.SetReadDeadline(time.Now().Add(f.hangUp))
+		}
 		line, err := lines.ReadString('\n')
 		if err != nil {
 			return
@@ -187,6 +193,7 @@ func (s *fakeSession) transfer(verb string) bool {
 		s.say("425 Too early.")
 		return true
 	}
+	time.Sleep(s.slow)
 	if !s.late {
 		s.say("150 Here it comes.")
 	}

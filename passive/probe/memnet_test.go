@@ -17,8 +17,13 @@ type world struct {
 	dead    map[netip.AddrPort]bool // no answer
 	closed  bool                    // data ports are refused
 	silent  bool                    // data ports do not answer
+	shut    map[uint16]bool         // these data ports are refused
+	dropped map[uint16]bool         // and these do not answer
+	opens   int                     // how many data connections are let in before all are refused; 0 is no limit
 	mu      sync.Mutex
 	data    map[uint16]chan net.Conn
+	came    int          // data connections
+	hosts   []netip.Addr // of the server, beside there and other
 	dialled []netip.AddrPort
 	said    []string // the verbs that servers heard, and which of them in clear
 }
@@ -46,17 +51,25 @@ func (w *world) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	w.mu.Unlock()
 	client, server := newPair(netip.AddrPortFrom(here, 50000), at)
 	switch {
-	case w.dead[at], w.silent && at.Port() > 1024:
+	case w.dead[at], (w.silent || w.dropped[at.Port()]) && at.Port() > 1024:
 		<-ctx.Done()
 		return nil, &net.OpError{Op: "dial", Err: ctx.Err()}
 	case f != nil:
 		go f.serve(server)
-	case data != nil && !w.closed:
+	case data != nil && !w.closed && !w.shut[at.Port()] && !w.full():
 		data <- server
 	default:
 		return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 	}
 	return client, nil
+}
+
+// full counts a data connection and reports whether it is one too many.
+func (w *world) full() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.came++
+	return w.opens > 0 && w.came > w.opens
 }
 
 // offer opens a data port for one connection.

@@ -49,6 +49,7 @@ func (r *run) observe(c *control) *control {
 			return nil
 		case o.port != 0:
 			r.seen(c, o, reply)
+			r.knock(o)
 		case i > 1:
 			r.fact(c.port, "data port requests", "%d, then %s: %s", i, verb, said(reply))
 			i = r.Requests
@@ -60,6 +61,7 @@ func (r *run) observe(c *control) *control {
 	}
 	r.judgeModes(c, refused)
 	r.judgePorts(c)
+	r.judgeKnocks(c)
 	return c
 }
 
@@ -107,6 +109,8 @@ func (r *run) seen(c *control, o offer, reply wire.Reply) {
 // container is Docker's inner network unless it was set otherwise.
 var container = netip.MustParsePrefix("172.17.0.0/16")
 
+// judgeAnnounced judges the address in a 227 reply. From one private address to another it may be right: where the
+// client reached the one, it may reach the other.
 func judgeAnnounced(announced, dialled netip.Addr) ID {
 	switch {
 	case announced == dialled:
@@ -115,9 +119,9 @@ func judgeAnnounced(announced, dialled netip.Addr) ID {
 		return PasvUnspecified
 	case announced.IsLoopback():
 		return PasvLoopback
-	case container.Contains(announced):
+	case container.Contains(announced) && !container.Contains(dialled):
 		return PasvContainer
-	case passive.Private(announced):
+	case passive.Private(announced) && (!passive.Private(dialled) || dialled.IsLoopback()):
 		return PasvPrivate
 	}
 	return PasvOther

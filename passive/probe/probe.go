@@ -19,7 +19,7 @@ import (
 const (
 	// MaxTime bounds a run, [Probe.Idle] not counted.
 	MaxTime = 5 * time.Minute
-	// MaxConnections bounds its connections, failed ones included.
+	// MaxConnections bounds its connections, failed ones included, beside one to each data port that the server names.
 	MaxConnections = 64
 	// MaxAddresses is how many addresses of a name are looked at.
 	MaxAddresses = 8
@@ -61,8 +61,8 @@ type Probe struct {
 	RootCAs *x509.CertPool
 	// Timeout bounds each step: a connection, a handshake, a reply. 0 is DefaultTimeout.
 	Timeout time.Duration
-	// Requests is how many data ports are asked for in order to see their range. 0 is DefaultRequests. They are not
-	// connected to, but for the few that carry the test transfers.
+	// Requests is how many data ports are asked for in order to see their range. 0 is DefaultRequests. Each port that
+	// is named is connected to once, to see whether it is open all the way.
 	Requests int
 	// Path is the directory that is listed and, with AllowWrite, written to. Empty is the one the login starts in.
 	Path string
@@ -101,6 +101,7 @@ type run struct {
 	tickets *tickets // of the control connection under way
 	print   string   // fingerprint of the first certificate seen
 	modes   modes    // what EPSV and PASV said
+	knocks  knocks   // which data ports are open
 
 	controls []*control // all there were, to be closed at the end
 }

@@ -11,6 +11,9 @@ import (
 type Request struct {
 	// Addresses are where the connections go.
 	Addresses []netip.Addr `json:"addresses"`
+	// Announced is another address that the server tells clients to open data connections to, by PASV. It is not valid
+	// if there is none, or if that address can't be meant.
+	Announced netip.Addr `json:"announced,omitzero"`
 	// Control are the control ports that work, or those that should if none does.
 	Control []uint16 `json:"control"`
 	// DataLow and DataHigh are the lowest and highest data port seen, 0 if none was.
@@ -28,6 +31,9 @@ func (r *run) request() {
 		if (f.ID == ExplicitWorks || f.ID == ImplicitWorks) && !slices.Contains(q.Control, f.Port) {
 			q.Control = append(q.Control, f.Port)
 		}
+	}
+	if _, elsewhere := r.report.Find(PasvOther); elsewhere && judgeAnnounced(r.modes.announced, r.addr) == PasvOther {
+		q.Announced = r.modes.announced
 	}
 	if len(q.Control) == 0 {
 		q.Control = slices.Clone(r.Ports)
@@ -70,10 +76,14 @@ func (q Request) String() string {
 	} else {
 		ports += "and those for data"
 	}
+	destination := strings.Join(to, ", ")
+	if q.Announced.IsValid() && !slices.Contains(q.Addresses, q.Announced) {
+		destination += fmt.Sprintf("; for data also %v, which the server announces (PASV)", q.Announced)
+	}
 	rows := [][2]string{
 		{"Purpose", "FTPS (FTP over TLS, RFC 4217), passive mode"},
 		{"Direction", "client to server: outbound at the client's firewall, inbound at the server's"},
-		{"Destination", strings.Join(to, ", ")},
+		{"Destination", destination},
 		{"Ports", "TCP " + ports},
 		{"Address", "NAT in front of the server has to keep these port numbers"},
 		{"Inspection", "FTP inspection (ALG, helper) off for these ports: it cannot read TLS"},

@@ -75,6 +75,15 @@ func (s *stage) implicit(port uint16, cfg *tls.Config) *fake {
 
 func (s *stage) without21() { delete(s.control, netip.AddrPortFrom(there, 21)) }
 
+// within puts the server at an address of the same private network as the probe.
+func (s *stage) within(text string) {
+	addr := netip.MustParseAddr(text)
+	s.without21()
+	s.hosts = []netip.Addr{addr}
+	s.control[netip.AddrPortFrom(addr, 21)] = s.fake
+	s.probe.Resolver = func(context.Context, string, string) ([]netip.Addr, error) { return s.hosts, nil }
+}
+
 func (s *stage) address(text string) { s.fake.address = text }
 
 // scripted has a case for each finding there is. The findings of a case are exactly those wanted, fails and warnings
@@ -155,6 +164,7 @@ var scripted = []struct {
 	{"password asked for in clear", []ID{ClearLogin, DataWorks}, func(s *stage) { s.fake.reply = inClear("USER", "331 Password?") }},
 	{"forgotten by a firewall", []ID{IdleCut, DataWorks}, func(s *stage) { s.probe.Idle, s.fake.forget = time.Hour, time.Minute }},
 	{"idle time-out", []ID{IdleClosed, DataWorks}, func(s *stage) { s.probe.Idle, s.fake.say421 = time.Hour, time.Minute }},
+	{"idle session closed without a word", []ID{IdleClosed, DataWorks}, func(s *stage) { s.probe.Idle, s.fake.hangUp = time.Hour, time.Minute }},
 	{"idle and alive", []ID{IdleSurvived, DataWorks}, func(s *stage) { s.probe.Idle = time.Hour }},
 	{"wrong password", []ID{LoginRefused}, func(s *stage) { s.fake.reply = on("PASS", "530 No.") }},
 	{"no TLS, no password", []ID{AuthRefused, LoginWithheld}, func(s *stage) { s.fake.tls = nil }},
@@ -270,6 +280,9 @@ var scripted = []struct {
 	{"0.0.0.0", []ID{PasvUnspecified, DataWorks}, func(s *stage) { s.address("0,0,0,0") }},
 	{"127.0.0.1", []ID{PasvLoopback, DataWorks}, func(s *stage) { s.address("127,0,0,1") }},
 	{"172.17.0.2", []ID{PasvContainer, DataWorks}, func(s *stage) { s.address("172,17,0,2") }},
+	{"two addresses of one private network", []ID{PasvOther, DataWorks}, func(s *stage) { s.within("10.1.0.5"); s.address("10,2,0,9") }},
+	{"a private address and a container's", []ID{PasvContainer, DataWorks}, func(s *stage) { s.within("10.1.0.5"); s.address("172,17,0,2") }},
+	{"two containers", []ID{PasvOther, DataWorks}, func(s *stage) { s.within("172.17.0.3"); s.address("172,17,0,2") }},
 	{"192.168.1.5", []ID{PasvPrivate, DataWorks}, func(s *stage) { s.address("192,168,1,5") }},
 	{"100.64.0.1", []ID{PasvPrivate, DataWorks}, func(s *stage) { s.address("100,64,0,1") }},
 	{"other address", []ID{PasvOther, DataWorks}, func(s *stage) { s.address("203,0,113,99") }},
@@ -279,6 +292,15 @@ var scripted = []struct {
 		}
 	}},
 	{"any port", []ID{PortsWide, DataWorks}, func(s *stage) { s.fake.ports = []uint16{33000, 58123, 41234, 60999, 40123} }},
+	{"half of the range refused", []ID{PortsDead, DataWorks}, func(s *stage) { s.shut = map[uint16]bool{21000: true, 21001: true, 21005: true} }},
+	{"half of the range filtered", []ID{PortsDead, DataWorks}, func(s *stage) { s.dropped = map[uint16]bool{21003: true, 21007: true, 21010: true} }},
+	{"one port of the range open", []ID{PortsDead, DataWorks}, func(s *stage) {
+		s.shut = map[uint16]bool{21000: true, 21001: true, 21003: true}
+		s.dropped = map[uint16]bool{21005: true, 21010: true}
+	}},
+	{"no data connection after the first listing", []ID{PortsDead}, func(s *stage) { s.opens = 7 }},
+	{"none for the upload", []ID{PortsDead, DataWorks}, func(s *stage) { s.opens, s.probe.AllowWrite = 9, true }},
+	{"none to read the upload back", []ID{PortsDead, DataWorks}, func(s *stage) { s.opens, s.probe.AllowWrite = 10, true }},
 	{"data refused", []ID{DataRefused}, func(s *stage) { s.closed = true }},
 	{"data filtered", []ID{DataFiltered}, func(s *stage) { s.silent = true }},
 	{"data odd", []ID{DataError}, func(s *stage) {
@@ -299,6 +321,8 @@ var scripted = []struct {
 	{"reuse harmful", []ID{ReuseHarmful}, func(s *stage) { s.fake.refuseReuse = true }},
 	{"no tickets", []ID{ReuseNone, DataWorks}, func(s *stage) { s.fake.tls.SessionTicketsDisabled = true }},
 	{"150 after ClientHello", []ID{LateHelloNeeded, DataWorks}, func(s *stage) { s.fake.late = true }},
+	{"slow listing", []ID{DataWorks}, func(s *stage) { s.fake.slow = 5 * time.Second }},
+	{"slow listing, 150 after ClientHello", []ID{LateHelloNeeded, DataWorks}, func(s *stage) { s.fake.slow, s.fake.late = time.Second, true }},
 	{"early ClientHello refused", []ID{EarlyHello, DataWorks}, func(s *stage) { s.fake.noEarly = true }},
 	{"no close_notify", []ID{DataTruncated, DataWorks}, func(s *stage) { s.fake.bare = true }},
 	{"bad address", []ID{TransferFailed}, func(s *stage) { s.fake.reply = on("LIST", "425 Bad IP connecting.") }},
@@ -329,9 +353,9 @@ func TestScripted(t *testing.T) {
 			}
 			require.Equal(t, !bad, report.OK)
 			for _, at := range w.dialled {
-				require.Contains(t, []netip.Addr{there, other}, at.Addr(), "connected to a stranger")
+				require.Contains(t, append(w.hosts, there, other), at.Addr(), "connected to a stranger")
 			}
-			require.LessOrEqual(t, len(w.dialled), MaxConnections)
+			require.LessOrEqual(t, len(w.dialled), MaxConnections+DefaultRequests)
 			_, withheld := report.Find(LoginWithheld)
 			for _, line := range w.said {
 				switch {
@@ -351,6 +375,40 @@ func TestScripted(t *testing.T) {
 	}
 	for _, f := range Catalog() {
 		require.True(t, seen[f.ID], "no case makes the finding %s", f.ID)
+	}
+}
+
+// The firewall has to let clients through to where PASV sends them, unless nobody can be meant to go there.
+func TestRequestNamesTheAnnouncedAddress(t *testing.T) {
+	for address, want := range map[string]string{"203,0,113,99": "203.0.113.99", "192,168,1,5": "", "0,0,0,0": "", "203,0,113,10": ""} {
+		report, _ := perform(t, func(s *stage) { s.address(address) })
+		if want == "" {
+			require.False(t, report.Request.Announced.IsValid())
+			require.NotContains(t, report.Request.String(), "announces")
+			continue
+		}
+		require.Equal(t, want, report.Request.Announced.String())
+		require.Contains(t, report.Request.String(), "203.0.113.10; for data also 203.0.113.99, which the server announces")
+	}
+}
+
+// Each port that the server names is tried, and the dead ones are named.
+func TestDeadPortsAreNamed(t *testing.T) {
+	report, w := perform(t, func(s *stage) {
+		s.shut, s.dropped = map[uint16]bool{21000: true}, map[uint16]bool{21005: true, 21010: true}
+	})
+	f, ok := report.Find(PortsDead)
+	require.True(t, ok)
+	require.Equal(t, "of 6 ports that the server named 3 are open and these are not: 21000 refused, 21005 filtered, 21010 filtered", f.Seen)
+	tried := make(map[uint16]int)
+	for _, at := range w.dialled {
+		tried[at.Port()]++
+	}
+	for _, port := range []uint16{21000, 21001, 21003, 21005, 21007, 21010} {
+		require.NotZero(t, tried[port], port)
+	}
+	for _, port := range []uint16{21000, 21005, 21010} {
+		require.Equal(t, 1, tried[port], "transfers use the others")
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,6 +50,15 @@ var ours = []struct {
 		s.probe.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			if netip.MustParseAddrPort(address).Port() != s.probe.Ports[0] {
 				return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+			}
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+	}},
+	{"half of the range forwarded", []ID{PortsDead, DataWorks}, func(_ *testing.T, s *real) {
+		s.probe.Requests = 20 // the server chooses among five at random
+		s.probe.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if port := netip.MustParseAddrPort(address).Port(); port != s.probe.Ports[0] && port%2 == 0 {
+				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 			}
 			return new(net.Dialer).DialContext(ctx, network, address)
 		}

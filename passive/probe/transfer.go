@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"crypto/tls"
 	"io"
 	"net"
@@ -19,22 +20,30 @@ type manner struct {
 	payload    []byte // to be sent; nil is a download
 	resume     bool   // offer the TLS session of the control connection
 	helloFirst bool   // start TLS before the command, not after 150
+	// wait is how long 150 is waited for before TLS is tried, 0 for the usual time.
+	wait time.Duration
 }
 
 // transfer is how it went.
 type transfer struct {
-	offer  offer
-	dial   reached
-	opened bool // 150 came
-	late   bool // and only after the ClientHello
-	tlsErr error
-	state  tls.ConnectionState
-	data   []byte
-	cut    bool // by the probe, after maxData
-	bare   bool // the end came without close_notify
-	final  wire.Reply
-	err    error // the session is lost
+	command string
+	offer   offer
+	dial    reached
+	opened  bool          // 150 came
+	late    bool          // and only after the ClientHello
+	waited  time.Duration // for 150, before TLS was tried
+	after   time.Duration // how long after the command it came
+	tlsErr  error
+	state   tls.ConnectionState
+	data    []byte
+	cut     bool // by the probe, after maxData
+	bare    bool // the end came without close_notify
+	final   wire.Reply
+	err     error // the session is lost
 }
+
+// dialled says that the data connection was made, without which nothing else can be told about a transfer.
+func (t *transfer) dialled() bool { return t.dial.state == stateOpen }
 
 // ok says that all went well.
 func (t *transfer) ok() bool {
@@ -69,16 +78,25 @@ func (r *run) target(o offer) offer {
 	return o
 }
 
+// askAgain is how often a transfer asks for a port that is not known to be dead.
+const askAgain = 20
+
 // transfer asks for a port, connects to it and sends a command.
 func (r *run) transfer(c *control, m manner) (t transfer) {
 	verb := "EPSV"
 	if !r.modes.epsv || r.modes.pasv && !m.resume { // each of them carries a transfer
 		verb = "PASV"
 	}
-	var reply wire.Reply
-	if t.offer, reply, t.err = c.ask(verb); t.err != nil || t.offer.port == 0 {
-		t.final = reply
-		return t
+	t.command = m.command
+	for range askAgain {
+		var reply wire.Reply
+		if t.offer, reply, t.err = c.ask(verb); t.err != nil || t.offer.port == 0 {
+			t.final = reply
+			return t
+		}
+		if !r.knocks.avoid(t.offer.port) {
+			break
+		}
 	}
 	t.offer = r.target(t.offer)
 	raw, err := r.dial(t.offer.addr, t.offer.port)
@@ -108,12 +126,14 @@ func (r *run) transfer(c *control, m manner) (t transfer) {
 
 // preliminary waits for 150. Where it does not come it starts TLS, to see whether the server waits for that.
 func (r *run) preliminary(c *control, d *dataConn, m manner, t *transfer) {
-	patience := r.patience()
+	patience, began := cmp.Or(m.wait, r.patience()), time.Now()
 	if m.helloFirst || !c.private {
 		patience = r.Timeout
 	}
 	reply, err := c.read(patience)
+	defer func() { t.after = time.Since(began) }()
 	if isTimeout(err) && d.private && !m.helloFirst {
+		t.waited = time.Since(began)
 		d.start()
 		reply, err = c.read(r.Timeout)
 		t.late = err == nil && reply.Code/100 == 1

@@ -28,6 +28,9 @@ func (r *run) upload(c *control) bool {
 
 	up := r.transfer(c, manner{command: "STOR " + name, payload: payload, resume: true})
 	switch {
+	case up.err == nil && up.offer.port != 0 && !up.dialled():
+		r.closed(c, &up)
+		return true
 	case up.err == nil && (!up.opened || up.denied()):
 		r.find(c.port, UploadRefused, "%s", up.reason())
 		_, alive := c.cmd("DELE %s", name) // part of it may be there; if not, that is fine
@@ -42,6 +45,7 @@ func (r *run) upload(c *control) bool {
 		r.find(c.port, UploadLost, "%d bytes were sent and confirmed (%s); %d came back (%s)", len(payload), said(up.final),
 			len(down.data), down.reason())
 	}
+	r.closed(c, &down)
 	if down.err != nil {
 		c.lost("RETR", down.err)
 		return false
