@@ -35,17 +35,41 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	case err == nil:
 		return &listing{session: s, dir: dir, entries: single(info)}, nil
 	case wire.HasGlob(last) && !wire.HasGlob(dir):
-		return &listing{session: s, dir: dir, entries: matching(s.directory(dir), last)}, nil
+		pattern, err := wire.ParsePattern(last)
+		if err != nil {
+			return nil, err
+		}
+		return &listing{session: s, dir: dir, entries: matching(s.directory(dir), pattern)}, nil
 	}
 	return nil, err
 }
 
-// directory are the entries of one.
+// directory are the entries of one. They end with the context, whether the driver
+// looks at it or not, and give way to other sessions.
 func (s *session) directory(name string) entries {
 	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
-		return driver.Scan(ctx, s.files, name, nameOnly)
+		return func(yield func(fs.FileInfo, error) bool) {
+			place := s.srv.fair.take(ctx)
+			defer place.give()
+			n := 0
+			for info, err := range driver.Scan(ctx, s.files, name, nameOnly) {
+				if n++; n%entriesAtOnce == 0 {
+					place.breathe()
+				}
+				if err == nil && n%entriesAtOnce == 0 && ctx.Err() != nil {
+					yield(nil, context.Cause(ctx))
+					return
+				}
+				if !yield(info, err) {
+					return
+				}
+			}
+		}
 	}
 }
+
+// entriesAtOnce is how many entries take little time, even by long patterns.
+const entriesAtOnce = 64
 
 // single is a listing of one file.
 func single(info fs.FileInfo) entries {
@@ -55,11 +79,11 @@ func single(info fs.FileInfo) entries {
 }
 
 // matching are those entries whose name fits the pattern.
-func matching(all entries, pattern string) entries {
+func matching(all entries, pattern *wire.Pattern) entries {
 	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
 			for info, err := range all(ctx, nameOnly) {
-				if err == nil && !wire.Match(pattern, info.Name()) {
+				if err == nil && !pattern.Match(info.Name()) {
 					continue
 				}
 				if !yield(info, err) {

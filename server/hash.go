@@ -192,7 +192,10 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 func (t *transfer) copy(to io.Writer, from io.Reader) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
+	place := t.fair.take(t.ctx)
+	defer place.give()
 	for {
+		place.breathe()
 		if t.ctx.Err() != nil {
 			return context.Cause(t.ctx)
 		}

@@ -1,9 +1,16 @@
 package server_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/sallyport/sallyport/internal/testenv"
 )
 
-func TestMain(m *testing.M) { testenv.Main(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(fairServer) != "" {
+		runFairServer()
+		return
+	}
+	testenv.Main(m)
+}

@@ -71,12 +71,13 @@ func TestGlobBombs(t *testing.T) {
 	for _, pattern := range []string{
 		"{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}", "*/../*/../*/../*", strings.Repeat("*a", 1000) + "b",
 		strings.Repeat("*", 4000) + "b", strings.Repeat("[a-z]", 700), strings.Repeat("?", 4000), "[", "[]", "[!", "*" + strings.Repeat("[!b]*", 500) + "b",
+		strings.Repeat("*a", 127) + "b", "*[" + strings.Repeat("b", 250) + "]x", strings.Repeat("?", 255), strings.Repeat("[a-z]", 51),
 	} {
 		c.send("STAT %s", pattern)
-		c.expect(213, 550)
+		c.expect(213, 550, 501)
 		data := c.dataTCP(c.pasv())
 		c.send("NLST %s", pattern)
-		if c.expect(150, 550).code == 150 {
+		if c.expect(150, 550, 501).code == 150 {
 			readAll(t, data)
 			c.expect(226)
 		}

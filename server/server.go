@@ -158,6 +158,7 @@ type Server struct {
 	ports    *passive.Ports
 	judge    judge
 	drains   drains
+	fair     fair
 	often    oftenLines
 
 	checkPorts  sync.Once

@@ -58,6 +58,8 @@ type session struct {
 
 	account
 	params
+	paced  time.Time         // see pace
+	place  *place            // held by a busy session, see pace; nil without
 	fails  int               // refused logins
 	half   *turn             // a refused certificate that a password may follow; nil without
 	logout func(cause error) // ends the context of the login; nil before the first
@@ -204,6 +206,9 @@ func (s *session) serve() (err error) {
 	for s.ending == nil {
 		in := s.next()
 		err := in.err
+		if !in.ends() {
+			s.pace()
+		}
 		switch {
 		case errors.Is(err, wire.ErrLineTooLong):
 			err = s.write(wire.Text(500, "Line too long."))
@@ -212,6 +217,7 @@ func (s *session) serve() (err error) {
 		case err == nil:
 			err = s.handle(in.cmd)
 		}
+		s.paceDone()
 		if err != nil {
 			return err
 		}

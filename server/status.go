@@ -8,8 +8,8 @@ import (
 )
 
 // STAT: the state of the server, also during a transfer; STAT <path>: a LIST on
-// the control connection (RFC 959, section 4.1.3).
-func (s *session) cmdStat(ctx context.Context, arg string) (wire.Reply, error) {
+// the control connection (RFC 959, section 4.1.3), which ABOR ends.
+func (s *session) cmdStat(_ context.Context, arg string) (wire.Reply, error) {
 	if arg == "" {
 		return s.status(), nil
 	}
@@ -17,24 +17,40 @@ func (s *session) cmdStat(ctx context.Context, arg string) (wire.Reply, error) {
 		return ok(530, "Please log in with USER and PASS.")
 	}
 	_, arg = wire.ListArg(arg)
-	l, err := s.find(ctx, arg)
+	name, err := wire.Resolve(s.cwd, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
+	var lines []string
+	err = s.onFiles("STAT", name, func(t *transfer) (err error) {
+		lines, err = s.statLines(t.ctx, arg)
+		return err
+	})
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	return wire.Multi(213, lines...), nil
+}
+
+// statLines are those of a listing within a reply.
+func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
+	l, err := s.find(ctx, arg)
+	if err != nil {
+		return nil, err
+	}
 	l.asLIST()
-	lines, end := []string{"Listing:"}, "End"
+	lines := []string{"Listing:"}
 	for info, err := range l.entries(ctx, l.names) {
 		if err != nil {
-			return wire.Reply{}, err
+			return nil, err
 		}
 		if len(lines) > maxStatLines {
-			end = fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines)
-			break
+			return append(lines, fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines)), nil
 		}
 		line := l.line(ctx, nil, info)
 		lines = append(lines, string(line[:len(line)-2]))
 	}
-	return wire.Multi(213, append(lines, end)...), nil
+	return append(lines, "End"), nil
 }
 
 // maxStatLines bounds a reply, which unlike a listing is built in memory.

@@ -186,7 +186,7 @@ func TestOutageIsNoGuess(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.connected(t, "198.51.100.7")
 		out.Store(true)
-		for range 20 {
+		for range 5 {
 			r := c.refused(0, 530, testUser)
 			require.Equal(t, "530 Login incorrect.", r.text())
 		}

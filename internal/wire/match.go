@@ -5,81 +5,191 @@ import (
 	"unicode/utf8"
 )
 
-// HasGlob says that s holds a character which [Match] takes as a pattern's.
+// HasGlob says that s holds a character which a [Pattern] gives a meaning.
 func HasGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
 
-// Match says whether name, one element of a path, matches a pattern of the kind
-// LIST and NLST are given: * for any run, ? for one character, [a-z] for one of
-// a set, [!a-z] or [^a-z] for one outside it. A slash is matched by itself only,
-// a dot in front is nothing special and a backslash quotes nothing. A pattern
-// whose bracket is never closed matches nothing.
+// MaxPattern bounds the bytes of a [Pattern], as file systems bound those of the
+// names that it is for.
+const MaxPattern = 255
+
+// Pattern is a pattern for names, each one element of a path, of the kind that
+// LIST and NLST are given: * for any run, ? for one character, [a-z] for one of a
+// set, [!a-z] or [^a-z] for one outside it. A slash is matched by itself only, a
+// dot in front is nothing special and a backslash quotes nothing. A pattern whose
+// bracket is never closed matches nothing.
 //
-// Only the last star is ever tried again, so the time is at most the product of
-// both lengths (CVE-2010-2632 took exponential time).
-func Match(pattern, name string) bool {
-	star, again := -1, 0
-	p, n := 0, 0
-	for n < len(name) {
-		if p < len(pattern) && pattern[p] == '*' {
-			p++
-			star, again = p, n
-			continue
-		}
-		pw, nw, ok := matchOne(pattern[p:], name[n:])
-		if ok {
-			p += pw
-			n += nw
-			continue
-		}
-		if star < 0 || name[again] == '/' {
-			return false
-		}
-		_, w := utf8.DecodeRuneInString(name[again:])
-		again += w
-		p, n = star, again
-	}
-	return strings.Trim(pattern[p:], "*") == ""
+// All ways to match are followed at once, so that the time for a name is in
+// proportion to its length, whatever the pattern (CVE-2010-2632 took exponential
+// time). A Pattern is not safe for concurrent use.
+type Pattern struct {
+	elements []element
+	loops    positions // bit i: a star stands before element i
+	ascii    [utf8.RuneSelf]positions
+	others   map[rune]positions
+	never    bool
 }
 
-// matchOne matches one character of name, which is not empty, and says how many
-// bytes of both it took.
-func matchOne(pattern, name string) (pw, nw int, ok bool) {
-	if pattern == "" {
-		return 0, 0, false
-	}
-	r, nw := utf8.DecodeRuneInString(name)
-	switch pattern[0] {
-	case '?':
-		return 1, nw, r != '/'
-	case '[':
-		pw, ok = matchSet(pattern, r)
-		return pw, nw, ok && r != '/'
-	}
-	_, pw = utf8.DecodeRuneInString(pattern)
-	return pw, nw, pattern[:pw] == name[:nw]
+// element is what matches one character.
+type element struct {
+	any     bool
+	literal rune // see decode; when not a set
+	set     [][2]rune
+	negated bool
+	isSet   bool
 }
 
-// matchSet matches r against the set that starts pattern. A bracket right after
-// the opening one (or its negation) is a member, as in POSIX, and so is a
-// hyphen at either end.
-func matchSet(pattern string, r rune) (pw int, ok bool) {
+// positions is a set of positions in a pattern, one bit for each.
+type positions [MaxPattern/64 + 1]uint64
+
+func (p *positions) add(i int)      { p[i/64] |= 1 << (i % 64) }
+func (p *positions) has(i int) bool { return p[i/64]>>(i%64)&1 != 0 }
+
+// ParsePattern compiles a pattern. The error, for one longer than MaxPattern, is
+// a *SyntaxError.
+func ParsePattern(s string) (*Pattern, error) {
+	if len(s) > MaxPattern {
+		return nil, &SyntaxError{What: "The pattern", Want: "at most 255 bytes"}
+	}
+	p := &Pattern{others: make(map[rune]positions)}
+	for s != "" {
+		var e element
+		switch s[0] {
+		case '*':
+			p.loops.add(len(p.elements))
+			s = s[1:]
+			continue
+		case '?':
+			e.any = true
+			s = s[1:]
+		case '[':
+			var ok bool
+			if e, s, ok = parseSet(s); !ok {
+				p.never = true
+				return p, nil
+			}
+		default:
+			var w int
+			e.literal, w = decode(s)
+			s = s[w:]
+		}
+		p.elements = append(p.elements, e)
+	}
+	for c := range p.ascii {
+		p.ascii[c] = p.matching(rune(c))
+	}
+	return p, nil
+}
+
+// parseSet parses the set that s begins with. A bracket right after the opening
+// one (or its negation) is a member, as in POSIX, and so is a hyphen at either
+// end.
+func parseSet(s string) (e element, rest string, ok bool) {
+	e.isSet = true
 	i := 1
-	negated := i < len(pattern) && (pattern[i] == '!' || pattern[i] == '^')
-	if negated {
+	if i < len(s) && (s[i] == '!' || s[i] == '^') {
+		e.negated = true
 		i++
 	}
-	for first := i; i < len(pattern); {
-		if pattern[i] == ']' && i > first {
-			return i + 1, ok != negated
+	for first := i; i < len(s); {
+		if s[i] == ']' && i > first {
+			return e, s[i+1:], true
 		}
-		low, w := utf8.DecodeRuneInString(pattern[i:])
+		low, w := utf8.DecodeRuneInString(s[i:])
 		high := low
 		i += w
-		if i+1 < len(pattern) && pattern[i] == '-' && pattern[i+1] != ']' {
-			high, w = utf8.DecodeRuneInString(pattern[i+1:])
+		if i+1 < len(s) && s[i] == '-' && s[i+1] != ']' {
+			high, w = utf8.DecodeRuneInString(s[i+1:])
 			i += 1 + w
 		}
-		ok = ok || low <= r && r <= high
+		e.set = append(e.set, [2]rune{low, high})
 	}
-	return 0, false
+	return e, "", false
+}
+
+// decode returns the first character of s. A byte that is not UTF-8 is one of its
+// own, below zero.
+func decode(s string) (r rune, width int) {
+	r, width = utf8.DecodeRuneInString(s)
+	if r == utf8.RuneError && width == 1 {
+		r = -1 - rune(s[0])
+	}
+	return r, width
+}
+
+// maxOthers bounds what a Pattern remembers of characters beyond ASCII.
+const maxOthers = 1024
+
+// at returns the positions whose element matches a character.
+func (p *Pattern) at(c rune) positions {
+	if c >= 0 && c < utf8.RuneSelf {
+		return p.ascii[c]
+	}
+	set, ok := p.others[c]
+	if ok {
+		return set
+	}
+	if len(p.others) >= maxOthers {
+		clear(p.others)
+	}
+	set = p.matching(c)
+	p.others[c] = set
+	return set
+}
+
+func (p *Pattern) matching(c rune) (set positions) {
+	for i := range p.elements {
+		if p.elements[i].matches(c) {
+			set.add(i)
+		}
+	}
+	return set
+}
+
+func (e *element) matches(c rune) bool {
+	switch {
+	case e.any:
+		return c != '/'
+	case !e.isSet:
+		return c == e.literal
+	case c == '/':
+		return false
+	case c < 0:
+		c = utf8.RuneError
+	}
+	for _, r := range e.set {
+		if r[0] <= c && c <= r[1] {
+			return !e.negated
+		}
+	}
+	return e.negated
+}
+
+// Match reports whether all of name matches.
+func (p *Pattern) Match(name string) bool {
+	if p.never {
+		return false
+	}
+	var here positions // how many elements may have matched so far
+	here.add(0)
+	words := len(p.elements)/64 + 1
+	for name != "" {
+		c, w := decode(name)
+		name = name[w:]
+		match := p.at(c)
+		carry, some := uint64(0), uint64(0)
+		for i := range words {
+			next := here[i] & match[i]
+			stay := here[i] & p.loops[i]
+			if c == '/' {
+				stay = 0
+			}
+			here[i] = next<<1 | carry | stay
+			carry = next >> 63
+			some |= here[i]
+		}
+		if some == 0 {
+			return false
+		}
+	}
+	return here.has(len(p.elements))
 }

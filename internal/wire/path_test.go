@@ -5,8 +5,6 @@ import (
 	"path"
 	"strings"
 	"testing"
-	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -97,89 +95,6 @@ func TestDisplay(t *testing.T) {
 	assert.Equal(t, "/a/b", Display("a/b"))
 }
 
-func TestMatch(t *testing.T) {
-	for _, tt := range []struct {
-		pattern, name string
-		want          bool
-	}{
-		{"", "", true},
-		{"", "a", false},
-		{"a", "", false},
-		{"*", "", true},
-		{"*", "abc", true},
-		{"*", ".hidden", true},
-		{"*.txt", "a.txt", true},
-		{"*.txt", "a.txt.gz", false},
-		{"a*b*c", "aXbYbZc", true},
-		{"a*b*c", "aXbYbZ", false},
-		{"a**", "a", true},
-		{"?", "ü", true},
-		{"?", "", false},
-		{"??", "a", false},
-		{"?", "\xff", true},
-		{"\xff", "\xfe", false},
-		{"*\xbc", "ü", false},
-		{"*??", "漢", false},
-		{"*漢", "\xe6漢", true},
-		{"[abc]x", "bx", true},
-		{"[a-c]", "b", true},
-		{"[a-c]", "d", false},
-		{"[!a-c]", "d", true},
-		{"[^a-c]", "b", false},
-		{"[]]", "]", true},
-		{"[!]]", "]", false},
-		{"[a-]", "-", true},
-		{"[-a]", "-", true},
-		{"[ä-ü]", "ö", true},
-		{"[", "[", false},
-		{"[a", "a", false},
-		{"[]", "]", false},
-		{"a*[", "ab", false},
-		{"*[", "", false},
-		{`\*`, `\x`, true},
-		{`\*`, `*`, false},
-		{"*", "a/b", false},
-		{"?", "/", false},
-		{"[!a]", "/", false},
-		{"a/*", "a/b", true},
-	} {
-		assert.Equal(t, tt.want, Match(tt.pattern, tt.name), "%q, %q", tt.pattern, tt.name)
-	}
-	assert.True(t, HasGlob("a*"))
-	assert.True(t, HasGlob("a?"))
-	assert.True(t, HasGlob("[a"))
-	assert.False(t, HasGlob(`a]{b}\`))
-}
-
-// words is every word of up to n letters.
-func words(letters string, n int) []string {
-	out := []string{""}
-	for i := 0; i < len(out) && len(out[i]) < n; i++ {
-		for _, c := range letters {
-			out = append(out, out[i]+string(c))
-		}
-	}
-	return out
-}
-
-func TestMatchAgreesWithPath(t *testing.T) {
-	names := words("ab/", 4)
-	for _, pattern := range words("ab/*?", 5) {
-		for _, name := range names {
-			want, _ := path.Match(pattern, name)
-			if Match(pattern, name) != want {
-				t.Errorf("%q, %q: want %v", pattern, name, want)
-			}
-		}
-	}
-}
-
-func TestMatchIsNotExponential(t *testing.T) {
-	start := time.Now()
-	assert.False(t, Match(strings.Repeat("*a", 1000)+"b", strings.Repeat("a", 3000)))
-	assert.Less(t, time.Since(start), 5*time.Second)
-}
-
 func FuzzResolve(f *testing.F) {
 	f.Add("a/b", "../../../x")
 	f.Add(".", "//a/./b/..")
@@ -207,28 +122,5 @@ func FuzzResolve(f *testing.F) {
 			want = path.Clean(arg)
 		}
 		require.Equal(t, want, Display(got))
-	})
-}
-
-func FuzzMatch(f *testing.F) {
-	f.Add("a*b?[c-e]", "axxbzd")
-	f.Add("*/*x", "a/b/x")
-	f.Add("[]a]*[^-]", "]b")
-	f.Add("**?*", "\xff/")
-	f.Add("*??", "漢")
-	f.Add("*\xbc", "ü")
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		got := Match(pattern, name)
-		if !HasGlob(pattern) {
-			require.Equal(t, pattern == name, got)
-		}
-		// There sets are written differently, a backslash quotes, and a star may
-		// end inside a rune.
-		ascii := strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
-		if ascii && !strings.ContainsAny(pattern, `[\`) {
-			want, err := path.Match(pattern, name)
-			require.NoError(t, err)
-			require.Equal(t, want, got)
-		}
 	})
 }

@@ -1,0 +1,197 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// Row 50: strangers have at most 100 commands a second, whatever they send and
+// however fast.
+func TestStrangersArePaced(t *testing.T) {
+	for name, line := range map[string]string{
+		"NOOP": "NOOP\r\n", "HELP": "HELP\r\n", "unknown": "XXXX\r\n", "syntax": "\r\n", "refused": "SIZE a\r\n", "REIN": "REIN\r\n",
+		"long": strings.Repeat("x", 5000) + "\r\n",
+	} {
+		for _, secure := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, secure), func(t *testing.T) {
+				var replies atomic.Int32
+				fake(t, func(t *testing.T, fs *fakeServer) {
+					c := fs.from(t, "198.51.100.7")
+					c.expect(220)
+					if secure {
+						c.authTLS()
+					}
+					go io.Copy(io.Discard, c.r)
+					go func() {
+						for {
+							if _, err := io.WriteString(c.conn, line); err != nil {
+								return
+							}
+						}
+					}()
+					before := replies.Load()
+					time.Sleep(time.Second)
+					synctest.Wait()
+					first := replies.Load() - before
+					require.InDelta(t, 98, first, 2)
+					time.Sleep(9 * time.Second)
+					synctest.Wait()
+					require.InDelta(t, 818, replies.Load()-before, 2)
+					c.conn.Close()
+				}, func(srv *server.Server) {
+					srv.Hooks = &server.Hooks{Reply: func(server.SessionInfo, server.Reply) { replies.Add(1) }}
+					srv.Logger = nil
+				})
+			})
+		}
+	}
+}
+
+// Who does not send more than a client does is not slowed down.
+func TestLoginIsNotPaced(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		after(t, 0, func() {
+			c := fs.from(t, "198.51.100.7")
+			c.expect(220)
+			c.cmd(211, "FEAT")
+			c.authTLS()
+			for _, line := range []string{"FEAT", "CLNT x", "OPTS UTF8 ON", "SYST", "HELP"} {
+				c.send("%s", line)
+				c.expect(200, 202, 211, 214, 215)
+			}
+			c.login()
+			for range 1000 {
+				c.cmd(200, "NOOP")
+			}
+		})
+	})
+}
+
+// toil is files that take their time: a file and a directory without end. It
+// counts how many are at it.
+type toil struct {
+	driver.FS
+	each     time.Duration
+	at, most atomic.Int32
+	calls    atomic.Int64
+}
+
+func (f *toil) work() {
+	n := f.at.Add(1)
+	for m := f.most.Load(); n > m && !f.most.CompareAndSwap(m, n); m = f.most.Load() {
+	}
+	time.Sleep(f.each)
+	f.calls.Add(1)
+	f.at.Add(-1)
+}
+
+func (f *toil) Open(context.Context, string, int64) (io.ReadCloser, error) {
+	return io.NopCloser(toilReader{f}), nil
+}
+
+type toilReader struct{ f *toil }
+
+func (r toilReader) Read(p []byte) (int, error) {
+	r.f.work()
+	return min(len(p), 1000), nil
+}
+
+// List does not look at its context.
+func (f *toil) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		info, err := f.Stat(ctx, "file")
+		for {
+			f.work()
+			if !yield(info, err) {
+				return
+			}
+		}
+	}
+}
+
+// toils is a server of such files.
+func toils(f *toil) func(*server.Server) {
+	return func(srv *server.Server) {
+		files := driver.Mem()
+		if up, err := files.Store(context.Background(), "file", driver.How{}); err == nil {
+			up.Commit()
+			up.Close(nil)
+		}
+		f.FS = files
+		srv.Driver = driver.User(testUser, testPassword, f)
+		srv.DataTimeout = -1
+	}
+}
+
+// What may take long without a byte sent is ended by ABOR, and without a data
+// connection by the end of the session, whether the driver looks at its context or not.
+func TestAbortLongWork(t *testing.T) {
+	for _, line := range []string{"STAT *x*", "STAT *[!a-z]*", "HASH file", "XCRC file", "COMB file2 file", "LIST *x*", "NLST [!f]*"} {
+		t.Run(line, func(t *testing.T) {
+			f := &toil{each: 100 * time.Microsecond}
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				var data io.Closer
+				begin := func(c *client) {
+					if line[0] == 'L' || line[0] == 'N' {
+						data = fs.data(t, c, buffer)
+						c.cmd(150, "%s", line)
+					} else {
+						c.send("%s", line)
+					}
+					time.Sleep(time.Second)
+				}
+				c := fs.in(t)
+				begin(c)
+				c.send("ABOR")
+				c.expect(426)
+				c.expect(226)
+				c.cmd(200, "NOOP")
+				if data != nil {
+					return // a transfer may go on without its control connection
+				}
+				begin(c)
+				c.conn.Close()
+				time.Sleep(3 * time.Second)
+				require.Empty(t, fs.Sessions())
+				calls := f.calls.Load()
+				time.Sleep(time.Second)
+				require.Equal(t, calls, f.calls.Load())
+			}, toils(f), func(srv *server.Server) { srv.Logger = nil })
+		})
+	}
+}
+
+// Work that may take long is done by fewer at a time than there are processors.
+func TestLongWorkTakesTurns(t *testing.T) {
+	for _, line := range []string{"STAT *x*", "HASH file", "LIST *x*", "MLSD"} {
+		t.Run(line, func(t *testing.T) {
+			f := &toil{each: 20 * time.Microsecond}
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				for range 10 {
+					c := fs.in(t)
+					if line[0] == 'L' || line[0] == 'M' {
+						data := fs.data(t, c, buffer)
+						go io.Copy(io.Discard, data)
+					}
+					c.send("%s", line)
+				}
+				time.Sleep(time.Second)
+				require.EqualValues(t, max(runtime.GOMAXPROCS(0)-1, 1), f.most.Load())
+			}, toils(f), func(srv *server.Server) { srv.Logger = nil })
+		})
+	}
+}
