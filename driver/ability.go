@@ -129,6 +129,31 @@ func CheckStore(ctx context.Context, fsys FS, name string, how How) error {
 	return nil
 }
 
+// A SameRemover is an FS that can remove a file only if it is still the one that
+// was described, in one step; otherwise the error is ErrChanged and the file
+// stays. COMB removes its sources by it.
+type SameRemover interface {
+	RemoveSame(ctx context.Context, name string, info fs.FileInfo) error
+}
+
+// RemoveSame removes a file if it is still the one that info, from Stat of the
+// same FS, describes. It asks fsys itself and not what that wraps, so that what a
+// wrapper makes of Remove isn't passed over; an FS without the ability is asked
+// for Stat and then Remove, between which the file may change.
+func RemoveSame(ctx context.Context, fsys FS, name string, info fs.FileInfo) error {
+	if s, ok := fsys.(SameRemover); ok {
+		return s.RemoveSame(ctx, name, info)
+	}
+	now, err := fsys.Stat(ctx, name)
+	if err == nil && !sameFile(info, now) {
+		err = fail("remove", name, ErrChanged)
+	}
+	if err != nil {
+		return err
+	}
+	return fsys.Remove(ctx, name)
+}
+
 // as finds an ability on fsys or on what it wraps.
 func as[T any](fsys FS) (T, bool) {
 	for fsys != nil {

@@ -96,6 +96,16 @@ func (l *Limited) RemoveDir(ctx context.Context, name string) error {
 
 // Remove removes a file and gives back its size.
 func (l *Limited) Remove(ctx context.Context, name string) error {
+	return l.remove(ctx, name, func() error { return l.fsys.Remove(ctx, name) })
+}
+
+// RemoveSame removes a file if it is still the one that was described, and gives
+// back its size.
+func (l *Limited) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	return l.remove(ctx, name, func() error { return RemoveSame(ctx, l.fsys, name, info) })
+}
+
+func (l *Limited) remove(ctx context.Context, name string, remove func() error) error {
 	if err := enter(ctx, "remove", name); err != nil {
 		return err
 	}
@@ -107,7 +117,7 @@ func (l *Limited) Remove(ctx context.Context, name string) error {
 	if err := first(err, l.busy("remove", name, id)); err != nil {
 		return err
 	}
-	if err := l.fsys.Remove(ctx, name); err != nil {
+	if err := remove(); err != nil {
 		return err
 	}
 	l.adjust(count{}.minus(was), count{})

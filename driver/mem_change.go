@@ -34,6 +34,23 @@ func (m *MemFS) Remove(ctx context.Context, name string) error {
 	})
 }
 
+// RemoveSame removes a file if it is still the one that was described.
+func (m *MemFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	return m.change(ctx, "remove", name, func(dir *memNode, base string) error {
+		n := dir.entries[base]
+		switch {
+		case name == "." || n != nil && n.entries != nil:
+			return ErrIsDir
+		case n == nil:
+			return fs.ErrNotExist
+		case !sameFile(info, n.info(base)):
+			return ErrChanged
+		}
+		dir.put(base, nil)
+		return nil
+	})
+}
+
 // RemoveDir removes an empty directory.
 func (m *MemFS) RemoveDir(ctx context.Context, name string) error {
 	return m.change(ctx, "rmdir", name, func(dir *memNode, base string) error {

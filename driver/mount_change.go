@@ -76,6 +76,18 @@ func (m *MountFS) Remove(ctx context.Context, name string) error {
 	return fsys.Remove(ctx, inner)
 }
 
+// RemoveSame removes a file if it is still the one that was described.
+func (m *MountFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	fsys, inner, err := m.file(ctx, "remove", name)
+	if err != nil {
+		return err
+	}
+	if m, ok := info.(mounted); ok {
+		info = m.FileInfo // as that FS described it
+	}
+	return RemoveSame(ctx, fsys, inner, info)
+}
+
 // RemoveDir removes an empty directory, never a mount point or one that leads to
 // it.
 func (m *MountFS) RemoveDir(ctx context.Context, name string) error {

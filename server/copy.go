@@ -41,7 +41,8 @@ func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 }
 
 // combine returns how many sources it had to leave. Until the target is
-// committed it changes none of them.
+// committed, and on the disk if the driver can have it so (How.Whole), it changes
+// none of them.
 func (t *transfer) combine(files driver.FS, target string, sources []string) (kept int, err error) {
 	var (
 		infos []fs.FileInfo
@@ -69,7 +70,7 @@ func (t *transfer) combine(files driver.FS, target string, sources []string) (ke
 		infos = append(infos, info)
 		size += info.Size()
 	}
-	err = t.keep(files, target, driver.How{Append: true, Size: size}, func(up io.Writer) error {
+	err = t.keep(files, target, driver.How{Append: true, Size: size, Whole: true}, func(up io.Writer) error {
 		for _, name := range sources {
 			if err := t.copyFile(up, files, name); err != nil {
 				return err
@@ -82,9 +83,7 @@ func (t *transfer) combine(files driver.FS, target string, sources []string) (ke
 	}
 	for i, name := range sources {
 		// What somebody wrote meanwhile is not in the target.
-		now, err := files.Stat(t.ctx, name)
-		if err != nil || now.Size() != infos[i].Size() || !now.ModTime().Equal(infos[i].ModTime()) ||
-			files.Remove(t.ctx, name) != nil {
+		if driver.RemoveSame(t.ctx, files, name, infos[i]) != nil {
 			kept++
 		}
 	}
@@ -189,7 +188,7 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 		if old, err := s.files.Stat(t.ctx, to); err == nil && !seen.add(to, old) {
 			return errSameFile // writing in place would empty it
 		}
-		return t.keep(s.files, to, driver.How{Size: info.Size()}, func(up io.Writer) error {
+		return t.keep(s.files, to, driver.How{Size: info.Size(), Whole: true}, func(up io.Writer) error {
 			return t.copyFile(up, s.files, from)
 		})
 	})

@@ -15,6 +15,7 @@ var abilityChecks = []check{
 	{"set-mode", "SetMode sets the permission bits that Stat then tells.", setMode},
 	{"symlink", "A link leads to its target, counted from the root, and is removed alone.", symlink},
 	{"space", "Space tells how much may be stored, never less than nothing.", space},
+	{"remove-same", "RemoveSame removes the file that was described, and leaves any other with ErrChanged.", removeSame},
 	{"ability-missing", "Abilities say fs.ErrNotExist of a file that is missing.", abilityMissing},
 }
 
@@ -39,6 +40,44 @@ func setTimes(ctx context.Context, f *probe) error {
 		return fmt.Errorf("after it Stat tells %v, want %v", fi.ModTime(), want)
 	}
 	return f.same(ctx, name, []byte("x"))
+}
+
+func removeSame(ctx context.Context, f *probe) error {
+	if _, ok := f.FS.(driver.SameRemover); !ok {
+		return &absentError{"removing a file only if it is the same"}
+	}
+	name := f.at("a")
+	if err := f.store(ctx, name, "old", driver.How{}, false); err != nil {
+		return err
+	}
+	old, err := f.Stat(ctx, name)
+	if err != nil {
+		return err
+	}
+	for _, data := range []string{"newer", "new"} {
+		if err := f.store(ctx, name, data, driver.How{}, false); err != nil {
+			return err
+		}
+		err := driver.RemoveSame(ctx, f.FS, name, old)
+		if err := wantError("RemoveSame of a file that was replaced", err, driver.ErrChanged); err != nil {
+			return err
+		}
+		if err := f.holds(ctx, "a", data); err != nil {
+			return err
+		}
+	}
+	same, err := f.Stat(ctx, name)
+	if err != nil {
+		return err
+	}
+	if err := driver.RemoveSame(ctx, f.FS, name, same); err != nil {
+		return err
+	}
+	if err := f.holds(ctx, "", ""); err != nil {
+		return err
+	}
+	err = driver.RemoveSame(ctx, f.FS, name, same)
+	return wantError("RemoveSame of nothing", err, fs.ErrNotExist)
 }
 
 func setMode(ctx context.Context, f *probe) error {
