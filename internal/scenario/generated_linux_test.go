@@ -275,6 +275,9 @@ func ruleByRule(s *scene, kind firewall.Kind, side firewall.Side, d deal) {
 			s.t.Errorf("two rules have the comment %q", m[1])
 		}
 		seen[m[1]] = true
+		if m[1] == routersIPv6 || m[1] == groupsIPv6 || m[1] == dhcpIPv6 {
+			continue // TestHostKeepsItsIPv6 shows what they are for: this world has no router that advertises
+		}
 		load(s.world, host, strings.Join(slices.Concat(lines[:i], lines[i+1:]), ""))
 		s.try(d, m[1], m[1])
 	}

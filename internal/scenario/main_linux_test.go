@@ -18,6 +18,10 @@ func TestMain(m *testing.M) {
 		os.Exit(serve())
 	case "dial":
 		os.Exit(dial())
+	case "router":
+		os.Exit(route())
+	case "dhcp":
+		os.Exit(awaitDHCP())
 	}
 	flag.Parse()
 	// The tests mostly wait for time-outs, which needs no processor.

@@ -122,10 +122,11 @@ var forwarding = map[string]string{"net/ipv4/ip_forward": "1", "net/ipv6/conf/al
 
 // world is a set of network namespaces that end with the test.
 type world struct {
-	t   testing.TB
-	id  string // what the names of its namespaces begin with
-	ctx context.Context
-	srv *vendorServer
+	t     testing.TB
+	hosts []string
+	id    string // what the names of its namespaces begin with
+	ctx   context.Context
+	srv   *vendorServer
 
 	mu  sync.Mutex
 	log bytes.Buffer
@@ -135,11 +136,36 @@ var worlds atomic.Int64
 
 const prefix = "sallyport-"
 
+// newWorld makes the world that is drawn above.
 func newWorld(t testing.TB) *world {
+	t.Helper()
+	w := emptyWorld(t, hosts, kernel)
+	for _, h := range []string{"office", "internet", "vendor"} {
+		w.tell(h, forwarding)
+	}
+	w.plug(cables)
+	for _, h := range hosts {
+		w.ip(h, "link set lo up\n"+settings[h])
+	}
+	return w
+}
+
+// plug connects hosts.
+func (w *world) plug(cables [][4]string) {
+	w.t.Helper()
+	var plug strings.Builder
+	for _, c := range cables {
+		fmt.Fprintf(&plug, "link add name %s netns %s type veth peer name %s netns %s\n", c[1], w.id+c[0], c[3], w.id+c[2])
+	}
+	w.ip("", plug.String())
+}
+
+// emptyWorld makes hosts that are not connected, and tells their kernels something.
+func emptyWorld(t testing.TB, hosts []string, kernel map[string]string) *world {
 	t.Helper()
 	// The limit is for what went wrong; nothing comes near it.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
-	w := &world{t: t, id: fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), worlds.Add(1)), ctx: ctx}
+	w := &world{t: t, hosts: hosts, id: fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), worlds.Add(1)), ctx: ctx}
 	t.Cleanup(func() {
 		cancel()
 		w.remove()
@@ -150,17 +176,6 @@ func newWorld(t testing.TB) *world {
 	w.ip("", "netns add "+w.id+strings.Join(hosts, "\nnetns add "+w.id))
 	for _, h := range hosts {
 		w.tell(h, kernel)
-	}
-	for _, h := range []string{"office", "internet", "vendor"} {
-		w.tell(h, forwarding)
-	}
-	var plug strings.Builder
-	for _, c := range cables {
-		fmt.Fprintf(&plug, "link add name %s netns %s type veth peer name %s netns %s\n", c[1], w.id+c[0], c[3], w.id+c[2])
-	}
-	w.ip("", plug.String())
-	for _, h := range hosts {
-		w.ip(h, "link set lo up\n"+settings[h])
 	}
 	return w
 }
@@ -203,7 +218,7 @@ func need(t *testing.T) {
 func (w *world) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	for _, h := range hosts {
+	for _, h := range w.hosts {
 		if _, err := os.Stat("/run/netns/" + w.id + h); err != nil {
 			continue
 		}

@@ -14,16 +14,12 @@ func iptables(p *page) {
 	p.note("Load with iptables-restore and with ip6tables-restore, both: a rule that starts with -4 or -6 is for one of them. "+
 		"They replace the rules of every table they name. Everything else is dropped%s: add what else the machine needs.", p.except())
 	if p.side == Server {
+		p.noteUpkeep()
 		rules := p.hostRules()
 		p.linef("*filter\n:INPUT DROP [0:0]")
 		p.linef("-A INPUT -i lo %s", iptAccept(p.name()+": loopback"))
 		p.linef("-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED %s", iptAccept(p.name()+": replies"))
-		if p.usesIPv6() {
-			// RFC 4861, sections 4.3 and 4.4: they are no part of any connection.
-			for _, kind := range []string{"solicitation", "advertisement"} {
-				p.linef("-6 -A INPUT -p ipv6-icmp -m icmp6 --icmpv6-type neighbour-%s %s", kind, iptAccept(p.name()+": neighbour "+kind+" IPv6"))
-			}
-		}
+		p.iptUpkeep()
 		p.iptRules("INPUT", rules)
 		p.linef("COMMIT")
 		return

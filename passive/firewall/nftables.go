@@ -9,6 +9,9 @@ import (
 // work the first time, too.
 func nftables(p *page) {
 	p.note("Load with nft -f. Everything else is dropped%s: add what else the machine needs.", p.except())
+	if p.side == Server {
+		p.noteUpkeep()
+	}
 	table := "inet ftps-" + p.name() // the prefix keeps the name apart from nft's own words
 	p.linef("table %s\ndelete table %s\ntable %s {", table, table, table)
 	if p.side == Server {
@@ -32,11 +35,7 @@ func (p *page) nftInput() {
 	p.linef("\tchain input {\n\t\ttype filter hook input priority filter; policy drop;")
 	p.linef("\t\tiif \"lo\" accept comment %q", p.name()+": loopback")
 	p.linef("\t\tct state established,related accept comment %q", p.name()+": replies")
-	if p.usesIPv6() {
-		// RFC 4861, sections 4.3 and 4.4: without these nobody finds the machine's link-layer address. They are no part
-		// of any connection. Too-big messages (RFC 4890, section 4.4.1) are: they are related.
-		p.linef("\t\ticmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept comment %q", p.name()+": neighbours IPv6")
-	}
+	p.nftUpkeep()
 	for _, r := range rules {
 		p.linef("\t\t%sct state new accept comment %q", nftMatch(r, r.To, r.Ports), p.label(r))
 	}
@@ -150,14 +149,4 @@ func nftSet(elements []string) string {
 		return elements[0]
 	}
 	return "{ " + strings.Join(elements, ", ") + " }"
-}
-
-// usesIPv6 reports whether a flow is IPv6.
-func (p *page) usesIPv6() bool {
-	for _, f := range p.flows {
-		if f.IPv6 {
-			return true
-		}
-	}
-	return false
 }

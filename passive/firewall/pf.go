@@ -6,57 +6,77 @@ import (
 	"strings"
 )
 
-// pf writes pf.conf rules. pf keeps state by default, so replies and the ICMP errors about them need no rule.
+// pf writes pf.conf rules as OpenBSD has them. pf keeps state by default, so replies and the ICMP errors about them need
+// no rule.
 func pf(p *page) {
 	p.note("Load with pfctl -f. Everything else coming in is dropped%s: add what else the machine needs.", p.except())
-	translates := false
-	for _, r := range p.rules {
-		translates = translates || r.NAT != nil
-	}
-	if translates {
-		p.note("Translation is written as on OpenBSD and FreeBSD 15; older FreeBSD wants rdr and nat rules ahead of the others.")
-	}
+	p.noteUpkeep()
+	rules := p.pfRules()
 	p.linef("set skip on lo")
-	p.linef("block in all")
-	p.linef("pass out all")
-	if p.usesIPv6() {
-		// RFC 4861, sections 4.3 and 4.4: neighbour discovery, for the machine itself, whichever side.
-		p.linef("pass in inet6 proto ipv6-icmp all icmp6-type { neighbrsol, neighbradv } label %q", p.name()+": neighbours IPv6")
-	}
-	rules := p.rules
-	if p.side == Server {
-		rules = p.hostRules()
-	}
+	p.pfPolicy()
 	for _, r := range rules {
 		p.pfRule(r)
 	}
 }
 
+// pfRules are those of the side that the page is for.
+func (p *page) pfRules() []rule {
+	if p.side == Server {
+		return p.hostRules()
+	}
+	return p.rules
+}
+
+// pfPolicy writes what is the same whatever is let in.
+func (p *page) pfPolicy() {
+	p.linef("block in all")
+	p.linef("pass out all")
+	p.pfUpkeep() // for the machine itself, whichever side
+}
+
 func (p *page) pfRule(r rule) {
 	switch n := r.NAT; {
 	case n == nil:
-		p.linef("pass in %s label %q", pfMatch(r, r.Ports), p.label(r))
-	case n.To.IsValid() && n.Ports == nil:
-		p.linef("pass in %s rdr-to %v label %q", pfMatch(r, r.Ports), n.To, p.label(r))
+		p.linef("pass in %s label %q", pfMatch(r, r.To, "any", r.Ports), p.label(r))
 	case n.To.IsValid():
-		for i, ports := range r.Ports {
-			inner := n.Ports[i].String()
-			if ports.len() > 1 {
-				inner = fmt.Sprintf("%d:*", n.Ports[i].First)
-			}
-			p.linef("pass in %s rdr-to %v port %s label %q", pfMatch(r, []Range{ports}), n.To, inner, p.label(r))
+		for _, t := range pfTargets(r) {
+			// Where the public address is unknown it is any of the outer interface's own.
+			p.linef("pass in %s rdr-to %s label %q", pfMatch(r, r.To, "(egress)", t.ports), t.to, p.label(r))
 		}
 	default:
 		source := "(egress)"
 		if n.From.IsValid() {
 			source = n.From.String()
 		}
-		p.linef("pass in %s label %q", pfMatch(r, r.Ports), p.label(r))
-		p.linef("pass out %s nat-to %s label %q", pfMatch(r, r.Ports), source, p.label(r)+", translation")
+		p.linef("pass in %s label %q", pfMatch(r, r.To, "any", r.Ports), p.label(r))
+		p.linef("pass out %s nat-to %s label %q", pfMatch(r, r.To, "any", r.Ports), source, p.label(r)+", translation")
 	}
 }
 
-func pfMatch(r rule, ports []Range) string {
+// pfTarget is one translation of a destination: of which ports, and to where.
+type pfTarget struct {
+	ports []Range
+	to    string
+}
+
+// pfTargets are the translations of a rule: one for all ports, or one for each range if numbers differ.
+func pfTargets(r rule) []pfTarget {
+	if r.NAT.Ports == nil {
+		return []pfTarget{{r.Ports, r.NAT.To.String()}}
+	}
+	var all []pfTarget
+	for i, ports := range r.Ports {
+		inner := r.NAT.Ports[i].String()
+		if ports.len() > 1 {
+			inner = fmt.Sprintf("%d:*", r.NAT.Ports[i].First) // port by port
+		}
+		all = append(all, pfTarget{[]Range{ports}, fmt.Sprintf("%v port %s", r.NAT.To, inner)})
+	}
+	return all
+}
+
+// pfMatch matches a rule's connections; none stands for the destination if there is no address in to.
+func pfMatch(r rule, to []netip.Prefix, none string, ports []Range) string {
 	var b strings.Builder
 	switch {
 	case r.both:
@@ -69,11 +89,7 @@ func pfMatch(r rule, ports []Range) string {
 	if len(r.FromPorts) > 0 {
 		b.WriteString(" port " + pfList(r.FromPorts))
 	}
-	none := "any"
-	if r.NAT != nil && r.NAT.To.IsValid() {
-		none = "(egress)" // the outer interface's own addresses, whatever they are
-	}
-	b.WriteString(" to " + pfAddrs(r.To, none) + " port " + pfList(ports))
+	b.WriteString(" to " + pfAddrs(to, none) + " port " + pfList(ports))
 	return b.String()
 }
 
