@@ -98,7 +98,7 @@ func (d *Dir) removeDir(ctx context.Context, p string) error {
 	switch {
 	case e != nil || visible > 0:
 		return ErrNotEmpty
-	case s.n == 0 && s.busy > 0:
+	case s.busy > 0:
 		return &Error{Code: 450, Text: "An upload into the directory is in progress.", Err: ErrNotEmpty}
 	}
 	if err = d.lasting(remove, p); notEmpty(err) {

@@ -304,3 +304,28 @@ func TestDirLinkChain(t *testing.T) {
 }
 
 func mkfifo(path string) error { return syscall.Mkfifo(path, 0o666) }
+
+// A directory that lists nothing can be removed, unless an upload into it is in
+// progress; then the client is told so.
+func TestDirRemoveDirSweeps(t *testing.T) {
+	both(t, func(t *testing.T, d *driver.Dir, path string) {
+		require.NoError(t, d.Mkdir(t.Context(), "d"))
+		require.NoError(t, os.WriteFile(filepath.Join(path, "d/.sallyport-left"), nil, 0o666))
+		other := openDir(t, path) // as of another process
+		up, err := other.Store(t.Context(), "d/a", driver.How{})
+		require.NoError(t, err)
+		err = d.RemoveDir(t.Context(), "d")
+		require.ErrorIs(t, err, driver.ErrNotEmpty)
+		var own *driver.Error
+		require.ErrorAs(t, err, &own)
+		require.Equal(t, 450, own.Code)
+		require.NoError(t, up.Close(nil))
+		require.NoError(t, d.RemoveDir(t.Context(), "d"))
+
+		require.NoError(t, d.Mkdir(t.Context(), "full"))
+		write(t, d, "full/a", "x")
+		err = d.RemoveDir(t.Context(), "full")
+		require.ErrorIs(t, err, driver.ErrNotEmpty)
+		require.NotErrorAs(t, err, new(*driver.Error))
+	})
+}

@@ -32,6 +32,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/tempdir"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -109,11 +110,11 @@ func (s *Server) certify(hosts []string) (err error) {
 	if s.tls, err = tls.SelfSigned(append([]string{"localhost", "127.0.0.1", "::1"}, hosts...)...); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "ftpstest")
+	dir, remove, err := tempdir.Make("ftpstest-live-")
 	if err != nil {
 		return err
 	}
-	s.release = append(s.release, func() error { return os.RemoveAll(dir) })
+	s.release = append(s.release, remove)
 	s.CAFile = filepath.Join(dir, "ca.pem")
 	return os.WriteFile(s.CAFile, tls.CertPEM(s.tls), 0o600)
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/tempdir"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -49,7 +50,7 @@ func (s *settings) loadCertificate(log *slog.Logger) (*certificate, error) {
 
 // write writes the certificate to a file of its own.
 func (c *certificate) write() error {
-	dir, err := os.MkdirTemp("", "sallyport-")
+	dir, remove, err := tempdir.Make("sallyport-cert-")
 	if err != nil {
 		return err
 	}
@@ -58,7 +59,7 @@ func (c *certificate) write() error {
 		os.RemoveAll(dir)
 		return err
 	}
-	c.file, c.remove = file, func() { os.RemoveAll(dir) }
+	c.file, c.remove = file, func() { remove() }
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
+	"github.com/sallyport/sallyport/internal/tempdir"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
@@ -63,6 +64,8 @@ type endpoint struct {
 	srv  *ftpstest.Server // nil if it didn't start
 	dir  *driver.Dir      // nil if the files are in memory
 	root string           // where it is
+
+	remove func() error // removes root; nil if that was given
 }
 
 // start starts the server. The endpoint is to be closed in any case.
@@ -111,7 +114,7 @@ func (s *testSettings) start(ctx context.Context, stderr io.Writer) (*endpoint, 
 func (e *endpoint) openFiles() (err error) {
 	e.root = e.testSettings.root
 	if e.root == "" {
-		e.root, err = os.MkdirTemp("", "sallyport-test-")
+		e.root, e.remove, err = tempdir.Make("sallyport-test-live-")
 	} else {
 		e.root, err = filepath.Abs(e.root)
 	}
@@ -149,8 +152,8 @@ func (e *endpoint) close() error {
 	if e.dir != nil {
 		errs = append(errs, e.dir.Close())
 	}
-	if e.root != "" && e.testSettings.root == "" {
-		errs = append(errs, os.RemoveAll(e.root))
+	if e.remove != nil {
+		errs = append(errs, e.remove())
 	}
 	return errors.Join(errs...)
 }
