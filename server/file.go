@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
-	"sync"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -140,33 +139,56 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 		}
 		return finish(conn)
 	}
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	var (
-		convert wire.ToCRLF
-		text    []byte
-	)
+	var convert wire.ToCRLF
 	for {
-		n, readErr := file.Read((*buf)[:sendChunk])
-		if n > 0 {
-			data := (*buf)[:n]
-			if t.ascii {
-				text = convert.Append(text[:0], data)
-				data = text
-			}
-			m, err := conn.send(data)
-			t.bytes.Add(int64(m))
-			if err != nil {
-				return cutOff(err)
-			}
+		room, err := conn.room()
+		if err != nil {
+			return cutOff(err)
 		}
-		if readErr == io.EOF {
+		more, err := t.sendPart(conn, file, room, &convert)
+		switch {
+		case err != nil:
+			return err
+		case !more:
 			return finish(conn)
 		}
-		if readErr != nil {
-			return readErr
+	}
+}
+
+// sendPart moves what there is room for, or less. It reports whether the file
+// goes on.
+func (t *transfer) sendPart(conn *dataConn, file io.Reader, room int, convert *wire.ToCRLF) (more bool, err error) {
+	buf := chunks.take()
+	defer chunks.give(buf)
+	data := (*buf)[:min(len(*buf), sendChunk, pages(room))]
+	n, readErr := file.Read(data)
+	if n > 0 {
+		data = data[:n]
+		if t.ascii {
+			text := chunks.take()
+			defer chunks.give(text)
+			data = convert.Append((*text)[:0], data)
+		}
+		m, err := conn.send(data)
+		t.bytes.Add(int64(m))
+		if err != nil {
+			return false, cutOff(err)
 		}
 	}
+	if readErr == io.EOF {
+		return false, nil
+	}
+	return readErr == nil, readErr
+}
+
+// pages rounds down to whole pages of memory, if n has any: files are read faster
+// so.
+func pages(n int) int {
+	const page = 4 << 10
+	if n > page {
+		n -= n % page
+	}
+	return n
 }
 
 // ofSystem returns the file of the system that a driver reads from, and how many
@@ -215,8 +237,8 @@ func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.H
 // copyFrom writes everything that arrives, in large pieces; what arrived before
 // a failure is written too, because an in-place driver keeps it for a resume.
 func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	buf := buffers.take()
+	defer buffers.give(buf)
 	var (
 		convert wire.FromCRLF
 		text    []byte
@@ -280,10 +302,3 @@ func cutOff(err error) error {
 	}
 	return &dataError{426, "The data connection broke.", err}
 }
-
-// buffers are for data in motion: a session holds one only while a transfer
-// runs.
-var buffers = sync.Pool{New: func() any {
-	b := make([]byte, 256<<10)
-	return &b
-}}

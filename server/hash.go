@@ -190,8 +190,8 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 
 // copy moves a file within the server until ABOR or the end of the session.
 func (t *transfer) copy(to io.Writer, from io.Reader) error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
+	buf := buffers.take()
+	defer buffers.give(buf)
 	place := t.fair.take(t.ctx)
 	defer place.give()
 	for {

@@ -26,8 +26,9 @@ type idleConn struct {
 	// segments, and with Nagle's algorithm on keeps the second back until the
 	// first is acknowledged, for which the kernel would take 40 ms.
 	prompt bool
-	part   bool         // something was read since the last write, if prompt
-	until  atomic.Int64 // write deadline asked for from above, in ns; 0 is none
+	part   bool            // something was read since the last write, if prompt
+	until  atomic.Int64    // write deadline asked for from above, in ns; 0 is none
+	raw    syscall.RawConn // of rawConn
 
 	drains *drains     // where the connection ends in order
 	order  atomic.Bool // Close ends in order

@@ -11,7 +11,9 @@ import (
 type lister struct {
 	t     *transfer
 	l     *listing
-	out   []byte         // lines still to be sent
+	buf   *[]byte        // of chunks, while there are lines to be sent
+	out   []byte         // these, in buf
+	limit int            // of out
 	conn  *dataConn      // nil until the first flush
 	given chan *dataConn // where it comes from
 	began chan struct{}  // closed with the first entry, or after the last
@@ -65,9 +67,7 @@ func (w *lister) end() {
 }
 
 func (w *lister) run() error {
-	buf := buffers.Get().(*[]byte)
-	defer buffers.Put(buf)
-	w.out = (*buf)[:0]
+	defer w.release()
 	n := 0
 	for info, err := range w.l.entries(w.t.ctx, w.l.names) {
 		if err != nil && n > 0 {
@@ -79,7 +79,12 @@ func (w *lister) run() error {
 		if n++; n == 1 {
 			close(w.began)
 		}
-		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= listChunk {
+		if w.buf == nil {
+			if err := w.take(); err != nil {
+				return err
+			}
+		}
+		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit {
 			if err := w.flush(); err != nil {
 				return err
 			}
@@ -92,6 +97,30 @@ func (w *lister) run() error {
 		return err
 	}
 	return finish(w.conn)
+}
+
+// take gets memory for lines, when there is room for them on the data connection
+// or that is not there yet.
+func (w *lister) take() (err error) {
+	w.limit = listChunk
+	if w.conn != nil {
+		room, err := w.conn.room()
+		if err != nil {
+			return cutOff(err)
+		}
+		w.limit = min(w.limit, room)
+	}
+	w.buf = chunks.take()
+	w.out, w.limit = (*w.buf)[:0], min(w.limit, len(*w.buf)*4/5) // with room for a line that goes beyond
+	return nil
+}
+
+// release gives the memory back.
+func (w *lister) release() {
+	if w.buf != nil {
+		chunks.give(w.buf)
+		w.buf, w.out = nil, nil
+	}
 }
 
 // flush sends the lines made so far, on the data connection as soon as that is
@@ -109,7 +138,7 @@ func (w *lister) flush() error {
 	}
 	n, err := w.conn.send(w.out)
 	w.t.bytes.Add(int64(n))
-	w.out = w.out[:0]
+	w.release()
 	if err == nil && w.conn.tls != nil {
 		err = w.conn.tls.Flush() // gathering more would only take memory
 	}

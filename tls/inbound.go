@@ -60,7 +60,7 @@ func (i *inbound) read(p []byte) (int, error) {
 		if i.err != nil {
 			return 0, i.failed(i.err)
 		}
-		if !i.bulk || !i.ahead.Load() {
+		if !i.bulk || !i.ahead.Load() || !i.roomAhead() {
 			return i.direct(p)
 		}
 		if err := i.fill(); err != nil {
@@ -111,11 +111,23 @@ func (i *inbound) clientHello() []byte {
 	return body
 }
 
-// fill reads as much as there is, up to a buffer full.
-func (i *inbound) fill() error {
+// inputter is a connection that knows whether there is something to read.
+type inputter interface{ HasInput() bool }
+
+// roomAhead gets a buffer to read ahead. Without one, when all are in use or when
+// the client pauses, it reports false.
+func (i *inbound) roomAhead() bool {
+	if conn, ok := i.conn.(inputter); ok && !conn.HasInput() {
+		return false
+	}
 	if i.buf == nil {
 		i.buf = takeBuffer()
 	}
+	return i.buf != nil
+}
+
+// fill reads as much as there is, up to a buffer full.
+func (i *inbound) fill() error {
 	n, err := i.conn.Read(i.buf[:gatherSize])
 	i.r, i.w = 0, n
 	i.bulk = n >= maxPlaintext

@@ -28,6 +28,7 @@ type outbound struct {
 	hold    int        // records of a ticket yet to be held back
 	pending []byte
 	buf     *[bufferSize]byte // pending's memory when it came from the pool
+	room    int               // how many bytes of pending leave at once; 0 while that is unknown
 	err     error             // sticky: after a partial write nothing can follow
 }
 
@@ -72,6 +73,9 @@ func (o *outbound) write(p []byte) (int, error) {
 		}
 		return size, nil
 	}
+	if !o.fits(p) {
+		return o.through(p)
+	}
 	o.add(p)
 	if o.app.Load() {
 		o.dirty.Store(true)
@@ -84,14 +88,32 @@ func (o *outbound) write(p []byte) (int, error) {
 	return size, nil
 }
 
-// add appends to pending, in a pooled buffer as soon as it is worth one.
-func (o *outbound) add(p []byte) {
-	if o.buf == nil && len(o.pending)+len(p) > smallPending {
-		o.buf = takeBuffer()
-		o.pending = append(o.buf[:0], o.pending...)
+// fits gets the memory for more to be pending, a pooled buffer as soon as it is
+// worth one. It reports false if all of those are in use.
+func (o *outbound) fits(p []byte) bool {
+	if o.buf != nil || len(o.pending)+len(p) <= smallPending {
+		return true
 	}
-	o.pending = append(o.pending, p...)
+	if o.buf = takeBuffer(); o.buf == nil {
+		return false
+	}
+	o.pending = append(o.buf[:0], o.pending...)
+	return true
 }
+
+// through sends what is pending, and p behind it, without gathering.
+func (o *outbound) through(p []byte) (int, error) {
+	err := o.flushLocked()
+	if err == nil {
+		err = o.send(p)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (o *outbound) add(p []byte) { o.pending = append(o.pending, p...) }
 
 // flush sends what is pending.
 func (o *outbound) flush() error {
@@ -104,6 +126,7 @@ func (o *outbound) flushLocked() error {
 	if o.err != nil || len(o.pending) == 0 {
 		return o.err
 	}
+	o.room = 0
 	err := o.send(o.pending)
 	if err == nil {
 		o.dirty.Store(false)

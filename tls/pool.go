@@ -14,6 +14,10 @@ const (
 	bufferSize = gatherSize + maxRecord
 )
 
+// mostBuffers bounds how many are in use at once. A connection that needs one
+// more sends and receives record by record.
+const mostBuffers = 48
+
 // buffers are shared by all connections, because each needs one only while
 // bytes move.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
@@ -21,8 +25,12 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 // buffersOut counts those in use; tests hold it to zero.
 var buffersOut atomic.Int64
 
+// takeBuffer returns nil if too many are in use.
 func takeBuffer() *[bufferSize]byte {
-	buffersOut.Add(1)
+	if buffersOut.Add(1) > mostBuffers {
+		buffersOut.Add(-1)
+		return nil
+	}
 	return buffers.Get().(*[bufferSize]byte)
 }
 

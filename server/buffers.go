@@ -1,0 +1,52 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+// pool lends buffers for data in motion. Only most of the full size are out at
+// once, and who comes later gets a small one: clients that stall can't have all
+// the memory, and keep nobody from going on.
+type pool struct {
+	size, most  int
+	out         atomic.Int64 // full ones
+	full, small sync.Pool
+}
+
+// smallBuffer is the size of those that are not full, a record of TLS.
+const smallBuffer = 16 << 10
+
+var (
+	// buffers are for what is read from a client, or moved from file to file.
+	buffers = pool{size: 256 << 10, most: 64}
+	// chunks are for what is sent. A download holds one only while it has
+	// something to send and the client takes it.
+	chunks = pool{size: listChunk + sendChunk/4, most: 256}
+)
+
+// take returns a buffer that give wants back.
+func (p *pool) take() *[]byte {
+	if p.out.Add(1) <= int64(p.most) {
+		return taken(&p.full, p.size)
+	}
+	p.out.Add(-1)
+	return taken(&p.small, smallBuffer)
+}
+
+func taken(from *sync.Pool, size int) *[]byte {
+	if b, ok := from.Get().(*[]byte); ok {
+		return b
+	}
+	b := make([]byte, size)
+	return &b
+}
+
+func (p *pool) give(b *[]byte) {
+	if len(*b) == smallBuffer {
+		p.small.Put(b)
+		return
+	}
+	p.out.Add(-1)
+	p.full.Put(b)
+}

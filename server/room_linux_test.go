@@ -1,0 +1,50 @@
+package server_test
+
+import (
+	"io"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/server"
+)
+
+// While a download waits for room in the kernel's buffer, progress is what the
+// client takes: one that reads too slowly to make room within DataTimeout is
+// served all the same, and one that reads nothing is cut off.
+func TestSlowAndStalledReaders(t *testing.T) {
+	t.Parallel()
+	for name, in := range map[string]func(*testServer, *testing.T) *client{
+		"TLS":   func(ts *testServer, t *testing.T) *client { return ts.login(t) },
+		"clear": func(ts *testServer, t *testing.T) *client { return ts.loginClear(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ts := start(t, insecure, func(srv *server.Server) { srv.DataTimeout = time.Second })
+			big := string(make([]byte, 24<<20))
+			ts.writeFile(t, "big", big)
+			slow, stalled := in(ts, t), in(ts, t)
+			stalled.open("RETR big")
+			data := slow.open("RETR big")
+			first := readSlowly(t, data, 4*time.Second)
+			require.Len(t, readAll(t, data), len(big)-first)
+			data.Close()
+			slow.expect(226)
+			stalled.expect(426)
+		})
+	}
+}
+
+// readSlowly reads a few hundred kilobytes a second for a while.
+func readSlowly(t *testing.T, conn net.Conn, d time.Duration) (n int) {
+	t.Helper()
+	piece := make([]byte, 64<<10)
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(150 * time.Millisecond) {
+		m, err := io.ReadFull(conn, piece)
+		require.NoError(t, err)
+		n += m
+	}
+	return n
+}

@@ -1,0 +1,14 @@
+//go:build !linux || 386 || s390x
+
+package server
+
+import "syscall"
+
+// Nothing is known of the kernel's buffers on this system, so a write that blocks
+// holds what it writes. tls and pool bound what all hold together.
+
+func roomNow(syscall.RawConn) (int, bool) { return unknownRoom, true }
+
+func awaitRoom(syscall.RawConn) (int, error) { return unknownRoom, nil }
+
+func unsent(syscall.RawConn) int { return 0 }

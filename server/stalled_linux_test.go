@@ -1,0 +1,84 @@
+package server_test
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// Row 54: clients that stop reading. What they hold is bounded by little, so that
+// a thousand of them are no more than 100 MiB; here both ends are counted. The
+// test is not parallel to others: it looks at all memory.
+func TestStalledReadersHoldLittle(t *testing.T) {
+	const many, each = 60, 100 << 20 / 1000
+	big := string(make([]byte, 32<<20)) // more than the kernel takes
+	for name, come := range map[string]struct {
+		open func(*testServer, *testing.T) net.Conn
+		with func(*server.Server)
+	}{
+		"TLS":   {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("RETR big") }, nil},
+		"clear": {func(ts *testServer, t *testing.T) net.Conn { return ts.loginClear(t).open("RETR big") }, nil},
+		"TYPE A": {func(ts *testServer, t *testing.T) net.Conn {
+			c := ts.login(t)
+			c.cmd(200, "TYPE A")
+			return c.open("RETR big")
+		}, nil},
+		"listing": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("LIST") }, manyNamesIn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			options := []func(*server.Server){insecure}
+			if come.with != nil {
+				options = append(options, come.with)
+			}
+			ts := start(t, options...)
+			ts.writeFile(t, "big", big)
+			come.open(ts, t) // what the first needs is not what each does
+			before := settled(memoryInUse)
+			for range many {
+				_, err := io.ReadFull(come.open(ts, t), make([]byte, 1000))
+				require.NoError(t, err)
+			}
+			var held uint64
+			eventually(t, "little memory", func() bool {
+				held = max(memoryInUse(), before) - before
+				return held < many*each
+			})
+			t.Logf("%d KiB each", held/many>>10)
+		})
+	}
+}
+
+func manyNamesIn(srv *server.Server) {
+	wrapFiles(srv, func(files driver.FS) driver.FS { return manyFS{files, 1_000_000} })
+}
+
+// settled is a figure that goes down no more.
+func settled(figure func() uint64) uint64 {
+	last := figure()
+	for range 100 {
+		time.Sleep(50 * time.Millisecond)
+		now := figure()
+		if now+now/1000 >= last {
+			return now
+		}
+		last = now
+	}
+	return last
+}
+
+// memoryInUse is what is reachable, and stacks. Pools are emptied by two
+// collections.
+func memoryInUse() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc + m.StackInuse
+}
