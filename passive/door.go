@@ -147,13 +147,23 @@ func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (ne
 		}
 	}
 	if p.Listen != nil {
-		return p.Listen(ctx, network, address)
+		return guarded("Listen", func() (net.Listener, error) { return p.Listen(ctx, network, address) })
 	}
 	// Data connections are many and short: MPTCP, which Go may turn on by default, costs each a slower socket, and
 	// keep-alive, which whoever waits for bytes has deadlines in place of, four system calls.
 	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)
 	return lc.Listen(ctx, network, address)
+}
+
+// guarded makes an error of a panic in the embedder's code, which must not take along those who share the outcome.
+func guarded[T any](what string, f func() (T, error)) (result T, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("%s panicked: %v", what, v)
+		}
+	}()
+	return f()
 }
 
 // serve accepts until the door is closed. It never gives up on an error, since leases depend on it, and never spins.

@@ -125,7 +125,7 @@ func (n *Name) lookup(flight *lookup) {
 	if resolver == nil {
 		resolver = net.DefaultResolver.LookupNetIP
 	}
-	answer, err := resolver(ctx, "ip", n.Host)
+	answer, err := guarded("the Resolver", func() ([]netip.Addr, error) { return resolver(ctx, "ip", n.Host) })
 	var addrs []netip.Addr
 	for _, a := range answer {
 		if a = a.Unmap(); announceable(a) == nil {

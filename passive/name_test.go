@@ -172,6 +172,15 @@ func TestNameNeverResolved(t *testing.T) {
 	})
 }
 
+// A Resolver that panics, in a goroutine that nobody but Name knows of, is a look-up that failed.
+func TestNameResolverPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := &Name{Host: "ftp.example.com", Resolver: func(context.Context, string, string) ([]netip.Addr, error) { panic("boom") }}
+		_, err := n.Announce(t.Context(), outside4, inside4)
+		require.EqualError(t, err, "passive: cannot announce ftp.example.com: the Resolver panicked: boom")
+	})
+}
+
 func TestNameValidate(t *testing.T) {
 	require.NoError(t, (&Name{Host: "ftp.example.com"}).Validate())
 	require.ErrorContains(t, (&Name{}).Validate(), "empty")

@@ -296,6 +296,20 @@ func TestUnopenableForWhoProves(t *testing.T) {
 	}
 }
 
+// A Listen that panics is one that failed: nobody waits for its port.
+func TestListenPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := memPorts(t, "21000-21001")
+		defer p.Close()
+		p.Listen = func(context.Context, string, string) (net.Listener, error) { panic("boom") }
+		for range 2 {
+			_, err := p.Lease(t.Context(), ask(alice))
+			require.ErrorContains(t, err, "Listen panicked: boom")
+		}
+		quiet(t, p)
+	})
+}
+
 // While one port is taken and the other cannot be opened, there is something to wait for.
 func TestBusyAndForeign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

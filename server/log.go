@@ -36,6 +36,7 @@ const (
 	oftenNoPort
 	oftenNoAddress
 	oftenBounce
+	oftenPanic // with a stack, of which each is long
 	oftenKinds // how many there are
 )
 

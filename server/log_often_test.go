@@ -72,6 +72,21 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 			fs.wantShare(t, "connection refused", visit)
 		}, func(srv *server.Server) { srv.MaxSessions, srv.IdleTimeout = 1, -1 })
 	})
+	t.Run("a hook that panics", func(t *testing.T) {
+		fake(t, func(t *testing.T, fs *fakeServer) {
+			visit := func() {
+				c := fs.from(t, "198.51.100.8")
+				c.conn.Close()
+				synctest.Wait()
+			}
+			for range storm {
+				visit()
+			}
+			fs.wantShare(t, "level=ERROR", visit)
+		}, func(srv *server.Server) {
+			srv.Hooks = &server.Hooks{Connect: func(server.SessionInfo) { panic("boom") }}
+		})
+	})
 	t.Run("no login", func(t *testing.T) {
 		fake(t, func(t *testing.T, fs *fakeServer) {
 			visit := func() {

@@ -297,7 +297,7 @@ func (s *session) rescue(err *error) {
 
 // panicked reports a panic and ends the session.
 func (s *session) panicked(v any) wire.Reply {
-	s.log(slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+	s.logOften(oftenPanic, slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
 	s.ending, s.then = errPanic, nil
 	return wire.Text(421, "Internal error; closing the control connection.")
 }

@@ -81,12 +81,17 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
 	d.Want()
+	var announced error
 	if !d.Over() { // else Accept says why there will be no connection
-		if err := s.write(wire.Text(150, opening)); err != nil {
-			t.cancel(err)
+		// A hook may panic: the job is left to release what it has.
+		if announced = rescued(func() error { return s.write(wire.Text(150, opening)) }); announced != nil {
+			t.cancel(announced)
 		}
 	}
 	err := s.during(t, func() error { return s.runJob(t, d, job) })
+	if errors.As(announced, new(*panicError)) {
+		err = announced // even if the job was done before it heard of that
+	}
 	s.learn(t, err)
 	done := t.report()
 	done.Err = err

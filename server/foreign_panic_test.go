@@ -1,0 +1,156 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+)
+
+// boom panics in the embedder's code.
+func boom() { panic("boom") }
+
+// foreign are places where the embedder's code panics while a client transfers:
+// what it panics at, and what the client has then sent.
+var foreign = []struct {
+	name string
+	line string
+	// meanwhile is sent while the transfer runs.
+	meanwhile string
+	set       func(*server.Server)
+}{
+	{"Reply at 150 of a download", "RETR a", "", onReply(150)},
+	{"Reply at 150 of an upload", "STOR b", "", onReply(150)},
+	{"Reply at 150 of a listing", "LIST", "", onReply(150)},
+	{"Reply at 226", "RETR a", "", onReply(226)},
+	{"Reply during a transfer", "STOR b", "NOOP", onReply(200)},
+	{"Command during a transfer", "STOR b", "NOOP", func(srv *server.Server) {
+		srv.Hooks = &server.Hooks{Command: func(c server.Command) {
+			if c.Line == "NOOP" {
+				boom()
+			}
+		}}
+	}},
+	{"Command after a transfer", "RETR a", "", func(srv *server.Server) {
+		srv.Hooks = &server.Hooks{Command: func(c server.Command) {
+			if strings.HasPrefix(c.Line, "RETR") {
+				boom()
+			}
+		}}
+	}},
+	{"Transfer", "RETR a", "", func(srv *server.Server) {
+		srv.Hooks = &server.Hooks{Transfer: func(server.Transfer) { boom() }}
+	}},
+	{"Wrap.Command around a transfer", "RETR a", "", wrapping("RETR", true)},
+	{"Wrap.Command before a transfer", "RETR a", "", wrapping("RETR", false)},
+	{"Wrap.Command during a transfer", "STOR b", "NOOP", wrapping("NOOP", true)},
+	{"Wrap.Data of a download", "RETR a", "", wrapData},
+	{"Wrap.Data of an upload", "STOR b", "", wrapData},
+	{"a wrapped connection", "RETR a", "", func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+			return panicConn{conn}, nil
+		}}
+	}},
+}
+
+func onReply(code int) func(*server.Server) {
+	return func(srv *server.Server) {
+		transferring := false
+		srv.Hooks = &server.Hooks{Reply: func(s server.SessionInfo, r server.Reply) {
+			// 200 is the answer to other commands as well.
+			transferring = transferring || r.Code == 150
+			if r.Code == code && (code != 200 || transferring) {
+				boom()
+			}
+		}}
+	}
+}
+
+func wrapping(verb string, run bool) func(*server.Server) {
+	return func(srv *server.Server) {
+		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, do func() server.Reply) server.Reply {
+			if !strings.HasPrefix(c.Line, verb) {
+				return do()
+			}
+			if run {
+				do()
+			}
+			panic("boom")
+		}}
+	}
+}
+
+func wrapData(srv *server.Server) {
+	srv.Wrap = &server.Wrap{Data: func(context.Context, server.Transfer, net.Conn) (net.Conn, error) { panic("boom") }}
+}
+
+type panicConn struct{ net.Conn }
+
+func (panicConn) Write([]byte) (int, error) { panic("boom") }
+func (panicConn) Read([]byte) (int, error)  { panic("boom") }
+
+// Row 53: a panic in the embedder's functions ends the session that they were
+// called for, and nothing of it stays: no file, no lease, no session.
+func TestForeignPanicsLeakNothing(t *testing.T) {
+	for _, f := range foreign {
+		t.Run(f.name, func(t *testing.T) {
+			var files *drivertest.FaultyFS
+			ports := passive.Any()
+			ts := start(t, insecure, func(srv *server.Server) {
+				srv.Passive = ports
+				good := srv.Driver
+				srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+					account, err := good.Login(ctx, l)
+					if err == nil {
+						account.FS = files
+					}
+					return account, err
+				})
+				f.set(srv)
+			})
+			files = drivertest.Faulty(ts.FS)
+			ts.writeFile(t, "a", "old")
+			c := ts.loginClear(t)
+			data := c.dataTCP(c.pasv())
+			c.send("%s", f.line)
+			if f.meanwhile != "" {
+				c.expect(150)
+				io.WriteString(data, "half")
+				c.send("%s", f.meanwhile)
+			}
+			for {
+				if _, err := c.readReply(); err != nil {
+					break
+				}
+			}
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			require.Empty(t, files.Held())
+			stats := ports.Stats()
+			require.Zero(t, stats.Leases+stats.Untaken+stats.Waiting, "%+v", stats)
+			_, err := io.Copy(io.Discard, data)
+			_ = err // reset or closed: what matters is that it ends
+			require.Contains(t, ts.Log.String(), "boom")
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
+}
+
+// An Announcer that panics leaves no port reserved.
+func TestAnnouncerPanicsLeakNothing(t *testing.T) {
+	ports := passive.Any()
+	ports.Announce = panicAnnouncer{}
+	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
+	c := ts.loginClear(t)
+	c.cmd(421, "PASV")
+	eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+	stats := ports.Stats()
+	require.Zero(t, stats.Leases+stats.Untaken+stats.Waiting, "%+v", stats)
+}
