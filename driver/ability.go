@@ -31,7 +31,7 @@ type GroupSetter interface {
 }
 
 // A Symlinker is an FS that can make symbolic links (SITE SYMLINK). The target
-// obeys fs.ValidPath and counts from the root of the FS, so a link can't leave
+// obeys ValidName and counts from the root of the FS, so a link can't leave
 // the FS.
 type Symlinker interface {
 	Symlink(ctx context.Context, target, name string) error
@@ -64,6 +64,15 @@ type Spacer interface {
 // the FS within refuses must be a StoreChecker itself.
 type StoreChecker interface {
 	CheckStore(ctx context.Context, name string, how How) error
+}
+
+// A RawNamer is an FS that takes names which are not UTF-8, as cameras, scanners
+// and old file systems make them. All its methods then take every name of
+// [ValidName] without CR, LF and NUL, and it lists such names as they are. Without
+// the ability names are UTF-8, and the server answers 501 to any other.
+type RawNamer interface {
+	// RawNames reports that for what is below name.
+	RawNames(name string) bool
 }
 
 // SetTimes sets times on the first FS behind fsys that can. Without one the
@@ -152,6 +161,13 @@ func RemoveSame(ctx context.Context, fsys FS, name string, info fs.FileInfo) err
 		return err
 	}
 	return fsys.Remove(ctx, name)
+}
+
+// RawNames reports whether fsys takes names below name that are not UTF-8, asking
+// the first FS behind it that says so.
+func RawNames(fsys FS, name string) bool {
+	r, ok := as[RawNamer](fsys)
+	return ok && r.RawNames(name)
 }
 
 // as finds an ability on fsys or on what it wraps.

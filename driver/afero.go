@@ -52,6 +52,9 @@ type aferoFS struct {
 // begin makes the checks every method begins with and gives the name that the
 // file system knows.
 func (a *aferoFS) begin(ctx context.Context, op, name string) (string, error) {
+	if !fs.ValidPath(name) {
+		return "", fail(op, name, fs.ErrInvalid) // what it makes of other names than UTF-8 is unknown
+	}
 	p, err := begin(ctx, op, name)
 	if err != nil {
 		return "", err

@@ -17,7 +17,8 @@ import (
 // links, and knows the free space. It serves regular files only: FIFOs, sockets
 // and devices are listed, and may be renamed and removed, but never opened.
 // Names that begin with ".sallyport-" are its own, for uploads in progress.
-// Names that are not UTF-8 are listed but can't be asked for.
+// Names are bytes as the system has them; where that wants UTF-8 (Windows, macOS)
+// others are errors.
 //
 // The fields are set before the first use and not changed afterwards; all
 // methods may then be called concurrently. A Dir comes from [OpenDir].

@@ -8,6 +8,9 @@ import (
 	"os"
 )
 
+// rawNames: to Windows and the like names are text.
+const rawNames = false
+
 func lookupGroup(string) (int, error) { return 0, errors.ErrUnsupported }
 
 func ownLike(*os.File, fs.FileInfo) {}

@@ -8,9 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"runtime"
 	"strconv"
 	"syscall"
 )
+
+// rawNames: names are bytes, but for Apple's file systems.
+const rawNames = runtime.GOOS != "darwin" && runtime.GOOS != "ios"
 
 const (
 	// noBlock keeps the opening of a FIFO from waiting for its other end, and

@@ -20,7 +20,8 @@
 //
 // The server resolves every name before a driver sees it: names obey
 // [fs.ValidPath] (no leading slash, no "..", no empty element, the root is
-// "."). The context of a call ends when the control connection ends or the
+// "."), or [ValidName], which allows what is not UTF-8, if the FS is a [RawNamer].
+// The context of a call ends when the control connection ends or the
 // client aborts. An [FS] may be used by several goroutines at once.
 // An [Upload] is used by one goroutine at a time and Close is always called.
 //
@@ -127,11 +128,12 @@ var ErrLogin = errors.New("driver: login incorrect")
 // means what ErrLogin does.
 var ErrNeedPassword = errors.New("driver: a password is needed")
 
-// FS is the tree of files one session sees. Names obey [fs.ValidPath].
+// FS is the tree of files one session sees. Names obey [fs.ValidPath], or
+// [ValidName] if the FS is a [RawNamer].
 // Implementations must be safe for concurrent use. The server never closes an
 // FS, because sessions may share one; what belongs to one session is released
 // with [context.AfterFunc] on the context given to Login. A name that doesn't
-// obey fs.ValidPath is an error ([fs.ErrInvalid] or [ErrName]), never a panic.
+// obey that is an error ([fs.ErrInvalid] or [ErrName]), never a panic.
 type FS interface {
 	// Stat describes the named file, following symbolic links where the FS
 	// has them. The Name of the root is ".".

@@ -24,9 +24,25 @@ func reserved(element string) bool {
 	return len(element) >= len(tempPrefix) && element[0] == tempPrefix[0] && strings.EqualFold(element[:len(tempPrefix)], tempPrefix)
 }
 
-// valid reports a name that doesn't obey fs.ValidPath.
+// ValidName reports whether name is one that an FS may be asked for: [fs.ValidPath]
+// without its rule that names are UTF-8. A name has no slash in front and none at
+// its end, no empty element and none that is "." or ".."; the root is ".". Which
+// of them an FS takes that are not UTF-8 it says as a [RawNamer].
+func ValidName(name string) bool {
+	if name == "." {
+		return true
+	}
+	for element := range strings.SplitSeq(name, "/") {
+		if element == "" || element == "." || element == ".." {
+			return false
+		}
+	}
+	return true
+}
+
+// valid reports a name that doesn't obey ValidName.
 func valid(op, name string) error {
-	if !fs.ValidPath(name) {
+	if !ValidName(name) {
 		return &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
 	}
 	return nil
@@ -44,11 +60,20 @@ func local(op, name string) (string, error) {
 			return "", &fs.PathError{Op: op, Path: name, Err: ErrName}
 		}
 	}
-	p, err := filepath.Localize(name)
+	p, err := localize(name)
 	if err != nil {
 		return "", &fs.PathError{Op: op, Path: name, Err: ErrName}
 	}
 	return p, nil
+}
+
+// localize is filepath.Localize, which takes UTF-8 only. Where names are bytes to
+// the system, one that has neither NUL nor what ValidName forbids means itself.
+func localize(name string) (string, error) {
+	if rawNames && strings.IndexByte(name, 0) < 0 {
+		return name, nil
+	}
+	return filepath.Localize(name)
 }
 
 // within checks that the target of a link at name, which is relative to the
@@ -56,7 +81,7 @@ func local(op, name string) (string, error) {
 func within(name, target string) error {
 	t := filepath.ToSlash(target)
 	if path.IsAbs(t) || filepath.IsAbs(target) || filepath.VolumeName(target) != "" ||
-		!fs.ValidPath(path.Join(path.Dir(name), t)) {
+		!ValidName(path.Join(path.Dir(name), t)) {
 		return &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrPermission}
 	}
 	return nil

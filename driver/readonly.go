@@ -24,7 +24,7 @@ type readOnly struct {
 }
 
 func (r *readOnly) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
-	if err := enter(ctx, "stat", name); err != nil {
+	if err := r.enter(ctx, "stat", name); err != nil {
 		return nil, err
 	}
 	fi, err := fs.Stat(r.fsys, name)
@@ -36,7 +36,7 @@ func (r *readOnly) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 
 func (r *readOnly) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
-		err := enter(ctx, "list", name)
+		err := r.enter(ctx, "list", name)
 		if err == nil {
 			err = r.list(ctx, name, func(fi fs.FileInfo) bool { return yield(masked{fi}, nil) })
 		}
@@ -87,7 +87,7 @@ func (r *readOnly) list(ctx context.Context, name string, yield func(fs.FileInfo
 }
 
 func (r *readOnly) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
-	if err := enter(ctx, "open", name); err != nil {
+	if err := r.enter(ctx, "open", name); err != nil {
 		return nil, err
 	}
 	fi, err := fs.Stat(r.fsys, name)
@@ -152,7 +152,7 @@ func skip(ctx context.Context, f io.Reader, offset, size int64) error {
 
 // ReadLink says where a link leads if the fs.FS can tell (fs.ReadLinkFS).
 func (r *readOnly) ReadLink(ctx context.Context, name string) (string, error) {
-	if err := enter(ctx, "readlink", name); err != nil {
+	if err := r.enter(ctx, "readlink", name); err != nil {
 		return "", err
 	}
 	l, ok := r.fsys.(fs.ReadLinkFS)
@@ -167,6 +167,14 @@ func (r *readOnly) ReadLink(ctx context.Context, name string) (string, error) {
 		return "", fail("readlink", name, err)
 	}
 	return target, nil
+}
+
+// enter holds names to what package fs wants.
+func (r *readOnly) enter(ctx context.Context, op, name string) error {
+	if !fs.ValidPath(name) {
+		return fail(op, name, fs.ErrInvalid)
+	}
+	return ctx.Err()
 }
 
 // enter makes the checks every method begins with where no name is reserved.

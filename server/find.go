@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"iter"
 	"path"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -44,21 +45,25 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	return nil, err
 }
 
-// directory are the entries of one. They end with the context, whether the driver
-// looks at it or not, and give way to other sessions.
-func (s *session) directory(name string) entries {
+// directory are the entries of one, without those that no command could name: what
+// is shown is what the client may ask for. They end with the context, whether the
+// driver looks at it or not, and give way to other sessions.
+func (s *session) directory(dir string) entries {
 	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
 			place := s.srv.fair.take(ctx)
 			defer place.give()
 			n := 0
-			for info, err := range driver.Scan(ctx, s.files, name, nameOnly) {
+			for info, err := range driver.Scan(ctx, s.files, dir, nameOnly) {
 				if n++; n%entriesAtOnce == 0 {
 					place.breathe()
 				}
 				if err == nil && n%entriesAtOnce == 0 && ctx.Err() != nil {
 					yield(nil, context.Cause(ctx))
 					return
+				}
+				if err == nil && !s.nameable(dir, info.Name()) {
+					continue
 				}
 				if !yield(info, err) {
 					return
@@ -70,6 +75,10 @@ func (s *session) directory(name string) entries {
 
 // entriesAtOnce is how many entries take little time, even by long patterns.
 const entriesAtOnce = 64
+
+func (s *session) nameable(dir, name string) bool {
+	return wire.Nameable(name) && (utf8.ValidString(name) || s.takes(path.Join(dir, name)))
+}
 
 // single is a listing of one file.
 func single(info fs.FileInfo) entries {

@@ -67,8 +67,10 @@ type Login struct {
 // Command is a command and its reply.
 type Command struct {
 	Session SessionInfo
-	// Line is the command as received with passwords (PASS, ACCT) masked and
-	// control characters escaped.
+	// Line is the command as received with passwords (PASS, ACCT) masked. Control
+	// characters and what is not UTF-8 are escaped, so that nothing is lost: as
+	// \xHH and \uHHHH, and a backslash that would read as one of these as \x5c.
+	// The log has names in the same form.
 	Line string
 	// Code is the code of the final reply.
 	Code int
@@ -81,7 +83,8 @@ type Transfer struct {
 	Session SessionInfo
 	// Verb is the command: RETR, STOR, APPE, STOU, LIST, NLST or MLSD.
 	Verb string
-	// Path is the file as the user sees it, from "/".
+	// Path is the file as the user sees it, from "/". It may hold any bytes but
+	// CR, LF and NUL: what is not UTF-8 is lost in JSON unless it is escaped.
 	Path string
 	// Offset is where the transfer started in the file.
 	Offset int64

@@ -146,9 +146,10 @@ func (s *session) cmdOpts(_ context.Context, arg string) (wire.Reply, error) {
 	verb, options := wire.SplitVerb(arg)
 	switch verb {
 	case "UTF8", "UTF-8":
-		// Names are always UTF-8 (RFC 2640); clients say so in many ways.
+		// Names are the bytes that the files have, UTF-8 as a rule (RFC 2640),
+		// and never converted; clients say so in many ways.
 		if strings.EqualFold(options, "OFF") {
-			return ok(504, "Names are always UTF-8.")
+			return ok(504, "Names are sent as they are stored.")
 		}
 		return ok(200, "Names are UTF-8.")
 	case "MLST":

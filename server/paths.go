@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -23,12 +24,26 @@ func (s *session) path(ctx context.Context, arg string) (wire.Path, error) {
 	if err != nil {
 		return wire.Path{}, err
 	}
+	if !s.takes(p.Name) {
+		return wire.Path{}, errNotUTF8
+	}
 	for _, dir := range p.Through {
+		if !s.takes(dir) {
+			return wire.Path{}, errNotUTF8
+		}
 		if err := s.isDir(ctx, dir); err != nil {
 			return wire.Path{}, err
 		}
 	}
 	return p, nil
+}
+
+var errNotUTF8 = &wire.SyntaxError{What: "A path", Want: "UTF-8 here"}
+
+// takes reports whether the files can have such a name: one that is not UTF-8 only
+// where names are bytes (RFC 2640, section 2.2).
+func (s *session) takes(name string) bool {
+	return utf8.ValidString(name) || driver.RawNames(s.files, name)
 }
 
 // isDir returns an error unless the name is that of a directory.

@@ -176,7 +176,8 @@ func TestTelnet(t *testing.T) {
 	c.expect(200, 500)
 	c.write("MKD \xff")
 	c.write("\xffx\r\n")
-	c.expect(501) // 0xFF is no UTF-8
+	require.Equal(t, "257 \"/\xff\xffx\" created.", c.expect(257).text(), "0xFF travels doubled in both directions")
+	require.Equal(t, "\xffx\r\n", c.get("NLST"), "but not as data")
 	c.cmd(200, "NOOP")
 }
 

@@ -21,7 +21,9 @@ const evilName = "a\r\n226 Done\r\nb\x1b"
 func (f evilFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		info, err := f.FS.Stat(ctx, "x")
-		yield(evilInfo{info}, err)
+		if yield(evilInfo{info}, err) {
+			yield(evilOwner{info}, err)
+		}
 	}
 }
 
@@ -33,11 +35,15 @@ func (evilFS) Remove(context.Context, string) error { return &driver.Error{Code:
 
 type evilInfo struct{ fs.FileInfo }
 
-func (evilInfo) Name() string  { return evilName }
-func (evilInfo) Owner() string { return "o\r\n x" }
-func (evilInfo) Group() string { return "g\n" }
+func (evilInfo) Name() string { return evilName }
 
-// Row 33: whatever a driver says, a reply is one reply and a file one line.
+type evilOwner struct{ fs.FileInfo }
+
+func (evilOwner) Owner() string { return "o\r\n x" }
+func (evilOwner) Group() string { return "g\n" }
+
+// Row 33: whatever a driver says, a reply is one reply and a file one line, or
+// none if no command could name it.
 func TestReplyInjection(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
 		wrapFiles(srv, func(files driver.FS) driver.FS { return evilFS{files} })

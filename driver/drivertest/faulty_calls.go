@@ -199,3 +199,6 @@ func (f *FaultyFS) CheckStore(ctx context.Context, name string, how driver.How) 
 	}
 	return driver.CheckStore(ctx, f.fsys, name, how)
 }
+
+// RawNames is that of the FS within.
+func (f *FaultyFS) RawNames(name string) bool { return driver.RawNames(f.fsys, name) }

@@ -90,8 +90,13 @@ func (s step) do(ctx context.Context, f *probe) ([]string, error) {
 	case "rename":
 		return nil, f.Rename(ctx, name, f.at(plain(rest[0])))
 	case "promises":
-		if s.args[1] == "check" {
+		switch {
+		case s.args[1] == "check":
 			return nil, f.checks(ctx)
+		case s.args[1] == "raw-names" && !driver.RawNames(f.FS, f.at(".")):
+			return nil, &absentError{"names that are not UTF-8"}
+		case s.args[1] == "raw-names":
+			return nil, nil
 		}
 		return nil, f.promises(s.args[1])
 	case "check":

@@ -2,6 +2,7 @@ package clients
 
 import (
 	"net/url"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -159,4 +160,25 @@ func TestCurlManyUploads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A name that is not UTF-8, as a camera makes it, is one like any other.
+func TestCurlRawNames(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("the system's names are text")
+	}
+	s := Start(t, Options{Mode: Modes[0]})
+	st := &stage{t, s, curlKind.New(t, s), t.TempDir()}
+	const name = "caf\xe9.txt"
+	st.write(st.local("a"), content(1000))
+	st.do("upload", st.c.Upload(st.local("a"), "/"+name))
+	st.want(s.Path(name), content(1000))
+	names, err := st.c.List("")
+	st.do("list", err)
+	if len(names) != 1 || names[0] != name {
+		t.Errorf("the listing shows %q", names)
+	}
+	st.do("download", st.c.Download("/"+name, st.local("b")))
+	st.want(st.local("b"), content(1000))
+	st.do("delete", st.c.Delete("/"+name))
 }

@@ -7,7 +7,8 @@ import (
 )
 
 // Entry is one file, directory or link of a listing. Its Name is printed as it
-// is; what the client must not see is for the caller to leave out.
+// is; what the client must not see, or can't name ([Nameable]), is for the caller
+// to leave out.
 type Entry struct {
 	// Name is the last element of the path.
 	Name string
@@ -40,8 +41,9 @@ const recent = 180 * 24 * time.Hour
 //
 // Times are in the location of e.ModTime, which should be UTC, since the line
 // names none. The hour is shown from 180 days before now to one day after, else
-// the year. Control runes and invalid UTF-8 in names become '?', and blanks in
-// owner and group '_', so that no name can add a line or a column.
+// the year. Names are bytes and stand as they are, but for CR, LF and NUL, which
+// become '?'. In owner and group all control runes and invalid UTF-8 become '?',
+// and blanks '_', so that they add neither a line nor a column.
 func AppendLIST(dst []byte, e *Entry, now time.Time) []byte {
 	dst = appendMode(dst, e.Mode)
 	dst = appendNumber(dst, max(e.Links, 1), 4)
@@ -127,7 +129,11 @@ func appendColumn(dst []byte, name string, width int) []byte {
 	}
 	dst = append(dst, ' ')
 	start := len(dst)
-	dst = appendName(dst, name)
+	if plain(name) {
+		dst = append(dst, name...)
+	} else {
+		dst = appendClean(dst, name)
+	}
 	for i, c := range dst[start:] {
 		if c == ' ' {
 			dst[start+i] = '_'

@@ -94,11 +94,11 @@ func parseSet(s string) (e element, rest string, ok bool) {
 		if s[i] == ']' && i > first {
 			return e, s[i+1:], true
 		}
-		low, w := utf8.DecodeRuneInString(s[i:])
+		low, w := decode(s[i:])
 		high := low
 		i += w
 		if i+1 < len(s) && s[i] == '-' && s[i+1] != ']' {
-			high, w = utf8.DecodeRuneInString(s[i+1:])
+			high, w = decode(s[i+1:])
 			i += 1 + w
 		}
 		e.set = append(e.set, [2]rune{low, high})
@@ -107,11 +107,11 @@ func parseSet(s string) (e element, rest string, ok bool) {
 }
 
 // decode returns the first character of s. A byte that is not UTF-8 is one of its
-// own, below zero.
+// own, beyond all runes and in their order.
 func decode(s string) (r rune, width int) {
 	r, width = utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && width == 1 {
-		r = -1 - rune(s[0])
+		r = utf8.MaxRune + 1 + rune(s[0])
 	}
 	return r, width
 }
@@ -121,7 +121,7 @@ const maxOthers = 1024
 
 // at returns the positions whose element matches a character.
 func (p *Pattern) at(c rune) positions {
-	if c >= 0 && c < utf8.RuneSelf {
+	if c < utf8.RuneSelf {
 		return p.ascii[c]
 	}
 	set, ok := p.others[c]
@@ -153,8 +153,6 @@ func (e *element) matches(c rune) bool {
 		return c == e.literal
 	case c == '/':
 		return false
-	case c < 0:
-		c = utf8.RuneError
 	}
 	for _, r := range e.set {
 		if r[0] <= c && c <= r[1] {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // maxPath is the longest path a client may name, as PATH_MAX on Linux.
@@ -16,7 +15,8 @@ const maxBack = 8
 
 // Path is a path of the client's, applied to its working directory.
 type Path struct {
-	// Name obeys fs.ValidPath: no slash in front, "." for the root.
+	// Name obeys fs.ValidPath but for UTF-8: no slash in front, "." for the
+	// root.
 	Name string
 
 	// Dir says that a slash or "/." follows the last name, so that only a
@@ -35,11 +35,11 @@ type Path struct {
 // slashes and "." are cleaned away. RFC 959 leaves the form of paths to the
 // server. A backslash is an ordinary character, for to a driver it is one.
 //
-// It refuses NUL, invalid UTF-8 (RFC 2640, section 2.2), a result longer than
+// Names are bytes, UTF-8 or not. It refuses CR, LF and NUL, a result longer than
 // 4,096 bytes, and a path with more than 8 different directories in Through.
 func ParsePath(cwd, arg string) (Path, error) {
-	if strings.IndexByte(arg, 0) >= 0 || !utf8.ValidString(arg) {
-		return Path{}, &SyntaxError{"A path", "valid UTF-8 without NUL"}
+	if !Nameable(arg) {
+		return Path{}, &SyntaxError{"A path", "bytes without CR, LF and NUL"}
 	}
 	path := make([]byte, 0, len(cwd)+1+len(arg))
 	if cwd != "." && !strings.HasPrefix(arg, "/") {
@@ -83,6 +83,11 @@ func Resolve(cwd, arg string) (string, error) {
 	p, err := ParsePath(cwd, arg)
 	return p.Name, err
 }
+
+// Nameable reports whether a command can hold a name: there is no way to write
+// CR, LF or NUL in one (RFC 2640, section 3.1 knows CR NUL, and hardly any client
+// does).
+func Nameable(name string) bool { return plain(name) || !strings.ContainsAny(name, "\r\n\x00") }
 
 // Display is how the client sees a name that [ParsePath] returned: "/" for the
 // root, else with a slash in front.

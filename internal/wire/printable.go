@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -8,8 +9,9 @@ import (
 // Printable is s for a log or a terminal: control bytes and invalid UTF-8
 // become \xHH, and runes that end a line or turn the direction of text become
 // \uHHHH, so that a file name cannot forge a second entry or hide one (CWE-117,
-// CVE-2021-42574). A clean string is returned as it is, without allocation. A
-// backslash stays single: the result is to be read, not to be parsed.
+// CVE-2021-42574). A backslash in front of what would read as one of these
+// becomes \x5c, so [Original] gets s back. A clean string is returned as it is,
+// without allocation.
 func Printable(s string) string {
 	i := 0
 	for i < len(s) {
@@ -20,6 +22,47 @@ func Printable(s string) string {
 		i += n
 	}
 	return s
+}
+
+// Original is the inverse of [Printable].
+func Original(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	out := make([]byte, 0, len(s))
+	for s != "" {
+		switch n := escapeLen(s); n {
+		case 0:
+			out, s = append(out, s[0]), s[1:]
+		case 4:
+			c, _ := strconv.ParseUint(s[2:n], 16, 8)
+			out, s = append(out, byte(c)), s[n:]
+		default:
+			r, _ := strconv.ParseUint(s[2:n], 16, 16)
+			out, s = utf8.AppendRune(out, rune(r)), s[n:]
+		}
+	}
+	return string(out)
+}
+
+// escapeLen is the length of the escape \xHH or \uHHHH that s begins with, 0 for
+// none.
+func escapeLen(s string) int {
+	n := 0
+	switch {
+	case len(s) >= 4 && s[0] == '\\' && s[1] == 'x':
+		n = 4
+	case len(s) >= 6 && s[0] == '\\' && s[1] == 'u':
+		n = 6
+	default:
+		return 0
+	}
+	for i := 2; i < n; i++ {
+		if !isDigit(s[i]) && (s[i] < 'a' || s[i] > 'f') {
+			return 0
+		}
+	}
+	return n
 }
 
 func escape(s string, clean int) string {
@@ -52,7 +95,7 @@ func escape(s string, clean int) string {
 // be escaped.
 func unprintable(s string) (n int, bad bool) {
 	if c := s[0]; c < utf8.RuneSelf {
-		return 1, c < ' ' || c == 0x7f
+		return 1, c < ' ' || c == 0x7f || c == '\\' && escapeLen(s) > 0
 	}
 	r, n := utf8.DecodeRuneInString(s)
 	switch {
@@ -67,32 +110,42 @@ func unprintable(s string) (n int, bad bool) {
 	return n, false
 }
 
-// appendName appends a name to a listing line: '?' takes the place of every
-// control rune and every invalid byte, so the line stays one line of UTF-8.
+// appendName appends a name to a listing line as it is, so that the client can
+// send back what it read: names are bytes. '?' takes the place of CR, LF and NUL,
+// which would break the line; whoever makes listings leaves out such names, see
+// [Nameable].
 func appendName(dst []byte, name string) []byte {
+	start := len(dst)
+	dst = append(dst, name...)
 	if plain(name) {
-		return append(dst, name...)
+		return dst
 	}
-	start := 0
-	for i := 0; i < len(name); {
-		c := name[i]
-		if ' ' <= c && c < 0x7f {
-			i++
-			continue
+	return unbreak(dst, start)
+}
+
+// unbreak replaces what breaks a line in dst from start on.
+func unbreak(dst []byte, start int) []byte {
+	for i := start; i < len(dst); i++ {
+		if c := dst[i]; c == '\r' || c == '\n' || c == 0 {
+			dst[i] = '?'
 		}
-		n, bad := 1, true
-		if c >= utf8.RuneSelf {
-			var r rune
-			r, n = utf8.DecodeRuneInString(name[i:])
-			bad = r == utf8.RuneError && n == 1 || r <= 0x9f
-		}
-		if bad {
-			dst = append(append(dst, name[start:i]...), '?')
-			start = i + n
+	}
+	return dst
+}
+
+// appendClean appends a text that is for people only: '?' takes the place of
+// every control rune and every invalid byte.
+func appendClean(dst []byte, text string) []byte {
+	for i := 0; i < len(text); {
+		r, n := utf8.DecodeRuneInString(text[i:])
+		if r == utf8.RuneError && n == 1 || r < ' ' || r >= 0x7f && r <= 0x9f {
+			dst = append(dst, '?')
+		} else {
+			dst = append(dst, text[i:i+n]...)
 		}
 		i += n
 	}
-	return append(dst, name[start:]...)
+	return dst
 }
 
 // plain reports whether a text is printable ASCII throughout, as most names

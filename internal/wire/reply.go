@@ -29,9 +29,10 @@ func Multi(code int, lines ...string) Reply { return Reply{code, lines} }
 // it for the last. Other lines between are verbatim: RFC 2389, section 3.2 and
 // RFC 3659, section 7.2 want exactly one space there, which the caller writes.
 //
-// C0 control bytes become '?', as does 0xFF, which is telnet's IAC. A line
-// longer than 8,000 bytes is cut between two runes. A code out of range is a
-// bug of the caller and sent as 451, so that the client stays in step.
+// C0 control bytes become '?', and 0xFF is doubled, since alone it is telnet's IAC
+// (RFC 854); other bytes go as they are, UTF-8 or not, for names are bytes. A line
+// longer than 8,000 bytes is cut between two runes. A code out of range is a bug
+// of the caller and sent as 451, so that the client stays in step.
 func (r Reply) Append(dst []byte) []byte {
 	if r.Code < 100 || r.Code > 699 {
 		r.Code = 451
@@ -56,21 +57,27 @@ func (r Reply) Append(dst []byte) []byte {
 	return dst
 }
 
-// appendText appends at most limit bytes of text, cleaned, and CRLF.
+// appendText appends at most limit bytes that stand for text, and CRLF.
 func appendText(dst []byte, text string, limit int) []byte {
-	if len(text) > limit {
-		cut := limit
-		for cut > limit-utf8.UTFMax && !utf8.RuneStart(text[cut]) {
-			cut--
+	end := len(dst) + limit
+	for i := 0; i < len(text); {
+		_, n := utf8.DecodeRuneInString(text[i:])
+		size := n
+		if text[i] == telnetIAC {
+			size = 2
 		}
-		text = text[:cut]
-	}
-	start := len(dst)
-	dst = append(dst, text...)
-	for i, c := range dst[start:] {
-		if c < ' ' || c == telnetIAC {
-			dst[start+i] = '?'
+		if len(dst)+size > end {
+			break
 		}
+		switch c := text[i]; {
+		case c < ' ':
+			dst = append(dst, '?')
+		case c == telnetIAC:
+			dst = append(dst, telnetIAC, telnetIAC)
+		default:
+			dst = append(dst, text[i:i+n]...)
+		}
+		i += n
 	}
 	return append(dst, '\r', '\n')
 }

@@ -22,7 +22,7 @@ func TestReplyAppend(t *testing.T) {
 		{Multi(220, "one"), "220 one\r\n"},
 		{Multi(211, "Features", " MLST type*;", "End"), "211-Features\r\n MLST type*;\r\n211 End\r\n"},
 		{Multi(214, "a", "", "211 fake", "-x", "b"), "214-a\r\n\r\n 211 fake\r\n-x\r\n214 b\r\n"},
-		{Text(550, "a\r\n220 b\x00\x1b\t\xff ü"), "550 a??220 b???? ü\r\n"},
+		{Text(550, "a\r\n220 b\x00\x1b\t\xff ü\xe9"), "550 a??220 b???\xff\xff ü\xe9\r\n"},
 		{Multi(211, "a\n", "\r\n", "\nb"), "211-a?\r\n??\r\n211 ?b\r\n"},
 		{Text(0, "x"), "451 x\r\n"},
 		{Text(-200, "x"), "451 x\r\n"},
@@ -41,6 +41,7 @@ func TestReplyLineLimit(t *testing.T) {
 		Text(200, "x"+strings.Repeat("漢", 9000)),
 		Text(200, "xy"+strings.Repeat("😀", 9000)),
 		Text(200, strings.Repeat("\x80", 9000)),
+		Text(200, strings.Repeat("\xff", 9000)),
 		Multi(200, strings.Repeat("ü", 9000), strings.Repeat("1", 9000), strings.Repeat("漢", 9000), "end"),
 	} {
 		for line := range bytes.Lines(r.Append(nil)) {
@@ -49,7 +50,8 @@ func TestReplyLineLimit(t *testing.T) {
 		}
 	}
 	assert.Len(t, Text(200, strings.Repeat("x", 9000)).Append(nil), 8000)
-	assert.Len(t, Text(200, strings.Repeat("\x80", 9000)).Append(nil), 8000-utf8.UTFMax)
+	assert.Len(t, Text(200, strings.Repeat("\x80", 9000)).Append(nil), 8000)
+	assert.Len(t, Text(200, "x"+strings.Repeat("\xff", 9000)).Append(nil), 7999, "no half of a doubled byte")
 }
 
 func TestReadReply(t *testing.T) {
@@ -62,6 +64,7 @@ func TestReadReply(t *testing.T) {
 		{"220-a\r\n220 b\r\n", Multi(220, "a", "b")},
 		{"220-a\r\n220-b\r\n221 c\r\n 220 d\r\n220 e\r\n", Multi(220, "a", "220-b", "221 c", " 220 d", "e")},
 		{"220-\r\n220\r\n", Multi(220, "", "")},
+		{"257 \"/\xff\xff\xff\xff\xe9\"\r\n", Text(257, "\"/\xff\xff\xe9\"")},
 	} {
 		got, err := ReadReply(NewLineReader(strings.NewReader(tt.in), 0))
 		require.NoError(t, err)
