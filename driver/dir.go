@@ -37,9 +37,13 @@ type Dir struct {
 	DirMode fs.FileMode
 
 	// Sync makes Commit wait until the data is on the disk (fsync), so that
-	// it survives a loss of power. Without it a crash of the system may lose
-	// uploads of the last seconds, though never the old and the new file
-	// both. It costs most of the speed of storing small files.
+	// it survives a loss of power, and so do names that are made, changed and
+	// removed. It costs most of the speed of storing small files. An error of
+	// the disk after the file has its name is an *Error with code 451 that
+	// says so.
+	//
+	// Without Sync a loss of power may take what was stored in the last
+	// seconds; docs/embedding.md says what each file system may lose.
 	Sync bool
 
 	// Owners says what listings show of a file's owner and group. The zero

@@ -22,7 +22,7 @@ func (u *atomicUpload) Commit() error {
 var errNotSafe = errors.New("driver: committed, but perhaps not on the disk")
 
 func notSafe(err error) error {
-	return &Error{Code: 451, Text: "The file is stored, but the disk does not confirm that it will last.", Err: errors.Join(errNotSafe, err)}
+	return &Error{Code: 451, Text: "Done, but the disk does not confirm that it will last.", Err: errors.Join(errNotSafe, err)}
 }
 
 // Prepare makes the data durable, which is what takes long of Commit.
@@ -143,7 +143,12 @@ func lasting(change func() error, dirs ...*os.Root) error {
 	if err := change(); err != nil {
 		return err
 	}
-	for _, f := range open {
+	return syncDirs(open)
+}
+
+// syncDirs makes what has changed in directories last.
+func syncDirs(dirs []*os.File) error {
+	for _, f := range dirs {
 		if err := syncDir(f); err != nil {
 			return notSafe(err)
 		}

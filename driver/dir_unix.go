@@ -86,8 +86,15 @@ func linked(fi fs.FileInfo) bool {
 // openForSync opens a directory for syncDir.
 func openForSync(dir *os.Root) (*os.File, error) { return openDirectory(dir, ".") }
 
-// syncDir makes what changed in a directory last.
-func syncDir(dir *os.File) error { return dir.Sync() }
+// syncDir makes what changed in a directory last. Some file systems don't sync
+// directories, and say so by EINVAL.
+func syncDir(dir *os.File) error {
+	err := dir.Sync()
+	if errors.Is(err, syscall.EINVAL) {
+		return nil
+	}
+	return err
+}
 
 func (i dirInfo) uid() (uint32, bool) {
 	st, ok := i.Sys().(*syscall.Stat_t)

@@ -41,7 +41,8 @@ func (f *FS) through(t *testing.T, trip func(r *http.Request, next http.RoundTri
 		MaxRetries: 1,
 	})
 	require.NoError(t, err)
-	return &FS{Client: client, Bucket: f.Bucket, PartSize: f.PartSize}
+	through := tripper(func(r *http.Request) (*http.Response, error) { return trip(r, transport) })
+	return &FS{Client: client, Bucket: f.Bucket, PartSize: f.PartSize, Transport: through}
 }
 
 type tripper func(*http.Request) (*http.Response, error)

@@ -50,7 +50,11 @@ func (f *FS) rename(ctx context.Context, from, to string) error {
 	if err := f.copy(ctx, o, f.key(to)); err != nil {
 		return err
 	}
-	return f.drop(ctx, from, f.key(from))
+	// What somebody stored there meanwhile came after the rename.
+	if err := f.deleteSame(ctx, o.Key, o.ETag); err != nil && !errors.Is(err, errReplaced) {
+		return err
+	}
+	return f.keep(ctx, path.Dir(from))
 }
 
 // copy copies an object with what it says of itself, unless it has changed.
@@ -120,9 +124,19 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 	if err != nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 		defer cancel()
-		return errors.Join(err, f.deleteAll(ctx, made))
+		return errors.Join(err, deleteAll(ctx, made, func(i int) error { return f.delete(ctx, made[i]) }))
 	}
-	if err := f.deleteAll(ctx, old); err != nil {
+	err = deleteAll(ctx, old, func(i int) error {
+		if strings.HasSuffix(old[i], "/") {
+			return f.delete(ctx, old[i])
+		}
+		err := f.deleteSame(ctx, old[i], objects[i].ETag)
+		if errors.Is(err, errReplaced) { // it came after the rename
+			return nil
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	return f.keep(ctx, path.Dir(from))
@@ -131,17 +145,17 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 // deleteAll removes objects, which are in order of their keys: first the files and
 // then the directories, inner ones first, as a store that keeps objects in a file
 // system has to have it.
-func (f *FS) deleteAll(ctx context.Context, keys []string) error {
+func deleteAll(ctx context.Context, keys []string, remove func(i int) error) error {
 	dir := func(key string) bool { return strings.HasSuffix(key, "/") }
 	err := each(ctx, len(keys), func(i int) error {
 		if dir(keys[i]) {
 			return nil
 		}
-		return f.delete(ctx, keys[i])
+		return remove(i)
 	})
-	for _, key := range slices.Backward(keys) {
+	for i, key := range slices.Backward(keys) {
 		if dir(key) && err == nil {
-			err = f.delete(ctx, key)
+			err = remove(i)
 		}
 	}
 	return err

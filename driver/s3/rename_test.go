@@ -84,3 +84,33 @@ func TestRenameDirFails(t *testing.T) {
 	require.ErrorIs(t, failing.Rename(t.Context(), "d", "e"), errCut)
 	require.Equal(t, before, f.keys(t))
 }
+
+// What is stored under the old name while it is renamed stays: the copy is of what
+// was there before. The look that comes first may see it, or only the condition.
+func TestRenameReplacedMeanwhile(t *testing.T) {
+	for _, when := range []string{http.MethodHead, http.MethodDelete} {
+		t.Run(when, func(t *testing.T) {
+			f := newFS(t)
+			f.object(t, "a", "old")
+			f.object(t, "d/a", "old")
+			for _, names := range [][2]string{{"a", "b"}, {"d", "e"}} {
+				key := strings.TrimPrefix(names[0]+"/a", "a/")
+				var copied, once atomic.Bool
+				meddling := f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+					if copied.Load() && r.Method == when && strings.HasSuffix(r.URL.Path, "/"+key) && once.CompareAndSwap(false, true) {
+						f.object(t, key, "new, and acknowledged")
+					}
+					answer, err := next.RoundTrip(r)
+					if r.Header.Get("X-Amz-Copy-Source") != "" {
+						copied.Store(true)
+					}
+					return answer, err
+				})
+				require.NoError(t, meddling.Rename(t.Context(), names[0], names[1]))
+				require.True(t, once.Load())
+				require.Equal(t, "new, and acknowledged", string(f.read(t, key, 0)))
+				require.Equal(t, "old", string(f.read(t, strings.Replace(key, names[0], names[1], 1), 0)))
+			}
+		})
+	}
+}

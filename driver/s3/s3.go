@@ -30,8 +30,10 @@
 //
 // A file is written whole: appending to one (APPE) and writing in its middle (REST
 // with STOR) are [errors.ErrUnsupported]. Reading from an offset is as cheap as
-// reading from the start. Rename of a file is a copy by the store, then a removal;
-// of a directory it is that for each file below, so it is bounded by
+// reading from the start. Rename of a file is a copy by the store, then a removal
+// of what was copied: a file that somebody stored under the old name meanwhile
+// stays, if the store removes on a condition (Amazon S3, Versity); with others it
+// may be lost when it came in the very moment of the removal. Of a directory it is that for each file below, so it is bounded by
 // [FS.MaxRename], and others may see both names for a while. Times can't be set: a
 // file has the time when its upload began or ended, as the store sees it.
 //
@@ -51,11 +53,11 @@
 package s3
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path"
 	"strings"
 
@@ -76,6 +78,9 @@ const (
 const (
 	defaultPartSize  = 8 << 20
 	defaultMaxRename = 1000
+
+	// partsBeforeGrowth is how many parts of one size a file has.
+	partsBeforeGrowth = 1000
 )
 
 // FS is a [driver.FS] of the objects of a bucket. The fields are options: set
@@ -96,12 +101,22 @@ type FS struct {
 
 	// PartSize is the size of the parts that larger files are sent in, from 5
 	// MiB to 5 GiB. An upload holds up to two in memory, and a file has up to
-	// 10,000. 0 is 8 MiB, for files of up to 78 GiB.
+	// 10,000, which bounds its size.
+	//
+	// 0 is 8 MiB and grows with the file: it doubles every 1,000 parts, so
+	// that a file that nobody announced may have 8 TiB, and one that the
+	// client announced (ALLO) has parts large enough from the start. Stores
+	// that want parts of one size, such as Cloudflare R2, need a PartSize for
+	// files of more than 7.8 GiB.
 	PartSize int64
 
 	// MaxRename is how many objects may be below a directory that is renamed.
 	// 0 is 1000; with a negative number only files can be renamed.
 	MaxRename int
+
+	// Transport is that of the Client's options, nil for minio's own. The
+	// Client can't remove an object on a condition, so Rename asks by itself.
+	Transport http.RoundTripper
 
 	copyLimit int64 // what is larger is copied in parts; 0 is what S3 demands
 }
@@ -115,7 +130,7 @@ func (f *FS) Check(ctx context.Context) error {
 	switch {
 	case f.Client == nil:
 		return errors.New("s3: there is no Client")
-	case f.PartSize != 0 && f.PartSize != f.partSize():
+	case f.PartSize != 0 && f.PartSize != within(f.PartSize):
 		return fmt.Errorf("s3: PartSize is %d bytes; want 5 MiB to 5 GiB, or 0 for 8 MiB", f.PartSize)
 	}
 	exists, err := f.Client.BucketExists(ctx, f.Bucket)
@@ -137,8 +152,32 @@ func (f *FS) checkPrefix() error {
 	return nil
 }
 
-func (f *FS) partSize() int64 {
-	return min(max(cmp.Or(f.PartSize, defaultPartSize), minPartSize), maxPartSize)
+// partSize is the size of the first parts of a file that was announced with so
+// many bytes, 0 for one that was not.
+func (f *FS) partSize(announced int64) int64 {
+	if f.PartSize != 0 {
+		return within(f.PartSize)
+	}
+	return within(max(defaultPartSize, (announced+maxParts-1)/maxParts))
+}
+
+// partSizeAt is the size of the part behind n others.
+func (f *FS) partSizeAt(first int64, n int) int64 {
+	if f.PartSize != 0 {
+		return first
+	}
+	return within(first << (n / partsBeforeGrowth))
+}
+
+// within is what S3 takes for a part.
+func within(size int64) int64 { return min(max(size, minPartSize), maxPartSize) }
+
+// largest is the size that a file may have, if it is announced.
+func (f *FS) largest() int64 {
+	if f.PartSize != 0 {
+		return maxParts * f.partSize(0)
+	}
+	return maxParts * maxPartSize
 }
 
 func (f *FS) core() minio.Core { return minio.Core{Client: f.Client} }

@@ -123,7 +123,7 @@ func TestRequests(t *testing.T) {
 		{"Open", 1, func() error { g.read(t, "in/a", 0); return nil }},
 		{"Store", 3, func() error { return g.store(t.Context(), "in/b", []byte("x"), driver.How{}) }},
 		{"Store in the root", 2, func() error { return g.store(t.Context(), "b", []byte("x"), driver.How{}) }},
-		{"Rename", 6, func() error { return g.Rename(t.Context(), "in/b", "in/c") }},
+		{"Rename", 7, func() error { return g.Rename(t.Context(), "in/b", "in/c") }},
 		{"Remove", 3, func() error { return g.Remove(t.Context(), "in/c") }},
 	} {
 		n.Store(0)

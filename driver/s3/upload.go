@@ -22,7 +22,8 @@ func (f *FS) Store(ctx context.Context, name string, how driver.How) (driver.Upl
 	if err := f.mayStore(ctx, name, how); err != nil {
 		return nil, fail("store", name, err)
 	}
-	u := &upload{f: f, name: name, key: f.key(name), append: how.Append && !how.Exclusive, caller: ctx}
+	u := &upload{f: f, name: name, key: f.key(name), append: how.Append && !how.Exclusive, caller: ctx,
+		first: f.partSize(how.Size)}
 	u.ctx, u.cancel = context.WithCancel(ctx)
 	if how.Exclusive || how.Append { // Append has been found to be to a free name
 		u.options.SetMatchETagExcept("*")
@@ -47,7 +48,7 @@ func (f *FS) mayStore(ctx context.Context, name string, how driver.How) error {
 	case how.Offset > 0:
 		return unsupported("Object storage cannot change a part of a file: store it whole, without REST.")
 	}
-	if how.Size > maxParts*f.partSize() {
+	if how.Size > f.largest() {
 		return f.tooLarge()
 	}
 	return together(
@@ -57,7 +58,7 @@ func (f *FS) mayStore(ctx context.Context, name string, how driver.How) error {
 }
 
 func (f *FS) tooLarge() error {
-	text := fmt.Sprintf("A file may have %d bytes here, and this one has more.", maxParts*f.partSize())
+	text := fmt.Sprintf("A file may have %d bytes here, and this one has more.", f.largest())
 	return &driver.Error{Code: 552, Text: text, Err: driver.ErrQuota}
 }
 
@@ -72,6 +73,7 @@ type upload struct {
 	ctx    context.Context // ends with the caller's, and with Close
 	cancel context.CancelFunc
 
+	first int64  // the size of the first parts
 	part  []byte // being filled
 	spare []byte // what the part before it was in
 
@@ -88,7 +90,7 @@ func (u *upload) Write(p []byte) (n int, err error) {
 		return 0, fail("write", u.name, fs.ErrClosed)
 	}
 	for n < len(p) {
-		if int64(len(u.part)) == u.f.partSize() {
+		if int64(len(u.part)) == u.size() {
 			if err := u.send(); err != nil {
 				return n, fail("write", u.name, err)
 			}
@@ -98,10 +100,13 @@ func (u *upload) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
+// size is how large the part that is being filled becomes.
+func (u *upload) size() int64 { return u.f.partSizeAt(u.first, len(u.parts)) }
+
 // fill adds to the part. Its memory grows with it, as most files are smaller than
 // a part.
 func (u *upload) fill(p []byte) int {
-	size := int(u.f.partSize())
+	size := int(u.size())
 	p = p[:min(len(p), size-len(u.part))]
 	if need := len(u.part) + len(p); need > cap(u.part) {
 		u.part = append(make([]byte, 0, min(size, max(2*cap(u.part), need))), u.part...)

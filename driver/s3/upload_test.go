@@ -102,6 +102,33 @@ func TestTooLarge(t *testing.T) {
 	require.Empty(t, f.keys(t))
 }
 
+// Without a PartSize, parts grow with the file, or are large enough from the start
+// if it was announced: 10,000 of them are never too few.
+func TestPartsGrow(t *testing.T) {
+	f := &FS{}
+	var sum int64
+	for n := range maxParts {
+		sum += f.partSizeAt(f.partSize(0), n)
+	}
+	require.GreaterOrEqual(t, sum, int64(5<<40))
+	for _, announced := range []int64{1, 78 << 30, 79 << 30, 5 << 40, maxParts * maxPartSize} {
+		size := f.partSize(announced)
+		require.GreaterOrEqual(t, size*maxParts, announced)
+		require.LessOrEqual(t, size, int64(maxPartSize))
+	}
+	require.EqualValues(t, defaultPartSize, f.partSizeAt(f.partSize(0), partsBeforeGrowth-1))
+
+	g := newFS(t)
+	g.PartSize = 0
+	u, err := g.Store(t.Context(), "a", driver.How{})
+	require.NoError(t, err)
+	u.(*upload).parts = make([]minio.CompletePart, partsBeforeGrowth)
+	_, err = u.Write(make([]byte, 2*defaultPartSize))
+	require.NoError(t, err)
+	require.Len(t, u.(*upload).parts, partsBeforeGrowth, "the part is still being filled")
+	require.NoError(t, u.Close(errCut))
+}
+
 // Small files take little memory, and large ones two parts.
 func TestMemory(t *testing.T) {
 	f := newFS(t)
