@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -132,4 +133,34 @@ func TestLogReaderDies(t *testing.T) {
 	}
 	p.terminate(t)
 	require.Zero(t, p.end(t))
+}
+
+// The same for the throwaway server: programs start it with pipes that they read
+// when they get round to it.
+func TestEndpointLogReaderStalls(t *testing.T) {
+	file, err := binary()
+	require.NoError(t, err)
+	r, w, err := os.Pipe()
+	require.NoError(t, err)
+	defer r.Close()
+	cmd := exec.Command(file, "test", "--trace", "--log-level", "debug", "--memory")
+	cmd.Stderr = w
+	cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	w.Close()
+	defer cmd.Process.Kill()
+	p := new(tested)
+	require.NoError(t, json.NewDecoder(stdout).Decode(&p.facts))
+	c := p.login(t)
+	for range 30 { // more than the pipe holds
+		_, err := c.Cmd(200, "NOOP "+strings.Repeat("x", 4000))
+		require.NoError(t, err)
+	}
+	require.NoError(t, c.Close())
+	stdin.Close() // asks it to end
+	require.NoError(t, cmd.Wait())
 }

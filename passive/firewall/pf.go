@@ -49,7 +49,7 @@ func (p *page) pfRule(r rule) {
 			source = n.From.String()
 		}
 		p.linef("pass in %s label %q", pfMatch(r, r.To, "any", r.Ports), p.label(r))
-		p.linef("pass out %s nat-to %s label %q", pfMatch(r, r.To, "any", r.Ports), source, p.label(r)+", translation")
+		p.linef("pass out %s nat-to %s label %q", pfMatch(r, r.To, "any", r.Ports), source, p.label(r)+", NAT") // pf has room for 63 characters
 	}
 }
 

@@ -62,13 +62,24 @@ func TestPFOfFreeBSD(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, text, "to 203.0.113.7 port 31000:31002 -> 10.0.0.5 port 21000:*\n")
 	require.Contains(t, text, "pass in inet proto tcp from { 192.0.2.9, 198.51.100.0/28 } to 10.0.0.5 port { 21000:21002, 21006 } label")
-	// pf has room for 63 characters in a label (PF_RULE_LABEL_SIZE).
-	for _, kind := range []Kind{"pf", "pf-freebsd"} {
-		text, err := Render(kind, Border, setups()["everything"])
-		require.NoError(t, err)
-		for _, piece := range strings.Split(text, `label "`)[1:] {
-			label, _, _ := strings.Cut(piece, `"`)
-			require.LessOrEqual(t, len(label), 63)
+}
+
+// pf refuses a label of more than 63 characters (PF_RULE_LABEL_SIZE), and with it all rules.
+func TestPFLabelsFit(t *testing.T) {
+	for name, s := range setups() {
+		s.Name = strings.Repeat("n", 30)
+		if s.Inside = nets("10.9.0.0/16"); s.serves(true) {
+			s.Inside = append(s.Inside, nets("2001:db8:9::/64")...)
+		}
+		for _, kind := range []Kind{"pf", "pf-freebsd"} {
+			for _, side := range Sides() {
+				text, err := Render(kind, side, s)
+				require.NoError(t, err, name)
+				for _, piece := range strings.Split(text, `label "`)[1:] {
+					label, _, _ := strings.Cut(piece, `"`)
+					require.LessOrEqual(t, len(label), 63, label)
+				}
+			}
 		}
 	}
 }
