@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/server"
@@ -39,6 +40,8 @@ func BenchmarkVisitBesideOthers(b *testing.B) {
 		{name: "strangers/clear", line: "NOOP"},
 		{name: "strangers/tls", line: "NOOP", tls: true},
 		{name: "strangers/help", line: "HELP", tls: true},
+		{name: "strangers/endless", line: noEnd},
+		{name: "strangers/endless_tls", line: noEnd, tls: true},
 		{name: "users/noop", line: "NOOP", in: true},
 		{name: "users/noop_tls", line: "NOOP", in: true, tls: true},
 		{name: "users/hash", line: "HASH big", in: true},
@@ -71,6 +74,9 @@ func BenchmarkVisitBesideOthers(b *testing.B) {
 	}
 }
 
+// noEnd stands for a line that never ends.
+const noEnd = "x"
+
 // runFairServer serves until its input ends.
 func runFairServer() {
 	files := driver.Mem()
@@ -94,7 +100,13 @@ func runFairServer() {
 	for i := range 20_000 {
 		put(fmt.Sprintf("many/%060d", i), nil)
 	}
-	srv := &server.Server{Driver: driver.User(testUser, testPassword, files), TLS: certificate(), InsecurePlaintext: true}
+	known, err := driver.HashKnown(testPassword)
+	must(err)
+	slow, err := bcrypt.GenerateFromPassword([]byte(testPassword), 6) // the race detector makes the usual cost 3 seconds
+	must(err)
+	hashed := driver.UserEntry{Hash: string(slow), Files: files}
+	users := driver.Users{testUser: {Hash: known, Files: files}, "bob": hashed, "carol": hashed}
+	srv := &server.Server{Driver: users, TLS: certificate(), InsecurePlaintext: true}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	go srv.Serve(ln)
@@ -103,7 +115,7 @@ func runFairServer() {
 	srv.Close()
 }
 
-func startFairServer(b *testing.B) string {
+func startFairServer(b testing.TB) string {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), fairServer+"=1")
 	cmd.Stderr = os.Stderr
@@ -155,6 +167,9 @@ func pipeline(ctx context.Context, addr, line string, secure, in bool) {
 	}
 	go io.Copy(io.Discard, r)
 	lines := strings.Repeat(line+"\r\n", 4096/(len(line)+2))
+	if line == noEnd {
+		lines = strings.Repeat("x", 4096)
+	}
 	for err == nil {
 		_, err = io.WriteString(conn, lines)
 	}

@@ -11,30 +11,49 @@ const (
 	paceInterval = time.Second / (100 - paceBurst)
 )
 
-// After login a session may go on as fast as it likes, but beyond this rate it
-// takes turns with others that are busy.
+// Nor does a session read more often than this before login, since input need not
+// come to the end of a line.
+const (
+	readBurst    = 100
+	readInterval = time.Second / 500
+)
+
+// After login a session may go on as fast as it likes, but beyond this rate of
+// commands, or of reads, it takes turns with others that are busy.
 const (
 	busyBurst    = 50
 	busyInterval = time.Millisecond
 )
 
+// rate is how fast something happened lately.
+type rate struct{ until time.Time }
+
+// ahead counts one more and returns how much too early that was, zero or less for
+// not at all: there may be burst at once and one more every interval.
+func (r *rate) ahead(burst int, interval time.Duration) time.Duration {
+	now := time.Now()
+	if r.until.Before(now) {
+		r.until = now
+	}
+	r.until = r.until.Add(interval)
+	most := time.Duration(burst) * interval
+	early := r.until.Sub(now) - most
+	if early > interval {
+		r.until = now.Add(most + interval) // whoever may be early owes no more
+	}
+	return early
+}
+
 // pace is called before each command.
 func (s *session) pace() {
-	burst, interval := paceBurst, paceInterval
-	if s.loggedIn {
-		burst, interval = busyBurst, busyInterval
+	if !s.loggedIn {
+		if early := s.asking.ahead(paceBurst, paceInterval); early > 0 {
+			s.sleep(early)
+		}
+		return
 	}
-	now := time.Now()
-	if s.paced.Before(now) {
-		s.paced = now
-	}
-	ahead := s.paced.Add(interval).Sub(now) - time.Duration(burst)*interval
 	switch {
-	case ahead <= 0:
-		s.paced = s.paced.Add(interval)
-	case !s.loggedIn:
-		s.paced = s.paced.Add(interval)
-		s.sleep(ahead)
+	case s.asking.ahead(busyBurst, busyInterval) <= 0:
 	case s.place != nil:
 		s.place.breathe()
 	default:
@@ -49,4 +68,23 @@ func (s *session) paceDone() {
 		s.place.give()
 		s.place = nil
 	}
+}
+
+// pacedControl is the control connection as commands are read from it.
+type pacedControl struct{ s *session }
+
+func (c pacedControl) Read(p []byte) (int, error) {
+	s := c.s
+	s.mu.Lock() // the attendant may be who reads
+	stranger := !s.loggedIn
+	s.mu.Unlock()
+	if stranger {
+		if early := s.reading.ahead(readBurst, readInterval); early > 0 {
+			s.sleep(early)
+		}
+	} else if s.reading.ahead(busyBurst, busyInterval) > 0 {
+		place := s.srv.fair.take(s.ctx)
+		defer place.give()
+	}
+	return s.ctl.Read(p)
 }

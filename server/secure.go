@@ -71,7 +71,7 @@ func (s *session) secure() error {
 // in clear is dropped: it may be an attacker's (CVE-2011-1575).
 func (s *session) upgrade() {
 	s.lines.Discard()
-	s.lines.Reset(s.ctl)
+	s.lines.Reset(pacedControl{s})
 }
 
 // PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC

@@ -58,12 +58,12 @@ type session struct {
 
 	account
 	params
-	paced  time.Time         // see pace
-	place  *place            // held by a busy session, see pace; nil without
-	fails  int               // refused logins
-	half   *turn             // a refused certificate that a password may follow; nil without
-	logout func(cause error) // ends the context of the login; nil before the first
-	host   string            // HOST, or SNI
+	asking, reading rate              // see pace
+	place           *place            // held by a busy session, see pace; nil without
+	fails           int               // refused logins
+	half            *turn             // a refused certificate that a password may follow; nil without
+	logout          func(cause error) // ends the context of the login; nil before the first
+	host            string            // HOST, or SNI
 
 	mu             sync.Mutex // guards what info reads
 	user           string
@@ -195,7 +195,7 @@ func (s *session) begin() (err error) {
 			return err
 		}
 	}
-	s.lines = wire.NewLineReader(s.ctl, maxLine)
+	s.lines = wire.NewLineReader(pacedControl{s}, maxLine)
 	return s.write(s.wrapped(wire.Command{}, s.greeting))
 }
 

@@ -143,6 +143,8 @@ func (l *LineReader) fit() {
 	top := l.max + 3
 	size := len(l.buf)
 	switch {
+	case l.long && size < top:
+		size = top // what is swallowed may come in fewer reads
 	case l.n+2 > size:
 		size = min(max(2*size, idleBuffer), top)
 	case size > idleBuffer && l.n+2 <= idleBuffer && !l.long:
