@@ -253,7 +253,8 @@ var (
 // Error is an error whose words are meant for the client. The server makes
 // Text one safe line and sends it after Code.
 type Error struct {
-	// Code is the reply code, 400 to 599; anything else is sent as 550.
+	// Code is the reply code, 400 to 599; anything else is sent as 550. 421
+	// ends the session (RFC 959, section 4.2.2).
 	Code int
 	// Text is what the client reads.
 	Text string

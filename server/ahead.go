@@ -37,7 +37,7 @@ func (s *session) ahead(t *transfer, work func() error) error {
 
 // attendAhead queues commands until ahead is over.
 func (s *session) attendAhead(t *transfer) {
-	for len(s.queue) < maxQueued && !s.held() {
+	for s.mayRead() {
 		in := s.read()
 		if errors.Is(in.err, os.ErrDeadlineExceeded) {
 			return
@@ -45,6 +45,7 @@ func (s *session) attendAhead(t *transfer) {
 		s.queue = append(s.queue, in)
 		s.abortBy(in, t)
 	}
+	s.awaitEnd()
 }
 
 // abortBy ends a transfer if the command is ABOR, which is answered in its turn

@@ -145,6 +145,7 @@ func (t *transfer) keep(files driver.FS, name string, how driver.How, fill func(
 		cause = context.Cause(t.ctx)
 		return cause
 	}
+	t.end()
 	cause = up.Commit()
 	return cause
 }

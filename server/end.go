@@ -35,6 +35,7 @@ func (srv *Server) endGrace(secure bool) time.Duration {
 // marks the end of a file by closing the data connection (RFC 959, section 3.3),
 // and so does the kernel of a client that was killed.
 func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, how driver.How) error {
+	t.end()
 	proven := conn.in != nil && conn.in.ended || // the compressed stream has an end of its own
 		how.Size > 0 && !t.ascii && t.bytes.Load() == how.Size // ALLO announced it
 	t.truncated = conn.truncated() && !proven
@@ -55,7 +56,6 @@ func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, how
 // connections one after the other, and the data connection may come first. What
 // takes long and shows nothing yet is done meanwhile.
 func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) error {
-	t.ending.Store(true)
 	over := time.NewTimer(grace)
 	defer over.Stop()
 	if err := driver.Prepare(up); err != nil {

@@ -51,10 +51,10 @@ func faulty(files driver.FS, method string, fault func(context.Context) error) *
 
 // play sends one command to a server whose driver is at fault, and what is to be
 // stored.
-func play(t *testing.T, method, line string, fault func(context.Context) error) (*testServer, *client, *drivertest.FaultyFS) {
+func play(t *testing.T, method, line string, fault func(context.Context) error, options ...func(*server.Server)) (*testServer, *client, *drivertest.FaultyFS) {
 	t.Helper()
 	var files *drivertest.FaultyFS
-	ts := start(t, insecure, func(srv *server.Server) {
+	ts := start(t, append(options, insecure, func(srv *server.Server) {
 		srv.Passive = passive.Any()
 		good := srv.Driver
 		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
@@ -68,7 +68,7 @@ func play(t *testing.T, method, line string, fault func(context.Context) error) 
 			account.FS = files
 			return account, nil
 		})
-	})
+	})...)
 	files = faulty(ts.FS, method, fault)
 	ts.writeFile(t, "a", "old")
 	require.NoError(t, ts.FS.Mkdir(t.Context(), "d"))

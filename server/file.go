@@ -139,6 +139,7 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 		}
 		return finish(conn)
 	}
+	file = source{file, t}
 	var convert wire.ToCRLF
 	for {
 		room, err := conn.room()
@@ -211,7 +212,7 @@ const sendChunk = 64 << 10
 // receive stores what the client sends. The file is committed only when its
 // end is certain.
 func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.How) (err error) {
-	up, err := s.files.Store(t.ctx, name, how)
+	up, err := t.store(s.files, name, how)
 	if err != nil {
 		return err
 	}
@@ -232,6 +233,13 @@ func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.H
 	conn.finish()
 	cause = up.Commit()
 	return cause
+}
+
+// store begins the upload.
+func (t *transfer) store(files driver.FS, name string, how driver.How) (_ driver.Upload, err error) {
+	defer t.inDriver(&err)()
+	up, err := files.Store(t.ctx, name, how)
+	return guarded{up, t}, err
 }
 
 // copyFrom writes everything that arrives, in large pieces; what arrived before

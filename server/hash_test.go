@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -76,8 +75,9 @@ var work = []struct {
 	{"SITE CPFR a", "SITE CPTO new", 250},
 }
 
-// While the server works on files the control connection is heard: NOOP and STAT
-// at once, the rest in its turn, and exactly one reply comes for each.
+// While the server works on files without a data connection the control connection
+// is heard, and everything answered in its turn: there is no 150 after which a
+// client would expect another reply than that to its command.
 func TestWorkBesideSession(t *testing.T) {
 	for _, w := range work {
 		t.Run(w.before+w.line, func(t *testing.T) {
@@ -90,10 +90,8 @@ func TestWorkBesideSession(t *testing.T) {
 			}
 			c.send("%s", w.line)
 			<-slow.reading
-			c.cmd(200, "NOOP")
-			verb, _, _ := strings.Cut(strings.TrimPrefix(w.line, "SITE "), " ")
-			require.Contains(t, c.cmd(211, "STAT").text(), "Transfer: "+verb)
-			c.send("PWD")
+			c.write("NOOP\r\nSTAT\r\nPWD\r\n")
+			time.Sleep(30 * time.Millisecond) // enough for the attendant to hear them, or the test shows less
 			for done := false; !done; {
 				select {
 				case slow.release <- struct{}{}:
@@ -103,6 +101,8 @@ func TestWorkBesideSession(t *testing.T) {
 				}
 			}
 			c.expect(w.code)
+			c.expect(200)
+			c.expect(211)
 			c.expect(257)
 			c.cmd(200, "NOOP")
 			require.Zero(t, ts.Sessions()[0].Sent, "what stays in the server was sent")

@@ -54,7 +54,8 @@ func (w *lister) first() error {
 }
 
 // send is the job of the transfer.
-func (w *lister) send(conn *dataConn) error {
+func (w *lister) send(conn *dataConn) (err error) {
+	defer w.t.inDriver(&err)()
 	w.given <- conn
 	<-w.done
 	return w.err

@@ -91,6 +91,9 @@ func (s *session) failedTooOften() bool {
 
 // notJudged is the answer to a login that ended with the session.
 func notJudged(err error) string {
+	if own, ok := closing(err); ok {
+		return own.Text
+	}
 	if err == errServerClosing {
 		return "The server is shutting down."
 	}
@@ -120,6 +123,9 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 		err = driver.ErrLogin // whatever was given as a password is none
 	}
 	verdict = s.verdict(err)
+	if _, ok := closing(err); ok && s.ending == nil {
+		s.ending = errClosing421
+	}
 	s.hookLogin(l.User, err)
 	return turn, err
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"time"
@@ -64,13 +65,21 @@ func (s *session) controlEnded(err error) {
 	if known {
 		return
 	}
-	time.AfterFunc(lingerAfterEOF, func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.moving == nil || s.moving.local {
-			s.cancel(err)
-		}
-	})
+	time.AfterFunc(lingerAfterEOF, func() { s.linger(err) })
+}
+
+// linger ends the session some time after its control connection, but for a
+// transfer that goes on, see hurry.
+func (s *session) linger(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ctx.Err() != nil:
+	case s.moving == nil || s.moving.local:
+		s.cancel(err)
+	default:
+		time.AfterFunc(lingerAfterEOF, func() { s.linger(err) })
+	}
 }
 
 // isSyntax reports whether a command was refused for its form, after which
@@ -97,6 +106,9 @@ type attendant struct {
 // attend has task run in a goroutine of its own after a delay, until relieve.
 // Only the session's owner calls it, and relieve before it calls it again.
 func (s *session) attend(delay time.Duration, task func()) {
+	if s.left.Load() {
+		return
+	}
 	a := &s.attendant
 	a.mu.Lock()
 	a.task = task
@@ -126,6 +138,9 @@ func (a *attendant) begin() {
 
 // relieve ends the attendance. When it returns, everything is the owner's again.
 func (s *session) relieve() {
+	if s.left.Load() {
+		return // somebody else has ended the session
+	}
 	a := &s.attendant
 	a.mu.Lock()
 	done := a.done
@@ -145,10 +160,28 @@ func (s *session) relieve() {
 // longAgo is a deadline that is over.
 var longAgo = time.Unix(1, 0)
 
-// watch reads the one command that follows, so that it is known when the client
-// is gone, which a driver that blocks learns from its context.
+// watch reads what follows, so that it is known when the client is gone, which a
+// driver that blocks learns from its context.
 func (s *session) watch() {
-	if in := s.read(); !errors.Is(in.err, os.ErrDeadlineExceeded) {
+	for s.mayRead() {
+		in := s.read()
+		if errors.Is(in.err, os.ErrDeadlineExceeded) {
+			return
+		}
 		s.queue = append(s.queue, in)
 	}
+	s.awaitEnd()
+}
+
+// mayRead reports whether another command may be read while one is being done.
+func (s *session) mayRead() bool { return len(s.queue) < maxQueued && !s.held() }
+
+// awaitEnd waits until the client ends the control connection, when no more may be
+// read before that, or until relieve. It reports whether the client has.
+func (s *session) awaitEnd() bool {
+	if s.gone.Load() || !awaitHangUp(s.raw) {
+		return false
+	}
+	s.controlEnded(io.EOF)
+	return true
 }

@@ -59,6 +59,13 @@ var sayings = []struct {
 	{context.Canceled, 426, "Aborted."},
 }
 
+// closing finds the words of a driver with which it closes the control connection:
+// 421 does that (RFC 959, section 4.2.2).
+func closing(err error) (own *driver.Error, ok bool) {
+	ok = errors.As(err, &own) && own.Code == 421
+	return own, ok
+}
+
 // errorReply is the one place that turns errors into replies. Words that were
 // not written for the client stay in the log: they may hold real paths.
 func (s *session) errorReply(verb string, err error) wire.Reply {
@@ -69,6 +76,8 @@ func (s *session) errorReply(verb string, err error) wire.Reply {
 		syntax   *wire.SyntaxError
 	)
 	switch {
+	case errors.Is(err, errLeft):
+		return wire.Text(421, "The session has ended.") // nobody reads it
 	case errors.As(err, &panicked):
 		return s.panicked(panicked)
 	case errors.As(err, &onData):
@@ -79,6 +88,9 @@ func (s *session) errorReply(verb string, err error) wire.Reply {
 			code = 550
 		}
 		s.log(slog.LevelDebug, "driver refused", "err", loggable(err))
+		if code == 421 && s.ending == nil {
+			s.ending = errClosing421
+		}
 		return wire.Text(code, own.Text)
 	case errors.As(err, &syntax):
 		return wire.Text(501, syntax.For(s.doing.Verb))

@@ -51,6 +51,7 @@ type session struct {
 	seat                  uint64       // in the lounge
 	queue                 []input      // what came during a command and waits for its end
 	gone                  atomic.Bool  // the control connection has ended
+	left                  atomic.Bool  // it ended without its owner, see leave
 	cleared               bool         // CCC took TLS off the control connection
 	then                  func() error // what follows the reply being written
 	ending                error        // why the session ends after this reply
@@ -174,6 +175,13 @@ func (s *session) live(err error) {
 		}
 		return
 	}
+	if !s.left.Load() {
+		s.end(err)
+	}
+}
+
+// end releases what the session held.
+func (s *session) end(err error) {
 	defer s.srv.remove(s)
 	if err == errQuit {
 		err = nil
@@ -242,6 +250,9 @@ func (s *session) handle(cmd wire.Command) error {
 	start := time.Now()
 	s.setDoing(cmd, true)
 	reply := s.dispatch(cmd)
+	if s.left.Load() {
+		return errLeft
+	}
 	err := s.write(reply)
 	s.setDoing(wire.Command{}, false)
 	s.hookCommand(cmd, reply.Code, time.Since(start))

@@ -34,9 +34,13 @@ type transfer struct {
 	protected, resumed, truncated bool
 
 	unproven bool          // nothing vouches for the end of an upload
-	ending   atomic.Bool   // the data of an upload has ended
+	ended    atomic.Int64  // when all data had moved, in ns; 0 before that
 	quit     atomic.Bool   // QUIT came after that
 	news     chan struct{} // told when the control connection ends or QUIT comes
+
+	where    atomic.Int32 // the owner is, see inDriver
+	patience *time.Timer  // see hurry
+	moved    atomic.Int64 // one more than bytes was when hurry looked last
 
 	secured bool // the data connection's handshake succeeded
 	peer    netip.AddrPort
@@ -89,6 +93,9 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 		}
 	}
 	err := s.during(t, func() error { return s.runJob(t, d, job) })
+	if err == errLeft {
+		return wire.Reply{}, err
+	}
 	if errors.As(announced, new(*panicError)) {
 		err = announced // even if the job was done before it heard of that
 	}
@@ -111,17 +118,21 @@ func (t *transfer) report() Transfer {
 }
 
 // onFiles runs work on files that needs no data connection, beside the session as
-// a transfer: it is seen by STAT and ended by ABOR.
+// a transfer: Sessions shows it, and ABOR ends it.
 func (s *session) onFiles(verb, name string, work func(t *transfer) error) error {
 	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true, fair: &s.srv.fair}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	s.setMoving(t)
-	return s.during(t, func() error { return work(t) })
+	return s.during(t, func() (err error) {
+		defer t.inDriver(&err)() // all of it; nothing there is the session's
+		return work(t)
+	})
 }
 
 // during runs work while the attendant hears commands. t is what is moving.
 func (s *session) during(t *transfer, work func() error) error {
 	defer t.cancel(nil)
+	defer s.watchOver(t)()
 	s.relieve()
 	err := rescued(func() error {
 		came := s.queue // while the file was being opened
@@ -141,6 +152,9 @@ func (s *session) during(t *transfer, work func() error) error {
 	s.attend(delay, func() { s.attendTo(t) })
 	if e := rescued(work); err == nil {
 		err = e
+	}
+	if !t.where.CompareAndSwap(whereOurs, whereOver) {
+		return errLeft
 	}
 	s.relieve()
 	s.setMoving(nil)
@@ -169,7 +183,7 @@ func rescued(work func() error) (err error) {
 // runJob gets the data connection and lets the job use it.
 func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	if t.file != nil {
-		defer t.file.Close()
+		defer t.closeFile()
 	}
 	defer d.Close()
 	conn, err := s.openData(t.ctx, t, d)
@@ -203,6 +217,7 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 		defer conn.uncompress()
 	}
 	err = job(conn)
+	t.end()
 	returned = true
 	return err
 }
@@ -227,15 +242,14 @@ func (s *session) attendTo(t *transfer) {
 			t.cancel(errPanic)
 		}
 	}()
-	for len(s.queue) < maxQueued && s.ending == nil && !s.held() {
+	for s.ending == nil && s.mayRead() {
 		in := s.read()
 		if errors.Is(in.err, os.ErrDeadlineExceeded) {
 			return
 		}
 		s.hear(in, t)
 	}
-	if !s.gone.Load() && awaitHangUp(s.raw) {
-		s.controlEnded(io.EOF)
+	if s.awaitEnd() {
 		t.tell()
 	}
 }
@@ -253,8 +267,13 @@ func (s *session) held() bool {
 	return last.ends() || row != nil && row.alone
 }
 
-// tell ends the wait of awaitNews.
+// tell says that the client is gone or has sent QUIT. It ends the wait of
+// awaitNews.
 func (t *transfer) tell() {
+	if t.ctx.Err() == nil {
+		t.moved.Store(t.bytes.Load() + 1)
+		t.patience.Reset(movePatience)
+	}
 	select {
 	case t.news <- struct{}{}:
 	default:
@@ -262,14 +281,17 @@ func (t *transfer) tell() {
 }
 
 // hear deals with one command during a transfer. NOOP and STAT are answered at
-// once; ABOR ends the transfer and is answered after it (RFC 959, section
+// once, if the transfer has a data connection; ABOR ends the transfer and is answered after it (RFC 959, section
 // 4.1.3); the rest waits its turn.
 func (s *session) hear(in input, t *transfer) {
 	row := commands[in.cmd.Verb]
 	switch {
-	case in.ends(), in.cmd.Verb == "QUIT" && t.ending.Load():
+	case in.ends():
 		s.queue = append(s.queue, in)
-		if !in.ends() {
+		t.tell()
+	case in.cmd.Verb == "QUIT":
+		s.queue = append(s.queue, in)
+		if t.ended.Load() != 0 {
 			t.quit.Store(true)
 		}
 		t.tell()
@@ -278,8 +300,10 @@ func (s *session) hear(in input, t *transfer) {
 	case in.cmd.Verb == "ABOR":
 		t.cancel(errAborted)
 		s.queue = append([]input{in}, s.queue...)
-	case in.cmd.Arg != "":
-		s.queue = append(s.queue, in) // STAT <path> is a listing
+	case in.cmd.Arg != "", t.local:
+		// STAT <path> is a listing. The reply to work without a data connection is
+		// the first after its command: there is no 150 to tell replies apart by.
+		s.queue = append(s.queue, in)
 	default:
 		start := time.Now()
 		reply := s.wrapped(in.cmd, func() wire.Reply {

@@ -1,0 +1,166 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// Calls of a driver that have no context, such as Commit and Close of an upload,
+// may not return. The session's owner is then stuck in one; so that ABOR, QUIT, the
+// client's end and Shutdown still end the session, another goroutine ends it and
+// leaves the owner behind. When the driver returns at last the owner finds the
+// session gone, releases what belongs to the transfer, and ends too.
+
+const (
+	// driverPatience is how long a driver may take to return after its context has
+	// ended.
+	driverPatience = 5 * time.Second
+	// endPatience is how long a transfer may take after all data has moved, when the
+	// client is gone or has said QUIT, and movePatience how long it may move nothing
+	// when the client is gone. Then its context ends.
+	endPatience  = 10 * time.Second
+	movePatience = 5 * time.Second
+)
+
+var (
+	errLeft  = errors.New("server: the session has ended without this command")
+	errHangs = errors.New("server: the driver does not return")
+)
+
+// Where the owner of a session can be with a transfer.
+const (
+	whereOurs   = iota // in this package
+	whereDriver        // in a call of the driver
+	whereOver          // done
+	whereLeft          // left behind in a call of the driver
+)
+
+// inDriver says that a call of the driver begins. What it returns says that it
+// has ended, and makes errLeft its error if the session has gone on without it.
+func (t *transfer) inDriver(err *error) func() {
+	t.where.CompareAndSwap(whereOurs, whereDriver)
+	return func() {
+		if !t.where.CompareAndSwap(whereDriver, whereOurs) && t.where.Load() == whereLeft {
+			*err = errLeft
+		}
+	}
+}
+
+// end says that all data of the transfer has moved.
+func (t *transfer) end() { t.ended.CompareAndSwap(0, time.Now().UnixNano()) }
+
+// guarded is an upload whose calls may not return.
+type guarded struct {
+	up driver.Upload
+	t  *transfer
+}
+
+func (g guarded) Write(p []byte) (n int, err error) {
+	defer g.t.inDriver(&err)()
+	return g.up.Write(p)
+}
+
+func (g guarded) Prepare() (err error) {
+	defer g.t.inDriver(&err)()
+	return driver.Prepare(g.up)
+}
+
+func (g guarded) Commit() (err error) {
+	defer g.t.inDriver(&err)()
+	return g.up.Commit()
+}
+
+func (g guarded) Close(cause error) (err error) {
+	defer g.t.inDriver(&err)()
+	return g.up.Close(cause)
+}
+
+// closeFile closes the file of a download.
+func (t *transfer) closeFile() (err error) {
+	defer t.inDriver(&err)()
+	return t.file.Close()
+}
+
+// source is the file of a download, whose Read may not return.
+type source struct {
+	from io.Reader
+	t    *transfer
+}
+
+func (r source) Read(p []byte) (n int, err error) {
+	defer r.t.inDriver(&err)()
+	return r.from.Read(p)
+}
+
+// watchOver has the session end without its owner if a driver does not return
+// from what belongs to a transfer. What it returns ends that.
+func (s *session) watchOver(t *transfer) (stop func()) {
+	t.patience = time.AfterFunc(forever, func() { s.hurry(t) })
+	t.patience.Stop()
+	if s.gone.Load() {
+		t.tell()
+	}
+	unhook := context.AfterFunc(t.ctx, func() { t.patience.Reset(driverPatience) })
+	return func() {
+		unhook()
+		t.patience.Stop()
+	}
+}
+
+// hurry is called when the patience with a transfer is over, by t.patience.
+func (s *session) hurry(t *transfer) {
+	switch at := t.where.Load(); {
+	case at == whereOver || at == whereLeft:
+	case t.ctx.Err() != nil:
+		if !s.leave(t) {
+			t.patience.Reset(time.Second) // the owner is busy with something else
+		}
+	case t.stuck(s.gone.Load()):
+		t.cancel(errHangs)
+	default:
+		t.patience.Reset(movePatience)
+	}
+}
+
+// stuck reports whether it is time to end a transfer. It is called each
+// movePatience.
+func (t *transfer) stuck(gone bool) bool {
+	if ended := t.ended.Load(); ended != 0 {
+		return time.Since(time.Unix(0, ended)) >= endPatience
+	}
+	n := t.bytes.Load()
+	last := t.moved.Swap(n + 1)
+	return gone && last == n+1
+}
+
+// leave ends the session and leaves its owner in the driver. It reports false if
+// the owner is not there.
+func (s *session) leave(t *transfer) bool {
+	if !t.where.CompareAndSwap(whereDriver, whereLeft) {
+		return false
+	}
+	s.relieve()
+	s.left.Store(true)
+	var err error
+	defer func() { s.end(err) }()
+	defer s.rescue(&err) // hooks may panic
+	s.log(slog.LevelError, "a driver does not return; the session ends without it", "verb", t.verb, "path", printable(t.path))
+	s.setMoving(nil)
+	done := t.report()
+	done.Err = &dataError{421, "", errors.Join(errHangs, context.Cause(t.ctx))}
+	if !t.local {
+		s.hookTransfer(&done)
+	}
+	cmd := s.doing
+	s.write(wire.Text(421, "The files can't be reached; closing the control connection."))
+	s.setDoing(wire.Command{}, false)
+	s.hookCommand(cmd, 421, time.Since(t.started))
+	err = errHangs
+	return true
+}

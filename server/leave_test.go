@@ -1,0 +1,240 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/server"
+)
+
+// stuck are calls of a driver that do not return, and what the client does to get
+// into them.
+var stuck = map[string]struct {
+	method string
+	begin  func(t *testing.T, fs *fakeServer, c *client) // after it the call hangs
+}{
+	"Commit": {"Store.Commit", storing},
+	"Close":  {"Store.Close", storing},
+	"Write":  {"Store.Write", storing},
+	"Store":  {"Store", storing},
+	"Read": {"Open.Read", func(t *testing.T, fs *fakeServer, c *client) {
+		fs.data(t, c, buffer)
+		c.cmd(150, "RETR a")
+	}},
+	"Close of a download": {"Open.Close", func(t *testing.T, fs *fakeServer, c *client) {
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "RETR a")
+		require.Equal(t, "old", readAll(t, data))
+	}},
+	"List": {"List.Next", func(t *testing.T, fs *fakeServer, c *client) {
+		fs.data(t, c, buffer)
+		c.cmd(150, "LIST")
+	}},
+	"Commit of COMB": {"Store.Commit", func(t *testing.T, _ *fakeServer, c *client) { c.send("COMB new a") }},
+	"Read of HASH":   {"Open.Read", func(t *testing.T, _ *fakeServer, c *client) { c.send("HASH a") }},
+}
+
+// storing is an upload whose end is proven.
+func storing(t *testing.T, fs *fakeServer, c *client) {
+	c.cmd(200, "ALLO 3")
+	data := fs.data(t, c, buffer)
+	c.cmd(150, "STOR a")
+	io.WriteString(data, "new")
+	require.NoError(t, data.Close())
+}
+
+// leaving is how a session is ended from outside, and what the client hears of it.
+var leaving = map[string]func(t *testing.T, fs *fakeServer, c *client){
+	"ABOR": func(t *testing.T, _ *fakeServer, c *client) {
+		c.send("ABOR")
+		c.expect(421) // never 226: nobody knows what becomes of the file
+		c.end()
+	},
+	"QUIT": func(t *testing.T, _ *fakeServer, c *client) {
+		c.send("QUIT")
+		c.expect(421)
+		c.end()
+	},
+	"killed":                 func(t *testing.T, _ *fakeServer, c *client) { c.conn.Close() },
+	"killed after a command": func(t *testing.T, _ *fakeServer, c *client) { c.send("PWD"); synctest.Wait(); c.conn.Close() },
+	"killed after a good few": func(t *testing.T, _ *fakeServer, c *client) {
+		for range 20 {
+			c.send("PWD")
+		}
+		synctest.Wait()
+		c.conn.Close()
+	},
+	"Shutdown": func(t *testing.T, fs *fakeServer, c *client) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, fs.Shutdown(ctx), context.DeadlineExceeded)
+	},
+}
+
+// A driver that does not return from a call without a context holds up no session
+// for ever: it ends, and is counted no more. What the driver holds is released
+// when it returns, and 226 is not said before.
+func TestSessionLeavesDriver(t *testing.T) {
+	for name, st := range stuck {
+		for how, leave := range leaving {
+			if how == "QUIT" && !strings.HasPrefix(name, "C") {
+				continue // it lets the transfer go on until all data has moved (RFC 959, section 4.1.1)
+			}
+			t.Run(name+" "+how, func(t *testing.T) {
+				var release chan struct{}
+				var held *drivertest.FaultyFS
+				fake(t, func(t *testing.T, fs *fakeServer) {
+					release = make(chan struct{})
+					fs.writeFile(t, "a", "old")
+					c := fs.in(t)
+					st.begin(t, fs, c)
+					synctest.Wait()
+					leave(t, fs, c)
+					time.Sleep(time.Minute)
+					synctest.Wait()
+					require.Empty(t, fs.Sessions())
+					require.Zero(t, fs.Passive.Stats().Leases)
+					close(release)
+					synctest.Wait()
+					require.Empty(t, held.Held())
+					fs.mu.Lock()
+					defer fs.mu.Unlock()
+					require.Len(t, fs.ends, 1, "one end of the session is reported")
+					require.LessOrEqual(t, len(fs.transfers), 1)
+				}, func(srv *server.Server) {
+					wrapFiles(srv, func(files driver.FS) driver.FS {
+						call := 0
+						if st.method == "List.Next" {
+							call = 2
+						}
+						held = drivertest.Faulty(files, drivertest.Fault{Method: st.method, Call: call, Do: func(context.Context) error {
+							<-release
+							return nil
+						}})
+						return held
+					})
+				})
+			})
+		}
+	}
+}
+
+// A driver that takes its time at the end is waited for: the client hears what
+// became of its file, whatever it asked meanwhile.
+func TestSlowCommit(t *testing.T) {
+	for verb, after := range map[string][]int{"NOOP": {200, 226}, "ABOR": {226, 226}, "QUIT": {226, 221}} {
+		t.Run(verb, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c := fs.in(t)
+				storing(t, fs, c)
+				synctest.Wait()
+				c.send("%s", verb)
+				c.expect(after[0])
+				c.expect(after[1])
+				require.Equal(t, "new", fs.readFile(t, "a"))
+				require.NoError(t, fs.lastTransfer(t).Err)
+			}, func(srv *server.Server) {
+				wrapFiles(srv, func(files driver.FS) driver.FS {
+					return drivertest.Faulty(files, drivertest.Fault{Method: "Store.Commit", Do: func(context.Context) error {
+						time.Sleep(4 * time.Second)
+						return nil
+					}})
+				})
+			})
+		})
+	}
+}
+
+// A complete upload is kept though its client hangs up, even if the driver takes
+// several seconds for it.
+func TestSlowCommitOutlivesClient(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		storing(t, fs, c)
+		synctest.Wait()
+		c.conn.Close()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, "new", fs.readFile(t, "a"))
+		require.NoError(t, fs.lastTransfer(t).Err)
+		require.Empty(t, fs.Sessions())
+	}, func(srv *server.Server) {
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			return drivertest.Faulty(files, drivertest.Fault{Method: "Store.Commit", Do: func(ctx context.Context) error {
+				select {
+				case <-time.After(8 * time.Second):
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			}})
+		})
+	})
+}
+
+// A driver's context ends when the client is gone, however much it has sent before
+// and whatever the driver is at.
+func TestContextEndsThoughMoreWasSent(t *testing.T) {
+	for _, f := range faults {
+		if f.method == "Size" || f.method == "Login" || f.method == "ReadLink" {
+			continue // they have no context, or come before any command can be sent
+		}
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			t.Parallel() // each takes seconds
+			hanging := make(chan struct{}, 10)
+			ts, c, files := play(t, f.method, f.line, func(ctx context.Context) error {
+				hanging <- struct{}{}
+				return drivertest.Hang(ctx)
+			})
+			wait(t, hanging)
+			c.write("PWD\r\nNOOP\r\nSYST\r\n")
+			c.conn.Close()
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			require.Empty(t, files.Held())
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
+}
+
+// A hook that panics when it hears of 150 leaks neither the file nor the data port.
+func TestHookPanicsAt150(t *testing.T) {
+	for _, line := range []string{"RETR a", "STOR b", "LIST"} {
+		t.Run(line, func(t *testing.T) {
+			ts, c, files := play(t, "Mkdir", line, drivertest.Hang, func(srv *server.Server) {
+				srv.Hooks = &server.Hooks{Reply: func(_ server.SessionInfo, r server.Reply) {
+					if r.Code == 150 {
+						panic("boom")
+					}
+				}}
+			})
+			require.Equal(t, 421, c.final().code)
+			c.end()
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			require.Empty(t, files.Held())
+			require.Zero(t, ts.Passive.Stats().Leases)
+		})
+	}
+}
+
+// A driver that says 421 ends the session (RFC 959, section 4.2.2).
+func TestDriverSays421(t *testing.T) {
+	for _, f := range faults {
+		if f.method == "Size" || f.method == "ReadLink" || f.line == "RNFR a" || f.method == "Store.Close" {
+			continue
+		}
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			ts, c, _ := play(t, f.method, f.line, drivertest.Fail(&driver.Error{Code: 421, Text: "Closed for the night."}))
+			require.Equal(t, "421 Closed for the night.", c.final().text())
+			c.end()
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+		})
+	}
+}
