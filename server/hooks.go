@@ -18,7 +18,7 @@ type Hooks struct {
 	// Connect is called when a connection was counted and accepted, before
 	// any handshake.
 	Connect func(SessionInfo)
-	// Login is called after each attempt to log in.
+	// Login is called after each attempt to log in, by password or certificate.
 	Login func(Login)
 	// Command is called when the final reply to a command was written.
 	Command func(Command)
@@ -60,7 +60,9 @@ type Login struct {
 	Session SessionInfo
 	// User is the name tried.
 	User string
-	// Err is nil for a success and driver.ErrLogin for wrong credentials.
+	// Err is nil for a success and driver.ErrLogin for wrong credentials. With
+	// anything else the login was not decided: the driver could not, or it waited
+	// for others until LoginTimeout was over.
 	Err error
 }
 

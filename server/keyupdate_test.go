@@ -51,6 +51,7 @@ func TestKeyUpdatesNeverRead(t *testing.T) {
 						sent.Add(int64(n))
 					}
 				}()
+				time.Sleep(10 * time.Second) // strangers are not read all at once
 				synctest.Wait()
 				require.Len(t, fs.Sessions(), 1)
 				require.Greater(t, sent.Load(), int64(2*buffer), "the server still answers")
