@@ -18,11 +18,14 @@ const (
 )
 
 // roomNow returns how many bytes the kernel takes at once, and reports whether
-// those are worth a write.
+// those are worth a write. A connection that was closed has no room: the wait for
+// it says why.
 func roomNow(raw syscall.RawConn) (n int, ok bool) {
 	var size int
-	raw.Control(func(fd uintptr) { n, size = roomOf(fd) })
-	return n, n >= min(enoughRoom, size/3)
+	if raw.Control(func(fd uintptr) { n, size = roomOf(fd) }) != nil {
+		return 0, false
+	}
+	return n, n > 0 && n >= min(enoughRoom, size/3)
 }
 
 // awaitRoom waits until a third of the send buffer is free, or until the deadline
