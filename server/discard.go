@@ -32,8 +32,15 @@ func (s *session) discard(c *dataConn) {
 	stop := context.AfterFunc(s.ctx, c.abort)
 	go func() {
 		defer stop()
-		c.drop(discardSize, time.Now().Add(discardTime))
-		c.finish()
+		err := rescued(func() error { // what Wrap put around it may panic
+			c.drop(discardSize, time.Now().Add(discardTime))
+			return c.finish()
+		})
+		var panicked *panicError
+		if errors.As(err, &panicked) {
+			s.logPanic(panicked.value, panicked.stack)
+			s.cut(errPanic)
+		}
 	}()
 }
 

@@ -154,3 +154,44 @@ func TestAnnouncerPanicsLeakNothing(t *testing.T) {
 	stats := ports.Stats()
 	require.Zero(t, stats.Leases+stats.Untaken+stats.Waiting, "%+v", stats)
 }
+
+// closePanics is a connection of the embedder's whose end panics.
+type closePanics struct{ net.Conn }
+
+func (c closePanics) Close() error {
+	c.Conn.Close()
+	panic("boom")
+}
+
+// The end of a refused upload is waited for beside the session, where a panic of
+// the embedder's connection must not end the process either.
+func TestConnectionOfRefusedUploadPanics(t *testing.T) {
+	ts := start(t, insecure, func(srv *server.Server) {
+		good := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := good.Login(ctx, l)
+			if err == nil && l.Host != "safe" {
+				account.FS = faulty(account.FS, "Store.Write", drivertest.Fail(driver.ErrQuota))
+			}
+			return account, err
+		})
+		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+			return closePanics{conn}, nil
+		}}
+	})
+	c := ts.loginClear(t)
+	data := c.open("STOR a")
+	io.WriteString(data, "some")
+	closeWrite(data)
+	for {
+		if _, err := c.readReply(); err != nil {
+			break
+		}
+		c.send("QUIT")
+	}
+	eventually(t, "the panic in the log", func() bool { return strings.Contains(ts.Log.String(), "boom") })
+	eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+	other := ts.dial(t)
+	other.cmd(220, "HOST safe")
+	other.login()
+}

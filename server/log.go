@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 
@@ -68,6 +69,11 @@ func (srv *Server) logOften(kind often, level slog.Level, msg string, args ...an
 // logOften is Server.logOften for a line about the session.
 func (s *session) logOften(kind often, level slog.Level, msg string, args ...any) {
 	s.srv.logOften(kind, level, msg, s.named(args)...)
+}
+
+// logPanic writes what the embedder's code panicked with, and where.
+func (s *session) logPanic(v any, stack []byte) {
+	s.logOften(oftenPanic, slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(stack))
 }
 
 // logEnd writes the one line about the end of a session.

@@ -3,9 +3,7 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/netip"
 	"runtime/debug"
@@ -308,7 +306,7 @@ func (s *session) rescue(err *error) {
 
 // panicked reports a panic and ends the session.
 func (s *session) panicked(v any) wire.Reply {
-	s.logOften(oftenPanic, slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+	s.logPanic(v, debug.Stack())
 	s.ending, s.then = errPanic, nil
 	return wire.Text(421, "Internal error; closing the control connection.")
 }
