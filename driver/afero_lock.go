@@ -1,12 +1,6 @@
 package driver
 
-import (
-	"context"
-	"maps"
-	"path"
-	"path/filepath"
-	"slices"
-)
+import "context"
 
 // The locks of an aferoFS, by name. Whoever changes what has a name holds the lock
 // "change" of it alone, and that of each directory above together with others, so
@@ -21,17 +15,7 @@ const (
 
 // alone locks names for a change. The function it returns unlocks them.
 func (a *aferoFS) alone(ctx context.Context, names ...string) (unlock func(), err error) {
-	shared := make(map[string]bool)
-	for _, p := range names {
-		for dir := p; dir != parentOf(dir); {
-			dir = parentOf(dir)
-			shared[changeLock+dir] = true
-		}
-	}
-	for _, p := range names {
-		shared[changeLock+p] = false
-	}
-	return a.locks.all(ctx, shared)
+	return a.locks.alone(ctx, changeLock, names...)
 }
 
 // hands locks names while something takes or leaves them.
@@ -47,25 +31,4 @@ func (a *aferoFS) hands(ctx context.Context, names ...string) (unlock func(), er
 // called after the look.
 func (a *aferoFS) look(ctx context.Context, p string) (unlock func(), err error) {
 	return a.locks.all(ctx, map[string]bool{nameLock + p: true})
-}
-
-// parentOf is the directory of a name of the file system, itself for the root.
-func parentOf(p string) string { return path.Dir(filepath.ToSlash(p)) }
-
-// all takes several locks, each shared or not.
-func (t *lockTable) all(ctx context.Context, shared map[string]bool) (unlock func(), err error) {
-	var held []string
-	unlock = func() {
-		for _, key := range held {
-			t.unlock(key)
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(shared)) {
-		if err := t.lock(ctx, key, shared[key]); err != nil {
-			unlock()
-			return nil, err
-		}
-		held = append(held, key)
-	}
-	return unlock, nil
 }

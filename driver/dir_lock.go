@@ -91,7 +91,11 @@ func (d *Dir) hold(ctx context.Context, parent *os.Root, base string, write bool
 			return nil, err
 		}
 		if fi, err := parent.Lstat(base); err == nil && os.SameFile(fi, h.info) {
-			return h, h.settle()
+			if err := h.settle(); err != nil {
+				h.release()
+				return nil, err
+			}
+			return h, nil
 		}
 		h.release()
 		if err := ctx.Err(); err != nil {
@@ -166,23 +170,17 @@ func (h *heldFile) lock(ctx context.Context, shared bool) error {
 
 // settle describes the file as it is under the lock, without what a process that
 // was killed had added.
-func (h *heldFile) settle() error {
+func (h *heldFile) settle() (err error) {
 	if h.f == nil {
 		return nil
 	}
 	if h.write && h.system {
 		if err := undoGrowth(h.f); err != nil {
-			h.release()
 			return err
 		}
 	}
-	fi, err := h.f.Stat()
-	if err != nil {
-		h.release()
-		return err
-	}
-	h.info = fi
-	return nil
+	h.info, err = h.f.Stat()
+	return err
 }
 
 // release gives the lock back and closes the file. It may be called on nil. The

@@ -46,12 +46,13 @@ func (d *Dir) tryHoldNames(ctx context.Context, names []string) (held []*heldFil
 		if len(held) > 0 && held[0].key == d.keyOf(p) {
 			break // two names of one file
 		}
-		switch h, err := d.hold(ctx, d.root, p, false); {
-		case errors.Is(err, ErrBusy), ctx.Err() != nil:
-			releaseAll(held)
-			return nil, first(ctx.Err(), err)
-		case err == nil && h != nil:
+		h, err := d.hold(ctx, d.root, p, false)
+		if h != nil {
 			held = append(held, h)
+		}
+		if errors.Is(err, ErrBusy) || err != nil && ctx.Err() != nil {
+			releaseAll(held)
+			return nil, err
 		}
 		// Any other error is that of the change, too.
 	}

@@ -38,8 +38,11 @@ type Quota struct {
 //
 // All that is stored must go through this one value: give every session of a
 // user the same. Changes made behind its back count after [Limited.Measure].
-// Changes wait for one another, each as long as its context lasts, but not the
-// Writes of uploads. While a file is being uploaded it can't be removed, and
+// Changes of one name wait for one another, each as long as its context lasts, and
+// those of a directory for those below; the Writes of uploads wait for nothing.
+// While a commit copies what an upload keeps of the old file, that is not counted.
+//
+// While a file is being uploaded it can't be removed, and
 // neither it nor a directory above it renamed: fs.ErrPermission, code 450.
 // Symbolic links can't be made, because a name that shares its file with another
 // would make the count wrong; an FS that has some must be a [LinkReader], and
@@ -49,13 +52,11 @@ type Limited struct {
 	fsys  FS
 	quota Quota
 
-	// change is full while the FS changes what is counted. It guards active,
-	// uploads and the counts of stored files.
-	change  chan struct{}
-	active  map[string]*stored
-	uploads map[*limitUpload]struct{}
+	locks lockTable // of names, held while the FS changes what has them
 
 	mu       sync.Mutex
+	active   map[string]*stored
+	uploads  map[*limitUpload]struct{}
 	used     count // stored
 	reserved count // by uploads in progress
 }
@@ -81,7 +82,6 @@ func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
 	}
 	l := &Limited{
 		fsys: fsys, quota: q,
-		change:  make(chan struct{}, 1),
 		active:  make(map[string]*stored),
 		uploads: make(map[*limitUpload]struct{}),
 	}
@@ -103,11 +103,12 @@ func (l *Limited) Used() (bytes, files int64) {
 // fails with fs.ErrPermission while there are uploads, whose part in what it
 // sees can't be known; on any error the old count stays.
 func (l *Limited) Measure(ctx context.Context) error {
-	if err := l.lock(ctx); err != nil {
+	unlock, err := l.lock(ctx, ".")
+	if err != nil {
 		return fmt.Errorf("driver: measure: %w", err)
 	}
-	defer l.unlock()
-	if len(l.uploads) > 0 {
+	defer unlock()
+	if l.uploading() {
 		return fmt.Errorf("driver: measure during uploads: %w", fs.ErrPermission)
 	}
 	var c count
@@ -130,23 +131,17 @@ func (l *Limited) Measure(ctx context.Context) error {
 	return nil
 }
 
-// lock waits until no other change is under way, which an FS that hangs may
-// keep up, but no longer than ctx lasts.
-func (l *Limited) lock(ctx context.Context) error {
-	select {
-	case l.change <- struct{}{}:
-		return nil
-	default:
-	}
-	select {
-	case l.change <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+// lock waits until no other change of the names is under way, which an FS that
+// hangs may keep up, but no longer than ctx lasts. The root excludes all changes.
+func (l *Limited) lock(ctx context.Context, names ...string) (unlock func(), err error) {
+	return l.locks.alone(ctx, "", names...)
 }
 
-func (l *Limited) unlock() { <-l.change }
+func (l *Limited) uploading() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.uploads) > 0
+}
 
 // reserve counts in advance, or refuses. It subtracts rather than adds, so that
 // no sum can overflow.
@@ -159,15 +154,6 @@ func (l *Limited) reserve(c count) error {
 	}
 	l.reserved.add(c)
 	return nil
-}
-
-// take reserves up to n bytes and says how many.
-func (l *Limited) take(n int64) int64 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n = max(min(n, l.left().bytes), 0)
-	l.reserved.bytes += n
-	return n
 }
 
 // adjust changes what is stored and what is reserved in one step.

@@ -7,12 +7,20 @@ import (
 )
 
 // stored is what is counted for a file that is being uploaded, so that what an
-// FS which isn't atomic shows of it meanwhile isn't counted a second time.
+// FS which isn't atomic shows of it meanwhile isn't counted a second time. Its
+// fields are guarded by the lock of the Limited.
 type stored struct {
 	count
 	uploads int
+	name    string // the first of names
 	names   []string
 	id      string
+
+	// What the uploads that append have brought so far, and the size without
+	// that: the file must not exceed FileSize when all of them commit.
+	base, appended int64
+
+	asking chan struct{} // full while somebody asks the FS for the size
 }
 
 // look is what the FS has under a name. With link a symbolic link is nothing,
@@ -35,19 +43,28 @@ func (l *Limited) look(ctx context.Context, name string, link bool) (c count, id
 	return count{}, "", nil
 }
 
-// find is what is counted for a file, by its ID first: it may have several names
-// (links, and upper and lower case on some systems).
-func (l *Limited) find(name, id string) *stored {
-	if id != "" {
-		if s := l.active["id:"+id]; s != nil {
-			return s
-		}
+// find is what is counted for a file that is being uploaded, nil if it isn't. It
+// may have several names (links, and upper and lower case on some systems), so the
+// ID counts too, if the file by whose name it is known has it still: an upload that
+// has just been committed may have given the number free.
+func (l *Limited) find(ctx context.Context, name, id string) *stored {
+	l.mu.Lock()
+	s, alias := l.active["name:"+name], l.active["id:"+id]
+	l.mu.Unlock()
+	switch {
+	case s != nil:
+		return s
+	case id == "" || alias == nil:
+		return nil
 	}
-	return l.active["name:"+name]
+	if _, now, err := l.look(ctx, alias.name, false); err == nil && now != id {
+		return nil
+	}
+	return alias
 }
 
 // known makes find find a file. An ID that it no longer has is forgotten, for
-// systems give the numbers of removed files to new ones.
+// systems give the numbers of removed files to new ones. mu is held.
 func (l *Limited) known(s *stored, name, id string) {
 	if k := "name:" + name; l.active[k] == nil {
 		l.active[k] = s
@@ -69,21 +86,50 @@ func (l *Limited) forgetID(s *stored) {
 	s.id = ""
 }
 
-// set counts what the FS has now of a file in place of what was counted.
+// refresh counts a file as the FS shows it now, or as committed if that isn't
+// there any more: it may have gone elsewhere if a directory was renamed by another
+// name. Those who refresh one file do so one after the other, so that the last to
+// ask is the last to count.
+func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed count) (now count, err error) {
+	select {
+	case s.asking <- struct{}{}:
+	case <-ctx.Done():
+		return count{}, ctx.Err()
+	}
+	defer func() { <-s.asking }() // the FS may panic
+	now, id, err := l.look(ctx, name, false)
+	if err != nil {
+		return count{}, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.files == 0 && committed.files > 0 {
+		now, id = committed, s.id
+	}
+	l.known(s, name, id)
+	l.set(s, now)
+	return now, nil
+}
+
+// set counts a file anew. mu is held.
 func (l *Limited) set(s *stored, now count) {
-	l.adjust(now.minus(s.count), count{})
+	l.used.add(now.minus(s.count))
 	s.count = now
 }
 
 // busy refuses to remove or rename what is being uploaded: it could not be found
 // any more where it is counted.
-func (l *Limited) busy(op, name, id string) error {
+func (l *Limited) busy(ctx context.Context, op, name, id string) error {
+	busy := l.find(ctx, name, id) != nil
+	l.mu.Lock()
 	for u := range l.uploads {
-		if below(u.name, name) || id != "" && u.file.id == id {
-			return fail(op, name, &Error{Code: 450, Text: "An upload is in progress.", Err: fs.ErrPermission})
-		}
+		busy = busy || below(u.name, name)
 	}
-	return nil
+	l.mu.Unlock()
+	if !busy {
+		return nil
+	}
+	return fail(op, name, &Error{Code: 450, Text: "An upload is in progress.", Err: fs.ErrPermission})
 }
 
 // Mkdir creates a directory. Directories don't count.
@@ -109,12 +155,13 @@ func (l *Limited) remove(ctx context.Context, name string, remove func() error) 
 	if err := enter(ctx, "remove", name); err != nil {
 		return err
 	}
-	if err := l.lock(ctx); err != nil {
-		return err
+	unlock, err := l.lock(ctx, name)
+	if err != nil {
+		return fail("remove", name, err)
 	}
-	defer l.unlock()
+	defer unlock()
 	was, id, err := l.look(ctx, name, true)
-	if err := first(err, l.busy("remove", name, id)); err != nil {
+	if err := first(err, l.busy(ctx, "remove", name, id)); err != nil {
 		return err
 	}
 	if err := remove(); err != nil {
@@ -133,13 +180,14 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 	if err := renames(from, to); err != nil {
 		return err
 	}
-	if err := l.lock(ctx); err != nil {
-		return err
+	unlock, err := l.lock(ctx, from, to)
+	if err != nil {
+		return fail("rename", from, err)
 	}
-	defer l.unlock()
+	defer unlock()
 	moved, movedID, err1 := l.look(ctx, from, true)
 	was, id, err2 := l.look(ctx, to, true)
-	if err := first(err1, err2, l.busy("rename", from, movedID), l.busy("rename", to, id)); err != nil {
+	if err := first(err1, err2, l.busy(ctx, "rename", from, movedID), l.busy(ctx, "rename", to, id)); err != nil {
 		return err
 	}
 	if err := l.fsys.Rename(ctx, from, to); err != nil {

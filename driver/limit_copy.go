@@ -18,8 +18,7 @@ func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
 		if err := u.ready("write"); err != nil {
 			return total, err
 		}
-		step := u.l.take(u.room(limitStep))
-		u.reserved.bytes += step
+		step := u.claim(limitStep)
 		if step == 0 {
 			return total, u.atEnd(r)
 		}

@@ -33,10 +33,11 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, e
 	if err := enter(ctx, "store", name); err != nil {
 		return nil, err
 	}
-	if err := l.lock(ctx); err != nil {
-		return nil, err
+	unlock, err := l.lock(ctx, name)
+	if err != nil {
+		return nil, fail("store", name, err)
 	}
-	defer l.unlock()
+	defer unlock()
 	now, id, err := l.look(ctx, name, false)
 	if err != nil {
 		return nil, err
@@ -68,24 +69,31 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, e
 	return u, nil
 }
 
+// begin takes note of an upload to a file that was so large before.
 func (u *limitUpload) begin(now count, id string) {
 	l := u.l
-	if u.file = l.find(u.name, id); u.file == nil {
-		u.file = &stored{count: now}
+	u.file = l.find(u.ctx, u.name, id)
+	l.mu.Lock()
+	if u.file == nil || u.file.uploads == 0 { // it may have ended since
+		u.file = &stored{count: now, name: u.name, asking: make(chan struct{}, 1)}
 	}
-	u.file.uploads++
+	if u.file.uploads++; u.file.appended == 0 {
+		u.file.base = now.bytes
+	}
 	l.uploads[u] = struct{}{}
-	// An FS that isn't atomic may have changed the file by now.
-	if c, i, err := l.look(u.ctx, u.name, false); err == nil {
-		now, id = c, i
-	}
 	l.known(u.file, u.name, id)
-	l.set(u.file, now)
+	l.mu.Unlock()
+	// An FS that isn't atomic may have changed the file by now.
+	_, _ = l.refresh(u.ctx, u.file, u.name, count{})
 }
 
 // abandon forgets an upload that nobody will close.
 func (u *limitUpload) abandon() {
-	defer u.forget()
+	defer func() {
+		u.l.mu.Lock()
+		defer u.l.mu.Unlock()
+		u.forget()
+	}()
 	if u.Upload != nil {
 		_ = u.Upload.Close(errAbandoned)
 	}
@@ -110,12 +118,29 @@ func (u *limitUpload) ready(op string) error {
 	return u.err
 }
 
-// room is how many of n bytes the file itself may still take.
-func (u *limitUpload) room(n int64) int64 {
-	if most := u.l.quota.FileSize; most > 0 {
+// claim reserves up to n bytes and says how many: what the quota and the size of
+// one file leave.
+func (u *limitUpload) claim(n int64) int64 {
+	l := u.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if most := l.quota.FileSize; most > 0 && u.how.Append {
+		n = min(n, most-u.file.base-u.file.appended)
+	} else if most > 0 {
 		n = min(n, most-u.kept-u.written)
 	}
-	return max(n, 0)
+	n = max(min(n, l.left().bytes), 0)
+	u.claimed(n)
+	return n
+}
+
+// claimed counts n bytes more, or fewer. mu is held.
+func (u *limitUpload) claimed(n int64) {
+	u.l.reserved.bytes += n
+	u.reserved.bytes += n
+	if u.how.Append {
+		u.file.appended += n
+	}
 }
 
 // full is the error of a write that there is no room for. Nothing can be
@@ -125,13 +150,13 @@ func (u *limitUpload) full() error {
 	return u.err
 }
 
-// wrote takes note of n bytes and gives back what else was reserved for them.
-func (u *limitUpload) wrote(reserved, n int64, err error) {
-	rest := count{bytes: n - reserved}
+// wrote takes note of n bytes and gives back what else was claimed for them.
+func (u *limitUpload) wrote(claimed, n int64, err error) {
+	u.l.mu.Lock()
+	defer u.l.mu.Unlock()
+	u.claimed(n - claimed)
 	u.written += n
-	u.reserved.add(rest)
 	u.err = err
-	u.l.adjust(count{}, rest)
 }
 
 func (u *limitUpload) Write(p []byte) (int, error) {
@@ -139,7 +164,8 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	size := int64(len(p))
-	if u.room(size) < size || u.reserve(count{bytes: size}) != nil {
+	if claimed := u.claim(size); claimed < size {
+		u.wrote(claimed, 0, nil)
 		return 0, u.full()
 	}
 	n, err := u.Upload.Write(p)
@@ -147,29 +173,24 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Prepare prepares the upload of the FS below.
-func (u *limitUpload) Prepare() error {
-	if err := u.ready("prepare"); err != nil {
-		return err
-	}
-	u.err = Prepare(u.Upload)
-	return u.err
-}
-
-// Commit checks once more: what the upload kept of the old file is no longer
-// counted if another upload has replaced that by a smaller one.
+// Commit checks once more: what the upload keeps of the old file is no longer
+// counted, or more than there was, if another upload has replaced that.
 func (u *limitUpload) Commit() error {
 	if err := u.ready("commit"); err != nil {
 		return err
 	}
-	if err := u.l.lock(u.ctx); err != nil {
-		return err
+	unlock, err := u.l.lock(u.ctx, u.name)
+	if err != nil {
+		return fail("commit", u.name, err)
 	}
-	defer u.l.unlock()
-	if u.how.Append {
-		u.kept = u.file.bytes
+	defer unlock()
+	size, err := u.size()
+	if err != nil {
+		return fail("commit", u.name, err)
 	}
-	size := count{u.kept + u.written, 1}
+	if most := u.l.quota.FileSize; most > 0 && size.bytes > most {
+		return u.full()
+	}
 	more := size.minus(u.file.count).minus(u.reserved)
 	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
 		return u.full()
@@ -178,8 +199,39 @@ func (u *limitUpload) Commit() error {
 		u.err = err
 		return err
 	}
-	u.end(size)
+	u.end(u.ctx, size)
 	return nil
+}
+
+// size is what the file will be.
+func (u *limitUpload) size() (count, error) {
+	if !u.how.Append {
+		return count{u.kept + u.written, 1}, nil
+	}
+	now, err := u.l.refresh(u.ctx, u.file, u.name, count{})
+	if err != nil {
+		return count{}, err
+	}
+	if u.inFile(now.bytes) {
+		return count{now.bytes, 1}, nil
+	}
+	return count{now.bytes + u.written, 1}, nil
+}
+
+// inFile reports whether what was written is in the file already, which is so large
+// now. An FS of another package that isn't atomic is known by that.
+func (u *limitUpload) inFile(now int64) bool {
+	if writesInPlace(u.l.fsys) {
+		return true
+	}
+	u.l.mu.Lock()
+	defer u.l.mu.Unlock()
+	return u.written > 0 && u.file.uploads == 1 && now == u.kept+u.written
+}
+
+func writesInPlace(fsys FS) bool {
+	d, ok := as[*Dir](fsys)
+	return ok && d.Uploads == InPlace
 }
 
 // Close gives back what was reserved, and counts what the FS kept of a cut
@@ -190,52 +242,64 @@ func (u *limitUpload) Close(cause error) error {
 	}
 	u.closed = true
 	if !u.done {
-		defer func() {
-			_ = u.l.lock(context.Background()) // never an error
-			defer u.l.unlock()
-			u.end(count{})
-		}()
+		defer u.lose()
 	}
 	return u.Upload.Close(cause)
 }
 
-// end counts the file as the FS shows it. What it can't tell is counted as it
-// should be, and so is a file that is not there: it may have gone elsewhere if a
-// directory was renamed by another name.
-func (u *limitUpload) end(committed count) {
-	now, id := u.file.count, u.file.id
-	if committed.files > 0 {
-		now = committed
+// lose counts what is left of an upload that was cut. It doesn't wait for ever for
+// an FS that hangs.
+func (u *limitUpload) lose() {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), limitPatience)
+	defer cancel()
+	if unlock, err := u.l.lock(ctx, u.name); err == nil {
+		defer unlock()
 	}
+	u.end(ctx, count{})
+}
+
+// end counts the file as the FS shows it. What it can't tell is counted as it
+// should be.
+func (u *limitUpload) end(ctx context.Context, committed count) {
 	u.done = true
+	counted := false
 	defer func() { // the FS may panic
-		u.l.known(u.file, u.name, id)
-		u.l.set(u.file, now)
+		u.l.mu.Lock()
+		defer u.l.mu.Unlock()
+		if !counted && committed.files > 0 {
+			u.l.set(u.file, committed)
+		}
 		u.forget()
 	}()
-	ctx := u.ctx
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limitPatience)
 		defer cancel()
 	}
-	if c, i, err := u.l.look(ctx, u.name, false); err == nil && (c.files > 0 || committed.files == 0) {
-		now, id = c, i
-	}
+	_, err := u.l.refresh(ctx, u.file, u.name, committed)
+	counted = err == nil
 }
 
 // forget gives back what is reserved and ends the part that the upload has in
-// its file.
+// its file. mu is held.
 func (u *limitUpload) forget() {
-	u.l.adjust(count{}, count{}.minus(u.reserved))
-	delete(u.l.uploads, u)
+	l := u.l
+	l.reserved.add(count{}.minus(u.reserved))
+	delete(l.uploads, u)
 	if u.file == nil {
 		return
 	}
+	if u.how.Append {
+		u.file.appended -= u.written
+		u.file.base = u.file.bytes
+		if writesInPlace(l.fsys) {
+			u.file.base -= u.file.appended
+		}
+	}
 	if u.file.uploads--; u.file.uploads == 0 {
-		u.l.forgetID(u.file)
+		l.forgetID(u.file)
 		for _, k := range u.file.names {
-			delete(u.l.active, k)
+			delete(l.active, k)
 		}
 	}
 }

@@ -2,6 +2,10 @@ package driver
 
 import (
 	"context"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
 	"sync"
 )
 
@@ -74,4 +78,43 @@ func (t *lockTable) unlock(name string) {
 	}
 	close(s.changed)
 	s.changed = make(chan struct{})
+}
+
+// alone takes the locks of some names of a tree for a change, and together with
+// others those of the directories above, so that none of them is removed or renamed
+// meanwhile. The keys begin with prefix. The function it returns gives them back.
+func (t *lockTable) alone(ctx context.Context, prefix string, names ...string) (unlock func(), err error) {
+	shared := make(map[string]bool)
+	for _, p := range names {
+		for dir := p; dir != parentOf(dir); {
+			dir = parentOf(dir)
+			shared[prefix+dir] = true
+		}
+	}
+	for _, p := range names {
+		shared[prefix+p] = false
+	}
+	return t.all(ctx, shared)
+}
+
+// parentOf is the directory of a name, itself for the root.
+func parentOf(p string) string { return path.Dir(filepath.ToSlash(p)) }
+
+// all takes several locks, each shared or not, in the order of their names, so
+// that nobody waits for ever.
+func (t *lockTable) all(ctx context.Context, shared map[string]bool) (unlock func(), err error) {
+	var held []string
+	unlock = func() {
+		for _, key := range held {
+			t.unlock(key)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(shared)) {
+		if err := t.lock(ctx, key, shared[key]); err != nil {
+			unlock()
+			return nil, err
+		}
+		held = append(held, key)
+	}
+	return unlock, nil
 }

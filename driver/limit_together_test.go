@@ -1,0 +1,169 @@
+package driver_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/spf13/afero"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// places are an FS of each kind, by name.
+func places(t *testing.T) map[string]driver.FS {
+	inPlace := openDir(t, t.TempDir())
+	inPlace.Uploads = driver.InPlace
+	return map[string]driver.FS{"mem": driver.Mem(), "dir": openDir(t, t.TempDir()), "in place": inPlace}
+}
+
+// However many append to one file at once, it never exceeds FileSize, and what was
+// not refused is there.
+func TestLimitFileSizeTogether(t *testing.T) {
+	for name, fsys := range places(t) {
+		for _, small := range []string{"begun together", "one after the other"} {
+			t.Run(name+" "+small, func(t *testing.T) {
+				l := limit(t, fsys, driver.Quota{Bytes: 1000, FileSize: 100})
+				file := "a " + small
+				write(t, l, file, strings.Repeat("x", 10))
+				var committed int64
+				var mu sync.Mutex
+				var wg sync.WaitGroup
+				for range 20 {
+					one := func() {
+						err := store(t.Context(), l, file, "0123456789", driver.How{Append: true})
+						if err != nil {
+							assert.ErrorIs(t, err, driver.ErrQuota)
+							return
+						}
+						mu.Lock()
+						committed += 10
+						mu.Unlock()
+					}
+					if small == "begun together" {
+						wg.Go(one)
+					} else {
+						one()
+					}
+				}
+				wg.Wait()
+				fi, err := l.Stat(t.Context(), file)
+				require.NoError(t, err)
+				require.LessOrEqual(t, fi.Size(), int64(100))
+				require.GreaterOrEqual(t, fi.Size(), 10+committed)
+				if small != "begun together" {
+					require.EqualValues(t, 100, fi.Size(), "nothing is refused that fits")
+				}
+				counted := used(l)
+				require.NoError(t, l.Measure(t.Context()))
+				require.Equal(t, used(l), counted)
+				require.NoError(t, l.Remove(t.Context(), file))
+			})
+		}
+	}
+}
+
+// An upload that fits when it is written may no longer fit in what another has made
+// of the file.
+func TestLimitFileSizeAtCommit(t *testing.T) {
+	l := limit(t, driver.Mem(), driver.Quota{Bytes: 1000, FileSize: 100})
+	write(t, l, "a", "x")
+	u := begun(t, l, "a", strings.Repeat("y", 50), driver.How{Append: true})
+	write(t, l, "a", strings.Repeat("x", 60))
+	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
+	require.NoError(t, u.Close(errors.New("quota")))
+	assert.Equal(t, "60 bytes 1 files", used(l))
+}
+
+// hanging is an FS in which the Commit of uploads to one name waits.
+type hanging struct {
+	driver.FS
+	name    string
+	reached chan struct{}
+	release chan struct{}
+}
+
+func (h *hanging) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	u, err := h.FS.Store(ctx, name, how)
+	if err != nil || name != h.name {
+		return u, err
+	}
+	return &hangingUpload{u, h}, nil
+}
+
+type hangingUpload struct {
+	driver.Upload
+	h *hanging
+}
+
+func (u *hangingUpload) Commit() error {
+	close(u.h.reached)
+	<-u.h.release
+	return u.Upload.Commit()
+}
+
+// A Commit that hangs keeps nobody from other names, and those that want the same
+// name no longer than their context lasts.
+func TestLimitCommitHangs(t *testing.T) {
+	h := &hanging{FS: driver.Mem(), name: "a", reached: make(chan struct{}), release: make(chan struct{})}
+	l := limit(t, h, driver.Quota{Bytes: 1000})
+	u := begun(t, l, "a", "slow", driver.How{})
+	done := make(chan error)
+	go func() { done <- u.Commit() }()
+	<-h.reached
+
+	write(t, l, "b", "quick")
+	require.NoError(t, l.Rename(t.Context(), "b", "c"))
+	require.NoError(t, l.Remove(t.Context(), "c"))
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, store(short, l, "a", "x", driver.How{}), context.DeadlineExceeded)
+	require.ErrorIs(t, l.Measure(short), context.DeadlineExceeded)
+	close(h.release)
+	require.NoError(t, <-done)
+	require.Equal(t, "4 bytes 1 files", used(l))
+}
+
+// stuckFs is an afero.Fs whose Rename waits.
+type stuckFs struct {
+	afero.Fs
+	reached, release chan struct{}
+}
+
+func (s *stuckFs) Rename(from, to string) error {
+	close(s.reached)
+	<-s.release
+	return s.Fs.Rename(from, to)
+}
+
+// A file system that hangs in one call keeps nobody from other names; a look at the
+// name in question ends with its context.
+func TestAferoHangs(t *testing.T) {
+	s := &stuckFs{afero.NewMemMapFs(), make(chan struct{}), make(chan struct{})}
+	f := driver.Afero(s)
+	require.NoError(t, afero.WriteFile(s.Fs, "/a", []byte("old"), 0o644))
+	require.NoError(t, afero.WriteFile(s.Fs, "/b", []byte("b"), 0o644))
+	u := begun(t, f, "a", "new", driver.How{})
+	done := make(chan error)
+	go func() { done <- u.Commit() }()
+	<-s.reached
+
+	require.Equal(t, "b", read(t, f, "b"))
+	require.NoError(t, f.Mkdir(t.Context(), "d"))
+	require.NoError(t, f.Remove(t.Context(), "b"))
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := f.Stat(short, "a")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = f.Open(short, "a", 0)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorIs(t, f.Remove(short, "a"), context.DeadlineExceeded)
+	close(s.release)
+	require.NoError(t, <-done)
+	require.Equal(t, "new", read(t, f, "a"))
+}
