@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 
@@ -132,9 +133,12 @@ func (s *Server) configure(c Config) error {
 		if err != nil {
 			return err
 		}
-		if s.Server.Passive, err = s.dataPorts(c.DataPorts, host); err != nil {
+		ports, err := s.dataPorts(c.DataPorts, host)
+		if err != nil {
 			return err
 		}
+		s.Server.Passive = ports
+		s.release = slices.Insert(s.release, 0, ports.Close) // before what it listens on
 	}
 	if c.Configure != nil {
 		c.Configure(s.Server)

@@ -27,11 +27,11 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 	if !r.Dialled.IsValid() {
 		r.Dialled = r.Local
 	}
-	if p.Whose == nil {
-		r.Proof = ""
+	if r.Prover == nil {
+		r.Identity = ""
 	}
-	if r.Proof == "" {
-		r.Habit = Never
+	if r.Identity == "" {
+		r.Prover, r.Policy = nil, Unlikely
 	}
 	if !r.Client.IsValid() && !p.InsecureAnyPeer {
 		return nil, errors.New("passive: Request.Client is not an address")
@@ -54,7 +54,7 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 				continue
 			}
 		}
-		again, err := p.settle(ctx, l)
+		again, err := p.ensure(ctx, l)
 		if !again {
 			if err != nil {
 				return nil, err
@@ -71,11 +71,11 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 	if p.closed {
 		return nil, nil, ErrClosed
 	}
-	if r.Mixes {
-		p.mixes(r.Owner)
+	if r.SharesTickets {
+		p.mixers.add(r.Owner)
 	}
 	who := peer{p.key(r.Client), wildcard(r.Local)}
-	l, busy := p.place(who, r, r.sharesAtOnce() && !p.queues[who].exclusive(), false)
+	l, busy := p.place(who, r, r.Policy.demands() && !p.queues[who].exclusive())
 	switch {
 	case l != nil:
 		return l, nil, nil
@@ -89,13 +89,15 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 }
 
 // place puts a lease into the table: on a port of its own if there is one, else, if that will do, on one that it
-// shares, crowded with others of its owner at last. Without any it tells whether waiting can help. The caller holds mu.
-func (p *Ports) place(who peer, r Request, share, crowd bool) (l *Lease, busy bool) {
+// shares. Without any it tells whether waiting can help. The caller holds mu.
+func (p *Ports) place(who peer, r Request, share bool) (l *Lease, busy bool) {
 	now := time.Now()
-	at, open, busy := p.pick(who, now, func(g *group) bool { open, _ := g.fits(&r, false); return open })
-	found := open
+	mixes := p.mixers.has(r.Owner)
+	kind := freePlace
+	at, found, busy := p.pick(who, now, func(g *group) bool { return g.fits(&r, mixes) == freePlace })
 	if !found && share {
-		at, found, _ = p.pick(who, now, func(g *group) bool { _, shared := g.fits(&r, crowd); return shared })
+		kind = sharedPlace
+		at, found, _ = p.pick(who, now, func(g *group) bool { return g.fits(&r, mixes) == sharedPlace })
 	}
 	if !found {
 		return nil, busy
@@ -104,12 +106,12 @@ func (p *Ports) place(who peer, r Request, share, crowd bool) (l *Lease, busy bo
 	if d == nil {
 		d = p.newDoor(at)
 	}
-	return p.add(d, r, open), true
+	return p.add(d, r, kind), true
 }
 
-// settle makes sure that the lease's port is open and starts its time, unless both is so already. When the port cannot be opened the lease is
-// ended, and again tells that another port may do.
-func (p *Ports) settle(ctx context.Context, l *Lease) (again bool, err error) {
+// ensure makes sure that the lease's port is open and starts its time, unless both is so already. When the port cannot
+// be opened the lease is ended, and again tells that another port may do.
+func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 	p.open(ctx, l.door)
 	select {
 	case <-l.door.ready:

@@ -18,7 +18,8 @@ func (p *Ports) claim(d *door, c net.Conn) {
 		return
 	}
 	if cand := p.hold(d, c, from); cand != nil {
-		p.running.Go(func() { p.inspect(cand) })
+		provers := d.provers.list
+		p.running.Go(func() { p.hear(cand, provers) })
 		return
 	}
 	p.refused = append(p.refused, c)
@@ -66,7 +67,7 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 		limit = &p.logs[0]
 	}
 	ok, dropped := limit.Allow()
-	if !ok || p.Logger == nil {
+	if !ok {
 		return func() {}
 	}
 	args := []any{"port", d.port, "from", from.String()}
@@ -77,7 +78,7 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 		args = append(args, "unreported", dropped)
 	}
 	return func() {
-		p.log(context.Background(), slog.LevelWarn, "data connection refused: no lease for its address", args...)
+		p.log(context.Background(), d.logger, slog.LevelWarn, "data connection refused: no lease for its address", args...)
 	}
 }
 
@@ -86,9 +87,10 @@ func (p *Ports) deaf(d *door, err error) {
 	p.mu.Lock()
 	ok, dropped := p.logs[2].Allow()
 	ok = ok && !d.dead
+	logger := d.logger
 	p.unlock()
 	if ok {
-		p.log(context.Background(), slog.LevelError, "data connections cannot be accepted", "port", d.port, "error", err, "unreported", dropped)
+		p.log(context.Background(), logger, slog.LevelError, "data connections cannot be accepted", "port", d.port, "error", err, "unreported", dropped)
 	}
 }
 

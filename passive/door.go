@@ -41,7 +41,9 @@ type door struct {
 	err         error
 	interrupted bool                  // err is the end of the opener's context, which is nobody else's concern
 	groups      map[netip.Addr]*group // by what connections are matched on
-	proofs      map[string]*Lease     // the leases that can prove themselves, by what they prove
+	proofs      map[identity]*Lease   // the leases that can prove themselves, by session
+	provers     provers               // those of their sessions
+	logger      *slog.Logger          // the last lease's; nil is silence
 	leases      int                   // unconnected
 	roaming     int                   // candidates from addresses without a lease
 	idle        *time.Timer
@@ -52,7 +54,7 @@ func (p *Ports) newDoor(at slot) *door {
 	if p.doors == nil {
 		p.doors = make(map[slot]*door)
 	}
-	d := &door{ports: p, at: at, ready: make(chan struct{}), quit: make(chan struct{}), groups: make(map[netip.Addr]*group), proofs: make(map[string]*Lease)}
+	d := &door{ports: p, at: at, ready: make(chan struct{}), quit: make(chan struct{}), groups: make(map[netip.Addr]*group), proofs: make(map[identity]*Lease)}
 	d.gone = make(chan struct{})
 	p.doors[at] = d
 	return d
@@ -89,17 +91,17 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	if err == nil {
 		d.port, d.announced, err = p.name(ln, number)
 	}
-	first, err := p.opened(d, ln, err, ctx.Err() != nil)
+	first, logger, err := p.opened(d, ln, err, ctx.Err() != nil)
 	if err != nil && ln != nil {
 		ln.Close()
 	}
 	if first {
-		p.log(ctx, slog.LevelWarn, "a passive port cannot be opened and is skipped for now", "port", number, "address", d.at.local.String(), "error", err)
+		p.log(ctx, logger, slog.LevelWarn, "a passive port cannot be opened and is skipped for now", "port", number, "address", d.at.local.String(), "error", err)
 	}
 }
 
 // opened puts a door into service, or buries it and tells whether it is news that its port cannot be opened.
-func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (first bool, _ error) {
+func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (first bool, _ *slog.Logger, _ error) {
 	p.mu.Lock()
 	defer p.unlock()
 	defer close(d.ready)
@@ -112,13 +114,13 @@ func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (f
 		if !interrupted && !p.any() && portsOwn(err) {
 			first = p.shun(d.at, err)
 		}
-		return first, err
+		return first, d.logger, err
 	}
 	d.ln = ln
 	delete(p.bad, d.at)
 	p.stats.Listeners++
 	p.running.Go(d.serve)
-	return false, nil
+	return false, nil, nil
 }
 
 // name finds out the number that was opened and the one to announce.

@@ -22,40 +22,48 @@ type group struct {
 }
 
 // exclusive reports whether the group is one lease that can prove nothing: whatever comes from the address is its.
-func (g *group) exclusive() bool { return g != nil && g.open != nil && g.open.req.Proof == "" }
+func (g *group) exclusive() bool { return g != nil && g.open != nil && g.open.req.Identity == "" }
 
-// fits tells which places a request may have in a group, of which nil is an empty one: open, with the right to be
-// claimed without proof, or shared, to be claimed with proof only. crowd allows to share with others of its owner.
-func (g *group) fits(r *Request, crowd bool) (open, shared bool) {
+// place is what a request may have in a group.
+type place uint8
+
+const (
+	noPlace     place = iota
+	freePlace         // of its own: if it may do without proof, it is the one here that may be claimed without
+	sharedPlace       // with others, to be claimed with proof only
+)
+
+// fits returns the place that a request may have in a group, of which nil is an empty one. mixes tells that its owner
+// uses the proof of one session for another, so that two of them are never kept apart on one port.
+func (g *group) fits(r *Request, mixes bool) place {
 	switch {
 	case g == nil || len(g.leases) == 0:
-		return r.Habit != Must, r.Habit == Must
-	case r.Proof == "" || g.exclusive():
-		return false, false
-	case g.owners[r.Owner] > 0:
-		return false, crowd && g.idle(r.Owner)
+		return freePlace
+	case r.Identity == "" || g.exclusive() || mixes && g.owners[r.Owner] > 0:
+		return noPlace
+	case g.open == nil && g.guests == 0 && !r.Policy.demands():
+		return freePlace
 	}
-	return g.open == nil && g.guests == 0 && !r.sharesAtOnce(), true
+	return sharedPlace
 }
 
-// sharesAtOnce tells whether a request takes a shared place rather than wait for one of its own.
-func (r *Request) sharesAtOnce() bool { return r.Habit == Proves || r.Habit == Must }
-
 // enter puts a lease into its group, in a place that it was found to fit. The caller holds mu.
-func (d *door) enter(l *Lease, open bool) {
+func (d *door) enter(l *Lease, at place) {
 	g := d.group(l.key)
 	g.leases = append(g.leases, l)
 	l.group = g
 	d.leases++
 	switch {
-	case open:
+	case l.req.Policy.demands():
+	case at == freePlace:
 		g.open = l
-	case !l.req.sharesAtOnce():
+	default:
 		l.guest = true
 		g.guests++
 	}
-	if l.req.Proof != "" {
-		d.proofs[l.req.Proof] = l
+	if l.req.Identity != "" {
+		d.proofs[l.identity()] = l
+		d.provers.enter(l.req.Prover)
 	}
 	if l.req.Owner != "" {
 		if g.owners == nil {
@@ -63,11 +71,6 @@ func (d *door) enter(l *Lease, open bool) {
 		}
 		g.owners[l.req.Owner]++
 	}
-}
-
-// idle reports whether no lease of an owner has its transfer under way. The caller holds mu.
-func (g *group) idle(owner string) bool {
-	return !slices.ContainsFunc(g.leases, func(l *Lease) bool { return l.req.Owner == owner && l.wanted })
 }
 
 // of is the one lease of an owner, nil for none or several. The caller holds mu.
@@ -96,9 +99,7 @@ func (d *door) exit(l *Lease) {
 	if l.guest {
 		g.guests--
 	}
-	if d.proofs[l.req.Proof] == l {
-		delete(d.proofs, l.req.Proof)
-	}
+	l.leaveProofs()
 	if n := g.owners[l.req.Owner]; n > 1 {
 		g.owners[l.req.Owner] = n - 1
 	} else {
@@ -131,4 +132,37 @@ func (d *door) lone() *Lease {
 		}
 	}
 	return nil
+}
+
+// leaveProofs makes claims of the lease's session mean nothing on its door any more. The caller holds mu.
+func (l *Lease) leaveProofs() {
+	if l.req.Identity == "" {
+		return
+	}
+	if l.door.proofs[l.identity()] == l {
+		delete(l.door.proofs, l.identity())
+	}
+	l.door.provers.exit(l.req.Prover)
+}
+
+// provers are those of the leases on a door. Nearly always it is one.
+type provers struct {
+	list  []Prover
+	count []int
+}
+
+func (p *provers) enter(one Prover) {
+	i := slices.Index(p.list, one)
+	if i < 0 {
+		i = len(p.list)
+		p.list, p.count = append(slices.Clip(p.list), one), append(p.count, 0) // listen may have the old list
+	}
+	p.count[i]++
+}
+
+func (p *provers) exit(one Prover) {
+	i := slices.Index(p.list, one)
+	if p.count[i]--; p.count[i] == 0 {
+		p.list, p.count = slices.Concat(p.list[:i], p.list[i+1:]), slices.Delete(p.count, i, i+1)
+	}
 }

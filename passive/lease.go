@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"time"
@@ -21,22 +22,24 @@ type Request struct {
 	Dialled netip.Addr
 	// Session names the session in the log.
 	Session string
-	// Proof is what [Ports.Whose] says of this session's connections. Empty is a session that can prove nothing, such
-	// as one with data in clear: it shares a port with nobody of its address, and waits for one if need be.
-	Proof string
+	// Prover tells whose connections are that come for this lease. Nil is a session that can prove nothing, such as one
+	// with data in clear: it shares a port with nobody of its address, and waits for one if need be.
+	Prover Prover
+	// Identity is what [Prover.Identify] says of this session's connections. It must not be empty with a Prover, and no
+	// two sessions of one may share it.
+	Identity string
 	// Owner is who the session belongs to, such as a user at an address; empty is nobody. A program with several
-	// sessions may use the proof of one for another, so leases of one owner share a port only when waiting does not
-	// help, and never once such a mix-up was seen.
+	// sessions may use the proof of one for another: a connection that proves to be of another session of the same
+	// owner is taken for the lease's if no other is here. Leases of an owner that does so share no port.
 	Owner string
-	// Mixes tells that the owner is known to use the proof of one session for another.
-	Mixes bool
-	// Greet, if not nil, is what comes first on a connection that has proved to be the session's, such as a handshake;
-	// Accept returns what it returns. Accept calls it, with its own context; or, when the client speaks before its
-	// transfer is asked for, it is called then, with [context.Background] and in the connection's own goroutine: until
-	// the lease is closed, which closes the connection. It does not hold up the port.
-	Greet func(context.Context, net.Conn) (net.Conn, error)
-	// Habit tells whether the session's connections bring that proof.
-	Habit Habit
+	// SharesTickets tells that the owner is known to use the proof of one session for another.
+	SharesTickets bool
+	// Policy says what the session's connections are expected to prove. Without a Prover it means nothing.
+	Policy ProofPolicy
+	// HelloTimeout is how long a connection may say nothing once the transfer has been asked for. 0 is 10 seconds.
+	HelloTimeout time.Duration
+	// Logger hears of strangers and of ports that cannot be opened, if [Ports.Logger] is nil. Nil is silence.
+	Logger *slog.Logger
 }
 
 // Lease is a port reserved for one data connection of one client. Whoever got it from [Ports.Lease] closes it. Its
@@ -48,23 +51,32 @@ type Lease struct {
 	key   netip.Addr
 	done  chan struct{} // closed when the lease is no longer waiting
 
+	turn chan *candidate // whose handshake Accept is to do
+
 	// Guarded by ports.mu.
-	state    state
-	group    *group
-	number   uint64      // order, compared with that of candidates
-	guest    bool        // counted in group.guests
-	wanted   bool        // Accept was called
-	wantedAt uint64      // when, in the order of number
-	patience *time.Timer // runs or ran while a connection without proof waited for a better one
-	patient  bool        // it ran out
-	lost     error       // why a connection that came was of no use
-	prove    bool        // the connection must prove itself, see MustProve
-	greeting bool        // Greet is at work; done is closed after it
-	greet    bool        // Greet is left to Accept
-	timer    *time.Timer
-	conn     net.Conn
-	err      error // why there is no connection, once state is ended
+	state     state
+	group     *group
+	number    uint64 // order, compared with that of candidates
+	index     int    // in the facts that the rule looks at
+	guest     bool   // counted in group.guests
+	wantedAt  uint64 // when its transfer was asked for, in the order of number; 0 until then
+	armed     time.Time
+	accepting int                     // calls of Accept that can do a handshake
+	shaking   *candidate              // whose handshake is under way
+	cut       context.CancelCauseFunc // ends that
+	contested bool                    // others wait for it
+	doubted   bool                    // see leaseFacts
+	failed    bool                    // see leaseFacts
+	over      [4]bool                 // by wait
+	timers    [4]*time.Timer          // by wait
+	lost      error                   // why a connection that came was of no use
+	timer     *time.Timer
+	conn      net.Conn
+	raw       bool  // conn lacks its handshake, which Accept does
+	err       error // why there is no connection, once state is ended
 }
+
+func (l *Lease) identity() identity { return identity{l.req.Prover, l.req.Identity} }
 
 type state uint8
 
@@ -94,55 +106,56 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(addr, l.door.announced), nil
 }
 
-// Accept returns the connection of the client, waiting for it if it is not there yet. The connection is the caller's
-// from then on and the lease is spent. It returns [ErrExpired] when none came in time, [ErrClosed] when the lease or
-// its Ports were closed or the connection was taken before, [ErrAmbiguous], [ErrGone] and
-// [ErrForeign] when what came was of no use, and the error of ctx when that ended first; in the last case the lease lives on and Accept may be
-// called again.
+// Accept returns the connection of the client, waiting for it if it is not there yet. With a [Prover] it is what
+// [Prover.Handshake] made of it. The connection is the caller's from then on and the lease is spent. It returns
+//
+//   - [ErrExpired] when none came in time,
+//   - [ErrGone] when one came, went or stayed silent, and no other followed,
+//   - [ErrUnproven] and [ErrForeign] when what came did not prove that it is the session's,
+//   - [ErrAmbiguous] when several came that prove nothing,
+//   - [ErrClosed] when the lease or its Ports were closed or the connection was taken before,
+//   - the error of the handshake of a connection that needed no proof,
+//   - the error of ctx when that ended first; then the lease lives on and Accept may be called again.
 //
 // Call it when the transfer has been asked for: a connection without proof is given to a lease only then, since until
 // then one with proof may still come.
 func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
-	l.Want()
-	// A connection that is there is not lost to a context that has just ended.
-	select {
-	case <-l.done:
-	default:
+	l.accept(1)
+	defer l.accept(-1)
+	for {
+		// A connection that is there is not lost to a context that has just ended.
 		select {
 		case <-l.done:
+			return l.take(ctx)
+		default:
+		}
+		select {
+		case <-l.done:
+			return l.take(ctx)
+		case c := <-l.turn:
+			l.ports.shake(ctx, l, c)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 	}
-	l.ports.mu.Lock()
-	if l.state != connected {
-		defer l.ports.unlock()
-		return nil, l.err
-	}
-	c := l.ports.drop(l)
-	l.ports.unlock()
-	if l.greet {
-		return l.req.Greet(ctx, c)
-	}
-	return c, nil
 }
 
-// Want says that the transfer has been asked for, which Accept says too. Call it before the client hears of that, as
-// by 150: what it does only then would otherwise seem to come before.
-func (l *Lease) Want() {
+// accept notes that a call of Accept begins or ends. A handshake that was left to the last one is done without it.
+func (l *Lease) accept(n int) {
 	p := l.ports
 	p.mu.Lock()
 	defer p.unlock()
-	if l.state == waiting && !l.wanted {
-		l.wanted = true
-		p.numbers++
-		l.wantedAt = p.numbers
-		for _, c := range l.group.arrived {
-			if c.spoke == 0 {
-				p.bound(c)
-			}
-		}
-		p.dirty = append(p.dirty, l.group)
+	if l.accepting += n; n > 0 {
+		l.want()
+		return
+	}
+	if l.accepting > 0 {
+		return
+	}
+	select {
+	case c := <-l.turn:
+		p.begin(l, c)
+	default:
 	}
 }
 
@@ -154,31 +167,75 @@ func (l *Lease) Over() bool {
 	return l.state == ended
 }
 
-// MustProve reports, after Accept, that the connection is of use only if it proves to be this session's after all,
-// because it may be that of another session which shares the port.
-func (l *Lease) MustProve() bool {
-	l.ports.mu.Lock()
-	defer l.ports.unlock()
-	return l.prove
+// take hands the connection over, or says why there is none.
+func (l *Lease) take(ctx context.Context) (net.Conn, error) {
+	p := l.ports
+	p.mu.Lock()
+	if l.state != connected {
+		defer p.unlock()
+		return nil, l.err
+	}
+	c := p.drop(l)
+	p.unlock()
+	if !l.raw || l.req.Identity == "" {
+		return c, nil
+	}
+	secured, _, err := prove(ctx, l.identity(), c)
+	return secured, err
 }
 
-// Waive gives up the lease's proof, for a session whose data will be in clear: whatever comes from the client's
-// address is its connection. It reports whether that is possible, which it is not on a port shared with others.
-func (l *Lease) Waive() bool {
+// TransferStarting says that the transfer has been asked for, as Accept does too. Call it before sending 150: a
+// connection that the client opens because of the 150 must be ordered after this call.
+func (l *Lease) TransferStarting() {
+	l.ports.mu.Lock()
+	defer l.ports.unlock()
+	l.want()
+}
+
+// want notes that the transfer has been asked for. The caller holds mu.
+func (l *Lease) want() {
+	if l.state != waiting || l.wantedAt != 0 {
+		return
+	}
+	p := l.ports
+	l.wantedAt = p.next()
+	for _, c := range l.group.arrived {
+		if c.spoke == 0 {
+			p.bound(c)
+		}
+	}
+	p.dirty = append(p.dirty, l.group)
+}
+
+// DropProof gives up the lease's proof, for a session whose data will be in clear: whatever comes from the client's
+// address is its connection. It reports whether that is possible, which it is not on a port shared with others, nor
+// when connections are there already of which it is not clear whose they are.
+func (l *Lease) DropProof() bool {
 	p := l.ports
 	p.mu.Lock()
 	defer p.unlock()
 	g := l.group
 	switch {
-	case l.req.Proof == "" || l.state == connected:
+	case l.req.Identity == "" || l.state == connected:
 		return true
-	case l.state != waiting || g.open != l || len(g.leases) > 1 || len(g.arrived) > 1:
+	case l.state != waiting || len(g.leases) > 1 || len(g.arrived) > 1 || l.shaking != nil || len(g.arrived) == 1 && g.arrived[0].full:
 		return false
 	}
-	delete(g.door.proofs, l.req.Proof)
-	l.req.Proof, l.req.Habit = "", Never
+	l.leaveProofs()
+	if l.guest {
+		l.guest = false
+		g.guests--
+	}
+	l.req.Prover, l.req.Identity, l.req.Policy = nil, "", Unlikely
+	g.open = l
 	for _, c := range g.arrived {
-		_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // what came is handed over as it is
+		// What came is handed over as it is.
+		if c.spoke == 0 {
+			_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // by heard
+			continue
+		}
+		p.release(c)
+		p.connect(l, c.conn)
 	}
 	return true
 }
@@ -207,14 +264,24 @@ func (l *Lease) expire() {
 	defer l.ports.unlock()
 	if l.state == waiting {
 		l.ports.stats.Expired++
-		l.ports.end(l, ErrExpired)
+		err := ErrExpired
+		if l.lost != nil {
+			err = l.lost
+		}
+		l.ports.end(l, err)
 	}
 }
 
-// add puts a lease into the table, with the right to be claimed without proof or not. The caller holds mu.
-func (p *Ports) add(d *door, r Request, open bool) *Lease {
+// add puts a lease into the table, in a place that it was found to fit. The caller holds mu.
+func (p *Ports) add(d *door, r Request, at place) *Lease {
 	l := &Lease{ports: p, door: d, req: r, key: p.key(r.Client), done: make(chan struct{})}
-	d.enter(l, open)
+	if r.Identity != "" {
+		l.turn = make(chan *candidate, 1)
+	}
+	if r.Logger != nil {
+		d.logger = r.Logger
+	}
+	d.enter(l, at)
 	if d.idle != nil {
 		d.idle.Stop()
 	}
@@ -225,8 +292,7 @@ func (p *Ports) add(d *door, r Request, open bool) *Lease {
 // arm starts the time of a lease whose port is open. The caller holds mu.
 func (p *Ports) arm(l *Lease) {
 	l.state = waiting
-	p.numbers++
-	l.number = p.numbers
+	l.number, l.armed = p.next(), time.Now()
 	l.timer = time.AfterFunc(p.ttl(), l.expire)
 	p.stats.Leased++
 }
@@ -245,12 +311,13 @@ func (p *Ports) leave(l *Lease) {
 	if l.timer != nil {
 		l.timer.Stop()
 	}
-	if l.patience != nil {
-		l.patience.Stop()
+	for w := range l.timers {
+		l.stop(wait(w))
 	}
-	if !l.greeting {
-		close(l.done)
+	if l.cut != nil {
+		p.linger(l.cut)
 	}
+	close(l.done)
 	l.door.exit(l)
 	p.stats.Leases--
 	p.dirty = append(p.dirty, l.group)

@@ -1,6 +1,7 @@
 package passive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,13 +32,24 @@ var (
 	ErrExpired = errors.New("passive: no data connection came in time")
 	// ErrClosed is returned by a lease that was closed, or whose connection was taken before, and by closed Ports.
 	ErrClosed = errors.New("passive: closed")
+	// ErrAmbiguous is returned by [Lease.Accept] when connections came that prove nothing and may be anybody's: at most
+	// one of them is the client's, so none gets the data. The FTP answer is 425.
+	ErrAmbiguous = errors.New("passive: several connections from the client's address, and none proves whose it is")
+	// ErrUnproven is returned by [Lease.Accept] when connections came but did not prove that they are the session's,
+	// which had to be. The FTP answer is 522 where that is a policy, and else 425.
+	ErrUnproven = errors.New("passive: no data connection proved that it is the session's")
+	// ErrGone is returned by [Lease.Accept] when a connection came, went or stayed silent, and no other followed.
+	ErrGone = errors.New("passive: the data connection came and went without a word")
+	// ErrForeign is returned by [Lease.Accept] when only a connection came that claims to be another session's.
+	ErrForeign = errors.New("passive: the data connection claims to be another session's")
 )
 
 // Ports is the set of ports a server takes data connections on, and the table of leases on them. [Range] makes one;
 // the zero Ports is what [Any] returns. The fields are options: set them before the first use and leave them alone
-// afterwards. All methods may be called concurrently. A Ports must not be copied, and its user closes it.
+// afterwards. All methods may be called concurrently. A Ports must not be copied.
 //
-// Any number of servers and listeners may share one Ports; two Ports must not share a port on one address.
+// Any number of servers and listeners may share one Ports; whoever made it closes it, when the last of them has ended.
+// Two Ports must not share a port on one address.
 type Ports struct {
 	// Announce decides the address clients are told to connect to. Nil is the address the client dialled, which is
 	// right unless a NAT lies in between.
@@ -56,18 +68,6 @@ type Ports struct {
 	// proxies that hide the client's address, and leaves only TLS to tell a thief from the client (vsftpd calls it
 	// pasv_promiscuous). A port then serves one lease at a time, whoever the client is.
 	InsecureAnyPeer bool
-	// Whose finds out what a connection that has just come proves, by reading what the client says first and without
-	// answering: the [Request.Proof] of a session, or "" for nothing. It returns the connection with what it read put
-	// back. With it any number of sessions share a port, each claimed by its own proof; without it a port serves one
-	// unconnected lease of a client address at a time. The proof is a claim, to be verified by whoever called Accept;
-	// tls.Layer has such a function. It runs in a goroutine of its own, which a read deadline and Close end.
-	Whose func(net.Conn) (proof string, replay net.Conn, err error)
-	// Owner returns the [Request.Owner] of the session that a proof is of. A connection that proves to be of another
-	// session of the owner of the one that waits on its port is taken for the latter's, and one of nobody's, "", proves
-	// nothing. Nil is a different owner for every proof. It must not call back.
-	Owner func(proof string) string
-	// Silence is how long a connection may say nothing to Whose once its transfer has been asked for. 0 is 10 seconds.
-	Silence time.Duration
 	// StrictPeer refuses a connection from another address than the control connection's even with proof. Otherwise
 	// a client with several uplinks, or behind a NAT with several addresses, is served when it proves itself.
 	StrictPeer bool
@@ -75,7 +75,7 @@ type Ports struct {
 	// [net.ListenConfig.Listen] without MPTCP. The connections accepted must know their RemoteAddr without blocking:
 	// a PROXY header, say, has to be read before Accept returns. Closing the listener must end its Accept.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
-	// Logger hears of strangers and of ports that cannot be opened. Nil is silence.
+	// Logger hears of strangers and of ports that cannot be opened. Nil is the [Request.Logger] of those concerned.
 	Logger *slog.Logger
 
 	set portSet // empty: the system chooses
@@ -92,7 +92,14 @@ type Ports struct {
 	arrived map[*Lease]struct{} // connected, not yet taken
 	bad     map[slot]failure    // could not be opened lately
 	recent  recents
-	mixers  map[string]struct{} // owners who used the proof of one session for another
+	mixers  mixers
+	strikes strikes
+	alive   context.Context // of handshakes that nobody waits for; nil until there is one
+	kill    context.CancelCauseFunc
+	known   facts // memory for settle, as the three below
+	judged  []*Lease
+	waiting []*candidate
+	verdict verdict
 	stats   Stats
 	logs    [3]loglimit.Share // strangers near one lease, other strangers, accept errors
 	running sync.WaitGroup    // acceptors, and calls of Listen
@@ -175,6 +182,9 @@ func (p *Ports) Close() error {
 	for l := range p.arrived {
 		conns = append(conns, p.drop(l))
 	}
+	if p.kill != nil {
+		p.kill(ErrClosed)
+	}
 	p.unlock()
 
 	var errs []error
@@ -196,9 +206,10 @@ func (p *Ports) idle() time.Duration { return or(p.Idle, defaultIdle) }
 
 func (p *Ports) wait() time.Duration { return or(p.Wait, defaultWait) }
 
-func (p *Ports) log(ctx context.Context, level slog.Level, msg string, args ...any) {
-	if p.Logger != nil {
-		p.Logger.Log(ctx, level, msg, args...)
+// log writes to the Logger of p or, without, to that of those concerned.
+func (p *Ports) log(ctx context.Context, logger *slog.Logger, level slog.Level, msg string, args ...any) {
+	if logger = cmp.Or(p.Logger, logger); logger != nil {
+		logger.Log(ctx, level, msg, args...)
 	}
 }
 

@@ -1,11 +1,7 @@
 package passive
 
 import (
-	"context"
-	"errors"
-	"io"
-	"net"
-	"strings"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,283 +9,469 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// whose is a stand-in for TLS: a client says one line first, "proof " and what it proves.
-func whose(c net.Conn) (string, net.Conn, error) {
-	var line []byte
-	for b := make([]byte, 1); ; {
-		if _, err := c.Read(b); err != nil {
-			return "", c, err
-		}
-		if b[0] == '\n' {
-			break
-		}
-		line = append(line, b[0])
-	}
-	proof, found := strings.CutPrefix(string(line), "proof ")
-	if !found {
-		proof = ""
-	}
-	return proof, c, nil
-}
-
-// say is what a client says first.
-func say(t *testing.T, c net.Conn, line string) {
-	t.Helper()
-	_, err := io.WriteString(c, line+"\n")
-	require.NoError(t, err)
-}
-
-// proving makes Ports that ask for proof, in a bubble.
-func proving(t *testing.T, set string, test func(t *testing.T, p *Ports, n *memNet)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		p, n := memPorts(t, set)
-		p.Whose = whose
-		defer p.Close()
-		test(t, p, n)
-	})
-}
-
-func prover(name string, habit Habit) Request {
-	r := ask(alice)
-	r.Session, r.Proof, r.Habit = name, name, habit
-	return r
-}
-
-// taking takes the connection in the background.
-func taking(t *testing.T, l *Lease) <-chan error {
-	t.Helper()
-	done := make(chan error, 1)
-	go func() {
-		c, err := l.Accept(t.Context())
-		if c != nil {
-			c.Close()
-		}
-		done <- err
-	}()
-	synctest.Wait()
-	return done
-}
-
-func pending(t *testing.T, done <-chan error) {
-	t.Helper()
-	synctest.Wait()
-	select {
-	case err := <-done:
-		require.Fail(t, "Accept returned", "%v", err)
-	default:
-	}
-}
-
 // Any number of sessions of one address share one port, and each gets its own connection, in whatever order they come.
 func TestManyThroughOnePort(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		var leases []*Lease
+	proving(t, "21000", func(s *stage) {
 		names := []string{"a", "b", "c", "d", "e"}
+		var leases []*Lease
 		for _, name := range names {
-			leases = append(leases, lease(t, p, prover(name, Proves)))
+			leases = append(leases, s.lease(name, Expected))
 		}
-		var clients []net.Conn
-		for range names {
-			c, _ := n.dial(alice, 21000)
-			clients = append(clients, c)
+		visitors := make([]*visitor, len(names))
+		for i := range names {
+			visitors[i] = s.comes("home", "")
 		}
 		for i := range names {
-			say(t, clients[len(names)-1-i], "proof "+names[i])
+			visitors[len(names)-1-i].say("proof " + names[i])
 		}
-		synctest.Wait()
-		require.Zero(t, p.Stats().Leases, "freed before Accept")
+		require.Zero(s, s.p.Stats().Leases, "freed before Accept")
 		for i, l := range leases {
-			s, err := l.Accept(t.Context())
-			require.NoError(t, err)
-			go io.WriteString(s, names[i])
-			got := make([]byte, 1)
-			_, err = io.ReadFull(clients[len(names)-1-i], got)
-			require.NoError(t, err)
-			require.Equal(t, names[i], string(got))
-			s.Close()
+			s.asked(l).gets(visitors[len(names)-1-i], 0)
 		}
-		quiet(t, p)
+		quiet(s.T, s.p)
 	})
 }
 
-// A session of which nothing is known waits for a place where it needs no proof, and shares one when the queue stands
-// still: squatters do not stop it.
+// A session of which nothing is known waits for a place where it needs no proof, and gets one although squatters have
+// them all: what they do not use becomes good for proof only.
 func TestSquattersOnOnePort(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		start := time.Now()
+	proving(t, "21000", func(s *stage) {
 		for i := range 50 {
-			go p.Lease(t.Context(), prover(string(rune('A'+i)), Unknown))
+			go s.p.Lease(s.Context(), session(s.t, fmt.Sprint("squatter", i), Untested))
 		}
 		synctest.Wait()
-		l := lease(t, p, prover("honest", Unknown))
-		since(t, start, defaultWait/2)
-		c, _ := n.dial(alice, 21000)
-		done := taking(t, l)
-		say(t, c, "proof honest")
-		require.NoError(t, <-done)
+		l := s.lease("honest", Untested)
+		since(s.T, s.start, staleAfter)
+		take := s.asked(l)
+		take.gets(s.comes("home", "proof honest"), 0)
+	})
+}
+
+// Eleven silent sessions of one address, one for each port, keep the twelfth waiting for five seconds, whatever it can
+// prove and whatever they can.
+func TestUnusedLeasesGiveWay(t *testing.T) {
+	for _, squatters := range []ProofPolicy{Untested, Unlikely} {
+		for _, policy := range []ProofPolicy{Untested, Unlikely} {
+			proving(t, "21000-21010", func(s *stage) {
+				var taken []*Lease
+				for i := range 11 {
+					r := session(s.t, fmt.Sprint("squatter", i), squatters)
+					if i == 3 {
+						r = ask(alice) // one in clear
+					}
+					taken = append(taken, lease(s.T, s.p, r))
+				}
+				s.lease("honest", policy)
+				since(s.T, s.start, staleAfter)
+				_, err := taken[3].Accept(s.Context())
+				require.ErrorIs(s, err, ErrExpired, "it can't be for proof only")
+			})
+		}
+	}
+	// A lease in use does not give way.
+	proving(t, "21000", func(s *stage) {
+		take := s.asked(s.lease("slow", Unlikely))
+		go func() {
+			time.Sleep(8 * time.Second)
+			s.comes("home", "hello")
+		}()
+		s.lease("other", Unlikely)
+		since(s.T, s.start, 8*time.Second)
+		<-take.done
+		require.NoError(s, take.err)
+	})
+	// One that has given way is still good for proof.
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("first", Untested)
+		second := s.lease("second", Untested)
+		stray := s.comes("home", "hello")
+		require.False(s, stray.refused(), "it may be the second's")
+		take := s.asked(first)
+		take.gets(s.comes("home", "proof first"), 0)
+		s.asked(second).gets(stray, betterWait)
+	})
+	// Without proof it ends in time for its client to try again.
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("first", Unlikely)
+		second := s.lease("second", Unlikely)
+		s.asked(first).fails(ErrAmbiguous, proofWait)
+		require.NoError(s, second.Close())
+		quiet(s.T, s.p)
 	})
 }
 
 // One that can prove nothing gets a port of its own, and its turn although others could go on sharing.
 func TestAloneWaitsItsTurn(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		first := lease(t, p, prover("a", Proves))
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("a", Expected)
 		got := make(chan *Lease)
 		go func() {
-			l, _ := p.Lease(t.Context(), ask(alice))
+			l, _ := s.p.Lease(s.Context(), ask(alice))
 			got <- l
 		}()
 		synctest.Wait()
 		late := make(chan *Lease)
 		go func() {
-			l, _ := p.Lease(t.Context(), prover("b", Proves))
+			l, _ := s.p.Lease(s.Context(), session(s.t, "b", Expected))
 			late <- l
 		}()
 		synctest.Wait()
-		require.Equal(t, 2, p.Stats().Waiting)
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "proof a")
+		require.Equal(s, 2, s.p.Stats().Waiting)
+		v := s.comes("home", "proof a")
 		clear := <-got
-		require.Equal(t, 1, p.Stats().Waiting, "the one behind waits for it")
-		c, _ = n.dial(alice, 21000)
-		_, err := clear.Accept(t.Context())
-		require.NoError(t, err, "whatever comes is its, without a word")
-		require.NoError(t, (<-late).Close())
-		_, err = first.Accept(t.Context())
-		require.NoError(t, err)
-		_ = c
+		require.Equal(s, 1, s.p.Stats().Waiting, "the one behind waits for it")
+		s.asked(clear).gets(s.comes("home", ""), 0) // whatever comes is its, without a word
+		require.NoError(s, (<-late).Close())
+		s.asked(first).gets(v, 0)
 	})
 }
 
 // A connection without proof goes to the one lease that needs none, when its transfer has been asked for: at once if it
 // said nothing before that, and otherwise if no better one follows.
 func TestUnprovenWaitsForTheTransfer(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("python", Unknown))
-		c, _ := n.dial(alice, 21000)
-		done := taking(t, l)
-		pending(t, done)
-		start := time.Now()
-		say(t, c, "hello")
-		require.NoError(t, <-done)
-		since(t, start, 0)
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("python", Untested)
+		v := s.comes("home", "")
+		take := s.asked(l)
+		take.pending()
+		v.say("hello")
+		take.gets(v, 0)
 	})
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("python", Unknown))
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "hello")
-		synctest.Wait()
-		require.Equal(t, 1, p.Stats().Unproven)
-		start := time.Now()
-		_, err := l.Accept(t.Context())
-		require.NoError(t, err)
-		since(t, start, patience)
-		quiet(t, p)
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("python", Untested)
+		v := s.comes("home", "hello")
+		require.Equal(s, 1, s.p.Stats().Unproven)
+		s.asked(l).gets(v, betterWait)
+		quiet(s.T, s.p)
 	})
 	// The client may hear of its transfer before Accept is called.
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("python", Unknown))
-		c, _ := n.dial(alice, 21000)
-		l.Want()
-		say(t, c, "hello")
-		synctest.Wait()
-		start := time.Now()
-		_, err := l.Accept(t.Context())
-		require.NoError(t, err)
-		since(t, start, 0)
-		require.False(t, l.MustProve())
-		quiet(t, p)
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("python", Untested)
+		v := s.comes("home", "")
+		l.TransferStarting()
+		v.say("hello")
+		s.asked(l).gets(v, 0)
+		quiet(s.T, s.p)
+	})
+	// Of one that is known for it nothing better is expected.
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("python", Unlikely)
+		v := s.comes("home", "hello")
+		s.asked(l).gets(v, 0)
+	})
+}
+
+// The handshake of a connection without proof that is alone on its lease is done at once, since some clients ask for
+// their transfer only after it. It releases nothing.
+func TestHandshakeBeforeTheTransfer(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("aioftp", Unlikely)
+		v := s.comes("home", "hello")
+		require.Equal(s, 1, s.p.Stats().Leases)
+		require.True(s, s.p.doors[l.door.at].groups[alice].arrived[0].full)
+		second := s.comes("home", "hello") // a thief, or the client's own
+		require.True(s, v.refused() && second.refused())
+		s.asked(l).fails(ErrAmbiguous, proofWait)
+	})
+	// A second one during the handshake counts as well.
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("aioftp", Unlikely)
+		v := s.comes("home", "stalls")
+		take := s.asked(l)
+		second := s.comes("home", "hello")
+		require.True(s, second.refused())
+		take.fails(ErrAmbiguous, proofWait)
+		time.Sleep(time.Minute)
+		require.True(s, v.refused())
+	})
+}
+
+// A ticket shown is not a ticket resumed: a connection that claims to be a session's and does not prove it gets nothing
+// that one without a word would not get, from wherever it comes, and the session's own is served after it.
+func TestClaimsAreNoProof(t *testing.T) {
+	for _, from := range []string{"home", "elsewhere"} {
+		for _, line := range []string{"shows honest", "fails honest", "shows sibling", "proof thief", "shows thief"} {
+			for _, policy := range []ProofPolicy{Untested, Expected, Unlikely, Required} {
+				t.Run(fmt.Sprint(from, " ", line, " ", policy), func(t *testing.T) {
+					proving(t, "21000", func(s *stage) {
+						s.t.owners = map[string]string{"honest": "h", "sibling": "h"}
+						l := s.lease("honest", policy)
+						thief := s.comes(from, line)
+						own := s.comes("home", "proof honest")
+						s.asked(l).gets(own, 0)
+						synctest.Wait()
+						require.True(s, thief.refused())
+						quiet(s.T, s.p)
+					})
+				})
+			}
+		}
+	}
+}
+
+// A claim that failed counts as a connection without proof: good enough only where one is, and then it has its
+// handshake behind it.
+func TestFailedClaimIsUnproven(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("honest", Unlikely)
+		v := s.comes("home", "shows honest")
+		s.asked(l).gets(v, 0)
+	})
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("honest", Untested)
+		v := s.comes("elsewhere", "shows honest")
+		require.True(s, v.refused())
+		s.asked(l).fails(ErrUnproven, 5*time.Second)
+	})
+}
+
+// Where only proof counts, a client whose claim has failed hears of it two seconds after its transfer was asked for,
+// unless another connection comes.
+func TestFailedClaimIsTold(t *testing.T) {
+	for _, policy := range []ProofPolicy{Expected, Required} {
+		for _, line := range []string{"shows a", "fails a"} {
+			proving(t, "21000", func(s *stage) {
+				l := s.lease("a", policy)
+				v := s.comes("home", line)
+				require.True(s, v.refused())
+				time.Sleep(3 * time.Second)
+				s.asked(l).fails(ErrUnproven, anotherWait)
+				quiet(s.T, s.p)
+			})
+			proving(t, "21000", func(s *stage) {
+				take := s.asked(s.lease("a", policy))
+				s.comes("home", line)
+				time.Sleep(anotherWait - 1)
+				own := s.comes("home", "")
+				time.Sleep(5 * time.Second)
+				take.pending()
+				own.say("proof a")
+				take.gets(own, anotherWait-1+5*time.Second)
+			})
+		}
+	}
+}
+
+// Repeating failed claims ends nothing for a session that proves itself.
+func TestFailedClaimsRepeated(t *testing.T) {
+	for _, from := range []string{"home", "elsewhere"} {
+		for _, line := range []string{"shows a", "fails a"} {
+			proving(t, "21000", func(s *stage) {
+				take := s.asked(s.lease("a", Required))
+				for range 20 {
+					s.comes(from, line)
+					time.Sleep(time.Second)
+				}
+				take.pending()
+				take.gets(s.comes("home", "proof a"), 20*time.Second)
+				quiet(s.T, s.p)
+			})
+		}
+	}
+}
+
+// A handshake that goes on for ever is cut when others wait for their turn, sooner where many have failed, and those
+// from elsewhere come last.
+func TestHandshakesTakeTurns(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		take := s.asked(s.lease("a", Expected))
+		for range 8 {
+			s.comes("elsewhere", "stalls a")
+		}
+		own := s.comes("home", "proof a")
+		take.gets(own, contested)
+		quiet(s.T, s.p)
+	})
+	proving(t, "21000", func(s *stage) {
+		take := s.asked(s.lease("a", Expected))
+		for range 8 {
+			s.comes("home", "stalls a")
+		}
+		take.gets(s.comes("home", "proof a"), 4*contested+4*stubborn)
+		quiet(s.T, s.p)
+	})
+}
+
+// A prover that panics ends one connection.
+func TestProverPanics(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Untested)
+		v := s.comes("home", "panics a")
+		require.True(s, v.refused())
+		s.asked(l).gets(s.comes("home", "proof a"), 0)
+	})
+	proving(t, "21000", func(s *stage) {
+		take := s.asked(s.lease("a", Unlikely))
+		s.comes("home", "panics")
+		take.fails(ErrPanic, 0)
+		quiet(s.T, s.p)
 	})
 }
 
 // A thief who was there first, of whom nothing better is known, waits for the client's own connection, even one that is
 // made only after the transfer was asked for.
 func TestThiefBeforeTheClient(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("honest", Unknown))
-		thief, _ := n.dial(alice, 21000)
-		say(t, thief, "hello")
-		synctest.Wait()
-		done := taking(t, l)
-		time.Sleep(patience - 1)
-		pending(t, done)
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "proof honest")
-		require.NoError(t, <-done)
-		_, err := thief.Read(make([]byte, 1))
-		require.ErrorIs(t, err, io.EOF)
-		quiet(t, p)
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("honest", Untested)
+		thief := s.comes("home", "hello")
+		take := s.asked(l)
+		time.Sleep(betterWait - 1)
+		take.pending()
+		take.gets(s.comes("home", "proof honest"), betterWait-1)
+		require.True(s, thief.refused())
+		quiet(s.T, s.p)
 	})
 }
 
 // A thief of the same address who is there first gets nothing and breaks nothing.
 func TestThieves(t *testing.T) {
-	thieves := map[string]func(t *testing.T, n *memNet){
-		"silent":    func(t *testing.T, n *memNet) { n.dial(alice, 21000) },
-		"unproven":  func(t *testing.T, n *memNet) { c, _ := n.dial(alice, 21000); say(t, c, "hello") },
-		"foreign":   func(t *testing.T, n *memNet) { c, _ := n.dial(alice, 21000); say(t, c, "proof thief") },
-		"hangs up":  func(t *testing.T, n *memNet) { c, _ := n.dial(alice, 21000); c.Close() },
-		"elsewhere": func(t *testing.T, n *memNet) { c, _ := n.dial(eve, 21000); say(t, c, "hello") },
+	thieves := map[string]func(s *stage){
+		"silent":    func(s *stage) { s.comes("home", "") },
+		"unproven":  func(s *stage) { s.comes("home", "hello") },
+		"foreign":   func(s *stage) { s.comes("home", "proof thief") },
+		"hangs up":  func(s *stage) { s.comes("home", "").client.Close() },
+		"elsewhere": func(s *stage) { s.comes("elsewhere", "hello") },
 	}
 	for name, steal := range thieves {
-		for _, habit := range []Habit{Unknown, Proves, Must} {
+		for _, policy := range []ProofPolicy{Untested, Expected, Required} {
 			t.Run(name, func(t *testing.T) {
-				proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-					l := lease(t, p, prover("honest", habit))
-					steal(t, n)
-					synctest.Wait()
-					c, server := n.dial(alice, 21000)
-					synctest.Wait()
-					done := make(chan net.Conn, 1)
-					go func() {
-						s, err := l.Accept(t.Context())
-						require.NoError(t, err)
-						done <- s
-					}()
-					synctest.Wait() // the honest one says nothing before its transfer was asked for
-					say(t, c, "proof honest")
-					require.Same(t, server, <-done)
-					quiet(t, p)
+				proving(t, "21000", func(s *stage) {
+					l := s.lease("honest", policy)
+					steal(s)
+					own := s.comes("home", "")
+					take := s.asked(l) // the honest one says nothing before that
+					own.say("proof honest")
+					take.gets(own, 0)
+					quiet(s.T, s.p)
 				})
 			})
 		}
 	}
 }
 
-// Two connections without proof: one is a thief's, so neither gets anything.
-func TestAmbiguous(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("python", Never))
-		for range 2 {
-			c, _ := n.dial(alice, 21000)
-			say(t, c, "hello")
+// A session that has proved itself, or must, is served until its lease ends by time, whatever strays do before.
+func TestStraysEndNothing(t *testing.T) {
+	strays := map[string]func(s *stage){
+		"two unproven": func(s *stage) { s.comes("home", "hello"); s.comes("home", "hello") },
+		"hang up":      func(s *stage) { s.comes("home", "").client.Close() },
+		"silent":       func(s *stage) { s.comes("home", "") },
+		"foreign":      func(s *stage) { s.comes("home", "proof thief") },
+		"all": func(s *stage) {
+			for range 20 {
+				s.comes("home", "hello")
+				s.comes("home", "")
+				s.comes("home", "").client.Close()
+				s.comes("elsewhere", "shows honest")
+			}
+		},
+	}
+	for name, come := range strays {
+		for _, policy := range []ProofPolicy{Expected, Required} {
+			t.Run(name, func(t *testing.T) {
+				proving(t, "21000", func(s *stage) {
+					l := s.lease("honest", policy)
+					come(s)
+					take := s.asked(l)
+					come(s)
+					time.Sleep(defaultTTL - time.Second)
+					take.pending()
+					take.gets(s.comes("home", "proof honest"), defaultTTL-time.Second)
+					quiet(s.T, s.p)
+				})
+			})
+		}
+	}
+}
+
+// Silent connections never push another one out, however many there are and whenever it came.
+func TestSilenceEvictsNobody(t *testing.T) {
+	for _, first := range []bool{false, true} {
+		for _, n := range []int{16, 17, 100} {
+			proving(t, "21000", func(s *stage) {
+				l := s.lease("honest", Expected)
+				var own *visitor
+				if first {
+					own = s.comes("home", "")
+				}
+				for range n {
+					s.comes("home", "")
+				}
+				if !first {
+					own = s.comes("home", "")
+				}
+				take := s.asked(l)
+				time.Sleep(2 * time.Second)
+				require.False(s, own.refused())
+				own.say("proof honest")
+				take.gets(own, 2*time.Second)
+				quiet(s.T, s.p)
+			})
+		}
+	}
+}
+
+// What a connection may hold without proof is bounded, in number and in time.
+func TestUnprovenBounds(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Untested)
+		for range 400 {
+			s.n.dial(alice, 21000)
+			s.n.dial(eve, 21000)
 		}
 		synctest.Wait()
-		_, err := l.Accept(t.Context())
-		require.ErrorIs(t, err, ErrAmbiguous)
-		quiet(t, p)
+		require.LessOrEqual(s, s.p.Stats().Unproven, 1+maxHeld+maxRoaming)
+		time.Sleep(hurry)
+		synctest.Wait()
+		require.LessOrEqual(s, s.p.Stats().Unproven, 1+spare+maxRoaming)
+		s.asked(l).gets(s.comes("home", "proof a"), 0)
+		synctest.Wait()
+		quiet(s.T, s.p)
+		require.Zero(s, s.p.Stats().Unproven)
 	})
+}
+
+// Two connections without proof: one is a thief's, so neither gets anything, and the lease waits for proof.
+func TestAmbiguous(t *testing.T) {
+	for _, policy := range []ProofPolicy{Untested, Unlikely} {
+		proving(t, "21000", func(s *stage) {
+			l := s.lease("python", policy)
+			first, second := s.comes("home", "hello"), s.comes("home", "hello")
+			require.True(s, first.refused() && second.refused())
+			take := s.asked(l)
+			require.True(s, s.comes("home", "hello").refused())
+			take.fails(ErrAmbiguous, proofWait)
+			quiet(s.T, s.p)
+
+			// The next one works.
+			take = s.asked(s.lease("python", policy))
+			take.gets(s.comes("home", "hello"), 0)
+		})
+		proving(t, "21000", func(s *stage) {
+			take := s.asked(s.lease("curl", policy))
+			s.comes("home", "")
+			v := s.comes("home", "hello")
+			take.pending() // the silent one may be better
+			second := s.comes("home", "hello")
+			require.True(s, v.refused() && second.refused())
+			time.Sleep(proofWait - 1)
+			take.gets(s.comes("home", "proof curl"), proofWait-1)
+		})
+	}
 }
 
 // With several sessions on the port that may come without proof, a connection without it is nobody's.
 func TestGuests(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		open := lease(t, p, prover("a", Unknown))
-		guest := lease(t, p, prover("b", Unknown)) // when nothing has moved for long
-		first, second := taking(t, open), taking(t, guest)
-		c, server := n.dial(alice, 21000)
-		say(t, c, "hello")
-		synctest.Wait()
-		require.EqualValues(t, 1, server.closes.Load())
-		pending(t, first)
-		pending(t, second)
-		c, _ = n.dial(alice, 21000)
-		say(t, c, "proof b")
-		require.NoError(t, <-second)
-		c, _ = n.dial(alice, 21000)
-		say(t, c, "hello")
-		require.NoError(t, <-first, "alone again")
+	proving(t, "21000", func(s *stage) {
+		open := s.lease("a", Untested)
+		first := s.asked(open)
+		guest := s.lease("b", Untested) // when nothing has moved for long
+		since(s.T, s.start, defaultWait/2)
+		second := s.asked(guest)
+		require.True(s, s.comes("home", "hello").refused())
+		first.pending()
+		second.pending()
+		second.gets(s.comes("home", "proof b"), 0)
+		first.fails(ErrAmbiguous, defaultWait/2+proofWait)
 	})
 }
 
@@ -298,36 +480,34 @@ func TestGuests(t *testing.T) {
 func TestGuestsComeTooLate(t *testing.T) {
 	for name, asked := range map[string]bool{"asked before": true, "asked after": false} {
 		t.Run(name, func(t *testing.T) {
-			proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-				open := lease(t, p, prover("python", Unknown))
-				c, _ := n.dial(alice, 21000)
-				var first <-chan error
+			proving(t, "21000", func(s *stage) {
+				open := s.lease("python", Untested)
+				own := s.comes("home", "")
+				var first *taking
 				if asked {
-					first = taking(t, open) // python speaks when it has heard so
+					first = s.asked(open) // python speaks when it has heard so
 				} else {
-					say(t, c, "hello")
+					own.say("hello")
 				}
-				var guests []<-chan error
+				var guests []*taking
 				for _, name := range []string{"b", "c"} {
-					guests = append(guests, taking(t, lease(t, p, prover(name, Unknown))))
+					guests = append(guests, s.asked(s.lease(name, Untested)))
 				}
-				b, _ := n.dial(alice, 21000)
-				say(t, b, "hello")
-				synctest.Wait()
+				s.comes("home", "hello")
 				if asked {
-					say(t, c, "hello")
+					own.say("hello")
 				} else {
-					first = taking(t, open)
+					first = s.asked(open)
 				}
-				require.NoError(t, <-first)
-				require.False(t, open.MustProve())
+				<-first.done
+				require.NoError(s, first.err)
+				require.Same(s, own.server, first.conn)
 				for i, name := range []string{"b", "c"} {
-					pending(t, guests[i])
-					g, _ := n.dial(alice, 21000)
-					say(t, g, "proof "+name)
-					require.NoError(t, <-guests[i])
+					v := s.comes("home", "proof "+name)
+					<-guests[i].done
+					require.Same(s, v.server, guests[i].conn)
 				}
-				quiet(t, p)
+				quiet(s.T, s.p)
 			})
 		})
 	}
@@ -336,267 +516,164 @@ func TestGuestsComeTooLate(t *testing.T) {
 // Proof counts whatever address it comes from, unless that is forbidden.
 func TestRoaming(t *testing.T) {
 	for _, strict := range []bool{false, true} {
-		proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-			p.StrictPeer = strict
-			l := lease(t, p, prover("a", Unknown))
-			c, server := n.dial(bob, 21000)
-			done := taking(t, l)
+		proving(t, "21000", func(s *stage) {
+			s.p.StrictPeer = strict
+			l := s.lease("a", Untested)
+			v := s.comes("elsewhere", "")
+			take := s.asked(l)
 			if strict {
-				require.EqualValues(t, 1, server.closes.Load())
-				pending(t, done)
-				require.NoError(t, l.Close())
-				require.ErrorIs(t, <-done, ErrClosed)
+				require.True(s, v.refused())
+				take.pending()
+				require.NoError(s, l.Close())
+				take.fails(ErrClosed, 0)
 				return
 			}
-			say(t, c, "proof a")
-			require.NoError(t, <-done)
-			quiet(t, p)
+			v.say("proof a")
+			take.gets(v, 0)
+			quiet(s.T, s.p)
 		})
 	}
 }
 
-// What a connection may hold without proof is bounded, in number and in time.
-func TestUnprovenBounds(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("a", Unknown))
-		for range 100 {
-			n.dial(alice, 21000)
-			n.dial(eve, 21000)
-		}
-		synctest.Wait()
-		require.LessOrEqual(t, p.Stats().Unproven, 1+spare+maxRoaming)
-		c, _ := n.dial(alice, 21000)
-		done := taking(t, l)
-		say(t, c, "proof a")
-		require.NoError(t, <-done)
-		synctest.Wait()
-		quiet(t, p)
-		require.Zero(t, p.Stats().Unproven)
-	})
-}
-
-// A connection that says nothing once its transfer is asked for, or goes without a word, ends the waiting if no other
-// follows.
+// A connection that says nothing once its transfer is asked for, or goes without a word, ends the waiting of a session
+// that may come without proof if no other follows.
 func TestNothingButSilence(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("a", Unknown))
-		n.dial(alice, 21000)
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Untested)
+		s.comes("home", "")
 		time.Sleep(5 * time.Second)
-		start := time.Now()
-		_, err := l.Accept(t.Context())
-		require.ErrorIs(t, err, ErrGone)
-		since(t, start, defaultSilence)
+		s.asked(l).fails(ErrGone, defaultHello)
 
-		l = lease(t, p, prover("a", Unknown))
-		c, _ := n.dial(alice, 21000)
-		c.Close()
-		start = time.Now()
-		_, err = l.Accept(t.Context())
-		require.ErrorIs(t, err, ErrGone)
-		since(t, start, patience)
-		quiet(t, p)
+		l = s.lease("a", Untested)
+		s.comes("home", "").client.Close()
+		s.asked(l).fails(ErrGone, proofWait)
+
+		take := s.asked(s.lease("a", Untested))
+		s.comes("home", "").client.Close()
+		time.Sleep(proofWait - 1)
+		take.gets(s.comes("home", "hello"), proofWait-1)
+		quiet(s.T, s.p)
 	})
 }
 
-// A lease that waives its proof takes what comes, as long as it is alone.
-func TestWaive(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("a", Unknown))
-		_, server := n.dial(alice, 21000)
-		synctest.Wait()
-		require.True(t, l.Waive())
-		c, err := l.Accept(t.Context())
-		require.NoError(t, err)
-		require.Same(t, server, c)
-		require.False(t, l.MustProve())
-
-		l = lease(t, p, prover("a", Proves))
-		other := lease(t, p, prover("b", Proves))
-		require.False(t, l.Waive())
-		require.False(t, other.Waive())
-		require.NoError(t, l.Close())
-		require.NoError(t, other.Close())
-		quiet(t, p)
-	})
-}
-
-// Where only proof counts, one without it is handed over at last for the caller to refuse.
-func TestMustProve(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("a", Must))
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "hello")
-		start := time.Now()
-		_, err := l.Accept(t.Context())
-		require.NoError(t, err)
-		require.True(t, l.MustProve())
-		since(t, start, patience)
+// A lease that drops its proof takes what comes, as long as it is alone.
+func TestDropProof(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		for _, policy := range []ProofPolicy{Untested, Expected} {
+			l := s.lease("a", policy)
+			v := s.comes("home", "")
+			require.True(s, l.DropProof())
+			s.asked(l).gets(v, 0)
+		}
+		l, other := s.lease("a", Expected), s.lease("b", Expected)
+		require.False(s, l.DropProof())
+		require.False(s, other.DropProof())
+		require.NoError(s, l.Close())
+		require.NoError(s, other.Close())
+		quiet(s.T, s.p)
 	})
 }
 
 // Everything ends with Close.
 func TestCloseWithUnproven(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		l := lease(t, p, prover("a", Unknown))
-		_, server := n.dial(alice, 21000)
-		synctest.Wait()
-		require.NoError(t, p.Close())
-		require.EqualValues(t, 1, server.closes.Load())
-		_, err := l.Accept(t.Context())
-		require.True(t, errors.Is(err, ErrClosed))
-	})
-}
-
-func owned(name, owner string) Request {
-	r := prover(name, Proves)
-	r.Owner = owner
-	return r
-}
-
-// Sessions of one owner have a port each, and share one only when nothing moves and nobody among them has asked for a
-// transfer.
-func TestOneOwner(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		p.Owner = func(string) string { return "alice" }
-		start := time.Now()
-		squatter := lease(t, p, owned("squatter", "alice"))
-		honest := lease(t, p, owned("honest", "alice"))
-		since(t, start, crowdAfter)
-		done := taking(t, honest)
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "proof honest")
-		require.NoError(t, <-done)
-		require.NoError(t, squatter.Close())
-
-		busy := lease(t, p, owned("busy", "alice"))
-		done = taking(t, busy)
-		start = time.Now()
-		_, err := p.Lease(t.Context(), owned("other", "alice"))
-		require.ErrorIs(t, err, ErrBusy)
-		since(t, start, defaultWait)
-		c, _ = n.dial(alice, 21000)
-		say(t, c, "proof busy")
-		require.NoError(t, <-done)
-		quiet(t, p)
-	})
-}
-
-// A program that uses the proof of one session for another gets its data all the same, one session at a time, and is
-// never crowded onto a port again.
-func TestMixedProofs(t *testing.T) {
-	for _, told := range []bool{false, true} {
-		proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-			p.Owner = func(string) string { return "alice" }
-			r := owned("one", "alice")
-			r.Mixes = told
-			l := lease(t, p, r)
-			if !told {
-				c, _ := n.dial(alice, 21000)
-				say(t, c, "proof two")
-				require.NoError(t, <-taking(t, l), "taken for the only session of its owner")
-				l = lease(t, p, r)
-			}
-			start := time.Now()
-			_, err := p.Lease(t.Context(), owned("two", "alice"))
-			require.ErrorIs(t, err, ErrBusy)
-			since(t, start, defaultWait)
-			require.NoError(t, l.Close())
-			quiet(t, p)
+	for _, line := range []string{"", "hello", "stalls a"} {
+		proving(t, "21000", func(s *stage) {
+			l := s.lease("a", Untested)
+			v := s.comes("home", line)
+			require.NoError(s, s.p.Close())
+			require.True(s, v.refused())
+			s.asked(l).fails(ErrClosed, 0)
 		})
 	}
 }
 
-// When the mix-up shows only after several were crowded together, nobody gets anything that may be another's.
-func TestDoubtfulProofs(t *testing.T) {
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		p.Owner = func(string) string { return "alice" }
-		one := lease(t, p, owned("one", "alice"))
-		two := lease(t, p, owned("two", "alice"))
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "proof three")
+// Closing a lease ends its handshake soon, not at once: a client that ends it in order has a use for the ticket.
+func TestCloseDuringHandshake(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Untested)
+		v := s.comes("home", "stalls a")
+		require.NoError(s, l.Close())
+		time.Sleep(lingering - 1)
+		require.False(s, v.refused())
+		time.Sleep(1)
 		synctest.Wait()
-		c, server := n.dial(alice, 21000)
-		say(t, c, "proof two")
-		synctest.Wait()
-		require.EqualValues(t, 1, server.closes.Load())
-		require.NoError(t, one.Close())
-		require.NoError(t, two.Close())
-		quiet(t, p)
+		require.True(s, v.refused())
+		quiet(s.T, s.p)
 	})
 }
 
-// Greet is called by Accept when the transfer was asked for before the client spoke, and when it spoke, if that was
-// before. Its error is Accept's, and its connection is closed with the lease.
-func TestGreet(t *testing.T) {
-	type key struct{}
-	refused := errors.New("refused")
-	for _, early := range []bool{false, true} {
-		for _, result := range []error{nil, refused} {
-			proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-				var calls []any
-				r := prover("a", Unknown)
-				r.Greet = func(ctx context.Context, c net.Conn) (net.Conn, error) {
-					calls = append(calls, ctx.Value(key{}))
-					return c, result
-				}
-				l := lease(t, p, r)
-				c, server := n.dial(alice, 21000)
-				if !early {
-					l.Want()
-				}
-				say(t, c, "proof a")
-				synctest.Wait()
-				require.Len(t, calls, map[bool]int{true: 1}[early])
-				require.Zero(t, p.Stats().Leases, "freed by then")
-				got, err := l.Accept(context.WithValue(t.Context(), key{}, "Accept's"))
-				require.ErrorIs(t, err, result)
-				if early {
-					require.Equal(t, []any{nil}, calls)
-				} else {
-					require.Equal(t, []any{"Accept's"}, calls)
-				}
-				if err == nil {
-					require.Same(t, server, got)
-					require.NoError(t, got.Close())
-				}
-				require.NoError(t, l.Close())
-				quiet(t, p)
-			})
-		}
+// Sessions of one owner share a port like others, a stuck transfer among them, as long as nobody saw them mix their
+// proofs up.
+func TestOneOwner(t *testing.T) {
+	for _, policy := range []ProofPolicy{Expected, Required} {
+		proving(t, "21000", func(s *stage) {
+			s.t.owners = map[string]string{"stuck": "alice", "other": "alice"}
+			stuck := s.asked(s.lease("stuck", policy))
+			other := s.asked(s.lease("other", policy))
+			since(s.T, s.start, 0)
+			other.gets(s.comes("home", "proof other"), 0)
+			stuck.gets(s.comes("home", "proof stuck"), 0)
+			quiet(s.T, s.p)
+		})
 	}
-	// Nobody comes for what was greeted early.
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		r := prover("a", Unknown)
-		r.Greet = func(_ context.Context, c net.Conn) (net.Conn, error) {
-			time.Sleep(time.Second)
-			return c, nil
-		}
-		l := lease(t, p, r)
-		c, server := n.dial(alice, 21000)
-		say(t, c, "proof a")
-		synctest.Wait()
-		require.NoError(t, l.Close())
-		time.Sleep(2 * time.Second)
-		require.NotZero(t, server.closes.Load())
-		quiet(t, p)
+}
+
+// A program that uses the proof of one session for another gets its data all the same, and from then on its sessions
+// take turns.
+func TestMixedProofs(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		proving(t, "21000", func(s *stage) {
+			s.t.owners = map[string]string{"one": "alice", "two": "alice"}
+			r := session(s.t, "one", Expected)
+			r.SharesTickets = told
+			l := lease(s.T, s.p, r)
+			if !told {
+				s.asked(l).gets(s.comes("home", "proof two"), 0)
+				l = lease(s.T, s.p, r)
+			}
+			start := time.Now()
+			_, err := s.p.Lease(s.Context(), session(s.t, "two", Expected))
+			require.ErrorIs(s, err, ErrBusy)
+			since(s.T, start, defaultWait)
+			require.NoError(s, l.Close())
+			quiet(s.T, s.p)
+		})
+	}
+}
+
+// When the mix-up shows only after several shared a port, nobody gets anything that may be another's.
+func TestDoubtfulProofs(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		s.t.owners = map[string]string{"one": "alice", "two": "alice", "three": "alice"}
+		one, two := s.lease("one", Expected), s.lease("two", Expected)
+		require.True(s, s.comes("home", "proof three").refused())
+		require.True(s, s.comes("home", "proof two").refused())
+		require.NoError(s, one.Close())
+		require.NoError(s, two.Close())
+		quiet(s.T, s.p)
 	})
-	// Closing the lease ends a greeting that goes on.
-	proving(t, "21000", func(t *testing.T, p *Ports, n *memNet) {
-		ended := make(chan error, 1)
-		r := prover("a", Unknown)
-		r.Greet = func(_ context.Context, c net.Conn) (net.Conn, error) {
-			_, err := c.Read(make([]byte, 1))
-			ended <- err
-			return nil, err
-		}
-		l := lease(t, p, r)
-		c, _ := n.dial(alice, 21000)
-		say(t, c, "proof a")
-		synctest.Wait()
-		require.Empty(t, ended)
-		require.NoError(t, l.Close())
-		require.Error(t, <-ended)
-		synctest.Wait()
-		quiet(t, p)
+}
+
+// A late connection of a session whose lease has ended is not taken for one of its owner's other session.
+func TestLateSibling(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		s.t.owners = map[string]string{"one": "alice", "two": "alice"}
+		require.NoError(s, s.lease("two", Expected).Close())
+		l := s.lease("one", Expected)
+		require.True(s, s.comes("home", "proof two").refused())
+		s.asked(l).gets(s.comes("home", "proof one"), 0)
+	})
+}
+
+// Servers that share ports have a prover each, and each session is proved by its own.
+func TestSeveralProvers(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		another := new(teller)
+		mine := s.lease("a", Expected)
+		other := lease(s.T, s.p, session(another, "b", Expected))
+		first, second := s.asked(mine), s.asked(other)
+		first.gets(s.comes("home", "proof a"), 0)
+		second.gets(s.comes("home", "proof b"), 0)
+		quiet(s.T, s.p)
 	})
 }

@@ -2,6 +2,8 @@ package passive
 
 import (
 	"context"
+	"iter"
+	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -11,8 +13,9 @@ const (
 	// joinAfter is how long a queue stands still before a session that will prove itself shares a port, though others
 	// are before it.
 	joinAfter = time.Second
-	// crowdAfter is the same for sharing a port with other sessions of one owner, whose proofs are worth less.
-	crowdAfter = 3 * time.Second
+	// staleAfter is how long a lease keeps the right to be claimed without proof while others of its address wait, no
+	// connection has come for it and its transfer has not been asked for.
+	staleAfter = 5 * time.Second
 	// waitLimit bounds the waiting in a queue that moves. Clients give up on a reply after a minute or so.
 	waitLimit = time.Minute
 )
@@ -50,7 +53,7 @@ func (p *Ports) enqueue(who peer, r Request) *waiter {
 		p.queues[who] = q
 	}
 	q.waiters = append(q.waiters, w)
-	if r.Proof == "" {
+	if r.Identity == "" {
 		q.alone++
 	}
 	p.stats.Waiting++
@@ -59,7 +62,10 @@ func (p *Ports) enqueue(who peer, r Request) *waiter {
 
 // await returns the lease granted to w, or nil when w should try again. since is when the waiting began.
 func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) (*Lease, error) {
-	timer := time.NewTimer(p.nextLook(w, since, since))
+	p.mu.Lock()
+	first := p.nextLook(w, since, since)
+	p.mu.Unlock()
+	timer := time.NewTimer(first)
 	defer timer.Stop()
 	for {
 		select {
@@ -91,6 +97,7 @@ func (p *Ports) waitLimit() time.Duration { return max(waitLimit, p.wait()) }
 func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Duration, err error) {
 	p.mu.Lock()
 	defer p.unlock()
+	p.retire(w.who, now)
 	q := p.queues[w.who]
 	i := -1
 	if q != nil {
@@ -103,10 +110,8 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 	if q.moved.After(still) {
 		still = q.moved
 	}
-	if w.req.Habit != Never && now.Sub(still) >= p.sharesAfter(&w.req) {
-		_, mixer := p.mixers[w.req.Owner]
-		crowd := !mixer && now.Sub(still) >= crowdAfter
-		if l, _ := p.place(w.who, w.req, true, crowd); l != nil {
+	if w.req.Policy != Unlikely && now.Sub(still) >= p.sharesAfter(&w.req) {
+		if l, _ := p.place(w.who, w.req, true); l != nil {
 			p.remove(w.who, i)
 			return l, 0, nil
 		}
@@ -119,12 +124,54 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 	return nil, p.nextLook(w, since, still), nil
 }
 
+// retire takes the right to be claimed without proof from the leases of a peer that have not made use of it for
+// staleAfter, and gives it to those who wait. A lease that can prove nothing ends. The caller holds mu.
+func (p *Ports) retire(who peer, now time.Time) {
+	for _, l := range slices.Collect(p.unused(who)) {
+		if now.Sub(l.armed) < staleAfter {
+			continue
+		}
+		if l.req.Identity == "" {
+			p.end(l, ErrExpired)
+			continue
+		}
+		l.group.open, l.doubted = nil, true
+		p.dirty = append(p.dirty, l.group)
+		p.freed(l.door, who)
+	}
+}
+
+// stale returns the time until retire finds a lease, or the longest time if it will not. The caller holds mu.
+func (p *Ports) stale(who peer, now time.Time) time.Duration {
+	next := time.Duration(math.MaxInt64)
+	for l := range p.unused(who) {
+		next = min(next, max(l.armed.Add(staleAfter).Sub(now), 0))
+	}
+	return next
+}
+
+// unused yields the leases of a peer that may be claimed without proof, whose transfer has not been asked for and for
+// which no connection has come. The caller holds mu.
+func (p *Ports) unused(who peer) iter.Seq[*Lease] {
+	return func(yield func(*Lease) bool) {
+		for at, d := range p.doors {
+			g := d.groups[who.key]
+			if at.local != who.local || g == nil || g.open == nil || len(g.arrived) > 0 {
+				continue
+			}
+			if l := g.open; l.state == waiting && l.wantedAt == 0 && !yield(l) {
+				return
+			}
+		}
+	}
+}
+
 // nextLook is how long from now, or from since when that is the same, a waiter's situation stays as it is, unless it
-// is granted a port. still is since when the queue has not moved.
+// is granted a port. still is since when the queue has not moved. The caller holds mu.
 func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
-	next := min(still.Add(p.wait()).Sub(now), since.Add(p.waitLimit()).Sub(now))
-	if w.req.Habit != Never {
+	next := min(still.Add(p.wait()).Sub(now), since.Add(p.waitLimit()).Sub(now), p.stale(w.who, now))
+	if w.req.Policy != Unlikely {
 		after := p.sharesAfter(&w.req)
 		join := still.Add(after).Sub(now)
 		if join <= 0 {
@@ -139,7 +186,7 @@ func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 // turn out to prove nothing and fails there, so it waits as long as it may. In a queue that moves its turn comes;
 // in one that is full of leases nobody uses it may not come at all.
 func (p *Ports) sharesAfter(r *Request) time.Duration {
-	if r.sharesAtOnce() {
+	if r.Policy.demands() {
 		return joinAfter
 	}
 	return max(joinAfter, p.wait()/2)
@@ -174,14 +221,14 @@ func (p *Ports) freed(d *door, who peer) {
 	}
 	for i := 0; p.queues[who] != nil && i < len(p.queues[who].waiters); {
 		w := p.queues[who].waiters[i]
-		open, shared := d.groups[who.key].fits(&w.req, false)
+		at := d.groups[who.key].fits(&w.req, p.mixers.has(w.req.Owner))
 		switch {
-		case open || shared && w.req.sharesAtOnce():
+		case at == freePlace || at == sharedPlace && w.req.Policy.demands():
 			p.remove(who, i)
-			l := p.add(d, w.req, open)
+			l := p.add(d, w.req, at)
 			p.arm(l)
 			w.lease <- l
-		case w.req.Proof == "":
+		case w.req.Identity == "":
 			i = len(p.queues[who].waiters) // those behind wait for it
 		default:
 			i++
@@ -208,7 +255,7 @@ func (p *Ports) dismiss(who peer) {
 // remove takes one waiter out of a queue, and the queue out of the map when it was the last. The caller holds mu.
 func (p *Ports) remove(who peer, i int) {
 	q := p.queues[who]
-	if q.waiters[i].req.Proof == "" {
+	if q.waiters[i].req.Identity == "" {
 		q.alone--
 	}
 	p.stats.Waiting--

@@ -45,7 +45,7 @@ func TestPortsAreUnpredictable(t *testing.T) {
 	})
 }
 
-// SECURITY-CASES 24: squatters on every port delay nobody from another address, and those behind their own address
+// SECURITY-CASES 24: squatters on every port, who ask for a transfer and never connect, delay nobody from another address, and those behind their own address
 // until the first of them runs out.
 func TestSquatting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestSquatting(t *testing.T) {
 		defer p.Close()
 		start := time.Now()
 		for range 11 {
-			lease(t, p, ask(eve))
+			lease(t, p, ask(eve)).TransferStarting()
 		}
 		l := lease(t, p, ask(alice))
 		since(t, start, 0)

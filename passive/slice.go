@@ -25,7 +25,7 @@ func (p *Ports) Slice(i, n int) (*Ports, error) {
 	}
 	return &Ports{
 		Announce: p.Announce, Offset: p.Offset, TTL: p.TTL, Wait: p.Wait, Idle: p.Idle, InsecureAnyPeer: p.InsecureAnyPeer,
-		Whose: p.Whose, Owner: p.Owner, Silence: p.Silence, StrictPeer: p.StrictPeer, Listen: p.Listen, Logger: p.Logger,
+		StrictPeer: p.StrictPeer, Listen: p.Listen, Logger: p.Logger,
 		set: p.set.slice(p.Len()*i/n, p.Len()*(i+1)/n),
 	}, nil
 }

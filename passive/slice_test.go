@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -72,10 +71,8 @@ func TestSliceErrors(t *testing.T) {
 // Every option counts for a slice, also one that is added later.
 func TestSliceKeepsOptions(t *testing.T) {
 	p := ports(t, "21000-21001")
-	p.Announce, p.Offset, p.TTL, p.Wait, p.Idle, p.Silence = Address("203.0.113.7"), 1, 2, 3, 4, 5*time.Second
+	p.Announce, p.Offset, p.TTL, p.Wait, p.Idle = Address("203.0.113.7"), 1, 2, 3, 4
 	p.InsecureAnyPeer, p.StrictPeer, p.Logger = true, true, slog.New(slog.DiscardHandler)
-	p.Whose = func(net.Conn) (string, net.Conn, error) { return "", nil, nil }
-	p.Owner = func(string) string { return "" }
 	p.Listen = func(context.Context, string, string) (net.Listener, error) { return nil, nil }
 	s, err := p.Slice(1, 2)
 	require.NoError(t, err)

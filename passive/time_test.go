@@ -69,8 +69,8 @@ func TestWait(t *testing.T) {
 			p, _ := memPorts(t, "21000-21001")
 			defer p.Close()
 			p.Wait = wait
-			lease(t, p, ask(alice))
-			lease(t, p, ask(alice))
+			lease(t, p, ask(alice)).TransferStarting()
+			lease(t, p, ask(alice)).TransferStarting()
 			start := time.Now()
 			_, err := p.Lease(t.Context(), ask(alice))
 			require.ErrorIs(t, err, ErrBusy)
@@ -137,9 +137,11 @@ func TestWaitInOrder(t *testing.T) {
 		second := <-served
 		require.Equal(t, 1, second.n)
 		require.Equal(t, 5*time.Second, second.d)
+		second.l.TransferStarting()
 		third := <-served
 		require.Equal(t, 2, third.n)
 		require.Equal(t, 35*time.Second, third.d, "after the TTL of the second")
+		third.l.TransferStarting()
 		fourth := <-served
 		require.Equal(t, 3, fourth.n)
 		require.Equal(t, 65*time.Second, fourth.d)
@@ -279,14 +281,13 @@ func TestNoPortToBeHad(t *testing.T) {
 // Ports that can't be opened are reported as such and at once to whoever proves to
 // be the owner of a data connection, too.
 func TestUnopenableForWhoProves(t *testing.T) {
-	for _, habit := range []Habit{Never, Unknown, Proves, Must} {
+	for _, habit := range []ProofPolicy{Unlikely, Untested, Expected, Required} {
 		synctest.Test(t, func(t *testing.T) {
 			p, mem := memPorts(t, "21000-21002")
 			defer p.Close()
-			p.Whose = func(c net.Conn) (string, net.Conn, error) { return "", c, nil }
 			mem.fail = func(string) error { return errInUse }
 			r := ask(alice)
-			r.Proof, r.Habit = "session", habit
+			r.Prover, r.Identity, r.Policy = new(teller), "session", habit
 			start := time.Now()
 			_, err := p.Lease(t.Context(), r)
 			require.ErrorIs(t, err, syscall.EADDRINUSE, "%v", habit)

@@ -70,6 +70,7 @@ func serve(t *testing.T, p *Protocol) *site {
 	ports, err := passive.Range(fmt.Sprintf("%d-%d", first+2, first+4))
 	require.NoError(t, err)
 	ports.Listen = p.ListenData
+	t.Cleanup(func() { ports.Close() })
 	s.Server = &server.Server{
 		Driver: driver.User(user, password, dir), TLS: cert, Passive: ports, Logger: s.log.logger(), InsecurePlaintext: true,
 		Hooks: &server.Hooks{Transfer: func(x server.Transfer) {

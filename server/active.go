@@ -17,7 +17,9 @@ type activeDialer struct {
 	source uint16
 }
 
-func (a *activeDialer) Want() {}
+func (a *activeDialer) TransferStarting() {}
+
+func (a *activeDialer) DropProof() bool { return true }
 
 func (a *activeDialer) Over() bool { return false }
 

@@ -31,6 +31,7 @@ func TestDataAfterCCC(t *testing.T) {
 				ts := start(t, allowCCC, func(srv *server.Server) {
 					srv.SessionReuse = tls.Require
 					srv.Passive = onePort(t)
+					srv.Passive.TTL = time.Second
 				})
 				cfg := ts.Config.Clone()
 				cfg.MinVersion, cfg.MaxVersion = version, version

@@ -21,6 +21,8 @@ type command struct {
 	// words: its argument is words and numbers, so blanks at the end mean nothing.
 	// A name may end in blanks (RFC 3659, section 2.2).
 	words bool
+	// data: it uses the data connection that PASV or PORT prepared.
+	data bool
 	// alone: nothing may be read while it runs, because the connection changes
 	// under the reader.
 	alone bool
@@ -91,17 +93,17 @@ func init() {
 		"LPSV": {help: "LPSV"},
 
 		// Service, RFC 959 section 4.1.3, and RFC 3659.
-		"RETR": {run: (*session).cmdRetr, need: login, arg: required, help: "RETR <file>"},
-		"STOR": {run: (*session).cmdStor, need: login, arg: required, help: "STOR <file>"},
-		"APPE": {run: (*session).cmdAppe, need: login, arg: required, help: "APPE <file>"},
-		"STOU": {run: (*session).cmdStou, need: login, help: "STOU [<file>]"},
-		"ALLO": {run: (*session).cmdAllo, need: login, arg: required, words: true, help: "ALLO <bytes>"},
-		"REST": {run: (*session).cmdRest, need: login, arg: required, words: true, feat: "REST STREAM", help: "REST <bytes>"},
+		"RETR": {run: (*session).cmdRetr, need: login, data: true, arg: required, help: "RETR <file>"},
+		"STOR": {run: (*session).cmdStor, need: login, data: true, arg: required, help: "STOR <file>"},
+		"APPE": {run: (*session).cmdAppe, need: login, data: true, arg: required, help: "APPE <file>"},
+		"STOU": {run: (*session).cmdStou, need: login, data: true, help: "STOU [<file>]"},
+		"ALLO": {run: (*session).cmdAllo, need: login, arg: required, help: "ALLO <bytes>"},
+		"REST": {run: (*session).cmdRest, need: login, arg: required, feat: "REST STREAM", help: "REST <bytes>"},
 		"RANG": {run: (*session).cmdRang, need: login, arg: required, feat: "RANG STREAM", help: "RANG <first> <last>"},
 		"ABOR": {run: (*session).cmdAbor, need: login, during: true, help: "ABOR"},
-		"LIST": {run: (*session).cmdList, need: login, help: "LIST [<path>]"},
-		"NLST": {run: (*session).cmdNlst, need: login, help: "NLST [<path>]"},
-		"MLSD": {run: (*session).cmdMlsd, need: login, help: "MLSD [<directory>]"},
+		"LIST": {run: (*session).cmdList, need: login, data: true, help: "LIST [<path>]"},
+		"NLST": {run: (*session).cmdNlst, need: login, data: true, help: "NLST [<path>]"},
+		"MLSD": {run: (*session).cmdMlsd, need: login, data: true, help: "MLSD [<directory>]"},
 		"MLST": {run: (*session).cmdMlst, need: login, feat: "MLST", help: "MLST [<path>]"},
 		"STAT": {run: (*session).cmdStat, during: true, help: "STAT [<path>]"},
 

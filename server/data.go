@@ -13,21 +13,26 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// dialer is what PASV, EPSV, PORT and EPRT leave behind: the one way to get a
+// dataSource is what PASV, EPSV, PORT and EPRT leave behind: the one way to get a
 // data connection. It serves one transfer.
-type dialer interface {
-	// Want is called before the client is told, by 150, that its transfer begins.
-	Want()
+type dataSource interface {
+	// TransferStarting is called before the client is told, by 150, that its
+	// transfer begins.
+	TransferStarting()
 	// Over reports that no connection can come any more.
 	Over() bool
-	// Accept returns the TCP connection, waiting for it if need be.
+	// Accept returns the data connection, waiting for it if need be: a *dataConn if
+	// its handshake is done, or else the TCP connection.
 	Accept(ctx context.Context) (net.Conn, error)
-	// Close gives up what the dialer holds. It may be called at any time.
+	// DropProof is called when the data will be in clear. It reports whether the
+	// source is still of use.
+	DropProof() bool
+	// Close gives up what the source holds. It may be called at any time.
 	Close() error
 }
 
 // setData arms the next transfer, in place of what was there.
-func (s *session) setData(d dialer) {
+func (s *session) setData(d dataSource) {
 	s.dropData()
 	s.data = d
 }
@@ -95,14 +100,14 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 // lease gets a data port and arms it.
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
-	req := passive.Request{Client: s.peer.Addr(), Local: s.socket, Dialled: s.local.Addr(), Session: s.id}
-	if s.private && s.bind != nil {
-		req.Proof, req.Habit, req.Owner = s.bind.ID(), s.habit, s.owner
-		req.Mixes = s.tls.Offered() == req.Owner
-		req.Greet = s.greet()
-		if s.srv.SessionReuse == tls.Require {
-			req.Habit = passive.Must
-		}
+	req := passive.Request{
+		Client: s.peer.Addr(), Local: s.socket, Dialled: s.local.Addr(), Session: s.id,
+		HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
+	}
+	if s.private && s.bind != nil && s.srv.SessionReuse != tls.Off {
+		req.Prover, req.Identity, req.Owner = s.srv.prover, s.bind.ID(), s.owner
+		req.SharesTickets = s.tls.Offered() == req.Owner
+		req.Policy = s.proof.demand(s.srv.SessionReuse)
 	}
 	lease, err := s.srv.ports.Lease(ctx, req)
 	switch {
@@ -114,25 +119,6 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	}
 	s.setData(lease)
 	return lease, nil
-}
-
-// learn notes whether the session's data connections prove themselves, which
-// decides whether it can share a port.
-func (s *session) learn(t *transfer, err error) {
-	if s.uploaded && t.secured {
-		s.provesLater = t.resumed
-	}
-	s.uploaded = t.upload
-	switch {
-	case t.resumed && err == nil && (!t.upload || s.provesLater):
-		s.habit = passive.Proves
-	case t.resumed, errors.Is(err, passive.ErrExpired):
-		// A client that breaks off does not read the ticket it needs next time,
-		// and some never read the one that comes at the end of an upload (curl).
-		s.habit = passive.Unknown
-	case t.secured, errors.Is(err, tls.ErrNotResumed):
-		s.habit = passive.Never
-	}
 }
 
 // warnPrivate says once, with the cure, that clients outside can't reach the

@@ -30,35 +30,39 @@ const (
 
 // openData gets the data connection of a transfer and protects it. Its errors
 // are for the client.
-func (s *session) openData(ctx context.Context, t *transfer, d dialer) (c *dataConn, err error) {
-	raw, err := d.Accept(ctx)
+func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*dataConn, error) {
+	conn, err := from.Accept(ctx)
 	if err != nil {
-		return nil, dataFailure(err)
+		return nil, s.dataFailure(err)
 	}
-	t.peer = addrPort(raw.RemoteAddr())
-	early, greeted := raw.(*earlyConn)
+	t.peer = addrPort(conn.RemoteAddr())
+	c, secured := conn.(*dataConn)
 	switch {
-	case greeted && !t.protected:
-		early.Close()
+	case secured && !t.protected:
+		c.Close()
 		return nil, &dataError{code: 425, text: "PROT was changed; open another data connection."}
-	case greeted:
-		c = early.data
+	case secured:
 	case !t.protected:
-		return newDataConn(raw, s.srv), nil
+		return newDataConn(conn, s.srv), nil
 	default:
-		reuse := s.srv.SessionReuse
-		if lease, ok := d.(*passive.Lease); ok && lease.MustProve() {
-			reuse = tls.Require
-		}
-		if c, err = s.srv.secureData(ctx, raw, s.bind, reuse); err != nil {
-			return nil, dataFailure(err)
+		if c, err = s.srv.secureData(ctx, conn, s.bind, s.reuse()); err != nil {
+			return nil, s.dataFailure(err)
 		}
 	}
 	t.secured, t.resumed = true, c.tls.Resumed()
 	if t.upload {
-		ackNow(raw)
+		ackNow(c.idle.Conn)
 	}
 	return c, nil
+}
+
+// reuse returns what is demanded of a data connection that came to a port of its
+// own, where nothing was proved: in active mode, and after PASV in clear.
+func (s *session) reuse() tls.Reuse {
+	if s.srv.SessionReuse == tls.Prefer && s.proof.demand(tls.Prefer) == passive.Expected {
+		return tls.Require
+	}
+	return s.srv.SessionReuse
 }
 
 func newDataConn(raw net.Conn, srv *Server) *dataConn {
@@ -85,49 +89,23 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Sessi
 	return c, nil
 }
 
-// earlyConn is a data connection whose handshake was done by greet.
-type earlyConn struct {
-	net.Conn // the TCP connection
-	data     *dataConn
-}
-
-// NetConn returns the TCP connection.
-func (e *earlyConn) NetConn() net.Conn { return e.Conn }
-
-// Close ends a connection that no transfer wanted.
-func (e *earlyConn) Close() error {
-	e.data.abort()
-	e.data.release()
-	return nil
-}
-
-// greet is what is done first with a data connection that has proved to be this
-// session's; if need be before its transfer is asked for, since some clients
-// (curl) hear no reply on their control connection while they wait for the
-// handshake on the other. If the session ends meanwhile so does its lease, which
-// closes the connection.
-func (s *session) greet() func(context.Context, net.Conn) (net.Conn, error) {
-	srv, bind, reuse := s.srv, s.bind, s.srv.SessionReuse
-	return func(ctx context.Context, raw net.Conn) (net.Conn, error) {
-		data, err := srv.secureData(ctx, raw, bind, reuse)
-		if err != nil {
-			return nil, err
-		}
-		return &earlyConn{Conn: raw, data: data}, nil
+// dataFailure says what went wrong before a data connection was there. That proof
+// is missing is a permanent error only where it is demanded of everybody: else a
+// client that never resumes is to try again.
+func (s *session) dataFailure(err error) error {
+	code := 425
+	if s.srv.SessionReuse == tls.Require {
+		code = 522
 	}
-}
-
-// dataFailure says what went wrong before a data connection was there.
-func dataFailure(err error) error {
 	switch {
 	case errors.Is(err, passive.ErrAmbiguous):
 		return &dataError{425, "Several data connections came, and none proves to be yours.", err}
 	case errors.Is(err, passive.ErrForeign), errors.Is(err, tls.ErrForeign):
-		return &dataError{522, foreignSession, err}
-	case errors.Is(err, tls.ErrNotResumed):
-		return &dataError{522, mustResume, err}
+		return &dataError{code, foreignSession, err}
 	case errors.Is(err, tls.ErrOtherCertificate):
 		return &dataError{522, "The data connection presented another client certificate than the control connection.", err}
+	case errors.Is(err, passive.ErrUnproven), errors.Is(err, tls.ErrNotResumed):
+		return &dataError{code, mustResume, err}
 	}
 	return &dataError{425, "Can't open the data connection.", err}
 }
@@ -157,6 +135,19 @@ func (c *dataConn) attend() error {
 		return waits
 	})
 }
+
+// Close ends a connection that no transfer wanted, in order, so that the client
+// finds the ticket in it that it needs for the next.
+func (c *dataConn) Close() error { return c.finish() }
+
+// The rest of net.Conn is that of the TCP connection.
+
+func (c *dataConn) NetConn() net.Conn                  { return c.idle.Conn }
+func (c *dataConn) LocalAddr() net.Addr                { return c.idle.Conn.LocalAddr() }
+func (c *dataConn) RemoteAddr() net.Addr               { return c.idle.Conn.RemoteAddr() }
+func (c *dataConn) SetDeadline(t time.Time) error      { return c.idle.Conn.SetDeadline(t) }
+func (c *dataConn) SetReadDeadline(t time.Time) error  { return c.idle.Conn.SetReadDeadline(t) }
+func (c *dataConn) SetWriteDeadline(t time.Time) error { return c.idle.Conn.SetWriteDeadline(t) }
 
 // truncated reports, after the end of what the client sent, whether TLS can't
 // vouch for that end (RFC 8446, section 6.1).

@@ -56,6 +56,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 		go func() { done <- fs.ServeTLS(implicit) }()
 		t.Cleanup(func() {
 			fs.Close()
+			fs.Passive.Close()
 			require.ErrorIs(t, <-done, server.ErrServerClosed)
 			require.ErrorIs(t, <-done, server.ErrServerClosed)
 		})

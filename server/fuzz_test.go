@@ -66,6 +66,7 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 	synctest.Wait()
 	defer func() {
 		require.NoError(t, srv.Close())
+		defer ports.Close()
 		require.Zero(t, ports.Stats().Leases+ports.Stats().Untaken+ports.Stats().Waiting)
 		require.Empty(t, srv.Sessions())
 	}()

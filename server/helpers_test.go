@@ -94,6 +94,9 @@ func start(t testing.TB, options ...func(*server.Server)) *testServer {
 	}
 	t.Cleanup(func() {
 		ts.Close()
+		if ts.Passive != nil {
+			ts.Passive.Close()
+		}
 		if t.Failed() {
 			t.Logf("log of the server:\n%s", ts.Log)
 		}

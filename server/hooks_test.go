@@ -117,9 +117,10 @@ func TestTransferHook(t *testing.T) {
 	require.Positive(t, x.Duration)
 	require.Less(t, x.Duration, time.Since(before))
 
-	// A data connection that proves nothing, and ends with FIN alone.
-	cfg := c.cfg
-	c.cfg = cfg.Clone()
+	// A data connection that proves nothing, of a session that never did, and ends
+	// with FIN alone.
+	first := c
+	c = ts.login(t)
 	c.cfg.ClientSessionCache = nil
 	conn := c.open("STOR b")
 	io.WriteString(conn, "abc")
@@ -128,7 +129,7 @@ func TestTransferHook(t *testing.T) {
 	x = ts.lastTransfer(t)
 	require.Equal(t, []bool{true, false, true}, []bool{x.Protected, x.Resumed, x.Truncated})
 	require.Equal(t, "abc", ts.readFile(t, "b"))
-	c.cfg = cfg
+	c = first
 
 	c.cmd(200, "TYPE A")
 	c.put("x\r\ny\r\n", "APPE b")

@@ -46,6 +46,8 @@ func TestShutdownDrains(t *testing.T) {
 	require.NoError(t, <-done)
 	require.Equal(t, "first, last", ts.readFile(t, "a"))
 	require.Empty(t, ts.Sessions())
+	require.Zero(t, ports.Stats().Leases)
+	require.NoError(t, ports.Close(), "they are whose who made them")
 	require.Zero(t, ports.Stats().Listeners)
 	require.NoError(t, ts.Shutdown(t.Context()))
 	require.NoError(t, ts.Close())

@@ -65,6 +65,7 @@ func (s *session) controlEnded(err error) {
 	if known {
 		return
 	}
+	s.abandon()
 	time.AfterFunc(lingerAfterEOF, func() { s.linger(err) })
 }
 
@@ -81,6 +82,19 @@ func (s *session) linger(err error) {
 		time.AfterFunc(lingerAfterEOF, func() { s.linger(err) })
 	}
 }
+
+// abandon ends a transfer whose data connection has not come when the control
+// connection ends: its port is worth more to others.
+func (s *session) abandon() {
+	s.mu.Lock()
+	t := s.moving
+	s.mu.Unlock()
+	if t != nil && !t.local && !t.opened.Load() {
+		t.cancel(errAbandoned)
+	}
+}
+
+var errAbandoned = errors.New("server: the control connection ended before the data connection was there")
 
 // isSyntax reports whether a command was refused for its form, after which
 // the session goes on.

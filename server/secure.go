@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/passive"
 )
 
 // AUTH <mechanism>: RFC 4217, section 4, and the older names that clients still
@@ -58,6 +57,7 @@ func (s *session) secure() error {
 		return err
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn
+	s.srv.prover.enter(s)
 	if s.host == "" {
 		s.host = s.serverName()
 	}
@@ -109,7 +109,7 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 			return ok(534, "Policy requires protected data connections.")
 		}
 		s.private = false
-		if lease, ok := s.data.(*passive.Lease); ok && !lease.Waive() {
+		if s.data != nil && !s.data.DropProof() {
 			s.dropData() // its port is shared by those who prove themselves
 		}
 		return ok(200, "Data connections are in clear now.")

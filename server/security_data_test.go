@@ -104,11 +104,15 @@ func TestPortsAreNotASequence(t *testing.T) {
 }
 
 // Row 5: a data connection with the ticket of another session is refused, by
-// either policy; one without any is refused under Require only.
+// either policy; one without any is refused under Require, and by a session that
+// has proved itself before.
 func TestForeignTicket(t *testing.T) {
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
 		t.Run(policy.String(), func(t *testing.T) {
-			ts := start(t, everybody, func(srv *server.Server) { srv.SessionReuse = policy })
+			ts := start(t, everybody, func(srv *server.Server) {
+				srv.SessionReuse, srv.Passive = policy, passive.Any()
+				srv.Passive.TTL = 3 * time.Second
+			})
 			ts.writeFile(t, "a", "secret")
 			victim, thief := ts.login(t), ts.loginAs(t, "thief")
 			at := victim.pasv()
@@ -132,18 +136,25 @@ func TestForeignTicket(t *testing.T) {
 			victim.cmd(150, "RETR a")
 			conn.SetDeadline(time.Now().Add(patience))
 			require.Error(t, stdtls.Client(conn, thief.cfg).Handshake())
-			victim.expect(522)
+			code := map[tls.Reuse]int{tls.Prefer: 425, tls.Require: 522}[policy]
+			victim.expect(code)
 
-			victim.cfg = trust(ts.TLS)
-			if policy == tls.Prefer {
-				require.Equal(t, "secret", victim.get("RETR a"))
-				return
+			// What has proved itself has to again, and Require demands it of all. One
+			// that never proved anything is served under Prefer.
+			for _, c := range []*client{victim, ts.login(t)} {
+				c.cfg = trust(ts.TLS)
+				conn := c.open2("STOR b")
+				if c != victim && policy == tls.Prefer {
+					sec := c.dataTLS(conn)
+					io.WriteString(sec, "x")
+					sec.Close()
+					c.expect(226)
+					continue
+				}
+				require.ErrorContains(t, stdtls.Client(conn, c.cfg).Handshake(), "access denied")
+				c.expect(code)
+				c.cmd(550, "SIZE b")
 			}
-			sec = victim.dataTLS(victim.open2("STOR b"))
-			io.WriteString(sec, "x")
-			sec.Close()
-			victim.expect(522)
-			victim.cmd(550, "SIZE b")
 		})
 	}
 }

@@ -38,7 +38,10 @@ func TestPassiveSquatting(t *testing.T) {
 
 // Row 25: connections that are reset at once, on control and data ports.
 func TestResetStorm(t *testing.T) {
-	ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t) })
+	ts := start(t, func(srv *server.Server) {
+		srv.Passive = onePort(t)
+		srv.Passive.TTL = 2 * time.Second
+	})
 	ts.writeFile(t, "a", "content")
 	c := ts.login(t)
 	at := c.pasv()
@@ -56,7 +59,7 @@ func TestResetStorm(t *testing.T) {
 	c.cmd(150, "RETR a")
 	require.Equal(t, "content", readAll(t, c.dataTLS(conn)))
 	c.expect(226)
-	for range 3 { // each waits a second for a connection that proves itself
+	for range 3 { // each waits for a connection that proves itself
 		resetAtOnce(t, c.dataTCP(c.pasv()))
 		c.cmd(150, "RETR a")
 		c.expect(425, 426)

@@ -141,6 +141,7 @@ func (srv *Server) remove(s *session) {
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s)
 	if s.bind != nil {
+		srv.prover.exit(s)
 		s.bind.Close()
 	}
 	if srv.perNetwork[from]--; srv.perNetwork[from] == 0 {

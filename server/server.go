@@ -155,7 +155,8 @@ type Server struct {
 	startErr error
 	log      *slog.Logger
 	layer    *tls.Layer
-	ports    *passive.Ports
+	ports    *passive.Ports // Passive, or ports of its own
+	prover   *prover
 	judge    judge
 	drains   drains
 	fair     fair
@@ -261,20 +262,8 @@ func (srv *Server) start() error {
 		if ports == nil {
 			ports = passive.Any()
 		}
-		if ports.Logger == nil {
-			ports.Logger = srv.log
-		}
-		if srv.layer != nil && srv.SessionReuse != tls.Off {
-			ports.Whose = srv.layer.Whose
-			if srv.SessionReuse == tls.Prefer {
-				ports.Owner = srv.layer.Owner
-			}
-			if ports.Silence == 0 {
-				ports.Silence = srv.handshakeTimeout()
-			}
-		}
 		srv.mu.Lock()
-		srv.ports = ports
+		srv.ports, srv.prover = ports, &prover{srv: srv}
 		srv.mu.Unlock()
 		srv.warnDescriptors(maxDescriptors())
 		if srv.Driver == nil {

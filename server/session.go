@@ -14,7 +14,6 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -32,28 +31,25 @@ type session struct {
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 
-	raw   net.Conn     // the TCP connection
-	below *controlConn // of raw
-	ctl   net.Conn     // what commands and replies go through: below or tls
-	tls   *tls.Conn    // nil without TLS, and still there after CCC
-	bind  *tls.Session // what data connections are bound to; nil without TLS
-	habit passive.Habit
-	// uploaded: the last transfer was an upload; provesLater: the data connection
-	// after an upload proved itself.
-	uploaded, provesLater bool
-	lines                 *wire.LineReader // of ctl
-	out                   []byte           // the reply being written
-	attendant             attendant
-	waitEnds              time.Time    // when the wait for a command ends; zero while none
-	rested                bool         // the wait goes on in the lounge or in a new goroutine
-	seat                  uint64       // in the lounge
-	queue                 []input      // what came during a command and waits for its end
-	gone                  atomic.Bool  // the control connection has ended
-	left                  atomic.Bool  // it ended without its owner, see leave
-	cleared               bool         // CCC took TLS off the control connection
-	then                  func() error // what follows the reply being written
-	ending                error        // why the session ends after this reply
-	refused               *dataConn    // of the upload refused last, see discard
+	raw       net.Conn     // the TCP connection
+	below     *controlConn // of raw
+	ctl       net.Conn     // what commands and replies go through: below or tls
+	tls       *tls.Conn    // nil without TLS, and still there after CCC
+	bind      *tls.Session // what data connections are bound to; nil without TLS
+	proof     proof
+	lines     *wire.LineReader // of ctl
+	out       []byte           // the reply being written
+	attendant attendant
+	waitEnds  time.Time    // when the wait for a command ends; zero while none
+	rested    bool         // the wait goes on in the lounge or in a new goroutine
+	seat      uint64       // in the lounge
+	queue     []input      // what came during a command and waits for its end
+	gone      atomic.Bool  // the control connection has ended
+	left      atomic.Bool  // it ended without its owner, see leave
+	cleared   bool         // CCC took TLS off the control connection
+	then      func() error // what follows the reply being written
+	ending    error        // why the session ends after this reply
+	refused   *dataConn    // of the upload refused last, see discard
 
 	account
 	params
@@ -83,12 +79,12 @@ type account struct {
 	files   driver.FS
 	owner   string // whose session it is, see ownerName
 	cwd     string
-	rnfr    string // what RNFR named
-	cpfr    string // what SITE CPFR named
-	restart int64  // REST, RANG
-	until   int64  // RANG: the end, 0 for that of the file
-	alloc   int64  // ALLO
-	data    dialer // what PASV, EPSV, PORT or EPRT left behind; nil without
+	rnfr    string     // what RNFR named
+	cpfr    string     // what SITE CPFR named
+	restart int64      // REST, RANG
+	until   int64      // RANG: the end, 0 for that of the file
+	alloc   int64      // ALLO
+	data    dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
 }
 
 // params are the transfer parameters, which REIN returns to their defaults (RFC
@@ -290,10 +286,17 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	}
 	reply, err := row.run(s, s.ctx, row.argument(cmd))
 	if err != nil {
-		return s.errorReply(cmd.Verb, err)
+		reply = s.errorReply(cmd.Verb, err)
+	}
+	if row.data && refuses(reply) {
+		s.dropData() // its port is worth more to others
 	}
 	return reply
 }
+
+// refuses reports whether a transfer was refused. A command that was not
+// understood is none that was refused.
+func refuses(r wire.Reply) bool { return r.Code >= 400 && (r.Code < 500 || r.Code > 503) }
 
 // rescue keeps a panic of the embedder's functions that run outside of a
 // command, hooks and those of its tls.Config, from ending the process.

@@ -141,15 +141,13 @@ func (srv *Server) closeWithin(grace time.Duration) {
 	}
 }
 
-// closeRest closes what sessions share.
+// closeRest closes what sessions shared and the server made. Passive is its maker's
+// to close: other servers may use the same ports.
 func (srv *Server) closeRest() {
 	srv.mu.Lock()
 	ports := srv.ports
 	srv.mu.Unlock()
-	if ports == nil {
-		ports = srv.Passive // not started yet: nothing will be
-	}
-	if ports != nil {
+	if ports != nil && srv.Passive == nil {
 		ports.Close()
 	}
 	srv.lounge.close()

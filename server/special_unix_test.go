@@ -39,8 +39,8 @@ func TestSpecialFiles(t *testing.T) {
 		for _, verb := range []string{"SIZE", "MLST"} {
 			require.Equal(t, "550 Is "+kind+", not a file.", c.cmd(550, "%s %s", verb, name).text())
 		}
-		c.cmd(227, "PASV")
 		for _, line := range []string{"RETR ", "STOR ", "APPE ", "HASH ", "SITE CPFR "} {
+			c.cmd(227, "PASV")
 			c.send("%s%s", line, name)
 			if r := c.expect(350, 550); r.code == 350 {
 				c.cmd(550, "SITE CPTO copy")
@@ -62,8 +62,8 @@ func TestServedDirectoryIsGone(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.Mkdir(path, 0o777))
 	c := ts.loginClear(t)
-	c.cmd(227, "PASV")
 	for i, line := range []string{"LIST", "NLST", "MLSD", "CWD /", "SIZE a", "RETR a", "STOR a"} {
+		c.cmd(227, "PASV")
 		reply := c.cmd(451, "%s", line).text()
 		require.NotContains(t, reply, "served", "no path goes on the wire")
 		require.Equal(t, i+1, strings.Count(ts.Log.String(), "level=ERROR"), line)

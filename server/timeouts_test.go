@@ -162,6 +162,7 @@ func TestPasvWaits(t *testing.T) {
 		for range 4 {
 			last = fs.in(t)
 			last.cmd(227, "PASV")
+			last.cmd(150, "LIST")
 		}
 		c := fs.in(t)
 		after(t, 10*time.Second, func() { c.cmd(425, "PASV") })
@@ -175,6 +176,7 @@ func TestPasvWaits(t *testing.T) {
 			last.send("ABOR")
 		}()
 		after(t, 2*time.Second, func() { c.cmd(227, "PASV") })
+		last.expect(426)
 		last.expect(226)
 	})
 }

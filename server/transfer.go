@@ -42,7 +42,8 @@ type transfer struct {
 	patience *time.Timer  // see hurry
 	moved    atomic.Int64 // one more than bytes was when hurry looked last
 
-	secured bool // the data connection's handshake succeeded
+	opened  atomic.Bool // the data connection is there
+	secured bool        // the data connection's handshake succeeded
 	peer    netip.AddrPort
 
 	ctx    context.Context // ends with ABOR and with the session
@@ -84,7 +85,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
-	d.Want()
+	d.TransferStarting()
 	var announced error
 	if !d.Over() { // else Accept says why there will be no connection
 		// A hook may panic: the job is left to release what it has.
@@ -99,7 +100,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	if errors.As(announced, new(*panicError)) {
 		err = announced // even if the job was done before it heard of that
 	}
-	s.learn(t, err)
+	s.proof.learn(t, err)
 	done := t.report()
 	done.Err = err
 	s.hookTransfer(&done)
@@ -181,7 +182,7 @@ func rescued(work func() error) (err error) {
 }
 
 // runJob gets the data connection and lets the job use it.
-func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
+func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 	if t.file != nil {
 		defer t.closeFile()
 	}
@@ -190,6 +191,7 @@ func (s *session) runJob(t *transfer, d dialer, job job) (err error) {
 	if err != nil {
 		return err
 	}
+	t.opened.Store(true)
 	stop := context.AfterFunc(t.ctx, conn.abort)
 	defer stop()
 	returned := false

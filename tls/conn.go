@@ -24,6 +24,8 @@ type Conn struct {
 	session *Session
 	kind    kind
 	reuse   Reuse
+	// proof tells that the ticket being resumed proves whose the connection is; set in the handshake.
+	proof bool
 	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.
 	offered [idSize]byte
 	// offer is what the ClientHello of a data connection offered, nil while unknown; set in the handshake.
@@ -97,7 +99,9 @@ func (c *Conn) Write(p []byte) (int, error) {
 func (c *Conn) ConnectionState() ConnectionState { return c.tls.ConnectionState() }
 
 // Resumed reports whether this is a data connection which resumed a ticket of
-// its very session, and so proved that it belongs to it. It is false before
+// its session (or, unless the policy is Require, of another one of the same
+// owner), and so proved that it belongs to it. A ticket that was issued on a data
+// connection which had proved nothing proves nothing either. It is false before
 // the handshake.
 func (c *Conn) Resumed() bool { return c.resumed.Load() }
 
@@ -114,7 +118,8 @@ func (c *Conn) Offered() string {
 	if !c.established.Load() {
 		return ""
 	}
-	return c.session.layer.session(c.offered).ownerName()
+	owner, _ := c.session.layer.known(c.offered)
+	return owner
 }
 
 // NetConn returns the connection below. What is read from it or written to it

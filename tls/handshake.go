@@ -36,7 +36,7 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		c.shut()
 		return c.failure
 	}
-	c.resumed.Store(state.DidResume)
+	c.resumed.Store(state.DidResume && c.proof)
 	c.established.Store(true)
 	return nil
 }
@@ -48,7 +48,7 @@ func (c *Conn) judge(state ConnectionState) error {
 	switch {
 	case !c.session.sameClient(state.PeerCertificates):
 		return ErrOtherCertificate
-	case state.DidResume || c.reuse == Off:
+	case state.DidResume && c.proof || c.reuse == Off:
 		return nil
 	case c.foreign():
 		return ErrForeign
@@ -62,12 +62,8 @@ func (c *Conn) judge(state ConnectionState) error {
 // of a session which has ended is as good as none, and so, under Prefer, is that
 // of a session that nobody owns yet or that has the same owner.
 func (c *Conn) foreign() bool {
-	other := c.session.layer.session(c.offered)
-	if other == nil {
-		return false
-	}
-	owner := other.ownerName()
-	return c.reuse != Prefer || owner != "" && owner != c.session.ownerName()
+	owner, ok := c.session.layer.known(c.offered)
+	return ok && (c.reuse != Prefer || owner != "" && owner != c.session.ownerName())
 }
 
 // ready does the handshake for a caller of Read or Write who did not.

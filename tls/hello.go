@@ -7,11 +7,12 @@ import (
 	"errors"
 	"iter"
 	"net"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/rawio"
 )
 
-// maxHello bounds what Whose reads before it knows whose a connection is. With
+// maxHello bounds what Identify reads before it knows whose a connection is. With
 // every extension and a post-quantum key share a ClientHello has some 2 KiB.
 const maxHello = 16 << 10
 
@@ -20,23 +21,25 @@ const helloRoom = 2 << 10
 
 var errHelloTooLong = errors.New("tls: the ClientHello is too long")
 
-// Whose reads the ClientHello on a data connection and tells, without
-// answering, which session's ticket it offers: the ID of a living
-// Session of this layer, or "" when it offers none. That is a claim: it
-// is proven when the handshake on replay, which Session.Data does, has resumed.
+// Identify reads the ClientHello on a data connection and tells, without
+// answering, which session's ticket it shows: the ID of a living Session of this
+// layer, or "" when it shows none. Tickets travel in clear and anybody may show
+// one, so that is a claim: it is proven when the handshake on replay, which
+// Session.Data does, has resumed.
 //
 // replay is conn with what was read put back. It is returned with an error as
-// well, so that a caller may interrupt Whose by a read deadline and lose
+// well, so that a caller may interrupt Identify by a read deadline and lose
 // nothing. Something that is no ClientHello is nobody's; the handshake will say
-// so.
-func (l *Layer) Whose(conn net.Conn) (session string, replay net.Conn, err error) {
+// so. Closing replay before anything was read from it tells the client so by an
+// alert.
+func (l *Layer) Identify(conn net.Conn) (session string, replay net.Conn, err error) {
 	conn = rawio.On(conn)
 	r := &replayConn{Conn: conn, head: make([]byte, 0, helloRoom)}
 	for {
 		hello, missing := clientHello(r.head)
 		if !missing {
-			r.offer = l.offer(hello)
-			if l.session(r.offer.id) == nil {
+			r.offer, r.unread = l.offer(hello), hello != nil
+			if _, ok := l.known(r.offer.id); !ok {
 				return "", r, nil
 			}
 			return hex.EncodeToString(r.offer.id[:]), r, nil
@@ -72,12 +75,12 @@ func (l *Layer) offer(hello []byte) *offer {
 		if err != nil || state == nil {
 			continue
 		}
-		id, ok := owner(state)
-		if !ok {
+		id, k := ticketOf(state)
+		if k != kindControl && k != kindData {
 			continue
 		}
 		found.id, found.ticket, found.state = id, ticket, state
-		if l.session(id) != nil {
+		if _, ok := l.known(id); ok {
 			found.x25519 = offersShare(hello, X25519)
 			break
 		}
@@ -89,11 +92,12 @@ func (l *Layer) offer(hello []byte) *offer {
 // again.
 type replayConn struct {
 	net.Conn
-	head  []byte
-	offer *offer
+	head   []byte
+	offer  *offer
+	unread bool // head is a ClientHello of which nothing was read yet
 }
 
-// offerOn is what Whose found out about a connection, below what was put around
+// offerOn is what Identify found out about a connection, below what was put around
 // it since; nil if it was not asked.
 func offerOn(conn net.Conn) *offer {
 	for {
@@ -112,6 +116,7 @@ func (r *replayConn) Read(p []byte) (int, error) {
 	if len(r.head) == 0 {
 		return r.Conn.Read(p)
 	}
+	r.unread = false
 	n := copy(p, r.head)
 	if r.head = r.head[n:]; len(r.head) == 0 {
 		r.head = nil
@@ -119,10 +124,28 @@ func (r *replayConn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Close closes the connection. A client whose ClientHello nobody answers hears
+// that it is not let in (RFC 8446, section 6.2: access_denied).
+func (r *replayConn) Close() error {
+	if r.unread {
+		r.SetWriteDeadline(time.Now().Add(alertTime))
+		r.Write(accessDenied)
+	}
+	return r.Conn.Close()
+}
+
+// alertTime bounds the writing of an alert, which fits into any buffer.
+const alertTime = time.Second
+
+var accessDenied = []byte{recordAlert, 3, 3, 0, 2, alertFatal, alertAccessDenied}
+
 // NetConn returns the connection itself, of which the first bytes are missing.
 func (r *replayConn) NetConn() net.Conn { return r.Conn }
 
 const (
+	recordAlert        = 21 // RFC 8446, section 5.1
+	alertFatal         = 2  // RFC 8446, section 6
+	alertAccessDenied  = 49 // RFC 8446, section 6
 	recordHandshake    = 22 // RFC 8446, section 5.1
 	messageClientHello = 1  // RFC 8446, section 4
 	extSessionTicket   = 35 // RFC 5077, section 3.2

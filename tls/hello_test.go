@@ -19,7 +19,7 @@ func greet(t *testing.T, l *Layer, cfg *Config) (owner string, replay net.Conn, 
 	server, conn := pipe(t)
 	client = stdtls.Client(conn, cfg)
 	go client.Handshake()
-	owner, replay, err := l.Whose(server)
+	owner, replay, err := l.Identify(server)
 	require.NoError(t, err)
 	return owner, replay, client
 }
@@ -58,7 +58,7 @@ func TestWhoseInterrupted(t *testing.T) {
 	_, err := conn.Write([]byte("\x16\x03\x01"))
 	require.NoError(t, err)
 	server.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
-	owner, replay, err := l.Whose(server)
+	owner, replay, err := l.Identify(server)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 	require.Empty(t, owner)
 	require.NoError(t, replay.SetReadDeadline(time.Time{}))
@@ -77,7 +77,7 @@ func TestWhoseOther(t *testing.T) {
 		server, conn := pipe(t)
 		_, err := io.WriteString(conn, said)
 		require.NoError(t, err)
-		owner, replay, err := l.Whose(server)
+		owner, replay, err := l.Identify(server)
 		require.NoError(t, err, "%q", said)
 		require.Empty(t, owner)
 		got := make([]byte, len(said))
@@ -88,7 +88,8 @@ func TestWhoseOther(t *testing.T) {
 }
 
 // A client with one cache for several sessions offers the ticket of any of them.
-// Between sessions of one owner that is as good as none.
+// Between sessions of one owner each is as good as the other, unless the policy is
+// Require.
 func TestSharedCache(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
@@ -108,7 +109,7 @@ func TestSharedCache(t *testing.T) {
 		require.Equal(t, second.ID(), owner)
 		d, _, err := data(t, first, Prefer, cfg)
 		require.NoError(t, err)
-		require.False(t, d.Resumed())
+		require.True(t, d.Resumed())
 		login(t, second, cfg)
 		_, _, err = data(t, first, Require, cfg)
 		require.ErrorIs(t, err, ErrForeign)
@@ -116,9 +117,20 @@ func TestSharedCache(t *testing.T) {
 		_, _, err = data(t, stranger, Prefer, cfg)
 		require.ErrorIs(t, err, ErrForeign)
 
-		// The ticket of a session that has ended is as good as none.
+		// So is that of a session that has ended, while the owner has another.
 		login(t, second, cfg)
 		second.Close()
+		require.Equal(t, "alice@192.0.2.1", l.Owner(second.ID()))
+		d, _, err = data(t, first, Prefer, cfg)
+		require.NoError(t, err)
+		require.True(t, d.Resumed())
+
+		// Then it is as good as none.
+		third := l.Session()
+		third.SetOwner("alice@192.0.2.1")
+		login(t, third, cfg)
+		third.Close()
+		first.Close()
 		require.Empty(t, l.Owner(second.ID()))
 		owner, _, _ = greet(t, l, cfg)
 		require.Empty(t, owner)
@@ -133,7 +145,7 @@ func hello(t testing.TB, l *Layer, version uint16) []byte {
 	login(t, l.Session(), cfg)
 	server, conn := pipe(t)
 	go stdtls.Client(conn, cfg).Handshake()
-	_, replay, err := l.Whose(server)
+	_, replay, err := l.Identify(server)
 	require.NoError(t, err)
 	return bytes.Clone(replay.(*replayConn).head)
 }
@@ -163,7 +175,7 @@ func FuzzClientHello(f *testing.F) {
 		require.LessOrEqual(t, read, len(body))
 
 		c := &scriptedConn{r: iotest.OneByteReader(bytes.NewReader(in))}
-		_, replay, _ := l.Whose(c)
+		_, replay, _ := l.Identify(c)
 		got, err := io.ReadAll(replay)
 		require.NoError(t, err)
 		require.Equal(t, string(in), string(got), "nothing is lost")

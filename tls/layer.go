@@ -1,6 +1,7 @@
 package tls
 
 import (
+	"crypto/fips140"
 	"errors"
 	"fmt"
 	"slices"
@@ -31,8 +32,9 @@ type Layer struct {
 	// to show what the delay is for.
 	hasty bool
 
-	mu   sync.Mutex
-	live map[[idSize]byte]*Session // those not closed yet
+	mu     sync.Mutex
+	live   map[[idSize]byte]*Session // those not closed yet
+	owners owners
 }
 
 // NewLayer prepares cfg for a server. It takes a copy: cfg itself is never
@@ -108,7 +110,7 @@ func (l *Layer) config(c *Conn) *Config {
 				use = other
 			}
 		}
-		if prefs := use.CurvePreferences; c.kind == kindData && (len(prefs) == 0 || slices.Contains(prefs, X25519)) && c.continues() {
+		if prefs := use.CurvePreferences; c.kind == kindData && !fips140.Enabled() && (len(prefs) == 0 || slices.Contains(prefs, X25519)) && c.continues() {
 			use.CurvePreferences = onlyX25519
 		}
 		return use, nil

@@ -10,7 +10,7 @@ import (
 type Reuse int
 
 const (
-	// Prefer refuses a ticket of another session with ErrForeign and
+	// Prefer refuses a ticket of another owner's session with ErrForeign and
 	// tolerates a connection that offers none, as clients that never resume
 	// do. It is the default.
 	Prefer Reuse = iota

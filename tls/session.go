@@ -18,7 +18,7 @@ type Session struct {
 	// leaf is the digest of the certificate that the client presented on the
 	// control connection, nil when there was none.
 	leaf  atomic.Pointer[[sha256.Size]byte]
-	owner atomic.Pointer[string]
+	owner string // guarded by Layer.mu
 }
 
 // Session returns a new session, with an identity that nobody can guess. The
@@ -32,46 +32,32 @@ func (l *Layer) Session() *Session {
 	return s
 }
 
-// Close ends the session: from then on its tickets are as good as none. What was
-// made with it goes on. Closing again does nothing.
+// Close ends the session: from then on its tickets are as good as none, unless its
+// owner has another session. What was made with it goes on. Closing again does
+// nothing.
 func (s *Session) Close() {
 	s.layer.mu.Lock()
 	defer s.layer.mu.Unlock()
-	delete(s.layer.live, s.id)
+	if s.layer.live[s.id] == s {
+		delete(s.layer.live, s.id)
+		s.layer.owners.exit(s.owner, s.id, true)
+	}
 }
 
 // SetOwner names whose session it is, as far as the client's program is concerned:
 // the user and the address it comes from. A program with several connections
 // may keep their tickets in one place and offer the ticket of any of them on any
 // data connection. Under Prefer the ticket of another session with the same
-// owner is tolerated, as no ticket at all. Empty, the default, is nobody yet,
+// owner is as good as one of this session. Empty, the default, is nobody yet,
 // and such a session's ticket is tolerated as well: it gives no right to anything.
-func (s *Session) SetOwner(name string) { s.owner.Store(&name) }
-
-// Owner returns the owner of the living session with an ID, "" for none.
-func (l *Layer) Owner(id string) string {
-	var key [idSize]byte
-	if n, err := hex.Decode(key[:], []byte(id)); err != nil || n != idSize {
-		return ""
+func (s *Session) SetOwner(name string) {
+	s.layer.mu.Lock()
+	defer s.layer.mu.Unlock()
+	if s.layer.live[s.id] == s {
+		s.layer.owners.exit(s.owner, s.id, false)
+		s.layer.owners.enter(name)
 	}
-	return l.session(key).ownerName()
-}
-
-func (s *Session) ownerName() string {
-	if s == nil {
-		return ""
-	}
-	if name := s.owner.Load(); name != nil {
-		return *name
-	}
-	return ""
-}
-
-// session is the living session with an identity, nil for none.
-func (l *Layer) session(id [idSize]byte) *Session {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.live[id]
+	s.owner = name
 }
 
 // ID returns the identity in hexadecimal, for logs. Knowing it is of no use to
@@ -102,4 +88,10 @@ func (s *Session) remember(chain []*x509.Certificate) {
 func (s *Session) sameClient(chain []*x509.Certificate) bool {
 	leaf := s.leaf.Load()
 	return leaf == nil || len(chain) == 0 || *leaf == sha256.Sum256(chain[0].Raw)
+}
+
+func (s *Session) ownerName() string {
+	s.layer.mu.Lock()
+	defer s.layer.mu.Unlock()
+	return s.owner
 }

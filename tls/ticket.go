@@ -5,12 +5,18 @@ import (
 	stdtls "crypto/tls"
 )
 
-// kind tells control from data connections.
+// kind tells control from data connections and, in a ticket, what it was issued
+// on.
 type kind byte
 
 const (
 	kindControl kind = 'C'
-	kindData    kind = 'D'
+	kindData    kind = 'D' // in a ticket: on one that had proved whose it is
+	// kindUnproven is a ticket issued on a data connection that had proved
+	// nothing. Whoever made that connection may resume the ticket to save
+	// time, which is no proof either: one unproven transfer, by whomever, must
+	// not turn into the right to all that follow.
+	kindUnproven kind = 'U'
 )
 
 const (
@@ -29,22 +35,31 @@ func (s *Session) entry(k kind) []byte {
 	return append(e, byte(k))
 }
 
-// owner finds the session identity in a ticket; ok is false when none is there.
-func owner(state *stdtls.SessionState) (id [idSize]byte, ok bool) {
+// ticketOf finds in a ticket whose it is and what it was issued on, 0 when it is
+// not one of ours.
+func ticketOf(state *stdtls.SessionState) (id [idSize]byte, k kind) {
 	for _, e := range state.Extra {
 		if len(e) == entrySize && bytes.HasPrefix(e, []byte(ticketMark)) {
 			copy(id[:], e[len(ticketMark):])
-			return id, true
+			return id, kind(e[entrySize-1])
 		}
 	}
-	return id, false
+	return id, 0
+}
+
+// worth returns what a ticket is worth that a connection gets now.
+func (c *Conn) worth(cs ConnectionState) kind {
+	if c.kind == kindData && !(cs.DidResume && c.proof) {
+		return kindUnproven
+	}
+	return c.kind
 }
 
 // wrapSession seals a ticket. crypto/tls calls it exactly when it is about to
 // write one, and so it is also where the ticket's records get announced to
 // the transport that holds them back.
 func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]byte, error) {
-	state.Extra = append(state.Extra, c.session.entry(c.kind))
+	state.Extra = append(state.Extra, c.session.entry(c.worth(cs)))
 	ticket, err := c.session.layer.base.EncryptTicket(cs, state)
 	if err != nil {
 		return nil, err
@@ -57,8 +72,10 @@ func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]by
 }
 
 // unwrapSession opens a ticket that a client offers and says whether it may
-// be resumed. Nothing but a ticket of this very session ever is; the client's
-// proof that it holds the secret is checked by crypto/tls afterwards.
+// be resumed. Under Prefer and Off that is a ticket of this session or of another
+// one of its owner, whose program may keep them all in one place; under Require
+// it is one of this very session. The client's proof that it holds the secret is
+// checked by crypto/tls afterwards.
 func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.SessionState, error) {
 	var state *stdtls.SessionState
 	if c.offer != nil && bytes.Equal(ticket, c.offer.ticket) {
@@ -70,15 +87,26 @@ func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.Session
 			return nil, err
 		}
 	}
-	id, ok := owner(state)
-	if !ok {
+	id, k := ticketOf(state)
+	switch {
+	case k == 0:
 		return nil, nil
-	}
-	if id != c.session.id {
+	case id != c.session.id && !c.sibling(id):
 		c.offered = id
 		return nil, nil
 	}
+	c.proof = k != kindUnproven // of the ticket that crypto/tls takes, which is the last it asks for
 	return state, nil
+}
+
+// sibling reports whether a ticket's session, which counts still, has the same owner as
+// this one and its tickets count for this one.
+func (c *Conn) sibling(id [idSize]byte) bool {
+	if c.kind != kindData || c.reuse == Require {
+		return false
+	}
+	owner, _ := c.session.layer.known(id)
+	return owner != "" && owner == c.session.ownerName()
 }
 
 // continues reports whether the ClientHello of a data connection is going to

@@ -35,7 +35,12 @@ func (r *run) data(c *control) *control {
 	} else {
 		c = r.still(c, &usual)
 	}
-	if c != nil { // the last one, as some servers end the session over it
+	if c != nil {
+		// In a session of its own: one that has resumed before may have to again.
+		c.close()
+		c = r.again(c)
+	}
+	if c != nil {
 		fresh = r.transfer(c, manner{command: command})
 		r.closed(c, &early)
 		r.closed(c, &fresh)

@@ -102,6 +102,7 @@ func oursPorts(t *testing.T) *passive.Ports {
 	low := testenv.FreePorts(t, 5)
 	ports, err := passive.Range(fmt.Sprintf("%d-%d", low, low+4))
 	require.NoError(t, err)
+	t.Cleanup(func() { ports.Close() })
 	return ports
 }
 

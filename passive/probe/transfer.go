@@ -120,8 +120,29 @@ func (r *run) transfer(c *control, m manner) (t transfer) {
 		d.move(m.payload, &t)
 	}
 	d.close()
-	t.final, t.err = c.read(r.Timeout)
+	r.last(c, &t)
 	return t
+}
+
+// last reads the final reply. A server that has refused the handshake may wait for another connection before it says
+// so; ABOR ends that.
+func (r *run) last(c *control, t *transfer) {
+	limit := r.Timeout
+	if t.tlsErr != nil {
+		limit = r.patience()
+	}
+	if t.final, t.err = c.read(limit); t.tlsErr == nil || !isTimeout(t.err) {
+		return
+	}
+	if t.err = c.send("ABOR"); t.err != nil {
+		return
+	}
+	if t.final, t.err = c.read(r.Timeout); t.err == nil && t.final.Code/100 == 4 {
+		_, t.err = c.read(r.patience()) // the reply to ABOR itself, where there are two (RFC 959, section 4.1.3)
+		if isTimeout(t.err) {
+			t.err = nil
+		}
+	}
 }
 
 // preliminary waits for 150. Where it does not come it starts TLS, to see whether the server waits for that.

@@ -1,0 +1,314 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+)
+
+// Bounds of what connections may hold of which nobody knows yet whose they are.
+const (
+	// spare is how many connections more than leases one address may have waiting at a door at leisure.
+	spare = 16
+	// maxHeld is how many more it may have at all. Beyond spare they have to speak within hurry. None of them is ever
+	// closed in favour of another: the silent ones may be the owner's.
+	maxHeld = 128
+	hurry   = 5 * time.Second
+	// maxRoaming is how many may wait at a door from addresses without a lease there.
+	maxRoaming = 64
+	// defaultHello is how long a connection may say nothing once its transfer has been asked for.
+	defaultHello = 10 * time.Second
+)
+
+// candidate is a connection that came to a door and waits to be given to a lease. Guarded by Ports.mu, but for conn,
+// which belongs to whoever reads from it: the goroutine of hear until it has spoken, then that of the handshake.
+type candidate struct {
+	group   *group
+	conn    net.Conn
+	from    netip.Addr
+	number  uint64 // order of arrival, compared with that of leases
+	spoke   uint64 // when it became known what it claims, in the order of number; 0 until then
+	hurried bool   // it has less time to speak
+	roaming bool   // it comes from another address than the lease's, or than any lease's here
+	claim   claim
+	lease   *Lease // that it claims, or that its handshake was done for
+	hearing bool   // hear has not ended yet
+	mine    *Lease // for which hear is to do the handshake
+	shaking bool
+	full    bool // its handshake is done and proved nothing
+	gone    bool // given to a lease, or refused
+}
+
+// hold keeps a connection until it is known whose it is, or returns nil when that can't help or there is no room. The
+// caller holds mu.
+func (p *Ports) hold(d *door, c net.Conn, from netip.Addr) *candidate {
+	if len(d.proofs) == 0 || d.dead {
+		return nil
+	}
+	key := p.key(from)
+	g := d.groups[key]
+	roaming := g == nil || len(g.leases) == 0
+	switch {
+	case roaming && (p.StrictPeer || d.roaming >= maxRoaming || p.strikes.many(from, maxStrikes)):
+		return nil
+	case roaming:
+		g = d.group(key)
+		d.roaming++
+	case len(g.arrived) >= len(g.leases)+maxHeld:
+		return nil
+	}
+	cand := &candidate{group: g, conn: c, from: from, number: p.next(), roaming: roaming}
+	cand.hurried = len(g.arrived) >= len(g.leases)+spare
+	g.arrived = append(g.arrived, cand)
+	p.stats.Unproven++
+	p.bound(cand)
+	return cand
+}
+
+// next returns the next number in the order of events.
+func (p *Ports) next() uint64 {
+	p.numbers++
+	return p.numbers
+}
+
+// bound bounds the silence of a connection: until the transfer is asked for, many clients have nothing to say. The
+// caller holds mu.
+func (p *Ports) bound(c *candidate) {
+	limit := p.ttl()
+	for _, l := range c.group.leases {
+		if l.wantedAt != 0 {
+			limit = min(limit, or(l.req.HelloTimeout, defaultHello))
+			break
+		}
+	}
+	if c.hurried {
+		limit = min(limit, hurry)
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(limit))
+}
+
+// hear finds out whose a connection claims to be, and does its handshake if its turn has come already. It runs in the
+// connection's own goroutine and ends when the client has spoken or the connection is closed.
+func (p *Ports) hear(c *candidate, provers []Prover) {
+	claim, replay, err := identify(provers, c.conn)
+	owner := ""
+	if err == nil && claim.session != "" {
+		owner, err = p.awaitOwner(c, claim)
+	}
+	p.mu.Lock()
+	c.hearing = true
+	p.heard(c, claim, owner, replay, err)
+	p.settleAll()
+	c.hearing = false
+	l, life := c.mine, p.alive
+	p.unlock()
+	if l != nil {
+		p.shake(life, l, c)
+	}
+}
+
+// lose notes that a connection went, or was closed for its silence, that may have been all that the client of a lease
+// without proof makes. One that has to prove itself waits on. The caller holds mu.
+func (g *group) lose(silent bool) {
+	l := g.open
+	if l == nil || l.state != waiting {
+		return
+	}
+	l.stop(forAnother)
+	l.failed, l.over[forAnother] = true, silent
+	if l.lost == nil {
+		l.lost = ErrGone
+	}
+}
+
+// loginWait is how long a claim to a session waits for somebody to log in to it.
+const loginWait = 2 * time.Second
+
+// awaitOwner returns the owner of a session that a connection claims to be for. A program that keeps the tickets of
+// its sessions in one place may show that of one which is about to log in, for the transfer of another.
+func (p *Ports) awaitOwner(c *candidate, of identity) (owner string, err error) {
+	for pause := 10 * time.Millisecond; ; pause *= 2 {
+		if owner, err = ownerOf(of); owner != "" || err != nil || pause > loginWait/2 || p.leased(c, of) {
+			return owner, err
+		}
+		select {
+		case <-time.After(pause):
+		case <-c.group.door.quit:
+			return "", nil
+		}
+	}
+}
+
+// leased reports whether it does not matter to whom a session belongs: it has a lease on the door itself, or its
+// connection is not waited for any more.
+func (p *Ports) leased(c *candidate, of identity) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return c.gone || c.group.door.proofs[of] != nil
+}
+
+// ownerOf asks a prover for the owner of a session that it has found.
+func ownerOf(of identity) (owner string, err error) {
+	defer recovered(&err)
+	return of.prover.OwnerOf(of.session), nil
+}
+
+// heard notes what a connection claims. The caller holds mu.
+func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn, err error) {
+	if c.gone {
+		return
+	}
+	g := c.group
+	p.dirty = append(p.dirty, g)
+	_ = c.conn.SetReadDeadline(time.Time{})
+	c.conn = replay
+	switch {
+	case g.exclusive() && g.open.state == waiting:
+		// The lease has dropped its proof in the meantime.
+		p.release(c)
+		p.connect(g.open, replay)
+		return
+	case err != nil:
+		p.turnAway(c)
+		g.lose(errors.Is(err, os.ErrDeadlineExceeded))
+		return
+	}
+	c.spoke = p.next()
+	c.claim, c.lease = p.claimOf(g.door, who, owner)
+	if c.lease == nil {
+		return
+	}
+	if home := c.lease.group; home != g {
+		p.move(c, home)
+	}
+}
+
+// claimOf returns what a claim means on a door: the lease of the session, or else the one of another session of the
+// same owner, for a program that keeps the tickets of its sessions in one place. The caller holds mu.
+func (p *Ports) claimOf(d *door, who identity, owner string) (claim, *Lease) {
+	l := d.proofs[who]
+	switch {
+	case l != nil:
+	case who.session == "" || owner == "":
+		return unproven, nil
+	default:
+		l = p.sibling(d, who, owner)
+	}
+	if l == nil || l.state != waiting || p.mixed(l) {
+		return foreign, nil
+	}
+	return claims, l
+}
+
+// sibling returns the only lease on a door that has the owner of a session without one, and notes that the owner mixes
+// the proofs of its sessions up. It is none if that session was told of the port lately: then the connection is a late
+// one of its own. The caller holds mu.
+func (p *Ports) sibling(d *door, who identity, owner string) *Lease {
+	for _, g := range d.groups {
+		if g.owners[owner] == 0 {
+			continue
+		}
+		l := g.of(owner)
+		if l != nil && l.req.Prover != who.prover {
+			continue
+		}
+		if !p.mixers.has(owner) && p.recent.has(peerSlot{d.at, g.key}, time.Now()) {
+			return nil
+		}
+		p.mixers.add(owner)
+		return l
+	}
+	return nil
+}
+
+// mixed reports whether several sessions of an owner wait on a lease's port who mixes their proofs up: then a claim
+// says nothing about which of them is meant. The caller holds mu.
+func (p *Ports) mixed(l *Lease) bool {
+	return l.group.owners[l.req.Owner] > 1 && p.mixers.has(l.req.Owner)
+}
+
+// move makes a connection one of another group: that of the lease it claims. The caller holds mu.
+func (p *Ports) move(c *candidate, to *group) {
+	p.depart(c)
+	c.group, c.roaming = to, true
+	to.door.roaming++
+	to.arrived = append(to.arrived, c)
+	p.dirty = append(p.dirty, to)
+}
+
+// depart takes a candidate from its group. The caller holds mu.
+func (p *Ports) depart(c *candidate) {
+	g := c.group
+	i := slices.Index(g.arrived, c)
+	g.arrived = slices.Delete(g.arrived, i, i+1)
+	if c.roaming {
+		g.door.roaming--
+	}
+	g.door.trim(g)
+}
+
+// release takes a candidate from those waiting. The caller holds mu.
+func (p *Ports) release(c *candidate) {
+	c.gone = true
+	p.depart(c)
+	p.stats.Unproven--
+}
+
+// turnAway refuses a candidate; it is closed when mu is released, or by the one who does its handshake. The caller
+// holds mu.
+func (p *Ports) turnAway(c *candidate) {
+	p.release(c)
+	p.stats.Strangers++
+	if !c.shaking {
+		p.refused = append(p.refused, c.conn)
+	}
+}
+
+// disperse turns away whoever waits at a door for an owner that can't come any more. The caller holds mu.
+func (p *Ports) disperse(d *door) {
+	for _, g := range d.groups {
+		for _, c := range slices.Clone(g.arrived) {
+			if d.dead || len(d.proofs) == 0 {
+				p.turnAway(c)
+			}
+		}
+	}
+}
+
+// cure is for the operator who finds a refused connection of an honest client in the log.
+const cure = "let the client resume the control connection's TLS session on its data connections"
+
+// refuse turns a candidate away and says why, from where, and the cure. The caller holds mu.
+func (p *Ports) refuse(c *candidate, why error) {
+	d := c.group.door
+	args := []any{"port", d.port, "from", c.from.String()}
+	l := c.lease
+	if l == nil && d.leases == 1 {
+		l = d.lone()
+	}
+	if l != nil {
+		args = append(args, "expected", l.req.Client.String(), "session", l.req.Session)
+		if l.lost == nil && !errors.Is(why, errOtherSession) {
+			l.lost = ErrUnproven
+		} else if l.lost == nil {
+			l.lost = ErrForeign
+		}
+	}
+	p.turnAway(c)
+	ok, dropped := p.logs[0].Allow()
+	if !ok {
+		return
+	}
+	if dropped > 0 {
+		args = append(args, "unreported", dropped)
+	}
+	args = append(args, "cure", cure)
+	p.later = append(p.later, func() {
+		p.log(context.Background(), d.logger, slog.LevelWarn, "data connection refused: "+why.Error(), args...)
+	})
+}

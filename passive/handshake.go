@@ -1,0 +1,182 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+)
+
+const (
+	// contested is how long a handshake may go on while other connections wait to prove themselves for the same
+	// lease, and stubborn the same for one from an address where many claims have failed.
+	contested = time.Second
+	stubborn  = contested / 4
+	// lingering is how long the handshake of a lease that has ended may go on. A client that ends it in order keeps
+	// the ticket that it gets.
+	lingering = time.Second
+)
+
+var errContested = errors.New("passive: others wait to prove that they are the session's")
+
+// begin has the handshake of a connection done on behalf of a lease: by Accept if it waits, whose goroutine has the
+// stack for that already, or else by the connection's own. The caller holds mu.
+func (p *Ports) begin(l *Lease, c *candidate) {
+	c.lease, c.shaking, l.shaking = l, true, c
+	if l.accepting > 0 {
+		l.turn <- c
+		return
+	}
+	life := p.life()
+	if c.hearing {
+		c.mine = l
+		return
+	}
+	p.running.Go(func() { p.shake(life, l, c) })
+}
+
+// shake does the handshake of a connection on behalf of a lease.
+func (p *Ports) shake(ctx context.Context, l *Lease, c *candidate) {
+	limited, cut := context.WithCancelCause(ctx)
+	defer cut(nil)
+	p.mu.Lock()
+	l.cut = cut
+	if l.state != waiting {
+		p.linger(cut)
+	}
+	p.contest(l)
+	p.unlock()
+	secured, proven, err := prove(limited, l.identity(), c.conn)
+	p.mu.Lock()
+	defer p.unlock()
+	c.shaking, l.shaking, l.cut = false, nil, nil
+	p.dirty = append(p.dirty, l.group)
+	if c.gone || l.state != waiting {
+		p.leftOver(c, secured)
+		return
+	}
+	p.settled(l, c, secured, proven, err, ctx.Err() != nil)
+}
+
+// settled deals with the end of a handshake, which has proved whose the connection is or has not. The caller holds mu.
+func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, err error, interrupted bool) {
+	switch {
+	case err == nil && proven:
+		p.release(c)
+		p.connect(l, secured)
+		return
+	case err == nil:
+		c.conn, c.full = secured, true
+	default:
+		p.stats.Strangers++
+		p.release(c) // closed by the prover
+	}
+	if interrupted || c.claim != claims {
+		return
+	}
+	l.over[forAnother] = false
+	l.stop(forAnother)
+	n := p.strikes.add(c.from)
+	if l.failed = n <= fewStrikes; l.failed || l.lost == nil {
+		l.lost = ErrUnproven
+		if err != nil {
+			l.lost = fmt.Errorf("%w: %w", ErrUnproven, err)
+		}
+	}
+}
+
+// leftOver closes a connection whose lease has ended, or that was refused, during its handshake. The caller holds mu.
+func (p *Ports) leftOver(c *candidate, secured net.Conn) {
+	if !c.gone {
+		p.release(c)
+		p.stats.Strangers++
+	}
+	if secured != nil {
+		p.later = append(p.later, func() { secured.Close() })
+	}
+}
+
+// contest bounds the handshake of a lease once others wait for their turn. The caller holds mu.
+func (p *Ports) contest(l *Lease) {
+	if !l.contested || l.shaking == nil || l.cut == nil {
+		return
+	}
+	l.contested = false
+	limit := contested
+	if p.strikes.many(l.shaking.from, fewStrikes) {
+		limit = stubborn
+	}
+	cut := l.cut
+	time.AfterFunc(limit, func() { cut(errContested) })
+}
+
+// linger bounds a handshake whose lease has ended.
+func (p *Ports) linger(cut context.CancelCauseFunc) {
+	time.AfterFunc(lingering, func() { cut(ErrClosed) })
+}
+
+// life returns the context of handshakes that nobody waits for. It ends with Close. The caller holds mu.
+func (p *Ports) life() context.Context {
+	if p.alive == nil {
+		p.alive, p.kill = context.WithCancelCause(context.Background())
+	}
+	return p.alive
+}
+
+// Failed claims from one address: more than fewStrikes of a minute end no lease any more, and after maxStrikes an
+// address without a lease is not heard at all. Their memory is bounded; a forgotten one starts anew.
+const (
+	fewStrikes  = 3
+	maxStrikes  = 10
+	strikeFor   = time.Minute
+	strikeLimit = 4096
+)
+
+// strikes counts failed claims. Ready when zero; guarded by Ports.mu.
+type strikes map[netip.Addr]strike
+
+type strike struct {
+	n     int
+	until time.Time
+}
+
+// add counts one more from an address and returns how many there were.
+func (s *strikes) add(from netip.Addr) int {
+	if *s == nil || len(*s) >= strikeLimit {
+		*s = make(strikes)
+	}
+	now := time.Now()
+	k := (*s)[from]
+	if now.After(k.until) {
+		k = strike{until: now.Add(strikeFor)}
+	}
+	k.n++
+	(*s)[from] = k
+	return k.n
+}
+
+// many reports whether there were more than some from an address lately.
+func (s strikes) many(from netip.Addr, some int) bool {
+	k, ok := s[from]
+	return ok && k.n > some && time.Now().Before(k.until)
+}
+
+// mixers are owners who used the proof of one session for another. Ready when zero; guarded by Ports.mu. A forgotten
+// one is noticed again.
+type mixers map[string]struct{}
+
+const mixerLimit = 4096
+
+func (m *mixers) add(owner string) {
+	if *m == nil || len(*m) >= mixerLimit {
+		*m = make(mixers)
+	}
+	(*m)[owner] = struct{}{}
+}
+
+func (m mixers) has(owner string) bool {
+	_, ok := m[owner]
+	return ok
+}

@@ -1,0 +1,91 @@
+package passive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+)
+
+// Prover tells whose a data connection is: a program that has sessions under TLS, such as a server, has one and passes
+// it with each [Request]. Any number of programs, each with its own, may share [Ports]. Its methods are called
+// concurrently, never while the lease table is locked, and must be comparable (a pointer, say). Nothing of it assumes
+// that the sessions live in this process.
+type Prover interface {
+	// Identify reads what the client says first, without answering, and returns the [Request.Identity] of the session
+	// that the connection claims to be for; "" when it claims none that lives. That is a claim and proves nothing.
+	// replay is the connection with what was read put back; it is returned with an error as well. A read deadline and
+	// Close end the reading.
+	Identify(conn net.Conn) (session string, replay net.Conn, err error)
+	// OwnerOf returns the [Request.Owner] of the session that a connection claims to be for, "" for a session that
+	// nobody has logged in to, whose claims count for nothing.
+	OwnerOf(session string) string
+	// Handshake does on a connection what has to come first, such as the TLS handshake, on behalf of a session.
+	// proven reports whether the connection has proved that it is that session's. It may succeed without: then the
+	// connection is given away only where one without proof would be, and it must not have told the client anything
+	// that lets it prove itself later. Handshake closes conn when it fails. It must have a limit of time of its own.
+	Handshake(ctx context.Context, session string, conn net.Conn) (secured net.Conn, proven bool, err error)
+}
+
+// ProofPolicy says what a session's data connections are expected to prove.
+type ProofPolicy uint8
+
+const (
+	// Untested is a session whose first data connection is yet to come. The only connection without proof is good
+	// enough for it. The zero value.
+	Untested ProofPolicy = iota
+	// Expected is a session that has proved itself before, and therefore has to again.
+	Expected
+	// Unlikely is a session whose data connections come without proof. The only one that comes is good enough.
+	Unlikely
+	// Required is a session that has to prove itself from the first data connection on.
+	Required
+)
+
+// demands reports whether nothing but proof counts for the session.
+func (p ProofPolicy) demands() bool { return p == Expected || p == Required }
+
+// identity is a session among all those of several provers.
+type identity struct {
+	prover  Prover
+	session string
+}
+
+// ErrPanic is returned by [Lease.Accept] when a Prover panicked; the stack is in its text.
+var ErrPanic = errors.New("passive: panic in the prover")
+
+// identify asks the provers of a door, in turn, whose a connection claims to be.
+func identify(provers []Prover, conn net.Conn) (claim identity, replay net.Conn, err error) {
+	replay = conn
+	defer recovered(&err)
+	for _, p := range provers {
+		var session string
+		session, replay, err = p.Identify(replay)
+		if err != nil || session != "" {
+			return identity{p, session}, replay, err
+		}
+	}
+	return identity{}, replay, nil
+}
+
+// prove does the handshake of a connection. A panic of the prover closes the connection.
+func prove(ctx context.Context, who identity, conn net.Conn) (secured net.Conn, proven bool, err error) {
+	returned := false
+	defer func() {
+		if !returned {
+			conn.Close()
+		}
+	}()
+	defer recovered(&err)
+	secured, proven, err = who.prover.Handshake(ctx, who.session, conn)
+	returned = true
+	return secured, proven, err
+}
+
+// recovered makes an error of a panic in foreign code, so that it ends one connection and not the process.
+func recovered(err *error) {
+	if v := recover(); v != nil {
+		*err = fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
+	}
+}

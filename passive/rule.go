@@ -1,0 +1,350 @@
+package passive
+
+import (
+	"errors"
+	"math"
+)
+
+// The rule of shared ports, as a function of what is known: which connection is given to which lease, which is refused
+// and which waits. It looks at one port and one client address at a time, since those of other addresses concern
+// nobody here. It reads no clock: that a time has passed is among the facts. judge_test.go audits it case by case,
+// and explore_test.go in all states that it can get into.
+//
+// Only proof releases data. A claim (a ticket shown) gives a connection the right to a handshake and nothing more. A
+// connection without proof is served in one case: its lease may do without, it is the only one, and nobody else can be
+// meant. Neither strays nor silence nor failed claims make a lease do without proof that its session has given before.
+
+// facts is what the rule knows of one port and one client address.
+type facts struct {
+	leases []leaseFacts
+	conns  []connFacts
+}
+
+// leaseFacts is what the rule knows of an unconnected lease.
+type leaseFacts struct {
+	number  uint64 // when the client could first have heard of it, in the order of connections; 0 before that
+	wanted  uint64 // when its transfer was asked for, in that order; 0 until then
+	demand  ProofPolicy
+	open    bool // the one lease here that a connection without proof may be for
+	guest   bool // shares the port only because waiting did not help, and may come without proof all the same
+	shaking bool // a handshake on its behalf is under way
+	patient bool // its connection without proof has waited for a better one, in vain
+	doubted bool // connections without proof came that may be anybody's, so that only proof counts from now on
+	overdue bool // proof has been waited for in vain since then
+	failed  bool // a claim to it has failed
+	unheard bool // no other connection came for a while after that
+}
+
+// connFacts is what the rule knows of a connection that nobody has yet. Those that come from other addresses are here
+// once they claim a lease of this one.
+type connFacts struct {
+	number  uint64 // order of arrival
+	spoke   uint64 // when it became known what it claims, in that order; 0 until then
+	roaming bool   // it comes from another address than the control connection
+	claim   claim
+	lease   int // the lease it claims to be for, or that its handshake was done for; none without
+	shaking bool
+	full    bool // its handshake is done and proved nothing
+}
+
+const none = -1
+
+// claim is what a connection has said of whose it is.
+type claim uint8
+
+const (
+	silent   claim = iota // nothing yet
+	unproven              // nothing that counts
+	claims                // a lease of this address on this port
+	foreign               // another session
+)
+
+// deed is what is to be done with a connection.
+type deed uint8
+
+const (
+	keep   deed = iota // it waits
+	refuse             // it is closed, see why
+	shake              // its handshake is to be done on behalf of a lease
+	give               // it is a lease's, without proof
+)
+
+// verdict is what the rule says, for each lease and each connection.
+type verdict struct {
+	conns  []connVerdict
+	leases []leaseVerdict
+}
+
+type connVerdict struct {
+	do    deed
+	lease int   // for shake and give
+	why   error // for refuse
+}
+
+type leaseVerdict struct {
+	end       error // the lease ends with it
+	doubt     bool  // it is doubted from now on
+	reset     bool  // its failed claim counts no more: another connection has come
+	wait      wait  // start this time, unless it runs or is over
+	contested bool  // others wait for its handshake to end
+}
+
+// wait is a time to be waited for, 0 for none.
+type wait uint8
+
+const (
+	forBetter  wait = iota + 1 // a better connection than one without proof; over: patient
+	forProof                   // proof, once it is doubted and wanted; over: overdue
+	forAnother                 // another connection, after a failed claim to a wanted lease; over: unheard
+)
+
+// maxLine bounds how many connections wait for the handshake of one lease.
+const maxLine = 16
+
+// Why a connection is refused.
+var (
+	errOtherSession = errors.New("it proves to be of a session without a lease on this port")
+	errRoams        = errors.New("it comes from another address than the control connection and proves nothing")
+	errShared       = errors.New("it proves nothing, and several sessions wait for theirs on this port")
+	errEarly        = errors.New("it proves nothing, and no lease was there for it")
+	errNeeded       = errors.New("it proves nothing, and its session has to")
+	errSecond       = errors.New("another one from the same address proves nothing either")
+	errLine         = errors.New("too many others claim to be for the same session")
+)
+
+// judge says what is to be done.
+func judge(f facts, v *verdict) {
+	*v = verdict{conns: resized(v.conns, len(f.conns)), leases: resized(v.leases, len(f.leases))}
+	f.proofFirst(v)
+	f.withoutProof(v)
+	for i := range f.leases {
+		f.endings(v, i)
+	}
+}
+
+// resized returns n zero values, in the memory of s if that is enough.
+func resized[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+// proofFirst lines up the connections that claim a lease for its handshake, one at a time: those from the client's own
+// address first, then in order of arrival. It refuses those that claim what is not here.
+func (f *facts) proofFirst(v *verdict) {
+	for _, roaming := range []bool{false, true} {
+		for i, c := range f.conns {
+			if c.roaming != roaming || c.shaking || c.full {
+				continue
+			}
+			switch c.claim {
+			case foreign:
+				v.conns[i] = connVerdict{do: refuse, why: errOtherSession}
+			case claims:
+				v.conns[i] = f.line(v, i)
+			}
+		}
+	}
+}
+
+// line says whether the turn of a connection has come that claims a lease.
+func (f *facts) line(v *verdict, i int) connVerdict {
+	l := f.conns[i].lease
+	if !f.leases[l].shaking && !taken(v, l) {
+		return connVerdict{do: shake, lease: l}
+	}
+	v.leases[l].contested = true
+	waiting := 0
+	for j, c := range f.conns {
+		if j != i && c.claim == claims && c.lease == l && !c.full && (c.number < f.conns[i].number) {
+			waiting++
+		}
+	}
+	if waiting >= maxLine {
+		return connVerdict{do: refuse, why: errLine}
+	}
+	return connVerdict{}
+}
+
+// taken reports whether a connection gets a lease, or its handshake, by what was said so far.
+func taken(v *verdict, lease int) bool {
+	for _, c := range v.conns {
+		if (c.do == shake || c.do == give) && c.lease == lease {
+			return true
+		}
+	}
+	return false
+}
+
+// withoutProof deals with the connections that have spoken and proved nothing.
+func (f *facts) withoutProof(v *verdict) {
+	open, guests := f.open()
+	var able []int
+	early := 0
+	for i, c := range f.conns {
+		if c.shaking || c.claim != unproven && !c.full {
+			if c.shaking && c.claim == unproven {
+				early++
+			}
+			continue
+		}
+		v.conns[i] = f.mayBe(v, c, open, guests)
+		if v.conns[i].do == keep {
+			able = append(able, i)
+		}
+	}
+	if open == none {
+		return
+	}
+	if len(able) > 0 && len(able)+early > 1 {
+		// At most one of them is the client's, and nothing tells which.
+		for _, i := range able {
+			v.conns[i] = connVerdict{do: refuse, why: errSecond}
+		}
+		v.leases[open].doubt = true
+		return
+	}
+	if len(able) == 1 {
+		f.only(v, open, able[0], guests)
+	}
+}
+
+// open returns the lease that a connection without proof may be for, none without, and the number from which on a
+// connection may as well be a guest's.
+func (f *facts) open() (open int, guests uint64) {
+	open, guests = none, math.MaxUint64
+	for i, l := range f.leases {
+		switch {
+		case l.open:
+			open = i
+		case l.guest && l.number > 0:
+			guests = min(guests, l.number)
+		}
+	}
+	return open, guests
+}
+
+// mayBe says whether a connection without proof may be the open lease's, and refuses it if not.
+func (f *facts) mayBe(v *verdict, c connFacts, open int, guests uint64) connVerdict {
+	no := func(why error) connVerdict { return connVerdict{do: refuse, why: why} }
+	switch {
+	case c.roaming:
+		return no(errRoams)
+	case c.number > guests:
+		f.doubt(v, guests)
+		return no(errShared)
+	case open == none || f.leases[open].demand.demands() || c.full && c.lease != open:
+		return no(errNeeded)
+	case f.leases[open].doubted:
+		return no(errShared)
+	case f.leases[open].number == 0 || c.number < f.leases[open].number:
+		// It was there before the lease was, so it can't have been made for it.
+		return no(errEarly)
+	}
+	return connVerdict{}
+}
+
+// doubt marks the guests, and the open lease unless its connection is there already: one without proof has come that
+// may be any of theirs.
+func (f *facts) doubt(v *verdict, guests uint64) {
+	for i, l := range f.leases {
+		if l.number > 0 && (l.guest || l.open && !f.hasEarly(i, guests)) {
+			v.leases[i].doubt = true
+		}
+	}
+}
+
+// hasEarly reports whether a connection has come that can only be the open lease's: it was there before any guest was
+// told of the port.
+func (f *facts) hasEarly(open int, guests uint64) bool {
+	for _, c := range f.conns {
+		if !c.roaming && f.leases[open].number < c.number && c.number < guests && (c.claim == silent || c.claim == unproven || c.lease == open) {
+			return true
+		}
+	}
+	return false
+}
+
+// only deals with the only connection without proof that the open lease has.
+func (f *facts) only(v *verdict, open, i int, guests uint64) {
+	l, c := f.leases[open], f.conns[i]
+	switch {
+	case l.wanted == 0:
+		// Some clients say nothing on their control connection before they have seen the handshake on the other
+		// (aioftp, axel). It releases nothing.
+		if !c.full && len(f.leases) == 1 && len(f.conns) == 1 && !l.shaking {
+			v.conns[i] = connVerdict{do: shake, lease: open}
+		}
+	case f.claimed(open):
+		// Proof comes first.
+	case !l.patient && (f.expects(l, c) || f.silence(guests)):
+		v.leases[open].wait = forBetter
+	default:
+		v.conns[i] = connVerdict{do: give, lease: open}
+	}
+}
+
+// expects reports whether a better connection than one without proof is likely to follow: nothing is known of the
+// session, and this one spoke before its transfer was asked for. Clients that prove nothing wait for the reply to that
+// first (lftp, Python, Java), and a thief does not know when it comes.
+func (f *facts) expects(l leaseFacts, c connFacts) bool {
+	return l.demand == Untested && c.spoke < l.wanted
+}
+
+// silence reports whether another connection, that may be the open lease's, has said nothing yet.
+func (f *facts) silence(guests uint64) bool {
+	for _, c := range f.conns {
+		if c.claim == silent && !c.roaming && c.number < guests {
+			return true
+		}
+	}
+	return false
+}
+
+// claimed reports whether a connection claims a lease whose handshake is still to be done, or under way.
+func (f *facts) claimed(lease int) bool {
+	for _, c := range f.conns {
+		if c.claim == claims && c.lease == lease && !c.full {
+			return true
+		}
+	}
+	return false
+}
+
+// endings says whether a lease that waits in vain ends before its time: one whose proof is doubtful and does not come,
+// and one whose client has tried to prove itself, failed, and does not try again.
+func (f *facts) endings(v *verdict, i int) {
+	l, r := f.leases[i], &v.leases[i]
+	if l.wanted == 0 || taken(v, i) {
+		return
+	}
+	pending := f.claimed(i)
+	switch {
+	case (l.doubted || r.doubt) && !l.demand.demands() && !pending:
+		if l.overdue {
+			r.end = ErrAmbiguous
+		} else if r.wait == 0 {
+			r.wait = forProof
+		}
+	case !l.failed:
+	case pending || f.home():
+		r.reset = l.unheard
+	case l.unheard:
+		r.end = ErrUnproven
+	default:
+		r.wait = forAnother
+	}
+}
+
+// home reports whether a connection from the client's own address is there that may still prove itself.
+func (f *facts) home() bool {
+	for _, c := range f.conns {
+		if !c.roaming && c.claim == silent {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// prover tells the data ports whose a data connection is, by the TLS ticket that it
+// shows and the handshake that follows. A server has one.
+type prover struct {
+	srv *Server
+
+	mu       sync.Mutex
+	sessions map[string]*session // those under TLS, by tls.Session.ID
+}
+
+var _ passive.Prover = (*prover)(nil)
+
+// enter makes a session known whose control connection has come under TLS.
+func (p *prover) enter(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.sessions == nil {
+		p.sessions = make(map[string]*session)
+	}
+	p.sessions[s.bind.ID()] = s
+}
+
+// exit forgets a session.
+func (p *prover) exit(s *session) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.sessions, s.bind.ID())
+}
+
+// Identify implements passive.Prover.
+func (p *prover) Identify(conn net.Conn) (session string, replay net.Conn, err error) {
+	return p.srv.layer.Identify(conn)
+}
+
+// OwnerOf implements passive.Prover.
+func (p *prover) OwnerOf(session string) string { return p.srv.layer.Owner(session) }
+
+// Handshake implements passive.Prover. A panic of the embedder's TLS functions ends
+// the session and nothing else.
+func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (secured net.Conn, proven bool, err error) {
+	p.mu.Lock()
+	s := p.sessions[session]
+	p.mu.Unlock()
+	if s == nil {
+		conn.Close()
+		return nil, false, errSessionEnded
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			conn.Close()
+			s.log(slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+			s.cut(errPanic)
+			err = errPanic
+		}
+	}()
+	c, err := p.srv.secureData(ctx, conn, s.bind, p.srv.SessionReuse)
+	if err != nil {
+		return nil, false, err
+	}
+	if c.tls.Resumed() {
+		s.proof.given.Add(1)
+	}
+	return c, c.tls.Resumed(), nil
+}
+
+var errSessionEnded = errors.New("server: the session has ended")
+
+// proof is what a session's data connections have proved so far, and with it what
+// is demanded of the next. Once they have proved whose they are they have to
+// again: whoever else comes to the port can't change that. Only the client itself
+// can. Some clients use a TLS 1.3 ticket once, as they should (RFC 8446, appendix
+// C.4), and have none left after a data connection that gave them no new one: one
+// that was not used, was cut, or ended before they looked for it, as curl does with
+// that of an upload. The next one then is taken without proof.
+type proof struct {
+	policy passive.ProofPolicy // of what was seen so far
+	ever   bool                // a data connection has proved itself
+	given  atomic.Int64        // how often one did
+	used   int64               // how often for a transfer
+	spent  bool                // since the last time the client may have no ticket
+	keeps  bool                // it had one all the same, so it always will
+	loses  bool                // it had none
+}
+
+// demand returns what the next data connection has to prove.
+func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
+	if given := p.given.Load(); given > p.used {
+		p.used, p.spent = given, true // for a transfer that was refused, or asked for in vain
+	}
+	switch {
+	case reuse == tls.Require:
+		return passive.Required
+	case p.ever && (p.keeps || !p.spent):
+		return passive.Expected
+	case p.ever && !p.loses:
+		return passive.Untested
+	case p.ever:
+		return passive.Unlikely
+	}
+	return p.policy
+}
+
+// learn notes what the data connection of a transfer has proved.
+func (p *proof) learn(t *transfer, err error) {
+	switch {
+	case t.resumed:
+		p.keeps = p.keeps || p.spent
+		p.used = p.given.Load()
+		p.ever, p.spent = true, t.upload || err != nil
+	case t.secured:
+		p.policy, p.loses = passive.Unlikely, true
+	}
+}

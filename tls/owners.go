@@ -1,0 +1,82 @@
+package tls
+
+import "encoding/hex"
+
+// maxPast bounds the ended sessions that are remembered of one owner.
+const maxPast = 64
+
+// owners knows whose sessions are, those that live and, as long as their owner has
+// another one, some that have ended: a program that keeps the tickets of all its
+// connections in one place offers those of closed ones, too. Ready when zero;
+// guarded by Layer.mu.
+type owners struct {
+	of   map[string]*owned
+	past map[[idSize]byte]string // ended sessions
+}
+
+// owned is what one owner has.
+type owned struct {
+	live int
+	past [][idSize]byte // oldest first
+}
+
+// enter counts a living session.
+func (o *owners) enter(name string) {
+	if name == "" {
+		return
+	}
+	if o.of == nil {
+		o.of, o.past = make(map[string]*owned), make(map[[idSize]byte]string)
+	}
+	if o.of[name] == nil {
+		o.of[name] = new(owned)
+	}
+	o.of[name].live++
+}
+
+// exit counts a session out that has ended or has another owner from now on.
+func (o *owners) exit(name string, id [idSize]byte, ended bool) {
+	own := o.of[name]
+	if own == nil {
+		return
+	}
+	if own.live--; own.live == 0 {
+		for _, id := range own.past {
+			delete(o.past, id)
+		}
+		delete(o.of, name)
+		return
+	}
+	if !ended {
+		return
+	}
+	if len(own.past) == maxPast {
+		delete(o.past, own.past[0])
+		own.past = own.past[1:]
+	}
+	own.past = append(own.past, id)
+	o.past[id] = name
+}
+
+// Owner returns the owner of the session with an ID, "" for none. A session that
+// has ended still has its owner while that has another one.
+func (l *Layer) Owner(id string) string {
+	var key [idSize]byte
+	if n, err := hex.Decode(key[:], []byte(id)); err != nil || n != idSize {
+		return ""
+	}
+	name, _ := l.known(key)
+	return name
+}
+
+// known returns the owner of a session, and reports whether the session lives or
+// its tickets count still because of its owner.
+func (l *Layer) known(id [idSize]byte) (owner string, ok bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s := l.live[id]; s != nil {
+		return s.owner, true
+	}
+	owner, ok = l.owners.past[id]
+	return owner, ok
+}
