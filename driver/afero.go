@@ -162,7 +162,7 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 		switch {
 		case err == io.EOF, err == nil && len(infos) == 0:
 			return nil
-		case err != nil:
+		case err != nil && !badEntry(err):
 			return err
 		case ctx.Err() != nil:
 			return ctx.Err()

@@ -84,13 +84,18 @@ func readdir(ctx context.Context, f *os.File, each func(fs.FileInfo) bool) error
 				return nil
 			}
 		}
-		switch at, _ := err.(*fs.PathError); {
+		switch {
 		case err == io.EOF:
 			return nil
-		case at != nil && at.Op == "fstatat":
-			// Readdir goes on behind the entry.
-		case err != nil:
+		case err != nil && !badEntry(err):
 			return err
 		}
 	}
+}
+
+// badEntry reports an error of Readdir that is about one entry: the next call goes
+// on behind it. A test holds the name of the operation.
+func badEntry(err error) bool {
+	at, ok := err.(*fs.PathError)
+	return ok && at.Op == "fstatat"
 }

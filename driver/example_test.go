@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"path"
 	"slices"
 	"testing/fstest"
 
@@ -95,4 +96,44 @@ func ExampleFunc() {
 	_, err := d.Login(context.Background(), &driver.Login{User: "partner"})
 	fmt.Println(err)
 	// Output: driver: login incorrect
+}
+
+// reports is an FS that takes one kind of file.
+type reports struct{ driver.FS }
+
+func (r reports) CheckStore(ctx context.Context, name string, how driver.How) error {
+	if path.Ext(name) != ".csv" {
+		return &driver.Error{Code: 553, Text: "Only .csv files are taken here."}
+	}
+	return driver.CheckStore(ctx, r.FS, name, how)
+}
+
+func (r reports) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	if err := r.CheckStore(ctx, name, how); err != nil {
+		return nil, err
+	}
+	return r.FS.Store(ctx, name, how)
+}
+
+// An FS that refuses some uploads says so before the client sends a gigabyte.
+func ExampleStoreChecker() {
+	ctx := context.Background()
+	files := reports{driver.Mem()}
+	fmt.Println(driver.CheckStore(ctx, files, "film.mkv", driver.How{}))
+	fmt.Println(driver.CheckStore(ctx, files, "missing/sales.csv", driver.How{}))
+	fmt.Println(driver.CheckStore(ctx, files, "sales.csv", driver.How{}))
+	// Output:
+	// 553 Only .csv files are taken here.
+	// store missing/sales.csv: file does not exist
+	// <nil>
+}
+
+// Names that are not UTF-8 go where the files take them.
+func ExampleRawNames() {
+	files, err := driver.Mount(map[string]driver.FS{"camera": driver.Mem(), "docs": driver.ReadOnly(fstest.MapFS{})})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(driver.RawNames(files, "camera"), driver.RawNames(files, "docs"))
+	// Output: true false
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/spf13/afero"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,9 +25,13 @@ func TestDirListsAroundBadEntries(t *testing.T) {
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(sub, "sub"), 0o777))
 	require.NoError(t, os.Chmod(sub, 0o444))
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o755)) // afero goes by the path
 	defer os.Chmod(sub, 0o777)
 	unprivileged(t, func() {
 		for _, err := range d.List(t.Context(), "d") {
+			assert.NoError(t, err)
+		}
+		for _, err := range driver.Afero(afero.NewBasePathFs(afero.NewOsFs(), path)).List(t.Context(), "d") {
 			assert.NoError(t, err)
 		}
 		n := 0

@@ -190,6 +190,33 @@ func TestRefusedForEver(t *testing.T) {
 	}, fullAfter(500))
 }
 
+// So is what is too much, without any time having passed.
+func TestRefusedAtLength(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR big")
+		sent := make(chan int, 1)
+		go func() {
+			n, piece := 0, make([]byte, 64<<10)
+			for n < 64<<20 {
+				m, err := data.Write(piece)
+				if n += m; err != nil {
+					break
+				}
+			}
+			sent <- n
+		}()
+		after(t, 0, func() {
+			c.expect(552)
+			n := <-sent
+			require.Greater(t, n, 16<<20)
+			require.Less(t, n, 18<<20)
+		})
+		c.cmd(200, "NOOP")
+	}, fullAfter(500))
+}
+
 // A session has one connection of a refused upload at a time, and the next upload
 // does not wait for the end of it.
 func TestRefusedTwice(t *testing.T) {
