@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/ftpstest"
+	"github.com/sallyport/sallyport/passive/firewall"
 	"github.com/sallyport/sallyport/passive/probe"
 )
 
@@ -80,12 +81,16 @@ func TestDocumentedFindings(t *testing.T) {
 	for _, f := range probe.Catalog() {
 		known = append(known, string(f.ID))
 	}
+	others := []string{"this-form", "send-proxy", "send-proxy-v2", "check-send-proxy"}
+	for _, k := range firewall.Kinds() {
+		others = append(others, string(k.Kind))
+	}
 	found := 0
 	for _, m := range regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`").FindAllStringSubmatch(documents(t)["firewalls.md"], -1) {
 		switch {
 		case slices.Contains(known, m[1]):
 			found++
-		case !slices.Contains([]string{"this-form", "send-proxy", "send-proxy-v2", "check-send-proxy"}, m[1]):
+		case !slices.Contains(others, m[1]):
 			t.Errorf("%s is no finding", m[1])
 		}
 	}

@@ -184,7 +184,7 @@ func emptyWorld(t testing.TB, hosts []string, kernel map[string]string) *world {
 // was killed left behind.
 func need(t *testing.T) {
 	testenv.NeedRoot(t)
-	for _, name := range []string{"ip", "nft", "iptables-restore", "ip6tables-restore", "curl", "lftp"} {
+	for _, name := range []string{"ip", "bridge", "nft", "iptables-restore", "ip6tables-restore", "curl", "lftp"} {
 		testenv.NeedBinary(t, name)
 	}
 	probe := fmt.Sprintf("%s%d-probe", prefix, os.Getpid())
