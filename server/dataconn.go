@@ -125,6 +125,19 @@ func (c *dataConn) send(p []byte) (int, error) {
 	return c.Write(p)
 }
 
+// flush sends what compression and TLS have gathered.
+func (c *dataConn) flush() error {
+	if c.out != nil {
+		if err := c.out.flush(); err != nil {
+			return err
+		}
+	}
+	if c.tls != nil {
+		return c.tls.Flush()
+	}
+	return nil
+}
+
 func (c *dataConn) attend() error {
 	c.unattended = 0
 	if c.tls == nil {

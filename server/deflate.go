@@ -59,6 +59,14 @@ func takeDeflater(to io.Writer, level int) *deflater {
 
 func (d *deflater) Write(p []byte) (int, error) { return d.z.Write(p) }
 
+// flush sends all that was written so far.
+func (d *deflater) flush() error {
+	if err := d.z.Flush(); err != nil {
+		return err
+	}
+	return d.buf.Flush()
+}
+
 // end writes the end of the stream.
 func (d *deflater) end() error {
 	if err := d.z.Close(); err != nil {

@@ -139,14 +139,15 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 		}
 		return finish(conn)
 	}
-	file = source{file, t}
+	l := newLull(conn, source{file, t})
+	defer l.end()
 	var convert wire.ToCRLF
 	for {
 		room, err := conn.room()
 		if err != nil {
 			return cutOff(err)
 		}
-		more, err := t.sendPart(conn, file, room, &convert)
+		more, err := t.sendPart(conn, l, room, &convert)
 		switch {
 		case err != nil:
 			return err
@@ -158,7 +159,7 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 
 // sendPart moves what there is room for, or less. It reports whether the file
 // goes on.
-func (t *transfer) sendPart(conn *dataConn, file io.Reader, room int, convert *wire.ToCRLF) (more bool, err error) {
+func (t *transfer) sendPart(conn *dataConn, file *lull, room int, convert *wire.ToCRLF) (more bool, err error) {
 	buf := chunks.take()
 	defer chunks.give(buf)
 	data := (*buf)[:min(len(*buf), sendChunk, pages(room))]
@@ -174,6 +175,9 @@ func (t *transfer) sendPart(conn *dataConn, file io.Reader, room int, convert *w
 		t.bytes.Add(int64(m))
 		if err != nil {
 			return false, cutOff(err)
+		}
+		if readErr == nil {
+			file.wrote()
 		}
 	}
 	if readErr == io.EOF {

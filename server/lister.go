@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,6 +15,8 @@ type lister struct {
 	buf   *[]byte        // of chunks, while there are lines to be sent
 	out   []byte         // these, in buf
 	limit int            // of out
+	late  atomic.Bool    // the lines have waited long enough for others
+	timer *time.Timer    // says so
 	conn  *dataConn      // nil until the first flush
 	given chan *dataConn // where it comes from
 	began chan struct{}  // closed with the first entry, or after the last
@@ -32,8 +35,10 @@ const listChunk = 64 << 10
 // newLister begins to list. end must be called.
 func newLister(t *transfer, l *listing) *lister {
 	w := &lister{t: t, l: l, given: make(chan *dataConn, 1), began: make(chan struct{}), done: make(chan struct{})}
+	w.timer = time.AfterFunc(lullTime, func() { w.late.Store(true) })
 	go func() {
 		defer close(w.done)
+		defer w.timer.Stop()
 		w.err = rescued(w.run)
 	}()
 	return w
@@ -85,7 +90,7 @@ func (w *lister) run() error {
 				return err
 			}
 		}
-		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit {
+		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit || w.late.Load() {
 			if err := w.flush(); err != nil {
 				return err
 			}
@@ -112,6 +117,8 @@ func (w *lister) take() (err error) {
 		w.limit = min(w.limit, room)
 	}
 	w.buf = chunks.take()
+	w.late.Store(false)
+	w.timer.Reset(lullTime)
 	w.out, w.limit = (*w.buf)[:0], min(w.limit, len(*w.buf)*4/5) // with room for a line that goes beyond
 	return nil
 }
@@ -140,7 +147,10 @@ func (w *lister) flush() error {
 	n, err := w.conn.send(w.out)
 	w.t.bytes.Add(int64(n))
 	w.release()
-	if err == nil && w.conn.tls != nil {
+	switch {
+	case err == nil && w.late.Load():
+		err = w.conn.flush()
+	case err == nil && w.conn.tls != nil:
 		err = w.conn.tls.Flush() // gathering more would only take memory
 	}
 	if err != nil {

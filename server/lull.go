@@ -1,0 +1,84 @@
+package server
+
+import (
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lullTime is how long what a slow source has given may wait for more. TLS and
+// compression gather: from a file that comes at a few kilobytes per second a
+// client would see nothing for minutes, and take the server for dead.
+const lullTime = 30 * time.Millisecond
+
+// lull sends what has been gathered for a download when its file takes long to
+// give more.
+type lull struct {
+	conn *dataConn
+	from io.Reader
+
+	mu    sync.Mutex // held by the transfer, but while it reads the file
+	timer *time.Timer
+	dirty bool        // something may be gathered
+	late  atomic.Bool // it is to leave before the next Read
+	over  bool
+}
+
+// newLull begins, for a connection that gathers. end must be called.
+func newLull(conn *dataConn, from io.Reader) *lull {
+	l := &lull{conn: conn, from: from}
+	l.timer = time.AfterFunc(forever, l.flush)
+	l.timer.Stop() // until something is written
+	l.mu.Lock()
+	return l
+}
+
+// Read reads the file. What was gathered before may leave meanwhile.
+func (l *lull) Read(p []byte) (int, error) {
+	if l.late.Swap(false) {
+		if err := l.leave(); err != nil {
+			return 0, cutOff(err)
+		}
+	}
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	return l.from.Read(p)
+}
+
+// wrote says that something was written, which is now gathered perhaps.
+func (l *lull) wrote() {
+	if !l.dirty {
+		l.dirty = true
+		l.timer.Reset(lullTime)
+	}
+}
+
+// flush sends what is gathered, in a goroutine of its own. While the transfer is
+// at something else, such as waiting for its client, that is left to it.
+func (l *lull) flush() {
+	if !l.mu.TryLock() {
+		l.late.Store(true)
+		return
+	}
+	defer l.mu.Unlock()
+	if !l.over {
+		_ = l.leave() // the next write tells
+	}
+}
+
+// leave sends what is gathered. The caller holds mu.
+func (l *lull) leave() error {
+	if !l.dirty {
+		return nil
+	}
+	l.dirty = false
+	l.conn.unattended = attendEvery // look at what the client sent before the next record
+	return l.conn.flush()
+}
+
+func (l *lull) end() {
+	l.over = true
+	l.timer.Stop()
+	l.mu.Unlock()
+}
