@@ -13,7 +13,7 @@ import (
 // and fewer at a time than there are processors, so that one is free for whoever
 // has little to do. This is not left to Go's scheduler, because that looks for
 // what came from the network only every ten milliseconds while no processor is
-// idle. The zero value is ready.
+// idle. Whoever has computed little goes first. The zero value is ready.
 type fair struct {
 	mu   sync.Mutex
 	held []*place
@@ -26,26 +26,35 @@ type fair struct {
 type place struct {
 	fair  *fair
 	ctx   context.Context
+	spent *spent
 	since time.Time
 	ready chan struct{} // closed when it is held; nil when it did not wait
 }
 
+// spent is what a session has computed lately. It belongs to fair. The zero value
+// is nothing.
+type spent struct{ until time.Time } // when all will be forgotten
+
 const (
+	// A millisecond of computing is remembered rememberFor milliseconds, but what a
+	// session has computed no longer than mostRemembered.
+	rememberFor    = 1000
+	mostRemembered = 10 * time.Second
 	// turnTime is how long a place is kept while others wait for one.
 	turnTime = time.Millisecond
 	// lostAfter is when a place is given to another because its owner can't be
 	// computing: a driver waits for a disk, or a client for its data.
 	lostAfter = 5 * time.Millisecond
-	// alone is how long the only processor may be busy before it is free for a
-	// moment.
-	alone = 2 * time.Millisecond
-	// moment is too short for the processor to have been free.
-	moment = 100 * time.Microsecond
+	// aloneTime is how long the only processor may be busy before it is left
+	// free on purpose.
+	aloneTime = 2 * time.Millisecond
+	// freeTime is the shortest time without a holder that counts as free.
+	freeTime = 100 * time.Microsecond
 )
 
 // take waits for a place, or until ctx ends. Call give at the end.
-func (f *fair) take(ctx context.Context) *place {
-	p := &place{fair: f, ctx: ctx}
+func (f *fair) take(ctx context.Context, session *spent) *place {
+	p := &place{fair: f, ctx: ctx, spent: session}
 	p.take()
 	return p
 }
@@ -94,15 +103,18 @@ func (p *place) wait() {
 	}
 }
 
-// leave takes p out of where it is. The caller holds mu.
-func (p *place) leave() {
+// leave takes p out of where it is, and reports whether it was held. The caller
+// holds mu.
+func (p *place) leave() (held bool) {
 	f := p.fair
 	if i := slices.Index(f.line, p); i >= 0 {
 		f.line = slices.Delete(f.line, i, i+1)
 	}
-	if i := slices.Index(f.held, p); i >= 0 {
+	i := slices.Index(f.held, p)
+	if i >= 0 {
 		f.held = slices.Delete(f.held, i, i+1)
 	}
+	return i >= 0
 }
 
 // give lets the next have the place.
@@ -115,7 +127,9 @@ func (p *place) give() {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	p.leave()
+	if p.leave() {
+		p.pay(now)
+	}
 	f.admit(now)
 	if len(f.held) == 0 {
 		f.free = now
@@ -130,22 +144,43 @@ func (f *fair) exhausted(now time.Time) bool {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if now.Sub(f.busy) < alone {
+	if now.Sub(f.busy) < aloneTime {
 		return false
 	}
 	f.busy = now
 	return true
 }
 
-// admit gives places to those in line. The caller holds mu.
+// pay remembers how long the place was held. The caller holds mu.
+func (p *place) pay(now time.Time) {
+	if p.spent.until.Before(now) {
+		p.spent.until = now
+	}
+	p.spent.until = p.spent.until.Add(rememberFor * now.Sub(p.since))
+	if most := now.Add(mostRemembered); p.spent.until.After(most) {
+		p.spent.until = most
+	}
+}
+
+// admit gives places to those in line who have computed least, and of equal ones
+// to the first. The caller holds mu.
 func (f *fair) admit(now time.Time) {
 	for len(f.line) > 0 && f.hasRoom(now) {
-		next := f.line[0]
-		f.line = slices.Delete(f.line, 0, 1)
+		least := 0
+		for i, p := range f.line {
+			if p.owes(now) < f.line[least].owes(now) {
+				least = i
+			}
+		}
+		next := f.line[least]
+		f.line = slices.Delete(f.line, least, least+1)
 		f.hold(next, now)
 		close(next.ready)
 	}
 }
+
+// owes is how long it will take to forget what p's session has computed.
+func (p *place) owes(now time.Time) time.Duration { return max(p.spent.until.Sub(now), 0) }
 
 // fairPlaces is how many compute at a time.
 func fairPlaces() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
@@ -155,6 +190,7 @@ func (f *fair) hasRoom(now time.Time) bool {
 	places := fairPlaces()
 	for i := 0; i < len(f.held) && len(f.held) >= places; i++ {
 		if now.Sub(f.held[i].since) > lostAfter {
+			f.held[i].pay(now)
 			f.held = slices.Delete(f.held, i, i+1)
 			i--
 		}
@@ -163,7 +199,7 @@ func (f *fair) hasRoom(now time.Time) bool {
 }
 
 func (f *fair) hold(p *place, now time.Time) {
-	if len(f.held) == 0 && now.Sub(f.free) > moment {
+	if len(f.held) == 0 && now.Sub(f.free) > freeTime {
 		f.busy = now
 	}
 	p.since = now

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Who computes does so in turns, in the order of coming, and never more at a time
+// Who computes does so in turns, each as often as the others, and never more at a time
 // than there are places.
 func TestFairTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -24,7 +24,7 @@ func TestFairTurns(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		for i := range turns {
 			all.Go(func() {
-				p := f.take(ctx)
+				p := f.take(ctx, new(spent))
 				defer p.give()
 				for ctx.Err() == nil {
 					mu.Lock()
@@ -59,10 +59,10 @@ func TestFairLostPlace(t *testing.T) {
 		var f fair
 		var held []*place
 		for range fairPlaces() {
-			held = append(held, f.take(t.Context()))
+			held = append(held, f.take(t.Context(), new(spent)))
 		}
 		began := time.Now()
-		p := f.take(t.Context())
+		p := f.take(t.Context(), new(spent))
 		require.LessOrEqual(t, time.Since(began), 2*lostAfter)
 		for _, h := range held {
 			h.breathe() // gets another when one is free
@@ -78,13 +78,56 @@ func TestFairEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f fair
 		for range fairPlaces() {
-			f.take(t.Context())
+			f.take(t.Context(), new(spent))
 		}
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		p := f.take(ctx)
+		p := f.take(ctx, new(spent))
 		require.Empty(t, f.line)
 		p.give()
 		require.Len(t, f.held, fairPlaces())
+	})
+}
+
+// Who has computed little goes before those who compute all the time.
+func TestFairLittleFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var (
+			f   fair
+			all sync.WaitGroup
+		)
+		ctx, cancel := context.WithCancel(t.Context())
+		for range 20 {
+			all.Go(func() {
+				p := f.take(ctx, new(spent))
+				defer p.give()
+				for ctx.Err() == nil {
+					time.Sleep(turnTime)
+					p.breathe()
+				}
+			})
+		}
+		time.Sleep(time.Second)
+		var session spent
+		wait := func(work time.Duration) time.Duration {
+			began := time.Now()
+			p := f.take(ctx, &session)
+			defer p.give()
+			took := time.Since(began)
+			time.Sleep(work)
+			return took
+		}
+		for range 20 {
+			require.LessOrEqual(t, wait(turnTime/2), turnTime)
+			time.Sleep(rememberFor * turnTime / 2)
+		}
+		for range 20 {
+			wait(turnTime)
+		}
+		require.Greater(t, wait(turnTime), 2*turnTime, "in line with the others")
+		time.Sleep(mostRemembered)
+		require.LessOrEqual(t, wait(0), turnTime, "all is forgotten")
+		cancel()
+		all.Wait()
 	})
 }

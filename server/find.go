@@ -51,7 +51,7 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 func (s *session) directory(dir string) entries {
 	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
-			place := s.srv.fair.take(ctx)
+			place := s.srv.fair.take(ctx, &s.spent)
 			defer place.give()
 			n := 0
 			for info, err := range driver.Scan(ctx, s.files, dir, nameOnly) {

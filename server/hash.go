@@ -192,7 +192,7 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 func (t *transfer) copy(to io.Writer, from io.Reader) error {
 	buf := buffers.take()
 	defer buffers.give(buf)
-	place := t.fair.take(t.ctx)
+	place := t.session.srv.fair.take(t.ctx, &t.session.spent)
 	defer place.give()
 	for {
 		place.breathe()

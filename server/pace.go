@@ -57,7 +57,7 @@ func (s *session) pace() {
 	case s.place != nil:
 		s.place.breathe()
 	default:
-		s.place = s.srv.fair.take(s.ctx)
+		s.place = s.srv.fair.take(s.ctx, &s.spent)
 	}
 }
 
@@ -83,7 +83,7 @@ func (c pacedControl) Read(p []byte) (int, error) {
 			s.sleep(early)
 		}
 	} else if s.reading.ahead(busyBurst, busyInterval) > 0 {
-		place := s.srv.fair.take(s.ctx)
+		place := s.srv.fair.take(s.ctx, &s.spent)
 		defer place.give()
 	}
 	return s.ctl.Read(p)

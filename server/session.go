@@ -54,6 +54,7 @@ type session struct {
 	account
 	params
 	asking, reading rate              // see pace
+	spent           spent             // see fair
 	place           *place            // held by a busy session, see pace; nil without
 	fails           int               // refused logins
 	half            *turn             // a refused certificate that a password may follow; nil without

@@ -29,7 +29,7 @@ type transfer struct {
 	started    time.Time
 	bytes      atomic.Int64
 	file       io.Closer // closed at the end whatever happens; nil for none
-	fair       *fair     // the server's
+	session    *session  // of local work; nil for other
 
 	protected, resumed, truncated bool
 
@@ -121,7 +121,7 @@ func (t *transfer) report() Transfer {
 // onFiles runs work on files that needs no data connection, beside the session as
 // a transfer: Sessions shows it, and ABOR ends it.
 func (s *session) onFiles(verb, name string, work func(t *transfer) error) error {
-	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true, fair: &s.srv.fair}
+	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true, session: s}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	s.setMoving(t)
 	return s.during(t, func() (err error) {
