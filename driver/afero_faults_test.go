@@ -216,6 +216,9 @@ var aferoOperations = map[string]func(ctx context.Context, fsys driver.FS) error
 	"offset": func(ctx context.Context, fsys driver.FS) error {
 		return aferoStore(ctx, fsys, "new file", driver.How{Offset: 4})
 	},
+	"append": func(ctx context.Context, fsys driver.FS) error {
+		return aferoStore(ctx, fsys, ", and more", driver.How{Append: true})
+	},
 	"read": func(ctx context.Context, fsys driver.FS) error {
 		r, err := fsys.Open(ctx, "a", 4)
 		if err != nil {
