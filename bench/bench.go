@@ -123,6 +123,7 @@ const (
 	asked    metric = "asked"    // transfers that were tried
 	waited   metric = "waited"   // seconds: median wait for a transfer
 	waitMost metric = "waitmost" // seconds: the longest wait
+	slower   metric = "slower"   // how many times longer what others are in the way of takes than without them
 	resumed  metric = "resumed"  // share of the data connections with TLS that resumed a session, 0 to 1; higher is better
 	stolen   metric = "stolen"   // transfers somebody else got a byte of
 )

@@ -38,6 +38,7 @@ func columns(unit string, rows []row) []column {
 		scaled(resumed, "resumed", "%", func(v float64) string { return count(100 * v) }),
 		scaled(waited, "wait", "", inTime),
 		scaled(waitMost, "longest wait", "", inTime),
+		scaled(slower, "longer than alone", "x", number),
 	}
 }
 

@@ -115,7 +115,7 @@ func (m mark) shown(o outcome, r row) string {
 
 // String says what is wanted.
 func (m mark) String() string {
-	name := map[metric]string{cpu: "CPU", rate: "rate", each: "memory", peak: "peak memory", done: "transfers", stolen: "stolen"}[m.metric]
+	name := map[metric]string{cpu: "CPU", rate: "rate", each: "memory", peak: "peak memory", done: "transfers", stolen: "stolen", slower: "longer than alone"}[m.metric]
 	switch m.than {
 	case bestPeer:
 		return fmt.Sprintf("%s <= %.2f x best other server", name, m.factor)
@@ -128,7 +128,11 @@ func (m mark) String() string {
 	case never:
 		return "none " + name
 	case absolute:
-		return fmt.Sprintf("%s <= %s", name, inBytes(m.factor))
+		limit := inBytes
+		if m.metric == slower {
+			limit = number
+		}
+		return fmt.Sprintf("%s <= %s", name, limit(m.factor))
 	}
 	return name
 }

@@ -14,6 +14,7 @@ func workloads() []workload {
 		pressures(),
 		squats(),
 		thieves(),
+		stalls(),
 		lists(),
 	)
 }

@@ -30,6 +30,7 @@ var promised = map[string][]metric{
 	"idle":        {each},
 	"pressure":    {done, asked, waited, waitMost, rate, stolen, resumed},
 	"squatters":   {done, asked, waited, waitMost},
+	"stalled":     {peak, waited, slower},
 	"thief-":      {done, asked, waited, waitMost, stolen},
 	"list":        {cpu, rate, peak, resumed},
 	"mlsd":        {cpu, rate, peak, resumed},

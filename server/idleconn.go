@@ -30,6 +30,9 @@ type idleConn struct {
 	until  atomic.Int64    // write deadline asked for from above, in ns; 0 is none
 	raw    syscall.RawConn // of rawConn
 
+	ahead int // how much is sent ahead of what the client takes, while raw is known
+	taken int // what Room has returned in all
+
 	drains *drains     // where the connection ends in order
 	order  atomic.Bool // Close ends in order
 	ended  atomic.Bool // in order or not, once

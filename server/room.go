@@ -24,7 +24,16 @@ func (c *idleConn) Room() (int, error) {
 	if raw == nil {
 		return unknownRoom, nil
 	}
-	if n, ok := roomNow(raw); ok {
+	n, err := c.awaitRoom(raw)
+	c.taken += n
+	if c.taken >= aheadTimes*c.ahead && c.ahead < mostAhead {
+		c.setAhead(2 * c.ahead)
+	}
+	return n, err
+}
+
+func (c *idleConn) awaitRoom(raw syscall.RawConn) (int, error) {
+	if n, ok := roomNow(raw, c.ahead); ok {
 		return n, nil
 	}
 	waiting := unsent(raw)
@@ -32,7 +41,7 @@ func (c *idleConn) Room() (int, error) {
 		if err := c.extend(); err != nil {
 			return 0, err
 		}
-		n, err := awaitRoom(raw)
+		n, err := awaitRoom(raw, c.ahead)
 		if err == nil {
 			return n, nil
 		}
@@ -55,8 +64,17 @@ func (c *idleConn) HasInput() bool {
 func (c *idleConn) rawConn() syscall.RawConn {
 	if c.raw == nil {
 		if t := tcp(c.Conn); t != nil {
-			c.raw, _ = t.SyscallConn()
+			c.raw, _ = t.SyscallConn() // never fails for one that is open
+		}
+		if c.raw != nil {
+			c.setAhead(leastAhead)
 		}
 	}
 	return c.raw
+}
+
+// setAhead sets how much may be sent ahead of what the client takes.
+func (c *idleConn) setAhead(n int) {
+	c.ahead = n
+	sendAhead(c.raw, n)
 }

@@ -10,6 +10,14 @@ import (
 )
 
 const (
+	// leastAhead bounds what the kernel keeps of a download beyond what it has
+	// sent. A send buffer grows to megabytes, which a client that stalls would fill,
+	// and where many do the kernel runs short of memory for all. For a client that
+	// has taken several times as much the bound is doubled, up to mostAhead: to wait
+	// rarely costs less.
+	leastAhead = 512 << 10
+	mostAhead  = 4 << 20
+	aheadTimes = 8
 	// enoughRoom is not waited for to grow.
 	enoughRoom = 256 << 10
 	// someRoom is returned at least when the kernel says that a socket can be
@@ -17,35 +25,42 @@ const (
 	someRoom = 2 << 10
 )
 
+// sendAhead sets how much the kernel takes beyond what it can send.
+func sendAhead(raw syscall.RawConn, n int) {
+	raw.Control(func(fd uintptr) {
+		unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_NOTSENT_LOWAT, n)
+	})
+}
+
 // roomNow returns how many bytes the kernel takes at once, and reports whether
 // those are worth a write. A connection that was closed has no room: the wait for
 // it says why.
-func roomNow(raw syscall.RawConn) (n int, ok bool) {
+func roomNow(raw syscall.RawConn, ahead int) (n int, ok bool) {
 	var size int
-	if raw.Control(func(fd uintptr) { n, size = roomOf(fd) }) != nil {
+	if raw.Control(func(fd uintptr) { n, size = roomOf(fd, ahead) }) != nil {
 		return 0, false
 	}
 	return n, n > 0 && n >= min(enoughRoom, size/3)
 }
 
-// awaitRoom waits until a third of the send buffer is free, or until the deadline
-// for writing. It returns how many bytes the kernel takes at once.
-func awaitRoom(raw syscall.RawConn) (n int, err error) {
+// awaitRoom waits until a third of the send buffer is free and half of ahead, or
+// until the deadline for writing. It returns how many bytes the kernel takes at once.
+func awaitRoom(raw syscall.RawConn, ahead int) (n int, err error) {
 	err = raw.Write(func(fd uintptr) bool {
 		// Asked so, the kernel will also report when that has changed.
 		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
 		if ready, err := unix.Poll(p[:], 0); err != nil || ready == 0 {
 			return false
 		}
-		n, _ = roomOf(fd)
+		n, _ = roomOf(fd, ahead)
 		n = max(n, someRoom)
 		return true
 	})
 	return n, err
 }
 
-// roomOf returns how much of the send buffer of a socket is free, and its size.
-func roomOf(fd uintptr) (free, size int) {
+// roomOf returns how much a socket takes at once, and the size of its send buffer.
+func roomOf(fd uintptr, ahead int) (free, size int) {
 	var info [9]uint32 // SK_MEMINFO_VARS of linux/sock_diag.h
 	const sndbuf, queued = 3, 5
 	length := uint32(unsafe.Sizeof(info))
@@ -54,7 +69,11 @@ func roomOf(fd uintptr) (free, size int) {
 	if errno != 0 {
 		return unknownRoom, 0 // Linux before 4.12, or a socket that is closed
 	}
-	return int(info[sndbuf]) - int(info[queued]), int(info[sndbuf])
+	free, size = int(info[sndbuf])-int(info[queued]), int(info[sndbuf])
+	if waiting, err := unix.IoctlGetInt(int(fd), unix.SIOCOUTQNSD); err == nil {
+		free = min(free, ahead-waiting)
+	}
+	return free, size
 }
 
 // unsent returns how many bytes the other end has not acknowledged.

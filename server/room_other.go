@@ -7,8 +7,12 @@ import "syscall"
 // Nothing is known of the kernel's buffers on this system, so a write that blocks
 // holds what it writes. tls and pool bound what all hold together.
 
-func roomNow(syscall.RawConn) (int, bool) { return unknownRoom, true }
+const leastAhead, mostAhead, aheadTimes = 1, 1, 1
 
-func awaitRoom(syscall.RawConn) (int, error) { return unknownRoom, nil }
+func roomNow(syscall.RawConn, int) (int, bool) { return unknownRoom, true }
+
+func awaitRoom(syscall.RawConn, int) (int, error) { return unknownRoom, nil }
 
 func unsent(syscall.RawConn) int { return 0 }
+
+func sendAhead(syscall.RawConn, int) {}

@@ -16,7 +16,7 @@ const (
 
 // mostBuffers bounds how many are in use at once. A connection that needs one
 // more sends and receives record by record.
-const mostBuffers = 48
+const mostBuffers = 32
 
 // buffers are shared by all connections, because each needs one only while
 // bytes move.
