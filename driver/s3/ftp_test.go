@@ -44,6 +44,11 @@ func TestClient(t *testing.T) {
 	require.Regexp(t, `(?m)^type=file;size=3;modify=20\d{12};.* new\.csv\r$`, got)
 	require.Regexp(t, `(?m)^type=dir;(?:perm=\w*;)?.* done\r$`, got)
 
+	// A directory that only keys imply is one to go through.
+	command(213, "SIZE done/../new.csv", "3")
+	command(550, "SIZE nope/../new.csv", "No such file")
+	command(501, "SIZE caf\xe9.csv", "UTF-8")
+
 	refused := func(line, want string) {
 		t.Helper()
 		_, err := c.Open(line)
