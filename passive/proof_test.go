@@ -292,6 +292,31 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	})
 }
 
+// However many from elsewhere claim to be for a session, one from its own address is heard.
+func TestLineFromElsewhere(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		take := s.asked(s.lease("a", Expected))
+		for range 2 * maxLine {
+			s.comes("elsewhere", "stalls a")
+		}
+		take.gets(s.comes("home", "proof a"), contested)
+		quiet(s.T, s.p)
+	})
+}
+
+// The handshake of a connection whose transfer was given up is none for the next lease.
+func TestHandshakeOfAnEndedLease(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("aioftp", Unlikely)
+		s.comes("home", "stalls")
+		s.lease("b", Expected) // for which the port stays in use
+		require.NoError(s, first.Close())
+		second := s.lease("aioftp", Unlikely)
+		v := s.comes("home", "hello")
+		s.asked(second).gets(v, 0)
+	})
+}
+
 // A prover that panics ends one connection.
 func TestProverPanics(t *testing.T) {
 	proving(t, "21000", func(s *stage) {

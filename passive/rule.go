@@ -157,16 +157,22 @@ func (f *facts) line(v *verdict, i int) connVerdict {
 		return connVerdict{do: shake, lease: l}
 	}
 	v.leases[l].contested = true
-	waiting := 0
-	for j, c := range f.conns {
-		if j != i && c.claim == claims && c.lease == l && !c.full && (c.number < f.conns[i].number) {
-			waiting++
-		}
-	}
-	if waiting >= maxLine {
+	if f.ahead(f.conns[i]) >= maxLine {
 		return connVerdict{do: refuse, why: errLine}
 	}
 	return connVerdict{}
+}
+
+// ahead counts the connections that came before another and claim the same lease. Those from elsewhere are never ahead
+// of one from the client's own address, or anybody who has seen a ticket could fill its line.
+func (f *facts) ahead(of connFacts) int {
+	n := 0
+	for _, c := range f.conns {
+		if c.number < of.number && c.claim == claims && c.lease == of.lease && !c.full && (of.roaming || !c.roaming) {
+			n++
+		}
+	}
+	return n
 }
 
 // taken reports whether a connection gets a lease, or its handshake, by what was said so far.
@@ -186,7 +192,7 @@ func (f *facts) withoutProof(v *verdict) {
 	early := 0
 	for i, c := range f.conns {
 		if c.shaking || c.claim != unproven && !c.full {
-			if c.shaking && c.claim == unproven {
+			if c.shaking && c.claim == unproven && c.lease == open {
 				early++
 			}
 			continue

@@ -1,0 +1,157 @@
+package passive
+
+import (
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// judged is the rule, case by case: what is known, and what is done. The notation is that of judge_text_test.go.
+var judged = []struct{ why, facts, want string }{
+	// What has said nothing waits.
+	{"silence says nothing", "A unlikely open at 1 wanted 2; 3 silent", ""},
+	{"nor does it where proof is demanded", "A required at 1 wanted 2; 3 silent; 4 silent away", ""},
+	{"a lease without connections waits", "A untested open at 1 wanted 2", ""},
+
+	// Claims: a handshake each, in turn, and nothing more.
+	{"a claim gives a handshake", "A expected at 1; 2 claims A", "2 shakes for A"},
+	{"from elsewhere too", "A expected at 1; 2 claims A away", "2 shakes for A"},
+	{"and before its transfer is asked for or after", "A untested open at 1 wanted 2; 3 claims A", "3 shakes for A"},
+	{"even one that came before the lease", "A required at 3; 2 claims A", "2 shakes for A"},
+	{"each lease has its own", "A expected at 1; B expected at 2; 3 claims B; 4 claims A", "3 shakes for B; 4 shakes for A"},
+	{"one at once", "A expected at 1; 2 claims A; 3 claims A", "2 shakes for A; A contested"},
+	{"the client's address comes first", "A expected at 1; 2 claims A away; 3 claims A", "3 shakes for A; A contested"},
+	{"one under way is not overtaken", "A expected at 1 shaking; 2 claims A shaking away; 3 claims A", "A contested"},
+	{"alone it is not contested", "A expected at 1 shaking; 2 claims A shaking", ""},
+	{"a doubted lease hears proof", "A unlikely open at 1 wanted 2 doubted; 3 claims A", "3 shakes for A"},
+	{"and a guest", "A untested open at 1; B untested guest at 2; 3 claims B", "3 shakes for B"},
+	{"one whose handshake failed before", "A required at 1 wanted 2 failed; 3 claims A", "3 shakes for A"},
+	{"another session's is refused", "A untested open at 1 wanted 2; 3 foreign", "3 refused: other session"},
+	{"and where proof is demanded", "A required at 1; 3 foreign away", "3 refused: other session"},
+	{"but not in the middle of its handshake", "A untested open at 1 wanted 2; 3 foreign shaking", ""},
+	{"sixteen wait for one handshake", "A expected at 1 shaking; 2 claims A shaking" + line(3, 15), "A contested"},
+	{"and no more", "A expected at 1 shaking; 2 claims A shaking" + line(3, 16), "18 refused: line; A contested"},
+	{"those from elsewhere are behind one from here", "A expected at 1 shaking; 2 claims A shaking away" + line(3, 16, " away") + "; 19 claims A", "18 refused: line; A contested"},
+	{"but push nobody out", "A expected at 1 shaking; 2 claims A away" + line(3, 16), "A contested"},
+	{"of whom none has failed", "A expected at 1 shaking; 2 claims A shaking; 3 claims A full" + line(4, 15), "3 refused: needed; A contested"},
+
+	// Proof is waited for: without it nothing is given where it is demanded, whatever else is known.
+	{"an expected proof", "A expected at 1 wanted 2; 3 none", "3 refused: needed"},
+	{"a required one", "A required at 1; 2 none", "2 refused: needed"},
+	{"after a long time", "A expected at 1 wanted 2 patient overdue; 3 none", "3 refused: needed"},
+	{"after a claim that proved nothing", "A required at 1 wanted 2; 3 claims A full", "3 refused: needed"},
+	{"even on a lease that was called open", "A expected open at 1 wanted 2; 3 none", "3 refused: needed"},
+	{"several end nothing", "A expected at 1 wanted 2; 3 none; 4 none; 5 foreign", "3 refused: needed; 4 refused: needed; 5 refused: other session"},
+	{"nor do they lower what is demanded", "A expected at 1 wanted 2 doubted overdue; 3 none", "3 refused: needed"},
+
+	// Without proof: the only one, of the only lease that it may be for, once its transfer has been asked for.
+	{"before that it may shake hands", "A unlikely open at 1; 2 none", "2 shakes for A"},
+	{"once", "A unlikely open at 1; 2 none full for A", ""},
+	{"not while another does", "A unlikely open at 1 shaking; 2 none", ""},
+	{"and only if it is alone", "A unlikely open at 1; 2 none; 3 silent", ""},
+	{"on a port of its own", "A unlikely open at 1; B expected at 2; 3 none", ""},
+	{"asked for, it is given", "A unlikely open at 1 wanted 3; 2 none", "2 is given to A"},
+	{"after its handshake too", "A unlikely open at 1 wanted 3; 2 none full for A", "2 is given to A"},
+	{"after a claim that proved nothing too", "A unlikely open at 1 wanted 3; 2 claims A full", "2 is given to A"},
+	{"nothing known: it spoke after that", "A untested open at 1 wanted 3; 2 none said 4", "2 is given to A"},
+	{"before that: a better one may come", "A untested open at 1 wanted 3; 2 none", "A waits for better"},
+	{"none came", "A untested open at 1 wanted 3 patient; 2 none", "2 is given to A"},
+	{"one that is silent may be better", "A unlikely open at 1 wanted 3; 2 none; 4 silent", "A waits for better"},
+	{"or it was not", "A unlikely open at 1 wanted 3 patient; 2 none; 4 silent", "2 is given to A"},
+	{"not one that is silent elsewhere", "A unlikely open at 1 wanted 3; 2 none; 4 silent away", "2 is given to A"},
+	{"nor one that came after a guest", "A unlikely open at 1 wanted 3; B untested guest at 4; 2 none; 5 silent", "2 is given to A"},
+	{"a claim comes first", "A unlikely open at 1 wanted 3 patient; 2 none; 4 claims A", "4 shakes for A"},
+	{"and while its handshake goes on", "A unlikely open at 1 wanted 3 patient shaking; 2 none; 4 claims A shaking", ""},
+	{"one of another lease does not count", "A unlikely open at 1 wanted 3; B expected at 2; 4 none; 5 claims B", "4 is given to A; 5 shakes for B"},
+	{"from elsewhere it is nobody's", "A unlikely open at 1 wanted 3; 2 none away", "2 refused: roams"},
+	{"after a claim that failed too", "A untested open at 1 wanted 3 patient; 2 claims A full away", "2 refused: roams"},
+	{"it came before its lease", "A unlikely open at 3 wanted 4; 2 none", "2 refused: early"},
+	{"or before anybody was told of it", "A unlikely open; 2 none", "2 refused: early"},
+	{"its handshake was another lease's", "A unlikely open at 1 wanted 3; B expected at 2; 4 claims B full", "4 refused: needed"},
+	{"or that of one that has ended", "A unlikely open at 1 wanted 3; 2 none full", "2 refused: needed"},
+	{"one under way is left alone", "A unlikely open at 1 wanted 3 shaking; 2 none shaking for A", ""},
+
+	// Two without proof: one is not the client's, so neither gets anything.
+	{"two", "A unlikely open at 1; 2 none; 3 none", "2 refused: second; 3 refused: second; A doubted"},
+	{"two of which one had its handshake", "A unlikely open at 1; 2 none full for A; 3 none", "2 refused: second; 3 refused: second; A doubted"},
+	{"two of which one is having it", "A unlikely open at 1 shaking; 2 none shaking for A; 3 none", "3 refused: second; A doubted"},
+	{"two whose transfer is asked for", "A untested open at 1 wanted 4; 2 none; 3 none", "2 refused: second; 3 refused: second; A doubted; A waits for proof"},
+	{"they are not two with one from elsewhere", "A unlikely open at 1 wanted 4; 2 none; 3 none away", "2 is given to A; 3 refused: roams"},
+	{"nor with one that was too early", "A unlikely open at 2 wanted 4; 1 none; 3 none", "1 refused: early; 3 is given to A"},
+	{"nor with a handshake of a lease that ended", "A unlikely open at 2 wanted 4; 1 none shaking; 3 none", "3 is given to A"},
+	{"from then on only proof counts", "A untested open at 1 doubted; 2 none", "2 refused: shared"},
+	{"for some time", "A untested open at 1 wanted 2 doubted", "A waits for proof"},
+	{"which ends", "A untested open at 1 wanted 2 doubted overdue", "A ends: ambiguous"},
+	{"not before the transfer is asked for", "A untested open at 1 doubted overdue", ""},
+	{"not while a claim is looked into", "A untested open at 1 wanted 2 doubted overdue shaking; 3 claims A shaking", ""},
+	{"nor when its turn has just come", "A untested open at 1 wanted 2 doubted overdue; 3 claims A", "3 shakes for A"},
+	{"it does for one that lost its place too", "A untested at 1 wanted 2 doubted overdue", "A ends: ambiguous"},
+	{"where proof is demanded it does not", "A required at 1 wanted 2 doubted overdue", ""},
+
+	// Guests: from their coming on, one without proof may be anybody's.
+	{"with a guest it is nobody's", "A untested open at 1; B untested guest at 2; 3 none", "3 refused: shared; A doubted; B doubted"},
+	{"with a guest and none else", "A expected at 1; B untested guest at 2; 3 none", "3 refused: shared; B doubted"},
+	{"asked for, it waits for proof", "A expected at 1; B untested guest at 2 wanted 4; 3 none", "3 refused: shared; B doubted; B waits for proof"},
+	{"one that was there before can only be A's", "A unlikely open at 1 wanted 2; B untested guest at 4; 3 none", "3 is given to A"},
+	{"and a later one doubts only the guest", "A unlikely open at 1; B untested guest at 3; 2 none; 4 none", "4 refused: shared; B doubted"},
+	{"though A's is silent yet", "A unlikely open at 1 wanted 5; B untested guest at 3; 2 silent; 4 none", "4 refused: shared; B doubted"},
+	{"or had its handshake", "A unlikely open at 1; B untested guest at 3; 2 claims A full; 4 none", "4 refused: shared; B doubted"},
+	{"one elsewhere is not A's", "A unlikely open at 1; B untested guest at 3; 2 silent away; 4 none", "4 refused: shared; A doubted; B doubted"},
+	{"nor one of another session", "A unlikely open at 1; B untested guest at 3; C expected at 4; 2 claims C; 5 none", "2 shakes for C; 5 refused: shared; A doubted; B doubted"},
+	{"a guest that was told nothing yet is none", "A unlikely open at 1 wanted 3; B untested guest; 2 none", "2 is given to A"},
+	{"of two guests the first counts", "A unlikely open at 1 wanted 2; B untested guest at 5; C untested guest at 3; 4 none", "4 refused: shared; A doubted; A waits for proof; B doubted; C doubted"},
+	{"with none open there is nobody to give it to", "A expected at 1; B untested guest at 3 wanted 4; 2 none", "2 refused: needed"},
+
+	// A failed claim is told, unless another connection comes.
+	{"it waits for another", "A required at 1 wanted 2 failed", "A waits for another"},
+	{"none came", "A required at 1 wanted 2 failed unheard", "A ends: unproven"},
+	{"not before the transfer is asked for", "A required at 1 failed unheard", ""},
+	{"one has come", "A required at 1 wanted 2 failed; 3 silent", ""},
+	{"one has come late", "A required at 1 wanted 2 failed unheard; 3 silent", "A reset"},
+	{"one from elsewhere is none until it claims", "A required at 1 wanted 2 failed unheard; 3 silent away", "A ends: unproven"},
+	{"then it is", "A required at 1 wanted 2 failed unheard shaking; 3 claims A away shaking", "A reset"},
+	{"its turn has come", "A required at 1 wanted 2 failed unheard; 3 claims A", "3 shakes for A"},
+	{"it is given one without proof", "A unlikely open at 1 wanted 2 failed unheard; 3 none", "3 is given to A"},
+	{"strays are none", "A expected at 1 wanted 2 failed; 3 none", "3 refused: needed; A waits for another"},
+	{"doubt is waited out before", "A untested open at 1 wanted 2 doubted failed unheard", "A waits for proof"},
+}
+
+// line is connections that claim A, by the number of the first and how many.
+func line(from, n int, and ...string) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString("; ")
+		b.WriteString(strconv.Itoa(from + i))
+		b.WriteString(" claims A" + strings.Join(and, ""))
+	}
+	return b.String()
+}
+
+func TestJudge(t *testing.T) {
+	for _, c := range judged {
+		assert.Equal(t, c.want, ruled(t, judge, c.facts), "%s: %s", c.why, c.facts)
+	}
+}
+
+// The table has a case for every reason to refuse, every thing to do and every time to wait for.
+func TestJudgeTableIsWhole(t *testing.T) {
+	var all strings.Builder
+	for _, c := range judged {
+		all.WriteString(c.want + ";")
+	}
+	for _, name := range reasons {
+		require.Contains(t, all.String(), "refused: "+name+";")
+	}
+	for _, name := range endings {
+		require.Contains(t, all.String(), "ends: "+name+";")
+	}
+	for _, name := range waits {
+		require.Contains(t, all.String(), "waits for "+name+";")
+	}
+	for _, deed := range []string{" shakes for ", " is given to ", " doubted;", " reset;", " contested;"} {
+		require.Contains(t, all.String(), deed)
+	}
+}
