@@ -37,6 +37,7 @@ type candidate struct {
 	roaming bool   // it comes from another address than the lease's, or than any lease's here
 	claim   claim
 	lease   *Lease // that it claims, or that its handshake was done for
+	sibling bool   // it shows the proof of another session of the owner of lease
 	hearing bool   // hear has not ended yet
 	mine    *Lease // for which hear is to do the handshake
 	shaking bool
@@ -179,7 +180,7 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 		return
 	}
 	c.spoke = p.next()
-	c.claim, c.lease = p.claimOf(g.door, who, owner)
+	p.claims(c, who, owner)
 	if c.lease == nil {
 		return
 	}
@@ -188,40 +189,35 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 	}
 }
 
-// claimOf returns what a claim means on a door: the lease of the session, or else the one of another session of the
-// same owner, for a program that keeps the tickets of its sessions in one place. The caller holds mu.
-func (p *Ports) claimOf(d *door, who identity, owner string) (claim, *Lease) {
-	l := d.proofs[who]
+// claims notes what a claim means on a connection's door: the lease of the session, or else one of another session of
+// the same owner, for a program that keeps the tickets of its sessions in one place. The caller holds mu.
+func (p *Ports) claims(c *candidate, who identity, owner string) {
+	l := c.group.door.proofs[who]
 	switch {
 	case l != nil:
 	case who.session == "" || owner == "":
-		return unproven, nil
+		c.claim = unproven
+		return
 	default:
-		l = p.sibling(d, who, owner)
+		l = p.sibling(c.group.door, who, owner)
+		c.sibling = l != nil
 	}
 	if l == nil || l.state != waiting || p.mixed(l) {
-		return foreign, nil
+		c.claim = foreign
+		return
 	}
-	return claims, l
+	c.claim, c.lease = claims, l
 }
 
-// sibling returns the only lease on a door that has the owner of a session without one, and notes that the owner mixes
-// the proofs of its sessions up. It is none if that session was told of the port lately: then the connection is a late
-// one of its own. The caller holds mu.
+// sibling returns a lease on a door that has the owner of a session without one. It is none if that session was told of
+// the port lately, and its owner is not known to mix proofs up: then the connection is a late one of its own. The
+// caller holds mu.
 func (p *Ports) sibling(d *door, who identity, owner string) *Lease {
 	for _, g := range d.groups {
-		if g.owners[owner] == 0 {
-			continue
+		l := g.of(owner, who.prover)
+		if l != nil && (p.mixers.has(owner) || !p.recent.has(peerSlot{d.at, g.key}, time.Now())) {
+			return l
 		}
-		l := g.of(owner)
-		if l != nil && l.req.Prover != who.prover {
-			continue
-		}
-		if !p.mixers.has(owner) && p.recent.has(peerSlot{d.at, g.key}, time.Now()) {
-			return nil
-		}
-		p.mixers.add(owner)
-		return l
 	}
 	return nil
 }

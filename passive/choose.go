@@ -75,7 +75,10 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 		p.mixers.add(r.Owner)
 	}
 	who := peer{p.key(r.Client), wildcard(r.Local)}
-	l, busy := p.place(who, r, r.Policy.demands() && !p.queues[who].exclusive())
+	if p.queues[who].exclusive() {
+		return nil, p.enqueue(who, r), nil
+	}
+	l, busy := p.place(who, r, r.Policy.demands())
 	switch {
 	case l != nil:
 		return l, nil, nil

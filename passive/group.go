@@ -73,13 +73,13 @@ func (d *door) enter(l *Lease, at place) {
 	}
 }
 
-// of is the one lease of an owner, nil for none or several. The caller holds mu.
-func (g *group) of(owner string) *Lease {
-	if g.owners[owner] != 1 {
+// of returns a lease of an owner whose connections a prover tells, nil without. The caller holds mu.
+func (g *group) of(owner string, prover Prover) *Lease {
+	if g.owners[owner] == 0 {
 		return nil
 	}
 	for _, l := range g.leases {
-		if l.req.Owner == owner {
+		if l.req.Owner == owner && l.req.Prover == prover {
 			return l
 		}
 	}

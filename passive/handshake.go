@@ -64,8 +64,8 @@ func (p *Ports) shake(ctx context.Context, l *Lease, c *candidate) {
 func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, err error, interrupted bool) {
 	switch {
 	case err == nil && proven:
-		p.release(c)
-		p.connect(l, secured)
+		c.conn = secured
+		p.proven(l, c)
 		return
 	case err == nil:
 		c.conn, c.full = secured, true
@@ -85,6 +85,21 @@ func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, e
 			l.lost = fmt.Errorf("%w: %w", ErrUnproven, err)
 		}
 	}
+}
+
+// proven gives a connection to the lease that it has proved to be for. Only now it is known of an owner, rather than
+// claimed by anybody, that the proof of one session is used for another; then nobody can tell for which of several of
+// its leases a connection is. The caller holds mu.
+func (p *Ports) proven(l *Lease, c *candidate) {
+	if c.sibling {
+		p.mixers.add(l.req.Owner)
+	}
+	if p.mixed(l) {
+		p.refuse(c, errOtherSession)
+		return
+	}
+	p.release(c)
+	p.connect(l, c.conn)
 }
 
 // leftOver closes a connection whose lease has ended, or that was refused, during its handshake. The caller holds mu.

@@ -115,6 +115,8 @@ var judged = []struct{ why, facts, want string }{
 	{"then it is", "A required at 1 wanted 2 failed unheard shaking; 3 claims A away shaking", "A reset"},
 	{"its turn has come", "A required at 1 wanted 2 failed unheard; 3 claims A", "3 shakes for A"},
 	{"it is given one without proof", "A unlikely open at 1 wanted 2 failed unheard; 3 none", "3 is given to A"},
+	{"a better one is waited for first", "A untested open at 1 wanted 3 failed; 2 none", "A waits for better"},
+	{"and not given up either", "A untested open at 1 wanted 3 failed unheard; 2 none", "A waits for better"},
 	{"strays are none", "A expected at 1 wanted 2 failed; 3 none", "3 refused: needed; A waits for another"},
 	{"doubt is waited out before", "A untested open at 1 wanted 2 doubted failed unheard", "A waits for proof"},
 }

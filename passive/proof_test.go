@@ -1,6 +1,7 @@
 package passive
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -123,6 +124,53 @@ func TestAloneWaitsItsTurn(t *testing.T) {
 		s.asked(clear).gets(s.comes("home", ""), 0) // whatever comes is its, without a word
 		require.NoError(s, (<-late).Close())
 		s.asked(first).gets(v, 0)
+	})
+}
+
+// Those behind one that can share with nobody go on when it gives up.
+func TestAloneGivesUp(t *testing.T) {
+	for _, how := range []string{"its client", "its time"} {
+		proving(t, "21000", func(s *stage) {
+			s.lease("a", Expected)
+			first, cancel := context.WithCancel(s.Context())
+			defer cancel()
+			go s.p.Lease(first, ask(alice))
+			synctest.Wait()
+			time.Sleep(time.Second)
+			behind := make(chan *Lease)
+			go func() {
+				l, _ := s.p.Lease(s.Context(), session(s.t, "c", Unlikely))
+				behind <- l
+			}()
+			synctest.Wait()
+			require.Equal(s, 2, s.p.Stats().Waiting)
+			if how == "its client" {
+				cancel()
+			} else {
+				time.Sleep(defaultWait - time.Second)
+			}
+			synctest.Wait()
+			require.Zero(s, s.p.Stats().Waiting)
+			require.NoError(s, (<-behind).Close())
+		})
+	}
+}
+
+// Nobody who comes later takes the place that one who can share with nobody waits for.
+func TestAloneIsNotOvertaken(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("a", Expected)
+		alone := make(chan *Lease)
+		go func() {
+			l, _ := s.p.Lease(s.Context(), ask(alice))
+			alone <- l
+		}()
+		synctest.Wait()
+		go s.p.Lease(s.Context(), session(s.t, "b", Untested))
+		synctest.Wait()
+		require.Equal(s, 2, s.p.Stats().Waiting)
+		require.NoError(s, first.Close())
+		require.NoError(s, (<-alone).Close())
 	})
 }
 
@@ -581,6 +629,16 @@ func TestNothingButSilence(t *testing.T) {
 	})
 }
 
+// A stray that came and went does not cut the time that a connection without proof gets for a better one to come.
+func TestStrayBeforeOneWithoutProof(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("aioftp", Untested)
+		s.comes("home", "").client.Close()
+		own := s.comes("home", "hello")
+		s.asked(l).gets(own, betterWait)
+	})
+}
+
 // A lease that drops its proof takes what comes, as long as it is alone.
 func TestDropProof(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
@@ -677,6 +735,26 @@ func TestDoubtfulProofs(t *testing.T) {
 		require.NoError(s, two.Close())
 		quiet(s.T, s.p)
 	})
+}
+
+// A ticket that was only seen says nothing about the owner of its session: whoever shows it keeps no sessions apart and
+// has no connection refused.
+func TestSeenTicketsMixNothing(t *testing.T) {
+	for _, line := range []string{"shows three", "fails three"} {
+		for _, from := range []string{"home", "elsewhere"} {
+			proving(t, "21000", func(s *stage) {
+				s.t.owners = map[string]string{"one": "alice", "two": "alice", "three": "alice"}
+				one, two := s.lease("one", Expected), s.lease("two", Expected)
+				s.comes(from, line)
+				s.asked(one).gets(s.comes("home", "proof one"), 0)
+				s.comes(from, line)
+				s.asked(two).gets(s.comes("home", "proof two"), 0)
+				s.lease("one", Expected)
+				s.lease("two", Expected)
+				since(s.T, s.start, 0)
+			})
+		}
+	}
 }
 
 // A late connection of a session whose lease has ended is not taken for one of its owner's other session.

@@ -37,8 +37,8 @@ type waiter struct {
 	lease chan *Lease // takes one: the lease granted, or nil for another try
 }
 
-// exclusive reports whether somebody waits who can share a port with nobody. Those who could share wait behind it, or
-// its turn would never come.
+// exclusive reports whether somebody waits who can share a port with nobody. Whoever comes later waits behind it, or its
+// turn would never come.
 func (q *queue) exclusive() bool { return q != nil && q.alone > 0 }
 
 // enqueue puts a request behind the others of the same peer. The caller holds mu.
@@ -117,7 +117,7 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 		}
 	}
 	if now.Sub(still) >= p.wait() || now.Sub(since) >= p.waitLimit() {
-		p.remove(w.who, i)
+		p.quit(w.who, i)
 		p.stats.Busy++
 		return nil, 0, ErrBusy
 	}
@@ -204,8 +204,23 @@ func (p *Ports) withdraw(w *waiter) bool {
 	if i < 0 {
 		return false
 	}
-	p.remove(w.who, i)
+	p.quit(w.who, i)
 	return true
+}
+
+// quit takes a waiter out of its queue that gives up. Those behind one that can share a port with nobody need not wait
+// for it any more. The caller holds mu.
+func (p *Ports) quit(who peer, i int) {
+	alone := p.queues[who].waiters[i].req.Identity == ""
+	p.remove(who, i)
+	if !alone {
+		return
+	}
+	for at, d := range p.doors {
+		if at.local == who.local && d.ln != nil {
+			p.freed(d, who)
+		}
+	}
 }
 
 // freed passes a port that has become free for who on to the first in the queue, and to those behind it for whom there

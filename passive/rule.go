@@ -324,7 +324,7 @@ func (f *facts) claimed(lease int) bool {
 // and one whose client has tried to prove itself, failed, and does not try again.
 func (f *facts) endings(v *verdict, i int) {
 	l, r := f.leases[i], &v.leases[i]
-	if l.wanted == 0 || taken(v, i) {
+	if l.wanted == 0 || taken(v, i) || r.wait == forBetter {
 		return
 	}
 	pending := f.claimed(i)
@@ -332,7 +332,7 @@ func (f *facts) endings(v *verdict, i int) {
 	case (l.doubted || r.doubt) && !l.demand.demands() && !pending:
 		if l.overdue {
 			r.end = ErrAmbiguous
-		} else if r.wait == 0 {
+		} else {
 			r.wait = forProof
 		}
 	case !l.failed:
