@@ -237,9 +237,10 @@ func (p *Ports) move(c *candidate, to *group) {
 	p.dirty = append(p.dirty, to)
 }
 
-// depart takes a candidate from its group. The caller holds mu.
+// depart takes a candidate from its group, which may mean something to the others there. The caller holds mu.
 func (p *Ports) depart(c *candidate) {
 	g := c.group
+	p.dirty = append(p.dirty, g)
 	i := slices.Index(g.arrived, c)
 	g.arrived = slices.Delete(g.arrived, i, i+1)
 	if c.roaming {

@@ -221,6 +221,21 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 		require.True(s, v.refused() && second.refused())
 		s.asked(l).fails(ErrAmbiguous, proofWait)
 	})
+	// It is also done when a stray has gone that was there meanwhile.
+	for _, leaves := range []func(*visitor){
+		func(stray *visitor) { stray.say("proof thief") },
+		func(stray *visitor) { stray.client.Close() },
+	} {
+		proving(t, "21000", func(s *stage) {
+			l := s.lease("aioftp", Unlikely)
+			stray := s.comes("home", "")
+			v := s.comes("home", "hello")
+			leaves(stray)
+			synctest.Wait()
+			require.True(s, s.p.doors[l.door.at].groups[alice].arrived[0].full)
+			s.asked(l).gets(v, 0)
+		})
+	}
 	// A second one during the handshake counts as well.
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("aioftp", Unlikely)
@@ -678,7 +693,7 @@ func TestCloseDuringHandshake(t *testing.T) {
 		require.NoError(s, l.Close())
 		time.Sleep(lingering - 1)
 		require.False(s, v.refused())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.True(s, v.refused())
 		quiet(s.T, s.p)
