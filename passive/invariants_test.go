@@ -1,0 +1,248 @@
+package passive
+
+import (
+	"errors"
+	"fmt"
+)
+
+// What must hold whatever happens. Each function returns "" or a complaint.
+
+// broken looks at what the last event did, and at the state that it led to.
+func (m *model) broken(before *modelState, e event) string {
+	proof := false
+	for i := range m.effects {
+		effect := &m.effects[i]
+		proof = proof || effect.kind == connGiven && effect.proven || effect.kind == connClosed && errors.Is(effect.err, errOtherSession)
+		if why := effect.broken(e); why != "" {
+			return why
+		}
+		if c := &effect.conn; effect.kind == claimStruck && m.sessions[c.lease].failed && m.strikes[bit(c.roaming)] > fewStrikes {
+			return "failed claims without bound can end a lease"
+		}
+	}
+	if m.mixes && !before.mixes && (e.what != resumes || !proof) {
+		return "an owner is said to mix tickets up, and nobody proved it"
+	}
+	if e.what == leases && before.waits(inClear) && m.sessions[e.a].phase == leased {
+		return "a newcomer overtook one who can share a port with nobody"
+	}
+	for _, check := range []func() string{m.connForgotten, m.leaseForgotten, m.waiterForgotten} {
+		if why := check(); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+func (s *modelState) waits(policy ProofPolicy) bool {
+	for _, who := range s.queue[:s.waiters] {
+		if s.sessions[who].policy == policy {
+			return true
+		}
+	}
+	return false
+}
+
+func (e *effect) broken(cause event) string {
+	switch e.kind {
+	case connGiven:
+		return e.robbed()
+	case leaseEnded:
+		byTime := cause.what == expires && cause.a == e.who || cause.what == closes && cause.a == e.who
+		if !byTime && e.lease.demands() && (!e.lease.failed || !e.lease.over[forAnother]) {
+			return "a lease that demands proof ended before its time, without a failed claim that nobody followed"
+		}
+	case connClosed:
+		return e.denied()
+	}
+	return ""
+}
+
+// robbed complains if a connection was given to a lease that may be anybody else's.
+func (e *effect) robbed() string {
+	c, l := &e.conn, &e.lease
+	switch {
+	case e.proven && (c.by == thief || modelOwners[c.by] != modelOwners[e.who]):
+		return "proof is said to have been given by somebody who has none"
+	case e.proven:
+		return ""
+	case c.roaming:
+		return "somebody elsewhere got a connection without proof"
+	case l.policy == inClear:
+		return ""
+	case l.demands():
+		return "a lease that demands proof was given a connection without"
+	case l.guest:
+		return "a guest was given a connection without proof"
+	case l.doubted:
+		return "a lease was given a connection without proof after others that proved nothing"
+	case l.wanted == 0:
+		return "a connection without proof was given before the transfer was asked for"
+	case c.number < l.number:
+		return "a connection was given to a lease that it was not made for"
+	case e.before.guests(*c):
+		return "a connection that may be a guest's was given to another lease"
+	case l.policy == Untested && c.spoke < l.wanted && !l.over[forBetter]:
+		return "a connection without proof was given though a better one may follow"
+	}
+	return e.rivals()
+}
+
+// rivals complains if a connection was given without proof while another was there that could be the client's.
+func (e *effect) rivals() string {
+	for _, other := range e.before.conns[:e.before.n] {
+		if other.port != e.conn.port || other.away || other.number == e.conn.number {
+			continue
+		}
+		switch {
+		case other.claim == claims && other.lease == int8(e.who) && !other.full:
+			return "a connection without proof was preferred to one that may prove itself"
+		case other.roaming || other.number < e.lease.number || e.before.guests(other):
+		case other.claim == silent && !e.lease.over[forBetter]:
+			return "a connection without proof was preferred to one that had said nothing yet"
+		case other.claim == unproven || other.full && other.lease == int8(e.who):
+			return "one of two connections without proof was given"
+		}
+	}
+	return ""
+}
+
+// guests reports whether a connection may be a guest's, since it came after one was told of the port.
+func (s *modelState) guests(c modelConn) bool {
+	for i := range s.sessions {
+		if l := &s.sessions[i]; l.phase == leased && l.port == c.port && l.guest && l.number < c.number {
+			return true
+		}
+	}
+	return false
+}
+
+// denied complains if a connection was closed that was made for its session's lease, showed its own ticket and had not
+// failed to prove it.
+func (e *effect) denied() string {
+	c := &e.conn
+	if e.err == nil || c.by == thief || c.ticket != c.by || c.full {
+		return ""
+	}
+	l := &e.before.sessions[c.by]
+	if l.phase != leased || l.port != c.port || l.number > c.number || l.policy == inClear || e.before.mixes && modelOwners[c.by] == "A" {
+		return ""
+	}
+	return fmt.Sprintf("a session's own connection was refused before its handshake: %v", e.err)
+}
+
+// connForgotten complains if a connection waits for nothing.
+func (m *model) connForgotten() string {
+	for i := range m.conns[:m.n] {
+		c := &m.conns[i]
+		switch {
+		case !m.proofs(c.port):
+			return "a connection waits at a port that nobody waits for"
+		case c.shaking || c.claim == silent:
+			continue // bounded by time
+		case c.claim == foreign && !c.full || c.away:
+			return "a connection waits that is nobody's"
+		case c.claim == claims && !c.full:
+			if m.shaking(uint8(c.lease)) == nil {
+				return "a connection waits for a handshake, and there is none"
+			}
+		default:
+			if why := m.unprovenForgotten(c); why != "" {
+				return why
+			}
+		}
+	}
+	return ""
+}
+
+func (m *model) unprovenForgotten(c *modelConn) string {
+	for i := range m.sessions {
+		l := &m.sessions[i]
+		if l.phase != leased || l.port != c.port || !l.open {
+			continue
+		}
+		if l.wanted == 0 && !c.full && m.onlyOne(c) {
+			return "a connection without proof waits for its handshake, alone"
+		}
+		if l.wanted == 0 || l.running[forBetter] || m.claimed(uint8(i)) {
+			return ""
+		}
+		return "a connection without proof waits for nothing"
+	}
+	return "a connection without proof waits for nobody"
+}
+
+// onlyOne reports whether a connection is the only one of its port, and its lease as well.
+func (m *model) onlyOne(c *modelConn) bool {
+	n := 0
+	for _, other := range m.conns[:m.n] {
+		if other.port == c.port && !other.away {
+			n++
+		}
+	}
+	for i := range m.sessions {
+		if l := &m.sessions[i]; l.phase == leased && l.port == c.port {
+			n++
+		}
+	}
+	return n == 2
+}
+
+// claimed reports whether a connection claims a lease, and has not failed to prove it.
+func (m *model) claimed(s uint8) bool {
+	for _, c := range m.conns[:m.n] {
+		if c.claim == claims && c.lease == int8(s) && !c.full {
+			return true
+		}
+	}
+	return false
+}
+
+// leaseForgotten complains if a lease waits in a way that it must not.
+func (m *model) leaseForgotten() string {
+	for i := range m.sessions {
+		l, shaking, opens := &m.sessions[i], 0, 0
+		for _, c := range m.conns[:m.n] {
+			if c.shaking && c.lease == int8(i) {
+				shaking++
+			}
+		}
+		for j := range m.sessions {
+			if o := &m.sessions[j]; o.phase == leased && o.port == l.port && o.open {
+				opens++
+			}
+		}
+		switch {
+		case l.phase != leased:
+		case shaking > 1:
+			return "two handshakes at once for one lease"
+		case opens > 1:
+			return "two leases of one port may do without proof"
+		case l.open && l.demands() || l.guest && l.demands():
+			return "a lease that demands proof has a place without"
+		case l.wanted == 0 || l.demands() || m.claimed(uint8(i)):
+		case l.doubted && !l.running[forProof]:
+			return "a lease waits for proof, and nothing ends that"
+		}
+	}
+	return ""
+}
+
+// waiterForgotten complains if somebody waits for a port though there is one.
+func (m *model) waiterForgotten() string {
+	for _, s := range m.queue[:m.waiters] {
+		policy := m.sessions[s].policy
+		for port := range m.ports {
+			switch at := m.fits(s, policy, port); {
+			case at == freePlace:
+				return "somebody waits for a port, and one is free"
+			case at == sharedPlace && policy.demands():
+				return "somebody waits for a port who could share one"
+			}
+		}
+		if policy == inClear {
+			return "" // those behind it wait for it
+		}
+	}
+	return ""
+}

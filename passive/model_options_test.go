@@ -1,0 +1,151 @@
+package passive
+
+import "slices"
+
+// scope bounds what an exploration looks at.
+type scope struct {
+	name     string
+	sessions uint8 // as many as there are
+	ports    uint8
+	conns    int // at once
+	policies []ProofPolicy
+	away     bool  // a session's own client comes from elsewhere, too
+	strikes  uint8 // where failed claims are not counted any further; 0 is fewStrikes+1
+	limit    int   // of states
+}
+
+// options returns everything that can happen next.
+func (m *model) options(in scope) (all []event) {
+	for s := range in.sessions {
+		all = m.sessionOptions(all, in, s)
+	}
+	for i := range m.conns[:m.n] {
+		all = m.connOptions(all, in, uint8(i))
+	}
+	if int(m.n) < in.conns {
+		all = m.arrivals(all, in)
+	}
+	for from := range m.strikes {
+		if m.strikes[from] > 0 {
+			all = append(all, event{what: forgives, a: uint8(from)})
+		}
+	}
+	for port := range m.recent {
+		if m.recent[port] {
+			all = append(all, event{what: forgets, a: uint8(port)})
+		}
+	}
+	return all
+}
+
+func (m *model) sessionOptions(all []event, in scope, s uint8) []event {
+	l := &m.sessions[s]
+	switch l.phase {
+	case atRest:
+		return m.requests(all, in, s)
+	case queued:
+		return m.waiting(all, in, s)
+	case holding:
+		return append(all, event{what: wants, a: s}, event{what: closes, a: s})
+	}
+	if l.wanted == 0 {
+		all = append(all, event{what: wants, a: s})
+	}
+	all = append(all, event{what: closes, a: s}, event{what: expires, a: s})
+	for _, w := range []wait{forBetter, forProof, forAnother} {
+		if l.running[w] {
+			all = append(all, event{what: bettered, a: s, b: uint8(w)})
+		}
+	}
+	if m.waiters > 0 && m.unused(s) {
+		all = append(all, event{what: stales, a: s})
+	}
+	return all
+}
+
+// unused is Ports.unused, for one lease.
+func (m *model) unused(s uint8) bool {
+	l := &m.sessions[s]
+	return l.phase == leased && l.open && l.wanted == 0 && !slices.ContainsFunc(m.conns[:m.n], func(c modelConn) bool {
+		return c.port == l.port && !c.away
+	})
+}
+
+func (m *model) requests(all []event, in scope, s uint8) []event {
+	for _, policy := range in.policies {
+		ports := []uint8{0}
+		if !m.alone() || m.mistakes.overtake {
+			if _, some := m.places(s, policy, policy != inClear && policy.demands() && !m.alone()); len(some) > 0 {
+				ports = some
+			}
+		}
+		for _, port := range ports {
+			all = append(all, event{what: leases, a: s, b: uint8(policy), c: port})
+		}
+	}
+	return all
+}
+
+func (m *model) waiting(all []event, in scope, s uint8) []event {
+	l := &m.sessions[s]
+	for port := range in.ports {
+		if port == 0 || l.policy == inClear {
+			all = append(all, event{what: closes, a: s, b: port}, event{what: despairs, a: s, b: port})
+		}
+		if l.policy == inClear || l.policy == Unlikely {
+			continue
+		}
+		if _, ports := m.places(s, l.policy, true); slices.Contains(ports, port) {
+			all = append(all, event{what: shares, a: s, b: port})
+		}
+	}
+	return all
+}
+
+func (m *model) arrivals(all []event, in scope) []event {
+	for port := range in.ports {
+		for s := range in.sessions {
+			all = append(all, event{what: connects, a: s, b: port})
+			if in.away {
+				all = append(all, event{what: connects, a: s, b: port, c: 1})
+			}
+		}
+		all = append(all, event{what: connects, a: thief, b: port}, event{what: connects, a: thief, b: port, c: 1})
+	}
+	return all
+}
+
+func (m *model) connOptions(all []event, in scope, i uint8) []event {
+	c := &m.conns[i]
+	switch {
+	case c.spoke == 0:
+		all = append(all, event{what: hangsUp, a: i}, event{what: silenced, a: i})
+		for ticket := range uint8(another + 1) {
+			if c.has(ticket) && (ticket < in.sessions || ticket >= nobody) {
+				all = append(all, event{what: says, a: i, b: ticket})
+			}
+		}
+	case c.shaking:
+		all = append(all, event{what: breaks, a: i})
+		if c.lease == none {
+			break
+		}
+		all = append(all, event{what: shakes, a: i})
+		if c.proves() {
+			all = append(all, event{what: resumes, a: i})
+		}
+	}
+	return all
+}
+
+// has reports whether a connection may show a ticket: a thief has seen all of them, which travel in clear; a session's
+// client has its own, and those of its owner.
+func (c *modelConn) has(ticket uint8) bool {
+	return c.by == thief || ticket == nobody || modelOwners[ticket] == modelOwners[c.by]
+}
+
+// proves reports whether a connection's handshake can prove that it is the session's for which it is done: a ticket that
+// was only seen can't be resumed.
+func (c *modelConn) proves() bool {
+	return c.by != thief && c.ticket < nobody && modelOwners[c.by] == modelOwners[c.lease]
+}

@@ -1,0 +1,166 @@
+package passive
+
+import "errors"
+
+// settle asks the rule about whatever has changed, until nothing does.
+func (m *model) settle() {
+	for again := true; again; {
+		again = false
+		for port := range uint8(modelPorts) {
+			for away := range m.dirty[port] {
+				if m.dirty[port][away] {
+					m.dirty[port][away], again = false, true
+					m.settlePort(port, away == 1)
+				}
+			}
+		}
+	}
+	m.compress()
+	m.clock = 2*modelSessions + 2*modelConns
+}
+
+// settlePort is Ports.settle, for the clients' address or for the one elsewhere.
+func (m *model) settlePort(port uint8, away bool) {
+	leases, conns := m.facts(port, away)
+	if m.exclusive(port) && !away || len(conns) == 0 && !m.strained(leases) {
+		return
+	}
+	m.mistakes.judge(m.known, &m.verdict)
+	v := m.verdict
+	for i := range v.conns {
+		if at := m.find(conns[i]); at >= 0 {
+			m.carryOut(at, v.conns[i], leases)
+		}
+	}
+	for i := range v.leases {
+		if m.sessions[leases[i]].phase == leased {
+			m.apply(leases[i], v.leases[i])
+		}
+	}
+}
+
+func (m *model) exclusive(port uint8) bool {
+	for i := range m.sessions {
+		if l := &m.sessions[i]; l.phase == leased && l.port == port && l.policy == inClear {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *model) strained(leases []uint8) bool {
+	for _, s := range leases {
+		if m.sessions[s].doubted || m.sessions[s].failed {
+			return true
+		}
+	}
+	return false
+}
+
+// facts gathers what the rule looks at. Connections are known by their number, which no two of a port share.
+func (m *model) facts(port uint8, away bool) (leases []uint8, conns []modelConn) {
+	f := &m.known
+	f.leases, f.conns = f.leases[:0], f.conns[:0]
+	index := [modelSessions]int{none, none, none}
+	for i := range m.sessions {
+		l := &m.sessions[i]
+		if away || l.phase != leased || l.port != port {
+			continue
+		}
+		index[i] = len(leases)
+		leases = append(leases, uint8(i))
+		f.leases = append(f.leases, leaseFacts{
+			number: uint64(l.number), wanted: uint64(l.wanted), demand: l.policy, open: l.open, guest: l.guest,
+			shaking: m.shaking(uint8(i)) != nil, patient: l.over[forBetter],
+			doubted: l.doubted, overdue: l.over[forProof], failed: l.failed, unheard: l.over[forAnother],
+		})
+	}
+	for i := range m.conns[:m.n] {
+		c := m.conns[i]
+		if c.port != port || c.away != away {
+			continue
+		}
+		conns = append(conns, c)
+		fact := connFacts{number: uint64(c.number), spoke: uint64(c.spoke), roaming: c.roaming, claim: c.claim, lease: none, shaking: c.shaking, full: c.full}
+		if c.lease != none {
+			fact.lease = index[c.lease]
+		}
+		f.conns = append(f.conns, fact)
+	}
+	return leases, conns
+}
+
+// find returns where a connection is, or a negative number when it is gone.
+func (m *model) find(c modelConn) int {
+	for i := range m.conns[:m.n] {
+		if m.conns[i].port == c.port && m.conns[i].number == c.number {
+			return i
+		}
+	}
+	return -1
+}
+
+// carryOut is Ports.carryOut and, for a refusal, Ports.refuse.
+func (m *model) carryOut(i int, v connVerdict, leases []uint8) {
+	c := &m.conns[i]
+	switch v.do {
+	case refuse:
+		m.lose(*c, v.why)
+		m.turnAway(i, v.why)
+	case shake:
+		c.lease, c.shaking = int8(leases[v.lease]), true
+	case give:
+		s := leases[v.lease]
+		m.connect(s, m.release(i), false)
+	}
+}
+
+// lose notes for a lease that a connection was of no use to it: the one that it claims, or the only one of the port.
+func (m *model) lose(c modelConn, why error) {
+	s := c.lease
+	if s == none && !c.lapsed {
+		for i := range m.sessions {
+			if m.sessions[i].phase != leased || m.sessions[i].port != c.port {
+				continue
+			}
+			if s != none {
+				return
+			}
+			s = int8(i)
+		}
+	}
+	if s == none || m.sessions[s].lost != noLoss {
+		return
+	}
+	m.sessions[s].lost = notProven
+	if errors.Is(why, errOtherSession) {
+		m.sessions[s].lost = notOurs
+	}
+}
+
+// apply is Ports.apply.
+func (m *model) apply(s uint8, v leaseVerdict) {
+	l := &m.sessions[s]
+	switch {
+	case v.end != nil:
+		if v.end == ErrUnproven && l.lost != noLoss {
+			v.end = losses[l.lost]
+		}
+		m.end(s, v.end)
+		return
+	case v.reset:
+		l.failed, l.over[forAnother] = false, false
+	}
+	if v.doubt && !l.doubted {
+		l.doubted = true
+		m.dirty[l.port][0] = true
+	}
+	if c := m.shaking(s); v.contested && c != nil {
+		c.cut = true
+		m.note(effect{kind: shakeLimited, conn: *c, many: m.strikes[bit(c.roaming)] > fewStrikes})
+	}
+	if w := v.wait; w != 0 && !l.over[w] && !l.running[w] {
+		l.running[w] = true
+		m.note(effect{kind: waitStarted, who: s, wait: w, lease: *l})
+	}
+}

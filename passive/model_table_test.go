@@ -1,0 +1,271 @@
+package passive
+
+import "slices"
+
+// model is a state and what is being done to it.
+type model struct {
+	modelState
+	mistakes mistakes
+	ports    uint8
+	// manyStrikes is where failed claims are not counted any further.
+	manyStrikes uint8
+
+	clock   uint8 // the last number
+	dirty   [modelPorts][2]bool
+	effects []effect  // of the last event
+	history *[]effect // of all events, unless nil
+
+	groups  map[[modelSessions]uint8]*group
+	known   facts // memory for settle
+	verdict verdict
+}
+
+// mistakes are parts of the table and of the rule that a test may replace by wrong ones.
+type mistakes struct {
+	judge       func(facts, *verdict)
+	fits        func(g *group, r *Request, mixes bool) place
+	mixByClaim  bool // a claim is enough to know that an owner uses the proof of one session for another
+	overtake    bool // newcomers do not wait behind one that can share with nobody
+	forgetQueue bool // those behind one that could share with nobody and gave up wait on
+	fullCounts  bool // a handshake without proof is taken for proof
+	endless     bool // failed claims are not counted
+}
+
+func (m *model) next() uint8 {
+	m.clock++
+	return m.clock
+}
+
+// stocked are leases for group.fits to look at, by session and policy.
+var stocked = func() (all [modelSessions][inClear + 1]*Lease) {
+	for s := range all {
+		for policy := range inClear + 1 {
+			all[s][policy] = &Lease{req: modelRequest(uint8(s), policy)}
+		}
+	}
+	return all
+}()
+
+func modelRequest(s uint8, policy ProofPolicy) Request {
+	r := Request{Owner: modelOwners[s], Policy: policy, Identity: string(rune('0' + s))}
+	if policy == inClear {
+		r.Identity, r.Policy = "", Unlikely
+	}
+	return r
+}
+
+// group returns what group.fits looks at. Those that look alike are made once.
+func (m *model) group(port uint8) *group {
+	var code [modelSessions]uint8
+	for i := range m.sessions {
+		if l := &m.sessions[i]; l.phase == leased && l.port == port {
+			code[i] = 1 + uint8(l.policy)<<3 + bits(false, l.open, l.guest)
+		}
+	}
+	if m.groups == nil {
+		m.groups = make(map[[modelSessions]uint8]*group)
+	}
+	g := m.groups[code]
+	if g == nil {
+		g = m.newGroup(port)
+		m.groups[code] = g
+	}
+	return g
+}
+
+func (m *model) newGroup(port uint8) *group {
+	g := &group{owners: make(map[string]int)}
+	for i := range m.sessions {
+		l := &m.sessions[i]
+		if l.phase != leased || l.port != port {
+			continue
+		}
+		of := stocked[i][l.policy]
+		g.leases = append(g.leases, of)
+		g.owners[of.req.Owner]++
+		if l.open {
+			g.open = of
+		}
+		if l.guest {
+			g.guests++
+		}
+	}
+	return g
+}
+
+func (m *model) fits(s uint8, policy ProofPolicy, port uint8) place {
+	r := &stocked[s][policy].req
+	return m.mistakes.fits(m.group(port), r, m.mixes && r.Owner == "A")
+}
+
+// alone reports whether somebody waits who can share a port with nobody.
+func (m *model) alone() bool {
+	return slices.ContainsFunc(m.queue[:m.waiters], func(s uint8) bool { return m.sessions[s].policy == inClear })
+}
+
+// places returns on which ports there is a place, a free one if there is any.
+func (m *model) places(s uint8, policy ProofPolicy, share bool) (at place, ports []uint8) {
+	for _, at = range []place{freePlace, sharedPlace} {
+		for port := range m.ports {
+			if m.fits(s, policy, port) == at {
+				ports = append(ports, port)
+			}
+		}
+		if len(ports) > 0 || !share {
+			break
+		}
+	}
+	return at, ports
+}
+
+// reserve is Ports.reserve. Without a place it queues; with several it takes that on port.
+func (m *model) reserve(s uint8, policy ProofPolicy, port uint8) {
+	if !m.alone() || m.mistakes.overtake {
+		share := policy != inClear && policy.demands() && !m.alone()
+		if at, ports := m.places(s, policy, share); slices.Contains(ports, port) {
+			m.add(s, policy, port, at)
+			return
+		}
+	}
+	m.sessions[s] = modelSession{phase: queued, policy: policy}
+	m.queue[m.waiters] = s
+	m.waiters++
+}
+
+// add is Ports.add and Ports.arm.
+func (m *model) add(s uint8, policy ProofPolicy, port uint8, at place) {
+	l := &m.sessions[s]
+	*l = modelSession{phase: leased, port: port, policy: policy, number: m.next()}
+	switch {
+	case l.demands():
+	case at == freePlace:
+		l.open = true
+	default:
+		l.guest = true
+	}
+	m.note(effect{kind: leaseGranted, who: s})
+}
+
+// end is Ports.end.
+func (m *model) end(s uint8, err error) {
+	l := &m.sessions[s]
+	m.recent[l.port] = true
+	m.note(effect{kind: portWasted, port: l.port})
+	m.note(effect{kind: leaseEnded, who: s, err: err, lease: *l})
+	port := l.port
+	*l = modelSession{}
+	m.leave(s, port)
+}
+
+// connect is Ports.connect.
+func (m *model) connect(s uint8, c modelConn, proven bool) {
+	l := &m.sessions[s]
+	m.note(effect{kind: connGiven, who: s, conn: c, lease: *l, proven: proven, before: m.modelState})
+	m.note(effect{kind: queueMoved, asked: m.waiters > 0})
+	port, asked := l.port, l.wanted != 0
+	*l = modelSession{}
+	if !asked {
+		l.phase = holding
+	}
+	m.leave(s, port)
+}
+
+// leave is Ports.leave.
+func (m *model) leave(s, port uint8) {
+	for i := range m.conns[:m.n] {
+		c := &m.conns[i]
+		if c.lease != int8(s) {
+			continue
+		}
+		c.lease, c.lapsed = none, true
+		if c.claim == claims {
+			c.claim = foreign
+		}
+		if c.shaking {
+			m.note(effect{kind: shakeLingers, conn: *c})
+		}
+	}
+	m.dirty[port][0] = true
+	if !m.proofs(port) {
+		for i := int(m.n) - 1; i >= 0; i-- {
+			if m.conns[i].port == port {
+				m.turnAway(i, nil)
+			}
+		}
+	}
+	m.freed(port)
+}
+
+// proofs reports whether a lease on a port can be proved.
+func (m *model) proofs(port uint8) bool {
+	for i := range m.sessions {
+		if l := &m.sessions[i]; l.phase == leased && l.port == port && l.policy != inClear {
+			return true
+		}
+	}
+	return false
+}
+
+// freed is Ports.freed.
+func (m *model) freed(port uint8) {
+	for i := uint8(0); i < m.waiters; {
+		s := m.queue[i]
+		policy := m.sessions[s].policy
+		at := m.fits(s, policy, port)
+		switch {
+		case at == freePlace || at == sharedPlace && policy.demands() && policy != inClear:
+			m.dequeue(i)
+			m.add(s, policy, port, at)
+		case policy == inClear:
+			return
+		default:
+			i++
+		}
+	}
+}
+
+// dequeue is Ports.remove.
+func (m *model) dequeue(i uint8) {
+	copy(m.queue[i:], m.queue[i+1:m.waiters])
+	m.waiters--
+	m.queue[m.waiters] = 0
+}
+
+// quit is Ports.quit. The ports come in some order.
+func (m *model) quit(s, first uint8) {
+	alone := m.sessions[s].policy == inClear
+	m.dequeue(uint8(slices.Index(m.queue[:m.waiters], s)))
+	m.sessions[s] = modelSession{}
+	if !alone || m.mistakes.forgetQueue {
+		return
+	}
+	m.freed(first)
+	if m.ports > 1 {
+		m.freed(1 - first)
+	}
+}
+
+// release is Ports.release.
+func (m *model) release(i int) modelConn {
+	c := m.conns[i]
+	m.dirty[c.port][bit(c.away)] = true
+	copy(m.conns[i:], m.conns[i+1:m.n])
+	m.n--
+	m.conns[m.n] = modelConn{}
+	return c
+}
+
+// turnAway is Ports.turnAway.
+func (m *model) turnAway(i int, why error) {
+	m.note(effect{kind: connClosed, conn: m.release(i), err: why, before: m.modelState})
+}
+
+// shaking returns the connection whose handshake is done on behalf of a session, nil for none.
+func (m *model) shaking(s uint8) *modelConn {
+	for i := range m.conns[:m.n] {
+		if c := &m.conns[i]; c.shaking && c.lease == int8(s) {
+			return c
+		}
+	}
+	return nil
+}
