@@ -36,14 +36,22 @@ func newLull(conn *dataConn, from io.Reader) *lull {
 
 // Read reads the file. What was gathered before may leave meanwhile.
 func (l *lull) Read(p []byte) (int, error) {
-	if l.late.Swap(false) {
-		if err := l.leave(); err != nil {
+	l.mu.Unlock()
+	defer l.mu.Lock()
+	// Only after Unlock: flush has either seen that or been seen.
+	if l.late.Load() {
+		if err := l.catchUp(); err != nil {
 			return 0, cutOff(err)
 		}
 	}
-	l.mu.Unlock()
-	defer l.mu.Lock()
 	return l.from.Read(p)
+}
+
+// catchUp sends what flush could not.
+func (l *lull) catchUp() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.leave()
 }
 
 // wrote says that something was written, which is now gathered perhaps.
@@ -57,8 +65,8 @@ func (l *lull) wrote() {
 // flush sends what is gathered, in a goroutine of its own. While the transfer is
 // at something else, such as waiting for its client, that is left to it.
 func (l *lull) flush() {
+	l.late.Store(true)
 	if !l.mu.TryLock() {
-		l.late.Store(true)
 		return
 	}
 	defer l.mu.Unlock()
@@ -69,6 +77,7 @@ func (l *lull) flush() {
 
 // leave sends what is gathered. The caller holds mu.
 func (l *lull) leave() error {
+	l.late.Store(false)
 	if !l.dirty {
 		return nil
 	}
