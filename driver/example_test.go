@@ -2,6 +2,8 @@ package driver_test
 
 import (
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"io"
 	"log"
@@ -96,6 +98,30 @@ func ExampleFunc() {
 	_, err := d.Login(context.Background(), &driver.Login{User: "partner"})
 	fmt.Println(err)
 	// Output: driver: login incorrect
+}
+
+// A certificate is half a login where a password must come with it (RFC 4217,
+// section 5). Without one, the first call for each login, that is no refusal.
+func ExampleFunc_certificateAndPassword() {
+	users := driver.User("partner", "correct horse", driver.Mem())
+	d := driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+		switch {
+		case l.Certificate == nil || l.Certificate.Subject.CommonName != l.User:
+			return nil, driver.ErrLogin
+		case l.Password == "":
+			return nil, driver.ErrNeedPassword
+		}
+		return users.Login(ctx, l)
+	})
+	l := &driver.Login{User: "partner", Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "partner"}}}
+	_, err := d.Login(context.Background(), l)
+	fmt.Println(err)
+	l.Password = "correct horse"
+	_, err = d.Login(context.Background(), l)
+	fmt.Println(err)
+	// Output:
+	// driver: a password is needed
+	// <nil>
 }
 
 // reports is an FS that takes one kind of file.

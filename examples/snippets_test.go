@@ -34,7 +34,7 @@ func TestSnippets(t *testing.T) {
 	login := driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 		account, err := directory.Check(ctx, l.User, l.Password)
 		if errors.Is(err, errUnknown) {
-			return nil, driver.ErrLogin // 530, delayed, and no hint which half was wrong
+			return nil, driver.ErrLogin // 530, and no hint which half was wrong
 		}
 		if err != nil {
 			return nil, err // 530 as well, and the cause goes to the log

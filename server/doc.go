@@ -28,7 +28,8 @@
 // of a file travels in clear; when a client reaches anything its driver did not
 // give it; when one session obtains or disturbs another's data; when the server
 // connects to an address that is not the client's; when memory, descriptors or
-// goroutines grow without bound under hostile input; and when a real path, a
-// password or a stack trace reaches the wire or, for passwords, the log. That a
+// goroutines grow without bound under hostile input; when one address, or a
+// session that is busy, keeps others from logging in or from being answered; and
+// when a real path, a password or a stack trace reaches the wire or, for passwords, the log. That a
 // client can use up its own session is not.
 package server
