@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/testenv"
 )
 
 // TestExamples builds all examples at once, because that is quickest.
@@ -171,15 +172,10 @@ func wantGet(t *testing.T, c *testclient.Client, line, want string) {
 	}
 }
 
-// freeAddr is an address that nobody listens on at the moment.
+// freeAddr is an address that nobody listens on until the test ends.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return testenv.FreeAddr(t)
 }
 
 func freePort(t *testing.T) string {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
-	"math/rand/v2"
 	"net"
 	"net/netip"
 	"os"
@@ -41,27 +40,15 @@ func ports(t testing.TB, set string) *Ports {
 	return p
 }
 
-// freePorts returns a set of n ports that nobody listens on, from below the range that systems take ports of outgoing
-// connections from.
+// freePorts returns a set of n ports that nobody listens on.
 func freePorts(t testing.TB, n int) string {
 	t.Helper()
-	var found []string
-	for range 1000 {
-		port := strconv.Itoa(20000 + rand.IntN(10000))
-		ln, err := net.Listen("tcp", ":"+port)
-		if err != nil {
-			continue
-		}
-		ln.Close()
-		if !strings.Contains(strings.Join(found, ","), port) {
-			found = append(found, port)
-		}
-		if len(found) == n {
-			return strings.Join(found, ",")
-		}
+	first := testenv.FreePorts(t, n)
+	set := strconv.Itoa(first)
+	for port := first + 1; port < first+n; port++ {
+		set += "," + strconv.Itoa(port)
 	}
-	t.Fatal("no free ports")
-	return ""
+	return set
 }
 
 // many skips a test that needs more loopback addresses than some systems have.

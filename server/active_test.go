@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 )
@@ -75,9 +76,8 @@ func TestActiveSourcePort(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no SO_REUSEADDR")
 	}
-	free, at := port(t, "127.0.0.1:0")
-	free.Close()
-	ts := start(t, insecure, func(srv *server.Server) { srv.Active = &server.Active{SourcePort: at.Port()} })
+	source := uint16(testenv.FreePorts(t, 1))
+	ts := start(t, insecure, func(srv *server.Server) { srv.Active = &server.Active{SourcePort: source} })
 	var clients []*client
 	var conns []net.Conn
 	for i := range 3 {
@@ -87,7 +87,7 @@ func TestActiveSourcePort(t *testing.T) {
 		c.cmd(150, "STOR f%d", i)
 		conn, err := ln.Accept()
 		require.NoError(t, err)
-		require.Equal(t, at.Port(), netip.MustParseAddrPort(conn.RemoteAddr().String()).Port())
+		require.Equal(t, source, netip.MustParseAddrPort(conn.RemoteAddr().String()).Port())
 		clients, conns = append(clients, c), append(conns, conn)
 	}
 	for i, c := range clients {

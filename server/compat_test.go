@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -87,7 +86,7 @@ func TestAnnouncesDialledAddress(t *testing.T) {
 // Row 11: unless told otherwise, in address and port.
 func TestAnnouncesWhatItIsTold(t *testing.T) {
 	t.Parallel()
-	ports := freePort(t)
+	ports := onePort(t)
 	ports.Announce = passive.Address("203.0.113.7")
 	ports.Offset = 3
 	if number(ports) > 65000 {
@@ -617,25 +616,6 @@ func TestReportsCommandsDuringTransfer(t *testing.T) {
 	assert.Contains(t, got, "200 NOOP\n211 STAT\n426 STOR a.txt\n226 ABOR\n221 QUIT")
 }
 
-// freePort is a set of one port that was free a moment ago and that the system
-// gives to no client, as it does with those from 32768 up.
-func freePort(t *testing.T) *passive.Ports {
-	t.Helper()
-	for range 1000 {
-		port := fmt.Sprint(10_000 + rand.IntN(20_000))
-		ln, err := net.Listen("tcp", "127.0.0.1:"+port)
-		if err != nil {
-			continue
-		}
-		ln.Close()
-		ports, err := passive.Range(port)
-		require.NoError(t, err)
-		return ports
-	}
-	require.Fail(t, "no port is free")
-	return nil
-}
-
 // number is the first port of a set.
 func number(ports *passive.Ports) uint16 {
 	for n := range ports.Numbers() {
@@ -647,7 +627,7 @@ func number(ports *passive.Ports) uint16 {
 // Row 42: however a PASV is abandoned, its port is free for the next.
 func TestAbandonedPASV(t *testing.T) {
 	t.Parallel()
-	ports := freePort(t)
+	ports := onePort(t)
 	ports.Wait = -1 // an occupied port is an error at once
 	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
 	other := ts.loginClear(t)
@@ -693,7 +673,7 @@ func TestThousandTransfersOnePort(t *testing.T) {
 	for _, reopen := range []bool{false, true} {
 		t.Run(fmt.Sprintf("reopen=%v", reopen), func(t *testing.T) {
 			t.Parallel()
-			ports, rounds := freePort(t), 500 // of two transfers
+			ports, rounds := onePort(t), 500 // of two transfers
 			if reopen {
 				ports.Idle, rounds = -1, 100
 			}
@@ -715,7 +695,7 @@ func TestThousandTransfersOnePort(t *testing.T) {
 // its own data.
 func TestOnePortManySessions(t *testing.T) {
 	t.Parallel()
-	ports := freePort(t)
+	ports := onePort(t)
 	ts := start(t, func(srv *server.Server) { srv.Passive = ports })
 	var all sync.WaitGroup
 	for i := range 4 {

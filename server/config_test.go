@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -55,7 +56,7 @@ func TestServeTLSWithoutCertificates(t *testing.T) {
 
 // "Port 21003 is in use" is said at start, not when a client needs it.
 func TestBusyDataPortAtStart(t *testing.T) {
-	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	busy, err := net.Listen("tcp", testenv.FreeAddr(t))
 	require.NoError(t, err)
 	defer busy.Close()
 	port := netip.MustParseAddrPort(busy.Addr().String()).Port()

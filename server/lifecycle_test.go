@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
@@ -164,15 +165,10 @@ func TestListenersShare(t *testing.T) {
 	explicit.expect(226)
 }
 
-// onePort is a set of a single port that is free.
+// onePort is a set of a single port that is free, and stays so until the test ends.
 func onePort(t testing.TB) *passive.Ports {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	require.NoError(t, err)
-	require.NoError(t, ln.Close())
-	ports, err := passive.Range(port)
+	ports, err := passive.Range(testenv.FreePortSet(t, 1))
 	require.NoError(t, err)
 	return ports
 }

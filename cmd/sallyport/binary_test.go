@@ -111,19 +111,10 @@ func startWith(t *testing.T, configure func(*exec.Cmd), more ...string) *process
 	return p
 }
 
-// freePorts are ports that nobody listens on at the moment.
+// freePorts is a set of ports that nobody listens on until the test ends.
 func freePorts(t *testing.T, n int) string {
 	t.Helper()
-	var set []string
-	for range n {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		set = append(set, fmt.Sprint(ln.Addr().(*net.TCPAddr).Port))
-	}
-	return strings.Join(set, ",")
+	return testenv.FreePortSet(t, n)
 }
 
 // fact is what the banner says after a name.

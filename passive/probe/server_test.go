@@ -163,10 +163,7 @@ func (s *real) run(t *testing.T, srv *ftpstest.Server) *Report {
 }
 
 func TestNotRunning(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	ln.Close()
-	report := (&Probe{Host: "127.0.0.1", Ports: []uint16{uint16(ln.Addr().(*net.TCPAddr).Port)}}).Run(t.Context())
+	report := (&Probe{Host: "127.0.0.1", Ports: []uint16{uint16(testenv.FreePorts(t, 1))}}).Run(t.Context())
 	_, ok := report.Find(ControlRefused)
 	require.True(t, ok, "%s", report)
 	require.False(t, report.OK)
