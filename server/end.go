@@ -15,6 +15,9 @@ import (
 const (
 	DefaultEndGrace      = 100 * time.Millisecond // under TLS
 	DefaultEndGraceClear = 20 * time.Millisecond  // in clear
+	// crowdedGrace is the most that either becomes on a machine with more to do
+	// than processors, where a client may run too and takes longer to die.
+	crowdedGrace = 200 * time.Millisecond
 )
 
 // endGrace returns how long an upload waits for news after an end that nothing
@@ -26,9 +29,14 @@ func (srv *Server) endGrace(secure bool) time.Duration {
 	case srv.EndGrace > 0:
 		return srv.EndGrace
 	case secure:
-		return DefaultEndGrace
+		return crowded(DefaultEndGrace)
 	}
-	return DefaultEndGraceClear
+	return crowded(DefaultEndGraceClear)
+}
+
+// crowded returns a default for this machine, as busy as it is.
+func crowded(grace time.Duration) time.Duration {
+	return min(grace*time.Duration(min(crowding(), 5)), crowdedGrace)
 }
 
 // endOfUpload decides whether the end of the data is the end of the file. FTP

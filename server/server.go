@@ -63,8 +63,9 @@ type Server struct {
 	// within that time mean that the client was killed or gave up, and the reply
 	// is 426. An end is proven by TLS close_notify, by the end of a compressed
 	// stream (MODE Z), or by exactly the size that ALLO announced, and then there
-	// is no wait. Default 100 ms under TLS and 20 ms in clear; negative means
-	// none, and only what has arrived by then counts.
+	// is no wait. Default 100 ms under TLS and 20 ms in clear, and up to 200 ms and
+	// 100 ms while this machine has more to do than processors (Linux); negative
+	// means none, and only what has arrived by then counts.
 	EndGrace time.Duration
 
 	// InsecurePlaintext lets anybody on the network read passwords and files:
