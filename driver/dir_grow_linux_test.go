@@ -207,3 +207,35 @@ func TestDirWaitsForLocksOfOthers(t *testing.T) {
 	_, err = d.Stat(t.Context(), "b")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
+
+// Open appends take no more of the disk than the quota they count in.
+func TestLimitBoundsTheDisk(t *testing.T) {
+	path := t.TempDir()
+	d, err := OpenDir(path)
+	require.NoError(t, err)
+	defer d.Close()
+	const mib = 1 << 20
+	require.NoError(t, os.WriteFile(filepath.Join(path, "a"), make([]byte, 5*mib), 0o644))
+	l, err := Limit(t.Context(), d, Quota{Bytes: 8 * mib})
+	require.NoError(t, err)
+	refused := 0
+	for range 20 {
+		u, err := l.Store(t.Context(), "a", How{Append: true})
+		require.NoError(t, err)
+		defer u.Close(io.ErrUnexpectedEOF)
+		if _, err := u.Write(make([]byte, mib/2)); err != nil {
+			require.ErrorIs(t, err, ErrQuota)
+			refused++
+		}
+	}
+	require.Equal(t, 20-6, refused)
+	entries, err := os.ReadDir(path)
+	require.NoError(t, err)
+	var blocks int64
+	for _, e := range entries {
+		fi, err := e.Info()
+		require.NoError(t, err)
+		blocks += fi.Sys().(*syscall.Stat_t).Blocks * 512
+	}
+	require.LessOrEqual(t, blocks, int64(8*mib+mib/4))
+}

@@ -40,7 +40,9 @@ type Quota struct {
 // user the same. Changes made behind its back count after [Limited.Measure].
 // Changes of one name wait for one another, each as long as its context lasts, and
 // those of a directory for those below; the Writes of uploads wait for nothing.
-// While a commit copies what an upload keeps of the old file, that is not counted.
+// An open upload takes no more of a [Dir] than what it brought, and that counts.
+// What a commit copies for a moment, what is kept of the old file or what is
+// appended, does not: the disk needs that much more room than Bytes.
 //
 // While a file is being uploaded it can't be removed, and
 // neither it nor a directory above it renamed: fs.ErrPermission, code 450.
