@@ -78,6 +78,7 @@ func methods(ctx context.Context, fsys driver.FS) map[string]func(name string) e
 		"Append":     func(n string) error { return store(ctx, fsys, n, "evil", driver.How{Append: true}) },
 		"Offset":     func(n string) error { return store(ctx, fsys, n, "evil", driver.How{Offset: 1}) },
 		"Exclusive":  func(n string) error { return store(ctx, fsys, n, "evil", driver.How{Exclusive: true}) },
+		"CheckStore": func(n string) error { return driver.CheckStore(ctx, fsys, n, driver.How{}) },
 		"Mkdir":      func(n string) error { return fsys.Mkdir(ctx, n) },
 		"Remove":     func(n string) error { return fsys.Remove(ctx, n) },
 		"RemoveDir":  func(n string) error { return fsys.RemoveDir(ctx, n) },
