@@ -173,6 +173,15 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Prepare prepares the upload of the FS below.
+func (u *limitUpload) Prepare() error {
+	if err := u.ready("prepare"); err != nil {
+		return err
+	}
+	u.err = Prepare(u.Upload)
+	return u.err
+}
+
 // Commit checks once more: what the upload keeps of the old file is no longer
 // counted, or more than there was, if another upload has replaced that.
 func (u *limitUpload) Commit() error {
