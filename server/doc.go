@@ -30,6 +30,6 @@
 // connects to an address that is not the client's; when memory, descriptors or
 // goroutines grow without bound under hostile input; when one address, or a
 // session that is busy, keeps others from logging in or from being answered; and
-// when a real path, a password or a stack trace reaches the wire or, for passwords, the log. That a
-// client can use up its own session is not.
+// when a real path, a password or a stack trace reaches the wire or, for
+// passwords, the log. That a client can use up its own session is not.
 package server
