@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
@@ -36,8 +37,8 @@ func kills() int {
 	return 20
 }
 
-// A process that stores without a pause is killed at any moment, again and again.
-// What it was told to be committed is there, once; what it wasn't is there whole
+// Two processes that store without a pause into the same files are killed at any
+// moment, again and again, one of them while the other goes on. What a process was told to be committed is there, once; what it was not is there whole
 // or not at all, even before Sweep; and nothing is left over.
 func TestDirKilled(t *testing.T) {
 	if dir := os.Getenv("SALLYPORT_KILLED_IN"); dir != "" {
@@ -53,7 +54,7 @@ func TestDirKilled(t *testing.T) {
 	d := openDir(t, path)
 	acked := make(map[string]bool)
 	for i := range kills() {
-		killOne(t, path, i, acked)
+		killTwo(t, path, i, acked)
 		for _, name := range []string{"log", "late", "offset"} {
 			records(t, d, name, acked) // what can be read is whole without a sweep
 		}
@@ -86,29 +87,39 @@ func lighten(t *testing.T, d *driver.Dir, acked map[string]bool) {
 	}
 }
 
-// killOne runs a writer for a moment and notes what it said.
-func killOne(t *testing.T, path string, run int, acked map[string]bool) {
-	cmd := exec.Command(os.Args[0], "-test.run=^TestDirKilled$")
-	cmd.Env = append(os.Environ(), "SALLYPORT_KILLED_IN="+path, "SALLYPORT_RUN="+strconv.Itoa(run))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	said := bufio.NewReader(out)
-	_, err = said.ReadString('\n') // it has begun
-	require.NoError(t, err, "%s", &stderr)
-	time.AfterFunc(time.Duration(rand.Int64N(int64(80*time.Millisecond))), func() { cmd.Process.Kill() })
-	for {
-		line, err := said.ReadString('\n')
-		if err != nil {
-			break
-		}
-		what := strings.TrimSuffix(line, "\n")
-		require.NotContains(t, what, "error")
-		acked[what] = true
+// killTwo runs two writers for a moment and notes what they said.
+func killTwo(t *testing.T, path string, run int, acked map[string]bool) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, names := range []string{"log log late late offset version", "log late"} {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestDirKilled$")
+		cmd.Env = append(os.Environ(), "SALLYPORT_KILLED_IN="+path, "SALLYPORT_FILES="+names,
+			fmt.Sprintf("SALLYPORT_RUN=%d-%d", run, len(names)))
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		said := bufio.NewReader(out)
+		_, err = said.ReadString('\n') // it has begun
+		require.NoError(t, err, "%s", &stderr)
+		time.AfterFunc(time.Duration(rand.Int64N(int64(80*time.Millisecond))), func() { cmd.Process.Kill() })
+		wg.Go(func() {
+			defer cmd.Wait()
+			for {
+				line, err := said.ReadString('\n')
+				if err != nil {
+					return
+				}
+				what := strings.TrimSuffix(line, "\n")
+				assert.NotContains(t, what, "error")
+				mu.Lock()
+				acked[what] = true
+				mu.Unlock()
+			}
+		})
 	}
-	_ = cmd.Wait()
+	wg.Wait()
 }
 
 // writeUntilKilled stores without a pause, through two Dirs, and says of each
@@ -124,7 +135,7 @@ func writeUntilKilled(path string) {
 	}
 	fmt.Println("begun")
 	var wg sync.WaitGroup
-	for i, name := range []string{"log", "log", "late", "late", "offset", "version"} {
+	for i, name := range strings.Fields(os.Getenv("SALLYPORT_FILES")) {
 		wg.Go(func() {
 			for n := 0; ; n++ {
 				id := fmt.Sprintf("%s-%s-%d-%d", name, run, i, n)
@@ -226,10 +237,11 @@ func wholeVersion(t *testing.T, d *driver.Dir, acked map[string]bool) {
 	require.GreaterOrEqual(t, slices.Compare(is[:], newest[:]), 0, "version %v was acknowledged, but %v is there", newest, is)
 }
 
-// versionOf is the run and the number within it of a record's name.
+// versionOf is the run and the number within it of a record's name, which has the
+// file, the run, the process, the writer and the number.
 func versionOf(id string) (n [2]int) {
 	parts := strings.Split(id, "-")
 	n[0], _ = strconv.Atoi(parts[1])
-	n[1], _ = strconv.Atoi(parts[3])
+	n[1], _ = strconv.Atoi(parts[4])
 	return n
 }
