@@ -113,8 +113,8 @@ func (p *Ports) hear(c *candidate, provers []Prover) {
 	}
 }
 
-// lose notes that a connection went, or was closed for its silence, that may have been all that the client of a lease
-// without proof makes. One that has to prove itself waits on. The caller holds mu.
+// lose notes that a connection went, by itself, for its silence or in its handshake, that may have been all that the
+// client of a lease without proof makes. One that has to prove itself waits on. The caller holds mu.
 func (g *group) lose(silent bool) {
 	l := g.open
 	if l == nil || l.state != waiting {

@@ -73,9 +73,20 @@ func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, e
 		p.stats.Strangers++
 		p.release(c) // closed by the prover
 	}
-	if interrupted || c.claim != claims {
-		return
+	switch {
+	case interrupted:
+	case c.claim == claims:
+		p.strike(l, c, err)
+	case err != nil:
+		l.group.lose(false)
+		if l.lost == ErrGone {
+			l.lost = fmt.Errorf("%w: %w", ErrGone, err)
+		}
 	}
+}
+
+// strike notes that a claim to a lease has failed, and why if its handshake has. The caller holds mu.
+func (p *Ports) strike(l *Lease, c *candidate, err error) {
 	l.over[forAnother] = false
 	l.stop(forAnother)
 	n := p.strikes.add(c.from)

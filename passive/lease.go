@@ -110,7 +110,7 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 // [Prover.Handshake] made of it. The connection is the caller's from then on and the lease is spent. It returns
 //
 //   - [ErrExpired] when none came in time,
-//   - [ErrGone] when one came, went or stayed silent, and no other followed,
+//   - [ErrGone] when one came, went, stayed silent or failed in its handshake, and no other followed,
 //   - [ErrUnproven] and [ErrForeign] when what came did not prove that it is the session's,
 //   - [ErrAmbiguous] when several came that prove nothing,
 //   - [ErrClosed] when the lease or its Ports were closed or the connection was taken before,

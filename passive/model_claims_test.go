@@ -67,16 +67,20 @@ func (m *model) mixed(s uint8) bool {
 	return a.phase == leased && b.phase == leased && a.port == b.port
 }
 
-// fallSilent is heard without a word, and group.lose.
+// fallSilent is heard without a word.
 func (m *model) fallSilent(i int, bySilence bool) {
 	c := m.conns[i]
 	m.dirty[c.port][bit(c.away)] = true
 	m.turnAway(i, nil)
-	if c.away {
-		return
+	if !c.away {
+		m.loseOpen(c.port, bySilence)
 	}
+}
+
+// loseOpen is group.lose.
+func (m *model) loseOpen(port uint8, bySilence bool) {
 	for s := range m.sessions {
-		if l := &m.sessions[s]; l.phase == leased && l.port == c.port && l.open {
+		if l := &m.sessions[s]; l.phase == leased && l.port == port && l.open {
 			m.stop(uint8(s), forAnother)
 			l.failed, l.over[forAnother] = true, bySilence
 			if l.lost == noLoss {
@@ -112,8 +116,11 @@ func (m *model) shaken(i int, how happening) {
 	if how == breaks {
 		m.turnAway(i, nil)
 	}
-	if was.claim == claims {
+	switch {
+	case was.claim == claims:
 		m.strike(s, was)
+	case how == breaks:
+		m.loseOpen(was.port, false)
 	}
 }
 
@@ -130,7 +137,7 @@ func (m *model) proven(s uint8, i int) {
 	m.connect(s, m.release(i), true)
 }
 
-// strike notes that a claim to a lease has failed.
+// strike is Ports.strike.
 func (m *model) strike(s uint8, c modelConn) {
 	l := &m.sessions[s]
 	l.over[forAnother] = false

@@ -38,8 +38,9 @@ var (
 	// ErrUnproven is returned by [Lease.Accept] when connections came but did not prove that they are the session's,
 	// which had to be. The FTP answer is 522 where that is a policy, and else 425.
 	ErrUnproven = errors.New("passive: no data connection proved that it is the session's")
-	// ErrGone is returned by [Lease.Accept] when a connection came, went or stayed silent, and no other followed.
-	ErrGone = errors.New("passive: the data connection came and went without a word")
+	// ErrGone is returned by [Lease.Accept] when a connection came, went, stayed silent or failed in its handshake, and
+	// no other followed.
+	ErrGone = errors.New("passive: the data connection came and went")
 	// ErrForeign is returned by [Lease.Accept] when only a connection came that claims to be another session's.
 	ErrForeign = errors.New("passive: the data connection claims to be another session's")
 )

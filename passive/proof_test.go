@@ -654,6 +654,26 @@ func TestStrayBeforeOneWithoutProof(t *testing.T) {
 	})
 }
 
+// A client whose handshake fails before its transfer is asked for hears of it as one that came and went does.
+func TestEarlyHandshakeFails(t *testing.T) {
+	for _, policy := range []ProofPolicy{Untested, Unlikely} {
+		proving(t, "21000", func(s *stage) {
+			l := s.lease("aioftp", policy)
+			s.comes("home", "fails")
+			take := s.asked(l)
+			take.fails(ErrGone, proofWait)
+			require.ErrorIs(s, take.err, errShake)
+
+			l = s.lease("aioftp", policy)
+			s.comes("home", "fails")
+			second := s.comes("home", "hello")
+			take = s.asked(l)
+			<-take.done
+			require.Same(s, second.server, take.conn)
+		})
+	}
+}
+
 // A lease that drops its proof takes what comes, as long as it is alone.
 func TestDropProof(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
