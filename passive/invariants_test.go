@@ -136,6 +136,8 @@ func (m *model) connForgotten() string {
 	for i := range m.conns[:m.n] {
 		c := &m.conns[i]
 		switch {
+		case c.away && c.claim == silent:
+			continue // bounded by time
 		case !m.proofs(c.port):
 			return "a connection waits at a port that nobody waits for"
 		case c.shaking || c.claim == silent:
@@ -220,7 +222,7 @@ func (m *model) leaseForgotten() string {
 			return "two leases of one port may do without proof"
 		case l.open && l.demands() || l.guest && l.demands():
 			return "a lease that demands proof has a place without"
-		case l.wanted == 0 || l.demands() || m.claimed(uint8(i)):
+		case l.policy == inClear || l.wanted == 0 || l.demands() || m.claimed(uint8(i)):
 		case l.doubted && !l.running[forProof]:
 			return "a lease waits for proof, and nothing ends that"
 		}

@@ -218,7 +218,9 @@ func (l *Lease) DropProof() bool {
 	switch {
 	case l.req.Identity == "" || l.state == connected:
 		return true
-	case l.state != waiting || len(g.leases) > 1 || len(g.arrived) > 1 || l.shaking != nil || len(g.arrived) == 1 && g.arrived[0].full:
+	case l.state != waiting || l.shaking != nil || len(g.leases) > 1 || len(g.arrived) > 1:
+		return false
+	case len(g.arrived) == 1 && (g.arrived[0].shaking || g.arrived[0].full):
 		return false
 	}
 	l.leaveProofs()

@@ -18,7 +18,8 @@ const (
 	// the end of the control connection.
 	leases happening = iota // a asks for a lease with the policy b, on port c if it is free
 	wants                   // the transfer of a is asked for
-	closes                  // the lease of a is closed; with the queue, port b is looked at first
+	closes                  // the lease of a is closed, and c: the call of Accept is ended; in the queue, port b is next
+	drops                   // a does without proof, since its data will be in clear
 	// What connections do.
 	connects // a connects to port b; c: from elsewhere
 	says     // connection a shows the ticket of b: a session's, nobody's (none, or a dead one) or another's
@@ -38,7 +39,7 @@ const (
 )
 
 func (e event) String() string {
-	names := [...]string{"lease", "want", "close", "connect", "say", "hang up", "resumed", "full", "failed", "timeout",
+	names := [...]string{"lease", "want", "close", "drop proof", "connect", "say", "hang up", "resumed", "full", "failed", "timeout",
 		"silence", "TTL", "stale", "share", "busy", "forgive", "forget"}
 	return fmt.Sprintf("%s %d %d %d", names[e.what], e.a, e.b, e.c)
 }
@@ -55,7 +56,9 @@ func (m *model) happen(e event) {
 	case wants:
 		m.want(e.a)
 	case closes:
-		m.close(e.a, e.b)
+		m.close(e.a, e.b, e.c == 1)
+	case drops:
+		m.drop(e.a)
 	case connects:
 		m.arrive(modelConn{by: e.a, port: e.b, roaming: e.c == 1, id: e.d})
 	case says:
@@ -126,15 +129,57 @@ func (m *model) want(s uint8) {
 }
 
 // close is Lease.Close, or giving up in the queue.
-func (m *model) close(s, first uint8) {
+func (m *model) close(s, first uint8, accepting bool) {
 	switch l := &m.sessions[s]; l.phase {
 	case leased:
+		if c := m.shaking(s); c != nil {
+			c.doomed = accepting && c.byAccept
+		}
 		m.end(s, ErrClosed)
+		m.settle()
+		if i := slices.IndexFunc(m.conns[:m.n], func(c modelConn) bool { return c.doomed }); i >= 0 {
+			m.turnAway(i, nil)
+		}
 	case queued:
 		m.quit(s, first)
 	case holding:
 		*l = modelSession{}
 	}
+}
+
+// drop is Lease.DropProof. Whoever is there but has said nothing is the lease's as well.
+func (m *model) drop(s uint8) {
+	l := &m.sessions[s]
+	if !m.drops(s) {
+		return
+	}
+	l.policy, l.guest, l.open = inClear, false, true
+	for i := range m.conns[:m.n] {
+		if c := m.conns[i]; c.port == l.port && !c.away {
+			m.connect(s, m.release(i), false)
+			return
+		}
+	}
+}
+
+// drops reports whether a lease can do without proof.
+func (m *model) drops(s uint8) bool {
+	l := &m.sessions[s]
+	for i := range m.sessions {
+		if other := &m.sessions[i]; uint8(i) != s && other.phase == leased && other.port == l.port {
+			return false
+		}
+	}
+	n := 0
+	for _, c := range m.conns[:m.n] {
+		if c.port != l.port || c.away {
+			continue
+		}
+		if n++; n > 1 || c.shaking || c.full {
+			return false
+		}
+	}
+	return true
 }
 
 // arrive is Ports.claim.

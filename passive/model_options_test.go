@@ -4,14 +4,15 @@ import "slices"
 
 // scope bounds what an exploration looks at.
 type scope struct {
-	name     string
-	sessions uint8 // as many as there are
-	ports    uint8
-	conns    int // at once
-	policies []ProofPolicy
-	away     bool  // a session's own client comes from elsewhere, too
-	strikes  uint8 // where failed claims are not counted any further; 0 is fewStrikes+1
-	limit    int   // of states
+	name      string
+	sessions  uint8 // as many as there are
+	ports     uint8
+	conns     int // at once
+	policies  []ProofPolicy
+	away      bool  // a session's own client comes from elsewhere, too
+	accepting bool  // calls of Accept are ended, too
+	strikes   uint8 // where failed claims are not counted any further; 0 is fewStrikes+1
+	limit     int   // of states
 }
 
 // options returns everything that can happen next.
@@ -50,6 +51,11 @@ func (m *model) sessionOptions(all []event, in scope, s uint8) []event {
 	}
 	if l.wanted == 0 {
 		all = append(all, event{what: wants, a: s})
+	} else if in.accepting {
+		all = append(all, event{what: closes, a: s, c: 1})
+	}
+	if l.policy != inClear {
+		all = append(all, event{what: drops, a: s})
 	}
 	all = append(all, event{what: closes, a: s}, event{what: expires, a: s})
 	for _, w := range []wait{forBetter, forProof, forAnother} {

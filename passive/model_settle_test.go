@@ -109,6 +109,7 @@ func (m *model) carryOut(i int, v connVerdict, leases []uint8) {
 		m.turnAway(i, v.why)
 	case shake:
 		c.lease, c.shaking = int8(leases[v.lease]), true
+		c.byAccept = m.sessions[c.lease].wanted != 0
 	case give:
 		s := leases[v.lease]
 		m.connect(s, m.release(i), false)

@@ -79,6 +79,8 @@ type modelConn struct {
 	away          bool // among those of its own address, where no lease is
 	shaking, full bool
 	sibling       bool
+	byAccept      bool // its handshake is done by a call of Accept
+	doomed        bool // which has been ended
 	lapsed        bool // its lease has ended
 	cut           bool // its handshake has a limit of time, since others wait
 }

@@ -692,6 +692,21 @@ func TestDropProof(t *testing.T) {
 	})
 }
 
+// A connection whose handshake goes on, for a lease that has ended, is not handed over in the middle of it.
+func TestDropProofDuringHandshake(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("a", Untested)
+		l := s.lease("b", Expected)
+		v := s.comes("home", "stalls a")
+		require.NoError(s, first.Close())
+		require.False(s, v.refused())
+		require.False(s, l.DropProof())
+		time.Sleep(lingering)
+		synctest.Wait()
+		require.True(s, l.DropProof())
+	})
+}
+
 // Everything ends with Close.
 func TestCloseWithUnproven(t *testing.T) {
 	for _, line := range []string{"", "hello", "stalls a"} {

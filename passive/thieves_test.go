@@ -129,7 +129,7 @@ func (r robbery) succeeds(t *testing.T) bool {
 // plays reports whether an event is a part of the robbery, and notes what the client does.
 func (r robbery) plays(m *model, s *robbed, e event) bool {
 	switch e.what {
-	case leases, closes, forgives, forgets:
+	case leases, closes, drops, forgives, forgets:
 		return false
 	case wants:
 		return r.late > beforeTransfer || s.spoke

@@ -21,6 +21,11 @@ func (w *walk) act(e event) {
 			return
 		}
 		w.leases[e.a].Close()
+		if e.c == 1 {
+			w.stop[e.a]()
+		}
+	case drops:
+		w.require(w.leases[e.a].DropProof() == w.model.drops(e.a), "session %d can do without proof, or can't", e.a)
 	case connects:
 		w.dial(e)
 	default:
@@ -56,9 +61,11 @@ func (w *walk) collect(s int) {
 func (w *walk) take(s int) {
 	t := &taking{done: make(chan struct{})}
 	l := w.leases[s]
+	ctx, stop := context.WithCancel(w.t.Context())
+	w.stop[s] = stop
 	go func() {
 		defer close(t.done)
-		t.conn, t.err = l.Accept(w.t.Context())
+		t.conn, t.err = l.Accept(ctx)
 	}()
 	if w.model.sessions[s].phase == leased {
 		w.takes[s] = t

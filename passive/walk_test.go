@@ -35,6 +35,7 @@ type walk struct {
 	giveUp [modelSessions]context.CancelFunc
 	policy [modelSessions]ProofPolicy
 	takes  [modelSessions]*taking
+	stop   [modelSessions]context.CancelFunc // of these
 	conns  map[uint8]*walkConn
 	ids    map[net.Conn]uint8
 }
@@ -153,7 +154,7 @@ func (w *walk) require(ok bool, text string, args ...any) {
 }
 
 // eagerness is how often something is chosen rather than something else.
-var eagerness = map[happening]int{leases: 4, wants: 4, closes: 1, connects: 8, says: 12, hangsUp: 1, resumes: 16, shakes: 4, breaks: 2}
+var eagerness = map[happening]int{leases: 4, wants: 4, closes: 1, drops: 1, connects: 8, says: 12, hangsUp: 1, resumes: 16, shakes: 4, breaks: 2}
 
 // choose picks an event, of those that are not due to time.
 func (w *walk) choose() (e event, ok bool) {
