@@ -16,15 +16,15 @@ var update = flag.Bool("update", false, "write testdata anew")
 // victim is a client, and what is expected of its next data connection.
 type victim struct {
 	name    string
-	prefer  ProofPolicy // under that setting; see server.proof.demand
+	prefer  ProofPolicy // under that setting; TestDemand in server has the reasons
 	resumes bool        // this time
 }
 
 var victims = []victim{
 	{"resumes, and has done so before", Expected, true},
-	{"resumes, first transfer of the session", Untested, true},
+	{"resumes, first transfer, or after its first upload or failed one", Untested, true},
 	{"has come with proof and without, resumes", Unlikely, true},
-	{"never resumes, first transfer of the session", Untested, false},
+	{"never resumes, first transfer", Untested, false},
 	{"never resumes, later transfers", Unlikely, false},
 }
 

@@ -1,0 +1,48 @@
+package server
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// What the next data connection has to prove depends on what those before it did. The names of the clients are those of
+// the table in docs/firewalls.md of what a thief can get from them.
+func TestDemand(t *testing.T) {
+	download, upload := &transfer{secured: true, resumed: true}, &transfer{secured: true, resumed: true, upload: true}
+	plain, inClear := &transfer{secured: true}, &transfer{}
+	for client, c := range map[string]struct {
+		seen []*transfer
+		err  error // of the last of them
+		want passive.ProofPolicy
+	}{
+		"resumes, and has done so before":                {[]*transfer{download}, nil, passive.Expected},
+		"the same, several times":                        {[]*transfer{upload, download}, nil, passive.Expected},
+		"the same, after an upload had left it a ticket": {[]*transfer{upload, upload}, nil, passive.Expected},
+		"resumes, first transfer":                        {nil, nil, passive.Untested},
+		"resumes, after its first upload":                {[]*transfer{upload}, nil, passive.Untested},
+		"resumes, after its first transfer that failed":  {[]*transfer{download, download}, errors.New("cut"), passive.Untested},
+		"has come with proof and without, resumes":       {[]*transfer{upload, plain}, nil, passive.Unlikely},
+		"never resumes, first transfer":                  {nil, nil, passive.Untested},
+		"never resumes, later transfers":                 {[]*transfer{plain}, nil, passive.Unlikely},
+		"never resumes, after transfers in clear":        {[]*transfer{inClear}, nil, passive.Untested},
+	} {
+		var p proof
+		for i := range c.seen {
+			if c.seen[i].resumed {
+				p.given.Add(1)
+			}
+			err := c.err
+			if i < len(c.seen)-1 {
+				err = nil
+			}
+			p.learn(c.seen[i], err)
+		}
+		assert.Equal(t, c.want, p.demand(tls.Prefer), client)
+		assert.Equal(t, passive.Required, p.demand(tls.Require), client)
+	}
+}
