@@ -11,6 +11,7 @@ import (
 
 var atomicChecks = []check{
 	{"invisible", "Nothing of an upload is visible before Commit.", invisible},
+	{"prepare", "Prepare of an upload, if it has it, shows nothing; Commit after it shows all, and Close alone leaves nothing.", prepare},
 	{"cut-new", "A cut upload of a new file leaves nothing.", cutNew},
 	{"cut-replace", "A cut upload leaves the old file whole, with Append and Offset too.", cutReplace},
 	{"reader-keeps", "A reader goes on reading what it opened when the file is replaced or removed.", readerKeeps},
@@ -78,6 +79,33 @@ func invisible(ctx context.Context, f *probe) error {
 			return errors.Join(fmt.Errorf("before Commit of %+v: %w", how, err), u.Close(errCut))
 		}
 		if err := u.Close(errCut); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func prepare(ctx context.Context, f *probe) error {
+	for _, name := range []string{"", "a"} { // first cut, then committed
+		u, err := f.begin(ctx, f.at("a"), "new", driver.How{})
+		if err != nil {
+			return err
+		}
+		if err := driver.Prepare(u); err != nil {
+			return errors.Join(err, u.Close(err))
+		}
+		if err := f.holds(ctx, "", ""); err != nil {
+			return errors.Join(fmt.Errorf("after Prepare: %w", err), u.Close(errCut))
+		}
+		if name != "" {
+			if err := u.Commit(); err != nil {
+				return errors.Join(err, u.Close(err))
+			}
+		}
+		if err := u.Close(errCut); err != nil {
+			return err
+		}
+		if err := f.holds(ctx, name, "new"); err != nil {
 			return err
 		}
 	}

@@ -59,6 +59,7 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"commits cut uploads", "cut-replace", func(f driver.FS) driver.FS { return commits{f} }},
 		{"commits cut uploads of new files", "cut-new", func(f driver.FS) driver.FS { return commits{f} }},
 		{"shows uploads before Commit", "invisible", func(f driver.FS) driver.FS { return early{f} }},
+		{"commits in Prepare", "prepare", func(f driver.FS) driver.FS { return hasty{f} }},
 		{"keeps the caller's slice", "many-writes", func(f driver.FS) driver.FS { return keepsSlice{f} }},
 		{"fails on a second Close", "close", func(f driver.FS) driver.FS { return closesOnce{f} }},
 		{"goes on without context", "cancelled", func(f driver.FS) driver.FS { return noContext{f} }},
@@ -225,6 +226,16 @@ func (f early) Store(ctx context.Context, name string, how driver.How) (driver.U
 	}
 	return f.FS.Store(ctx, name, how)
 }
+
+type hasty struct{ driver.FS }
+
+func (f hasty) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, how, func(u driver.Upload) driver.Upload { return committer{u} })
+}
+
+type committer struct{ driver.Upload }
+
+func (u committer) Prepare() error { return u.Commit() }
 
 type keepsSlice struct{ driver.FS }
 
