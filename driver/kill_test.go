@@ -38,8 +38,9 @@ func kills() int {
 }
 
 // Two processes that store without a pause into the same files are killed at any
-// moment, again and again, one of them while the other goes on. What a process was told to be committed is there, once; what it was not is there whole
-// or not at all, even before Sweep; and nothing is left over.
+// moment, again and again, one of them while the other goes on. What a process was
+// told to be committed is there, once; what it was not is there whole or not at
+// all, even before Sweep; and nothing is left over.
 func TestDirKilled(t *testing.T) {
 	if dir := os.Getenv("SALLYPORT_KILLED_IN"); dir != "" {
 		writeUntilKilled(dir)
