@@ -29,6 +29,7 @@ type idleConn struct {
 	part   bool            // something was read since the last write, if prompt
 	until  atomic.Int64    // write deadline asked for from above, in ns; 0 is none
 	raw    syscall.RawConn // of rawConn
+	input  syscall.RawConn // of AwaitInput
 
 	ahead int // how much is sent ahead of what the client takes, while raw is known
 	taken int // what Room has returned in all

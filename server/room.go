@@ -2,6 +2,7 @@ package server
 
 import (
 	"syscall"
+	"time"
 )
 
 // room waits until something can be sent on a data connection at once, and
@@ -53,11 +54,18 @@ func (c *idleConn) awaitRoom(raw syscall.RawConn) (int, error) {
 	}
 }
 
-// HasInput reports whether there is something to read, and true where the system
-// does not tell.
-func (c *idleConn) HasInput() bool {
-	waits, known := inputWaits(tcp(c.Conn))
-	return waits || !known
+// AwaitInput waits until there is something to read, the end included, or until
+// a Read would have failed; which of them it was Read tells. It holds no memory
+// meanwhile.
+func (c *idleConn) AwaitInput() {
+	if c.input == nil {
+		if t := tcp(c.Conn); t != nil {
+			c.input, _ = t.SyscallConn() // never fails for one that is open
+		}
+	}
+	if c.input != nil && c.Conn.SetReadDeadline(time.Now().Add(c.limit)) == nil {
+		awaitInput(c.input)
+	}
 }
 
 // rawConn returns the descriptor of the TCP connection below, nil if there is none.

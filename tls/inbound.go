@@ -111,14 +111,14 @@ func (i *inbound) clientHello() []byte {
 	return body
 }
 
-// inputter is a connection that knows whether there is something to read.
-type inputter interface{ HasInput() bool }
+// inputter is a connection that can wait until there is something to read.
+type inputter interface{ AwaitInput() }
 
-// roomAhead gets a buffer to read ahead. Without one, when all are in use or when
-// the client pauses, it reports false.
+// roomAhead gets a buffer to read ahead, if need be when the client goes on: while
+// it pauses it holds none. It reports false when all are in use.
 func (i *inbound) roomAhead() bool {
-	if conn, ok := i.conn.(inputter); ok && !conn.HasInput() {
-		return false
+	if conn, ok := i.conn.(inputter); ok && i.buf == nil {
+		conn.AwaitInput()
 	}
 	if i.buf == nil {
 		i.buf = takeBuffer()
