@@ -10,8 +10,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -107,7 +109,7 @@ func TestPython(t *testing.T) { pythonKind.Meet(t) }
 func TestPythonRequired(t *testing.T) {
 	for _, m := range Modes {
 		t.Run(m.Name, func(t *testing.T) {
-			s := Start(t, Options{Mode: m, Reuse: tls.Require})
+			s := Start(t, Options{Mode: m, Reuse: tls.Require, TTL: 2 * time.Second})
 			c := pythonKind.New(t, s).(*scripted)
 			st := &stage{t, s, c, t.TempDir()}
 			st.write(s.Path("old"), content(1000))
@@ -122,7 +124,7 @@ func TestPythonRequired(t *testing.T) {
 				}
 			}
 			for _, x := range s.Transfers() {
-				if !errors.Is(x.Err, tls.ErrNotResumed) || x.Bytes != 0 {
+				if !errors.Is(x.Err, passive.ErrUnproven) || x.Bytes != 0 {
 					t.Errorf("%s moved %d bytes, error %v", x.Verb, x.Bytes, x.Err)
 				}
 			}

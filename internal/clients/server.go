@@ -52,6 +52,7 @@ type Options struct {
 	Full    bool                               // see Server
 
 	EndGrace time.Duration // see server.Server
+	TTL      time.Duration // of a lease, see passive.Ports
 }
 
 // Server is a server with one user and one directory. It listens for explicit
@@ -102,7 +103,7 @@ func Start(t testing.TB, o Options) *Server {
 		Clear:     o.Mode.Clear,
 		Logger:    slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Configure: func(srv *server.Server) {
-			srv.EndGrace = o.EndGrace
+			srv.EndGrace, srv.Passive.TTL = o.EndGrace, o.TTL
 			srv.SessionReuse, srv.Compress, srv.AllowCCC = o.Reuse, o.Z, o.CCC
 			if o.Mode.Clear {
 				srv.TLS = nil

@@ -1,0 +1,368 @@
+package server_test
+
+import (
+	"bytes"
+	stdtls "crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// sniffed is what somebody on the way of a data connection sees: its ClientHello,
+// and the ticket in there, which both travel in clear.
+type sniffed struct {
+	hello  []byte
+	ticket []byte
+}
+
+// sniffer notes what is written first.
+type sniffer struct {
+	net.Conn
+	hello *[]byte
+}
+
+func (s sniffer) Write(p []byte) (int, error) {
+	if *s.hello == nil {
+		*s.hello = bytes.Clone(p)
+	}
+	return s.Conn.Write(p)
+}
+
+// keeper is a cache that keeps the last ticket whatever is done with it.
+type keeper struct {
+	mu   sync.Mutex
+	last *stdtls.ClientSessionState
+}
+
+func (k *keeper) Get(string) (*stdtls.ClientSessionState, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.last, k.last != nil
+}
+
+func (k *keeper) Put(_ string, s *stdtls.ClientSessionState) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if s != nil {
+		k.last = s
+	}
+}
+
+// sniff fetches a file as c does and returns what was seen of it.
+func sniff(t *testing.T, c *client, file string) sniffed {
+	t.Helper()
+	var seen sniffed
+	before, ok := c.cfg.ClientSessionCache.Get("")
+	require.True(t, ok)
+	ticket, _, err := before.ResumptionState()
+	require.NoError(t, err)
+	seen.ticket = ticket
+	conn := c.dataTCP(c.pasv())
+	c.cmd(150, "RETR %s", file)
+	sec := stdtls.Client(sniffer{conn, &seen.hello}, c.cfg)
+	_, err = io.ReadAll(sec)
+	require.NoError(t, err)
+	require.True(t, sec.ConnectionState().DidResume)
+	sec.Close()
+	c.expect(226)
+	require.Contains(t, string(seen.hello), string(ticket), "the ticket is in there")
+	return seen
+}
+
+// shown shows a ticket without its secret: the thief has that of a session of its
+// own, of some version of TLS.
+func (seen sniffed) shown(t *testing.T, ts *testServer, version uint16) func(net.Conn) {
+	t.Helper()
+	cfg := ts.Config.Clone()
+	cfg.MaxVersion, cfg.ClientSessionCache = version, new(keeper)
+	ts.loginWith(t, cfg)
+	cs, ok := cfg.ClientSessionCache.Get("")
+	require.True(t, ok)
+	_, state, err := cs.ResumptionState()
+	require.NoError(t, err)
+	forged, err := stdtls.NewResumptionState(seen.ticket, state)
+	require.NoError(t, err)
+	cfg.ClientSessionCache = &keeper{last: forged}
+	return func(conn net.Conn) { stdtls.Client(conn, cfg).Write([]byte("stolen")) }
+}
+
+// A ticket shown is not a ticket resumed: whoever saw the ticket of a session that
+// has proved itself before, and shows it from wherever, gets no byte, stores
+// nothing and ends nothing.
+func TestTicketShown(t *testing.T) {
+	means := map[string]func(t *testing.T, ts *testServer, seen sniffed, thief *client) func(net.Conn){
+		"its ClientHello again": func(_ *testing.T, _ *testServer, seen sniffed, _ *client) func(net.Conn) {
+			return func(conn net.Conn) { conn.Write(seen.hello) }
+		},
+		"its ticket, TLS 1.3": func(t *testing.T, ts *testServer, seen sniffed, _ *client) func(net.Conn) {
+			return seen.shown(t, ts, stdtls.VersionTLS13)
+		},
+		"its ticket, TLS 1.2": func(t *testing.T, ts *testServer, seen sniffed, _ *client) func(net.Conn) {
+			return seen.shown(t, ts, stdtls.VersionTLS12)
+		},
+		"a sibling's ticket": func(t *testing.T, ts *testServer, _ sniffed, _ *client) func(net.Conn) {
+			cfg := ts.Config.Clone()
+			cfg.ClientSessionCache = new(keeper)
+			sibling := sniff(t, ts.loginWith(t, cfg), "a")
+			return func(conn net.Conn) { conn.Write(sibling.hello) }
+		},
+	}
+	for name, show := range means {
+		for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
+			for _, from := range []string{"home", "elsewhere"} {
+				for _, command := range []string{"RETR a", "STOR b"} {
+					t.Run(fmt.Sprint(name, " ", policy, " ", from, " ", command), func(t *testing.T) {
+						t.Parallel()
+						ts := start(t, everybody, func(srv *server.Server) {
+							srv.SessionReuse, srv.Passive = policy, onePort(t)
+						})
+						ts.writeFile(t, "a", "secret")
+						cfg := ts.Config.Clone()
+						cfg.ClientSessionCache = new(keeper)
+						owner := ts.loginWith(t, cfg)
+						thief := ts.loginAs(t, "thief")
+						rob := show(t, ts, sniff(t, owner, "a"), thief)
+
+						at := owner.pasv()
+						conn := thief.dataTCP(at)
+						if from == "elsewhere" {
+							conn.Close()
+							var err error
+							conn, err = stranger(t, at)
+							require.NoError(t, err)
+						}
+						owner.cmd(150, "%s", command)
+						got := make(chan []byte, 1)
+						conn.SetDeadline(time.Now().Add(patience))
+						raw := &heard{Conn: conn}
+						go func() {
+							rob(raw)
+							io.Copy(io.Discard, raw)
+							got <- raw.read
+						}()
+						sec := owner.dataTLS(owner.dataTCP(at))
+						if command == "RETR a" {
+							require.Equal(t, "secret", readAll(t, sec))
+						} else {
+							io.WriteString(sec, "own")
+						}
+						sec.Close()
+						owner.expect(226)
+						require.True(t, ts.lastTransfer(t).Resumed)
+						conn.Close()
+						require.NotContains(t, string(<-got), "secret")
+						if command == "STOR b" {
+							require.Equal(t, "own", ts.readFile(t, "b"))
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// heard keeps what is read.
+type heard struct {
+	net.Conn
+	read []byte
+}
+
+func (c *heard) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	c.read = append(c.read, p[:n]...)
+	return n, err
+}
+
+// What strangers at the client's own address do neither pushes the client's
+// connection out nor ends its transfer, nor makes a session do without the proof
+// that it has given before.
+func TestStrangersAtTheAddress(t *testing.T) {
+	come := map[string]func(c *client, at string){
+		"one without ticket, sixteen silent": func(c *client, at string) {
+			stdtls.Client(c.dataTCP(at), &stdtls.Config{InsecureSkipVerify: true}).Handshake()
+			for range 16 {
+				c.dataTCP(at)
+			}
+		},
+		"two without ticket": func(c *client, at string) {
+			for range 2 {
+				conn := c.dataTCP(at)
+				go stdtls.Client(conn, &stdtls.Config{InsecureSkipVerify: true}).Handshake()
+			}
+		},
+		"connect and hang up": func(c *client, at string) {
+			for range 3 {
+				c.dataTCP(at).Close()
+			}
+		},
+		"no TLS at all": func(c *client, at string) { io.WriteString(c.dataTCP(at), "GET / HTTP/1.0\r\n\r\n") },
+	}
+	for name, strangers := range come {
+		for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
+			t.Run(name+" "+policy.String(), func(t *testing.T) {
+				t.Parallel()
+				ts := start(t, func(srv *server.Server) { srv.SessionReuse, srv.Passive = policy, onePort(t) })
+				ts.writeFile(t, "a", "secret")
+				c := ts.login(t)
+				require.Equal(t, "secret", c.get("RETR a"))
+				at := c.pasv()
+				own := c.dataTCP(at)
+				strangers(c, at)
+				c.cmd(150, "RETR a")
+				strangers(c, at)
+				time.Sleep(1500 * time.Millisecond) // as long as the demand for proof lasted once
+				require.Equal(t, "secret", readAll(t, c.dataTLS(own)))
+				c.expect(226)
+				require.True(t, ts.lastTransfer(t).Resumed)
+			})
+		}
+	}
+}
+
+// A transfer that is refused and a control connection that ends give the one port
+// back: the next one, which waits for nothing, gets it.
+func TestPortIsGivenBack(t *testing.T) {
+	ends := map[string]func(t *testing.T, ts *testServer, c *client){
+		"refused": func(_ *testing.T, _ *testServer, c *client) {
+			for _, line := range []string{"RETR missing", "STOR missing/x", "LIST missing", "MLSD missing"} {
+				c.epsv()
+				r := c.try(line)
+				require.Equal(c.t, "5", r[:1], r)
+			}
+		},
+		"the end after 229": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.conn.Close() },
+		"the end after 150": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.cmd(150, "RETR a"); c.conn.Close() },
+		"FIN after 150": func(t *testing.T, ts *testServer, c *client) {
+			c.epsv()
+			c.cmd(150, "RETR a")
+			c.conn.(*stdtls.Conn).NetConn().(*tcpConn).TCPConn.CloseWrite()
+		},
+		"ABOR": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.cmd(226, "ABOR") },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ports := onePort(t)
+			ports.Wait = -1
+			ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+			ts.writeFile(t, "a", "content")
+			c, next := ts.loginWith(t, never(ts.Config)), ts.loginWith(t, never(ts.Config))
+			end(t, ts, c)
+			eventually(t, "the port", func() bool { return ports.Stats().Leases == 0 })
+			require.Equal(t, "content", next.get("RETR a"))
+		})
+	}
+}
+
+// A transfer that is stuck holds up no other session of its account, on one port.
+func TestStuckTransferOfTheAccount(t *testing.T) {
+	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
+		t.Run(policy.String(), func(t *testing.T) {
+			ports := onePort(t)
+			ports.Wait = -1
+			ts := start(t, func(srv *server.Server) { srv.SessionReuse, srv.Passive = policy, ports })
+			ts.writeFile(t, "a", "content")
+			stuck, other := ts.login(t), ts.login(t)
+			require.Equal(t, "content", stuck.get("RETR a"))
+			require.Equal(t, "content", other.get("RETR a"))
+			at := stuck.pasv()
+			stuck.cmd(150, "RETR a")
+			for range 3 {
+				require.Equal(t, "content", other.get("RETR a"))
+			}
+			require.Equal(t, "content", readAll(t, stuck.dataTLS(stuck.dataTCP(at))))
+			stuck.expect(226)
+		})
+	}
+}
+
+// Two servers share a set of data ports. Each keeps its binding, and the first to
+// end takes nothing from the other.
+func TestServersShareDataPorts(t *testing.T) {
+	ports := onePort(t)
+	share := func(srv *server.Server) { srv.Passive, srv.SessionReuse = ports, tls.Require }
+	one, two := start(t, share), start(t, share)
+	one.writeFile(t, "a", "of one")
+	two.writeFile(t, "a", "of two")
+	a, b := one.login(t), two.login(t)
+	for range 3 {
+		atA, atB := a.epsv(), b.epsv()
+		a.cmd(150, "RETR a")
+		b.cmd(150, "RETR a")
+		connB := b.dataTLS(b.dataTCP(atB))
+		require.Equal(t, "of one", readAll(t, a.dataTLS(a.dataTCP(atA))))
+		require.Equal(t, "of two", readAll(t, connB))
+		a.expect(226)
+		b.expect(226)
+	}
+	require.NoError(t, one.Close())
+	require.Equal(t, "of two", b.get("RETR a"))
+	require.True(t, two.lastTransfer(t).Resumed)
+	require.Nil(t, ports.Logger)
+}
+
+// Some clients ask for their transfer only after the handshake on the data
+// connection, whether they resume or not (aioftp, axel).
+func TestHandshakeFirst(t *testing.T) {
+	for name, resumes := range map[string]bool{"resumes": true, "never": false} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t)
+			ts.writeFile(t, "a", "content")
+			cfg := ts.Config
+			if !resumes {
+				cfg = never(cfg)
+			}
+			c := ts.loginWith(t, cfg)
+			for range 2 {
+				sec := c.dataTLS(c.dataTCP(c.pasv()))
+				c.cmd(150, "RETR a")
+				require.Equal(t, "content", readAll(t, sec))
+				c.expect(226)
+				require.Equal(t, resumes, ts.lastTransfer(t).Resumed)
+			}
+		})
+	}
+}
+
+// A ticket that was given to a connection which proved nothing proves nothing
+// later: whoever got one transfer of a client that can't prove itself does not get
+// the right to those of one that can.
+func TestUnprovenTicketIsWorthNothing(t *testing.T) {
+	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
+		t.Run(tls.VersionName(version), func(t *testing.T) {
+			ts := start(t, func(srv *server.Server) {
+				srv.Passive = passive.Any()
+				srv.Passive.TTL = 2 * time.Second
+			})
+			ts.writeFile(t, "a", "secret")
+			cfg := ts.Config.Clone()
+			cfg.MaxVersion = version
+			owner := ts.loginWith(t, cfg)
+			// The thief is faster, with no ticket, and gets one.
+			thief := cfg.Clone()
+			thief.ClientSessionCache = new(keeper)
+			conn := owner.dataTCP(owner.pasv())
+			owner.cmd(150, "RETR a")
+			require.Equal(t, "secret", readAll(t, stdtls.Client(conn, thief)), "nothing is known of the session yet")
+			owner.expect(226)
+			require.False(t, ts.lastTransfer(t).Resumed)
+
+			require.Equal(t, "secret", owner.get("RETR a"))
+			require.True(t, ts.lastTransfer(t).Resumed, "the owner can prove itself")
+			conn = owner.dataTCP(owner.pasv())
+			owner.cmd(150, "RETR a")
+			got, _ := io.ReadAll(stdtls.Client(conn, thief))
+			require.Empty(t, got)
+			owner.expect(425)
+		})
+	}
+}
