@@ -29,48 +29,54 @@
 // # Address and proof
 //
 // Connections from different addresses are told apart by address, whatever the port. For those from one address there
-// are two ways, which [Ports.Whose] decides.
+// are two ways, which [Request.Prover] decides.
 //
-// Without it a port serves one unconnected lease of a client address at a time, and a set of n ports lets each client
-// address have n connections pending. Further calls of [Ports.Lease] wait.
+// Without a [Prover] a port serves one unconnected lease of a client address at a time, and a set of n ports lets each
+// client address have n connections pending. Further calls of [Ports.Lease] wait.
 //
-// With it a connection says whose it is before it is given to anybody, and any number of leases of an address share a
-// port, each to be claimed by its own [Request.Proof]. At most one of them may be claimed without proof, and that only
-// when its transfer has been asked for; when two such connections come, it gets neither. A connection from another
-// address is given to the lease that it proves to be for, unless [Ports.StrictPeer] is set. A lease that has no proof
-// is alone with its address on its port. [Request.Habit] says what a session's connections are expected to bring, and
-// with it how it gets a place:
+// With one a connection says whose it claims to be before it is given to anybody, and any number of leases of an address
+// share a port, each to be claimed by its own session. A claim gives a connection the right to a handshake; only a
+// handshake that proves it releases data. At most one lease of an address on a port may do without proof, and that only
+// when its transfer has been asked for; when two connections come that prove nothing, it gets neither, and waits for
+// proof a few seconds. A connection from another address is given to the lease that it proves to be for, unless
+// [Ports.StrictPeer] is set. A lease without a Prover is alone with its address on its port. [Request.Policy] says what
+// a session's connections are expected to prove, and with it how it gets a place:
 //
-//	Must     shares any port at once; a connection without proof is of no use to it, see [Lease.MustProve]
-//	Proves   shares any port at once
-//	Unknown  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
-//	         [Ports.Wait], as when somebody of its address takes leases and does not use them
-//	Never    waits for such a place, of which each port has one for each address
+//	Required  shares any port at once; nothing but proof counts
+//	Expected  the same, because the session has proved itself before
+//	Untested  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
+//	          [Ports.Wait]
+//	Unlikely  waits for such a place, of which each port has one for each address
 //
-// Leases of one [Request.Owner], who may use the proof of one session for another, share a port only when waiting does
-// not help, and never once a mix-up was seen: each takes a port of its own, or its turn. Waiting is in order, and a
+// A lease that is not used for five seconds gives such a place to those who wait, and is good for proof only from then
+// on. Leases of one [Request.Owner] share a port like others, unless connections of it were seen that proved to be of
+// another session than the one they were for: then each takes a port of its own, or its turn. Waiting is in order, and a
 // call of Lease returns [ErrBusy] when nothing has moved for [Ports.Wait].
+//
+// Which connection is given to which lease is one pure function, in rule.go. A model of the table around it is explored
+// by the tests.
 //
 // # Security considerations
 //
-// A proof is a claim: Whose reads what the client says first and verifies nothing. Whoever calls [Lease.Accept]
-// verifies it, and gives the connection up when [Lease.MustProve] says so and nothing was proved. Who has seen a
-// session's greeting on the network can repeat it, and so deny it one transfer; that is no proof yet, and gets no data.
-//
 // A connection without proof is recognised by its address. Whoever shares the client's address (a NAT, a shell host)
 // can therefore take its data connection, and so can a late connection of the client itself, made for a lease that has
-// ended, when the same port was leased to it again. TCP tells nobody which of two connections the client meant. With
-// Whose this remains possible in three cases: for a session that never proves itself, as long as its own connection is
-// not there as well; for one whose first connection is yet to come; and for one that has proved itself before and whose
-// connection is more than a second later than the transfer. Nothing of this concerns sessions with the habit [Must].
+// ended, when the same port was leased to it again. TCP tells nobody which of two connections the client meant. This
+// concerns sessions with the policy Untested or Unlikely alone, and those without a Prover. What strangers do (connect,
+// say nothing, hang up, show the ticket of another, fail to prove it) never makes a session do without the proof that its
+// policy demands, and does not end its lease before its time, with one exception: after a claim to it has failed, the
+// lease of a client that makes no other connection within two seconds ends, so that an honest client hears of it. More
+// than three such claims of one address in a minute end nothing.
+//
+// Whoever has overheard a session's first packet can repeat it. That gets no data, and it delays the session's own
+// connection by a second at most for each, as long as no more than sixteen of them come from the client's own address.
 // Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where that does
 // not make the choice predictable.
 //
 // It counts as a vulnerability when a connection without proof that comes from another address than the client's is
-// returned by Accept (unless [Ports.InsecureAnyPeer] is set), when one that proves to be of one session is returned for
-// another of a different owner, when one without proof is returned for a session with the habit Must and MustProve does
-// not say so, when a stranger can end somebody's lease, keep another address from leasing, make memory
-// or the log grow without bound, or make the package spin, and when a port outside the set is opened. That one address
-// can keep all ports waiting for itself for [Ports.TTL] is inherent; it holds up those who share that address and bring
-// no proof.
+// returned by Accept (unless [Ports.InsecureAnyPeer] is set), when one without proof is returned for a session with the
+// policy Expected or Required, when one that proves to be of one session is returned for another of a different owner,
+// when a stranger can end somebody's lease otherwise than said above, keep another address from leasing, make memory or
+// the log grow without bound, or make the package spin, and when a port outside the set is opened. That one address can
+// keep all ports waiting for itself for [Ports.TTL] is inherent; it holds up those who share that address and bring no
+// proof.
 package passive

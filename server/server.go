@@ -35,7 +35,8 @@ type Server struct {
 
 	// Passive is the set of data ports and the address announced for them.
 	// Nil lets the system choose ports, which suits a host without a firewall.
-	// The Server closes it when it ends.
+	// Any number of servers may share one; whoever made it closes it, after the
+	// last of them has ended. The Server writes none of its fields.
 	Passive *passive.Ports
 
 	// Active allows PORT and EPRT, where the server dials the client. Nil
@@ -43,9 +44,11 @@ type Server struct {
 	Active *Active
 
 	// SessionReuse says how a data connection proves that it belongs to its
-	// control connection. The default, tls.Prefer, takes a data connection
-	// that resumes the control connection's TLS session or none, and refuses
-	// one that resumes somebody else's.
+	// control connection. The default, tls.Prefer, takes a data connection that
+	// resumes the control connection's TLS session, or that of another session
+	// of the same account at the same address. It takes one that resumes none
+	// if nobody else's can be meant and the session's data connections have not
+	// resumed before, and refuses one that resumes somebody else's.
 	SessionReuse tls.Reuse
 
 	// RequireCloseNotify refuses an upload over TLS that ends without the

@@ -12,7 +12,8 @@ type Reuse int
 const (
 	// Prefer refuses a ticket of another owner's session with ErrForeign and
 	// tolerates a connection that offers none, as clients that never resume
-	// do. It is the default.
+	// do; a server may demand more of a session that has resumed before. It is
+	// the default.
 	Prefer Reuse = iota
 	// Require refuses every data connection that does not resume this very
 	// session, with ErrNotResumed or ErrForeign. Clients such as Python's
