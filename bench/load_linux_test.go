@@ -49,6 +49,7 @@ func newLoad(t *testing.T, options ...func(*server.Server)) *load {
 	go func() { ended <- srv.Serve(ln) }()
 	t.Cleanup(func() {
 		srv.Close()
+		srv.Passive.Close()
 		require.ErrorIs(t, <-ended, server.ErrServerClosed)
 	})
 	return &load{instance: &instance{addr: ln.Addr().String(), pid: os.Getpid()}, setup: s, quick: true}
