@@ -102,6 +102,7 @@ var judged = []struct{ why, facts, want string }{
 	{"one elsewhere is not A's", "A unlikely open at 1; B untested guest at 3; 2 silent away; 4 none", "4 refused: shared; A doubted; B doubted"},
 	{"nor one of another session", "A unlikely open at 1; B untested guest at 3; C expected at 4; 2 claims C; 5 none", "2 shakes for C; 5 refused: shared; A doubted; B doubted"},
 	{"a guest that was told nothing yet is none", "A unlikely open at 1 wanted 3; B untested guest; 2 none", "2 is given to A"},
+	{"nor is it doubted", "A expected at 1; B untested guest at 2; C untested guest; 3 none", "3 refused: shared; B doubted"},
 	{"of two guests the first counts", "A unlikely open at 1 wanted 2; B untested guest at 5; C untested guest at 3; 4 none", "4 refused: shared; A doubted; A waits for proof; B doubted; C doubted"},
 	{"with none open there is nobody to give it to", "A expected at 1; B untested guest at 3 wanted 4; 2 none", "2 refused: needed"},
 
@@ -136,6 +137,14 @@ func TestJudge(t *testing.T) {
 	for _, c := range judged {
 		assert.Equal(t, c.want, ruled(t, judge, c.facts), "%s: %s", c.why, c.facts)
 	}
+}
+
+// Asked again about as much, the rule uses its memory again: it is asked at every event on a port.
+func TestJudgeAllocatesOnce(t *testing.T) {
+	f := readFacts(t, "A expected at 1; 2 silent")
+	var v verdict
+	judge(f, &v)
+	require.Zero(t, testing.AllocsPerRun(100, func() { judge(f, &v) }))
 }
 
 // The table has a case for every reason to refuse, every thing to do and every time to wait for.

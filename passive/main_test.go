@@ -133,6 +133,15 @@ func quiet(t testing.TB, p *Ports) {
 	require.Zero(t, s.Leases)
 	require.Zero(t, s.Untaken)
 	require.Zero(t, s.Waiting)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Empty(t, p.queues)
+	for _, d := range p.doors {
+		require.Empty(t, d.groups)
+		require.Empty(t, d.proofs)
+		require.Empty(t, d.provers.list)
+		require.Zero(t, d.roaming)
+	}
 }
 
 // journal is a log to look into.

@@ -205,7 +205,7 @@ func (f *facts) withoutProof(v *verdict) {
 	if open == none {
 		return
 	}
-	if len(able) > 0 && len(able)+early > 1 {
+	if len(able)+early > 1 {
 		// At most one of them is the client's, and nothing tells which.
 		for _, i := range able {
 			v.conns[i] = connVerdict{do: refuse, why: errSecond}

@@ -3,9 +3,11 @@ package tls
 import (
 	"bytes"
 	stdtls "crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"os"
+	"strings"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -85,6 +87,81 @@ func TestWhoseOther(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, said, string(got))
 	}
+}
+
+// A client whose ClientHello nobody answers hears why it is not let in, as long as nothing was made of it. Whoever does
+// not speak TLS hears nothing.
+func TestUnansweredHello(t *testing.T) {
+	const alert = "\x15\x03\x03\x00\x02\x02\x31" // fatal, access_denied: RFC 8446, section 6
+	l := newLayer(t)
+	whole := string(hello(t, l, VersionTLS13))
+	for _, test := range []struct {
+		said string
+		read int
+		want string
+	}{{whole, 0, alert}, {whole, 1, ""}, {whole, len(whole), ""}, {"GET / HTTP/1.1\r\n", 0, ""}} {
+		server, conn := pipe(t)
+		_, err := io.WriteString(conn, test.said)
+		require.NoError(t, err)
+		_, replay, err := l.Identify(server)
+		require.NoError(t, err)
+		_, err = io.ReadFull(replay, make([]byte, test.read))
+		require.NoError(t, err)
+		require.NoError(t, replay.Close())
+		got, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		require.Equal(t, test.want, string(got))
+	}
+}
+
+// A ClientHello may be longer than most are, up to a bound at which nothing more is read.
+func TestLongHello(t *testing.T) {
+	l := newLayer(t)
+	s, cfg := l.Session(), l.client(VersionTLS13)
+	login(t, s, cfg)
+	for i := range 500 {
+		cfg.NextProtos = append(cfg.NextProtos, fmt.Sprintf("protocol number %d", i))
+	}
+	owner, replay, _ := greet(t, l, cfg)
+	require.Equal(t, s.ID(), owner)
+	require.Greater(t, len(replay.(*replayConn).head), 4*helloRoom)
+
+	endless := "\x16\x03\x01\x40\x00\x01\x00\x40\x00" + strings.Repeat("x", maxHello)
+	_, replay, err := l.Identify(&scriptedConn{r: iotest.OneByteReader(strings.NewReader(endless))})
+	require.ErrorIs(t, err, errHelloTooLong)
+	require.Len(t, replay.(*replayConn).head, maxHello)
+}
+
+// Tickets issued on data connections tell whose they are, unless they were issued on one that had proved nothing.
+func TestWhoseOfDataTickets(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		for _, proved := range []bool{true, false} {
+			l := newLayer(t)
+			s, cfg := l.Session(), l.client(version)
+			login(t, s, cfg)
+			if !proved {
+				cfg = l.client(version)
+			}
+			d, client, err := data(t, s, Prefer, cfg)
+			require.NoError(t, err)
+			require.Equal(t, proved, d.Resumed())
+			_, err = d.Write([]byte("hello"))
+			require.NoError(t, err)
+			require.NoError(t, d.CloseWrite())
+			_, err = io.ReadAll(client)
+			require.NoError(t, err)
+			owner, replay, _ := greet(t, l, cfg)
+			if proved {
+				require.Equal(t, s.ID(), owner)
+			} else {
+				require.Empty(t, owner)
+			}
+			next := s.Data(replay, Prefer)
+			defer next.Close()
+			require.NoError(t, next.HandshakeContext(t.Context()))
+			require.Equal(t, proved, next.Resumed())
+		}
+	})
 }
 
 // A client with one cache for several sessions offers the ticket of any of them.

@@ -134,6 +134,14 @@ func TestTicketOfAnotherServer(t *testing.T) {
 	})
 }
 
+// A NewSessionTicket message that fills a record to the last byte is one record, and with a byte more it is two. What
+// is around the ticket has 17 bytes (RFC 8446, sections 4 and 4.6.1).
+func TestTicketRecords(t *testing.T) {
+	for ticket, want := range map[int]int{1: 1, 16384 - 17: 1, 16384 - 16: 2, 2*16384 - 17: 2, 2*16384 - 16: 3} {
+		require.Equal(t, want, ticketRecords(ticket), "%d", ticket)
+	}
+}
+
 // The next login of a client must not continue the session of its last one.
 func TestControlNeverResumes(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {

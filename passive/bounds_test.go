@@ -1,0 +1,130 @@
+package passive
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// What comes from addresses without a lease is bounded as well, by how many wait at once: also those that claim a lease
+// count, and those that went do not.
+func TestRoamingBound(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Expected)
+		for range 2 * maxRoaming {
+			s.comes("elsewhere", "").client.Close()
+		}
+		for range 10 {
+			s.comes("elsewhere", "stalls a")
+		}
+		for range 2 * maxRoaming {
+			s.comes("elsewhere", "")
+		}
+		require.Equal(s, maxRoaming, s.p.Stats().Unproven)
+		s.asked(l).gets(s.comes("home", "proof a"), contested)
+		synctest.Wait()
+		require.Zero(s, s.p.Stats().Unproven)
+		require.Zero(s, l.door.roaming)
+	})
+}
+
+// What is remembered of addresses and owners does not grow for ever.
+func TestMemoryOfFailuresIsBounded(t *testing.T) {
+	var failed strikes
+	var mixing mixers
+	most := 0
+	for i := range 2*strikeLimit + 1 {
+		failed.add(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+		mixing.add(strconv.Itoa(i))
+		most = max(most, len(failed))
+		require.Len(t, mixing, len(failed))
+	}
+	require.Equal(t, strikeLimit, most)
+	require.Len(t, failed, 1)
+}
+
+// Whatever passes through a port in use leaves nothing behind.
+func TestNothingIsLeftOfWhoWent(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Expected)
+		for i := range 10 {
+			one, two := s.lease(fmt.Sprint("one", i), Expected), s.lease(fmt.Sprint("two", i), Expected)
+			require.NoError(s, one.Close())
+			require.NoError(s, two.Close())
+		}
+		s.comes("elsewhere", "").client.Close()
+		synctest.Wait()
+		require.Len(s, l.group.owners, 1)
+		require.Len(s, l.door.proofs, 1)
+		require.Len(s, l.door.provers.list, 1)
+		require.Len(s, l.door.groups, 1)
+	})
+}
+
+// A storm of strays at a port in use writes ten lines a minute, and says how many there were.
+func TestRefusedLog(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		var log journal
+		s.p.Logger, s.p.TTL = log.logger(), time.Hour
+		s.lease("a", Required)
+		for range 100 {
+			require.True(s, s.comes("home", "hello").refused())
+		}
+		require.Len(s, log.lines(), 10)
+		require.Contains(s, log.lines()[9], "expected=127.0.0.2 session=a")
+		require.NotContains(s, log.lines()[9], "unreported")
+		require.EqualValues(s, 100, s.p.Stats().Strangers)
+		time.Sleep(time.Minute)
+		s.comes("home", "hello")
+		require.Contains(s, log.lines()[10], "unreported=90")
+	})
+}
+
+// When the guests have gone, the next session of which nothing is known is none.
+func TestGuestsGo(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		s.lease("a", Expected)
+		open := s.lease("b", Untested)
+		s.asked(open)
+		guest := s.lease("c", Untested)
+		since(s.T, s.start, defaultWait/2)
+		require.NoError(s, guest.Close())
+		require.NoError(s, open.Close())
+		next := s.asked(s.lease("d", Untested))
+		since(s.T, s.start, defaultWait/2)
+		next.gets(s.comes("home", "hello"), 0)
+	})
+}
+
+// They share a port with those of other owners all the same.
+func TestMixedProofsShareWithOthers(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		other := s.lease("other", Expected)
+		r := session(s.t, "one", Expected)
+		r.SharesTickets = true
+		one := lease(s.T, s.p, r)
+		since(s.T, s.start, 0)
+		s.asked(one).gets(s.comes("home", "proof one"), 0)
+		s.asked(other).gets(s.comes("home", "proof other"), 0)
+	})
+}
+
+// Nor do they end a lease of a session that does not prove itself before its time; its client hears of them then.
+func TestFailedClaimsAreToldAtTheEnd(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("a", Required)
+		for range fewStrikes + 1 {
+			s.comes("home", "fails a")
+		}
+		require.NoError(s, first.Close())
+		take := s.asked(s.lease("a", Required))
+		s.comes("home", "fails a")
+		take.fails(ErrUnproven, defaultTTL)
+		require.ErrorIs(s, take.err, errShake)
+	})
+}
