@@ -72,7 +72,7 @@ func newDataConn(raw net.Conn, srv *Server) *dataConn {
 }
 
 // secureData does the TLS handshake of a data connection. When it fails the
-// connection is closed.
+// connection is closed, also by a panic of the embedder's TLS functions.
 func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Session, reuse tls.Reuse) (*dataConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, srv.handshakeTimeout())
 	defer cancel()
@@ -80,12 +80,17 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Sessi
 	c.idle.prompt = true
 	c.tls = bind.Data(c.idle, reuse)
 	c.ReadWriter = c.tls
+	done := false
+	defer func() {
+		if !done {
+			c.abort()
+			c.release()
+		}
+	}()
 	if err := c.tls.HandshakeContext(ctx); err != nil {
-		c.abort()
-		c.release()
 		return nil, err
 	}
-	c.idle.prompt = false
+	c.idle.prompt, done = false, true
 	return c, nil
 }
 

@@ -3,8 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -62,8 +60,7 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			conn.Close()
-			s.log(slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+			s.logPanic(v, debug.Stack())
 			s.cut(errPanic)
 			err = errPanic
 		}

@@ -50,9 +50,13 @@ func (s *session) secure() error {
 	s.below.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
 	defer s.below.SetDeadline(time.Time{})
 	bind := s.srv.layer.Session()
+	defer func() {
+		if s.bind != bind { // an error, or a panic of the embedder's
+			bind.Close()
+		}
+	}()
 	conn := bind.Control(s.below)
 	if err := conn.HandshakeContext(context.Background()); err != nil {
-		bind.Close()
 		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
 		return err
 	}

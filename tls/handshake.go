@@ -2,6 +2,7 @@ package tls
 
 import (
 	"context"
+	"errors"
 )
 
 // HandshakeContext does the handshake, once; later calls return what it
@@ -19,7 +20,7 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.judged {
 		return c.failure
 	}
-	c.judged = true
+	c.judged, c.failure = true, errCut
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		c.failure = explain(err, !c.in.some.Load())
 		return c.failure
@@ -27,6 +28,7 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	state := c.tls.ConnectionState()
 	if c.kind == kindControl {
 		c.session.remember(state.PeerCertificates)
+		c.failure = nil
 		c.established.Store(true)
 		return nil
 	}
@@ -40,6 +42,10 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	c.established.Store(true)
 	return nil
 }
+
+// errCut is what becomes of a handshake that a panic of the caller's functions has
+// cut: done again it would not be judged.
+var errCut = errors.New("tls: the handshake was cut by a panic")
 
 // judge applies the policy to a data connection. It comes after the handshake
 // and not into it, so that the client sees an orderly end and reads the reason
