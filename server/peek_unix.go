@@ -19,12 +19,17 @@ func inputWaits(conn *net.TCPConn) (waits, known bool) {
 	if err != nil {
 		return false, false
 	}
-	var b [1]byte
-	failed := raw.Control(func(fd uintptr) {
-		_, _, err := unix.Recvfrom(int(fd), b[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		waits = err != syscall.EAGAIN && err != syscall.EINTR
-	})
+	failed := raw.Control(func(fd uintptr) { waits = hasInput(fd) })
 	return waits, failed == nil
+}
+
+// hasInput reports whether a read of a socket would not wait. It asks by poll: to
+// peek would take the error of a connection that was reset off the socket, and the
+// read that follows would find an orderly end.
+func hasInput(fd uintptr) bool {
+	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	n, err := unix.Poll(p[:], 0)
+	return n > 0 || err != nil && err != syscall.EINTR
 }
 
 // dropInput drops the input that has arrived on a connection. It does not wait.

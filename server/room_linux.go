@@ -84,10 +84,5 @@ func unsent(raw syscall.RawConn) (n int) {
 
 // awaitInput waits until there is something to read, or until the deadline.
 func awaitInput(raw syscall.RawConn) {
-	raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, errno := syscall.RawSyscall6(syscall.SYS_RECVFROM, fd, uintptr(unsafe.Pointer(&b)), 1,
-			unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
-		return errno != syscall.EAGAIN
-	})
+	raw.Read(hasInput)
 }

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	stdtls "crypto/tls"
 	"io"
 	"net"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -255,4 +257,34 @@ func TestNothingLeaks(t *testing.T) {
 	}
 	require.NotRegexp(t, `\d+\.\d+\.\d+[^.\d]`, strings.ReplaceAll(all, "127.0.0.1", ""), "a version")
 	require.Contains(t, all, "relative -> a")
+}
+
+// Row 36: a data connection that was reset is no end of an upload, whatever the
+// server was doing at that moment.
+func TestResetIsNoEnd(t *testing.T) {
+	for name, login := range map[string]func(*testServer) *client{
+		"TLS":   func(ts *testServer) *client { return ts.login(t) },
+		"clear": func(ts *testServer) *client { return ts.loginClear(t) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure)
+			ts.writeFile(t, "a", "old")
+			for i := range 40 {
+				c := login(ts)
+				conn := c.open("STOR a")
+				conn.Write(make([]byte, 1+i*2000))
+				time.Sleep(time.Duration(i%4) * 5 * time.Millisecond) // the server waits for more by then, or does not yet
+				tcp := conn
+				if sec, ok := conn.(*stdtls.Conn); ok {
+					tcp = sec.NetConn()
+				}
+				resetAtOnce(t, tcp)
+				if i%2 == 0 {
+					c.send("QUIT")
+				}
+				c.expect(426)
+				require.Equal(t, "old", ts.readFile(t, "a"))
+			}
+		})
+	}
 }
