@@ -67,6 +67,10 @@ func (s *soak) run(ctx context.Context, out io.Writer) (err error) {
 	if _, err := s.load(ctx, c, d, s.warmUp); err != nil {
 		return err
 	}
+	// What the server makes for the first session at rest stays with it.
+	if err := newVisitor(d, 0, new(visits)).restLong(ctx); err != nil {
+		return err
+	}
 	start, err := s.atStart(ctx, c)
 	if err != nil {
 		return err

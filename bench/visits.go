@@ -228,6 +228,16 @@ func (v *visitor) rest(ctx context.Context) error {
 	})
 }
 
+// restLong rests for as long as it takes the server to do without a goroutine for
+// the session.
+func (v *visitor) restLong(ctx context.Context) error {
+	return v.within(ctx, func(c *client) error {
+		wait(ctx, 2*time.Second)
+		_, err := c.cmd(2, "NOOP")
+		return err
+	})
+}
+
 // cut ends a data connection as a machine does that loses power: without TLS's
 // end mark, and with a reset.
 func (d *dataConn) cut() error {
