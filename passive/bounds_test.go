@@ -66,22 +66,31 @@ func TestNothingIsLeftOfWhoWent(t *testing.T) {
 	})
 }
 
-// A storm of strays at a port in use writes ten lines a minute, and says how many there were.
+// A storm of strays at a port in use writes ten lines a minute, and says how many there were. Scanners don't use up its
+// share. The log is the session's if the Ports have none.
 func TestRefusedLog(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		var log journal
-		s.p.Logger, s.p.TTL = log.logger(), time.Hour
-		s.lease("a", Required)
+		s.p.TTL, s.p.Idle = time.Hour, time.Hour
+		r := session(s.t, "a", Required)
+		r.Logger = log.logger()
+		require.NoError(s, lease(s.T, s.p, r).Close())
+		for range 100 {
+			s.comes("elsewhere", "")
+		}
+		require.Len(s, log.lines(), 10)
+		require.NotContains(s, log.lines()[0], "unreported")
+		lease(s.T, s.p, r)
 		for range 100 {
 			require.True(s, s.comes("home", "hello").refused())
 		}
-		require.Len(s, log.lines(), 10)
-		require.Contains(s, log.lines()[9], "expected=127.0.0.2 session=a")
-		require.NotContains(s, log.lines()[9], "unreported")
-		require.EqualValues(s, 100, s.p.Stats().Strangers)
+		require.Len(s, log.lines(), 20)
+		require.Contains(s, log.lines()[19], "expected=127.0.0.2 session=a")
+		require.NotContains(s, log.lines()[19], "unreported")
+		require.EqualValues(s, 200, s.p.Stats().Strangers)
 		time.Sleep(time.Minute)
 		s.comes("home", "hello")
-		require.Contains(s, log.lines()[10], "unreported=90")
+		require.Contains(s, log.lines()[20], "unreported=90")
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -130,6 +131,105 @@ func TestLongHello(t *testing.T) {
 	_, replay, err := l.Identify(&scriptedConn{r: iotest.OneByteReader(strings.NewReader(endless))})
 	require.ErrorIs(t, err, errHelloTooLong)
 	require.Len(t, replay.(*replayConn).head, maxHello)
+}
+
+// A ClientHello in many records is one all the same, at whatever bytes it is cut (RFC 8446, section 5.1).
+func TestHelloInRecords(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		whole := hello(t, l, version)
+		want, missing := clientHello(whole)
+		require.False(t, missing)
+		require.NotEmpty(t, slices.Collect(tickets(want)))
+		for _, size := range []int{1, 3, 4, 5, len(whole) - 6, len(whole) - 5} {
+			var cut []byte
+			for part := range slices.Chunk(whole[5:], size) {
+				cut = append(append(cut, 22, 3, 1, byte(len(part)>>8), byte(len(part))), part...)
+			}
+			got, missing := clientHello(cut)
+			require.False(t, missing)
+			require.Equal(t, want, got, "in records of %d bytes", size)
+			got, missing = clientHello(cut[:len(cut)-1])
+			require.True(t, missing)
+			require.Nil(t, got)
+		}
+	})
+}
+
+// A record may be as long as any peer's, and a message as what is read at most.
+func TestHelloBounds(t *testing.T) {
+	for said, want := range map[string]bool{
+		"\x16\x03\x01\x48\x00":                 true, // 16 KiB and 2 KiB: RFC 5246, section 6.2.3
+		"\x16\x03\x01\x48\x01":                 false,
+		"\x16\x03\x01\x00\x04\x01\x00\x40\x00": true, // maxHello
+		"\x16\x03\x01\x00\x04\x01\x00\x40\x01": false,
+	} {
+		_, missing := clientHello([]byte(said))
+		require.Equal(t, want, missing, "%x", said)
+	}
+}
+
+// sized puts the length of what follows before it.
+func sized(bytes int, parts ...string) string {
+	s := strings.Join(parts, "")
+	n := string([]byte{byte(len(s) >> 8), byte(len(s))})
+	return n[2-bytes:] + s
+}
+
+// What a ClientHello offers, whatever else is in it, and whatever is wrong with it.
+func TestTickets(t *testing.T) {
+	const before = 2 + 32
+	head := strings.Repeat("v", before) + sized(1, "session") + sized(2, "ciphers") + sized(1, "c")
+	other := "\x00\x00" + sized(2, "name")
+	psk := func(ids ...string) string {
+		return "\x00\x29" + sized(2, sized(2, ids...), sized(2, "binders"))
+	}
+	id := func(ticket string) string { return sized(2, ticket) + "aged" }
+	for _, test := range []struct {
+		extensions string
+		want       []string
+	}{
+		{sized(2), nil},
+		{"", nil},
+		{sized(2, other), nil},
+		{sized(2, other, "\x00\x23"+sized(2, "old"), other), []string{"old"}},
+		{sized(2, "\x00\x23"+sized(2), other), nil},
+		{sized(2, other, psk(id("one"), id("two"))), []string{"one", "two"}},
+		{sized(2, psk(id(""), id("two"))), []string{"two"}},
+		{sized(2, "\x00\x23"+sized(2, "old"), psk(id("new"))), []string{"old", "new"}},
+		{sized(2, "\x00\x23\x00\x04old"), nil},
+		{sized(2, "\x00\x29\x00\x05"+"\x00\x03"+"\x00\x02x"), nil},
+		{"\x00\xff" + other, nil},
+	} {
+		var got []string
+		for ticket := range tickets([]byte(head + test.extensions)) {
+			got = append(got, string(ticket))
+		}
+		require.Equal(t, test.want, got, "%q", test.extensions)
+	}
+	// Whoever has what it wants reads no further.
+	for range tickets([]byte(head + sized(2, psk(id("one"), id("two")), "\x00\x23"+sized(2, "old")))) {
+		break
+	}
+}
+
+// A key share counts if it is of the group and not empty, wherever it stands.
+func TestOffersShare(t *testing.T) {
+	head := strings.Repeat("v", 2+32) + sized(1) + sized(2) + sized(1)
+	share := func(group, key string) string { return group + sized(2, key) }
+	const x25519, other = "\x00\x1d", "\x11\xec"
+	for extensions, want := range map[string]bool{
+		"": false,
+		"\x00\x33" + sized(2, sized(2, share(x25519, "key"))):                               true,
+		"\x00\x33" + sized(2, sized(2, share(other, "longer"), share(x25519, "k"))):         true,
+		"\x00\x33" + sized(2, sized(2, share(other, "longer"))):                             false,
+		"\x00\x33" + sized(2, sized(2, share(x25519, ""))):                                  false,
+		"\x00\x33" + sized(2, sized(2)):                                                     false,
+		"\x00\x0a" + sized(2, sized(2, share(x25519, "key"))):                               false,
+		"\x00\x00" + sized(2, "name") + "\x00\x33" + sized(2, sized(2, share(x25519, "k"))): true,
+	} {
+		require.Equal(t, want, offersShare([]byte(head+sized(2, extensions)), X25519), "%q", extensions)
+	}
 }
 
 // Tickets issued on data connections tell whose they are, unless they were issued on one that had proved nothing.
