@@ -42,7 +42,7 @@ func TestClaimBeforeLogin(t *testing.T) {
 				take.gets(own, after)
 				return
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			require.True(s, own.refused())
 			take.pending()
