@@ -1,7 +1,13 @@
 package server_test
 
 import (
+	"bufio"
 	"crypto/fips140"
+	stdtls "crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"testing"
@@ -12,29 +18,60 @@ import (
 // With GODEBUG=fips140=on crypto/tls drops X25519, so a key exchange that this
 // server narrows to X25519 alone would be none at all, and each data connection
 // that resumes its session would fail. The mode is chosen when a process starts,
-// so the transfers are done by another run of this test.
+// so the server is another run of this test, and the client, which offers X25519,
+// this one.
 func TestResumedTransferUnderFIPS(t *testing.T) {
 	if fips140.Enabled() {
-		transferResumed(t)
+		serveUnderFIPS(t)
 		return
 	}
-	exe, err := os.Executable()
-	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestResumedTransferUnderFIPS$", "-test.v")
-	cmd.Env = append(os.Environ(), "GODEBUG=fips140=on")
-	out, err := cmd.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.Contains(t, string(out), "resumed under FIPS 140", "the other run has transferred nothing")
-}
-
-func transferResumed(t *testing.T) {
-	ts := start(t)
+	ts := serverUnderFIPS(t)
 	c := ts.login(t)
 	for range 2 {
-		c.put("some", "STOR a")
-		require.True(t, ts.lastTransfer(t).Resumed)
-		require.Equal(t, "some", c.get("RETR a"))
-		require.True(t, ts.lastTransfer(t).Resumed)
+		data := c.open("RETR a")
+		require.True(t, data.(*stdtls.Conn).ConnectionState().DidResume)
+		require.Equal(t, "some", readAll(t, data))
+		data.Close()
+		c.expect(226)
 	}
-	t.Log("resumed under FIPS 140")
+	c.put("more", "STOR a")
+	require.Equal(t, "more", c.get("RETR a"))
+}
+
+// serveUnderFIPS says where its server is and who, and serves until nobody wants to
+// write to it any more.
+func serveUnderFIPS(t *testing.T) {
+	ts := start(t)
+	ts.writeFile(t, "a", "some")
+	fmt.Println("\n"+ts.Addr, base64.StdEncoding.EncodeToString(ts.TLS.Certificates[0].Certificate[0]))
+	io.Copy(io.Discard, os.Stdin)
+}
+
+func serverUnderFIPS(t *testing.T) *testServer {
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), exe, "-test.run=^TestResumedTransferUnderFIPS$")
+	cmd.Env = append(os.Environ(), "GODEBUG=fips140=on")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		in.Close()
+		cmd.Wait()
+	})
+	var addr, der string
+	for lines := bufio.NewScanner(out); der == "" && lines.Scan(); {
+		fmt.Sscan(lines.Text(), &addr, &der)
+	}
+	raw, err := base64.StdEncoding.DecodeString(der)
+	require.NoError(t, err)
+	cert, err := x509.ParseCertificate(raw)
+	require.NoError(t, err)
+	go io.Copy(io.Discard, out)
+	pool := x509.NewCertPool()
+	pool.AddCert(cert)
+	return &testServer{Addr: addr, Config: &stdtls.Config{RootCAs: pool, ServerName: "localhost"}}
 }
