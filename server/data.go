@@ -107,7 +107,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	if s.private && s.bind != nil && s.srv.SessionReuse != tls.Off {
 		req.Prover, req.Identity, req.Owner = s.srv.prover, s.bind.ID(), s.owner
 		req.SharesTickets = s.tls.Offered() == req.Owner
-		req.Policy = s.proof.demand(s.srv.SessionReuse)
+		req.Policy = s.demand()
 	}
 	lease, err := s.srv.ports.Lease(ctx, req)
 	switch {

@@ -59,10 +59,18 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 // reuse returns what is demanded of a data connection that came to a port of its
 // own, where nothing was proved: in active mode, and after PASV in clear.
 func (s *session) reuse() tls.Reuse {
-	if s.srv.SessionReuse == tls.Prefer && s.proof.demand(tls.Prefer) == passive.Expected {
+	if d := s.demand(); s.srv.SessionReuse == tls.Prefer && (d == passive.Expected || d == passive.Required) {
 		return tls.Require
 	}
 	return s.srv.SessionReuse
+}
+
+// demand returns what the next data connection has to prove.
+func (s *session) demand() passive.ProofPolicy {
+	if s.srv.SharedAddress {
+		return passive.Required // its address says nothing
+	}
+	return s.proof.demand(s.srv.SessionReuse)
 }
 
 func newDataConn(raw net.Conn, srv *Server) *dataConn {
@@ -99,7 +107,7 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Sessi
 // client that never resumes is to try again.
 func (s *session) dataFailure(err error) error {
 	code := 425
-	if s.srv.SessionReuse == tls.Require {
+	if s.srv.SessionReuse == tls.Require || s.srv.SharedAddress {
 		code = 522
 	}
 	switch {

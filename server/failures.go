@@ -87,6 +87,9 @@ func (r *record) spend(d time.Duration, now time.Time) {
 	r.full = r.full.Add(d)
 }
 
+// anyNetwork stands for the network of a client whose address is hidden.
+var anyNetwork netip.Prefix
+
 // network is what one client can be assumed to own: an IPv4 address, or an
 // IPv6 network of 64 bits (RFC 4291, section 2.5.1).
 func network(addr netip.Addr) netip.Prefix {

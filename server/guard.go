@@ -17,7 +17,7 @@ import (
 // a user. A pair waits longer after each refusal. A network has refusalRate, two
 // at once. Whoever logged in from the network within a day passes the limits of
 // the network, so that one program with an old password locks out nobody else
-// behind its NAT. A login does not take back the count of its pair: it may be
+// behind its NAT. Where addresses are hidden (anyNetwork) only pairs count, that is users. A login does not take back the count of its pair: it may be
 // the work of the user's own program, beside a guesser on the same network.
 //
 // The guard's memory has a bound whoever fills it. The zero value is ready.
@@ -36,6 +36,7 @@ type guard struct {
 type guess struct {
 	network, pair *record
 	known         bool          // the user logged in from this network within a day
+	exempt        bool          // from the limits of the network: known, or nobody knows the network
 	fails         int           // refusals in the same session
 	ready         chan struct{} // closed when the guess may be judged
 	slow          bool          // no longer counts towards the places
@@ -93,6 +94,7 @@ func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *g
 		fails:   fails,
 		ready:   make(chan struct{}),
 	}
+	w.exempt = w.known || from == anyNetwork
 	g.waiting = append(g.waiting, w)
 	return w
 }
@@ -136,11 +138,11 @@ func (w *guess) due() (time.Time, bool) {
 		longest = knownDelay
 	}
 	switch {
-	case w.pair.judging >= pair, !w.known && w.network.judging >= atOnce:
+	case w.pair.judging >= pair, !w.exempt && w.network.judging >= atOnce:
 		return time.Time{}, false
 	}
 	at := w.pair.last.Add(delay(w.pair.refusals, longest))
-	if rate := w.network.full.Add(-(atOnce - 1) * refusalRate); !w.known && rate.After(at) {
+	if rate := w.network.full.Add(-(atOnce - 1) * refusalRate); !w.exempt && rate.After(at) {
 		at = rate
 	}
 	return at, true
@@ -155,8 +157,11 @@ func (w *guess) before(c *guess) bool {
 // suspicion is what the order goes by. A known user is not made to answer for
 // the network.
 func (w *guess) suspicion() int {
-	if w.known {
+	switch {
+	case w.known:
 		return min(w.pair.refusals, mostCounted) - 1
+	case w.exempt:
+		return min(w.pair.refusals, mostCounted)
 	}
 	return min(w.network.refusals, mostCounted)
 }
@@ -168,7 +173,7 @@ func (g *guard) start(w *guess, now time.Time) {
 	g.judging++
 	w.pair.judging++
 	w.network.judging++
-	if !w.known {
+	if !w.exempt {
 		w.network.spend(refusalRate, now) // given back unless the guess is refused
 	}
 	close(w.ready)
@@ -197,7 +202,7 @@ func (g *guard) done(w *guess, v verdict, now time.Time) {
 		w.refused, w.previous = now, w.pair.last
 		w.pair.refuse(now)
 		w.network.refuse(now)
-	case !w.known:
+	case !w.exempt:
 		w.network.spend(-refusalRate, now)
 	}
 	if v == accepted {
@@ -213,7 +218,7 @@ func (g *guard) forgive(w *guess, now time.Time) {
 	if w.pair.last.Equal(w.refused) {
 		w.pair.last = w.previous
 	}
-	if !w.known {
+	if !w.exempt {
 		w.network.spend(-refusalRate, now)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"time"
@@ -94,6 +95,9 @@ func notJudged(err error) string {
 	if own, ok := closing(err); ok {
 		return own.Text
 	}
+	if err == errManySessions {
+		return "Too many sessions of this user; try again later."
+	}
 	if err == errServerClosing {
 		return "The server is shutting down."
 	}
@@ -140,7 +144,11 @@ func (s *session) lineUp(user string) (*turn, error) {
 	line(true)
 	defer line(false)
 	patience := time.Until(s.loginSince.Add(s.srv.loginTimeout()))
-	return s.srv.judge.enter(s.ctx, network(s.peer.Addr()), user, s.fails, patience, s.srv.draining)
+	from := network(s.peer.Addr())
+	if s.srv.SharedAddress {
+		from = anyNetwork
+	}
+	return s.srv.judge.enter(s.ctx, from, user, s.fails, patience, s.srv.draining)
 }
 
 // ask lets the driver decide, and logs the user in. What the driver opened is
@@ -161,7 +169,14 @@ func (s *session) ask(l *driver.Login) error {
 		cancel(err)
 		return err
 	}
-	s.files, s.owner = account.FS, ownerName(account, s.host, l.User, s.peer.Addr())
+	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())
+	if !s.srv.enterAccount(s) {
+		cancel(errManySessions)
+		s.ending = errManySessions
+		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(l.User), "why", "MaxSessionsPerAddress is reached for the user")
+		return errManySessions
+	}
+	s.files = account.FS
 	s.mu.Lock()
 	s.user, s.loggedIn = l.User, true
 	s.mu.Unlock()

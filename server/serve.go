@@ -117,6 +117,12 @@ func (srv *Server) admit(conn net.Conn, implicit bool) {
 // add registers a session unless a limit stands against it, and says which.
 func (srv *Server) add(s *session, peer netip.Addr) (why string) {
 	from := network(peer)
+	suspect := false
+	defer func() {
+		if suspect {
+			srv.warnShared(from)
+		}
+	}()
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	switch {
@@ -124,18 +130,20 @@ func (srv *Server) add(s *session, peer netip.Addr) (why string) {
 		return "the server is shutting down"
 	case len(srv.sessions) >= count(srv.MaxSessions, DefaultMaxSessions):
 		return "MaxSessions is reached"
-	case peer.IsValid() && srv.perNetwork[from] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+	case peer.IsValid() && !srv.SharedAddress && srv.perNetwork[from] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
 		return "MaxSessionsPerAddress is reached"
 	}
 	srv.sessions[s] = struct{}{}
 	srv.perNetwork[from]++
 	srv.running.Add(1)
+	suspect = !srv.SharedAddress && srv.origins.note(from, time.Now())
 	return ""
 }
 
 // remove is the opposite of add, and the last thing a session does.
 func (srv *Server) remove(s *session) {
 	defer srv.running.Done()
+	srv.leaveAccount(s)
 	from := network(s.peer.Addr())
 	srv.mu.Lock()
 	defer srv.mu.Unlock()

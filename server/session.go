@@ -79,6 +79,7 @@ type account struct {
 	claimed string // the argument of USER before PASS
 	files   driver.FS
 	owner   string // whose session it is, see ownerName
+	counted bool   // by enterAccount
 	cwd     string
 	rnfr    string     // what RNFR named
 	cpfr    string     // what SITE CPFR named
@@ -131,6 +132,7 @@ func (s *session) forget() {
 	if s.loggedIn {
 		s.loginSince = time.Now()
 	}
+	s.srv.leaveAccount(s)
 	s.account = account{cwd: "."}
 	s.mu.Lock()
 	s.user, s.loggedIn = "", false
@@ -236,6 +238,7 @@ var (
 	errIdle         = errors.New("server: idle timeout")
 	errLoginTime    = errors.New("server: login timeout")
 	errLoginFails   = errors.New("server: too many refused logins")
+	errManySessions = errors.New("server: too many sessions of the user")
 	errForeignVerbs = errors.New("server: the client speaks another protocol")
 	errPanic        = errors.New("server: panic in a driver or hook")
 )

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
 )
 
 // check reports what can be seen to be wrong without touching the system.
@@ -36,6 +37,12 @@ func (s *settings) check() []error {
 		errs = append(errs, errors.New("--cert needs --key FILE, its private key"))
 	case s.cert == "" && s.key != "":
 		errs = append(errs, errors.New("--key needs --cert FILE, its certificate"))
+	}
+	if s.shared && s.active {
+		errs = append(errs, errors.New("--active would connect to the address that --shared-address says is not the client's"))
+	}
+	if s.shared && s.reuse == tls.Off {
+		errs = append(errs, errors.New("--shared-address demands that data connections resume, which --session-reuse off gives up"))
 	}
 	return errs
 }

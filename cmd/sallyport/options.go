@@ -22,6 +22,7 @@ type settings struct {
 	closeNotify       bool
 	uploads           string
 	active, plaintext bool
+	shared            bool // the clients' addresses are hidden
 	level             slog.Level
 	drain             time.Duration
 }
@@ -50,6 +51,7 @@ func (s *settings) options() []option {
 		{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)},
 		{"key", "FILE", "the certificate's private key, PEM", text(&s.key)},
 		{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse},
+		{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)},
 		{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)},
 		{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)},
 		{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)},

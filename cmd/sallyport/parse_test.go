@@ -53,6 +53,8 @@ func TestMistakes(t *testing.T) {
 		{"a b", "one directory can be served, not 2: a b"},
 		{"dir --pasive 21000", "unknown option --pasive; the options are --listen --listen-implicit --passive"},
 		{"dir --passive", "--passive needs a value: --passive SET"},
+		{"dir --shared-address --active", "--active would connect to the address that --shared-address says is not the client's"},
+		{"dir --shared-address --session-reuse off", "--shared-address demands that data connections resume, which --session-reuse off gives up"},
 		{"dir --passive --active", "--passive needs a value: --passive SET"},
 		{"dir --passive 21010-21000", "write 21000-21010"},
 		{"dir --passive 2000-2200", "--passive: 2000-2200 holds 2121, where logins are expected; exclude it: 2000-2200,!2121"},

@@ -1,0 +1,99 @@
+package server
+
+import (
+	"net/netip"
+	"time"
+)
+
+// origins looks for an address that nearly all sessions come from, which mostly
+// means that something in front hides the addresses of clients. The memory is
+// bounded and given back once that was said. Ready when zero; guarded by Server.mu.
+type origins struct {
+	recent []origin // a queue in the order of time
+	counts map[netip.Prefix]int
+	said   bool
+}
+
+type origin struct {
+	at   time.Time
+	from netip.Prefix
+}
+
+const (
+	// suspectFor, suspectSessions and suspectShare say when one address is one too
+	// many: so many of the sessions of the last minutes, and no fewer than so many.
+	suspectFor      = 10 * time.Minute
+	suspectSessions = 20
+	suspectPercent  = 80
+	// maxOrigins bounds how many sessions are looked at, the latest ones.
+	maxOrigins = 1000
+)
+
+// note counts a session and reports, once, that its address is nearly everybody's.
+func (o *origins) note(from netip.Prefix, now time.Time) (suspect bool) {
+	if o.said || !from.IsValid() {
+		return false
+	}
+	if o.counts == nil {
+		o.counts = make(map[netip.Prefix]int)
+	}
+	for len(o.recent) > 0 && (len(o.recent) >= maxOrigins || now.Sub(o.recent[0].at) > suspectFor) {
+		o.drop()
+	}
+	o.recent = append(o.recent, origin{now, from})
+	o.counts[from]++
+	if len(o.recent) < suspectSessions || 100*o.counts[from] < suspectPercent*len(o.recent) {
+		return false
+	}
+	*o = origins{said: true}
+	return true
+}
+
+// drop forgets the oldest session.
+func (o *origins) drop() {
+	oldest := o.recent[0].from
+	o.recent = o.recent[1:]
+	if o.counts[oldest]--; o.counts[oldest] == 0 {
+		delete(o.counts, oldest)
+	}
+}
+
+// warnShared tells the operator that clients seem to share an address.
+func (srv *Server) warnShared(from netip.Prefix) {
+	srv.log.Warn("nearly all sessions come from one address; if these are clients of several places, something in front hides their addresses",
+		"address", from.Addr(), "within", suspectFor,
+		"cure", "let the clients' addresses through (host network instead of Docker's userland proxy, or the PROXY protocol), or set SharedAddress (--shared-address)")
+}
+
+// enterAccount counts a session of an account where addresses are shared, and
+// reports whether MaxSessionsPerAddress lets it in. Call leaveAccount at its logout.
+func (srv *Server) enterAccount(s *session) bool {
+	if !srv.SharedAddress {
+		return true
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.perAccount[s.owner] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress) {
+		return false
+	}
+	if srv.perAccount == nil {
+		srv.perAccount = make(map[string]int)
+	}
+	srv.perAccount[s.owner]++
+	s.counted = true
+	return true
+}
+
+// leaveAccount is the opposite of enterAccount, and does nothing for a session
+// that was not counted.
+func (srv *Server) leaveAccount(s *session) {
+	if !s.counted {
+		return
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.perAccount[s.owner]--; srv.perAccount[s.owner] == 0 {
+		delete(srv.perAccount, s.owner)
+	}
+	s.counted = false
+}
