@@ -137,3 +137,20 @@ func TestFailedClaimsAreToldAtTheEnd(t *testing.T) {
 		require.ErrorIs(s, take.err, errShake)
 	})
 }
+
+// Every port of a set is found, also the last of many that is free.
+func TestEveryPortIsFound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _ := memPorts(t, "21000-21199")
+		defer p.Close()
+		seen := make(map[uint16]bool)
+		for range 200 {
+			l := lease(t, p, ask(alice))
+			require.False(t, seen[l.Port()])
+			seen[l.Port()] = true
+		}
+		for port := range uint16(200) {
+			require.True(t, seen[21000+port])
+		}
+	})
+}

@@ -381,6 +381,9 @@ func TestHandshakeOfAnEndedLease(t *testing.T) {
 		second := s.lease("aioftp", Unlikely)
 		v := s.comes("home", "hello")
 		s.asked(second).gets(v, 0)
+		time.Sleep(lingering)
+		synctest.Wait()
+		require.EqualValues(s, 1, s.p.Stats().Strangers)
 	})
 }
 

@@ -117,6 +117,24 @@ func TestOldVersionsOnlyOnRequest(t *testing.T) {
 	}
 }
 
+// One version may be the oldest and the newest.
+func TestOneVersion(t *testing.T) {
+	for _, version := range []uint16{VersionTLS12, VersionTLS13} {
+		cfg, err := SelfSigned()
+		require.NoError(t, err)
+		cfg.MinVersion, cfg.MaxVersion = version, version
+		l, err := NewLayer(cfg)
+		require.NoError(t, err)
+		_, client := login(t, l.Session(), l.client(version))
+		require.Equal(t, version, client.ConnectionState().Version)
+	}
+	cfg, err := SelfSigned()
+	require.NoError(t, err)
+	cfg.MaxVersion = VersionTLS12 // as old as what is accepted unless said otherwise
+	_, err = NewLayer(cfg)
+	require.NoError(t, err)
+}
+
 func TestGetConfigForClient(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		cfg, err := SelfSigned("a.example")
