@@ -40,6 +40,8 @@ type Quota struct {
 // user the same. Changes made behind its back count after [Limited.Measure].
 // Changes of one name wait for one another, each as long as its context lasts, and
 // those of a directory for those below; the Writes of uploads wait for nothing.
+// So the Commit of an FS of another package may not wait for the end of another
+// upload that the FS has let begin.
 // An open upload takes no more of a [Dir] than what it brought, and that counts.
 // What a commit copies for a moment, what is kept of the old file or what is
 // appended, does not: the disk needs that much more room than Bytes.

@@ -23,6 +23,7 @@ type limitUpload struct {
 	written  int64
 	reserved count
 	file     *stored
+	inPlace  bool // what is written is in the file at once
 	err      error
 	done     bool // it is counted as stored or as gone
 	closed   bool
@@ -62,6 +63,7 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, e
 	if u.Upload, err = l.fsys.Store(ctx, name, how); err != nil {
 		return nil, err
 	}
+	u.inPlace = writesInPlace(u.Upload)
 	u.begin(now, id)
 	if r, ok := u.Upload.(io.ReaderFrom); ok {
 		return &limitReaderFrom{u, r}, nil
@@ -184,25 +186,25 @@ func (u *limitUpload) Prepare() error {
 
 // Commit checks once more: what the upload keeps of the old file is no longer
 // counted, or more than there was, if another upload has replaced that.
+//
+// The lock of the name comes before the FS's own locks. An upload in place has
+// the FS's lock of its file since Store and only Commit gives that back, so it
+// commits first: what it wrote is counted already.
 func (u *limitUpload) Commit() error {
-	if err := u.ready("commit"); err != nil {
+	switch err := u.ready("commit"); {
+	case err != nil:
 		return err
+	case u.inPlace:
+		return u.commitInPlace()
 	}
 	unlock, err := u.l.lock(u.ctx, u.name)
 	if err != nil {
 		return fail("commit", u.name, err)
 	}
 	defer unlock()
-	size, err := u.size()
+	size, err := u.fits()
 	if err != nil {
-		return fail("commit", u.name, err)
-	}
-	if most := u.l.quota.FileSize; most > 0 && size.bytes > most {
-		return u.full()
-	}
-	more := size.minus(u.file.count).minus(u.reserved)
-	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
-		return u.full()
+		return err
 	}
 	if err := u.Upload.Commit(); err != nil {
 		u.err = err
@@ -210,6 +212,40 @@ func (u *limitUpload) Commit() error {
 	}
 	u.end(u.ctx, size)
 	return nil
+}
+
+// commitInPlace commits while another upload of the file may be waiting for that
+// with the lock of the name.
+func (u *limitUpload) commitInPlace() error {
+	size, err := u.fits()
+	if err != nil {
+		return err
+	}
+	if err := u.Upload.Commit(); err != nil {
+		u.err = err
+		return err
+	}
+	u.settle(size)
+	return nil
+}
+
+// fits reserves what the file will take beyond what is counted for it, and
+// returns the size that it will have.
+func (u *limitUpload) fits() (count, error) {
+	size, err := u.size()
+	if err != nil {
+		return size, fail("commit", u.name, err)
+	}
+	if most := u.l.quota.FileSize; most > 0 && size.bytes > most {
+		return size, u.full()
+	}
+	u.l.mu.Lock()
+	more := size.minus(u.file.count).minus(u.reserved)
+	u.l.mu.Unlock()
+	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
+		return size, u.full()
+	}
+	return size, nil
 }
 
 // size is what the file will be.
@@ -230,7 +266,7 @@ func (u *limitUpload) size() (count, error) {
 // inFile reports whether what was written is in the file already, which is so large
 // now. An FS of another package that isn't atomic is known by that.
 func (u *limitUpload) inFile(now int64) bool {
-	if writesInPlace(u.l.fsys) {
+	if u.inPlace {
 		return true
 	}
 	u.l.mu.Lock()
@@ -238,9 +274,18 @@ func (u *limitUpload) inFile(now int64) bool {
 	return u.written > 0 && u.file.uploads == 1 && now == u.kept+u.written
 }
 
-func writesInPlace(fsys FS) bool {
-	d, ok := as[*Dir](fsys)
-	return ok && d.Uploads == InPlace
+// writesInPlace reports whether an upload, or one that it wraps, is one in place.
+func writesInPlace(u Upload) bool {
+	for {
+		switch v := u.(type) {
+		case *inPlaceUpload:
+			return true
+		case interface{ Unwrap() Upload }:
+			u = v.Unwrap()
+		default:
+			return false
+		}
+	}
 }
 
 // Close gives back what was reserved, and counts what the FS kept of a cut
@@ -251,20 +296,20 @@ func (u *limitUpload) Close(cause error) error {
 	}
 	u.closed = true
 	if !u.done {
-		defer u.lose()
+		defer u.settle(count{})
 	}
 	return u.Upload.Close(cause)
 }
 
-// lose counts what is left of an upload that was cut. It doesn't wait for ever for
-// an FS that hangs.
-func (u *limitUpload) lose() {
+// settle counts what is there of an upload that the FS has let go of, which was cut
+// if nothing was committed. It doesn't wait for ever for an FS that hangs.
+func (u *limitUpload) settle(committed count) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), limitPatience)
 	defer cancel()
 	if unlock, err := u.l.lock(ctx, u.name); err == nil {
 		defer unlock()
 	}
-	u.end(ctx, count{})
+	u.end(ctx, committed)
 }
 
 // end counts the file as the FS shows it. What it can't tell is counted as it
@@ -301,8 +346,10 @@ func (u *limitUpload) forget() {
 	if u.how.Append {
 		u.file.appended -= u.written
 		u.file.base = u.file.bytes
-		if writesInPlace(l.fsys) {
-			u.file.base -= u.file.appended
+		for other := range l.uploads {
+			if other.file == u.file && other.inPlace && other.how.Append {
+				u.file.base -= other.written
+			}
 		}
 	}
 	if u.file.uploads--; u.file.uploads == 0 {

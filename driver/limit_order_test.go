@@ -1,0 +1,75 @@
+package driver_test
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// An upload in place holds its file from Store on; one that replaces the file as a
+// whole waits for it in Commit. Neither keeps what the other waits for. Time is
+// fake: it goes on only when nobody else can, until the patience of the one ends.
+func TestLimitInPlaceOrder(t *testing.T) {
+	inPlace := openDir(t, t.TempDir())
+	inPlace.Uploads = driver.InPlace
+	mounted, err := driver.Mount(map[string]driver.FS{".": driver.Mem(), "m": inPlace})
+	require.NoError(t, err)
+	for name, fsys := range map[string]driver.FS{"x": inPlace, "m/y": mounted} {
+		for how, want := range map[driver.How]string{
+			{Append: true, Whole: true}: "16 bytes",
+			{Whole: true}:               "5 bytes",
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				l := limit(t, fsys, driver.Quota{Bytes: 1000, FileSize: 100})
+				write(t, l, name, "begin: ")
+				part := begun(t, l, name, "part", driver.How{Append: true})
+				whole := begun(t, l, name, "whole", how)
+				committed := make(chan error, 1)
+				go func() { committed <- whole.Commit() }()
+				synctest.Wait()
+				require.NoError(t, part.Commit())
+				require.NoError(t, <-committed)
+				require.Equal(t, want+" 1 files", used(l))
+				require.NoError(t, l.Measure(t.Context()))
+				require.Equal(t, want+" 1 files", used(l))
+				require.NoError(t, l.Remove(t.Context(), name))
+			})
+		}
+	}
+}
+
+// What is added to a file as a whole counts before it is there, also where other
+// uploads are written in place.
+func TestLimitInPlaceWhole(t *testing.T) {
+	inPlace := openDir(t, t.TempDir())
+	inPlace.Uploads = driver.InPlace
+	l := limit(t, inPlace, driver.Quota{Bytes: 1000, FileSize: 10})
+	write(t, l, "a", "123")
+	u := begun(t, l, "a", "45678", driver.How{Append: true, Whole: true})
+	write(t, l, "a", "123456")
+	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
+	require.NoError(t, u.Close(driver.ErrQuota))
+	require.Equal(t, "6 bytes 1 files", used(l))
+}
+
+// Appends in place that end beside an upload of the whole file leave exactly the
+// room that there is.
+func TestLimitInPlaceRoom(t *testing.T) {
+	inPlace := openDir(t, t.TempDir())
+	inPlace.Uploads = driver.InPlace
+	l := limit(t, inPlace, driver.Quota{Bytes: 1000, FileSize: 10})
+	write(t, l, "a", "1")
+	long := begun(t, l, "a", "2", driver.How{Append: true})
+	whole := begun(t, l, "a", "345", driver.How{Append: true, Whole: true})
+	require.NoError(t, store(t.Context(), l, "a", "67", driver.How{Append: true}))
+	_, err := long.Write([]byte("8901")) // 1 + 1 + 3 + 2 are taken
+	require.ErrorIs(t, err, driver.ErrQuota)
+	require.NoError(t, long.Close(err))
+	require.NoError(t, whole.Commit())
+	require.NoError(t, store(t.Context(), l, "a", "890", driver.How{Append: true}))
+	require.ErrorIs(t, store(t.Context(), l, "a", "1", driver.How{Append: true}), driver.ErrQuota)
+	require.Equal(t, "10 bytes 1 files", used(l))
+}
