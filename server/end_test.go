@@ -31,11 +31,16 @@ var endings = map[string]struct {
 	"clear, set": {false, time.Second, time.Second},
 }
 
-// ended is a client whose upload to a has just ended without proof.
-func (fs *fakeServer) ended(t testing.TB, secure bool) *client {
+// ended is a client whose upload to a has just ended without proof. It sent the
+// lines during the upload.
+func (fs *fakeServer) ended(t testing.TB, secure bool, lines ...string) *client {
 	t.Helper()
 	fs.writeFile(t, "a", "old")
 	c, data := fs.opened(t, secure, buffer, "STOR a")
+	for _, line := range lines {
+		c.send("%s", line)
+		synctest.Wait()
+	}
 	_, err := io.WriteString(data, "new")
 	require.NoError(t, err)
 	if sec, ok := data.(*stdtls.Conn); ok {
@@ -227,6 +232,88 @@ func TestQuitDuringUpload(t *testing.T) {
 		c.expect(221)
 		require.Equal(t, "new", fs.readFile(t, "a"))
 	})
+}
+
+// QUIT that came before the end of the data is no news of that end: an end that
+// nothing proves waits for all of EndGrace, and what comes then is heard.
+func TestQuitKeepsTheGrace(t *testing.T) {
+	for name, e := range endings {
+		for what, then := range map[string]func(t testing.TB, c *client){
+			"killed": closeTCP,
+			"ABOR":   func(_ testing.TB, c *client) { c.send("ABOR"); c.expect(426); c.expect(226); c.expect(221) },
+			"QUIT":   func(_ testing.TB, c *client) { c.send("QUIT"); c.expect(426); c.expect(221) },
+			"stays":  nil,
+		} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				fake(t, func(t *testing.T, fs *fakeServer) {
+					c := fs.ended(t, e.secure, "QUIT")
+					if then == nil {
+						start := time.Now()
+						c.expect(226)
+						require.GreaterOrEqual(t, time.Since(start), e.grace)
+						c.expect(221)
+						require.Equal(t, "new", fs.readFile(t, "a"))
+						return
+					}
+					time.Sleep(e.grace - 1)
+					then(t, c)
+					synctest.Wait()
+					time.Sleep(time.Minute)
+					require.Equal(t, "old", fs.readFile(t, "a"))
+					require.Error(t, fs.lastTransfer(t).Err)
+				}, func(srv *server.Server) { srv.EndGrace = e.set })
+			})
+		}
+	}
+}
+
+// A proven end waits for nothing after QUIT either.
+func TestQuitAndProvenEnd(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c, data := fs.opened(t, true, buffer, "STOR a")
+		c.send("QUIT")
+		synctest.Wait()
+		io.WriteString(data, "new")
+		data.Close()
+		closeTCP(t, c)
+		synctest.Wait()
+		require.NoError(t, fs.lastTransfer(t).Err)
+		require.Equal(t, "new", fs.readFile(t, "a"))
+	})
+}
+
+// The kernel of a client that said QUIT and is killed ends the data connection
+// first as well.
+func TestKilledAfterQuit(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure, func(srv *server.Server) { srv.EndGrace = patience })
+			ts.writeFile(t, "a", "old")
+			c := ts.loginClear(t)
+			if secure {
+				c = ts.login(t)
+			}
+			data := c.open("STOR a")
+			_, err := io.WriteString(data, "new")
+			require.NoError(t, err)
+			c.send("QUIT")
+			time.Sleep(30 * time.Millisecond) // enough for QUIT to be heard, or the test shows less
+			if secure {
+				closeBare(t, data)
+			} else {
+				data.Close()
+			}
+			time.Sleep(30 * time.Millisecond) // as long as a busy machine may take between the two
+			closeTCP(t, c)
+			eventually(t, "the end of the transfer", func() bool {
+				ts.mu.Lock()
+				defer ts.mu.Unlock()
+				return len(ts.transfers) == 1
+			})
+			require.Error(t, ts.lastTransfer(t).Err)
+			require.Equal(t, "old", ts.readFile(t, "a"))
+		})
+	}
 }
 
 // What takes long and shows nothing yet is done while the server waits for news.

@@ -64,9 +64,11 @@ type Server struct {
 	// EndGrace is how long an upload whose end nothing proves waits for news on
 	// the control connection before it is committed: its end, ABOR or QUIT
 	// within that time mean that the client was killed or gave up, and the reply
-	// is 426. An end is proven by TLS close_notify, by the end of a compressed
-	// stream (MODE Z), or by exactly the size that ALLO announced, and then there
-	// is no wait. Default 100 ms under TLS and 20 ms in clear, and up to 200 ms and
+	// is 426. QUIT before the end of the data shortens nothing. A client that
+	// closes its data connection in order and ends later than that can't be told
+	// from one that is done. An end is proven by TLS close_notify, by the end of a
+	// compressed stream (MODE Z), or by exactly the size that ALLO announced, and
+	// then there is no wait. Default 100 ms under TLS and 20 ms in clear, and up to 200 ms and
 	// 100 ms while this machine has more to do than processors (Linux); negative
 	// means none, and only what has arrived by then counts.
 	EndGrace time.Duration

@@ -36,7 +36,7 @@ type transfer struct {
 	unproven bool          // nothing vouches for the end of an upload
 	ended    atomic.Int64  // when all data had moved, in ns; 0 before that
 	quit     atomic.Bool   // QUIT came after that
-	news     chan struct{} // told when the control connection ends or QUIT comes
+	news     chan struct{} // told of what means that an unproven end is none, see tell
 
 	where    atomic.Int32 // the owner is, see inDriver
 	patience *time.Timer  // see hurry
@@ -269,13 +269,18 @@ func (s *session) held() bool {
 	return last.ends() || row != nil && row.alone
 }
 
-// tell says that the client is gone or has sent QUIT. It ends the wait of
-// awaitNews.
-func (t *transfer) tell() {
+// hasten has hurry look at a transfer whose client is gone or has sent QUIT.
+func (t *transfer) hasten() {
 	if t.ctx.Err() == nil {
 		t.moved.Store(t.bytes.Load() + 1)
 		t.patience.Reset(movePatience)
 	}
+}
+
+// tell says that the client is gone, or has sent QUIT after the end of the data.
+// It ends the wait of awaitNews, so what decides nothing must not be told.
+func (t *transfer) tell() {
+	t.hasten()
 	select {
 	case t.news <- struct{}{}:
 	default:
@@ -293,10 +298,11 @@ func (s *session) hear(in input, t *transfer) {
 		t.tell()
 	case in.cmd.Verb == "QUIT":
 		s.queue = append(s.queue, in)
-		if t.ended.Load() != 0 {
+		t.hasten()
+		if t.ended.Load() != 0 { // else it lets the transfer finish (RFC 959, section 4.1.1)
 			t.quit.Store(true)
+			t.tell()
 		}
-		t.tell()
 	case in.err != nil || row == nil || !row.during || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
 		s.queue = append(s.queue, in)
 	case in.cmd.Verb == "ABOR":
