@@ -277,6 +277,15 @@ func (p *Ports) disperse(d *door) {
 	}
 }
 
+// loggerFor returns the logger that hears of a connection to a door: that of the lease it was for, if that is known.
+// The caller holds mu.
+func (d *door) loggerFor(l *Lease) *slog.Logger {
+	if l != nil && l.req.Logger != nil {
+		return l.req.Logger
+	}
+	return d.logger
+}
+
 // cure is for the operator who finds a refused connection of an honest client in the log.
 const cure = "let the client resume the control connection's TLS session on its data connections"
 
@@ -305,7 +314,8 @@ func (p *Ports) refuse(c *candidate, why error) {
 		args = append(args, "unreported", dropped)
 	}
 	args = append(args, "cure", cure)
+	logger := d.loggerFor(l)
 	p.later = append(p.later, func() {
-		p.log(context.Background(), d.logger, slog.LevelWarn, "data connection refused: "+why.Error(), args...)
+		p.log(context.Background(), logger, slog.LevelWarn, "data connection refused: "+why.Error(), args...)
 	})
 }

@@ -78,7 +78,7 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 	if p.queues[who].exclusive() {
 		return nil, p.enqueue(who, r), nil
 	}
-	l, busy := p.place(who, r, r.Policy.demands())
+	l, busy := p.place(who, r, r.Policy.demands(), false)
 	switch {
 	case l != nil:
 		return l, nil, nil
@@ -92,15 +92,20 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 }
 
 // place puts a lease into the table: on a port of its own if there is one, else, if that will do, on one that it
-// shares. Without any it tells whether waiting can help. The caller holds mu.
-func (p *Ports) place(who peer, r Request, share bool) (l *Lease, busy bool) {
+// shares. waited tells that the queue has stood still for so long that it does with any port that may serve it. Without
+// a place it tells whether waiting can help. The caller holds mu.
+func (p *Ports) place(who peer, r Request, share, waited bool) (l *Lease, busy bool) {
 	now := time.Now()
-	mixes := p.mixers.has(r.Owner)
+	is := func(want place) func(*group) bool {
+		return func(g *group) bool {
+			return p.placeIn(g, &r) == want || waited && g.fits(&r, p.mixers.has(r.Owner)) == want
+		}
+	}
 	kind := freePlace
-	at, found, busy := p.pick(who, now, func(g *group) bool { return g.fits(&r, mixes) == freePlace })
+	at, found, busy := p.pick(who, now, is(freePlace))
 	if !found && share {
 		kind = sharedPlace
-		at, found, _ = p.pick(who, now, func(g *group) bool { return g.fits(&r, mixes) == sharedPlace })
+		at, found, _ = p.pick(who, now, is(sharedPlace))
 	}
 	if !found {
 		return nil, busy
@@ -110,6 +115,14 @@ func (p *Ports) place(who peer, r Request, share bool) (l *Lease, busy bool) {
 		d = p.newDoor(at)
 	}
 	return p.add(d, r, kind), true
+}
+
+// placeIn returns the place that a request may have in a group, of which nil is an empty one. The caller holds mu.
+func (p *Ports) placeIn(g *group, r *Request) place {
+	if g.unsorted(r) {
+		return noPlace
+	}
+	return g.fits(r, p.mixers.has(r.Owner))
 }
 
 // ensure makes sure that the lease's port is open and starts its time, unless both is so already. When the port cannot

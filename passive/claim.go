@@ -77,8 +77,9 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	if dropped > 0 {
 		args = append(args, "unreported", dropped)
 	}
+	logger := d.loggerFor(lone)
 	return func() {
-		p.log(context.Background(), d.logger, slog.LevelWarn, "data connection refused: no lease for its address", args...)
+		p.log(context.Background(), logger, slog.LevelWarn, "data connection refused: no lease for its address", args...)
 	}
 }
 

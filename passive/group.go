@@ -47,6 +47,17 @@ func (g *group) fits(r *Request, mixes bool) place {
 	return sharedPlace
 }
 
+// unsorted reports whether a request and the leases of its owner in a group are better kept apart, since it is not known
+// yet whether the owner uses the proof of one session for another.
+func (g *group) unsorted(r *Request) bool {
+	if g == nil || r.Owner == "" || g.owners[r.Owner] == 0 {
+		return false
+	}
+	return r.UntestedTickets || slices.ContainsFunc(g.leases, func(l *Lease) bool {
+		return l.req.Owner == r.Owner && l.req.UntestedTickets
+	})
+}
+
 // enter puts a lease into its group, in a place that it was found to fit. The caller holds mu.
 func (d *door) enter(l *Lease, at place) {
 	g := d.group(l.key)

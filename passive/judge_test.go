@@ -32,11 +32,11 @@ var judged = []struct{ why, facts, want string }{
 	{"another session's is refused", "A untested open at 1 wanted 2; 3 foreign", "3 refused: other session"},
 	{"and where proof is demanded", "A required at 1; 3 foreign away", "3 refused: other session"},
 	{"but not in the middle of its handshake", "A untested open at 1 wanted 2; 3 foreign shaking", ""},
-	{"sixteen wait for one handshake", "A expected at 1 shaking; 2 claims A shaking" + line(3, 15), "A contested"},
-	{"and no more", "A expected at 1 shaking; 2 claims A shaking" + line(3, 16), "18 refused: line; A contested"},
-	{"those from elsewhere are behind one from here", "A expected at 1 shaking; 2 claims A shaking away" + line(3, 16, " away") + "; 19 claims A", "18 refused: line; A contested"},
-	{"but push nobody out", "A expected at 1 shaking; 2 claims A away" + line(3, 16), "A contested"},
-	{"of whom none has failed", "A expected at 1 shaking; 2 claims A shaking; 3 claims A full" + line(4, 15), "3 refused: needed; A contested"},
+	{"sixty-four wait for one handshake", "A expected at 1 shaking; 2 claims A shaking" + line(3, maxLine-1), "A contested"},
+	{"and no more", "A expected at 1 shaking; 2 claims A shaking" + line(3, maxLine), "66 refused: line; A contested"},
+	{"those from elsewhere are behind one from here", "A expected at 1 shaking; 2 claims A shaking away" + line(3, maxLine, " away") + "; 67 claims A", "66 refused: line; A contested"},
+	{"but push nobody out", "A expected at 1 shaking; 2 claims A away" + line(3, maxLine), "A contested"},
+	{"of whom none has failed", "A expected at 1 shaking; 2 claims A shaking; 3 claims A full" + line(4, maxLine-1), "3 refused: needed; A contested"},
 
 	// Proof is waited for: without it nothing is given where it is demanded, whatever else is known.
 	{"an expected proof", "A expected at 1 wanted 2; 3 none", "3 refused: needed"},

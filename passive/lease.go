@@ -34,6 +34,10 @@ type Request struct {
 	Owner string
 	// SharesTickets tells that the owner is known to use the proof of one session for another.
 	SharesTickets bool
+	// UntestedTickets tells that the owner may do that for all that is known: no connection of this session has proved
+	// itself by its own proof while the owner had another session. Such a lease shares a port with others of its owner
+	// only when the queue stands still.
+	UntestedTickets bool
 	// Policy says what the session's connections are expected to prove. Without a Prover it means nothing.
 	Policy ProofPolicy
 	// HelloTimeout is how long a connection may say nothing once the transfer has been asked for. 0 is 10 seconds.

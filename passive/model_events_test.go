@@ -97,7 +97,7 @@ func (m *model) timeout(e event) {
 			m.end(e.a, ErrExpired)
 			return
 		}
-		l.open, l.doubted = false, true
+		l.open, l.guest, l.doubted = false, false, true
 		m.dirty[l.port][0] = true
 		m.freed(l.port)
 	case shares:

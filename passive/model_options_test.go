@@ -72,7 +72,7 @@ func (m *model) sessionOptions(all []event, in scope, s uint8) []event {
 // unused is Ports.unused, for one lease.
 func (m *model) unused(s uint8) bool {
 	l := &m.sessions[s]
-	return l.phase == leased && l.open && l.wanted == 0 && !slices.ContainsFunc(m.conns[:m.n], func(c modelConn) bool {
+	return l.phase == leased && (l.open || l.guest) && l.wanted == 0 && !slices.ContainsFunc(m.conns[:m.n], func(c modelConn) bool {
 		return c.port == l.port && !c.away
 	})
 }

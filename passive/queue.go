@@ -111,7 +111,7 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 		still = q.moved
 	}
 	if w.req.Policy != Unlikely && now.Sub(still) >= p.sharesAfter(&w.req) {
-		if l, _ := p.place(w.who, w.req, true); l != nil {
+		if l, _ := p.place(w.who, w.req, true, true); l != nil {
 			p.remove(w.who, i)
 			return l, 0, nil
 		}
@@ -135,7 +135,7 @@ func (p *Ports) retire(who peer, now time.Time) {
 			p.end(l, ErrExpired)
 			continue
 		}
-		l.group.open, l.doubted = nil, true
+		l.retire()
 		p.dirty = append(p.dirty, l.group)
 		p.freed(l.door, who)
 	}
@@ -150,17 +150,32 @@ func (p *Ports) stale(who peer, now time.Time) time.Duration {
 	return next
 }
 
-// unused yields the leases of a peer that may be claimed without proof, whose transfer has not been asked for and for
-// which no connection has come. The caller holds mu.
+// retire makes a lease good for proof only. The caller holds mu.
+func (l *Lease) retire() {
+	g := l.group
+	if g.open == l {
+		g.open = nil
+	}
+	if l.guest {
+		l.guest = false
+		g.guests--
+	}
+	l.doubted = true
+}
+
+// unused yields the leases of a peer that may be claimed without proof, or may turn out to come without, whose transfer
+// has not been asked for and for which no connection has come. The caller holds mu.
 func (p *Ports) unused(who peer) iter.Seq[*Lease] {
 	return func(yield func(*Lease) bool) {
 		for at, d := range p.doors {
 			g := d.groups[who.key]
-			if at.local != who.local || g == nil || g.open == nil || len(g.arrived) > 0 {
+			if at.local != who.local || g == nil || len(g.arrived) > 0 {
 				continue
 			}
-			if l := g.open; l.state == waiting && l.wantedAt == 0 && !yield(l) {
-				return
+			for _, l := range g.leases {
+				if (l == g.open || l.guest) && l.state == waiting && l.wantedAt == 0 && !yield(l) {
+					return
+				}
 			}
 		}
 	}
@@ -236,7 +251,7 @@ func (p *Ports) freed(d *door, who peer) {
 	}
 	for i := 0; p.queues[who] != nil && i < len(p.queues[who].waiters); {
 		w := p.queues[who].waiters[i]
-		at := d.groups[who.key].fits(&w.req, p.mixers.has(w.req.Owner))
+		at := p.placeIn(d.groups[who.key], &w.req)
 		switch {
 		case at == freePlace || at == sharedPlace && w.req.Policy.demands():
 			p.remove(who, i)

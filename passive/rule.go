@@ -99,7 +99,7 @@ const (
 )
 
 // maxLine bounds how many connections wait for the handshake of one lease.
-const maxLine = 16
+const maxLine = 64
 
 // Why a connection is refused.
 var (

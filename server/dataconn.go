@@ -50,6 +50,7 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 		}
 	}
 	t.secured, t.resumed = true, c.tls.Resumed()
+	t.sorted = c.tls.ResumedOwn() && !s.bind.Alone()
 	if t.upload {
 		ackNow(c.idle.Conn)
 	}
@@ -162,9 +163,17 @@ func (c *dataConn) attend() error {
 	})
 }
 
-// Close ends a connection that no transfer wanted, in order, so that the client
-// finds the ticket in it that it needs for the next.
-func (c *dataConn) Close() error { return c.finish() }
+// Close ends a connection that no transfer wanted: in order if it proved whose it
+// is, so that the client finds the ticket in it that it needs for the next, and
+// else so that nobody can take it for an empty file.
+func (c *dataConn) Close() error {
+	if c.tls != nil && !c.tls.Resumed() {
+		c.abort()
+		c.release()
+		return nil
+	}
+	return c.finish()
+}
 
 // The rest of net.Conn is that of the TCP connection.
 

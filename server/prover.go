@@ -92,6 +92,7 @@ type proof struct {
 	spent  bool                // since the last time the client may have no ticket
 	keeps  bool                // it had one all the same, so it always will
 	loses  bool                // it had none
+	sorted bool                // it was the session's own although its owner had others
 }
 
 // demand returns what the next data connection has to prove.
@@ -119,6 +120,7 @@ func (p *proof) learn(t *transfer, err error) {
 		p.keeps = p.keeps || p.spent
 		p.used = p.given.Load()
 		p.ever, p.spent = true, t.upload || err != nil
+		p.sorted = p.sorted || t.sorted
 	case t.secured:
 		p.policy, p.loses = passive.Unlikely, true
 	}

@@ -32,6 +32,7 @@ type transfer struct {
 	session    *session  // of local work; nil for other
 
 	protected, resumed, truncated bool
+	sorted                        bool // resumed by its own ticket though the owner has other sessions
 
 	unproven bool          // nothing vouches for the end of an upload
 	ended    atomic.Int64  // when all data had moved, in ns; 0 before that

@@ -24,6 +24,8 @@ type Conn struct {
 	session *Session
 	kind    kind
 	reuse   Reuse
+	// other tells that the ticket being resumed is of another session of the owner; set in the handshake.
+	other bool
 	// proof tells that the ticket being resumed proves whose the connection is; set in the handshake.
 	proof bool
 	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.
@@ -104,6 +106,10 @@ func (c *Conn) ConnectionState() ConnectionState { return c.tls.ConnectionState(
 // connection which had proved nothing proves nothing either. It is false before
 // the handshake.
 func (c *Conn) Resumed() bool { return c.resumed.Load() }
+
+// ResumedOwn reports whether the connection resumed a ticket of its very session,
+// and not of another one of the same owner.
+func (c *Conn) ResumedOwn() bool { return c.Resumed() && !c.other }
 
 // Truncated reports, after Read returned io.EOF, that the client's
 // close_notify did not come: the TCP connection ended and nobody vouches that

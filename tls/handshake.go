@@ -21,6 +21,9 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		return c.failure
 	}
 	c.judged, c.failure = true, errCut
+	if c.offer != nil {
+		c.session.layer.remember(c.offer.random)
+	}
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		c.failure = explain(err, !c.in.some.Load())
 		return c.failure

@@ -42,6 +42,9 @@ func (l *Layer) Identify(conn net.Conn) (session string, replay net.Conn, err er
 			if _, ok := l.known(r.offer.id); !ok {
 				return "", r, nil
 			}
+			if l.replayed(r.offer.random) {
+				return "", r, errReplayed
+			}
 			return hex.EncodeToString(r.offer.id[:]), r, nil
 		}
 		if len(r.head) >= maxHello {
@@ -58,18 +61,25 @@ func (l *Layer) Identify(conn net.Conn) (session string, replay net.Conn, err er
 	}
 }
 
+// randomSize is that of a ClientHello's random (RFC 8446, section 4.1.2).
+const randomSize = 32
+
 // offer is what a ClientHello offers to resume. Zero is nothing.
 type offer struct {
 	id     [idSize]byte // the session that the ticket is of
 	ticket []byte
 	state  *stdtls.SessionState // what the ticket holds
 	x25519 bool                 // a share for that key exchange comes along
+	random [randomSize]byte     // of the ClientHello
 }
 
 // offer finds a ticket of this layer in the body of a ClientHello, one of a
 // session that lives if there is one.
 func (l *Layer) offer(hello []byte) *offer {
 	found := new(offer)
+	if len(hello) >= 2+randomSize {
+		copy(found.random[:], hello[2:])
+	}
 	for ticket := range tickets(hello) {
 		state, err := l.base.DecryptTicket(ticket, ConnectionState{})
 		if err != nil || state == nil {
@@ -237,10 +247,10 @@ func offersShare(hello []byte, group CurveID) bool {
 func extensions(hello []byte) iter.Seq2[int, cursor] {
 	return func(yield func(int, cursor) bool) {
 		c := cursor(hello)
-		c.skip(2 + 32)      // version, random
-		c.skip(c.number(1)) // session ID
-		c.skip(c.number(2)) // cipher suites
-		c.skip(c.number(1)) // compression
+		c.skip(2 + randomSize) // version, random
+		c.skip(c.number(1))    // session ID
+		c.skip(c.number(2))    // cipher suites
+		c.skip(c.number(1))    // compression
 		exts := c.take(c.number(2))
 		for len(exts) > 0 {
 			kind := exts.number(2)

@@ -3,7 +3,9 @@ package tls
 import (
 	"bytes"
 	stdtls "crypto/tls"
+	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"net"
 	"os"
@@ -366,3 +368,60 @@ type scriptedConn struct {
 }
 
 func (c *scriptedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+
+// A ClientHello that somebody overheard and repeats is no claim: it came before, on
+// a connection whose handshake has begun.
+func TestHelloRepeated(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		s, cfg := l.Session(), l.client(version)
+		login(t, s, cfg)
+		server, conn := pipe(t)
+		var said bytes.Buffer
+		client := stdtls.Client(conn, cfg)
+		go client.Handshake()
+		owner, replay, err := l.Identify(recording{server, &said})
+		require.NoError(t, err)
+		require.Equal(t, s.ID(), owner)
+		hello := bytes.Clone(said.Bytes())
+		d := s.Data(replay, Prefer)
+		require.NoError(t, d.HandshakeContext(t.Context()))
+		require.True(t, d.Resumed())
+		d.Close()
+
+		server, conn = pipe(t)
+		go conn.Write(hello)
+		owner, _, err = l.Identify(server)
+		require.ErrorIs(t, err, errReplayed)
+		require.Empty(t, owner)
+	})
+}
+
+// recording keeps what is read.
+type recording struct {
+	net.Conn
+	said *bytes.Buffer
+}
+
+func (r recording) Read(p []byte) (int, error) {
+	n, err := r.Conn.Read(p)
+	r.said.Write(p[:n])
+	return n, err
+}
+
+// The memory of ClientHellos is bounded, and forgets the oldest.
+func TestReplaysAreBounded(t *testing.T) {
+	r := replays{seed: maphash.MakeSeed()}
+	random := func(n int) (b [randomSize]byte) {
+		binary.BigEndian.PutUint64(b[:], uint64(n))
+		return b
+	}
+	for i := range 3 * maxReplays {
+		r.add(random(i))
+		r.add(random(i))
+		require.True(t, r.has(random(i)))
+	}
+	require.Len(t, r.set, maxReplays)
+	require.False(t, r.has(random(0)))
+	require.True(t, r.has(random(2*maxReplays)))
+}

@@ -4,6 +4,7 @@ import (
 	"crypto/fips140"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"slices"
 	"sync"
 )
@@ -32,9 +33,10 @@ type Layer struct {
 	// to show what the delay is for.
 	hasty bool
 
-	mu     sync.Mutex
-	live   map[[idSize]byte]*Session // those not closed yet
-	owners owners
+	mu      sync.Mutex
+	live    map[[idSize]byte]*Session // those not closed yet
+	owners  owners
+	replays replays
 }
 
 // NewLayer prepares cfg for a server. It takes a copy: cfg itself is never
@@ -56,7 +58,7 @@ func NewLayer(cfg *Config) (*Layer, error) {
 	if len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil {
 		return nil, errors.New("tls: the configuration has no certificate; use Load or SelfSigned")
 	}
-	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled, live: make(map[[idSize]byte]*Session)}
+	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled, live: make(map[[idSize]byte]*Session), replays: replays{seed: maphash.MakeSeed()}}
 	l.base.SessionTicketsDisabled = false
 	// Generates the keys now, so that clones inherit them and do not each
 	// make some that nobody uses.

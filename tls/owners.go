@@ -58,6 +58,14 @@ func (o *owners) exit(name string, id [idSize]byte, ended bool) {
 	o.past[id] = name
 }
 
+// Alone reports whether no other session lives that has the same owner.
+func (s *Session) Alone() bool {
+	s.layer.mu.Lock()
+	defer s.layer.mu.Unlock()
+	own := s.layer.owners.of[s.owner]
+	return own == nil || own.live <= 1
+}
+
 // Owner returns the owner of the session with an ID, "" for none. A session that
 // has ended still has its owner while that has another one.
 func (l *Layer) Owner(id string) string {

@@ -95,6 +95,7 @@ func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.Session
 		c.offered = id
 		return nil, nil
 	}
+	c.other = id != c.session.id
 	c.proof = k != kindUnproven // of the ticket that crypto/tls takes, which is the last it asks for
 	return state, nil
 }
