@@ -22,7 +22,16 @@ func (u *atomicUpload) grow(h *heldFile, n, t int64) error {
 	if !h.system || !h.write || u.temp.lock == nil {
 		return errNoGrowth
 	}
-	if belongs(u.temp.f, u.base) != nil || mark(h.f, n, t) != nil {
+	if belongs(u.temp.f, u.base) != nil {
+		return errNoGrowth
+	}
+	// The name of the file may be as new as what is added.
+	return u.lasting(func() error { return u.growMarked(h, n, t) })
+}
+
+// growMarked does of grow what is between setting the mark and removing it.
+func (u *atomicUpload) growMarked(h *heldFile, n, t int64) error {
+	if mark(h.f, n, t) != nil {
 		return errNoGrowth
 	}
 	growing.begin(h.key, n)
@@ -31,7 +40,7 @@ func (u *atomicUpload) grow(h *heldFile, n, t int64) error {
 		err = unmark(h.f)
 	}
 	if err != nil {
-		err = errors.Join(err, h.f.Truncate(n), unmark(h.f))
+		err = undone(err, h.f.Truncate(n), unmark(h.f))
 	}
 	growing.end(h.key)
 	if err == nil && u.sync {
@@ -40,6 +49,21 @@ func (u *atomicUpload) grow(h *heldFile, n, t int64) error {
 		}
 	}
 	return err
+}
+
+// undone is the error of a change together with those of taking it back. Each is
+// given its meaning, which fail finds in no error that is made of several.
+func undone(err error, undo ...error) error {
+	errs := []error{classify(bare(err))}
+	for _, err := range undo {
+		if err != nil {
+			errs = append(errs, classify(bare(err)))
+		}
+	}
+	if len(errs) == 1 {
+		return errs[0]
+	}
+	return errors.Join(errs...)
 }
 
 // tail copies what the upload brought to the end of a file of n bytes.

@@ -121,6 +121,26 @@ func TestDirLeavesWhatOthersWrote(t *testing.T) {
 	}
 }
 
+// What another program appended behind half a tail can't be told from it, unless
+// both are longer than the whole tail.
+func TestDirTakesBackWhatOthersAppended(t *testing.T) {
+	for added, stays := range map[int]bool{91: false, 92: true} { // beside 9 of 100 bytes
+		d, path, old := crashed(t)
+		f, err := os.OpenFile(filepath.Join(path, "a"), os.O_WRONLY|os.O_APPEND, 0)
+		require.NoError(t, err)
+		_, err = f.WriteString(strings.Repeat("y", added))
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		_, err = d.Sweep(t.Context(), time.Hour)
+		require.NoError(t, err)
+		want := old
+		if stays {
+			want += "half a ta" + strings.Repeat("y", added)
+		}
+		require.Equal(t, want, d.content(t, "a"))
+	}
+}
+
 // Sessions of the process see the old size while a file grows.
 func TestDirShowsTheOldSizeWhileGrowing(t *testing.T) {
 	path := t.TempDir()
@@ -238,4 +258,72 @@ func TestLimitBoundsTheDisk(t *testing.T) {
 		blocks += fi.Sys().(*syscall.Stat_t).Blocks * 512
 	}
 	require.LessOrEqual(t, blocks, int64(8*mib+mib/4))
+}
+
+// A disk that is full while Commit adds what was brought is told as full, and the
+// file is as it was. Here the file is as long as the file system lets it be.
+func TestDirFullWhileGrowing(t *testing.T) {
+	path := t.TempDir()
+	d, err := OpenDir(path)
+	require.NoError(t, err)
+	defer d.Close()
+	file := filepath.Join(path, "a")
+	require.NoError(t, os.WriteFile(file, []byte("old"), 0o644))
+	u, err := d.Store(t.Context(), "a", How{Append: true})
+	require.NoError(t, err)
+	_, err = io.WriteString(u, "new")
+	require.NoError(t, err)
+	var size int64
+	for step := int64(1) << 62; step > 0; step >>= 1 {
+		if os.Truncate(file, size+step) == nil {
+			size += step
+		}
+	}
+	require.ErrorIs(t, u.Commit(), ErrQuota)
+	require.NoError(t, u.Close(ErrQuota))
+	fi, err := os.Stat(file)
+	require.NoError(t, err)
+	require.Equal(t, size, fi.Size())
+	require.NoError(t, os.Truncate(file, 3))
+	require.Equal(t, "old", d.content(t, "a"))
+	entries, err := os.ReadDir(path)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+}
+
+// What must last is added only if the directory can be made to last as well: the
+// name of the file may be as new as what it leads to. The directory is opened before
+// anything changes.
+func TestDirGrowingSyncsTheName(t *testing.T) {
+	for _, lasts := range []bool{false, true} {
+		path := t.TempDir()
+		d, err := OpenDir(path)
+		require.NoError(t, err)
+		defer d.Close()
+		old := strings.Repeat("old/", 50_000)
+		require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte(old), 0o644))
+		up, err := d.Store(t.Context(), "a", How{Append: true, Whole: lasts})
+		require.NoError(t, err)
+		_, err = io.WriteString(up, "new")
+		require.NoError(t, err)
+		u := up.(*atomicUpload)
+		h, err := d.hold(t.Context(), u.parent, "a", true)
+		require.NoError(t, err)
+		require.NoError(t, u.parent.Close())
+		err = u.grow(h, int64(len(old)), u.n)
+		if err == errNoGrowth {
+			t.Skipf("%s keeps no attributes", path)
+		}
+		_, _, left := marked(h.f)
+		require.False(t, left)
+		require.NoError(t, h.release())
+		if lasts {
+			require.Error(t, err)
+			require.NotErrorIs(t, err, errNotSafe)
+			require.Equal(t, old, d.content(t, "a"))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, old+"new", d.content(t, "a"))
+	}
 }

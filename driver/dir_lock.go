@@ -51,7 +51,8 @@ import (
 // finds the name gone, has met a sweep and takes another name.
 //
 // Without Sync the order of these steps on the disk is the file system's affair;
-// with Sync each of 2, 4 and 5 is on the disk before the next.
+// with Sync each of 2, 4 and 5 is on the disk before the next, and the directory
+// before Commit returns, as the name of the file may be new.
 
 // fileLocks are the locks of this process on files, by sysID or else by path.
 var fileLocks lockTable
