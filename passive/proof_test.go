@@ -70,6 +70,19 @@ func TestUnusedLeasesGiveWay(t *testing.T) {
 			})
 		}
 	}
+	// Nor do eleven of them on one port, most of which share it by then.
+	for _, policy := range []ProofPolicy{Untested, Unlikely} {
+		proving(t, "21000", func(s *stage) {
+			for i := range 11 {
+				go s.p.Lease(s.Context(), session(s.t, fmt.Sprint("squatter", i), Untested))
+			}
+			time.Sleep(6 * time.Second)
+			start := time.Now()
+			l := s.lease("honest", policy)
+			require.LessOrEqual(s, time.Since(start), staleAfter)
+			s.asked(l).gets(s.comes("home", "hello"), 0)
+		})
+	}
 	// A lease in use does not give way.
 	proving(t, "21000", func(s *stage) {
 		take := s.asked(s.lease("slow", Unlikely))
@@ -836,4 +849,32 @@ func TestSeveralProvers(t *testing.T) {
 		second.gets(s.comes("home", "proof b"), 0)
 		quiet(s.T, s.p)
 	})
+}
+
+// Sessions of one owner of whom nobody knows yet whether they keep their proofs apart take turns on a port, for as long
+// as the queue moves.
+func TestUntestedTickets(t *testing.T) {
+	for name, apart := range map[string]bool{"untested": true, "tested": false} {
+		t.Run(name, func(t *testing.T) {
+			proving(t, "21000", func(s *stage) {
+				s.t.owners = map[string]string{"one": "alice", "two": "alice"}
+				request := func(name string) Request {
+					r := session(s.t, name, Expected)
+					r.UntestedTickets = apart
+					return r
+				}
+				one := lease(s.T, s.p, request("one"))
+				lease(s.T, s.p, session(s.t, "other", Expected))
+				since(s.T, s.start, 0)
+				two := lease(s.T, s.p, request("two"))
+				if apart {
+					since(s.T, s.start, joinAfter)
+				} else {
+					since(s.T, s.start, 0)
+				}
+				s.asked(two).gets(s.comes("home", "proof two"), 0)
+				s.asked(one).gets(s.comes("home", "proof one"), 0)
+			})
+		})
+	}
 }
