@@ -28,9 +28,11 @@ func (s *session) discard(c *dataConn) {
 	if s.refused != nil {
 		s.refused.abort()
 	}
-	s.refused = c
+	over := make(chan struct{})
+	s.refused, s.discarded = c, over
 	stop := context.AfterFunc(s.ctx, c.abort)
 	go func() {
+		defer close(over)
 		defer stop()
 		err := rescued(func() error { // what Wrap put around it may panic
 			c.drop(discardSize, time.Now().Add(discardTime))
@@ -42,6 +44,22 @@ func (s *session) discard(c *dataConn) {
 			s.cut(errPanic)
 		}
 	}()
+}
+
+// awaitDiscard waits at the end of a session for the data connection of a refused
+// upload, which the end of the session would reset under its client. Such an end
+// comes from a driver that says 421, or from a QUIT that came during the upload.
+func (s *session) awaitDiscard() {
+	if s.discarded == nil || s.gone.Load() || s.left.Load() {
+		return
+	}
+	over := time.NewTimer(discardTime)
+	defer over.Stop()
+	select {
+	case <-s.discarded:
+	case <-s.ctx.Done():
+	case <-over.C:
+	}
 }
 
 // drop reads what comes until the end of the connection, at most so much and no

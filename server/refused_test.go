@@ -9,6 +9,7 @@ import (
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -143,6 +144,78 @@ func TestRefusedInTheMiddle(t *testing.T) {
 				require.ErrorIs(t, err, fs.ErrNotExist)
 			})
 		}
+	}
+}
+
+// The same holds when the session ends with the refusal: by a driver that says
+// 421, or by a QUIT that came during the upload. A client that is still sending
+// must not find its connection reset, or it never shows the reply.
+func TestRefusedAtTheEndOfTheSession(t *testing.T) {
+	closing := func(srv *server.Server) {
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			return drivertest.Faulty(files, drivertest.Fault{Method: "Store", Call: 1,
+				Do: drivertest.Fail(&driver.Error{Code: 421, Text: "Closed for the night."})})
+		})
+	}
+	for name, tt := range map[string]struct {
+		option func(*server.Server)
+		during string
+		codes  []int
+	}{
+		"421":  {closing, "", []int{421}},
+		"QUIT": {fullAfter(50_000), "QUIT", []int{552, 221}},
+	} {
+		for _, clear := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, clear %v", name, clear), func(t *testing.T) {
+				ts := start(t, insecure, tt.option)
+				login := map[bool]func(testing.TB) *client{true: ts.loginClear, false: ts.login}[clear]
+				c := login(t)
+				data := c.open("STOR big")
+				if tt.during != "" {
+					c.send("%s", tt.during)
+				}
+				for range 30 {
+					_, err := io.WriteString(data, strings.Repeat("x", 100<<10))
+					require.NoError(t, err)
+					time.Sleep(time.Millisecond) // the session ends meanwhile, or the test shows less
+				}
+				closeWrite(data)
+				require.Empty(t, readAll(t, data), "the end of the connection is in order")
+				for _, code := range tt.codes {
+					c.expect(code)
+				}
+				c.end()
+				eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			})
+		}
+	}
+}
+
+// What such a session waits for has the same bound, and its client's end or Close
+// ends the wait.
+func TestRefusedSessionIsBounded(t *testing.T) {
+	for name, end := range map[string]func(*testing.T, *fakeServer, *client, net.Conn){
+		"never":  func(*testing.T, *fakeServer, *client, net.Conn) { time.Sleep(20 * time.Second) },
+		"client": func(_ *testing.T, _ *fakeServer, _ *client, data net.Conn) { data.Close() },
+		"Close":  func(t *testing.T, fs *fakeServer, _ *client, _ net.Conn) { require.NoError(t, fs.Close()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c := fs.in(t)
+				data := fs.data(t, c, buffer)
+				c.cmd(150, "STOR big")
+				c.send("QUIT")
+				synctest.Wait()
+				data.Write(make([]byte, 1000))
+				c.expect(552)
+				c.expect(221)
+				synctest.Wait()
+				require.Len(t, fs.Sessions(), 1)
+				end(t, fs, c, data)
+				synctest.Wait()
+				require.Empty(t, fs.Sessions())
+			}, fullAfter(500))
+		})
 	}
 }
 

@@ -40,16 +40,17 @@ type session struct {
 	lines     *wire.LineReader // of ctl
 	out       []byte           // the reply being written
 	attendant attendant
-	waitEnds  time.Time    // when the wait for a command ends; zero while none
-	rested    bool         // the wait goes on in the lounge or in a new goroutine
-	seat      uint64       // in the lounge
-	queue     []input      // what came during a command and waits for its end
-	gone      atomic.Bool  // the control connection has ended
-	left      atomic.Bool  // it ended without its owner, see leave
-	cleared   bool         // CCC took TLS off the control connection
-	then      func() error // what follows the reply being written
-	ending    error        // why the session ends after this reply
-	refused   *dataConn    // of the upload refused last, see discard
+	waitEnds  time.Time     // when the wait for a command ends; zero while none
+	rested    bool          // the wait goes on in the lounge or in a new goroutine
+	seat      uint64        // in the lounge
+	queue     []input       // what came during a command and waits for its end
+	gone      atomic.Bool   // the control connection has ended
+	left      atomic.Bool   // it ended without its owner, see leave
+	cleared   bool          // CCC took TLS off the control connection
+	then      func() error  // what follows the reply being written
+	ending    error         // why the session ends after this reply
+	refused   *dataConn     // of the upload refused last, see discard
+	discarded chan struct{} // closed when that has ended; nil without
 
 	account
 	params
@@ -183,6 +184,7 @@ func (s *session) end(err error) {
 	if err == errQuit {
 		err = nil
 	}
+	s.awaitDiscard()
 	s.cancel(err)
 	s.dropData()
 	s.ctl.Close() // with close_notify under TLS
