@@ -16,19 +16,14 @@ func (r *run) inClear(like *control) {
 	if err != nil {
 		return
 	}
-	if o.port == 0 {
-		var in bool
-		if in, err = r.clearLogin(c); err != nil {
-			return
-		}
-		if in {
-			o, _, err = c.ask("PASV")
-		}
-	} else {
-		_, err = r.clearLogin(c)
-	}
 	if o.port != 0 {
-		r.compare(c.port, o.addr)
+		r.compare(c, o.addr)
+	}
+	in, err := r.clearLogin(c)
+	if err == nil && in && o.port == 0 {
+		if o, _, err = c.ask("PASV"); o.port != 0 {
+			r.compare(c, o.addr)
+		}
 	}
 	if err == nil {
 		c.bye()
@@ -56,10 +51,30 @@ func (r *run) clearLogin(c *control) (in bool, err error) {
 	return login && reply.Code/100 == 2, nil
 }
 
-// compare is about what clients are told in clear and through TLS.
-func (r *run) compare(port uint16, clear netip.Addr) {
-	r.fact(port, "pasv in clear announces", "%v", clear)
-	if secure := r.modes.announced; secure.IsValid() && secure != clear {
-		r.find(port, ALGPasv, "227 announces %v in clear and %v through TLS", clear, secure)
+// compare is about what clients are told in clear and through TLS. A server that names one address now and another
+// then, as some with several do, differs from itself, and nobody rewrote anything.
+func (r *run) compare(c *control, clear netip.Addr) {
+	r.fact(c.port, "pasv in clear announces", "%v", clear)
+	secure := r.modes.announced
+	if !secure.IsValid() || secure == clear || r.modes.others || !c.steady(clear) {
+		return
 	}
+	r.find(c.port, ALGPasv, "227 announces %v in clear and %v through TLS", clear, secure)
+}
+
+// askedMore is how often PASV is sent to see whether its address changes.
+const askedMore = 4
+
+// steady reports whether PASV goes on to announce an address, as far as it is answered.
+func (c *control) steady(addr netip.Addr) bool {
+	for range askedMore {
+		o, _, err := c.ask("PASV")
+		if err != nil || o.port == 0 {
+			break
+		}
+		if o.addr != addr {
+			return false
+		}
+	}
+	return true
 }

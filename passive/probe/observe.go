@@ -15,6 +15,7 @@ import (
 type modes struct {
 	epsv, pasv bool       // they work
 	announced  netip.Addr // by the first 227
+	others     bool       // a later 227 announced another
 	ports      []uint16   // in the order they were named
 }
 
@@ -94,16 +95,30 @@ var sixNumbers = regexp.MustCompile(`\d+(,\d+){5}`)
 
 // seen takes note of an offer and judges its address.
 func (r *run) seen(c *control, o offer, reply wire.Reply) {
-	r.modes.ports = append(r.modes.ports, o.port)
-	if o.verb != "PASV" {
+	known := r.modes.announced
+	if r.modes.note(o); o.verb != "PASV" {
 		return
 	}
-	if !r.modes.announced.IsValid() {
-		r.modes.announced = o.addr
+	if !known.IsValid() {
 		r.fact(c.port, "pasv announces", "%v", o.addr)
 	}
 	id := judgeAnnounced(o.addr, r.addr)
 	r.find(c.port, id, "%s, while the server was dialled at %v", said(reply), r.addr)
+}
+
+// note remembers what the server named, for a transfer as well: all of it belongs to the ports to request.
+func (m *modes) note(o offer) {
+	if o.port == 0 {
+		return
+	}
+	m.ports = append(m.ports, o.port)
+	switch {
+	case o.verb != "PASV":
+	case !m.announced.IsValid():
+		m.announced = o.addr
+	case o.addr != m.announced:
+		m.others = true
+	}
 }
 
 // container is Docker's inner network unless it was set otherwise.

@@ -67,6 +67,24 @@ func inClear(verb, text string) func(*fakeSession, string, string) string {
 	}
 }
 
+// inTurn announces one address after the other, in clear as well. In step, only the first is seen through TLS.
+func inTurn(inStep bool, addresses ...string) func(*fakeSession, string, string) string {
+	n := 0
+	return func(s *fakeSession, verb, _ string) string {
+		if verb != "PASV" {
+			return ""
+		}
+		s.address = addresses[n%len(addresses)]
+		if !inStep || !s.secure {
+			n++
+		}
+		if s.secure {
+			return ""
+		}
+		return "227 Passive (" + addresses[n%len(addresses)] + ",82,8)"
+	}
+}
+
 func (s *stage) implicit(port uint16, cfg *tls.Config) *fake {
 	f := &fake{world: s.world, tls: cfg, implicit: true}
 	s.control[netip.AddrPortFrom(there, port)] = f
@@ -160,6 +178,13 @@ var scripted = []struct {
 			return ""
 		}
 		s.address("10,0,0,5")
+	}},
+	{"two private addresses in turn", []ID{PasvPrivate, DataWorks}, func(s *stage) {
+		s.fake.reply = inTurn(false, "10,0,0,5", "10,0,0,6")
+	}},
+	// Every second answer is one to EPSV: through TLS only one of the addresses is seen.
+	{"two private addresses in step with EPSV", []ID{PasvPrivate, DataWorks}, func(s *stage) {
+		s.fake.reply = inTurn(true, "10,0,0,5", "10,0,0,6")
 	}},
 	{"password asked for in clear", []ID{ClearLogin, DataWorks}, func(s *stage) { s.fake.reply = inClear("USER", "331 Password?") }},
 	{"forgotten by a firewall", []ID{IdleCut, DataWorks}, func(s *stage) { s.probe.Idle, s.fake.forget = time.Hour, time.Minute }},
@@ -390,6 +415,22 @@ func TestRequestNamesTheAnnouncedAddress(t *testing.T) {
 		require.Equal(t, want, report.Request.Announced.String())
 		require.Contains(t, report.Request.String(), "203.0.113.10; for data also 203.0.113.99, which the server announces")
 	}
+}
+
+// The port of a listing belongs to the ports to request, though it was named after those that were asked for in order
+// to see the range.
+func TestRequestNamesThePortsOfTransfers(t *testing.T) {
+	report, _ := perform(t, func(s *stage) {
+		s.fake.ports = []uint16{21003, 21002, 21004}
+		for range 7 {
+			s.fake.ports = append(s.fake.ports, 21003)
+		}
+		s.fake.ports = append(s.fake.ports, 21000, 21009, 21008)
+	})
+	_, ok := report.Find(DataWorks)
+	require.True(t, ok)
+	require.Equal(t, "21000-21009", report.Request.Data())
+	require.Greater(t, report.Request.Observed, DefaultRequests)
 }
 
 // Each port that the server names is tried, and the dead ones are named.

@@ -94,6 +94,7 @@ func (r *run) transfer(c *control, m manner) (t transfer) {
 			t.final = reply
 			return t
 		}
+		r.modes.note(t.offer)
 		if !r.knocks.avoid(t.offer.port) {
 			break
 		}
