@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/rawio"
 )
 
 func TestTruncation(t *testing.T) {
@@ -122,8 +124,13 @@ func TestCloseWithStalledClient(t *testing.T) {
 	require.Less(t, time.Since(before), closeTimeout)
 
 	// Without a failed write before, Close waits as long as it may.
-	d, _, err = data(t, l.Session(), Prefer, l.client(VersionTLS13))
+	d, client, err := data(t, l.Session(), Prefer, l.client(VersionTLS13))
 	require.NoError(t, err)
+	for _, conn := range []net.Conn{d.NetConn(), client.NetConn()} {
+		tcp := rawio.TCP(conn)
+		require.NoError(t, tcp.SetReadBuffer(64<<10)) // or it grows meanwhile
+		require.NoError(t, tcp.SetWriteBuffer(64<<10))
+	}
 	fillSocket(t, d.NetConn())
 	_, err = d.Write(make([]byte, 200<<10))
 	require.NoError(t, err)
