@@ -38,9 +38,9 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	if _, err := io.WriteString(stdout, d.banner()); err != nil {
-		return err
-	}
+	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
+	defer facts.Close(logGrace)
+	io.WriteString(facts, d.banner())
 	return d.serve(until, lines)
 }
 

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/testenv"
 )
 
 // Whoever started the server may pass on the signal that the terminal has sent to
@@ -133,6 +137,57 @@ func TestLogReaderDies(t *testing.T) {
 	}
 	p.terminate(t)
 	require.Zero(t, p.end(t))
+}
+
+// Nobody has to read the banner either: standard output may be full, or its reader
+// dead, when the server starts.
+func TestBannerReaderStallsOrDies(t *testing.T) {
+	for _, dies := range []bool{false, true} {
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		defer r.Close()
+		if dies {
+			require.NoError(t, r.Close())
+		} else {
+			fillPipe(t, w)
+		}
+		file, err := binary()
+		require.NoError(t, err)
+		port := testenv.FreePorts(t, 2)
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		cmd := exec.Command(file, "serve", t.TempDir(), "--listen", addr, "--listen-implicit", "127.0.0.1:0", "--passive", fmt.Sprint(port+1))
+		cmd.Env = append(os.Environ(), "TMPDIR="+t.TempDir())
+		cmd.Stdout, cmd.Stderr = w, t.Output()
+		require.NoError(t, cmd.Start())
+		w.Close()
+		defer cmd.Process.Kill()
+		require.Eventually(t, func() bool { return greets(addr) }, 10*time.Second, 10*time.Millisecond)
+		require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, cmd.Wait())
+	}
+}
+
+// fillPipe writes until nothing more goes in. The process that inherits the pipe
+// then blocks at its first byte.
+func fillPipe(t *testing.T, w *os.File) {
+	t.Helper()
+	require.NoError(t, w.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
+	_, err := w.Write(make([]byte, 1<<20))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	_, err = unix.FcntlInt(w.Fd(), unix.F_SETFL, 0) // blocking, as programs get theirs
+	require.NoError(t, err)
+}
+
+// greets reports whether somebody at the address says 220.
+func greets(addr string) bool {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(time.Second))
+	line, _ := bufio.NewReader(conn).ReadString('\n')
+	return strings.HasPrefix(line, "220")
 }
 
 // The same for the throwaway server: programs start it with pipes that they read
