@@ -36,8 +36,8 @@ func (srv *Server) isDraining() bool {
 
 // Shutdown stops accepting, answers 421 to idle sessions and ends them, and
 // lets running transfers and commands finish. Clients hold it up with nothing
-// else: who has not logged in, or takes no replies, is cut after two seconds or
-// so. When ctx ends first, what is left is cut as by Close and the error is
+// else: who has not logged in, takes no replies, or has a transfer for which no
+// data connection comes or not the first byte, is cut after two seconds or so. When ctx ends first, what is left is cut as by Close and the error is
 // ctx's; a driver that does not return then delays Shutdown by a second at most.
 // After Shutdown the server can't serve again.
 func (srv *Server) Shutdown(ctx context.Context) error {
@@ -89,12 +89,25 @@ func (srv *Server) cutStill(before map[*session]uint64) map[*session]uint64 {
 }
 
 // isSilent reports whether a session does nothing for its client but wait: for
-// its handshake, its login, its command, or for it to take a reply.
+// its handshake, its login, its command, for it to take a reply, or for a transfer
+// to begin.
 func (s *session) isSilent() (commands uint64, silent bool) {
 	writing := s.below.isWriting()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.commands, s.moving == nil && (!s.busy || writing || !s.loggedIn)
+	if s.moving != nil {
+		return s.commands, s.moving.isIdle()
+	}
+	return s.commands, !s.busy || writing || !s.loggedIn
+}
+
+// isIdle reports whether a transfer has yet to begin, and it is the client's turn:
+// to come to the data port, to shake hands, or to send the first byte of an upload.
+func (t *transfer) isIdle() bool {
+	if t.local {
+		return false
+	}
+	return !t.opened.Load() || t.upload && t.bytes.Load() == 0 && t.ended.Load() == 0
 }
 
 // drained returns a channel that is closed when the last session has ended, and

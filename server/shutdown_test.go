@@ -51,6 +51,28 @@ var stubborn = map[string]func(*testing.T, *fakeServer){
 	},
 }
 
+// idlers have a transfer that doesn't begin, because of them.
+var idlers = map[string]func(*testing.T, *fakeServer){
+	"a download without a data connection": func(t *testing.T, fs *fakeServer) { unopened(t, fs, "RETR big") },
+	"a listing without a data connection":  func(t *testing.T, fs *fakeServer) { unopened(t, fs, "LIST") },
+	"an upload without a data connection":  func(t *testing.T, fs *fakeServer) { unopened(t, fs, "STOR a") },
+	"an upload without a byte":             func(t *testing.T, fs *fakeServer) { fs.opened(t, false, buffer, "STOR a") },
+	"an upload over TLS without a byte":    func(t *testing.T, fs *fakeServer) { fs.opened(t, true, buffer, "STOR a") },
+	"no handshake for data": func(t *testing.T, fs *fakeServer) {
+		c := fs.inTLS(t)
+		fs.data(t, c, buffer)
+		c.cmd(150, "LIST")
+	},
+}
+
+// unopened begins a transfer and never comes to the data port.
+func unopened(t *testing.T, fs *fakeServer, line string) {
+	fs.writeFile(t, "big", string(make([]byte, 1<<20)))
+	c := fs.in(t)
+	c.cmd(227, "PASV")
+	c.cmd(150, "%s", line)
+}
+
 // endless writes until it can't.
 func endless(conn net.Conn, next func() []byte) {
 	for err := error(nil); err == nil; {
@@ -58,7 +80,8 @@ func endless(conn net.Conn, next func() []byte) {
 	}
 }
 
-// Clients that neither transfer anything nor take an answer hold up the end for
+// Clients that neither transfer anything nor take an answer, nor begin what they
+// asked for, hold up the end for
 // two seconds, each alone and all together, and it is an end in order.
 func TestShutdownCutsTheSilent(t *testing.T) {
 	all := func(t *testing.T, fs *fakeServer) {
@@ -66,8 +89,10 @@ func TestShutdownCutsTheSilent(t *testing.T) {
 			come(t, fs)
 		}
 	}
-	for name, come := range stubborn {
-		t.Run(name, func(t *testing.T) { shutdownBeside(t, come) })
+	for _, some := range []map[string]func(*testing.T, *fakeServer){stubborn, idlers} {
+		for name, come := range some {
+			t.Run(name, func(t *testing.T) { shutdownBeside(t, come) })
+		}
 	}
 	t.Run("all", func(t *testing.T) { shutdownBeside(t, all) })
 }

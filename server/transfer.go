@@ -43,7 +43,7 @@ type transfer struct {
 	patience *time.Timer  // see hurry
 	moved    atomic.Int64 // one more than bytes was when hurry looked last
 
-	opened  atomic.Bool // the data connection is there
+	opened  atomic.Bool // the data connection is there, its handshake done
 	secured bool        // the data connection's handshake succeeded
 	peer    netip.AddrPort
 
