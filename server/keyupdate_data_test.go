@@ -52,6 +52,34 @@ func TestKeyUpdateDuringDownload(t *testing.T) {
 	require.Equal(t, 3, answered)
 }
 
+// crypto/tls takes 16 such requests without data from the client in between, and a
+// download has none. One more ends it, and the reply says so.
+func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
+	content := strings.Repeat("0123456789abcdef", 1_000_000) // more than the kernel takes at once
+	ts := start(t)
+	ts.writeFile(t, "a", content)
+	for requests, code := range map[int]int{16: 226, 17: 426} {
+		c := ts.login(t)
+		raw := &tee{tcpConn: c.dataTCP(c.pasv()).(*tcpConn)}
+		c.cmd(150, "RETR a")
+		server, client := updating(t, c, raw)
+		var all []byte
+		for range requests {
+			all = append(all, client.update()...)
+		}
+		_, err := raw.Write(all)
+		require.NoError(t, err)
+		if code == 226 {
+			got, answered := server.read(t, raw)
+			require.Equal(t, []int{len(content), requests}, []int{len(got), answered})
+		} else {
+			_, _ = io.Copy(io.Discard, raw.tcpConn) // the server hears them as it sends
+		}
+		c.expect(code)
+		raw.Close()
+	}
+}
+
 // updating does the handshake on a data connection. It returns the keys of what the
 // server sends and what makes the client's requests for new keys.
 func updating(t *testing.T, c *client, raw *tee) (server, client *keyUpdater) {

@@ -9,8 +9,9 @@ import "io"
 // does. The goroutine that writes calls it, after the handshake.
 //
 // The client may end its side early, by close_notify or FIN; Attend then does
-// nothing more. Its error means that the client broke the protocol, and that
-// nothing can be written any more.
+// nothing more. Its error means that nothing can be written any more: the client
+// broke the protocol, or sent more than 16 KeyUpdates without data in between,
+// which is all that crypto/tls takes.
 func (c *Conn) Attend(waits func() bool) error {
 	if c.in.ended || !c.established.Load() {
 		return nil
