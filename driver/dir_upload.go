@@ -214,8 +214,9 @@ func (u *atomicUpload) create() (err error) {
 	if err != nil {
 		return err
 	}
-	u.f = u.temp.f
-	_, err = u.f.Seek(u.at, io.SeekStart)
+	if u.f = u.temp.f; u.at > 0 {
+		_, err = u.f.Seek(u.at, io.SeekStart)
+	}
 	return err
 }
 
