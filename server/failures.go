@@ -100,3 +100,14 @@ func network(addr netip.Addr) netip.Prefix {
 	p, _ := addr.WithZone("").Prefix(bits) // invalid addresses share the zero prefix
 	return p
 }
+
+// region is what one attacker may have addresses of by the thousand: an IPv4
+// network of 16 bits, or an IPv6 network of 48, as sites get them (RFC 6177).
+func region(network netip.Prefix) netip.Prefix {
+	bits := 16
+	if network.Addr().Is6() {
+		bits = 48
+	}
+	p, _ := network.Addr().Prefix(bits)
+	return p
+}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 //
 // The guard counts refusals by network (see network) and by pair: a network and
 // a user. A pair waits longer after each refusal. A network has refusalRate, two
-// at once. Whoever logged in from the network within a day passes the limits of
+// at once. By region it counts for the order only. Whoever logged in from the network within a day passes the limits of
 // the network, so that one program with an old password locks out nobody else
 // behind its NAT. Where addresses are hidden (anyNetwork) only pairs count, that is users. A login does not take back the count of its pair: it may be
 // the work of the user's own program, beside a guesser on the same network.
@@ -24,6 +25,7 @@ import (
 type guard struct {
 	seed     maphash.Seed
 	networks records
+	regions  records
 	pairs    records
 	known    map[uint64]time.Time // pairs, by their last login
 	waiting  []*guess             // in the order they came
@@ -35,6 +37,7 @@ type guard struct {
 // guess is one attempt to log in, from when it lines up until it was judged.
 type guess struct {
 	network, pair *record
+	region        *record       // counts for the order only
 	known         bool          // the user logged in from this network within a day
 	exempt        bool          // from the limits of the network: known, or nobody knows the network
 	fails         int           // refusals in the same session
@@ -79,7 +82,7 @@ const (
 func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *guess {
 	if g.known == nil {
 		g.seed, g.known = maphash.MakeSeed(), make(map[uint64]time.Time)
-		g.networks, g.pairs = make(records), make(records)
+		g.networks, g.regions, g.pairs = make(records), make(records), make(records)
 	}
 	// Many backends take names without regard to case.
 	pair := maphash.Comparable(g.seed, struct {
@@ -89,6 +92,7 @@ func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *g
 	last, known := g.known[pair]
 	w := &guess{
 		network: g.networks.hold(maphash.Comparable(g.seed, from), now),
+		region:  g.regions.hold(maphash.Comparable(g.seed, region(from)), now),
 		pair:    g.pairs.hold(pair, now),
 		known:   known && now.Sub(last) <= knownFor,
 		fails:   fails,
@@ -105,14 +109,15 @@ func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *g
 //
 // The guess with the fewest refusals goes first, which makes the order fair
 // between networks: who guesses waits for who does not. Of equal ones the latest
-// goes first, because guessers line up by the hundred and stay. One turn in
-// eight goes to the guess that has waited longest, because other guessers come
-// and go by the hundred.
+// and the oldest take turns: some guessers line up by the hundred and stay, before
+// the one who comes after them, and others come anew, each from an address of its
+// own, before the one who waits. So a wait among equals is no longer than twice the
+// line at its beginning. One turn in eight goes to the oldest of all.
 func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
 	if g.judging-g.slow >= places || g.judging/slowPlaces >= places {
 		return nil, time.Time{}
 	}
-	oldest := g.turns%oldestEach == oldestEach-1
+	oldest, latest := g.turns%oldestEach == oldestEach-1, g.turns%2 == 0
 	for _, c := range g.waiting {
 		switch at, ok := c.due(); {
 		case !ok:
@@ -120,7 +125,7 @@ func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
 			if again.IsZero() || at.Before(again) {
 				again = at
 			}
-		case w == nil || !oldest && !w.before(c):
+		case w == nil || !oldest && (c.before(w) || latest && !w.before(c)):
 			w = c
 		}
 	}
@@ -155,15 +160,16 @@ func (w *guess) before(c *guess) bool {
 }
 
 // suspicion is what the order goes by. A known user is not made to answer for
-// the network.
+// the network. A stranger answers for the region too, but far less: whoever guesses
+// from ever new addresses has them all in a few regions, and so have neighbours.
 func (w *guess) suspicion() int {
 	switch {
 	case w.known:
-		return min(w.pair.refusals, mostCounted) - 1
+		return 2*min(w.pair.refusals, mostCounted) - 1
 	case w.exempt:
-		return min(w.pair.refusals, mostCounted)
+		return 2 * min(w.pair.refusals, mostCounted)
 	}
-	return min(w.network.refusals, mostCounted)
+	return 2*min(w.network.refusals, mostCounted) + bits.Len(uint(w.region.refusals))
 }
 
 // start takes a guess out of the line and lets it be judged.
@@ -202,6 +208,7 @@ func (g *guard) done(w *guess, v verdict, now time.Time) {
 		w.refused, w.previous = now, w.pair.last
 		w.pair.refuse(now)
 		w.network.refuse(now)
+		w.region.refuse(now)
 	case !w.exempt:
 		w.network.spend(-refusalRate, now)
 	}
@@ -215,6 +222,7 @@ func (g *guard) done(w *guess, v verdict, now time.Time) {
 func (g *guard) forgive(w *guess, now time.Time) {
 	w.pair.refusals = max(w.pair.refusals-1, 0)
 	w.network.refusals = max(w.network.refusals-1, 0)
+	w.region.refusals = max(w.region.refusals-1, 0)
 	if w.pair.last.Equal(w.refused) {
 		w.pair.last = w.previous
 	}
@@ -238,6 +246,7 @@ func (g *guard) leave(w *guess) {
 
 func (g *guard) release(w *guess) {
 	g.networks.release(w.network)
+	g.regions.release(w.region)
 	g.pairs.release(w.pair)
 }
 

@@ -56,6 +56,7 @@ func TestGuardIsBounded(t *testing.T) {
 	for i := range 3 * maxRecords {
 		p.judged(t, net4(i), "alice", refused)
 		require.LessOrEqual(t, len(p.networks), maxRecords)
+		require.LessOrEqual(t, len(p.regions), maxRecords)
 		require.LessOrEqual(t, len(p.pairs), maxRecords)
 	}
 	p = newPlay()
@@ -72,6 +73,7 @@ func TestGuardIsBounded(t *testing.T) {
 		p.judged(t, net4(i), "alice", accepted)
 	}
 	require.Empty(t, p.networks)
+	require.Empty(t, p.regions)
 	require.Empty(t, p.pairs)
 	require.Len(t, p.known, maxKnown)
 	require.True(t, p.ask(net4(maxKnown+99), "Alice", 0, p.now).known)
@@ -86,7 +88,7 @@ func TestDelay(t *testing.T) {
 }
 
 // The order: who was refused least, then who failed least in the session, then
-// who came last, and in one turn of eight who came first.
+// in turns who came last and who came first.
 func TestGuardOrder(t *testing.T) {
 	p := newPlay()
 	p.judged(t, net4(1), "known", accepted)
@@ -102,14 +104,77 @@ func TestGuardOrder(t *testing.T) {
 	line(5, "c", 0)
 	line(1, "known", 0)
 	p.turns = 0
-	require.Equal(t, []string{"known", "c", "a", "b", "guesses"}, p.order(users))
+	require.Equal(t, []string{"known", "a", "c", "b", "guesses"}, p.order(users))
 
 	users = make(map[*guess]string)
 	for i := range 16 {
 		line(100+i, strconv.Itoa(i), 0)
 	}
 	p.turns = 0
-	require.Equal(t, []string{"15", "14", "13", "12", "11", "10", "9", "0", "8", "7", "6", "5", "4", "3", "2", "1"}, p.order(users))
+	require.Equal(t, []string{"15", "0", "14", "1", "13", "2", "12", "3", "11", "4", "10", "5", "9", "6", "8", "7"}, p.order(users))
+}
+
+// Two hundred guessers who come from an address of their own each time pass nobody
+// for long: a stranger from elsewhere waits for the guess that is being judged, and
+// one whom nothing tells from them for twice the line before it, at whatever turn
+// either comes.
+func TestGuardEverNewAddresses(t *testing.T) {
+	const guessers = 200
+	near := func(i int) netip.Prefix { return network(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})) }
+	far := func(i int) netip.Prefix { return network(netip.AddrFrom4([4]byte{byte(20 + i>>8), byte(i), 0, 1})) }
+	near6 := func(i int) netip.Prefix {
+		return network(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, 0, 1, byte(i >> 8), byte(i)}))
+	}
+	for _, c := range []struct {
+		name   string
+		from   func(int) netip.Prefix
+		honest string
+		most   int
+	}{
+		{"one region", near, "192.0.2.1", 2},
+		{"one IPv6 site", near6, "2001:db8:2::1", 2},
+		{"a neighbour", near, "10.0.255.1", 2*guessers + 2},
+		{"all over", far, "192.0.2.1", 2*guessers + 2},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for phase := range oldestEach {
+				require.LessOrEqual(t, turnsBefore(t, c.from, guessers, phase, netip.MustParseAddr(c.honest)), c.most, phase)
+			}
+		})
+	}
+}
+
+// turnsBefore is how many guesses are judged before one from honest, which lines up
+// after so many turns of guessers who come again at once from a new address.
+func turnsBefore(t *testing.T, from func(int) netip.Prefix, guessers, phase int, honest netip.Addr) int {
+	p, came := newPlay(), 0
+	comeAgain := func() {
+		p.ask(from(came), "u"+strconv.Itoa(came), 0, p.now)
+		came++
+	}
+	turn := func() *guess {
+		w, _ := p.next(p.now, 1)
+		require.NotNil(t, w)
+		p.start(w, p.now)
+		p.now = p.now.Add(60 * time.Millisecond)
+		p.done(w, refused, p.now)
+		comeAgain()
+		return w
+	}
+	for range guessers {
+		comeAgain()
+	}
+	for range 50 + phase {
+		turn()
+	}
+	mine := p.ask(network(honest), "alice", 0, p.now)
+	comeAgain()
+	for n := range 10 * guessers {
+		if turn() == mine {
+			return n
+		}
+	}
+	return 10 * guessers
 }
 
 // A guess that was withdrawn, or not decided, leaves nothing behind; one that is
@@ -119,6 +184,7 @@ func TestGuardForgets(t *testing.T) {
 	p.drop(p.ask(net4(1), "alice", 0, p.now))
 	p.judged(t, net4(1), "alice", undecided)
 	require.Empty(t, p.networks)
+	require.Empty(t, p.regions)
 	require.Empty(t, p.pairs)
 
 	p.judged(t, net4(1), "alice", refused)
