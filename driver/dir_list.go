@@ -10,8 +10,8 @@ import (
 )
 
 // listBatch bounds how many entries are held at once, so that the memory for a
-// listing doesn't depend on the directory.
-const listBatch = 256
+// listing doesn't depend on the directory, and that of one which stalls is little.
+const listBatch = 32
 
 // List yields the entries of a directory as the system has them, links as
 // links. The directory is open only while the sequence is being used.

@@ -9,67 +9,84 @@ import (
 	"io/fs"
 	"iter"
 	"os"
-	"sync"
 	"syscall"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// scanBuffer holds what the system tells of a directory at once, some 800 names,
-// and one of nameBuffers some 6,500: where nothing else is asked of it, longer
-// calls are cheaper than more of them.
-const scanBuffer = 32 << 10
-
-var nameBuffers = sync.Pool{New: func() any { return new([256 << 10]byte) }}
-
-// scan is List with one buffer and one entry for all of a directory. Package os
+// scan is List with lent buffers and one entry for all of a directory. Package os
 // makes a string, a path and a FileInfo of each, which cost as much as asking
 // the system and have Go collect garbage several times in a long listing.
 func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo, error) bool) error {
-		var buf []byte
-		if nameOnly {
-			pooled := nameBuffers.Get().(*[256 << 10]byte)
-			defer nameBuffers.Put(pooled)
-			buf = pooled[:]
-		} else {
-			buf = make([]byte, scanBuffer)
-		}
-		dir, e := int(f.Fd()), &scanned{owners: d}
-		for {
-			if err := ctx.Err(); err != nil {
+		s := scanner{dir: int(f.Fd()), nameOnly: nameOnly, entry: scanned{owners: d}, yield: yield}
+		for more := true; more; {
+			err := ctx.Err()
+			if err == nil {
+				more, err = s.some()
+			}
+			if err != nil {
 				return err
 			}
-			n, err := readDirent(dir, buf)
-			if n == 0 || err != nil {
-				return err
-			}
-			for rest := buf[:n]; len(rest) > 0; {
-				var (
-					name []byte // with the NUL that ends it
-					kind byte
-				)
-				name, kind, rest = nextDirent(rest)
-				e.name = unsafe.String(&name[0], len(name)-1)
-				if e.name == "." || e.name == ".." || reserved(e.name) {
-					continue
-				}
-				if !nameOnly {
-					err := e.look(dir, name)
-					if err == syscall.ENOENT {
-						continue // vanished meanwhile
-					}
-					if e.unknown = err != nil; e.unknown {
-						e.stat = syscall.Stat_t{Mode: uint32(kind) << 12} // as IFTODT has it
-					}
-				}
-				if !yield(e, nil) {
-					return nil
-				}
-			}
 		}
+		return nil
 	})
+}
+
+// scanner is a scan of a directory that is open.
+type scanner struct {
+	dir      int
+	nameOnly bool
+	entry    scanned
+	yield    func(fs.FileInfo, error) bool
+}
+
+// some yields what one call of the system tells, and reports whether there is to
+// be another. Each has a buffer of its own: a scan that began with a small one
+// goes on with a full one when there is one.
+func (s *scanner) some() (more bool, err error) {
+	from := &scanBuffers
+	if s.nameOnly {
+		from = &nameBuffers
+	}
+	buf := from.take()
+	defer from.give(buf)
+	n, err := readDirent(s.dir, *buf)
+	if n == 0 || err != nil {
+		return false, err
+	}
+	for rest := (*buf)[:n]; len(rest) > 0; {
+		var (
+			name []byte // with the NUL that ends it
+			kind byte
+		)
+		name, kind, rest = nextDirent(rest)
+		if s.describe(name, kind) && !s.yield(&s.entry, nil) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// describe makes the entry that of a name, and reports whether it is to be seen.
+func (s *scanner) describe(name []byte, kind byte) bool {
+	e := &s.entry
+	e.name = unsafe.String(&name[0], len(name)-1)
+	if e.name == "." || e.name == ".." || reserved(e.name) {
+		return false
+	}
+	if s.nameOnly {
+		return true
+	}
+	err := e.look(s.dir, name)
+	if err == syscall.ENOENT {
+		return false // vanished meanwhile
+	}
+	if e.unknown = err != nil; e.unknown {
+		e.stat = syscall.Stat_t{Mode: uint32(kind) << 12} // as IFTODT has it
+	}
+	return true
 }
 
 // look describes the entry of that name as sessions may see it.

@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"fmt"
 	"io"
 	"net"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -31,6 +33,13 @@ func TestStalledReadersHoldLittle(t *testing.T) {
 			return c.open("RETR big")
 		}, nil},
 		"listing": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("LIST") }, manyNamesIn},
+		// What is read of a directory at once is held as well.
+		"NLST of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("NLST") }, longNamesIn(t)},
+		"MLSD of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, longNamesIn(t)},
+		"MLSD without Scan": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, func(srv *server.Server) {
+			longNamesIn(t)(srv)
+			wrapFiles(srv, func(files driver.FS) driver.FS { return struct{ driver.FS }{files} })
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			options := []func(*server.Server){insecure}
@@ -39,7 +48,9 @@ func TestStalledReadersHoldLittle(t *testing.T) {
 			}
 			ts := start(t, options...)
 			ts.writeFile(t, "big", big)
-			come.open(ts, t) // what the first needs is not what each does
+			for range 20 { // what the first need is not what each does
+				come.open(ts, t)
+			}
 			before := settled(memoryInUse)
 			for range many {
 				_, err := io.ReadFull(come.open(ts, t), make([]byte, 1000))
@@ -57,6 +68,19 @@ func TestStalledReadersHoldLittle(t *testing.T) {
 
 func manyNamesIn(srv *server.Server) {
 	wrapFiles(srv, func(files driver.FS) driver.FS { return manyFS{files, 1_000_000} })
+}
+
+// longNamesIn serves a directory of files whose names alone are more than the
+// kernel takes.
+func longNamesIn(t *testing.T) func(*server.Server) {
+	path := t.TempDir()
+	for i := range 10_000 {
+		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/%0240d", path, i), nil, 0o600))
+	}
+	dir, err := driver.OpenDir(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { dir.Close() })
+	return func(srv *server.Server) { wrapFiles(srv, func(driver.FS) driver.FS { return dir }) }
 }
 
 // settled is a figure that goes down no more.
