@@ -64,7 +64,16 @@ func (s *session) pace() {
 // paceDone is called after each command. A client that waits for the reply is not
 // computing.
 func (s *session) paceDone() {
-	if s.place != nil && s.lines.Buffered() == 0 {
+	if s.lines.Buffered() == 0 {
+		s.givePlace()
+	}
+}
+
+// givePlace gives the session's turn back, if it has one. A transfer waits for its
+// client more than it computes, and whoever hears commands meanwhile needs a turn
+// of its own.
+func (s *session) givePlace() {
+	if s.place != nil {
 		s.place.give()
 		s.place = nil
 	}

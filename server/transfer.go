@@ -83,6 +83,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 // connection before it waits for it, because many clients send their
 // ClientHello only after 150.
 func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, error) {
+	s.givePlace()
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
