@@ -50,7 +50,8 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 		}
 	}
 	t.secured, t.resumed = true, c.tls.Resumed()
-	t.sorted = c.tls.ResumedOwn() && !s.bind.Alone()
+	t.sibling = t.resumed && !c.tls.ResumedOwn()
+	t.sorted = t.resumed && !t.sibling && !s.bind.Alone()
 	if t.upload {
 		ackNow(c.idle.Conn)
 	}
@@ -71,6 +72,7 @@ func (s *session) demand() passive.ProofPolicy {
 	if s.srv.SharedAddress {
 		return passive.Required // its address says nothing
 	}
+	s.proof.shares = s.bind != nil && !s.bind.Alone()
 	return s.proof.demand(s.srv.SessionReuse)
 }
 

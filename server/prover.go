@@ -92,8 +92,14 @@ type proof struct {
 	spent  bool                // since the last time the client may have no ticket
 	keeps  bool                // it had one all the same, so it always will
 	loses  bool                // it had none
-	sorted bool                // it was the session's own although its owner had others
+	shares bool                // its owner has other sessions, which may use its tickets up
+	sorted int                 // how often in a row it was the session's own although its owner had others
 }
+
+// sortedAfter is how many data connections in a row have to show their own session's
+// ticket before its program is believed to keep the tickets of its sessions apart.
+// One that keeps them in one place (curl --parallel) shows the right one by chance.
+const sortedAfter = 8
 
 // demand returns what the next data connection has to prove.
 func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
@@ -103,7 +109,7 @@ func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
 	switch {
 	case reuse == tls.Require:
 		return passive.Required
-	case p.ever && (p.keeps || !p.spent):
+	case p.ever && (p.keeps || !p.spent) && (!p.shares || p.sorted >= sortedAfter):
 		return passive.Expected
 	case p.ever && !p.loses:
 		return passive.Untested
@@ -120,7 +126,12 @@ func (p *proof) learn(t *transfer, err error) {
 		p.keeps = p.keeps || p.spent
 		p.used = p.given.Load()
 		p.ever, p.spent = true, t.upload || err != nil
-		p.sorted = p.sorted || t.sorted
+		switch {
+		case t.sorted:
+			p.sorted++
+		case t.sibling:
+			p.sorted = 0
+		}
 	case t.secured:
 		p.policy, p.loses = passive.Unlikely, true
 	}

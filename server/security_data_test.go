@@ -141,7 +141,7 @@ func TestForeignTicket(t *testing.T) {
 
 			// What has proved itself has to again, and Require demands it of all. One
 			// that never proved anything is served under Prefer.
-			for _, c := range []*client{victim, ts.login(t)} {
+			for _, c := range []*client{victim, ts.loginAs(t, "other")} {
 				c.cfg = trust(ts.TLS)
 				conn := c.open2("STOR b")
 				if c != victim && policy == tls.Prefer {

@@ -33,6 +33,7 @@ type transfer struct {
 
 	protected, resumed, truncated bool
 	sorted                        bool // resumed by its own ticket though the owner has other sessions
+	sibling                       bool // resumed by the ticket of one of those
 
 	unproven bool          // nothing vouches for the end of an upload
 	ended    atomic.Int64  // when all data had moved, in ns; 0 before that
