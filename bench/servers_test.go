@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // shows are files by which the unpacked servers are known.

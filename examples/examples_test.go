@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/testclient"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // TestExamples builds all examples at once, because that is quickest.
@@ -37,7 +37,7 @@ func TestExamples(t *testing.T) {
 	}
 	t.Run("minimal", func(t *testing.T) {
 		start(t, bin+"minimal", minimal.explicit)
-		for _, c := range []*testclient.Client{
+		for _, c := range []*ftpclient.Client{
 			login(t, minimal.explicit, false, "alice", "from the environment"),
 			login(t, minimal.implicit, true, "alice", "from the environment"),
 		} {
@@ -142,11 +142,11 @@ func start(t *testing.T, file, listen string, args ...string) {
 	t.Fatal("does not listen")
 }
 
-func login(t *testing.T, addr string, implicit bool, user, password string) *testclient.Client {
+func login(t *testing.T, addr string, implicit bool, user, password string) *ftpclient.Client {
 	t.Helper()
 	// The certificate is in the program's memory, so it can't be known here.
 	config := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
-	c, err := testclient.Dial(addr, implicit, config, user, password)
+	c, err := ftpclient.Dial(addr, implicit, config, user, password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +155,7 @@ func login(t *testing.T, addr string, implicit bool, user, password string) *tes
 }
 
 // wantPut stores a file and wants to see it listed.
-func wantPut(t *testing.T, c *testclient.Client, name string) {
+func wantPut(t *testing.T, c *ftpclient.Client, name string) {
 	t.Helper()
 	if err := c.Put("STOR "+name, "content of "+name); err != nil {
 		t.Fatal(err)
@@ -165,7 +165,7 @@ func wantPut(t *testing.T, c *testclient.Client, name string) {
 	}
 }
 
-func wantGet(t *testing.T, c *testclient.Client, line, want string) {
+func wantGet(t *testing.T, c *ftpclient.Client, line, want string) {
 	t.Helper()
 	if got, err := c.Get(line); err != nil || got != want {
 		t.Errorf("%s: got %q, %v; want %q", line, got, err, want)

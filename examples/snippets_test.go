@@ -8,7 +8,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -69,7 +69,7 @@ func TestSnippets(t *testing.T) {
 	}
 
 	srv := ftpstest.Config{Configure: configure}.Start(t)
-	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +85,7 @@ func TestSnippets(t *testing.T) {
 	}
 	forgetful := srv.ClientTLS()
 	forgetful.ClientSessionCache = nil
-	other, err := testclient.Dial(srv.Addr, false, forgetful, srv.User, srv.Password)
+	other, err := ftpclient.Dial(srv.Addr, false, forgetful, srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestSnippets(t *testing.T) {
 	if err := other.Put("STOR b.txt", "b"); err == nil {
 		t.Error("a client that resumes nothing may store")
 	}
-	if _, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, "wrong"); err == nil {
+	if _, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, "wrong"); err == nil {
 		t.Error("a wrong password logs in")
 	}
 }

@@ -6,12 +6,12 @@ import (
 	"testing"
 
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 // send is the code under test in these examples: a client that uploads.
 func send(addr, user, password string, config *tls.Config, name, report string) error {
-	c, err := testclient.Dial(addr, false, config, user, password)
+	c, err := ftpclient.Dial(addr, false, config, user, password)
 	if err != nil {
 		return err
 	}

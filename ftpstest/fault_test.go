@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // content is more than TLS gathers before it sends, so that a cut comes in the
@@ -39,16 +39,16 @@ func startWith(t *testing.T, faults ...string) *ftpstest.Server {
 }
 
 // login is a client that needn't say goodbye.
-func login(t *testing.T, srv *ftpstest.Server) *testclient.Client {
+func login(t *testing.T, srv *ftpstest.Server) *ftpclient.Client {
 	t.Helper()
-	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
 }
 
 // get is what arrives of a download, how it ended, and the reply.
-func get(t *testing.T, c *testclient.Client, line string) (got string, end, reply error) {
+func get(t *testing.T, c *ftpclient.Client, line string) (got string, end, reply error) {
 	t.Helper()
 	data, err := c.Open(line)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func get(t *testing.T, c *testclient.Client, line string) (got string, end, repl
 // readAll reads to the end, where close_notify belongs.
 func readAll(data net.Conn) (string, error) {
 	all, err := io.ReadAll(data)
-	if err == nil && testclient.Truncated(data) {
+	if err == nil && ftpclient.Truncated(data) {
 		err = io.ErrUnexpectedEOF
 	}
 	return string(all), err
@@ -280,7 +280,7 @@ func TestDropInsteadOfReply(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	_, err = srv.FS.Stat(t.Context(), "two")
 	require.NoError(t, err)
-	_, err = testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	_, err = ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	require.Error(t, err)
 }
 
@@ -293,7 +293,7 @@ func TestReply(t *testing.T) {
 		"reply:to=DELE,code=450,text=Busy.,done=yes",
 		`reply:to=XFOO,code=211,text="one\ntwo"`,
 		"reply:to=NOOP,code=421")
-	_, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	_, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	require.ErrorContains(t, err, "530")
 	c := login(t, srv)
 	_, err = c.Open("RETR big")
@@ -321,7 +321,7 @@ func TestReplyToConnection(t *testing.T) {
 		addr := map[bool]string{true: srv.ImplicitAddr, false: srv.Addr}[implicit]
 		srv.Clear()
 		srv.Inject(ftpstest.Fault{Kind: ftpstest.Reply, To: "connect", Text: "Too many of you."})
-		_, err := testclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
+		_, err := ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 		require.ErrorContains(t, err, "421 Too many of you.")
 	}
 }
@@ -383,7 +383,7 @@ func TestReuse(t *testing.T) {
 
 	config := srv.ClientTLS()
 	config.ClientSessionCache = nil
-	c, err := testclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
+	c, err := ftpclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
 	require.NoError(t, err)
 	defer c.Close()
 	data, err := c.Open("RETR big")
@@ -406,21 +406,21 @@ func TestCertificate(t *testing.T) {
 		for _, implicit := range []bool{false, true} {
 			srv := startWith(t, "certificate:how="+how)
 			addr := map[bool]string{true: srv.ImplicitAddr, false: srv.Addr}[implicit]
-			_, err := testclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
+			_, err := ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 			require.True(t, want(err), "%s: %v", how, err)
 
 			srv.Clear()
 			srv.Inject(ftpstest.Fault{Kind: ftpstest.Certificate, How: how, To: "data"})
 			config := srv.ClientTLS()
 			config.ClientSessionCache = nil
-			c, err := testclient.Dial(addr, implicit, config, srv.User, srv.Password)
+			c, err := ftpclient.Dial(addr, implicit, config, srv.User, srv.Password)
 			require.NoError(t, err)
 			_, err = c.Get("RETR big")
 			require.True(t, want(err), "%s: %v", how, err)
 			c.Close()
 
 			srv.Clear()
-			c, err = testclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
+			c, err = ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 			require.NoError(t, err)
 			_, err = c.Get("RETR big")
 			require.NoError(t, err)

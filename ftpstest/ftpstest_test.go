@@ -15,8 +15,8 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -29,7 +29,7 @@ func TestFilesGoBothWays(t *testing.T) {
 		if implicit {
 			addr = srv.ImplicitAddr
 		}
-		c, err := testclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
+		c, err := ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 		require.NoError(t, err)
 		defer c.Close()
 		got, err := c.Get("RETR /in/deep/orders.csv")
@@ -60,7 +60,7 @@ func TestServersAreStrangers(t *testing.T) {
 	one, other := ftpstest.Start(t), ftpstest.Start(t)
 	one.WriteFile("a", "1")
 	require.Empty(t, other.List(), "two servers share files")
-	_, err := testclient.Dial(one.Addr, false, other.ClientTLS(), one.User, one.Password)
+	_, err := ftpclient.Dial(one.Addr, false, other.ClientTLS(), one.User, one.Password)
 	require.Error(t, err, "one server's certificate is trusted for the other")
 }
 
@@ -72,14 +72,14 @@ func TestUsers(t *testing.T) {
 	_, err := files.Stat(t.Context(), "x")
 	require.NoError(t, err, "FS is not the one given")
 	for user, password := range map[string]string{"alice": "p w", "bob": "b"} {
-		c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), user, password)
+		c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), user, password)
 		require.NoError(t, err)
 		_, err = c.Get("RETR x")
 		require.NoError(t, err)
 		c.Close()
 	}
 	for user, password := range map[string]string{"alice": "b", "carol": "b"} {
-		_, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), user, password)
+		_, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), user, password)
 		require.ErrorContains(t, err, "530")
 	}
 }
@@ -107,7 +107,7 @@ func TestIPv6(t *testing.T) {
 	}
 	srv := ftpstest.Config{Addr: "[::1]:0", DataPorts: 1}.Start(t)
 	config := srv.ClientTLS()
-	c, err := testclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
+	c, err := ftpclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
 	require.NoError(t, err)
 	defer c.Close()
 	require.NoError(t, c.Put("STOR a", "1"))
@@ -119,7 +119,7 @@ func TestHosts(t *testing.T) {
 	for _, name := range []string{"ftp.example", "localhost", "::1"} {
 		config := srv.ClientTLS()
 		config.ServerName = name
-		c, err := testclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
+		c, err := ftpclient.Dial(srv.Addr, false, config, srv.User, srv.Password)
 		require.NoError(t, err)
 		c.Close()
 	}
@@ -172,7 +172,7 @@ func TestEndsWithTheTest(t *testing.T) {
 		srv = ftpstest.Start(t)
 		require.FileExists(t, srv.CAFile)
 	})
-	_, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	_, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	require.Error(t, err, "the server outlived its test")
 	require.NoFileExists(t, srv.CAFile)
 }
@@ -184,7 +184,7 @@ func TestErrorInTheLogFailsTheTest(t *testing.T) {
 	use := func(t testing.TB, c ftpstest.Config) {
 		c.Driver = bad
 		srv := c.Start(t)
-		client, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+		client, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -228,7 +228,7 @@ func TestNewWithoutTest(t *testing.T) {
 	var trace bytes.Buffer
 	srv, err := ftpstest.New(ftpstest.Config{Trace: &trace})
 	require.NoError(t, err)
-	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	require.NoError(t, err)
 	require.NoError(t, c.Put("STOR a", "1"))
 	require.NoError(t, c.Close())

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 var tree = fstest.MapFS{
@@ -47,7 +47,7 @@ func TestWantSaysWhatIsWrong(t *testing.T) {
 			"b":             {Data: []byte("b")},
 			"in/c":          {},
 		})
-		c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+		c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,7 +92,7 @@ func TestWaitFile(t *testing.T) {
 	srv := ftpstest.Start(t)
 	srv.WriteFile("dir/a", "old")
 	go func() {
-		c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+		c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 		if err != nil {
 			return
 		}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 )

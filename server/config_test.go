@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"

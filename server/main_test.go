@@ -4,7 +4,7 @@ import (
 	"os"
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 func TestMain(m *testing.M) {

@@ -49,7 +49,7 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 // Its connections may come through a proxy that tells the client's address, if
 // RemoteAddr returns that. What the client dialled at the proxy is then not
 // LocalAddr, where data ports are opened, and comes from a method DialledAddr()
-// net.Addr; package proxy does so.
+// net.Addr; package proxyproto does so.
 func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 
 // ServeTLS is Serve for implicit FTPS. The listener hands over plain TCP

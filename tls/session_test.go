@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/stretchr/testify/require"
 )
 

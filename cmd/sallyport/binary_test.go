@@ -19,8 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/testclient"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // binary builds the command once.
@@ -139,9 +139,9 @@ func (p *process) clientTLS(t *testing.T) *stdtls.Config {
 	return &stdtls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
 }
 
-func (p *process) login(t *testing.T, kind string) *testclient.Client {
+func (p *process) login(t *testing.T, kind string) *ftpclient.Client {
 	t.Helper()
-	c, err := testclient.Dial(p.fact(t, kind+" FTPS"), kind == "implicit", p.clientTLS(t), p.fact(t, "user"), p.fact(t, "password"))
+	c, err := ftpclient.Dial(p.fact(t, kind+" FTPS"), kind == "implicit", p.clientTLS(t), p.fact(t, "user"), p.fact(t, "password"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +294,7 @@ func TestTakenDataPort(t *testing.T) {
 }
 
 // upload begins an upload and has half of it on the way.
-func (p *process) upload(t *testing.T) (*testclient.Client, net.Conn) {
+func (p *process) upload(t *testing.T) (*ftpclient.Client, net.Conn) {
 	t.Helper()
 	c := p.login(t, "explicit")
 	data, err := c.Open("STOR upload")

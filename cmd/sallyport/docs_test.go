@@ -10,9 +10,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sallyport/sallyport/firewall"
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/passive/firewall"
-	"github.com/sallyport/sallyport/passive/probe"
+	"github.com/sallyport/sallyport/probe"
 )
 
 // documents are those that show commands.

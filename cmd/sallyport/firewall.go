@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/firewall"
 	"github.com/sallyport/sallyport/passive"
-	"github.com/sallyport/sallyport/passive/firewall"
 )
 
 const firewallUsage = `sallyport firewall [--option value ...]

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"net/netip"
 
-	"github.com/sallyport/sallyport/passive/firewall"
+	"github.com/sallyport/sallyport/firewall"
 )
 
 // The forms of --json. Their names are stable.

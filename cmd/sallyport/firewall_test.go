@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sallyport/sallyport/passive/firewall"
+	"github.com/sallyport/sallyport/firewall"
 )
 
 // The examples of the help, and what serve's own defaults lead to.

@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 // kills is how often the server is killed: 5 times, or as KILLS in the environment
@@ -61,7 +61,7 @@ func TestKilledServer(t *testing.T) {
 			return
 		}
 		var wg sync.WaitGroup
-		for i, do := range []func(c *testclient.Client, id string) (string, error){appendTo("log"), appendTo("log"), replace, combine} {
+		for i, do := range []func(c *ftpclient.Client, id string) (string, error){appendTo("log"), appendTo("log"), replace, combine} {
 			c := p.login(t, "explicit")
 			wg.Go(func() {
 				for n := 0; ; n++ {
@@ -90,15 +90,15 @@ func line(id string) string {
 	return fmt.Sprintf("%s %08x\n", body, crc32.ChecksumIEEE([]byte(body)))
 }
 
-func appendTo(file string) func(*testclient.Client, string) (string, error) {
-	return func(c *testclient.Client, id string) (string, error) { return file, c.Put("APPE "+file, line(id)) }
+func appendTo(file string) func(*ftpclient.Client, string) (string, error) {
+	return func(c *ftpclient.Client, id string) (string, error) { return file, c.Put("APPE "+file, line(id)) }
 }
 
-func replace(c *testclient.Client, id string) (string, error) {
+func replace(c *ftpclient.Client, id string) (string, error) {
 	return "version", c.Put("STOR version", line(id))
 }
 
-func combine(c *testclient.Client, id string) (string, error) {
+func combine(c *ftpclient.Client, id string) (string, error) {
 	if err := c.Put("STOR part", line(id)); err != nil {
 		return "", err
 	}
@@ -107,7 +107,7 @@ func combine(c *testclient.Client, id string) (string, error) {
 }
 
 // verify holds what the server has against what was acknowledged.
-func verify(t *testing.T, c *testclient.Client, acked *acknowledged) {
+func verify(t *testing.T, c *ftpclient.Client, acked *acknowledged) {
 	t.Helper()
 	if _, err := c.Cmd(200, "TYPE I"); err != nil {
 		t.Fatal(err)
@@ -135,7 +135,7 @@ func verify(t *testing.T, c *testclient.Client, acked *acknowledged) {
 
 // lines are the records of a file, each with how often it is there. A file that is
 // missing has none.
-func lines(t *testing.T, c *testclient.Client, file string) map[string]int {
+func lines(t *testing.T, c *ftpclient.Client, file string) map[string]int {
 	t.Helper()
 	there := map[string]int{}
 	size, err := c.Cmd(213, "SIZE "+file)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // An outgoing connection of this host may hold a data port for hours. The server

@@ -14,7 +14,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sallyport/sallyport/passive/probe"
+	"github.com/sallyport/sallyport/probe"
 )
 
 const probeUsage = `sallyport probe HOST[:PORT] [--option value ...]

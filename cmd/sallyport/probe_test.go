@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/passive/probe"
+	"github.com/sallyport/sallyport/probe"
 )
 
 // ask runs "probe" and returns its report and status.

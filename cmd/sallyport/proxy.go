@@ -6,7 +6,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxyproto"
 )
 
 // addProxies reads networks and addresses, separated by commas.
@@ -42,7 +42,7 @@ func (d *daemon) behindProxies() {
 	if len(d.proxies) == 0 {
 		return
 	}
-	p := &proxy.Protocol{Trusted: d.proxies, Logger: d.log}
+	p := &proxyproto.Protocol{Trusted: d.proxies, Logger: d.log}
 	for _, ln := range []*net.Listener{&d.explicit, &d.implicit} {
 		if *ln != nil {
 			*ln = p.Wrap(*ln)

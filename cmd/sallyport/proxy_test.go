@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 func TestProxyOption(t *testing.T) {
@@ -47,7 +47,7 @@ func TestProxyProtocol(t *testing.T) {
 	config := p.clientTLS(t)
 	explicit := p.fact(t, "explicit FTPS")
 	user, password := p.fact(t, "user"), p.fact(t, "password")
-	if c, err := testclient.Dial(explicit, false, config, user, password); err == nil {
+	if c, err := ftpclient.Dial(explicit, false, config, user, password); err == nil {
 		c.Close()
 		t.Error("a client gets around the proxy")
 	}
@@ -56,7 +56,7 @@ func TestProxyProtocol(t *testing.T) {
 	for port := range strings.SplitSeq(control+","+p.fact(t, "data ports"), ",") {
 		forward(t, port)
 	}
-	c, err := testclient.Dial(net.JoinHostPort("127.0.0.9", control), false, config, user, password)
+	c, err := ftpclient.Dial(net.JoinHostPort("127.0.0.9", control), false, config, user, password)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // Whoever started the server may pass on the signal that the terminal has sent to

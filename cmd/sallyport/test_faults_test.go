@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 // big is more than any fault lets through.
@@ -32,7 +32,7 @@ var misbehaves = map[ftpstest.Kind]func(*testing.T, *tested){
 		defer data.Close()
 		_, err = io.Copy(io.Discard, data)
 		require.NoError(t, err)
-		require.True(t, testclient.Truncated(data))
+		require.True(t, ftpclient.Truncated(data))
 		require.NoError(t, c.Done())
 	},
 	ftpstest.Stall: func(t *testing.T, p *tested) {
@@ -61,7 +61,7 @@ var misbehaves = map[ftpstest.Kind]func(*testing.T, *tested){
 		require.Error(t, err)
 	},
 	ftpstest.Reply: func(t *testing.T, p *tested) {
-		_, err := testclient.Dial(p.addr(p.Port), false, p.trust(), p.User, p.Password)
+		_, err := ftpclient.Dial(p.addr(p.Port), false, p.trust(), p.User, p.Password)
 		require.ErrorContains(t, err, "530")
 		p.login(t)
 	},
@@ -92,19 +92,19 @@ var misbehaves = map[ftpstest.Kind]func(*testing.T, *tested){
 	ftpstest.Reuse: func(t *testing.T, p *tested) {
 		config := p.trust()
 		config.ClientSessionCache = nil
-		c, err := testclient.Dial(p.addr(p.Port), false, config, p.User, p.Password)
+		c, err := ftpclient.Dial(p.addr(p.Port), false, config, p.User, p.Password)
 		require.NoError(t, err)
 		defer c.Close()
 		require.ErrorContains(t, c.Put("STOR new", ""), "522")
 		p.wantGet(t, p.login(t))
 	},
 	ftpstest.Certificate: func(t *testing.T, p *tested) {
-		_, err := testclient.Dial(p.addr(p.Port), false, p.trust(), p.User, p.Password)
+		_, err := ftpclient.Dial(p.addr(p.Port), false, p.trust(), p.User, p.Password)
 		require.ErrorAs(t, err, new(x509.HostnameError))
 	},
 }
 
-func (p *tested) wantGet(t *testing.T, c *testclient.Client) {
+func (p *tested) wantGet(t *testing.T, c *ftpclient.Client) {
 	t.Helper()
 	got, err := c.Get("RETR big")
 	require.NoError(t, err)

@@ -20,8 +20,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sallyport/sallyport/internal/testclient"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // tested is a running "sallyport test".
@@ -100,9 +100,9 @@ func (p *tested) trust() *stdtls.Config {
 func (p *tested) addr(port int) string { return net.JoinHostPort(p.Host, strconv.Itoa(port)) }
 
 // login logs in to the explicit endpoint.
-func (p *tested) login(t *testing.T) *testclient.Client {
+func (p *tested) login(t *testing.T) *ftpclient.Client {
 	t.Helper()
-	c, err := testclient.Dial(p.addr(p.Port), false, p.trust(), p.User, p.Password)
+	c, err := ftpclient.Dial(p.addr(p.Port), false, p.trust(), p.User, p.Password)
 	require.NoError(t, err)
 	t.Cleanup(func() { c.Close() })
 	return c
@@ -130,7 +130,7 @@ func TestEndpoint(t *testing.T) {
 	require.Equal(t, p.CA, string(ca))
 
 	for name, port := range map[string]int{"explicit": p.Port, "implicit": p.ImplicitPort} {
-		c, err := testclient.Dial(p.addr(port), name == "implicit", p.trust(), p.User, p.Password)
+		c, err := ftpclient.Dial(p.addr(port), name == "implicit", p.trust(), p.User, p.Password)
 		require.NoError(t, err)
 		defer c.Close()
 		require.NoError(t, c.Put("STOR "+name, "from a client"))
@@ -157,7 +157,7 @@ func TestEndpointOptions(t *testing.T) {
 	require.Equal(t, p.CA, string(got))
 	config := p.trust()
 	config.ServerName = "ftp.example"
-	c, err := testclient.Dial(p.addr(p.Port), false, config, "bob", "b:c")
+	c, err := ftpclient.Dial(p.addr(p.Port), false, config, "bob", "b:c")
 	require.NoError(t, err)
 	defer c.Close()
 	text, err := c.Get("RETR in.csv")

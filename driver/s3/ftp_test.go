@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 // What a client sees of a bucket.
@@ -15,7 +15,7 @@ func TestClient(t *testing.T) {
 	f.object(t, "in/old.csv", "old")
 	f.object(t, "in/done/x", "x")
 	srv := ftpstest.Config{FS: f}.Start(t)
-	c, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	require.NoError(t, err)
 	defer c.Close()
 	command := func(code int, line, want string) {

@@ -3,7 +3,7 @@ package s3
 import (
 	"testing"
 
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 func TestMain(m *testing.M) { testenv.Main(m) }

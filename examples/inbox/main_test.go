@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 func TestContract(t *testing.T) {
@@ -17,7 +17,7 @@ func TestContract(t *testing.T) {
 func TestArrivals(t *testing.T) {
 	var arrived []string
 	srv := ftpstest.Config{FS: inbox{driver.Mem(), func(name string) { arrived = append(arrived, name) }}}.Start(t)
-	client, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	client, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)
 	}

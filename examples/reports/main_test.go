@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/ftpstest"
-	"github.com/sallyport/sallyport/internal/testclient"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 func TestContract(t *testing.T) {
@@ -20,7 +20,7 @@ func TestContract(t *testing.T) {
 func TestFetch(t *testing.T) {
 	files := reports{map[string]string{"2026/january.csv": "1,9.90\n"}, time.Now()}
 	srv := ftpstest.Config{FS: files}.Start(t)
-	client, err := testclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
+	client, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
 	if err != nil {
 		t.Fatal(err)
 	}

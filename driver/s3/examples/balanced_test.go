@@ -21,8 +21,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver/s3/internal/s3test"
-	"github.com/sallyport/sallyport/internal/testclient"
-	"github.com/sallyport/sallyport/internal/testenv"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -189,9 +189,9 @@ var announced = regexp.MustCompile(`227 .*\(127,0,0,9,(\d+),(\d+)\)`)
 // let in as one of a client that doesn't resume.
 func TestTicketsOfTheOtherInstance(t *testing.T) {
 	f := startFarm(t)
-	clients := make(map[int]*testclient.Client)
+	clients := make(map[int]*ftpclient.Client)
 	for range 8 {
-		c, err := testclient.Dial(f.addr(), false, f.client, user, password)
+		c, err := ftpclient.Dial(f.addr(), false, f.client, user, password)
 		require.NoError(t, err)
 		defer c.Close()
 		text, err := c.Cmd(229, "EPSV")

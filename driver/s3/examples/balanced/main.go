@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/s3"
 	"github.com/sallyport/sallyport/passive"
-	"github.com/sallyport/sallyport/proxy"
+	"github.com/sallyport/sallyport/proxyproto"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -44,7 +44,7 @@ func main() {
 
 	trusted, err := netip.ParsePrefix(*balancer)
 	check(err)
-	balancers := &proxy.Protocol{Trusted: []netip.Prefix{trusted}}
+	balancers := &proxyproto.Protocol{Trusted: []netip.Prefix{trusted}}
 	all, err := passive.Range(*set)
 	check(err)
 	all.Listen = balancers.ListenData

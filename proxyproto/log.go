@@ -1,0 +1,34 @@
+package proxyproto
+
+import (
+	"context"
+	"log/slog"
+	"net"
+)
+
+// Kinds of refusals. Each has its own share of the log, lest scanners use up
+// what an operator needs to find a balancer that is set up wrongly.
+const (
+	kindStranger = iota
+	kindHeader
+	kindCrowd
+	kinds
+)
+
+// report logs that a connection was refused.
+func (p *Protocol) report(kind int, msg string, conn net.Conn, args ...any) {
+	if p.Logger == nil {
+		return
+	}
+	p.mu.Lock()
+	ok, dropped := p.logs[kind].Allow()
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	args = append([]any{"from", conn.RemoteAddr().String(), "at", conn.LocalAddr().String()}, args...)
+	if dropped > 0 {
+		args = append(args, "unreported", dropped)
+	}
+	p.Logger.Log(context.Background(), slog.LevelWarn, "connection refused: "+msg, args...)
+}
