@@ -31,14 +31,37 @@ func TestClientHelloOnTheExplicitPort(t *testing.T) {
 	})
 }
 
-// The two bytes that tell it may come one by one.
+// What tells it may come byte by byte, and nothing after it. The older form is of
+// libraries that offer SSL 2 as well (RFC 5246, appendix E.2).
 func TestClientHelloInPieces(t *testing.T) {
+	for name, begin := range map[string]string{"TLS": "\x16", "SSL 2": "\x80\x2e\x01", "SSL 2, long": "\x81\x03\x01"} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c := fs.from(t, memClient.String())
+				c.expect(220)
+				last := len(begin) - 1
+				for _, b := range []byte(begin[:last]) {
+					c.write(string([]byte{b}))
+					time.Sleep(time.Second)
+				}
+				c.write(begin[last:])
+				after(t, 0, c.end)
+				lines := fs.lines("level=WARN")
+				require.Len(t, lines, 1)
+				require.Contains(t, lines[0], "implicit")
+			})
+		})
+	}
+}
+
+// Names that are not UTF-8 stand behind a verb, and nobody who types odd bytes is
+// taken for a client of TLS.
+func TestOddBytesAreNoClientHello(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
-		c := fs.from(t, memClient.String())
-		c.expect(220)
-		c.write("\x16")
-		time.Sleep(time.Second)
-		c.write("\x03")
-		after(t, 0, c.end)
+		c := fs.in(t)
+		for _, line := range []string{"\x80\x2e\x02", "\x80", "\x15\x03\x01", "X\x16\x03", "\xe4\xf6\xfc"} {
+			c.cmd(500, "%s", line)
+		}
+		c.cmd(550, "SIZE \x16\x03")
 	})
 }

@@ -9,6 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+
+	"github.com/sallyport/sallyport/passive"
 )
 
 // listen opens a listener without MPTCP, which FTP clients don't speak, and
@@ -32,14 +35,33 @@ func listen(ctx context.Context, option, addr, usual string) (net.Listener, erro
 func notPermitted(option, addr, usual string) error {
 	host, port, _ := net.SplitHostPort(addr)
 	_, usual, _ = net.SplitHostPort(usual)
-	instead := net.JoinHostPort(host, usual)
-	if runtime.GOOS != "linux" {
-		return fmt.Errorf("--%s %s: the system does not let this user listen there; start it as root, or use --%s %s", option, addr, option, instead)
+	instead := fmt.Sprintf("--%s %s", option, net.JoinHostPort(host, usual))
+	return fmt.Errorf("--%s %s: the system does not let this user listen there; %s", option, addr, lowPortCures(port, instead))
+}
+
+// withPortCures adds to the errors of data ports, once, what lets this user listen
+// on them, if that is what is wrong with any. usual are ports that anybody may use.
+func withPortCures(err error, usual string) error {
+	for _, e := range flatten(err) {
+		var port *passive.PortError
+		if errors.As(e, &port) && errors.Is(port, fs.ErrPermission) {
+			lowest, _, _ := strings.Cut(strings.ReplaceAll(port.Ports, ",", "-"), "-")
+			return fmt.Errorf("%w; %s", err, lowPortCures(lowest, "--passive "+usual))
+		}
 	}
-	return fmt.Errorf("--%s %s: the system does not let this user listen there; any of these helps:\n"+
+	return err
+}
+
+// lowPortCures lists what helps who may not listen on a port, which is the lowest
+// of several; instead is the option that does without.
+func lowPortCures(port, instead string) string {
+	if runtime.GOOS != "linux" {
+		return "start it as root, or use " + instead
+	}
+	return fmt.Sprintf("any of these helps:\n"+
 		"  setcap cap_net_bind_service=+ep %s   (after each new version)\n"+
 		"  sysctl -w net.ipv4.ip_unprivileged_port_start=%s   (for every user of this host)\n"+
-		"  --%s %s", option, addr, program(), port, option, instead)
+		"  %s", program(), port, instead)
 }
 
 // program is the file of this program, as setcap wants it: without symbolic links.

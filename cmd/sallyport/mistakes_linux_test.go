@@ -44,23 +44,34 @@ func TestDataPortHeldByAnOutgoingConnection(t *testing.T) {
 }
 
 // In a network namespace of its own, where no setting of this host helps: the
-// cures of a port that only root may listen on.
-func TestPrivilegedPort(t *testing.T) {
+// cures of ports that only root may listen on.
+func TestPrivilegedPorts(t *testing.T) {
 	testenv.NeedRoot(t)
 	file, err := binary()
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(buildDir, 0o755))
 	dir := t.TempDir()
-	cmd := exec.CommandContext(t.Context(), file, "serve", dir, "--listen", ":21", "--listen-implicit", "192.0.2.1:990")
-	cmd.Dir, cmd.Env = "/", []string{"TMPDIR=/tmp"}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, _ := cmd.CombinedOutput()
-	require.Equal(t, statusFailed, cmd.ProcessState.ExitCode(), "%s", out)
+	nobody := func(args ...string) string {
+		cmd := exec.CommandContext(t.Context(), file, append([]string{"serve", dir}, args...)...)
+		cmd.Dir, cmd.Env = "/", []string{"TMPDIR=/tmp"}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		out, _ := cmd.CombinedOutput()
+		require.Equal(t, statusFailed, cmd.ProcessState.ExitCode(), "%s", out)
+		return string(out)
+	}
+	out := nobody("--listen", ":21", "--listen-implicit", "192.0.2.1:990")
 	for _, want := range []string{
 		"--listen :21: the system does not let this user", "setcap cap_net_bind_service=+ep " + file,
 		"sysctl -w net.ipv4.ip_unprivileged_port_start=21 ", "--listen :2121", "--listen-implicit 192.0.2.1:2990",
 	} {
-		require.Contains(t, string(out), want)
+		require.Contains(t, out, want)
+	}
+	out = nobody("--listen", ":2121", "--passive", "900-902,950,21000")
+	for _, want := range []string{
+		"passive ports 900-902,950: the system does not permit it; any of these helps:", "setcap cap_net_bind_service=+ep " + file,
+		"sysctl -w net.ipv4.ip_unprivileged_port_start=900 ", "--passive 21000-21010\n",
+	} {
+		require.Contains(t, out, want)
 	}
 }
 

@@ -103,7 +103,7 @@ func (d *daemon) openPorts(ctx context.Context) error {
 	addrs := listenedOn(d.explicit, d.implicit)
 	err = ports.Check(ctx, addrs...)
 	if !d.canDoWith(err) {
-		return err
+		return withPortCures(err, defaults().passive)
 	}
 	if err != nil && len(addrs) > 1 { // otherwise the server will say it
 		d.log.Error("some data ports cannot be used", "problem", err)

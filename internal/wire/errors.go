@@ -8,9 +8,9 @@ var (
 	ErrLineTooLong = errors.New("line too long")
 
 	// ErrClientHello says that a line begins as a TLS handshake does (RFC 8446,
-	// section 5.1: content type 22, major version 3). It comes from a client for
-	// implicit FTPS that has reached a port for explicit FTPS, and no line end
-	// would ever follow.
+	// section 5.1: content type 22; RFC 5246, appendix E.2: the form of SSL 2). It
+	// comes from a client for implicit FTPS that has reached a port for explicit
+	// FTPS, and no line end would ever follow.
 	ErrClientHello = errors.New("TLS begins where a command was expected")
 
 	// ErrEmpty says that a line held no command at all (reply 500).

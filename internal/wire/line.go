@@ -76,7 +76,7 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 			}
 			if c != '\n' {
 				l.add(c)
-				if l.n == 2 && l.buf[0] == 22 && l.buf[1] == 3 {
+				if beginsTLS(l.buf[:l.n]) {
 					return nil, ErrClientHello
 				}
 				continue
@@ -99,6 +99,21 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 			return nil, err
 		}
 	}
+}
+
+// beginsTLS looks at the first bytes of a line, one more at each call. A record of
+// TLS and of SSL 3 begins with the content type of a handshake, 22. The older form,
+// which some libraries still send when told to speak every version, begins with a
+// length whose highest bit is set and with the type of a ClientHello, 1 (RFC 5246,
+// appendix E.2). No verb begins like either.
+func beginsTLS(line []byte) bool {
+	switch len(line) {
+	case 1:
+		return line[0] == 22
+	case 3:
+		return line[0]&0x80 != 0 && line[2] == 1
+	}
+	return false
 }
 
 // add appends one byte to the line, or starts to swallow it. The CR of the
