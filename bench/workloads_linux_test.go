@@ -130,8 +130,8 @@ func TestWrongByte(t *testing.T) {
 // spoiler is a place where the first byte of every file that is stored changes.
 type spoiler struct{ driver.FS }
 
-func (f spoiler) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := f.FS.Store(ctx, name, how)
+func (f spoiler) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
 	return &spoiled{Upload: up}, err
 }
 

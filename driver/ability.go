@@ -45,9 +45,9 @@ type LinkReader interface {
 	ReadLink(ctx context.Context, name string) (string, error)
 }
 
-// A Spacer is an FS that knows how many bytes may still be stored below name
+// A SpaceReporter is an FS that knows how many bytes may still be stored below name
 // (AVBL).
-type Spacer interface {
+type SpaceReporter interface {
 	Space(ctx context.Context, name string) (int64, error)
 }
 
@@ -63,7 +63,7 @@ type Spacer interface {
 // decides again. A wrapper that has Unwrap and whose Store takes what that of
 // the FS within refuses must be a StoreChecker itself.
 type StoreChecker interface {
-	CheckStore(ctx context.Context, name string, how How) error
+	CheckStore(ctx context.Context, name string, opts StoreOptions) error
 }
 
 // A RawNamer is an FS that takes names which are not UTF-8, as cameras, scanners
@@ -123,7 +123,7 @@ func ReadLink(ctx context.Context, fsys FS, name string) (string, error) {
 // Space reports the free space as the first FS behind fsys that knows it.
 // Without one the error is errors.ErrUnsupported.
 func Space(ctx context.Context, fsys FS, name string) (int64, error) {
-	if s, ok := as[Spacer](fsys); ok {
+	if s, ok := as[SpaceReporter](fsys); ok {
 		return s.Space(ctx, name)
 	}
 	return 0, unsupported("reporting free space")
@@ -131,9 +131,9 @@ func Space(ctx context.Context, fsys FS, name string) (int64, error) {
 
 // CheckStore asks the first FS behind fsys that can tell whether an upload would
 // be refused. Without one nothing is known, and the error is nil.
-func CheckStore(ctx context.Context, fsys FS, name string, how How) error {
+func CheckStore(ctx context.Context, fsys FS, name string, opts StoreOptions) error {
 	if c, ok := as[StoreChecker](fsys); ok {
-		return c.CheckStore(ctx, name, how)
+		return c.CheckStore(ctx, name, opts)
 	}
 	return nil
 }

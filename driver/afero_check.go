@@ -4,7 +4,7 @@ import "context"
 
 // CheckStore tells what Store would refuse, as far as looking at the name and
 // its directory shows it.
-func (a *aferoFS) CheckStore(ctx context.Context, name string, how How) error {
+func (a *aferoFS) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	p, err := a.begin(ctx, "store", name)
 	if err != nil {
 		return err
@@ -16,14 +16,14 @@ func (a *aferoFS) CheckStore(ctx context.Context, name string, how How) error {
 	defer unlock()
 	old, err := a.target(p)
 	if err == nil {
-		err = (&aferoUpload{a: a, name: name, how: how}).check(old)
+		err = (&aferoUpload{a: a, name: name, opts: opts}).check(old)
 	}
-	if err == nil && !how.Append {
+	if err == nil && !opts.Append {
 		var size int64
 		if old != nil {
 			size = old.Size()
 		}
-		err = offsetWithin(how.Offset, size)
+		err = offsetWithin(opts.Offset, size)
 	}
 	return fail("store", name, err)
 }

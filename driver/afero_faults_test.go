@@ -208,16 +208,16 @@ func aferoWhole(t *testing.T, a *aferoFault, what string) {
 
 var aferoOperations = map[string]func(ctx context.Context, fsys driver.FS) error{
 	"store": func(ctx context.Context, fsys driver.FS) error {
-		return aferoStore(ctx, fsys, "the new file", driver.How{})
+		return aferoStore(ctx, fsys, "the new file", driver.StoreOptions{})
 	},
 	"store by copying": func(ctx context.Context, fsys driver.FS) error {
-		return aferoStore(ctx, fsys, "the new file", driver.How{})
+		return aferoStore(ctx, fsys, "the new file", driver.StoreOptions{})
 	},
 	"offset": func(ctx context.Context, fsys driver.FS) error {
-		return aferoStore(ctx, fsys, "new file", driver.How{Offset: 4})
+		return aferoStore(ctx, fsys, "new file", driver.StoreOptions{Offset: 4})
 	},
 	"append": func(ctx context.Context, fsys driver.FS) error {
-		return aferoStore(ctx, fsys, ", and more", driver.How{Append: true})
+		return aferoStore(ctx, fsys, ", and more", driver.StoreOptions{Append: true})
 	},
 	"read": func(ctx context.Context, fsys driver.FS) error {
 		r, err := fsys.Open(ctx, "a", 4)
@@ -241,8 +241,8 @@ var aferoOperations = map[string]func(ctx context.Context, fsys driver.FS) error
 	"rename": func(ctx context.Context, fsys driver.FS) error { return fsys.Rename(ctx, "a", "b") },
 }
 
-func aferoStore(ctx context.Context, fsys driver.FS, data string, how driver.How) error {
-	u, err := fsys.Store(ctx, "a", how)
+func aferoStore(ctx context.Context, fsys driver.FS, data string, opts driver.StoreOptions) error {
+	u, err := fsys.Store(ctx, "a", opts)
 	if err != nil {
 		return err
 	}

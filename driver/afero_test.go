@@ -31,7 +31,7 @@ func TestAferoCopyOnWriteBase(t *testing.T) {
 	assert.ErrorIs(t, f.Rename(ctx, "d/a", "d/b"), fs.ErrPermission)
 	write(t, f, "d/a", "layer")
 	assert.Equal(t, "layer", read(t, f, "d/a"))
-	require.NoError(t, store(ctx, f, "d/a", "!", driver.How{Append: true}))
+	require.NoError(t, store(ctx, f, "d/a", "!", driver.StoreOptions{Append: true}))
 	assert.Equal(t, "layer!", read(t, f, "d/a"))
 	b, err := afero.ReadFile(base, "/d/a")
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestAferoReadOnlyErrors(t *testing.T) {
 	f := driver.Afero(afero.NewReadOnlyFs(base))
 	ctx := t.Context()
 	for what, err := range map[string]error{
-		"store":  store(ctx, f, "b", "", driver.How{}),
+		"store":  store(ctx, f, "b", "", driver.StoreOptions{}),
 		"mkdir":  f.Mkdir(ctx, "e"),
 		"remove": f.Remove(ctx, "a"),
 		"rmdir":  f.RemoveDir(ctx, "d"),
@@ -112,9 +112,9 @@ func TestAferoPoorRename(t *testing.T) {
 			f := driver.Afero(s)
 			write(t, f, "a", "old and long")
 			write(t, f, "a", "new")
-			require.NoError(t, store(t.Context(), f, "a", "er", driver.How{Append: true}))
+			require.NoError(t, store(t.Context(), f, "a", "er", driver.StoreOptions{Append: true}))
 			assert.Equal(t, "newer", read(t, f, "a"))
-			u := begun(t, f, "a", "x", driver.How{})
+			u := begun(t, f, "a", "x", driver.StoreOptions{})
 			require.NoError(t, u.Close(errors.New("cut")))
 			assert.Equal(t, "newer", read(t, f, "a"))
 			infos, err := afero.ReadDir(s.Fs, "/")
@@ -145,7 +145,7 @@ func TestAferoRenamesTogether(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			for range 100 {
-				_ = store(context.Background(), f, "a", "x", driver.How{})
+				_ = store(context.Background(), f, "a", "x", driver.StoreOptions{})
 				_ = f.Rename(context.Background(), "a", "b")
 				_ = f.Remove(context.Background(), "b")
 			}
@@ -163,7 +163,7 @@ func TestAferoNeverOpensSpecialFiles(t *testing.T) {
 	f := driver.Afero(afero.NewBasePathFs(afero.NewOsFs(), path))
 	_, err := f.Open(t.Context(), "fifo", 0)
 	assert.ErrorIs(t, err, fs.ErrPermission)
-	assert.ErrorIs(t, store(t.Context(), f, "fifo", "", driver.How{}), fs.ErrPermission)
+	assert.ErrorIs(t, store(t.Context(), f, "fifo", "", driver.StoreOptions{}), fs.ErrPermission)
 }
 
 func TestReadOnlySkipsWithoutSeeker(t *testing.T) {

@@ -21,7 +21,7 @@ type aferoUpload struct {
 	temp    string
 	old     fs.FileInfo // what had the name in Store
 	touched bool        // the name leads to another file since; guarded by a.mu
-	how     How
+	opts    StoreOptions
 	f       afero.File
 	err     error
 	done    bool
@@ -30,11 +30,11 @@ type aferoUpload struct {
 // sibling is a temporary name in the same directory.
 func sibling(p string) string { return filepath.Join(filepath.Dir(p), tempName()) }
 
-func (a *aferoFS) Store(ctx context.Context, name string, how How) (Upload, error) {
-	if how.Append {
-		how.Offset = 0
+func (a *aferoFS) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
+	if opts.Append {
+		opts.Offset = 0
 	}
-	u := &aferoUpload{a: a, ctx: ctx, name: name, how: how}
+	u := &aferoUpload{a: a, ctx: ctx, name: name, opts: opts}
 	err := a.change(ctx, "store", name, func(p string, old fs.FileInfo) error {
 		if err := u.check(old); err != nil {
 			return err
@@ -44,7 +44,7 @@ func (a *aferoFS) Store(ctx context.Context, name string, how How) (Upload, erro
 			u.old = aferoStat(old, "")
 			size = u.old.Size()
 		}
-		if err := offsetWithin(how.Offset, size); err != nil {
+		if err := offsetWithin(opts.Offset, size); err != nil {
 			return err
 		}
 		u.path, u.temp = p, sibling(p)
@@ -79,7 +79,7 @@ func (u *aferoUpload) check(old fs.FileInfo) error {
 		return nil
 	case old.IsDir():
 		return ErrIsDir
-	case u.how.Exclusive:
+	case u.opts.Exclusive:
 		return fs.ErrExist
 	}
 	return replaceable(aferoStat(old, ""))
@@ -129,8 +129,8 @@ func (u *aferoUpload) commit() error {
 	if err := u.f.Close(); err != nil {
 		return err
 	}
-	keep := u.how.Offset
-	if u.how.Append && old != nil {
+	keep := u.opts.Offset
+	if u.opts.Append && old != nil {
 		keep = old.Size()
 	}
 	if keep == 0 {
@@ -145,8 +145,8 @@ func (u *aferoUpload) may(old fs.FileInfo) error {
 	touched := u.touched
 	u.a.mu.Unlock()
 	switch {
-	case u.how.Append && u.old != nil && old == nil,
-		u.how.Offset > 0 && (touched || old == nil || !sameFile(u.old, aferoStat(old, ""))):
+	case u.opts.Append && u.old != nil && old == nil,
+		u.opts.Offset > 0 && (touched || old == nil || !sameFile(u.old, aferoStat(old, ""))):
 		return ErrChanged
 	}
 	return u.check(old)

@@ -72,7 +72,7 @@ func BenchmarkStoreSmall(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				u, err := fsys.Store(context.Background(), fmt.Sprint("f", i%1000), driver.How{})
+				u, err := fsys.Store(context.Background(), fmt.Sprint("f", i%1000), driver.StoreOptions{})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -111,7 +111,7 @@ func BenchmarkMemAppend(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(data)))
 	for b.Loop() {
-		u, err := m.Store(context.Background(), "log", driver.How{Append: true})
+		u, err := m.Store(context.Background(), "log", driver.StoreOptions{Append: true})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -49,16 +49,16 @@ func TestDirChecksPermissions(t *testing.T) {
 					require.NoError(t, os.Chmod(filepath.Join(path, name, "f"), file))
 				}
 				require.NoError(t, os.Chmod(filepath.Join(path, name), dir))
-				for _, how := range []driver.How{{}, {Append: true}, {Offset: 5}, {Exclusive: true}} {
+				for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 5}, {Exclusive: true}} {
 					unprivileged(t, func() {
-						check := driver.CheckStore(t.Context(), d, name+"/f", how)
-						u, err := d.Store(t.Context(), name+"/f", how)
+						check := driver.CheckStore(t.Context(), d, name+"/f", opts)
+						u, err := d.Store(t.Context(), name+"/f", opts)
 						if err == nil {
 							assert.NoError(t, u.Close(errors.New("cut")))
 						} else {
 							refused++
 						}
-						assert.Equal(t, err == nil, check == nil, "%s %+v: CheckStore says %v, Store %v", name, how, check, err)
+						assert.Equal(t, err == nil, check == nil, "%s %+v: CheckStore says %v, Store %v", name, opts, check, err)
 					})
 					if file != 0 { // what writing in place did
 						require.NoError(t, os.WriteFile(filepath.Join(path, name, "f"), []byte("0123456789"), 0o666))
@@ -81,10 +81,10 @@ func TestDirChecksLinks(t *testing.T) {
 			"new": "d/f", "nowhere": "missing/f", "dir": "d", "out": "../x", "loop": "loop",
 		} {
 			require.NoError(t, os.Symlink(target, filepath.Join(path, link)))
-			for _, how := range []driver.How{{}, {Exclusive: true}} {
-				check := driver.CheckStore(t.Context(), d, link, how)
-				err := store(t.Context(), d, link, "", how)
-				assert.Equal(t, err == nil, check == nil, "%s %+v: CheckStore says %v, Store %v", link, how, check, err)
+			for _, opts := range []driver.StoreOptions{{}, {Exclusive: true}} {
+				check := driver.CheckStore(t.Context(), d, link, opts)
+				err := store(t.Context(), d, link, "", opts)
+				assert.Equal(t, err == nil, check == nil, "%s %+v: CheckStore says %v, Store %v", link, opts, check, err)
 			}
 		}
 	})

@@ -12,32 +12,34 @@ import (
 
 func TestCheckStoreWithoutTheAbility(t *testing.T) {
 	bare := struct{ driver.FS }{driver.Mem()}
-	assert.NoError(t, driver.CheckStore(t.Context(), bare, "missing/a", driver.How{}), "nothing is known")
+	assert.NoError(t, driver.CheckStore(t.Context(), bare, "missing/a", driver.StoreOptions{}), "nothing is known")
 }
 
 // A full quota is known beforehand, and for what.
 func TestLimitChecksStore(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 30, Files: 2, FileSize: 12})
-	check := func(name string, how driver.How) error { return driver.CheckStore(t.Context(), l, name, how) }
+	check := func(name string, opts driver.StoreOptions) error {
+		return driver.CheckStore(t.Context(), l, name, opts)
+	}
 	write(t, l, "a", "0123456789")
-	assert.NoError(t, check("b", driver.How{}))
-	assert.NoError(t, check("a", driver.How{Append: true}))
+	assert.NoError(t, check("b", driver.StoreOptions{}))
+	assert.NoError(t, check("a", driver.StoreOptions{Append: true}))
 	write(t, l, "b", "0123456")
-	assert.ErrorIs(t, check("c", driver.How{}), driver.ErrQuota, "no third file")
-	assert.NoError(t, check("b", driver.How{}), "the second may be replaced")
+	assert.ErrorIs(t, check("c", driver.StoreOptions{}), driver.ErrQuota, "no third file")
+	assert.NoError(t, check("b", driver.StoreOptions{}), "the second may be replaced")
 
-	u, v := begun(t, l, "a", strings.Repeat("x", 12), driver.How{}), begun(t, l, "a", "x", driver.How{})
-	assert.ErrorIs(t, check("b", driver.How{}), driver.ErrQuota, "what is being uploaded counts")
+	u, v := begun(t, l, "a", strings.Repeat("x", 12), driver.StoreOptions{}), begun(t, l, "a", "x", driver.StoreOptions{})
+	assert.ErrorIs(t, check("b", driver.StoreOptions{}), driver.ErrQuota, "what is being uploaded counts")
 	require.NoError(t, u.Close(nil))
 	require.NoError(t, v.Close(nil))
-	assert.NoError(t, check("b", driver.How{}))
+	assert.NoError(t, check("b", driver.StoreOptions{}))
 	write(t, l, "a", strings.Repeat("x", 12))
-	assert.ErrorIs(t, check("a", driver.How{Append: true}), driver.ErrQuota, "FileSize is reached")
-	assert.ErrorIs(t, check("a", driver.How{Offset: 12}), driver.ErrQuota)
-	assert.NoError(t, check("a", driver.How{Offset: 11}))
+	assert.ErrorIs(t, check("a", driver.StoreOptions{Append: true}), driver.ErrQuota, "FileSize is reached")
+	assert.ErrorIs(t, check("a", driver.StoreOptions{Offset: 12}), driver.ErrQuota)
+	assert.NoError(t, check("a", driver.StoreOptions{Offset: 11}))
 
 	none := limit(t, driver.Mem(), driver.Quota{})
-	assert.ErrorIs(t, driver.CheckStore(t.Context(), none, "a", driver.How{}), driver.ErrQuota)
-	read := limit(t, driver.NoWrite(driver.Mem()), driver.Quota{Bytes: 10})
-	assert.ErrorContains(t, driver.CheckStore(t.Context(), read, "a", driver.How{}), "read-only")
+	assert.ErrorIs(t, driver.CheckStore(t.Context(), none, "a", driver.StoreOptions{}), driver.ErrQuota)
+	read := limit(t, driver.WithoutWrites(driver.Mem()), driver.Quota{Bytes: 10})
+	assert.ErrorContains(t, driver.CheckStore(t.Context(), read, "a", driver.StoreOptions{}), "read-only")
 }

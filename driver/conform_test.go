@@ -127,7 +127,7 @@ func TestReadOnlyDirFS(t *testing.T) {
 func TestNoWrite(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, tree()))
-	drivertest.RunWith(t, readOnly, func(t *testing.T) driver.FS { return driver.NoWrite(openDir(t, dir)) })
+	drivertest.RunWith(t, readOnly, func(t *testing.T) driver.FS { return driver.WithoutWrites(openDir(t, dir)) })
 }
 
 func TestAferoReadOnly(t *testing.T) {
@@ -139,7 +139,7 @@ func TestAferoReadOnly(t *testing.T) {
 		require.NoError(t, base.Chmod(dir, 0o755))
 	}
 	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS {
-		return driver.NoWrite(driver.Afero(afero.NewReadOnlyFs(base)))
+		return driver.WithoutWrites(driver.Afero(afero.NewReadOnlyFs(base)))
 	})
 }
 

@@ -117,6 +117,9 @@ func (d *Dir) resolve(name string) (string, error) {
 	return path.Join(append([]string{"."}, done...)...), nil
 }
 
+// RawNames reports whether the system takes any bytes as names.
+func (d *Dir) RawNames(string) bool { return rawNames }
+
 // Space reports the bytes that this process may still store on the file system
 // that holds name.
 func (d *Dir) Space(ctx context.Context, name string) (int64, error) {

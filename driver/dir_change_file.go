@@ -67,7 +67,7 @@ func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 		u.old.Size() == h.info.Size() && u.old.ModTime().Equal(h.info.ModTime()); {
 	case h.f == nil:
 		return 0, fmt.Errorf("unreadable file: %w", fs.ErrPermission)
-	case u.how.Append:
+	case u.opts.Append:
 		return h.info.Size(), replaceable(h.info)
 	case !same:
 		return 0, ErrChanged

@@ -10,7 +10,7 @@ import (
 
 // CheckStore tells what Store would refuse, permissions of the system included
 // where the system can be asked about them.
-func (d *Dir) CheckStore(ctx context.Context, name string, how How) error {
+func (d *Dir) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	p, err := begin(ctx, "store", name)
 	if err != nil {
 		return err
@@ -18,24 +18,24 @@ func (d *Dir) CheckStore(ctx context.Context, name string, how How) error {
 	switch {
 	case name == ".":
 		err = ErrIsDir
-	case !how.Append && how.Offset < 0:
+	case !opts.Append && opts.Offset < 0:
 		err = fs.ErrInvalid
 	default:
-		if err = d.checkStore(p, name, how); err != nil {
+		if err = d.checkStore(p, name, opts); err != nil {
 			err = d.gone(err)
 		}
 	}
 	return fail("store", name, err)
 }
 
-func (d *Dir) checkStore(p, name string, how How) error {
+func (d *Dir) checkStore(p, name string, opts StoreOptions) error {
 	fi, err := d.root.Lstat(p)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		fi = nil
 	case err != nil:
 		return err
-	case how.Exclusive && !fi.IsDir():
+	case opts.Exclusive && !fi.IsDir():
 		return fs.ErrExist
 	case fi.Mode()&fs.ModeSymlink != 0:
 		// The file that the link leads to is replaced, or made.
@@ -52,7 +52,7 @@ func (d *Dir) checkStore(p, name string, how How) error {
 	if err := d.checkParent(name, fi != nil); err != nil {
 		return err
 	}
-	return d.checkTarget(name, fi, how)
+	return d.checkTarget(name, fi, opts)
 }
 
 // checkParent checks that the directory is one in which Store may do its work:
@@ -75,9 +75,9 @@ func (d *Dir) checkParent(name string, exists bool) error {
 }
 
 // checkTarget checks what has the name, nil for nothing.
-func (d *Dir) checkTarget(name string, fi fs.FileInfo, how How) error {
+func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error {
 	if fi == nil {
-		if how.Offset > 0 && !how.Append {
+		if opts.Offset > 0 && !opts.Append {
 			return ErrOffset
 		}
 		return nil
@@ -85,7 +85,7 @@ func (d *Dir) checkTarget(name string, fi fs.FileInfo, how How) error {
 	if err := regular(fi); err != nil {
 		return err
 	}
-	if !how.Append && how.Offset > fi.Size() {
+	if !opts.Append && opts.Offset > fi.Size() {
 		return ErrOffset
 	}
 	var want permission
@@ -95,7 +95,7 @@ func (d *Dir) checkTarget(name string, fi fs.FileInfo, how How) error {
 		if err := replaceable(fi); err != nil {
 			return err
 		}
-		if how.Append || how.Offset > 0 {
+		if opts.Append || opts.Offset > 0 {
 			want = mayRead // of the bytes that are kept
 		}
 	}

@@ -64,9 +64,9 @@ func (u *atomicUpload) release() {
 
 func (u *atomicUpload) place() error {
 	switch {
-	case u.how.Append || u.how.Offset > 0:
+	case u.opts.Append || u.opts.Offset > 0:
 		return u.change()
-	case u.how.Exclusive:
+	case u.opts.Exclusive:
 		return u.placeExclusive()
 	}
 	return u.replace()

@@ -45,9 +45,9 @@ func (d *Dir) content(t *testing.T, name string) string {
 	return string(b)
 }
 
-func (d *Dir) add(t *testing.T, how How) error {
+func (d *Dir) add(t *testing.T, opts StoreOptions) error {
 	t.Helper()
-	u, err := d.Store(t.Context(), "a", how)
+	u, err := d.Store(t.Context(), "a", opts)
 	if err != nil {
 		return err
 	}
@@ -69,19 +69,19 @@ func TestDirTakesBackHalfATail(t *testing.T) {
 			func(old string) string { return old },
 		},
 		"append": {
-			func(t *testing.T, d *Dir) error { return d.add(t, How{Append: true}) },
+			func(t *testing.T, d *Dir) error { return d.add(t, StoreOptions{Append: true}) },
 			func(old string) string { return old + "new" },
 		},
 		"offset at the end": {
-			func(t *testing.T, d *Dir) error { return d.add(t, How{Offset: 200_000}) },
+			func(t *testing.T, d *Dir) error { return d.add(t, StoreOptions{Offset: 200_000}) },
 			func(old string) string { return old + "new" },
 		},
 		"offset within": {
-			func(t *testing.T, d *Dir) error { return d.add(t, How{Offset: 100_000}) },
+			func(t *testing.T, d *Dir) error { return d.add(t, StoreOptions{Offset: 100_000}) },
 			func(old string) string { return old[:100_000] + "new" },
 		},
 		"append in place": {
-			func(t *testing.T, d *Dir) error { d.Uploads = InPlace; return d.add(t, How{Append: true}) },
+			func(t *testing.T, d *Dir) error { d.Uploads = InPlace; return d.add(t, StoreOptions{Append: true}) },
 			func(old string) string { return old + "new" },
 		},
 	}
@@ -106,7 +106,7 @@ func TestDirTakesBackHalfATail(t *testing.T) {
 // An offset into what was never committed is beyond the end.
 func TestDirOffsetIntoHalfATail(t *testing.T) {
 	d, _, old := crashed(t)
-	require.ErrorIs(t, d.add(t, How{Offset: int64(len(old)) + 4}), ErrOffset)
+	require.ErrorIs(t, d.add(t, StoreOptions{Offset: int64(len(old)) + 4}), ErrOffset)
 	require.Equal(t, old, d.content(t, "a"))
 }
 
@@ -116,7 +116,7 @@ func TestDirLeavesWhatOthersWrote(t *testing.T) {
 	for _, content := range []string{"short", strings.Repeat("x", 200_101)} {
 		d, path, _ := crashed(t)
 		require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte(content), 0o644))
-		require.NoError(t, d.add(t, How{Append: true}))
+		require.NoError(t, d.add(t, StoreOptions{Append: true}))
 		require.Equal(t, content+"new", d.content(t, "a"))
 	}
 }
@@ -188,14 +188,14 @@ func TestDirAppendIsCheap(t *testing.T) {
 		}
 		return n
 	}
-	for _, how := range []How{{Append: true}, {Offset: size + 1<<20}, {Offset: size}} {
-		u, err := d.Store(t.Context(), "a", how)
-		require.NoError(t, err, "%+v", how)
+	for _, opts := range []StoreOptions{{Append: true}, {Offset: size + 1<<20}, {Offset: size}} {
+		u, err := d.Store(t.Context(), "a", opts)
+		require.NoError(t, err, "%+v", opts)
 		_, err = u.Write(make([]byte, 1<<20))
 		require.NoError(t, err)
 		require.Less(t, blocks(), int64(4<<20), "an open upload takes what it brought")
 		require.NoError(t, u.Commit())
-		require.Less(t, blocks(), int64(4<<20), "%+v", how)
+		require.Less(t, blocks(), int64(4<<20), "%+v", opts)
 	}
 	fi, err := os.Stat(filepath.Join(path, "a"))
 	require.NoError(t, err)
@@ -214,7 +214,7 @@ func TestDirWaitsForLocksOfOthers(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, lockFile(other, false))
 	done := make(chan error, 1)
-	go func() { done <- d.add(t, How{Append: true}) }()
+	go func() { done <- d.add(t, StoreOptions{Append: true}) }()
 	time.Sleep(20 * time.Millisecond)
 	b, err := os.ReadFile(filepath.Join(path, "a"))
 	require.NoError(t, err)
@@ -240,7 +240,7 @@ func TestLimitBoundsTheDisk(t *testing.T) {
 	require.NoError(t, err)
 	refused := 0
 	for range 20 {
-		u, err := l.Store(t.Context(), "a", How{Append: true})
+		u, err := l.Store(t.Context(), "a", StoreOptions{Append: true})
 		require.NoError(t, err)
 		defer u.Close(io.ErrUnexpectedEOF)
 		if _, err := u.Write(make([]byte, mib/2)); err != nil {
@@ -269,7 +269,7 @@ func TestDirFullWhileGrowing(t *testing.T) {
 	defer d.Close()
 	file := filepath.Join(path, "a")
 	require.NoError(t, os.WriteFile(file, []byte("old"), 0o644))
-	u, err := d.Store(t.Context(), "a", How{Append: true})
+	u, err := d.Store(t.Context(), "a", StoreOptions{Append: true})
 	require.NoError(t, err)
 	_, err = io.WriteString(u, "new")
 	require.NoError(t, err)
@@ -302,7 +302,7 @@ func TestDirGrowingSyncsTheName(t *testing.T) {
 		defer d.Close()
 		old := strings.Repeat("old/", 50_000)
 		require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte(old), 0o644))
-		up, err := d.Store(t.Context(), "a", How{Append: true, Whole: lasts})
+		up, err := d.Store(t.Context(), "a", StoreOptions{Append: true, Whole: lasts})
 		require.NoError(t, err)
 		_, err = io.WriteString(up, "new")
 		require.NoError(t, err)

@@ -21,21 +21,21 @@ type inPlaceUpload struct {
 	writing
 	d     *Dir
 	path  string
-	how   How
+	opts  StoreOptions
 	fresh bool // the upload made the file
 	ended bool // the old data behind the offset is gone
 	held  *heldFile
 }
 
-func (d *Dir) storeInPlace(ctx context.Context, p, name string, how How) (Upload, error) {
-	u := &inPlaceUpload{writing: writing{name: name}, d: d, path: p, how: how, ended: how.Offset == 0}
+func (d *Dir) storeInPlace(ctx context.Context, p, name string, opts StoreOptions) (Upload, error) {
+	u := &inPlaceUpload{writing: writing{name: name}, d: d, path: p, opts: opts, ended: opts.Offset == 0}
 	_, err := d.root.Stat(p)
 	u.fresh = errors.Is(err, fs.ErrNotExist)
-	if how.Exclusive && err == nil {
+	if opts.Exclusive && err == nil {
 		return nil, fs.ErrExist
 	}
 	if err := u.open(); err != nil {
-		return nil, d.offsetError(p, how, err)
+		return nil, d.offsetError(p, opts, err)
 	}
 	if err := u.begin(ctx); err != nil {
 		u.f.Close()
@@ -48,13 +48,13 @@ func (d *Dir) storeInPlace(ctx context.Context, p, name string, how How) (Upload
 // does without.
 func (u *inPlaceUpload) open() (err error) {
 	flag := 0
-	if u.how.Offset == 0 {
+	if u.opts.Offset == 0 {
 		flag |= os.O_CREATE
 	}
-	if u.how.Exclusive {
+	if u.opts.Exclusive {
 		flag |= os.O_EXCL
 	}
-	if u.how.Append {
+	if u.opts.Append {
 		flag |= os.O_APPEND
 	}
 	u.f, err = openRegular(u.d.root, u.path, flag|os.O_RDWR, u.d.fileMode())
@@ -94,7 +94,7 @@ func (u *inPlaceUpload) lock(ctx context.Context) error {
 	wait, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
 	u.held = &heldFile{f: u.f, key: lockKey(fi, u.d.root, u.path)}
-	err = u.held.lock(wait, u.how.Append)
+	err = u.held.lock(wait, u.opts.Append)
 	if err != nil && ctx.Err() == nil {
 		err = ErrBusy
 	}
@@ -108,9 +108,9 @@ func (u *inPlaceUpload) ready() error {
 		}
 	}
 	switch {
-	case u.how.Offset > 0:
-		return seek(u.f, u.how.Offset)
-	case !u.how.Append:
+	case u.opts.Offset > 0:
+		return seek(u.f, u.opts.Offset)
+	case !u.opts.Append:
 		return u.f.Truncate(0)
 	}
 	return nil
@@ -118,8 +118,8 @@ func (u *inPlaceUpload) ready() error {
 
 // offsetError tells a missing file, which is empty for an offset, from a missing
 // directory.
-func (d *Dir) offsetError(p string, how How, err error) error {
-	if how.Offset > 0 && errors.Is(err, fs.ErrNotExist) {
+func (d *Dir) offsetError(p string, opts StoreOptions, err error) error {
+	if opts.Offset > 0 && errors.Is(err, fs.ErrNotExist) {
 		if fi, e := d.root.Stat(filepath.Dir(p)); e == nil && fi.IsDir() {
 			return ErrOffset
 		}
@@ -160,7 +160,7 @@ func (u *inPlaceUpload) end() {
 		return
 	}
 	u.ended = true
-	u.err = fail("write", u.name, u.f.Truncate(u.how.Offset))
+	u.err = fail("write", u.name, u.f.Truncate(u.opts.Offset))
 }
 
 // Commit closes the file. If it has been removed meanwhile, or another was renamed

@@ -23,8 +23,8 @@ func TestDirLeaksNothing(t *testing.T) {
 		round := func() {
 			for _, ctx := range []context.Context{t.Context(), ended} {
 				for _, name := range []string{"a", "a/b", "dir", "fifo", "missing", "missing/x", "."} {
-					for _, how := range []driver.How{{}, {Append: true}, {Offset: 5}, {Offset: 50}, {Exclusive: true}} {
-						if u, err := d.Store(ctx, name, how); err == nil {
+					for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 5}, {Offset: 50}, {Exclusive: true}} {
+						if u, err := d.Store(ctx, name, opts); err == nil {
 							_, _ = u.Write([]byte("x"))
 							assert.NoError(t, u.Close(errors.New("cut")))
 						}

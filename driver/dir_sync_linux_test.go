@@ -46,7 +46,7 @@ func TestCommittedButNotSafe(t *testing.T) {
 	d, err := OpenDir(path)
 	require.NoError(t, err)
 	defer d.Close()
-	up, err := d.Store(t.Context(), "a", How{})
+	up, err := d.Store(t.Context(), "a", StoreOptions{})
 	require.NoError(t, err)
 	_, err = io.WriteString(up, "new")
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestInPlaceCutsFirst(t *testing.T) {
 		"ReadFrom": func(up Upload) error { _, err := up.(io.ReaderFrom).ReadFrom(&oneByte{}); return err },
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte("0123456789"), 0o644))
-		up, err := d.Store(t.Context(), "a", How{Offset: 4})
+		up, err := d.Store(t.Context(), "a", StoreOptions{Offset: 4})
 		require.NoError(t, err)
 		require.Equal(t, "0123456789", content(), "nothing has arrived")
 		require.NoError(t, write(up))

@@ -20,11 +20,11 @@ import (
 
 func write(t testing.TB, fsys driver.FS, name, data string) {
 	t.Helper()
-	require.NoError(t, store(t.Context(), fsys, name, data, driver.How{}))
+	require.NoError(t, store(t.Context(), fsys, name, data, driver.StoreOptions{}))
 }
 
-func store(ctx context.Context, fsys driver.FS, name, data string, how driver.How) error {
-	u, err := fsys.Store(ctx, name, how)
+func store(ctx context.Context, fsys driver.FS, name, data string, opts driver.StoreOptions) error {
+	u, err := fsys.Store(ctx, name, opts)
 	if err != nil {
 		return err
 	}
@@ -74,17 +74,17 @@ func methods(ctx context.Context, fsys driver.FS) map[string]func(name string) e
 			}
 			return err
 		},
-		"Store":      func(n string) error { return store(ctx, fsys, n, "evil", driver.How{}) },
-		"Append":     func(n string) error { return store(ctx, fsys, n, "evil", driver.How{Append: true}) },
-		"Offset":     func(n string) error { return store(ctx, fsys, n, "evil", driver.How{Offset: 1}) },
-		"Exclusive":  func(n string) error { return store(ctx, fsys, n, "evil", driver.How{Exclusive: true}) },
-		"CheckStore": func(n string) error { return driver.CheckStore(ctx, fsys, n, driver.How{}) },
+		"Store":      func(n string) error { return store(ctx, fsys, n, "evil", driver.StoreOptions{}) },
+		"Append":     func(n string) error { return store(ctx, fsys, n, "evil", driver.StoreOptions{Append: true}) },
+		"Offset":     func(n string) error { return store(ctx, fsys, n, "evil", driver.StoreOptions{Offset: 1}) },
+		"Exclusive":  func(n string) error { return store(ctx, fsys, n, "evil", driver.StoreOptions{Exclusive: true}) },
+		"CheckStore": func(n string) error { return driver.CheckStore(ctx, fsys, n, driver.StoreOptions{}) },
 		"Mkdir":      func(n string) error { return fsys.Mkdir(ctx, n) },
 		"Remove":     func(n string) error { return fsys.Remove(ctx, n) },
 		"RemoveDir":  func(n string) error { return fsys.RemoveDir(ctx, n) },
 		"RenameFrom": func(n string) error { return fsys.Rename(ctx, n, "renamed") },
 		"RenameTo": func(n string) error {
-			_ = store(ctx, fsys, "mine", "evil", driver.How{})
+			_ = store(ctx, fsys, "mine", "evil", driver.StoreOptions{})
 			return fsys.Rename(ctx, "mine", n)
 		},
 		"SetTimes": func(n string) error {
@@ -149,18 +149,18 @@ func TestDirAtomicLeavesNothing(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)
 	write(t, d, "a", "old")
-	for _, how := range []driver.How{{}, {Append: true}, {Offset: 2}, {Exclusive: true}} {
+	for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 2}, {Exclusive: true}} {
 		name := "a"
-		if how.Exclusive {
+		if opts.Exclusive {
 			name = "new"
 		}
-		u, err := d.Store(t.Context(), name, how)
+		u, err := d.Store(t.Context(), name, opts)
 		require.NoError(t, err)
 		_, err = u.Write([]byte("part"))
 		require.NoError(t, err)
 		require.NoError(t, u.Close(errors.New("cut")))
 	}
-	_, err := d.Store(t.Context(), "a", driver.How{Offset: 100})
+	_, err := d.Store(t.Context(), "a", driver.StoreOptions{Offset: 100})
 	require.ErrorIs(t, err, driver.ErrOffset)
 	entries, err := os.ReadDir(path)
 	require.NoError(t, err)
@@ -171,7 +171,7 @@ func TestDirAtomicLeavesNothing(t *testing.T) {
 func TestDirAtomicFollowsItsDirectory(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	require.NoError(t, d.Mkdir(t.Context(), "a"))
-	u, err := d.Store(t.Context(), "a/f", driver.How{})
+	u, err := d.Store(t.Context(), "a/f", driver.StoreOptions{})
 	require.NoError(t, err)
 	_, err = u.Write([]byte("x"))
 	require.NoError(t, err)
@@ -192,7 +192,7 @@ func TestDirSweep(t *testing.T) {
 	for _, name := range []string{".sallyport-1", "a/b/.sallyport-2", "a/b/kept"} {
 		require.NoError(t, os.WriteFile(filepath.Join(path, name), nil, 0o666))
 	}
-	live, err := d.Store(t.Context(), "a/new", driver.How{})
+	live, err := d.Store(t.Context(), "a/new", driver.StoreOptions{})
 	require.NoError(t, err)
 	elsewhere := openDir(t, path) // another process has no list of this one's uploads
 
@@ -222,7 +222,7 @@ func TestDirOpenGivesTheFile(t *testing.T) {
 	b, err := io.ReadAll(f)
 	require.NoError(t, err)
 	assert.Equal(t, "456789", string(b))
-	u, err := d.Store(t.Context(), "b", driver.How{})
+	u, err := d.Store(t.Context(), "b", driver.StoreOptions{})
 	require.NoError(t, err)
 	defer u.Close(nil)
 	from, ok := u.(io.ReaderFrom)
@@ -237,20 +237,20 @@ func TestDirOpenGivesTheFile(t *testing.T) {
 func TestDirInPlaceCut(t *testing.T) {
 	tests := []struct {
 		name, data, want string
-		how              driver.How
+		opts             driver.StoreOptions
 	}{
-		{"replace", "new", "new", driver.How{}},
-		{"replace, nothing arrived", "", "", driver.How{}},
-		{"append", "new", "0123456789new", driver.How{Append: true}},
-		{"offset", "new", "012new", driver.How{Offset: 3}},
-		{"offset, nothing arrived", "", "0123456789", driver.How{Offset: 3}},
+		{"replace", "new", "new", driver.StoreOptions{}},
+		{"replace, nothing arrived", "", "", driver.StoreOptions{}},
+		{"append", "new", "0123456789new", driver.StoreOptions{Append: true}},
+		{"offset", "new", "012new", driver.StoreOptions{Offset: 3}},
+		{"offset, nothing arrived", "", "0123456789", driver.StoreOptions{Offset: 3}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			d := openDir(t, t.TempDir())
 			d.Uploads = driver.InPlace
 			write(t, d, "a", "0123456789")
-			u, err := d.Store(t.Context(), "a", tt.how)
+			u, err := d.Store(t.Context(), "a", tt.opts)
 			require.NoError(t, err)
 			_, err = io.WriteString(u, tt.data)
 			require.NoError(t, err)
@@ -262,7 +262,7 @@ func TestDirInPlaceCut(t *testing.T) {
 
 func TestDirClosed(t *testing.T) {
 	d := openDir(t, t.TempDir())
-	u, err := d.Store(t.Context(), "a", driver.How{})
+	u, err := d.Store(t.Context(), "a", driver.StoreOptions{})
 	require.NoError(t, err)
 	require.NoError(t, d.Close())
 	for what, call := range methods(t.Context(), d) {
@@ -286,7 +286,7 @@ func TestDirSync(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, _ string) {
 		d.Sync = true
 		write(t, d, "a", "x")
-		require.NoError(t, store(t.Context(), d, "b", "y", driver.How{Exclusive: true}))
+		require.NoError(t, store(t.Context(), d, "b", "y", driver.StoreOptions{Exclusive: true}))
 		assert.Equal(t, "xy", read(t, d, "a")+read(t, d, "b"))
 	})
 }

@@ -156,13 +156,13 @@ func TestDirFollowsLinksInside(t *testing.T) {
 		require.NoError(t, err)
 		assert.NotZero(t, fi.Mode()&fs.ModeSymlink)
 
-		require.NoError(t, store(t.Context(), d, "d/link", "er", driver.How{Append: true}))
+		require.NoError(t, store(t.Context(), d, "d/link", "er", driver.StoreOptions{Append: true}))
 		assert.Equal(t, "newer", read(t, d, "x/f"))
-		assert.ErrorIs(t, store(t.Context(), d, "dangling", "", driver.How{Exclusive: true}), fs.ErrExist)
+		assert.ErrorIs(t, store(t.Context(), d, "dangling", "", driver.StoreOptions{Exclusive: true}), fs.ErrExist)
 		write(t, d, "dangling", "now")
 		assert.Equal(t, "now", read(t, d, "x/later"))
 		require.NoError(t, os.Symlink("loop", filepath.Join(path, "loop")))
-		assert.ErrorIs(t, store(t.Context(), d, "loop", "", driver.How{}), fs.ErrPermission)
+		assert.ErrorIs(t, store(t.Context(), d, "loop", "", driver.StoreOptions{}), fs.ErrPermission)
 	})
 }
 
@@ -216,7 +216,7 @@ func TestDirModes(t *testing.T) {
 
 		require.NoError(t, d.SetMode(t.Context(), "plain", 0o606))
 		write(t, d, "plain", "new")
-		require.NoError(t, store(t.Context(), d, "plain", "er", driver.How{Append: true}))
+		require.NoError(t, store(t.Context(), d, "plain", "er", driver.StoreOptions{Append: true}))
 		assert.Equal(t, fs.FileMode(0o606), mode("plain"), "a file that is replaced keeps its mode")
 
 		d.FileMode, d.DirMode = 0o664, 0o775
@@ -237,7 +237,7 @@ func TestDirAtomicLeavesReadOnlyFiles(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	write(t, d, "a", "old")
 	require.NoError(t, d.SetMode(t.Context(), "a", 0o444))
-	assert.ErrorIs(t, store(t.Context(), d, "a", "new", driver.How{}), fs.ErrPermission)
+	assert.ErrorIs(t, store(t.Context(), d, "a", "new", driver.StoreOptions{}), fs.ErrPermission)
 	assert.Equal(t, "old", read(t, d, "a"))
 }
 
@@ -300,7 +300,7 @@ func TestDirLinkChain(t *testing.T) {
 	}
 	_, err := d.Stat(t.Context(), "l0")
 	assert.ErrorIs(t, err, fs.ErrPermission)
-	assert.ErrorIs(t, store(t.Context(), d, "l0", "", driver.How{}), fs.ErrPermission)
+	assert.ErrorIs(t, store(t.Context(), d, "l0", "", driver.StoreOptions{}), fs.ErrPermission)
 }
 
 func mkfifo(path string) error { return syscall.Mkfifo(path, 0o666) }
@@ -312,7 +312,7 @@ func TestDirRemoveDirSweeps(t *testing.T) {
 		require.NoError(t, d.Mkdir(t.Context(), "d"))
 		require.NoError(t, os.WriteFile(filepath.Join(path, "d/.sallyport-left"), nil, 0o666))
 		other := openDir(t, path) // as of another process
-		up, err := other.Store(t.Context(), "d/a", driver.How{})
+		up, err := other.Store(t.Context(), "d/a", driver.StoreOptions{})
 		require.NoError(t, err)
 		err = d.RemoveDir(t.Context(), "d")
 		require.ErrorIs(t, err, driver.ErrNotEmpty)

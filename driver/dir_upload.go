@@ -17,24 +17,24 @@ import (
 //
 // An atomic upload to a symbolic link replaces the file that the link leads to,
 // as writing in place does.
-func (d *Dir) Store(ctx context.Context, name string, how How) (Upload, error) {
+func (d *Dir) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
 	p, err := begin(ctx, "store", name)
 	if err != nil {
 		return nil, err
 	}
-	if how.Append {
-		how.Offset = 0
+	if opts.Append {
+		opts.Offset = 0
 	}
 	var u Upload
 	switch {
 	case name == ".":
 		err = ErrIsDir
-	case how.Offset < 0:
+	case opts.Offset < 0:
 		err = fs.ErrInvalid
-	case d.Uploads == InPlace && !how.Whole:
-		u, err = d.storeInPlace(ctx, p, name, how)
+	case d.Uploads == InPlace && !opts.Whole:
+		u, err = d.storeInPlace(ctx, p, name, opts)
 	default:
-		u, err = d.storeAtomic(ctx, name, how)
+		u, err = d.storeAtomic(ctx, name, opts)
 	}
 	if err != nil {
 		return nil, fail("store", name, err)
@@ -93,7 +93,7 @@ type atomicUpload struct {
 	writing
 	d      *Dir
 	ctx    context.Context // of Store
-	how    How
+	opts   StoreOptions
 	sync   bool
 	parent *os.Root
 	base   string
@@ -103,8 +103,8 @@ type atomicUpload struct {
 	at     int64 // where in temp the upload begins
 }
 
-func (d *Dir) storeAtomic(ctx context.Context, name string, how How) (_ Upload, err error) {
-	u := &atomicUpload{writing: writing{name: name}, d: d, ctx: ctx, how: how, sync: d.Sync || how.Whole}
+func (d *Dir) storeAtomic(ctx context.Context, name string, opts StoreOptions) (_ Upload, err error) {
+	u := &atomicUpload{writing: writing{name: name}, d: d, ctx: ctx, opts: opts, sync: d.Sync || opts.Whole}
 	if err := u.find(name); err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (d *Dir) storeAtomic(ctx context.Context, name string, how How) (_ Upload, 
 			u.Close(err)
 		}
 	}()
-	if u.old != nil && how.Exclusive {
+	if u.old != nil && opts.Exclusive {
 		return nil, fs.ErrExist
 	}
 	if err := u.keep(); err != nil {
@@ -125,21 +125,21 @@ func (d *Dir) storeAtomic(ctx context.Context, name string, how How) (_ Upload, 
 // keep says where the upload begins, and remembers which file it is to change.
 func (u *atomicUpload) keep() (err error) {
 	switch {
-	case u.old == nil && u.how.Offset > 0:
+	case u.old == nil && u.opts.Offset > 0:
 		return ErrOffset
-	case u.old == nil || !u.how.Append && u.how.Offset == 0:
+	case u.old == nil || !u.opts.Append && u.opts.Offset == 0:
 		return nil
 	}
 	// Commit will have to read it: better refused now than then.
 	u.src, err = openRegular(u.parent, u.base, os.O_RDONLY, 0)
-	if errors.Is(err, fs.ErrNotExist) && u.how.Append {
+	if errors.Is(err, fs.ErrNotExist) && u.opts.Append {
 		u.old = nil // it has been removed since find saw it
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	if u.at = u.how.Offset; u.how.Append {
+	if u.at = u.opts.Offset; u.opts.Append {
 		u.at = u.old.Size()
 		return nil
 	}
@@ -174,7 +174,7 @@ func (u *atomicUpload) find(name string) error {
 		case err == nil && fi.Mode()&fs.ModeSymlink == 0:
 			u.old = fi
 			err = replaceable(fi)
-		case err == nil && u.how.Exclusive:
+		case err == nil && u.opts.Exclusive:
 			err = fs.ErrExist // even if the link leads nowhere, as O_EXCL has it
 		case err == nil:
 			if name, err = u.d.resolve(name); err == nil {

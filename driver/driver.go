@@ -12,7 +12,7 @@
 // Files are in a directory ([OpenDir]), in memory ([Mem]), in an archive or
 // embedded ([ReadOnly]), wherever afero reaches ([Afero]) or in a bucket of
 // object storage (package [driver/s3], a module of its own). [Mount] joins
-// several into one tree, [Limit] puts a quota on one and [NoWrite] makes one
+// several into one tree, [Limit] puts a quota on one and [WithoutWrites] makes one
 // read-only. Users are one ([User]), a map ([Users]) or a function ([Func]). A
 // driver of your own is proved by package drivertest.
 //
@@ -164,8 +164,8 @@ type FS interface {
 	// Of two uploads to one name that replace the file the last to commit
 	// wins, whole. One with Append adds to the file as it is when it commits,
 	// so nothing that another upload committed meanwhile is lost, and one with
-	// an Offset commits only over the file that it began with: see How.
-	Store(ctx context.Context, name string, how How) (Upload, error)
+	// an Offset commits only over the file that it began with: see [StoreOptions].
+	Store(ctx context.Context, name string, opts StoreOptions) (Upload, error)
 
 	// Mkdir creates a directory; its parent must exist, and a name that is
 	// taken is fs.ErrExist.
@@ -189,10 +189,10 @@ type FS interface {
 	Rename(ctx context.Context, from, to string) error
 }
 
-// How says how an upload treats what is there already. The zero value creates
+// StoreOptions say how an upload treats what is there already. The zero value creates
 // the file or replaces it whole. An FS that can only do that, such as an object
 // store, refuses the rest in Store with errors.ErrUnsupported.
-type How struct {
+type StoreOptions struct {
 	// Append adds to the end of the file as it is at Commit, creating it if
 	// need be (APPE). Offset is ignored. If the file was there in Store and
 	// has been removed since, Commit is ErrChanged.

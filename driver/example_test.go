@@ -51,7 +51,7 @@ func Example() {
 func ExampleUpload() {
 	ctx := context.Background()
 	files := driver.Mem()
-	u, err := files.Store(ctx, "report.txt", driver.How{})
+	u, err := files.Store(ctx, "report.txt", driver.StoreOptions{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -127,27 +127,27 @@ func ExampleFunc_certificateAndPassword() {
 // reports is an FS that takes one kind of file.
 type reports struct{ driver.FS }
 
-func (r reports) CheckStore(ctx context.Context, name string, how driver.How) error {
+func (r reports) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if path.Ext(name) != ".csv" {
 		return &driver.Error{Code: 553, Text: "Only .csv files are taken here."}
 	}
-	return driver.CheckStore(ctx, r.FS, name, how)
+	return driver.CheckStore(ctx, r.FS, name, opts)
 }
 
-func (r reports) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	if err := r.CheckStore(ctx, name, how); err != nil {
+func (r reports) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	if err := r.CheckStore(ctx, name, opts); err != nil {
 		return nil, err
 	}
-	return r.FS.Store(ctx, name, how)
+	return r.FS.Store(ctx, name, opts)
 }
 
 // An FS that refuses some uploads says so before the client sends a gigabyte.
 func ExampleStoreChecker() {
 	ctx := context.Background()
 	files := reports{driver.Mem()}
-	fmt.Println(driver.CheckStore(ctx, files, "film.mkv", driver.How{}))
-	fmt.Println(driver.CheckStore(ctx, files, "missing/sales.csv", driver.How{}))
-	fmt.Println(driver.CheckStore(ctx, files, "sales.csv", driver.How{}))
+	fmt.Println(driver.CheckStore(ctx, files, "film.mkv", driver.StoreOptions{}))
+	fmt.Println(driver.CheckStore(ctx, files, "missing/sales.csv", driver.StoreOptions{}))
+	fmt.Println(driver.CheckStore(ctx, files, "sales.csv", driver.StoreOptions{}))
 	// Output:
 	// 553 Only .csv files are taken here.
 	// store missing/sales.csv: file does not exist

@@ -19,7 +19,7 @@ func TestMountFaults(t *testing.T) {
 
 func TestNoWriteFaults(t *testing.T) {
 	drivertest.RunFaults(t, drivertest.Options{ReadOnly: true}, func(_ *testing.T, fsys driver.FS) driver.FS {
-		return driver.NoWrite(fsys)
+		return driver.WithoutWrites(fsys)
 	})
 }
 

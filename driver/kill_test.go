@@ -155,17 +155,17 @@ func writeUntilKilled(path string) {
 
 func writeOne(d *driver.Dir, name, id string) error {
 	ctx := context.Background()
-	how := driver.How{Append: true}
+	opts := driver.StoreOptions{Append: true}
 	switch name {
 	case "version":
-		how = driver.How{}
+		opts = driver.StoreOptions{}
 	case "offset":
-		how = driver.How{}
+		opts = driver.StoreOptions{}
 		if fi, err := d.Stat(ctx, name); err == nil {
-			how.Offset = fi.Size()
+			opts.Offset = fi.Size()
 		}
 	}
-	return store(ctx, d, name, record(id), how)
+	return store(ctx, d, name, record(id), opts)
 }
 
 // record is a line that tells whether it is whole. Some are long, as the moment in

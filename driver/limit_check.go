@@ -5,19 +5,19 @@ import "context"
 // CheckStore tells that no byte or no file more may be stored, or what the FS
 // within would refuse. With no byte left it refuses an empty file too, since
 // nobody can know that the file will be empty; but not to cut a file off.
-func (l *Limited) CheckStore(ctx context.Context, name string, how How) error {
+func (l *Limited) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	if err := enter(ctx, "store", name); err != nil {
 		return err
 	}
-	if err := CheckStore(ctx, l.fsys, name, how); err != nil {
+	if err := CheckStore(ctx, l.fsys, name, opts); err != nil {
 		return err
 	}
 	now, _, err := l.look(ctx, name, false)
 	if err != nil {
 		return err
 	}
-	kept := max(how.Offset, 0)
-	if how.Append {
+	kept := max(opts.Offset, 0)
+	if opts.Append {
 		kept = now.bytes
 	}
 	l.mu.Lock()

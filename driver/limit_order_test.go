@@ -18,15 +18,15 @@ func TestLimitInPlaceOrder(t *testing.T) {
 	mounted, err := driver.Mount(map[string]driver.FS{".": driver.Mem(), "m": inPlace})
 	require.NoError(t, err)
 	for name, fsys := range map[string]driver.FS{"x": inPlace, "m/y": mounted} {
-		for how, want := range map[driver.How]string{
+		for opts, want := range map[driver.StoreOptions]string{
 			{Append: true, Whole: true}: "16 bytes",
 			{Whole: true}:               "5 bytes",
 		} {
 			synctest.Test(t, func(t *testing.T) {
 				l := limit(t, fsys, driver.Quota{Bytes: 1000, FileSize: 100})
 				write(t, l, name, "begin: ")
-				part := begun(t, l, name, "part", driver.How{Append: true})
-				whole := begun(t, l, name, "whole", how)
+				part := begun(t, l, name, "part", driver.StoreOptions{Append: true})
+				whole := begun(t, l, name, "whole", opts)
 				committed := make(chan error, 1)
 				go func() { committed <- whole.Commit() }()
 				synctest.Wait()
@@ -48,7 +48,7 @@ func TestLimitInPlaceWhole(t *testing.T) {
 	inPlace.Uploads = driver.InPlace
 	l := limit(t, inPlace, driver.Quota{Bytes: 1000, FileSize: 10})
 	write(t, l, "a", "123")
-	u := begun(t, l, "a", "45678", driver.How{Append: true, Whole: true})
+	u := begun(t, l, "a", "45678", driver.StoreOptions{Append: true, Whole: true})
 	write(t, l, "a", "123456")
 	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
 	require.NoError(t, u.Close(driver.ErrQuota))
@@ -62,14 +62,14 @@ func TestLimitInPlaceRoom(t *testing.T) {
 	inPlace.Uploads = driver.InPlace
 	l := limit(t, inPlace, driver.Quota{Bytes: 1000, FileSize: 10})
 	write(t, l, "a", "1")
-	long := begun(t, l, "a", "2", driver.How{Append: true})
-	whole := begun(t, l, "a", "345", driver.How{Append: true, Whole: true})
-	require.NoError(t, store(t.Context(), l, "a", "67", driver.How{Append: true}))
+	long := begun(t, l, "a", "2", driver.StoreOptions{Append: true})
+	whole := begun(t, l, "a", "345", driver.StoreOptions{Append: true, Whole: true})
+	require.NoError(t, store(t.Context(), l, "a", "67", driver.StoreOptions{Append: true}))
 	_, err := long.Write([]byte("8901")) // 1 + 1 + 3 + 2 are taken
 	require.ErrorIs(t, err, driver.ErrQuota)
 	require.NoError(t, long.Close(err))
 	require.NoError(t, whole.Commit())
-	require.NoError(t, store(t.Context(), l, "a", "890", driver.How{Append: true}))
-	require.ErrorIs(t, store(t.Context(), l, "a", "1", driver.How{Append: true}), driver.ErrQuota)
+	require.NoError(t, store(t.Context(), l, "a", "890", driver.StoreOptions{Append: true}))
+	require.ErrorIs(t, store(t.Context(), l, "a", "1", driver.StoreOptions{Append: true}), driver.ErrQuota)
 	require.Equal(t, "10 bytes 1 files", used(l))
 }

@@ -31,9 +31,9 @@ func used(l *driver.Limited) string {
 }
 
 // begun is an upload to which data was written.
-func begun(t testing.TB, fsys driver.FS, name, data string, how driver.How) driver.Upload {
+func begun(t testing.TB, fsys driver.FS, name, data string, opts driver.StoreOptions) driver.Upload {
 	t.Helper()
-	u, err := fsys.Store(t.Context(), name, how)
+	u, err := fsys.Store(t.Context(), name, opts)
 	require.NoError(t, err)
 	_, err = io.WriteString(u, data)
 	require.NoError(t, err)
@@ -46,10 +46,10 @@ func TestLimitArguments(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 	l := limit(t, driver.Mem(), driver.Quota{})
-	assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.How{}), driver.ErrQuota, "zero stores nothing")
-	assert.NoError(t, store(t.Context(), l, "a", "", driver.How{}))
+	assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.StoreOptions{}), driver.ErrQuota, "zero stores nothing")
+	assert.NoError(t, store(t.Context(), l, "a", "", driver.StoreOptions{}))
 	l = limit(t, driver.Mem(), driver.Quota{Bytes: math.MaxInt64, FileSize: math.MaxInt64, Files: math.MaxInt64})
-	assert.NoError(t, store(t.Context(), l, "a", "x", driver.How{}))
+	assert.NoError(t, store(t.Context(), l, "a", "x", driver.StoreOptions{}))
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = driver.Limit(ended, driver.Mem(), driver.Quota{Bytes: 1})
@@ -65,11 +65,11 @@ func TestLimitCounts(t *testing.T) {
 
 	write(t, l, "a", strings.Repeat("x", 60))
 	assert.Equal(t, "90 bytes 2 files", used(l))
-	assert.ErrorIs(t, store(t.Context(), l, "b", strings.Repeat("x", 11), driver.How{}), driver.ErrQuota)
+	assert.ErrorIs(t, store(t.Context(), l, "b", strings.Repeat("x", 11), driver.StoreOptions{}), driver.ErrQuota)
 	assert.Equal(t, "90 bytes 2 files", used(l), "a refused upload gives back what it counted")
-	require.NoError(t, store(t.Context(), l, "a", strings.Repeat("x", 10), driver.How{Append: true}))
-	assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.How{Append: true}), driver.ErrQuota, "APPE counts")
-	assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.How{Offset: 70}), driver.ErrQuota, "REST counts")
+	require.NoError(t, store(t.Context(), l, "a", strings.Repeat("x", 10), driver.StoreOptions{Append: true}))
+	assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.StoreOptions{Append: true}), driver.ErrQuota, "APPE counts")
+	assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.StoreOptions{Offset: 70}), driver.ErrQuota, "REST counts")
 	assert.Equal(t, "100 bytes 2 files", used(l))
 	n, err := driver.Space(t.Context(), l, ".")
 	require.NoError(t, err)
@@ -77,7 +77,7 @@ func TestLimitCounts(t *testing.T) {
 
 	require.NoError(t, l.Remove(t.Context(), "d/old"))
 	assert.Equal(t, "70 bytes 1 files", used(l))
-	require.NoError(t, store(t.Context(), l, "a", "0123456789", driver.How{Offset: 20}))
+	require.NoError(t, store(t.Context(), l, "a", "0123456789", driver.StoreOptions{Offset: 20}))
 	assert.Equal(t, "30 bytes 1 files", used(l), "what an offset cuts off is given back")
 	write(t, l, "b", "x")
 	require.NoError(t, l.Rename(t.Context(), "b", "a"))
@@ -91,12 +91,12 @@ func TestLimitCounts(t *testing.T) {
 func TestLimitFiles(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 100, Files: 2})
 	write(t, l, "a", "")
-	u := begun(t, l, "b", "x", driver.How{})
-	assert.ErrorIs(t, store(t.Context(), l, "c", "", driver.How{}), driver.ErrQuota)
+	u := begun(t, l, "b", "x", driver.StoreOptions{})
+	assert.ErrorIs(t, store(t.Context(), l, "c", "", driver.StoreOptions{}), driver.ErrQuota)
 	require.NoError(t, u.Close(errors.New("cut")))
 	write(t, l, "c", "")
 	write(t, l, "c", "again")
-	assert.ErrorIs(t, store(t.Context(), l, "d", "", driver.How{}), driver.ErrQuota)
+	assert.ErrorIs(t, store(t.Context(), l, "d", "", driver.StoreOptions{}), driver.ErrQuota)
 	require.NoError(t, l.Mkdir(t.Context(), "dir"))
 	require.NoError(t, l.Remove(t.Context(), "a"))
 	write(t, l, "d", "")
@@ -107,10 +107,10 @@ func TestLimitFileSize(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := limit(t, fsys, driver.Quota{Bytes: 100, FileSize: 10})
 			write(t, l, "a", "0123456789")
-			assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.How{Append: true}), driver.ErrQuota)
-			assert.ErrorIs(t, store(t.Context(), l, "a", "xx", driver.How{Offset: 9}), driver.ErrQuota)
-			assert.ErrorIs(t, store(t.Context(), l, "b", "0123456789x", driver.How{}), driver.ErrQuota)
-			require.NoError(t, store(t.Context(), l, "a", "x", driver.How{Offset: 9}))
+			assert.ErrorIs(t, store(t.Context(), l, "a", "x", driver.StoreOptions{Append: true}), driver.ErrQuota)
+			assert.ErrorIs(t, store(t.Context(), l, "a", "xx", driver.StoreOptions{Offset: 9}), driver.ErrQuota)
+			assert.ErrorIs(t, store(t.Context(), l, "b", "0123456789x", driver.StoreOptions{}), driver.ErrQuota)
+			require.NoError(t, store(t.Context(), l, "a", "x", driver.StoreOptions{Offset: 9}))
 			assert.Equal(t, "10 bytes 1 files", used(l))
 		})
 	}
@@ -121,7 +121,7 @@ func TestLimitFileSize(t *testing.T) {
 func TestLimitReplaceDuringAppend(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 100})
 	write(t, l, "a", strings.Repeat("x", 80))
-	u := begun(t, l, "a", "y", driver.How{Append: true})
+	u := begun(t, l, "a", "y", driver.StoreOptions{Append: true})
 	require.ErrorIs(t, l.Remove(t.Context(), "a"), fs.ErrPermission)
 	write(t, l, "a", "")
 	write(t, l, "b", strings.Repeat("x", 99))
@@ -129,7 +129,7 @@ func TestLimitReplaceDuringAppend(t *testing.T) {
 	assert.Equal(t, "100 bytes 2 files", used(l))
 	write(t, l, "b", "")
 
-	v := begun(t, l, "a", "z", driver.How{Append: true})
+	v := begun(t, l, "a", "z", driver.StoreOptions{Append: true})
 	write(t, l, "a", strings.Repeat("x", 98))
 	require.NoError(t, v.Commit())
 	assert.Equal(t, "99 bytes 2 files", used(l))
@@ -141,7 +141,7 @@ func TestLimitRenameDuringUpload(t *testing.T) {
 			l := limit(t, fsys, driver.Quota{Bytes: 100})
 			require.NoError(t, l.Mkdir(t.Context(), "d"))
 			write(t, l, "other", "x")
-			u := begun(t, l, "d/a", strings.Repeat("x", 50), driver.How{})
+			u := begun(t, l, "d/a", strings.Repeat("x", 50), driver.StoreOptions{})
 			for _, names := range [][2]string{{"d", "e"}, {"d/a", "b"}, {"other", "d/a"}} {
 				assert.ErrorIs(t, l.Rename(t.Context(), names[0], names[1]), fs.ErrPermission)
 			}
@@ -158,8 +158,8 @@ func TestLimitTwoUploadsOfOneFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l := limit(t, fsys, driver.Quota{Bytes: 100})
 			write(t, l, "a", strings.Repeat("x", 40))
-			u1 := begun(t, l, "a", "12345", driver.How{})
-			u2 := begun(t, l, "a", "1234567", driver.How{})
+			u1 := begun(t, l, "a", "12345", driver.StoreOptions{})
+			u2 := begun(t, l, "a", "1234567", driver.StoreOptions{})
 			assert.Equal(t, "52 bytes 1 files", used(l))
 			require.NoError(t, u2.Commit())
 			require.NoError(t, u1.Commit())
@@ -175,7 +175,7 @@ func TestLimitUploadsTogether(t *testing.T) {
 			var wg sync.WaitGroup
 			for i := range 8 {
 				wg.Go(func() {
-					err := store(context.Background(), l, fmt.Sprint(i), strings.Repeat("x", 300), driver.How{})
+					err := store(context.Background(), l, fmt.Sprint(i), strings.Repeat("x", 300), driver.StoreOptions{})
 					if err != nil {
 						assert.ErrorIs(t, err, driver.ErrQuota)
 					}
@@ -201,7 +201,7 @@ func TestLimitReadFrom(t *testing.T) {
 		{size + 1, size, nil}, {size, size, nil}, {size - 1, size - 1, driver.ErrQuota}, {1 << 20, 1 << 20, driver.ErrQuota}, {0, 0, driver.ErrQuota},
 	} {
 		l := limit(t, openDir(t, t.TempDir()), driver.Quota{Bytes: tt.quota})
-		u, err := l.Store(t.Context(), "a", driver.How{})
+		u, err := l.Store(t.Context(), "a", driver.StoreOptions{})
 		require.NoError(t, err)
 		n, err := u.(io.ReaderFrom).ReadFrom(strings.NewReader(strings.Repeat("x", size)))
 		assert.Equal(t, tt.want, n)
@@ -236,8 +236,8 @@ func TestLimitAtRandom(t *testing.T) {
 					case 1:
 						_ = l.Rename(t.Context(), pick(), pick())
 					case 2, 3:
-						how := driver.How{Append: r.IntN(3) == 0, Offset: int64(r.IntN(3) * r.IntN(40)), Exclusive: r.IntN(5) == 0}
-						if u, err := l.Store(t.Context(), pick(), how); err == nil {
+						opts := driver.StoreOptions{Append: r.IntN(3) == 0, Offset: int64(r.IntN(3) * r.IntN(40)), Exclusive: r.IntN(5) == 0}
+						if u, err := l.Store(t.Context(), pick(), opts); err == nil {
 							_, _ = u.Write(make([]byte, r.IntN(120)))
 							open = append(open, u)
 						}

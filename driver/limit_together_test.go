@@ -36,7 +36,7 @@ func TestLimitFileSizeTogether(t *testing.T) {
 				var wg sync.WaitGroup
 				for range 20 {
 					one := func() {
-						err := store(t.Context(), l, file, "0123456789", driver.How{Append: true})
+						err := store(t.Context(), l, file, "0123456789", driver.StoreOptions{Append: true})
 						if err != nil {
 							assert.ErrorIs(t, err, driver.ErrQuota)
 							return
@@ -73,7 +73,7 @@ func TestLimitFileSizeTogether(t *testing.T) {
 func TestLimitFileSizeAtCommit(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 1000, FileSize: 100})
 	write(t, l, "a", "x")
-	u := begun(t, l, "a", strings.Repeat("y", 50), driver.How{Append: true})
+	u := begun(t, l, "a", strings.Repeat("y", 50), driver.StoreOptions{Append: true})
 	write(t, l, "a", strings.Repeat("x", 60))
 	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
 	require.NoError(t, u.Close(errors.New("quota")))
@@ -88,8 +88,8 @@ type hanging struct {
 	release chan struct{}
 }
 
-func (h *hanging) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	u, err := h.FS.Store(ctx, name, how)
+func (h *hanging) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := h.FS.Store(ctx, name, opts)
 	if err != nil || name != h.name {
 		return u, err
 	}
@@ -112,7 +112,7 @@ func (u *hangingUpload) Commit() error {
 func TestLimitCommitHangs(t *testing.T) {
 	h := &hanging{FS: driver.Mem(), name: "a", reached: make(chan struct{}), release: make(chan struct{})}
 	l := limit(t, h, driver.Quota{Bytes: 1000})
-	u := begun(t, l, "a", "slow", driver.How{})
+	u := begun(t, l, "a", "slow", driver.StoreOptions{})
 	done := make(chan error)
 	go func() { done <- u.Commit() }()
 	<-h.reached
@@ -122,7 +122,7 @@ func TestLimitCommitHangs(t *testing.T) {
 	require.NoError(t, l.Remove(t.Context(), "c"))
 	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
-	require.ErrorIs(t, store(short, l, "a", "x", driver.How{}), context.DeadlineExceeded)
+	require.ErrorIs(t, store(short, l, "a", "x", driver.StoreOptions{}), context.DeadlineExceeded)
 	require.ErrorIs(t, l.Measure(short), context.DeadlineExceeded)
 	close(h.release)
 	require.NoError(t, <-done)
@@ -148,7 +148,7 @@ func TestAferoHangs(t *testing.T) {
 	f := driver.Afero(s)
 	require.NoError(t, afero.WriteFile(s.Fs, "/a", []byte("old"), 0o644))
 	require.NoError(t, afero.WriteFile(s.Fs, "/b", []byte("b"), 0o644))
-	u := begun(t, f, "a", "new", driver.How{})
+	u := begun(t, f, "a", "new", driver.StoreOptions{})
 	done := make(chan error)
 	go func() { done <- u.Commit() }()
 	<-s.reached

@@ -18,7 +18,7 @@ type limitUpload struct {
 	l        *Limited
 	ctx      context.Context // of Store
 	name     string
-	how      How
+	opts     StoreOptions
 	kept     int64 // bytes of the old file that are part of the new one
 	written  int64
 	reserved count
@@ -30,7 +30,7 @@ type limitUpload struct {
 }
 
 // Store begins an upload that counts.
-func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, err error) {
+func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up Upload, err error) {
 	if err := enter(ctx, "store", name); err != nil {
 		return nil, err
 	}
@@ -43,8 +43,8 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, e
 	if err != nil {
 		return nil, err
 	}
-	u := &limitUpload{l: l, ctx: ctx, name: name, how: how, kept: max(how.Offset, 0)}
-	if how.Append {
+	u := &limitUpload{l: l, ctx: ctx, name: name, opts: opts, kept: max(opts.Offset, 0)}
+	if opts.Append {
 		u.kept = now.bytes
 	}
 	if l.quota.FileSize > 0 && u.kept > l.quota.FileSize {
@@ -60,7 +60,7 @@ func (l *Limited) Store(ctx context.Context, name string, how How) (up Upload, e
 			u.abandon()
 		}
 	}()
-	if u.Upload, err = l.fsys.Store(ctx, name, how); err != nil {
+	if u.Upload, err = l.fsys.Store(ctx, name, opts); err != nil {
 		return nil, err
 	}
 	u.inPlace = writesInPlace(u.Upload)
@@ -126,7 +126,7 @@ func (u *limitUpload) claim(n int64) int64 {
 	l := u.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if most := l.quota.FileSize; most > 0 && u.how.Append {
+	if most := l.quota.FileSize; most > 0 && u.opts.Append {
 		n = min(n, most-u.file.base-u.file.appended)
 	} else if most > 0 {
 		n = min(n, most-u.kept-u.written)
@@ -140,7 +140,7 @@ func (u *limitUpload) claim(n int64) int64 {
 func (u *limitUpload) claimed(n int64) {
 	u.l.reserved.bytes += n
 	u.reserved.bytes += n
-	if u.how.Append {
+	if u.opts.Append {
 		u.file.appended += n
 	}
 }
@@ -250,7 +250,7 @@ func (u *limitUpload) fits() (count, error) {
 
 // size is what the file will be.
 func (u *limitUpload) size() (count, error) {
-	if !u.how.Append {
+	if !u.opts.Append {
 		return count{u.kept + u.written, 1}, nil
 	}
 	now, err := u.l.refresh(u.ctx, u.file, u.name, count{})
@@ -343,11 +343,11 @@ func (u *limitUpload) forget() {
 	if u.file == nil {
 		return
 	}
-	if u.how.Append {
+	if u.opts.Append {
 		u.file.appended -= u.written
 		u.file.base = u.file.bytes
 		for other := range l.uploads {
-			if other.file == u.file && other.inPlace && other.how.Append {
+			if other.file == u.file && other.inPlace && other.opts.Append {
 				u.file.base -= other.written
 			}
 		}

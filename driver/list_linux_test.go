@@ -67,7 +67,7 @@ func TestDirGone(t *testing.T) {
 		errScan = err
 	}
 	for what, err := range map[string]error{"root": errRoot, "Stat": errStat, "Open": errOpen, "List": errList, "Scan": errScan,
-		"CheckStore": driver.CheckStore(t.Context(), d, "a", driver.How{})} {
+		"CheckStore": driver.CheckStore(t.Context(), d, "a", driver.StoreOptions{})} {
 		assert.ErrorContains(t, err, "was removed", what)
 		assert.NotErrorIs(t, err, fs.ErrNotExist, what)
 	}

@@ -97,6 +97,9 @@ func (m *MemFS) begin(ctx context.Context, op, name string) error {
 	return ctx.Err()
 }
 
+// RawNames reports that every name is taken, UTF-8 or not.
+func (m *MemFS) RawNames(string) bool { return true }
+
 // Stat describes a file as it is at this moment.
 func (m *MemFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	if err := m.begin(ctx, "stat", name); err != nil {

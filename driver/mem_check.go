@@ -6,7 +6,7 @@ import (
 )
 
 // CheckStore tells what Store would refuse.
-func (m *MemFS) CheckStore(ctx context.Context, name string, how How) error {
+func (m *MemFS) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	if err := m.begin(ctx, "store", name); err != nil {
 		return err
 	}
@@ -16,20 +16,20 @@ func (m *MemFS) CheckStore(ctx context.Context, name string, how How) error {
 	if err != nil {
 		return fail("store", name, err)
 	}
-	u := &memUpload{m: m, name: name, how: how}
+	u := &memUpload{m: m, name: name, opts: opts}
 	n := dir.entries[base]
 	err = u.check(n)
-	if err == nil && !how.Append {
+	if err == nil && !opts.Append {
 		var size int64
 		if n != nil {
 			size = n.data.size
 		}
-		err = offsetWithin(how.Offset, size)
+		err = offsetWithin(opts.Offset, size)
 	}
 	return fail("store", name, err)
 }
 
-// offsetWithin checks How.Offset against the size of what is there.
+// offsetWithin checks StoreOptions.Offset against the size of what is there.
 func offsetWithin(offset, size int64) error {
 	switch {
 	case offset < 0:

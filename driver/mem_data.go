@@ -118,27 +118,27 @@ func (r *memReader) Close() error {
 type memUpload struct {
 	m    *MemFS
 	name string
-	how  How
+	opts StoreOptions
 	old  *memNode // what had the name in Store
 	data memData
 	done bool
 }
 
 // Store begins an upload.
-func (m *MemFS) Store(ctx context.Context, name string, how How) (Upload, error) {
-	if how.Append {
-		how.Offset = 0
+func (m *MemFS) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
+	if opts.Append {
+		opts.Offset = 0
 	}
-	u := &memUpload{m: m, name: name, how: how}
+	u := &memUpload{m: m, name: name, opts: opts}
 	err := m.change(ctx, "store", name, func(dir *memNode, base string) error {
 		u.old = dir.entries[base]
 		if err := u.check(u.old); err != nil {
 			return err
 		}
 		switch {
-		case how.Offset < 0:
+		case opts.Offset < 0:
 			return fs.ErrInvalid
-		case how.Offset > u.old.length():
+		case opts.Offset > u.old.length():
 			return ErrOffset
 		}
 		return nil
@@ -162,7 +162,7 @@ func (u *memUpload) check(n *memNode) error {
 	switch {
 	case u.name == "." || n != nil && n.entries != nil:
 		return ErrIsDir
-	case n != nil && u.how.Exclusive:
+	case n != nil && u.opts.Exclusive:
 		return fs.ErrExist
 	}
 	return nil
@@ -215,7 +215,7 @@ func (u *memUpload) at(f func(dir *memNode, base string, n *memNode) error) erro
 // may says whether the upload may still be committed over what has the name now.
 func (u *memUpload) may(now *memNode) error {
 	switch {
-	case u.how.Append && u.old != nil && now == nil, u.how.Offset > 0 && now != u.old:
+	case u.opts.Append && u.old != nil && now == nil, u.opts.Offset > 0 && now != u.old:
 		return ErrChanged
 	}
 	return u.check(now)
@@ -223,8 +223,8 @@ func (u *memUpload) may(now *memNode) error {
 
 // over is the content that the upload makes of a file.
 func (u *memUpload) over(now *memNode) memData {
-	keep := u.how.Offset
-	if u.how.Append {
+	keep := u.opts.Offset
+	if u.opts.Append {
 		keep = now.length()
 	}
 	if keep == 0 {

@@ -2,7 +2,6 @@ package driver
 
 import (
 	"context"
-	"errors"
 	"io/fs"
 	"path"
 )
@@ -33,21 +32,21 @@ func (m *MountFS) inside(op, name string) (FS, string, error) {
 }
 
 // Store begins an upload to the FS that the name belongs to.
-func (m *MountFS) Store(ctx context.Context, name string, how How) (Upload, error) {
+func (m *MountFS) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
 	fsys, inner, err := m.file(ctx, "store", name)
 	if err != nil {
 		return nil, err
 	}
-	return fsys.Store(ctx, inner, how)
+	return fsys.Store(ctx, inner, opts)
 }
 
 // CheckStore asks the FS that the name belongs to.
-func (m *MountFS) CheckStore(ctx context.Context, name string, how How) error {
+func (m *MountFS) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	fsys, inner, err := m.file(ctx, "store", name)
 	if err != nil {
 		return err
 	}
-	return CheckStore(ctx, fsys, inner, how)
+	return CheckStore(ctx, fsys, inner, opts)
 }
 
 // Mkdir creates a directory. Below a directory that only leads to a mount point
@@ -145,81 +144,4 @@ func (m *MountFS) point(name string) string {
 		}
 	}
 	return "."
-}
-
-// ability finds the FS whose abilities count for a name.
-func (m *MountFS) ability(ctx context.Context, op, name string) (FS, string, error) {
-	if err := enter(ctx, op, name); err != nil {
-		return nil, "", err
-	}
-	if p, inner, ok := m.find(name); ok {
-		return p.fsys, inner, nil
-	}
-	if m.isVirtual(name) {
-		return nil, "", fail(op, name, errReadOnly)
-	}
-	return nil, "", fail(op, name, fs.ErrNotExist)
-}
-
-// SetTimes sets times if the FS of the name can.
-func (m *MountFS) SetTimes(ctx context.Context, name string, t Times) error {
-	fsys, inner, err := m.ability(ctx, "set times", name)
-	if err != nil {
-		return err
-	}
-	return SetTimes(ctx, fsys, inner, t)
-}
-
-// SetMode sets permission bits if the FS of the name can.
-func (m *MountFS) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
-	fsys, inner, err := m.ability(ctx, "set mode", name)
-	if err != nil {
-		return err
-	}
-	return SetMode(ctx, fsys, inner, mode)
-}
-
-// SetGroup sets the group if the FS of the name can.
-func (m *MountFS) SetGroup(ctx context.Context, name, group string) error {
-	fsys, inner, err := m.ability(ctx, "set group", name)
-	if err != nil {
-		return err
-	}
-	return SetGroup(ctx, fsys, inner, group)
-}
-
-// Symlink makes a link within one FS if that can.
-func (m *MountFS) Symlink(ctx context.Context, target, name string) error {
-	if err := first(enter(ctx, "symlink", name), valid("symlink", target)); err != nil {
-		return err
-	}
-	if m.isVirtual(name) {
-		return fail("symlink", name, fs.ErrExist)
-	}
-	fsys, innerTarget, innerName, err := m.both("symlink", target, name)
-	if err != nil {
-		return err
-	}
-	return Symlink(ctx, fsys, innerTarget, innerName)
-}
-
-// ReadLink says where a link leads if the FS of the name can.
-func (m *MountFS) ReadLink(ctx context.Context, name string) (string, error) {
-	fsys, inner, err := m.ability(ctx, "readlink", name)
-	if err != nil {
-		return "", err
-	}
-	return ReadLink(ctx, fsys, inner)
-}
-
-// Space is that of the FS of the name, and nothing where there is none.
-func (m *MountFS) Space(ctx context.Context, name string) (int64, error) {
-	fsys, inner, err := m.ability(ctx, "space", name)
-	if errors.Is(err, errReadOnly) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return Space(ctx, fsys, inner)
 }

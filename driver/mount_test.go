@@ -53,7 +53,7 @@ func TestMountWithoutRoot(t *testing.T) {
 	assert.Equal(t, []string{"a", "c"}, sorted(t, m, "."))
 	for _, name := range []string{"new", "a/new"} {
 		assert.ErrorIs(t, m.Mkdir(t.Context(), name), fs.ErrPermission)
-		assert.ErrorIs(t, store(t.Context(), m, name, "", driver.How{}), fs.ErrPermission)
+		assert.ErrorIs(t, store(t.Context(), m, name, "", driver.StoreOptions{}), fs.ErrPermission)
 		_, err := m.Stat(t.Context(), name)
 		assert.ErrorIs(t, err, fs.ErrNotExist)
 	}
@@ -76,7 +76,7 @@ func TestMountPointsStay(t *testing.T) {
 		assert.ErrorIs(t, m.Rename(ctx, "d", name), fs.ErrPermission, name)
 		assert.ErrorIs(t, m.Rename(ctx, "f", name), fs.ErrPermission, name)
 		assert.ErrorIs(t, m.Mkdir(ctx, name), fs.ErrExist, name)
-		assert.ErrorIs(t, store(ctx, m, name, "", driver.How{}), driver.ErrIsDir, name)
+		assert.ErrorIs(t, store(ctx, m, name, "", driver.StoreOptions{}), driver.ErrIsDir, name)
 		_, err := m.Open(ctx, name, 0)
 		assert.ErrorIs(t, err, driver.ErrIsDir, name)
 	}

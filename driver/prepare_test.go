@@ -22,7 +22,7 @@ func TestPrepare(t *testing.T) {
 	require.NoError(t, err)
 	for name, files := range map[string]driver.FS{"Dir": dir, "Limit": limit, "Mem": driver.Mem()} {
 		for _, commit := range []bool{true, false} {
-			up, err := files.Store(t.Context(), name, driver.How{})
+			up, err := files.Store(t.Context(), name, driver.StoreOptions{})
 			require.NoError(t, err)
 			_, err = io.WriteString(up, "new")
 			require.NoError(t, err)
@@ -48,7 +48,7 @@ func TestPrepare(t *testing.T) {
 func TestPrepareIsPassedOn(t *testing.T) {
 	limit, err := driver.Limit(t.Context(), unpreparedFS{driver.Mem()}, driver.Quota{Bytes: 1 << 20})
 	require.NoError(t, err)
-	up, err := limit.Store(t.Context(), "a", driver.How{})
+	up, err := limit.Store(t.Context(), "a", driver.StoreOptions{})
 	require.NoError(t, err)
 	require.ErrorIs(t, driver.Prepare(wrappedUpload{up}), fs.ErrPermission)
 	require.ErrorIs(t, up.Commit(), fs.ErrPermission)
@@ -58,8 +58,8 @@ func TestPrepareIsPassedOn(t *testing.T) {
 // unpreparedFS can't prepare its uploads.
 type unpreparedFS struct{ driver.FS }
 
-func (f unpreparedFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := f.FS.Store(ctx, name, how)
+func (f unpreparedFS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
 	return unprepared{up}, err
 }
 

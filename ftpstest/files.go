@@ -70,7 +70,7 @@ func write(fsys driver.FS, name string, content io.Reader) error {
 	if err := mkdirs(ctx, fsys, path.Dir(name)); err != nil {
 		return err
 	}
-	up, err := fsys.Store(ctx, name, driver.How{})
+	up, err := fsys.Store(ctx, name, driver.StoreOptions{})
 	if err != nil {
 		return err
 	}

@@ -48,8 +48,8 @@ type trackedFS struct {
 func (f trackedFS) Unwrap() driver.FS { return f.FS }
 
 // Store implements driver.FS.
-func (f trackedFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := f.FS.Store(ctx, name, how)
+func (f trackedFS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}

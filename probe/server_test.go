@@ -87,7 +87,7 @@ var ours = []struct {
 	{"no such directory", []ID{ListRefused}, func(_ *testing.T, s *real) { s.probe.Path = "nowhere" }},
 	{"upload", []ID{UploadWorks, DataWorks}, func(_ *testing.T, s *real) { s.probe.AllowWrite = true }},
 	{"read-only", []ID{UploadRefused, DataWorks}, func(_ *testing.T, s *real) {
-		s.probe.AllowWrite, s.Driver = true, driver.User("alice", "secret", driver.NoWrite(s.files))
+		s.probe.AllowWrite, s.Driver = true, driver.User("alice", "secret", driver.WithoutWrites(s.files))
 	}},
 	{"too many sessions", []ID{GreetingRefused}, func(_ *testing.T, s *real) { s.MaxSessions = 1; s.occupied = true }},
 }

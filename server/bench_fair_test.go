@@ -87,7 +87,7 @@ func runFairServer() {
 		}
 	}
 	put := func(name string, data []byte) {
-		up, err := files.Store(ctx, name, driver.How{})
+		up, err := files.Store(ctx, name, driver.StoreOptions{})
 		must(err)
 		_, err = up.Write(data)
 		must(err)

@@ -393,8 +393,8 @@ func (c closer) Close() error {
 	return c.ReadCloser.Close()
 }
 
-func (f *closing) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := f.FS.Store(ctx, name, how)
+func (f *closing) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
 	if err == nil {
 		f.open.Add(1)
 		up = uploadCloser{up, f}

@@ -41,7 +41,7 @@ func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 }
 
 // combine returns how many sources it had to leave. Until the target is
-// committed, and on the disk if the driver can have it so (How.Whole), it changes
+// committed, and on the disk if the driver can have it so (StoreOptions.Whole), it changes
 // none of them.
 func (t *transfer) combine(files driver.FS, target string, sources []string) (kept int, err error) {
 	var (
@@ -70,7 +70,7 @@ func (t *transfer) combine(files driver.FS, target string, sources []string) (ke
 		infos = append(infos, info)
 		size += info.Size()
 	}
-	err = t.keep(files, target, driver.How{Append: true, Size: size, Whole: true}, func(up io.Writer) error {
+	err = t.keep(files, target, driver.StoreOptions{Append: true, Size: size, Whole: true}, func(up io.Writer) error {
 		for _, name := range sources {
 			if err := t.copyFile(up, files, name); err != nil {
 				return err
@@ -127,8 +127,8 @@ func (t *transfer) copyFile(to io.Writer, files driver.FS, name string) error {
 }
 
 // keep stores what fill writes, whole or not at all.
-func (t *transfer) keep(files driver.FS, name string, how driver.How, fill func(io.Writer) error) (err error) {
-	up, err := files.Store(t.ctx, name, how)
+func (t *transfer) keep(files driver.FS, name string, opts driver.StoreOptions, fill func(io.Writer) error) (err error) {
+	up, err := files.Store(t.ctx, name, opts)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 		if old, err := s.files.Stat(t.ctx, to); err == nil && !seen.add(to, old) {
 			return errSameFile // writing in place would empty it
 		}
-		return t.keep(s.files, to, driver.How{Size: info.Size(), Whole: true}, func(up io.Writer) error {
+		return t.keep(s.files, to, driver.StoreOptions{Size: info.Size(), Whole: true}, func(up io.Writer) error {
 			return t.copyFile(up, s.files, from)
 		})
 	})

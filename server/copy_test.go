@@ -30,7 +30,7 @@ func TestCopyBounds(t *testing.T) {
 	defer dir.Close()
 	mem := driver.Mem()
 	writeFile(t, mem, "a", "content")
-	files, err := driver.Mount(map[string]driver.FS{"ro": driver.NoWrite(mem), "rw": dir, "rw2": mem})
+	files, err := driver.Mount(map[string]driver.FS{"ro": driver.WithoutWrites(mem), "rw": dir, "rw2": mem})
 	require.NoError(t, err)
 	ts := start(t, withFiles(files))
 	c := ts.login(t)
@@ -61,7 +61,7 @@ func TestAvbl(t *testing.T) {
 	require.NoError(t, err)
 	writeFile(t, limited, "a", "1234567890")
 	require.NoError(t, limited.Mkdir(t.Context(), "sub"))
-	files, err := driver.Mount(map[string]driver.FS{"q": limited, "ro": driver.NoWrite(driver.Mem())})
+	files, err := driver.Mount(map[string]driver.FS{"q": limited, "ro": driver.WithoutWrites(driver.Mem())})
 	require.NoError(t, err)
 	ts := start(t, withFiles(files))
 	c := ts.login(t)
@@ -115,8 +115,8 @@ type failing struct {
 	at int64 // writes fail from here on; negative: Commit fails
 }
 
-func (f failing) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := f.FS.Store(ctx, name, how)
+func (f failing) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
 	return &failingUpload{Upload: up, at: f.at}, err
 }
 
@@ -202,7 +202,9 @@ func TestWorkPanics(t *testing.T) {
 
 type panicOpen struct{ *driver.MemFS }
 
-func (panicOpen) Sum(context.Context, string, string, int64, int64) ([]byte, error) { panic("boom") }
-func (p panicOpen) Store(context.Context, string, driver.How) (driver.Upload, error) {
+func (panicOpen) Checksum(context.Context, string, string, int64, int64) ([]byte, error) {
+	panic("boom")
+}
+func (p panicOpen) Store(context.Context, string, driver.StoreOptions) (driver.Upload, error) {
 	panic("boom")
 }

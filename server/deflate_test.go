@@ -151,7 +151,7 @@ type sink struct{ *driver.MemFS }
 
 type sinkUpload struct{}
 
-func (sink) Store(context.Context, string, driver.How) (driver.Upload, error) {
+func (sink) Store(context.Context, string, driver.StoreOptions) (driver.Upload, error) {
 	return sinkUpload{}, nil
 }
 func (sinkUpload) Write(p []byte) (int, error) {

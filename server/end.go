@@ -42,10 +42,10 @@ func crowded(grace time.Duration) time.Duration {
 // endOfUpload decides whether the end of the data is the end of the file. FTP
 // marks the end of a file by closing the data connection (RFC 959, section 3.3),
 // and so does the kernel of a client that was killed.
-func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, how driver.How) error {
+func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, opts driver.StoreOptions) error {
 	t.end()
 	proven := conn.in != nil && conn.in.ended || // the compressed stream has an end of its own
-		how.Size > 0 && !t.ascii && t.bytes.Load() == how.Size // ALLO announced it
+		opts.Size > 0 && !t.ascii && t.bytes.Load() == opts.Size // ALLO announced it
 	t.truncated = conn.truncated() && !proven
 	t.unproven = !proven && (conn.tls == nil || t.truncated)
 	switch {

@@ -355,8 +355,8 @@ type preparedFS struct {
 	prepare func() error
 }
 
-func (f preparedFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := f.FS.Store(ctx, name, how)
+func (f preparedFS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
 	return preparedUpload{up, f.prepare}, err
 }
 

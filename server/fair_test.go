@@ -136,7 +136,7 @@ func (f *toil) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, err
 func toils(f *toil) func(*server.Server) {
 	return func(srv *server.Server) {
 		files := driver.Mem()
-		if up, err := files.Store(context.Background(), "file", driver.How{}); err == nil {
+		if up, err := files.Store(context.Background(), "file", driver.StoreOptions{}); err == nil {
 			up.Commit()
 			up.Close(nil)
 		}

@@ -30,7 +30,7 @@ var faults = []struct{ method, line string }{
 	{"Store.Commit", "STOU"}, {"Store.Close", "STOR b"},
 	{"Mkdir", "MKD x"}, {"Remove", "DELE a"}, {"RemoveDir", "RMD d"}, {"Rename", "RNTO b"},
 	{"SetTimes", "MFMT 20260101000000 a"}, {"SetMode", "SITE CHMOD 600 a"}, {"SetGroup", "SITE CHGRP x a"},
-	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"}, {"Sum", "HASH a"},
+	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"}, {"Checksum", "HASH a"},
 }
 
 // faulty is files in which a method is at fault. A listing fails in its middle.

@@ -58,13 +58,13 @@ func (s *session) cmdStor(ctx context.Context, arg string) (wire.Reply, error) {
 	if until > 0 {
 		return ok(504, "RANG is for RETR and HASH; use REST.")
 	}
-	return s.store(ctx, "STOR", arg, driver.How{Offset: offset}, "Opening the data connection.")
+	return s.store(ctx, "STOR", arg, driver.StoreOptions{Offset: offset}, "Opening the data connection.")
 }
 
 // APPE <file>: RFC 959, section 4.1.3.
 func (s *session) cmdAppe(ctx context.Context, arg string) (wire.Reply, error) {
 	s.restart, s.until = 0, 0
-	return s.store(ctx, "APPE", arg, driver.How{Append: true}, "Opening the data connection.")
+	return s.store(ctx, "APPE", arg, driver.StoreOptions{Append: true}, "Opening the data connection.")
 }
 
 // STOU [<file>]: RFC 959, section 4.1.3; the name goes into the 150 reply as
@@ -82,7 +82,7 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	for range 8 {
 		_, err := s.files.Stat(ctx, unique)
 		if errors.Is(err, fs.ErrNotExist) {
-			return s.store(ctx, "STOU", wire.Display(unique), driver.How{Exclusive: true}, "FILE: "+wire.Display(unique))
+			return s.store(ctx, "STOU", wire.Display(unique), driver.StoreOptions{Exclusive: true}, "FILE: "+wire.Display(unique))
 		}
 		if err != nil {
 			return wire.Reply{}, err
@@ -92,18 +92,18 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(450, "No free name found; try again.")
 }
 
-func (s *session) store(ctx context.Context, verb, arg string, how driver.How, opening string) (wire.Reply, error) {
+func (s *session) store(ctx context.Context, verb, arg string, opts driver.StoreOptions, opening string) (wire.Reply, error) {
 	name, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	how.Size, s.alloc = s.alloc, 0
+	opts.Size, s.alloc = s.alloc, 0
 	t, err := s.newTransfer(verb, name)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	t.offset, t.upload = how.Offset, true
-	err = s.ahead(t, func() error { return driver.CheckStore(t.ctx, s.files, name, how) })
+	t.offset, t.upload = opts.Offset, true
+	err = s.ahead(t, func() error { return driver.CheckStore(t.ctx, s.files, name, opts) })
 	if err != nil {
 		refused := t.report()
 		refused.Err = err
@@ -113,7 +113,7 @@ func (s *session) store(ctx context.Context, verb, arg string, how driver.How, o
 	return s.transfer(t, opening, func(conn *dataConn) error {
 		// Only now, with the data connection there, is anything created: a STOR
 		// that never gets one must not harm the old file.
-		return s.receive(t, conn, name, how)
+		return s.receive(t, conn, name, opts)
 	})
 }
 
@@ -215,8 +215,8 @@ const sendChunk = 64 << 10
 
 // receive stores what the client sends. The file is committed only when its
 // end is certain.
-func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.How) (err error) {
-	up, err := t.store(s.files, name, how)
+func (s *session) receive(t *transfer, conn *dataConn, name string, opts driver.StoreOptions) (err error) {
+	up, err := t.store(s.files, name, opts)
 	if err != nil {
 		return err
 	}
@@ -229,7 +229,7 @@ func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.H
 	if cause = t.copyFrom(conn, up); cause != nil {
 		return cause
 	}
-	if cause = s.endOfUpload(t, conn, up, how); cause != nil {
+	if cause = s.endOfUpload(t, conn, up, opts); cause != nil {
 		return cause
 	}
 	// A client that closed abruptly after its last byte has no ear for our
@@ -240,9 +240,9 @@ func (s *session) receive(t *transfer, conn *dataConn, name string, how driver.H
 }
 
 // store begins the upload.
-func (t *transfer) store(files driver.FS, name string, how driver.How) (_ driver.Upload, err error) {
+func (t *transfer) store(files driver.FS, name string, opts driver.StoreOptions) (_ driver.Upload, err error) {
 	defer t.inDriver(&err)()
-	up, err := files.Store(t.ctx, name, how)
+	up, err := files.Store(t.ctx, name, opts)
 	return guarded{up, t}, err
 }
 

@@ -165,7 +165,7 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 	if span.End >= 0 {
 		length = span.End - span.Start
 	}
-	own, err := driver.Sum(t.ctx, files, name, sums[i].name, span.Start, length)
+	own, err := driver.Checksum(t.ctx, files, name, sums[i].name, span.Start, length)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		if length < 0 {
 			length = size - span.Start

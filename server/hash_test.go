@@ -148,7 +148,7 @@ type sumFS struct {
 	err   error
 }
 
-func (f *sumFS) Sum(_ context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
+func (f *sumFS) Checksum(_ context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.asked = append(f.asked, algorithm+" "+name)
@@ -162,7 +162,7 @@ func (f *sumFS) Sum(_ context.Context, name, algorithm string, offset, length in
 func TestNativeChecksum(t *testing.T) {
 	files := &sumFS{FS: driver.Mem()}
 	writeFile(t, files, "a", "0123456789")
-	mount, err := driver.Mount(map[string]driver.FS{"m": driver.NoWrite(files)})
+	mount, err := driver.Mount(map[string]driver.FS{"m": driver.WithoutWrites(files)})
 	require.NoError(t, err)
 	limited, err := driver.Limit(t.Context(), mount, driver.Quota{Bytes: 100})
 	require.NoError(t, err)

@@ -179,7 +179,7 @@ func (ts *testServer) readFile(t testing.TB, name string) string {
 
 func writeFile(t testing.TB, files driver.FS, name, content string) {
 	t.Helper()
-	up, err := files.Store(context.Background(), name, driver.How{})
+	up, err := files.Store(context.Background(), name, driver.StoreOptions{})
 	require.NoError(t, err)
 	_, err = io.WriteString(up, content)
 	require.NoError(t, err)

@@ -78,8 +78,8 @@ type journalFS struct {
 	j *journal
 }
 
-func (f journalFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	u, err := f.FS.Store(ctx, name, how)
+func (f journalFS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.FS.Store(ctx, name, opts)
 	return journalUpload{u, f.j}, err
 }
 

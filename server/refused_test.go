@@ -22,11 +22,11 @@ import (
 // wholeOnly is an FS that writes files whole, as object storage does.
 type wholeOnly struct{ *driver.MemFS }
 
-func (f wholeOnly) CheckStore(ctx context.Context, name string, how driver.How) error {
-	if how.Append || how.Offset > 0 {
+func (f wholeOnly) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
+	if opts.Append || opts.Offset > 0 {
 		return errors.ErrUnsupported
 	}
-	return f.MemFS.CheckStore(ctx, name, how)
+	return f.MemFS.CheckStore(ctx, name, opts)
 }
 
 // An upload that can't succeed is refused before 150: most clients hear nothing
@@ -43,13 +43,13 @@ func TestRefusedBefore150(t *testing.T) {
 		code int
 		line []string
 	}{
-		{"read-only", driver.NoWrite, 550, []string{"STOR new", "STOR a", "APPE a", "STOU"}},
+		{"read-only", driver.WithoutWrites, 550, []string{"STOR new", "STOR a", "APPE a", "STOU"}},
 		{"no parent", nil, 550, []string{"STOR missing/new", "APPE missing/new", "STOR a/new"}},
 		{"directory", nil, 550, []string{"STOR d", "APPE d"}},
 		{"quota", full, 552, []string{"STOR new", "STOR a", "APPE a", "STOU"}},
 		{"object storage", func(files driver.FS) driver.FS { return wholeOnly{files.(*driver.MemFS)} }, 504, []string{"APPE a"}},
 		{"mounted", func(files driver.FS) driver.FS {
-			m, err := driver.Mount(map[string]driver.FS{".": files, "read": driver.NoWrite(driver.Mem())})
+			m, err := driver.Mount(map[string]driver.FS{".": files, "read": driver.WithoutWrites(driver.Mem())})
 			require.NoError(t, err)
 			return m
 		}, 550, []string{"STOR read/new", "STOR read"}},

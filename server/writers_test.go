@@ -60,8 +60,8 @@ type noting struct {
 	begun chan struct{}
 }
 
-func (n noting) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := n.FS.Store(ctx, name, how)
+func (n noting) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := n.FS.Store(ctx, name, opts)
 	n.begun <- struct{}{}
 	return up, err
 }

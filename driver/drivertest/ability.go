@@ -21,7 +21,7 @@ var abilityChecks = []check{
 
 func setTimes(ctx context.Context, f *probe) error {
 	name := f.at("a")
-	if err := f.store(ctx, name, "x", driver.How{}, false); err != nil {
+	if err := f.store(ctx, name, "x", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
 	// Even seconds, because FAT has no others.
@@ -47,7 +47,7 @@ func removeSame(ctx context.Context, f *probe) error {
 		return &absentError{"removing a file only if it is the same"}
 	}
 	name := f.at("a")
-	if err := f.store(ctx, name, "old", driver.How{}, false); err != nil {
+	if err := f.store(ctx, name, "old", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
 	old, err := f.Stat(ctx, name)
@@ -55,7 +55,7 @@ func removeSame(ctx context.Context, f *probe) error {
 		return err
 	}
 	for _, data := range []string{"newer", "new"} {
-		if err := f.store(ctx, name, data, driver.How{}, false); err != nil {
+		if err := f.store(ctx, name, data, driver.StoreOptions{}, false); err != nil {
 			return err
 		}
 		err := driver.RemoveSame(ctx, f.FS, name, old)
@@ -82,7 +82,7 @@ func removeSame(ctx context.Context, f *probe) error {
 
 func setMode(ctx context.Context, f *probe) error {
 	name := f.at("a")
-	if err := f.store(ctx, name, "x", driver.How{}, false); err != nil {
+	if err := f.store(ctx, name, "x", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
 	for _, want := range []fs.FileMode{0o600, 0o640, 0o644 | fs.ModeSetuid} {
@@ -102,7 +102,7 @@ func setMode(ctx context.Context, f *probe) error {
 
 func symlink(ctx context.Context, f *probe) error {
 	target, name := f.at("target"), f.at("d/link")
-	err := errors.Join(f.Mkdir(ctx, f.at("d")), f.store(ctx, target, "x", driver.How{}, false))
+	err := errors.Join(f.Mkdir(ctx, f.at("d")), f.store(ctx, target, "x", driver.StoreOptions{}, false))
 	if err != nil {
 		return err
 	}

@@ -23,8 +23,8 @@ var inPlaceChecks = []check{
 }
 
 // begin starts an upload and writes data to it.
-func (f *probe) begin(ctx context.Context, name, data string, how driver.How) (driver.Upload, error) {
-	u, err := f.Store(ctx, name, how)
+func (f *probe) begin(ctx context.Context, name, data string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (f *probe) holds(ctx context.Context, name, want string) error {
 }
 
 func invisible(ctx context.Context, f *probe) error {
-	u, err := f.begin(ctx, f.at("a"), "new", driver.How{})
+	u, err := f.begin(ctx, f.at("a"), "new", driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -70,13 +70,13 @@ func invisible(ctx context.Context, f *probe) error {
 	if err := f.holds(ctx, "a", "new"); err != nil {
 		return err
 	}
-	for _, how := range f.hows(driver.How{Append: true}, driver.How{Offset: 1}) {
-		u, err := f.begin(ctx, f.at("a"), "newer", how)
+	for _, opts := range f.options(driver.StoreOptions{Append: true}, driver.StoreOptions{Offset: 1}) {
+		u, err := f.begin(ctx, f.at("a"), "newer", opts)
 		if err != nil {
 			return err
 		}
 		if err := f.holds(ctx, "a", "new"); err != nil {
-			return errors.Join(fmt.Errorf("before Commit of %+v: %w", how, err), u.Close(errCut))
+			return errors.Join(fmt.Errorf("before Commit of %+v: %w", opts, err), u.Close(errCut))
 		}
 		if err := u.Close(errCut); err != nil {
 			return err
@@ -87,7 +87,7 @@ func invisible(ctx context.Context, f *probe) error {
 
 func prepare(ctx context.Context, f *probe) error {
 	for _, name := range []string{"", "a"} { // first cut, then committed
-		u, err := f.begin(ctx, f.at("a"), "new", driver.How{})
+		u, err := f.begin(ctx, f.at("a"), "new", driver.StoreOptions{})
 		if err != nil {
 			return err
 		}
@@ -113,13 +113,13 @@ func prepare(ctx context.Context, f *probe) error {
 }
 
 func cutNew(ctx context.Context, f *probe) error {
-	for _, how := range append(f.hows(driver.How{Append: true}), driver.How{Exclusive: true}) {
+	for _, opts := range append(f.options(driver.StoreOptions{Append: true}), driver.StoreOptions{Exclusive: true}) {
 		for _, data := range []string{"", "new"} {
-			if err := f.store(ctx, f.at("a"), data, how, true); err != nil {
+			if err := f.store(ctx, f.at("a"), data, opts, true); err != nil {
 				return err
 			}
 			if err := f.holds(ctx, "", ""); err != nil {
-				return fmt.Errorf("%+v: %w", how, err)
+				return fmt.Errorf("%+v: %w", opts, err)
 			}
 		}
 	}
@@ -127,16 +127,16 @@ func cutNew(ctx context.Context, f *probe) error {
 }
 
 func cutReplace(ctx context.Context, f *probe) error {
-	if err := f.store(ctx, f.at("a"), "old file", driver.How{}, false); err != nil {
+	if err := f.store(ctx, f.at("a"), "old file", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
-	for _, how := range f.hows(driver.How{Append: true}, driver.How{Offset: 3}, driver.How{Offset: 8}) {
+	for _, opts := range f.options(driver.StoreOptions{Append: true}, driver.StoreOptions{Offset: 3}, driver.StoreOptions{Offset: 8}) {
 		for _, data := range []string{"", "x", "much more than there was"} {
-			if err := f.store(ctx, f.at("a"), data, how, true); err != nil {
+			if err := f.store(ctx, f.at("a"), data, opts, true); err != nil {
 				return err
 			}
 			if err := f.holds(ctx, "a", "old file"); err != nil {
-				return fmt.Errorf("%+v, cut after %q: %w", how, data, err)
+				return fmt.Errorf("%+v, cut after %q: %w", opts, data, err)
 			}
 		}
 	}
@@ -146,14 +146,14 @@ func cutReplace(ctx context.Context, f *probe) error {
 func readerKeeps(ctx context.Context, f *probe) error {
 	old := string(noise(300_000, 3))
 	for _, change := range []func() error{
-		func() error { return f.store(ctx, f.at("a"), "new", driver.How{}, false) },
+		func() error { return f.store(ctx, f.at("a"), "new", driver.StoreOptions{}, false) },
 		func() error { return f.Remove(ctx, f.at("a")) },
 		func() error {
-			return errors.Join(f.store(ctx, f.at("b"), "new", driver.How{}, false),
+			return errors.Join(f.store(ctx, f.at("b"), "new", driver.StoreOptions{}, false),
 				f.Rename(ctx, f.at("b"), f.at("a")))
 		},
 	} {
-		if err := f.store(ctx, f.at("a"), old, driver.How{}, false); err != nil {
+		if err := f.store(ctx, f.at("a"), old, driver.StoreOptions{}, false); err != nil {
 			return err
 		}
 		r, err := f.Open(ctx, f.at("a"), 0)
@@ -175,12 +175,12 @@ func readerKeeps(ctx context.Context, f *probe) error {
 }
 
 func lastWins(ctx context.Context, f *probe) error {
-	u1, err := f.begin(ctx, f.at("a"), "first, and longer", driver.How{})
+	u1, err := f.begin(ctx, f.at("a"), "first, and longer", driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
 	defer u1.Close(errCut)
-	u2, err := f.begin(ctx, f.at("a"), "second", driver.How{})
+	u2, err := f.begin(ctx, f.at("a"), "second", driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -204,10 +204,10 @@ func cutResume(ctx context.Context, f *probe) error {
 	want := noise(200_000, 4)
 	for _, old := range []string{"", "an old file", string(noise(500_000, 5))} {
 		name := f.at(fmt.Sprint("a", len(old)))
-		if err := f.store(ctx, name, old, driver.How{}, false); err != nil {
+		if err := f.store(ctx, name, old, driver.StoreOptions{}, false); err != nil {
 			return err
 		}
-		u, err := f.begin(ctx, name, string(want[:70_000]), driver.How{})
+		u, err := f.begin(ctx, name, string(want[:70_000]), driver.StoreOptions{})
 		if err != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func cutResume(ctx context.Context, f *probe) error {
 		if fi.Size() > 70_000 {
 			return fmt.Errorf("size %d after 70000 bytes: a client would resume in the wrong place", fi.Size())
 		}
-		if err := f.put(ctx, name, want[fi.Size():], 1<<16, driver.How{Offset: fi.Size()}); err != nil {
+		if err := f.put(ctx, name, want[fi.Size():], 1<<16, driver.StoreOptions{Offset: fi.Size()}); err != nil {
 			return err
 		}
 		if err := f.same(ctx, name, want); err != nil {

@@ -51,8 +51,8 @@ func (f *probe) same(ctx context.Context, name string, want []byte) error {
 }
 
 // put stores data in pieces of a given size.
-func (f *probe) put(ctx context.Context, name string, data []byte, piece int, how driver.How) error {
-	u, err := f.Store(ctx, name, how)
+func (f *probe) put(ctx context.Context, name string, data []byte, piece int, opts driver.StoreOptions) error {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func bigFile(ctx context.Context, f *probe) error {
 	data := noise(2<<20+17, 1)
 	for _, piece := range []int{4093, len(data)} {
 		name := f.at(fmt.Sprint("big", piece))
-		if err := f.put(ctx, name, data, piece, driver.How{}); err != nil {
+		if err := f.put(ctx, name, data, piece, driver.StoreOptions{}); err != nil {
 			return err
 		}
 		if err := f.same(ctx, name, data); err != nil {
@@ -88,7 +88,7 @@ func bigAppend(ctx context.Context, f *probe) error {
 	name, data := f.at("big"), noise(1<<20+3, 2)
 	var want []byte
 	for i, n := range []int{300_001, 65_536, 1, 400_000} {
-		if err := f.put(ctx, name, data[:n], 1<<15, driver.How{Append: true}); err != nil {
+		if err := f.put(ctx, name, data[:n], 1<<15, driver.StoreOptions{Append: true}); err != nil {
 			return err
 		}
 		want = append(want, data[:n]...)
@@ -97,7 +97,7 @@ func bigAppend(ctx context.Context, f *probe) error {
 		}
 	}
 	for _, at := range []int{700_000, 131_072, 65_537} {
-		if err := f.put(ctx, name, data, 1<<16, driver.How{Offset: int64(at)}); err != nil {
+		if err := f.put(ctx, name, data, 1<<16, driver.StoreOptions{Offset: int64(at)}); err != nil {
 			return err
 		}
 		want = append(want[:at:at], data...)
@@ -109,7 +109,7 @@ func bigAppend(ctx context.Context, f *probe) error {
 }
 
 func reusedBuffer(ctx context.Context, f *probe) error {
-	u, err := f.Store(ctx, f.at("a"), driver.How{})
+	u, err := f.Store(ctx, f.at("a"), driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func reusedBuffer(ctx context.Context, f *probe) error {
 
 func twoReaders(ctx context.Context, f *probe) error {
 	name := f.at("a")
-	if err := f.store(ctx, name, "0123456789", driver.How{}, false); err != nil {
+	if err := f.store(ctx, name, "0123456789", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
 	r1, err := f.Open(ctx, name, 0)
@@ -156,7 +156,7 @@ func twoReaders(ctx context.Context, f *probe) error {
 }
 
 func closeTwice(ctx context.Context, f *probe) error {
-	u, err := f.Store(ctx, f.at("a"), driver.How{})
+	u, err := f.Store(ctx, f.at("a"), driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func closeTwice(ctx context.Context, f *probe) error {
 	if err != nil {
 		return err
 	}
-	cut, err := f.Store(ctx, f.at("b"), driver.How{})
+	cut, err := f.Store(ctx, f.at("b"), driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -178,7 +178,7 @@ func closeTwice(ctx context.Context, f *probe) error {
 }
 
 func afterCommit(ctx context.Context, f *probe) error {
-	u, err := f.Store(ctx, f.at("a"), driver.How{})
+	u, err := f.Store(ctx, f.at("a"), driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -199,7 +199,7 @@ func afterCommit(ctx context.Context, f *probe) error {
 }
 
 func afterClose(ctx context.Context, f *probe) error {
-	u, err := f.Store(ctx, f.at("a"), driver.How{})
+	u, err := f.Store(ctx, f.at("a"), driver.StoreOptions{})
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func afterClose(ctx context.Context, f *probe) error {
 
 func sizeHint(ctx context.Context, f *probe) error {
 	for _, size := range []int64{1, 3, 1000} {
-		if err := f.store(ctx, f.at("a"), "xyz", driver.How{Size: size}, false); err != nil {
+		if err := f.store(ctx, f.at("a"), "xyz", driver.StoreOptions{Size: size}, false); err != nil {
 			return fmt.Errorf("announced %d: %w", size, err)
 		}
 		if err := f.same(ctx, f.at("a"), []byte("xyz")); err != nil {

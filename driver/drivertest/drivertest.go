@@ -168,18 +168,18 @@ func (f *probe) promises(word string) error {
 // checks skips a case when the FS can't tell whether an upload would be refused:
 // then not even one to a directory that is missing is.
 func (f *probe) checks(ctx context.Context) error {
-	if driver.CheckStore(ctx, f.FS, f.at("missing/parent"), driver.How{}) == nil {
+	if driver.CheckStore(ctx, f.FS, f.at("missing/parent"), driver.StoreOptions{}) == nil {
 		return &absentError{"checking uploads beforehand"}
 	}
 	return nil
 }
 
-// hows are the ways to store over a file that the Options promise.
-func (f *probe) hows(keep ...driver.How) []driver.How {
+// options are the ways to store over a file that the Options promise.
+func (f *probe) options(keep ...driver.StoreOptions) []driver.StoreOptions {
 	if f.o.NoOffset {
-		return []driver.How{{}}
+		return []driver.StoreOptions{{}}
 	}
-	return append([]driver.How{{}}, keep...)
+	return append([]driver.StoreOptions{{}}, keep...)
 }
 
 // ability turns an error for a missing ability into a skip.

@@ -85,7 +85,7 @@ func TestWritableDriverIsNotReadOnly(t *testing.T) {
 			require.NoError(t, m.Mkdir(t.Context(), dir))
 		}
 		for name, data := range Tree() {
-			require.NoError(t, p.store(t.Context(), name, data, driver.How{}, false))
+			require.NoError(t, p.store(t.Context(), name, data, driver.StoreOptions{}, false))
 		}
 		return m
 	}
@@ -156,24 +156,24 @@ func (f clobbers) Rename(ctx context.Context, from, to string) error {
 
 type noAppend struct{ driver.FS }
 
-func (f noAppend) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	how.Append, how.Offset = false, 0
-	return f.FS.Store(ctx, name, how)
+func (f noAppend) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	opts.Append, opts.Offset = false, 0
+	return f.FS.Store(ctx, name, opts)
 }
 
 type timid struct{ driver.FS }
 
-func (f timid) CheckStore(ctx context.Context, name string, how driver.How) error {
+func (f timid) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if _, err := f.Stat(ctx, name); err == nil {
 		return fs.ErrExist
 	}
-	return driver.CheckStore(ctx, f.FS, name, how)
+	return driver.CheckStore(ctx, f.FS, name, opts)
 }
 
 type tries struct{ driver.FS }
 
-func (f tries) CheckStore(ctx context.Context, name string, how driver.How) error {
-	u, err := f.Store(ctx, name, how)
+func (f tries) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return err
 	}
@@ -182,21 +182,21 @@ func (f tries) CheckStore(ctx context.Context, name string, how driver.How) erro
 
 type halfBlind struct{ driver.FS }
 
-func (f halfBlind) CheckStore(ctx context.Context, name string, how driver.How) error {
-	how.Offset = 0
-	return driver.CheckStore(ctx, f.FS, name, how)
+func (f halfBlind) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
+	opts.Offset = 0
+	return driver.CheckStore(ctx, f.FS, name, opts)
 }
 
 type notExclusive struct{ driver.FS }
 
-func (f notExclusive) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	how.Exclusive = false
-	return f.FS.Store(ctx, name, how)
+func (f notExclusive) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	opts.Exclusive = false
+	return f.FS.Store(ctx, name, opts)
 }
 
 // wrapUpload changes the uploads of an FS.
-func wrapUpload(f driver.FS, ctx context.Context, name string, how driver.How, wrap func(driver.Upload) driver.Upload) (driver.Upload, error) {
-	u, err := f.Store(ctx, name, how)
+func wrapUpload(f driver.FS, ctx context.Context, name string, opts driver.StoreOptions, wrap func(driver.Upload) driver.Upload) (driver.Upload, error) {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -205,8 +205,8 @@ func wrapUpload(f driver.FS, ctx context.Context, name string, how driver.How, w
 
 type commits struct{ driver.FS }
 
-func (f commits) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	return wrapUpload(f.FS, ctx, name, how, func(u driver.Upload) driver.Upload { return committed{u} })
+func (f commits) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return committed{u} })
 }
 
 type committed struct{ driver.Upload }
@@ -218,19 +218,19 @@ func (u committed) Close(cause error) error {
 
 type early struct{ driver.FS }
 
-func (f early) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+func (f early) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	if _, err := f.Stat(ctx, name); errors.Is(err, fs.ErrNotExist) {
-		if u, err := f.FS.Store(ctx, name, driver.How{}); err == nil {
+		if u, err := f.FS.Store(ctx, name, driver.StoreOptions{}); err == nil {
 			_ = u.Commit()
 		}
 	}
-	return f.FS.Store(ctx, name, how)
+	return f.FS.Store(ctx, name, opts)
 }
 
 type hasty struct{ driver.FS }
 
-func (f hasty) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	return wrapUpload(f.FS, ctx, name, how, func(u driver.Upload) driver.Upload { return committer{u} })
+func (f hasty) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return committer{u} })
 }
 
 type committer struct{ driver.Upload }
@@ -239,8 +239,8 @@ func (u committer) Prepare() error { return u.Commit() }
 
 type keepsSlice struct{ driver.FS }
 
-func (f keepsSlice) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	return wrapUpload(f.FS, ctx, name, how, func(u driver.Upload) driver.Upload { return &keeper{Upload: u} })
+func (f keepsSlice) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return &keeper{Upload: u} })
 }
 
 type keeper struct {
@@ -264,8 +264,8 @@ func (u *keeper) Commit() error {
 
 type closesOnce struct{ driver.FS }
 
-func (f closesOnce) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	return wrapUpload(f.FS, ctx, name, how, func(u driver.Upload) driver.Upload { return &closer{Upload: u} })
+func (f closesOnce) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return &closer{Upload: u} })
 }
 
 type closer struct {

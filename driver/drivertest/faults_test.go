@@ -113,8 +113,8 @@ type changes struct {
 	how func(driver.Upload) driver.Upload
 }
 
-func (f changes) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	return wrapUpload(f.FS, ctx, name, how, f.how)
+func (f changes) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, f.how)
 }
 
 // upload is an upload of which some methods are others.
@@ -179,8 +179,8 @@ func causeless(u driver.Upload) driver.Upload {
 
 type looksTwice struct{ driver.FS }
 
-func (f looksTwice) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	u, err := f.FS.Store(ctx, name, how)
+func (f looksTwice) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.FS.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -206,11 +206,11 @@ func (f pulls) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, err
 
 type removesFirst struct{ driver.FS }
 
-func (f removesFirst) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+func (f removesFirst) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	if err := f.FS.Remove(ctx, name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return f.FS.Store(ctx, name, how)
+	return f.FS.Store(ctx, name, opts)
 }
 
 // miscounts tells in Space what was written, whether it was stored or not.
@@ -221,8 +221,8 @@ type miscounts struct {
 
 func (f *miscounts) Space(context.Context, string) (int64, error) { return 1<<20 - f.written, nil }
 
-func (f *miscounts) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	return wrapUpload(f.FS, ctx, name, how, func(u driver.Upload) driver.Upload {
+func (f *miscounts) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload {
 		return &upload{Upload: u, write: func(u *upload, p []byte) (int, error) {
 			f.written += int64(len(p))
 			return u.Upload.Write(p)
@@ -262,7 +262,7 @@ func TestFaulty(t *testing.T) {
 	require.NoError(t, f.Mkdir(ctx, "c"))
 	require.PanicsWithValue(t, "boom", func() { f.Stat(ctx, "a") })
 
-	u, err := f.Store(ctx, "f", driver.How{})
+	u, err := f.Store(ctx, "f", driver.StoreOptions{})
 	require.NoError(t, err)
 	n, err := u.Write([]byte("data"))
 	require.ErrorIs(t, err, driver.ErrQuota)
@@ -300,7 +300,7 @@ func TestFaultGoesOn(t *testing.T) {
 		Fault{Method: "SetGroup", Do: look})
 	p := &probe{f, Options{}}
 	for _, move := range []func(driver.Upload, string) error{byWrite, byReadFrom} {
-		require.NoError(t, p.upload(t.Context(), "new", driver.How{}, move))
+		require.NoError(t, p.upload(t.Context(), "new", driver.StoreOptions{}, move))
 		got, err := p.read(t.Context(), "new", 0)
 		require.NoError(t, err)
 		require.Equal(t, newContent, got)

@@ -21,7 +21,7 @@ type Fault struct {
 	//	List.Next                          before each entry of a listing, and before its end
 	//	Open.Read Open.Close               of the reader that Open gave
 	//	Store.Write Store.Commit Store.Close    of the upload that Store gave; ReadFrom is a Write
-	//	SetTimes SetMode SetGroup Symlink ReadLink Space Sum CheckStore
+	//	SetTimes SetMode SetGroup Symlink ReadLink Space Checksum CheckStore
 	Method string
 
 	// Call says which call of the method it is, the first being 1. Zero is
@@ -58,7 +58,7 @@ func Hang(ctx context.Context) error {
 var methods = []string{
 	"Stat", "List", "List.Next", "Open", "Open.Read", "Open.Close", "Store", "Store.Write", "Store.Commit", "Store.Close",
 	"Mkdir", "Remove", "RemoveDir", "Rename",
-	"SetTimes", "SetMode", "SetGroup", "Symlink", "ReadLink", "Space", "Sum", "CheckStore",
+	"SetTimes", "SetMode", "SetGroup", "Symlink", "ReadLink", "Space", "Checksum", "CheckStore",
 }
 
 // FaultyFS is an FS in which calls go wrong. It comes from [Faulty]. It has all
@@ -204,11 +204,11 @@ func (f *FaultyFS) Open(ctx context.Context, name string, offset int64) (io.Read
 }
 
 // Store begins an upload.
-func (f *FaultyFS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
+func (f *FaultyFS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	if err := f.hit(ctx, "Store"); err != nil {
 		return nil, err
 	}
-	u, err := f.fsys.Store(ctx, name, how)
+	u, err := f.fsys.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}

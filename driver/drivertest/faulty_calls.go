@@ -184,20 +184,20 @@ func (f *FaultyFS) Space(ctx context.Context, name string) (int64, error) {
 	return driver.Space(ctx, f.fsys, name)
 }
 
-// Sum tells a checksum if the FS within can.
-func (f *FaultyFS) Sum(ctx context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
-	if err := f.hit(ctx, "Sum"); err != nil {
+// Checksum tells a checksum if the FS within can.
+func (f *FaultyFS) Checksum(ctx context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
+	if err := f.hit(ctx, "Checksum"); err != nil {
 		return nil, err
 	}
-	return driver.Sum(ctx, f.fsys, name, algorithm, offset, length)
+	return driver.Checksum(ctx, f.fsys, name, algorithm, offset, length)
 }
 
 // CheckStore tells what would be refused if the FS within can.
-func (f *FaultyFS) CheckStore(ctx context.Context, name string, how driver.How) error {
+func (f *FaultyFS) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if err := f.hit(ctx, "CheckStore"); err != nil {
 		return err
 	}
-	return driver.CheckStore(ctx, f.fsys, name, how)
+	return driver.CheckStore(ctx, f.fsys, name, opts)
 }
 
 // RawNames is that of the FS within.

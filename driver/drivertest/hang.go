@@ -64,7 +64,9 @@ func (tr *trial) others(ctx context.Context) error {
 		func(ctx context.Context) error { _, err := tr.Stat(ctx, tr.at("d")); return err },
 		func(ctx context.Context) error { return tr.Remove(ctx, tr.at("missing")) },
 		func(ctx context.Context) error { return tr.Rename(ctx, tr.at("missing"), tr.at("d/missing")) },
-		func(ctx context.Context) error { return tr.store(ctx, tr.at("missing/a"), "", driver.How{}, false) },
+		func(ctx context.Context) error {
+			return tr.store(ctx, tr.at("missing/a"), "", driver.StoreOptions{}, false)
+		},
 	} {
 		ctx, cancel := context.WithTimeout(ctx, turn)
 		_ = call(ctx)

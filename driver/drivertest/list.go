@@ -24,7 +24,7 @@ func (f *probe) fill(ctx context.Context, dir string, n int) error {
 		return err
 	}
 	for i := range n {
-		if err := f.store(ctx, f.at(fmt.Sprintf("%s/%04d", dir, i)), "", driver.How{}, false); err != nil {
+		if err := f.store(ctx, f.at(fmt.Sprintf("%s/%04d", dir, i)), "", driver.StoreOptions{}, false); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func listChange(ctx context.Context, f *probe) error {
 
 func listInfo(ctx context.Context, f *probe) error {
 	err := errors.Join(
-		f.store(ctx, f.at("a"), "12345", driver.How{}, false),
+		f.store(ctx, f.at("a"), "12345", driver.StoreOptions{}, false),
 		f.Mkdir(ctx, f.at("d")))
 	if err != nil {
 		return err

@@ -38,9 +38,9 @@ func (f *probe) calls(ctx context.Context) []call {
 		{"Stat", func(n string) error { _, err := f.Stat(ctx, n); return err }},
 		{"List", func(n string) error { _, err := f.list(ctx, n); return err }},
 		{"Open", func(n string) error { _, err := f.read(ctx, n, 0); return err }},
-		{"Store", func(n string) error { return f.store(ctx, n, "x", driver.How{}, false) }},
+		{"Store", func(n string) error { return f.store(ctx, n, "x", driver.StoreOptions{}, false) }},
 		{"CheckStore", func(n string) error {
-			return first(f.checks(ctx), driver.CheckStore(ctx, f.FS, n, driver.How{}))
+			return first(f.checks(ctx), driver.CheckStore(ctx, f.FS, n, driver.StoreOptions{}))
 		}},
 		{"Mkdir", func(n string) error { return f.Mkdir(ctx, n) }},
 		{"Remove", func(n string) error { return f.Remove(ctx, n) }},
@@ -59,7 +59,7 @@ func (f *probe) calls(ctx context.Context) []call {
 
 func invalidNames(ctx context.Context, f *probe) error {
 	if !f.o.ReadOnly {
-		if err := f.store(ctx, f.at("file"), "x", driver.How{}, false); err != nil {
+		if err := f.store(ctx, f.at("file"), "x", driver.StoreOptions{}, false); err != nil {
 			return err
 		}
 	}
@@ -83,7 +83,7 @@ func theRoot(ctx context.Context, f *probe) error {
 	file := f.at("file")
 	if f.o.ReadOnly {
 		file = "hello.txt"
-	} else if err := f.store(ctx, file, "x", driver.How{}, false); err != nil {
+	} else if err := f.store(ctx, file, "x", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
 	return errors.Join(
@@ -92,7 +92,7 @@ func theRoot(ctx context.Context, f *probe) error {
 		wantError("Rename to the root", f.Rename(ctx, file, "."), fs.ErrPermission),
 		wantError("Remove of the root", f.Remove(ctx, "."), driver.ErrIsDir, fs.ErrPermission),
 		wantError("Mkdir of the root", f.Mkdir(ctx, "."), fs.ErrExist, fs.ErrPermission),
-		wantError("Store to the root", f.store(ctx, ".", "x", driver.How{}, false), driver.ErrIsDir, fs.ErrPermission),
+		wantError("Store to the root", f.store(ctx, ".", "x", driver.StoreOptions{}, false), driver.ErrIsDir, fs.ErrPermission),
 	)
 }
 
@@ -125,7 +125,7 @@ func cancelled(ctx context.Context, f *probe) error {
 	if f.o.ReadOnly {
 		file, dir = "hello.txt", "dir"
 	} else {
-		err := errors.Join(f.store(ctx, file, "x", driver.How{}, false), f.Mkdir(ctx, dir))
+		err := errors.Join(f.store(ctx, file, "x", driver.StoreOptions{}, false), f.Mkdir(ctx, dir))
 		if err != nil {
 			return err
 		}
@@ -141,8 +141,8 @@ func cancelled(ctx context.Context, f *probe) error {
 		err    error
 	}{
 		{"Stat", errStat}, {"List", errList}, {"Open", errOpen},
-		{"Store", f.store(ended, f.at("new"), "x", driver.How{}, false)},
-		{"CheckStore", first(f.checks(ctx), driver.CheckStore(ended, f.FS, f.at("new"), driver.How{}))},
+		{"Store", f.store(ended, f.at("new"), "x", driver.StoreOptions{}, false)},
+		{"CheckStore", first(f.checks(ctx), driver.CheckStore(ended, f.FS, f.at("new"), driver.StoreOptions{}))},
 		{"Mkdir", f.Mkdir(ended, f.at("newdir"))},
 		{"Remove", f.Remove(ended, file)},
 		{"RemoveDir", f.RemoveDir(ended, dir)},

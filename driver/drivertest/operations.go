@@ -31,10 +31,10 @@ func base() driver.FS {
 	f := &probe{m, Options{}}
 	ctx := context.Background()
 	err := errors.Join(m.Mkdir(ctx, "d"), m.Mkdir(ctx, "d/empty"),
-		f.store(ctx, "a", oldContent, driver.How{}, false),
-		f.store(ctx, "b", "another", driver.How{}, false),
-		f.store(ctx, "d/one", "1", driver.How{}, false),
-		f.store(ctx, "d/two", "2", driver.How{}, false))
+		f.store(ctx, "a", oldContent, driver.StoreOptions{}, false),
+		f.store(ctx, "b", "another", driver.StoreOptions{}, false),
+		f.store(ctx, "d/one", "1", driver.StoreOptions{}, false),
+		f.store(ctx, "d/two", "2", driver.StoreOptions{}, false))
 	if err != nil {
 		panic(err) // never: it is in memory
 	}
@@ -45,10 +45,12 @@ func base() driver.FS {
 // those of real files are.
 type full struct{ *driver.MemFS }
 
-func (full) SetGroup(context.Context, string, string) error                    { return nil }
-func (full) Symlink(context.Context, string, string) error                     { return nil }
-func (full) Space(context.Context, string) (int64, error)                      { return 1 << 40, nil }
-func (full) Sum(context.Context, string, string, int64, int64) ([]byte, error) { return []byte{1}, nil }
+func (full) SetGroup(context.Context, string, string) error { return nil }
+func (full) Symlink(context.Context, string, string) error  { return nil }
+func (full) Space(context.Context, string) (int64, error)   { return 1 << 40, nil }
+func (full) Checksum(context.Context, string, string, int64, int64) ([]byte, error) {
+	return []byte{1}, nil
+}
 
 // ReadLink knows one link, which no listing shows.
 func (full) ReadLink(_ context.Context, name string) (string, error) {
@@ -58,8 +60,8 @@ func (full) ReadLink(_ context.Context, name string) (string, error) {
 	return "one", nil
 }
 
-func (f full) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	u, err := f.MemFS.Store(ctx, name, how)
+func (f full) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.MemFS.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -74,8 +76,8 @@ func (u readerFrom) ReadFrom(r io.Reader) (int64, error) {
 
 // operations are those that suit the promises.
 func operations(o Options) []operation {
-	store := func(name string, how driver.How, move func(u driver.Upload, data string) error) func(context.Context, *probe) error {
-		return func(ctx context.Context, f *probe) error { return f.upload(ctx, f.at(name), how, move) }
+	store := func(name string, opts driver.StoreOptions, move func(u driver.Upload, data string) error) func(context.Context, *probe) error {
+		return func(ctx context.Context, f *probe) error { return f.upload(ctx, f.at(name), opts, move) }
 	}
 	all := []operation{
 		{name: "Stat", run: func(ctx context.Context, f *probe) error {
@@ -100,10 +102,10 @@ func operations(o Options) []operation {
 		}},
 		{name: "Open", run: func(ctx context.Context, f *probe) error { return f.download(ctx, f.at("a"), 0) }},
 		{name: "Open at an offset", run: func(ctx context.Context, f *probe) error { return f.download(ctx, f.at("a"), 5) }},
-		{name: "Store", run: store("new", driver.How{}, byWrite)},
-		{name: "Store over a file", run: store("a", driver.How{}, byWrite)},
-		{name: "Store with Exclusive", run: store("new", driver.How{Exclusive: true}, byWrite)},
-		{name: "Store with ReadFrom", run: store("a", driver.How{}, byReadFrom)},
+		{name: "Store", run: store("new", driver.StoreOptions{}, byWrite)},
+		{name: "Store over a file", run: store("a", driver.StoreOptions{}, byWrite)},
+		{name: "Store with Exclusive", run: store("new", driver.StoreOptions{Exclusive: true}, byWrite)},
+		{name: "Store with ReadFrom", run: store("a", driver.StoreOptions{}, byReadFrom)},
 		{name: "Store, cut", cut: true,
 			run: func(ctx context.Context, f *probe) error { return f.cutUpload(ctx, f.at("a")) }},
 		{name: "Mkdir", run: func(ctx context.Context, f *probe) error { return f.Mkdir(ctx, f.at("new")) }},
@@ -118,8 +120,8 @@ func operations(o Options) []operation {
 	}
 	if !o.NoOffset && !o.InPlace {
 		all = append(all,
-			operation{name: "Store with Append", run: store("a", driver.How{Append: true}, byWrite)},
-			operation{name: "Store at an offset", run: store("a", driver.How{Offset: 4}, byWrite)})
+			operation{name: "Store with Append", run: store("a", driver.StoreOptions{Append: true}, byWrite)},
+			operation{name: "Store at an offset", run: store("a", driver.StoreOptions{Offset: 4}, byWrite)})
 	}
 	return append(all, abilities...)
 }
@@ -145,10 +147,10 @@ var abilities = []operation{
 	}},
 	{name: "Space", run: func(ctx context.Context, f *probe) error { _, err := driver.Space(ctx, f.FS, f.at(".")); return err }},
 	{name: "CheckStore", run: func(ctx context.Context, f *probe) error {
-		return driver.CheckStore(ctx, f.FS, f.at("a"), driver.How{})
+		return driver.CheckStore(ctx, f.FS, f.at("a"), driver.StoreOptions{})
 	}},
-	{name: "Sum", run: func(ctx context.Context, f *probe) error {
-		_, err := driver.Sum(ctx, f.FS, f.at("a"), "SHA-256", 0, -1)
+	{name: "Checksum", run: func(ctx context.Context, f *probe) error {
+		_, err := driver.Checksum(ctx, f.FS, f.at("a"), "SHA-256", 0, -1)
 		return err
 	}},
 }
@@ -169,8 +171,8 @@ func (f *probe) download(ctx context.Context, name string, offset int64) error {
 }
 
 // upload stores a file as the server does.
-func (f *probe) upload(ctx context.Context, name string, how driver.How, move func(driver.Upload, string) error) error {
-	u, err := f.Store(ctx, name, how)
+func (f *probe) upload(ctx context.Context, name string, opts driver.StoreOptions, move func(driver.Upload, string) error) error {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return err
 	}
@@ -214,7 +216,7 @@ func byReadFrom(u driver.Upload, data string) error {
 
 // cutUpload ends an upload without Commit. The FS within must hear why.
 func (f *probe) cutUpload(ctx context.Context, name string) (err error) {
-	u, err := f.Store(ctx, name, driver.How{})
+	u, err := f.Store(ctx, name, driver.StoreOptions{})
 	if err != nil {
 		return err
 	}

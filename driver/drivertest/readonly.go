@@ -76,9 +76,9 @@ func refuses(ctx context.Context, f *probe) error {
 		return wantError(what, err, fs.ErrPermission, errors.ErrUnsupported)
 	}
 	err := errors.Join(
-		denied("Store", f.store(ctx, "new", "x", driver.How{}, false)),
-		denied("Store over a file", f.store(ctx, "hello.txt", "x", driver.How{}, false)),
-		denied("Store appending", f.store(ctx, "hello.txt", "x", driver.How{Append: true}, false)),
+		denied("Store", f.store(ctx, "new", "x", driver.StoreOptions{}, false)),
+		denied("Store over a file", f.store(ctx, "hello.txt", "x", driver.StoreOptions{}, false)),
+		denied("Store appending", f.store(ctx, "hello.txt", "x", driver.StoreOptions{Append: true}, false)),
 		f.deniesAhead(ctx),
 		denied("Mkdir", f.Mkdir(ctx, "newdir")),
 		denied("Remove", f.Remove(ctx, "hello.txt")),
@@ -100,7 +100,7 @@ func (f *probe) deniesAhead(ctx context.Context) error {
 	if f.checks(ctx) != nil {
 		return nil
 	}
-	return wantError("CheckStore", driver.CheckStore(ctx, f.FS, "new", driver.How{}), fs.ErrPermission)
+	return wantError("CheckStore", driver.CheckStore(ctx, f.FS, "new", driver.StoreOptions{}), fs.ErrPermission)
 }
 
 func writeBits(ctx context.Context, f *probe) error {

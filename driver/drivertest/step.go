@@ -100,7 +100,7 @@ func (s step) do(ctx context.Context, f *probe) ([]string, error) {
 		}
 		return nil, f.promises(s.args[1])
 	case "check":
-		return nil, driver.CheckStore(ctx, f.FS, name, how(rest))
+		return nil, driver.CheckStore(ctx, f.FS, name, storeOptions(rest))
 	case "needs":
 		return nil, f.needs(ctx, name)
 	case "stat":
@@ -111,14 +111,14 @@ func (s step) do(ctx context.Context, f *probe) ([]string, error) {
 		data, err := f.read(ctx, name, number(rest, "offset="))
 		return []string{data}, err
 	case "store":
-		return nil, f.checkedStore(ctx, name, plain(rest[0]), how(rest[1:]), slices.Contains(rest, "cut"))
+		return nil, f.checkedStore(ctx, name, plain(rest[0]), storeOptions(rest[1:]), slices.Contains(rest, "cut"))
 	default:
 		return nil, fmt.Errorf("script: no verb %q", verb)
 	}
 }
 
-func how(words []string) driver.How {
-	return driver.How{
+func storeOptions(words []string) driver.StoreOptions {
+	return driver.StoreOptions{
 		Append:    slices.Contains(words, "append"),
 		Exclusive: slices.Contains(words, "exclusive"),
 		Offset:    number(words, "offset="),
@@ -218,8 +218,8 @@ func readAll(r io.ReadCloser) (string, error) {
 
 // store writes data in two pieces. The error of a call that fails is that of
 // the step, Store's or Commit's; Close is called in any case.
-func (f *probe) store(ctx context.Context, name, data string, how driver.How, cut bool) error {
-	u, err := f.Store(ctx, name, how)
+func (f *probe) store(ctx context.Context, name, data string, opts driver.StoreOptions, cut bool) error {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return err
 	}
@@ -238,9 +238,9 @@ func (f *probe) store(ctx context.Context, name, data string, how driver.How, cu
 }
 
 // checkedStore is store, and holds CheckStore to what came of it.
-func (f *probe) checkedStore(ctx context.Context, name, data string, how driver.How, cut bool) error {
-	refused := driver.CheckStore(ctx, f.FS, name, how)
-	err := f.store(ctx, name, data, how, cut)
+func (f *probe) checkedStore(ctx context.Context, name, data string, opts driver.StoreOptions, cut bool) error {
+	refused := driver.CheckStore(ctx, f.FS, name, opts)
+	err := f.store(ctx, name, data, opts, cut)
 	if err == nil && refused != nil && !cut {
 		return fmt.Errorf("CheckStore refused with %q what Store took", refused)
 	}
@@ -249,7 +249,7 @@ func (f *probe) checkedStore(ctx context.Context, name, data string, how driver.
 
 // needs skips the case when the FS can't have files of such a name.
 func (f *probe) needs(ctx context.Context, name string) error {
-	err := f.store(ctx, name, "", driver.How{}, false)
+	err := f.store(ctx, name, "", driver.StoreOptions{}, false)
 	if errors.Is(err, driver.ErrName) || errors.Is(err, fs.ErrInvalid) {
 		return &absentError{"names such as " + strconv.Quote(name)}
 	}

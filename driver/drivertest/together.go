@@ -49,11 +49,11 @@ func (f *probe) round(ctx context.Context, dir string) error {
 		return err
 	}
 	half := strings.Repeat(dir, 1000)
-	err := f.store(ctx, dir+"/a", half+half, driver.How{}, false)
+	err := f.store(ctx, dir+"/a", half+half, driver.StoreOptions{}, false)
 	if !f.o.NoOffset {
 		err = errors.Join(
-			f.store(ctx, dir+"/a", half, driver.How{}, false),
-			f.store(ctx, dir+"/a", half, driver.How{Append: true}, false))
+			f.store(ctx, dir+"/a", half, driver.StoreOptions{}, false),
+			f.store(ctx, dir+"/a", half, driver.StoreOptions{Append: true}, false))
 	}
 	if err := errors.Join(err, f.Rename(ctx, dir+"/a", dir+"/b")); err != nil {
 		return err
@@ -69,13 +69,13 @@ func oneFile(ctx context.Context, f *probe) error {
 		return &absentError{"atomic uploads"}
 	}
 	version := func(i int) string { return strings.Repeat(string(rune('a'+i)), 100_000) }
-	if err := f.store(ctx, f.at("x"), version(0), driver.How{}, false); err != nil {
+	if err := f.store(ctx, f.at("x"), version(0), driver.StoreOptions{}, false); err != nil {
 		return err
 	}
 	return each(6, func(i int) error {
 		for range 10 {
 			if i%2 == 0 {
-				if err := f.store(ctx, f.at("x"), version(i), driver.How{}, false); err != nil {
+				if err := f.store(ctx, f.at("x"), version(i), driver.StoreOptions{}, false); err != nil {
 					return err
 				}
 				continue
@@ -97,7 +97,7 @@ func exclusiveRace(ctx context.Context, f *probe) error {
 	var winners []string
 	err := each(8, func(i int) error {
 		me := fmt.Sprint("upload ", i)
-		switch err := f.store(ctx, f.at("x"), me, driver.How{Exclusive: true}, false); {
+		switch err := f.store(ctx, f.at("x"), me, driver.StoreOptions{Exclusive: true}, false); {
 		case err == nil:
 			mu.Lock()
 			winners = append(winners, me)

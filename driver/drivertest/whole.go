@@ -18,22 +18,22 @@ var (
 )
 
 func refusesOffset(ctx context.Context, f *probe) error {
-	if err := f.store(ctx, f.at("a"), "0123", driver.How{}, false); err != nil {
+	if err := f.store(ctx, f.at("a"), "0123", driver.StoreOptions{}, false); err != nil {
 		return err
 	}
-	for _, how := range []driver.How{{Append: true}, {Append: true, Offset: 4}, {Offset: 1}, {Offset: 4}} {
-		if err := f.refusesStore(ctx, f.at("a"), how); err != nil {
+	for _, opts := range []driver.StoreOptions{{Append: true}, {Append: true, Offset: 4}, {Offset: 1}, {Offset: 4}} {
+		if err := f.refusesStore(ctx, f.at("a"), opts); err != nil {
 			return err
 		}
 		if err := f.holds(ctx, "a", "0123"); err != nil {
-			return fmt.Errorf("after %+v: %w", how, err)
+			return fmt.Errorf("after %+v: %w", opts, err)
 		}
 	}
 	// A free name: there is nothing to keep, so Append may do what Store does.
 	if err := f.Remove(ctx, f.at("a")); err != nil {
 		return err
 	}
-	switch err := f.store(ctx, f.at("a"), "new", driver.How{Append: true}, false); {
+	switch err := f.store(ctx, f.at("a"), "new", driver.StoreOptions{Append: true}, false); {
 	case err == nil:
 		return f.holds(ctx, "a", "new")
 	case !errors.Is(err, errors.ErrUnsupported):
@@ -43,25 +43,25 @@ func refusesOffset(ctx context.Context, f *probe) error {
 }
 
 // refusesStore wants errors.ErrUnsupported from Store itself, and from CheckStore.
-func (f *probe) refusesStore(ctx context.Context, name string, how driver.How) error {
+func (f *probe) refusesStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if f.checks(ctx) == nil {
-		err := wantError(fmt.Sprintf("CheckStore with %+v", how), driver.CheckStore(ctx, f.FS, name, how), errors.ErrUnsupported)
+		err := wantError(fmt.Sprintf("CheckStore with %+v", opts), driver.CheckStore(ctx, f.FS, name, opts), errors.ErrUnsupported)
 		if err != nil {
 			return err
 		}
 	}
-	u, err := f.Store(ctx, name, how)
+	u, err := f.Store(ctx, name, opts)
 	if err == nil {
-		return errors.Join(fmt.Errorf("promised not to: Store took %+v", how), u.Close(errCut))
+		return errors.Join(fmt.Errorf("promised not to: Store took %+v", opts), u.Close(errCut))
 	}
-	return wantError(fmt.Sprintf("Store with %+v", how), err, errors.ErrUnsupported)
+	return wantError(fmt.Sprintf("Store with %+v", opts), err, errors.ErrUnsupported)
 }
 
 func refusesDirRename(ctx context.Context, f *probe) error {
 	err := errors.Join(
 		f.Mkdir(ctx, f.at("empty")),
 		f.Mkdir(ctx, f.at("full")),
-		f.store(ctx, f.at("full/a"), "x", driver.How{}, false))
+		f.store(ctx, f.at("full/a"), "x", driver.StoreOptions{}, false))
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,11 @@ var objects = Options{NoOffset: true, NoDirRename: true}
 // store is an FS that keeps exactly those promises.
 type store struct{ driver.FS }
 
-func (s store) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	if fi, err := s.FS.Stat(ctx, name); (how.Append && err == nil && !fi.IsDir()) || how.Offset != 0 {
+func (s store) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	if fi, err := s.FS.Stat(ctx, name); (opts.Append && err == nil && !fi.IsDir()) || opts.Offset != 0 {
 		return nil, errors.ErrUnsupported
 	}
-	return s.FS.Store(ctx, name, how)
+	return s.FS.Store(ctx, name, opts)
 }
 
 func (s store) Rename(ctx context.Context, from, to string) error {
@@ -65,11 +65,11 @@ func TestBrokenObjectStoresFail(t *testing.T) {
 
 type late struct{ driver.FS }
 
-func (f late) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	if !how.Append && how.Offset == 0 {
-		return f.FS.Store(ctx, name, how)
+func (f late) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	if !opts.Append && opts.Offset == 0 {
+		return f.FS.Store(ctx, name, opts)
 	}
-	return wrapUpload(f.FS, ctx, name, driver.How{}, func(u driver.Upload) driver.Upload { return lateUpload{u} })
+	return wrapUpload(f.FS, ctx, name, driver.StoreOptions{}, func(u driver.Upload) driver.Upload { return lateUpload{u} })
 }
 
 type lateUpload struct{ driver.Upload }
@@ -78,8 +78,8 @@ func (lateUpload) Commit() error { return errors.ErrUnsupported }
 
 type opaqueStore struct{ driver.FS }
 
-func (f opaqueStore) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	u, err := f.FS.Store(ctx, name, how)
+func (f opaqueStore) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.FS.Store(ctx, name, opts)
 	if err != nil {
 		return nil, errors.New("can't")
 	}
@@ -88,10 +88,10 @@ func (f opaqueStore) Store(ctx context.Context, name string, how driver.How) (dr
 
 type empties struct{ driver.FS }
 
-func (f empties) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	u, err := f.FS.Store(ctx, name, how)
+func (f empties) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.FS.Store(ctx, name, opts)
 	if errors.Is(err, errors.ErrUnsupported) {
-		if u, err := f.FS.Store(ctx, name, driver.How{}); err == nil {
+		if u, err := f.FS.Store(ctx, name, driver.StoreOptions{}); err == nil {
 			_ = u.Commit()
 		}
 	}

@@ -29,7 +29,7 @@ var sizes = []int{0, 5, 64 << 10, 200_001}
 // old stores a file of n bytes and returns it.
 func (f *probe) old(ctx context.Context, name string, n int) (string, error) {
 	data := strings.Repeat("old/", n/4+1)[:n]
-	return data, f.store(ctx, name, data, driver.How{}, false)
+	return data, f.store(ctx, name, data, driver.StoreOptions{}, false)
 }
 
 func appendBoth(ctx context.Context, f *probe) error {
@@ -58,13 +58,13 @@ func appendCreateBoth(ctx context.Context, f *probe) error {
 
 // appendTwo begins two uploads and commits the second first.
 func (f *probe) appendTwo(ctx context.Context, name, old string) error {
-	how := driver.How{Append: true}
-	u1, err := f.begin(ctx, name, "first", how)
+	opts := driver.StoreOptions{Append: true}
+	u1, err := f.begin(ctx, name, "first", opts)
 	if err != nil {
 		return err
 	}
 	defer u1.Close(errCut)
-	u2, err := f.begin(ctx, name, "second", how)
+	u2, err := f.begin(ctx, name, "second", opts)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func appendRace(ctx context.Context, f *probe) error {
 	err = each(writers, func(i int) error {
 		record := strings.Repeat(string(rune('A'+i)), length)
 		for range rounds {
-			u, err := f.Store(ctx, name, driver.How{Append: true})
+			u, err := f.Store(ctx, name, driver.StoreOptions{Append: true})
 			if err != nil {
 				return err
 			}
@@ -131,11 +131,11 @@ func appendReplaced(ctx context.Context, f *probe) error {
 			return err
 		}
 		for _, content := range []string{"new", string(noise(150_000, 6))} {
-			u, err := f.begin(ctx, name, "+part", driver.How{Append: true})
+			u, err := f.begin(ctx, name, "+part", driver.StoreOptions{Append: true})
 			if err != nil {
 				return err
 			}
-			err = f.store(ctx, name, content, driver.How{}, false)
+			err = f.store(ctx, name, content, driver.StoreOptions{}, false)
 			if err == nil {
 				err = u.Commit()
 			}
@@ -158,7 +158,7 @@ func appendRemoved(ctx context.Context, f *probe) error {
 		if _, err := f.old(ctx, f.at("a"), n); err != nil {
 			return err
 		}
-		u, err := f.begin(ctx, f.at("a"), "part", driver.How{Append: true})
+		u, err := f.begin(ctx, f.at("a"), "part", driver.StoreOptions{Append: true})
 		if err != nil {
 			return err
 		}
@@ -193,7 +193,7 @@ func appendRenamed(ctx context.Context, f *probe) error {
 		if err != nil {
 			return err
 		}
-		u, err := f.begin(ctx, f.at("a"), "part", driver.How{Append: true})
+		u, err := f.begin(ctx, f.at("a"), "part", driver.StoreOptions{Append: true})
 		if err != nil {
 			return err
 		}
@@ -221,16 +221,16 @@ func (f *probe) offsetChanges(ctx context.Context, name, old string) map[string]
 	other := strings.Repeat("x", len(old))
 	return map[string]func() (string, error){
 		"replaced by one of its size": func() (string, error) {
-			return other, f.store(ctx, name, other, driver.How{}, false)
+			return other, f.store(ctx, name, other, driver.StoreOptions{}, false)
 		},
 		"replaced by itself": func() (string, error) {
-			return old, f.store(ctx, name, old, driver.How{}, false)
+			return old, f.store(ctx, name, old, driver.StoreOptions{}, false)
 		},
 		"added to": func() (string, error) {
-			return old + "!", f.store(ctx, name, "!", driver.How{Append: true}, false)
+			return old + "!", f.store(ctx, name, "!", driver.StoreOptions{Append: true}, false)
 		},
 		"changed at an offset": func() (string, error) {
-			return old[:1] + other[1:], f.store(ctx, name, other[1:], driver.How{Offset: 1}, false)
+			return old[:1] + other[1:], f.store(ctx, name, other[1:], driver.StoreOptions{Offset: 1}, false)
 		},
 	}
 }
@@ -257,7 +257,7 @@ func (f *probe) offsetOver(ctx context.Context, n int, at int64, what string) er
 	if err != nil {
 		return err
 	}
-	u, err := f.begin(ctx, name, "part", driver.How{Offset: at})
+	u, err := f.begin(ctx, name, "part", driver.StoreOptions{Offset: at})
 	if err != nil {
 		return err
 	}
@@ -286,7 +286,7 @@ func appendReader(ctx context.Context, f *probe) error {
 		if err != nil {
 			return err
 		}
-		err = f.store(ctx, name, "part", driver.How{Append: true}, false)
+		err = f.store(ctx, name, "part", driver.StoreOptions{Append: true}, false)
 		got, err2 := readAll(r)
 		if err := errors.Join(err, err2); err != nil {
 			return err
@@ -306,14 +306,14 @@ func wholeCut(ctx context.Context, f *probe) error {
 	if err != nil {
 		return err
 	}
-	for _, how := range f.hows(driver.How{Append: true}, driver.How{Offset: 3}) {
-		how.Whole = true
-		if err := f.store(ctx, f.at("a"), "part", how, true); err != nil {
+	for _, opts := range f.options(driver.StoreOptions{Append: true}, driver.StoreOptions{Offset: 3}) {
+		opts.Whole = true
+		if err := f.store(ctx, f.at("a"), "part", opts, true); err != nil {
 			return err
 		}
 		if err := f.holds(ctx, "a", old); err != nil {
-			return fmt.Errorf("%+v: %w", how, err)
+			return fmt.Errorf("%+v: %w", opts, err)
 		}
 	}
-	return f.store(ctx, f.at("a"), "new", driver.How{Whole: true}, false)
+	return f.store(ctx, f.at("a"), "new", driver.StoreOptions{Whole: true}, false)
 }

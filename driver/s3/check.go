@@ -7,6 +7,6 @@ import (
 )
 
 // CheckStore tells what Store would refuse, at the cost of the same requests.
-func (f *FS) CheckStore(ctx context.Context, name string, how driver.How) error {
-	return fail("store", name, f.mayStore(ctx, name, how))
+func (f *FS) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
+	return fail("store", name, f.mayStore(ctx, name, opts))
 }

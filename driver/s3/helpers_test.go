@@ -90,8 +90,8 @@ func (f *FS) names(t *testing.T, dir string) []string {
 }
 
 // store stores a file in writes of an odd size.
-func (f *FS) store(ctx context.Context, name string, data []byte, how driver.How) error {
-	u, err := f.Store(ctx, name, how)
+func (f *FS) store(ctx context.Context, name string, data []byte, opts driver.StoreOptions) error {
+	u, err := f.Store(ctx, name, opts)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func (b *breakingBody) Read(p []byte) (int, error) {
 func TestReadGoesOn(t *testing.T) {
 	f := newFS(t)
 	data := noise(100_000)
-	require.NoError(t, f.store(t.Context(), "a", data, driver.How{}))
+	require.NoError(t, f.store(t.Context(), "a", data, driver.StoreOptions{}))
 	for _, offset := range []int64{0, 12_345} {
 		var gets atomic.Int64
 		got := f.breaking(t, 30_000, &gets).read(t, "a", offset)
@@ -54,12 +54,12 @@ func TestReadGoesOn(t *testing.T) {
 // What goes on is never another file.
 func TestReadReplaced(t *testing.T) {
 	f := newFS(t)
-	require.NoError(t, f.store(t.Context(), "a", noise(100_000), driver.How{}))
+	require.NoError(t, f.store(t.Context(), "a", noise(100_000), driver.StoreOptions{}))
 	var gets atomic.Int64
 	r, err := f.breaking(t, 30_000, &gets).Open(t.Context(), "a", 0)
 	require.NoError(t, err)
 	defer r.Close()
-	require.NoError(t, f.store(t.Context(), "a", bytes.Repeat([]byte("x"), 100_000), driver.How{}))
+	require.NoError(t, f.store(t.Context(), "a", bytes.Repeat([]byte("x"), 100_000), driver.StoreOptions{}))
 	got, err := io.ReadAll(r)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, io.EOF)
@@ -68,7 +68,7 @@ func TestReadReplaced(t *testing.T) {
 
 func TestReadGivesUp(t *testing.T) {
 	f := newFS(t)
-	require.NoError(t, f.store(t.Context(), "a", noise(100), driver.How{}))
+	require.NoError(t, f.store(t.Context(), "a", noise(100), driver.StoreOptions{}))
 	var gets atomic.Int64
 	r, err := f.breaking(t, 0, &gets).Open(t.Context(), "a", 0)
 	require.NoError(t, err)

@@ -19,7 +19,7 @@ import (
 func TestRenameBig(t *testing.T) {
 	f := newFS(t, "--copy-object-threshold", fmt.Sprint(6<<20))
 	data := noise(4 * minPartSize)
-	require.NoError(t, f.store(t.Context(), "a", data, driver.How{}))
+	require.NoError(t, f.store(t.Context(), "a", data, driver.StoreOptions{}))
 	require.Error(t, f.Rename(t.Context(), "a", "b"), "the server has no limit")
 	require.Equal(t, []string{"a"}, f.keys(t))
 	f.copyLimit = 6 << 20

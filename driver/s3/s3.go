@@ -37,7 +37,7 @@
 // [FS.MaxRename], and others may see both names for a while. Times can't be set: a
 // file has the time when its upload began or ended, as the store sees it.
 //
-// Of several uploads to one free name with How.Exclusive (STOU) one is committed if
+// Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
 // the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
 // that refuses the condition gets errors.ErrUnsupported; one that ignores it lets
 // the last upload win.

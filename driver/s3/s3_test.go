@@ -74,7 +74,7 @@ func TestBadPrefix(t *testing.T) {
 		require.Error(t, err, prefix)
 		_, err = g.Open(t.Context(), "secret", 0)
 		require.Error(t, err, prefix)
-		require.Error(t, g.store(t.Context(), "secret", nil, driver.How{}), prefix)
+		require.Error(t, g.store(t.Context(), "secret", nil, driver.StoreOptions{}), prefix)
 		for _, err := range g.List(t.Context(), ".") {
 			require.Error(t, err, prefix)
 		}
@@ -90,7 +90,7 @@ func TestLongNames(t *testing.T) {
 		f.Prefix = prefix
 		name := strings.Repeat("x/", 511)
 		for method, err := range map[string]error{
-			"Store":  f.store(t.Context(), name+"x", nil, driver.How{}),
+			"Store":  f.store(t.Context(), name+"x", nil, driver.StoreOptions{}),
 			"Mkdir":  f.Mkdir(t.Context(), name+"xx"),
 			"Remove": f.Remove(t.Context(), name+"xxx"),
 		} {
@@ -121,8 +121,8 @@ func TestRequests(t *testing.T) {
 		{"Stat of a directory", 2, func() error { _, err := g.Stat(t.Context(), "in"); return err }},
 		{"List", 1, func() error { g.names(t, "in"); return nil }},
 		{"Open", 1, func() error { g.read(t, "in/a", 0); return nil }},
-		{"Store", 3, func() error { return g.store(t.Context(), "in/b", []byte("x"), driver.How{}) }},
-		{"Store in the root", 2, func() error { return g.store(t.Context(), "b", []byte("x"), driver.How{}) }},
+		{"Store", 3, func() error { return g.store(t.Context(), "in/b", []byte("x"), driver.StoreOptions{}) }},
+		{"Store in the root", 2, func() error { return g.store(t.Context(), "b", []byte("x"), driver.StoreOptions{}) }},
 		{"Rename", 7, func() error { return g.Rename(t.Context(), "in/b", "in/c") }},
 		{"Remove", 3, func() error { return g.Remove(t.Context(), "in/c") }},
 	} {

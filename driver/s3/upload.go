@@ -18,20 +18,20 @@ import (
 const cleanTime = 30 * time.Second
 
 // Store begins an upload. Nothing is sent before there is more than one part.
-func (f *FS) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	if err := f.mayStore(ctx, name, how); err != nil {
+func (f *FS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	if err := f.mayStore(ctx, name, opts); err != nil {
 		return nil, fail("store", name, err)
 	}
-	u := &upload{f: f, name: name, key: f.key(name), append: how.Append && !how.Exclusive, caller: ctx,
-		first: f.partSize(how.Size)}
+	u := &upload{f: f, name: name, key: f.key(name), append: opts.Append && !opts.Exclusive, caller: ctx,
+		first: f.partSize(opts.Size)}
 	u.ctx, u.cancel = context.WithCancel(ctx)
-	if how.Exclusive || how.Append { // Append has been found to be to a free name
+	if opts.Exclusive || opts.Append { // Append has been found to be to a free name
 		u.options.SetMatchETagExcept("*")
 	}
 	return u, nil
 }
 
-func (f *FS) mayStore(ctx context.Context, name string, how driver.How) error {
+func (f *FS) mayStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if err := f.begin(ctx, name); err != nil {
 		return err
 	}
@@ -39,16 +39,16 @@ func (f *FS) mayStore(ctx context.Context, name string, how driver.How) error {
 	switch {
 	case name == ".":
 		return driver.ErrIsDir
-	case how.Exclusive:
+	case opts.Exclusive:
 		taken = fs.ErrExist
-	case how.Append:
+	case opts.Append:
 		taken = unsupported("Object storage cannot append to a file: remove it first, or store it whole with STOR.")
-	case how.Offset < 0:
+	case opts.Offset < 0:
 		return fs.ErrInvalid
-	case how.Offset > 0:
+	case opts.Offset > 0:
 		return unsupported("Object storage cannot change a part of a file: store it whole, without REST.")
 	}
-	if how.Size > f.largest() {
+	if opts.Size > f.largest() {
 		return f.tooLarge()
 	}
 	return together(

@@ -16,7 +16,7 @@ func TestParts(t *testing.T) {
 	f := newFS(t)
 	for _, size := range []int{minPartSize - 1, minPartSize, minPartSize + 1, 2 * minPartSize, 4*minPartSize + 12345} {
 		data := noise(size)
-		require.NoError(t, f.store(t.Context(), "a", data, driver.How{}))
+		require.NoError(t, f.store(t.Context(), "a", data, driver.StoreOptions{}))
 		fi, err := f.Stat(t.Context(), "a")
 		require.NoError(t, err)
 		require.EqualValues(t, size, fi.Size())
@@ -33,7 +33,7 @@ func TestCutParts(t *testing.T) {
 	f := newFS(t)
 	for _, gone := range []bool{false, true} {
 		ctx, cancel := context.WithCancel(t.Context())
-		u, err := f.Store(ctx, "a", driver.How{})
+		u, err := f.Store(ctx, "a", driver.StoreOptions{})
 		require.NoError(t, err)
 		_, err = u.Write(noise(3 * minPartSize))
 		require.NoError(t, err)
@@ -53,11 +53,11 @@ func TestCutParts(t *testing.T) {
 func TestExclusiveTaken(t *testing.T) {
 	f := newFS(t)
 	for _, size := range []int{10, 2*minPartSize + 10} {
-		u, err := f.Store(t.Context(), "a", driver.How{Exclusive: true})
+		u, err := f.Store(t.Context(), "a", driver.StoreOptions{Exclusive: true})
 		require.NoError(t, err)
 		_, err = u.Write(noise(size))
 		require.NoError(t, err)
-		require.NoError(t, f.store(t.Context(), "a", []byte("first"), driver.How{}))
+		require.NoError(t, f.store(t.Context(), "a", []byte("first"), driver.StoreOptions{}))
 		require.ErrorIs(t, u.Commit(), fs.ErrExist)
 		require.NoError(t, u.Close(errCut))
 		require.Equal(t, "first", string(f.read(t, "a", 0)))
@@ -70,11 +70,11 @@ func TestExclusiveTaken(t *testing.T) {
 func TestAppendTaken(t *testing.T) {
 	f := newFS(t)
 	for _, size := range []int{10, 2*minPartSize + 10} {
-		u, err := f.Store(t.Context(), "a", driver.How{Append: true})
+		u, err := f.Store(t.Context(), "a", driver.StoreOptions{Append: true})
 		require.NoError(t, err)
 		_, err = u.Write(noise(size))
 		require.NoError(t, err)
-		require.NoError(t, f.store(t.Context(), "a", []byte("first"), driver.How{Append: true}))
+		require.NoError(t, f.store(t.Context(), "a", []byte("first"), driver.StoreOptions{Append: true}))
 		require.ErrorIs(t, u.Commit(), driver.ErrChanged)
 		require.NoError(t, u.Close(errCut))
 		require.Equal(t, "first", string(f.read(t, "a", 0)))
@@ -84,13 +84,13 @@ func TestAppendTaken(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	f := newFS(t)
-	_, err := f.Store(t.Context(), "a", driver.How{Size: maxParts*minPartSize + 1})
+	_, err := f.Store(t.Context(), "a", driver.StoreOptions{Size: maxParts*minPartSize + 1})
 	require.ErrorIs(t, err, driver.ErrQuota)
 	var own *driver.Error
 	require.ErrorAs(t, err, &own)
 	require.Equal(t, &driver.Error{Code: 552, Text: "A file may have 52428800000 bytes here, and this one has more.", Err: driver.ErrQuota}, own)
 
-	u, err := f.Store(t.Context(), "a", driver.How{})
+	u, err := f.Store(t.Context(), "a", driver.StoreOptions{})
 	require.NoError(t, err)
 	u.(*upload).parts = make([]minio.CompletePart, maxParts)
 	_, err = u.Write(noise(minPartSize))
@@ -120,7 +120,7 @@ func TestPartsGrow(t *testing.T) {
 
 	g := newFS(t)
 	g.PartSize = 0
-	u, err := g.Store(t.Context(), "a", driver.How{})
+	u, err := g.Store(t.Context(), "a", driver.StoreOptions{})
 	require.NoError(t, err)
 	u.(*upload).parts = make([]minio.CompletePart, partsBeforeGrowth)
 	_, err = u.Write(make([]byte, 2*defaultPartSize))
@@ -132,7 +132,7 @@ func TestPartsGrow(t *testing.T) {
 // Small files take little memory, and large ones two parts.
 func TestMemory(t *testing.T) {
 	f := newFS(t)
-	u, err := f.Store(t.Context(), "a", driver.How{})
+	u, err := f.Store(t.Context(), "a", driver.StoreOptions{})
 	require.NoError(t, err)
 	up := u.(*upload)
 	for _, c := range []struct{ write, most int }{{100, 100}, {50, 200}, {1 << 20, 1<<20 + 150}, {10 * minPartSize, minPartSize}} {

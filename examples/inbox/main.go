@@ -20,8 +20,8 @@ type inbox struct {
 	arrived func(name string)
 }
 
-func (in inbox) Store(ctx context.Context, name string, how driver.How) (driver.Upload, error) {
-	up, err := in.FS.Store(ctx, name, how)
+func (in inbox) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := in.FS.Store(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}

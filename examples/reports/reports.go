@@ -77,7 +77,7 @@ func (r reports) Open(ctx context.Context, name string, offset int64) (io.ReadCl
 	return io.NopCloser(strings.NewReader(r.texts[name][offset:])), nil
 }
 
-func (reports) Store(context.Context, string, driver.How) (driver.Upload, error) {
+func (reports) Store(context.Context, string, driver.StoreOptions) (driver.Upload, error) {
 	return nil, errFinal
 }
 func (reports) Mkdir(context.Context, string) error          { return errFinal }

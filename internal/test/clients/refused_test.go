@@ -16,7 +16,7 @@ func TestRefusedUploads(t *testing.T) {
 		code string
 		wrap func(driver.FS) (driver.FS, error)
 	}{
-		"read-only": {"550", func(fsys driver.FS) (driver.FS, error) { return driver.NoWrite(fsys), nil }},
+		"read-only": {"550", func(fsys driver.FS) (driver.FS, error) { return driver.WithoutWrites(fsys), nil }},
 		"quota in the middle": {"552", func(fsys driver.FS) (driver.FS, error) {
 			return driver.Limit(context.Background(), fsys, driver.Quota{Bytes: 50_000})
 		}},

@@ -7,17 +7,17 @@ import (
 	"iter"
 )
 
-// NoWrite makes an FS read-only: whatever would change it is fs.ErrPermission,
+// WithoutWrites makes an FS read-only: whatever would change it is fs.ErrPermission,
 // and no write permission is shown. Links can still be read. It has no Unwrap
 // method, so no ability of fsys gets around it.
-func NoWrite(fsys FS) FS { return &noWrite{fsys: fsys} }
+func WithoutWrites(fsys FS) FS { return &withoutWrites{fsys: fsys} }
 
-type noWrite struct {
+type withoutWrites struct {
 	refusal
 	fsys FS
 }
 
-func (w *noWrite) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+func (w *withoutWrites) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	fi, err := w.fsys.Stat(ctx, name)
 	if err != nil {
 		return nil, err
@@ -25,7 +25,7 @@ func (w *noWrite) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return masked{fi}, nil
 }
 
-func (w *noWrite) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+func (w *withoutWrites) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		for fi, err := range w.fsys.List(ctx, name) {
 			if err == nil {
@@ -38,16 +38,22 @@ func (w *noWrite) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, 
 	}
 }
 
-func (w *noWrite) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+func (w *withoutWrites) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	return w.fsys.Open(ctx, name, offset)
 }
 
-func (w *noWrite) ReadLink(ctx context.Context, name string) (string, error) {
+func (w *withoutWrites) ReadLink(ctx context.Context, name string) (string, error) {
 	return ReadLink(ctx, w.fsys, name)
 }
 
+func (w *withoutWrites) Checksum(ctx context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
+	return Checksum(ctx, w.fsys, name, algorithm, offset, length)
+}
+
+func (w *withoutWrites) RawNames(name string) bool { return RawNames(w.fsys, name) }
+
 // Space is nothing, whatever the disk has.
-func (w *noWrite) Space(ctx context.Context, name string) (int64, error) {
+func (w *withoutWrites) Space(ctx context.Context, name string) (int64, error) {
 	return 0, enter(ctx, "space", name)
 }
 
@@ -58,11 +64,11 @@ func (refusal) refuse(ctx context.Context, op, name string) error {
 	return first(enter(ctx, op, name), fail(op, name, errReadOnly))
 }
 
-func (r refusal) Store(ctx context.Context, name string, _ How) (Upload, error) {
+func (r refusal) Store(ctx context.Context, name string, _ StoreOptions) (Upload, error) {
 	return nil, r.refuse(ctx, "store", name)
 }
 
-func (r refusal) CheckStore(ctx context.Context, name string, _ How) error {
+func (r refusal) CheckStore(ctx context.Context, name string, _ StoreOptions) error {
 	return r.refuse(ctx, "store", name)
 }
 

@@ -1,0 +1,53 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+)
+
+// Space is what may still be stored.
+func (l *Limited) Space(ctx context.Context, name string) (int64, error) {
+	if err := enter(ctx, "space", name); err != nil {
+		return 0, err
+	}
+	l.mu.Lock()
+	left := l.left().bytes
+	l.mu.Unlock()
+	switch n, err := Space(ctx, l.fsys, name); {
+	case errors.Is(err, errors.ErrUnsupported):
+		return left, nil
+	case err != nil:
+		return 0, err
+	default:
+		return min(left, n), nil
+	}
+}
+
+// SetTimes sets times if the FS can.
+func (l *Limited) SetTimes(ctx context.Context, name string, t Times) error {
+	return SetTimes(ctx, l.fsys, name, t)
+}
+
+// SetMode sets permission bits if the FS can.
+func (l *Limited) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
+	return SetMode(ctx, l.fsys, name, mode)
+}
+
+// SetGroup sets the group if the FS can.
+func (l *Limited) SetGroup(ctx context.Context, name, group string) error {
+	return SetGroup(ctx, l.fsys, name, group)
+}
+
+// ReadLink says where a link leads if the FS can.
+func (l *Limited) ReadLink(ctx context.Context, name string) (string, error) {
+	return ReadLink(ctx, l.fsys, name)
+}
+
+// Checksum tells a checksum if the FS can.
+func (l *Limited) Checksum(ctx context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
+	return Checksum(ctx, l.fsys, name, algorithm, offset, length)
+}
+
+// RawNames is that of the FS within.
+func (l *Limited) RawNames(name string) bool { return RawNames(l.fsys, name) }
