@@ -51,6 +51,7 @@ import (
 	"io/fs"
 	"iter"
 	"net/netip"
+	"strings"
 )
 
 // Driver decides who may log in and which files they see. Implementations
@@ -62,12 +63,29 @@ import (
 // sense; [User] and [Users] have it.
 type Driver interface {
 	// Login returns the account that this session uses from now on, a value
-	// of its own that the caller may change. It returns ErrLogin (wrapped or
-	// not) when the credentials are wrong, and ErrNeedPassword when Certificate
-	// is right but must come with a password; any other error means that the
-	// login could not be decided, and is logged. The context ends at the logout
+	// of its own that the caller may change. The context ends at the logout
 	// (USER, REIN or AUTH: RFC 959, section 4.1.1), when the control connection
-	// does, and when Login returns an error.
+	// does, and when Login returns an error. What the client hears of an error,
+	// and whether it counts as a guess of a password, depends on what it holds,
+	// wrapped or not:
+	//
+	//   - ErrLogin means that the credentials are wrong. The client reads 530
+	//     "Login incorrect." It is the only guess: the next login of the same
+	//     user from the same address waits, and a session has few of them.
+	//   - ErrNeedPassword means that Certificate is right but must come with a
+	//     password, for which the client is asked.
+	//   - An [*Error] is sent with its text, and with its code if that is 421,
+	//     which ends the session, or 530 to 539, else with 530: the account has
+	//     expired, or may not log in from here. It is no guess, unless its Err is
+	//     ErrLogin. Words about an account are for whoever has proved to own it:
+	//     compare the password first and with the same effort, or everybody learns
+	//     which accounts there are, and without a wait.
+	//   - Any other error means that the login could not be decided, as when a
+	//     directory is out of order. The client reads what it does after ErrLogin,
+	//     the log has the error, and nothing is counted.
+	//
+	// A client that hangs up before Login returns has made a guess, unless the
+	// error is an *Error without ErrLogin.
 	Login(ctx context.Context, l *Login) (*Account, error)
 }
 
@@ -118,7 +136,8 @@ type Login struct {
 }
 
 // ErrLogin is returned by Login when the credentials are wrong. It says no
-// more on purpose: a client must not learn which half was wrong.
+// more on purpose: a client must not learn which half was wrong. To say more all
+// the same, wrap it: &Error{Code: 530, Text: "…", Err: ErrLogin}.
 var ErrLogin = errors.New("driver: login incorrect")
 
 // ErrNeedPassword is returned by Login for a Certificate without a Password when
@@ -254,7 +273,8 @@ var (
 // Text one safe line and sends it after Code.
 type Error struct {
 	// Code is the reply code, 400 to 599; anything else is sent as 550. 421
-	// ends the session (RFC 959, section 4.2.2).
+	// ends the session (RFC 959, section 4.2.2). A login knows fewer codes, see
+	// Driver.
 	Code int
 	// Text is what the client reads.
 	Text string
@@ -262,9 +282,10 @@ type Error struct {
 	Err error
 }
 
+// Error returns code, text and cause as one sentence for a log.
 func (e *Error) Error() string {
 	if e.Err != nil {
-		return fmt.Sprintf("%d %s: %v", e.Code, e.Text, e.Err)
+		return fmt.Sprintf("%d %s: %v", e.Code, strings.TrimRight(e.Text, ". "), e.Err)
 	}
 	return fmt.Sprintf("%d %s", e.Code, e.Text)
 }

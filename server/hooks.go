@@ -60,9 +60,11 @@ type Login struct {
 	Session SessionInfo
 	// User is the name tried.
 	User string
-	// Err is nil for a success and driver.ErrLogin for wrong credentials. With
-	// anything else the login was not decided: the driver could not, or it waited
-	// for others until LoginTimeout was over.
+	// Err is nil for a success and driver.ErrLogin, wrapped or not, for wrong
+	// credentials. A *driver.Error without that is a refusal for another reason, in
+	// words that the client was told. With anything else the login was not decided:
+	// the driver could not, or the login waited for others until LoginTimeout was
+	// over.
 	Err error
 }
 
@@ -131,11 +133,7 @@ func (s *session) hookDisconnect(cause error) {
 }
 
 func (s *session) hookLogin(user string, err error) {
-	if err != nil {
-		s.log(slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
-	} else {
-		s.log(slog.LevelInfo, "login", "user", printable(user), "secure", s.secured)
-	}
+	s.logLogin(user, err)
 	if h := s.srv.Hooks; h != nil && h.Login != nil {
 		h.Login(Login{Session: s.info(), User: user, Err: err})
 	}

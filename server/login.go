@@ -41,6 +41,8 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 		case errors.Is(err, driver.ErrLogin):
 			s.half = turn
 			s.fails++
+		case hasWords(err) && !errors.Is(err, driver.ErrNeedPassword):
+			return loginRefused(err), nil
 		}
 	}
 	s.claimed = arg
@@ -76,7 +78,7 @@ func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	if s.failedTooOften() {
 		return ok(421, tooManyFailures)
 	}
-	return ok(530, "Login incorrect.")
+	return loginRefused(err), nil
 }
 
 const tooManyFailures = "Too many failed logins; closing the control connection."
@@ -124,7 +126,7 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 		if half {
 			return turn, err
 		}
-		err = driver.ErrLogin // whatever was given as a password is none
+		err = notAPassword(err)
 	}
 	verdict = s.verdict(err)
 	if _, ok := closing(err); ok && s.ending == nil {
@@ -184,18 +186,6 @@ func (s *session) ask(l *driver.Login) error {
 		s.bind.SetOwner(s.owner)
 	}
 	return nil
-}
-
-// verdict is what counts of the driver's answer. A backend that is out of order
-// proves no guess. Whoever hangs up has made one.
-func (s *session) verdict(err error) verdict {
-	switch {
-	case err == nil:
-		return accepted
-	case errors.Is(err, driver.ErrLogin), s.ctx.Err() != nil:
-		return refused
-	}
-	return undecided
 }
 
 // ownerName returns the name of an account as its client's program sees it: a program

@@ -1,0 +1,69 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// hasWords reports whether an error holds words that a driver wrote for the client.
+func hasWords(err error) bool { return errors.As(err, new(*driver.Error)) }
+
+// loginRefused returns the reply to a login that was refused: the driver's words
+// for the client, and for any other error the one sentence that tells a guesser
+// nothing. A code that says anything but "not logged in" (RFC 959, section 4.2.2;
+// RFC 2228, section 5) is sent as 530.
+func loginRefused(err error) wire.Reply {
+	var own *driver.Error
+	if !errors.As(err, &own) {
+		return wire.Text(530, "Login incorrect.")
+	}
+	code := own.Code
+	if code < 530 || code > 539 {
+		code = 530
+	}
+	return wire.Text(code, own.Text)
+}
+
+// notAPassword makes driver.ErrLogin of driver.ErrNeedPassword, where the client has
+// given a password: whatever it gave is none. The driver's words stay.
+func notAPassword(err error) error {
+	if hasWords(err) {
+		return fmt.Errorf("%w: %w", driver.ErrLogin, err)
+	}
+	return driver.ErrLogin
+}
+
+// verdict says whether a login was a guess. Only wrong credentials are one: a backend
+// that is out of order has compared nothing, and a refusal in the driver's words
+// without driver.ErrLogin is about something else. Whoever hangs up before the
+// answer has made a guess, since hanging up must not spare a guesser the delay; a
+// session that the server itself ends has not.
+func (s *session) verdict(err error) verdict {
+	switch {
+	case err == nil:
+		return accepted
+	case errors.Is(err, driver.ErrLogin):
+		return refused
+	case hasWords(err), s.ctx.Err() == nil, errors.Is(context.Cause(s.ctx), errServerClosing):
+		return undecided
+	}
+	return refused
+}
+
+// logLogin writes the line about an attempt to log in. One that was not decided is
+// the operator's to see to.
+func (s *session) logLogin(user string, err error) {
+	switch {
+	case err == nil:
+		s.log(slog.LevelInfo, "login", "user", printable(user), "secure", s.secured)
+	case errors.Is(err, driver.ErrLogin), hasWords(err):
+		s.log(slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
+	default:
+		s.log(slog.LevelError, "login not decided", "user", printable(user), "err", loggable(err))
+	}
+}
