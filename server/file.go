@@ -122,9 +122,9 @@ func (s *session) store(ctx context.Context, verb, arg string, opts driver.Store
 func (s *session) takeRestart() (offset, until int64, err error) {
 	offset, until = s.restart, s.until
 	s.restart, s.until = 0, 0
-	if (offset > 0 || until > 0) && !s.image {
+	if (offset > 0 || until > 0) && s.converts() {
 		// After conversion of line ends no offset means the same on both sides.
-		return 0, 0, &driver.Error{Code: 554, Text: "REST and RANG work in TYPE I only."}
+		return 0, 0, &driver.Error{Code: 554, Text: "REST and RANG do not work in TYPE A; send TYPE I first."}
 	}
 	return offset, until, nil
 }

@@ -112,7 +112,7 @@ type Transfer struct {
 	Unproven bool
 	// Peer is the other end of the data connection.
 	Peer netip.AddrPort
-	// ASCII says that line ends were converted.
+	// ASCII says that line ends were converted: the client sent TYPE A.
 	ASCII bool
 	// Compressed says that the data was compressed (MODE Z).
 	Compressed bool

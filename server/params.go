@@ -8,18 +8,22 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// TYPE <code>: RFC 959, section 3.1.1.
+// TYPE <code>: RFC 959, section 3.1.1. A session starts in TYPE I. Section 5.1 has
+// TYPE A, which destroys what cameras and scanners store: they send no TYPE.
 func (s *session) cmdType(_ context.Context, arg string) (wire.Reply, error) {
 	ascii, err := wire.ParseType(arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	s.image = !ascii
+	s.ascii = ascii
 	if ascii {
 		return ok(200, "Type is A.")
 	}
 	return ok(200, "Type is I.")
 }
+
+// converts reports whether a transfer of a file converts line ends.
+func (s *session) converts() bool { return s.ascii && !s.srv.NeverConvert }
 
 // STRU F: RFC 959, section 3.1.2. Records and pages have died out.
 func (s *session) cmdStru(_ context.Context, arg string) (wire.Reply, error) {

@@ -189,9 +189,9 @@ func (s *session) cmdRnto(ctx context.Context, arg string) (wire.Reply, error) {
 }
 
 // SIZE <file>: RFC 3659, section 4. It promises the number of bytes that a
-// transfer would move, which in TYPE A nobody knows without reading the file.
+// transfer would move, which under conversion nobody knows without reading the file.
 func (s *session) cmdSize(ctx context.Context, arg string) (wire.Reply, error) {
-	if !s.image {
+	if s.converts() {
 		return ok(550, "SIZE is not available in TYPE A; send TYPE I first.")
 	}
 	info, err := s.regular(ctx, arg)

@@ -93,7 +93,7 @@ type account struct {
 // params are the transfer parameters, which REIN returns to their defaults (RFC
 // 959, section 4.1.1).
 type params struct {
-	image   bool // TYPE I; the default is TYPE A (RFC 959, section 5.1)
+	ascii   bool // TYPE A; the default is TYPE I, see cmdType
 	private bool // PROT P
 	pbsz    bool // PBSZ was sent, so PROT is allowed (RFC 2228, section 3)
 	epsvAll bool // EPSV ALL (RFC 2428, section 4)

@@ -66,12 +66,12 @@ func (s *session) status() wire.Reply {
 	} else {
 		lines = append(lines, " Logged in as "+i.User)
 	}
-	typ, mode, control, data := "A", "S", "in clear", "in clear"
+	typ, mode, control, data := "I", "S", "in clear", "in clear"
 	if s.deflate {
 		mode = "Z"
 	}
-	if s.image {
-		typ = "I"
+	if s.ascii {
+		typ = "A"
 	}
 	if i.Secure {
 		control = "TLS"

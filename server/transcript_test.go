@@ -91,16 +91,17 @@ func TestTranscripts(t *testing.T) {
 
 // serverOptions are the words that @server takes.
 var serverOptions = map[string]func(p *player, srv *server.Server){
-	"compress":  func(_ *player, srv *server.Server) { srv.Compress = true },
-	"plaintext": func(_ *player, srv *server.Server) { srv.InsecurePlaintext = true },
-	"no-tls":    func(_ *player, srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true },
-	"no-epsv":   func(_ *player, srv *server.Server) { srv.NoEPSV = true },
-	"active":    func(_ *player, srv *server.Server) { srv.Active = &server.Active{} },
-	"require":   func(_ *player, srv *server.Server) { srv.SessionReuse = tls.Require },
-	"ccc":       func(_ *player, srv *server.Server) { srv.AllowCCC = true },
-	"strict":    func(_ *player, srv *server.Server) { srv.RequireCloseNotify = true },
-	"one-try":   func(_ *player, srv *server.Server) { srv.MaxLoginFailures = 1 },
-	"greeting":  func(_ *player, srv *server.Server) { srv.Greeting = "Welcome\n123 is no code here\nEnjoy" },
+	"compress":      func(_ *player, srv *server.Server) { srv.Compress = true },
+	"never-convert": func(_ *player, srv *server.Server) { srv.NeverConvert = true },
+	"plaintext":     func(_ *player, srv *server.Server) { srv.InsecurePlaintext = true },
+	"no-tls":        func(_ *player, srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true },
+	"no-epsv":       func(_ *player, srv *server.Server) { srv.NoEPSV = true },
+	"active":        func(_ *player, srv *server.Server) { srv.Active = &server.Active{} },
+	"require":       func(_ *player, srv *server.Server) { srv.SessionReuse = tls.Require },
+	"ccc":           func(_ *player, srv *server.Server) { srv.AllowCCC = true },
+	"strict":        func(_ *player, srv *server.Server) { srv.RequireCloseNotify = true },
+	"one-try":       func(_ *player, srv *server.Server) { srv.MaxLoginFailures = 1 },
+	"greeting":      func(_ *player, srv *server.Server) { srv.Greeting = "Welcome\n123 is no code here\nEnjoy" },
 	"host": func(_ *player, srv *server.Server) {
 		srv.Host = func(name string) bool { return name == "ftp.example.com" }
 	},

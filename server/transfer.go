@@ -71,7 +71,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 		return nil, &dataError{code: 425, text: "Use PASV or EPSV first."}
 	}
 	t := &transfer{
-		verb: verb, path: wire.Display(path), started: time.Now(), ascii: !s.image,
+		verb: verb, path: wire.Display(path), started: time.Now(), ascii: s.converts(),
 		compressed: s.deflate, level: s.level,
 		protected: s.private && s.bind != nil,
 		news:      make(chan struct{}, 1),

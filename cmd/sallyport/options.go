@@ -23,6 +23,7 @@ type settings struct {
 	uploads           string
 	active, plaintext bool
 	shared            bool // the clients' addresses are hidden
+	neverConvert      bool
 	level             slog.Level
 	drain             time.Duration
 }
@@ -54,6 +55,7 @@ func (s *settings) options() []option {
 		{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)},
 		{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)},
 		{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)},
+		{"never-convert", "", "keep line ends as they are for clients that send TYPE A, too", toggle(&s.neverConvert)},
 		{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)},
 		{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)},
 		{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)},
