@@ -4,11 +4,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"syscall"
 )
 
 // fail makes err an error of this package's contract about a name as clients
-// know it. The path that the system was asked for is left out.
+// know it, without the path that the system was asked for.
 func fail(op, name string, err error) error {
 	if err == nil {
 		return nil
@@ -16,7 +15,7 @@ func fail(op, name string, err error) error {
 	return &fs.PathError{Op: op, Path: name, Err: classify(bare(err))}
 }
 
-// bare is err without the paths that package os puts around it.
+// bare removes the paths that package os puts around an error.
 func bare(err error) error {
 	for {
 		switch e := err.(type) {
@@ -32,37 +31,17 @@ func bare(err error) error {
 	}
 }
 
-// classify adds the meaning in the contract to an error of the system.
+// classify adds the meaning in the contract to an error of the system or of
+// package os.
 func classify(err error) error {
 	// Package os doesn't export this error; a test holds its text.
 	if err.Error() == "path escapes from parent" {
 		return fmt.Errorf("leads out of the tree: %w", fs.ErrPermission)
 	}
-	errno, ok := err.(syscall.Errno)
-	if !ok {
-		return err
-	}
-	switch kind := errnoKind(errno); kind {
-	case nil:
-		return err
-	case ErrNotEmpty:
-		// Go counts ENOTEMPTY as fs.ErrExist, which means something else here.
-		return ErrNotEmpty
-	default:
-		return &systemError{kind, errno}
-	}
+	return SysError(err)
 }
 
-// systemError is an error of the contract together with the system's own.
-type systemError struct {
-	kind  error
-	errno syscall.Errno
-}
-
-func (e *systemError) Error() string   { return fmt.Sprintf("%v (%v)", e.kind, e.errno) }
-func (e *systemError) Unwrap() []error { return []error{e.kind, e.errno} }
-
-// first is the first of the errors that is one.
+// first returns the first error that is not nil.
 func first(errs ...error) error {
 	for _, err := range errs {
 		if err != nil {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
+	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"testing/fstest"
 
@@ -162,4 +166,47 @@ func ExampleRawNames() {
 	}
 	fmt.Println(driver.RawNames(files, "camera"), driver.RawNames(files, "docs"))
 	// Output: true false
+}
+
+// A Driver that keeps its users in a database refuses unknown names as slowly as
+// wrong passwords.
+func ExampleCheckPassword() {
+	hash, err := driver.HashPassword("correct horse")
+	if err != nil {
+		log.Fatal(err)
+	}
+	hashes := map[string]string{"alice": hash} // SELECT hash FROM users WHERE name = ?
+	users := driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+		if err := driver.CheckPassword(ctx, l, hashes[l.User]); err != nil { // "" for an unknown name
+			return nil, err
+		}
+		return &driver.Account{FS: driver.Mem()}, nil
+	})
+	for _, name := range []string{"alice", "bob"} {
+		_, err := users.Login(context.Background(), &driver.Login{User: name, Password: "correct horse"})
+		fmt.Println(name, err)
+	}
+	// Output:
+	// alice <nil>
+	// bob driver: login incorrect
+}
+
+// An FS over package os returns the errors of the contract.
+func ExampleSysError() {
+	dir, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		log.Fatal(err)
+	}
+	err = os.Remove(dir)
+	fmt.Println(errors.Is(err, driver.ErrNotEmpty), errors.Is(err, fs.ErrExist))
+	err = driver.SysError(err)
+	fmt.Println(errors.Is(err, driver.ErrNotEmpty), errors.Is(err, fs.ErrExist))
+	// Output:
+	// false true
+	// true false
 }

@@ -51,3 +51,23 @@ func BenchmarkUnknownUser(b *testing.B) {
 		})
 	}
 }
+
+// A name that is not known is compared with a hash that costs as much as one by
+// HashPassword, and nobody has its password.
+func TestUnknownUserCosts(t *testing.T) {
+	hash, err := HashPassword("secret")
+	require.NoError(t, err)
+	token, err := HashToken("0123456789abcdef")
+	require.NoError(t, err)
+	for _, none := range []string{"", "*", "$token$", "$2a$31$" + hash[7:], hash[1:]} {
+		h, own := usersHash(none)
+		require.False(t, own)
+		require.NoError(t, checkHash(h), "it is compared")
+		require.Equal(t, cost(hash), cost(h), "%q", none)
+	}
+	for _, known := range []string{hash, token} {
+		h, own := usersHash(known)
+		require.True(t, own)
+		require.Equal(t, known, h)
+	}
+}

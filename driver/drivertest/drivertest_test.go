@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -112,6 +113,30 @@ func TestFailureNamesTheLine(t *testing.T) {
 	require.Contains(t, failed, "append")
 	assert.ErrorContains(t, failed["append"], "cases.txt:")
 	assert.ErrorContains(t, failed["append"], `read a want`)
+}
+
+// A driver that hands on the system's own errors hears of the cure.
+func TestFailureNamesSysError(t *testing.T) {
+	raw := func() driver.FS { return rawErrors{driver.Mem(), func(err error) error { return err }} }
+	failed := failures(t, Options{}, raw, "rmdir")
+	require.Contains(t, failed, "rmdir")
+	assert.ErrorContains(t, failed["rmdir"], "driver.SysError makes it that")
+	cured := func() driver.FS { return rawErrors{driver.Mem(), driver.SysError} }
+	assert.Empty(t, failures(t, Options{}, cured, "rmdir"))
+}
+
+// rawErrors says ENOTEMPTY as the system does.
+type rawErrors struct {
+	driver.FS
+	through func(error) error
+}
+
+func (f rawErrors) RemoveDir(ctx context.Context, name string) error {
+	err := f.FS.RemoveDir(ctx, name)
+	if errors.Is(err, driver.ErrNotEmpty) {
+		return f.through(syscall.ENOTEMPTY)
+	}
+	return err
 }
 
 type noOffset struct{ driver.FS }

@@ -61,12 +61,16 @@ func (s step) judge(got []string, err error) error {
 	if err == nil {
 		return fmt.Errorf("got no error (but %q), want %s", got, s.want[0])
 	}
+	advice := ""
 	for word := range strings.SplitSeq(s.want[0], "|") {
-		if errors.Is(err, errorNames[word]) {
+		switch want := errorNames[word]; {
+		case errors.Is(err, want):
 			return nil
+		case errors.Is(driver.SysError(err), want):
+			advice = "; driver.SysError makes it that"
 		}
 	}
-	return fmt.Errorf("got error %q, which is not %s as errors.Is sees it", err, s.want[0])
+	return fmt.Errorf("got error %q, which is not %s as errors.Is sees it%s", err, s.want[0], advice)
 }
 
 func isErrorWord(word string) bool {
