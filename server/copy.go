@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 
@@ -197,4 +198,31 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 		return wire.Reply{}, err
 	}
 	return ok(250, "Copied.")
+}
+
+// copy moves a file within the server until ABOR or the end of the session.
+func (t *transfer) copy(to io.Writer, from io.Reader) error {
+	buf := buffers.take()
+	defer buffers.give(buf)
+	place := t.session.srv.fair.take(t.ctx, &t.session.spent)
+	defer place.give()
+	for {
+		place.breathe()
+		if t.ctx.Err() != nil {
+			return context.Cause(t.ctx)
+		}
+		n, err := from.Read(*buf)
+		if n > 0 {
+			t.bytes.Add(int64(n))
+			if _, err := to.Write((*buf)[:n]); err != nil {
+				return fmt.Errorf("writing: %w", err)
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
 }

@@ -8,7 +8,6 @@ import (
 	"crypto/sha512"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"hash"
 	"hash/crc32"
 	"io"
@@ -58,21 +57,6 @@ func (s *session) optsHash(name string) (wire.Reply, error) {
 		return ok(501, "Unknown algorithm; nothing is changed.")
 	}
 	return ok(200, sums[s.sum].name)
-}
-
-// RANG <first> <last>: draft-bryan-ftp-range, section 3. It stays in force until
-// a transfer or HASH, and takes the place of REST.
-func (s *session) cmdRang(_ context.Context, arg string) (wire.Reply, error) {
-	span, err := wire.ParseRANG(arg)
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	if span.IsWhole() {
-		s.restart, s.until = 0, 0
-		return ok(350, "The range is the whole file again.")
-	}
-	s.restart, s.until = span.Start, span.End
-	return okf(350, "Restarting at %d. End byte range at %d.", span.Start, span.End-1)
 }
 
 // HASH <file>: draft-bryan-ftpext-hash, section 3, over the bytes as they are
@@ -186,31 +170,4 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 		return nil, 0, err
 	}
 	return h.Sum(nil), span.Start + t.bytes.Load(), nil
-}
-
-// copy moves a file within the server until ABOR or the end of the session.
-func (t *transfer) copy(to io.Writer, from io.Reader) error {
-	buf := buffers.take()
-	defer buffers.give(buf)
-	place := t.session.srv.fair.take(t.ctx, &t.session.spent)
-	defer place.give()
-	for {
-		place.breathe()
-		if t.ctx.Err() != nil {
-			return context.Cause(t.ctx)
-		}
-		n, err := from.Read(*buf)
-		if n > 0 {
-			t.bytes.Add(int64(n))
-			if _, err := to.Write((*buf)[:n]); err != nil {
-				return fmt.Errorf("writing: %w", err)
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }

@@ -5,48 +5,22 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"math"
 	"math/rand/v2"
-	"os"
 	"strconv"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// RETR <file>: RFC 959, section 4.1.3; REST before it gives the offset (RFC
-// 3659, section 5), RANG both ends.
-func (s *session) cmdRetr(ctx context.Context, arg string) (wire.Reply, error) {
-	offset, until, err := s.takeRestart()
+// ALLO <bytes>: RFC 959, section 4.1.3. The answer is 200 and not 202, on which
+// some cameras try for ever.
+func (s *session) cmdAllo(_ context.Context, arg string) (wire.Reply, error) {
+	size, err := wire.ParseALLO(arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	name, err := s.fileName(ctx, arg)
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	t, err := s.newTransfer("RETR", name)
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	var file io.ReadCloser
-	err = s.ahead(t, func() error {
-		if file, err = s.files.Open(t.ctx, name, offset); err == nil {
-			t.file = file
-		}
-		return err
-	})
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	t.offset = offset
-	var from io.Reader = file
-	if until > 0 {
-		from = io.LimitReader(file, until-offset)
-	}
-	return s.transfer(t, "Opening the data connection.", func(conn *dataConn) error {
-		return t.send(conn, from)
-	})
+	s.alloc = size
+	return ok(200, "Noted.")
 }
 
 // STOR <file>: RFC 959, section 4.1.3, with REST as RETR.
@@ -116,102 +90,6 @@ func (s *session) store(ctx context.Context, verb, arg string, opts driver.Store
 		return s.receive(t, conn, name, opts)
 	})
 }
-
-// takeRestart is what REST or RANG said, for one transfer; until is 0 when the
-// end is that of the file.
-func (s *session) takeRestart() (offset, until int64, err error) {
-	offset, until = s.restart, s.until
-	s.restart, s.until = 0, 0
-	if (offset > 0 || until > 0) && s.converts() {
-		// After conversion of line ends no offset means the same on both sides.
-		return 0, 0, &driver.Error{Code: 554, Text: "REST and RANG do not work in TYPE A; send TYPE I first."}
-	}
-	return offset, until, nil
-}
-
-// send moves a file to the client.
-func (t *transfer) send(conn *dataConn, file io.Reader) error {
-	if f, n, ok := ofSystem(file); ok && conn.tls == nil && conn.around == nil && !t.ascii && !t.compressed {
-		n, err := conn.idle.sendFile(f, n)
-		t.bytes.Add(n)
-		if err != nil {
-			return cutOff(err)
-		}
-		return finish(conn)
-	}
-	l := newLull(conn, source{file, t})
-	defer l.end()
-	var convert wire.ToCRLF
-	for {
-		room, err := conn.room()
-		if err != nil {
-			return cutOff(err)
-		}
-		more, err := t.sendPart(conn, l, room, &convert)
-		switch {
-		case err != nil:
-			return err
-		case !more:
-			return finish(conn)
-		}
-	}
-}
-
-// sendPart moves what there is room for, or less. It reports whether the file
-// goes on.
-func (t *transfer) sendPart(conn *dataConn, file *lull, room int, convert *wire.ToCRLF) (more bool, err error) {
-	buf := chunks.take()
-	defer chunks.give(buf)
-	data := (*buf)[:min(len(*buf), sendChunk, pages(room))]
-	n, readErr := file.Read(data)
-	if n > 0 {
-		data = data[:n]
-		if t.ascii {
-			text := chunks.take()
-			defer chunks.give(text)
-			data = convert.Append((*text)[:0], data)
-		}
-		m, err := conn.send(data)
-		t.bytes.Add(int64(m))
-		if err != nil {
-			return false, cutOff(err)
-		}
-		if readErr == nil {
-			file.wrote()
-		}
-	}
-	if readErr == io.EOF {
-		return false, nil
-	}
-	return readErr == nil, readErr
-}
-
-// pages rounds down to whole pages of memory, if n has any: files are read faster
-// so.
-func pages(n int) int {
-	const page = 4 << 10
-	if n > page {
-		n -= n % page
-	}
-	return n
-}
-
-// ofSystem returns the file of the system that a driver reads from, and how many
-// bytes of it are meant.
-func ofSystem(r io.Reader) (f *os.File, n int64, ok bool) {
-	switch r := r.(type) {
-	case *os.File:
-		return r, math.MaxInt64, true
-	case driver.FilePart:
-		f, n = r.Part()
-		return f, n, true
-	}
-	return nil, 0, false
-}
-
-// sendChunk is how much of a file is read at once: little enough to be in the
-// CPU's cache still when it is encrypted. TLS gathers more before it sends.
-const sendChunk = 64 << 10
 
 // receive stores what the client sends. The file is committed only when its
 // end is certain.
@@ -293,24 +171,4 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 		n += m
 	}
 	return n, err
-}
-
-// finish ends the data connection after the last byte.
-func finish(conn *dataConn) error {
-	if err := conn.finish(); err != nil {
-		return cutOff(err)
-	}
-	return nil
-}
-
-// cutOff is a failure of the data connection during a transfer.
-func cutOff(err error) error {
-	var known *dataError
-	if errors.As(err, &known) {
-		return known
-	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return &dataError{426, "The data connection was idle for too long.", err}
-	}
-	return &dataError{426, "The data connection broke.", err}
 }
