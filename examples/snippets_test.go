@@ -52,7 +52,7 @@ func TestSnippets(t *testing.T) {
 				}
 			},
 		}
-		srv.Wrap = &server.Wrap{
+		srv.Intercept = &server.Intercept{
 			Command: func(ctx context.Context, c server.Command, run func() server.Reply) server.Reply {
 				if c.Line == "SITE VERSION" && c.Session.User != "" {
 					return server.Reply{Code: 214, Lines: []string{version}}

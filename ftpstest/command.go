@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// command is server.Wrap.Command: it lets faults happen to commands.
+// command is server.Intercept.Command: it lets faults happen to commands.
 func (s *Server) command(ctx context.Context, c server.Command, run func() server.Reply) server.Reply {
 	verb, _, _ := strings.Cut(c.Line, " ")
 	if verb == "" {

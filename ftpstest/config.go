@@ -51,8 +51,8 @@ type Config struct {
 	// its addresses: what clients on other machines connect to.
 	Hosts []string
 
-	// Clear allows logins and transfers without TLS.
-	Clear bool
+	// InsecurePlaintext allows logins and transfers without TLS.
+	InsecurePlaintext bool
 
 	// DataPorts is how many data ports there are, which needs Addr to be one
 	// address. One is enough for any number of clients that resume TLS sessions.
@@ -75,7 +75,7 @@ type Config struct {
 	Trace io.Writer
 
 	// Configure changes the server's options just before it starts: policies,
-	// limits, hooks. What it sets in Hooks and Wrap is called as well as what
+	// limits, hooks. What it sets in Hooks and Intercept is called as well as what
 	// this package needs there. Nil changes nothing.
 	Configure func(*server.Server)
 }

@@ -16,7 +16,7 @@ import (
 // errCut is why a transfer failed that a fault has cut.
 var errCut = errors.New("ftpstest: cut by a fault")
 
-// data is server.Wrap.Data: it lets faults happen to data connections.
+// data is server.Intercept.Data: it lets faults happen to data connections.
 func (s *Server) data(ctx context.Context, t server.Transfer, conn net.Conn) (net.Conn, error) {
 	sess := s.sessions.at(t.Session.Peer)
 	strikes := sess.waiting()

@@ -168,7 +168,7 @@ func TestStallUntilCleared(t *testing.T) {
 	first := make([]byte, 1000)
 	_, err = io.ReadFull(data, first)
 	require.NoError(t, err, "what comes before the stall arrives")
-	srv.Clear()
+	srv.ClearFaults()
 	rest, err := io.ReadAll(data)
 	require.NoError(t, err)
 	require.Equal(t, content, string(first)+string(rest))
@@ -184,7 +184,7 @@ func TestClearInTransfer(t *testing.T) {
 	defer data.Close()
 	_, err = data.Read(make([]byte, 1))
 	require.NoError(t, err)
-	srv.Clear()
+	srv.ClearFaults()
 	rest, err := readAll(data)
 	require.NoError(t, err)
 	require.Equal(t, content[1:], rest)
@@ -319,7 +319,7 @@ func TestReplyToConnection(t *testing.T) {
 	srv := startWith(t, "reply:to=connect,nth=1,text=Too many of you.")
 	for _, implicit := range []bool{false, true} {
 		addr := map[bool]string{true: srv.ImplicitAddr, false: srv.Addr}[implicit]
-		srv.Clear()
+		srv.ClearFaults()
 		srv.Inject(ftpstest.Fault{Kind: ftpstest.Reply, To: "connect", Text: "Too many of you."})
 		_, err := ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 		require.ErrorContains(t, err, "421 Too many of you.")
@@ -334,7 +334,7 @@ func TestMute(t *testing.T) {
 	io.WriteString(data, "x")
 	data.Close()
 	require.Equal(t, "x", srv.WaitFile(t.Context(), "new"), "it is done all the same")
-	srv.Clear()
+	srv.ClearFaults()
 	require.NoError(t, c.Done(), "the reply is late, and not lost")
 
 	srv = startWith(t, "mute:to=PWD,for=1ms")
@@ -409,7 +409,7 @@ func TestCertificate(t *testing.T) {
 			_, err := ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 			require.True(t, want(err), "%s: %v", how, err)
 
-			srv.Clear()
+			srv.ClearFaults()
 			srv.Inject(ftpstest.Fault{Kind: ftpstest.Certificate, How: how, To: "data"})
 			config := srv.ClientTLS()
 			config.ClientSessionCache = nil
@@ -419,7 +419,7 @@ func TestCertificate(t *testing.T) {
 			require.True(t, want(err), "%s: %v", how, err)
 			c.Close()
 
-			srv.Clear()
+			srv.ClearFaults()
 			c, err = ftpclient.Dial(addr, implicit, srv.ClientTLS(), srv.User, srv.Password)
 			require.NoError(t, err)
 			_, err = c.Get("RETR big")
@@ -455,7 +455,7 @@ func TestFaultsOfSessionsAtOnce(t *testing.T) {
 
 func TestFaultsInClear(t *testing.T) {
 	curl := testenv.NeedBinary(t, "curl")
-	srv := ftpstest.Config{Clear: true}.Start(t)
+	srv := ftpstest.Config{InsecurePlaintext: true}.Start(t)
 	srv.WriteFile("big", content)
 	srv.Inject(ftpstest.Fault{Kind: ftpstest.Cut, After: 1000, Nth: 1}, ftpstest.Fault{Kind: ftpstest.Cut, After: 1000, Nth: 2, How: "rst"},
 		ftpstest.Fault{Kind: ftpstest.NoNotify, Nth: 3}, ftpstest.Fault{Kind: ftpstest.Slow, Rate: 1 << 30})

@@ -125,7 +125,7 @@ func (s *Server) configure(c Config) error {
 	s.Server = &server.Server{
 		Driver:            c.users(s.FS),
 		TLS:               s.tls,
-		InsecurePlaintext: c.Clear,
+		InsecurePlaintext: c.InsecurePlaintext,
 		Logger:            s.log.logger(),
 	}
 	if c.DataPorts > 0 {

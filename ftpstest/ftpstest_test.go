@@ -153,7 +153,7 @@ func TestHooksOfConfigure(t *testing.T) {
 			Login:    func(server.Login) { logins++ },
 			Transfer: func(server.Transfer) { transfers++ },
 		}
-		s.Wrap = &server.Wrap{Command: func(_ context.Context, _ server.Command, run func() server.Reply) server.Reply {
+		s.Intercept = &server.Intercept{Command: func(_ context.Context, _ server.Command, run func() server.Reply) server.Reply {
 			commands++
 			return run()
 		}}

@@ -80,11 +80,11 @@ func call[T any](f func(T), v T) {
 
 // interfere puts this package's faults around what Configure has set.
 func (s *Server) interfere(srv *server.Server) {
-	theirs := server.Wrap{}
-	if srv.Wrap != nil {
-		theirs = *srv.Wrap
+	theirs := server.Intercept{}
+	if srv.Intercept != nil {
+		theirs = *srv.Intercept
 	}
-	srv.Wrap = &server.Wrap{
+	srv.Intercept = &server.Intercept{
 		Command: func(ctx context.Context, c server.Command, run func() server.Reply) server.Reply {
 			return s.command(ctx, c, func() server.Reply {
 				if theirs.Command != nil {

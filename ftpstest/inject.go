@@ -18,10 +18,10 @@ func (s *Server) Inject(faults ...Fault) {
 	s.faults.add(faults)
 }
 
-// Clear takes all faults away, those of Config too. What stalls goes on, what was
+// ClearFaults takes all faults away, those of Config too. What stalls goes on, what was
 // held back is sent, and transfers under way are left alone from then on. A
 // shutdown is not undone.
-func (s *Server) Clear() { s.faults.clear() }
+func (s *Server) ClearFaults() { s.faults.clear() }
 
 // faults are those in force.
 type faults struct {

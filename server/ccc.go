@@ -21,12 +21,12 @@ func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
 	// From here on not a byte is read beyond the record it belongs to: the
 	// client may send clear text right behind its close_notify.
 	s.tls.ReadExact()
-	s.then = s.clear
+	s.afterReply = s.dropTLS
 	return ok(200, "The control connection is in clear after this.")
 }
 
-// clear takes TLS off the control connection: both sides say close_notify.
-func (s *session) clear() error {
+// dropTLS takes TLS off the control connection: both sides say close_notify.
+func (s *session) dropTLS() error {
 	s.tls.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
 	conn, err := s.tls.Unwrap()
 	if err != nil {

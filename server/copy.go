@@ -124,7 +124,7 @@ func (t *transfer) copyFile(to io.Writer, files driver.FS, name string) error {
 		return err
 	}
 	defer file.Close()
-	return t.copy(to, file)
+	return t.copyBytes(to, file)
 }
 
 // keep stores what fill writes, whole or not at all.
@@ -200,8 +200,8 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 	return ok(250, "Copied.")
 }
 
-// copy moves a file within the server until ABOR or the end of the session.
-func (t *transfer) copy(to io.Writer, from io.Reader) error {
+// copyBytes moves a file within the server until ABOR or the end of the session.
+func (t *transfer) copyBytes(to io.Writer, from io.Reader) error {
 	buf := buffers.take()
 	defer buffers.give(buf)
 	place := t.session.srv.fair.take(t.ctx, &t.session.spent)

@@ -101,7 +101,7 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
 	req := passive.Request{
-		Client: s.peer.Addr(), Local: s.socket, Dialled: s.local.Addr(), Session: s.id,
+		Client: s.peer.Addr(), Local: s.localIP, Dialled: s.local.Addr(), Session: s.id,
 		HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
 	}
 	if s.private && s.bind != nil && s.srv.SessionReuse != tls.Off {
@@ -161,7 +161,7 @@ func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply,
 		return ok(504, verb+" is allowed only to ports from 1024 up.")
 	}
 	s.setData(&activeDialer{
-		local:  s.socket,
+		local:  s.localIP,
 		remote: netip.AddrPortFrom(s.peer.Addr(), at.Port()), // with the zone of a link-local address
 		source: s.srv.Active.SourcePort,
 	})

@@ -16,7 +16,7 @@ type dataConn struct {
 	io.ReadWriter // tls or idle
 	idle          *idleConn
 	tls           *tls.Conn // nil in clear
-	around        net.Conn  // what Wrap.Data returned; nil without it
+	around        net.Conn  // what Intercept.Data returned; nil without it
 	in            *inflater // MODE Z: one of them
 	out           *deflater
 	finished      bool
@@ -200,7 +200,7 @@ func (c *dataConn) finish() error {
 	c.finished = true
 	closed := false
 	defer func() {
-		if !closed { // a panic in what Wrap put around it
+		if !closed { // a panic in what Intercept put around it
 			c.abort()
 			c.release()
 		}

@@ -34,7 +34,7 @@ func (s *session) discard(c *dataConn) {
 	go func() {
 		defer close(over)
 		defer stop()
-		err := rescued(func() error { // what Wrap put around it may panic
+		err := rescued(func() error { // what Intercept put around it may panic
 			c.drop(discardSize, time.Now().Add(discardTime))
 			return c.finish()
 		})
@@ -66,7 +66,7 @@ func (s *session) awaitDiscard() {
 // longer than until. A client that has stopped sending may wait for our end of
 // the connection, so that goes first when nothing comes any more.
 func (c *dataConn) drop(size int64, until time.Time) {
-	// Below compression and what Wrap put around: the bytes mean nothing now.
+	// Below compression and what Intercept put around: the bytes mean nothing now.
 	var from io.Reader = c.idle
 	if c.tls != nil {
 		from = c.tls

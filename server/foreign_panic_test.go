@@ -49,13 +49,13 @@ var foreign = []struct {
 	{"Transfer", "RETR a", "", func(srv *server.Server) {
 		srv.Hooks = &server.Hooks{Transfer: func(server.Transfer) { boom() }}
 	}},
-	{"Wrap.Command around a transfer", "RETR a", "", wrapping("RETR", true)},
-	{"Wrap.Command before a transfer", "RETR a", "", wrapping("RETR", false)},
-	{"Wrap.Command during a transfer", "STOR b", "NOOP", wrapping("NOOP", true)},
-	{"Wrap.Data of a download", "RETR a", "", wrapData},
-	{"Wrap.Data of an upload", "STOR b", "", wrapData},
+	{"Intercept.Command around a transfer", "RETR a", "", wrapping("RETR", true)},
+	{"Intercept.Command before a transfer", "RETR a", "", wrapping("RETR", false)},
+	{"Intercept.Command during a transfer", "STOR b", "NOOP", wrapping("NOOP", true)},
+	{"Intercept.Data of a download", "RETR a", "", wrapData},
+	{"Intercept.Data of an upload", "STOR b", "", wrapData},
 	{"a wrapped connection", "RETR a", "", func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+		srv.Intercept = &server.Intercept{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
 			return panicConn{conn}, nil
 		}}
 	}},
@@ -76,7 +76,7 @@ func onReply(code int) func(*server.Server) {
 
 func wrapping(verb string, run bool) func(*server.Server) {
 	return func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, do func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, do func() server.Reply) server.Reply {
 			if !strings.HasPrefix(c.Line, verb) {
 				return do()
 			}
@@ -89,7 +89,7 @@ func wrapping(verb string, run bool) func(*server.Server) {
 }
 
 func wrapData(srv *server.Server) {
-	srv.Wrap = &server.Wrap{Data: func(context.Context, server.Transfer, net.Conn) (net.Conn, error) { panic("boom") }}
+	srv.Intercept = &server.Intercept{Data: func(context.Context, server.Transfer, net.Conn) (net.Conn, error) { panic("boom") }}
 }
 
 type panicConn struct{ net.Conn }
@@ -175,7 +175,7 @@ func TestConnectionOfRefusedUploadPanics(t *testing.T) {
 			}
 			return account, err
 		})
-		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+		srv.Intercept = &server.Intercept{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
 			return closePanics{conn}, nil
 		}}
 	})

@@ -166,7 +166,7 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 		from = io.LimitReader(file, length)
 	}
 	h := sums[i].make()
-	if err := t.copy(h, from); err != nil {
+	if err := t.copyBytes(h, from); err != nil {
 		return nil, 0, err
 	}
 	return h.Sum(nil), span.Start + t.bytes.Load(), nil

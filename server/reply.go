@@ -68,7 +68,7 @@ func closing(err error) (own *driver.Error, ok bool) {
 
 // errorReply is the one place that turns errors into replies. Words that were
 // not written for the client stay in the log: they may hold real paths.
-func (s *session) errorReply(verb string, err error) wire.Reply {
+func (s *session) errorReply(err error) wire.Reply {
 	var (
 		panicked *panicError
 		onData   *dataError

@@ -29,7 +29,7 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 	if s.srv.layer == nil {
 		return ok(431, "TLS is not set up on this server.")
 	}
-	s.then = func() error {
+	s.afterReply = func() error {
 		s.host = "" // RFC 4217, section 4.2, as the rest below
 		if err := s.secure(); err != nil {
 			return err

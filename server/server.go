@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -169,8 +168,8 @@ type Server struct {
 	// Hooks are told what happens. Nil tells nobody.
 	Hooks *Hooks
 
-	// Wrap takes part in what happens. Nil leaves it to the server.
-	Wrap *Wrap
+	// Intercept takes part in what happens. Nil leaves it to the server.
+	Intercept *Intercept
 
 	// Logger receives the log. Nil means silence. Passwords never reach it, and
 	// names in it are escaped so that they can't forge a line. Lines that anybody
@@ -399,5 +398,3 @@ func addrPort(a net.Addr) netip.AddrPort {
 	}
 	return netip.AddrPort{}
 }
-
-var _ io.Closer = (*Server)(nil)

@@ -23,7 +23,7 @@ type session struct {
 	srv         *Server
 	id          string
 	peer, local netip.AddrPort // the client's address, and what it dialled
-	socket      netip.Addr     // of this host; local's unless a proxy was dialled
+	localIP     netip.Addr     // of this host; local's unless a proxy was dialled
 	implicit    bool
 	started     time.Time
 	loginSince  time.Time // LoginTimeout counts from here: started, or the last logout
@@ -31,26 +31,26 @@ type session struct {
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 
-	raw       net.Conn     // the TCP connection
-	below     *controlConn // of raw
-	ctl       net.Conn     // what commands and replies go through: below or tls
-	tls       *tls.Conn    // nil without TLS, and still there after CCC
-	bind      *tls.Session // what data connections are bound to; nil without TLS
-	proof     proof
-	lines     *wire.LineReader // of ctl
-	out       []byte           // the reply being written
-	attendant attendant
-	waitEnds  time.Time     // when the wait for a command ends; zero while none
-	rested    bool          // the wait goes on in the lounge or in a new goroutine
-	seat      uint64        // in the lounge
-	queue     []input       // what came during a command and waits for its end
-	gone      atomic.Bool   // the control connection has ended
-	left      atomic.Bool   // it ended without its owner, see leave
-	cleared   bool          // CCC took TLS off the control connection
-	then      func() error  // what follows the reply being written
-	ending    error         // why the session ends after this reply
-	refused   *dataConn     // of the upload refused last, see discard
-	discarded chan struct{} // closed when that has ended; nil without
+	raw        net.Conn     // the TCP connection
+	below      *controlConn // of raw
+	ctl        net.Conn     // what commands and replies go through: below or tls
+	tls        *tls.Conn    // nil without TLS, and still there after CCC
+	bind       *tls.Session // what data connections are bound to; nil without TLS
+	proof      proof
+	lines      *wire.LineReader // of ctl
+	out        []byte           // the reply being written
+	attendant  attendant
+	waitEnds   time.Time     // when the wait for a command ends; zero while none
+	rested     bool          // the wait goes on in the lounge or in a new goroutine
+	seat       uint64        // in the lounge
+	queue      []input       // what came during a command and waits for its end
+	gone       atomic.Bool   // the control connection has ended
+	left       atomic.Bool   // it ended without its owner, see leave
+	cleared    bool          // CCC took TLS off the control connection
+	afterReply func() error  // what follows the reply being written
+	ending     error         // why the session ends after this reply
+	refused    *dataConn     // of the upload refused last, see discard
+	discarded  chan struct{} // closed when that has ended; nil without
 
 	account
 	params
@@ -111,7 +111,7 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		id:       strconv.FormatUint(sessionNumber.Add(1), 36),
 		peer:     addrPort(conn.RemoteAddr()),
 		local:    dialled(conn),
-		socket:   addrPort(conn.LocalAddr()).Addr(),
+		localIP:  addrPort(conn.LocalAddr()).Addr(),
 		implicit: implicit,
 		started:  time.Now(),
 		raw:      conn,
@@ -203,7 +203,7 @@ func (s *session) begin() (err error) {
 		}
 	}
 	s.lines = wire.NewLineReader(pacedControl{s}, maxLine)
-	return s.write(s.wrapped(wire.Command{}, s.greeting))
+	return s.write(s.intercepted(wire.Command{}, s.greeting))
 }
 
 // serve talks until the session ends and says why it did, or until it has rested
@@ -256,8 +256,8 @@ func (s *session) handle(cmd wire.Command) error {
 	err := s.write(reply)
 	s.setDoing(wire.Command{}, false)
 	s.hookCommand(cmd, reply.Code, time.Since(start))
-	if then := s.then; then != nil && err == nil {
-		s.then = nil
+	if then := s.afterReply; then != nil && err == nil {
+		s.afterReply = nil
 		err = then()
 	}
 	return err
@@ -275,7 +275,7 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 		s.attend(attendAfter, s.watch)
 		defer s.relieve()
 	}
-	return s.wrapped(cmd, func() wire.Reply { return s.perform(cmd) })
+	return s.intercepted(cmd, func() wire.Reply { return s.perform(cmd) })
 }
 
 // perform is dispatch without what is around it.
@@ -292,7 +292,7 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	}
 	reply, err := row.run(s, s.ctx, row.argument(cmd))
 	if err != nil {
-		reply = s.errorReply(cmd.Verb, err)
+		reply = s.errorReply(err)
 	}
 	if row.data && refuses(reply) {
 		s.dropData() // its port is worth more to others
@@ -316,7 +316,7 @@ func (s *session) rescue(err *error) {
 // panicked reports a panic and ends the session.
 func (s *session) panicked(v any) wire.Reply {
 	s.logPanic(v, debug.Stack())
-	s.ending, s.then = errPanic, nil
+	s.ending, s.afterReply = errPanic, nil
 	return wire.Text(421, "Internal error; closing the control connection.")
 }
 

@@ -211,7 +211,7 @@ func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 			conn.release()
 		}
 	}()
-	if err = conn.wrap(s, t); err != nil {
+	if err = conn.intercept(s, t); err != nil {
 		if returned = t.upload; !t.upload {
 			conn.finish() // nothing was sent, so there is nothing to be mistaken for whole
 		}
@@ -317,17 +317,17 @@ func (s *session) hear(in input, t *transfer) {
 		s.queue = append(s.queue, in)
 	default:
 		start := time.Now()
-		reply := s.wrapped(in.cmd, func() wire.Reply {
+		reply := s.intercepted(in.cmd, func() wire.Reply {
 			reply, err := row.run(s, s.ctx, "")
 			if err != nil {
-				reply = s.errorReply(in.cmd.Verb, err)
+				reply = s.errorReply(err)
 			}
 			return reply
 		})
 		if err := s.write(reply); err != nil {
 			s.cancel(err)
 		}
-		if s.ending != nil { // by Wrap
+		if s.ending != nil { // by Intercept
 			t.cancel(s.ending)
 		}
 		s.hookCommand(in.cmd, reply.Code, time.Since(start))

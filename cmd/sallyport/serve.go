@@ -60,7 +60,7 @@ type daemon struct {
 // can't be had. The daemon is to be closed in any case.
 func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) {
 	d := &daemon{settings: s, log: log}
-	var errs [7]error
+	var errs [5]error
 	if d.files, errs[0] = driver.OpenDir(s.dir); errs[0] == nil && s.uploads == uploadsInPlace {
 		d.files.Uploads = driver.InPlace
 	}

@@ -76,7 +76,7 @@ func (s *testSettings) start(ctx context.Context, stderr io.Writer) (*endpoint, 
 		return e, err
 	}
 	c := ftpstest.Config{
-		Users: map[string]string{}, Addr: s.listen, ImplicitAddr: s.implicit, Hosts: s.hosts, Clear: s.plaintext,
+		Users: map[string]string{}, Addr: s.listen, ImplicitAddr: s.implicit, Hosts: s.hosts, InsecurePlaintext: s.plaintext,
 		DataPorts: s.dataPorts, Faults: s.faults,
 		Logger: slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: s.level})),
 		Configure: func(srv *server.Server) {

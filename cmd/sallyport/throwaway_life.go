@@ -72,7 +72,7 @@ func (e *endpoint) obey(input io.Reader, answers io.Writer) {
 
 func (e *endpoint) inject(line string) error {
 	if line == "clear" {
-		e.srv.Clear()
+		e.srv.ClearFaults()
 		return nil
 	}
 	f, err := parseFault(line)

@@ -99,9 +99,9 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	srv := ftpstest.Config{
 		User: User, Password: Password, FS: files,
-		DataPorts: cmp.Or(o.Ports, 4),
-		Clear:     o.Mode.Clear,
-		Logger:    slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		DataPorts:         cmp.Or(o.Ports, 4),
+		InsecurePlaintext: o.Mode.Clear,
+		Logger:            slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Configure: func(srv *server.Server) {
 			srv.EndGrace, srv.Passive.TTL = o.EndGrace, o.TTL
 			srv.SessionReuse, srv.Compress, srv.AllowCCC = o.Reuse, o.Z, o.CCC

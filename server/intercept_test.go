@@ -22,7 +22,7 @@ import (
 // wrap has commands answered by answers, by their lines.
 func wrap(answers map[string]server.Reply) func(*server.Server) {
 	return func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			if r, ok := answers[c.Line]; ok {
 				return r
 			}
@@ -31,7 +31,7 @@ func wrap(answers map[string]server.Reply) func(*server.Server) {
 	}
 }
 
-func TestWrapAnswersCommands(t *testing.T) {
+func TestInterceptAnswersCommands(t *testing.T) {
 	ts := start(t, wrap(map[string]server.Reply{
 		"":         {Code: 220, Lines: []string{"Hello."}},
 		"XTIME":    {Code: 211, Lines: []string{"The time is", "now"}},
@@ -52,10 +52,10 @@ func TestWrapAnswersCommands(t *testing.T) {
 	c.end()
 }
 
-func TestWrapMayRefuseTLS(t *testing.T) {
+func TestInterceptMayRefuseTLS(t *testing.T) {
 	ran := false
 	ts := start(t, insecure, func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			r := run()
 			if c.Line == "AUTH TLS" {
 				ran = r.Code == 234
@@ -70,9 +70,9 @@ func TestWrapMayRefuseTLS(t *testing.T) {
 	c.login() // in clear: no handshake is waited for
 }
 
-func TestWrapPanic(t *testing.T) {
+func TestInterceptPanic(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			if c.Line == "PWD" || c.Line == "NOOP" {
 				panic("oops")
 			}
@@ -111,7 +111,7 @@ func TestReplyHookPanic(t *testing.T) {
 }
 
 // What run has ended stays ended, whatever the client is told.
-func TestWrapCannotUndo(t *testing.T) {
+func TestInterceptCannotUndo(t *testing.T) {
 	ts := start(t, wrapAfter(map[string]server.Reply{
 		"PASS ****": {Code: 530, Lines: []string{"No."}},
 		"QUIT":      {Code: 500, Lines: []string{"Stay."}},
@@ -128,7 +128,7 @@ func TestWrapCannotUndo(t *testing.T) {
 // wrapAfter has commands done and answered by answers, by their lines.
 func wrapAfter(answers map[string]server.Reply) func(*server.Server) {
 	return func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			r := run()
 			if own, ok := answers[c.Line]; ok {
 				return own
@@ -160,7 +160,7 @@ func (c counting) Close() error {
 	return c.Conn.Close()
 }
 
-func TestWrapData(t *testing.T) {
+func TestInterceptData(t *testing.T) {
 	for _, clear := range []bool{false, true} {
 		var (
 			mu        sync.Mutex
@@ -174,7 +174,7 @@ func TestWrapData(t *testing.T) {
 			t.Cleanup(func() { dir.Close() })
 			writeFile(t, dir, "a", "content")
 			srv.Driver = driver.User(testUser, testPassword, dir)
-			srv.Wrap = &server.Wrap{Data: func(_ context.Context, x server.Transfer, conn net.Conn) (net.Conn, error) {
+			srv.Intercept = &server.Intercept{Data: func(_ context.Context, x server.Transfer, conn net.Conn) (net.Conn, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen = append(seen, x)
@@ -211,13 +211,13 @@ func TestWrapData(t *testing.T) {
 }
 
 // A connection carries what crosses the network, in both directions.
-func TestWrapDataText(t *testing.T) {
+func TestInterceptDataText(t *testing.T) {
 	var (
 		mu        sync.Mutex
 		n, closed int
 	)
 	ts := start(t, func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+		srv.Intercept = &server.Intercept{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
 			return counting{conn, &mu, &n, &closed}, nil
 		}}
 	})
@@ -233,10 +233,10 @@ func TestWrapDataText(t *testing.T) {
 }
 
 // ABOR ends the context of what holds a transfer up.
-func TestWrapDataAborted(t *testing.T) {
+func TestInterceptDataAborted(t *testing.T) {
 	hanging := make(chan struct{}, 1)
 	ts := start(t, func(srv *server.Server) {
-		srv.Wrap = &server.Wrap{Data: func(ctx context.Context, _ server.Transfer, _ net.Conn) (net.Conn, error) {
+		srv.Intercept = &server.Intercept{Data: func(ctx context.Context, _ server.Transfer, _ net.Conn) (net.Conn, error) {
 			hanging <- struct{}{}
 			<-ctx.Done()
 			return nil, ctx.Err()
@@ -302,7 +302,7 @@ func (c panicky) Close() error {
 }
 
 // A panic leaves no data connection behind.
-func TestWrapDataPanic(t *testing.T) {
+func TestInterceptDataPanic(t *testing.T) {
 	for _, method := range []string{"Data", "Read", "Write", "Close"} {
 		for _, line := range []string{"RETR a", "STOR a"} {
 			if method == "Read" && line == "RETR a" || method == "Write" && line == "STOR a" {
@@ -310,7 +310,7 @@ func TestWrapDataPanic(t *testing.T) {
 			}
 			t.Run(method+" "+line, func(t *testing.T) {
 				ts := start(t, func(srv *server.Server) {
-					srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+					srv.Intercept = &server.Intercept{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
 						if method == "Data" {
 							panic("oops")
 						}
@@ -334,7 +334,7 @@ func TestWrapDataPanic(t *testing.T) {
 }
 
 // Close is called once, also when the file can't be committed.
-func TestWrapDataClosedOnce(t *testing.T) {
+func TestInterceptDataClosedOnce(t *testing.T) {
 	var (
 		mu        sync.Mutex
 		n, closed int
@@ -342,7 +342,7 @@ func TestWrapDataClosedOnce(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		files := drivertest.Faulty(driver.Mem(), drivertest.Fault{Method: "Store.Commit", Do: drivertest.Fail(io.ErrClosedPipe)})
 		srv.Driver = driver.User(testUser, testPassword, files)
-		srv.Wrap = &server.Wrap{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+		srv.Intercept = &server.Intercept{Data: func(_ context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
 			return counting{conn, &mu, &n, &closed}, nil
 		}}
 	})
@@ -357,7 +357,7 @@ func TestWrapDataClosedOnce(t *testing.T) {
 
 // A command that came while the file was being opened, and panics, leaves no
 // file open and no data connection.
-func TestWrapPanicWhileOpening(t *testing.T) {
+func TestInterceptPanicWhileOpening(t *testing.T) {
 	var files *drivertest.FaultyFS
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		writeFile(t, fs.FS, "a", "1")
@@ -379,7 +379,7 @@ func TestWrapPanicWhileOpening(t *testing.T) {
 			}})
 			return files
 		})
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			if c.Line == "NOOP" {
 				panic("oops")
 			}
@@ -389,10 +389,10 @@ func TestWrapPanicWhileOpening(t *testing.T) {
 }
 
 // A panic after run leaves nothing to be done after the reply.
-func TestWrapPanicAfterAuth(t *testing.T) {
+func TestInterceptPanicAfterAuth(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		srv.HandshakeTimeout = -1
-		srv.Wrap = &server.Wrap{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 			r := run()
 			if c.Line == "AUTH TLS" {
 				panic("oops")
@@ -406,7 +406,7 @@ func TestWrapPanicAfterAuth(t *testing.T) {
 }
 
 // 421 ends the session, whatever it is doing.
-func TestWrapEndsSessionDuringTransfer(t *testing.T) {
+func TestInterceptEndsSessionDuringTransfer(t *testing.T) {
 	ts := start(t, wrap(map[string]server.Reply{"NOOP": {Code: 421, Lines: []string{"Enough."}}}))
 	c := ts.login(t)
 	c.open("STOR a")
@@ -418,11 +418,11 @@ func TestWrapEndsSessionDuringTransfer(t *testing.T) {
 }
 
 // The context of a command ends when the client goes.
-func TestWrapHearsThatTheClientIsGone(t *testing.T) {
+func TestInterceptHearsThatTheClientIsGone(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		hanging := make(chan struct{}, 1)
 		ts := start(t, func(srv *server.Server) {
-			srv.Wrap = &server.Wrap{Command: func(ctx context.Context, c server.Command, run func() server.Reply) (r server.Reply) {
+			srv.Intercept = &server.Intercept{Command: func(ctx context.Context, c server.Command, run func() server.Reply) (r server.Reply) {
 				if after || c.Line != "PWD" {
 					r = run()
 				}
@@ -445,7 +445,7 @@ func TestWrapHearsThatTheClientIsGone(t *testing.T) {
 }
 
 // Hooks are told what was sent.
-func TestWrapCodeOutOfRange(t *testing.T) {
+func TestInterceptCodeOutOfRange(t *testing.T) {
 	ts := start(t, wrap(map[string]server.Reply{"XTIME": {Code: 7}}))
 	c := ts.login(t)
 	c.cmd(451, "XTIME")

@@ -9,13 +9,13 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Wrap holds functions that stand between the clients and the server: where
+// Intercept holds functions that stand between the clients and the server: where
 // Hooks are told of what happened, these take part. They are for commands of
 // your own, for refusing some, for limits on bandwidth, and for tests. Either
 // may be nil. Sessions run at the same time, and within one so do a transfer and
 // what the client asks meanwhile, so they must be safe for concurrent use. One
 // that panics ends its session.
-type Wrap struct {
+type Intercept struct {
 	// Command is called for each command, known or not, before the server looks
 	// at it, hence before any login as well (c.Session.User is empty then), and
 	// for the greeting, for which c.Line is empty. What has not the form of a
@@ -59,9 +59,9 @@ type Reply struct {
 
 var errClosing421 = errors.New("server: a reply with 421 was given")
 
-// wrapped has a command answered by Wrap.Command, or by run alone.
-func (s *session) wrapped(cmd wire.Command, run func() wire.Reply) wire.Reply {
-	w := s.srv.Wrap
+// intercepted has a command answered by Intercept.Command, or by run alone.
+func (s *session) intercepted(cmd wire.Command, run func() wire.Reply) wire.Reply {
+	w := s.srv.Intercept
 	if w == nil || w.Command == nil {
 		return run()
 	}
@@ -78,7 +78,7 @@ func (s *session) wrapped(cmd wire.Command, run func() wire.Reply) wire.Reply {
 		r.Code = 451
 	}
 	if r.Code/100 != ran.Code/100 {
-		s.then = nil
+		s.afterReply = nil
 	}
 	if r.Code == 421 && s.ending == nil {
 		s.ending = errClosing421
@@ -86,9 +86,9 @@ func (s *session) wrapped(cmd wire.Command, run func() wire.Reply) wire.Reply {
 	return wire.Multi(r.Code, r.Lines...)
 }
 
-// wrap gives the data connection to Wrap.Data.
-func (c *dataConn) wrap(s *session, t *transfer) error {
-	w := s.srv.Wrap
+// intercept gives the data connection to Intercept.Data.
+func (c *dataConn) intercept(s *session, t *transfer) error {
+	w := s.srv.Intercept
 	if w == nil || w.Data == nil {
 		return nil
 	}
