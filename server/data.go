@@ -106,7 +106,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	}
 	if s.private && s.bind != nil && s.srv.SessionReuse != tls.Off {
 		req.Prover, req.Identity, req.Owner = s.srv.prover, s.bind.ID(), s.owner
-		req.SharesTickets, req.UntestedTickets = s.tls.Offered() == req.Owner, s.proof.sorted < sortedAfter
+		req.SharesTickets, req.UntestedTickets = s.tls.Offered() == req.Owner, !s.keepsApart()
 		req.Policy = s.demand()
 	}
 	lease, err := s.srv.ports.Lease(ctx, req)

@@ -72,9 +72,13 @@ func (s *session) demand() passive.ProofPolicy {
 	if s.srv.SharedAddress {
 		return passive.Required // its address says nothing
 	}
-	s.proof.shares = s.bind != nil && !s.bind.Alone()
+	s.proof.shares = s.bind != nil && !s.bind.Alone() && !s.keepsApart()
 	return s.proof.demand(s.srv.SessionReuse)
 }
+
+// keepsApart reports whether the session's program is known to keep the tickets of
+// its sessions apart.
+func (s *session) keepsApart() bool { return s.proof.sorted >= sortedAfter || s.bind.Apart() }
 
 func newDataConn(raw net.Conn, srv *Server) *dataConn {
 	c := &dataConn{idle: &idleConn{Conn: raw, limit: srv.dataTimeout(), drains: &srv.drains}}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -284,6 +285,36 @@ func TestStuckTransferOfTheAccount(t *testing.T) {
 			require.Equal(t, "content", readAll(t, stuck.dataTLS(stuck.dataTCP(at))))
 			stuck.expect(226)
 		})
+	}
+}
+
+// The sessions of one program share a port once it was seen to keep their tickets apart,
+// not each of them eight times over: ten connections of one client are no slower on one
+// port than on ten.
+func TestSessionsOfOneProgram(t *testing.T) {
+	ports := onePort(t)
+	ports.Wait = -1
+	ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+	ts.writeFile(t, "a", "content")
+	sessions := make([]*client, 4)
+	for i := range sessions {
+		sessions[i] = ts.login(t)
+	}
+	for range 2 {
+		for _, c := range sessions {
+			require.Equal(t, "content", c.get("RETR a"))
+		}
+	}
+	at := make([]string, len(sessions))
+	for i, c := range sessions {
+		at[i] = c.pasv()
+		c.cmd(150, "RETR a")
+	}
+	// Of one that has shown nothing yet nobody knows whether it is the same program's.
+	ts.login(t).cmd(425, "PASV")
+	for i, c := range slices.Backward(sessions) {
+		require.Equal(t, "content", readAll(t, c.dataTLS(c.dataTCP(at[i]))))
+		c.expect(226)
 	}
 }
 

@@ -92,7 +92,7 @@ type proof struct {
 	spent  bool                // since the last time the client may have no ticket
 	keeps  bool                // it had one all the same, so it always will
 	loses  bool                // it had none
-	shares bool                // its owner has other sessions, which may use its tickets up
+	shares bool                // its owner has other sessions, which may use its tickets up for all that is known
 	sorted int                 // how often in a row it was the session's own although its owner had others
 }
 
@@ -109,7 +109,7 @@ func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
 	switch {
 	case reuse == tls.Require:
 		return passive.Required
-	case p.ever && (p.keeps || !p.spent) && (!p.shares || p.sorted >= sortedAfter):
+	case p.ever && (p.keeps || !p.spent) && !p.shares:
 		return passive.Expected
 	case p.ever && !p.loses:
 		return passive.Untested

@@ -26,6 +26,8 @@ type Conn struct {
 	reuse   Reuse
 	// other tells that the ticket being resumed is of another session of the owner; set in the handshake.
 	other bool
+	// passedOver tells that it is not, though another session of the owner has a newer one; set in the handshake.
+	passedOver bool
 	// proof tells that the ticket being resumed proves whose the connection is; set in the handshake.
 	proof bool
 	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.

@@ -41,7 +41,10 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		c.shut()
 		return c.failure
 	}
-	c.resumed.Store(state.DidResume && c.proof)
+	if state.DidResume && c.proof {
+		c.resumed.Store(true)
+		c.session.learn(c.other, c.passedOver)
+	}
 	c.established.Store(true)
 	return nil
 }

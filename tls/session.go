@@ -17,8 +17,11 @@ type Session struct {
 	id    [idSize]byte
 	// leaf is the digest of the certificate that the client presented on the
 	// control connection, nil when there was none.
-	leaf  atomic.Pointer[[sha256.Size]byte]
-	owner string // guarded by Layer.mu
+	leaf atomic.Pointer[[sha256.Size]byte]
+	// Guarded by Layer.mu.
+	owner string
+	given uint64 // the number of its last ticket
+	apart bool   // a data connection has shown its ticket and passed over a newer one of another session
 }
 
 // Session returns a new session, with an identity that nobody can guess. The
@@ -56,6 +59,10 @@ func (s *Session) SetOwner(name string) {
 	if s.layer.live[s.id] == s {
 		s.layer.owners.exit(s.owner, s.id, false)
 		s.layer.owners.enter(name)
+		if own := s.layer.owners.of[name]; own != nil {
+			own.newest = max(own.newest, s.given)
+		}
+		s.apart = s.apart && name == s.owner
 	}
 	s.owner = name
 }

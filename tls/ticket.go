@@ -59,7 +59,11 @@ func (c *Conn) worth(cs ConnectionState) kind {
 // write one, and so it is also where the ticket's records get announced to
 // the transport that holds them back.
 func (c *Conn) wrapSession(cs ConnectionState, state *stdtls.SessionState) ([]byte, error) {
-	state.Extra = append(state.Extra, c.session.entry(c.worth(cs)))
+	worth := c.worth(cs)
+	state.Extra = append(state.Extra, c.session.entry(worth))
+	if worth != kindUnproven {
+		c.session.give()
+	}
 	ticket, err := c.session.layer.base.EncryptTicket(cs, state)
 	if err != nil {
 		return nil, err
@@ -96,6 +100,7 @@ func (c *Conn) unwrapSession(ticket []byte, cs ConnectionState) (*stdtls.Session
 		return nil, nil
 	}
 	c.other = id != c.session.id
+	c.passedOver = !c.other && c.session.passesOver()
 	c.proof = k != kindUnproven // of the ticket that crypto/tls takes, which is the last it asks for
 	return state, nil
 }
