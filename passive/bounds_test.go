@@ -25,12 +25,57 @@ func TestRoamingBound(t *testing.T) {
 		for range 2 * maxRoaming {
 			s.comes("elsewhere", "")
 		}
+		require.Equal(s, mostRoaming, s.p.Stats().Unproven)
+		for range maxRoaming {
+			s.n.dial(bob, 21000)
+		}
+		synctest.Wait()
 		require.Equal(s, maxRoaming, s.p.Stats().Unproven)
 		s.asked(l).gets(s.comes("home", "proof a"), contested)
 		synctest.Wait()
 		require.Zero(s, s.p.Stats().Unproven)
 		require.Zero(s, l.door.roaming)
 	})
+}
+
+// The addresses of an IPv6 network of 64 bits are one client's in everything that is counted: they don't keep out
+// whoever comes from elsewhere, hold no more than one address of a network with leases, and share their failures.
+func TestIPv6NetworkCountsAsOne(t *testing.T) {
+	in := func(network byte, host int) netip.Addr {
+		return netip.AddrFrom16([16]byte{0: 0x20, 1: 0x01, 2: 0x0d, 3: 0xb8, 7: network, 14: byte(host >> 8), 15: byte(host)})
+	}
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Required)
+		for i := range 2 * maxRoaming {
+			s.n.dial(in(1, i), 21000)
+		}
+		synctest.Wait()
+		require.Equal(s, mostRoaming, s.p.Stats().Unproven)
+		honest, server := s.n.dial(in(2, 0), 21000)
+		v := &visitor{s, honest, server}
+		v.say("proof a")
+		s.asked(l).gets(v, 0)
+	})
+	proving(t, "21000", func(s *stage) {
+		for i := range 3 {
+			r := session(s.t, fmt.Sprint(i), Required)
+			r.Client = in(1, i)
+			lease(s.T, s.p, r)
+		}
+		for i := range 300 {
+			s.n.dial(in(1, i%3), 21000)
+		}
+		synctest.Wait()
+		require.Equal(s, 3+maxHeld, s.p.Stats().Unproven)
+	})
+	var failed strikes
+	for i := range fewStrikes {
+		require.Equal(t, i+1, failed.add(in(1, i)))
+	}
+	require.Equal(t, 1, failed.add(in(2, 0)))
+	require.False(t, failed.many(in(1, 99), fewStrikes))
+	failed.add(in(1, 5))
+	require.True(t, failed.many(in(1, 99), fewStrikes))
 }
 
 // What is remembered of addresses and owners does not grow for ever.
@@ -67,6 +112,7 @@ func TestNothingIsLeftOfWhoWent(t *testing.T) {
 		require.Len(s, l.door.proofs, 1)
 		require.Len(s, l.door.provers.list, 1)
 		require.Len(s, l.door.groups, 1)
+		require.Equal(s, crowds{network(alice): {leases: 1}}, l.door.crowds)
 	})
 }
 

@@ -13,14 +13,16 @@ import (
 
 // Bounds of what connections may hold of which nobody knows yet whose they are.
 const (
-	// spare is how many connections more than leases one address may have waiting at a door at leisure.
+	// spare is how many connections more than leases one network may have waiting at a door at leisure.
 	spare = 16
 	// maxHeld is how many more it may have at all. Beyond spare they have to speak within hurry. None of them is ever
 	// closed in favour of another: the silent ones may be the owner's.
 	maxHeld = 128
 	hurry   = 5 * time.Second
-	// maxRoaming is how many may wait at a door from addresses without a lease there.
-	maxRoaming = 64
+	// maxRoaming is how many may wait at a door from addresses without a lease there, and mostRoaming how many of them
+	// may come from one network, so that it keeps out nobody who comes from elsewhere.
+	maxRoaming  = 64
+	mostRoaming = maxRoaming * 3 / 4
 	// defaultHello is how long a connection may say nothing once its transfer has been asked for.
 	defaultHello = 10 * time.Second
 )
@@ -52,20 +54,23 @@ func (p *Ports) hold(d *door, c net.Conn, from netip.Addr) *candidate {
 		return nil
 	}
 	key := p.key(from)
-	g := d.groups[key]
+	g, crowd := d.groups[key], d.crowds.of(key)
 	roaming := g == nil || len(g.leases) == 0
 	switch {
 	case roaming && (p.StrictPeer || d.roaming >= maxRoaming || p.strikes.many(from, maxStrikes)):
 		return nil
+	case roaming && crowd.held >= crowd.leases+mostRoaming:
+		return nil
 	case roaming:
 		g = d.group(key)
 		d.roaming++
-	case len(g.arrived) >= len(g.leases)+maxHeld:
+	case crowd.held >= crowd.leases+maxHeld:
 		return nil
 	}
 	cand := &candidate{group: g, conn: c, from: from, number: p.next(), roaming: roaming}
-	cand.hurried = len(g.arrived) >= len(g.leases)+spare
+	cand.hurried = crowd.held >= crowd.leases+spare
 	g.arrived = append(g.arrived, cand)
+	d.crowds.add(key, 0, 1)
 	p.stats.Unproven++
 	p.bound(cand)
 	return cand
@@ -252,6 +257,7 @@ func (p *Ports) depart(c *candidate) {
 // release takes a candidate from those waiting. The caller holds mu.
 func (p *Ports) release(c *candidate) {
 	c.gone = true
+	c.group.door.crowds.add(p.key(c.from), 0, -1)
 	p.depart(c)
 	p.stats.Unproven--
 }

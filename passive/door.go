@@ -41,6 +41,7 @@ type door struct {
 	err         error
 	interrupted bool                  // err is the end of the opener's context, which is nobody else's concern
 	groups      map[netip.Addr]*group // by what connections are matched on
+	crowds      crowds                // bounds what one network has here
 	proofs      map[identity]*Lease   // the leases that can prove themselves, by session
 	provers     provers               // those of their sessions
 	logger      *slog.Logger          // the last lease's; nil is silence

@@ -64,6 +64,7 @@ func (d *door) enter(l *Lease, at place) {
 	g.leases = append(g.leases, l)
 	l.group = g
 	d.leases++
+	d.crowds.add(l.key, 1, 0)
 	switch {
 	case l.req.Policy.demands():
 	case at == freePlace:
@@ -104,6 +105,7 @@ func (d *door) exit(l *Lease) {
 		g.leases = slices.Delete(g.leases, i, i+1)
 	}
 	d.leases--
+	d.crowds.add(l.key, -1, 0)
 	if g.open == l {
 		g.open = nil
 	}

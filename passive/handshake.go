@@ -151,8 +151,8 @@ func (p *Ports) life() context.Context {
 	return p.alive
 }
 
-// Failed claims from one address: more than fewStrikes of a minute end no lease any more, and after maxStrikes an
-// address without a lease is not heard at all. Their memory is bounded; a forgotten one starts anew.
+// Failed claims from one network: more than fewStrikes of a minute end no lease any more, and after maxStrikes an
+// address there without a lease is not heard at all. Their memory is bounded; a forgotten one starts anew.
 const (
 	fewStrikes  = 3
 	maxStrikes  = 10
@@ -161,31 +161,32 @@ const (
 )
 
 // strikes counts failed claims. Ready when zero; guarded by Ports.mu.
-type strikes map[netip.Addr]strike
+type strikes map[netip.Prefix]strike
 
 type strike struct {
 	n     int
 	until time.Time
 }
 
-// add counts one more from an address and returns how many there were.
+// add counts one more from an address and returns how many its network has had.
 func (s *strikes) add(from netip.Addr) int {
 	if *s == nil || len(*s) >= strikeLimit {
 		*s = make(strikes)
 	}
 	now := time.Now()
-	k := (*s)[from]
+	of := network(from)
+	k := (*s)[of]
 	if now.After(k.until) {
 		k = strike{until: now.Add(strikeFor)}
 	}
 	k.n++
-	(*s)[from] = k
+	(*s)[of] = k
 	return k.n
 }
 
-// many reports whether there were more than some from an address lately.
+// many reports whether there were more than some from the network of an address lately.
 func (s strikes) many(from netip.Addr, some int) bool {
-	k, ok := s[from]
+	k, ok := s[network(from)]
 	return ok && k.n > some && time.Now().Before(k.until)
 }
 

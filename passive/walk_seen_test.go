@@ -22,7 +22,7 @@ func (w *walk) seen() (s modelState) {
 	}
 	s.mixes = p.mixers.has("A")
 	for i, addr := range []net.Addr{w.addr(false), w.addr(true)} {
-		if k := p.strikes[addrOf(addr)]; !time.Now().After(k.until) {
+		if k := p.strikes[network(addrOf(addr))]; !time.Now().After(k.until) {
 			s.strikes[i] = uint8(min(k.n, maxStrikes+1))
 		}
 	}

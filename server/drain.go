@@ -17,7 +17,7 @@ import (
 type drains struct {
 	mu     sync.Mutex
 	all    []*drain
-	byPeer map[netip.Addr]int
+	byPeer map[netip.Prefix]int // by network
 	timer  *time.Timer
 	closed bool
 	empty  chan struct{} // closed when there are none left; nil for nobody waits
@@ -25,7 +25,7 @@ type drains struct {
 
 type drain struct {
 	conn  *net.TCPConn
-	peer  netip.Addr
+	peer  netip.Prefix  // the network of its client
 	ends  time.Time     // when it is closed at the latest
 	next  time.Time     // when it is looked at again
 	pause time.Duration // between the last two looks
@@ -38,7 +38,7 @@ const (
 	// drainLate.
 	drainSoon = 5 * time.Millisecond
 	drainLate = 256 * time.Millisecond
-	// drainsPerPeer bounds what one address can occupy, and maxDrains what all can.
+	// drainsPerPeer bounds what one network can occupy, and maxDrains what all can.
 	drainsPerPeer = 256
 	maxDrains     = 4096
 )
@@ -51,7 +51,7 @@ func (d *drains) end(conn net.Conn) error {
 		return conn.Close()
 	}
 	now := time.Now()
-	x := &drain{conn: t, peer: addrPort(conn.RemoteAddr()).Addr(), ends: now.Add(drainTime), next: now.Add(drainSoon), pause: drainSoon}
+	x := &drain{conn: t, peer: network(addrPort(conn.RemoteAddr()).Addr()), ends: now.Add(drainTime), next: now.Add(drainSoon), pause: drainSoon}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -59,7 +59,7 @@ func (d *drains) end(conn net.Conn) error {
 	}
 	d.makeRoom(x.peer)
 	if d.byPeer == nil {
-		d.byPeer = make(map[netip.Addr]int)
+		d.byPeer = make(map[netip.Prefix]int)
 	}
 	d.all = append(d.all, x)
 	d.byPeer[x.peer]++
@@ -72,9 +72,9 @@ func (d *drains) end(conn net.Conn) error {
 	return nil
 }
 
-// makeRoom closes the oldest connection of an address that has too many, or the
+// makeRoom closes the oldest connection of a network that has too many, or the
 // oldest of all.
-func (d *drains) makeRoom(peer netip.Addr) {
+func (d *drains) makeRoom(peer netip.Prefix) {
 	oldest := -1
 	switch {
 	case d.byPeer[peer] >= drainsPerPeer:
