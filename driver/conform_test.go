@@ -124,7 +124,7 @@ func TestReadOnlyDirFS(t *testing.T) {
 	drivertest.RunWith(t, readOnly, func(*testing.T) driver.FS { return driver.ReadOnly(os.DirFS(dir)) })
 }
 
-func TestNoWrite(t *testing.T) {
+func TestWithoutWrites(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.CopyFS(dir, tree()))
 	drivertest.RunWith(t, readOnly, func(t *testing.T) driver.FS { return driver.WithoutWrites(openDir(t, dir)) })

@@ -24,6 +24,14 @@ func (d *Dir) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, erro
 	})
 }
 
+// Scan lists a directory without garbage where the system is Linux.
+func (d *Dir) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	if self != FS(d) {
+		return self.List(ctx, name)
+	}
+	return d.scan(ctx, name, nameOnly)
+}
+
 // entry is an entry of a listing as sessions may see it. It is looked at again if
 // a file began or ended to grow since the listing began.
 func (d *Dir) entry(dir string, fi fs.FileInfo, turn uint64) fs.FileInfo {

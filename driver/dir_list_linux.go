@@ -15,12 +15,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scan is List with lent buffers and one entry for all of a directory. Package os
+// scan lists with lent buffers and one entry for all of a directory. Package os
 // makes a string, a path and a FileInfo of each, which cost as much as asking
 // the system and have Go collect garbage several times in a long listing.
 func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo, error) bool) error {
-		s := scanner{dir: int(f.Fd()), nameOnly: nameOnly, entry: scanned{owners: d}, yield: yield}
+		s := dirScan{dir: int(f.Fd()), nameOnly: nameOnly, entry: scanned{owners: d}, yield: yield}
 		for more := true; more; {
 			err := ctx.Err()
 			if err == nil {
@@ -34,8 +34,8 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 	})
 }
 
-// scanner is a scan of a directory that is open.
-type scanner struct {
+// dirScan is a scan of a directory that is open.
+type dirScan struct {
 	dir      int
 	nameOnly bool
 	entry    scanned
@@ -45,7 +45,7 @@ type scanner struct {
 // some yields what one call of the system tells, and reports whether there is to
 // be another. Each has a buffer of its own: a scan that began with a small one
 // goes on with a full one when there is one.
-func (s *scanner) some() (more bool, err error) {
+func (s *dirScan) some() (more bool, err error) {
 	from := &scanBuffers
 	if s.nameOnly {
 		from = &nameBuffers
@@ -70,7 +70,7 @@ func (s *scanner) some() (more bool, err error) {
 }
 
 // describe makes the entry that of a name, and reports whether it is to be seen.
-func (s *scanner) describe(name []byte, kind byte) bool {
+func (s *dirScan) describe(name []byte, kind byte) bool {
 	e := &s.entry
 	e.name = unsafe.String(&name[0], len(name)-1)
 	if e.name == "." || e.name == ".." || reserved(e.name) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 )
 
 // Space is what may still be stored.
@@ -22,6 +23,14 @@ func (l *Limited) Space(ctx context.Context, name string) (int64, error) {
 	default:
 		return min(left, n), nil
 	}
+}
+
+// Scan lists a directory as the FS does.
+func (l *Limited) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	if self != FS(l) {
+		return self.List(ctx, name)
+	}
+	return Scan(ctx, l.fsys, name, nameOnly)
 }
 
 // SetTimes sets times if the FS can.

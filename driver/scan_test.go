@@ -101,6 +101,8 @@ func TestScanIsList(t *testing.T) {
 		assert.Equal(t, want, all(t, driver.Scan(t.Context(), d, ".", false)))
 		l := limit(t, d, driver.Quota{Bytes: math.MaxInt64})
 		assert.Equal(t, want, all(t, driver.Scan(t.Context(), l, ".", false)))
+		w := driver.WithoutWrites(d)
+		assert.Equal(t, all(t, w.List(t.Context(), ".")), all(t, driver.Scan(t.Context(), w, ".", false)))
 		names := all(t, driver.Scan(t.Context(), d, ".", true))
 		assert.Len(t, names, len(want))
 		for name := range want {
@@ -127,5 +129,19 @@ func TestScanSeesNoMoreThanList(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	write(t, d, "secret", "")
 	assert.Len(t, all(t, driver.Scan(t.Context(), d, ".", true)), 1)
-	assert.Empty(t, all(t, driver.Scan(t.Context(), hiding{d}, ".", true)))
+	for _, fsys := range []driver.FS{
+		hiding{d},
+		hidingLimit{limit(t, d, driver.Quota{Bytes: math.MaxInt64})},
+		limit(t, hiding{d}, driver.Quota{Bytes: math.MaxInt64}),
+		driver.WithoutWrites(hiding{d}),
+		struct{ driver.FS }{hiding{d}},
+	} {
+		assert.Empty(t, all(t, driver.Scan(t.Context(), fsys, ".", true)), "%T", fsys)
+	}
+}
+
+type hidingLimit struct{ *driver.Limited }
+
+func (hidingLimit) List(context.Context, string) iter.Seq2[fs.FileInfo, error] {
+	return func(func(fs.FileInfo, error) bool) {}
 }

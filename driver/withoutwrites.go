@@ -26,8 +26,24 @@ func (w *withoutWrites) Stat(ctx context.Context, name string) (fs.FileInfo, err
 }
 
 func (w *withoutWrites) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return maskedAll(w.fsys.List(ctx, name))
+}
+
+// Scan masks each entry as List does.
+func (w *withoutWrites) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	if self != FS(w) {
+		return self.List(ctx, name)
+	}
+	if nameOnly {
+		return Scan(ctx, w.fsys, name, true)
+	}
+	return maskedAll(Scan(ctx, w.fsys, name, false))
+}
+
+// maskedAll hides write permission in a listing.
+func maskedAll(entries iter.Seq2[fs.FileInfo, error]) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
-		for fi, err := range w.fsys.List(ctx, name) {
+		for fi, err := range entries {
 			if err == nil {
 				fi = masked{fi}
 			}

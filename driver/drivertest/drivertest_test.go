@@ -66,6 +66,7 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"goes on without context", "cancelled", func(f driver.FS) driver.FS { return noContext{f} }},
 		{"lists everything twice", "list", func(f driver.FS) driver.FS { return twice{f} }},
 		{"lists one batch only", "list-many", func(f driver.FS) driver.FS { return oneBatch{f} }},
+		{"scans more than it lists", "scan", func(f driver.FS) driver.FS { return scansMore{f} }},
 		{"lists on when told to stop", "list-stop", func(f driver.FS) driver.FS { return unstoppable{f} }},
 		{"removes trees", "rmdir", func(f driver.FS) driver.FS { return removesTrees{f} }},
 		{"calls the root by a path", "root-name", func(f driver.FS) driver.FS { return longNames{f} }},
@@ -333,6 +334,23 @@ func (f oneBatch) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, 
 			}
 		}
 	}
+}
+
+// scansMore hides a directory, but not from Scan.
+type scansMore struct{ driver.FS }
+
+func (f scansMore) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		for fi, err := range f.FS.List(ctx, name) {
+			if (err != nil || fi.Name() != "sub") && !yield(fi, err) {
+				return
+			}
+		}
+	}
+}
+
+func (f scansMore) Scan(ctx context.Context, _ driver.FS, name string, _ bool) iter.Seq2[fs.FileInfo, error] {
+	return f.FS.List(ctx, name)
 }
 
 type unstoppable struct{ driver.FS }

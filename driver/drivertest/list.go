@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"iter"
+	"slices"
+	"strings"
 
 	"github.com/sallyport/sallyport/driver"
 )
@@ -14,6 +18,7 @@ var listChecks = []check{
 	{"list-cancel", "A listing ends with an error when its context ends.", listCancel},
 	{"list-change", "A directory may change while it is listed: what stays is listed, and nothing fails.", listChange},
 	{"list-info", "List and Stat agree about size, kind and time.", listInfo},
+	{"scan", "Scan shows what List shows.", scanIsList},
 }
 
 // many is more entries than an FS reads at once.
@@ -49,6 +54,50 @@ func listMany(ctx context.Context, f *probe) error {
 		return fmt.Errorf("%d entries were listed, want %d", len(seen), many)
 	}
 	return nil
+}
+
+// scanIsList is for an FS that has a Scan of its own, or got that of another by
+// embedding it.
+func scanIsList(ctx context.Context, f *probe) error {
+	if err := errors.Join(f.fill(ctx, "d", many), f.Mkdir(ctx, f.at("d/sub"))); err != nil {
+		return err
+	}
+	for _, nameOnly := range []bool{false, true} {
+		want, err := described(f.List(ctx, f.at("d")), nameOnly)
+		if err != nil {
+			return err
+		}
+		got, err := described(driver.Scan(ctx, f.FS, f.at("d"), nameOnly), nameOnly)
+		if err != nil {
+			return err
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("Scan with nameOnly %t shows %q, List %q", nameOnly, got, want)
+		}
+	}
+	for name, want := range map[string]error{"missing": fs.ErrNotExist, "d/0000": driver.ErrNotDir} {
+		if _, err := described(driver.Scan(ctx, f.FS, f.at(name), false), false); !errors.Is(err, want) {
+			return fmt.Errorf("Scan of %q: %v, want %v", name, err, want)
+		}
+	}
+	return nil
+}
+
+// described returns what a listing shows, in order.
+func described(entries iter.Seq2[fs.FileInfo, error], nameOnly bool) ([]string, error) {
+	var all []string
+	for fi, err := range entries {
+		if err != nil {
+			return nil, err
+		}
+		text := strings.Clone(fi.Name())
+		if !nameOnly {
+			text = fmt.Sprint(text, " ", fi.Mode(), " ", fi.Size(), " ", fi.ModTime())
+		}
+		all = append(all, text)
+	}
+	slices.Sort(all)
+	return all, nil
 }
 
 func listStop(ctx context.Context, f *probe) error {
