@@ -131,7 +131,7 @@ func (l *Limited) Measure(ctx context.Context) error {
 			}
 		}
 	}
-	l.adjust(c.minus(l.used), count{})
+	l.adjust(c.minus(l.used))
 	return nil
 }
 
@@ -160,12 +160,11 @@ func (l *Limited) reserve(c count) error {
 	return nil
 }
 
-// adjust changes what is stored and what is reserved in one step.
-func (l *Limited) adjust(used, reserved count) {
+// adjust changes what counts as stored.
+func (l *Limited) adjust(change count) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used.add(used)
-	l.reserved.add(reserved)
+	l.used.add(change)
 }
 
 // left is what may still be reserved; mu is held.

@@ -167,7 +167,7 @@ func (l *Limited) remove(ctx context.Context, name string, remove func() error) 
 	if err := remove(); err != nil {
 		return err
 	}
-	l.adjust(count{}.minus(was), count{})
+	l.adjust(count{}.minus(was))
 	return nil
 }
 
@@ -195,7 +195,7 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 	}
 	// Renaming a file to another name of itself replaces nothing.
 	if same := from == to || id != "" && id == movedID && moved == was; !same {
-		l.adjust(count{}.minus(was), count{})
+		l.adjust(count{}.minus(was))
 	}
 	return nil
 }

@@ -264,3 +264,66 @@ func TestLimitAtRandom(t *testing.T) {
 		})
 	}
 }
+
+// What is being uploaded counts as a file, and what a refused write had no room for
+// is others' to use at once.
+func TestLimitWhileUploading(t *testing.T) {
+	l := limit(t, driver.Mem(), driver.Quota{Bytes: 10, Files: 9})
+	u := begun(t, l, "a", "123", driver.StoreOptions{})
+	assert.Equal(t, "3 bytes 1 files", used(l))
+	_, err := u.Write([]byte("12345678"))
+	require.ErrorIs(t, err, driver.ErrQuota)
+	assert.Equal(t, "3 bytes 1 files", used(l))
+	write(t, l, "b", "1234567")
+	require.NoError(t, u.Close(err))
+	assert.Equal(t, "7 bytes 1 files", used(l))
+}
+
+// The size of one file bounds each write, from where the upload begins.
+func TestLimitFileSizeFromOffset(t *testing.T) {
+	l := limit(t, driver.Mem(), driver.Quota{Bytes: 100, FileSize: 10})
+	write(t, l, "a", "12345678")
+	for data, want := range map[string]error{"12345": nil, "123456": driver.ErrQuota} {
+		u, err := l.Store(t.Context(), "a", driver.StoreOptions{Offset: 5})
+		require.NoError(t, err)
+		_, err = io.WriteString(u, data[:3])
+		require.NoError(t, err)
+		_, err = io.WriteString(u, data[3:])
+		require.ErrorIs(t, err, want)
+		require.NoError(t, u.Close(errors.New("cut")))
+	}
+}
+
+// fewer is an FS that writes less than it is given, and says why.
+type fewer struct{ driver.FS }
+
+func (f fewer) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := f.FS.Store(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return fewerUpload{u}, nil
+}
+
+type fewerUpload struct{ driver.Upload }
+
+func (f fewerUpload) Write(p []byte) (int, error) {
+	n, err := f.Upload.Write(p[:len(p)/2])
+	if err == nil {
+		err = io.ErrShortWrite
+	}
+	return n, err
+}
+
+// What was not written of what a write brought doesn't count.
+func TestLimitShortWrite(t *testing.T) {
+	l := limit(t, fewer{driver.Mem()}, driver.Quota{Bytes: 100})
+	u, err := l.Store(t.Context(), "a", driver.StoreOptions{})
+	require.NoError(t, err)
+	_, err = io.WriteString(u, "12345678")
+	require.ErrorIs(t, err, io.ErrShortWrite)
+	assert.Equal(t, "4 bytes 1 files", used(l))
+	require.Error(t, u.Commit())
+	require.NoError(t, u.Close(err))
+	assert.Equal(t, "0 bytes 0 files", used(l))
+}
