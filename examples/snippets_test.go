@@ -45,6 +45,7 @@ func TestSnippets(t *testing.T) {
 	strict := map[string]bool{ftpstest.DefaultUser: true}
 	configure := func(srv *server.Server) {
 		srv.Driver = login
+		srv.Disabled = []string{"DELE", "COMB", "SITE CHMOD"}
 		srv.Hooks = &server.Hooks{
 			Transfer: func(t server.Transfer) {
 				if t.Err == nil && t.Verb == "STOR" {
@@ -82,6 +83,9 @@ func TestSnippets(t *testing.T) {
 	}
 	if text, err := c.Cmd(214, "SITE VERSION"); err != nil || text != version {
 		t.Errorf("SITE VERSION: %q, %v", text, err)
+	}
+	if _, err := c.Cmd(502, "DELE a.txt"); err != nil {
+		t.Errorf("a command that is switched off: %v", err)
 	}
 	forgetful := srv.ClientTLS()
 	forgetful.ClientSessionCache = nil

@@ -169,6 +169,8 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, reply wire.Reply
 		return nil, wire.Text(500, "Command not understood; try HELP."), false
 	case row.run == nil:
 		return nil, wire.Text(502, cmd.Verb+" is not implemented."), false
+	case s.isOff(cmd.Verb):
+		return nil, switchedOff(cmd.Verb), false
 	case row.need == secrecy && s.cleared:
 		return nil, wire.Text(533, "No login after CCC; connect again."), false
 	case row.need >= secrecy && !s.secured && !s.cleared && !s.srv.InsecurePlaintext:

@@ -24,13 +24,16 @@ func TestValidate(t *testing.T) {
 	ports.Offset, ports.TTL = 1000, -1
 	srv := &server.Server{
 		Driver: driver.User("", "", nil), SessionReuse: tls.Require, Passive: ports,
+		Disabled: []string{"DELE", "dele", "DELETE", "SITE", "SITE NONSENSE", "MKDIR", "", "QUIT"},
 	}
 	err = srv.Validate()
 	for _, part := range []string{
 		"TLS is nil", "SessionReuse is Require", "name is empty", "password is empty", "files are nil", "Offset is 1000", "TTL is -1ns",
+		`Disabled names "DELETE"`, `Disabled names "SITE NONSENSE"`, `Disabled names "MKDIR"`, `Disabled names ""`, "Disabled names QUIT",
 	} {
 		require.ErrorContains(t, err, part)
 	}
+	require.Equal(t, 5, strings.Count(err.Error(), "Disabled"))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.EqualError(t, srv.Serve(ln), srv.Validate().Error())

@@ -54,7 +54,7 @@ func faulty(files driver.FS, method string, fault func(context.Context) error) *
 func play(t *testing.T, method, line string, fault func(context.Context) error, options ...func(*server.Server)) (*testServer, *client, *drivertest.FaultyFS) {
 	t.Helper()
 	var files *drivertest.FaultyFS
-	ts := start(t, append(options, insecure, func(srv *server.Server) {
+	ts := start(t, append(options, insecure, symlinks, func(srv *server.Server) {
 		srv.Passive = passive.Any()
 		good := srv.Driver
 		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {

@@ -59,7 +59,7 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 		Driver: driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
 			return &driver.Account{FS: fuzzFiles(t)}, nil
 		}),
-		TLS: cfg, Passive: ports, InsecurePlaintext: state != fuzzFallback, Active: new(server.Active), Compress: true,
+		TLS: cfg, Passive: ports, InsecurePlaintext: state != fuzzFallback, Active: new(server.Active), Compress: true, AllowSymlink: true,
 	}
 	ln := network.listen(t, explicitPort)
 	go srv.Serve(ln)

@@ -155,6 +155,9 @@ func (ts *testServer) lastTransfer(t testing.TB) server.Transfer {
 // insecure allows everything in clear.
 func insecure(srv *server.Server) { srv.InsecurePlaintext = true }
 
+// symlinks switches SITE SYMLINK on.
+func symlinks(srv *server.Server) { srv.AllowSymlink = true }
+
 // trust is a client's configuration for a server with a certificate of its own,
 // with a cache of sessions.
 func trust(cfg *tls.Config) *stdtls.Config {

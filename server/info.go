@@ -54,6 +54,9 @@ func (s *session) cmdFeat(context.Context, string) (wire.Reply, error) {
 // switched on.
 func (s *session) feature(verb string) string {
 	row := commands[verb]
+	if s.isOff(verb) {
+		return ""
+	}
 	switch verb {
 	case "MLST":
 		return "MLST " + s.facts.Feat()
@@ -75,6 +78,10 @@ func (s *session) feature(verb string) string {
 		if s.srv.NoEPSV {
 			return ""
 		}
+	case "SITE":
+		if s.isOff(siteName("CPFR")) || s.isOff(siteName("CPTO")) {
+			return "" // all that the line promises
+		}
 	case "EPRT":
 		if s.srv.Active == nil {
 			return ""
@@ -86,13 +93,13 @@ func (s *session) feature(verb string) string {
 // HELP [<command>]: RFC 959, section 4.1.3.
 func (s *session) cmdHelp(ctx context.Context, arg string) (wire.Reply, error) {
 	verb, rest := wire.SplitVerb(arg)
-	if verb == "SITE" && rest == "" {
+	if verb == "SITE" && rest == "" && !s.isOff(verb) {
 		return s.siteHelp(ctx, "")
 	}
 	if verb != "" {
 		row := commands[verb]
 		switch {
-		case row == nil:
+		case row == nil, s.isOff(verb):
 			return ok(502, "Unknown command.")
 		case row.run == nil:
 			return ok(214, row.help+" (not implemented)")
@@ -102,7 +109,7 @@ func (s *session) cmdHelp(ctx context.Context, arg string) (wire.Reply, error) {
 	lines := []string{"Commands:"}
 	var line strings.Builder
 	for _, verb := range verbs {
-		if commands[verb].run == nil {
+		if commands[verb].run == nil || s.isOff(verb) {
 			continue
 		}
 		line.WriteString(" " + verb)

@@ -50,6 +50,9 @@ func (s *session) cmdMode(_ context.Context, arg string) (wire.Reply, error) {
 // OPTS <command> [<options>]: RFC 2389, section 4.
 func (s *session) cmdOpts(_ context.Context, arg string) (wire.Reply, error) {
 	verb, options := wire.SplitVerb(arg)
+	if s.isOff(verb) {
+		return ok(501, "No options for "+verb+".")
+	}
 	switch verb {
 	case "UTF8", "UTF-8":
 		// Names are the bytes that the files have, UTF-8 as a rule (RFC 2640),

@@ -158,7 +158,7 @@ func TestModeHasTenCharacters(t *testing.T) {
 }
 
 func TestSiteChmodWithOneArgument(t *testing.T) {
-	ts := start(t, insecure)
+	ts := start(t, insecure, symlinks)
 	ts.writeFile(t, "a", "")
 	c := ts.loginClear(t)
 	for _, line := range []string{"SITE", "SITE CHMOD", "SITE CHMOD 644", "SITE CHMOD  ", "SITE CHMOD a", "SITE CHGRP x", "SITE UTIME", "SITE UTIME a", "SITE SYMLINK a", "MFMT", "MFMT 20200101000000", "MFF", "MFF modify=20200101000000;"} {

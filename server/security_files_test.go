@@ -58,7 +58,7 @@ func (c *client) try(line string) string {
 // Row 12: no spelling of a path leads above the root.
 func TestTraversal(t *testing.T) {
 	root, secret := outside(t)
-	ts := start(t, insecure, inDir(t, root))
+	ts := start(t, insecure, symlinks, inDir(t, root))
 	c := ts.loginClear(t)
 	for _, path := range []string{
 		"../secret", "/../secret", "/..//../secret", "a/../../secret", "....//secret", "..\\secret", "..\\..\\secret", "/..\\secret",
@@ -130,7 +130,7 @@ func TestSymlinkRace(t *testing.T) {
 
 // Row 17: a path as long as a line can be, in every verb.
 func TestLongPaths(t *testing.T) {
-	ts := start(t, insecure, inDir(t, t.TempDir()))
+	ts := start(t, insecure, symlinks, inDir(t, t.TempDir()))
 	c := ts.loginClear(t)
 	for _, path := range []string{strings.Repeat("a", 4000), strings.Repeat("a/", 2000), strings.Repeat("/", 4000) + "x", strings.Repeat("../", 1300) + "x", strings.Repeat("é", 2000)} {
 		for _, verb := range []string{
@@ -241,7 +241,7 @@ func TestNothingLeaks(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o644))
 	require.NoError(t, os.Symlink(filepath.Join(dir, "a"), filepath.Join(dir, "absolute")))
 	require.NoError(t, os.Symlink("a", filepath.Join(dir, "relative")))
-	ts := start(t, insecure, inDir(t, dir))
+	ts := start(t, insecure, symlinks, inDir(t, dir))
 	ts.loginClear(t)
 	c := ts.dial(t)
 	all := c.cmd(211, "STAT").text() + c.cmd(214, "HELP").text() + c.cmd(211, "FEAT").text() + c.cmd(215, "SYST").text()

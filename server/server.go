@@ -117,6 +117,19 @@ type Server struct {
 	// has it. With NeverConvert TYPE A is accepted and means TYPE I.
 	NeverConvert bool
 
+	// Disabled are commands that answer 502 and are missing from FEAT and HELP: "DELE",
+	// say, or "SITE CHMOD" for one of SITE's, in letters of either case. The other
+	// names of a command go with it, as XMKD and SITE MKDIR do with MKD, and all of
+	// SITE's with SITE. Validate refuses names that no command has, and USER, PASS and
+	// QUIT, without which there is no session. Nil leaves all commands on.
+	Disabled []string
+
+	// AllowSymlink switches SITE SYMLINK on, by which users make symbolic links where
+	// their files can have them. The server itself never follows a link out of a
+	// user's files, but other programs may: a link that was made within them, or its
+	// directory, can be moved afterwards so that it points elsewhere.
+	AllowSymlink bool
+
 	// Greeting is the text of the first reply, one line or several. Empty
 	// means "FTP server ready". It goes out before any login.
 	Greeting string
@@ -182,6 +195,7 @@ type Server struct {
 	startErr error
 	log      *slog.Logger
 	layer    *tls.Layer
+	off      disabled       // by Disabled
 	ports    *passive.Ports // Passive, or ports of its own
 	prover   *prover
 	judge    judge
@@ -260,6 +274,9 @@ func (srv *Server) Validate() error {
 			bad("SharedAddress means that Active would connect to another host than the client")
 		}
 	}
+	if _, err := disable(srv.Disabled); err != nil {
+		errs = append(errs, err)
+	}
 	for _, part := range []any{srv.Driver, srv.Passive} {
 		if err := validate(part); err != nil {
 			errs = append(errs, err)
@@ -295,6 +312,7 @@ func (srv *Server) start() error {
 		if srv.startErr = srv.Validate(); srv.startErr != nil {
 			return
 		}
+		srv.off, _ = disable(srv.Disabled)
 		if srv.TLS != nil {
 			srv.layer, srv.startErr = tls.NewLayer(srv.TLS)
 		}

@@ -41,6 +41,8 @@ func (s *session) cmdSite(ctx context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case !found:
 		return ok(504, "Unknown SITE command; try SITE HELP.")
+	case s.isOff(siteName(verb)):
+		return switchedOff(siteName(verb)), nil
 	case rest == "" && strings.Contains(row.help, "<"):
 		return ok(501, "Usage: SITE "+row.help)
 	}
@@ -49,7 +51,10 @@ func (s *session) cmdSite(ctx context.Context, arg string) (wire.Reply, error) {
 
 func (s *session) siteHelp(context.Context, string) (wire.Reply, error) {
 	lines := []string{"SITE commands:"}
-	for _, row := range siteCommands {
+	for verb, row := range siteCommands {
+		if s.isOff(siteName(verb)) {
+			continue
+		}
 		lines = append(lines, " SITE "+row.help)
 	}
 	slices.Sort(lines[1:])

@@ -96,12 +96,17 @@ var serverOptions = map[string]func(p *player, srv *server.Server){
 	"plaintext":     func(_ *player, srv *server.Server) { srv.InsecurePlaintext = true },
 	"no-tls":        func(_ *player, srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true },
 	"no-epsv":       func(_ *player, srv *server.Server) { srv.NoEPSV = true },
-	"active":        func(_ *player, srv *server.Server) { srv.Active = &server.Active{} },
-	"require":       func(_ *player, srv *server.Server) { srv.SessionReuse = tls.Require },
-	"ccc":           func(_ *player, srv *server.Server) { srv.AllowCCC = true },
-	"strict":        func(_ *player, srv *server.Server) { srv.RequireCloseNotify = true },
-	"one-try":       func(_ *player, srv *server.Server) { srv.MaxLoginFailures = 1 },
-	"greeting":      func(_ *player, srv *server.Server) { srv.Greeting = "Welcome\n123 is no code here\nEnjoy" },
+	"symlink":       func(_ *player, srv *server.Server) { srv.AllowSymlink = true },
+	"off": func(_ *player, srv *server.Server) {
+		srv.Disabled = []string{"mkd", "DELE", "mlst", "HASH", "AUTH", "ABOR", "site chmod", "SITE  CPTO", "SITE symlink"}
+	},
+	"no-site":  func(_ *player, srv *server.Server) { srv.Disabled, srv.AllowSymlink = []string{"SITE"}, true },
+	"active":   func(_ *player, srv *server.Server) { srv.Active = &server.Active{} },
+	"require":  func(_ *player, srv *server.Server) { srv.SessionReuse = tls.Require },
+	"ccc":      func(_ *player, srv *server.Server) { srv.AllowCCC = true },
+	"strict":   func(_ *player, srv *server.Server) { srv.RequireCloseNotify = true },
+	"one-try":  func(_ *player, srv *server.Server) { srv.MaxLoginFailures = 1 },
+	"greeting": func(_ *player, srv *server.Server) { srv.Greeting = "Welcome\n123 is no code here\nEnjoy" },
 	"host": func(_ *player, srv *server.Server) {
 		srv.Host = func(name string) bool { return name == "ftp.example.com" }
 	},

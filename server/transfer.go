@@ -306,7 +306,7 @@ func (s *session) hear(in input, t *transfer) {
 			t.quit.Store(true)
 			t.tell()
 		}
-	case in.err != nil || row == nil || !row.during || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
+	case in.err != nil || row == nil || !row.during || s.isOff(in.cmd.Verb) || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
 		s.queue = append(s.queue, in)
 	case in.cmd.Verb == "ABOR":
 		t.cancel(errAborted)

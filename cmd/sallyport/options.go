@@ -24,6 +24,8 @@ type settings struct {
 	active, plaintext bool
 	shared            bool // the clients' addresses are hidden
 	neverConvert      bool
+	disabled          []string // commands
+	symlink           bool     // SITE SYMLINK
 	level             slog.Level
 	drain             time.Duration
 }
@@ -56,6 +58,8 @@ func (s *settings) options() []option {
 		{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)},
 		{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)},
 		{"never-convert", "", "keep line ends as they are for clients that send TYPE A, too", toggle(&s.neverConvert)},
+		{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled},
+		{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)},
 		{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)},
 		{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)},
 		{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)},
@@ -67,6 +71,12 @@ func (s *settings) setReuse(text string) error {
 	if err := s.reuse.UnmarshalText([]byte(text)); err != nil {
 		return fmt.Errorf("%q is not known; want prefer, require or off", text)
 	}
+	return nil
+}
+
+// addDisabled reads names of commands, which the server checks.
+func (s *settings) addDisabled(text string) error {
+	s.disabled = append(s.disabled, strings.Split(text, ",")...)
 	return nil
 }
 

@@ -24,7 +24,7 @@ func TestDefaults(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for _, args := range [][]string{
-		{"dir", "--passive", "30000", "--active", "--session-reuse=require", "--uploads", "inplace"},
+		{"dir", "--passive", "30000", "--active", "--session-reuse=require", "--uploads", "inplace", "--disable", "DELE,SITE CHMOD", "--allow-symlink", "--never-convert"},
 		{"-passive=30000", "-active", "-session-reuse", "Require", "-uploads=INPLACE", "dir"},
 		{"--passive", "30000", "--active=true", "--session-reuse", "require", "--uploads", "inplace", "--", "dir"},
 	} {

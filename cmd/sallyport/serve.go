@@ -76,7 +76,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	d.srv = &server.Server{
 		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: s.reuse,
 		RequireCloseNotify: s.closeNotify, InsecurePlaintext: s.plaintext, Logger: log,
-		SharedAddress: s.shared, NeverConvert: s.neverConvert,
+		SharedAddress: s.shared, NeverConvert: s.neverConvert, Disabled: s.disabled, AllowSymlink: s.symlink,
 	}
 	if s.active {
 		d.srv.Active = &server.Active{}

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// disabled is a set of commands that are switched off, by names such as "DELE" and
+// "SITE CHMOD". The nil set is empty.
+type disabled map[string]bool
+
+// aliases are the other names of commands. Whoever switches a command off means
+// what it does, so these go with it.
+var aliases = map[string][]string{
+	"CWD":  {"XCWD"},
+	"CDUP": {"XCUP"},
+	"PWD":  {"XPWD"},
+	"MKD":  {"XMKD", "SITE MKDIR"},
+	"RMD":  {"XRMD", "SITE RMDIR"},
+}
+
+// indispensable are commands without which no session can begin or end in order.
+var indispensable = []string{"USER", "PASS", "QUIT"}
+
+// disable makes a set of names in either case. Its error tells of every name that
+// can't be switched off.
+func disable(names []string) (disabled, error) {
+	var errs []error
+	off := make(disabled)
+	for _, given := range names {
+		name := strings.Join(strings.Fields(strings.ToUpper(given)), " ")
+		switch {
+		case !isCommand(name):
+			errs = append(errs, fmt.Errorf("server: Disabled names %q, which is no command: want one such as DELE or SITE CHMOD", given))
+		case slices.Contains(indispensable, name):
+			errs = append(errs, fmt.Errorf("server: Disabled names %s, without which there is no session", name))
+		}
+		off[name] = true
+		for _, alias := range aliases[name] {
+			off[alias] = true
+		}
+	}
+	return off, errors.Join(errs...)
+}
+
+// isCommand reports whether a name is that of a command or of one of SITE's.
+func isCommand(name string) bool {
+	if site, ok := strings.CutPrefix(name, siteName("")); ok {
+		_, known := siteCommands[site]
+		return known
+	}
+	return commands[name] != nil
+}
+
+// siteName is the name of one of SITE's commands among those of all.
+func siteName(verb string) string { return "SITE " + verb }
+
+// switchedOff answers a command that is (RFC 959, section 4.2.1).
+func switchedOff(name string) wire.Reply { return wire.Text(502, name+" is switched off.") }
+
+// isOff reports whether a command is switched off.
+func (s *session) isOff(name string) bool {
+	return s.srv.off[name] || name == siteName("SYMLINK") && !s.srv.AllowSymlink
+}

@@ -1,0 +1,30 @@
+package server
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A command with several names can't be reached by one of them when it is off by
+// the first.
+func TestAliasesAreComplete(t *testing.T) {
+	sum := pointer(commands[sums[0].verb]) // one function makes those of all checksums
+	for verb, row := range commands {
+		for other, same := range commands {
+			if p := pointer(row); p == pointer(same) && p != 0 && p != sum && verb != other {
+				require.True(t, slices.Contains(aliases[verb], other) || slices.Contains(aliases[other], verb), "%s and %s", verb, other)
+			}
+		}
+		for _, alias := range aliases[verb] {
+			require.True(t, isCommand(alias), alias)
+		}
+	}
+	off, err := disable([]string{"rmd", "Site  chgrp"})
+	require.NoError(t, err)
+	require.Equal(t, disabled{"RMD": true, "XRMD": true, "SITE RMDIR": true, "SITE CHGRP": true}, off)
+}
+
+func pointer(row *command) uintptr { return reflect.ValueOf(row.run).Pointer() }
