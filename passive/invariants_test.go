@@ -26,12 +26,30 @@ func (m *model) broken(before *modelState, e event) string {
 	if e.what == leases && before.waits(inClear) && m.sessions[e.a].phase == leased {
 		return "a newcomer overtook one who can share a port with nobody"
 	}
+	if m.crowded(before, e) {
+		return "sessions share a port that may mix their tickets up, though the queue moves"
+	}
 	for _, check := range []func() string{m.connForgotten, m.leaseForgotten, m.waiterForgotten} {
 		if why := check(); why != "" {
 			return why
 		}
 	}
 	return ""
+}
+
+// crowded reports whether a session has come to a port of another one of its owner, of whom it is not known whether the
+// tickets are kept apart, without having waited for a port until the queue stood still.
+func (m *model) crowded(before *modelState, e event) bool {
+	if m.sessions[0].phase != leased || m.sessions[1].phase != leased || m.sessions[0].port != m.sessions[1].port {
+		return false
+	}
+	for s := range uint8(2) {
+		if e.what == shares && e.a == s || before.sessions[s].phase == leased {
+			continue
+		}
+		return m.sessions[0].untested || m.sessions[1].untested
+	}
+	return false
 }
 
 func (s *modelState) waits(policy ProofPolicy) bool {
@@ -235,7 +253,7 @@ func (m *model) waiterForgotten() string {
 	for _, s := range m.queue[:m.waiters] {
 		policy := m.sessions[s].policy
 		for port := range m.ports {
-			switch at := m.fits(s, policy, port); {
+			switch at := m.fits(s, m.sessions[s].wish(), port); {
 			case at == freePlace:
 				return "somebody waits for a port, and one is free"
 			case at == sharedPlace && policy.demands():

@@ -166,6 +166,9 @@ var planted = []struct {
 		return at
 	})},
 	{"a ticket shown tells that an owner mixes them up", tables(func(m *mistakes) { m.mixByClaim = true })},
+	{"sessions share a port that may mix their tickets up", tables(func(m *mistakes) {
+		m.unsorted = func(*group, *Request) bool { return false }
+	})},
 	{"newcomers overtake", tables(func(m *mistakes) { m.overtake = true })},
 	{"the queue is forgotten when its first gives up", tables(func(m *mistakes) { m.forgetQueue = true })},
 }

@@ -16,7 +16,7 @@ type happening uint8
 const (
 	// What sessions do. Of a lease that is closed the table does not see why: a refused command, ABOR, PASV again, or
 	// the end of the control connection.
-	leases happening = iota // a asks for a lease with the policy b, on port c if it is free
+	leases happening = iota // a asks for a lease with the policy b, on port c if it is free; d: its tickets are untested
 	wants                   // the transfer of a is asked for
 	closes                  // the lease of a is closed, and c: the call of Accept is ended; in the queue, port b is next
 	drops                   // a does without proof, since its data will be in clear
@@ -41,7 +41,7 @@ const (
 func (e event) String() string {
 	names := [...]string{"lease", "want", "close", "drop proof", "connect", "say", "hang up", "resumed", "full", "failed", "timeout",
 		"silence", "TTL", "stale", "share", "busy", "forgive", "forget"}
-	return fmt.Sprintf("%s %d %d %d", names[e.what], e.a, e.b, e.c)
+	return fmt.Sprintf("%s %d %d %d %d", names[e.what], e.a, e.b, e.c, e.d)
 }
 
 // happen does what an event does, and settles.
@@ -52,7 +52,7 @@ func (m *model) happen(e event) {
 	}
 	switch e.what {
 	case leases:
-		m.reserve(e.a, ProofPolicy(e.b), e.c)
+		m.reserve(e.a, m.wish(e), e.c)
 	case wants:
 		m.want(e.a)
 	case closes:
@@ -101,10 +101,11 @@ func (m *model) timeout(e event) {
 		m.dirty[l.port][0] = true
 		m.freed(l.port)
 	case shares:
-		if at, ports := m.places(e.a, l.policy, true); slices.Contains(ports, e.b) {
-			policy := l.policy
+		w := l.wish()
+		w.share, w.waited = true, true
+		if at, ports := m.places(e.a, w); slices.Contains(ports, e.b) {
 			m.dequeue(uint8(slices.Index(m.queue[:m.waiters], e.a)))
-			m.add(e.a, policy, e.b, at)
+			m.add(e.a, w, e.b, at)
 		}
 	case despairs:
 		m.note(effect{kind: leaseBusy, who: e.a})

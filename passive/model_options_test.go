@@ -11,6 +11,7 @@ type scope struct {
 	policies  []ProofPolicy
 	away      bool  // a session's own client comes from elsewhere, too
 	accepting bool  // calls of Accept are ended, too
+	untested  bool  // it is not always known whether the tickets of sessions are kept apart
 	strikes   uint8 // where failed claims are not counted any further; 0 is fewStrikes+1
 	limit     int   // of states
 }
@@ -79,15 +80,24 @@ func (m *model) unused(s uint8) bool {
 
 func (m *model) requests(all []event, in scope, s uint8) []event {
 	for _, policy := range in.policies {
-		ports := []uint8{0}
-		if !m.alone() || m.mistakes.overtake {
-			if _, some := m.places(s, policy, policy != inClear && policy.demands() && !m.alone()); len(some) > 0 {
-				ports = some
-			}
+		all = m.requestsOf(all, event{what: leases, a: s, b: uint8(policy)})
+		if in.untested && policy != inClear {
+			all = m.requestsOf(all, event{what: leases, a: s, b: uint8(policy), d: 1})
 		}
-		for _, port := range ports {
-			all = append(all, event{what: leases, a: s, b: uint8(policy), c: port})
+	}
+	return all
+}
+
+// requestsOf returns the forms that a request has by the port that chance picks.
+func (m *model) requestsOf(all []event, e event) []event {
+	ports := []uint8{0}
+	if !m.alone() || m.mistakes.overtake {
+		if _, some := m.places(e.a, m.wish(e)); len(some) > 0 {
+			ports = some
 		}
+	}
+	for _, e.c = range ports {
+		all = append(all, e)
 	}
 	return all
 }
@@ -101,7 +111,9 @@ func (m *model) waiting(all []event, in scope, s uint8) []event {
 		if l.policy == inClear || l.policy == Unlikely {
 			continue
 		}
-		if _, ports := m.places(s, l.policy, true); slices.Contains(ports, port) {
+		w := l.wish()
+		w.share, w.waited = true, true
+		if _, ports := m.places(s, w); slices.Contains(ports, port) {
 			all = append(all, event{what: shares, a: s, b: port})
 		}
 	}

@@ -24,6 +24,7 @@ type model struct {
 type mistakes struct {
 	judge       func(facts, *verdict)
 	fits        func(g *group, r *Request, mixes bool) place
+	unsorted    func(g *group, r *Request) bool
 	mixByClaim  bool // a claim is enough to know that an owner uses the proof of one session for another
 	overtake    bool // newcomers do not wait behind one that can share with nobody
 	forgetQueue bool // those behind one that could share with nobody and gave up wait on
@@ -36,30 +37,33 @@ func (m *model) next() uint8 {
 	return m.clock
 }
 
-// stocked are leases for group.fits to look at, by session and policy.
-var stocked = func() (all [modelSessions][inClear + 1]*Lease) {
+// stocked are leases for group.fits and group.unsorted to look at, by session, policy and whether its tickets are
+// untested.
+var stocked = func() (all [modelSessions][inClear + 1][2]*Lease) {
 	for s := range all {
 		for policy := range inClear + 1 {
-			all[s][policy] = &Lease{req: modelRequest(uint8(s), policy)}
+			for untested := range all[s][policy] {
+				all[s][policy][untested] = &Lease{req: modelRequest(uint8(s), policy, untested == 1)}
+			}
 		}
 	}
 	return all
 }()
 
-func modelRequest(s uint8, policy ProofPolicy) Request {
-	r := Request{Owner: modelOwners[s], Policy: policy, Identity: string(rune('0' + s))}
+func modelRequest(s uint8, policy ProofPolicy, untested bool) Request {
+	r := Request{Owner: modelOwners[s], Policy: policy, Identity: string(rune('0' + s)), UntestedTickets: untested}
 	if policy == inClear {
 		r.Identity, r.Policy = "", Unlikely
 	}
 	return r
 }
 
-// group returns what group.fits looks at. Those that look alike are made once.
+// group returns what group.fits and group.unsorted look at. Those that look alike are made once.
 func (m *model) group(port uint8) *group {
 	var code [modelSessions]uint8
 	for i := range m.sessions {
 		if l := &m.sessions[i]; l.phase == leased && l.port == port {
-			code[i] = 1 + uint8(l.policy)<<3 + bits(false, l.open, l.guest)
+			code[i] = 1 + uint8(l.policy)<<4 + bits(false, l.open, l.guest, l.untested)
 		}
 	}
 	if m.groups == nil {
@@ -80,7 +84,7 @@ func (m *model) newGroup(port uint8) *group {
 		if l.phase != leased || l.port != port {
 			continue
 		}
-		of := stocked[i][l.policy]
+		of := stocked[i][l.policy][bit(l.untested)]
 		g.leases = append(g.leases, of)
 		g.owners[of.req.Owner]++
 		if l.open {
@@ -93,9 +97,30 @@ func (m *model) newGroup(port uint8) *group {
 	return g
 }
 
-func (m *model) fits(s uint8, policy ProofPolicy, port uint8) place {
-	r := &stocked[s][policy].req
-	return m.mistakes.fits(m.group(port), r, m.mixes && r.Owner == "A")
+// fits is Ports.placeIn or, for one that has waited in a queue that stands still, group.fits.
+func (m *model) fits(s uint8, w wish, port uint8) place {
+	g, r := m.group(port), &stocked[s][w.policy][bit(w.untested)].req
+	if !w.waited && m.mistakes.unsorted(g, r) {
+		return noPlace
+	}
+	return m.mistakes.fits(g, r, m.mixes && r.Owner == "A")
+}
+
+// wish is what a session asks for.
+type wish struct {
+	policy   ProofPolicy
+	untested bool
+	share    bool // a place that it shares with others will do
+	waited   bool // the queue has stood still, so that one beside a session of which it is not known apart will do
+}
+
+// wish returns what a session in the queue asks for.
+func (l *modelSession) wish() wish { return wish{policy: l.policy, untested: l.untested} }
+
+// wish returns what a newcomer asks for, as reserve has it.
+func (m *model) wish(e event) wish {
+	policy := ProofPolicy(e.b)
+	return wish{policy: policy, untested: e.d == 1, share: policy != inClear && policy.demands() && !m.alone()}
 }
 
 // alone reports whether somebody waits who can share a port with nobody.
@@ -104,14 +129,14 @@ func (m *model) alone() bool {
 }
 
 // places returns on which ports there is a place, a free one if there is any.
-func (m *model) places(s uint8, policy ProofPolicy, share bool) (at place, ports []uint8) {
+func (m *model) places(s uint8, w wish) (at place, ports []uint8) {
 	for _, at = range []place{freePlace, sharedPlace} {
 		for port := range m.ports {
-			if m.fits(s, policy, port) == at {
+			if m.fits(s, w, port) == at {
 				ports = append(ports, port)
 			}
 		}
-		if len(ports) > 0 || !share {
+		if len(ports) > 0 || !w.share {
 			break
 		}
 	}
@@ -119,23 +144,22 @@ func (m *model) places(s uint8, policy ProofPolicy, share bool) (at place, ports
 }
 
 // reserve is Ports.reserve. Without a place it queues; with several it takes that on port.
-func (m *model) reserve(s uint8, policy ProofPolicy, port uint8) {
+func (m *model) reserve(s uint8, w wish, port uint8) {
 	if !m.alone() || m.mistakes.overtake {
-		share := policy != inClear && policy.demands() && !m.alone()
-		if at, ports := m.places(s, policy, share); slices.Contains(ports, port) {
-			m.add(s, policy, port, at)
+		if at, ports := m.places(s, w); slices.Contains(ports, port) {
+			m.add(s, w, port, at)
 			return
 		}
 	}
-	m.sessions[s] = modelSession{phase: queued, policy: policy}
+	m.sessions[s] = modelSession{phase: queued, policy: w.policy, untested: w.untested}
 	m.queue[m.waiters] = s
 	m.waiters++
 }
 
 // add is Ports.add and Ports.arm.
-func (m *model) add(s uint8, policy ProofPolicy, port uint8, at place) {
+func (m *model) add(s uint8, w wish, port uint8, at place) {
 	l := &m.sessions[s]
-	*l = modelSession{phase: leased, port: port, policy: policy, number: m.next()}
+	*l = modelSession{phase: leased, port: port, policy: w.policy, untested: w.untested, number: m.next()}
 	switch {
 	case l.demands():
 	case at == freePlace:
@@ -210,13 +234,13 @@ func (m *model) proofs(port uint8) bool {
 func (m *model) freed(port uint8) {
 	for i := uint8(0); i < m.waiters; {
 		s := m.queue[i]
-		policy := m.sessions[s].policy
-		at := m.fits(s, policy, port)
+		w := m.sessions[s].wish()
+		at := m.fits(s, w, port)
 		switch {
-		case at == freePlace || at == sharedPlace && policy.demands() && policy != inClear:
+		case at == freePlace || at == sharedPlace && w.policy.demands() && w.policy != inClear:
 			m.dequeue(i)
-			m.add(s, policy, port, at)
-		case policy == inClear:
+			m.add(s, w, port, at)
+		case w.policy == inClear:
 			return
 		default:
 			i++

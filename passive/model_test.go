@@ -50,6 +50,7 @@ type modelSession struct {
 	policy                       ProofPolicy
 	number, wanted               uint8
 	open, guest, doubted, failed bool
+	untested                     bool                 // Request.UntestedTickets
 	over, running                [forAnother + 1]bool // by wait
 	lost                         loss
 }
@@ -164,7 +165,7 @@ func (s *modelState) form(sessions, ports bool) (k modelKey) {
 	for i := range uint8(modelSessions) {
 		l := &s.sessions[who(i)]
 		write(uint8(l.phase), port(l.port), uint8(l.policy), l.number, l.wanted,
-			bits(l.open, l.guest, l.doubted, l.failed),
+			bits(l.open, l.guest, l.doubted, l.failed, l.untested),
 			bits(l.over[1], l.over[2], l.over[3], l.running[1], l.running[2], l.running[3]))
 	}
 	write(s.waiters)

@@ -39,9 +39,10 @@ func (w *walk) ask(e event) {
 	if r.Policy != inClear {
 		r.Prover, r.Identity = w.prover, r.Session
 	}
+	r.UntestedTickets = e.d == 1
 	ctx, cancel := context.WithCancel(w.t.Context())
 	got := make(chan answer, 1)
-	w.policy[e.a] = r.Policy
+	w.policy[e.a], w.untested[e.a] = r.Policy, r.UntestedTickets
 	w.leases[e.a], w.takes[e.a], w.asking[e.a], w.giveUp[e.a] = nil, nil, got, cancel
 	go func() {
 		l, err := w.ports.Lease(ctx, r)

@@ -37,7 +37,7 @@ func (w *walk) seeLeases(s *modelState) {
 		l := w.leases[i]
 		if l == nil {
 			if w.asking[i] != nil {
-				s.sessions[i] = modelSession{phase: queued, policy: w.policy[i]}
+				s.sessions[i] = modelSession{phase: queued, policy: w.policy[i], untested: w.untested[i]}
 			}
 			continue
 		}
@@ -55,7 +55,7 @@ func (w *walk) seeLeases(s *modelState) {
 
 func (l *Lease) seen() modelSession {
 	s := modelSession{
-		phase: leased, port: uint8(l.door.at.n - walkPort), policy: l.req.Policy, open: l.group.open == l, guest: l.guest,
+		phase: leased, port: uint8(l.door.at.n - walkPort), policy: l.req.Policy, open: l.group.open == l, guest: l.guest, untested: l.req.UntestedTickets,
 		doubted: l.doubted, failed: l.failed,
 		number: w8(l, l.number), wanted: w8(l, l.wantedAt),
 	}

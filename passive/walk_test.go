@@ -27,17 +27,18 @@ type walk struct {
 	past  []string       // for the report
 	met   map[string]int // outcomes, of all walks
 
-	ports  *Ports
-	net    *memNet
-	prover *puppet
-	leases [modelSessions]*Lease
-	asking [modelSessions]chan answer // calls of Lease
-	giveUp [modelSessions]context.CancelFunc
-	policy [modelSessions]ProofPolicy
-	takes  [modelSessions]*taking
-	stop   [modelSessions]context.CancelFunc // of these
-	conns  map[uint8]*walkConn
-	ids    map[net.Conn]uint8
+	ports    *Ports
+	net      *memNet
+	prover   *puppet
+	leases   [modelSessions]*Lease
+	asking   [modelSessions]chan answer // calls of Lease
+	giveUp   [modelSessions]context.CancelFunc
+	policy   [modelSessions]ProofPolicy
+	untested [modelSessions]bool
+	takes    [modelSessions]*taking
+	stop     [modelSessions]context.CancelFunc // of these
+	conns    map[uint8]*walkConn
+	ids      map[net.Conn]uint8
 }
 
 type answer struct {

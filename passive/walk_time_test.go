@@ -26,7 +26,7 @@ func (w *walk) pass(d time.Duration) {
 	time.Sleep(time.Until(until))
 }
 
-var walkScope = scope{sessions: modelSessions, ports: modelPorts, conns: modelConns, policies: modelPolicies, away: true, accepting: true}
+var walkScope = scope{sessions: modelSessions, ports: modelPorts, conns: modelConns, policies: modelPolicies, away: true, accepting: true, untested: true}
 
 // rest fires what has become due at this very moment.
 func (c *walkClock) rest(m *model, now time.Time, choice uint8) {

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -15,11 +16,13 @@ import (
 func TestDemand(t *testing.T) {
 	download, upload := &transfer{secured: true, resumed: true}, &transfer{secured: true, resumed: true, upload: true}
 	plain, inClear := &transfer{secured: true}, &transfer{}
+	const several = "one of several sessions of its user whose tickets may be in one place"
 	for client, c := range map[string]struct {
 		seen []*transfer
 		err  error // of the last of them
 		want passive.ProofPolicy
 	}{
+		"resumes, " + several:                            {[]*transfer{download, download}, nil, passive.Untested},
 		"resumes, and has done so before":                {[]*transfer{download}, nil, passive.Expected},
 		"the same, several times":                        {[]*transfer{upload, download}, nil, passive.Expected},
 		"the same, after an upload had left it a ticket": {[]*transfer{upload, upload}, nil, passive.Expected},
@@ -31,7 +34,7 @@ func TestDemand(t *testing.T) {
 		"never resumes, later transfers":                 {[]*transfer{plain}, nil, passive.Unlikely},
 		"never resumes, after transfers in clear":        {[]*transfer{inClear}, nil, passive.Untested},
 	} {
-		var p proof
+		p := proof{shares: strings.HasSuffix(client, several)}
 		for i := range c.seen {
 			if c.seen[i].resumed {
 				p.given.Add(1)
