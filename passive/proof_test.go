@@ -83,6 +83,29 @@ func TestUnusedLeasesGiveWay(t *testing.T) {
 			s.asked(l).gets(s.comes("home", "hello"), 0)
 		})
 	}
+	// One of which it is known that it proves nothing never shares a port, and gives up no moment before it may have it
+	// alone: those that came a little later than it give way a little later, too.
+	proving(t, "21000", func(s *stage) {
+		squat := func(name string) { go s.p.Lease(s.Context(), session(s.t, name, Untested)) }
+		squat("first")
+		time.Sleep(time.Millisecond)
+		squat("second")
+		time.Sleep(time.Millisecond)
+		got := make(chan *Lease, 1)
+		go func() {
+			l, _ := s.p.Lease(s.Context(), session(s.t, "honest", Unlikely))
+			got <- l
+		}()
+		time.Sleep(time.Second)
+		for i := range 10 {
+			squat(fmt.Sprint("late", i))
+			time.Sleep(time.Millisecond)
+		}
+		l := <-got
+		require.NotNil(s, l, "it has given up")
+		require.Less(s, time.Since(s.start), defaultWait+staleAfter)
+		s.asked(l).gets(s.comes("home", "hello"), 0)
+	})
 	// A lease in use does not give way.
 	proving(t, "21000", func(s *stage) {
 		take := s.asked(s.lease("slow", Unlikely))

@@ -116,12 +116,29 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 			return l, 0, nil
 		}
 	}
-	if now.Sub(still) >= p.wait() || now.Sub(since) >= p.waitLimit() {
+	if !now.Before(p.giveUp(w.who, since, still, now)) {
 		p.quit(w.who, i)
 		p.stats.Busy++
 		return nil, 0, ErrBusy
 	}
 	return nil, p.nextLook(w, since, still), nil
+}
+
+// giveUp returns when a waiter has waited in vain: when the queue has stood still for as long as it may, or somewhat later
+// where a lease is about to give way that came while it waited. The caller holds mu.
+func (p *Ports) giveUp(who peer, since, still, now time.Time) time.Time {
+	patience := p.wait()
+	if next := p.stale(who, now); next < math.MaxInt64 {
+		patience = max(patience, min(now.Add(next).Sub(still), patience+min(patience, staleAfter)))
+	}
+	return earlier(still.Add(patience), since.Add(p.waitLimit()))
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
 }
 
 // retire takes the right to be claimed without proof from the leases of a peer that have not made use of it for
@@ -185,7 +202,7 @@ func (p *Ports) unused(who peer) iter.Seq[*Lease] {
 // is granted a port. still is since when the queue has not moved. The caller holds mu.
 func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
-	next := min(still.Add(p.wait()).Sub(now), since.Add(p.waitLimit()).Sub(now), p.stale(w.who, now))
+	next := min(p.giveUp(w.who, since, still, now).Sub(now), p.stale(w.who, now))
 	if w.req.Policy != Unlikely {
 		after := p.sharesAfter(&w.req)
 		join := still.Add(after).Sub(now)

@@ -138,12 +138,7 @@ func (c *walkClock) note(e *effect, now time.Time) {
 
 // look sets the time at which a waiter looks again, as Ports.nextLook does.
 func (c *walkClock) look(m *model, s uint8, still, now time.Time) {
-	next := min(still.Add(defaultWait).Sub(now), c.since[s].Add(waitLimit).Sub(now))
-	for other := range uint8(modelSessions) {
-		if m.unused(other) {
-			next = min(next, max(c.armed[other].Add(staleAfter).Sub(now), 0))
-		}
-	}
+	next := min(c.giveUp(m, s, still, now).Sub(now), c.stale(m, now))
 	if after := m.sharesAfter(s); after < math.MaxInt64 {
 		join := still.Add(after).Sub(now)
 		if join <= 0 {
@@ -152,6 +147,26 @@ func (c *walkClock) look(m *model, s uint8, still, now time.Time) {
 		next = min(next, join)
 	}
 	c.set(alarm{what: looks, a: s, at: now.Add(max(next, 0))})
+}
+
+// stale is Ports.stale.
+func (c *walkClock) stale(m *model, now time.Time) time.Duration {
+	next := time.Duration(math.MaxInt64)
+	for s := range uint8(modelSessions) {
+		if m.unused(s) {
+			next = min(next, max(c.armed[s].Add(staleAfter).Sub(now), 0))
+		}
+	}
+	return next
+}
+
+// giveUp is Ports.giveUp.
+func (c *walkClock) giveUp(m *model, s uint8, still, now time.Time) time.Time {
+	patience := defaultWait
+	if next := c.stale(m, now); next < math.MaxInt64 {
+		patience = max(patience, min(now.Add(next).Sub(still), patience+staleAfter))
+	}
+	return earlier(still.Add(patience), c.since[s].Add(waitLimit))
 }
 
 // sharesAfter is Ports.sharesAfter, and the longest time for those who never do.
@@ -195,7 +210,7 @@ func (c *walkClock) looked(m *model, s uint8, now time.Time, choice uint8) {
 			return
 		}
 	}
-	if now.Sub(still) >= defaultWait || now.Sub(c.since[s]) >= waitLimit {
+	if !now.Before(c.giveUp(m, s, still, now)) {
 		m.happen(event{what: despairs, a: s, b: choice})
 		c.follow(m, now)
 		return
