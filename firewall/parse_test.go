@@ -1,14 +1,15 @@
 package firewall
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert/yaml"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 )
 
 func TestComposeParses(t *testing.T) {
@@ -32,25 +33,29 @@ func TestKubernetesParses(t *testing.T) {
 		text, err := Render("kubernetes", Server, s)
 		require.NoError(t, err)
 		var service struct {
-			APIVersion string `yaml:"apiVersion"`
+			APIVersion string
 			Kind       string
 			Metadata   struct{ Name string }
 			Spec       struct {
 				Type                     string
-				ExternalTrafficPolicy    string   `yaml:"externalTrafficPolicy"`
-				LoadBalancerSourceRanges []string `yaml:"loadBalancerSourceRanges"`
-				IPFamilyPolicy           string   `yaml:"ipFamilyPolicy"`
-				IPFamilies               []string `yaml:"ipFamilies"`
+				ExternalTrafficPolicy    string
+				LoadBalancerSourceRanges []string
+				IPFamilyPolicy           string
+				IPFamilies               []string
 				Selector                 map[string]string
 				Ports                    []struct {
 					Name, Protocol string
 					Port           int
-					TargetPort     int `yaml:"targetPort"`
+					TargetPort     int
 				}
 			}
 		}
-		decoder := yaml.NewDecoder(strings.NewReader(text))
-		decoder.KnownFields(true)
+		var document map[string]any
+		require.NoError(t, yaml.Unmarshal([]byte(text), &document), name)
+		asJSON, err := json.Marshal(document) // its decoder refuses fields that Service doesn't have
+		require.NoError(t, err, name)
+		decoder := json.NewDecoder(bytes.NewReader(asJSON))
+		decoder.DisallowUnknownFields()
 		require.NoError(t, decoder.Decode(&service), name)
 		require.Equal(t, "Local", service.Spec.ExternalTrafficPolicy)
 		require.Equal(t, len(s.Clients) > 0, len(service.Spec.LoadBalancerSourceRanges) > 0)

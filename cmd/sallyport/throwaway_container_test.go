@@ -24,10 +24,8 @@ func TestContainerfile(t *testing.T) {
 		return m[1:]
 	}
 
-	for _, name := range append(strings.Fields(find(`^COPY (go\.mod .*) \./$`)[0]), find(` (\./cmd\S+)$`)...) {
-		_, err := os.Stat(filepath.Join(top, name))
-		require.NoError(t, err)
-	}
+	_, err = os.Stat(filepath.Join(top, find(` (\./cmd\S+)$`)[0]))
+	require.NoError(t, err)
 	module, err := os.ReadFile(filepath.Join(top, "go.mod"))
 	require.NoError(t, err)
 	require.Regexp(t, `(?m)^go `+regexp.QuoteMeta(find(`^FROM golang:(\S+) AS build$`)[0])+`(\.|$)`, string(module))

@@ -6,7 +6,7 @@ replace github.com/sallyport/sallyport => ../..
 
 require (
 	github.com/minio/minio-go/v7 v7.4.1
-	github.com/sallyport/sallyport v0.0.0-00010101000000-000000000000
+	github.com/sallyport/sallyport v0.0.0
 	github.com/stretchr/testify v1.12.1
 )
 
@@ -22,6 +22,7 @@ require (
 	github.com/philhofer/fwd v1.2.0 // indirect
 	github.com/pires/go-proxyproto v0.15.0 // indirect
 	github.com/rs/xid v1.6.0 // indirect
+	github.com/sallyport/sallyport/proxyproto v0.0.0
 	github.com/spf13/afero v1.15.0 // indirect
 	github.com/tinylib/msgp v1.6.4 // indirect
 	github.com/zeebo/xxh3 v1.1.0 // indirect
@@ -32,3 +33,5 @@ require (
 	golang.org/x/text v0.43.0 // indirect
 	gopkg.in/ini.v1 v1.67.3 // indirect
 )
+
+replace github.com/sallyport/sallyport/proxyproto => ../../proxyproto

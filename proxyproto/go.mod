@@ -1,0 +1,19 @@
+module github.com/sallyport/sallyport/proxyproto
+
+go 1.26.0
+
+require (
+	github.com/pires/go-proxyproto v0.15.0
+	github.com/sallyport/sallyport v0.0.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	github.com/spf13/afero v1.15.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+	golang.org/x/crypto v0.58.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
+)
+
+replace github.com/sallyport/sallyport => ..
