@@ -175,7 +175,7 @@ func (c *faulty) cut(f *strike, upload bool) error {
 	case how == "fin" && t != nil:
 		t.CloseWrite()
 	case how == "clean" && upload:
-		if conn, ok := c.Conn.(*tls.Conn); ok {
+		if conn, ok := c.Conn.(tls.Conn); ok {
 			conn.CloseWrite()
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -15,9 +16,9 @@ import (
 type dataConn struct {
 	io.ReadWriter // tls or idle
 	idle          *idleConn
-	tls           *tls.Conn // nil in clear
-	around        net.Conn  // what Intercept.Data returned; nil without it
-	in            *inflater // MODE Z: one of them
+	tls           *ftptls.Conn // nil in clear
+	around        net.Conn     // what Intercept.Data returned; nil without it
+	in            *inflater    // MODE Z: one of them
 	out           *deflater
 	finished      bool
 	unattended    int // bytes sent since the last look at what the client sends
@@ -88,7 +89,7 @@ func newDataConn(raw net.Conn, srv *Server) *dataConn {
 
 // secureData does the TLS handshake of a data connection. When it fails the
 // connection is closed, also by a panic of the embedder's TLS functions.
-func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *tls.Session, reuse tls.Reuse) (*dataConn, error) {
+func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *ftptls.Session, reuse tls.Reuse) (*dataConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, srv.handshakeTimeout())
 	defer cancel()
 	c := newDataConn(raw, srv)
@@ -135,7 +136,7 @@ func (s *session) dataFailure(err error) error {
 const attendEvery = 512 << 10
 
 // send writes a part of a download or listing. Now and then it looks at what the
-// client sends, for the sake of TLS, see tls.Conn.Attend.
+// client sends, for the sake of TLS, see ftptls.Conn.Attend.
 func (c *dataConn) send(p []byte) (int, error) {
 	if c.unattended += len(p); c.unattended >= attendEvery {
 		if err := c.attend(); err != nil {

@@ -11,12 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/stretchr/testify/require"
-
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
+	"github.com/stretchr/testify/require"
 )
 
 // wrap has commands answered by answers, by their lines.
@@ -178,7 +177,7 @@ func TestInterceptData(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				seen = append(seen, x)
-				_, protected = conn.(*tls.Conn)
+				_, protected = conn.(tls.Conn)
 				if x.Path == "/no" {
 					return nil, &driver.Error{Code: 552, Text: "Not today."}
 				}

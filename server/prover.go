@@ -18,7 +18,7 @@ type prover struct {
 	srv *Server
 
 	mu       sync.Mutex
-	sessions map[string]*session // those under TLS, by tls.Session.ID
+	sessions map[string]*session // those under TLS, by ftptls.Session.ID
 }
 
 var _ passive.Prover = (*prover)(nil)

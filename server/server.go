@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -194,7 +195,7 @@ type Server struct {
 	once     sync.Once
 	startErr error
 	log      *slog.Logger
-	layer    *tls.Layer
+	layer    *ftptls.Layer
 	off      disabled       // by Disabled
 	ports    *passive.Ports // Passive, or ports of its own
 	prover   *prover
@@ -253,7 +254,7 @@ func (srv *Server) Validate() error {
 		bad("TLS is nil: give a certificate with tls.Load or tls.SelfSigned, or set InsecurePlaintext")
 	}
 	if srv.TLS != nil {
-		if _, err := tls.NewLayer(srv.TLS); err != nil {
+		if _, err := ftptls.NewLayer(srv.TLS); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -314,7 +315,7 @@ func (srv *Server) start() error {
 		}
 		srv.off, _ = disable(srv.Disabled)
 		if srv.TLS != nil {
-			srv.layer, srv.startErr = tls.NewLayer(srv.TLS)
+			srv.layer, srv.startErr = ftptls.NewLayer(srv.TLS)
 		}
 		ports := srv.Passive
 		if ports == nil {

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/tls"
 )
 
 // session is one control connection. Its fields belong to the goroutine that
@@ -31,11 +31,11 @@ type session struct {
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 
-	raw        net.Conn     // the TCP connection
-	below      *controlConn // of raw
-	ctl        net.Conn     // what commands and replies go through: below or tls
-	tls        *tls.Conn    // nil without TLS, and still there after CCC
-	bind       *tls.Session // what data connections are bound to; nil without TLS
+	raw        net.Conn        // the TCP connection
+	below      *controlConn    // of raw
+	ctl        net.Conn        // what commands and replies go through: below or tls
+	tls        *ftptls.Conn    // nil without TLS, and still there after CCC
+	bind       *ftptls.Session // what data connections are bound to; nil without TLS
 	proof      proof
 	lines      *wire.LineReader // of ctl
 	out        []byte           // the reply being written

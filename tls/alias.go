@@ -6,7 +6,10 @@ import stdtls "crypto/tls"
 // value of one is a value of the other.
 type (
 	// Config configures TLS. Make one with Load or SelfSigned, or fill it by
-	// hand; NewLayer says which fields a server overrides.
+	// hand. A server takes a copy and decides for itself on NextProtos, on record
+	// sizes and on what tickets say: WrapSession and UnwrapSession must be nil, in
+	// what GetConfigForClient returns too. MinVersion zero means TLS 1.2. Under
+	// SessionTicketsDisabled no data connection can ever prove whose it is.
 	Config = stdtls.Config
 	// Certificate is a chain and its private key.
 	Certificate = stdtls.Certificate

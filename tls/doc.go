@@ -1,24 +1,16 @@
-// Package tls is everything an FTPS server needs from TLS: certificates that
-// are read again when they change, the policy that ties data connections to
-// their control connection, and a record path that moves many records in one
-// system call.
+// Package tls is what an FTPS server's owner decides about TLS: the certificates,
+// which are read again when they change, and the policy that ties data connections
+// to their control connection.
 //
 //	cfg, err := tls.Load("cert.pem", "key.pem")
-//	layer, err := tls.NewLayer(cfg)           // once per server
+//	srv := &server.Server{TLS: cfg, SessionReuse: tls.Prefer}
 //
-//	session := layer.Session()                // once per control connection
-//	control := session.Control(conn)
-//	err = control.HandshakeContext(ctx)
-//
-//	data := session.Data(conn, tls.Prefer)    // for each transfer
-//	err = data.HandshakeContext(ctx)
-//
-// An embedder needs only the first line and hands cfg to the server; Layer,
-// Session and Conn are what the server itself stands on. Config and the other
-// names of crypto/tls that a program may want are aliases, so that it imports
-// one package named tls and not two.
+// Config and the other names of crypto/tls that a program may want are aliases, so
+// that a program imports one package named tls and not two.
 //
 // # Guarantees
+//
+// A server that is given a Config keeps these:
 //
 //   - Every ticket names the control connection it belongs to. A data
 //     connection that resumes one has proved which session it is part of;

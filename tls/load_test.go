@@ -8,7 +8,9 @@ import (
 	stdtls "crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"io"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -107,18 +109,29 @@ func TestLoadBySNI(t *testing.T) {
 	b, bKey := d.pair("b", "*.b.example")
 	cfg, err := Load(a, aKey, b, bKey)
 	require.NoError(t, err)
-	l, err := NewLayer(cfg)
-	require.NoError(t, err)
 	for name, want := range map[string]string{
 		"a.example": a, "A.example": a, "x.b.example": b, "c.example": a, "": a, "192.0.2.1": a,
 	} {
 		client := &Config{InsecureSkipVerify: true, ServerName: name}
-		_, c := login(t, l.Session(), client)
+		got := handshake(t, cfg, client)
 		wantPEM, err := os.ReadFile(want)
 		require.NoError(t, err)
 		block, _ := pem.Decode(wantPEM)
-		require.Equal(t, fingerprint(block.Bytes), FingerprintOf(c.ConnectionState().PeerCertificates[0]), name)
+		require.Equal(t, fingerprint(block.Bytes), FingerprintOf(got.PeerCertificates[0]), name)
 	}
+}
+
+// handshake returns what the client sees of a server with cfg.
+func handshake(t *testing.T, cfg, client *Config) ConnectionState {
+	near, far := net.Pipe()
+	server, conn := stdtls.Server(near, cfg), stdtls.Client(far, client)
+	t.Cleanup(func() { near.Close(); far.Close() })
+	failed := make(chan error, 1)
+	go func() { failed <- server.HandshakeContext(t.Context()) }()
+	require.NoError(t, conn.HandshakeContext(t.Context()))
+	_, err := io.ReadFull(conn, nil)
+	require.NoError(t, err)
+	return conn.ConnectionState()
 }
 
 func TestReload(t *testing.T) {

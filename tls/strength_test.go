@@ -49,9 +49,7 @@ func TestUnusableKeyIsRefused(t *testing.T) {
 		cert, key := onCurve(t, curve)
 		cfg, err := Load(d.write("a.pem", cert), d.write("a.key", key))
 		require.NoError(t, err)
-		l, err := NewLayer(cfg)
-		require.NoError(t, err)
-		login(t, l.Session(), &Config{InsecureSkipVerify: true, ServerName: "localhost"})
+		handshake(t, cfg, &Config{InsecureSkipVerify: true, ServerName: "localhost"})
 	}
 
 	var log bytes.Buffer

@@ -1,0 +1,89 @@
+package ftptls
+
+import (
+	"context"
+	"errors"
+
+	"github.com/sallyport/sallyport/tls"
+)
+
+// HandshakeContext does the handshake, once; later calls return what it
+// returned. When ctx ends first the connection is closed. Deadlines count too.
+//
+// On a data connection it then judges by the policy given to Session.Data. If
+// the error is ErrForeign, ErrNotResumed or ErrOtherCertificate, or wraps one
+// of them, the connection has been closed; after any other the caller does.
+func (c *Conn) HandshakeContext(ctx context.Context) error {
+	if c.established.Load() {
+		return nil
+	}
+	c.handshake.Lock()
+	defer c.handshake.Unlock()
+	if c.judged {
+		return c.failure
+	}
+	c.judged, c.failure = true, errCut
+	if c.offer != nil {
+		c.session.layer.remember(c.offer.random)
+	}
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		c.failure = explain(err, !c.in.some.Load())
+		return c.failure
+	}
+	state := c.tls.ConnectionState()
+	if c.kind == kindControl {
+		c.session.remember(state.PeerCertificates)
+		c.failure = nil
+		c.established.Store(true)
+		return nil
+	}
+	c.out.gather.Store(true)
+	c.in.ahead.Store(true)
+	if c.failure = c.judge(state); c.failure != nil {
+		c.shut()
+		return c.failure
+	}
+	if state.DidResume && c.proof {
+		c.resumed.Store(true)
+		c.session.learn(c.other, c.passedOver)
+	}
+	c.established.Store(true)
+	return nil
+}
+
+// errCut is what becomes of a handshake that a panic of the caller's functions has
+// cut: done again it would not be judged.
+var errCut = errors.New("tls: the handshake was cut by a panic")
+
+// judge applies the policy to a data connection. It comes after the handshake
+// and not into it, so that the client sees an orderly end and reads the reason
+// on its control connection.
+func (c *Conn) judge(state tls.ConnectionState) error {
+	switch {
+	case !c.session.sameClient(state.PeerCertificates):
+		return tls.ErrOtherCertificate
+	case state.DidResume && c.proof || c.reuse == tls.Off:
+		return nil
+	case c.foreign():
+		return tls.ErrForeign
+	case c.reuse == tls.Require:
+		return tls.ErrNotResumed
+	}
+	return nil
+}
+
+// foreign reports whether the ticket of somebody else's session was offered. That
+// of a session which has ended is as good as none, and so, under Prefer, is that
+// of a session that nobody owns yet or that has the same owner.
+func (c *Conn) foreign() bool {
+	owner, ok := c.session.layer.known(c.offered)
+	return ok && (c.reuse != tls.Prefer || owner != "" && owner != c.session.ownerName())
+}
+
+// ready does the handshake for a caller of Read or Write who did not.
+func (c *Conn) ready() error {
+	if c.established.Load() {
+		return nil
+	}
+	return c.HandshakeContext(context.Background())
+}

@@ -1,0 +1,153 @@
+package ftptls
+
+import (
+	"crypto/fips140"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"sync"
+
+	"github.com/sallyport/sallyport/tls"
+)
+
+// Application protocols (ALPN). A client that offers only others is refused
+// by crypto/tls, which is the cure for ALPACA (CVE-2021-3618); one that offers
+// none is served. FileZilla offers x-filezilla-ftp before ftp; selecting that
+// would promise a dialect not spoken here. It offers ftp-data on its data
+// connections after that only.
+var (
+	controlProtos = []string{"ftp"}
+	dataProtos    = []string{"ftp-data", "ftp"}
+)
+
+// Layer is the TLS of one server: its configuration, checked and prepared
+// once, the keys of its session tickets, and the sessions that live. It may be
+// used concurrently and needs no closing.
+type Layer struct {
+	// base holds the ticket keys. A clone would have keys of its own as soon
+	// as they rotate, so tickets are always sealed and opened with base.
+	base *tls.Config
+	// noTickets is what the caller's SessionTicketsDisabled said; in base it
+	// is always false, or base would have no keys.
+	noTickets bool
+	// hasty sends tickets at once on data connections too. Only tests set it,
+	// to show what the delay is for.
+	hasty bool
+
+	mu      sync.Mutex
+	live    map[[idSize]byte]*Session // those not closed yet
+	owners  owners
+	replays replays
+}
+
+// NewLayer prepares cfg for a server. It takes a copy: cfg itself is never
+// changed, and later changes to it have no effect, except through its
+// functions (GetCertificate, GetConfigForClient and so on), which stay in use.
+//
+// A server decides for itself on NextProtos, on record sizes and on what its
+// tickets say. MinVersion zero means TLS 1.2; an older version must have been
+// asked for explicitly. WrapSession and UnwrapSession must be nil, here and in
+// what GetConfigForClient returns. SessionTicketsDisabled is respected, but
+// then no data connection can ever be tied to its session.
+func NewLayer(cfg *tls.Config) (*Layer, error) {
+	if cfg == nil {
+		return nil, errors.New("tls: no configuration")
+	}
+	if err := check(cfg); err != nil {
+		return nil, err
+	}
+	if len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil {
+		return nil, errors.New("tls: the configuration has no certificate; use Load or SelfSigned")
+	}
+	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled, live: make(map[[idSize]byte]*Session), replays: replays{seed: maphash.MakeSeed()}}
+	l.base.SessionTicketsDisabled = false
+	// Generates the keys now, so that clones inherit them and do not each
+	// make some that nobody uses.
+	if _, err := l.base.DecryptTicket(nil, tls.ConnectionState{}); err != nil {
+		return nil, fmt.Errorf("tls: preparing ticket keys: %w", err)
+	}
+	return l, nil
+}
+
+// check refuses what a server cannot honour.
+func check(cfg *tls.Config) error {
+	if cfg.WrapSession != nil || cfg.UnwrapSession != nil {
+		return errors.New("tls: the configuration sets WrapSession or UnwrapSession: " +
+			"a server needs both itself, to tie data connections to their session")
+	}
+	for i, cert := range cfg.Certificates {
+		if len(cert.Certificate) == 0 || cert.PrivateKey == nil {
+			return fmt.Errorf("tls: certificate %d of the configuration lacks its chain or its key", i)
+		}
+	}
+	if least := atLeast(cfg); cfg.MaxVersion != 0 && cfg.MaxVersion < least {
+		return fmt.Errorf("tls: the configuration accepts no version: at most %s, at least %s",
+			tls.VersionName(cfg.MaxVersion), tls.VersionName(least))
+	}
+	return nil
+}
+
+// atLeast is the oldest version accepted. crypto/tls would let an environment
+// variable choose, if cfg does not.
+func atLeast(cfg *tls.Config) uint16 {
+	if cfg.MinVersion == 0 {
+		return tls.VersionTLS12
+	}
+	return cfg.MinVersion
+}
+
+// config returns the configuration for one connection.
+func (l *Layer) config(c *Conn) *tls.Config {
+	cfg := l.base.Clone()
+	cfg.SessionTicketsDisabled = l.noTickets
+	l.adapt(cfg, c)
+	choose := l.base.GetConfigForClient
+	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		use := cfg
+		if choose != nil {
+			other, err := l.chosen(choose, hello, c)
+			if err != nil {
+				return nil, err
+			}
+			if other != nil {
+				use = other
+			}
+		}
+		if prefs := use.CurvePreferences; c.kind == kindData && !fips140.Enabled() && (len(prefs) == 0 || slices.Contains(prefs, tls.X25519)) && c.continues() {
+			use.CurvePreferences = onlyX25519
+		}
+		return use, nil
+	}
+	return cfg
+}
+
+var onlyX25519 = []tls.CurveID{tls.X25519}
+
+// chosen adapts what the caller's GetConfigForClient returned.
+func (l *Layer) chosen(choose func(*tls.ClientHelloInfo) (*tls.Config, error), hello *tls.ClientHelloInfo, c *Conn) (*tls.Config, error) {
+	cfg, err := choose(hello)
+	if err != nil || cfg == nil {
+		return nil, err
+	}
+	if err := check(cfg); err != nil {
+		return nil, err
+	}
+	cfg = cfg.Clone()
+	l.adapt(cfg, c)
+	return cfg, nil
+}
+
+// adapt sets in cfg, a clone, what the server decides for itself.
+func (l *Layer) adapt(cfg *tls.Config, c *Conn) {
+	cfg.MinVersion = atLeast(cfg)
+	// Small first records help a browser to render early; a transfer only
+	// pays for them.
+	cfg.DynamicRecordSizingDisabled = true
+	cfg.WrapSession = c.wrapSession
+	cfg.UnwrapSession = c.unwrapSession
+	cfg.NextProtos = controlProtos
+	if c.kind == kindData {
+		cfg.NextProtos = dataProtos
+	}
+}

@@ -1,0 +1,50 @@
+package ftptls
+
+import (
+	"testing"
+
+	"github.com/sallyport/sallyport/tls"
+	"github.com/stretchr/testify/require"
+)
+
+// A program keeps the tickets of its sessions apart if they are shown on the right
+// connections although one of another session is newer.
+func TestApart(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		session := func(owner string, cfg *tls.Config) *Session {
+			s := l.Session()
+			s.SetOwner(owner)
+			login(t, s, cfg)
+			return s
+		}
+		a, b := l.client(version), l.client(version)
+		one, two, other := session("owner", a), session("owner", b), session("other", l.client(version))
+		show := func(s *Session, cfg *tls.Config, own bool) {
+			t.Helper()
+			d, client, err := data(t, s, tls.Prefer, cfg)
+			require.NoError(t, err)
+			require.Equal(t, own, d.ResumedOwn())
+			require.NoError(t, d.CloseWrite())
+			_, _ = client.Read(make([]byte, 1)) // the next ticket
+		}
+		for range 2 * apartAfter {
+			show(one, a, true) // nobody has a newer one, but for the first time
+		}
+		require.False(t, one.Apart())
+		for n := range apartAfter - 1 {
+			require.False(t, one.Apart())
+			show([]*Session{two, one}[n%2], []*tls.Config{b, a}[n%2], true)
+		}
+		require.True(t, one.Apart())
+		require.True(t, two.Apart())
+		require.False(t, other.Apart())
+
+		late := session("owner", l.client(version))
+		require.False(t, late.Apart(), "it has shown nothing yet")
+		show(late, a, false) // that of session one
+		require.False(t, one.Apart())
+		require.False(t, two.Apart())
+		require.False(t, late.Apart())
+	})
+}

@@ -1,0 +1,40 @@
+package ftptls
+
+import (
+	"sync"
+	"sync/atomic"
+)
+
+const (
+	// gatherSize is how many bytes of records are gathered before they are
+	// sent, and how many are read from the socket at once.
+	gatherSize = 512 << 10
+	// A buffer takes one record more, so that none is ever split: thirty-two
+	// records of a 512 KiB write leave together.
+	bufferSize = gatherSize + maxRecord
+)
+
+// mostBuffers bounds how many are in use at once. A connection that needs one
+// more sends and receives record by record.
+const mostBuffers = 32
+
+// buffers are shared by all connections, because each needs one only while
+// bytes move.
+var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
+
+// buffersOut counts those in use; tests hold it to zero.
+var buffersOut atomic.Int64
+
+// takeBuffer returns nil if too many are in use.
+func takeBuffer() *[bufferSize]byte {
+	if buffersOut.Add(1) > mostBuffers {
+		buffersOut.Add(-1)
+		return nil
+	}
+	return buffers.Get().(*[bufferSize]byte)
+}
+
+func returnBuffer(b *[bufferSize]byte) {
+	buffersOut.Add(-1)
+	buffers.Put(b)
+}
