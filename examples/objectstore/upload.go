@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+)
+
+// upload is a PUT under way. Its length is unknown, so that its body is sent in
+// chunks (RFC 9112, section 7.1), and what tells the store that the object is whole
+// is the last, empty chunk: Commit sends it, and Close without Commit cuts the
+// request before it.
+type upload struct {
+	body *io.PipeWriter
+	end  chan struct{} // closed when the store has answered
+	err  error         // what it answered, once end is closed
+	done bool          // Commit was called
+}
+
+var errOver = errors.New("the upload is over")
+
+// put begins to send. The context covers the whole of the upload: when the client is
+// gone, the request ends.
+func (b bucket) put(ctx context.Context, key string, header ...string) (*upload, error) {
+	from, to := io.Pipe()
+	req, err := b.request(ctx, "PUT", key, from, header...)
+	if err != nil {
+		return nil, err
+	}
+	u := &upload{body: to, end: make(chan struct{})}
+	go func() {
+		defer close(u.end)
+		res, err := b.do(req)
+		if err == nil {
+			err = res.Body.Close()
+		}
+		u.err = err
+		from.CloseWithError(errors.Join(err, errOver)) // a Write that waits returns
+	}()
+	return u, nil
+}
+
+// Write is as fast as the store reads. When the store has refused, its words say why.
+func (u *upload) Write(p []byte) (int, error) {
+	n, err := u.body.Write(p)
+	if err != nil {
+		<-u.end
+		err = errors.Join(u.err, err)
+	}
+	return n, err
+}
+
+// Commit returns when the store has the object.
+func (u *upload) Commit() error {
+	if u.done {
+		return errOver
+	}
+	u.done = true
+	u.body.Close()
+	<-u.end
+	return u.err
+}
+
+// Close after Commit finds the request over and does nothing.
+func (u *upload) Close(cause error) error {
+	u.body.CloseWithError(errors.Join(errors.New("the upload was cut"), cause))
+	<-u.end
+	return nil
+}
