@@ -16,6 +16,7 @@ import (
 func TestSiteCommandsAreDocumented(t *testing.T) {
 	var help []string
 	configure := func(srv *server.Server) {
+		srv.AllowSymlink = true
 		srv.Hooks = &server.Hooks{Reply: func(_ server.SessionInfo, r server.Reply) {
 			if r.Code == 214 {
 				help = r.Lines
