@@ -22,10 +22,13 @@ func TestDirLeaksNothing(t *testing.T) {
 		cancel()
 		round := func() {
 			for _, ctx := range []context.Context{t.Context(), ended} {
-				for _, name := range []string{"a", "a/b", "dir", "fifo", "missing", "missing/x", "."} {
+				for _, name := range []string{"a", "new", "a/b", "dir", "fifo", "missing", "missing/x", "."} {
 					for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 5}, {Offset: 50}, {Exclusive: true}} {
 						if u, err := d.Store(ctx, name, opts); err == nil {
 							_, _ = u.Write([]byte("x"))
+							if name == "a" || name == "new" {
+								_ = u.Commit()
+							}
 							assert.NoError(t, u.Close(errors.New("cut")))
 						}
 					}
