@@ -164,6 +164,46 @@ func TestWrongSizeProvesNothing(t *testing.T) {
 	})
 }
 
+// ALLO proves nothing where lines are converted, as it may count the bytes before or
+// after that, nor does zero, which some clients announce of any file (RFC 959,
+// section 4.1.3). An upload without a byte has no end but that of its connection.
+func TestNothingProvesAnEmptyFile(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		for _, lines := range [][]string{{"TYPE A", "ALLO 3", "new"}, {"TYPE I", "ALLO 0", ""}, {"TYPE I", "NOOP", ""}} {
+			c.cmd(200, "%s", lines[0])
+			c.cmd(200, "%s", lines[1])
+			data := fs.data(t, c, buffer)
+			c.cmd(150, "STOR a")
+			io.WriteString(data, lines[2])
+			data.Close()
+			c.expect(226)
+			require.True(t, fs.lastTransfer(t).Unproven, "%q", lines)
+		}
+	})
+}
+
+// A client that is killed before its first byte leaves the old file.
+func TestKilledBeforeTheFirstByte(t *testing.T) {
+	for name, e := range endings {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				fs.writeFile(t, "a", "old")
+				c, data := fs.opened(t, e.secure, buffer, "STOR a")
+				if sec, ok := data.(*stdtls.Conn); ok {
+					data = sec.NetConn()
+				}
+				require.NoError(t, data.Close())
+				time.Sleep(e.grace - 1)
+				closeTCP(t, c)
+				time.Sleep(time.Minute)
+				require.Equal(t, "old", fs.readFile(t, "a"))
+				require.Error(t, fs.lastTransfer(t).Err)
+			}, func(srv *server.Server) { srv.EndGrace = e.set })
+		})
+	}
+}
+
 // Without any grace, what has arrived on the control connection by the end of
 // the data still counts.
 func TestAbortBeforeTheEnd(t *testing.T) {
