@@ -123,7 +123,7 @@ func (t *transfer) copyFile(to io.Writer, files driver.FS, name string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close()
+	defer t.closeSource(file)
 	return t.copyBytes(to, file)
 }
 

@@ -160,7 +160,7 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 	if err != nil {
 		return nil, 0, err
 	}
-	defer file.Close()
+	defer t.closeSource(file)
 	var from io.Reader = file
 	if length >= 0 {
 		from = io.LimitReader(file, length)

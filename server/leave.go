@@ -55,6 +55,15 @@ func (t *transfer) inDriver(err *error) func() {
 // end says that all data of the transfer has moved.
 func (t *transfer) end() { t.ended.CompareAndSwap(0, time.Now().UnixNano()) }
 
+// closeSource closes a file that local work has read. As Close has no context, a
+// client that sent QUIT waits for it as it does after all data has moved, not for
+// ever.
+func (t *transfer) closeSource(file io.Closer) {
+	t.end()
+	defer t.ended.Store(0) // there may be more files
+	_ = file.Close()
+}
+
 // guarded is an upload whose calls may not return.
 type guarded struct {
 	up driver.Upload

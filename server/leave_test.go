@@ -38,17 +38,37 @@ var stuck = map[string]struct {
 		fs.data(t, c, buffer)
 		c.cmd(150, "LIST")
 	}},
-	"Commit of COMB": {"Store.Commit", func(t *testing.T, _ *fakeServer, c *client) { c.send("COMB new a") }},
-	"Read of HASH":   {"Open.Read", func(t *testing.T, _ *fakeServer, c *client) { c.send("HASH a") }},
+	"Commit of APPE":           {"Store.Commit", storingBy("APPE a")},
+	"Close of APPE":            {"Store.Close", storingBy("APPE a")},
+	"Commit of STOU":           {"Store.Commit", storingBy("STOU new")},
+	"Close of STOU":            {"Store.Close", storingBy("STOU new")},
+	"Commit of CPTO":           {"Store.Commit", copying},
+	"Close of CPTO":            {"Store.Close", copying},
+	"Close of what CPTO reads": {"Open.Close", copying},
+	"Close of COMB":            {"Store.Close", func(t *testing.T, _ *fakeServer, c *client) { c.send("COMB new a") }},
+	"Close of what COMB reads": {"Open.Close", func(t *testing.T, _ *fakeServer, c *client) { c.send("COMB new a") }},
+	"Close of HASH":            {"Open.Close", func(t *testing.T, _ *fakeServer, c *client) { c.send("HASH a") }},
+	"Close of XCRC":            {"Open.Close", func(t *testing.T, _ *fakeServer, c *client) { c.send("XCRC a") }},
+	"Commit of COMB":           {"Store.Commit", func(t *testing.T, _ *fakeServer, c *client) { c.send("COMB new a") }},
+	"Read of HASH":             {"Open.Read", func(t *testing.T, _ *fakeServer, c *client) { c.send("HASH a") }},
 }
 
 // storing is an upload whose end is proven.
-func storing(t *testing.T, fs *fakeServer, c *client) {
-	c.cmd(200, "ALLO 3")
-	data := fs.data(t, c, buffer)
-	c.cmd(150, "STOR a")
-	io.WriteString(data, "new")
-	require.NoError(t, data.Close())
+func storing(t *testing.T, fs *fakeServer, c *client) { storingBy("STOR a")(t, fs, c) }
+
+func storingBy(line string) func(t *testing.T, fs *fakeServer, c *client) {
+	return func(t *testing.T, fs *fakeServer, c *client) {
+		c.cmd(200, "ALLO 3")
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "%s", line)
+		io.WriteString(data, "new")
+		require.NoError(t, data.Close())
+	}
+}
+
+func copying(_ *testing.T, _ *fakeServer, c *client) {
+	c.cmd(350, "SITE CPFR a")
+	c.send("SITE CPTO b")
 }
 
 // leaving is how a session is ended from outside, and what the client hears of it.
