@@ -102,6 +102,11 @@ type Account struct {
 	// several names are one account, or where one name is several. It is
 	// compared and never shown to a client.
 	Owner string
+
+	// Value is the program's own: a tenant, a record of a database. The server
+	// hands it on until the logout as SessionInfo.Value, to hooks and to whoever
+	// asks server.SessionFrom, and looks at it nowhere.
+	Value any
 }
 
 // Func adapts a function to a Driver.
@@ -112,6 +117,10 @@ func (f Func) Login(ctx context.Context, l *Login) (*Account, error) { return f(
 
 // Login is one attempt to log in.
 type Login struct {
+	// Session is the ID of the session, by which hooks and the log name it. The
+	// context of Login has more, see server.SessionFrom.
+	Session string
+
 	// User is the argument of USER (RFC 959, section 4.1.1), never empty.
 	User string
 

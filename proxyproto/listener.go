@@ -135,7 +135,7 @@ func (l *Listener) receive(conn net.Conn) {
 			})
 		}
 	case !p.Direct:
-		p.report(kindStranger, "it comes from outside of the trusted networks", conn)
+		l.refuse(kindStranger, "it comes from outside of the trusted networks", conn, nil)
 		reset(conn)
 	case l.data:
 		// What it sends may be a file, and that may begin in any way.
@@ -210,15 +210,15 @@ func (l *Listener) examine(conn net.Conn) {
 	switch {
 	case !l.leave(conn):
 		if !l.isClosed() {
-			p.report(kindCrowd, "too many send no PROXY header", conn)
+			l.refuse(kindCrowd, "too many send no PROXY header", conn, nil)
 		}
 	case errors.Is(err, errEmpty):
 		conn.Close() // somebody looked whether the port is open
 	case isTimeout(err):
-		p.report(kindHeader, "its PROXY header does not come", conn, "waited", p.timeout())
+		l.refuse(kindHeader, "its PROXY header does not come", conn, nil, "waited", p.timeout())
 		reset(conn)
 	case err != nil:
-		p.report(kindHeader, "its PROXY header is missing or wrong", conn, "err", err)
+		l.refuse(kindHeader, "its PROXY header is missing or wrong", conn, err)
 		reset(conn)
 	default:
 		_ = conn.SetReadDeadline(time.Time{})

@@ -2,6 +2,8 @@ package proxyproto
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 )
@@ -14,6 +16,21 @@ const (
 	kindCrowd
 	kinds
 )
+
+// refuse logs that a connection was refused, and tells Protocol.Refused of it. err is
+// what was wrong with the header, or nil.
+func (l *Listener) refuse(kind int, msg string, conn net.Conn, err error, args ...any) {
+	p := l.protocol
+	reason := errors.New("proxyproto: " + msg)
+	if err != nil {
+		args = append(args, "err", err)
+		reason = fmt.Errorf("%w: %w", reason, err)
+	}
+	p.report(kind, msg, conn, args...)
+	if p.Refused != nil && !l.data {
+		p.Refused(conn, reason)
+	}
+}
 
 // report logs that a connection was refused.
 func (p *Protocol) report(kind int, msg string, conn net.Conn, args ...any) {

@@ -35,6 +35,11 @@ type Protocol struct {
 	// Logger hears of refused connections, at most ten a minute of each kind. Nil
 	// is silence.
 	Logger *slog.Logger
+	// Refused is told of each control connection that is closed and not handed over,
+	// and why; Server.Refused of package server fits, and tells Hooks.Refuse. Port
+	// checks, which end before a header, are none. It may be called concurrently.
+	// Nil tells nobody.
+	Refused func(conn net.Conn, reason error)
 
 	mu   sync.Mutex
 	logs [kinds]loglimit.Share

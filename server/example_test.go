@@ -70,3 +70,45 @@ func ExampleServer_loginRefused() {
 	// 331 Password required.
 	// 530 The account has expired; write to help@example.com.
 }
+
+// tenant is what this program knows about a customer.
+type tenant struct{ Name string }
+
+// watchedFS tells who makes directories. One serves all sessions.
+type watchedFS struct{ driver.FS }
+
+func (f watchedFS) Mkdir(ctx context.Context, name string) error {
+	if session, ok := server.SessionFrom(ctx); ok {
+		fmt.Println(session.User, "of", session.Value.(*tenant).Name, "makes", name)
+	}
+	return f.FS.Mkdir(ctx, name)
+}
+
+// A driver learns from every context whose call it serves, and what its Login gave
+// the session.
+func ExampleSessionFrom() {
+	files := watchedFS{driver.Mem()}
+	srv := &server.Server{
+		Driver: driver.Func(func(_ context.Context, l *driver.Login) (*driver.Account, error) {
+			if l.User != "alice" || l.Password != "correct horse" {
+				return nil, driver.ErrLogin
+			}
+			return &driver.Account{FS: files, Value: &tenant{Name: "ACME"}}, nil
+		}),
+		Hooks: &server.Hooks{
+			Logout: func(s server.SessionInfo) { fmt.Println("logout of", s.User, "for", s.Value.(*tenant).Name) },
+		},
+	}
+	defer srv.Close()
+	c := connect(srv)
+	showReply(c)
+	converse(c, "USER alice", "PASS correct horse", "MKD reports", "REIN")
+	// Output:
+	// 220 FTP server ready.
+	// 331 Password required.
+	// 230 Logged in.
+	// alice of ACME makes reports
+	// 257 "/reports" created.
+	// logout of alice for ACME
+	// 220 Ready for a new user.
+}

@@ -18,8 +18,18 @@ type Hooks struct {
 	// Connect is called when a connection was counted and accepted, before
 	// any handshake.
 	Connect func(SessionInfo)
+	// Refuse is called when a connection was closed before a session began, so that
+	// Connect never hears of it: a limit is reached, the server shuts down, or a
+	// listener says so by Server.Refused. It is called where connections are
+	// accepted, and while it runs nobody else is. A TLS handshake that fails is the
+	// end of a session, which Disconnect tells with ErrHandshake.
+	Refuse func(Refusal)
 	// Login is called after each attempt to log in, by password or certificate.
 	Login func(Login)
+	// Logout is called when a session that was logged in no longer is, with what it
+	// was before: at USER, REIN and AUTH, and before Disconnect. What the driver opened for
+	// the login has been told to end by then.
+	Logout func(SessionInfo)
 	// Command is called when the final reply to a command was written.
 	Command func(Command)
 	// Reply is called when a reply was written, before the hook of its command:
@@ -41,6 +51,8 @@ type SessionInfo struct {
 	Peer, Local netip.AddrPort
 	// User is empty before login.
 	User string
+	// Value is what the driver gave the login, see driver.Account; nil before it.
+	Value any
 	// Started is when the connection was accepted.
 	Started time.Time
 	// Implicit says that TLS came first (port 990), Secure that the control
@@ -123,6 +135,22 @@ func (s *session) hookConnect() {
 	if h := s.srv.Hooks; h != nil && h.Connect != nil {
 		h.Connect(s.info())
 	}
+}
+
+// hookLogout tells of a logout, if it was one. A panic is the caller's to handle.
+func (s *session) hookLogout(was SessionInfo, loggedIn bool) {
+	if h := s.srv.Hooks; loggedIn && h != nil && h.Logout != nil {
+		h.Logout(was)
+	}
+}
+
+// hookEnd tells that the session is over, and before that, if it was logged in, that
+// it no longer is. A panic of the one hook keeps nothing from the other.
+func (s *session) hookEnd(cause error) {
+	defer s.rescue(&cause)
+	defer func() { s.hookDisconnect(cause) }()
+	defer s.rescue(&cause)
+	s.hookLogout(s.info(), s.loggedIn)
 }
 
 func (s *session) hookDisconnect(cause error) {

@@ -97,7 +97,7 @@ func notJudged(err error) string {
 	if own, ok := closing(err); ok {
 		return own.Text
 	}
-	if err == errManySessions {
+	if err == errMaxSessionsOfUser {
 		return "Too many sessions of this user; try again later."
 	}
 	if err == errServerClosing {
@@ -163,6 +163,7 @@ func (s *session) ask(l *driver.Login) error {
 	ctx, cancel := context.WithCancelCause(s.ctx)
 	s.logout = cancel
 	asked := *l // the driver's to change
+	asked.Session = s.id
 	account, err := s.srv.Driver.Login(ctx, &asked)
 	if err == nil && (account == nil || account.FS == nil) {
 		err = errors.New("server: the driver returned neither files nor an error")
@@ -173,14 +174,14 @@ func (s *session) ask(l *driver.Login) error {
 	}
 	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())
 	if !s.srv.enterAccount(s) {
-		cancel(errManySessions)
-		s.ending = errManySessions
+		cancel(errMaxSessionsOfUser)
+		s.ending = errMaxSessionsOfUser
 		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(l.User), "why", "MaxSessionsPerAddress is reached for the user")
-		return errManySessions
+		return errMaxSessionsOfUser
 	}
 	s.files = account.FS
 	s.mu.Lock()
-	s.user, s.loggedIn = l.User, true
+	s.user, s.loggedIn, s.value = l.User, true, account.Value
 	s.mu.Unlock()
 	if s.bind != nil {
 		s.bind.SetOwner(s.owner)

@@ -2,6 +2,8 @@ package server
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"time"
@@ -43,6 +45,10 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 	return ok(234, "Proceed with the TLS handshake.")
 }
 
+// ErrHandshake is the reason, wrapped with what went wrong, for which a session ends
+// whose TLS handshake on the control connection failed.
+var ErrHandshake = errors.New("server: TLS handshake failed")
+
 // secure puts TLS on the control connection.
 func (s *session) secure() error {
 	// A deadline rather than a context, which would leave memory behind in the
@@ -56,9 +62,9 @@ func (s *session) secure() error {
 		}
 	}()
 	conn := bind.Control(s.below)
-	if err := conn.HandshakeContext(context.Background()); err != nil {
+	if err := conn.HandshakeContext(s.context(context.Background())); err != nil {
 		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
-		return err
+		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
 	s.bind, s.tls, s.ctl = bind, conn, conn
 	s.srv.prover.enter(s)

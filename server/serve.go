@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/rawio"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // ListenAndServe listens on a TCP address such as ":21" and serves explicit
@@ -100,22 +101,31 @@ func (srv *Server) serve(ln net.Listener, implicit bool) error {
 func (srv *Server) admit(conn net.Conn, implicit bool) {
 	peer := addrPort(conn.RemoteAddr())
 	s := newSession(srv, rawio.On(conn), implicit)
-	if why := srv.add(s, peer.Addr()); why != "" {
+	if why := srv.add(s, peer.Addr()); why != nil {
 		s.cancel(nil)
-		srv.logOften(oftenRefused, slog.LevelWarn, "connection refused", "peer", peer, "why", why)
+		srv.logOften(oftenRefused, slog.LevelWarn, "connection refused", "peer", peer, "err", why)
 		if !implicit {
 			// A fresh socket takes one short line without blocking.
 			conn.SetWriteDeadline(time.Now().Add(time.Second))
-			conn.Write([]byte("421 Too many connections; try again later.\r\n"))
+			conn.Write(wire.Text(421, refusal(why)).Append(nil))
 		}
 		conn.Close()
+		srv.Refused(conn, why)
 		return
 	}
 	go s.run()
 }
 
+// refusal is what a client is told whose connection is refused.
+func refusal(why error) string {
+	if errors.Is(why, ErrServerClosed) {
+		return "The server is shutting down."
+	}
+	return "Too many connections; try again later."
+}
+
 // add registers a session unless a limit stands against it, and says which.
-func (srv *Server) add(s *session, peer netip.Addr) (why string) {
+func (srv *Server) add(s *session, peer netip.Addr) (why error) {
 	from := network(peer)
 	suspect := false
 	defer func() {
@@ -127,17 +137,17 @@ func (srv *Server) add(s *session, peer netip.Addr) (why string) {
 	defer srv.mu.Unlock()
 	switch {
 	case srv.stopped:
-		return "the server is shutting down"
+		return ErrServerClosed
 	case len(srv.sessions) >= count(srv.MaxSessions, DefaultMaxSessions):
-		return "MaxSessions is reached"
+		return errMaxSessions
 	case peer.IsValid() && !srv.SharedAddress && srv.perNetwork[from] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
-		return "MaxSessionsPerAddress is reached"
+		return errMaxSessionsHere
 	}
 	srv.sessions[s] = struct{}{}
 	srv.perNetwork[from]++
 	srv.running.Add(1)
 	suspect = !srv.SharedAddress && srv.origins.note(from, time.Now())
-	return ""
+	return nil
 }
 
 // remove is the opposite of add, and the last thing a session does.

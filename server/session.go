@@ -64,6 +64,7 @@ type session struct {
 
 	mu             sync.Mutex // guards what info reads
 	user           string
+	value          any // of the login, see driver.Account
 	loggedIn       bool
 	secured        bool
 	resting        bool // waits for a command
@@ -118,14 +119,18 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		below:    &controlConn{Conn: conn, srv: srv},
 	}
 	s.loginSince, s.ctl = s.started, s.below
-	s.ctx, s.cancel = context.WithCancelCause(context.Background())
+	s.ctx, s.cancel = context.WithCancelCause(s.context(context.Background()))
 	s.reset()
 	return s
 }
 
+// context returns ctx with the session in it, for SessionFrom.
+func (s *session) context(ctx context.Context) context.Context { return sessionContext{ctx, s} }
+
 // forget logs out. Nothing of the old user stays, nor of what the driver opened
 // for them.
 func (s *session) forget() {
+	defer s.hookLogout(s.info(), s.loggedIn)
 	s.dropData()
 	if s.logout != nil {
 		s.logout(errLogout)
@@ -136,7 +141,7 @@ func (s *session) forget() {
 	s.srv.leaveAccount(s)
 	s.account = account{cwd: "."}
 	s.mu.Lock()
-	s.user, s.loggedIn = "", false
+	s.user, s.loggedIn, s.value = "", false, nil
 	s.mu.Unlock()
 	if s.bind != nil {
 		s.bind.SetOwner("")
@@ -188,8 +193,7 @@ func (s *session) end(err error) {
 	s.cancel(err)
 	s.dropData()
 	s.ctl.Close() // with close_notify under TLS
-	defer s.rescue(&err)
-	s.hookDisconnect(err)
+	s.hookEnd(err)
 }
 
 // begin greets the client.
@@ -240,7 +244,6 @@ var (
 	errIdle         = errors.New("server: idle timeout")
 	errLoginTime    = errors.New("server: login timeout")
 	errLoginFails   = errors.New("server: too many refused logins")
-	errManySessions = errors.New("server: too many sessions of the user")
 	errForeignVerbs = errors.New("server: the client speaks another protocol")
 	errPanic        = errors.New("server: panic in a driver or hook")
 )

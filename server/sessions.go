@@ -18,7 +18,7 @@ func (s *session) info() SessionInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	i := SessionInfo{
-		ID: s.id, Peer: s.peer, Local: s.local, User: s.user, Started: s.started,
+		ID: s.id, Peer: s.peer, Local: s.local, User: s.user, Value: s.value, Started: s.started,
 		Implicit: s.implicit, Secure: s.secured, Received: s.received, Sent: s.sent,
 	}
 	if s.busy {

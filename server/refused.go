@@ -1,0 +1,49 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"runtime/debug"
+)
+
+// Refusal is a connection that was closed before a session began.
+type Refusal struct {
+	// Peer is the client's address and Local the one it connected to.
+	Peer, Local netip.AddrPort
+	// Err is the reason: ErrTooManySessions, wrapped with the name of the limit,
+	// ErrServerClosed, or what was given to Server.Refused.
+	Err error
+}
+
+// ErrTooManySessions is the reason, wrapped with the name of the limit, for which a
+// connection is refused, and for which a session ends whose user has too many.
+var ErrTooManySessions = errors.New("server: too many sessions")
+
+var (
+	errMaxSessions       = fmt.Errorf("%w: MaxSessions is reached", ErrTooManySessions)
+	errMaxSessionsHere   = fmt.Errorf("%w: MaxSessionsPerAddress is reached", ErrTooManySessions)
+	errMaxSessionsOfUser = fmt.Errorf("%w: MaxSessionsPerAddress is reached for the user", ErrTooManySessions)
+)
+
+// Refused tells Hooks.Refuse of a connection that never reaches the server, since
+// what is around a listener has closed it: a list of banned addresses, or a PROXY
+// header that is missing. err is the reason. It may be called concurrently, and is
+// what Protocol.Refused of package proxyproto can be set to.
+func (srv *Server) Refused(conn net.Conn, err error) {
+	if h := srv.Hooks; h != nil && h.Refuse != nil {
+		srv.hookRefuse(Refusal{Peer: addrPort(conn.RemoteAddr()), Local: dialled(conn), Err: err})
+	}
+}
+
+// hookRefuse calls the hook. There is no session that a panic could end.
+func (srv *Server) hookRefuse(r Refusal) {
+	defer func() {
+		if v := recover(); v != nil && srv.Logger != nil {
+			srv.logOften(oftenPanic, slog.LevelError, "panic", "value", printable(fmt.Sprint(v)), "stack", string(debug.Stack()))
+		}
+	}()
+	srv.Hooks.Refuse(r)
+}
