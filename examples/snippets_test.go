@@ -101,3 +101,22 @@ func TestSnippets(t *testing.T) {
 		t.Error("a wrong password logs in")
 	}
 }
+
+// The snippet of docs/embedding.md about the end of sessions.
+func TestDisconnectSnippet(t *testing.T) {
+	engine := make(chan *server.Server, 1)
+	test := ftpstest.Config{Configure: func(srv *server.Server) { engine <- srv }}.Start(t)
+	c, err := ftpclient.Dial(test.Addr, false, test.ClientTLS(), test.User, test.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	srv, ctx := <-engine, t.Context()
+	user := test.User
+	ended, err := srv.DisconnectFunc(ctx, func(s server.SessionInfo) bool {
+		return s.User == user
+	}, "The account was closed.")
+	if ended != 1 || err != nil {
+		t.Errorf("%d, %v", ended, err)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/textproto"
 
 	"github.com/sallyport/sallyport/driver"
@@ -111,4 +112,46 @@ func ExampleSessionFrom() {
 	// 257 "/reports" created.
 	// logout of alice for ACME
 	// 220 Ready for a new user.
+}
+
+// The sessions of a user who may no longer come are ended, with a reason.
+func ExampleServer_DisconnectFunc() {
+	srv := &server.Server{Driver: driver.User("alice", "correct horse", driver.Mem())}
+	defer srv.Close()
+	c := connect(srv)
+	showReply(c)
+	converse(c, "USER alice", "PASS correct horse")
+
+	ended, err := srv.DisconnectFunc(context.Background(), func(s server.SessionInfo) bool {
+		return s.User == "alice"
+	}, "The account was closed.")
+	fmt.Println(ended, err)
+	showReply(c)
+	showReply(c)
+	// Output:
+	// 220 FTP server ready.
+	// 331 Password required.
+	// 230 Logged in.
+	// 1 <nil>
+	// 421 The account was closed.
+	// EOF
+}
+
+// A hook may end the session that it hears of: here, whoever comes from a banned
+// network, in place of the greeting.
+func ExampleServer_Disconnect() {
+	banned := netip.MustParsePrefix("127.0.0.0/8")
+	srv := new(server.Server)
+	srv.Hooks = &server.Hooks{
+		Connect: func(s server.SessionInfo) {
+			if banned.Contains(s.Peer.Addr()) {
+				srv.Disconnect(context.Background(), s.ID, "Not from your network.")
+			}
+		},
+	}
+	defer srv.Close()
+	c := connect(srv)
+	showReply(c)
+	// Output:
+	// 421 Not from your network.
 }

@@ -41,6 +41,7 @@ func (s *session) next() input {
 	}
 	switch {
 	case s.ctx.Err() != nil:
+		s.sayDisconnected(context.Cause(s.ctx))
 		return input{err: context.Cause(s.ctx)}
 	case !over:
 		return in

@@ -97,6 +97,10 @@ func notJudged(err error) string {
 	if own, ok := closing(err); ok {
 		return own.Text
 	}
+	var d *disconnection
+	if errors.As(err, &d) {
+		return d.text()
+	}
 	if err == errMaxSessionsOfUser {
 		return "Too many sessions of this user; try again later."
 	}

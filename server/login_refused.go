@@ -49,7 +49,7 @@ func (s *session) verdict(err error) verdict {
 		return accepted
 	case errors.Is(err, driver.ErrLogin):
 		return refused
-	case hasWords(err), s.ctx.Err() == nil, errors.Is(context.Cause(s.ctx), errServerClosing):
+	case hasWords(err), s.ctx.Err() == nil, s.endedHere():
 		return undecided
 	}
 	return refused
@@ -66,4 +66,10 @@ func (s *session) logLogin(user string, err error) {
 	default:
 		s.log(slog.LevelError, "login not decided", "user", printable(user), "err", loggable(err))
 	}
+}
+
+// endedHere reports whether the server itself ends the session, and not the client.
+func (s *session) endedHere() bool {
+	cause := context.Cause(s.ctx)
+	return errors.Is(cause, errServerClosing) || errors.Is(cause, ErrDisconnected)
 }

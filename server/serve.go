@@ -47,6 +47,10 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 // always returns an error, ErrServerClosed after Shutdown or Close. It may be
 // called for several listeners at once.
 //
+// The connections that the listener hands over are the server's to close. A program
+// that wants a session to end calls Disconnect, so that the client hears why and
+// nothing of the session is left.
+//
 // Its connections may come through a proxy that tells the client's address, if
 // RemoteAddr returns that. What the client dialled at the proxy is then not
 // LocalAddr, where data ports are opened, and comes from a method DialledAddr()
@@ -164,6 +168,9 @@ func (srv *Server) remove(s *session) {
 	}
 	if srv.perNetwork[from]--; srv.perNetwork[from] == 0 {
 		delete(srv.perNetwork, from)
+	}
+	if s.over != nil {
+		close(s.over)
 	}
 }
 

@@ -74,6 +74,8 @@ type session struct {
 	commands       uint64 // begun so far
 	moving         *transfer
 	received, sent int64
+
+	over chan struct{} // closed when the session is gone; nil until somebody waits, guarded by srv.mu
 }
 
 // account is what belongs to a user: it goes when another USER comes.
@@ -200,6 +202,12 @@ func (s *session) end(err error) {
 func (s *session) begin() (err error) {
 	defer s.rescue(&err)
 	s.hookConnect()
+	if err := context.Cause(s.ctx); err != nil { // the hook wants nobody from there
+		if !s.implicit {
+			s.sayDisconnected(err)
+		}
+		return err
+	}
 	keepAlive(s.raw)
 	if s.implicit {
 		if err := s.secure(); err != nil {

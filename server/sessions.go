@@ -1,6 +1,9 @@
 package server
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -33,15 +36,17 @@ func (s *session) info() SessionInfo {
 // Sessions lists the live sessions, in no order. It may be called at any time
 // from any goroutine.
 func (srv *Server) Sessions() []SessionInfo {
-	srv.mu.Lock()
-	all := make([]*session, 0, len(srv.sessions))
-	for s := range srv.sessions {
-		all = append(all, s)
-	}
-	srv.mu.Unlock()
+	all := srv.list()
 	list := make([]SessionInfo, len(all))
 	for i, s := range all {
 		list[i] = s.info()
 	}
 	return list
+}
+
+// list returns the live sessions.
+func (srv *Server) list() []*session {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return slices.Collect(maps.Keys(srv.sessions))
 }
