@@ -51,7 +51,7 @@ func (s *session) attendAhead(t *transfer) {
 // abortBy ends a transfer if the command is ABOR, which is answered in its turn
 // (RFC 959, section 4.1.3).
 func (s *session) abortBy(in input, t *transfer) {
-	if in.err == nil && in.cmd.Verb == "ABOR" {
+	if row := commands[in.cmd.Verb]; in.err == nil && row != nil && row.during == aborts && !s.isOff(row.name) {
 		t.cancel(errAborted)
 	}
 }

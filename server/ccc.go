@@ -12,10 +12,7 @@ import (
 // goes on in clear, so that a firewall can follow PASV again; data connections
 // keep their protection and their proof.
 func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
-	switch {
-	case !s.srv.AllowCCC:
-		return ok(534, "The control connection must stay protected.")
-	case !s.secured:
+	if !s.secured {
 		return ok(503, "The control connection is in clear.")
 	}
 	// From here on not a byte is read beyond the record it belongs to: the

@@ -20,7 +20,7 @@ func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	if len(names) < 2 {
-		return ok(501, "Usage: "+commands["COMB"].help)
+		return wire.Reply{}, errUsage
 	}
 	for i := range names {
 		if names[i], err = s.fileName(ctx, names[i]); err != nil {
@@ -164,18 +164,14 @@ func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) 
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	s.cpfr = name
+	s.source = name
 	return ok(350, "Send SITE CPTO with the name of the copy.")
 }
 
 // siteCpto is SITE CPTO <file>. Both names are the session's own, so that it can
 // do no more than RETR and STOR could (CVE-2015-3306).
 func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) {
-	from := s.cpfr
-	s.cpfr = ""
-	if from == "" {
-		return ok(503, "Send SITE CPFR first.")
-	}
+	from := s.source
 	to, err := s.fileName(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err

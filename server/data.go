@@ -77,8 +77,6 @@ func (s *session) cmdPasv(ctx context.Context, _ string) (wire.Reply, error) {
 func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 	family, all, err := wire.ParseEPSV(arg)
 	switch {
-	case s.srv.NoEPSV:
-		return ok(502, "EPSV is switched off; use PASV.")
 	case errors.Is(err, wire.ErrProtocol), err == nil && family == 4 && s.local.Addr().Is6(), err == nil && family == 6 && s.local.Addr().Is4():
 		if s.local.Addr().Is6() {
 			return ok(522, "Network protocol not supported, use (2)")
@@ -148,8 +146,6 @@ func (s *session) cmdEprt(_ context.Context, arg string) (wire.Reply, error) {
 // the client make this server attack others (RFC 2577, section 3).
 func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply, error) {
 	switch {
-	case s.srv.Active == nil:
-		return ok(502, verb+" is switched off; use PASV or EPSV.")
 	case s.epsvAll:
 		return ok(501, verb+" is not allowed after EPSV ALL.")
 	case err != nil:

@@ -5,23 +5,15 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // disabled is a set of commands that are switched off, by names such as "DELE" and
 // "SITE CHMOD". The nil set is empty.
 type disabled map[string]bool
 
-// aliases are the other names of commands. Whoever switches a command off means
-// what it does, so these go with it.
-var aliases = map[string][]string{
-	"CWD":  {"XCWD"},
-	"CDUP": {"XCUP"},
-	"PWD":  {"XPWD"},
-	"MKD":  {"XMKD", "SITE MKDIR"},
-	"RMD":  {"XRMD", "SITE RMDIR"},
-}
+// aliases are the other names of commands, by the first. Whoever switches a command
+// off means what it does, so these go with it.
+var aliases map[string][]string
 
 // indispensable are commands without which no session can begin or end in order.
 var indispensable = []string{"USER", "PASS", "QUIT"}
@@ -48,21 +40,18 @@ func disable(names []string) (disabled, error) {
 }
 
 // isCommand reports whether a name is that of a command or of one of SITE's.
-func isCommand(name string) bool {
-	if site, ok := strings.CutPrefix(name, siteName("")); ok {
-		_, known := siteCommands[site]
-		return known
+func isCommand(name string) bool { return commands[name] != nil }
+
+// switchOff makes the set for a server whose names in Disabled are right.
+func switchOff(srv *Server) disabled {
+	off, _ := disable(srv.Disabled)
+	for name, row := range commands {
+		if row.allowed != nil && !row.allowed(srv) {
+			off[name] = true
+		}
 	}
-	return commands[name] != nil
+	return off
 }
-
-// siteName is the name of one of SITE's commands among those of all.
-func siteName(verb string) string { return "SITE " + verb }
-
-// switchedOff answers a command that is (RFC 959, section 4.2.1).
-func switchedOff(name string) wire.Reply { return wire.Text(502, name+" is switched off.") }
 
 // isOff reports whether a command is switched off.
-func (s *session) isOff(name string) bool {
-	return s.srv.off[name] || name == siteName("SYMLINK") && !s.srv.AllowSymlink
-}
+func (s *session) isOff(name string) bool { return s.srv.off[name] }

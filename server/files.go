@@ -30,17 +30,13 @@ func (s *session) cmdRnfr(ctx context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	s.rnfr = p.Name
+	s.source = p.Name
 	return ok(350, "Send RNTO with the new name.")
 }
 
 // RNTO <path>: RFC 959, section 4.1.3.
 func (s *session) cmdRnto(ctx context.Context, arg string) (wire.Reply, error) {
-	from := s.rnfr
-	s.rnfr = ""
-	if from == "" {
-		return ok(503, "Send RNFR first.")
-	}
+	from := s.source
 	to, err := s.path(ctx, arg)
 	if err == nil && to.Dir {
 		err = s.isDir(ctx, from) // nothing else can get such a name

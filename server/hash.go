@@ -32,8 +32,9 @@ var sums = []struct {
 	{"CRC32", "XCRC", func() hash.Hash { return crc32.NewIEEE() }},
 }
 
-// sumNames is the list of FEAT, with a star behind the one in force.
-func (s *session) sumNames() string {
+// featHash is the line of FEAT, with a star behind the one in force
+// (draft-bryan-ftpext-hash).
+func (s *session) featHash() string {
 	var names []string
 	for i, sum := range sums {
 		name := sum.name
@@ -42,7 +43,7 @@ func (s *session) sumNames() string {
 		}
 		names = append(names, name)
 	}
-	return strings.Join(names, ";")
+	return "HASH " + strings.Join(names, ";")
 }
 
 // optsHash is OPTS HASH [<name>]: draft-bryan-ftpext-hash, section 3.2.
@@ -67,7 +68,7 @@ func (s *session) cmdHash(ctx context.Context, arg string) (wire.Reply, error) {
 		span.End = -1
 	}
 	s.restart, s.until = 0, 0
-	sum, end, err := s.checksum(ctx, "HASH", s.sum, []wire.Part{{Path: arg, Span: span}})
+	sum, end, err := s.checksum(ctx, "HASH", s.sum, true, []wire.Part{{Path: arg, Span: span}})
 	if errors.Is(err, driver.ErrIsDir) {
 		return ok(553, "HASH is for files.")
 	}
@@ -85,7 +86,7 @@ func sumCommand(i int) handler {
 		if err != nil {
 			return wire.Reply{}, err
 		}
-		sum, _, err := s.checksum(ctx, sums[i].verb, i, parts)
+		sum, _, err := s.checksum(ctx, sums[i].verb, i, false, parts)
 		if err != nil {
 			return wire.Reply{}, err
 		}
@@ -94,8 +95,9 @@ func sumCommand(i int) handler {
 }
 
 // checksum computes one beside the session, of the first of parts that exists.
-// It returns where the part ended.
-func (s *session) checksum(ctx context.Context, verb string, i int, parts []wire.Part) (sum []byte, end int64, err error) {
+// It returns where the part ended, which is the end of the file if that comes first
+// and clip is set.
+func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, parts []wire.Part) (sum []byte, end int64, err error) {
 	var names []string
 	for j, p := range parts {
 		name, err := s.fileName(ctx, p.Path)
@@ -114,7 +116,7 @@ func (s *session) checksum(ctx context.Context, verb string, i int, parts []wire
 			return err
 		}
 		span := parts[at].Span
-		if span.Start > info.Size() || span.End > info.Size() && verb != "HASH" {
+		if span.Start > info.Size() || span.End > info.Size() && !clip {
 			return driver.ErrOffset
 		}
 		sum, end, err = t.sum(s.files, names[at], i, span, info.Size())

@@ -42,7 +42,7 @@ func (s *session) cmdLang(_ context.Context, arg string) (wire.Reply, error) {
 func (s *session) cmdFeat(context.Context, string) (wire.Reply, error) {
 	lines := []string{"Features:"}
 	for _, verb := range verbs {
-		if line := s.feature(verb); line != "" {
+		if line := commands[verb].feature(s); line != "" {
 			lines = append(lines, " "+line)
 		}
 	}
@@ -50,66 +50,29 @@ func (s *session) cmdFeat(context.Context, string) (wire.Reply, error) {
 	return wire.Multi(211, append(lines, "End")...), nil
 }
 
-// feature is the line of FEAT for a verb, empty when it is not there or not
-// switched on.
-func (s *session) feature(verb string) string {
-	row := commands[verb]
-	if s.isOff(verb) {
-		return ""
-	}
-	switch verb {
-	case "MLST":
-		return "MLST " + s.facts.Feat()
-	case "HASH":
-		return "HASH " + s.sumNames()
-	case "AUTH", "PBSZ", "PROT":
-		if s.srv.layer == nil {
-			return ""
-		}
-	case "CCC":
-		if s.srv.layer == nil || !s.srv.AllowCCC {
-			return ""
-		}
-	case "MODE":
-		if !s.srv.Compress {
-			return ""
-		}
-	case "EPSV":
-		if s.srv.NoEPSV {
-			return ""
-		}
-	case "SITE":
-		if s.isOff(siteName("CPFR")) || s.isOff(siteName("CPTO")) {
-			return "" // all that the line promises
-		}
-	case "EPRT":
-		if s.srv.Active == nil {
-			return ""
-		}
-	}
-	return row.feat
-}
-
 // HELP [<command>]: RFC 959, section 4.1.3.
 func (s *session) cmdHelp(ctx context.Context, arg string) (wire.Reply, error) {
 	verb, rest := wire.SplitVerb(arg)
-	if verb == "SITE" && rest == "" && !s.isOff(verb) {
+	row, _ := s.row(wire.Command{Verb: verb, Arg: rest})
+	switch {
+	case verb == "":
+		return s.helpAll(), nil
+	case row == nil, s.isOff(row.name):
+		return ok(502, "Unknown command.")
+	case row.family:
 		return s.siteHelp(ctx, "")
+	case row.run == nil:
+		return ok(214, row.help+" (not implemented)")
 	}
-	if verb != "" {
-		row := commands[verb]
-		switch {
-		case row == nil, s.isOff(verb):
-			return ok(502, "Unknown command.")
-		case row.run == nil:
-			return ok(214, row.help+" (not implemented)")
-		}
-		return ok(214, row.help)
-	}
+	return ok(214, row.help)
+}
+
+// helpAll lists the verbs that work here.
+func (s *session) helpAll() wire.Reply {
 	lines := []string{"Commands:"}
 	var line strings.Builder
 	for _, verb := range verbs {
-		if commands[verb].run == nil || s.isOff(verb) {
+		if row := commands[verb]; row.run == nil || row.isMember() || s.isOff(verb) {
 			continue
 		}
 		line.WriteString(" " + verb)
@@ -121,5 +84,5 @@ func (s *session) cmdHelp(ctx context.Context, arg string) (wire.Reply, error) {
 	if line.Len() > 0 {
 		lines = append(lines, line.String())
 	}
-	return wire.Multi(214, append(lines, "End.")...), nil
+	return wire.Multi(214, append(lines, "End.")...)
 }

@@ -35,7 +35,10 @@ func (t *Transfer) stopped() bool {
 	return errors.Is(onData.err, errAborted) || !t.uploads() && peerClosed(onData.err)
 }
 
-func (t *Transfer) uploads() bool { return t.Verb == "STOR" || t.Verb == "APPE" || t.Verb == "STOU" }
+func (t *Transfer) uploads() bool {
+	row := commands[t.Verb]
+	return row != nil && row.uploads
+}
 
 // peerClosed reports whether a write failed since the other end has closed the
 // connection. Windows has numbers of its own for that.

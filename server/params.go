@@ -50,33 +50,54 @@ func (s *session) cmdMode(_ context.Context, arg string) (wire.Reply, error) {
 // OPTS <command> [<options>]: RFC 2389, section 4.
 func (s *session) cmdOpts(_ context.Context, arg string) (wire.Reply, error) {
 	verb, options := wire.SplitVerb(arg)
-	if s.isOff(verb) {
+	row := commands[verb]
+	switch {
+	case verb == "UTF8" || verb == "UTF-8":
+		return optsUTF8(options)
+	case row == nil || row.opts == nil || s.isOff(verb):
 		return ok(501, "No options for "+verb+".")
 	}
-	switch verb {
-	case "UTF8", "UTF-8":
-		// Names are the bytes that the files have, UTF-8 as a rule (RFC 2640),
-		// and never converted; clients say so in many ways.
-		if strings.EqualFold(options, "OFF") {
-			return ok(504, "Names are sent as they are stored.")
-		}
-		return ok(200, "Names are UTF-8.")
-	case "MLST":
-		s.facts = wire.ParseFacts(options)
-		return ok(200, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
-	case "HASH":
-		return s.optsHash(options)
-	case "MODE":
-		mode, options := wire.SplitVerb(options)
-		if mode != "Z" || !s.srv.Compress {
-			return ok(501, "No options for MODE "+mode+".")
-		}
-		level, err := wire.ParseModeZ(options)
-		if err != nil {
-			return wire.Reply{}, err
-		}
-		s.level = level
-		return ok(200, "Noted.")
+	return row.opts(s, options)
+}
+
+// optsUTF8 is OPTS UTF8 [ON|OFF], for which there is no verb. Names are the bytes
+// that the files have, UTF-8 as a rule (RFC 2640), and never converted; clients say
+// so in many ways.
+func optsUTF8(options string) (wire.Reply, error) {
+	if strings.EqualFold(options, "OFF") {
+		return ok(504, "Names are sent as they are stored.")
 	}
-	return ok(501, "No options for "+verb+".")
+	return ok(200, "Names are UTF-8.")
+}
+
+// optsMlst is OPTS MLST [<facts>]: RFC 3659, section 7.9.
+func (s *session) optsMlst(options string) (wire.Reply, error) {
+	s.facts = wire.ParseFacts(options)
+	return ok(200, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
+}
+
+// featMlst is the line of FEAT, with stars behind the facts in force (RFC 3659,
+// section 7.8).
+func (s *session) featMlst() string { return "MLST " + s.facts.Feat() }
+
+// optsMode is OPTS MODE Z [LEVEL <level>]: draft-preston-ftpext-deflate.
+func (s *session) optsMode(options string) (wire.Reply, error) {
+	mode, options := wire.SplitVerb(options)
+	if mode != "Z" || !s.srv.Compress {
+		return ok(501, "No options for MODE "+mode+".")
+	}
+	level, err := wire.ParseModeZ(options)
+	if err != nil {
+		return wire.Reply{}, err
+	}
+	s.level = level
+	return ok(200, "Noted.")
+}
+
+// featMode is the line of FEAT: MODE S needs none.
+func (s *session) featMode() string {
+	if s.srv.Compress {
+		return "MODE Z"
+	}
+	return ""
 }

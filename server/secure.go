@@ -28,9 +28,6 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 	default:
 		return ok(504, "Unknown mechanism: use AUTH TLS.")
 	}
-	if s.srv.layer == nil {
-		return ok(431, "TLS is not set up on this server.")
-	}
 	s.afterReply = func() error {
 		s.host = "" // RFC 4217, section 4.2, as the rest below
 		if err := s.secure(); err != nil {

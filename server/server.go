@@ -313,7 +313,7 @@ func (srv *Server) start() error {
 		if srv.startErr = srv.Validate(); srv.startErr != nil {
 			return
 		}
-		srv.off, _ = disable(srv.Disabled)
+		srv.off = switchOff(srv)
 		if srv.TLS != nil {
 			srv.layer, srv.startErr = ftptls.NewLayer(srv.TLS)
 		}

@@ -80,17 +80,17 @@ type session struct {
 
 // account is what belongs to a user: it goes when another USER comes.
 type account struct {
-	claimed string // the argument of USER before PASS
-	files   driver.FS
-	owner   string // whose session it is, see ownerName
-	counted bool   // by enterAccount
-	cwd     string
-	rnfr    string     // what RNFR named
-	cpfr    string     // what SITE CPFR named
-	restart int64      // REST, RANG
-	until   int64      // RANG: the end, 0 for that of the file
-	alloc   int64      // ALLO
-	data    dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
+	claimed  string // the argument of USER before PASS
+	files    driver.FS
+	owner    string // whose session it is, see ownerName
+	counted  bool   // by enterAccount
+	cwd      string
+	source   string     // what RNFR or SITE CPFR named, for the command that must follow at once
+	sourceOf *command   // the last command that ran
+	restart  int64      // REST, RANG
+	until    int64      // RANG: the end, 0 for that of the file
+	alloc    int64      // ALLO
+	data     dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
 }
 
 // params are the transfer parameters, which REIN returns to their defaults (RFC
@@ -291,18 +291,19 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 
 // perform is dispatch without what is around it.
 func (s *session) perform(cmd wire.Command) wire.Reply {
-	row, reply, ok := s.admitCommand(cmd)
+	row, arg, reply, ok := s.admitCommand(cmd)
 	if !ok {
 		return reply
 	}
-	if cmd.Verb != "RNTO" {
-		s.rnfr = ""
+	if row.after == "" {
+		s.source = ""
 	}
-	if cmd.Verb != "SITE" {
-		s.cpfr = ""
-	}
-	reply, err := row.run(s, s.ctx, row.argument(cmd))
-	if err != nil {
+	s.sourceOf = row
+	reply, err := row.run(s, s.ctx, arg)
+	switch {
+	case err == errUsage:
+		reply = wire.Text(501, "Usage: "+row.help)
+	case err != nil:
 		reply = s.errorReply(err)
 	}
 	if row.data && refuses(reply) {
@@ -310,6 +311,9 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	}
 	return reply
 }
+
+// errUsage is returned by a handler whose argument has not the form that HELP tells.
+var errUsage = errors.New("server: not the syntax of the command")
 
 // refuses reports whether a transfer was refused. A command that was not
 // understood is none that was refused.

@@ -2,77 +2,40 @@ package server
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// siteCommand is a row of SITE's own table.
-type siteCommand struct {
-	run  handler
-	help string
-}
-
-var siteCommands map[string]siteCommand
-
-func init() {
-	siteCommands = map[string]siteCommand{
-		"CHMOD":   {(*session).siteChmod, "CHMOD <mode> <path>"},
-		"CHGRP":   {(*session).siteChgrp, "CHGRP <group> <path>"},
-		"UTIME":   {(*session).siteUtime, "UTIME <time> <path>"},
-		"SYMLINK": {(*session).siteSymlink, "SYMLINK <target> <path>"},
-		"MKDIR":   {(*session).siteMkdir, "MKDIR <path>"},
-		"RMDIR":   {(*session).siteRmdir, "RMDIR <path>"},
-		"CPFR":    {(*session).siteCpfr, "CPFR <file>"},
-		"CPTO":    {(*session).siteCpto, "CPTO <file>"},
-		"HELP":    {(*session).siteHelp, "HELP"},
-	}
-}
-
-// SITE <command>: RFC 959, section 4.1.3.
-func (s *session) cmdSite(ctx context.Context, arg string) (wire.Reply, error) {
-	verb, rest := wire.SplitVerb(arg)
-	row, found := siteCommands[verb]
-	if verb != "CPTO" {
-		s.cpfr = ""
-	}
-	switch {
-	case !found:
-		return ok(504, "Unknown SITE command; try SITE HELP.")
-	case s.isOff(siteName(verb)):
-		return switchedOff(siteName(verb)), nil
-	case rest == "" && strings.Contains(row.help, "<"):
-		return ok(501, "Usage: SITE "+row.help)
-	}
-	return row.run(s, ctx, rest)
+// SITE <command>: RFC 959, section 4.1.3. The commands that there are have rows of
+// their own.
+func (s *session) cmdSite(context.Context, string) (wire.Reply, error) {
+	return ok(504, "Unknown SITE command; try SITE HELP.")
 }
 
 func (s *session) siteHelp(context.Context, string) (wire.Reply, error) {
 	lines := []string{"SITE commands:"}
-	for verb, row := range siteCommands {
-		if s.isOff(siteName(verb)) {
-			continue
+	for _, verb := range verbs {
+		if row := commands[verb]; row.isMember() && !s.isOff(verb) {
+			lines = append(lines, " "+row.help)
 		}
-		lines = append(lines, " SITE "+row.help)
 	}
-	slices.Sort(lines[1:])
 	return wire.Multi(214, append(lines, "End.")...), nil
 }
 
 // twoArgs splits "<word> <path>" and resolves the path.
-func (s *session) twoArgs(ctx context.Context, arg, usage string) (word, name string, err error) {
+func (s *session) twoArgs(ctx context.Context, arg string) (word, name string, err error) {
 	word, path, _ := strings.Cut(arg, " ")
 	if word == "" || path == "" {
-		return "", "", &driver.Error{Code: 501, Text: "Usage: SITE " + usage}
+		return "", "", errUsage
 	}
 	name, err = s.existing(ctx, path)
 	return word, name, err
 }
 
 func (s *session) siteChmod(ctx context.Context, arg string) (wire.Reply, error) {
-	word, name, err := s.twoArgs(ctx, arg, siteCommands["CHMOD"].help)
+	word, name, err := s.twoArgs(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -87,7 +50,7 @@ func (s *session) siteChmod(ctx context.Context, arg string) (wire.Reply, error)
 }
 
 func (s *session) siteChgrp(ctx context.Context, arg string) (wire.Reply, error) {
-	group, name, err := s.twoArgs(ctx, arg, siteCommands["CHGRP"].help)
+	group, name, err := s.twoArgs(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
@@ -120,7 +83,7 @@ func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error)
 func (s *session) siteSymlink(ctx context.Context, arg string) (wire.Reply, error) {
 	target, path, _ := strings.Cut(arg, " ")
 	if target == "" || path == "" {
-		return ok(501, "Usage: SITE "+siteCommands["SYMLINK"].help)
+		return wire.Reply{}, errUsage
 	}
 	name, err := s.fileName(ctx, path)
 	if err != nil {

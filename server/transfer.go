@@ -299,19 +299,19 @@ func (s *session) hear(in input, t *transfer) {
 	case in.ends():
 		s.queue = append(s.queue, in)
 		t.tell()
-	case in.cmd.Verb == "QUIT":
+	case in.err != nil || row == nil || s.isOff(row.name):
+		s.queue = append(s.queue, in)
+	case row.during == hastens:
 		s.queue = append(s.queue, in)
 		t.hasten()
 		if t.ended.Load() != 0 { // else it lets the transfer finish (RFC 959, section 4.1.1)
 			t.quit.Store(true)
 			t.tell()
 		}
-	case in.err != nil || row == nil || !row.during || s.isOff(in.cmd.Verb) || len(s.queue) > 0 && in.cmd.Verb != "ABOR":
-		s.queue = append(s.queue, in)
-	case in.cmd.Verb == "ABOR":
+	case row.during == aborts:
 		t.cancel(errAborted)
 		s.queue = append([]input{in}, s.queue...)
-	case in.cmd.Arg != "", t.local:
+	case row.during == waits, in.cmd.Arg != "", len(s.queue) > 0, t.local:
 		// STAT <path> is a listing. The reply to work without a data connection is
 		// the first after its command: there is no 150 to tell replies apart by.
 		s.queue = append(s.queue, in)
