@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"os"
 )
 
 // ahead does the part of a transfer that comes before 150: what shows that the
@@ -12,15 +11,21 @@ import (
 // driver by t.ctx; but nothing is answered, because the reply to this command
 // comes first. After an error the transfer is over.
 func (s *session) ahead(t *transfer, work func() error) error {
-	s.relieve()
-	for _, in := range s.queue {
+	s.inbox.relieve()
+	for _, in := range s.inbox.queue {
 		s.abortBy(in, t)
 	}
-	s.attend(attendAfter, func() { s.attendAhead(t) })
+	s.inbox.attend(attendAfter, func() {
+		s.listen(func(in input) bool {
+			s.inbox.put(in)
+			s.abortBy(in, t)
+			return true
+		})
+	})
 	err := rescued(work)
-	s.relieve()
-	if !s.held() {
-		s.attend(attendAfter, s.watch) // for what is left of the command
+	s.inbox.relieve()
+	if !s.inbox.held() {
+		s.watch() // for what is left of the command
 	}
 	var panicked *panicError
 	if cause := context.Cause(t.ctx); cause != nil && !errors.As(err, &panicked) {
@@ -33,19 +38,6 @@ func (s *session) ahead(t *transfer, work func() error) error {
 		}
 	}
 	return err
-}
-
-// attendAhead queues commands until ahead is over.
-func (s *session) attendAhead(t *transfer) {
-	for s.mayRead() {
-		in := s.read()
-		if errors.Is(in.err, os.ErrDeadlineExceeded) {
-			return
-		}
-		s.queue = append(s.queue, in)
-		s.abortBy(in, t)
-	}
-	s.awaitEnd()
 }
 
 // abortBy ends a transfer if the command is ABOR, which is answered in its turn

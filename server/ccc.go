@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"log/slog"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -17,24 +16,19 @@ func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
 	}
 	// From here on not a byte is read beyond the record it belongs to: the
 	// client may send clear text right behind its close_notify.
-	s.tls.ReadExact()
+	s.ctl.tls.ReadExact()
 	s.afterReply = s.dropTLS
 	return ok(200, "The control connection is in clear after this.")
 }
 
-// dropTLS takes TLS off the control connection: both sides say close_notify.
+// dropTLS takes TLS off the control connection.
 func (s *session) dropTLS() error {
-	s.tls.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
-	conn, err := s.tls.Unwrap()
-	if err != nil {
+	if err := s.ctl.dropTLS(s.srv.handshakeTimeout()); err != nil {
 		return err
 	}
-	s.ctl, s.cleared = conn, true
 	// What the client sent under TLS before the 200 came too early.
-	s.upgrade()
-	s.mu.Lock()
-	s.secured = false
-	s.mu.Unlock()
+	s.ctl.startReading(pacedControl{s})
+	s.setSecured(false)
 	s.log(slog.LevelInfo, "control connection in clear after CCC")
 	return nil
 }

@@ -105,7 +105,7 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, arg string, repl
 	}
 	switch {
 	case row == nil && !s.loggedIn && foreign[cmd.Verb]:
-		s.ending = errForeignVerbs
+		s.endWith(errForeignVerbs)
 		return no(421, "This is an FTP server.")
 	case row == nil:
 		return no(500, "Command not understood; try HELP.")
@@ -113,9 +113,9 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, arg string, repl
 		return no(502, cmd.Verb+" is not implemented.")
 	case s.isOff(row.name):
 		return no(502, row.name+" is switched off.") // RFC 959, section 4.2.1
-	case row.need == secrecy && s.cleared:
+	case row.need == secrecy && s.ctl.cleared:
 		return no(533, "No login after CCC; connect again.")
-	case row.need >= secrecy && !s.secured && !s.cleared && !s.srv.InsecurePlaintext:
+	case row.need >= secrecy && !s.secured && !s.ctl.cleared && !s.srv.InsecurePlaintext:
 		return no(530, "TLS is required: send AUTH TLS first.")
 	case row.need == login && !s.loggedIn:
 		return no(530, "Please log in with USER and PASS.")

@@ -1,21 +1,150 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/ftptls"
+	"github.com/sallyport/sallyport/internal/rawio"
+	"github.com/sallyport/sallyport/internal/wire"
 )
+
+// control is the control connection of a session, and the only code that sets the
+// deadlines of one. The goroutine that holds the session's inbox reads, writes and
+// protects it; interrupt, cut and what is atomic are for any goroutine.
+type control struct {
+	raw     net.Conn         // the TCP connection
+	replies *replyConn       // of raw
+	conn    net.Conn         // what commands and replies go through: replies or tls
+	tls     *ftptls.Conn     // nil without TLS, and still there after CCC
+	bind    *ftptls.Session  // what data connections are bound to; nil without TLS
+	lines   *wire.LineReader // of conn
+	out     []byte           // the reply being written
+	cleared bool             // CCC took TLS off
+	gone    atomic.Bool      // it has ended
+}
+
+func newControl(conn net.Conn, srv *Server) control {
+	below := &replyConn{Conn: conn, srv: srv}
+	return control{raw: conn, replies: below, conn: below}
+}
+
+// readUntil bounds the reads that follow; zero is no bound.
+func (c *control) readUntil(t time.Time) { c.raw.SetReadDeadline(t) }
+
+// interrupt ends a read that waits. The reads that follow fail as well, until
+// readUntil.
+func (c *control) interrupt() { c.raw.SetReadDeadline(longAgo) }
+
+// longAgo is a deadline that is over.
+var longAgo = time.Unix(1, 0)
+
+// handshake puts TLS on the connection.
+func (c *control) handshake(ctx context.Context, layer *ftptls.Layer, limit time.Duration) error {
+	// A deadline rather than a context with one, which would leave memory behind in
+	// the session's own; who cuts the session closes the connection.
+	c.replies.SetDeadline(time.Now().Add(limit))
+	defer c.replies.SetDeadline(time.Time{})
+	bind := layer.Session()
+	defer func() {
+		if c.bind != bind { // an error, or a panic of the embedder's
+			bind.Close()
+		}
+	}()
+	conn := bind.Control(c.replies)
+	if err := conn.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	c.bind, c.tls, c.conn = bind, conn, conn
+	return nil
+}
+
+// dropTLS takes TLS off the connection: both sides say close_notify.
+func (c *control) dropTLS(limit time.Duration) error {
+	c.tls.SetDeadline(time.Now().Add(limit))
+	conn, err := c.tls.Unwrap()
+	if err != nil {
+		return err
+	}
+	c.conn, c.cleared = conn, true
+	return nil
+}
+
+// startReading reads commands from r from now on. What was read ahead from another
+// is dropped: it may be an attacker's (CVE-2011-1575).
+func (c *control) startReading(r io.Reader) {
+	if c.lines == nil {
+		c.lines = wire.NewLineReader(r, maxLine)
+		return
+	}
+	c.lines.Discard()
+	c.lines.Reset(r)
+}
+
+// read reads one command. After a deadline the next read goes on where this one
+// stopped.
+func (c *control) read() (in input) {
+	line, err := c.lines.ReadLine()
+	if err != nil {
+		return input{err: err}
+	}
+	in.cmd, in.err = wire.ParseCommand(line)
+	return in
+}
+
+// write sends a reply.
+func (c *control) write(r wire.Reply) error {
+	c.out = r.Append(c.out[:0])
+	_, err := c.conn.Write(c.out)
+	if cap(c.out) > 4096 {
+		c.out = nil // a long FEAT or STAT must not weigh on an idle session
+	}
+	return err
+}
+
+// shrink gives back the memory that waiting does not need.
+func (c *control) shrink() {
+	c.out = nil
+	c.lines.Rest()
+}
+
+// waitingInput returns until when a read makes sense after one with the deadline
+// last has brought nothing, and zero if there is nothing to read.
+func (c *control) waitingInput(last time.Time) time.Time {
+	waits, known := inputWaits(rawio.TCP(c.raw)) // what is around TCP may have read ahead
+	switch {
+	case waits:
+		return time.Now().Add(partOfLine)
+	case !known && last == longAgo:
+		return time.Now().Add(time.Millisecond)
+	}
+	return time.Time{}
+}
+
+// partOfLine is how long a read waits for the rest of a line or of a TLS record
+// that has begun to arrive.
+const partOfLine = 20 * time.Millisecond
+
+// cut ends the connection at once, whatever is under way on it.
+func (c *control) cut() { c.raw.Close() }
+
+// close ends the connection, with close_notify under TLS.
+func (c *control) close() { c.conn.Close() }
 
 // replyTimeout bounds the writing of one reply to a client that reads none.
 const replyTimeout = 30 * time.Second
 
-// controlConn is a control connection below TLS. Each write has a deadline, also
+// replyConn is a control connection below TLS. Each write has a deadline, also
 // one that crypto/tls makes by itself: it answers a key update in the midst of
 // reading (RFC 8446, section 4.6.3), and a client that asks for many and reads no
 // answer would block the reader, for which no deadline for reading counts.
-type controlConn struct {
+type replyConn struct {
 	net.Conn
 	srv *Server
 
@@ -26,15 +155,15 @@ type controlConn struct {
 }
 
 // NetConn returns the connection below.
-func (c *controlConn) NetConn() net.Conn { return c.Conn }
+func (c *replyConn) NetConn() net.Conn { return c.Conn }
 
 // SetDeadline sets both deadlines.
-func (c *controlConn) SetDeadline(t time.Time) error {
+func (c *replyConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 // SetWriteDeadline sets a deadline that counts besides that of each write.
-func (c *controlConn) SetWriteDeadline(t time.Time) error {
+func (c *replyConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.until = t
@@ -43,7 +172,7 @@ func (c *controlConn) SetWriteDeadline(t time.Time) error {
 
 // limit sets the deadline of the write that goes on or comes next. The caller
 // holds mu.
-func (c *controlConn) limit() error {
+func (c *replyConn) limit() error {
 	t := c.until
 	if c.writing {
 		if soon := time.Now().Add(c.srv.replyTimeout()); t.IsZero() || soon.Before(t) {
@@ -56,21 +185,21 @@ func (c *controlConn) limit() error {
 // Write sends p. A failure ends the connection: after part of a reply or of a
 // TLS record nothing can follow, and crypto/tls keeps failures of its own writes
 // to itself until the next.
-func (c *controlConn) Write(p []byte) (int, error) {
+func (c *replyConn) Write(p []byte) (int, error) {
 	c.begin()
 	n, err := c.Conn.Write(p)
 	c.end(err)
 	return n, err
 }
 
-func (c *controlConn) begin() {
+func (c *replyConn) begin() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = true
 	c.limit() // fails only as Write will
 }
 
-func (c *controlConn) end(err error) {
+func (c *replyConn) end(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = false
@@ -85,7 +214,7 @@ func (c *controlConn) end(err error) {
 	c.limit()
 }
 
-func (c *controlConn) Read(p []byte) (int, error) {
+func (c *replyConn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
 	if err != nil {
 		c.mu.Lock()
@@ -98,7 +227,7 @@ func (c *controlConn) Read(p []byte) (int, error) {
 }
 
 // isWriting reports whether a write waits for the client.
-func (c *controlConn) isWriting() bool {
+func (c *replyConn) isWriting() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.writing

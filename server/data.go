@@ -102,9 +102,9 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 		Client: s.peer.Addr(), Local: s.localIP, Dialled: s.local.Addr(), Session: s.id,
 		HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
 	}
-	if s.private && s.bind != nil && s.srv.SessionReuse != tls.Off {
-		req.Prover, req.Identity, req.Owner = s.srv.prover, s.bind.ID(), s.owner
-		req.SharesTickets, req.UntestedTickets = s.tls.Offered() == req.Owner, !s.keepsApart()
+	if s.private && s.ctl.bind != nil && s.srv.SessionReuse != tls.Off {
+		req.Prover, req.Identity, req.Owner = s.srv.prover, s.ctl.bind.ID(), s.owner
+		req.SharesTickets, req.UntestedTickets = s.ctl.tls.Offered() == req.Owner, !s.keepsApart()
 		req.Policy = s.demand()
 	}
 	lease, err := s.srv.ports.Lease(ctx, req)

@@ -46,13 +46,13 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 	case !t.protected:
 		return newDataConn(conn, s.srv), nil
 	default:
-		if c, err = s.srv.secureData(ctx, conn, s.bind, s.reuse()); err != nil {
+		if c, err = s.srv.secureData(ctx, conn, s.ctl.bind, s.reuse()); err != nil {
 			return nil, s.dataFailure(err)
 		}
 	}
 	t.secured, t.resumed = true, c.tls.Resumed()
 	t.sibling = t.resumed && !c.tls.ResumedOwn()
-	t.sorted = t.resumed && !t.sibling && !s.bind.Alone()
+	t.sorted = t.resumed && !t.sibling && !s.ctl.bind.Alone()
 	if t.upload {
 		ackNow(c.idle.Conn)
 	}
@@ -73,13 +73,13 @@ func (s *session) demand() passive.ProofPolicy {
 	if s.srv.SharedAddress {
 		return passive.Required // its address says nothing
 	}
-	s.proof.shares = s.bind != nil && !s.bind.Alone() && !s.keepsApart()
+	s.proof.shares = s.ctl.bind != nil && !s.ctl.bind.Alone() && !s.keepsApart()
 	return s.proof.demand(s.srv.SessionReuse)
 }
 
 // keepsApart reports whether the session's program is known to keep the tickets of
 // its sessions apart.
-func (s *session) keepsApart() bool { return s.proof.sorted >= sortedAfter || s.bind.Apart() }
+func (s *session) keepsApart() bool { return s.proof.sorted >= sortedAfter || s.ctl.bind.Apart() }
 
 func newDataConn(raw net.Conn, srv *Server) *dataConn {
 	c := &dataConn{idle: &idleConn{Conn: raw, limit: srv.dataTimeout(), drains: &srv.drains}}

@@ -50,7 +50,7 @@ func (s *session) discard(c *dataConn) {
 // upload, which the end of the session would reset under its client. Such an end
 // comes from a driver that says 421, or from a QUIT that came during the upload.
 func (s *session) awaitDiscard() {
-	if s.discarded == nil || s.gone.Load() || s.left.Load() {
+	if s.discarded == nil || s.ctl.gone.Load() || s.inbox.left.Load() {
 		return
 	}
 	over := time.NewTimer(discardTime)

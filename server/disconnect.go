@@ -107,7 +107,7 @@ func (srv *Server) awaitEnd(s *session) <-chan struct{} {
 // handshake, is cut after a while.
 func (s *session) disconnect(why *disconnection) {
 	s.cancel(why)
-	s.wake()
+	s.waiter.wake()
 	time.AfterFunc(silence, func() { s.cut(why) })
 }
 

@@ -2,13 +2,10 @@ package server
 
 import (
 	"context"
-	"errors"
 	"io"
-	"os"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/internal/rawio"
 )
 
 // Defaults of Server.EndGrace.
@@ -75,13 +72,13 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 	case <-t.ctx.Done():
 	}
 	// Nobody is to be believed before it is heard what has come already.
-	s.relieve()
+	s.inbox.relieve()
 	s.hearWaiting(t)
-	s.attend(0, func() { s.attendTo(t) })
+	s.inbox.attend(0, func() { s.attendTo(t) })
 	switch {
 	case t.ctx.Err() != nil:
 		return context.Cause(t.ctx)
-	case s.gone.Load():
+	case s.ctl.gone.Load():
 		return &dataError{426, "The client went away during the upload.", nil}
 	case t.quit.Load():
 		return &dataError{426, "The client quit at the end of the upload.", nil}
@@ -94,42 +91,25 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 // is no attendant.
 func (s *session) hearWaiting(t *transfer) {
 	defer func() {
-		s.raw.SetReadDeadline(time.Time{})
-		if !s.gone.Load() && hungUp(s.raw) {
+		s.ctl.readUntil(time.Time{})
+		if !s.ctl.gone.Load() && hungUp(s.ctl.raw) {
 			s.controlEnded(io.EOF)
 		}
 	}()
 	limit := longAgo // first what was read ahead of a line's end
 	for range 4 * maxQueued {
-		if len(s.queue) >= maxQueued || s.ending != nil || s.held() {
+		if s.ending.set || !s.inbox.mayRead() {
 			return
 		}
-		s.raw.SetReadDeadline(limit)
+		s.ctl.readUntil(limit)
 		in := s.read()
-		if !errors.Is(in.err, os.ErrDeadlineExceeded) {
+		if !in.interrupted() {
 			s.hear(in, t)
 			limit = longAgo
 			continue
 		}
-		if limit = s.waitingInput(limit); limit.IsZero() {
+		if limit = s.ctl.waitingInput(limit); limit.IsZero() {
 			return
 		}
 	}
-}
-
-// partOfLine is how long hearWaiting waits for the rest of a line or of a TLS
-// record.
-const partOfLine = 20 * time.Millisecond
-
-// waitingInput returns until when a read makes sense after one with the deadline
-// last has brought nothing, and zero if there is nothing to read.
-func (s *session) waitingInput(last time.Time) time.Time {
-	waits, known := inputWaits(rawio.TCP(s.raw)) // what is around TCP may have read ahead
-	switch {
-	case waits:
-		return time.Now().Add(partOfLine)
-	case !known && last == longAgo:
-		return time.Now().Add(time.Millisecond)
-	}
-	return time.Time{}
 }

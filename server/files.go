@@ -64,12 +64,12 @@ func (s *session) cmdSize(ctx context.Context, arg string) (wire.Reply, error) {
 }
 
 // regular describes a file that could be fetched.
-func (s *session) regular(ctx context.Context, arg string) (fs.FileInfo, error) {
-	name, err := s.fileName(ctx, arg)
+func (a *account) regular(ctx context.Context, arg string) (fs.FileInfo, error) {
+	name, err := a.fileName(ctx, arg)
 	if err != nil {
 		return nil, err
 	}
-	info, err := s.files.Stat(ctx, name)
+	info, err := a.files.Stat(ctx, name)
 	if err == nil && info.IsDir() {
 		err = driver.ErrIsDir
 	}

@@ -76,8 +76,8 @@ func (s *session) directory(dir string) entries {
 // entriesAtOnce is how many entries take little time, even by long patterns.
 const entriesAtOnce = 64
 
-func (s *session) nameable(dir, name string) bool {
-	return wire.Nameable(name) && (utf8.ValidString(name) || s.takes(path.Join(dir, name)))
+func (a *account) nameable(dir, name string) bool {
+	return wire.Nameable(name) && (utf8.ValidString(name) || a.takes(path.Join(dir, name)))
 }
 
 // single is a listing of one file.

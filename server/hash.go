@@ -126,9 +126,9 @@ func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, p
 }
 
 // firstOf finds the first of names that is a file.
-func (s *session) firstOf(ctx context.Context, names []string) (at int, info fs.FileInfo, err error) {
+func (a *account) firstOf(ctx context.Context, names []string) (at int, info fs.FileInfo, err error) {
 	for i, name := range names {
-		found, e := s.files.Stat(ctx, name)
+		found, e := a.files.Stat(ctx, name)
 		if e == nil && found.IsDir() {
 			e = driver.ErrIsDir
 		}

@@ -80,8 +80,8 @@ func (s *session) intercepted(cmd wire.Command, run func() wire.Reply) wire.Repl
 	if r.Code/100 != ran.Code/100 {
 		s.afterReply = nil
 	}
-	if r.Code == 421 && s.ending == nil {
-		s.ending = errClosing421
+	if r.Code == 421 {
+		s.endWith(errClosing421)
 	}
 	return wire.Multi(r.Code, r.Lines...)
 }

@@ -29,8 +29,8 @@ const (
 )
 
 var (
-	errLeft  = errors.New("server: the session has ended without this command")
-	errHangs = errors.New("server: the driver does not return")
+	errTooLate = errors.New("server: the session had ended when the driver returned")
+	errHangs   = errors.New("server: the driver does not return")
 )
 
 // Where the owner of a session can be with a transfer.
@@ -42,12 +42,12 @@ const (
 )
 
 // inDriver says that a call of the driver begins. What it returns says that it
-// has ended, and makes errLeft its error if the session has gone on without it.
+// has ended, and makes errTooLate its error if the session has gone on without it.
 func (t *transfer) inDriver(err *error) func() {
 	t.where.CompareAndSwap(whereOurs, whereDriver)
 	return func() {
 		if !t.where.CompareAndSwap(whereDriver, whereOurs) && t.where.Load() == whereLeft {
-			*err = errLeft
+			*err = errTooLate
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (r source) Read(p []byte) (n int, err error) {
 func (s *session) watchOver(t *transfer) (stop func()) {
 	t.patience = time.AfterFunc(forever, func() { s.hurry(t) })
 	t.patience.Stop()
-	if s.gone.Load() {
+	if s.ctl.gone.Load() {
 		t.tell()
 	}
 	unhook := context.AfterFunc(t.ctx, func() { t.patience.Reset(driverPatience) })
@@ -130,7 +130,7 @@ func (s *session) hurry(t *transfer) {
 		if !s.leave(t) {
 			t.patience.Reset(time.Second) // the owner is busy with something else
 		}
-	case t.stuck(s.gone.Load()):
+	case t.stuck(s.ctl.gone.Load()):
 		t.cancel(errHangs)
 	default:
 		t.patience.Reset(movePatience)
@@ -154,8 +154,7 @@ func (s *session) leave(t *transfer) bool {
 	if !t.where.CompareAndSwap(whereDriver, whereLeft) {
 		return false
 	}
-	s.relieve()
-	s.left.Store(true)
+	s.inbox.leave()
 	var err error
 	defer func() { s.end(err) }()
 	defer s.rescue(&err) // hooks may panic

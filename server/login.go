@@ -36,7 +36,7 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 		switch {
 		case err == nil:
 			return ok(232, "User logged in, authorized by certificate.")
-		case s.ending != nil:
+		case s.ending.set:
 			return ok(421, notJudged(err))
 		case errors.Is(err, driver.ErrLogin):
 			s.half = turn
@@ -70,7 +70,7 @@ func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case err == nil:
 		return ok(230, "Logged in.")
-	case s.ending != nil:
+	case s.ending.set:
 		return ok(421, notJudged(err))
 	case errors.Is(err, driver.ErrLogin):
 		s.fails++
@@ -87,7 +87,7 @@ const tooManyFailures = "Too many failed logins; closing the control connection.
 func (s *session) failedTooOften() bool {
 	over := s.fails >= count(s.srv.MaxLoginFailures, DefaultMaxLoginFailures)
 	if over {
-		s.ending = errLoginFails
+		s.endWith(errLoginFails)
 	}
 	return over
 }
@@ -116,7 +116,7 @@ func notJudged(err error) string {
 func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 	turn, err := s.lineUp(l.User)
 	if err != nil {
-		s.ending = err
+		s.endWith(err)
 		if err == errCrowded {
 			s.hookLogin(l.User, err)
 		}
@@ -133,8 +133,8 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 		err = notAPassword(err)
 	}
 	verdict = s.verdict(err)
-	if _, ok := closing(err); ok && s.ending == nil {
-		s.ending = errClosing421
+	if _, ok := closing(err); ok {
+		s.endWith(errClosing421)
 	}
 	s.hookLogin(l.User, err)
 	return turn, err
@@ -142,13 +142,8 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 
 // lineUp waits until the login may be judged, or no longer matters.
 func (s *session) lineUp(user string) (*turn, error) {
-	line := func(up bool) {
-		s.mu.Lock()
-		s.inLine = up
-		s.mu.Unlock()
-	}
-	line(true)
-	defer line(false)
+	s.setInLine(true)
+	defer s.setInLine(false)
 	patience := time.Until(s.loginSince.Add(s.srv.loginTimeout()))
 	from := network(s.peer.Addr())
 	if s.srv.SharedAddress {
@@ -179,16 +174,14 @@ func (s *session) ask(l *driver.Login) error {
 	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())
 	if !s.srv.enterAccount(s) {
 		cancel(errMaxSessionsOfUser)
-		s.ending = errMaxSessionsOfUser
+		s.endWith(errMaxSessionsOfUser)
 		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(l.User), "why", "MaxSessionsPerAddress is reached for the user")
 		return errMaxSessionsOfUser
 	}
 	s.files = account.FS
-	s.mu.Lock()
-	s.user, s.loggedIn, s.value = l.User, true, account.Value
-	s.mu.Unlock()
-	if s.bind != nil {
-		s.bind.SetOwner(s.owner)
+	s.setLogin(l.User, true, account.Value)
+	if s.ctl.bind != nil {
+		s.ctl.bind.SetOwner(s.owner)
 	}
 	return nil
 }
@@ -217,10 +210,10 @@ func (s *session) sleep(d time.Duration) {
 
 // certificate is the client's certificate if it was verified.
 func (s *session) certificate() *x509.Certificate {
-	if s.tls == nil {
+	if s.ctl.tls == nil {
 		return nil
 	}
-	cs := s.tls.ConnectionState()
+	cs := s.ctl.tls.ConnectionState()
 	if len(cs.VerifiedChains) == 0 {
 		return nil
 	}
@@ -230,10 +223,10 @@ func (s *session) certificate() *x509.Certificate {
 // serverName is the host that the client named by SNI, in lower case, because
 // names are compared without regard to case (RFC 6066, section 3).
 func (s *session) serverName() string {
-	if s.tls == nil {
+	if s.ctl.tls == nil {
 		return ""
 	}
-	return strings.ToLower(s.tls.ConnectionState().ServerName)
+	return strings.ToLower(s.ctl.tls.ConnectionState().ServerName)
 }
 
 // ACCT <account>: nothing here needs one.
@@ -262,7 +255,7 @@ func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 // REIN: RFC 959, section 4.1.1. The TLS protection of the control connection
 // stays (RFC 4217, section 11), and the host that was named with it.
 func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
-	if s.cleared {
+	if s.ctl.cleared {
 		return ok(533, "No login after CCC; connect again.")
 	}
 	s.reset()
@@ -273,6 +266,6 @@ func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
 // QUIT: during a transfer it takes effect after the transfer (RFC 959, section
 // 4.1.1).
 func (s *session) cmdQuit(context.Context, string) (wire.Reply, error) {
-	s.ending = errQuit
+	s.endWith(nil)
 	return ok(221, "Goodbye.")
 }

@@ -44,6 +44,14 @@ func (r *rate) ahead(burst int, interval time.Duration) time.Duration {
 	return early
 }
 
+// pacing is how much a session has asked for lately. The rate of reads belongs to
+// whoever holds the inbox, all else to the session's goroutine.
+type pacing struct {
+	asking, reading rate
+	spent           spent  // see fair
+	place           *place // held by a busy session, see pace; nil without
+}
+
 // pace is called before each command.
 func (s *session) pace() {
 	if !s.loggedIn {
@@ -64,7 +72,7 @@ func (s *session) pace() {
 // paceDone is called after each command. A client that waits for the reply is not
 // computing.
 func (s *session) paceDone() {
-	if s.lines.Buffered() == 0 {
+	if s.ctl.lines.Buffered() == 0 {
 		s.givePlace()
 	}
 }
@@ -84,10 +92,7 @@ type pacedControl struct{ s *session }
 
 func (c pacedControl) Read(p []byte) (int, error) {
 	s := c.s
-	s.mu.Lock() // the attendant may be who reads
-	stranger := !s.loggedIn
-	s.mu.Unlock()
-	if stranger {
+	if s.isStranger() { // asked for the attendant too
 		if early := s.reading.ahead(readBurst, readInterval); early > 0 {
 			s.sleep(early)
 		}
@@ -95,5 +100,5 @@ func (c pacedControl) Read(p []byte) (int, error) {
 		place := s.srv.fair.take(s.ctx, &s.spent)
 		defer place.give()
 	}
-	return s.ctl.Read(p)
+	return s.ctl.conn.Read(p)
 }

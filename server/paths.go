@@ -10,24 +10,24 @@ import (
 
 // name resolves an argument that may name anything. The directories that it goes
 // through must be there: "missing/../a" is no name of a.
-func (s *session) name(ctx context.Context, arg string) (string, error) {
-	p, err := s.path(ctx, arg)
+func (a *account) name(ctx context.Context, arg string) (string, error) {
+	p, err := a.path(ctx, arg)
 	return p.Name, err
 }
 
-func (s *session) path(ctx context.Context, arg string) (wire.Path, error) {
-	p, err := wire.ParsePath(s.cwd, arg)
+func (a *account) path(ctx context.Context, arg string) (wire.Path, error) {
+	p, err := wire.ParsePath(a.cwd, arg)
 	if err != nil {
 		return wire.Path{}, err
 	}
-	if !s.takes(p.Name) {
+	if !a.takes(p.Name) {
 		return wire.Path{}, errNotUTF8
 	}
 	for _, dir := range p.Through {
-		if !s.takes(dir) {
+		if !a.takes(dir) {
 			return wire.Path{}, errNotUTF8
 		}
-		if err := s.isDir(ctx, dir); err != nil {
+		if err := a.isDir(ctx, dir); err != nil {
 			return wire.Path{}, err
 		}
 	}
@@ -38,13 +38,13 @@ var errNotUTF8 = &wire.SyntaxError{What: "A path", Want: "UTF-8 here"}
 
 // takes reports whether the files can have such a name: one that is not UTF-8 only
 // where names are bytes (RFC 2640, section 2.2).
-func (s *session) takes(name string) bool {
-	return utf8.ValidString(name) || driver.RawNames(s.files, name)
+func (a *account) takes(name string) bool {
+	return utf8.ValidString(name) || driver.RawNames(a.files, name)
 }
 
 // isDir returns an error unless the name is that of a directory.
-func (s *session) isDir(ctx context.Context, name string) error {
-	info, err := s.files.Stat(ctx, name)
+func (a *account) isDir(ctx context.Context, name string) error {
+	info, err := a.files.Stat(ctx, name)
 	if err == nil && !info.IsDir() {
 		err = driver.ErrNotDir
 	}
@@ -53,22 +53,22 @@ func (s *session) isDir(ctx context.Context, name string) error {
 
 // existing resolves an argument that names what is there. With a slash at its
 // end that must be a directory.
-func (s *session) existing(ctx context.Context, arg string) (string, error) {
-	p, err := s.path(ctx, arg)
+func (a *account) existing(ctx context.Context, arg string) (string, error) {
+	p, err := a.path(ctx, arg)
 	if err == nil && p.Dir {
-		err = s.isDir(ctx, p.Name)
+		err = a.isDir(ctx, p.Name)
 	}
 	return p.Name, err
 }
 
 // fileName resolves an argument that names a file, be it there or not, or a link
 // itself. With a slash at its end it never does.
-func (s *session) fileName(ctx context.Context, arg string) (string, error) {
-	p, err := s.path(ctx, arg)
+func (a *account) fileName(ctx context.Context, arg string) (string, error) {
+	p, err := a.path(ctx, arg)
 	if err != nil || !p.Dir {
 		return p.Name, err
 	}
-	if err := s.isDir(ctx, p.Name); err != nil {
+	if err := a.isDir(ctx, p.Name); err != nil {
 		return "", err
 	}
 	return "", driver.ErrIsDir
@@ -76,12 +76,12 @@ func (s *session) fileName(ctx context.Context, arg string) (string, error) {
 
 // exists is Stat for something that may be a link to nowhere. With a slash at its
 // end a path means a directory, and not a link to one.
-func (s *session) exists(ctx context.Context, p wire.Path) error {
-	info, err := s.files.Stat(ctx, p.Name)
+func (a *account) exists(ctx context.Context, p wire.Path) error {
+	info, err := a.files.Stat(ctx, p.Name)
 	if err == nil && !p.Dir {
 		return nil
 	}
-	_, linkErr := driver.ReadLink(ctx, s.files, p.Name)
+	_, linkErr := driver.ReadLink(ctx, a.files, p.Name)
 	isLink := linkErr == nil
 	switch {
 	case isLink && !p.Dir:

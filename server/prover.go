@@ -30,14 +30,14 @@ func (p *prover) enter(s *session) {
 	if p.sessions == nil {
 		p.sessions = make(map[string]*session)
 	}
-	p.sessions[s.bind.ID()] = s
+	p.sessions[s.ctl.bind.ID()] = s
 }
 
 // exit forgets a session.
 func (p *prover) exit(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.sessions, s.bind.ID())
+	delete(p.sessions, s.ctl.bind.ID())
 }
 
 // Identify implements passive.Prover.
@@ -65,7 +65,7 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 			err = errPanic
 		}
 	}()
-	c, err := p.srv.secureData(s.context(ctx), conn, s.bind, p.srv.SessionReuse)
+	c, err := p.srv.secureData(s.context(ctx), conn, s.ctl.bind, p.srv.SessionReuse)
 	if err != nil {
 		return nil, false, err
 	}

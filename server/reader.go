@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -31,20 +30,16 @@ func (in input) ends() bool {
 	return in.err != nil && !isSyntax(in.err) && !errors.Is(in.err, wire.ErrLineTooLong)
 }
 
-// read reads one command, in the goroutine of whoever may read at the time: the
-// session's owner, or the attendant while the owner is busy. Nothing is read
-// ahead of a TLS upgrade, because nobody reads then. After a deadline it goes on
-// where it stopped.
-func (s *session) read() (in input) {
-	line, err := s.lines.ReadLine()
-	switch {
-	case err == nil:
-		in.cmd, in.err = wire.ParseCommand(line)
-	default:
-		in.err = err
-	}
-	if in.ends() && !errors.Is(err, os.ErrDeadlineExceeded) {
-		s.controlEnded(err)
+// interrupted reports that there was only no command yet: a deadline was over, or
+// control.interrupt ended the read.
+func (in input) interrupted() bool { return errors.Is(in.err, os.ErrDeadlineExceeded) }
+
+// read reads one command, in the goroutine of whoever holds the inbox. Nothing is
+// read ahead of a TLS upgrade, because nobody reads then.
+func (s *session) read() input {
+	in := s.ctl.read()
+	if in.ends() && !in.interrupted() {
+		s.controlEnded(in.err)
 	}
 	return in
 }
@@ -54,11 +49,8 @@ func (s *session) read() (in input) {
 // that an upload which is complete is kept. A login that still waits for its turn
 // ends: those who hang up early would otherwise hold hundreds of sessions.
 func (s *session) controlEnded(err error) {
-	known := s.gone.Swap(true)
-	s.mu.Lock()
-	inLine := s.inLine
-	s.mu.Unlock()
-	if !isEOF(err) || inLine {
+	known := s.ctl.gone.Swap(true)
+	if !isEOF(err) || s.isInLine() {
 		s.cancel(err)
 		return
 	}
@@ -72,24 +64,17 @@ func (s *session) controlEnded(err error) {
 // linger ends the session some time after its control connection, but for a
 // transfer that goes on, see hurry.
 func (s *session) linger(err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case s.ctx.Err() != nil:
-	case s.moving == nil || s.moving.local:
-		s.cancel(err)
-	default:
+	if t := s.current(); t != nil && !t.local && s.ctx.Err() == nil {
 		time.AfterFunc(lingerAfterEOF, func() { s.linger(err) })
+		return
 	}
+	s.cancel(err)
 }
 
 // abandon ends a transfer whose data connection has not come when the control
 // connection ends: its port is worth more to others.
 func (s *session) abandon() {
-	s.mu.Lock()
-	t := s.moving
-	s.mu.Unlock()
-	if t != nil && !t.local && !t.opened.Load() {
+	if t := s.current(); t != nil && !t.local && !t.opened.Load() {
 		t.cancel(errAbandoned)
 	}
 }
@@ -103,97 +88,35 @@ func isSyntax(err error) bool {
 	return errors.As(err, &syntax) || errors.Is(err, wire.ErrEmpty)
 }
 
-// attendAfter is how long a command may take before somebody else listens to
-// the client. Most are done by then, and cost no second goroutine.
-const attendAfter = 10 * time.Millisecond
-
-// attendant listens to the client while the session's owner is busy with a
-// command. What belongs to the owner is the attendant's meanwhile, as far as
-// commands need it: the queue, and writing replies.
-type attendant struct {
-	mu    sync.Mutex
-	timer *time.Timer
-	task  func()        // to begin with when the time has come, nil for none
-	done  chan struct{} // closed when what began has ended; nil when nothing began
-}
-
-// attend has task run in a goroutine of its own after a delay, until relieve.
-// Only the session's owner calls it, and relieve before it calls it again.
-func (s *session) attend(delay time.Duration, task func()) {
-	if s.left.Load() {
-		return
-	}
-	a := &s.attendant
-	a.mu.Lock()
-	a.task = task
-	a.mu.Unlock()
-	switch {
-	case delay <= 0:
-		go a.begin()
-	case a.timer == nil:
-		a.timer = time.AfterFunc(delay, a.begin)
-	default:
-		a.timer.Reset(delay)
-	}
-}
-
-func (a *attendant) begin() {
-	a.mu.Lock()
-	task, done := a.task, make(chan struct{})
-	if a.task = nil; task != nil {
-		a.done = done
-	}
-	a.mu.Unlock()
-	if task != nil {
-		defer close(done)
-		task()
-	}
-}
-
-// relieve ends the attendance. When it returns, everything is the owner's again.
-func (s *session) relieve() {
-	if s.left.Load() {
-		return // somebody else has ended the session
-	}
-	a := &s.attendant
-	a.mu.Lock()
-	done := a.done
-	a.task, a.done = nil, nil
-	a.mu.Unlock()
-	if a.timer != nil {
-		a.timer.Stop()
-	}
-	if done == nil {
-		return
-	}
-	s.raw.SetReadDeadline(longAgo) // ends a read that waits
-	<-done
-	s.raw.SetReadDeadline(time.Time{})
-}
-
-// longAgo is a deadline that is over.
-var longAgo = time.Unix(1, 0)
-
-// watch reads what follows, so that it is known when the client is gone, which a
-// driver that blocks learns from its context.
-func (s *session) watch() {
-	for s.mayRead() {
+// listen hears commands until relieve, or until hear wants no more, or until no more
+// may be read before the command under way is done. Then it waits for the end of the
+// control connection, so that it is known when the client is gone, and reports that.
+func (s *session) listen(hear func(input) (more bool)) (gone bool) {
+	for more := true; more && s.inbox.mayRead(); {
 		in := s.read()
-		if errors.Is(in.err, os.ErrDeadlineExceeded) {
-			return
+		if in.interrupted() {
+			return false
 		}
-		s.queue = append(s.queue, in)
+		more = hear(in)
 	}
-	s.awaitEnd()
+	return s.awaitEnd()
 }
 
-// mayRead reports whether another command may be read while one is being done.
-func (s *session) mayRead() bool { return len(s.queue) < maxQueued && !s.held() }
+// watch has the attendant keep what follows: a driver that blocks learns from its
+// context when the client is gone.
+func (s *session) watch() {
+	s.inbox.attend(attendAfter, func() {
+		s.listen(func(in input) bool {
+			s.inbox.put(in)
+			return true
+		})
+	})
+}
 
 // awaitEnd waits until the client ends the control connection, when no more may be
 // read before that, or until relieve. It reports whether the client has.
 func (s *session) awaitEnd() bool {
-	if s.gone.Load() || !awaitHangUp(s.raw) {
+	if s.ctl.gone.Load() || !awaitHangUp(s.ctl.raw) {
 		return false
 	}
 	s.controlEnded(io.EOF)

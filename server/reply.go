@@ -76,8 +76,6 @@ func (s *session) errorReply(err error) wire.Reply {
 		syntax   *wire.SyntaxError
 	)
 	switch {
-	case errors.Is(err, errLeft):
-		return wire.Text(421, "The session has ended.") // nobody reads it
 	case errors.As(err, &panicked):
 		return s.panicked(panicked)
 	case errors.As(err, &onData):
@@ -88,8 +86,8 @@ func (s *session) errorReply(err error) wire.Reply {
 			code = 550
 		}
 		s.log(slog.LevelDebug, "driver refused", "err", loggable(err))
-		if code == 421 && s.ending == nil {
-			s.ending = errClosing421
+		if code == 421 {
+			s.endWith(errClosing421)
 		}
 		return wire.Text(code, own.Text)
 	case errors.As(err, &syntax):

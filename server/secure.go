@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -17,7 +16,7 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case s.secured:
 		return ok(503, "Already protected by TLS.")
-	case s.cleared:
+	case s.ctl.cleared:
 		return ok(503, "CCC has ended TLS for good; connect again.")
 	}
 	private := false
@@ -33,7 +32,7 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 		if err := s.secure(); err != nil {
 			return err
 		}
-		s.upgrade()
+		s.ctl.startReading(pacedControl{s})
 		// RFC 4217, section 4.2: what was said in clear counts for nothing.
 		s.reset()
 		s.private, s.pbsz = private, private
@@ -48,43 +47,23 @@ var ErrHandshake = errors.New("server: TLS handshake failed")
 
 // secure puts TLS on the control connection.
 func (s *session) secure() error {
-	// A deadline rather than a context, which would leave memory behind in the
-	// session's own; who cuts the session closes the connection.
-	s.below.SetDeadline(time.Now().Add(s.srv.handshakeTimeout()))
-	defer s.below.SetDeadline(time.Time{})
-	bind := s.srv.layer.Session()
-	defer func() {
-		if s.bind != bind { // an error, or a panic of the embedder's
-			bind.Close()
-		}
-	}()
-	conn := bind.Control(s.below)
-	if err := conn.HandshakeContext(s.context(context.Background())); err != nil {
+	err := s.ctl.handshake(s.context(context.Background()), s.srv.layer, s.srv.handshakeTimeout())
+	if err != nil {
 		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
 		return fmt.Errorf("%w: %w", ErrHandshake, err)
 	}
-	s.bind, s.tls, s.ctl = bind, conn, conn
 	s.srv.prover.enter(s)
 	if s.host == "" {
 		s.host = s.serverName()
 	}
-	s.mu.Lock()
-	s.secured = true
-	s.mu.Unlock()
+	s.setSecured(true)
 	return nil
-}
-
-// upgrade reads commands from another connection from now on. What was read ahead
-// in clear is dropped: it may be an attacker's (CVE-2011-1575).
-func (s *session) upgrade() {
-	s.lines.Discard()
-	s.lines.Reset(pacedControl{s})
 }
 
 // PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC
 // 4217, section 8).
 func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
-	if s.bind == nil {
+	if s.ctl.bind == nil {
 		return ok(503, "PBSZ needs AUTH first.")
 	}
 	if _, err := wire.ParseSize(arg); err != nil {
@@ -98,7 +77,7 @@ func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
 // never when PASV was sent.
 func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
-	case s.bind == nil:
+	case s.ctl.bind == nil:
 		return ok(503, "PROT needs AUTH first.")
 	case !s.pbsz:
 		return ok(503, "PROT needs PBSZ first.")
@@ -108,7 +87,7 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 		s.private = true
 		return ok(200, "Data connections are private now.")
 	case "C":
-		if s.cleared && s.private {
+		if s.ctl.cleared && s.private {
 			// Whoever is on the way could have written this.
 			return ok(534, "Data connections stay protected after CCC.")
 		}

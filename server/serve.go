@@ -162,9 +162,9 @@ func (srv *Server) remove(s *session) {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	delete(srv.sessions, s)
-	if s.bind != nil {
+	if s.ctl.bind != nil {
 		srv.prover.exit(s)
-		s.bind.Close()
+		s.ctl.bind.Close()
 	}
 	if srv.perNetwork[from]--; srv.perNetwork[from] == 0 {
 		delete(srv.perNetwork, from)

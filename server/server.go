@@ -214,7 +214,7 @@ type Server struct {
 	perAccount map[string]int // by owner, if SharedAddress
 	origins    origins
 	draining   chan struct{}
-	lounge     lounge
+	idle       idlePoller
 	stopped    bool
 	running    sync.WaitGroup
 }

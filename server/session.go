@@ -8,17 +8,16 @@ import (
 	"net/netip"
 	"runtime/debug"
 	"strconv"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// session is one control connection. Its fields belong to the goroutine that
-// runs run, except those under mu and the atomics.
+// session is one client: who has logged in, what was agreed on, and the commands that
+// are carried out. All of it belongs to the goroutine that runs serve, but for what
+// says whose else it is: inbox, waiter and visible have rules of their own.
 type session struct {
 	srv         *Server
 	id          string
@@ -26,56 +25,45 @@ type session struct {
 	localIP     netip.Addr     // of this host; local's unless a proxy was dialled
 	implicit    bool
 	started     time.Time
-	loginSince  time.Time // LoginTimeout counts from here: started, or the last logout
 
 	ctx    context.Context // ends with the session
 	cancel context.CancelCauseFunc
 
-	raw        net.Conn        // the TCP connection
-	below      *controlConn    // of raw
-	ctl        net.Conn        // what commands and replies go through: below or tls
-	tls        *ftptls.Conn    // nil without TLS, and still there after CCC
-	bind       *ftptls.Session // what data connections are bound to; nil without TLS
-	proof      proof
-	lines      *wire.LineReader // of ctl
-	out        []byte           // the reply being written
-	attendant  attendant
-	waitEnds   time.Time     // when the wait for a command ends; zero while none
-	rested     bool          // the wait goes on in the lounge or in a new goroutine
-	seat       uint64        // in the lounge
-	queue      []input       // what came during a command and waits for its end
-	gone       atomic.Bool   // the control connection has ended
-	left       atomic.Bool   // it ended without its owner, see leave
-	cleared    bool          // CCC took TLS off the control connection
-	afterReply func() error  // what follows the reply being written
-	ending     error         // why the session ends after this reply
-	refused    *dataConn     // of the upload refused last, see discard
-	discarded  chan struct{} // closed when that has ended; nil without
+	ctl     control
+	inbox   inbox
+	waiter  waiter
+	visible // what others see
+	pacing
 
 	account
 	params
-	asking, reading rate              // see pace
-	spent           spent             // see fair
-	place           *place            // held by a busy session, see pace; nil without
-	fails           int               // refused logins
-	half            *turn             // a refused certificate that a password may follow; nil without
-	logout          func(cause error) // ends the context of the login; nil before the first
-	host            string            // HOST, or SNI
+	loginSince time.Time         // LoginTimeout counts from here: started, or the last logout
+	fails      int               // refused logins
+	half       *turn             // a refused certificate that a password may follow; nil without
+	logout     func(cause error) // ends the context of the login; nil before the first
+	host       string            // HOST, or SNI
 
-	mu             sync.Mutex // guards what info reads
-	user           string
-	value          any // of the login, see driver.Account
-	loggedIn       bool
-	secured        bool
-	resting        bool // waits for a command
-	inLine         bool // waits for its turn to log in
-	doing          wire.Command
-	busy           bool
-	commands       uint64 // begun so far
-	moving         *transfer
-	received, sent int64
+	proof      proof
+	afterReply func() error // what follows the reply being written
+	ending     ending
+	refused    *dataConn     // of the upload refused last, see discard
+	discarded  chan struct{} // closed when that has ended; nil without
 
 	over chan struct{} // closed when the session is gone; nil until somebody waits, guarded by srv.mu
+}
+
+// ending is the end of a session that comes after the reply being written.
+type ending struct {
+	set   bool
+	cause error // nil for QUIT
+}
+
+// endWith ends the session after the reply to the command under way. The first cause
+// counts.
+func (s *session) endWith(cause error) {
+	if !s.ending.set {
+		s.ending = ending{true, cause}
+	}
 }
 
 // account is what belongs to a user: it goes when another USER comes.
@@ -117,10 +105,11 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 		localIP:  addrPort(conn.LocalAddr()).Addr(),
 		implicit: implicit,
 		started:  time.Now(),
-		raw:      conn,
-		below:    &controlConn{Conn: conn, srv: srv},
+		ctl:      newControl(conn, srv),
 	}
-	s.loginSince, s.ctl = s.started, s.below
+	s.inbox.ctl = &s.ctl
+	s.waiter.session, s.waiter.ctl, s.waiter.poller = s, &s.ctl, &srv.idle
+	s.loginSince = s.started
 	s.ctx, s.cancel = context.WithCancelCause(s.context(context.Background()))
 	s.reset()
 	return s
@@ -142,11 +131,9 @@ func (s *session) forget() {
 	}
 	s.srv.leaveAccount(s)
 	s.account = account{cwd: "."}
-	s.mu.Lock()
-	s.user, s.loggedIn, s.value = "", false, nil
-	s.mu.Unlock()
-	if s.bind != nil {
-		s.bind.SetOwner("")
+	s.setLogin("", false, nil)
+	if s.ctl.bind != nil {
+		s.ctl.bind.SetOwner("")
 	}
 }
 
@@ -161,26 +148,25 @@ func (s *session) reset() {
 // run is the life of the session, and ends it: then everything it held is
 // released.
 func (s *session) run() {
-	err := s.begin()
-	if err == nil {
-		err = s.serve()
-	}
-	s.live(err)
-}
-
-// live goes on until the session ends. While it rests for long it needs no
-// goroutine, or at least not the stack that has grown with handshakes and
-// transfers to several times what waiting takes.
-func (s *session) live(err error) {
-	if err == errResting {
-		s.out, s.attendant.timer = nil, nil
-		s.lines.Rest()
-		if !s.park() {
-			go func() { s.live(s.serve()) }()
-		}
+	if err := s.begin(); err != nil {
+		s.live(false, err)
 		return
 	}
-	if !s.left.Load() {
+	s.live(s.serve())
+}
+
+// live goes on after serve. While the session is idle it needs no goroutine, or at
+// least not the stack that has grown with handshakes and transfers to several times
+// what waiting takes.
+func (s *session) live(idle bool, err error) {
+	switch {
+	case idle:
+		s.inbox.timer = nil
+		s.ctl.shrink()
+		if !s.waiter.park() {
+			go func() { s.live(s.serve()) }()
+		}
+	case !s.inbox.left.Load():
 		s.end(err)
 	}
 }
@@ -188,13 +174,10 @@ func (s *session) live(err error) {
 // end releases what the session held.
 func (s *session) end(err error) {
 	defer s.srv.remove(s)
-	if err == errQuit {
-		err = nil
-	}
 	s.awaitDiscard()
 	s.cancel(err)
 	s.dropData()
-	s.ctl.Close() // with close_notify under TLS
+	s.ctl.close()
 	s.hookEnd(err)
 }
 
@@ -208,46 +191,52 @@ func (s *session) begin() (err error) {
 		}
 		return err
 	}
-	keepAlive(s.raw)
+	keepAlive(s.ctl.raw)
 	if s.implicit {
 		if err := s.secure(); err != nil {
 			return err
 		}
 	}
-	s.lines = wire.NewLineReader(pacedControl{s}, maxLine)
+	s.ctl.startReading(pacedControl{s})
 	return s.write(s.intercepted(wire.Command{}, s.greeting))
 }
 
-// serve talks until the session ends and says why it did, or until it has rested
-// for a while. errQuit is QUIT.
-func (s *session) serve() (err error) {
+// serve carries out commands until the session ends, and says why it did: nil is
+// QUIT. It reports idle when no command has come for a while; then live goes on.
+func (s *session) serve() (idle bool, err error) {
 	defer s.rescue(&err)
-	for s.ending == nil {
-		in := s.next()
-		err := in.err
+	for !s.ending.set {
+		in, idle := s.next()
+		if idle {
+			return true, nil
+		}
 		if !in.ends() {
 			s.pace()
 		}
-		switch {
-		case errors.Is(err, wire.ErrLineTooLong):
-			err = s.write(wire.Text(500, "Line too long."))
-		case isSyntax(err):
-			err = s.write(wire.Text(500, "Syntax error, command unrecognized."))
-		case err == nil:
-			err = s.handle(in.cmd)
-		}
+		err := s.answer(in)
 		s.paceDone()
-		if err != nil {
-			return err
+		if err != nil || s.inbox.left.Load() {
+			return false, err
 		}
 	}
-	return s.ending
+	return false, s.ending.cause
+}
+
+// answer carries out a command, or says what is wrong with its form.
+func (s *session) answer(in input) error {
+	switch {
+	case errors.Is(in.err, wire.ErrLineTooLong):
+		return s.write(wire.Text(500, "Line too long."))
+	case isSyntax(in.err):
+		return s.write(wire.Text(500, "Syntax error, command unrecognized."))
+	case in.err != nil:
+		return in.err
+	}
+	return s.handle(in.cmd)
 }
 
 // Reasons for the end of a session.
 var (
-	errResting      = errors.New("server: resting") // no reason for an end, see live
-	errQuit         = errors.New("server: client quit")
 	errLogout       = errors.New("server: logged out")
 	errIdle         = errors.New("server: idle timeout")
 	errLoginTime    = errors.New("server: login timeout")
@@ -261,8 +250,8 @@ func (s *session) handle(cmd wire.Command) error {
 	start := time.Now()
 	s.setDoing(cmd, true)
 	reply := s.dispatch(cmd)
-	if s.left.Load() {
-		return errLeft
+	if s.inbox.left.Load() {
+		return nil // another goroutine has ended the session
 	}
 	err := s.write(reply)
 	s.setDoing(wire.Command{}, false)
@@ -282,9 +271,9 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 			reply = s.panicked(v)
 		}
 	}()
-	if row := commands[cmd.Verb]; (row == nil || !row.alone) && !s.held() {
-		s.attend(attendAfter, s.watch)
-		defer s.relieve()
+	if row := commands[cmd.Verb]; (row == nil || !row.alone) && !s.inbox.held() {
+		s.watch()
+		defer s.inbox.relieve()
 	}
 	return s.intercepted(cmd, func() wire.Reply { return s.perform(cmd) })
 }
@@ -301,6 +290,8 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	s.sourceOf = row
 	reply, err := row.run(s, s.ctx, arg)
 	switch {
+	case s.inbox.left.Load():
+		return wire.Text(421, "The session has ended.") // nobody reads it
 	case err == errUsage:
 		reply = wire.Text(501, "Usage: "+row.help)
 	case err != nil:
@@ -331,19 +322,15 @@ func (s *session) rescue(err *error) {
 // panicked reports a panic and ends the session.
 func (s *session) panicked(v any) wire.Reply {
 	s.logPanic(v, debug.Stack())
-	s.ending, s.afterReply = errPanic, nil
+	s.ending, s.afterReply = ending{true, errPanic}, nil
 	return wire.Text(421, "Internal error; closing the control connection.")
 }
 
 // write sends a reply.
 func (s *session) write(r wire.Reply) error {
-	s.out = r.Append(s.out[:0])
-	_, err := s.ctl.Write(s.out)
+	err := s.ctl.write(r)
 	if err == nil {
 		s.hookReply(r)
-	}
-	if cap(s.out) > 4096 {
-		s.out = nil // a long FEAT or STAT must not weigh on an idle session
 	}
 	return err
 }
@@ -351,8 +338,8 @@ func (s *session) write(r wire.Reply) error {
 // cut ends the session from outside, whatever it is doing.
 func (s *session) cut(cause error) {
 	s.cancel(cause)
-	s.wake()
-	s.raw.Close()
+	s.waiter.wake()
+	s.ctl.cut()
 }
 
 // keepAlive makes the kernel notice a client that vanished, and keeps the

@@ -3,34 +3,121 @@ package server
 import (
 	"maps"
 	"slices"
+	"sync"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-func (s *session) setDoing(cmd wire.Command, busy bool) {
-	s.mu.Lock()
-	s.doing, s.busy = cmd, busy
+// visible is what others see of a session: Sessions, hooks, SessionFrom, Shutdown.
+// Only the session changes it, by methods that hold mu, so the session's goroutine
+// reads it without and any other goroutine by methods that hold mu too.
+type visible struct {
+	mu             sync.Mutex
+	user           string
+	value          any // of the login, see driver.Account
+	loggedIn       bool
+	secured        bool
+	inLine         bool // waits for its turn to log in
+	doing          wire.Command
+	busy           bool
+	commands       uint64 // begun so far
+	moving         *transfer
+	received, sent int64
+}
+
+// setDoing says what the session does for its client now; the zero Command ends it.
+func (v *visible) setDoing(cmd wire.Command, busy bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.doing, v.busy = cmd, busy
 	if busy {
-		s.commands++
+		v.commands++
 	}
-	s.mu.Unlock()
+}
+
+func (v *visible) setLogin(user string, loggedIn bool, value any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.user, v.loggedIn, v.value = user, loggedIn, value
+}
+
+func (v *visible) setSecured(secured bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.secured = secured
+}
+
+func (v *visible) setInLine(inLine bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.inLine = inLine
+}
+
+// setMoving says which transfer is under way, nil for none, and counts the bytes of
+// the one before.
+func (v *visible) setMoving(t *transfer) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if old := v.moving; old != nil && !old.local {
+		if old.upload {
+			v.received += old.bytes.Load()
+		} else {
+			v.sent += old.bytes.Load()
+		}
+	}
+	v.moving = t
+}
+
+// current returns the transfer under way, nil for none.
+func (v *visible) current() *transfer {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.moving
+}
+
+// isStranger reports whether nobody has logged in.
+func (v *visible) isStranger() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return !v.loggedIn
+}
+
+// isInLine reports whether the session waits for its turn to log in.
+func (v *visible) isInLine() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.inLine
+}
+
+// isSilent is session.isSilent of a session that waits for its client to take a
+// reply, or does not.
+func (v *visible) isSilent(writing bool) (commands uint64, silent bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.moving != nil {
+		return v.commands, v.moving.isIdle()
+	}
+	return v.commands, !v.busy || writing || !v.loggedIn
 }
 
 // info is a snapshot for hooks and Sessions; it may be called from anywhere.
 func (s *session) info() SessionInfo {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	i := SessionInfo{
-		ID: s.id, Peer: s.peer, Local: s.local, User: s.user, Value: s.value, Started: s.started,
-		Implicit: s.implicit, Secure: s.secured, Received: s.received, Sent: s.sent,
-	}
-	if s.busy {
-		i.Doing = s.doing.Redacted()
-	}
-	if s.moving != nil {
-		i.Transferred = s.moving.bytes.Load()
-	}
+	i := SessionInfo{ID: s.id, Peer: s.peer, Local: s.local, Started: s.started, Implicit: s.implicit}
+	s.fill(&i)
 	return i
+}
+
+// fill adds what changes in the course of a session.
+func (v *visible) fill(i *SessionInfo) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	i.User, i.Value, i.Secure, i.Received, i.Sent = v.user, v.value, v.secured, v.received, v.sent
+	if v.busy {
+		i.Doing = v.doing.Redacted()
+	}
+	if v.moving != nil {
+		i.Transferred = v.moving.bytes.Load()
+	}
 }
 
 // Sessions lists the live sessions, in no order. It may be called at any time

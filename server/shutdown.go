@@ -21,7 +21,7 @@ func (srv *Server) stop() {
 		close(srv.draining)
 	}
 	for s := range srv.sessions {
-		s.wake()
+		s.waiter.wake()
 	}
 }
 
@@ -92,13 +92,7 @@ func (srv *Server) cutStill(before map[*session]uint64) map[*session]uint64 {
 // its handshake, its login, its command, for it to take a reply, or for a transfer
 // to begin.
 func (s *session) isSilent() (commands uint64, silent bool) {
-	writing := s.below.isWriting()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.moving != nil {
-		return s.commands, s.moving.isIdle()
-	}
-	return s.commands, !s.busy || writing || !s.loggedIn
+	return s.visible.isSilent(s.ctl.replies.isWriting())
 }
 
 // isIdle reports whether a transfer has yet to begin, and it is the client's turn:
@@ -163,7 +157,7 @@ func (srv *Server) closeRest() {
 	if ports != nil && srv.Passive == nil {
 		ports.Close()
 	}
-	srv.lounge.close()
+	srv.idle.close()
 	srv.drains.close()
 }
 

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
-	"os"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -73,7 +72,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 	t := &transfer{
 		verb: verb, path: wire.Display(path), started: time.Now(), ascii: s.converts(),
 		compressed: s.deflate, level: s.level,
-		protected: s.private && s.bind != nil,
+		protected: s.private && s.ctl.bind != nil,
 		news:      make(chan struct{}, 1),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
@@ -97,7 +96,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 		}
 	}
 	err := s.during(t, func() error { return s.runJob(t, d, job) })
-	if err == errLeft {
+	if s.inbox.left.Load() {
 		return wire.Reply{}, err
 	}
 	if errors.As(announced, new(*panicError)) {
@@ -137,11 +136,9 @@ func (s *session) onFiles(verb, name string, work func(t *transfer) error) error
 func (s *session) during(t *transfer, work func() error) error {
 	defer t.cancel(nil)
 	defer s.watchOver(t)()
-	s.relieve()
+	s.inbox.relieve()
 	err := rescued(func() error {
-		came := s.queue // while the file was being opened
-		s.queue = nil
-		for _, in := range came {
+		for _, in := range s.inbox.takeAll() { // which came while the file was being opened
 			s.hear(in, t)
 		}
 		return nil
@@ -153,17 +150,18 @@ func (s *session) during(t *transfer, work func() error) error {
 	if t.upload {
 		delay = 0 // if the client goes away, that must be known at the end
 	}
-	s.attend(delay, func() { s.attendTo(t) })
+	s.inbox.attend(delay, func() { s.attendTo(t) })
 	if e := rescued(work); err == nil {
 		err = e
 	}
 	if !t.where.CompareAndSwap(whereOurs, whereOver) {
-		return errLeft
+		s.inbox.left.Store(true) // leave is about to say so
+		return errTooLate
 	}
-	s.relieve()
+	s.inbox.relieve()
 	s.setMoving(nil)
-	if !s.held() {
-		s.attend(attendAfter, s.watch) // for what is left of the command
+	if !s.inbox.held() {
+		s.watch() // for what is left of the command
 	}
 
 	cause := context.Cause(t.ctx)
@@ -235,9 +233,6 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
-// maxQueued bounds the commands that a client may send ahead during a transfer.
-const maxQueued = 32
-
 // attendTo hears commands until the transfer is over. When it may read no more
 // it still listens for the end of the control connection.
 func (s *session) attendTo(t *transfer) {
@@ -247,29 +242,18 @@ func (s *session) attendTo(t *transfer) {
 			t.cancel(errPanic)
 		}
 	}()
-	for s.ending == nil && s.mayRead() {
-		in := s.read()
-		if errors.Is(in.err, os.ErrDeadlineExceeded) {
-			return
-		}
-		s.hear(in, t)
+	var gone bool
+	if s.ending.set {
+		gone = s.awaitEnd()
+	} else {
+		gone = s.listen(func(in input) bool {
+			s.hear(in, t)
+			return !s.ending.set
+		})
 	}
-	if s.awaitEnd() {
+	if gone {
 		t.tell()
 	}
-}
-
-// held reports that a command waits which must be the last one read until it
-// has run, or that there is nothing more to read. Either can only be the last in
-// the queue. What the client sent behind AUTH in clear must stay where the
-// upgrade discards it (CVE-2011-1575).
-func (s *session) held() bool {
-	if len(s.queue) == 0 {
-		return false
-	}
-	last := s.queue[len(s.queue)-1]
-	row := commands[last.cmd.Verb]
-	return last.ends() || row != nil && row.alone
 }
 
 // hasten has hurry look at a transfer whose client is gone or has sent QUIT.
@@ -297,12 +281,12 @@ func (s *session) hear(in input, t *transfer) {
 	row := commands[in.cmd.Verb]
 	switch {
 	case in.ends():
-		s.queue = append(s.queue, in)
+		s.inbox.put(in)
 		t.tell()
 	case in.err != nil || row == nil || s.isOff(row.name):
-		s.queue = append(s.queue, in)
+		s.inbox.put(in)
 	case row.during == hastens:
-		s.queue = append(s.queue, in)
+		s.inbox.put(in)
 		t.hasten()
 		if t.ended.Load() != 0 { // else it lets the transfer finish (RFC 959, section 4.1.1)
 			t.quit.Store(true)
@@ -310,11 +294,11 @@ func (s *session) hear(in input, t *transfer) {
 		}
 	case row.during == aborts:
 		t.cancel(errAborted)
-		s.queue = append([]input{in}, s.queue...)
-	case row.during == waits, in.cmd.Arg != "", len(s.queue) > 0, t.local:
+		s.inbox.putFirst(in)
+	case row.during == waits, in.cmd.Arg != "", len(s.inbox.queue) > 0, t.local:
 		// STAT <path> is a listing. The reply to work without a data connection is
 		// the first after its command: there is no 150 to tell replies apart by.
-		s.queue = append(s.queue, in)
+		s.inbox.put(in)
 	default:
 		start := time.Now()
 		reply := s.intercepted(in.cmd, func() wire.Reply {
@@ -327,8 +311,8 @@ func (s *session) hear(in input, t *transfer) {
 		if err := s.write(reply); err != nil {
 			s.cancel(err)
 		}
-		if s.ending != nil { // by Intercept
-			t.cancel(s.ending)
+		if s.ending.set { // by Intercept
+			t.cancel(s.ending.cause)
 		}
 		s.hookCommand(in.cmd, reply.Code, time.Since(start))
 	}
@@ -338,17 +322,4 @@ func (s *session) hear(in input, t *transfer) {
 func (s *session) cmdAbor(context.Context, string) (wire.Reply, error) {
 	s.dropData()
 	return ok(226, "Nothing to abort; data connection closed.")
-}
-
-func (s *session) setMoving(t *transfer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if old := s.moving; old != nil && !old.local {
-		if old.upload {
-			s.received += old.bytes.Load()
-		} else {
-			s.sent += old.bytes.Load()
-		}
-	}
-	s.moving = t
 }

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A lounge that found no descriptor when it was first needed opens later. The
+// A poller that found no descriptor when it was first needed opens later. The
 // test is not parallel to others, from which it takes the descriptors too.
-func TestLoungeOpensLater(t *testing.T) {
+func TestIdlePollerOpensLater(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer ln.Close()
@@ -21,12 +21,12 @@ func TestLoungeOpensLater(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 
-	var l lounge
-	s := &session{raw: conn}
-	withoutDescriptors(t, func() { require.False(t, l.park(s)) })
-	require.True(t, l.park(s))
-	require.True(t, l.fetch(s))
-	l.close()
+	var p idlePoller
+	w := &waiter{ctl: &control{raw: conn}}
+	withoutDescriptors(t, func() { require.False(t, p.park(w)) })
+	require.True(t, p.park(w))
+	require.True(t, p.remove(w))
+	p.close()
 }
 
 // withoutDescriptors runs f while this process can't open any more.

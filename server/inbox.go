@@ -1,0 +1,129 @@
+package server
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// inbox keeps the commands that come while a session is busy with another, and has
+// somebody listen to the client meanwhile, the attendant. From attend to relieve the
+// attendant alone uses the queue and the control connection, and at any other time
+// the session's goroutine alone does.
+type inbox struct {
+	ctl   *control
+	queue []input     // what came during a command and waits for its end
+	left  atomic.Bool // the session has ended and its goroutine is stuck, see leave: nothing is its any more
+
+	mu    sync.Mutex // guards what follows, and decides whether the attendant begins or relieve is first
+	timer *time.Timer
+	task  func()        // to begin with when the time has come, nil for none
+	done  chan struct{} // closed when what began has ended; nil when nothing began
+}
+
+// attendAfter is how long a command may take before somebody else listens to
+// the client. Most are done by then, and cost no second goroutine.
+const attendAfter = 10 * time.Millisecond
+
+// maxQueued bounds the commands that a client may send ahead during a transfer.
+const maxQueued = 32
+
+// attend has task run in a goroutine of its own after a delay, until relieve. Only
+// the session's goroutine calls it, and relieve before it calls it again.
+func (b *inbox) attend(delay time.Duration, task func()) {
+	if b.left.Load() {
+		return
+	}
+	b.mu.Lock()
+	b.task = task
+	b.mu.Unlock()
+	switch {
+	case delay <= 0:
+		go b.begin()
+	case b.timer == nil:
+		b.timer = time.AfterFunc(delay, b.begin)
+	default:
+		b.timer.Reset(delay)
+	}
+}
+
+func (b *inbox) begin() {
+	b.mu.Lock()
+	task, done := b.task, make(chan struct{})
+	if b.task = nil; task != nil {
+		b.done = done
+	}
+	b.mu.Unlock()
+	if task != nil {
+		defer close(done)
+		task()
+	}
+}
+
+// relieve ends the attendance. When it returns, everything is the session's
+// goroutine's again.
+func (b *inbox) relieve() {
+	if !b.left.Load() { // else somebody else has ended the session
+		b.dismiss()
+	}
+}
+
+func (b *inbox) dismiss() {
+	b.mu.Lock()
+	done := b.done
+	b.task, b.done = nil, nil
+	b.mu.Unlock()
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+	if done == nil {
+		return
+	}
+	b.ctl.interrupt()
+	<-done
+	b.ctl.readUntil(time.Time{})
+}
+
+// leave takes the inbox from the session's goroutine for good, in another one.
+func (b *inbox) leave() {
+	b.left.Store(true)
+	b.dismiss()
+}
+
+// put adds a command behind the others.
+func (b *inbox) put(in input) { b.queue = append(b.queue, in) }
+
+// putFirst adds a command before the others.
+func (b *inbox) putFirst(in input) { b.queue = append([]input{in}, b.queue...) }
+
+// take returns the first command, if there is one.
+func (b *inbox) take() (in input, ok bool) {
+	if len(b.queue) == 0 {
+		return input{}, false
+	}
+	in, b.queue = b.queue[0], b.queue[1:]
+	return in, true
+}
+
+// takeAll returns all commands, in order.
+func (b *inbox) takeAll() []input {
+	all := b.queue
+	b.queue = nil
+	return all
+}
+
+// mayRead reports whether another command may be read while one is being done.
+func (b *inbox) mayRead() bool { return len(b.queue) < maxQueued && !b.held() }
+
+// held reports that a command waits which must be the last one read until it
+// has run, or that there is nothing more to read. Either can only be the last in
+// the queue. What the client sent behind AUTH in clear must stay where the
+// upgrade discards it (CVE-2011-1575).
+func (b *inbox) held() bool {
+	if len(b.queue) == 0 {
+		return false
+	}
+	last := b.queue[len(b.queue)-1]
+	row := commands[last.cmd.Verb]
+	return last.ends() || row != nil && row.alone
+}
