@@ -60,8 +60,8 @@ type Ports struct {
 	Offset int
 	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
 	TTL time.Duration
-	// Wait is how long Lease waits when every port is taken for that client address and none of them becomes free; at
-	// most 5 seconds and as long again where a lease is about to give way unused. 0 is 10 seconds; negative is
+	// Wait is how long Lease waits when every port is taken for that client address and none becomes free. It waits up
+	// to twice that, 5 seconds longer at most, where a lease is about to give way unused. 0 is 10 seconds; negative is
 	// not at all.
 	Wait time.Duration
 	// Idle is how long a port stays open without a lease. 0 is 5 seconds; negative closes it at once.
