@@ -45,8 +45,8 @@ var marks = []mark{
 	{"squatters-*", done, allAsked, 0},
 	{"thief-*", done, allAsked, 0},
 	{"thief-*", stolen, never, 0},
-	{"stalled-1000", peak, absolute, 100 << 20},
-	{"stalled-1000", slower, absolute, 2},
+	{"stalled-*", peak, absolute, 100 << 20},
+	{"stalled-*", slower, absolute, 2},
 }
 
 // A verdict says whether a mark is met.

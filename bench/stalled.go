@@ -2,38 +2,100 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
-// stalls is the workload of clients that begin downloads and read nothing of
+// stalls are the workloads of clients that begin transfers and don't go on with
 // them.
 func stalls() []workload {
-	return []workload{{
-		name: "stalled-1000",
-		title: "Visit (login, a small file, QUIT) alone, and beside 1,000 downloads over TLS that their clients, at ten addresses, don't read; " +
-			"memory is that of all 1,000",
-		unit:  "visit",
-		ports: "21000-22199",
-		only:  ours, // the peers' limits forbid so many
-		run:   stalled,
-	}}
+	var all []workload
+	for _, s := range []stall{
+		{"", "downloads", func(c *client, _ int) error { _, err := c.open("RETR own/huge"); return err }},
+		{"-up", "uploads", (*client).stallUpload},
+		{"-list", "listings by LIST of 10,000 long names", listLong("LIST")},
+		{"-mlsd", "listings by MLSD of 10,000 long names", listLong("MLSD")},
+		{"-nlst", "listings by NLST of 10,000 long names", listLong("NLST")},
+	} {
+		all = append(all, workload{
+			name: "stalled" + s.suffix + "-1000",
+			title: "Visit (login, a small file, QUIT) alone, and beside 1,000 " + s.what + " over TLS with which their clients, at ten addresses, " +
+				"don't go on; memory is that of all 1,000",
+			unit:  "visit",
+			ports: "21000-22199",
+			only:  ours, // the peers' limits forbid so many
+			run:   s.run,
+		})
+	}
+	return all
 }
 
-func stalled(ctx context.Context, l *load) (sample, error) {
+// A stall is one way to begin a transfer and leave it there. It ends with the
+// session.
+type stall struct {
+	suffix, what string
+	begin        func(c *client, i int) error
+}
+
+// stallUpload sends some of a file, and of the next record of TLS only a part.
+func (c *client) stallUpload(i int) error {
+	data, err := c.open(fmt.Sprintf("STOR up/%d", i))
+	if err != nil {
+		return err
+	}
+	data.wire.gather = false
+	if _, err = data.Write(make([]byte, 100_000)); err == nil {
+		_, err = data.wire.Write(append([]byte{23, 3, 3, 0x40, 0}, make([]byte, 8<<10)...)) // 16 KiB of data, RFC 8446, section 5.1
+	}
+	return err
+}
+
+func listLong(verb string) func(*client, int) error {
+	return func(c *client, _ int) error {
+		_, err := c.open(verb + " long")
+		return err
+	}
+}
+
+// longNames makes a directory of n files whose names alone are more than the
+// kernel takes of a listing that nobody reads.
+func (l *load) longNames(n int) error {
+	dir := filepath.Join(l.root, "long")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	for i := range n {
+		f, err := os.Create(fmt.Sprintf("%s/%0240d", dir, i))
+		if err != nil {
+			return err
+		}
+		f.Close()
+	}
+	return nil
+}
+
+func (s stall) run(ctx context.Context, l *load) (sample, error) {
 	const addresses = 10
 	n, visits, rest := l.times(1000), l.times(200), 2*time.Second // as for sessions at rest
 	if l.quick {
 		rest = settle
 	}
 	small := content{0, smallSize}
-	if err := l.file("own/000", small); err != nil {
+	err := errors.Join(l.file("own/000", small), l.file("own/huge", content{1, 24 << 20})) // more than the kernel takes
+	if strings.HasSuffix(s.what, "names") {
+		err = errors.Join(err, l.longNames(10_000))
+	}
+	if err = errors.Join(err, l.dir("up")); err != nil {
 		return nil, err
 	}
-	if err := l.file("own/huge", content{1, 24 << 20}); err != nil { // more than the kernel takes
-		return nil, err
-	}
+	defer os.RemoveAll(filepath.Join(l.root, "up"))
 	d, err := l.dialer()
 	if err != nil {
 		return nil, err
@@ -58,8 +120,7 @@ func stalled(ctx context.Context, l *load) (sample, error) {
 		if clients[i], err = there.login(ctx); err != nil {
 			return err
 		}
-		_, err = clients[i].open("RETR own/huge") // which ends with the session
-		return err
+		return s.begin(clients[i], i)
 	})
 	if err != nil {
 		return nil, err
@@ -75,7 +136,23 @@ func stalled(ctx context.Context, l *load) (sample, error) {
 	}
 	return sample{
 		peak: float64(after - before), waited: beside.Seconds(), slower: beside.Seconds() / alone.Seconds(),
-	}, nil
+	}, stillStalled(clients)
+}
+
+// stillStalled is an error if a transfer has ended, one way or another.
+func stillStalled(clients []*client) error {
+	for _, c := range clients {
+		_ = c.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
+		line, err := c.lines.ReadLine()
+		var timeout net.Error
+		switch {
+		case err == nil:
+			return fmt.Errorf("a transfer that should stall has ended: %s", line)
+		case !errors.As(err, &timeout) || !timeout.Timeout():
+			return fmt.Errorf("a session that should stall has ended: %w", errors.Join(err, io.ErrUnexpectedEOF))
+		}
+	}
+	return nil
 }
 
 // visits makes some and returns the time that the median of them took.

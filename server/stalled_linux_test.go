@@ -1,11 +1,14 @@
 package server_test
 
 import (
+	"context"
+	stdtls "crypto/tls"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,10 +18,10 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 54: clients that stop reading. What they hold is bounded by little, so that
-// a thousand of them are no more than 100 MiB; here both ends are counted. The
-// test is not parallel to others: it looks at all memory.
-func TestStalledReadersHoldLittle(t *testing.T) {
+// Row 54: clients that stop reading, or sending. What they hold is bounded by
+// little, so that a thousand of them are no more than 100 MiB; here both ends are
+// counted. The test is not parallel to others: it looks at all memory.
+func TestStalledTransfersHoldLittle(t *testing.T) {
 	const many, each = 60, 100 << 20 / 1000
 	big := string(make([]byte, 32<<20)) // more than the kernel takes
 	for name, come := range map[string]struct {
@@ -32,7 +35,10 @@ func TestStalledReadersHoldLittle(t *testing.T) {
 			c.cmd(200, "TYPE A")
 			return c.open("RETR big")
 		}, nil},
-		"listing": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("LIST") }, manyNamesIn},
+		"upload":             {stallUpload, dropping},
+		"upload, in clear":   {func(ts *testServer, t *testing.T) net.Conn { return stalling(t, ts.loginClear(t).open("STOR up")) }, dropping},
+		"upload, stuck disk": {stallUpload, stuckDisk},
+		"listing":            {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("LIST") }, manyNamesIn},
 		// What is read of a directory at once is held as well.
 		"NLST of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("NLST") }, longNamesIn(t)},
 		"MLSD of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, longNamesIn(t)},
@@ -48,13 +54,16 @@ func TestStalledReadersHoldLittle(t *testing.T) {
 			}
 			ts := start(t, options...)
 			ts.writeFile(t, "big", big)
-			for range 20 { // what the first need is not what each does
+			for range 50 { // what the first need, large buffers among it, is not what each does
 				come.open(ts, t)
 			}
 			before := settled(memoryInUse)
 			for range many {
-				_, err := io.ReadFull(come.open(ts, t), make([]byte, 1000))
-				require.NoError(t, err)
+				data := come.open(ts, t)
+				if !strings.Contains(name, "upload") {
+					_, err := io.ReadFull(data, make([]byte, 1000))
+					require.NoError(t, err)
+				}
 			}
 			var held uint64
 			eventually(t, "little memory", func() bool {
@@ -105,4 +114,56 @@ func memoryInUse() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc + m.StackInuse
+}
+
+// stallUpload sends some of a file, and of the next record of TLS only a part.
+func stallUpload(ts *testServer, t *testing.T) net.Conn {
+	t.Helper()
+	data := stalling(t, ts.login(t).open("STOR up"))
+	_, err := data.(*stdtls.Conn).NetConn().Write(append([]byte{23, 3, 3, 0x40, 0}, make([]byte, 8<<10)...)) // RFC 8446, section 5.1
+	require.NoError(t, err)
+	return data
+}
+
+// stalling sends some of a file.
+func stalling(t *testing.T, data net.Conn) net.Conn {
+	t.Helper()
+	_, err := data.Write(make([]byte, 100_000))
+	require.NoError(t, err)
+	return data
+}
+
+// writtenFS hands what is written of uploads to write, and keeps nothing.
+type writtenFS struct {
+	driver.FS
+	write func(ctx context.Context, p []byte) (int, error)
+}
+
+func (f writtenFS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := f.FS.Store(ctx, name, opts)
+	return writtenUpload{up, ctx, f.write}, err
+}
+
+type writtenUpload struct {
+	driver.Upload
+	ctx   context.Context
+	write func(ctx context.Context, p []byte) (int, error)
+}
+
+func (u writtenUpload) Write(p []byte) (int, error) { return u.write(u.ctx, p) }
+
+func dropping(srv *server.Server) {
+	wrapFiles(srv, func(files driver.FS) driver.FS {
+		return writtenFS{files, func(_ context.Context, p []byte) (int, error) { return len(p), nil }}
+	})
+}
+
+// stuckDisk takes no byte.
+func stuckDisk(srv *server.Server) {
+	wrapFiles(srv, func(files driver.FS) driver.FS {
+		return writtenFS{files, func(ctx context.Context, _ []byte) (int, error) {
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		}}
+	})
 }

@@ -2,6 +2,7 @@ package ftptls
 
 import (
 	"io"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -81,9 +82,7 @@ func (i *inbound) read(p []byte) (int, error) {
 // direct reads into crypto/tls's own memory. A connection that trickles never
 // occupies a buffer.
 func (i *inbound) direct(p []byte) (int, error) {
-	if i.exact.Load() {
-		p = p[:min(len(p), i.f.want())]
-	}
+	p = p[:min(len(p), i.limit())]
 	n, err := i.conn.Read(p)
 	if n > 0 {
 		i.some.Store(true)
@@ -100,6 +99,20 @@ func (i *inbound) direct(p []byte) (int, error) {
 		return n, i.failed(err)
 	}
 	return n, nil
+}
+
+// limit is how many bytes direct may give at once. crypto/tls keeps a remainder of
+// the record after the one in progress by making its memory three times as large,
+// which a thousand uploads that stall would hold. So it gets no more than a record,
+// where that is known, and else what would be one like the last.
+func (i *inbound) limit() int {
+	switch {
+	case i.exact.Load() || i.ahead.Load() && i.f.inBody():
+		return i.f.want()
+	case i.ahead.Load() && i.f.last > 0:
+		return i.f.last - i.f.have
+	}
+	return math.MaxInt
 }
 
 // clientHello hands over the body of the ClientHello that was kept.

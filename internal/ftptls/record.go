@@ -43,6 +43,7 @@ type framer struct {
 	header [recordHeader]byte
 	have   int // bytes of header seen; recordHeader when in the body
 	left   int // bytes of the body still to come
+	last   int // the size of the record that ended last, its header included
 }
 
 // take consumes p up to the end of the record in progress and returns how many
@@ -60,10 +61,13 @@ func (f *framer) take(p []byte) int {
 	body := min(f.left, len(p)-n)
 	f.left -= body
 	if f.left == 0 {
-		f.have = 0
+		f.have, f.last = 0, recordSize(f.header[:])
 	}
 	return n + body
 }
+
+// inBody reports whether the size of the record in progress is known.
+func (f *framer) inBody() bool { return f.have == recordHeader }
 
 // want is how many bytes are certain to belong to the record in progress.
 func (f *framer) want() int {
