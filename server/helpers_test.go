@@ -106,8 +106,19 @@ func start(t testing.TB, options ...func(*server.Server)) *testServer {
 
 func (ts *testServer) listen(t testing.TB, serve func(net.Listener) error) string {
 	t.Helper()
+	return ts.listenOn(t, loopback(t), serve)
+}
+
+func loopback(t testing.TB) net.Listener {
+	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
+	return ln
+}
+
+// listenOn serves on a listener and returns its address.
+func (ts *testServer) listenOn(t testing.TB, ln net.Listener, serve func(net.Listener) error) string {
+	t.Helper()
 	done := make(chan error, 1)
 	go func() { done <- serve(ln) }()
 	t.Cleanup(func() {

@@ -74,15 +74,10 @@ func start6(t *testing.T, options ...func(*server.Server)) (ts *testServer, from
 	ts = start(t, options...)
 	ln, err := net.Listen("tcp", "[2001:db8::1]:0")
 	require.NoError(t, err)
-	done := make(chan error, 1)
-	go func() { done <- ts.Serve(ln) }()
-	t.Cleanup(func() {
-		ts.Close()
-		require.ErrorIs(t, <-done, server.ErrServerClosed)
-	})
+	addr := ts.listenOn(t, ln, ts.Serve)
 	return ts, func(network, host int) *client {
 		t.Helper()
-		return newClient(t, dialFrom(t, host6(network, host), ln.Addr().String()), ts.Config)
+		return newClient(t, dialFrom(t, host6(network, host), addr), ts.Config)
 	}
 }
 
