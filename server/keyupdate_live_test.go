@@ -61,7 +61,7 @@ func floodData(t *testing.T, ts *testServer, command string) *client {
 	t.Helper()
 	c := ts.login(t)
 	raw := &tee{tcpConn: c.dataTCP(c.pasv()).(*tcpConn)}
-	require.NoError(t, raw.SetReadBuffer(8<<10))
+	require.NoError(t, raw.SetReadBuffer(64<<10))
 	c.cmd(150, "%s", command)
 	_, keys := updating(t, c, raw)
 	go floodKeys(raw.tcpConn, keys, new(atomic.Int64))
@@ -76,8 +76,8 @@ func floodControl(t *testing.T, ts *testServer, login func(*client)) {
 	cfg := ts.Config.Clone()
 	cfg.KeyLogWriter = &secrets
 	raw := dialTCP(t, ts.Addr)
-	require.NoError(t, raw.(*tcpConn).SetReadBuffer(8<<10))
-	require.NoError(t, raw.(*tcpConn).SetWriteBuffer(8<<10)) // what waits in here is no matter
+	require.NoError(t, raw.(*tcpConn).SetReadBuffer(64<<10))
+	require.NoError(t, raw.(*tcpConn).SetWriteBuffer(64<<10)) // what waits in here is no matter
 	count := &writeCounter{Conn: raw}
 	c := newClient(t, count, cfg)
 	c.expect(220)
