@@ -19,10 +19,13 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/testenv"
+	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
 
-// fairServer makes this program the server of BenchmarkVisitBesideOthers.
+// fairServer makes this program the server of BenchmarkVisitBesideOthers, on the
+// data ports that it holds.
 const fairServer = "SALLYPORT_FAIR_SERVER"
 
 // BenchmarkVisitBesideOthers is an honest visit (TLS, login, a listing, a download)
@@ -106,18 +109,21 @@ func runFairServer() {
 	must(err)
 	hashed := driver.UserEntry{Hash: string(slow), Files: files}
 	users := driver.Users{testUser: {Hash: known, Files: files}, "bob": hashed, "carol": hashed}
-	srv := &server.Server{Driver: users, TLS: certificate(), InsecurePlaintext: true}
+	ports, err := passive.Range(os.Getenv(fairServer))
+	must(err)
+	srv := &server.Server{Driver: users, TLS: certificate(), Passive: ports, InsecurePlaintext: true}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
 	go srv.Serve(ln)
 	fmt.Println(ln.Addr())
 	io.Copy(io.Discard, os.Stdin)
 	srv.Close()
+	ports.Close()
 }
 
 func startFairServer(b testing.TB) string {
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fairServer+"=1")
+	cmd.Env = append(os.Environ(), fairServer+"="+testenv.FreePortSet(b, 3))
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	require.NoError(b, err)

@@ -3,6 +3,7 @@ package server_test
 import (
 	"bufio"
 	stdtls "crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -11,11 +12,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 var guesses = &stdtls.Config{InsecureSkipVerify: true}
 
-// hostile are things that connections of strangers do until they are closed.
+// hostile are things that connections do until they are closed, of strangers and of
+// who has an account.
 var hostile = map[string]func(conn net.Conn){
 	"silence":        func(net.Conn) {},
 	"half handshake": func(conn net.Conn) { io.WriteString(conn, "AUTH TLS\r\n\x16\x03\x01\x02\x00\x01") },
@@ -32,6 +36,76 @@ var hostile = map[string]func(conn net.Conn){
 	"guesses":            func(conn net.Conn) { guessPasswords(conn, guesses, "bob", false) },
 	"names":              func(conn net.Conn) { guessPasswords(conn, guesses, conn.LocalAddr().String(), false) },
 	"hanging up":         func(conn net.Conn) { guessPasswords(conn, guesses, "bob", true) },
+
+	"patterns":              func(conn net.Conn) { logIn(conn).repeat("STAT many/*[bbbbbbbb]*[cccccccc]*x") },
+	"silence on data ports": func(conn net.Conn) { logIn(conn).connect("") },
+	"stalled downloads":     func(conn net.Conn) { logIn(conn).connect("RETR big") },
+	"stalled listings":      func(conn net.Conn) { logIn(conn).connect("LIST many") },
+}
+
+// An intruder is a session of somebody who has an account.
+type intruder struct {
+	tcp, conn net.Conn
+	r         *bufio.Reader
+	cfg       *stdtls.Config
+}
+
+func logIn(conn net.Conn) *intruder {
+	cfg := guesses.Clone()
+	cfg.ServerName, cfg.ClientSessionCache = "localhost", stdtls.NewLRUClientSessionCache(0)
+	in := &intruder{conn, conn, bufio.NewReader(conn), cfg}
+	in.reply()
+	in.say("AUTH TLS")
+	in.conn = stdtls.Client(conn, cfg)
+	in.r = bufio.NewReader(in.conn)
+	for _, line := range []string{"USER " + testUser, "PASS " + testPassword, "PBSZ 0", "PROT P"} {
+		in.say(line)
+	}
+	return in
+}
+
+// say sends a command and returns the last line of the reply; "" is the end.
+func (in *intruder) say(line string) string {
+	if _, err := io.WriteString(in.conn, line+"\r\n"); err != nil {
+		return ""
+	}
+	return in.reply()
+}
+
+func (in *intruder) reply() string {
+	for {
+		line, err := in.r.ReadString('\n')
+		if err != nil || len(line) > 3 && line[0] != ' ' && line[3] == ' ' {
+			return line
+		}
+	}
+}
+
+// repeat sends a command again and again, and waits for the replies.
+func (in *intruder) repeat(line string) {
+	for in.say(line) != "" {
+	}
+}
+
+// connect begins a transfer, or opens a data connection for none, and leaves it
+// there.
+func (in *intruder) connect(command string) {
+	port, err := wire.ParseEPSVReply(strings.TrimSpace(strings.TrimPrefix(in.say("EPSV"), "229 ")))
+	if err != nil {
+		return
+	}
+	host, _, _ := net.SplitHostPort(in.tcp.RemoteAddr().String())
+	data, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+	if err != nil {
+		return
+	}
+	defer data.Close()
+	if command != "" && strings.HasPrefix(in.say(command), "150") {
+		if stdtls.Client(data, in.cfg).Handshake() != nil {
+			return
+		}
+	}
+	io.Copy(io.Discard, in.r)
 }
 
 // forever sends without waiting for what comes back.
@@ -48,7 +122,8 @@ func forever(conn net.Conn, line string) {
 // times slower, it is a fifth of them.
 func TestHostileAddress(t *testing.T) {
 	addr := startFairServer(t)
-	cfg := &stdtls.Config{InsecureSkipVerify: true}
+	// Only proof tells it from an intruder with an account at the same address.
+	cfg := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost"}
 	visit := func(user string) {
 		t.Helper()
 		began := time.Now()
