@@ -8,21 +8,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
-
-// A port that could not be opened is left alone this long. The memory of such ports is bounded; a forgotten one is
-// merely tried again.
-const (
-	badFor   = 30 * time.Second
-	badLimit = 1 << 16
-)
-
-// failure is why a port was not to be had.
-type failure struct {
-	until time.Time
-	err   error
-}
 
 // PortError says that ports of the set cannot be listened on. Unwrap gives the system's error.
 type PortError struct {
@@ -71,7 +57,7 @@ func (p *Ports) Check(ctx context.Context, addrs ...netip.Addr) error {
 func (p *Ports) checkAddr(ctx context.Context, addr netip.Addr) error {
 	var bad failures
 	if p.any() {
-		if ln, err := p.listen(ctx, addr, 0); err != nil {
+		if ln, err := p.listen(ctx, wildcard(addr), 0); err != nil {
 			bad.add(0, err)
 		} else {
 			ln.Close()
@@ -85,7 +71,7 @@ func (p *Ports) checkAddr(ctx context.Context, addr netip.Addr) error {
 		if p.isOpen(slot{wildcard(addr), n}) {
 			continue
 		}
-		ln, err := p.listen(ctx, addr, n)
+		ln, err := p.listen(ctx, wildcard(addr), n)
 		if err == nil {
 			err = ln.Close()
 		}
@@ -100,23 +86,6 @@ func (p *Ports) isOpen(at slot) bool {
 	p.mu.Lock()
 	defer p.unlock()
 	return p.doors[at] != nil
-}
-
-// shun remembers that a port could not be opened, and tells whether that is news. The caller holds mu.
-func (p *Ports) shun(at slot, err error) (first bool) {
-	if p.bad == nil || len(p.bad) >= badLimit {
-		p.bad = make(map[slot]failure)
-	}
-	// It stays known after its time, until it opens, so that it is logged once.
-	_, known := p.bad[at]
-	p.bad[at] = failure{time.Now().Add(badFor), err}
-	p.stats.Unopenable++
-	return !known
-}
-
-func (p *Ports) shunned(at slot, now time.Time) bool {
-	f, ok := p.bad[at]
-	return ok && now.Before(f.until)
 }
 
 // failed explains why no port can be had on local. The caller holds mu.

@@ -46,11 +46,10 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 			return nil, err
 		}
 		if w != nil {
-			l, err = p.await(ctx, w, since)
-			if err != nil {
+			if err := p.await(ctx, w, since); err != nil {
 				return nil, err
 			}
-			if l == nil {
+			if l = w.got; l == nil {
 				continue
 			}
 		}

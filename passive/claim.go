@@ -2,6 +2,7 @@ package passive
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -113,4 +114,46 @@ func addrOf(a net.Addr) netip.Addr {
 	}
 	at, _ := netip.ParseAddrPort(a.String())
 	return plain(at.Addr())
+}
+
+// Limits of the pause after a failed accept. Running out of descriptors is the usual cause, and it passes.
+const (
+	acceptPauseMin = 5 * time.Millisecond
+	acceptPauseMax = time.Second
+)
+
+// serve accepts until the door is closed. It never gives up on an error, since leases depend on it, and never spins.
+func (d *door) serve() {
+	pause := acceptPauseMin
+	for {
+		c, err := d.ln.Accept()
+		if err == nil {
+			pause = acceptPauseMin
+			d.ports.claim(d, c)
+			continue
+		}
+		if errors.Is(err, net.ErrClosed) {
+			d.ports.lost(d)
+			return
+		}
+		d.ports.deaf(d, err)
+		timer := time.NewTimer(pause)
+		select {
+		case <-d.quit:
+			timer.Stop()
+			return
+		case <-timer.C:
+		}
+		pause = min(2*pause, acceptPauseMax)
+	}
+}
+
+// lost buries a door whose listener was closed, should somebody else have done so. Its leases run out.
+func (p *Ports) lost(d *door) {
+	p.mu.Lock()
+	ln := p.shut(d)
+	p.unlock()
+	if ln != nil {
+		d.free(ln)
+	}
 }

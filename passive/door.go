@@ -2,19 +2,12 @@ package passive
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
 	"strconv"
 	"time"
-)
-
-// Limits of the pause after a failed accept. Running out of descriptors is the usual cause, and it passes.
-const (
-	acceptPauseMin = 5 * time.Millisecond
-	acceptPauseMax = time.Second
 )
 
 // slot is a place for a listener: a port of the set on one local address. When the system chooses the ports, n only
@@ -111,7 +104,7 @@ func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (f
 	}
 	if err != nil {
 		d.err, d.interrupted = err, interrupted
-		p.shut(d)
+		p.bury(d)
 		if !interrupted && !p.any() && portsOwn(err) {
 			first = p.shun(d.at, err)
 		}
@@ -143,7 +136,7 @@ func (p *Ports) name(ln net.Listener, number uint16) (port, announced uint16, er
 // listen opens number on local, where the zero Addr is every address of both families.
 func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (net.Listener, error) {
 	network, address := "tcp", ":"+strconv.Itoa(int(number))
-	if local = wildcard(local); local.IsValid() {
+	if local.IsValid() {
 		network, address = "tcp6", netip.AddrPortFrom(local, number).String()
 		if local.Is4() {
 			network = "tcp4"
@@ -167,42 +160,6 @@ func guarded[T any](what string, f func() (T, error)) (result T, err error) {
 		}
 	}()
 	return f()
-}
-
-// serve accepts until the door is closed. It never gives up on an error, since leases depend on it, and never spins.
-func (d *door) serve() {
-	pause := acceptPauseMin
-	for {
-		c, err := d.ln.Accept()
-		if err == nil {
-			pause = acceptPauseMin
-			d.ports.claim(d, c)
-			continue
-		}
-		if errors.Is(err, net.ErrClosed) {
-			d.ports.lost(d)
-			return
-		}
-		d.ports.deaf(d, err)
-		timer := time.NewTimer(pause)
-		select {
-		case <-d.quit:
-			timer.Stop()
-			return
-		case <-timer.C:
-		}
-		pause = min(2*pause, acceptPauseMax)
-	}
-}
-
-// lost buries a door whose listener was closed, should somebody else have done so. Its leases run out.
-func (p *Ports) lost(d *door) {
-	p.mu.Lock()
-	ln := p.shut(d)
-	p.unlock()
-	if ln != nil {
-		d.free(ln)
-	}
 }
 
 // rest starts the time after which a door without leases is closed. The caller holds mu.
@@ -239,10 +196,10 @@ func (d *door) free(ln net.Listener) error {
 	return err
 }
 
-// shut takes a door out of use and returns the listener for the caller to free once it has released mu.
-func (p *Ports) shut(d *door) net.Listener {
+// bury takes a door out of the table, for good. The caller holds mu.
+func (p *Ports) bury(d *door) {
 	if d.dead {
-		return nil
+		return
 	}
 	d.dead = true
 	close(d.quit)
@@ -253,6 +210,14 @@ func (p *Ports) shut(d *door) net.Listener {
 	if d.cancel != nil {
 		d.cancel()
 	}
+}
+
+// shut takes a door out of use and returns the listener for the caller to free once it has released mu.
+func (p *Ports) shut(d *door) net.Listener {
+	if d.dead {
+		return nil
+	}
+	p.bury(d)
 	if d.ln != nil {
 		p.stats.Listeners--
 		if p.closing == nil {
@@ -262,4 +227,34 @@ func (p *Ports) shut(d *door) net.Listener {
 	}
 	p.disperse(d)
 	return d.ln
+}
+
+// A port that could not be opened is left alone this long. The memory of such ports is bounded; a forgotten one is
+// merely tried again.
+const (
+	badFor   = 30 * time.Second
+	badLimit = 1 << 16
+)
+
+// failure is why a port was not to be had.
+type failure struct {
+	until time.Time
+	err   error
+}
+
+// shun remembers that a port could not be opened, and tells whether that is news. The caller holds mu.
+func (p *Ports) shun(at slot, err error) (first bool) {
+	if p.bad == nil || len(p.bad) >= badLimit {
+		p.bad = make(map[slot]failure)
+	}
+	// It stays known after its time, until it opens, so that it is logged once.
+	_, known := p.bad[at]
+	p.bad[at] = failure{time.Now().Add(badFor), err}
+	p.stats.Unopenable++
+	return !known
+}
+
+func (p *Ports) shunned(at slot, now time.Time) bool {
+	f, ok := p.bad[at]
+	return ok && now.Before(f.until)
 }

@@ -35,6 +35,7 @@ type waiter struct {
 	who   peer
 	req   Request
 	lease chan *Lease // takes one: the lease granted, or nil for another try
+	got   *Lease      // out of lease, by await
 }
 
 // exclusive reports whether somebody waits who can share a port with nobody. Whoever comes later waits behind it, or its
@@ -60,8 +61,8 @@ func (p *Ports) enqueue(who peer, r Request) *waiter {
 	return w
 }
 
-// await returns the lease granted to w, or nil when w should try again. since is when the waiting began.
-func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) (*Lease, error) {
+// await waits until w has got a lease, or nil when it should try again. since is when the waiting began.
+func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) error {
 	p.mu.Lock()
 	first := p.nextLook(w, since, since)
 	p.mu.Unlock()
@@ -69,21 +70,22 @@ func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) (*Lease, 
 	defer timer.Stop()
 	for {
 		select {
-		case l := <-w.lease:
-			return l, nil
+		case w.got = <-w.lease:
+			return nil
 		case <-ctx.Done():
 			if p.withdraw(w) {
-				return nil, ctx.Err()
+				return ctx.Err()
 			}
 			// A lease was granted at the very moment of giving up.
 			if l := <-w.lease; l != nil {
 				l.Close()
 			}
-			return nil, ctx.Err()
+			return ctx.Err()
 		case now := <-timer.C:
-			l, again, err := p.look(w, since, now)
-			if l != nil || err != nil {
-				return l, err
+			var again time.Duration
+			var err error
+			if w.got, again, err = p.look(w, since, now); w.got != nil || err != nil {
+				return err
 			}
 			timer.Reset(again)
 		}

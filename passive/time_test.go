@@ -167,9 +167,9 @@ func TestWaitGiveUpRace(t *testing.T) {
 			if i%2 == 0 {
 				ctx = ended
 			}
-			l, err := p.await(ctx, w, time.Now().Add(-time.Hour))
+			err = p.await(ctx, w, time.Now().Add(-time.Hour))
 			if err == nil {
-				require.NoError(t, l.Close())
+				require.NoError(t, w.got.Close())
 			} else {
 				require.ErrorIs(t, err, context.Canceled)
 			}
