@@ -210,3 +210,34 @@ func ExampleSysError() {
 	// false true
 	// true false
 }
+
+// Suppliers may bring invoices and look at them, and change nothing else.
+func ExampleRestrict() {
+	files := driver.Mem()
+	if err := files.Mkdir(context.Background(), "invoices"); err != nil {
+		log.Fatal(err)
+	}
+	suppliers := driver.Restrict(files, func(_ context.Context, op driver.Op, name string) error {
+		switch {
+		case op == driver.OpStat, op == driver.OpList, op == driver.OpRead:
+			return nil
+		case op == driver.OpStore && path.Dir(name) == "invoices" && path.Ext(name) == ".pdf":
+			return nil
+		case op == driver.OpStore:
+			return &driver.Error{Code: 553, Text: "Only PDF files, and only in /invoices."}
+		}
+		return fs.ErrPermission
+	})
+	for _, name := range []string{"invoices/1.pdf", "invoices/1.exe"} {
+		u, err := suppliers.Store(context.Background(), name, driver.StoreOptions{})
+		fmt.Println(name, err)
+		if err == nil {
+			u.Close(io.ErrUnexpectedEOF)
+		}
+	}
+	fmt.Println(suppliers.RemoveDir(context.Background(), "invoices"))
+	// Output:
+	// invoices/1.pdf <nil>
+	// invoices/1.exe store invoices/1.exe: 553 Only PDF files, and only in /invoices.
+	// rmdir invoices: permission denied
+}

@@ -134,6 +134,7 @@ func TestScanSeesNoMoreThanList(t *testing.T) {
 		hidingLimit{limit(t, d, driver.Quota{Bytes: math.MaxInt64})},
 		limit(t, hiding{d}, driver.Quota{Bytes: math.MaxInt64}),
 		driver.WithoutWrites(hiding{d}),
+		driver.Restrict(hiding{d}, allowAll),
 		struct{ driver.FS }{hiding{d}},
 	} {
 		assert.Empty(t, all(t, driver.Scan(t.Context(), fsys, ".", true)), "%T", fsys)

@@ -1,0 +1,140 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"path"
+)
+
+// Restrict asks allow before anything is done with fsys: every method of FS and
+// every optional ability goes through that one function, so nothing is forgotten.
+//
+// Allow returns nil if the session may do op with the name, and else the error that the
+// client is told: [fs.ErrPermission], [fs.ErrNotExist] for what shall not be known to
+// exist, or an [*Error] for words of its own. It may be called concurrently, and
+// must be quick: it is asked about each entry of a listing. A nil allow refuses
+// everything with fs.ErrPermission.
+//
+// Allow is asked about each name as it is, the root being "."; leave to go into a
+// directory does not follow from leave for what is in it. A file that is renamed has two names,
+// and both are asked about; a directory takes what is in it along, so each entry
+// below is asked about as well, which takes a walk. So do a symbolic link and its target. An entry
+// that OpStat is refused for is left out of listings; an error of allow that is no
+// refusal (neither of the above, or an [*Error] of code 4xx) ends the listing, as it
+// must not pass for a complete one.
+//
+// What is asked about are the names that clients use. Where symbolic links or hard links
+// give one file several names, as in a [Dir], a rule for one of them says nothing
+// about the others: refuse OpSymlink if rules go by name, and let nobody else make links
+// in the tree.
+//
+// The FS has no Unwrap method and no state of its own: make one for each login, around
+// files that sessions share. It is as safe for concurrent use as fsys and allow.
+func Restrict(fsys FS, allow func(ctx context.Context, op Op, name string) error) FS {
+	return &restricted{fsys, allow}
+}
+
+type restricted struct {
+	fsys  FS
+	allow func(ctx context.Context, op Op, name string) error
+}
+
+// ask returns the error of a name that is not allowed. Names that obey no rule of
+// this package are refused before allow sees them.
+func (r *restricted) ask(ctx context.Context, op Op, name string) error {
+	if err := enter(ctx, string(op), name); err != nil {
+		return err
+	}
+	if r.allow == nil {
+		return fail(string(op), name, fs.ErrPermission)
+	}
+	return fail(string(op), name, r.allow(ctx, op, name))
+}
+
+// refused reports whether an error of ask says that the session may not, rather
+// than that this could not be found out.
+func refused(err error) bool {
+	var own *Error
+	if errors.As(err, &own) {
+		return own.Code < 400 || own.Code >= 500
+	}
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)
+}
+
+func (r *restricted) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	if err := r.ask(ctx, OpStat, name); err != nil {
+		return nil, err
+	}
+	return r.fsys.Stat(ctx, name)
+}
+
+func (r *restricted) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return r.list(ctx, name, func() iter.Seq2[fs.FileInfo, error] { return r.fsys.List(ctx, name) })
+}
+
+// Scan leaves the same entries out as List.
+func (r *restricted) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	if self != FS(r) {
+		return self.List(ctx, name)
+	}
+	return r.list(ctx, name, func() iter.Seq2[fs.FileInfo, error] { return Scan(ctx, r.fsys, name, nameOnly) })
+}
+
+// list yields the entries that the session may see.
+func (r *restricted) list(ctx context.Context, name string, entries func() iter.Seq2[fs.FileInfo, error]) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		if err := r.ask(ctx, OpList, name); err != nil {
+			yield(nil, err)
+			return
+		}
+		for fi, err := range entries() {
+			if err == nil {
+				err = r.ask(ctx, OpStat, path.Join(name, fi.Name()))
+				if err != nil && ctx.Err() == nil && refused(err) {
+					continue
+				}
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(fi, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (r *restricted) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	if err := r.ask(ctx, OpRead, name); err != nil {
+		return nil, err
+	}
+	return r.fsys.Open(ctx, name, offset)
+}
+
+func (r *restricted) Checksum(ctx context.Context, name, algorithm string, offset, length int64) ([]byte, error) {
+	if err := r.ask(ctx, OpRead, name); err != nil {
+		return nil, err
+	}
+	return Checksum(ctx, r.fsys, name, algorithm, offset, length)
+}
+
+func (r *restricted) ReadLink(ctx context.Context, name string) (string, error) {
+	if err := r.ask(ctx, OpStat, name); err != nil {
+		return "", err
+	}
+	return ReadLink(ctx, r.fsys, name)
+}
+
+func (r *restricted) Space(ctx context.Context, name string) (int64, error) {
+	if err := r.ask(ctx, OpSpace, name); err != nil {
+		return 0, err
+	}
+	return Space(ctx, r.fsys, name)
+}
+
+// RawNames is what names may be; allow sees them as they are.
+func (r *restricted) RawNames(name string) bool { return RawNames(r.fsys, name) }

@@ -1,0 +1,63 @@
+package server_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// Whatever a rule refuses is refused by each command that comes to it, in the
+// rule's words.
+func TestRestrict(t *testing.T) {
+	var refused driver.Op
+	files := driver.Mem()
+	ts := start(t, insecure, func(srv *server.Server) {
+		require.NoError(t, files.Mkdir(t.Context(), "d"))
+		require.NoError(t, files.Mkdir(t.Context(), "e"))
+		writeFile(t, files, "a", "old")
+		writeFile(t, files, "b", "other")
+		srv.Driver = driver.User(testUser, testPassword, driver.Restrict(files, func(_ context.Context, op driver.Op, name string) error {
+			if op == refused && name != "." {
+				return &driver.Error{Code: 553, Text: "The rule says no to " + string(op) + " " + name + "."}
+			}
+			return nil
+		}))
+	})
+	for _, tt := range []struct {
+		op   driver.Op
+		line string
+		want string
+	}{
+		{driver.OpStat, "SIZE a", "stat a"}, {driver.OpStat, "MDTM a", "stat a"}, {driver.OpStat, "MLST a", "stat a"},
+		{driver.OpStat, "CWD d", "stat d"}, {driver.OpStat, "STAT a", "stat a"}, {driver.OpStat, "RNFR a", "stat a"},
+		{driver.OpList, "MLSD d", "list d"}, {driver.OpList, "LIST d", "list d"}, {driver.OpList, "NLST d", "list d"}, {driver.OpList, "STAT d", "list d"},
+		{driver.OpRead, "RETR a", "read a"}, {driver.OpRead, "HASH a", "read a"}, {driver.OpRead, "XCRC a", "read a"}, {driver.OpRead, "COMB c a", "read a"},
+		{driver.OpStore, "STOR c", "store c"}, {driver.OpStore, "APPE a", "store a"}, {driver.OpStore, "COMB a b", "store a"},
+		{driver.OpMkdir, "MKD c", "mkdir c"}, {driver.OpRemove, "DELE a", "remove a"}, {driver.OpRemoveDir, "RMD d", "rmdir d"},
+		{driver.OpRename, "RNTO c", "rename a"}, {driver.OpRenameTo, "RNTO c", "rename to c"},
+		{driver.OpSetTimes, "MFMT 20260101000000 a", "set times a"}, {driver.OpSetMode, "SITE CHMOD 600 a", "set mode a"},
+		{driver.OpSetGroup, "SITE CHGRP x a", "set group a"}, {driver.OpSpace, "AVBL d", "space d"},
+	} {
+		t.Run(string(tt.op)+" "+tt.line, func(t *testing.T) {
+			refused = ""
+			c := ts.loginClear(t)
+			c.cmd(200, "TYPE I")
+			c.pasv()
+			if tt.line == "RNTO c" {
+				c.cmd(350, "RNFR a")
+			}
+			refused = tt.op
+			require.Equal(t, "553 The rule says no to "+tt.want+".", c.cmd(553, "%s", tt.line).text())
+		})
+	}
+	refused = driver.OpStat
+	c := ts.loginClear(t)
+	require.Empty(t, c.get("NLST"), "what can't be seen is not listed")
+	refused = driver.OpStore
+	require.Equal(t, "a\r\nb\r\nd\r\ne\r\n", c.get("NLST"))
+	require.Equal(t, "old", readFile(t, files, "a"))
+}
