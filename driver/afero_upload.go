@@ -23,6 +23,7 @@ type aferoUpload struct {
 	touched bool        // the name leads to another file since; guarded by a.mu
 	opts    StoreOptions
 	f       afero.File
+	shut    bool // f is closed
 	err     error
 	done    bool
 }
@@ -126,7 +127,7 @@ func (u *aferoUpload) commit() error {
 	}
 	// It is closed before it is read or renamed, because many file systems store
 	// it only then.
-	if err := u.f.Close(); err != nil {
+	if err := u.closeTemp(); err != nil {
 		return err
 	}
 	keep := u.opts.Offset
@@ -137,6 +138,34 @@ func (u *aferoUpload) commit() error {
 		return u.place(u.temp, old)
 	}
 	return u.placeBehind(keep, old)
+}
+
+// closeTemp closes the temporary file, once.
+func (u *aferoUpload) closeTemp() error {
+	if u.shut {
+		return nil
+	}
+	u.shut = true
+	return u.f.Close()
+}
+
+// OpenStaged opens the temporary file, which many file systems store only when it
+// is closed.
+func (u *aferoUpload) OpenStaged() (io.ReadCloser, error) {
+	switch {
+	case u.done:
+		return nil, fail("read", u.name, fs.ErrClosed)
+	case u.err != nil:
+		return nil, u.err
+	}
+	if u.err = fail("read", u.name, u.closeTemp()); u.err != nil {
+		return nil, u.err
+	}
+	f, err := u.a.fs.Open(u.temp)
+	if err != nil {
+		return nil, fail("read", u.name, err)
+	}
+	return f, nil
 }
 
 // may says whether the upload may still be committed over what has the name now.
@@ -255,7 +284,7 @@ func (u *aferoUpload) Close(error) error {
 		return nil
 	}
 	u.end()
-	u.f.Close()
+	_ = u.closeTemp()
 	err := u.a.fs.Remove(u.temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

@@ -2,6 +2,7 @@ package driver
 
 import (
 	"errors"
+	"io"
 	"io/fs"
 	"os"
 )
@@ -34,6 +35,14 @@ func (u *atomicUpload) Prepare() error {
 		u.err = fail("prepare", u.name, u.f.Sync())
 	}
 	return u.err
+}
+
+// OpenStaged opens the bytes of this upload in the temporary file.
+func (u *atomicUpload) OpenStaged() (io.ReadCloser, error) {
+	if u.done || u.err != nil {
+		return nil, u.refuse("read")
+	}
+	return section{io.NewSectionReader(u.f, u.at, u.n)}, nil
 }
 
 // Close removes the temporary file unless it was committed.

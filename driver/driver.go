@@ -13,9 +13,9 @@
 // embedded ([ReadOnly]), wherever afero reaches ([Afero]) or in a bucket of
 // object storage (package [driver/s3], a module of its own). [Mount] joins
 // several into one tree, [Limit] puts a quota on one, [WithoutWrites] makes one
-// read-only and [Restrict] has a function decide about each name. Users are one
-// ([User]), a map ([Users]) or a function ([Func]). A driver of your own is proved
-// by package drivertest.
+// read-only, [Restrict] has a function decide about each name and [Inspect] has one
+// look at each upload. Users are one ([User]), a map ([Users]) or a function
+// ([Func]). A driver of your own is proved by package drivertest.
 //
 // # Guarantees to a driver
 //

@@ -1,6 +1,7 @@
 package driver_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -240,4 +241,36 @@ func ExampleRestrict() {
 	// invoices/1.pdf <nil>
 	// invoices/1.exe store invoices/1.exe: 553 Only PDF files, and only in /invoices.
 	// rmdir invoices: permission denied
+}
+
+// A scanner looks at each upload before it is a file.
+func ExampleInspect() {
+	files := driver.Inspect(driver.Mem(), func(ctx context.Context, up *driver.Inspection) error {
+		r, err := up.Open() // what is kept of the old file included, as with APPE
+		if err != nil {
+			return err
+		}
+		defer r.Close()
+		content, err := io.ReadAll(r) // a real scanner, such as clamd, takes a stream
+		if err != nil {
+			return err
+		}
+		if bytes.Contains(content, []byte("EICAR")) {
+			return &driver.Error{Code: 553, Text: "Infected, and so not kept: EICAR."}
+		}
+		return nil
+	})
+	u, err := files.Store(context.Background(), "virus.com", driver.StoreOptions{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprint(u, "X5O!P%@AP EICAR")
+	err = u.Commit() // the client would read 553
+	fmt.Println(err)
+	u.Close(err)
+	_, err = files.Stat(context.Background(), "virus.com")
+	fmt.Println(err)
+	// Output:
+	// commit virus.com: 553 Infected, and so not kept: EICAR.
+	// stat virus.com: file does not exist
 }

@@ -175,6 +175,9 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// Unwrap returns the upload of the FS below, for its abilities.
+func (u *limitUpload) Unwrap() Upload { return u.Upload }
+
 // Prepare prepares the upload of the FS below.
 func (u *limitUpload) Prepare() error {
 	if err := u.ready("prepare"); err != nil {

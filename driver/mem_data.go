@@ -247,6 +247,14 @@ func (u *memUpload) put(dir *memNode, base string, old *memNode, data memData) {
 	u.done, u.data = true, memData{}
 }
 
+// OpenStaged opens the bytes of this upload.
+func (u *memUpload) OpenStaged() (io.ReadCloser, error) {
+	if u.done {
+		return nil, fail("read", u.name, fs.ErrClosed)
+	}
+	return &memReader{data: u.data}, nil
+}
+
 func (u *memUpload) Close(error) error {
 	u.done, u.data = true, memData{}
 	return nil

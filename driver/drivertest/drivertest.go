@@ -127,7 +127,7 @@ func checks(o Options) []check {
 	if o.InPlace {
 		return append(all, inPlaceChecks...)
 	}
-	return append(all, atomicChecks...)
+	return append(append(all, atomicChecks...), stagedCheck)
 }
 
 // probe is the FS under test with short forms of what the cases do to it.

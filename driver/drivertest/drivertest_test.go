@@ -61,6 +61,7 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"commits cut uploads of new files", "cut-new", func(f driver.FS) driver.FS { return commits{f} }},
 		{"shows uploads before Commit", "invisible", func(f driver.FS) driver.FS { return early{f} }},
 		{"commits in Prepare", "prepare", func(f driver.FS) driver.FS { return hasty{f} }},
+		{"stages the whole file with Append", "staged", func(f driver.FS) driver.FS { return stagesAll{f} }},
 		{"keeps the caller's slice", "many-writes", func(f driver.FS) driver.FS { return keepsSlice{f} }},
 		{"fails on a second Close", "close", func(f driver.FS) driver.FS { return closesOnce{f} }},
 		{"goes on without context", "cancelled", func(f driver.FS) driver.FS { return noContext{f} }},
@@ -262,6 +263,26 @@ func (f hasty) Store(ctx context.Context, name string, opts driver.StoreOptions)
 type committer struct{ driver.Upload }
 
 func (u committer) Prepare() error { return u.Commit() }
+
+// stagesAll reads what is kept of the old file as well.
+type stagesAll struct{ driver.FS }
+
+func (f stagesAll) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return allStager{u, opts} })
+}
+
+type allStager struct {
+	driver.Upload
+	opts driver.StoreOptions
+}
+
+func (u allStager) OpenStaged() (io.ReadCloser, error) {
+	r, err := driver.OpenStaged(u.Upload)
+	if err != nil || !u.opts.Append {
+		return r, err
+	}
+	return io.NopCloser(io.MultiReader(strings.NewReader("old content"), r)), nil
+}
 
 type keepsSlice struct{ driver.FS }
 

@@ -70,6 +70,8 @@ func (f full) Store(ctx context.Context, name string, opts driver.StoreOptions) 
 
 type readerFrom struct{ driver.Upload }
 
+func (u readerFrom) Unwrap() driver.Upload { return u.Upload }
+
 func (u readerFrom) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{u.Upload}, r)
 }

@@ -3,6 +3,7 @@ package clients
 import (
 	"context"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 
@@ -19,6 +20,18 @@ func TestRefusedUploads(t *testing.T) {
 		"read-only": {"550", func(fsys driver.FS) (driver.FS, error) { return driver.WithoutWrites(fsys), nil }},
 		"quota in the middle": {"552", func(fsys driver.FS) (driver.FS, error) {
 			return driver.Limit(context.Background(), fsys, driver.Quota{Bytes: 50_000})
+		}},
+		"looked at": {"553", func(fsys driver.FS) (driver.FS, error) {
+			return driver.Inspect(fsys, func(_ context.Context, up *driver.Inspection) error {
+				r, err := up.Open()
+				if err != nil {
+					return err
+				}
+				if n, err := io.Copy(io.Discard, r); err != nil || n != up.Size {
+					return fmt.Errorf("%d bytes were read: %w", n, err)
+				}
+				return &driver.Error{Code: 553, Text: "Infected, and so not kept."}
+			}), nil
 		}},
 	}
 	for name, kind := range map[string]Kind{"curl": curlKind, "lftp": lftpKind, "Python": pythonKind} {

@@ -1,0 +1,135 @@
+package driver
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+)
+
+// Inspect has a function look at every upload before it becomes a file, as a virus
+// scanner does. Accept is called in Commit, when all data has come and before the
+// client is told so. If it returns nil the upload is committed. Otherwise nothing
+// of the upload stays: a file of that name is as it was, and the client reads the
+// error, best an [*Error] such as 552 or 553 and a text. A nil accept refuses every
+// upload with fs.ErrPermission.
+//
+// STOR, APPE, STOU and the targets of COMB and SITE CPTO come to accept; nothing
+// else makes content. The content is that of the whole file as it is going to be:
+// with APPE, or REST before STOR, what is kept of the old file comes first, since
+// what is harmless in two parts need not be so in one. Uploads to one name that go
+// through this FS wait for one another so that this holds. Clients wait for the
+// reply meanwhile, some for a minute only.
+//
+// The uploads of fsys must be [StagedReader]s, as those of [Dir], [MemFS], [Afero]
+// and of what this package puts around them are; to any other, Store is
+// errors.ErrUnsupported. An upload in place would be seen before it was looked at:
+// [StoreOptions].Whole is set, which makes it atomic in a Dir with [InPlace], and
+// lasting, at the cost of a sync. An FS of another package that is not atomic in
+// spite of Whole must not be a StagedReader.
+//
+// The FS has all abilities of fsys. One value may serve many sessions, and accept
+// may be called concurrently.
+func Inspect(fsys FS, accept func(ctx context.Context, up *Inspection) error) FS {
+	return &inspected{FS: fsys, accept: accept}
+}
+
+type inspected struct {
+	FS
+	accept func(ctx context.Context, up *Inspection) error
+	locks  lockTable // of names, held from the look at an upload to the end of its Commit
+}
+
+// Unwrap returns the FS within, for its abilities. None of them makes content.
+func (i *inspected) Unwrap() FS { return i.FS }
+
+// RemoveSame removes a file if it is still the one that was described.
+func (i *inspected) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	return RemoveSame(ctx, i.FS, name, info)
+}
+
+// Scan lists a directory as the FS within does.
+func (i *inspected) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	if self != FS(i) {
+		return self.List(ctx, name)
+	}
+	return Scan(ctx, i.FS, name, nameOnly)
+}
+
+// Store begins an upload that will be looked at.
+func (i *inspected) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
+	opts.Whole = true
+	up, err := i.FS.Store(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	if stagedReader(up) == nil {
+		err := fail("store", name, unsupported("looking at an upload before it is committed"))
+		return nil, errors.Join(err, up.Close(err))
+	}
+	u := &inspectedUpload{Upload: up, within: i, ctx: ctx, name: name, opts: opts}
+	if from, ok := up.(io.ReaderFrom); ok {
+		return &inspectedReaderFrom{u, from}, nil
+	}
+	return u, nil
+}
+
+// inspectedUpload is an upload that is looked at in Commit.
+type inspectedUpload struct {
+	Upload
+	within *inspected
+	ctx    context.Context // of Store
+	name   string
+	opts   StoreOptions
+	n      int64 // bytes written
+	err    error // of accept
+	ended  bool
+}
+
+// Unwrap returns the upload within, for its abilities.
+func (u *inspectedUpload) Unwrap() Upload { return u.Upload }
+
+func (u *inspectedUpload) Write(p []byte) (int, error) {
+	n, err := u.Upload.Write(p)
+	u.n += int64(n)
+	return n, err
+}
+
+// Commit asks accept, and makes the upload the file if that agrees.
+func (u *inspectedUpload) Commit() error {
+	switch {
+	case u.ended:
+		return fail("commit", u.name, fs.ErrClosed)
+	case u.err != nil:
+		return u.err
+	}
+	unlock, err := u.within.locks.alone(u.ctx, "", u.name)
+	if err != nil {
+		return fail("commit", u.name, err)
+	}
+	defer unlock()
+	if u.err = fail("commit", u.name, u.inspect()); u.err != nil {
+		return u.err
+	}
+	err = u.Upload.Commit()
+	u.ended = err == nil
+	return err
+}
+
+func (u *inspectedUpload) Close(cause error) error {
+	u.ended = true
+	return u.Upload.Close(cause)
+}
+
+// inspectedReaderFrom is an upload that can take data from a reader by itself.
+type inspectedReaderFrom struct {
+	*inspectedUpload
+	from io.ReaderFrom
+}
+
+func (u *inspectedReaderFrom) ReadFrom(r io.Reader) (int64, error) {
+	n, err := u.from.ReadFrom(r)
+	u.n += n
+	return n, err
+}

@@ -1,0 +1,45 @@
+package driver
+
+import "io"
+
+// StagedReader is an optional ability of an [Upload] whose bytes can be read
+// before Commit: see [Inspect].
+//
+// An Upload that wraps another has an Unwrap method that returns that, or an
+// OpenStaged of its own.
+type StagedReader interface {
+	// OpenStaged opens what was written, from its first byte on: with
+	// [StoreOptions].Append or Offset that is not what is kept of the old file.
+	// It is called after the last Write, any number of times; afterwards only
+	// Prepare, OpenStaged, Commit and Close are. The readers are closed before
+	// Commit and Close.
+	OpenStaged() (io.ReadCloser, error)
+}
+
+// OpenStaged opens what was written to an upload, or to one that it wraps, and was
+// not committed yet. Without a [StagedReader] the error is errors.ErrUnsupported.
+func OpenStaged(u Upload) (io.ReadCloser, error) {
+	if s := stagedReader(u); s != nil {
+		return s.OpenStaged()
+	}
+	return nil, unsupported("reading an upload before it is committed")
+}
+
+// stagedReader finds the ability of an upload, nil if there is none.
+func stagedReader(u Upload) StagedReader {
+	for {
+		switch v := u.(type) {
+		case StagedReader:
+			return v
+		case interface{ Unwrap() Upload }:
+			u = v.Unwrap()
+		default:
+			return nil
+		}
+	}
+}
+
+// section is part of an open file that the upload itself closes.
+type section struct{ *io.SectionReader }
+
+func (section) Close() error { return nil }

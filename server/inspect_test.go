@@ -1,0 +1,63 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// A virus scanner looks at whatever makes content, and the client reads what it
+// found. Nothing of it stays.
+func TestInspect(t *testing.T) {
+	files, err := driver.OpenDir(t.TempDir())
+	require.NoError(t, err)
+	defer files.Close()
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Driver = driver.User(testUser, testPassword, driver.Inspect(files, func(_ context.Context, up *driver.Inspection) error {
+			r, err := up.Open()
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(r)
+			if err == nil && bytes.Contains(data, []byte("EICAR")) {
+				err = &driver.Error{Code: 553, Text: "Infected: EICAR. Nothing of " + up.Name + " was kept."}
+			}
+			return err
+		}))
+	})
+	refused := func(c *client, name string) {
+		t.Helper()
+		require.Equal(t, "553 Infected: EICAR. Nothing of "+name+" was kept.", c.expect(553).text())
+		require.Error(t, ts.lastTransfer(t).Err, "operators hear of it")
+		require.Equal(t, "half EIC", readFile(t, files, "a"))
+	}
+	c := ts.loginClear(t)
+	c.cmd(200, "TYPE I")
+	c.put("half EIC", "STOR a")
+	c.put("AR and half", "STOR b")
+	for _, tt := range []struct{ data, line, name string }{
+		{"an EICAR", "STOR new", "new"}, {"an EICAR", "STOR a", "a"}, {"AR", "APPE a", "a"}, {"AR", "REST 8", "a"},
+	} {
+		if tt.line == "REST 8" {
+			c.cmd(350, "REST 8")
+			tt.line = "STOR a"
+		}
+		data := c.open("%s", tt.line)
+		_, err := io.WriteString(data, tt.data)
+		require.NoError(t, err)
+		closeWrite(data)
+		refused(c, tt.name)
+	}
+	c.send("COMB c a b")
+	refused(c, "c")
+	require.ElementsMatch(t, []string{"a", "b"}, strings.Fields(c.get("NLST")))
+	c.put(" is harmless", "APPE b")
+	require.Equal(t, "AR and half is harmless", readFile(t, files, "b"))
+}
