@@ -274,3 +274,19 @@ func ExampleInspect() {
 	// commit virus.com: 553 Infected, and so not kept: EICAR.
 	// stat virus.com: file does not exist
 }
+
+// A database knows how much each tenant has stored, so a login costs no walk.
+func ExampleLimitFrom() {
+	bytes, files := int64(900), int64(3) // SELECT bytes, files FROM tenants WHERE name = ?
+	tenant, err := driver.LimitFrom(driver.Mem(), driver.Quota{Bytes: 1000}, bytes, files)
+	if err != nil {
+		log.Fatal(err)
+	}
+	free, err := driver.Space(context.Background(), tenant, ".")
+	fmt.Println(free, err)
+	bytes, files = tenant.Used() // UPDATE tenants SET bytes = ?, files = ?
+	fmt.Println(bytes, files)
+	// Output:
+	// 100 <nil>
+	// 900 3
+}

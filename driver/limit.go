@@ -27,7 +27,7 @@ type Quota struct {
 	FileSize int64
 }
 
-// Limited is an FS with a quota. It comes from [Limit]. All methods may be
+// Limited is an FS with a quota. It comes from [Limit] or [LimitFrom]. All methods may be
 // called concurrently.
 //
 // Bytes of an upload count as they are written, so uploads that run at once
@@ -69,25 +69,12 @@ type Limited struct {
 type count struct{ bytes, files int64 }
 
 // Limit puts a quota on an FS. It walks the tree to measure what is stored
-// already, which ctx may end. More than the quota may be: then nothing can be
-// added until enough is removed.
+// already, which ctx may end; [LimitFrom] doesn't. More than the quota may be: then
+// nothing can be added until enough is removed.
 func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
-	var errs []error
-	if fsys == nil {
-		errs = append(errs, errors.New("driver: limit: FS is nil"))
-	}
-	for what, n := range map[string]int64{"Bytes": q.Bytes, "Files": q.Files, "FileSize": q.FileSize} {
-		if n < 0 {
-			errs = append(errs, fmt.Errorf("driver: limit: %s is %d", what, n))
-		}
-	}
-	if err := errors.Join(errs...); err != nil {
+	l, err := LimitFrom(fsys, q, 0, 0)
+	if err != nil {
 		return nil, err
-	}
-	l := &Limited{
-		fsys: fsys, quota: q,
-		active:  make(map[string]*stored),
-		uploads: make(map[*limitUpload]struct{}),
 	}
 	if err := l.Measure(ctx); err != nil {
 		return nil, err
@@ -95,8 +82,37 @@ func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
 	return l, nil
 }
 
+// LimitFrom puts a quota on an FS in which so many bytes and files are known to be
+// stored, for instance since a database keeps what [Limited.Used] said last. It
+// asks the FS nothing, so a login costs no walk. What is stored beyond a usage that
+// is too low can be added to the quota once; [Limited.Measure] sets it right at any
+// time. A negative number is an error.
+func LimitFrom(fsys FS, q Quota, bytes, files int64) (*Limited, error) {
+	var errs []error
+	if fsys == nil {
+		errs = append(errs, errors.New("driver: limit: FS is nil"))
+	}
+	for _, n := range []struct {
+		name  string
+		value int64
+	}{{"Bytes", q.Bytes}, {"Files", q.Files}, {"FileSize", q.FileSize}, {"bytes stored", bytes}, {"files stored", files}} {
+		if n.value < 0 {
+			errs = append(errs, fmt.Errorf("driver: limit: %s is %d", n.name, n.value))
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return &Limited{
+		fsys: fsys, quota: q, used: count{bytes, files},
+		active:  make(map[string]*stored),
+		uploads: make(map[*limitUpload]struct{}),
+	}, nil
+}
+
 // Used reports the bytes and the number of files that count now, uploads in
-// progress included.
+// progress included. When there are none it is what [LimitFrom] may begin with next
+// time.
 func (l *Limited) Used() (bytes, files int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -164,7 +180,15 @@ func (l *Limited) reserve(c count) error {
 func (l *Limited) adjust(change count) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.used.add(change)
+	l.count(change)
+}
+
+// count changes what counts as stored. A usage that LimitFrom was given too low
+// doesn't become negative, as every file that is removed would then make room for
+// two. mu is held.
+func (l *Limited) count(d count) {
+	l.used.add(d)
+	l.used = count{max(l.used.bytes, 0), max(l.used.files, 0)}
 }
 
 // left is what may still be reserved; mu is held.

@@ -113,7 +113,7 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 
 // set counts a file anew. mu is held.
 func (l *Limited) set(s *stored, now count) {
-	l.used.add(now.minus(s.count))
+	l.count(now.minus(s.count))
 	s.count = now
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
 )
 
 func limit(t testing.TB, fsys driver.FS, q driver.Quota) *driver.Limited {
@@ -54,6 +55,50 @@ func TestLimitArguments(t *testing.T) {
 	cancel()
 	_, err = driver.Limit(ended, driver.Mem(), driver.Quota{Bytes: 1})
 	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// A usage that is known costs no walk: the FS is not asked.
+func TestLimitFrom(t *testing.T) {
+	m := driver.Mem()
+	for _, name := range []string{"a", "b", "c"} {
+		write(t, m, name, "0123456789")
+	}
+	watched := drivertest.Faulty(m)
+	l, err := driver.LimitFrom(watched, driver.Quota{Bytes: 50, Files: 4}, 30, 3)
+	require.NoError(t, err)
+	assert.Empty(t, watched.Calls())
+	assert.Equal(t, "30 bytes 3 files", used(l))
+	assert.ErrorIs(t, store(t.Context(), l, "d", strings.Repeat("x", 21), driver.StoreOptions{}), driver.ErrQuota)
+	require.NoError(t, store(t.Context(), l, "d", strings.Repeat("x", 20), driver.StoreOptions{}))
+	assert.ErrorIs(t, store(t.Context(), l, "e", "", driver.StoreOptions{}), driver.ErrQuota)
+	require.NoError(t, l.Remove(t.Context(), "a"))
+	assert.Equal(t, "40 bytes 3 files", used(l))
+	require.NoError(t, l.Measure(t.Context()))
+	assert.Equal(t, "40 bytes 3 files", used(l), "what was counted is what a walk finds")
+
+	_, err = driver.LimitFrom(nil, driver.Quota{Bytes: -1}, -2, -3)
+	for _, want := range []string{"FS is nil", "Bytes is -1", "bytes stored is -2", "files stored is -3"} {
+		assert.ErrorContains(t, err, want)
+	}
+}
+
+// A usage that is too low lets no more be stored than what it lacks beside the quota.
+func TestLimitFromTooLittle(t *testing.T) {
+	m := driver.Mem()
+	for _, name := range []string{"a", "b"} {
+		write(t, m, name, "0123456789")
+	}
+	l, err := driver.LimitFrom(m, driver.Quota{Bytes: 30}, 0, 0)
+	require.NoError(t, err)
+	require.NoError(t, l.Remove(t.Context(), "a"))
+	assert.Equal(t, "0 bytes 0 files", used(l))
+	space, err := l.Space(t.Context(), ".")
+	require.NoError(t, err)
+	assert.EqualValues(t, 30, space)
+	require.NoError(t, store(t.Context(), l, "c", strings.Repeat("x", 30), driver.StoreOptions{}))
+	assert.ErrorIs(t, store(t.Context(), l, "d", "x", driver.StoreOptions{}), driver.ErrQuota)
+	require.NoError(t, l.Measure(t.Context()))
+	assert.Equal(t, "40 bytes 2 files", used(l))
 }
 
 func TestLimitCounts(t *testing.T) {
