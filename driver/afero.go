@@ -36,7 +36,17 @@ import (
 // waits while its name changes hands. How well names are contained is up to fsys: [afero.BasePathFs]
 // follows links out of its base, [Dir] doesn't.
 //
-// It sets times and permission bits. The server never closes it.
+// It sets times and permission bits. What fsys itself can do beside its interface
+// is found by method, as drivers of ftpserverlib have them:
+//
+//	RemoveDir(name string) error                      RemoveDir, instead of Remove
+//	ReadDir(name string) ([]os.FileInfo, error)       List, instead of Open and Readdir
+//	GetAvailableSpace(dirName string) (int64, error)  Space
+//	Symlink(oldname, newname string) error            Symlink
+//
+// and as afero has them: SymlinkIfPossible, ReadlinkIfPossible and LstatIfPossible
+// for symbolic links. ReadDir holds all of a directory in memory. The server never
+// closes fsys.
 func Afero(fsys afero.Fs) FS {
 	return &aferoFS{fs: fsys, uploads: make(map[*aferoUpload]struct{})}
 }
@@ -143,13 +153,13 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 	if !fi.IsDir() {
 		return ErrNotDir
 	}
-	f, err := a.fs.Open(p)
+	next, closeDir, err := a.readDir(ctx, p)
 	if err != nil {
 		return err
 	}
-	defer f.Close()
+	defer closeDir()
 	for {
-		infos, err := a.batch(ctx, p, f)
+		infos, err := next()
 		for i, fi := range infos {
 			if i%listBatch == listBatch-1 && ctx.Err() != nil {
 				return ctx.Err()
@@ -229,6 +239,13 @@ func (a *aferoFS) open(p string) (afero.File, fs.FileInfo, error) {
 
 // empty reports whether a directory has no entries.
 func (a *aferoFS) empty(p string) error {
+	if r, ok := a.fs.(aferoDirReader); ok {
+		infos, err := r.ReadDir(p)
+		if len(infos) > 0 {
+			return ErrNotEmpty
+		}
+		return err
+	}
 	f, err := a.fs.Open(p)
 	if err != nil {
 		return err

@@ -51,13 +51,13 @@ func (a *aferoFS) Mkdir(ctx context.Context, name string) error {
 func (a *aferoFS) Remove(ctx context.Context, name string) error {
 	return a.change(ctx, "remove", name, func(p string, old fs.FileInfo) error {
 		switch {
-		case old != nil && old.IsDir():
+		case old != nil && old.IsDir() && !a.isLink(p):
 			return ErrIsDir
 		case old == nil:
 			// It may still be a link that leads nowhere.
 			return a.fs.Remove(p)
 		}
-		return a.remove(ctx, p)
+		return a.remove(ctx, p, a.fs.Remove)
 	})
 }
 
@@ -72,7 +72,7 @@ func (a *aferoFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo)
 		case !sameFile(info, aferoStat(old, "")):
 			return ErrChanged
 		}
-		return a.remove(ctx, p)
+		return a.remove(ctx, p, a.fs.Remove)
 	})
 }
 
@@ -83,27 +83,27 @@ func (a *aferoFS) RemoveDir(ctx context.Context, name string) error {
 			return fs.ErrPermission
 		case old == nil:
 			return fs.ErrNotExist
-		case !old.IsDir():
+		case !old.IsDir(), a.isLink(p):
 			return ErrNotDir
 		}
 		// Some file systems remove a directory and forget what was in it.
 		if err := a.empty(p); err != nil {
 			return err
 		}
-		return a.remove(ctx, p)
+		return a.remove(ctx, p, a.removeDir)
 	})
 }
 
 // remove removes what is there. CopyOnWriteFs says "not found" of what only its
 // base has.
-func (a *aferoFS) remove(ctx context.Context, p string) error {
+func (a *aferoFS) remove(ctx context.Context, p string, remove func(name string) error) error {
 	unlock, err := a.hands(ctx, p)
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	a.touched(p)
-	err = a.fs.Remove(p)
+	err = remove(p)
 	if errors.Is(err, fs.ErrNotExist) {
 		return errReadOnly
 	}
