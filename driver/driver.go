@@ -208,11 +208,14 @@ type FS interface {
 	// with entries ErrNotEmpty, the root fs.ErrPermission.
 	RemoveDir(ctx context.Context, name string) error
 
-	// Rename moves a file or directory. A file replaces a file of the new
-	// name; in any other case a name that is taken is fs.ErrExist. The new
-	// parent must exist. A directory moved below itself is fs.ErrInvalid, and
-	// the root can neither be moved nor replaced: fs.ErrPermission. A file
-	// renamed to its own name stays. An FS that can't move a directory in one
+	// Rename moves a file, or a directory with all that is in it. What is
+	// missing is fs.ErrNotExist. A file replaces a file of the new name; any
+	// other name that is taken is fs.ErrExist, so a directory replaces
+	// nothing and is not replaced. A file or directory renamed to its own
+	// name stays as it is. The new parent must exist, else fs.ErrNotExist, and
+	// be a directory, else ErrNotDir or fs.ErrNotExist. A directory moved
+	// below itself is fs.ErrInvalid, and the root can neither be moved nor
+	// replaced: fs.ErrPermission. An FS that can't move a directory in one
 	// step refuses with errors.ErrUnsupported, or copies a bounded number of
 	// files and puts everything back if that fails.
 	Rename(ctx context.Context, from, to string) error

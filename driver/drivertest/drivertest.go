@@ -6,7 +6,8 @@
 //	}
 //
 // Each case is a subtest and carries the sentence it enforces, which a failure
-// repeats. Abilities that the FS doesn't have are skipped by name. Run the tests
+// repeats. One that takes more than 20 seconds fails with that sentence and the stack
+// of the goroutine that hangs. Abilities that the FS doesn't have are skipped by name. Run the tests
 // with -race: some cases use the FS from several goroutines at once.
 //
 // Most cases are scripts, see cases.txt in the source of this package.
@@ -16,12 +17,13 @@
 package drivertest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"path"
-	"runtime/debug"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/driver"
 )
@@ -46,6 +48,10 @@ type Options struct {
 	// NoDirRename is for an FS that can't move a directory in one step:
 	// Rename of one is errors.ErrUnsupported.
 	NoDirRename bool
+
+	// Patience is how long one case may take, before it fails with the stack of
+	// the goroutine that hangs. The zero value is 20 seconds.
+	Patience time.Duration
 
 	// Dir is the directory that the cases work in. It must exist and be
 	// empty. The zero value is the root.
@@ -81,7 +87,7 @@ func RunWith(t *testing.T, o Options, open func(t *testing.T) driver.FS) {
 			case errors.As(err, &absent):
 				t.Skip(absent)
 			case err != nil:
-				t.Errorf("%s\n%v", c.sentence, err)
+				t.Error(c.broken(err))
 			}
 		})
 	}
@@ -94,18 +100,21 @@ type check struct {
 	run      func(ctx context.Context, f *probe) error
 }
 
-// try runs a check; a panic of the FS is an error like others.
-func (c check) try(ctx context.Context, fsys driver.FS, o Options) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
+// broken tells what was promised and what came instead.
+func (c check) broken(err error) string { return fmt.Sprintf("%s\n%v", c.sentence, err) }
+
+// try runs a check. A panic of the FS is an error like others, and so is that it
+// does not end; the context of what hangs ends then.
+func (c check) try(ctx context.Context, fsys driver.FS, o Options) error {
 	if fsys == nil {
 		return errors.New("open returned nil")
 	}
-	return c.run(ctx, &probe{fsys, o})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return begin(func() error { return c.run(ctx, &probe{fsys, o}) }).wait(o.patience())
 }
+
+func (o Options) patience() time.Duration { return cmp.Or(o.Patience, defaultPatience) }
 
 // checks are the cases that suit the promises.
 func checks(o Options) []check {

@@ -40,7 +40,7 @@ func RunFaults(t *testing.T, o Options, wrap func(t *testing.T, fsys driver.FS) 
 	t.Helper()
 	for _, op := range operations(o) {
 		t.Run(op.name, func(t *testing.T) {
-			l := &lab{op: op, o: o, patience: 20 * time.Second,
+			l := &lab{op: op, o: o, patience: o.patience(),
 				wrap: func(fsys driver.FS) driver.FS { return wrap(t, fsys) }}
 			var absent *absentError
 			switch err := l.run(t.Context()); {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
@@ -36,12 +35,12 @@ func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (faile
 		}
 	}
 	tr.below.Set(fault)
-	done := begin(func() error { return l.op.run(ctx, tr.probe) })
+	op := begin(func() error { return l.op.run(ctx, tr.probe) })
 	select {
-	case failed = <-done:
+	case failed = <-op.done:
 		return failed, nil
 	case <-time.After(l.patience):
-		return nil, errStuck
+		return nil, op.stuck(l.patience)
 	case <-hanging:
 	}
 	err = l.within("another call whose context has ended goes on waiting", func() error { return tr.others(ctx) })
@@ -49,12 +48,10 @@ func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (faile
 		return nil, err
 	}
 	cancel()
-	select {
-	case failed = <-done:
-		return failed, nil
-	case <-time.After(l.patience):
-		return nil, fmt.Errorf("the context of the operation has ended: %w", errStuck)
+	if failed = op.wait(l.patience); errors.Is(failed, errStuck) {
+		return nil, fmt.Errorf("the context of the operation has ended: %w", failed)
 	}
+	return failed, nil
 }
 
 // others are calls that must end with their context whatever hangs. What comes
@@ -75,26 +72,11 @@ func (tr *trial) others(ctx context.Context) error {
 	return nil
 }
 
-// within is f's error, or what it means that f does not end.
+// within returns f's error, or what it means that f does not end.
 func (l *lab) within(meaning string, f func() error) error {
-	select {
-	case err := <-begin(f):
-		return err
-	case <-time.After(l.patience):
-		return fmt.Errorf("%s: %w", meaning, errStuck)
+	err := begin(f).wait(l.patience)
+	if errors.Is(err, errStuck) {
+		return fmt.Errorf("%s: %w", meaning, err)
 	}
-}
-
-// begin runs f in a goroutine; a panic is an error.
-func begin(f func() error) <-chan error {
-	done := make(chan error, 1)
-	go func() {
-		defer func() {
-			if p := recover(); p != nil {
-				done <- fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			}
-		}()
-		done <- f()
-	}()
-	return done
+	return err
 }
