@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -87,6 +88,7 @@ func build(t testing.TB) string {
 func output(dir string, args ...string) (string, error) {
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off") // the store is a module of its own, outside the workspace
 	out, err := cmd.Output()
 	if err != nil {
 		var stderr []byte
