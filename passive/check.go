@@ -88,15 +88,6 @@ func (p *Ports) isOpen(at slot) bool {
 	return p.doors[at] != nil
 }
 
-// failed explains why no port can be had on local. The caller holds mu.
-func (p *Ports) failed(local netip.Addr) error {
-	var bad failures
-	for n := range p.set.all() {
-		bad.add(n, p.bad[slot{local, n}].err)
-	}
-	return bad.join(local)
-}
-
 // failures gathers ports by what is wrong with them: one line for a hundred ports that fail alike.
 type failures []*gathered
 
@@ -162,4 +153,13 @@ func isErrno(err error, unix, winsock syscall.Errno) bool {
 		return true
 	}
 	return runtime.GOOS == "windows" && winsock != 0 && errors.Is(err, winsock)
+}
+
+// failed explains why no port can be had on local. The caller holds mu.
+func (p *Ports) failed(local netip.Addr) error {
+	var bad failures
+	for n := range p.set.all() {
+		bad.add(n, p.bad[slot{local, n}].err)
+	}
+	return bad.join(local)
 }

@@ -24,40 +24,6 @@ type group struct {
 // exclusive reports whether the group is one lease that can prove nothing: whatever comes from the address is its.
 func (g *group) exclusive() bool { return g != nil && g.open != nil && g.open.req.Identity == "" }
 
-// place is what a request may have in a group.
-type place uint8
-
-const (
-	noPlace     place = iota
-	freePlace         // of its own: if it may do without proof, it is the one here that may be claimed without
-	sharedPlace       // with others, to be claimed with proof only
-)
-
-// fits returns the place that a request may have in a group, of which nil is an empty one. mixes tells that its owner
-// uses the proof of one session for another, so that two of them are never kept apart on one port.
-func (g *group) fits(r *Request, mixes bool) place {
-	switch {
-	case g == nil || len(g.leases) == 0:
-		return freePlace
-	case r.Identity == "" || g.exclusive() || mixes && g.owners[r.Owner] > 0:
-		return noPlace
-	case g.open == nil && g.guests == 0 && !r.Policy.demands():
-		return freePlace
-	}
-	return sharedPlace
-}
-
-// unsorted reports whether a request and the leases of its owner in a group are better kept apart, since it is not known
-// yet whether the owner uses the proof of one session for another.
-func (g *group) unsorted(r *Request) bool {
-	if g == nil || r.Owner == "" || g.owners[r.Owner] == 0 {
-		return false
-	}
-	return r.UntestedTickets || slices.ContainsFunc(g.leases, func(l *Lease) bool {
-		return l.req.Owner == r.Owner && l.req.UntestedTickets
-	})
-}
-
 // enter puts a lease into its group, in a place that it was found to fit. The caller holds mu.
 func (d *door) enter(l *Lease, at place) {
 	g := d.group(l.key)

@@ -189,21 +189,3 @@ func (s strikes) many(from netip.Addr, some int) bool {
 	k, ok := s[network(from)]
 	return ok && k.n > some && time.Now().Before(k.until)
 }
-
-// mixers are owners who used the proof of one session for another. Ready when zero; guarded by Ports.mu. A forgotten
-// one is noticed again.
-type mixers map[string]struct{}
-
-const mixerLimit = 4096
-
-func (m *mixers) add(owner string) {
-	if *m == nil || len(*m) >= mixerLimit {
-		*m = make(mixers)
-	}
-	(*m)[owner] = struct{}{}
-}
-
-func (m mixers) has(owner string) bool {
-	_, ok := m[owner]
-	return ok
-}

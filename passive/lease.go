@@ -279,8 +279,8 @@ func (l *Lease) expire() {
 }
 
 // add puts a lease into the table, in a place that it was found to fit. The caller holds mu.
-func (p *Ports) add(d *door, r Request, at place) *Lease {
-	l := &Lease{ports: p, door: d, req: r, key: p.key(r.Client), done: make(chan struct{})}
+func (p *Ports) add(d *door, key netip.Addr, r Request, at place) *Lease {
+	l := &Lease{ports: p, door: d, req: r, key: key, done: make(chan struct{})}
 	if r.Identity != "" {
 		l.turn = make(chan *candidate, 1)
 	}

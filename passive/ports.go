@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -221,12 +220,4 @@ func or(d, zero time.Duration) time.Duration {
 		return zero
 	}
 	return d
-}
-
-// key is what connections of a client are matched on.
-func (p *Ports) key(client netip.Addr) netip.Addr {
-	if p.InsecureAnyPeer {
-		return netip.Addr{}
-	}
-	return client
 }

@@ -274,7 +274,7 @@ func (p *Ports) freed(d *door, who peer) {
 		switch {
 		case at == freePlace || at == sharedPlace && w.req.Policy.demands():
 			p.remove(who, i)
-			l := p.add(d, w.req, at)
+			l := p.add(d, who.key, w.req, at)
 			p.arm(l)
 			w.lease <- l
 		case w.req.Identity == "":
