@@ -94,6 +94,7 @@ func start(t testing.TB, options ...func(*server.Server)) *testServer {
 	}
 	t.Cleanup(func() {
 		ts.Close()
+		ts.checkTexts(t)
 		if ts.Passive != nil {
 			ts.Passive.Close()
 		}
@@ -150,6 +151,21 @@ func (ts *testServer) hooks() *server.Hooks {
 			defer ts.mu.Unlock()
 			ts.ends = append(ts.ends, err)
 		},
+	}
+}
+
+// checkTexts demands that all that hooks were told of failures reads well.
+func (ts *testServer) checkTexts(t testing.TB) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	causes := slices.Clone(ts.ends)
+	for _, x := range ts.transfers {
+		causes = append(causes, x.Err)
+	}
+	for _, err := range causes {
+		if err != nil && badText.MatchString(err.Error()) {
+			t.Errorf("hooks were told of %q", err)
+		}
 	}
 }
 

@@ -161,7 +161,7 @@ func (s *session) leave(t *transfer) bool {
 	s.log(slog.LevelError, "a driver does not return; the session ends without it", "verb", t.verb, "path", printable(t.path))
 	s.setMoving(nil)
 	done := t.report()
-	done.Err = &dataError{421, "", errors.Join(errHangs, context.Cause(t.ctx))}
+	done.Err = &dataError{421, "The driver does not return.", notHangs(context.Cause(t.ctx))}
 	if !t.local {
 		s.hookTransfer(&done)
 	}
@@ -171,4 +171,13 @@ func (s *session) leave(t *transfer) bool {
 	s.hookCommand(cmd, 421, time.Since(t.started))
 	err = errHangs
 	return true
+}
+
+// notHangs returns why the patience with a driver began to end, nil if nothing but the
+// driver's own silence did.
+func notHangs(cause error) error {
+	if cause == errHangs {
+		return nil
+	}
+	return cause
 }

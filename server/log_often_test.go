@@ -54,7 +54,7 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 			for range storm {
 				visit()
 			}
-			fs.wantShare(t, "TLS handshake failed", visit)
+			fs.wantShare(t, `msg="TLS handshake failed"`, visit)
 			require.Len(t, fs.lines("disconnected"), loglimit.Burst+1)
 		})
 	})

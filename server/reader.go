@@ -39,6 +39,7 @@ func (in input) interrupted() bool { return errors.Is(in.err, os.ErrDeadlineExce
 func (s *session) read() input {
 	in := s.ctl.read()
 	if in.ends() && !in.interrupted() {
+		in.err = explainControl(in.err)
 		s.controlEnded(in.err)
 	}
 	return in
@@ -49,6 +50,7 @@ func (s *session) read() input {
 // that an upload which is complete is kept. A login that still waits for its turn
 // ends: those who hang up early would otherwise hold hundreds of sessions.
 func (s *session) controlEnded(err error) {
+	err = explainControl(err)
 	known := s.ctl.gone.Swap(true)
 	if !isEOF(err) || s.isInLine() {
 		s.cancel(err)

@@ -27,12 +27,9 @@ type dataError struct {
 	err  error
 }
 
-func (e *dataError) Error() string {
-	if e.err == nil {
-		return e.text
-	}
-	return e.text + ": " + e.err.Error()
-}
+// Error returns one sentence for hooks and the log, where text is one for the client.
+func (e *dataError) Error() string { return sentence(e.text, e.err) }
+
 func (e *dataError) Unwrap() error { return e.err }
 
 // sayings maps the errors a driver may return to what the client is told. The

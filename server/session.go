@@ -175,6 +175,7 @@ func (s *session) live(idle bool, err error) {
 func (s *session) end(err error) {
 	defer s.srv.remove(s)
 	s.awaitDiscard()
+	err = firstCause(s.ctx, err)
 	s.cancel(err)
 	s.dropData()
 	s.ctl.close()
@@ -332,7 +333,7 @@ func (s *session) write(r wire.Reply) error {
 	if err == nil {
 		s.hookReply(r)
 	}
-	return err
+	return explainControl(err)
 }
 
 // cut ends the session from outside, whatever it is doing.

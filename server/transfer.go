@@ -57,7 +57,7 @@ type transfer struct {
 // reply tells.
 type job func(conn *dataConn) error
 
-var errAborted = errors.New("server: aborted by the client")
+var errAborted = errors.New("server: the client sent ABOR")
 
 // newTransfer checks that a transfer may start at all, before anything is
 // opened for it.

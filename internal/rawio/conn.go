@@ -134,6 +134,10 @@ func (h *half) attempt(fd uintptr) (n uintptr, errno syscall.Errno) {
 
 // explain makes errors look as those of package net.
 func (c *Conn) explain(op string, err error) error {
+	if waited, ok := err.(*net.OpError); ok {
+		waited.Op = op // instead of raw-read and raw-write
+		return waited
+	}
 	if errno, ok := err.(syscall.Errno); ok {
 		return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
 	}

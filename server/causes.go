@@ -1,0 +1,75 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// ourName begins the text of each error that this package makes.
+const ourName = "server: "
+
+// sentence joins what the client is told and the cause behind it to the text of one
+// error: "The data connection broke." and "read tcp …: connection reset by peer"
+// become "server: the data connection broke: read tcp …". Either may be missing.
+func sentence(text string, cause error) string {
+	text = uncapital(strings.TrimRight(text, ". "))
+	if cause != nil {
+		if text != "" {
+			text += ": "
+		}
+		text += strings.TrimPrefix(cause.Error(), ourName)
+	}
+	return ourName + text
+}
+
+// firstCause returns why a session ends whose control connection fails with err: what
+// the session was ended for before, as by a shutdown that closed the connection.
+func firstCause(ctx context.Context, err error) error {
+	if first := context.Cause(ctx); first != nil && errors.As(err, new(*controlError)) {
+		return first
+	}
+	return err
+}
+
+// uncapital makes the first letter of a sentence small, unless the word is one like
+// PROT.
+func uncapital(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if size == 0 {
+		return ""
+	}
+	if second, _ := utf8.DecodeRuneInString(text[size:]); unicode.IsUpper(second) || unicode.IsDigit(second) {
+		return text
+	}
+	return string(unicode.ToLower(first)) + text[size:]
+}
+
+// controlError is why no more commands come, or why a reply could not be sent.
+type controlError struct{ err error }
+
+func (e *controlError) Error() string {
+	if isEOF(e.err) {
+		return ourName + "the client closed the control connection"
+	}
+	return sentence("The control connection broke", e.err)
+}
+
+func (e *controlError) Unwrap() error { return e.err }
+
+// explainControl puts words around an error of the control connection. io.EOF, by
+// itself a riddle in a log, is found in it by errors.Is.
+func explainControl(err error) error {
+	switch {
+	case err == nil, errors.Is(err, wire.ErrClientHello), strings.HasPrefix(err.Error(), ourName):
+		return err
+	case errors.Is(err, io.EOF):
+		return &controlError{io.EOF}
+	}
+	return &controlError{err}
+}
