@@ -88,6 +88,7 @@ func (s *Setup) announced(a passive.Announcer) {
 		a = nil
 		if last := len(rules) - 1; last >= 0 && rules[last].Clients == (netip.Prefix{}) {
 			a = rules[last].Announce
+			s.DataOffset += rules[last].Offset
 		}
 	}
 	text, ok := a.(fmt.Stringer)

@@ -124,7 +124,7 @@ func reachesIPv6(t *testing.T, host string) bool {
 
 // What outsiders are told is the last rule; a function tells nobody in advance.
 func TestFromAnnounce(t *testing.T) {
-	rules, err := passive.ParseRules("10.0.0.0/8=dialled, *=ftp.example.com")
+	rules, err := passive.ParseRules("10.0.0.0/8=dialled port+1, *=ftp.example.com")
 	require.NoError(t, err)
 	function := passive.AnnounceFunc(func(context.Context, netip.Addr, netip.Addr) (netip.Addr, error) { return netip.Addr{}, nil })
 	for _, c := range []struct {
@@ -147,7 +147,14 @@ func TestFromAnnounce(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.public, s.Public)
 		require.Equal(t, c.name, s.PublicName)
+		require.Zero(t, s.DataOffset)
 	}
+	ports, err := passive.Range("21000")
+	require.NoError(t, err)
+	ports.Announce, ports.Offset = append(rules[:1:1], passive.Rule{Announce: passive.Address("203.0.113.7"), Offset: 10000}), 5
+	s, err := From(ports, []string{":21"}, nil)
+	require.NoError(t, err)
+	require.Equal(t, 10005, s.DataOffset)
 }
 
 // Networks within others go, because nft refuses sets that overlap.

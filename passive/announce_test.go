@@ -136,15 +136,16 @@ func TestWarn(t *testing.T) {
 
 func TestParseRules(t *testing.T) {
 	for in, want := range map[string]string{
-		"10.0.0.0/8=192.168.1.10, *=203.0.113.7": "10.0.0.0/8=192.168.1.10,*=203.0.113.7",
-		"203.0.113.7":                            "*=203.0.113.7",
-		" ftp.example.com ":                      "*=ftp.example.com",
-		"10.0.0.0/8 = dialled , * = 203.0.113.7": "10.0.0.0/8=dialled,*=203.0.113.7",
-		"10.1.2.3=192.168.1.10":                  "10.1.2.3/32=192.168.1.10",
-		"fd00::/8=fd00::10":                      "fd00::/8=fd00::10",
-		"::ffff:10.0.0.0/104=192.168.1.10":       "10.0.0.0/8=192.168.1.10",
-		"::ffff:10.0.0.1=192.168.1.10":           "10.0.0.1/32=192.168.1.10",
-		"dialled":                                "*=dialled",
+		"10.0.0.0/8=192.168.1.10, *=203.0.113.7":              "10.0.0.0/8=192.168.1.10,*=203.0.113.7",
+		"203.0.113.7":                                         "*=203.0.113.7",
+		" ftp.example.com ":                                   "*=ftp.example.com",
+		"10.0.0.0/8 = dialled , * = 203.0.113.7":              "10.0.0.0/8=dialled,*=203.0.113.7",
+		"10.1.2.3=192.168.1.10":                               "10.1.2.3/32=192.168.1.10",
+		"fd00::/8=fd00::10":                                   "fd00::/8=fd00::10",
+		"::ffff:10.0.0.0/104=192.168.1.10":                    "10.0.0.0/8=192.168.1.10",
+		"::ffff:10.0.0.1=192.168.1.10":                        "10.0.0.1/32=192.168.1.10",
+		"dialled":                                             "*=dialled",
+		"10.0.0.0/8=dialled  port+10 , 203.0.113.7 port-1000": "10.0.0.0/8=dialled port+10,*=203.0.113.7 port-1000",
 	} {
 		r, err := ParseRules(in)
 		require.NoError(t, err, in)
@@ -166,6 +167,13 @@ func TestParseRulesErrors(t *testing.T) {
 		"*=203.0.113.7,10.0.0.0/8=10.0.0.1":   {`rule "10.0.0.0/8=10.0.0.1" never applies`},
 		"*=0.0.0.0":                           {`every address of a host`},
 		"a=b=c":                               {`"a" is no network`},
+		"*=203.0.113.7 port":                  {`no offset of ports; want one such as port+10000`},
+		"*=203.0.113.7 port10":                {`no offset of ports`},
+		"*=203.0.113.7 port+":                 {`no offset of ports`},
+		"*=203.0.113.7 port+-1":               {`no offset of ports`},
+		"*=203.0.113.7 port+0":                {`no offset of ports`},
+		"*=203.0.113.7 port+65535":            {`no offset of ports`},
+		"*=203.0.113.7 +10":                   {`"+10" behind the address`},
 		"*=b=c":                               {`'=' occurs neither`},
 		"x=203.0.113.7,*=bogus!,y=203.0.113.": {`"x" is no network`, `'!' occurs`, `"y" is no network`},
 	} {
@@ -211,7 +219,7 @@ func TestRulesCheck(t *testing.T) {
 }
 
 func FuzzParseRules(f *testing.F) {
-	for _, s := range []string{"10.0.0.0/8=192.168.1.10, *=203.0.113.7", "203.0.113.7", "fd00::/8=dialled", "::ffff:10.0.0.0/104=a.b", "a=b", "*=,", "::/0=::1"} {
+	for _, s := range []string{"10.0.0.0/8=192.168.1.10, *=203.0.113.7", "203.0.113.7", "fd00::/8=dialled", "::ffff:10.0.0.0/104=a.b", "a=b", "*=,", "::/0=::1", "*=a port+5,b=dialled port-1"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -228,6 +236,7 @@ func FuzzParseRules(f *testing.F) {
 		require.Len(t, again, len(r))
 		for i := range r {
 			require.Equal(t, r[i].Clients, again[i].Clients)
+			require.Equal(t, r[i].Offset, again[i].Offset)
 		}
 	})
 }

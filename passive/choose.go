@@ -48,6 +48,9 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 		}
 		again, err := p.ensure(ctx, l)
 		if !again {
+			if err == nil {
+				err = l.mapPort()
+			}
 			if err != nil {
 				return nil, err
 			}

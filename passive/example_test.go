@@ -74,6 +74,22 @@ func ExampleParseRules() {
 	// 198.51.100.4 is told 203.0.113.7 <nil>
 }
 
+// Partners come through a forwarder that maps 21000 to 31000, and so on.
+func ExampleParseRules_portMaps() {
+	ports, err := passive.Range("21000-21010")
+	if err != nil {
+		log.Fatal(err)
+	}
+	rules, err := passive.ParseRules("10.0.0.0/8=dialled, 198.51.100.0/24=203.0.113.7 port+10000, *=203.0.113.9")
+	if err != nil {
+		log.Fatal(err)
+	}
+	ports.Announce = rules
+	fmt.Println(ports.Validate(), rules.Offset(netip.MustParseAddr("198.51.100.4")), rules.Offset(netip.MustParseAddr("10.1.2.3")))
+	// Output:
+	// <nil> 10000 0
+}
+
 func ExampleWarn() {
 	fmt.Println(passive.Warn(netip.MustParseAddr("198.51.100.4"), netip.MustParseAddr("172.17.0.2")))
 	// Output:

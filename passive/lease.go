@@ -20,6 +20,8 @@ type Request struct {
 	// Dialled is the address that the client dialled when that is not this host's: a balancer's in front of it. It
 	// only serves to be announced. The zero Addr is Local.
 	Dialled netip.Addr
+	// Announce takes the place of [Ports.Announce] for this lease. Nil leaves that.
+	Announce Announcer
 	// Session names the session in the log.
 	Session string
 	// Prover tells whose connections are that come for this lease. Nil is a session that can prove nothing, such as one
@@ -53,6 +55,7 @@ type Lease struct {
 	door  *door
 	req   Request
 	key   netip.Addr
+	told  uint16        // the port to tell the client; constant once Ports.Lease has returned
 	done  chan struct{} // closed when the lease is no longer waiting
 
 	turn chan *candidate // whose handshake Accept is to do
@@ -94,20 +97,21 @@ const (
 // Port returns the port that is listened on.
 func (l *Lease) Port() uint16 { return l.door.port }
 
-// AnnouncedPort returns the port to tell the client: [Lease.Port] plus [Ports.Offset]. EPSV needs no more than this.
-func (l *Lease) AnnouncedPort() uint16 { return l.door.announced }
+// AnnouncedPort returns the port to tell the client: [Lease.Port] plus [Ports.Offset] and what a [PortMapper] adds for
+// the client. EPSV needs no more than this.
+func (l *Lease) AnnouncedPort() uint16 { return l.told }
 
 // Announced returns the address and port to tell the client. It may look up a DNS name, within ctx, the first time
 // one is needed. The error says why there is no address that makes sense to a client; the lease is unharmed by it.
 func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
-	addr, err := announce(ctx, l.ports.Announce, l.req.Client, l.req.Dialled)
+	addr, err := announce(ctx, l.announcer(), l.req.Client, l.req.Dialled)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
 	if err := announceable(addr); err != nil {
 		return netip.AddrPort{}, fmt.Errorf("passive: cannot announce %w", err)
 	}
-	return netip.AddrPortFrom(addr, l.door.announced), nil
+	return netip.AddrPortFrom(addr, l.told), nil
 }
 
 // Accept returns the connection of the client, waiting for it if it is not there yet. With a [Prover] it is what

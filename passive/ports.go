@@ -55,7 +55,8 @@ type Ports struct {
 	// right unless a NAT lies in between.
 	Announce Announcer
 	// Offset is added to the listened port in what clients are told, for a port forwarder that maps the ports to
-	// other numbers. The sum must stay within 1 to 65535.
+	// other numbers. The sum must stay within 1 to 65535. An Announce that is a [PortMapper], such as [Rules], adds more
+	// for each client.
 	Offset int
 	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
 	TTL time.Duration
@@ -142,21 +143,7 @@ func (p *Ports) Validate() error {
 	if p.TTL < 0 {
 		errs = append(errs, fmt.Errorf("passive: TTL is %v; want a positive duration, or 0 for %v", p.TTL, defaultTTL))
 	}
-	switch {
-	case p.Offset == 0:
-	case p.any():
-		errs = append(errs, fmt.Errorf("passive: Offset is %d, but a forwarder cannot follow ports that the system chooses; name them", p.Offset))
-	default:
-		first, last := int(p.set[0].first), int(p.set[len(p.set)-1].last)
-		if first+p.Offset < 1 || last+p.Offset > 65535 {
-			errs = append(errs, fmt.Errorf("passive: Offset is %d, which turns ports %d to %d into %d to %d; clients can be told 1 to 65535",
-				p.Offset, first, last, first+p.Offset, last+p.Offset))
-		}
-	}
-	if err := validate(p.Announce); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, p.ValidateAnnouncer(p.Announce))...)
 }
 
 // Close ends every lease, waiting call and listener, closes the connections nobody took, and returns when the ports

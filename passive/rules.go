@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -17,6 +18,9 @@ type Rule struct {
 	Clients netip.Prefix
 	// Announce decides for them. Nil is the address the client dialled.
 	Announce Announcer
+	// Offset is added to the port that they are told, besides [Ports.Offset] and what an Announce adds that is a
+	// [PortMapper]: for a port forwarder between them and the server. The sum must stay within 1 to 65535.
+	Offset int
 }
 
 // Rules is an [Announcer] that asks the first rule matching the client: clients of the local network can be told the
@@ -25,8 +29,8 @@ type Rules []Rule
 
 // ParseRules reads rules written as clients=address and separated by commas, such as
 // "10.0.0.0/8=192.168.1.10, *=203.0.113.7". The clients are a network, an address, or * for everybody; what is
-// announced is anything [Address] takes, or the word "dialled". An address alone is for everybody. The error names
-// every piece that is wrong and what would be right.
+// announced is anything [Address] takes, or the word "dialled"; a word such as port+10000 or port-1000 behind it is the
+// rule's Offset. An address alone is for everybody. The error names every piece that is wrong and what would be right.
 func ParseRules(text string) (Rules, error) {
 	var rules Rules
 	var errs []error
@@ -95,7 +99,7 @@ func (r Rules) String() string {
 	return strings.Join(parts, ",")
 }
 
-// String returns the rule as clients=address.
+// String returns the rule as clients=address, with its offset if it has one.
 func (r Rule) String() string {
 	clients, told := "*", dialledText
 	if r.Clients != (netip.Prefix{}) {
@@ -105,6 +109,9 @@ func (r Rule) String() string {
 		told = s.String()
 	} else if r.Announce != nil {
 		told = "(function)"
+	}
+	if r.Offset != 0 {
+		told += fmt.Sprintf(" port%+d", r.Offset)
 	}
 	return clients + "=" + told
 }
@@ -127,7 +134,13 @@ func parseRule(piece string) (Rule, error) {
 		return Rule{}, err
 	}
 	rule := Rule{Clients: prefix}
-	switch told = strings.TrimSpace(told); told {
+	told, shift, shifts := strings.Cut(strings.TrimSpace(told), " ")
+	if shifts {
+		if rule.Offset, err = parseShift(strings.TrimSpace(shift)); err != nil {
+			return Rule{}, err
+		}
+	}
+	switch told {
 	case dialledText:
 	case "":
 		return Rule{}, fmt.Errorf("no address after the equals sign; write one, or %q", dialledText)
@@ -136,6 +149,17 @@ func parseRule(piece string) (Rule, error) {
 		err = validate(rule.Announce)
 	}
 	return rule, err
+}
+
+// parseShift reads what follows an address: port+10000, say.
+func parseShift(s string) (int, error) {
+	n, ok := strings.CutPrefix(s, "port")
+	if ok && (strings.HasPrefix(n, "+") || strings.HasPrefix(n, "-")) {
+		if shift, err := strconv.Atoi(n); err == nil && shift != 0 && max(shift, -shift) < 65535 {
+			return shift, nil
+		}
+	}
+	return 0, fmt.Errorf("%q behind the address is no offset of ports; want one such as port+10000 or port-1000", s)
 }
 
 func parseClients(s string) (netip.Prefix, error) {
