@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -118,5 +119,41 @@ func TestDisconnectSnippet(t *testing.T) {
 	}, "The account was closed.")
 	if ended != 1 || err != nil {
 		t.Errorf("%d, %v", ended, err)
+	}
+}
+
+// Settings change while a server runs.
+func TestReloadSnippet(t *testing.T) {
+	var srv *server.Server
+	reload := func(users driver.Users, announce string) error {
+		rules, err := passive.ParseRules(announce)
+		if err != nil {
+			return err
+		}
+		return srv.Update(func(s *server.Settings) {
+			s.Driver = users
+			s.Announce = rules
+			s.MaxSessionsPerAddress = 20
+		})
+	}
+
+	started := ftpstest.Config{Configure: func(s *server.Server) { srv = s }}.Start(t)
+	hash, err := driver.HashKnown("battery staple")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reload(driver.Users{"bob": {Hash: hash, Files: driver.Mem()}}, "127.0.0.1"); err != nil {
+		t.Fatal(err)
+	}
+	c, err := ftpclient.Dial(started.Addr, false, started.ClientTLS(), "bob", "battery staple")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Put("STOR b.txt", "b"); err != nil {
+		t.Error(err)
+	}
+	if err := reload(nil, "nonsense!"); err == nil {
+		t.Error("nonsense is announced")
 	}
 }

@@ -100,7 +100,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
 	req := passive.Request{
 		Client: s.peer.Addr(), Local: s.localIP, Dialled: s.local.Addr(), Session: s.id,
-		HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
+		Announce: s.srv.inForce().Announce, HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
 	}
 	if s.private && s.ctl.bind != nil && s.srv.SessionReuse != tls.Off {
 		req.Prover, req.Identity, req.Owner = s.srv.prover, s.ctl.bind.ID(), s.owner

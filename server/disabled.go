@@ -42,9 +42,9 @@ func disable(names []string) (disabled, error) {
 // isCommand reports whether a name is that of a command or of one of SITE's.
 func isCommand(name string) bool { return commands[name] != nil }
 
-// switchOff makes the set for a server whose names in Disabled are right.
-func switchOff(srv *Server) disabled {
-	off, _ := disable(srv.Disabled)
+// switchOff makes the set for a server, of names in Disabled that are right.
+func (srv *Server) switchOff(names []string) disabled {
+	off, _ := disable(names)
 	for name, row := range commands {
 		if row.allowed != nil && !row.allowed(srv) {
 			off[name] = true
@@ -54,4 +54,4 @@ func switchOff(srv *Server) disabled {
 }
 
 // isOff reports whether a command is switched off.
-func (s *session) isOff(name string) bool { return s.srv.off[name] }
+func (s *session) isOff(name string) bool { return s.srv.inForce().off[name] }

@@ -90,6 +90,13 @@ func (j *judge) leave(t *turn, v verdict) {
 	j.dispatch()
 }
 
+// look begins what may begin since there are more places.
+func (j *judge) look() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.dispatch()
+}
+
 // forgive takes back that a guess was refused, once.
 func (j *judge) forgive(t *turn) {
 	j.mu.Lock()
@@ -132,5 +139,5 @@ func (j *judge) dispatch() {
 // maxLogins is how many logins are judged at once: by default one fewer than
 // there are processors, which leaves one to those who have logged in.
 func (srv *Server) maxLogins() int {
-	return count(srv.MaxLogins, max(runtime.GOMAXPROCS(0)-1, 1))
+	return count(srv.inForce().MaxLogins, max(runtime.GOMAXPROCS(0)-1, 1))
 }

@@ -15,7 +15,7 @@ import (
 )
 
 func (s *session) greeting() wire.Reply {
-	text := s.srv.Greeting
+	text := s.srv.inForce().Greeting
 	if text == "" {
 		text = "FTP server ready."
 	}
@@ -85,7 +85,7 @@ const tooManyFailures = "Too many failed logins; closing the control connection.
 
 // failedTooOften ends the session after MaxLoginFailures.
 func (s *session) failedTooOften() bool {
-	over := s.fails >= count(s.srv.MaxLoginFailures, DefaultMaxLoginFailures)
+	over := s.fails >= count(s.srv.inForce().MaxLoginFailures, DefaultMaxLoginFailures)
 	if over {
 		s.endWith(errLoginFails)
 	}
@@ -155,7 +155,8 @@ func (s *session) lineUp(user string) (*turn, error) {
 // ask lets the driver decide, and logs the user in. What the driver opened is
 // released when its context ends, which is at the logout.
 func (s *session) ask(l *driver.Login) error {
-	if s.srv.Driver == nil {
+	decides := s.srv.inForce().Driver
+	if decides == nil {
 		return driver.ErrLogin
 	}
 	l.Peer, l.Local, l.Host, l.Secure = s.peer, s.local, s.host, s.secured
@@ -163,7 +164,7 @@ func (s *session) ask(l *driver.Login) error {
 	s.logout = cancel
 	asked := *l // the driver's to change
 	asked.Session = s.id
-	account, err := s.srv.Driver.Login(ctx, &asked)
+	account, err := decides.Login(ctx, &asked)
 	if err == nil && (account == nil || account.FS == nil) {
 		err = errors.New("server: the driver returned neither files nor an error")
 	}
@@ -245,7 +246,7 @@ func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 		return ok(503, "HOST must come before USER.")
 	case name == "" || strings.ContainsAny(name, " /\\"):
 		return ok(501, "HOST needs a host name.")
-	case s.srv.Host != nil && !s.srv.Host(name):
+	case !s.srv.answersFor(name):
 		return ok(504, "Unknown host name.")
 	}
 	s.host = name

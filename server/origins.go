@@ -73,7 +73,7 @@ func (srv *Server) enterAccount(s *session) bool {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.perAccount[s.owner] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress) {
+	if srv.perAccount[s.owner] >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress) {
 		return false
 	}
 	if srv.perAccount == nil {

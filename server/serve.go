@@ -130,7 +130,7 @@ func refusal(why error) string {
 
 // add registers a session unless a limit stands against it, and says which.
 func (srv *Server) add(s *session, peer netip.Addr) (why error) {
-	from := network(peer)
+	from, limits := network(peer), srv.inForce()
 	suspect := false
 	defer func() {
 		if suspect {
@@ -142,9 +142,9 @@ func (srv *Server) add(s *session, peer netip.Addr) (why error) {
 	switch {
 	case srv.stopped:
 		return ErrServerClosed
-	case len(srv.sessions) >= count(srv.MaxSessions, DefaultMaxSessions):
+	case len(srv.sessions) >= count(limits.MaxSessions, DefaultMaxSessions):
 		return errMaxSessions
-	case peer.IsValid() && !srv.SharedAddress && srv.perNetwork[from] >= count(srv.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+	case peer.IsValid() && !srv.SharedAddress && srv.perNetwork[from] >= count(limits.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
 		return errMaxSessionsHere
 	}
 	srv.sessions[s] = struct{}{}

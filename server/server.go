@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
@@ -18,7 +19,8 @@ import (
 )
 
 // Server is an FTPS server. Its fields are the options; set them before the
-// first call of a method and leave them alone afterwards. The zero value of
+// first call of a method and leave them alone afterwards; what may change while it
+// runs, [Server.Update] changes. The zero value of
 // every field is the safe one. A Server may serve any number of listeners at
 // once, explicit and implicit: they share its data ports and limits.
 //
@@ -192,11 +194,13 @@ type Server struct {
 	// handler that blocks holds them up.
 	Logger *slog.Logger
 
+	updating sync.Mutex // held by Update
+	settings atomic.Pointer[inForce]
+
 	once     sync.Once
 	startErr error
 	log      *slog.Logger
 	layer    *ftptls.Layer
-	off      disabled       // by Disabled
 	ports    *passive.Ports // Passive, or ports of its own
 	prover   *prover
 	judge    judge
@@ -313,7 +317,6 @@ func (srv *Server) start() error {
 		if srv.startErr = srv.Validate(); srv.startErr != nil {
 			return
 		}
-		srv.off = switchOff(srv)
 		if srv.TLS != nil {
 			srv.layer, srv.startErr = ftptls.NewLayer(srv.TLS)
 		}
@@ -324,6 +327,7 @@ func (srv *Server) start() error {
 		srv.mu.Lock()
 		srv.ports, srv.prover = ports, &prover{srv: srv}
 		srv.mu.Unlock()
+		srv.settings.Store(srv.inForce())
 		srv.warnDescriptors(maxDescriptors())
 		if srv.Driver == nil {
 			srv.log.Warn("no driver is set: every login will be refused")
@@ -372,16 +376,16 @@ func (srv *Server) checkDataPorts(ctx context.Context, ln net.Listener) {
 }
 
 func (srv *Server) idleTimeout() time.Duration {
-	return duration(srv.IdleTimeout, DefaultIdleTimeout)
+	return duration(srv.inForce().IdleTimeout, DefaultIdleTimeout)
 }
 func (srv *Server) loginTimeout() time.Duration {
-	return duration(srv.LoginTimeout, DefaultLoginTimeout)
+	return duration(srv.inForce().LoginTimeout, DefaultLoginTimeout)
 }
 func (srv *Server) handshakeTimeout() time.Duration {
-	return duration(srv.HandshakeTimeout, DefaultHandshakeTimeout)
+	return duration(srv.inForce().HandshakeTimeout, DefaultHandshakeTimeout)
 }
 func (srv *Server) dataTimeout() time.Duration {
-	return duration(srv.DataTimeout, DefaultDataTimeout)
+	return duration(srv.inForce().DataTimeout, DefaultDataTimeout)
 }
 
 // forever stands for "no limit": long enough, and no overflow when added to a

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sallyport/sallyport/tls"
 )
@@ -28,9 +29,8 @@ type Layer struct {
 	// base holds the ticket keys. A clone would have keys of its own as soon
 	// as they rotate, so tickets are always sealed and opened with base.
 	base *tls.Config
-	// noTickets is what the caller's SessionTicketsDisabled said; in base it
-	// is always false, or base would have no keys.
-	noTickets bool
+	// current is what handshakes go by: base until there was a Swap.
+	current atomic.Pointer[prepared]
 	// hasty sends tickets at once on data connections too. Only tests set it,
 	// to show what the delay is for.
 	hasty bool
@@ -51,6 +51,36 @@ type Layer struct {
 // what GetConfigForClient returns. SessionTicketsDisabled is respected, but
 // then no data connection can ever be tied to its session.
 func NewLayer(cfg *tls.Config) (*Layer, error) {
+	p, err := prepare(cfg)
+	if err != nil {
+		return nil, err
+	}
+	l := &Layer{base: p.cfg, live: make(map[[idSize]byte]*Session), replays: replays{seed: maphash.MakeSeed()}}
+	l.current.Store(p)
+	return l, nil
+}
+
+// Swap gives handshakes to come another configuration, which is treated as
+// NewLayer says. Connections stay as they are, and tickets that were issued stay
+// good: their keys are those of the first configuration. When Swap returns an error
+// nothing has changed.
+func (l *Layer) Swap(cfg *tls.Config) error {
+	p, err := prepare(cfg)
+	if err == nil {
+		l.current.Store(p)
+	}
+	return err
+}
+
+// prepared is a configuration that was checked.
+type prepared struct {
+	cfg *tls.Config // a clone
+	// noTickets is what the caller's SessionTicketsDisabled said; in cfg it is
+	// always false, or cfg would have no keys.
+	noTickets bool
+}
+
+func prepare(cfg *tls.Config) (*prepared, error) {
 	if cfg == nil {
 		return nil, errors.New("tls: no configuration")
 	}
@@ -60,14 +90,14 @@ func NewLayer(cfg *tls.Config) (*Layer, error) {
 	if len(cfg.Certificates) == 0 && cfg.GetCertificate == nil && cfg.GetConfigForClient == nil {
 		return nil, errors.New("tls: the configuration has no certificate; use Load or SelfSigned")
 	}
-	l := &Layer{base: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled, live: make(map[[idSize]byte]*Session), replays: replays{seed: maphash.MakeSeed()}}
-	l.base.SessionTicketsDisabled = false
+	p := &prepared{cfg: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled}
+	p.cfg.SessionTicketsDisabled = false
 	// Generates the keys now, so that clones inherit them and do not each
 	// make some that nobody uses.
-	if _, err := l.base.DecryptTicket(nil, tls.ConnectionState{}); err != nil {
+	if _, err := p.cfg.DecryptTicket(nil, tls.ConnectionState{}); err != nil {
 		return nil, fmt.Errorf("tls: preparing ticket keys: %w", err)
 	}
-	return l, nil
+	return p, nil
 }
 
 // check refuses what a server cannot honour.
@@ -99,10 +129,11 @@ func atLeast(cfg *tls.Config) uint16 {
 
 // config returns the configuration for one connection.
 func (l *Layer) config(c *Conn) *tls.Config {
-	cfg := l.base.Clone()
-	cfg.SessionTicketsDisabled = l.noTickets
+	now := l.current.Load()
+	cfg := now.cfg.Clone()
+	cfg.SessionTicketsDisabled = now.noTickets
 	l.adapt(cfg, c)
-	choose := l.base.GetConfigForClient
+	choose := now.cfg.GetConfigForClient
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
 		use := cfg
 		if choose != nil {

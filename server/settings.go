@@ -1,0 +1,113 @@
+package server
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// Settings are the fields of a [Server] that may change while it runs, by
+// [Server.Update]. Each means what the field of that name does.
+type Settings struct {
+	// Driver judges logins. Sessions that are logged in keep their account.
+	Driver driver.Driver
+	// TLS is for handshakes to come: certificates, client CAs, versions. Sessions
+	// stay under the TLS that they have, and their tickets stay good. A server that
+	// began without TLS stays without, and one with TLS can't lose it.
+	TLS *tls.Config
+	// Announce decides what clients are told to connect to, in place of the Announce
+	// of Server.Passive. Nil, which it is at first, leaves it to that.
+	Announce passive.Announcer
+	// Greeting is for connections to come.
+	Greeting string
+	// Host is for HOST commands to come.
+	Host func(name string) bool
+	// Disabled counts for all sessions at once.
+	Disabled []string
+	// IdleTimeout and LoginTimeout count from the next command of each session,
+	// HandshakeTimeout and DataTimeout from the next handshake and data connection.
+	IdleTimeout, LoginTimeout, HandshakeTimeout, DataTimeout time.Duration
+	// MaxSessions, MaxSessionsPerAddress, MaxLogins and MaxLoginFailures are for
+	// connections and logins to come: no session ends because there are too many.
+	MaxSessions, MaxSessionsPerAddress, MaxLogins, MaxLoginFailures int
+}
+
+// Update changes the settings of a running server. The function is given those in
+// force and changes what it likes; then they are validated as a whole, and take
+// the place of the old ones at once. When anything is wrong with them Update returns
+// all of it and nothing has changed. No session ends: logins, connections and
+// commands to come go by the new settings. It starts a server that has not been
+// started, so that Validate's errors are returned as well. It may be called at any
+// time by any goroutine, but not by the function itself. The fields of Server keep
+// what they were set to.
+func (srv *Server) Update(change func(*Settings)) error {
+	if err := srv.start(); err != nil {
+		return err
+	}
+	srv.updating.Lock()
+	defer srv.updating.Unlock()
+	was := srv.inForce()
+	next := was.Settings
+	next.Disabled = slices.Clone(next.Disabled)
+	change(&next)
+	if err := srv.use(next); err != nil {
+		return err
+	}
+	srv.judge.look()
+	return nil
+}
+
+// inForce is what a server goes by, and what was made of it. It is never changed.
+type inForce struct {
+	Settings
+	off disabled // by Disabled, and for want of what allows it
+}
+
+// inForce returns the settings in force; before the start they are those of the
+// fields.
+func (srv *Server) inForce() *inForce {
+	if now := srv.settings.Load(); now != nil {
+		return now
+	}
+	return &inForce{srv.fields(), srv.switchOff(srv.Disabled)}
+}
+
+// fields returns the settings as the fields have them.
+func (srv *Server) fields() Settings {
+	return Settings{
+		Driver: srv.Driver, TLS: srv.TLS, Greeting: srv.Greeting, Host: srv.Host, Disabled: slices.Clone(srv.Disabled),
+		IdleTimeout: srv.IdleTimeout, LoginTimeout: srv.LoginTimeout, HandshakeTimeout: srv.HandshakeTimeout, DataTimeout: srv.DataTimeout,
+		MaxSessions: srv.MaxSessions, MaxSessionsPerAddress: srv.MaxSessionsPerAddress, MaxLogins: srv.MaxLogins, MaxLoginFailures: srv.MaxLoginFailures,
+	}
+}
+
+// use puts settings into force if they are right.
+func (srv *Server) use(next Settings) error {
+	was := srv.inForce()
+	_, err := disable(next.Disabled)
+	errs := []error{err, validate(next.Driver), srv.ports.ValidateAnnouncer(next.Announce)}
+	if (next.TLS == nil) != (srv.layer == nil) {
+		errs = append(errs, errors.New("server: TLS can be changed but neither begin nor end while the server runs"))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	// The last step that may fail: nothing has changed until then.
+	if next.TLS != was.TLS {
+		if err := srv.layer.Swap(next.TLS); err != nil {
+			return err
+		}
+	}
+	srv.settings.Store(&inForce{next, srv.switchOff(next.Disabled)})
+	return nil
+}
+
+// answersFor reports whether HOST may name a host (RFC 7151).
+func (srv *Server) answersFor(name string) bool {
+	known := srv.inForce().Host
+	return known == nil || known(name)
+}

@@ -1,0 +1,176 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// Those who are there stay, with their files and their TLS; those who come see the
+// new settings, all of them.
+func TestUpdate(t *testing.T) {
+	ports := passive.Any()
+	ts := start(t, func(srv *server.Server) { srv.Passive, srv.SessionReuse, srv.Greeting = ports, tls.Require, "Old" })
+	old := ts.login(t)
+	waiting := ts.dial(t)
+	old.put("kept", "STOR a")
+
+	files := driver.Mem()
+	renewed, err := tls.SelfSigned()
+	require.NoError(t, err)
+	require.NoError(t, ts.Update(func(now *server.Settings) {
+		require.Equal(t, "Old", now.Greeting)
+		now.Driver = driver.User("bob", "battery staple", files)
+		now.TLS = renewed
+		now.Greeting = "New"
+		now.Announce = passive.AnnounceFunc(func(context.Context, netip.Addr, netip.Addr) (netip.Addr, error) {
+			return netip.MustParseAddr("127.0.0.2"), nil
+		})
+		now.Disabled = []string{"HASH"}
+		now.MaxLoginFailures = 1
+		now.Host = func(name string) bool { return name == "new.example.com" }
+	}))
+
+	// The old session goes on, and its data connections resume its TLS still.
+	conn := old.dataTCP(old.epsv())
+	old.cmd(150, "RETR a")
+	require.Equal(t, "kept", readAll(t, old.dataTLS(conn)))
+	old.expect(226)
+	require.Contains(t, old.cmd(227, "PASV").text(), "(127,0,0,2,")
+	old.cmd(502, "HASH a")
+	require.NotContains(t, old.cmd(211, "FEAT").text(), "HASH")
+
+	// So does one that had not begun TLS; it gets the new certificate.
+	waiting.cfg = trust(renewed)
+	waiting.authTLS()
+	waiting.cmd(504, "HOST old.example.com")
+	waiting.cmd(331, "USER %s", testUser)
+	waiting.cmd(421, "PASS %s", testPassword)
+
+	c := newClient(t, dialTCP(t, ts.Addr), trust(renewed))
+	require.Contains(t, c.expect(220).text(), "New")
+	c.authTLS()
+	c.cmd(220, "HOST new.example.com")
+	c.cmd(331, "USER bob")
+	c.cmd(230, "PASS battery staple")
+	c.protect()
+	c.cmd(550, "SIZE a")
+
+	// The fields are the program's own.
+	require.Equal(t, "Old", ts.Greeting)
+}
+
+// Whatever is wrong is said at once, and then nothing has changed.
+func TestUpdateThatIsWrong(t *testing.T) {
+	ports, err := passive.Range("65000-65010")
+	require.NoError(t, err)
+	ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+	err = ts.Update(func(now *server.Settings) {
+		now.Greeting = "New"
+		now.Driver = driver.User("", "", nil)
+		now.Disabled = []string{"NONSENSE"}
+		now.Announce = passive.Rules{{Announce: passive.Address("0.0.0.0"), Offset: 1000}}
+	})
+	for _, part := range []string{"name is empty", "NONSENSE", "every address of a host", "Offset is 1000"} {
+		require.ErrorContains(t, err, part)
+	}
+	for part, change := range map[string]func(*server.Settings){
+		"neither begin nor end": func(now *server.Settings) { now.Greeting, now.TLS = "New", nil },
+		"no certificate":        func(now *server.Settings) { now.Greeting, now.TLS = "New", new(tls.Config) },
+	} {
+		require.ErrorContains(t, ts.Update(change), part)
+	}
+	require.NotContains(t, ts.connect(t).expect(220).text(), "New")
+	ts.login(t)
+
+	plain := start(t, func(srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true })
+	require.ErrorContains(t, plain.Update(func(now *server.Settings) { now.TLS = certificate() }), "neither begin nor end")
+	require.ErrorContains(t, new(server.Server).Update(func(*server.Settings) { t.Error("called") }), "TLS is nil")
+}
+
+// Fewer sessions than there are end none; the next one has to wait for two to go.
+func TestUpdateLimits(t *testing.T) {
+	ts := start(t)
+	a, b := ts.login(t), ts.login(t)
+	require.NoError(t, ts.Update(func(now *server.Settings) { now.MaxSessions = 1 }))
+	ts.connect(t).expect(421)
+	a.cmd(200, "NOOP")
+	b.cmd(200, "NOOP")
+	require.NoError(t, ts.Update(func(now *server.Settings) { now.MaxSessions, now.MaxSessionsPerAddress = 0, 2 }))
+	ts.connect(t).expect(421)
+	require.NoError(t, ts.Update(func(now *server.Settings) { now.MaxSessionsPerAddress = -1 }))
+	ts.login(t)
+}
+
+// A login that waits for another to be judged begins when there are more places.
+func TestUpdateMaxLogins(t *testing.T) {
+	judged := make(chan string, 2)
+	release := make(chan struct{})
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.MaxLogins = 1
+		srv.Driver = driver.Func(func(_ context.Context, l *driver.Login) (*driver.Account, error) {
+			judged <- l.User
+			<-release
+			return nil, driver.ErrLogin
+		})
+	})
+	defer close(release)
+	for _, user := range []string{"one", "two"} {
+		c := ts.dial(t)
+		c.cmd(331, "USER %s", user)
+		c.send("PASS x")
+	}
+	<-judged
+	require.NoError(t, ts.Update(func(now *server.Settings) { now.MaxLogins = 2 }))
+	select {
+	case <-judged:
+	case <-time.After(patience):
+		t.Fatal("the second login waits for the first")
+	}
+}
+
+// Sessions come, work and go while the settings change all the time.
+func TestUpdateRaces(t *testing.T) {
+	ts := start(t)
+	ts.writeFile(t, "a", "hello")
+	stop := make(chan struct{})
+	var updates sync.WaitGroup
+	updates.Go(func() {
+		for i := 0; ; i++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			err := ts.Update(func(now *server.Settings) {
+				now.Greeting = fmt.Sprint("Update ", i)
+				now.TLS = certificate().Clone()
+				now.Disabled = append(now.Disabled[:0], []string{"XCRC", "XMD5"}[i%2])
+				now.Announce = passive.Rules{{Announce: passive.Address("127.0.0.1")}}
+				now.MaxLogins, now.MaxSessions, now.IdleTimeout, now.DataTimeout = 1+i%3, 100+i%3, time.Minute, time.Minute
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+	})
+	for range 20 {
+		c := ts.login(t)
+		require.Equal(t, "hello", c.get("RETR a"))
+		c.cmd(221, "QUIT")
+	}
+	close(stop)
+	updates.Wait()
+}
