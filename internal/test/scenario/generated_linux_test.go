@@ -210,13 +210,18 @@ func (s *scene) try(d deal, without, situation string) {
 		mac := s.must(s.run(program{host: of, path: "cat", args: []string{"/sys/class/net/" + ofDev + "/address"}})).out
 		neigh(host, "replace", addr, "lladdr", strings.TrimSpace(mac), "dev", dev, "nud", "permanent")
 	}
-	neigh("server", "flush", "dev", "eth0", "nud", "all")
-	neigh("vendor", "flush", "dev", "lan", "nud", "all")
+	// Who knows is told first: a late packet of an earlier visit would make that host
+	// ask, and whoever is asked learns the address of the host that asks.
 	switch situation {
 	case solicitation:
 		knows("server", "eth0", vendorV6, "vendor", "lan")
+		neigh("vendor", "flush", "dev", "lan", "nud", "all")
 	case advertisement:
 		knows("vendor", "lan", serverV6, "server", "eth0")
+		neigh("server", "flush", "dev", "eth0", "nud", "all")
+	default:
+		neigh("server", "flush", "dev", "eth0", "nud", "all")
+		neigh("vendor", "flush", "dev", "lan", "nud", "all")
 	}
 	var fail []string
 	var all sync.WaitGroup
