@@ -112,7 +112,7 @@ func (a *aferoFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return aferoStat(fi, path.Base(name)), nil
 }
 
-// aferoStat is a copy: what MemMapFs returns changes with the file.
+// aferoStat copies a FileInfo: what MemMapFs returns changes with the file.
 func aferoStat(fi fs.FileInfo, base string) fs.FileInfo {
 	mode := fi.Mode() &^ fs.ModeTemporary // a mark of MemMapFs
 	if fi.IsDir() {

@@ -27,7 +27,7 @@ func (a *aferoFS) change(ctx context.Context, op, name string, f func(p string, 
 	return fail(op, name, err)
 }
 
-// target is what has a name, nil if it is free.
+// target returns what has a name, nil if the name is free.
 func (a *aferoFS) target(p string) (fs.FileInfo, error) {
 	if err := a.parent(p); err != nil {
 		return nil, err
@@ -94,8 +94,8 @@ func (a *aferoFS) RemoveDir(ctx context.Context, name string) error {
 	})
 }
 
-// remove removes what is there. CopyOnWriteFs says "not found" of what only its
-// base has.
+// remove removes a name that is taken. CopyOnWriteFs says "not found" of what only
+// its base has.
 func (a *aferoFS) remove(ctx context.Context, p string, remove func(name string) error) error {
 	unlock, err := a.hands(ctx, p)
 	if err != nil {

@@ -28,7 +28,7 @@ type aferoUpload struct {
 	done    bool
 }
 
-// sibling is a temporary name in the same directory.
+// sibling returns a temporary name in the same directory.
 func sibling(p string) string { return filepath.Join(filepath.Dir(p), tempName()) }
 
 func (a *aferoFS) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
@@ -73,7 +73,7 @@ func (a *aferoFS) create(temp string, old fs.FileInfo) (afero.File, error) {
 	return a.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 }
 
-// check says whether what has the name lets the upload have it.
+// check returns an error if the upload may not have the name, which old has now.
 func (u *aferoUpload) check(old fs.FileInfo) error {
 	switch {
 	case old == nil:
@@ -168,7 +168,8 @@ func (u *aferoUpload) OpenStaged() (io.ReadCloser, error) {
 	return f, nil
 }
 
-// may says whether the upload may still be committed over what has the name now.
+// may returns an error if the upload may not be committed over old any more, which
+// has the name now.
 func (u *aferoUpload) may(old fs.FileInfo) error {
 	u.a.mu.Lock()
 	touched := u.touched
@@ -257,7 +258,7 @@ func (u *aferoUpload) place(temp string, old fs.FileInfo) error {
 	return err
 }
 
-// copyBack is for file systems without Rename.
+// copyBack copies a temporary file to its place, in file systems without Rename.
 func (u *aferoUpload) copyBack(temp string) error {
 	unlock, err := u.a.hands(u.ctx, u.path)
 	if err != nil {

@@ -199,7 +199,7 @@ func TestDirAppendIsCheap(t *testing.T) {
 	}
 	fi, err := os.Stat(filepath.Join(path, "a"))
 	require.NoError(t, err)
-	require.EqualValues(t, size+1<<20, fi.Size())
+	require.Equal(t, int64(size+1<<20), fi.Size())
 }
 
 // Two descriptions of a file, one open for reading, are locked against another

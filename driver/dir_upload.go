@@ -76,7 +76,7 @@ func (w *writing) wrote(n int64, err error) error {
 	return w.err
 }
 
-// refuse is the error of a call that comes too late.
+// refuse returns the error of a call that comes too late.
 func (w *writing) refuse(op string) error {
 	if w.done {
 		return fail(op, w.name, fs.ErrClosed)
@@ -122,7 +122,7 @@ func (d *Dir) storeAtomic(ctx context.Context, name string, opts StoreOptions) (
 	return u, u.create()
 }
 
-// keep says where the upload begins, and remembers which file it is to change.
+// keep finds out where the upload begins, and opens the file that it is to change.
 func (u *atomicUpload) keep() (err error) {
 	switch {
 	case u.old == nil && u.opts.Offset > 0:

@@ -27,8 +27,8 @@ type Quota struct {
 	FileSize int64
 }
 
-// Limited is an FS with a quota. It comes from [Limit] or [LimitFrom]. All methods may be
-// called concurrently.
+// Limited is an FS with a quota. It comes from [Limit] or [LimitFrom]. All methods
+// may be called concurrently.
 //
 // Bytes of an upload count as they are written, so uploads that run at once
 // can't exceed the quota together: the Write that would is ErrQuota. A file that
@@ -37,21 +37,22 @@ type Quota struct {
 // what fsys has if that is less.
 //
 // All that is stored must go through this one value: give every session of a
-// user the same. Changes made behind its back count after [Limited.Measure].
-// Changes of one name wait for one another, each as long as its context lasts, and
-// those of a directory for those below; the Writes of uploads wait for nothing.
-// So the Commit of an FS of another package may not wait for the end of another
-// upload that the FS has let begin.
-// An open upload takes no more of a [Dir] than what it brought, and that counts.
-// What a commit copies for a moment, what is kept of the old file or what is
-// appended, does not: the disk needs that much more room than Bytes.
+// user the same. Changes made by another way count after [Limited.Measure].
 //
-// While a file is being uploaded it can't be removed, and
-// neither it nor a directory above it renamed: fs.ErrPermission, code 450.
-// Symbolic links can't be made, because a name that shares its file with another
-// would make the count wrong; an FS that has some must be a [LinkReader], and
-// one that takes several names for one file (as Windows does) a [FileID], or
-// changing a file by two names at once makes the count wrong.
+// A change of a name waits for other changes of that name, and a change of a
+// directory for changes below the directory, as long as the context lasts. The
+// Writes of uploads wait for nothing. So the Commit of an FS of another package
+// may not wait for the end of another upload that the FS has let begin.
+//
+// An open upload takes no more of a [Dir] than what it brought, and that counts.
+// What a commit copies for a moment (what is kept of the old file, or what is
+// appended) does not count: the disk needs that much more room than Bytes.
+//
+// A file can't be removed while it is being uploaded; neither the file nor a
+// directory above it can be renamed: fs.ErrPermission, code 450. Symbolic links
+// can't be made, because two names for one file would make the count wrong. For
+// the same reason an FS that has links must be a [LinkReader], and the FileInfo of
+// an FS that takes several names for one file, as Windows does, a [FileID].
 type Limited struct {
 	fsys  FS
 	quota Quota
@@ -151,8 +152,8 @@ func (l *Limited) Measure(ctx context.Context) error {
 	return nil
 }
 
-// lock waits until no other change of the names is under way, which an FS that
-// hangs may keep up, but no longer than ctx lasts. The root excludes all changes.
+// lock waits until no other change of the names is under way, and no longer than
+// ctx lasts, as the FS may hang in the other change. The root excludes all changes.
 func (l *Limited) lock(ctx context.Context, names ...string) (unlock func(), err error) {
 	return l.locks.alone(ctx, "", names...)
 }
@@ -163,8 +164,8 @@ func (l *Limited) uploading() bool {
 	return len(l.uploads) > 0
 }
 
-// reserve counts in advance, or refuses. It subtracts rather than adds, so that
-// no sum can overflow.
+// reserve counts in advance, or refuses with ErrQuota. The comparison subtracts
+// rather than adds, so that no sum can overflow.
 func (l *Limited) reserve(c count) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,7 +192,7 @@ func (l *Limited) count(d count) {
 	l.used = count{max(l.used.bytes, 0), max(l.used.files, 0)}
 }
 
-// left is what may still be reserved; mu is held.
+// left returns what may still be reserved. mu is held.
 func (l *Limited) left() count {
 	left := count{l.quota.Bytes - l.used.bytes - l.reserved.bytes, math.MaxInt64}
 	if l.quota.Files > 0 {

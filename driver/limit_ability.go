@@ -7,7 +7,7 @@ import (
 	"iter"
 )
 
-// Space is what may still be stored.
+// Space reports how many bytes may still be stored.
 func (l *Limited) Space(ctx context.Context, name string) (int64, error) {
 	if err := enter(ctx, "space", name); err != nil {
 		return 0, err
@@ -58,5 +58,5 @@ func (l *Limited) Checksum(ctx context.Context, name, algorithm string, offset, 
 	return Checksum(ctx, l.fsys, name, algorithm, offset, length)
 }
 
-// RawNames is that of the FS within.
+// RawNames reports what the FS within takes.
 func (l *Limited) RawNames(name string) bool { return RawNames(l.fsys, name) }

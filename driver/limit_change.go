@@ -23,9 +23,10 @@ type stored struct {
 	asking chan struct{} // full while somebody asks the FS for the size
 }
 
-// look is what the FS has under a name. With link a symbolic link is nothing,
-// for the operations that don't follow it. What can't be seen is nothing; that
-// it can't be known whether there is something is an error.
+// look returns size and ID of the file that the FS has under a name; nothing for a
+// directory, and for a name that is free or may not be seen. With link a symbolic
+// link counts as nothing, for operations that don't follow links. Any other error of
+// the FS is returned.
 func (l *Limited) look(ctx context.Context, name string, link bool) (c count, id string, err error) {
 	if link {
 		if _, err := ReadLink(ctx, l.fsys, name); err == nil || errors.Is(err, fs.ErrPermission) {
@@ -43,10 +44,11 @@ func (l *Limited) look(ctx context.Context, name string, link bool) (c count, id
 	return count{}, "", nil
 }
 
-// find is what is counted for a file that is being uploaded, nil if it isn't. It
-// may have several names (links, and upper and lower case on some systems), so the
-// ID counts too, if the file by whose name it is known has it still: an upload that
-// has just been committed may have given the number free.
+// find returns what is counted for a file that is being uploaded, nil if the file
+// isn't. One file may have several names (links, and upper and lower case on some
+// systems), so a file with the same ID is the same file. The ID is compared again
+// with that of the file under its known name: a commit may have replaced that file
+// a moment ago, and the system given the ID to another.
 func (l *Limited) find(ctx context.Context, name, id string) *stored {
 	l.mu.Lock()
 	s, alias := l.active["name:"+name], l.active["id:"+id]
@@ -63,8 +65,8 @@ func (l *Limited) find(ctx context.Context, name, id string) *stored {
 	return alias
 }
 
-// known makes find find a file. An ID that it no longer has is forgotten, for
-// systems give the numbers of removed files to new ones. mu is held.
+// known enters a file for find, and drops an ID that the file no longer has: systems
+// give the numbers of removed files to new ones. mu is held.
 func (l *Limited) known(s *stored, name, id string) {
 	if k := "name:" + name; l.active[k] == nil {
 		l.active[k] = s
@@ -86,10 +88,10 @@ func (l *Limited) forgetID(s *stored) {
 	s.id = ""
 }
 
-// refresh counts a file as the FS shows it now, or as committed if that isn't
-// there any more: it may have gone elsewhere if a directory was renamed by another
-// name. Those who refresh one file do so one after the other, so that the last to
-// ask is the last to count.
+// refresh counts a file as the FS shows it now. If the name is free the file counts
+// as committed says: somebody may have renamed a directory by another name of the
+// directory. Calls for one file wait for one another, so that the last to ask is the
+// last to count.
 func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed count) (now count, err error) {
 	select {
 	case s.asking <- struct{}{}:
@@ -117,8 +119,8 @@ func (l *Limited) set(s *stored, now count) {
 	s.count = now
 }
 
-// busy refuses to remove or rename what is being uploaded: it could not be found
-// any more where it is counted.
+// busy refuses to remove or rename what is being uploaded: the file could not be
+// found any more under the name that it is counted by.
 func (l *Limited) busy(ctx context.Context, op, name, id string) error {
 	busy := l.find(ctx, name, id) != nil
 	l.mu.Lock()

@@ -71,7 +71,7 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	return u, nil
 }
 
-// begin takes note of an upload to a file that was so large before.
+// begin takes note of the upload. The file was as large as now says before Store.
 func (u *limitUpload) begin(now count, id string) {
 	l := u.l
 	u.file = l.find(u.ctx, u.name, id)
@@ -145,8 +145,8 @@ func (u *limitUpload) claimed(n int64) {
 	}
 }
 
-// full is the error of a write that there is no room for. Nothing can be
-// committed after it.
+// full returns the error of a write that there is no room for. Nothing can be
+// committed after that.
 func (u *limitUpload) full() error {
 	u.err = fail("write", u.name, ErrQuota)
 	return u.err
@@ -217,8 +217,8 @@ func (u *limitUpload) Commit() error {
 	return nil
 }
 
-// commitInPlace commits while another upload of the file may be waiting for that
-// with the lock of the name.
+// commitInPlace commits without the lock of the name: another upload of the file
+// may hold that lock and be waiting for this commit.
 func (u *limitUpload) commitInPlace() error {
 	size, err := u.fits()
 	if err != nil {
@@ -251,7 +251,7 @@ func (u *limitUpload) fits() (count, error) {
 	return size, nil
 }
 
-// size is what the file will be.
+// size returns how large the file will be.
 func (u *limitUpload) size() (count, error) {
 	if !u.opts.Append {
 		return count{u.kept + u.written, 1}, nil
@@ -266,8 +266,8 @@ func (u *limitUpload) size() (count, error) {
 	return count{now.bytes + u.written, 1}, nil
 }
 
-// inFile reports whether what was written is in the file already, which is so large
-// now. An FS of another package that isn't atomic is known by that.
+// inFile reports whether what was written is in the file already; now is the size
+// of the file. An FS of another package that isn't atomic shows itself by its size.
 func (u *limitUpload) inFile(now int64) bool {
 	if u.inPlace {
 		return true
@@ -304,8 +304,8 @@ func (u *limitUpload) Close(cause error) error {
 	return u.Upload.Close(cause)
 }
 
-// settle counts what is there of an upload that the FS has let go of, which was cut
-// if nothing was committed. It doesn't wait for ever for an FS that hangs.
+// settle counts what is there after an upload has ended in the FS; committed is zero
+// if the upload was cut. The wait for an FS that hangs ends after limitPatience.
 func (u *limitUpload) settle(committed count) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), limitPatience)
 	defer cancel()
@@ -315,8 +315,8 @@ func (u *limitUpload) settle(committed count) {
 	u.end(ctx, committed)
 }
 
-// end counts the file as the FS shows it. What it can't tell is counted as it
-// should be.
+// end counts the file as the FS shows it. If the FS can't tell, the file counts as
+// large as committed says.
 func (u *limitUpload) end(ctx context.Context, committed count) {
 	u.done = true
 	counted := false
@@ -337,8 +337,8 @@ func (u *limitUpload) end(ctx context.Context, committed count) {
 	counted = err == nil
 }
 
-// forget gives back what is reserved and ends the part that the upload has in
-// its file. mu is held.
+// forget gives back what is reserved, and forgets the file when this was the last
+// upload to it. mu is held.
 func (u *limitUpload) forget() {
 	l := u.l
 	l.reserved.add(count{}.minus(u.reserved))

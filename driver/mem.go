@@ -49,7 +49,7 @@ func (m *MemFS) node(dir bool) *memNode {
 	return n
 }
 
-// find is the node of a valid name.
+// find returns the node of a valid name.
 func (m *MemFS) find(name string) (*memNode, error) {
 	n := m.root
 	for _, e := range elements(name) {
@@ -64,7 +64,7 @@ func (m *MemFS) find(name string) (*memNode, error) {
 	return n, nil
 }
 
-// parent is the directory that holds or may hold a name, which is not the root.
+// parent returns the directory that holds or may hold a name, which is not the root.
 func (m *MemFS) parent(name string) (*memNode, string, error) {
 	dir, err := m.find(path.Dir(name))
 	if err == nil && dir.entries == nil {
@@ -203,7 +203,7 @@ func (i memInfo) ModTime() time.Time { return i.modTime }
 func (i memInfo) IsDir() bool        { return i.mode.IsDir() }
 func (i memInfo) Sys() any           { return nil }
 
-// ID is empty for a directory that no MemFS made.
+// ID returns the number of the node, and nothing for a directory that no MemFS made.
 func (i memInfo) ID() string {
 	if i.id == 0 {
 		return ""

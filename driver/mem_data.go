@@ -19,8 +19,8 @@ type memData struct {
 	size   int64
 }
 
-// head is the first n bytes, for an upload to continue. It shares full chunks
-// and copies the last one.
+// head returns the first n bytes, for an upload to add to. Full chunks are shared,
+// and the last one is copied.
 func (d memData) head(n int64) memData {
 	full := int(n / memChunk)
 	h := memData{chunks: slices.Clone(d.chunks[:full]), size: n}
@@ -149,7 +149,7 @@ func (m *MemFS) Store(ctx context.Context, name string, opts StoreOptions) (Uplo
 	return u, nil
 }
 
-// length is the size of a file, 0 for one that is not there.
+// length returns the size of a file, 0 for one that is not there.
 func (n *memNode) length() int64 {
 	if n == nil {
 		return 0
@@ -157,7 +157,7 @@ func (n *memNode) length() int64 {
 	return n.data.size
 }
 
-// check says whether what has the name now lets the upload have it.
+// check returns an error if the upload may not have the name, which n has now.
 func (u *memUpload) check(n *memNode) error {
 	switch {
 	case u.name == "." || n != nil && n.entries != nil:
@@ -176,8 +176,8 @@ func (u *memUpload) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Commit makes the new content beside the lock, from what the file is at that
-// moment, and again if the file is another one by then.
+// Commit makes the new content without the lock, from what the file is at that
+// moment, and begins again if the file has been replaced in between.
 func (u *memUpload) Commit() error {
 	if u.done {
 		return fail("commit", u.name, fs.ErrClosed)
@@ -212,7 +212,8 @@ func (u *memUpload) at(f func(dir *memNode, base string, n *memNode) error) erro
 	})
 }
 
-// may says whether the upload may still be committed over what has the name now.
+// may returns an error if the upload may not be committed over now any more, which
+// has the name.
 func (u *memUpload) may(now *memNode) error {
 	switch {
 	case u.opts.Append && u.old != nil && now == nil, u.opts.Offset > 0 && now != u.old:
@@ -221,7 +222,7 @@ func (u *memUpload) may(now *memNode) error {
 	return u.check(now)
 }
 
-// over is the content that the upload makes of a file.
+// over returns the content that the upload makes of a file.
 func (u *memUpload) over(now *memNode) memData {
 	keep := u.opts.Offset
 	if u.opts.Append {

@@ -33,9 +33,9 @@ type mountPoint struct {
 // fs.ValidPath; "." is the root, which is empty and read-only if no FS is
 // mounted there. For each name the longest mount point that leads to it counts:
 // what another FS has below that point is hidden, though its own links may lead
-// there. Mount points and the
-// directories that lead to them appear in listings even if nothing else is
-// there, and can't be removed, renamed or replaced: fs.ErrPermission.
+// there. Mount points and the directories that lead to them appear in listings
+// even if nothing else is there, and can't be removed, renamed or replaced:
+// fs.ErrPermission.
 //
 // Renaming and links from one FS to another are errors.ErrUnsupported. Abilities
 // are those of the FS that a name belongs to.
@@ -66,8 +66,8 @@ func Mount(at map[string]FS) (*MountFS, error) {
 	return m, nil
 }
 
-// prefix is that of the IDs of a new mount point's files: the same for the same
-// FS, whose files are then known to be the same under each name.
+// prefix returns what the IDs of a new mount point's files begin with. An FS that is
+// mounted twice has one prefix, so that a file is known to be the same by both names.
 func (m *MountFS) prefix(fsys FS, i int) (prefix string) {
 	prefix = fmt.Sprintf("m%d.", i)
 	defer func() { _ = recover() }() // values that Go can't compare are taken as different
@@ -108,8 +108,8 @@ func (m *MountFS) reveal(name string) {
 	}
 }
 
-// find is the FS that a valid name belongs to and the name there. Without one ok is
-// false.
+// find returns the mount point whose FS a valid name belongs to, and the name in that
+// FS. ok is false if there is none.
 func (m *MountFS) find(name string) (p mountPoint, inner string, ok bool) {
 	for point := name; ; point = path.Dir(point) {
 		if p, ok := m.points[point]; ok {

@@ -71,7 +71,7 @@ func (m *MountFS) ReadLink(ctx context.Context, name string) (string, error) {
 	return ReadLink(ctx, fsys, inner)
 }
 
-// Space is that of the FS of the name, and nothing where there is none.
+// Space reports what the FS of the name says, and 0 where there is no FS.
 func (m *MountFS) Space(ctx context.Context, name string) (int64, error) {
 	fsys, inner, err := m.ability(ctx, "space", name)
 	if errors.Is(err, errReadOnly) {
@@ -92,7 +92,7 @@ func (m *MountFS) Checksum(ctx context.Context, name, algorithm string, offset, 
 	return Checksum(ctx, fsys, inner, algorithm, offset, length)
 }
 
-// RawNames is that of the FS that the name belongs to.
+// RawNames reports what the FS of the name takes.
 func (m *MountFS) RawNames(name string) bool {
 	if !ValidName(name) {
 		return false

@@ -136,7 +136,7 @@ func (m *MountFS) both(op, a, b string) (fsys FS, innerA, innerB string, err err
 	return fsys, innerA, innerB, nil
 }
 
-// point is the mount point that leads to a name.
+// point returns the mount point that leads to a name.
 func (m *MountFS) point(name string) string {
 	for ; name != "."; name = path.Dir(name) {
 		if _, ok := m.points[name]; ok {

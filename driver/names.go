@@ -14,8 +14,8 @@ import (
 // is taken from the clients: they can neither see nor use such names.
 const tempPrefix = ".sallyport-"
 
-// tempName is a fresh name for an upload. Its length doesn't depend on the
-// file's, which may have the greatest length the file system takes.
+// tempName returns a fresh name for an upload. Its length doesn't depend on that of
+// the file's name, which may be the longest that the file system takes.
 func tempName() string { return tempPrefix + strings.ToLower(rand.Text()) }
 
 // reserved reports whether an element of a path is taken by tempPrefix. Case is
@@ -67,8 +67,8 @@ func local(op, name string) (string, error) {
 	return p, nil
 }
 
-// localize is filepath.Localize, which takes UTF-8 only. Where names are bytes to
-// the system, one that has neither NUL nor what ValidName forbids means itself.
+// localize does what filepath.Localize does, which takes UTF-8 only. Where names are
+// bytes to the system, a name without NUL that obeys ValidName means itself.
 func localize(name string) (string, error) {
 	if rawNames && strings.IndexByte(name, 0) < 0 {
 		return name, nil
@@ -87,8 +87,8 @@ func within(name, target string) error {
 	return nil
 }
 
-// relative is the target to, counted from the root, as a link in the directory
-// from has to say it.
+// relative returns the target to, which counts from the root, as a link in the
+// directory from has to say it.
 func relative(from, to string) string {
 	f, t := elements(from), elements(to)
 	n := 0

@@ -12,27 +12,31 @@ import (
 // Restrict asks allow before anything is done with fsys: every method of FS and
 // every optional ability goes through that one function, so nothing is forgotten.
 //
-// Allow returns nil if the session may do op with the name, and else the error that the
-// client is told: [fs.ErrPermission], [fs.ErrNotExist] for what shall not be known to
-// exist, or an [*Error] for words of its own. It may be called concurrently, and
-// must be quick: it is asked about each entry of a listing. A nil allow refuses
-// everything with fs.ErrPermission.
+// Allow returns nil if the session may do op with the name, and else the error that
+// the client is told: [fs.ErrPermission], [fs.ErrNotExist] for what shall not be
+// known to exist, or an [*Error] for words of its own. It may be called
+// concurrently, and must be quick, since it is asked about each entry of a listing.
+// A nil allow refuses everything with fs.ErrPermission.
 //
-// Allow is asked about each name as it is, the root being "."; leave to go into a
-// directory does not follow from leave for what is in it. A file that is renamed has two names,
-// and both are asked about; a directory takes what is in it along, so each entry
-// below is asked about as well, which takes a walk. So do a symbolic link and its target. An entry
-// that OpStat is refused for is left out of listings; an error of allow that is no
-// refusal (neither of the above, or an [*Error] of code 4xx) ends the listing, as it
-// must not pass for a complete one.
+// Each name is asked about as it is, the root being "."; leave to go into a
+// directory gives no leave for what is in it. A file that is renamed has two names,
+// and both are asked about. A directory takes along what is in it, so each entry
+// below is asked about as well, which takes a walk. A symbolic link and its target
+// are both asked about.
 //
-// What is asked about are the names that clients use. Where symbolic links or hard links
-// give one file several names, as in a [Dir], a rule for one of them says nothing
-// about the others: refuse OpSymlink if rules go by name, and let nobody else make links
+// An entry that OpStat is refused for is left out of listings. An error of allow
+// that is no refusal (none of the above, or an [*Error] of code 4xx) ends the
+// listing, which would pass for a complete one otherwise.
+//
+// The names are those that clients use. Where symbolic or hard links give one file
+// several names, as they may in a [Dir], a rule for one of them says nothing about
+// the others: refuse OpSymlink if rules go by name, and let nobody else make links
 // in the tree.
 //
-// The FS has no Unwrap method and no state of its own: make one for each login, around
-// files that sessions share. It is as safe for concurrent use as fsys and allow.
+// The FS has no Unwrap method and no state of its own: make one for each login,
+// around files that sessions share, and around [Limit] rather than within, as what
+// can't be seen can't be counted. It is as safe for concurrent use as fsys and
+// allow are.
 func Restrict(fsys FS, allow func(ctx context.Context, op Op, name string) error) FS {
 	return &restricted{fsys, allow}
 }

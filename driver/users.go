@@ -76,8 +76,8 @@ func (a UserEntry) open(ctx context.Context, l *Login) (*Account, error) {
 // take longer than to compare a token.
 const maxDecoys = 100
 
-// decoy is a hash that costs as much to compare as any of the accounts', or of
-// some of them, which a range over a map chooses at random.
+// decoy returns the dearest hash to compare of all accounts, or of a hundred of them
+// that a range over the map chooses at random.
 func (u Users) decoy() string {
 	var decoy string
 	dearest, seen := -1, 0
@@ -92,8 +92,8 @@ func (u Users) decoy() string {
 	return decoy
 }
 
-// withoutPassword is the error for a login that has no password, with or without
-// a certificate, which logs nobody in by itself here.
+// withoutPassword returns the error for a login without a password. A certificate
+// alone logs nobody in here.
 func (l *Login) withoutPassword() error {
 	if l.Certificate != nil {
 		return ErrNeedPassword

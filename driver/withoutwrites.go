@@ -68,12 +68,12 @@ func (w *withoutWrites) Checksum(ctx context.Context, name, algorithm string, of
 
 func (w *withoutWrites) RawNames(name string) bool { return RawNames(w.fsys, name) }
 
-// Space is nothing, whatever the disk has.
+// Space reports 0, whatever the disk has: nothing can be stored.
 func (w *withoutWrites) Space(ctx context.Context, name string) (int64, error) {
 	return 0, enter(ctx, "space", name)
 }
 
-// refusal is the half of an FS that changes it, refusing.
+// refusal is the half of an FS that changes files, and refuses to.
 type refusal struct{}
 
 func (refusal) refuse(ctx context.Context, op, name string) error {

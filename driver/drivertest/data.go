@@ -24,7 +24,7 @@ var dataChecks = []check{
 	{"exclusive-race", "Of uploads with Exclusive to one name exactly one is committed.", exclusiveRace},
 }
 
-// noise is n bytes that don't repeat, the same for the same seed.
+// noise returns n bytes that don't repeat, the same for the same seed.
 func noise(n int, seed uint64) []byte {
 	b := make([]byte, n)
 	r := rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)})

@@ -77,7 +77,7 @@ func Run(t *testing.T, open func(t *testing.T) driver.FS) {
 	RunWith(t, Options{}, open)
 }
 
-// RunWith is Run for an FS with other promises.
+// RunWith does what Run does, for an FS with other promises.
 func RunWith(t *testing.T, o Options, open func(t *testing.T) driver.FS) {
 	t.Helper()
 	for _, c := range checks(o) {
@@ -116,7 +116,7 @@ func (c check) try(ctx context.Context, fsys driver.FS, o Options) error {
 
 func (o Options) patience() time.Duration { return cmp.Or(o.Patience, defaultPatience) }
 
-// checks are the cases that suit the promises.
+// checks returns the cases that suit the promises.
 func checks(o Options) []check {
 	if o.ReadOnly {
 		return append(readOnlyChecks, nameChecks...)
@@ -145,7 +145,7 @@ type probe struct {
 	o Options
 }
 
-// at is a name in the directory that the cases work in.
+// at returns a name in the directory that the cases work in.
 func (f *probe) at(name string) string { return path.Join(".", f.o.Dir, name) }
 
 // absentError names an ability that the FS doesn't have.
@@ -153,7 +153,7 @@ type absentError struct{ ability string }
 
 func (e *absentError) Error() string { return "the FS doesn't have the ability: " + e.ability }
 
-// promises skips a case that needs more than the Options promise.
+// promises returns an absentError for a case that needs more than the Options promise.
 func (f *probe) promises(word string) error {
 	switch word {
 	case "offset":
@@ -183,7 +183,7 @@ func (f *probe) checks(ctx context.Context) error {
 	return nil
 }
 
-// options are the ways to store over a file that the Options promise.
+// options returns the ways to store over a file that the Options promise.
 func (f *probe) options(keep ...driver.StoreOptions) []driver.StoreOptions {
 	if f.o.NoOffset {
 		return []driver.StoreOptions{{}}

@@ -78,8 +78,8 @@ type FaultyFS struct {
 // A handle is something that the FS gave and that must be given back.
 type handle struct{ what string }
 
-// Faulty is fsys, but for the faults. It is deterministic: the same calls go
-// wrong in each run. Use it to see what a server, or an FS that wraps another,
+// Faulty returns an FS like fsys, but for the faults. The same calls go wrong in
+// each run. Use it to see what a server, or an FS that wraps another,
 // makes of failures; [RunFaults] does that for any wrapper.
 //
 // Faulty panics if a fault names no method of Fault.Method, or has no Do.
@@ -101,7 +101,7 @@ func (f *FaultyFS) Set(faults ...Fault) {
 	f.faults, f.calls, f.count = slices.Clone(faults), nil, make(map[string]int)
 }
 
-// Calls are the methods that were called since the faults were set, in order.
+// Calls returns the methods that were called since the faults were set, in order.
 func (f *FaultyFS) Calls() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -137,7 +137,7 @@ func (f *FaultyFS) release(h *handle) {
 	delete(f.held, h)
 }
 
-// next counts a call and is what goes wrong in it; nil is nothing.
+// next counts a call and returns what goes wrong in it, nil for nothing.
 func (f *FaultyFS) next(method string) *Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -62,7 +62,7 @@ func (u *faultyUpload) Close(cause error) error {
 	return u.Upload.Close(cause)
 }
 
-// move is a Read or a Write: a part of it may be done before it goes wrong.
+// move does a Read or a Write, of which a part may be done before the fault.
 func (f *FaultyFS) move(ctx context.Context, method string, p []byte, do func([]byte) (int, error)) (int, error) {
 	fault := f.next(method)
 	if fault == nil {
@@ -200,5 +200,5 @@ func (f *FaultyFS) CheckStore(ctx context.Context, name string, opts driver.Stor
 	return driver.CheckStore(ctx, f.fsys, name, opts)
 }
 
-// RawNames is that of the FS within.
+// RawNames reports what the FS within takes.
 func (f *FaultyFS) RawNames(name string) bool { return driver.RawNames(f.fsys, name) }

@@ -14,9 +14,9 @@ const turn = 5 * time.Millisecond
 
 var errStuck = errors.New("it does not end")
 
-// attempt does the operation with a fault. It gives the error of the operation,
-// and one if that does not end as it should. When the call hangs others have a
-// turn before the context of the operation ends.
+// attempt does the operation with a fault. It returns the error of the operation,
+// and another one if the operation does not end as it should. When a call below
+// hangs, other calls have a turn before the context of the operation ends.
 func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (failed, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,8 +54,8 @@ func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (faile
 	return failed, nil
 }
 
-// others are calls that must end with their context whatever hangs. What comes
-// of them is no matter; they change nothing.
+// others makes calls that must end with their context, whatever hangs. They change
+// nothing, and their results don't matter.
 func (tr *trial) others(ctx context.Context) error {
 	for _, call := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { _, err := tr.Stat(ctx, tr.at("d")); return err },

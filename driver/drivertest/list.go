@@ -56,8 +56,8 @@ func listMany(ctx context.Context, f *probe) error {
 	return nil
 }
 
-// scanIsList is for an FS that has a Scan of its own, or got that of another by
-// embedding it.
+// scanIsList compares Scan with List. An FS may have a Scan of its own, or that of
+// another FS which it embeds.
 func scanIsList(ctx context.Context, f *probe) error {
 	if err := errors.Join(f.fill(ctx, "d", many), f.Mkdir(ctx, f.at("d/sub"))); err != nil {
 		return err

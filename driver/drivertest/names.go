@@ -31,7 +31,7 @@ type call struct {
 	do     func(name string) error
 }
 
-// calls are all methods that take a name.
+// calls returns all methods that take a name.
 func (f *probe) calls(ctx context.Context) []call {
 	other := f.at("other")
 	return []call{

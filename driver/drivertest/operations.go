@@ -25,7 +25,7 @@ type operation struct {
 // Content of the files of base.
 const oldContent, newContent = "the old content", "new content, which is longer"
 
-// base is an FS as RunFaults wraps it.
+// base makes an FS for RunFaults to wrap.
 func base() driver.FS {
 	m := driver.Mem()
 	f := &probe{m, Options{}}
@@ -76,7 +76,7 @@ func (u readerFrom) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{u.Upload}, r)
 }
 
-// operations are those that suit the promises.
+// operations returns those that suit the promises.
 func operations(o Options) []operation {
 	store := func(name string, opts driver.StoreOptions, move func(u driver.Upload, data string) error) func(context.Context, *probe) error {
 		return func(ctx context.Context, f *probe) error { return f.upload(ctx, f.at(name), opts, move) }
@@ -203,7 +203,7 @@ func byWrite(u driver.Upload, data string) error {
 	return nil
 }
 
-// byReadFrom is for an FS that hands on io.ReaderFrom.
+// byReadFrom moves data by the upload's io.ReaderFrom, if it has that.
 func byReadFrom(u driver.Upload, data string) error {
 	from, ok := u.(io.ReaderFrom)
 	if !ok {

@@ -52,8 +52,8 @@ func (r *routine) wait(patience time.Duration) error {
 	}
 }
 
-// stuck is the error of a call that hangs: its stack and those of the goroutines
-// that it started.
+// stuck returns the error of a call that hangs, with the stack of its goroutine and
+// of those that this started.
 func (r *routine) stuck(patience time.Duration) error {
 	return fmt.Errorf("%w within %v:\n%s", errStuck, patience, stacksOf(<-r.goroutine))
 }

@@ -122,10 +122,10 @@ func split(line string) ([]string, error) {
 	return words, nil
 }
 
-// plain is a word without the mark of its quotes.
+// plain returns a word without the mark of its quotes.
 func plain(word string) string { return strings.TrimPrefix(word, `"`) }
 
-// String is the line that parseStep reads back.
+// String returns the line that parseStep reads back.
 func (s step) String() string {
 	words := slices.Clone(s.args)
 	if s.want != nil {

@@ -11,7 +11,7 @@ import (
 
 var stagedCheck = check{"staged", "What was written can be read before Commit, before and after Prepare, and nobody sees it.", staged}
 
-// staged is for an FS whose uploads are StagedReaders.
+// staged reads uploads that are StagedReaders before they are committed.
 func staged(ctx context.Context, f *probe) error {
 	name := f.at("a")
 	for _, opts := range f.options(driver.StoreOptions{Append: true}, driver.StoreOptions{Offset: 2}) {

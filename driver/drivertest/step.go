@@ -17,7 +17,7 @@ import (
 // errCut is the cause that cut uploads are closed with.
 var errCut = errors.New("drivertest: transfer cut")
 
-// scripts are the cases of cases.txt.
+// scripts returns the cases of cases.txt.
 func scripts() []check {
 	all, err := parseScripts(casesText)
 	if err != nil {
@@ -241,7 +241,7 @@ func (f *probe) store(ctx context.Context, name, data string, opts driver.StoreO
 	return u.Close(nil)
 }
 
-// checkedStore is store, and holds CheckStore to what came of it.
+// checkedStore stores, and holds CheckStore to what came of that.
 func (f *probe) checkedStore(ctx context.Context, name, data string, opts driver.StoreOptions, cut bool) error {
 	refused := driver.CheckStore(ctx, f.FS, name, opts)
 	err := f.store(ctx, name, data, opts, cut)

@@ -216,7 +216,7 @@ func appendRenamed(ctx context.Context, f *probe) error {
 	return nil
 }
 
-// offsetChanges are what may happen to a file of n bytes, and what it is then.
+// offsetChanges returns what may happen to a file, each with what the file holds then.
 func (f *probe) offsetChanges(ctx context.Context, name, old string) map[string]func() (string, error) {
 	other := strings.Repeat("x", len(old))
 	return map[string]func() (string, error){
