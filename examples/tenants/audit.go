@@ -1,0 +1,32 @@
+package main
+
+import (
+	"log/slog"
+
+	"github.com/sallyport/sallyport/server"
+)
+
+// hooks write what happens into the table audit. The server calls them after the
+// fact and one at a time for each session, so the rows of a session are in order.
+func (d *directory) hooks() *server.Hooks {
+	return &server.Hooks{
+		Login: func(l server.Login) {
+			l.Session.User = l.User // who tried, if it is a failure
+			d.audit(l.Session, "login", "", 0, l.Err)
+		},
+		Transfer: func(t server.Transfer) { d.audit(t.Session, t.Verb, t.Path, t.Bytes, t.Err) },
+		Logout:   func(s server.SessionInfo) { d.audit(s, "logout", "", 0, nil) },
+	}
+}
+
+func (d *directory) audit(s server.SessionInfo, event, path string, bytes int64, cause error) {
+	var text string
+	if cause != nil {
+		text = cause.Error()
+	}
+	_, err := d.db.Exec(`INSERT INTO audit (session, user, peer, event, path, bytes, error) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		s.ID, s.User, s.Peer.String(), event, path, bytes, text)
+	if err != nil {
+		slog.Error("audit", "session", s.ID, "event", event, "error", err)
+	}
+}
