@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/ftpstest"
 	"github.com/sallyport/sallyport/internal/test/realclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -25,7 +26,7 @@ func serve(t *testing.T, ended func(server.Transfer)) (realclient.Account, *memo
 	t.Helper()
 	files, store := newStore(t)
 	srv := ftpstest.Config{FS: files, Configure: func(srv *server.Server) { srv.Hooks = &server.Hooks{Transfer: ended} }}.Start(t)
-	return realclient.Account{Server: srv, User: srv.User, Password: srv.Password}, store
+	return realclient.At(srv, srv.User, srv.Password), store
 }
 
 func TestCurl(t *testing.T) {
@@ -107,6 +108,20 @@ func TestFullStore(t *testing.T) {
 	store.limit = 1000
 	out, err := alice.Curl(t, "/big", "-T", write(t, strings.Repeat("x", 100_000)))
 	if err == nil || !strings.Contains(out, "< 552 ") {
+		t.Error(err, out)
+	}
+}
+
+// The program runs.
+func TestProgram(t *testing.T) {
+	files, _ := newStore(t)
+	addr := testenv.FreeAddr(t)
+	realclient.Start(t, addr, realclient.Build(t), "-listen", addr, "-store", files.url)
+	alice := realclient.Account{Addr: addr, User: "alice", Password: "wonderland"}
+	if out, err := alice.Curl(t, "/a.txt", "-T", write(t, "content of a.txt")); err != nil {
+		t.Fatal(err, out)
+	}
+	if out, err := alice.Curl(t, "/a.txt"); err != nil || !strings.Contains(out, "content of a.txt") {
 		t.Error(err, out)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -63,7 +64,7 @@ func start(t *testing.T) *company {
 }
 
 func (c *company) as(user string) realclient.Account {
-	return realclient.Account{Server: c.server, User: user, Password: password}
+	return realclient.At(c.server, user, password)
 }
 
 // set changes a column of a row.
@@ -206,7 +207,7 @@ func TestCertificate(t *testing.T) {
 		{"carol", password, show, true}, // by password alone
 		{"carol", "wrong", show, false},
 	} {
-		a := realclient.Account{Server: c.server, User: try.user, Password: try.password}
+		a := realclient.At(c.server, try.user, try.password)
 		if out, err := a.Curl(t, "/", try.args...); (err == nil) != try.in {
 			t.Errorf("%+v: %v\n%s", try, err, out)
 		}
@@ -239,7 +240,7 @@ func TestKick(t *testing.T) {
 	if out, err := c.as("bob").Curl(t, "/"); err == nil || !strings.Contains(out, "< 530 The contract has ended.") {
 		t.Error(err, out)
 	}
-	wrong := realclient.Account{Server: c.server, User: "bob", Password: "wrong"}
+	wrong := realclient.At(c.server, "bob", "wrong")
 	if out, err := wrong.Curl(t, "/"); err == nil || !strings.Contains(out, "< 530 Login incorrect.") {
 		t.Error("strangers hear of it:", err, out)
 	}
@@ -258,6 +259,22 @@ func TestAudit(t *testing.T) {
 	must(t, c.db.QueryRow(`SELECT group_concat(event || error, ' ') FROM (SELECT event, error FROM audit WHERE session = ? ORDER BY rowid)`, session).Scan(&story))
 	if story != "login STOR logout" {
 		t.Errorf("the log says %q", story)
+	}
+}
+
+// The program takes users and serves them.
+func TestProgram(t *testing.T) {
+	program, addr, dir := realclient.Build(t), testenv.FreeAddr(t), t.TempDir()
+	common := []string{"-db", filepath.Join(dir, "tenants.db"), "-files", dir, "-listen", addr, "-admin", testenv.FreeAddr(t)}
+	add := exec.Command(program, append(common, "add", "alice", "acme", "in:rwd")...)
+	add.Env = append(add.Environ(), "FTP_PASSWORD="+password)
+	if out, err := add.CombinedOutput(); err != nil {
+		t.Fatalf("add: %v\n%s", err, out)
+	}
+	realclient.Start(t, addr, program, append(common, "serve")...)
+	alice := realclient.Account{Addr: addr, User: "alice", Password: password}
+	if out, err := alice.Curl(t, "/in/a", "-T", write(t, "a")); err != nil {
+		t.Error(err, out)
 	}
 }
 
