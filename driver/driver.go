@@ -108,6 +108,10 @@ type Account struct {
 	// hands it on until the logout as SessionInfo.Value, to hooks and to whoever
 	// asks server.SessionFrom, and looks at it nowhere.
 	Value any
+
+	// Policy is what holds for this account besides the server's settings. The zero
+	// value adds nothing.
+	Policy Policy
 }
 
 // Func adapts a function to a Driver.

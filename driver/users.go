@@ -31,6 +31,10 @@ type UserEntry struct {
 	// is released with context.AfterFunc on ctx, which ends at the logout. An error that is not ErrLogin
 	// is logged.
 	Home func(ctx context.Context, l *Login) (FS, error)
+
+	// Policy is what holds for this user besides the server's settings. The zero
+	// value adds nothing.
+	Policy Policy
 }
 
 // Login compares the password with the account's hash.
@@ -69,7 +73,7 @@ func (a UserEntry) open(ctx context.Context, l *Login) (*Account, error) {
 	if files == nil {
 		return nil, fmt.Errorf("driver: user %q has no files", l.User)
 	}
-	return &Account{FS: files}, nil
+	return &Account{FS: files, Policy: a.Policy}, nil
 }
 
 // maxDecoys is how many accounts decoy looks at. Looking at all of 100,000 would
@@ -102,7 +106,8 @@ func (l *Login) withoutPassword() error {
 }
 
 // Validate reports everything that keeps an account from logging in: a bad hash,
-// no files, an empty name. The server calls it at start.
+// no files, an empty name, a Policy that makes no sense. The server calls it at
+// start.
 func (u Users) Validate() error {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(u)) {
@@ -111,6 +116,9 @@ func (u Users) Validate() error {
 			errs = append(errs, errors.New("driver: users: a name is empty"))
 		}
 		if err := checkHash(a.Hash); err != nil {
+			errs = append(errs, fmt.Errorf("driver: users: %q: %w", name, err))
+		}
+		if err := a.Policy.Validate(); err != nil {
 			errs = append(errs, fmt.Errorf("driver: users: %q: %w", name, err))
 		}
 		if a.Files == nil && a.Home == nil {

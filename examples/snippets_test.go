@@ -157,3 +157,39 @@ func TestReloadSnippet(t *testing.T) {
 		t.Error("nonsense is announced")
 	}
 }
+
+// One account has a policy of its own.
+func TestPolicySnippet(t *testing.T) {
+	files := driver.Mem()
+	if err := files.Mkdir(t.Context(), "inbox"); err != nil {
+		t.Fatal(err)
+	}
+	hash, err := driver.HashKnown("battery staple")
+	if err != nil {
+		t.Fatal(err)
+	}
+	partner := driver.Policy{
+		Dir:          "inbox",
+		RequireReuse: true,
+		MaxSessions:  4,
+		UploadRate:   5 << 20, // bytes per second
+		Disabled:     []string{"RETR", "DELE", "COMB"},
+	}
+	users := driver.Users{"partner": {Hash: hash, Files: files, Policy: partner}}
+
+	srv := ftpstest.Config{Configure: func(s *server.Server) { s.Driver = users }}.Start(t)
+	c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), "partner", "battery staple")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Put("STOR order.txt", "5 bolts"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files.Stat(t.Context(), "inbox/order.txt"); err != nil {
+		t.Error(err)
+	}
+	if _, err := c.Cmd(502, "DELE order.txt"); err != nil {
+		t.Error(err)
+	}
+}

@@ -11,7 +11,10 @@ import (
 // goes on in clear, so that a firewall can follow PASV again; data connections
 // keep their protection and their proof.
 func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
-	if !s.secured {
+	switch {
+	case s.policy.RequireTLS:
+		return ok(534, "The control connection must stay protected.")
+	case !s.secured:
 		return ok(503, "The control connection is in clear.")
 	}
 	// From here on not a byte is read beyond the record it belongs to: the
@@ -19,6 +22,14 @@ func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
 	s.ctl.tls.ReadExact()
 	s.afterReply = s.dropTLS
 	return ok(200, "The control connection is in clear after this.")
+}
+
+// featCcc leaves CCC out where the policy of the account forbids it.
+func (s *session) featCcc() string {
+	if s.policy.RequireTLS {
+		return ""
+	}
+	return "CCC"
 }
 
 // dropTLS takes TLS off the control connection.

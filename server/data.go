@@ -102,7 +102,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 		Client: s.peer.Addr(), Local: s.localIP, Dialled: s.local.Addr(), Session: s.id,
 		Announce: s.srv.inForce().Announce, HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
 	}
-	if s.private && s.ctl.bind != nil && s.srv.SessionReuse != tls.Off {
+	if s.private && s.ctl.bind != nil && s.reuseDemanded() != tls.Off {
 		req.Prover, req.Identity, req.Owner = s.srv.prover, s.ctl.bind.ID(), s.owner
 		req.SharesTickets, req.UntestedTickets = s.ctl.tls.Offered() == req.Owner, !s.keepsApart()
 		req.Policy = s.demand()

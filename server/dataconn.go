@@ -62,10 +62,10 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 // reuse returns what is demanded of a data connection that came to a port of its
 // own, where nothing was proved: in active mode, and after PASV in clear.
 func (s *session) reuse() tls.Reuse {
-	if d := s.demand(); s.srv.SessionReuse == tls.Prefer && (d == passive.Expected || d == passive.Required) {
+	if d := s.demand(); s.reuseDemanded() == tls.Prefer && (d == passive.Expected || d == passive.Required) {
 		return tls.Require
 	}
-	return s.srv.SessionReuse
+	return s.reuseDemanded()
 }
 
 // demand returns what the next data connection has to prove.
@@ -74,7 +74,7 @@ func (s *session) demand() passive.ProofPolicy {
 		return passive.Required // its address says nothing
 	}
 	s.proof.shares = s.ctl.bind != nil && !s.ctl.bind.Alone() && !s.keepsApart()
-	return s.proof.demand(s.srv.SessionReuse)
+	return s.proof.demand(s.reuseDemanded())
 }
 
 // keepsApart reports whether the session's program is known to keep the tickets of
@@ -115,7 +115,7 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *ftptls.Se
 // client that never resumes is to try again.
 func (s *session) dataFailure(err error) error {
 	code := 425
-	if s.srv.SessionReuse == tls.Require || s.srv.SharedAddress {
+	if s.reuseDemanded() == tls.Require || s.srv.SharedAddress {
 		code = 522
 	}
 	switch {

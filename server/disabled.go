@@ -53,5 +53,6 @@ func (srv *Server) switchOff(names []string) disabled {
 	return off
 }
 
-// isOff reports whether a command is switched off.
-func (s *session) isOff(name string) bool { return s.srv.inForce().off[name] }
+// isOff reports whether a command is switched off, by the server or by the policy of the
+// account.
+func (s *session) isOff(name string) bool { return s.srv.inForce().off[name] || s.policy.off[name] }

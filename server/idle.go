@@ -124,7 +124,7 @@ func (s *session) next() (in input, idle bool) {
 
 // idleUntil returns how long a wait that begins now may last.
 func (s *session) idleUntil() time.Time {
-	ends := time.Now().Add(s.srv.idleTimeout())
+	ends := time.Now().Add(s.idleTimeout())
 	if s.loggedIn {
 		return ends
 	}

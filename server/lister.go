@@ -110,11 +110,15 @@ func (w *lister) run() error {
 func (w *lister) take() (err error) {
 	w.limit = listChunk
 	if w.conn != nil {
+		piece, err := w.t.meter.wait(w.t.ctx, listChunk)
+		if err != nil {
+			return err
+		}
 		room, err := w.conn.room()
 		if err != nil {
 			return cutOff(err)
 		}
-		w.limit = min(w.limit, room)
+		w.limit = min(w.limit, room, int(piece))
 	}
 	w.buf = chunks.take()
 	w.late.Store(false)
@@ -146,6 +150,7 @@ func (w *lister) flush() error {
 	}
 	n, err := w.conn.send(w.out)
 	w.t.bytes.Add(int64(n))
+	w.t.meter.moved(int64(n))
 	w.release()
 	switch {
 	case err == nil && w.late.Load():

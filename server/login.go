@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -165,21 +164,28 @@ func (s *session) ask(l *driver.Login) error {
 	asked := *l // the driver's to change
 	asked.Session = s.id
 	account, err := decides.Login(ctx, &asked)
-	if err == nil && (account == nil || account.FS == nil) {
-		err = errors.New("server: the driver returned neither files nor an error")
+	var allowed policy
+	if err == nil {
+		allowed, err = admit(account, l)
 	}
 	if err != nil {
 		cancel(err)
 		return err
 	}
-	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())
-	if !s.srv.enterAccount(s) {
+	s.policy = allowed
+	s.mustResume.Store(allowed.RequireReuse)
+	name := accountName(account, s.host, l.User)
+	// A program with several sessions may keep their TLS tickets in one place and offer
+	// any of them on any data connection.
+	s.owner = fmt.Sprintf("%s at %s", name, s.peer.Addr())
+	if why := s.srv.enterAccount(s, name); why != "" {
 		cancel(errMaxSessionsOfUser)
 		s.endWith(errMaxSessionsOfUser)
-		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(l.User), "why", "MaxSessionsPerAddress is reached for the user")
+		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(l.User), "why", why)
 		return errMaxSessionsOfUser
 	}
 	s.files = account.FS
+	s.cwd = s.startDir(ctx)
 	s.setLogin(l.User, true, account.Value)
 	if s.ctl.bind != nil {
 		s.ctl.bind.SetOwner(s.owner)
@@ -187,15 +193,13 @@ func (s *session) ask(l *driver.Login) error {
 	return nil
 }
 
-// ownerName returns the name of an account as its client's program sees it: a program
-// with several sessions may keep their TLS tickets in one place and offer any of
-// them on any data connection. The name holds all that decided the login, quoted,
-// so that no two accounts share one whatever bytes their names are made of.
-func ownerName(account *driver.Account, host, user string, client netip.Addr) string {
+// accountName returns the name of an account, which holds all that decided the login,
+// quoted, so that no two accounts share one whatever bytes their names are made of.
+func accountName(account *driver.Account, host, user string) string {
 	if account.Owner != "" {
-		return fmt.Sprintf("account %q at %s", account.Owner, client)
+		return fmt.Sprintf("account %q", account.Owner)
 	}
-	return fmt.Sprintf("user %q of %q at %s", user, host, client)
+	return fmt.Sprintf("user %q of %q", user, host)
 }
 
 // sleep waits unless the session ends.

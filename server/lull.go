@@ -75,6 +75,14 @@ func (l *lull) flush() {
 	}
 }
 
+// send sends what is gathered, for the transfer itself.
+func (l *lull) send() error {
+	if err := l.leave(); err != nil {
+		return cutOff(err)
+	}
+	return nil
+}
+
 // leave sends what is gathered. The caller holds mu.
 func (l *lull) leave() error {
 	l.late.Store(false)

@@ -64,36 +64,3 @@ func (srv *Server) warnShared(from netip.Prefix) {
 		"address", from.Addr(), "within", suspectFor,
 		"cure", "let the clients' addresses through (host network instead of Docker's userland proxy, or the PROXY protocol), or set SharedAddress (--shared-address)")
 }
-
-// enterAccount counts a session of an account where addresses are shared, and
-// reports whether MaxSessionsPerAddress lets it in. Call leaveAccount at its logout.
-func (srv *Server) enterAccount(s *session) bool {
-	if !srv.SharedAddress {
-		return true
-	}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.perAccount[s.owner] >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress) {
-		return false
-	}
-	if srv.perAccount == nil {
-		srv.perAccount = make(map[string]int)
-	}
-	srv.perAccount[s.owner]++
-	s.counted = true
-	return true
-}
-
-// leaveAccount is the opposite of enterAccount, and does nothing for a session
-// that was not counted.
-func (srv *Server) leaveAccount(s *session) {
-	if !s.counted {
-		return
-	}
-	srv.mu.Lock()
-	defer srv.mu.Unlock()
-	if srv.perAccount[s.owner]--; srv.perAccount[s.owner] == 0 {
-		delete(srv.perAccount, s.owner)
-	}
-	s.counted = false
-}

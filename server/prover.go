@@ -65,7 +65,7 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 			err = errPanic
 		}
 	}()
-	c, err := p.srv.secureData(s.context(ctx), conn, s.ctl.bind, p.srv.SessionReuse)
+	c, err := p.srv.secureData(s.context(ctx), conn, s.ctl.bind, s.reuseDemanded())
 	if err != nil {
 		return nil, false, err
 	}

@@ -49,22 +49,26 @@ func (s *session) cmdRetr(ctx context.Context, arg string) (wire.Reply, error) {
 // send moves a file to the client.
 func (t *transfer) send(conn *dataConn, file io.Reader) error {
 	if f, n, ok := ofSystem(file); ok && conn.tls == nil && conn.around == nil && !t.ascii && !t.compressed {
-		n, err := conn.idle.sendFile(f, n)
-		t.bytes.Add(n)
-		if err != nil {
-			return cutOff(err)
-		}
-		return finish(conn)
+		return t.sendFile(conn, f, n)
 	}
 	l := newLull(conn, source{file, t})
 	defer l.end()
 	var convert wire.ToCRLF
 	for {
+		piece, err := t.meter.wait(t.ctx, sendChunk)
+		if err != nil {
+			return err
+		}
 		room, err := conn.room()
 		if err != nil {
 			return cutOff(err)
 		}
-		more, err := t.sendPart(conn, l, room, &convert)
+		before := t.bytes.Load()
+		more, err := t.sendPart(conn, l, min(room, int(piece)), &convert)
+		if t.meter != nil && err == nil {
+			t.meter.moved(t.bytes.Load() - before)
+			err = l.send() // else TLS would gather for a client that waits
+		}
 		switch {
 		case err != nil:
 			return err
@@ -72,6 +76,27 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 			return finish(conn)
 		}
 	}
+}
+
+// sendFile moves the next most bytes of a file of the system in clear, without
+// copying them.
+func (t *transfer) sendFile(conn *dataConn, f *os.File, most int64) error {
+	for most > 0 {
+		piece, err := t.meter.wait(t.ctx, most)
+		if err != nil {
+			return err
+		}
+		n, err := conn.idle.sendFile(f, piece)
+		t.bytes.Add(n)
+		t.meter.moved(n)
+		if err != nil {
+			return cutOff(err)
+		}
+		if most -= n; n < piece {
+			break
+		}
+	}
+	return finish(conn)
 }
 
 // sendPart moves what there is room for, or less. It reports whether the file

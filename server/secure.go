@@ -91,7 +91,7 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 			// Whoever is on the way could have written this.
 			return ok(534, "Data connections stay protected after CCC.")
 		}
-		if !s.srv.InsecurePlaintext {
+		if !s.clearData() {
 			return ok(534, "Policy requires protected data connections.")
 		}
 		s.private = false

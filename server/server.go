@@ -215,7 +215,8 @@ type Server struct {
 	listeners  map[net.Listener]struct{}
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
-	perAccount map[string]int // by owner, if SharedAddress
+	perAccount map[string]int      // by owner, if SharedAddress
+	holdings   map[string]*holding // by account, of those who are logged in
 	origins    origins
 	draining   chan struct{}
 	idle       idlePoller
@@ -282,11 +283,7 @@ func (srv *Server) Validate() error {
 	if _, err := disable(srv.Disabled); err != nil {
 		errs = append(errs, err)
 	}
-	for _, part := range []any{srv.Driver, srv.Passive} {
-		if err := validate(part); err != nil {
-			errs = append(errs, err)
-		}
-	}
+	errs = append(errs, validateDriver(srv.Driver), validate(srv.Passive))
 	return errors.Join(errs...)
 }
 
@@ -355,6 +352,7 @@ func (srv *Server) init() {
 		srv.listeners = make(map[net.Listener]struct{})
 		srv.sessions = make(map[*session]struct{})
 		srv.perNetwork = make(map[netip.Prefix]int)
+		srv.perAccount, srv.holdings = make(map[string]int), make(map[string]*holding)
 		srv.judge.places = srv.maxLogins
 	}
 }

@@ -44,6 +44,7 @@ type session struct {
 	host       string            // HOST, or SNI
 
 	proof      proof
+	mustResume atomic.Bool  // demanded by the policy of the account
 	afterReply func() error // what follows the reply being written
 	ending     ending
 	refused    *dataConn     // of the upload refused last, see discard
@@ -70,8 +71,9 @@ func (s *session) endWith(cause error) {
 type account struct {
 	claimed  string // the argument of USER before PASS
 	files    driver.FS
-	owner    string // whose session it is, see ownerName
-	counted  bool   // by enterAccount
+	owner    string // whose session it is: the account's name, and the client's address
+	policy   policy
+	holding  *holding // what the account's sessions share; nil before enterAccount
 	cwd      string
 	source   string     // what RNFR or SITE CPFR named, for the command that must follow at once
 	sourceOf *command   // the last command that ran
@@ -131,6 +133,7 @@ func (s *session) forget() {
 	}
 	s.srv.leaveAccount(s)
 	s.account = account{cwd: "."}
+	s.mustResume.Store(false)
 	s.setLogin("", false, nil)
 	if s.ctl.bind != nil {
 		s.ctl.bind.SetOwner("")

@@ -138,8 +138,13 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 			// A compressed stream can go on for long without the connection.
 			return context.Cause(t.ctx)
 		}
-		n, readErr := fill(conn, *buf)
+		piece, err := t.meter.wait(t.ctx, int64(len(*buf)))
+		if err != nil {
+			return err
+		}
+		n, readErr := fill(conn, (*buf)[:piece])
 		t.bytes.Add(int64(n))
+		t.meter.moved(int64(n))
 		data := (*buf)[:n]
 		if t.ascii {
 			text = convert.Append(text[:0], data)

@@ -29,6 +29,7 @@ type transfer struct {
 	bytes      atomic.Int64
 	file       io.Closer // closed at the end whatever happens; nil for none
 	session    *session  // of local work; nil for other
+	meter      *meter    // bounds its bytes; nil for no limit
 
 	protected, resumed, truncated bool
 	sorted                        bool // resumed by its own ticket though the owner has other sessions
@@ -62,7 +63,7 @@ var errAborted = errors.New("server: the client sent ABOR")
 // newTransfer checks that a transfer may start at all, before anything is
 // opened for it.
 func (s *session) newTransfer(verb, path string) (*transfer, error) {
-	if !s.private && !s.srv.InsecurePlaintext {
+	if !s.private && !s.clearData() {
 		s.dropData()
 		return nil, &dataError{code: 522, text: "Data connections must be protected: send PBSZ 0 and PROT P first."}
 	}
@@ -87,6 +88,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
+	t.meter = s.meter(t.upload)
 	d.TransferStarting()
 	var announced error
 	if !d.Over() { // else Accept says why there will be no connection

@@ -44,7 +44,7 @@ func init() {
 			enabled: withTLS, off: wire.Text(503, "PBSZ needs AUTH first.")},
 		"PROT": {run: (*session).cmdProt, arg: required, words: true, feat: "PROT", help: "PROT P|C",
 			enabled: withTLS, off: wire.Text(503, "PROT needs AUTH first.")},
-		"CCC": {run: (*session).cmdCcc, need: login, alone: true, feat: "CCC", help: "CCC",
+		"CCC": {run: (*session).cmdCcc, need: login, alone: true, featNow: (*session).featCcc, help: "CCC",
 			enabled: withCCC, off: wire.Text(534, "The control connection must stay protected.")},
 		"ADAT": {help: "ADAT <data>"},
 		"CONF": {help: "CONF <data>"},

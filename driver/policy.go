@@ -1,0 +1,69 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Policy is what holds for one account besides the server's settings. The zero
+// value leaves everything to those. What a Policy demands is demanded besides what
+// the server does: it never lets an account do without.
+type Policy struct {
+	// Dir is the directory that a session starts in, a name as [FS] has them. Empty
+	// is the root. Where Dir is no directory the session starts in the root, and the
+	// log says so.
+	Dir string
+
+	// RequireTLS refuses the login over a control connection in clear, and later CCC
+	// (RFC 4217, section 12.3), where the server allows them. The client reads that
+	// TLS is required.
+	RequireTLS bool
+
+	// RequirePrivate refuses transfers over data connections in clear (PROT C; RFC
+	// 2228, section 3), where the server allows them.
+	RequirePrivate bool
+
+	// RequireReuse refuses protected data connections that don't resume the TLS
+	// session of their control connection, as tls.Require does for all accounts.
+	RequireReuse bool
+
+	// RequireCertificate refuses the login without a client certificate that was
+	// verified (Login.Certificate; RFC 4217, section 5). The server has to ask for
+	// certificates in the handshake, where nobody is known yet: tls.Config.ClientAuth
+	// VerifyClientCertIfGiven and ClientCAs. The client learns no more than from a
+	// wrong password, since it may have guessed the right one; the log says why.
+	RequireCertificate bool
+
+	// IdleTimeout takes the place of the server's; negative means no limit.
+	IdleTimeout time.Duration
+
+	// MaxSessions bounds the sessions of the account at once, from all addresses
+	// together. The next login is answered with 421. 0 means no limit.
+	MaxSessions int
+
+	// UploadRate and DownloadRate bound the bytes per second of all the account's
+	// sessions together, listings included, which share them fairly. Bytes count as
+	// they are in files, before compression. 0 means no limit.
+	UploadRate, DownloadRate int64
+
+	// Disabled are commands that the account can't use: "DELE", say, or "SITE CHMOD".
+	// They mean what Server.Disabled says. A name that no command has is a mistake of
+	// the [Driver], and nobody gets in.
+	Disabled []string
+}
+
+// Validate reports everything that is wrong with a policy, but for the names of
+// commands, which the server knows.
+func (p *Policy) Validate() error {
+	var errs []error
+	if p.Dir != "" && !ValidName(p.Dir) {
+		errs = append(errs, fmt.Errorf("driver: policy: Dir %q is no name; want one such as home/alice, without a slash in front", p.Dir))
+	}
+	for name, n := range map[string]int64{"MaxSessions": int64(p.MaxSessions), "UploadRate": p.UploadRate, "DownloadRate": p.DownloadRate} {
+		if n < 0 {
+			errs = append(errs, fmt.Errorf("driver: policy: %s is %d; want a positive number, or 0 for no limit", name, n))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,55 @@
+package server
+
+// enterAccount counts a session that logs in and returns which limit stands against
+// it, empty for none. Where addresses are shared MaxSessionsPerAddress bounds the
+// sessions of an account. Call leaveAccount at the logout.
+func (srv *Server) enterAccount(s *session, name string) (why string) {
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	h := srv.holdings[name]
+	if h == nil {
+		h = &holding{name: name}
+	}
+	switch most := s.policy.MaxSessions; {
+	case srv.SharedAddress && srv.perAccount[s.owner] >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+		return "MaxSessionsPerAddress is reached for the user"
+	case most > 0 && h.sessions >= most:
+		return "Policy.MaxSessions is reached"
+	}
+	if srv.SharedAddress {
+		srv.perAccount[s.owner]++
+	}
+	srv.holdings[name] = h
+	h.sessions++
+	h.up.setRate(s.policy.UploadRate)
+	h.down.setRate(s.policy.DownloadRate)
+	s.holding = h
+	return ""
+}
+
+// leaveAccount is the opposite of enterAccount, and does nothing for a session that
+// was not counted.
+func (srv *Server) leaveAccount(s *session) {
+	if s.holding == nil {
+		return
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	if srv.SharedAddress {
+		if srv.perAccount[s.owner]--; srv.perAccount[s.owner] == 0 {
+			delete(srv.perAccount, s.owner)
+		}
+	}
+	if s.holding.sessions--; s.holding.sessions == 0 {
+		delete(srv.holdings, s.holding.name)
+	}
+	s.holding = nil
+}
+
+// holding is what the sessions of one account share, whatever addresses they come
+// from. It lasts as long as one of them is logged in.
+type holding struct {
+	name     string
+	sessions int // guarded by Server.mu
+	up, down bucket
+}

@@ -1,0 +1,108 @@
+package server
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+const (
+	// pieceTime is how long a piece of a limited transfer may take: short, so that a
+	// client sees it go on, and transfers that share a limit take turns often.
+	pieceTime = time.Second / 8
+	// burstTime is how much of its time an account that moved nothing has saved, so
+	// that small files don't wait.
+	burstTime = time.Second / 8
+)
+
+// bucket bounds how many bytes per second move in one direction for an account, in
+// all its transfers. Each piece that has moved books its time behind those of the
+// others, so that all have their turns. The zero value bounds nothing.
+type bucket struct {
+	mu     sync.Mutex
+	rate   int64     // bytes per second, 0 for no limit
+	booked time.Time // until when time is booked
+}
+
+// setRate changes the limit, for what moves from now on.
+func (b *bucket) setRate(rate int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rate = rate
+}
+
+// book counts bytes that have moved and returns when their time is over.
+func (b *bucket) book(n int64) time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rate <= 0 {
+		return time.Time{}
+	}
+	if earliest := time.Now().Add(-burstTime); b.booked.Before(earliest) {
+		b.booked = earliest
+	}
+	b.booked = b.booked.Add(time.Duration(float64(n) / float64(b.rate) * float64(time.Second)))
+	return b.booked
+}
+
+// piece is how many bytes may move at once, at least one.
+func (b *bucket) piece() (n int64, limited bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(b.rate/int64(time.Second/pieceTime), 1), b.rate > 0
+}
+
+// meter lets the bytes of one transfer pass at the rate of a bucket. Nil lets all
+// pass at once.
+type meter struct {
+	from *bucket
+	next time.Time // when the next piece may move
+}
+
+// newMeter begins a transfer behind what others have booked.
+func newMeter(from *bucket) *meter {
+	if _, limited := from.piece(); !limited {
+		return nil
+	}
+	return &meter{from, from.book(0)}
+}
+
+// wait waits until the next piece may move, or ctx ends. It returns how long the
+// piece may be, most at most. Waiting costs no time of DataTimeout, which is for
+// clients.
+func (m *meter) wait(ctx context.Context, most int64) (piece int64, err error) {
+	if m == nil {
+		return most, nil
+	}
+	if d := time.Until(m.next); d > 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return 0, context.Cause(ctx)
+		}
+	}
+	if n, limited := m.from.piece(); limited {
+		most = min(most, n)
+	}
+	return most, nil
+}
+
+// moved books a piece that has moved.
+func (m *meter) moved(n int64) {
+	if m != nil && n > 0 {
+		m.next = m.from.book(n)
+	}
+}
+
+// meter returns what bounds a transfer of the session.
+func (s *session) meter(upload bool) *meter {
+	switch {
+	case s.holding == nil:
+		return nil
+	case upload:
+		return newMeter(&s.holding.up)
+	}
+	return newMeter(&s.holding.down)
+}

@@ -1,0 +1,247 @@
+package server_test
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// limits is a policy of 100 kB per second down and 50 kB up, for two users; a third
+// has none.
+func limits(compress bool) []func(*server.Server) {
+	limited := driver.Policy{DownloadRate: 100_000, UploadRate: 50_000}
+	return []func(*server.Server){
+		policies(map[string]driver.Policy{testUser: limited, "other": limited, "free": {}}),
+		func(srv *server.Server) { srv.Compress = compress },
+	}
+}
+
+// tolerance is how many seconds a limited transfer may be off: it is ahead by a burst
+// and a piece, and behind by a piece.
+const tolerance = 0.3
+
+// took demands that f takes so many seconds.
+func took(t *testing.T, want float64, f func()) {
+	t.Helper()
+	start := time.Now()
+	f()
+	require.InDelta(t, want, time.Since(start).Seconds(), tolerance)
+}
+
+// Downloads in clear, which the kernel would send by itself, under TLS, as text and
+// compressed take the time that their bytes need, and so do uploads and listings.
+func TestRates(t *testing.T) {
+	const size = 1_000_000
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		for _, parameter := range []string{"TYPE I", "TYPE A", "MODE Z"} {
+			t.Run(name+" "+parameter, func(t *testing.T) {
+				fake(t, func(t *testing.T, fs *fakeServer) {
+					fs.writeFile(t, "a", strings.Repeat("x", size))
+					c := fs.in(t)
+					if secure {
+						c = fs.inTLS(t)
+					}
+					open := func(line string) io.ReadWriteCloser {
+						data := fs.data(t, c, buffer)
+						c.cmd(150, "%s", line)
+						if secure {
+							return c.dataTLS(data)
+						}
+						return data
+					}
+					c.cmd(200, "%s", parameter)
+					data := open("RETR a")
+					took(t, 10, func() {
+						io.Copy(io.Discard, data)
+						c.expect(226)
+					})
+					if parameter == "MODE Z" {
+						return // the client here can't compress
+					}
+					data = open("STOR b")
+					took(t, 20, func() {
+						io.WriteString(data, strings.Repeat("y", size))
+						data.Close()
+						c.expect(226)
+					})
+					require.Equal(t, size, len(fs.readFile(t, "b")))
+				}, limits(true)...)
+			})
+		}
+	}
+}
+
+// A client sees a limited download go on several times a second, though TLS gathers
+// far more than that.
+func TestRateIsSmooth(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 500_000))
+		_, data := fs.opened(t, true, buffer, "RETR a")
+		start := time.Now()
+		for got := 0; got < 500_000; {
+			n, err := data.Read(make([]byte, 4096))
+			require.NoError(t, err)
+			got += n
+			require.InDelta(t, float64(got)/100_000, time.Since(start).Seconds(), tolerance)
+		}
+	}, limits(false)...)
+}
+
+// Transfers of one account share its rate, in turns; another account has its own,
+// and one without a limit none.
+func TestRateIsShared(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 1_000_000))
+		login := func(from, user string) (*client, net.Conn) {
+			c := fs.from(t, from)
+			c.expect(220)
+			as(c, user)
+			data := fs.data(t, c, buffer)
+			c.cmd(150, "RETR a")
+			return c, data
+		}
+		c, data := login("198.51.100.1", "free")
+		after(t, 0, func() {
+			io.Copy(io.Discard, data)
+			c.expect(226)
+		})
+		users := []string{testUser, testUser, testUser, "other"}
+		done := make(chan time.Duration, len(users))
+		for i, user := range users {
+			_, data := login([]string{"198.51.100.2", "198.51.100.3", "203.0.113.4", "198.51.100.5"}[i], user)
+			start := time.Now()
+			go func() {
+				io.Copy(io.Discard, data)
+				done <- time.Since(start)
+			}()
+		}
+		time.Sleep(5 * time.Second)
+		for _, s := range fs.Sessions() {
+			if s.User == testUser {
+				require.InDelta(t, 500_000/3, s.Transferred, 100_000*tolerance)
+			}
+		}
+		require.InDelta(t, 10, (<-done).Seconds(), tolerance)
+		for range 3 {
+			require.InDelta(t, 30, (<-done).Seconds(), 3*tolerance)
+		}
+	}, limits(false)...)
+}
+
+// What waits for its time is aborted at once, takes commands, and waits longer than
+// a client may; an account that has moved nothing for long has saved no more than a
+// moment, and small files one by one don't get around the rate.
+func TestRateWaits(t *testing.T) {
+	slow := policies(map[string]driver.Policy{testUser: {DownloadRate: 1, UploadRate: 1}})
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 1000))
+		c, data := fs.opened(t, false, buffer, "RETR a")
+		go io.Copy(io.Discard, data)
+		time.Sleep(10*time.Minute + time.Second/2) // DataTimeout is one
+		c.cmd(200, "NOOP")
+		after(t, 0, func() { c.cmd(426, "ABOR") })
+		c.expect(226)
+		require.InDelta(t, 600, fs.lastTransfer(t).Bytes, 2)
+
+		data = fs.data(t, c, buffer)
+		c.cmd(150, "STOR b")
+		io.WriteString(data, "a minute's worth")
+		time.Sleep(10 * time.Second)
+		after(t, 0, func() { c.cmd(426, "ABOR") })
+		c.expect(226)
+	}, slow)
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "small", strings.Repeat("x", 5000))
+		c := fs.in(t)
+		time.Sleep(time.Minute)
+		took(t, 5, func() {
+			for range 100 {
+				data := fs.data(t, c, buffer)
+				c.cmd(150, "RETR small")
+				io.Copy(io.Discard, data)
+				c.expect(226)
+			}
+		})
+	}, limits(false)...)
+}
+
+// A listing counts as a download.
+func TestRateOfListings(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		for i := range 5000 {
+			fs.writeFile(t, strings.Repeat("n", 90)+string(rune('a'+i%26))+time.Duration(i).String(), "")
+		}
+		c, data := fs.opened(t, true, buffer, "NLST")
+		start := time.Now()
+		n, err := io.Copy(io.Discard, data)
+		require.NoError(t, err)
+		c.expect(226)
+		require.InDelta(t, float64(n)/100_000, time.Since(start).Seconds(), 1) // the first chunk leaves at once
+	}, limits(false)...)
+}
+
+// The rate follows the latest login, also for a transfer under way.
+func TestRateChanges(t *testing.T) {
+	rate := int64(1000)
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 101_000))
+		c, data := fs.opened(t, false, buffer, "RETR a")
+		go io.Copy(io.Discard, data)
+		took(t, 2, func() {
+			time.Sleep(time.Second)
+			synctest.Wait()
+			rate = 100_000
+			fs.in(t)
+			c.expect(226)
+		})
+	}, func(srv *server.Server) {
+		one := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := one.Login(ctx, l)
+			if err == nil {
+				account.Policy.DownloadRate = rate
+			}
+			return account, err
+		})
+	})
+}
+
+// Pieces of a file that the kernel sends join up.
+func TestRateOfSystemFiles(t *testing.T) {
+	dir := t.TempDir()
+	content := strings.Repeat("0123456789abcde\n", 20_000)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), []byte(content), 0o644))
+	ts := start(t, insecure, inDir(t, dir), policies(map[string]driver.Policy{testUser: {DownloadRate: 2_000_000}}))
+	c := ts.loginClear(t)
+	require.Equal(t, content, c.get("RETR a"))
+	c.cmd(350, "REST 5")
+	require.Equal(t, content[5:], c.get("RETR a"))
+	c.cmd(350, "RANG 5 123456")
+	require.Equal(t, content[5:123457], c.get("RETR a"))
+}
+
+// They take their time, too.
+func TestRateOfSystemFilesInTime(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), make([]byte, 1_000_000), 0o644))
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c, data := fs.opened(t, false, buffer, "RETR a")
+		took(t, 10, func() {
+			n, err := io.Copy(io.Discard, data)
+			require.NoError(t, err)
+			require.EqualValues(t, 1_000_000, n)
+			c.expect(226)
+		})
+	}, inDir(t, dir), policies(map[string]driver.Policy{testUser: {DownloadRate: 100_000}}))
+}

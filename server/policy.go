@@ -1,0 +1,98 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// policy is what holds for the account that is logged in.
+type policy struct {
+	driver.Policy
+	off disabled // by Disabled
+}
+
+// admit returns the policy of an account that a driver lets in, or why it stays out.
+func admit(account *driver.Account, l *driver.Login) (policy, error) {
+	if account == nil || account.FS == nil {
+		return policy{}, errors.New("server: the driver returned neither files nor an error")
+	}
+	p, err := newPolicy(account.Policy)
+	if err == nil {
+		err = p.admits(l)
+	}
+	return p, err
+}
+
+// newPolicy takes over what a driver said of an account, or says what is wrong with
+// it.
+func newPolicy(p driver.Policy) (policy, error) {
+	if err := p.Validate(); err != nil {
+		return policy{}, err
+	}
+	off, err := disable(p.Disabled)
+	return policy{p, off}, err
+}
+
+// validateDriver asks a driver whether it is in order, and looks at the commands that
+// it may switch off for its users.
+func validateDriver(d driver.Driver) error {
+	errs := []error{validate(d)}
+	users, _ := d.(driver.Users)
+	for _, name := range slices.Sorted(maps.Keys(users)) {
+		if _, err := disable(users[name].Policy.Disabled); err != nil {
+			errs = append(errs, fmt.Errorf("%w, for the user %q", err, name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// admits returns an error if a policy refuses a login. Whoever lacks a certificate
+// may have guessed the password, and must not learn that; that a connection is in
+// clear the client knows.
+func (p *policy) admits(l *driver.Login) error {
+	switch {
+	case p.RequireTLS && !l.Secure:
+		return &driver.Error{Code: 530, Text: "TLS is required for this user: send AUTH TLS first."}
+	case p.RequireCertificate && l.Certificate == nil:
+		return fmt.Errorf("server: the account's policy demands a client certificate, see Policy.RequireCertificate: %w", driver.ErrLogin)
+	}
+	return nil
+}
+
+// startDir returns the directory that the session starts in.
+func (s *session) startDir(ctx context.Context) string {
+	name := s.policy.Dir
+	if name == "" {
+		return "."
+	}
+	if err := s.isDir(ctx, name); err != nil {
+		s.log(slog.LevelWarn, "the start directory of the policy can't be used; the session starts in the root", "dir", printable(name), "err", loggable(err))
+		return "."
+	}
+	return name
+}
+
+// idleTimeout is how long the session may send no command.
+func (s *session) idleTimeout() time.Duration {
+	return duration(s.policy.IdleTimeout, s.srv.idleTimeout())
+}
+
+// reuseDemanded returns how data connections have to prove whose they are. It may
+// be called from anywhere.
+func (s *session) reuseDemanded() tls.Reuse {
+	if s.mustResume.Load() {
+		return tls.Require
+	}
+	return s.srv.SessionReuse
+}
+
+// clearData reports whether data connections may be in clear.
+func (s *session) clearData() bool { return s.srv.InsecurePlaintext && !s.policy.RequirePrivate }
