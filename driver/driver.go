@@ -32,13 +32,15 @@
 // [fs.ErrPermission], [errors.ErrUnsupported], and [ErrQuota], [ErrOffset],
 // [ErrIsDir], [ErrNotDir], [ErrNotEmpty], [ErrName], [ErrChanged], [ErrBusy] of
 // this package. A driver that wants its own words on the wire returns an [*Error]; the text of
-// any other error goes to the log only.
+// any other error goes to the log only. [SysError] makes these of the errors of the
+// system.
 //
 // # Security considerations
 //
 // A wrapper that restricts an FS must not have an Unwrap method unless it
 // intercepts every optional ability it means to restrict, because the ability
-// functions look behind wrappers.
+// functions look behind wrappers. [Restrict] intercepts all, those of later
+// versions too.
 //
 // [driver/s3]: https://pkg.go.dev/github.com/sallyport/sallyport/driver/s3
 package driver
@@ -47,12 +49,10 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"net/netip"
-	"strings"
 )
 
 // Driver decides who may log in and which files they see. Implementations
@@ -224,88 +224,3 @@ type FS interface {
 	// files and puts everything back if that fails.
 	Rename(ctx context.Context, from, to string) error
 }
-
-// StoreOptions say how an upload treats what is there already. The zero value creates
-// the file or replaces it whole. An FS that can only do that, such as an object
-// store, refuses the rest in Store with errors.ErrUnsupported.
-type StoreOptions struct {
-	// Append adds to the end of the file as it is at Commit, creating it if
-	// need be (APPE). Offset is ignored. If the file was there in Store and
-	// has been removed since, Commit is ErrChanged.
-	Append bool
-
-	// Offset keeps the first Offset bytes and replaces the rest (REST, then
-	// STOR; RFC 3659, section 5): the file ends where the new data ends. An
-	// Offset beyond the end of the file is ErrOffset, a missing file being
-	// empty, and a negative one fs.ErrInvalid. If the file is not the one
-	// that was there in Store, or has been changed since, Commit is
-	// ErrChanged.
-	Offset int64
-
-	// Exclusive fails with fs.ErrExist when the name is taken (STOU), whether
-	// that is known in Store or only in Commit.
-	Exclusive bool
-
-	// Size is how many bytes the client announced with ALLO, 0 if it did not.
-	// It is a hint: more or fewer may follow.
-	Size int64
-
-	// Whole is for an upload that other files are removed for (COMB, CPTO).
-	// It is atomic even in an FS that otherwise writes in place, and durable
-	// when Commit returns even if the FS is told not to wait for the disk. An
-	// FS that can do neither ignores it.
-	Whole bool
-}
-
-// Upload is a file being stored. It is used like a transaction of
-// database/sql: write, then Commit; Close in any case.
-type Upload interface {
-	io.Writer
-
-	// Commit makes the upload the file. When it returns nil the data is as
-	// safe as the FS can make it. After Commit only Close may be called;
-	// anything else is an error. Commit after a failed Write fails.
-	Commit() error
-
-	// Close releases the upload. Without a successful Commit before it the
-	// upload was cut: cause says why and the FS puts back what was there
-	// before as well as it can. After Commit, Close does nothing and returns
-	// nil. A second Close does nothing.
-	Close(cause error) error
-}
-
-// Errors that io/fs has no name for. Drivers wrap them as they like.
-var (
-	ErrQuota    = errors.New("driver: storage limit reached")
-	ErrOffset   = errors.New("driver: offset is beyond the end of the file")
-	ErrIsDir    = errors.New("driver: is a directory")
-	ErrNotDir   = errors.New("driver: is not a directory")
-	ErrNotEmpty = errors.New("driver: directory is not empty")
-	ErrName     = errors.New("driver: name is not allowed here")
-	ErrChanged  = errors.New("driver: file has been changed or removed meanwhile")
-	ErrBusy     = errors.New("driver: file is in use")
-)
-
-// Error is an error whose words are meant for the client. The server makes
-// Text one safe line and sends it after Code.
-type Error struct {
-	// Code is the reply code, 400 to 599; anything else is sent as 550. 421
-	// ends the session (RFC 959, section 4.2.2). A login knows fewer codes, see
-	// Driver.
-	Code int
-	// Text is what the client reads.
-	Text string
-	// Err is the cause, for the log and for errors.Is. It may be nil.
-	Err error
-}
-
-// Error returns code, text and cause as one sentence for a log.
-func (e *Error) Error() string {
-	if e.Err != nil {
-		return fmt.Sprintf("%d %s: %v", e.Code, strings.TrimRight(e.Text, ". "), e.Err)
-	}
-	return fmt.Sprintf("%d %s", e.Code, e.Text)
-}
-
-// Unwrap returns e.Err.
-func (e *Error) Unwrap() error { return e.Err }

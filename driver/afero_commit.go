@@ -1,0 +1,162 @@
+package driver
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+func (u *aferoUpload) Commit() error {
+	switch {
+	case u.done:
+		return fail("commit", u.name, fs.ErrClosed)
+	case u.err != nil:
+		return u.err
+	}
+	u.err = fail("commit", u.name, u.commit())
+	if u.err == nil {
+		u.end()
+	}
+	return u.err
+}
+
+func (u *aferoUpload) commit() error {
+	unlock, err := u.a.alone(u.ctx, u.path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	old, err := u.a.target(u.path)
+	if err == nil {
+		err = u.may(old)
+	}
+	if err != nil {
+		return err
+	}
+	// It is closed before it is read or renamed, because many file systems store
+	// it only then.
+	if err := u.closeTemp(); err != nil {
+		return err
+	}
+	keep := u.opts.Offset
+	if u.opts.Append && old != nil {
+		keep = old.Size()
+	}
+	if keep == 0 {
+		return u.place(u.temp, old)
+	}
+	return u.placeBehind(keep, old)
+}
+
+// may returns an error if the upload may not be committed over old any more, which
+// has the name now.
+func (u *aferoUpload) may(old fs.FileInfo) error {
+	u.a.mu.Lock()
+	touched := u.touched
+	u.a.mu.Unlock()
+	switch {
+	case u.opts.Append && u.old != nil && old == nil,
+		u.opts.Offset > 0 && (touched || old == nil || !sameFile(u.old, aferoStat(old, ""))):
+		return ErrChanged
+	}
+	return u.check(old)
+}
+
+// placeBehind makes a file of the first bytes of the old one and the new ones, and
+// puts that in place.
+func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
+	temp := sibling(u.path)
+	f, err := u.a.create(temp, old)
+	if err != nil {
+		return err
+	}
+	ready := false
+	defer func() { // also when the file system panics
+		if !ready {
+			f.Close()
+			u.a.fs.Remove(temp)
+		}
+	}()
+	if err := u.copy(f, u.path, keep); err != nil {
+		return err
+	}
+	if err := u.copy(f, u.temp, -1); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := u.place(temp, old); err != nil {
+		return err
+	}
+	ready = true
+	_ = u.a.fs.Remove(u.temp)
+	return nil
+}
+
+// copy copies the first n bytes of a file, or all of it if n is negative.
+func (u *aferoUpload) copy(dst io.Writer, p string, n int64) error {
+	src, err := u.a.fs.Open(p)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	all := n < 0
+	for all || n > 0 {
+		step := int64(copyStep)
+		if !all {
+			step = min(step, n)
+		}
+		m, err := io.CopyN(dst, src, step)
+		n -= m
+		switch {
+		case err == io.EOF && all:
+			return nil
+		case err == io.EOF:
+			return io.ErrUnexpectedEOF
+		case err != nil:
+			return err
+		case u.ctx.Err() != nil:
+			return u.ctx.Err()
+		}
+	}
+	return nil
+}
+
+// place renames a temporary file.
+func (u *aferoUpload) place(temp string, old fs.FileInfo) error {
+	if old != nil {
+		// As the umask may have taken bits of the old mode away. Not every
+		// file system has modes.
+		_ = u.a.fs.Chmod(temp, old.Mode().Perm())
+	}
+	u.a.touched(u.path)
+	err := u.a.rename(u.ctx, temp, u.path, old)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return u.copyBack(temp)
+	}
+	return err
+}
+
+// copyBack copies a temporary file to its place, in file systems without Rename.
+func (u *aferoUpload) copyBack(temp string) error {
+	unlock, err := u.a.hands(u.ctx, u.path)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := u.copyTo(temp); err != nil {
+		return err
+	}
+	return u.a.fs.Remove(temp)
+}
+
+func (u *aferoUpload) copyTo(temp string) (err error) {
+	dst, err := u.a.fs.OpenFile(u.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o666)
+	if err != nil {
+		return err
+	}
+	defer func() { err = first(err, dst.Close()) }()
+	return u.copy(dst, temp, -1)
+}

@@ -1,0 +1,114 @@
+package driver
+
+// Prepare prepares the upload of the FS below.
+func (u *limitUpload) Prepare() error {
+	if err := u.ready("prepare"); err != nil {
+		return err
+	}
+	u.err = Prepare(u.Upload)
+	return u.err
+}
+
+// Commit checks once more: what the upload keeps of the old file is no longer
+// counted, or more than there was, if another upload has replaced that.
+//
+// The lock of the name comes before the FS's own locks. An upload in place has
+// the FS's lock of its file since Store and only Commit gives that back, so it
+// commits first: what it wrote is counted already.
+func (u *limitUpload) Commit() error {
+	switch err := u.ready("commit"); {
+	case err != nil:
+		return err
+	case u.inPlace:
+		return u.commitInPlace()
+	}
+	unlock, err := u.l.lock(u.ctx, u.name)
+	if err != nil {
+		return fail("commit", u.name, err)
+	}
+	defer unlock()
+	size, err := u.fits()
+	if err != nil {
+		return err
+	}
+	if err := u.Upload.Commit(); err != nil {
+		u.err = err
+		return err
+	}
+	u.end(u.ctx, size)
+	return nil
+}
+
+// commitInPlace commits without the lock of the name: another upload of the file
+// may hold that lock and be waiting for this commit.
+func (u *limitUpload) commitInPlace() error {
+	size, err := u.fits()
+	if err != nil {
+		return err
+	}
+	if err := u.Upload.Commit(); err != nil {
+		u.err = err
+		return err
+	}
+	u.settle(size)
+	return nil
+}
+
+// fits reserves what the file will take beyond what is counted for it, and
+// returns the size that it will have.
+func (u *limitUpload) fits() (count, error) {
+	size, err := u.size()
+	if err != nil {
+		return size, fail("commit", u.name, err)
+	}
+	if most := u.l.quota.FileSize; most > 0 && size.bytes > most {
+		return size, u.full()
+	}
+	u.l.mu.Lock()
+	more := size.minus(u.file.count).minus(u.reserved)
+	u.l.mu.Unlock()
+	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
+		return size, u.full()
+	}
+	return size, nil
+}
+
+// size returns how large the file will be.
+func (u *limitUpload) size() (count, error) {
+	if !u.opts.Append {
+		return count{u.kept + u.written, 1}, nil
+	}
+	now, err := u.l.refresh(u.ctx, u.file, u.name, count{})
+	if err != nil {
+		return count{}, err
+	}
+	if u.inFile(now.bytes) {
+		return count{now.bytes, 1}, nil
+	}
+	return count{now.bytes + u.written, 1}, nil
+}
+
+// inFile reports whether what was written is in the file already; now is the size
+// of the file. An FS of another package that isn't atomic shows itself by its size.
+func (u *limitUpload) inFile(now int64) bool {
+	if u.inPlace {
+		return true
+	}
+	u.l.mu.Lock()
+	defer u.l.mu.Unlock()
+	return u.written > 0 && u.file.uploads == 1 && now == u.kept+u.written
+}
+
+// writesInPlace reports whether an upload, or one that it wraps, is one in place.
+func writesInPlace(u Upload) bool {
+	for {
+		switch v := u.(type) {
+		case *inPlaceUpload:
+			return true
+		case interface{ Unwrap() Upload }:
+			u = v.Unwrap()
+		default:
+			return false
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package driver
+
+import (
+	"context"
+	"time"
+)
+
+// limitPatience is how long the FS may take to say what is left of an upload
+// when the session that made it is gone.
+const limitPatience = 5 * time.Second
+
+// Close gives back what was reserved, and counts what the FS kept of a cut
+// upload.
+func (u *limitUpload) Close(cause error) error {
+	if u.closed {
+		return nil
+	}
+	u.closed = true
+	if !u.done {
+		defer u.settle(count{})
+	}
+	return u.Upload.Close(cause)
+}
+
+// settle counts what is there after an upload has ended in the FS; committed is zero
+// if the upload was cut. The wait for an FS that hangs ends after limitPatience.
+func (u *limitUpload) settle(committed count) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), limitPatience)
+	defer cancel()
+	if unlock, err := u.l.lock(ctx, u.name); err == nil {
+		defer unlock()
+	}
+	u.end(ctx, committed)
+}
+
+// end counts the file as the FS shows it. If the FS can't tell, the file counts as
+// large as committed says.
+func (u *limitUpload) end(ctx context.Context, committed count) {
+	u.done = true
+	counted := false
+	defer func() { // the FS may panic
+		u.l.mu.Lock()
+		defer u.l.mu.Unlock()
+		if !counted && committed.files > 0 {
+			u.l.set(u.file, committed)
+		}
+		u.forget()
+	}()
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limitPatience)
+		defer cancel()
+	}
+	_, err := u.l.refresh(ctx, u.file, u.name, committed)
+	counted = err == nil
+}
+
+// forget gives back what is reserved, and forgets the file when this was the last
+// upload to it. mu is held.
+func (u *limitUpload) forget() {
+	l := u.l
+	l.reserved.add(count{}.minus(u.reserved))
+	delete(l.uploads, u)
+	if u.file == nil {
+		return
+	}
+	if u.opts.Append {
+		u.file.appended -= u.written
+		u.file.base = u.file.bytes
+		for other := range l.uploads {
+			if other.file == u.file && other.inPlace && other.opts.Append {
+				u.file.base -= other.written
+			}
+		}
+	}
+	if u.file.uploads--; u.file.uploads == 0 {
+		l.forgetID(u.file)
+		for _, k := range u.file.names {
+			delete(l.active, k)
+		}
+	}
+}

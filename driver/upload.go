@@ -1,0 +1,54 @@
+package driver
+
+import (
+	"io"
+)
+
+// StoreOptions say how an upload treats what is there already. The zero value creates
+// the file or replaces it whole. An FS that can only do that, such as an object
+// store, refuses the rest in Store with errors.ErrUnsupported.
+type StoreOptions struct {
+	// Append adds to the end of the file as it is at Commit, creating it if
+	// need be (APPE). Offset is ignored. If the file was there in Store and
+	// has been removed since, Commit is ErrChanged.
+	Append bool
+
+	// Offset keeps the first Offset bytes and replaces the rest (REST, then
+	// STOR; RFC 3659, section 5): the file ends where the new data ends. An
+	// Offset beyond the end of the file is ErrOffset, a missing file being
+	// empty, and a negative one fs.ErrInvalid. If the file is not the one
+	// that was there in Store, or has been changed since, Commit is
+	// ErrChanged.
+	Offset int64
+
+	// Exclusive fails with fs.ErrExist when the name is taken (STOU), whether
+	// that is known in Store or only in Commit.
+	Exclusive bool
+
+	// Size is how many bytes the client announced with ALLO, 0 if it did not.
+	// It is a hint: more or fewer may follow.
+	Size int64
+
+	// Whole is for an upload that other files are removed for (COMB, CPTO).
+	// It is atomic even in an FS that otherwise writes in place, and durable
+	// when Commit returns even if the FS is told not to wait for the disk. An
+	// FS that can do neither ignores it.
+	Whole bool
+}
+
+// Upload is a file being stored. It is used like a transaction of
+// database/sql: write, then Commit; Close in any case.
+type Upload interface {
+	io.Writer
+
+	// Commit makes the upload the file. When it returns nil the data is as
+	// safe as the FS can make it. After Commit only Close may be called;
+	// anything else is an error. Commit after a failed Write fails.
+	Commit() error
+
+	// Close releases the upload. Without a successful Commit before it the
+	// upload was cut: cause says why and the FS puts back what was there
+	// before as well as it can. After Commit, Close does nothing and returns
+	// nil. A second Close does nothing.
+	Close(cause error) error
+}
