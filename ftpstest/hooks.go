@@ -53,7 +53,9 @@ func (s *Server) observe(srv *server.Server) {
 	}
 	ours.Transfer = func(t server.Transfer) {
 		sess := s.sessions.at(t.Session.Peer)
-		sess.correct(&t)
+		if t.From == nil { // it had a data connection
+			sess.correct(&t)
+		}
 		s.transfers.add(t)
 		s.transcript.transfer(sess, t)
 		call(theirs.Transfer, t)

@@ -23,6 +23,7 @@ type command struct {
 	// words: its argument is words and numbers, so blanks at the end mean nothing.
 	// A name may end in blanks (RFC 3659, section 2.2).
 	words bool
+	names naming // the paths in its argument; nil for none
 	// data: it uses the data connection that PASV or PORT prepared.
 	data bool
 	// uploads: it stores what the client sends on the data connection.

@@ -28,7 +28,7 @@ func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 		}
 	}
 	kept := 0
-	err = s.onFiles("COMB", names[0], func(t *transfer) (err error) {
+	err = s.copying("COMB", names[0], names[1:], func(t *transfer) (err error) {
 		kept, err = t.combine(s.files, names[0], names[1:])
 		return err
 	})
@@ -176,7 +176,7 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	err = s.onFiles("CPTO", to, func(t *transfer) error {
+	err = s.copying("SITE CPTO", to, []string{from}, func(t *transfer) error {
 		info, err := s.files.Stat(t.ctx, from)
 		if err != nil {
 			return err

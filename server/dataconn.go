@@ -51,6 +51,9 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 		}
 	}
 	t.secured, t.resumed = true, c.tls.Resumed()
+	if s.srv.tellsTransfers() {
+		t.tls = newTLSInfo(c.tls.ConnectionState())
+	}
 	t.sibling = t.resumed && !c.tls.ResumedOwn()
 	t.sorted = t.resumed && !t.sibling && !s.ctl.bind.Alone()
 	if t.upload {

@@ -16,6 +16,7 @@ func (s *session) cmdCwd(ctx context.Context, arg string) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	s.cwd = name
+	s.setDir(wire.Display(name))
 	return okf(250, "%s is the current directory.", wire.QuotePath(wire.Display(name)))
 }
 

@@ -155,3 +155,36 @@ func ExampleServer_Disconnect() {
 	// Output:
 	// 421 Not from your network.
 }
+
+// An audit of what was done to files, by the paths that the commands meant.
+func ExampleHooks() {
+	srv := &server.Server{
+		Driver: driver.User("alice", "correct horse", driver.Mem()),
+		Hooks: &server.Hooks{
+			Command: func(c server.Command) {
+				if c.Path != "" && c.Code < 400 {
+					fmt.Println("audit:", c.Session.User, c.Line, "means", c.Path, c.From)
+				}
+			},
+		},
+	}
+	defer srv.Close()
+	c := connect(srv)
+	showReply(c)
+	converse(c, "USER alice", "PASS correct horse", "MKD reports", "CWD reports", "MKD drafts", "RNFR drafts", "RNTO ../final", "REIN")
+	// Unordered output:
+	// 220 FTP server ready.
+	// 331 Password required.
+	// 230 Logged in.
+	// 257 "/reports" created.
+	// audit: alice MKD reports means /reports []
+	// 250 "/reports" is the current directory.
+	// audit: alice CWD reports means /reports []
+	// 257 "/reports/drafts" created.
+	// audit: alice MKD drafts means /reports/drafts []
+	// 350 Send RNTO with the new name.
+	// audit: alice RNFR drafts means /reports/drafts []
+	// 250 Renamed.
+	// audit: alice RNTO ../final means /final [/reports/drafts]
+	// 220 Ready for a new user.
+}

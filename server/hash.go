@@ -115,6 +115,7 @@ func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, p
 		if err != nil {
 			return err
 		}
+		s.found = names[at]
 		span := parts[at].Span
 		if span.Start > info.Size() || span.End > info.Size() && !clip {
 			return driver.ErrOffset

@@ -36,7 +36,8 @@ type Hooks struct {
 	// final and preliminary ones, the greeting, and what no command asked for.
 	Reply func(SessionInfo, Reply)
 	// Transfer is called when a transfer is over and its file closed, before
-	// the client is told; also for an upload that was refused before it began.
+	// the client is told; also for an upload that was refused before it began. SITE CPTO
+	// and COMB, which move files within the server, are told of likewise.
 	Transfer func(Transfer)
 	// Disconnect is called when a session is over, after its last transfer.
 	Disconnect func(SessionInfo, error)
@@ -55,6 +56,16 @@ type SessionInfo struct {
 	Value any
 	// Started is when the connection was accepted.
 	Started time.Time
+	// Dir is the working directory as the user sees it, from "/"; empty before login.
+	Dir string
+	// Host is the name that the client asked for, by HOST (RFC 7151) or else by SNI.
+	Host string
+	// Client is how the client's program names itself by CLNT or CSID, in the form of
+	// Command.Line and no longer than 200 bytes. Anybody can say anything.
+	Client string
+	// TLS is the handshake of the control connection, nil before it. After CCC it stays,
+	// with Secure false.
+	TLS *TLSInfo
 	// Implicit says that TLS came first (port 990), Secure that the control
 	// connection is protected now.
 	Implicit, Secure bool
@@ -88,23 +99,36 @@ type Command struct {
 	// \xHH and \uHHHH, and a backslash that would read as one of these as \x5c.
 	// The log has names in the same form.
 	Line string
+	// Path is the file or directory that the command is about, as the user sees it,
+	// from "/": resolved against the working directory, ".." and patterns (LIST *.txt)
+	// included, whether it is there or not. For RNTO and SITE CPTO it is the new name,
+	// for COMB the target. Empty for commands without a path, and before login.
+	Path string
+	// From are the other files that the command takes, likewise: what RNTO renames,
+	// SITE CPTO copies, and COMB joins to Path.
+	From []string
 	// Code is the code of the final reply.
 	Code int
 	// Duration is the time from reading the command to writing the reply.
 	Duration time.Duration
 }
 
-// Transfer is a finished transfer of a file or a listing.
+// Transfer is a finished transfer of a file or a listing, or of files within the
+// server.
 type Transfer struct {
 	Session SessionInfo
-	// Verb is the command: RETR, STOR, APPE, STOU, LIST, NLST or MLSD.
+	// Verb is the command: RETR, STOR, APPE, STOU, LIST, NLST or MLSD; or, within the
+	// server and without a data connection, COMB or SITE CPTO.
 	Verb string
 	// Path is the file as the user sees it, from "/". It may hold any bytes but
 	// CR, LF and NUL: what is not UTF-8 is lost in JSON unless it is escaped.
 	Path string
+	// From are the files that SITE CPTO copies and COMB joins to Path, likewise; nil for other
+	// transfers.
+	From []string
 	// Offset is where the transfer started in the file.
 	Offset int64
-	// Bytes counts what crossed the data connection, before compression.
+	// Bytes counts what crossed the data connection, before compression, or was copied.
 	Bytes int64
 	// Duration is the time from the command to the closed file.
 	Duration time.Duration
@@ -114,6 +138,11 @@ type Transfer struct {
 	// Protected says that the data connection was protected (PROT P), and
 	// Resumed that it proved by its TLS session whose it is.
 	Protected, Resumed bool
+	// TLS is the handshake of the data connection, nil in clear and before it is there.
+	TLS *TLSInfo
+	// Active says that the server has connected to the client (PORT, EPRT), and not the
+	// client to a data port (PASV, EPSV).
+	Active bool
 	// Truncated says that an upload over TLS ended without close_notify, so
 	// nobody can tell whether its end was cut off.
 	Truncated bool
@@ -167,9 +196,10 @@ func (s *session) hookLogin(user string, err error) {
 	}
 }
 
-func (s *session) hookCommand(cmd wire.Command, code int, took time.Duration) {
+func (s *session) hookCommand(cmd wire.Command, c Command, code int, took time.Duration) {
 	if h := s.srv.Hooks; h != nil && h.Command != nil {
-		h.Command(Command{Session: s.info(), Line: cmd.Redacted(), Code: code, Duration: took})
+		c.Session, c.Code, c.Duration = s.info(), code, took
+		h.Command(c)
 	}
 	if s.srv.log.Enabled(s.ctx, slog.LevelDebug) {
 		s.log(slog.LevelDebug, "command", "line", cmd.Redacted(), "code", code)
@@ -188,4 +218,11 @@ func (s *session) hookTransfer(t *Transfer) {
 		t.Session = s.info()
 		h.Transfer(*t)
 	}
+}
+
+// tellsTransfers reports whether anybody wants to know of a transfer more than the log
+// holds.
+func (srv *Server) tellsTransfers() bool {
+	hooks, intercept := srv.Hooks, srv.Intercept
+	return hooks != nil && hooks.Transfer != nil || intercept != nil && intercept.Data != nil
 }

@@ -19,12 +19,14 @@ func (s *session) cmdNoop(context.Context, string) (wire.Reply, error) {
 
 // CLNT <name>: the client names itself; nobody has to care.
 func (s *session) cmdClnt(_ context.Context, arg string) (wire.Reply, error) {
+	s.setClient(arg)
 	s.log(slog.LevelDebug, "client", "name", printable(arg))
 	return ok(200, "Noted.")
 }
 
 // CSID <facts>: draft-peterson-streamlined-ftp-command-extensions, section 6.
 func (s *session) cmdCsid(_ context.Context, arg string) (wire.Reply, error) {
+	s.setClient(arg)
 	s.log(slog.LevelDebug, "client", "name", printable(arg))
 	return ok(200, "Name=Sallyport; CaseSensitive=1; DirSep=/;")
 }

@@ -60,16 +60,13 @@ type Reply struct {
 var errClosing421 = errors.New("server: a reply with 421 was given")
 
 // intercepted has a command answered by Intercept.Command, or by run alone.
-func (s *session) intercepted(cmd wire.Command, run func() wire.Reply) wire.Reply {
+func (s *session) intercepted(c Command, run func() wire.Reply) wire.Reply {
 	w := s.srv.Intercept
 	if w == nil || w.Command == nil {
 		return run()
 	}
 	var ran wire.Reply
-	c := Command{Session: s.info()}
-	if cmd.Verb != "" {
-		c.Line = cmd.Redacted()
-	}
+	c.Session = s.info()
 	r := w.Command(s.ctx, c, func() Reply {
 		ran = run()
 		return Reply{ran.Code, slices.Clone(ran.Lines)}

@@ -162,13 +162,13 @@ func (s *session) leave(t *transfer) bool {
 	s.setMoving(nil)
 	done := t.report()
 	done.Err = &dataError{421, "The driver does not return.", notHangs(context.Cause(t.ctx))}
-	if !t.local {
+	if !t.local || t.from != nil {
 		s.hookTransfer(&done)
 	}
 	cmd := s.doing
 	s.write(wire.Text(421, "The files can't be reached; closing the control connection."))
 	s.setDoing(wire.Command{}, false)
-	s.hookCommand(cmd, 421, time.Since(t.started))
+	s.hookCommand(cmd, s.describe(cmd), 421, time.Since(t.started))
 	err = errHangs
 	return true
 }

@@ -253,7 +253,7 @@ func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 	case !s.srv.answersFor(name):
 		return ok(504, "Unknown host name.")
 	}
-	s.host = name
+	s.setHost(name)
 	return ok(220, "Host accepted.")
 }
 
@@ -264,7 +264,7 @@ func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
 		return ok(533, "No login after CCC; connect again.")
 	}
 	s.reset()
-	s.host = s.serverName()
+	s.setHost(s.serverName())
 	return ok(220, "Ready for a new user.")
 }
 

@@ -28,7 +28,7 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 		return ok(504, "Unknown mechanism: use AUTH TLS.")
 	}
 	s.afterReply = func() error {
-		s.host = "" // RFC 4217, section 4.2, as the rest below
+		s.setHost("") // RFC 4217, section 4.2, as the rest below
 		if err := s.secure(); err != nil {
 			return err
 		}
@@ -54,9 +54,9 @@ func (s *session) secure() error {
 	}
 	s.srv.prover.enter(s)
 	if s.host == "" {
-		s.host = s.serverName()
+		s.setHost(s.serverName())
 	}
-	s.setSecured(true)
+	s.setTLS(newTLSInfo(s.ctl.tls.ConnectionState()))
 	return nil
 }
 

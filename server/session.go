@@ -41,7 +41,7 @@ type session struct {
 	fails      int               // refused logins
 	half       *turn             // a refused certificate that a password may follow; nil without
 	logout     func(cause error) // ends the context of the login; nil before the first
-	host       string            // HOST, or SNI
+	found      string            // what the command under way came to be about, if its argument left that open
 
 	proof      proof
 	mustResume atomic.Bool  // demanded by the policy of the account
@@ -202,7 +202,7 @@ func (s *session) begin() (err error) {
 		}
 	}
 	s.ctl.startReading(pacedControl{s})
-	return s.write(s.intercepted(wire.Command{}, s.greeting))
+	return s.write(s.intercepted(Command{}, s.greeting))
 }
 
 // serve carries out commands until the session ends, and says why it did: nil is
@@ -253,13 +253,18 @@ var (
 func (s *session) handle(cmd wire.Command) error {
 	start := time.Now()
 	s.setDoing(cmd, true)
-	reply := s.dispatch(cmd)
+	s.found = ""
+	c := s.describe(cmd)
+	reply := s.dispatch(cmd, c)
 	if s.inbox.left.Load() {
 		return nil // another goroutine has ended the session
 	}
 	err := s.write(reply)
 	s.setDoing(wire.Command{}, false)
-	s.hookCommand(cmd, reply.Code, time.Since(start))
+	if s.found != "" {
+		c.Path = wire.Display(s.found)
+	}
+	s.hookCommand(cmd, c, reply.Code, time.Since(start))
 	if then := s.afterReply; then != nil && err == nil {
 		s.afterReply = nil
 		err = then()
@@ -269,7 +274,7 @@ func (s *session) handle(cmd wire.Command) error {
 
 // dispatch looks the verb up, checks what its row demands and runs it. A panic
 // below ends this session and nothing else.
-func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
+func (s *session) dispatch(cmd wire.Command, c Command) (reply wire.Reply) {
 	defer func() {
 		if v := recover(); v != nil {
 			reply = s.panicked(v)
@@ -279,7 +284,7 @@ func (s *session) dispatch(cmd wire.Command) (reply wire.Reply) {
 		s.watch()
 		defer s.inbox.relieve()
 	}
-	return s.intercepted(cmd, func() wire.Reply { return s.perform(cmd) })
+	return s.intercepted(c, func() wire.Reply { return s.perform(cmd) })
 }
 
 // perform is dispatch without what is around it.

@@ -3,7 +3,9 @@ package server
 import (
 	"maps"
 	"slices"
+	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -17,7 +19,11 @@ type visible struct {
 	value          any // of the login, see driver.Account
 	loggedIn       bool
 	secured        bool
-	inLine         bool // waits for its turn to log in
+	dir            string   // the working directory as the user sees it; empty without a login
+	host           string   // HOST, or SNI
+	client         string   // CLNT or CSID
+	tls            *TLSInfo // of the control connection; nil before its handshake
+	inLine         bool     // waits for its turn to log in
 	doing          wire.Command
 	busy           bool
 	commands       uint64 // begun so far
@@ -38,7 +44,42 @@ func (v *visible) setDoing(cmd wire.Command, busy bool) {
 func (v *visible) setLogin(user string, loggedIn bool, value any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.user, v.loggedIn, v.value = user, loggedIn, value
+	v.user, v.loggedIn, v.value, v.dir = user, loggedIn, value, ""
+	if loggedIn {
+		v.dir = "/"
+	}
+}
+
+func (v *visible) setDir(dir string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.dir = dir
+}
+
+func (v *visible) setHost(host string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.host = host
+}
+
+// maxClient is how much of a client's name for itself is kept.
+const maxClient = 200
+
+func (v *visible) setClient(name string) {
+	name = printable(name)
+	for len(name) > maxClient {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.client = strings.Clone(name) // the line that it is a part of may be long
+}
+
+func (v *visible) setTLS(info *TLSInfo) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.tls, v.secured = info, true
 }
 
 func (v *visible) setSecured(secured bool) {
@@ -112,6 +153,7 @@ func (v *visible) fill(i *SessionInfo) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	i.User, i.Value, i.Secure, i.Received, i.Sent = v.user, v.value, v.secured, v.received, v.sent
+	i.Dir, i.Host, i.Client, i.TLS = v.dir, v.host, v.client, v.tls
 	if v.busy {
 		i.Doing = v.doing.Redacted()
 	}

@@ -56,6 +56,7 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	for range 8 {
 		_, err := s.files.Stat(ctx, unique)
 		if errors.Is(err, fs.ErrNotExist) {
+			s.found = unique
 			return s.store(ctx, "STOU", wire.Display(unique), driver.StoreOptions{Exclusive: true}, "FILE: "+wire.Display(unique))
 		}
 		if err != nil {

@@ -18,6 +18,9 @@ import (
 // commands.
 type transfer struct {
 	verb, path string
+	from       []string // of work within the server that is told as a transfer
+	active     bool     // the server connects to the client
+	tls        *TLSInfo // of the data connection, if somebody is told of it
 	offset     int64
 	upload     bool
 	listing    bool
@@ -76,6 +79,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 		protected: s.private && s.ctl.bind != nil,
 		news:      make(chan struct{}, 1),
 	}
+	_, t.active = s.data.(*activeDialer)
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t, nil
 }
@@ -117,7 +121,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 // report is what hooks are told, but for the session and the error.
 func (t *transfer) report() Transfer {
 	return Transfer{
-		Verb: t.verb, Path: t.path, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started),
+		Verb: t.verb, Path: t.path, From: t.from, TLS: t.tls, Active: t.active, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started),
 		Protected: t.protected, Resumed: t.resumed, Truncated: t.truncated, Unproven: t.unproven, Peer: t.peer, ASCII: t.ascii, Compressed: t.compressed,
 	}
 }
@@ -125,8 +129,32 @@ func (t *transfer) report() Transfer {
 // onFiles runs work on files that needs no data connection, beside the session as
 // a transfer: Sessions shows it, and ABOR ends it.
 func (s *session) onFiles(verb, name string, work func(t *transfer) error) error {
+	return s.within(s.localTransfer(verb, name), work)
+}
+
+// copying is onFiles for work that makes a file of others, which is told as transfers
+// are.
+func (s *session) copying(verb, to string, from []string, work func(t *transfer) error) error {
+	t := s.localTransfer(verb, to)
+	for _, name := range from {
+		t.from = append(t.from, wire.Display(name))
+	}
+	err := s.within(t, work)
+	if !s.inbox.left.Load() {
+		done := t.report()
+		done.Err = err
+		s.hookTransfer(&done)
+	}
+	return err
+}
+
+func (s *session) localTransfer(verb, name string) *transfer {
 	t := &transfer{verb: verb, path: wire.Display(name), started: time.Now(), local: true, session: s}
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
+	return t
+}
+
+func (s *session) within(t *transfer, work func(t *transfer) error) error {
 	s.setMoving(t)
 	return s.during(t, func() (err error) {
 		defer t.inDriver(&err)() // all of it; nothing there is the session's
@@ -303,7 +331,8 @@ func (s *session) hear(in input, t *transfer) {
 		s.inbox.put(in)
 	default:
 		start := time.Now()
-		reply := s.intercepted(in.cmd, func() wire.Reply {
+		c := s.describe(in.cmd)
+		reply := s.intercepted(c, func() wire.Reply {
 			reply, err := row.run(s, s.ctx, "")
 			if err != nil {
 				reply = s.errorReply(err)
@@ -316,7 +345,7 @@ func (s *session) hear(in input, t *transfer) {
 		if s.ending.set { // by Intercept
 			t.cancel(s.ending.cause)
 		}
-		s.hookCommand(in.cmd, reply.Code, time.Since(start))
+		s.hookCommand(in.cmd, c, reply.Code, time.Since(start))
 	}
 }
 

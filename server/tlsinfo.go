@@ -1,0 +1,36 @@
+package server
+
+import (
+	stdtls "crypto/tls"
+
+	"github.com/sallyport/sallyport/tls"
+)
+
+// TLSInfo is what a TLS handshake has agreed on. The zero value is no handshake.
+type TLSInfo struct {
+	// Version is tls.VersionTLS12 or tls.VersionTLS13.
+	Version uint16
+	// CipherSuite is the number that crypto/tls.CipherSuiteName has a name for.
+	CipherSuite uint16
+	// KeyExchange is the curve, or the hybrid with ML-KEM, that the keys were agreed on
+	// with. It is 0 where there was none: a session of TLS 1.2 was resumed.
+	KeyExchange tls.CurveID
+	// ServerName is the host that the client named (SNI), as it wrote it.
+	ServerName string
+	// Resumed says that the handshake resumed an earlier session, whoever's. Whether a
+	// data connection has proved by that whose it is, is Transfer.Resumed.
+	Resumed bool
+}
+
+// String returns the names, such as "TLS 1.3 TLS_AES_128_GCM_SHA256 X25519MLKEM768".
+func (i TLSInfo) String() string {
+	text := stdtls.VersionName(i.Version) + " " + stdtls.CipherSuiteName(i.CipherSuite)
+	if i.KeyExchange != 0 {
+		text += " " + i.KeyExchange.String()
+	}
+	return text
+}
+
+func newTLSInfo(cs tls.ConnectionState) *TLSInfo {
+	return &TLSInfo{Version: cs.Version, CipherSuite: cs.CipherSuite, KeyExchange: cs.CurveID, ServerName: cs.ServerName, Resumed: cs.DidResume}
+}
