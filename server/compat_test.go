@@ -446,7 +446,7 @@ func TestAsksForNoCertificate(t *testing.T) {
 // Row 30: offsets and sizes beyond 32 bits.
 func TestBeyond32Bits(t *testing.T) {
 	t.Parallel()
-	const size = 5 << 30
+	const size int64 = 5 << 30
 	root := t.TempDir()
 	f, err := os.Create(filepath.Join(root, "big"))
 	require.NoError(t, err)
@@ -466,7 +466,7 @@ func TestBeyond32Bits(t *testing.T) {
 	c.private = false
 	c.cmd(350, "REST %d", size-3)
 	assert.Equal(t, "end", c.get("RETR big"))
-	c.cmd(200, "ALLO %d", int64(size))
+	c.cmd(200, "ALLO %d", size)
 }
 
 // Row 36: no reply line is longer than Python's ftplib reads. Every read of
