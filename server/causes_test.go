@@ -36,13 +36,13 @@ func TestCausesReadWell(t *testing.T) {
 			conn.(interface{ NetConn() net.Conn }).NetConn().Close()
 			c.expect(426)
 			c.cmd(221, "QUIT")
-		}, broke + "(write|read) tcp ", ""},
+		}, broke + "(write|read) tcp4? ", ""},
 		"gone during a transfer": {func(_ *testServer, c *client) {
 			conn := c.open("STOR a")
 			io.WriteString(conn, "x")
 			require.NoError(c.t, c.conn.(interface{ NetConn() net.Conn }).NetConn().(*tcpConn).SetLinger(0))
 			c.conn.(interface{ NetConn() net.Conn }).NetConn().Close()
-		}, aborted + "the control connection broke: read tcp .*: connection reset by peer$", "^server: the control connection broke: read tcp "},
+		}, aborted + "the control connection broke: read tcp4? .*: connection reset by peer$", "^server: the control connection broke: read tcp "},
 		"hung up": {func(_ *testServer, c *client) { c.conn.Close() }, "", "^server: the client closed the control connection$"},
 		"shut down": {func(ts *testServer, c *client) {
 			c.pasv()

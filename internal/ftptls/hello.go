@@ -7,6 +7,7 @@ import (
 	"errors"
 	"iter"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/rawio"
@@ -39,7 +40,8 @@ func (l *Layer) Identify(conn net.Conn) (session string, replay net.Conn, err er
 	for {
 		hello, missing := clientHello(r.head)
 		if !missing {
-			r.offer, r.unread = l.offer(hello), hello != nil
+			r.offer = l.offer(hello)
+			r.unread.Store(hello != nil)
 			if _, ok := l.known(r.offer.id); !ok {
 				return "", r, nil
 			}
@@ -105,7 +107,7 @@ type replayConn struct {
 	net.Conn
 	head   []byte
 	offer  *offer
-	unread bool // head is a ClientHello of which nothing was read yet
+	unread atomic.Bool // head is a ClientHello of which nothing was read yet; Close may come while it is read
 }
 
 // offerOn is what Identify found out about a connection, below what was put around
@@ -127,7 +129,7 @@ func (r *replayConn) Read(p []byte) (int, error) {
 	if len(r.head) == 0 {
 		return r.Conn.Read(p)
 	}
-	r.unread = false
+	r.unread.Store(false)
 	n := copy(p, r.head)
 	if r.head = r.head[n:]; len(r.head) == 0 {
 		r.head = nil
@@ -138,7 +140,7 @@ func (r *replayConn) Read(p []byte) (int, error) {
 // Close closes the connection. A client whose ClientHello nobody answers hears
 // that it is not let in (RFC 8446, section 6.2: access_denied).
 func (r *replayConn) Close() error {
-	if r.unread {
+	if r.unread.Load() {
 		r.SetWriteDeadline(time.Now().Add(alertTime))
 		r.Write(accessDenied)
 	}
