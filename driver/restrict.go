@@ -24,6 +24,10 @@ import (
 // below is asked about as well, which takes a walk. A symbolic link and its target
 // are both asked about.
 //
+// Who may store and not replace (OpReplace) can't add to a file either, nor rename
+// another over it. An upload is then Exclusive, so that of two to one name that is
+// free one is refused.
+//
 // An entry that OpStat is refused for is left out of listings. An error of allow
 // that is no refusal (none of the above, or an [*Error] of code 4xx) ends the
 // listing, which would pass for a complete one otherwise.

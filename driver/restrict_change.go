@@ -8,17 +8,55 @@ import (
 )
 
 func (r *restricted) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
-	if err := r.ask(ctx, OpStore, name); err != nil {
+	opts, err := r.askStore(ctx, name, opts)
+	if err != nil {
 		return nil, err
 	}
 	return r.fsys.Store(ctx, name, opts)
 }
 
 func (r *restricted) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
-	if err := r.ask(ctx, OpStore, name); err != nil {
+	opts, err := r.askStore(ctx, name, opts)
+	if err != nil {
 		return err
 	}
 	return CheckStore(ctx, r.fsys, name, opts)
+}
+
+// askStore asks about an upload. Where it may replace nothing it becomes one with
+// Exclusive, so that it doesn't replace what is committed meanwhile either.
+func (r *restricted) askStore(ctx context.Context, name string, opts StoreOptions) (StoreOptions, error) {
+	if err := r.ask(ctx, OpStore, name); err != nil {
+		return opts, err
+	}
+	refusal := r.ask(ctx, OpReplace, name)
+	if refusal == nil {
+		return opts, nil
+	}
+	switch _, err := r.fsys.Stat(ctx, name); {
+	case err == nil:
+		return opts, refusal
+	case !errors.Is(err, fs.ErrNotExist):
+		return opts, err
+	}
+	opts.Append, opts.Exclusive = false, true // to append to nothing is to create
+	return opts, nil
+}
+
+// askReplace asks about a name that is going to be given to a file, if a file has
+// the name.
+func (r *restricted) askReplace(ctx context.Context, name string) error {
+	refusal := r.ask(ctx, OpReplace, name)
+	if refusal == nil {
+		return nil
+	}
+	switch fi, err := r.fsys.Stat(ctx, name); {
+	case errors.Is(err, fs.ErrNotExist), err == nil && fi.IsDir(): // Rename says what is wrong with a directory
+		return nil
+	case err != nil:
+		return err
+	}
+	return refusal
 }
 
 func (r *restricted) Mkdir(ctx context.Context, name string) error {
@@ -52,6 +90,11 @@ func (r *restricted) RemoveDir(ctx context.Context, name string) error {
 func (r *restricted) Rename(ctx context.Context, from, to string) error {
 	if err := first(renames(from, to), r.askMove(ctx, from, to)); err != nil {
 		return err
+	}
+	if from != to {
+		if err := r.askReplace(ctx, to); err != nil {
+			return err
+		}
 	}
 	switch fi, err := r.fsys.Stat(ctx, from); {
 	case errors.Is(err, fs.ErrNotExist): // also a link that leads nowhere

@@ -16,6 +16,9 @@ const (
 	// OpStore makes, replaces or adds to a file: STOR, APPE, STOU, the targets of
 	// COMB and SITE CPTO.
 	OpStore Op = "store"
+	// OpReplace does so with a name that a file has already: what OpStore and
+	// OpRenameTo are asked about needs this as well, unless the name is free.
+	OpReplace Op = "replace"
 	// OpMkdir makes a directory: MKD, SITE MKDIR.
 	OpMkdir Op = "mkdir"
 	// OpRemove removes a file or a link: DELE, the sources of COMB.
@@ -25,8 +28,8 @@ const (
 	// OpRename takes a name away from a file or directory, and from all that is in
 	// it: RNFR.
 	OpRename Op = "rename"
-	// OpRenameTo gives a name to what is being renamed, and to all that is in it;
-	// a file that has the name is replaced: RNTO.
+	// OpRenameTo gives a name to what is being renamed, and to all that is in it:
+	// RNTO.
 	OpRenameTo Op = "rename to"
 	// OpSetTimes sets times: MFMT, MFCT, MFF, SITE UTIME.
 	OpSetTimes Op = "set times"

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/spf13/afero"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -46,11 +47,11 @@ var restrictedCalls = map[string]struct {
 	"List":      {[]string{"list d", "stat d/f"}, func(ctx context.Context, f driver.FS) error { return last(f.List(ctx, "d")) }},
 	"Scan":      {[]string{"list d", "stat d/f"}, func(ctx context.Context, f driver.FS) error { return last(driver.Scan(ctx, f, "d", true)) }},
 	"Open":      {[]string{"read a"}, func(ctx context.Context, f driver.FS) error { return closed(f.Open(ctx, "a", 0)) }},
-	"Store":     {[]string{"store a"}, func(ctx context.Context, f driver.FS) error { return store(ctx, f, "a", "", driver.StoreOptions{}) }},
+	"Store":     {[]string{"store a", "replace a"}, func(ctx context.Context, f driver.FS) error { return store(ctx, f, "a", "", driver.StoreOptions{}) }},
 	"Mkdir":     {[]string{"mkdir n"}, func(ctx context.Context, f driver.FS) error { return f.Mkdir(ctx, "n") }},
 	"Remove":    {[]string{"remove a"}, func(ctx context.Context, f driver.FS) error { return f.Remove(ctx, "a") }},
 	"RemoveDir": {[]string{"rmdir e"}, func(ctx context.Context, f driver.FS) error { return f.RemoveDir(ctx, "e") }},
-	"Rename": {[]string{"rename d", "rename to n", "rename d/f", "rename to n/f"}, func(ctx context.Context, f driver.FS) error {
+	"Rename": {[]string{"rename d", "rename to n", "replace n", "rename d/f", "rename to n/f"}, func(ctx context.Context, f driver.FS) error {
 		return f.Rename(ctx, "d", "n")
 	}},
 	"SetTimes": {[]string{"set times a"}, func(ctx context.Context, f driver.FS) error {
@@ -61,7 +62,7 @@ var restrictedCalls = map[string]struct {
 	"Symlink":  {[]string{"symlink n", "symlink to a"}, func(ctx context.Context, f driver.FS) error { return driver.Symlink(ctx, f, "a", "n") }},
 	"ReadLink": {[]string{"stat a"}, func(ctx context.Context, f driver.FS) error { _, err := driver.ReadLink(ctx, f, "a"); return err }},
 	"Space":    {[]string{"space ."}, func(ctx context.Context, f driver.FS) error { _, err := driver.Space(ctx, f, "."); return err }},
-	"CheckStore": {[]string{"store a"}, func(ctx context.Context, f driver.FS) error {
+	"CheckStore": {[]string{"store a", "replace a"}, func(ctx context.Context, f driver.FS) error {
 		return driver.CheckStore(ctx, f, "a", driver.StoreOptions{})
 	}},
 	"RemoveSame": {[]string{"remove a"}, func(ctx context.Context, f driver.FS) error {
@@ -115,8 +116,8 @@ func TestRestrictAsksAboutEverything(t *testing.T) {
 				return nil
 			})
 			err := row.call(t.Context(), r)
-			if hidden := strings.HasPrefix(refused, "stat d/"); hidden {
-				assert.NoError(t, err, "%s: the entry is left out", method)
+			if strings.HasPrefix(refused, "stat d/") || refused == "replace n" {
+				assert.NoError(t, err, "%s: the entry is left out, the name is free", method)
 				continue
 			}
 			assert.ErrorIs(t, err, words, "%s, %s refused", method, refused)
@@ -137,7 +138,7 @@ func TestRestrictOps(t *testing.T) {
 		}
 	}
 	ops := []driver.Op{
-		driver.OpStat, driver.OpList, driver.OpRead, driver.OpStore, driver.OpMkdir, driver.OpRemove, driver.OpRemoveDir, driver.OpRename,
+		driver.OpStat, driver.OpList, driver.OpRead, driver.OpStore, driver.OpReplace, driver.OpMkdir, driver.OpRemove, driver.OpRemoveDir, driver.OpRename,
 		driver.OpRenameTo, driver.OpSetTimes, driver.OpSetMode, driver.OpSetGroup, driver.OpSymlink, driver.OpSymlinkTo, driver.OpSpace,
 	}
 	want := make(map[string]bool)
@@ -167,6 +168,38 @@ func TestRestrictHidesInListings(t *testing.T) {
 	for _, err := range []error{down, &driver.Error{Code: 451, Text: "Later.", Err: down}} {
 		verdicts["shut"] = err
 		assert.ErrorIs(t, last(r.List(t.Context(), ".")), down)
+	}
+}
+
+// Who may store and not replace changes no file that is there, not even one that
+// comes meanwhile.
+func TestRestrictReplace(t *testing.T) {
+	for _, fsys := range []driver.FS{driver.Mem(), openDir(t, t.TempDir()), driver.Afero(afero.NewMemMapFs())} {
+		write(t, fsys, "old", "0123")
+		r := driver.Restrict(fsys, func(_ context.Context, op driver.Op, name string) error {
+			if op == driver.OpReplace {
+				return fs.ErrPermission
+			}
+			return nil
+		})
+		for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 2}, {Exclusive: true}} {
+			assert.ErrorIs(t, driver.CheckStore(t.Context(), r, "old", opts), fs.ErrPermission, "%+v", opts)
+			assert.ErrorIs(t, store(t.Context(), r, "old", "x", opts), fs.ErrPermission, "%+v", opts)
+		}
+		for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Exclusive: true}} {
+			assert.NoError(t, driver.CheckStore(t.Context(), r, "new", opts), "%+v", opts)
+			one, two := begun(t, r, "new", "one", opts), begun(t, r, "new", "two", opts)
+			require.NoError(t, one.Commit(), "%+v", opts)
+			assert.ErrorIs(t, two.Commit(), fs.ErrExist, "%+v", opts)
+			require.NoError(t, errors.Join(one.Close(nil), two.Close(errors.New("refused"))))
+			assert.Equal(t, "one", read(t, fsys, "new"))
+			assert.ErrorIs(t, r.Rename(t.Context(), "new", "old"), fs.ErrPermission)
+			assert.NoError(t, r.Rename(t.Context(), "new", "new"))
+			require.NoError(t, r.Rename(t.Context(), "new", "other"))
+			require.NoError(t, r.Remove(t.Context(), "other"))
+		}
+		assert.ErrorIs(t, store(t.Context(), r, "new", "x", driver.StoreOptions{Offset: 1}), driver.ErrOffset)
+		assert.Equal(t, "0123", read(t, fsys, "old"))
 	}
 }
 
@@ -207,7 +240,7 @@ func TestRestrictRenameOfLinks(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, r.Rename(t.Context(), "link", "other"))
-	assert.Equal(t, []string{"rename link", "rename to other"}, asked)
+	assert.Equal(t, []string{"rename link", "rename to other", "replace other"}, asked)
 }
 
 // last is the error that a sequence ends with.

@@ -61,3 +61,26 @@ func TestInspect(t *testing.T) {
 	c.put(" is harmless", "APPE b")
 	require.Equal(t, "AR and half is harmless", readFile(t, files, "b"))
 }
+
+// A client that has enough of waiting for the scanner aborts, and nothing stays.
+func TestInspectAborted(t *testing.T) {
+	files := driver.Mem()
+	looking := make(chan struct{})
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Driver = driver.User(testUser, testPassword, driver.Inspect(files, func(ctx context.Context, _ *driver.Inspection) error {
+			close(looking)
+			<-ctx.Done()
+			return nil // all the same
+		}))
+	})
+	c := ts.loginClear(t)
+	data := c.open("STOR new")
+	_, err := io.WriteString(data, "half an hour of work for the scanner")
+	require.NoError(t, err)
+	closeWrite(data)
+	<-looking
+	c.send("ABOR")
+	c.expect(426)
+	c.expect(226)
+	require.Empty(t, c.get("NLST"))
+}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,7 @@ func TestRestrict(t *testing.T) {
 		{driver.OpList, "MLSD d", "list d"}, {driver.OpList, "LIST d", "list d"}, {driver.OpList, "NLST d", "list d"}, {driver.OpList, "STAT d", "list d"},
 		{driver.OpRead, "RETR a", "read a"}, {driver.OpRead, "HASH a", "read a"}, {driver.OpRead, "XCRC a", "read a"}, {driver.OpRead, "COMB c a", "read a"},
 		{driver.OpStore, "STOR c", "store c"}, {driver.OpStore, "APPE a", "store a"}, {driver.OpStore, "COMB a b", "store a"},
+		{driver.OpReplace, "STOR a", "replace a"}, {driver.OpReplace, "APPE a", "replace a"}, {driver.OpReplace, "RNTO b", "replace b"},
 		{driver.OpMkdir, "MKD c", "mkdir c"}, {driver.OpRemove, "DELE a", "remove a"}, {driver.OpRemoveDir, "RMD d", "rmdir d"},
 		{driver.OpRename, "RNTO c", "rename a"}, {driver.OpRenameTo, "RNTO c", "rename to c"},
 		{driver.OpSetTimes, "MFMT 20260101000000 a", "set times a"}, {driver.OpSetMode, "SITE CHMOD 600 a", "set mode a"},
@@ -47,7 +49,7 @@ func TestRestrict(t *testing.T) {
 			c := ts.loginClear(t)
 			c.cmd(200, "TYPE I")
 			c.pasv()
-			if tt.line == "RNTO c" {
+			if strings.HasPrefix(tt.line, "RNTO") {
 				c.cmd(350, "RNFR a")
 			}
 			refused = tt.op
