@@ -1,9 +1,9 @@
 package server
 
-// enterAccount counts a session that logs in and returns which limit stands against
-// it, empty for none. Where addresses are shared MaxSessionsPerAddress bounds the
+// enterAccount counts a session that logs in. The error is an ErrTooManySessions that
+// names the limit which stands against it. Where addresses are shared MaxSessionsPerAddress bounds the
 // sessions of an account. Call leaveAccount at the logout.
-func (srv *Server) enterAccount(s *session, name string) (why string) {
+func (srv *Server) enterAccount(s *session, name string) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
 	h := srv.holdings[name]
@@ -12,9 +12,9 @@ func (srv *Server) enterAccount(s *session, name string) (why string) {
 	}
 	switch most := s.policy.MaxSessions; {
 	case srv.SharedAddress && srv.perAccount[s.owner] >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
-		return "MaxSessionsPerAddress is reached for the user"
+		return errMaxSessionsOfUser
 	case most > 0 && h.sessions >= most:
-		return "Policy.MaxSessions is reached"
+		return errMaxSessionsPolicy
 	}
 	if srv.SharedAddress {
 		srv.perAccount[s.owner]++
@@ -24,7 +24,7 @@ func (srv *Server) enterAccount(s *session, name string) (why string) {
 	h.up.setRate(s.policy.UploadRate)
 	h.down.setRate(s.policy.DownloadRate)
 	s.holding = h
-	return ""
+	return nil
 }
 
 // leaveAccount is the opposite of enterAccount, and does nothing for a session that

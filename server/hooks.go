@@ -85,7 +85,8 @@ type Login struct {
 	User string
 	// Err is nil for a success and driver.ErrLogin, wrapped or not, for wrong
 	// credentials. A *driver.Error without that is a refusal for another reason, in
-	// words that the client was told. With anything else the login was not decided:
+	// words that the client was told. ErrTooManySessions, wrapped, is a limit on the
+	// sessions of the account. With anything else the login was not decided:
 	// the driver could not, or the login waited for others until LoginTimeout was
 	// over.
 	Err error

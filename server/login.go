@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"time"
 
@@ -100,7 +99,7 @@ func notJudged(err error) string {
 	if errors.As(err, &d) {
 		return d.text()
 	}
-	if err == errMaxSessionsOfUser {
+	if errors.Is(err, ErrTooManySessions) {
 		return "Too many sessions of this user; try again later."
 	}
 	if err == errServerClosing {
@@ -178,11 +177,10 @@ func (s *session) ask(l *driver.Login) error {
 	// A program with several sessions may keep their TLS tickets in one place and offer
 	// any of them on any data connection.
 	s.owner = fmt.Sprintf("%s at %s", name, s.peer.Addr())
-	if why := s.srv.enterAccount(s, name); why != "" {
-		cancel(errMaxSessionsOfUser)
-		s.endWith(errMaxSessionsOfUser)
-		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(l.User), "why", why)
-		return errMaxSessionsOfUser
+	if err := s.srv.enterAccount(s, name); err != nil {
+		cancel(err)
+		s.endWith(err)
+		return err
 	}
 	s.files = account.FS
 	s.cwd = s.startDir(ctx)

@@ -63,6 +63,8 @@ func (s *session) logLogin(user string, err error) {
 		s.log(slog.LevelInfo, "login", "user", printable(user), "secure", s.secured)
 	case errors.Is(err, driver.ErrLogin), hasWords(err):
 		s.log(slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
+	case errors.Is(err, ErrTooManySessions): // which anybody with an account can cause
+		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
 	default:
 		s.log(slog.LevelError, "login not decided", "user", printable(user), "err", loggable(err))
 	}

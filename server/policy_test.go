@@ -192,6 +192,8 @@ func TestPolicyMaxSessions(t *testing.T) {
 		all[2].cmd(331, "USER two")
 		require.Contains(t, all[2].cmd(421, "PASS %s", testPassword).text(), "Too many sessions of this user")
 		require.Contains(t, fs.Log.String(), "Policy.MaxSessions is reached")
+		require.NotContains(t, fs.Log.String(), "MaxSessionsPerAddress")
+		require.NotContains(t, fs.Log.String(), "level=ERROR")
 		all[0].cmd(257, "PWD")
 
 		c := fs.from(t, "198.51.100.8")

@@ -25,6 +25,7 @@ var ErrTooManySessions = errors.New("server: too many sessions")
 var (
 	errMaxSessions       = fmt.Errorf("%w: MaxSessions is reached", ErrTooManySessions)
 	errMaxSessionsHere   = fmt.Errorf("%w: MaxSessionsPerAddress is reached", ErrTooManySessions)
+	errMaxSessionsPolicy = fmt.Errorf("%w: Policy.MaxSessions is reached", ErrTooManySessions)
 	errMaxSessionsOfUser = fmt.Errorf("%w: MaxSessionsPerAddress is reached for the user", ErrTooManySessions)
 )
 
