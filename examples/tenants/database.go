@@ -29,19 +29,21 @@ func open(file string) (database, error) {
 // user is a row of the table, with what belongs to it. The server carries it along
 // with the session as Account.Value.
 type user struct {
-	name, tenant      string
-	quota             int64
-	hash, certificate string
-	closed            string
-	folders           map[string]string // rights by name
+	name, tenant             string
+	quota                    int64
+	hash, certificate        string
+	uploadRate, downloadRate int64
+	sessions                 int
+	closed                   string
+	folders                  map[string]string // rights by name
 }
 
 // user finds a user. One that there is not is the zero user, who has no hash: the
 // caller treats both alike, so that nobody learns which names there are.
 func (db database) user(ctx context.Context, name string) (u user, err error) {
-	err = db.QueryRowContext(ctx, `SELECT user.name, tenant, quota, hash, certificate, closed
+	err = db.QueryRowContext(ctx, `SELECT user.name, tenant, quota, hash, certificate, upload_rate, download_rate, sessions, closed
 		FROM user JOIN tenant ON tenant.name = tenant WHERE user.name = ?`, name).
-		Scan(&u.name, &u.tenant, &u.quota, &u.hash, &u.certificate, &u.closed)
+		Scan(&u.name, &u.tenant, &u.quota, &u.hash, &u.certificate, &u.uploadRate, &u.downloadRate, &u.sessions, &u.closed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return user{}, nil
 	}

@@ -23,7 +23,13 @@ func (d *directory) Login(ctx context.Context, l *driver.Login) (*driver.Account
 	if err != nil {
 		return nil, err
 	}
-	return &driver.Account{FS: files, Value: u}, nil
+	policy := driver.Policy{
+		RequireCertificate: u.certificate != "", // what authenticate saw, once more
+		MaxSessions:        u.sessions,
+		UploadRate:         u.uploadRate, // of all sessions of the user together
+		DownloadRate:       u.downloadRate,
+	}
+	return &driver.Account{FS: files, Policy: policy, Value: u}, nil
 }
 
 // authenticate wants the certificate, the password or both, as the user's row says.

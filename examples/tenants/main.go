@@ -2,7 +2,7 @@
 // belongs together in a program of some size:
 //
 //   - schema.sql and database.go: tenants, users, folders and the audit log
-//   - login.go: passwords, client certificates, closed accounts
+//   - login.go: passwords, client certificates, closed accounts, bandwidth, sessions at once
 //   - files.go: one directory and one quota for each tenant, rights by folder
 //   - webhook.go: another program looks at each upload and may refuse it
 //   - audit.go: who did what, by session

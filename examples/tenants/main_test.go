@@ -214,6 +214,27 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
+// A user's bandwidth and sessions are those of the row.
+func TestPolicy(t *testing.T) {
+	c := start(t)
+	c.set(t, `UPDATE user SET sessions = 1, upload_rate = 1000000, download_rate = 2000000 WHERE name = 'alice'`)
+	account, err := c.Login(t.Context(), &driver.Login{User: "alice", Password: password})
+	must(t, err)
+	if p := account.Policy; p.UploadRate != 1e6 || p.DownloadRate != 2e6 {
+		t.Errorf("the policy is %+v", p)
+	}
+	alice, err := ftpclient.Dial(c.server.Addr, false, c.server.ClientTLS(), "alice", password)
+	must(t, err)
+	defer alice.Close()
+	if out, err := c.as("alice").Curl(t, "/"); err == nil || !strings.Contains(out, "< 421 ") {
+		t.Error(err, out)
+	}
+	must(t, alice.Put("STOR in/a", strings.Repeat("x", 100_000)))
+	if out, err := c.as("carol").Curl(t, "/"); err != nil {
+		t.Error(err, out)
+	}
+}
+
 // Closing an account ends its sessions with the reason, which the next login hears.
 func TestKick(t *testing.T) {
 	c := start(t)

@@ -10,6 +10,9 @@ CREATE TABLE IF NOT EXISTS user (
 	tenant        TEXT NOT NULL REFERENCES tenant,
 	hash          TEXT NOT NULL DEFAULT '',    -- of the password, by driver.HashPassword; empty for none
 	certificate   TEXT NOT NULL DEFAULT '',    -- fingerprint of the client certificate that must be shown; empty for none
+	upload_rate   INTEGER NOT NULL DEFAULT 0,  -- bytes per second, 0 for any number
+	download_rate INTEGER NOT NULL DEFAULT 0,
+	sessions      INTEGER NOT NULL DEFAULT 0,  -- at once, 0 for any number
 	closed        TEXT NOT NULL DEFAULT ''     -- why the user may not log in, in words for the user
 ) STRICT;
 
