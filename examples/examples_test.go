@@ -22,7 +22,7 @@ import (
 // TestExamples builds all examples at once, because that is quickest.
 func TestExamples(t *testing.T) {
 	if testing.Short() {
-		t.Skip("linking nine programs takes a while")
+		t.Skip("linking all programs takes a while")
 	}
 	bin := t.TempDir() + string(filepath.Separator)
 	minimal := minimalSetup(t)

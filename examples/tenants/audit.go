@@ -1,10 +1,18 @@
 package main
 
 import (
+	"fmt"
 	"log/slog"
+	"strings"
 
 	"github.com/sallyport/sallyport/server"
 )
+
+// changes are the commands without a transfer that go into the table, by all their
+// names. COMB and SITE CPTO are told of as transfers.
+var changes = map[string]bool{
+	"DELE": true, "RMD": true, "XRMD": true, "MKD": true, "XMKD": true, "RNTO": true, "MFMT": true, "SITE": true,
+}
 
 // hooks write what happens into the table audit. The server calls them after the
 // fact and one at a time for each session, so the rows of a session are in order.
@@ -15,7 +23,18 @@ func (d *directory) hooks() *server.Hooks {
 			d.audit(l.Session, "login", "", 0, l.Err)
 		},
 		Transfer: func(t server.Transfer) { d.audit(t.Session, t.Verb, t.Path, t.Bytes, t.Err) },
-		Logout:   func(s server.SessionInfo) { d.audit(s, "logout", "", 0, nil) },
+		Command: func(c server.Command) {
+			verb, _, _ := strings.Cut(c.Line, " ")
+			if !changes[verb] {
+				return
+			}
+			var err error
+			if c.Code >= 400 {
+				err = fmt.Errorf("reply %d", c.Code)
+			}
+			d.audit(c.Session, strings.Join(append([]string{verb}, c.From...), " "), c.Path, 0, err)
+		},
+		Logout: func(s server.SessionInfo) { d.audit(s, "logout", "", 0, nil) },
 	}
 }
 

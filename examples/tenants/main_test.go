@@ -270,15 +270,15 @@ func TestKick(t *testing.T) {
 // The audit log tells the story of a session in order.
 func TestAudit(t *testing.T) {
 	c := start(t)
-	if out, err := c.as("alice").Curl(t, "/in/a", "-T", write(t, "ten bytes\n")); err != nil {
+	if out, err := c.as("alice").Curl(t, "/in/a", "-T", write(t, "ten bytes\n"), "-Q", "-RNFR a", "-Q", "-RNTO b", "-Q", "-DELE b"); err != nil {
 		t.Fatal(err, out)
 	}
 	c.server.Close() // the logout is told by now
 	var session string
 	must(t, c.db.QueryRow(`SELECT session FROM audit WHERE user = 'alice' AND path = '/in/a' AND bytes = 10 AND event = 'STOR'`).Scan(&session))
 	var story string
-	must(t, c.db.QueryRow(`SELECT group_concat(event || error, ' ') FROM (SELECT event, error FROM audit WHERE session = ? ORDER BY rowid)`, session).Scan(&story))
-	if story != "login STOR logout" {
+	must(t, c.db.QueryRow(`SELECT group_concat(trim(event || ' ' || path || error), ' ') FROM (SELECT event, path, error FROM audit WHERE session = ? ORDER BY rowid)`, session).Scan(&story))
+	if story != "login STOR /in/a RNTO /in/a /in/b DELE /in/b logout" {
 		t.Errorf("the log says %q", story)
 	}
 }

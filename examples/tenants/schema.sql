@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS audit (
 	session TEXT NOT NULL,
 	user    TEXT NOT NULL,
 	peer    TEXT NOT NULL,
-	event   TEXT NOT NULL,               -- login, logout, or the command of a transfer
+	event   TEXT NOT NULL,               -- login, logout or a command, and what it took the path from
 	path    TEXT NOT NULL,
 	bytes   INTEGER NOT NULL,
 	error   TEXT NOT NULL                -- empty for a success
