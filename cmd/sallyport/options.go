@@ -48,7 +48,7 @@ func (s *settings) options() []option {
 		{"listen", "ADDR", "where explicit FTPS (AUTH TLS) is spoken; \"\" for nowhere (:2121)", text(&s.listen)},
 		{"listen-implicit", "ADDR", "where TLS comes first; \"\" for nowhere (:2990)", text(&s.implicit)},
 		{"passive", "SET", "data ports, such as 21000-21010 or 21000,21002-21005 or 21000-21010,!21005;\n\"any\" lets the system choose, which no firewall rule can name (21000-21010)", text(&s.passive)},
-		{"announce", "ADDR", "the address clients are told for PASV, when a NAT hides this host's: an address,\na DNS name, or rules such as 10.0.0.0/8=dialled,*=203.0.113.7 (the one they dialled)", text(&s.announce)},
+		{"announce", "ADDR", "the address clients are told for PASV, when a NAT hides this host's: an address,\na DNS name, or rules such as 10.0.0.0/8=dialled,*=203.0.113.7; \"port+10000\" behind\nan address shifts the ports that are told (the one they dialled)", text(&s.announce)},
 		{"proxy-protocol", "CIDR[,CIDR]", "the load balancers in front, which send PROXY headers (version 1 or 2) on control\nand data ports; nobody else gets in then, and clients count by their own address.\nThey are believed whatever they say, so name no network that others share (none)", s.addProxies},
 		{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its bcrypt hash, as htpasswd -nB NAME prints it\n(demo, with a password made for this run)", s.addUser},
 		{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)},
