@@ -31,10 +31,10 @@ import (
 // time.
 //
 // What the contract asks for is checked before acting, since file systems differ
-// in what they refuse; changes of one name made through one FS wait for one
-// another so that this holds, each as long as its context lasts, and a look-up
-// waits while its name changes hands. How well names are contained is up to fsys: [afero.BasePathFs]
-// follows links out of its base, [Dir] doesn't.
+// in what they refuse. So that this holds, changes of one name made through one FS
+// wait for one another, each as long as its context lasts, and a look-up waits
+// while the name changes hands. How well names are contained is up to fsys:
+// [afero.BasePathFs] follows links out of its base, [Dir] doesn't.
 //
 // It sets times and permission bits. What fsys itself can do beside its interface
 // is found by method, as drivers of ftpserverlib have them:

@@ -6,9 +6,10 @@
 //	}
 //
 // Each case is a subtest and carries the sentence it enforces, which a failure
-// repeats. One that takes more than 20 seconds fails with that sentence and the stack
-// of the goroutine that hangs. Abilities that the FS doesn't have are skipped by name. Run the tests
-// with -race: some cases use the FS from several goroutines at once.
+// repeats. A case that takes more than 20 seconds fails with that sentence and the
+// stack of the goroutine that hangs. Abilities that the FS doesn't have are skipped
+// by name. Run the tests with -race: some cases use the FS from several goroutines
+// at once.
 //
 // Most cases are scripts, see cases.txt in the source of this package.
 //
