@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 )
@@ -136,22 +137,8 @@ func hangUp(conn net.Conn, how string) {
 	if conn == nil {
 		return
 	}
-	if t := tcp(conn); t != nil && how == "rst" {
+	if t := tcp.Below(conn); t != nil && how == "rst" {
 		t.SetLinger(0)
 	}
 	conn.Close()
-}
-
-// tcp finds the TCP connection below a connection, nil for none.
-func tcp(conn net.Conn) *net.TCPConn {
-	for {
-		switch c := conn.(type) {
-		case *net.TCPConn:
-			return c
-		case interface{ NetConn() net.Conn }:
-			conn = c.NetConn()
-		default:
-			return nil
-		}
-	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -148,7 +149,7 @@ func (c *faulty) strike(upload bool) error {
 			f.done = true
 			c.flush()
 			hangUp(c.session.conn, f.how())
-			hangUp(tcp(c.Conn), "rst")
+			hangUp(tcp.Below(c.Conn), "rst")
 			c.err = errCut
 		}
 		if c.err != nil || c.deaf {
@@ -168,7 +169,7 @@ func (c *faulty) cut(f *strike, upload bool) error {
 	if f.code() < 400 {
 		end = io.EOF
 	}
-	t := tcp(c.Conn)
+	t := tcp.Below(c.Conn)
 	switch how := f.how(); {
 	case how == "rst":
 		hangUp(t, "rst")
@@ -229,7 +230,7 @@ func (c *faulty) closeUnsaid(how string) error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	if t := tcp(c.Conn); t != nil {
+	if t := tcp.Below(c.Conn); t != nil {
 		if how == "rst" {
 			hangUp(t, how)
 		} else {
@@ -255,9 +256,9 @@ func (c *faulty) sleep(n int, rate int64) error {
 // drain reads until the client closes, and closes then.
 func (s *Server) drain(conn net.Conn) {
 	s.background.Go(func() {
-		stop := context.AfterFunc(s.life, func() { hangUp(tcp(conn), "rst") })
+		stop := context.AfterFunc(s.life, func() { hangUp(tcp.Below(conn), "rst") })
 		defer stop()
-		if t := tcp(conn); t != nil {
+		if t := tcp.Below(conn); t != nil {
 			t.SetReadDeadline(time.Time{})
 			io.Copy(io.Discard, t)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -20,7 +21,7 @@ func (s *Server) serve(c Config) error {
 		at    *string
 		serve func(net.Listener) error
 	}{{cmp.Or(c.Addr, free), &s.Addr, s.Server.Serve}, {cmp.Or(c.ImplicitAddr, free), &s.ImplicitAddr, s.Server.ServeTLS}} {
-		ln, err := listen(door.addr)
+		ln, err := tcp.Listen(context.Background(), "tcp", door.addr)
 		if err != nil {
 			return err
 		}
@@ -35,11 +36,4 @@ func (s *Server) serve(c Config) error {
 		go func() { ended <- door.serve(watched{ln, &s.sessions}) }()
 	}
 	return nil
-}
-
-// listen is net.Listen without MPTCP, as the server's own.
-func listen(addr string) (net.Listener, error) {
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)
-	return lc.Listen(context.Background(), "tcp", addr)
 }

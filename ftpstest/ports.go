@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/passive"
 )
 
@@ -18,7 +19,7 @@ func (s *Server) dataPorts(n int, host string) (*passive.Ports, error) {
 	bound := make(map[string]*net.TCPListener)
 	var numbers []string
 	for range n {
-		ln, err := listen(net.JoinHostPort(host, "0"))
+		ln, err := tcp.Listen(context.Background(), "tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return nil, err
 		}

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"strconv"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // slot is a place for a listener: a port of the set on one local address. When the system chooses the ports, n only
@@ -145,11 +147,7 @@ func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (ne
 	if p.Listen != nil {
 		return guarded("Listen", func() (net.Listener, error) { return p.Listen(ctx, network, address) })
 	}
-	// Data connections are many and short: MPTCP, which Go may turn on by default, costs each a slower socket, and
-	// keep-alive, which whoever waits for bytes has deadlines in place of, four system calls.
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	return lc.Listen(ctx, network, address)
+	return tcp.Listen(ctx, network, address)
 }
 
 // guarded makes an error of a panic in the embedder's code, which must not take along those who share the outcome.

@@ -7,6 +7,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/sallyport/sallyport/internal/networks"
 )
 
 // dialledText stands for the address dialled in the text form of rules.
@@ -118,7 +120,7 @@ func (r Rule) String() string {
 
 // matches compares without zones, which netip.Prefix.Contains does not look behind.
 func (r Rule) matches(client netip.Addr) bool {
-	return r.Clients == netip.Prefix{} || unmapPrefix(r.Clients).Contains(client.Unmap().WithZone(""))
+	return r.Clients == netip.Prefix{} || networks.Contains(r.Clients, client)
 }
 
 func parseRule(piece string) (Rule, error) {
@@ -166,26 +168,9 @@ func parseClients(s string) (netip.Prefix, error) {
 	if s == "*" {
 		return netip.Prefix{}, nil
 	}
-	if addr, err := netip.ParseAddr(s); err == nil && addr.Zone() == "" {
-		addr = addr.Unmap()
-		return netip.PrefixFrom(addr, addr.BitLen()), nil
-	}
-	prefix, err := netip.ParsePrefix(s)
+	prefix, err := networks.Parse(s)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("%q is no network; want one such as 10.0.0.0/8, an address, or *", s)
-	}
-	prefix = unmapPrefix(prefix)
-	if prefix != prefix.Masked() {
-		return netip.Prefix{}, fmt.Errorf("%s is an address within a network; write %s for the network or %s for the address",
-			s, prefix.Masked(), prefix.Addr())
+		return netip.Prefix{}, fmt.Errorf("%w, or * for everybody", err)
 	}
 	return prefix, nil
-}
-
-// unmapPrefix turns a prefix of IPv4-mapped addresses into the IPv4 one that is meant.
-func unmapPrefix(p netip.Prefix) netip.Prefix {
-	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
-	}
-	return p
 }

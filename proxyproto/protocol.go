@@ -7,10 +7,13 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/loglimit"
+	"github.com/sallyport/sallyport/internal/networks"
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // defaultTimeout is what Protocol.Timeout is when zero. A balancer sends the
@@ -73,11 +76,7 @@ func (p *Protocol) Wrap(ln net.Listener) *Listener { return p.wrap(ln, false) }
 // passive.Ports.Listen. Connections that a balancer makes for itself belong to
 // nobody here and are closed without a word.
 func (p *Protocol) ListenData(ctx context.Context, network, address string) (net.Listener, error) {
-	// Data connections are many and short: MPTCP, which Go may turn on by
-	// default, costs each a slower socket.
-	var lc net.ListenConfig
-	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(ctx, network, address)
+	ln, err := tcp.Listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
@@ -87,12 +86,7 @@ func (p *Protocol) ListenData(ctx context.Context, network, address string) (net
 // trusts tells whether headers from an address are believed.
 func (p *Protocol) trusts(addr net.Addr) bool {
 	from := ipOf(addr)
-	for _, prefix := range p.Trusted {
-		if unmapPrefix(prefix).Contains(from) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(p.Trusted, func(n netip.Prefix) bool { return networks.Contains(n, from) })
 }
 
 func (p *Protocol) timeout() time.Duration {
@@ -102,21 +96,11 @@ func (p *Protocol) timeout() time.Duration {
 	return p.Timeout
 }
 
-// ipOf returns the plain IP address of a, without zone: netip.Prefix.Contains
-// does not look behind one. It is invalid for what is not TCP.
+// ipOf returns the IP address of a. It is invalid for what is not TCP.
 func ipOf(a net.Addr) netip.Addr {
 	t, ok := a.(*net.TCPAddr)
 	if !ok {
 		return netip.Addr{}
 	}
-	return t.AddrPort().Addr().Unmap().WithZone("")
-}
-
-// unmapPrefix turns a prefix of IPv4-mapped addresses into the IPv4 one that is
-// meant.
-func unmapPrefix(p netip.Prefix) netip.Prefix {
-	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
-		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)
-	}
-	return p
+	return t.AddrPort().Addr()
 }

@@ -3,13 +3,15 @@ package server
 import (
 	"net"
 	"syscall"
+
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // ackNow sends the acknowledgement that the kernel would delay. During an
 // upload the server has nothing to say, and a client with Nagle's algorithm on
 // (Python's ftplib) would wait 40 ms between its handshake and its first byte.
 func ackNow(conn net.Conn) {
-	t := tcp(conn)
+	t := tcp.Below(conn)
 	if t == nil {
 		return
 	}

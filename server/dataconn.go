@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/ftptls"
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -168,7 +169,7 @@ func (c *dataConn) attend() error {
 		return nil
 	}
 	return c.tls.Attend(func() bool {
-		waits, _ := inputWaits(tcp(c.idle.Conn))
+		waits, _ := inputWaits(tcp.Below(c.idle.Conn))
 		return waits
 	})
 }

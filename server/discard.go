@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // What a client may go on sending after its upload was refused.
@@ -100,7 +102,7 @@ func (c *dataConn) shut() {
 	if c.tls != nil {
 		_ = c.tls.CloseWrite()
 	}
-	if t := tcp(c.idle.Conn); t != nil {
+	if t := tcp.Below(c.idle.Conn); t != nil {
 		_ = t.CloseWrite()
 	}
 }

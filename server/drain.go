@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // drains are data connections that the server has ended and the client has not.
@@ -46,7 +48,7 @@ const (
 // end ends a data connection in order. What was written goes on its way, without
 // a wait for that.
 func (d *drains) end(conn net.Conn) error {
-	t := tcp(conn)
+	t := tcp.Below(conn)
 	if t == nil || t.CloseWrite() != nil || dropInput(t) == inputEnded {
 		return conn.Close()
 	}

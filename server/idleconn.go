@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/rawio"
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // idleConn is a data connection that fails when no byte moves for limit. The
@@ -56,7 +57,7 @@ func (c *idleConn) cut() {
 	if c.ended.Swap(true) {
 		return
 	}
-	if t := tcp(c.Conn); t != nil {
+	if t := tcp.Below(c.Conn); t != nil {
 		t.SetLinger(0)
 	}
 	c.Conn.Close()
@@ -175,20 +176,6 @@ func dialled(conn net.Conn) netip.AddrPort {
 			c = below.NetConn()
 		default:
 			return addrPort(conn.LocalAddr())
-		}
-	}
-}
-
-// tcp finds the TCP connection below a connection, nil for none.
-func tcp(conn net.Conn) *net.TCPConn {
-	for {
-		switch c := conn.(type) {
-		case *net.TCPConn:
-			return c
-		case interface{ NetConn() net.Conn }:
-			conn = c.NetConn()
-		default:
-			return nil
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // idlePoller waits for the input of sessions that have been idle for a while, so that
@@ -33,7 +35,7 @@ const expireEvery = time.Second
 // park begins to wait on behalf of w, whose goroutine then has to end; its session
 // goes on in another one. It reports false when it can't.
 func (p *idlePoller) park(w *waiter) bool {
-	conn := tcp(w.ctl.raw)
+	conn := tcp.Below(w.ctl.raw)
 	if conn == nil {
 		return false
 	}
@@ -169,7 +171,7 @@ func (p *idlePoller) expire() {
 	defer p.mu.Unlock()
 	now := time.Now()
 	for number, w := range p.parked {
-		if !w.ends.After(now) || withFD(tcp(w.ctl.raw), isOpen) != nil {
+		if !w.ends.After(now) || withFD(tcp.Below(w.ctl.raw), isOpen) != nil {
 			p.resume(number)
 		}
 	}

@@ -3,6 +3,8 @@ package server
 import (
 	"syscall"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/tcp"
 )
 
 // room waits until something can be sent on a data connection at once, and
@@ -59,7 +61,7 @@ func (c *idleConn) awaitRoom(raw syscall.RawConn) (int, error) {
 // meanwhile.
 func (c *idleConn) AwaitInput() {
 	if c.input == nil {
-		if t := tcp(c.Conn); t != nil {
+		if t := tcp.Below(c.Conn); t != nil {
 			c.input, _ = t.SyscallConn() // never fails for one that is open
 		}
 	}
@@ -71,7 +73,7 @@ func (c *idleConn) AwaitInput() {
 // rawConn returns the descriptor of the TCP connection below, nil if there is none.
 func (c *idleConn) rawConn() syscall.RawConn {
 	if c.raw == nil {
-		if t := tcp(c.Conn); t != nil {
+		if t := tcp.Below(c.Conn); t != nil {
 			c.raw, _ = t.SyscallConn() // never fails for one that is open
 		}
 		if c.raw != nil {

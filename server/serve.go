@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/rawio"
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -32,11 +33,7 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 	if addr == "" {
 		addr = def
 	}
-	// MPTCP, which Go listens with by default, costs a plain client CPU time
-	// and gains it nothing. Sessions set their own keep-alive.
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(context.Background(), "tcp", addr)
+	ln, err := tcp.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return err
 	}

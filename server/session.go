@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -354,7 +355,7 @@ func (s *session) cut(cause error) {
 // keepAlive makes the kernel notice a client that vanished, and keeps the
 // control connection alive in NAT tables during a long transfer.
 func keepAlive(conn net.Conn) {
-	if t := tcp(conn); t != nil {
+	if t := tcp.Below(conn); t != nil {
 		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/firewall"
+	"github.com/sallyport/sallyport/internal/networks"
 	"github.com/sallyport/sallyport/passive"
 )
 
@@ -84,20 +85,11 @@ func addAddr(to *[]netip.Addr) func(string) error {
 // addPrefix takes a single address for the network of that address.
 func addPrefix(to *[]netip.Prefix) func(string) error {
 	return func(s string) error {
-		if a, err := netip.ParseAddr(s); err == nil && a.Zone() == "" {
-			a = a.Unmap()
-			*to = append(*to, netip.PrefixFrom(a, a.BitLen()))
-			return nil
+		p, err := networks.Parse(s)
+		if err == nil {
+			*to = append(*to, p)
 		}
-		p, err := netip.ParsePrefix(s)
-		if err != nil {
-			return fmt.Errorf("%q is no network; want one such as 198.51.100.0/24 or 2001:db8::/32", s)
-		}
-		if p != p.Masked() {
-			return fmt.Errorf("%v is an address within a network; want %v for the network or %v for the address", p, p.Masked(), p.Addr())
-		}
-		*to = append(*to, p)
-		return nil
+		return err
 	}
 }
 

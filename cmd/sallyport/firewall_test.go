@@ -113,7 +113,7 @@ func TestFirewallMistakes(t *testing.T) {
 		{"--announce 203.0.113.7 --side border", "give it as --server ADDR"},
 		{"--announce 203.0.113.7 --side border --json", "give it as --server ADDR"},
 		{"--server nobody", `"nobody" is no IP address`},
-		{"--clients 10.0.0.1/8", "want 10.0.0.0/8 for the network or 10.0.0.1 for the address"},
+		{"--clients 10.0.0.1/8", "write 10.0.0.0/8 for the network or 10.0.0.1 for the address"},
 		{"--clients office", `"office" is no network`},
 		{"--server 10.0.0.5 --clients 2001:db8::/32", "no IPv6 address that clients in"},
 		{"--name Über", "--name "},

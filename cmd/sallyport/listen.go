@@ -11,20 +11,17 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/passive"
 )
 
-// listen opens a listener without MPTCP, which FTP clients don't speak, and
-// without keep-alive, which sessions set themselves. Nil stands for an empty
-// address. option names where the address comes from, and usual is a port that
+// listen opens a listener. Nil stands for an empty address. option names where the address comes from, and usual is a port that
 // anybody may listen on.
 func listen(ctx context.Context, option, addr, usual string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
-	lc := net.ListenConfig{KeepAlive: -1}
-	lc.SetMultipathTCP(false)
-	ln, err := lc.Listen(ctx, "tcp", addr)
+	ln, err := tcp.Listen(ctx, "tcp", addr)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, notPermitted(option, addr, usual)
 	}

@@ -24,7 +24,7 @@ func TestProxyOption(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	for text, want := range map[string]string{
-		"":           `--proxy-protocol: "" is no network; want one such as 10.0.0.0/24`,
+		"":           `--proxy-protocol: "" is no network; want one such as 10.0.0.0/8`,
 		"balancer":   `"balancer" is no network`,
 		"10.0.0.2/8": "write 10.0.0.0/8 for the network or 10.0.0.2 for the address",
 	} {
