@@ -180,7 +180,7 @@ func openRegular(root *os.Root, p string, flag int, perm fs.FileMode) (*os.File,
 	} else if flag&os.O_CREATE == 0 {
 		return nil, err
 	}
-	f, err := root.OpenFile(p, flag|noBlock, perm)
+	f, err := root.OpenFile(p, flag|noBlock|anySize, perm)
 	if err != nil {
 		return nil, err
 	}

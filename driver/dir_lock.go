@@ -122,7 +122,7 @@ func openHeld(parent *os.Root, base string, write bool) (*heldFile, error) {
 			if flag == os.O_RDWR && !write {
 				continue
 			}
-			if h.f, err = parent.OpenFile(base, flag|noBlock, 0); err == nil {
+			if h.f, err = parent.OpenFile(base, flag|noBlock|anySize, 0); err == nil {
 				h.write = flag == os.O_RDWR
 				break
 			}

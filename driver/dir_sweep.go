@@ -93,7 +93,7 @@ func readNames(ctx context.Context, f *os.File, each func(fs.DirEntry)) error {
 
 // file removes a temporary file to whose lock nobody holds on.
 func (s *sweep) file(ctx context.Context, p string) error {
-	f, err := s.d.root.OpenFile(p, os.O_RDONLY|noBlock, 0)
+	f, err := s.d.root.OpenFile(p, os.O_RDONLY|noBlock|anySize, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		return s.old(p)
 	}

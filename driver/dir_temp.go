@@ -33,7 +33,7 @@ func (d *Dir) tryTemp(parent *os.Root, mode fs.FileMode) (*tempFile, error) {
 	t := &tempFile{d: d, parent: parent, name: tempName()}
 	d.live.Store(t.name, nil)
 	var err error
-	if t.f, err = parent.OpenFile(t.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode); err != nil {
+	if t.f, err = parent.OpenFile(t.name, os.O_RDWR|os.O_CREATE|os.O_EXCL|anySize, mode); err != nil {
 		d.live.Delete(t.name)
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package deps
 
 import (
+	"encoding/json"
 	"os/exec"
 	"strings"
 	"testing"
@@ -32,6 +33,33 @@ func TestEmbedded(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// What the root's go.mod names is in the list of modules of everybody who embeds it,
+// needed or not. testify is there for the tests.
+func TestRequirements(t *testing.T) {
+	out, err := exec.Command("go", "mod", "edit", "-json", "../../../go.mod").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+		Replace, Exclude []any
+	}
+	if err := json.Unmarshal(out, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range file.Require {
+		if !r.Indirect && !mayImport(r.Path) && r.Path != "github.com/stretchr/testify" {
+			t.Errorf("go.mod requires %s", r.Path)
+		}
+	}
+	if len(file.Require) == 0 || len(file.Replace)+len(file.Exclude) > 0 {
+		t.Errorf("go.mod is %+v", file)
 	}
 }
 
