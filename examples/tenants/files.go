@@ -83,7 +83,7 @@ var right = map[driver.Op]string{
 	driver.OpStat: "", driver.OpList: "", driver.OpSpace: "",
 	driver.OpRead:  "r",
 	driver.OpStore: "w", driver.OpMkdir: "w", driver.OpSetTimes: "w", driver.OpRenameTo: "w",
-	driver.OpRemove: "d", driver.OpRemoveDir: "d", driver.OpRename: "d",
+	driver.OpRemove: "d", driver.OpRemoveDir: "d", driver.OpRename: "d", driver.OpReplace: "d",
 }
 
 // may decides about every operation on every name.

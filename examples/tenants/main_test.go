@@ -117,6 +117,7 @@ func TestRights(t *testing.T) {
 	}
 	for what, try := range map[string]func() (string, error){
 		"bob reads":               func() (string, error) { return c.as("bob").Curl(t, "/in/done.csv") },
+		"bob replaces":            func() (string, error) { return c.as("bob").Curl(t, "/in/done.csv", "-T", file) },
 		"bob deletes":             func() (string, error) { return c.as("bob").Curl(t, "/", "-Q", "DELE in/done.csv") },
 		"bob sees out":            func() (string, error) { return c.as("bob").Curl(t, "/out/") },
 		"alice writes to out":     func() (string, error) { return c.as("alice").Curl(t, "/out/x", "-T", file) },

@@ -20,7 +20,7 @@ CREATE TABLE IF NOT EXISTS user (
 CREATE TABLE IF NOT EXISTS folder (
 	user   TEXT NOT NULL REFERENCES user,
 	name   TEXT NOT NULL,
-	rights TEXT NOT NULL,                -- letters: r reads, w writes, d deletes and renames
+	rights TEXT NOT NULL,                -- letters: r reads, w adds files, d replaces, renames and deletes them
 	PRIMARY KEY (user, name)
 ) STRICT;
 
