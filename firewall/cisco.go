@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -14,11 +13,11 @@ import (
 func cisco(p *page) {
 	for _, f := range p.families() {
 		if f.v6 && (f.translated && p.side == Border || len(f.inside) > 0 && p.side == Client) {
-			p.err = errors.New("IOS is not told here to translate IPv6; give IPv6 addresses that clients reach directly")
+			p.err = wrong("Server Public", "IOS is not told here to translate IPv6; give IPv6 addresses that clients reach directly")
 			return
 		}
 		if f.hidden && p.side == Border {
-			p.err = errors.New("static NAT needs the public address in Public, not only its name")
+			p.err = wrong("Public", "static NAT of IOS needs the public address, not only its name")
 			return
 		}
 	}

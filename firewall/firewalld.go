@@ -22,7 +22,7 @@ func firewalld(p *page) {
 	if p.side == Border && p.err == nil {
 		for _, r := range p.rules {
 			if r.NAT == nil {
-				p.err = fmt.Errorf("nothing is translated here, and firewalld needs a policy for what is merely forwarded; use nftables")
+				p.err = wrong("Kind Side", "nothing is translated at the border, and firewalld needs a policy for what is merely forwarded; use nftables")
 				return
 			}
 		}

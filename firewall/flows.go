@@ -1,7 +1,6 @@
 package firewall
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 )
@@ -10,7 +9,7 @@ import (
 var unprivileged = Range{1024, 65535}
 
 // Flows returns what a firewall must let through, IPv4 first, then control before data. It returns the error of
-// [Setup.Validate], or says what is missing to describe that firewall.
+// [Setup.Validate], or a [FieldError] that says what is missing to describe that firewall.
 //
 // A firewall on the server's machine lets connections out, as all do unless told otherwise; the outbound flow of
 // active mode is listed for it nevertheless.
@@ -19,13 +18,13 @@ func (s Setup) Flows(side Side) ([]Flow, error) {
 		return nil, err
 	}
 	if !slices.Contains(Sides(), side) {
-		return nil, fmt.Errorf("firewall: side %q: want one of %v", string(side), Sides())
+		return nil, wrong("Side", "%q: want one of %v", string(side), Sides())
 	}
 	var flows []Flow
 	services := s.services()
 	for _, f := range s.families() {
 		if side == Border && f.translated && len(f.server) == 0 {
-			return nil, fmt.Errorf("firewall: the border needs the server's own %s address in Server, to translate to", familyName(f.v6))
+			return nil, wrong("Server", "the border needs the server's own %s address, to translate to", familyName(f.v6))
 		}
 		for _, service := range services {
 			flows = append(flows, f.passive(side, service))

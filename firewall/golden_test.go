@@ -114,9 +114,9 @@ func TestRenderRefuses(t *testing.T) {
 	_, err := Render("checkpoint", Server, s)
 	require.ErrorContains(t, err, "want one of change-request, nftables")
 	_, err = Render("docker", Border, s)
-	require.ErrorContains(t, err, `docker has no side "border": want one of [server]`)
+	require.ErrorContains(t, err, `Side: docker has none called "border"; want one of [server]`)
 	_, err = Render("nftables", "", s)
-	require.ErrorContains(t, err, "has no side")
+	require.ErrorContains(t, err, `Side: nftables has none called ""`)
 	_, err = Render("nftables", Server, Setup{})
 	require.ErrorContains(t, err, "no control port")
 

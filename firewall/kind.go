@@ -50,15 +50,16 @@ func Kinds() []Info {
 // is for; the change request is prose and needs none. Nothing in it is a placeholder that does harm when forgotten:
 // what only the reader can know is a shell variable that must be set, or a comment.
 //
-// The error is that of [Setup.Flows], or says that the kind is unknown, or cannot describe that side.
+// The error is that of [Setup.Flows], or a [FieldError] that says that the kind is unknown, or cannot describe that side
+// or that setup.
 func Render(kind Kind, side Side, s Setup) (string, error) {
 	infos := Kinds()
 	i := slices.IndexFunc(infos, func(in Info) bool { return in.Kind == kind })
 	if i < 0 {
-		return "", fmt.Errorf("firewall: kind %q: want one of %s", string(kind), kindNames(infos))
+		return "", wrong("Kind", "%q: want one of %s", string(kind), kindNames(infos))
 	}
 	if !slices.Contains(infos[i].Sides, side) {
-		return "", fmt.Errorf("firewall: %s has no side %q: want one of %v", kind, string(side), infos[i].Sides)
+		return "", wrong("Side", "%s has none called %q; want one of %v", kind, string(side), infos[i].Sides)
 	}
 	flows, err := s.Flows(side)
 	if err != nil {
@@ -70,7 +71,7 @@ func Render(kind Kind, side Side, s Setup) (string, error) {
 	}
 	p.info.render(p)
 	if p.err != nil {
-		return "", fmt.Errorf("firewall: %s, side %s: %w", kind, side, p.err)
+		return "", p.err
 	}
 	return p.out.String(), nil
 }

@@ -1,14 +1,12 @@
 package firewall
 
-import "fmt"
-
 // entryLimit is how many ports are written down one by one where a kind of firewall has no ranges.
 const entryLimit = 1000
 
 // limitEntries refuses what nobody would read, and no load balancer or router take.
 func (p *page) limitEntries(count int) bool {
 	if count > entryLimit {
-		p.err = fmt.Errorf("%d ports need %d entries; name fewer data ports, ten are plenty", count, count)
+		p.err = wrong("Data", "%d ports need %d entries; name fewer data ports, ten are plenty", count, count)
 	}
 	return count <= entryLimit
 }

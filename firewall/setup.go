@@ -60,16 +60,16 @@ type Setup struct {
 // [net.Listen] is given ":21", "0.0.0.0:21" or "[::]:21" for "tcp" it listens on every address of both families, so
 // Server holds both 0.0.0.0 and ::. Take out of it what a listener of one family ("tcp4") does not have. What the data
 // ports cannot tell stays zero: Clients, Inside and External, and Public when the address to announce is a function or the one that
-// the client dialled. The error names every address that is wrong; [Setup.Validate] looks at the rest.
+// the client dialled. The error is a [FieldError] for each address that is wrong, joined; [Setup.Validate] looks at the rest.
 func From(ports *passive.Ports, explicit, implicit []string) (Setup, error) {
 	s := Setup{Data: ports.String(), DataOffset: ports.Offset}
 	s.announced(ports.Announce)
 	var errs []error
-	listen := func(addrs []string) (numbers []uint16) {
+	listen := func(field string, addrs []string) (numbers []uint16) {
 		for _, text := range addrs {
 			hosts, port, err := parseListen(text)
 			if err != nil {
-				errs = append(errs, err)
+				errs = append(errs, &FieldError{[]string{field}, err})
 				continue
 			}
 			s.Server = appendNew(s.Server, hosts...)
@@ -77,8 +77,8 @@ func From(ports *passive.Ports, explicit, implicit []string) (Setup, error) {
 		}
 		return numbers
 	}
-	s.Explicit = listen(explicit)
-	s.Implicit = listen(implicit)
+	s.Explicit = listen("Explicit", explicit)
+	s.Implicit = listen("Implicit", implicit)
 	return s, errors.Join(errs...)
 }
 
@@ -107,11 +107,11 @@ func (s *Setup) announced(a passive.Announcer) {
 func parseListen(text string) ([]netip.Addr, uint16, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
-		return nil, 0, fmt.Errorf("firewall: %q is no address to listen on; want one such as :21 or 192.168.1.10:21", text)
+		return nil, 0, fmt.Errorf("%q is no address to listen on; want one such as :21 or 192.168.1.10:21", text)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || number == 0 {
-		return nil, 0, fmt.Errorf("firewall: address %q: want a port from 1 to 65535, which a rule can name", text)
+		return nil, 0, fmt.Errorf("%q: want a port from 1 to 65535, which a rule can name", text)
 	}
 	addr, err := netip.ParseAddr(host)
 	addr = addr.Unmap()
@@ -119,7 +119,7 @@ func parseListen(text string) ([]netip.Addr, uint16, error) {
 	case host == "", addr.IsUnspecified():
 		return []netip.Addr{netip.IPv4Unspecified(), netip.IPv6Unspecified()}, uint16(number), nil
 	case err != nil:
-		return nil, 0, fmt.Errorf("firewall: address %q: want an IP address before the port, or nothing", text)
+		return nil, 0, fmt.Errorf("%q: want an IP address before the port, or nothing", text)
 	}
 	return []netip.Addr{addr}, uint16(number), nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"reflect"
 	"runtime"
 	"slices"
 	"strconv"
@@ -31,9 +32,9 @@ func TestValidate(t *testing.T) {
 		"990 is a control port and a data port":                             func(s *Setup) { s.Data = "980-995" },
 		"21 is the external number of a control port and of data port 1021": func(s *Setup) { s.Data, s.DataOffset = "1021", -1000 },
 		"moves data port 65000 out of":                                      func(s *Setup) { s.Data, s.DataOffset = "65000", 1000 },
-		"ActiveSource means nothing":                                        func(s *Setup) { s.ActiveSource = 20 },
+		"ActiveSource: it means nothing":                                    func(s *Setup) { s.ActiveSource = 20 },
 		"want lower-case letters":                                           func(s *Setup) { s.Name = "x; reboot" },
-		`Name "x-": want`:                                                   func(s *Setup) { s.Name = "x-" },
+		`Name: "x-": want`:                                                  func(s *Setup) { s.Name = "x-" },
 		"at most 30":                                                        func(s *Setup) { s.Name = strings.Repeat("x", 31) },
 		"is no DNS name":                                                    func(s *Setup) { s.PublicName = "$(reboot)" },
 		"an address is empty":                                               func(s *Setup) { s.Server = []netip.Addr{{}} },
@@ -43,17 +44,18 @@ func TestValidate(t *testing.T) {
 		"clients cannot connect to 0.0.0.0":                                 func(s *Setup) { s.Public = addrs("0.0.0.0") },
 		"of one family":                                                     func(s *Setup) { s.Public = addrs("203.0.113.7", "203.0.113.8") },
 		"behind one public address":                                         func(s *Setup) { s.Server = addrs("10.0.0.5", "10.0.0.6") },
-		"Clients has an empty network":                                      func(s *Setup) { s.Clients = append(s.Clients, netip.Prefix{}) },
+		"Clients: a network is empty":                                       func(s *Setup) { s.Clients = append(s.Clients, netip.Prefix{}) },
 		"write 10.0.0.0/8 for the network or 10.0.0.5/32":                   func(s *Setup) { s.Clients = nets("10.0.0.5/8") },
 		"IPv4 addresses in disguise":                                        func(s *Setup) { s.Inside = nets("::ffff:0:0/96") },
 		"no IPv6 address that clients in 2001:db8::/32":                     func(s *Setup) { s.Clients = append(s.Clients, nets("2001:db8::/32")...) },
-		"no IPv4 network for it to hide behind": func(s *Setup) {
+		"no IPv4 network of the clients to hide behind": func(s *Setup) {
 			s.Server, s.Clients = append(s.Server, addrs("::")...), nets("2001:db8::/32")
 		},
 	} {
 		s := setups()["partner"]
 		change(&s)
 		require.ErrorContains(t, s.Validate(), want)
+		namesFields(t, s.Validate())
 		_, err := s.Flows(Server)
 		require.ErrorContains(t, err, want)
 	}
@@ -62,6 +64,26 @@ func TestValidate(t *testing.T) {
 	err := Setup{Name: "X", Data: "0", Public: addrs("0.0.0.0")}.Validate()
 	for _, want := range []string{"Name", "no control port", "Data", "clients cannot connect"} {
 		require.ErrorContains(t, err, want)
+	}
+}
+
+// namesFields checks that each error is a FieldError, of fields that there are and that its text leaves to be named.
+func namesFields(t *testing.T, err error) {
+	t.Helper()
+	errs := []error{err}
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		errs = joined.Unwrap()
+	}
+	for _, err := range errs {
+		var e *FieldError
+		require.ErrorAs(t, err, &e)
+		require.NotEmpty(t, e.Fields)
+		for _, name := range e.Fields {
+			_, ok := reflect.TypeFor[Setup]().FieldByName(name)
+			require.True(t, ok || name == "Side" || name == "Kind", name)
+			require.NotContains(t, e.Err.Error(), name)
+			require.Equal(t, "firewall: "+strings.Join(e.Fields, ", ")+": "+e.Err.Error(), err.Error())
+		}
 	}
 }
 
@@ -79,6 +101,7 @@ func TestFrom(t *testing.T) {
 	require.NoError(t, s.Validate())
 
 	_, err = From(ports, []string{"21", ":ftp", "localhost:21"}, []string{":0"})
+	namesFields(t, err)
 	for _, want := range []string{`"21" is no address`, `":ftp": want a port`, "want an IP address", `":0": want a port`} {
 		require.ErrorContains(t, err, want)
 	}

@@ -131,7 +131,7 @@ func runFirewall(args []string, stdout io.Writer) error {
 	}
 	text, err := s.render()
 	if err != nil {
-		return &usageError{"firewall", []error{err}}
+		return &usageError{"firewall", explain(err)}
 	}
 	if !s.json {
 		text = colours(stdout, os.Getenv).comments(text)
@@ -156,7 +156,7 @@ func printKinds(stdout io.Writer) error {
 func (s *rulesSettings) render() (string, error) {
 	setup, err := s.setup()
 	if err != nil {
-		return "", s.explain(err)
+		return "", err
 	}
 	info, _ := kindOf(s.kind)
 	side := firewall.Side(s.side)
@@ -164,25 +164,34 @@ func (s *rulesSettings) render() (string, error) {
 		side = info.Sides[0]
 	}
 	if s.json {
-		out, err := asJSON(setup, side)
-		return out, s.explain(err)
+		return asJSON(setup, side)
 	}
-	out, err := firewall.Render(info.Kind, side, setup)
-	return out, s.explain(err)
+	return firewall.Render(info.Kind, side, setup)
 }
 
-// explain turns the names of fields into those of options.
-func (s *rulesSettings) explain(err error) error {
-	if err == nil {
-		return nil
+// optionOf are the options that a field is made of.
+var optionOf = map[string]string{
+	"Name": "name", "Explicit": "listen", "Implicit": "listen-implicit", "Data": "passive", "DataOffset": "announce",
+	"Server": "server", "Public": "announce", "PublicName": "announce", "Clients": "clients", "Inside": "inside",
+	"Active": "active", "Side": "side", "Kind": "kind",
+}
+
+// explain names options in place of fields.
+func explain(err error) []error {
+	var errs []error
+	for _, err := range flatten(err) {
+		if field, ok := errors.AsType[*firewall.FieldError](err); ok {
+			var options []string
+			for _, name := range field.Fields {
+				if option, ok := optionOf[name]; ok && !slices.Contains(options, "--"+option) {
+					options = append(options, "--"+option)
+				}
+			}
+			err = fmt.Errorf("%s: %w", strings.Join(options, ", "), field.Err)
+		}
+		errs = append(errs, err)
 	}
-	return errors.New(strings.NewReplacer(
-		"firewall: ", "",
-		"address in Server, to translate to", "address to translate to; give it as --server ADDR",
-		"give Explicit (21 is usual), Implicit (990), or both", "give --listen (:21 is usual), --listen-implicit (:990), or both",
-		"Data: ", "--passive: ", "Server has", "--server has", "Public has", "--announce has", "Public: ", "--announce: ",
-		"Clients no", "--clients no", "Clients", "--clients", "Inside", "--inside", "Name ", "--name ", "has no side", "has no --side",
-	).Replace(err.Error()))
+	return errs
 }
 
 // setup is the server that serve would be with these options.
