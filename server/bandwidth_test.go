@@ -23,7 +23,7 @@ func limits(compress bool) []func(*server.Server) {
 	limited := driver.Policy{DownloadRate: 100_000, UploadRate: 50_000}
 	return []func(*server.Server){
 		policies(map[string]driver.Policy{testUser: limited, "other": limited, "free": {}}),
-		func(srv *server.Server) { srv.Compress = compress },
+		func(srv *server.Server) { srv.Compress, srv.EndGrace = compress, -1 }, // which takes time of its own
 	}
 }
 
@@ -94,6 +94,7 @@ func TestRateIsSmooth(t *testing.T) {
 			require.NoError(t, err)
 			got += n
 			require.InDelta(t, float64(got)/100_000, time.Since(start).Seconds(), tolerance)
+			require.LessOrEqual(t, time.Since(start).Seconds(), max(0, float64(got)/100_000-0.1), "a piece was held back")
 		}
 	}, limits(false)...)
 }
@@ -170,6 +171,15 @@ func TestRateWaits(t *testing.T) {
 				data := fs.data(t, c, buffer)
 				c.cmd(150, "RETR small")
 				io.Copy(io.Discard, data)
+				c.expect(226)
+			}
+		})
+		took(t, 5, func() {
+			for range 100 {
+				data := fs.data(t, c, buffer)
+				c.cmd(150, "STOR up")
+				io.WriteString(data, strings.Repeat("y", 2500))
+				data.Close()
 				c.expect(226)
 			}
 		})

@@ -45,7 +45,7 @@ type session struct {
 	found      string            // what the command under way came to be about, if its argument left that open
 
 	proof      proof
-	mustResume atomic.Bool  // demanded by the policy of the account
+	mustResume atomic.Bool  // by the policy of the account that logged in last
 	afterReply func() error // what follows the reply being written
 	ending     ending
 	refused    *dataConn     // of the upload refused last, see discard
@@ -134,7 +134,6 @@ func (s *session) forget() {
 	}
 	s.srv.leaveAccount(s)
 	s.account = account{cwd: "."}
-	s.mustResume.Store(false)
 	s.setLogin("", false, nil)
 	if s.ctl.bind != nil {
 		s.ctl.bind.SetOwner("")
