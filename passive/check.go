@@ -56,7 +56,7 @@ func (p *Ports) Check(ctx context.Context, addrs ...netip.Addr) error {
 
 func (p *Ports) checkAddr(ctx context.Context, addr netip.Addr) error {
 	var bad failures
-	if p.any() {
+	if p.systemChooses() {
 		if ln, err := p.listen(ctx, wildcard(addr), 0); err != nil {
 			bad.add(0, err)
 		} else {

@@ -112,7 +112,7 @@ func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if l.door.interrupted || !p.any() && portsOwn(failure) {
+	if l.door.interrupted || !p.systemChooses() && portsOwn(failure) {
 		return true, nil
 	}
 	return false, fmt.Errorf("passive: %w", failure)

@@ -80,7 +80,7 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	}
 
 	number := d.at.n
-	if p.any() {
+	if p.systemChooses() {
 		number = 0
 	}
 	ln, err := p.listen(listening, d.at.local, number)
@@ -107,7 +107,7 @@ func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (f
 	if err != nil {
 		d.err, d.interrupted = err, interrupted
 		p.bury(d)
-		if !interrupted && !p.any() && portsOwn(err) {
+		if !interrupted && !p.systemChooses() && portsOwn(err) {
 			first = p.shun(d.at, err)
 		}
 		return first, d.logger, err

@@ -92,7 +92,7 @@ func (p *Ports) pick(who peer, now time.Time, free func(*group) bool) (at slot, 
 		}
 		return !free(g)
 	}
-	if p.any() {
+	if p.systemChooses() {
 		return p.pickAny(who, now, taken)
 	}
 	size := p.set.len()

@@ -72,7 +72,7 @@ func (p *Ports) validateOffset(n int) error {
 	switch {
 	case n == 0:
 		return nil
-	case p.any():
+	case p.systemChooses():
 		return fmt.Errorf("passive: Offset is %d, but a forwarder cannot follow ports that the system chooses; name them", n)
 	}
 	first, last := int(p.set[0].first), int(p.set[len(p.set)-1].last)

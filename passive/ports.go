@@ -186,7 +186,8 @@ func (p *Ports) Close() error {
 	return errors.Join(errs...)
 }
 
-func (p *Ports) any() bool { return len(p.set) == 0 }
+// systemChooses reports whether the ports are those of Any.
+func (p *Ports) systemChooses() bool { return len(p.set) == 0 }
 
 func (p *Ports) ttl() time.Duration { return or(p.TTL, defaultTTL) }
 

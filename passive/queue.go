@@ -200,8 +200,9 @@ func (p *Ports) unused(who peer) iter.Seq[*Lease] {
 	}
 }
 
-// nextLook is how long from now, or from since when that is the same, a waiter's situation stays as it is, unless it
-// is granted a port. still is since when the queue has not moved. The caller holds mu.
+// nextLook returns the time until a waiter that is granted no port has to look again: the earliest of giving up, of a
+// lease that retires, and of being allowed to share. since is when the waiting began, and still is since when the queue
+// has not moved. The caller holds mu.
 func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
 	next := min(p.giveUp(w.who, since, still, now).Sub(now), p.stale(w.who, now))

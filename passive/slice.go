@@ -14,7 +14,7 @@ import (
 // must not share a port. The error says what is wrong with i and n, or that there are too few ports.
 func (p *Ports) Slice(i, n int) (*Ports, error) {
 	switch size := p.Len(); {
-	case p.any():
+	case p.systemChooses():
 		return nil, errors.New("passive: ports that the system chooses have no slices; name a set such as 21000-21019")
 	case n < 1:
 		return nil, fmt.Errorf("passive: a slice for one of %d instances; want 1 or more", n)

@@ -39,11 +39,3 @@ func (s *session) ahead(t *transfer, work func() error) error {
 	}
 	return err
 }
-
-// abortBy ends a transfer if the command is ABOR, which is answered in its turn
-// (RFC 959, section 4.1.3).
-func (s *session) abortBy(in input, t *transfer) {
-	if row := commands[in.cmd.Verb]; in.err == nil && row != nil && row.during == aborts && !s.isOff(row.name) {
-		t.cancel(errAborted)
-	}
-}

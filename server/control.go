@@ -80,7 +80,7 @@ func (c *control) dropTLS(limit time.Duration) error {
 // is dropped: it may be an attacker's (CVE-2011-1575).
 func (c *control) startReading(r io.Reader) {
 	if c.lines == nil {
-		c.lines = wire.NewLineReader(r, maxLine)
+		c.lines = wire.NewLineReader(r, wire.DefaultMaxLine)
 		return
 	}
 	c.lines.Discard()

@@ -98,7 +98,7 @@ func (s *session) hearWaiting(t *transfer) {
 	}()
 	limit := longAgo // first what was read ahead of a line's end
 	for range 4 * maxQueued {
-		if s.ending.set || !s.inbox.mayRead() {
+		if s.isEnding() || !s.inbox.mayRead() {
 			return
 		}
 		s.ctl.readUntil(limit)

@@ -34,7 +34,7 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 		switch {
 		case err == nil:
 			return ok(232, "User logged in, authorized by certificate.")
-		case s.ending.set:
+		case s.isEnding():
 			return ok(421, notJudged(err))
 		case errors.Is(err, driver.ErrLogin):
 			s.half = turn
@@ -68,7 +68,7 @@ func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case err == nil:
 		return ok(230, "Logged in.")
-	case s.ending.set:
+	case s.isEnding():
 		return ok(421, notJudged(err))
 	case errors.Is(err, driver.ErrLogin):
 		s.fails++

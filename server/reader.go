@@ -2,16 +2,11 @@ package server
 
 import (
 	"errors"
-	"io"
 	"os"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
-
-// maxLine bounds a command line: a path of 4,096 bytes would be the longest
-// that any system opens.
-const maxLine = 4096
 
 // lingerAfterEOF is how long a command may go on after the client closed its
 // sending side. A client that pipes commands in and hangs up still gets them
@@ -88,39 +83,4 @@ var errAbandoned = errors.New("server: the control connection ended before the d
 func isSyntax(err error) bool {
 	var syntax *wire.SyntaxError
 	return errors.As(err, &syntax) || errors.Is(err, wire.ErrEmpty)
-}
-
-// listen hears commands until relieve, or until hear wants no more, or until no more
-// may be read before the command under way is done. Then it waits for the end of the
-// control connection, so that it is known when the client is gone, and reports that.
-func (s *session) listen(hear func(input) (more bool)) (gone bool) {
-	for more := true; more && s.inbox.mayRead(); {
-		in := s.read()
-		if in.interrupted() {
-			return false
-		}
-		more = hear(in)
-	}
-	return s.awaitEnd()
-}
-
-// watch has the attendant keep what follows: a driver that blocks learns from its
-// context when the client is gone.
-func (s *session) watch() {
-	s.inbox.attend(attendAfter, func() {
-		s.listen(func(in input) bool {
-			s.inbox.put(in)
-			return true
-		})
-	})
-}
-
-// awaitEnd waits until the client ends the control connection, when no more may be
-// read before that, or until relieve. It reports whether the client has.
-func (s *session) awaitEnd() bool {
-	if s.ctl.gone.Load() || !awaitHangUp(s.ctl.raw) {
-		return false
-	}
-	s.controlEnded(io.EOF)
-	return true
 }

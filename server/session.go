@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/netip"
-	"runtime/debug"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -67,6 +66,9 @@ func (s *session) endWith(cause error) {
 		s.ending = ending{true, cause}
 	}
 }
+
+// isEnding reports whether the session ends after the reply to the command under way.
+func (s *session) isEnding() bool { return s.ending.set }
 
 // account is what belongs to a user: it goes when another USER comes.
 type account struct {
@@ -209,7 +211,7 @@ func (s *session) begin() (err error) {
 // QUIT. It reports idle when no command has come for a while; then live goes on.
 func (s *session) serve() (idle bool, err error) {
 	defer s.rescue(&err)
-	for !s.ending.set {
+	for !s.isEnding() {
 		in, idle := s.next()
 		if idle {
 			return true, nil
@@ -248,92 +250,6 @@ var (
 	errForeignVerbs = errors.New("server: the client speaks another protocol")
 	errPanic        = errors.New("server: panic in a driver or hook")
 )
-
-// handle runs one command and writes its reply.
-func (s *session) handle(cmd wire.Command) error {
-	start := time.Now()
-	s.setDoing(cmd, true)
-	s.found = ""
-	c := s.describe(cmd)
-	reply := s.dispatch(cmd, c)
-	if s.inbox.left.Load() {
-		return nil // another goroutine has ended the session
-	}
-	err := s.write(reply)
-	s.setDoing(wire.Command{}, false)
-	if s.found != "" {
-		c.Path = wire.Display(s.found)
-	}
-	s.hookCommand(cmd, c, reply.Code, time.Since(start))
-	if then := s.afterReply; then != nil && err == nil {
-		s.afterReply = nil
-		err = then()
-	}
-	return err
-}
-
-// dispatch looks the verb up, checks what its row demands and runs it. A panic
-// below ends this session and nothing else.
-func (s *session) dispatch(cmd wire.Command, c Command) (reply wire.Reply) {
-	defer func() {
-		if v := recover(); v != nil {
-			reply = s.panicked(v)
-		}
-	}()
-	if row := commands[cmd.Verb]; (row == nil || !row.alone) && !s.inbox.held() {
-		s.watch()
-		defer s.inbox.relieve()
-	}
-	return s.intercepted(c, func() wire.Reply { return s.perform(cmd) })
-}
-
-// perform is dispatch without what is around it.
-func (s *session) perform(cmd wire.Command) wire.Reply {
-	row, arg, reply, ok := s.admitCommand(cmd)
-	if !ok {
-		return reply
-	}
-	if row.after == "" {
-		s.source = ""
-	}
-	s.sourceOf = row
-	reply, err := row.run(s, s.ctx, arg)
-	switch {
-	case s.inbox.left.Load():
-		return wire.Text(421, "The session has ended.") // nobody reads it
-	case err == errUsage:
-		reply = wire.Text(501, "Usage: "+row.help)
-	case err != nil:
-		reply = s.errorReply(err)
-	}
-	if row.data && refuses(reply) {
-		s.dropData() // its port is worth more to others
-	}
-	return reply
-}
-
-// errUsage is returned by a handler whose argument has not the form that HELP tells.
-var errUsage = errors.New("server: not the syntax of the command")
-
-// refuses reports whether a transfer was refused. A command that was not
-// understood is none that was refused.
-func refuses(r wire.Reply) bool { return r.Code >= 400 && (r.Code < 500 || r.Code > 503) }
-
-// rescue keeps a panic of the embedder's functions that run outside of a
-// command, hooks and those of its tls.Config, from ending the process.
-func (s *session) rescue(err *error) {
-	if v := recover(); v != nil {
-		s.panicked(v)
-		*err = errPanic
-	}
-}
-
-// panicked reports a panic and ends the session.
-func (s *session) panicked(v any) wire.Reply {
-	s.logPanic(v, debug.Stack())
-	s.ending, s.afterReply = ending{true, errPanic}, nil
-	return wire.Text(421, "Internal error; closing the control connection.")
-}
 
 // write sends a reply.
 func (s *session) write(r wire.Reply) error {

@@ -37,9 +37,9 @@ func (srv *Server) isDraining() bool {
 // Shutdown stops accepting, answers 421 to idle sessions and ends them, and
 // lets running transfers and commands finish. Clients hold it up with nothing
 // else: who has not logged in, takes no replies, or has a transfer for which no
-// data connection comes or not the first byte, is cut after two seconds or so. When ctx ends first, what is left is cut as by Close and the error is
-// ctx's; a driver that does not return then delays Shutdown by a second at most.
-// After Shutdown the server can't serve again.
+// data connection comes or not the first byte, is cut after two seconds or so. When
+// ctx ends first, what is left is cut as by Close and the error is ctx's; a driver
+// that does not return then delays Shutdown by a second at most. After Shutdown the server can't serve again.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.stop()
 	done := srv.drained()

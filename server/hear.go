@@ -1,0 +1,137 @@
+package server
+
+import (
+	"io"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// attendTo hears commands until the transfer is over. When it may read no more
+// it still listens for the end of the control connection.
+func (s *session) attendTo(t *transfer) {
+	defer func() {
+		if v := recover(); v != nil { // a hook's
+			s.panicked(v)
+			t.cancel(errPanic)
+		}
+	}()
+	var gone bool
+	if s.isEnding() {
+		gone = s.awaitEnd()
+	} else {
+		gone = s.listen(func(in input) bool {
+			s.hear(in, t)
+			return !s.isEnding()
+		})
+	}
+	if gone {
+		t.tell()
+	}
+}
+
+// hasten has hurry look at a transfer whose client is gone or has sent QUIT.
+func (t *transfer) hasten() {
+	if t.ctx.Err() == nil {
+		t.moved.Store(t.bytes.Load() + 1)
+		t.patience.Reset(movePatience)
+	}
+}
+
+// tell says that the client is gone, or has sent QUIT after the end of the data.
+// It ends the wait of awaitNews, so what decides nothing must not be told.
+func (t *transfer) tell() {
+	t.hasten()
+	select {
+	case t.news <- struct{}{}:
+	default:
+	}
+}
+
+// hear deals with one command during a transfer, by the column during of its row.
+// Those that are answered meanwhile need a transfer with a data connection, and
+// nobody before them in the inbox.
+func (s *session) hear(in input, t *transfer) {
+	row := commands[in.cmd.Verb]
+	switch {
+	case in.ends():
+		s.inbox.put(in)
+		t.tell()
+	case in.err != nil || row == nil || s.isOff(row.name):
+		s.inbox.put(in)
+	case row.during == hastens:
+		s.inbox.put(in)
+		t.hasten()
+		if t.ended.Load() != 0 { // else it lets the transfer finish (RFC 959, section 4.1.1)
+			t.quit.Store(true)
+			t.tell()
+		}
+	case row.during == aborts:
+		t.cancel(errAborted)
+		s.inbox.putFirst(in)
+	case row.during == waits, in.cmd.Arg != "", len(s.inbox.queue) > 0, t.local:
+		// STAT <path> is a listing. The reply to work without a data connection is
+		// the first after its command: there is no 150 to tell replies apart by.
+		s.inbox.put(in)
+	default:
+		start := time.Now()
+		c := s.describe(in.cmd)
+		reply := s.intercepted(c, func() wire.Reply {
+			reply, err := row.run(s, s.ctx, "")
+			if err != nil {
+				reply = s.errorReply(err)
+			}
+			return reply
+		})
+		if err := s.write(reply); err != nil {
+			s.cancel(err)
+		}
+		if s.isEnding() { // by Intercept
+			t.cancel(s.ending.cause)
+		}
+		s.hookCommand(in.cmd, c, reply.Code, time.Since(start))
+	}
+}
+
+// abortBy ends a transfer if the command is ABOR, which is answered in its turn
+// (RFC 959, section 4.1.3).
+func (s *session) abortBy(in input, t *transfer) {
+	if row := commands[in.cmd.Verb]; in.err == nil && row != nil && row.during == aborts && !s.isOff(row.name) {
+		t.cancel(errAborted)
+	}
+}
+
+// listen hears commands until relieve, or until hear wants no more, or until no more
+// may be read before the command under way is done. Then it waits for the end of the
+// control connection, so that it is known when the client is gone, and reports that.
+func (s *session) listen(hear func(input) (more bool)) (gone bool) {
+	for more := true; more && s.inbox.mayRead(); {
+		in := s.read()
+		if in.interrupted() {
+			return false
+		}
+		more = hear(in)
+	}
+	return s.awaitEnd()
+}
+
+// watch has the attendant keep what follows: a driver that blocks learns from its
+// context when the client is gone.
+func (s *session) watch() {
+	s.inbox.attend(attendAfter, func() {
+		s.listen(func(in input) bool {
+			s.inbox.put(in)
+			return true
+		})
+	})
+}
+
+// awaitEnd waits until the client ends the control connection, when no more may be
+// read before that, or until relieve. It reports whether the client has.
+func (s *session) awaitEnd() bool {
+	if s.ctl.gone.Load() || !awaitHangUp(s.ctl.raw) {
+		return false
+	}
+	s.controlEnded(io.EOF)
+	return true
+}
