@@ -15,6 +15,7 @@
 //	}
 //	ports.Listen = balancers.ListenData
 //	srv := &server.Server{Driver: files, TLS: cert, Passive: ports}
+//	balancers.Refused = srv.Refused // tells Hooks.Refuse
 //	ln, err := net.Listen("tcp", ":21")
 //	if err != nil {
 //		log.Fatal(err)

@@ -39,21 +39,26 @@ func (d *disconnection) text() string {
 }
 
 // Disconnect ends the session with that ID, of a SessionInfo or a driver.Login. The
-// client is told 421 (RFC 959, section 4.2.2) and the reason; an empty one is a
-// sentence of the server's. An idle session hears 421 at once. A transfer is cut as by ABOR and
-// answered with 426 before that, and an upload is not committed. A call of the
-// driver is ended by its context. On a connection whose TLS handshake goes on nobody
-// can be told, and a client that takes no reply is not waited for longer than 2 seconds.
+// client is told 421 (RFC 959, section 4.2.2) and the reason; an empty one stands for
+// a sentence of the server's. An idle session hears 421 at once. A transfer is cut as
+// by ABOR and answered with 426 before that; an upload is not committed. A call of
+// the driver is ended by its context. A client that takes no reply, or whose TLS
+// handshake goes on, is cut after 2 seconds.
 //
-// Disconnect returns when the session is gone: its files are closed,
-// Hooks.Disconnect has heard of ErrDisconnected, and Sessions no longer lists it. When ctx ends first
-// the error is that of ctx, and the session ends all the same. ErrNoSession means that no session has
-// the ID. A hook, a driver or another function that the server itself has called
-// can't be waited for by itself: there Disconnect returns at once, and the session,
-// be it the caller's own or another, ends when that function has returned. A
-// function that waits for a goroutine of its own in which Disconnect is called waits until ctx ends.
+// Disconnect returns when the session is gone: its files are closed, Hooks.Disconnect
+// has heard of ErrDisconnected, and Sessions no longer lists it. A driver that does
+// not return from a call keeps its session for as long, or for 5 seconds in a
+// transfer. When ctx ends first the error is that of ctx, and the session ends all
+// the same. ErrNoSession means that no session has the ID.
 //
-// It may be called concurrently. A user that must not come back has to be refused by the Driver first.
+// A hook, a driver or another function that the server has called can't wait for
+// itself. There Disconnect returns at once, and the session, be it the caller's own or
+// another, ends by itself; the caller's own does when the function has returned. A
+// function that waits for a goroutine in which it has Disconnect called waits until
+// ctx ends, unless ctx is the one that the function was given.
+//
+// It may be called concurrently. The Driver has to refuse a user first who must not
+// come back.
 func (srv *Server) Disconnect(ctx context.Context, id, reason string) error {
 	n, err := srv.DisconnectFunc(ctx, func(i SessionInfo) bool { return i.ID == id }, reason)
 	if n == 0 {
@@ -120,8 +125,8 @@ func (s *session) sayDisconnected(cause error) {
 }
 
 // calledByServer reports whether the calling goroutine runs a function that this
-// package has called: a hook, a driver, or another of the embedder's. Go has no other way to
-// know; the calls would have to carry a context that not all of them have.
+// package has called: a hook, a driver, or another of the embedder's. The stack is asked
+// since not all of those calls have a context that could tell.
 func calledByServer() bool {
 	var pcs [64]uintptr
 	for skip := 1; ; skip += len(pcs) {

@@ -426,3 +426,27 @@ func TestDisconnectHangingDriver(t *testing.T) {
 	c.expect(426)
 	c.told()
 }
+
+// A driver that does not return from a call of a transfer keeps its session for five
+// seconds and no longer.
+func TestDisconnectHangingTransfer(t *testing.T) {
+	var let chan struct{}
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		conn := fs.data(t, c, buffer)
+		c.cmd(150, "STOR a")
+		_, err := io.WriteString(conn, "x")
+		require.NoError(t, err)
+		synctest.Wait()
+		after(t, 5*time.Second, func() { fs.kick(t, fs.only(t)) })
+		require.ErrorIs(t, fs.lastTransfer(t).Err, server.ErrDisconnected)
+		let <- struct{}{}
+		conn.Close()
+		synctest.Wait()
+	}, func(srv *server.Server) {
+		let = make(chan struct{}, 1) // in fake time
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			return kickFS{files, &callFrom{place: "Write", kick: func() { <-let }}}
+		})
+	})
+}
