@@ -23,7 +23,7 @@ func sentence(text string, cause error) string {
 		if text != "" {
 			text += ": "
 		}
-		text += strings.TrimPrefix(cause.Error(), ourName)
+		text += plain.Replace(strings.TrimPrefix(cause.Error(), ourName))
 	}
 	return ourName + text
 }
@@ -36,6 +36,11 @@ func firstCause(ctx context.Context, err error) error {
 	}
 	return err
 }
+
+// plain has the operations that package net calls raw-read and raw-write by their
+// usual names: that the server waits for the kernel by itself is nothing to the reader
+// of a log.
+var plain = strings.NewReplacer("raw-read ", "read ", "raw-write ", "write ")
 
 // uncapital makes the first letter of a sentence small, unless the word is one like
 // PROT.

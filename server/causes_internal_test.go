@@ -21,6 +21,7 @@ func TestSentence(t *testing.T) {
 		{"PROT was changed; open another data connection.", nil, "server: PROT was changed; open another data connection"},
 		{"Can't open the data connection.", nil, "server: can't open the data connection"},
 		{"", errors.New("x"), "server: x"},
+		{"It broke.", errors.New("raw-write tcp4 a->b: i/o timeout"), "server: it broke: write tcp4 a->b: i/o timeout"},
 		{"Ünder.", nil, "server: ünder"},
 	} {
 		require.Equal(t, c.want, sentence(c.text, c.cause))

@@ -11,7 +11,7 @@ import (
 
 // badText is what no text for people has: the end of a sentence within one, the name of
 // a function of Go, an error of package io by itself, or no name of its source.
-var badText = regexp.MustCompile(`\.:|raw-|^EOF|^unexpected EOF|^context canceled|: server: |^$`)
+var badText = regexp.MustCompile(`[a-z]\.: |raw-|^EOF|^unexpected EOF|^context canceled|: server: |^$`)
 
 // What hooks hear of why transfers failed and sessions ended reads well.
 func TestCausesReadWell(t *testing.T) {
