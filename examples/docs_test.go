@@ -49,11 +49,28 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 	}
 }
 
+// Each example is in the list of examples.
+func TestExamplesAreListed(t *testing.T) {
+	list, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() && !strings.Contains(string(list), "]("+e.Name()+")") {
+			t.Errorf("examples/README.md doesn't list %s", e.Name())
+		}
+	}
+}
+
 // documents are the texts of the repository by file name.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	for _, pattern := range []string{"../*.md", "../docs/*.md"} {
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no documents like %s: %v", pattern, err)

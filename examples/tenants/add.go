@@ -8,13 +8,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// add puts a user with a password into the database. The folders are names with
-// rights, as in in:rwd or out:r.
-func (db database) add(ctx context.Context, name, tenant, password string, folders ...string) error {
-	hash, err := driver.HashPassword(password)
-	if err != nil {
-		return err
-	}
+// add puts a user into the database. The hash is one of driver.HashPassword; the
+// folders are names with rights, as in in:rwd or out:r.
+func (db database) add(ctx context.Context, name, tenant, hash string, folders ...string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -41,7 +42,9 @@ func main() {
 	defer db.Close()
 	switch args := flag.Args(); {
 	case flag.Arg(0) == "add" && len(args) > 2:
-		check(db.add(context.Background(), args[1], args[2], os.Getenv("FTP_PASSWORD"), args[3:]...))
+		hash, err := driver.HashPassword(os.Getenv("FTP_PASSWORD"))
+		check(err)
+		check(db.add(context.Background(), args[1], args[2], hash, args[3:]...))
 	case flag.Arg(0) == "serve":
 		cert, err := tls.SelfSigned("localhost", "127.0.0.1")
 		check(err)

@@ -49,9 +49,11 @@ func start(t *testing.T) *company {
 	t.Cleanup(func() { db.Close() })
 	c := &company{directory: &directory{db: db, root: t.TempDir(), tenants: map[string]tenant{}}}
 	t.Cleanup(c.directory.close)
-	must(t, db.add(t.Context(), "alice", "acme", password, "in:rwd", "out:r"))
-	must(t, db.add(t.Context(), "bob", "acme", password, "in:w"))
-	must(t, db.add(t.Context(), "carol", "globex", password, "in:rwd"))
+	hash, err := driver.HashKnown(password) // quick to compare
+	must(t, err)
+	must(t, db.add(t.Context(), "alice", "acme", hash, "in:rwd", "out:r"))
+	must(t, db.add(t.Context(), "bob", "acme", hash, "in:w"))
+	must(t, db.add(t.Context(), "carol", "globex", hash, "in:rwd"))
 	c.certificate(t)
 	c.server = ftpstest.Config{Driver: c.directory, Configure: func(srv *server.Server) {
 		srv.TLS = srv.TLS.Clone()
