@@ -31,7 +31,7 @@ func TestCausesReadWell(t *testing.T) {
 			c.cmd(221, "QUIT")
 		}, aborted + "the client sent ABOR$", ""},
 		"data connection reset": {func(_ *testServer, c *client) {
-			conn := c.open("RETR big").(net.Conn)
+			conn := c.open("RETR big")
 			require.NoError(c.t, conn.(interface{ NetConn() net.Conn }).NetConn().(*tcpConn).SetLinger(0))
 			conn.(interface{ NetConn() net.Conn }).NetConn().Close()
 			c.expect(426)
