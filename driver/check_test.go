@@ -38,6 +38,9 @@ func TestLimitChecksStore(t *testing.T) {
 	assert.ErrorIs(t, check("a", driver.StoreOptions{Offset: 12}), driver.ErrQuota)
 	assert.NoError(t, check("a", driver.StoreOptions{Offset: 11}))
 
+	assert.NoError(t, store(t.Context(), l, "a", "", driver.StoreOptions{Append: true}), "nothing more is not too much")
+
+	assert.NoError(t, driver.CheckStore(t.Context(), limit(t, driver.Mem(), driver.Quota{Bytes: 10}), "a", driver.StoreOptions{}))
 	none := limit(t, driver.Mem(), driver.Quota{})
 	assert.ErrorIs(t, driver.CheckStore(t.Context(), none, "a", driver.StoreOptions{}), driver.ErrQuota)
 	read := limit(t, driver.WithoutWrites(driver.Mem()), driver.Quota{Bytes: 10})
