@@ -82,9 +82,16 @@ func (p *Ports) next() uint64 {
 	return p.numbers
 }
 
+// longAgo is a deadline that ends a wait.
+var longAgo = time.Unix(1, 0)
+
 // bound bounds the silence of a connection: until the transfer is asked for, many clients have nothing to say. The
 // caller holds mu.
 func (p *Ports) bound(c *candidate) {
+	if c.group.exclusive() { // DropProof has ended the wait, which a later deadline would begin again
+		_ = c.conn.SetReadDeadline(longAgo)
+		return
+	}
 	limit := p.ttl()
 	for _, l := range c.group.leases {
 		if l.wantedAt != 0 {

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
 func TestCheck(t *testing.T) {
@@ -56,11 +58,11 @@ func TestCheckForeignAddress(t *testing.T) {
 func TestCheckGathers(t *testing.T) {
 	p, mem := memPorts(t, "21000-21999,65535")
 	odd := errors.New("odd")
-	mem.fail = func(address string) error {
+	mem.Fail = func(address string) error {
 		_, text, _ := net.SplitHostPort(address)
 		switch port, _ := strconv.Atoi(text); {
 		case port < 21500:
-			return errInUse
+			return memnet.ErrInUse
 		case port == 21501 || port == 65535:
 			return odd
 		case port == 21502:

@@ -241,7 +241,7 @@ func (l *Lease) DropProof() bool {
 	for _, c := range g.arrived {
 		// What came is handed over as it is.
 		if c.spoke == 0 {
-			_ = c.conn.SetReadDeadline(time.Unix(1, 0)) // by heard
+			_ = c.conn.SetReadDeadline(longAgo) // by heard
 			continue
 		}
 		p.release(c)

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
 // teller is a stand-in for TLS. A client says one line first:
@@ -127,7 +129,7 @@ func (s *stage) comes(from string, line string) *visitor {
 type visitor struct {
 	s      *stage
 	client net.Conn
-	server *memConn
+	server *memnet.Conn
 }
 
 func (v *visitor) say(line string) {
@@ -138,7 +140,7 @@ func (v *visitor) say(line string) {
 	synctest.Wait()
 }
 
-func (v *visitor) refused() bool { return v.server.closes.Load() > 0 }
+func (v *visitor) refused() bool { return v.server.Closes() > 0 }
 
 // asked has the transfer of a lease asked for.
 func (s *stage) asked(l *Lease) *taking {

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
 // since asserts how much time has passed, to the nanosecond.
@@ -38,7 +40,7 @@ func TestTTL(t *testing.T) {
 			// Too late is a stranger.
 			_, server := net.dial(alice, 21000)
 			synctest.Wait()
-			require.EqualValues(t, 1, server.closes.Load())
+			require.EqualValues(t, 1, server.Closes())
 			require.NoError(t, l.Close())
 			_, err = l.Accept(t.Context())
 			require.ErrorIs(t, err, ErrExpired)
@@ -58,7 +60,7 @@ func TestTTLEndsWithConnection(t *testing.T) {
 		c, err := l.Accept(t.Context())
 		require.NoError(t, err)
 		require.Same(t, server, c)
-		require.Zero(t, server.closes.Load())
+		require.Zero(t, server.Closes())
 		require.NoError(t, c.Close())
 	})
 }
@@ -195,9 +197,9 @@ func TestIdle(t *testing.T) {
 			synctest.Wait()
 			require.Zero(t, p.Stats().Listeners)
 			require.Nil(t, net.at(21000))
-			require.Equal(t, 1, net.opened)
+			require.Equal(t, 1, net.Opened())
 			lease(t, p, ask(alice))
-			require.Equal(t, 2, net.opened)
+			require.Equal(t, 2, net.Opened())
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
@@ -219,10 +221,10 @@ func TestForeignPort(t *testing.T) {
 		p.Logger, p.Wait = log.logger(), -1
 		foreign := true
 		tries := 0
-		net.fail = func(address string) error {
+		net.Fail = func(address string) error {
 			if foreign && strings.HasSuffix(address, ":21001") {
 				tries++
-				return errInUse
+				return memnet.ErrInUse
 			}
 			return nil
 		}
@@ -252,7 +254,7 @@ func TestNoPortToBeHad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, net := memPorts(t, "21000-21002,21005")
 		defer p.Close()
-		net.fail = func(string) error { return errInUse }
+		net.Fail = func(string) error { return memnet.ErrInUse }
 		start := time.Now()
 		_, err := p.Lease(t.Context(), ask(alice))
 		require.EqualError(t, err, "passive ports 21000-21002,21005 on 127.0.0.1: "+inUse)
@@ -263,16 +265,16 @@ func TestNoPortToBeHad(t *testing.T) {
 		// What is no port's fault is said as it is, and not held against the ports.
 		for _, errno := range []error{syscall.EMFILE, syscall.EADDRNOTAVAIL} {
 			p, net := memPorts(t, "21000")
-			net.fail = func(string) error { return errno }
+			net.Fail = func(string) error { return errno }
 			_, err = p.Lease(t.Context(), ask(alice))
 			require.ErrorIs(t, err, errno)
-			net.fail = nil
+			net.Fail = nil
 			lease(t, p, ask(alice))
 			require.NoError(t, p.Close())
 		}
 		any, net := memPorts(t, "any")
 		defer any.Close()
-		net.fail = func(string) error { return context.DeadlineExceeded }
+		net.Fail = func(string) error { return context.DeadlineExceeded }
 		_, err = any.Lease(t.Context(), ask(alice))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
@@ -285,7 +287,7 @@ func TestUnopenableForWhoProves(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			p, mem := memPorts(t, "21000-21002")
 			defer p.Close()
-			mem.fail = func(string) error { return errInUse }
+			mem.Fail = func(string) error { return memnet.ErrInUse }
 			r := ask(alice)
 			r.Prover, r.Identity, r.Policy = new(teller), "session", habit
 			start := time.Now()
@@ -316,9 +318,9 @@ func TestBusyAndForeign(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, net := memPorts(t, "21000-21001")
 		defer p.Close()
-		net.fail = func(address string) error {
+		net.Fail = func(address string) error {
 			if strings.HasSuffix(address, ":21001") {
-				return errInUse
+				return memnet.ErrInUse
 			}
 			return nil
 		}
@@ -366,7 +368,7 @@ func TestSlowListen(t *testing.T) {
 		require.Equal(t, "impatient 500ms context deadline exceeded", <-results)
 		require.Equal(t, "opener 1s context deadline exceeded", <-results)
 		require.ElementsMatch(t, []string{"joiner 5s <nil>", "queued 5s <nil>"}, []string{<-results, <-results})
-		require.Equal(t, 1, mem.opened)
+		require.Equal(t, 1, mem.Opened())
 	})
 }
 
@@ -416,7 +418,7 @@ func TestAcceptErrors(t *testing.T) {
 		ln := mem.at(21000)
 		start := time.Now()
 		for range 20 {
-			ln.errs <- syscall.EMFILE
+			ln.Errs <- syscall.EMFILE
 		}
 		mem.dial(alice, 21000)
 		_, err := l.Accept(t.Context())
@@ -424,10 +426,10 @@ func TestAcceptErrors(t *testing.T) {
 		// 5, 10, 20 ... 640 ms make 1.275 s, and then one second each for the other twelve.
 		since(t, start, 13275*time.Millisecond)
 		synctest.Wait() // until it accepts again
-		require.EqualValues(t, 22, ln.accepts.Load())
+		require.EqualValues(t, 22, ln.Accepts.Load())
 		require.Len(t, log.lines(), 10)
 
-		ln.errs <- io.ErrUnexpectedEOF
+		ln.Errs <- io.ErrUnexpectedEOF
 		synctest.Wait()
 		start = time.Now()
 		require.NoError(t, p.Close(), "a pause does not hold up closing")

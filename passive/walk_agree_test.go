@@ -41,7 +41,7 @@ func (w *walk) outcome(e *effect) {
 		w.require(errors.Is(l.err, e.err), "the lease of %d ended with %v, not %v", e.who, l.err, e.err)
 	case connClosed:
 		if c := w.conns[e.conn.id]; c != nil && !e.conn.shaking {
-			w.require(c.server.closes.Load() > 0, "connection %d is open", e.conn.id)
+			w.require(c.server.Closes() > 0, "connection %d is open", e.conn.id)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func (e *effect) name() string {
 
 func (w *walk) given(e *effect) {
 	c, take := w.conns[e.conn.id], w.takes[e.who]
-	w.require(c.server.closes.Load() == 0, "connection %d was closed", e.conn.id)
+	w.require(c.server.Closes() == 0, "connection %d was closed", e.conn.id)
 	if take == nil {
 		w.require(w.leases[e.who].conn == c.server, "session %d has another connection than %d", e.who, e.conn.id)
 		return

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
 const walkPort = 21000
@@ -49,7 +51,7 @@ type answer struct {
 type walkConn struct {
 	by, ticket uint8
 	client     net.Conn
-	server     *memConn
+	server     *memnet.Conn
 }
 
 // walkEnv is the seed of a walk, as a failure prints it, and how many to go from there on: one again, or many more.
@@ -130,7 +132,7 @@ func (w *walk) stroll() {
 	quiet(w.t, w.ports)
 	w.require(w.ports.Stats().Unproven == 0, "connections are left")
 	for id, c := range w.conns {
-		w.require(c.server.closes.Load() > 0, "connection %d is left", id)
+		w.require(c.server.Closes() > 0, "connection %d is left", id)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
 // What a fake does instead of a reply.
@@ -189,7 +191,7 @@ func (s *fakeSession) transfer(verb string) bool {
 	raw := <-s.ready
 	defer raw.Close()
 	time.Sleep(time.Millisecond) // all that was on its way has come
-	if early := raw.(*pipe).in.waiting() > 0; early && s.noEarly {
+	if early := raw.(*memnet.Conn).Unread() > 0; early && s.noEarly {
 		s.say("425 Too early.")
 		return true
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/memnet"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -280,8 +281,6 @@ func (c *flood) Read(p []byte) (int, error) {
 }
 
 // memPair is a connection in memory, both ends of it.
-func memPair() (client, server *memConn) {
-	up, down := newMemStream(buffer), newMemStream(buffer)
-	at, from := netip.AddrPortFrom(memServer, 2121), netip.AddrPortFrom(memClient, 50000)
-	return &memConn{in: down, out: up, local: from, remote: at}, &memConn{in: up, out: down, local: at, remote: from}
+func memPair() (client, server *memnet.Conn) {
+	return memnet.Pair(netip.AddrPortFrom(memClient, 50000), netip.AddrPortFrom(memServer, 2121), buffer)
 }

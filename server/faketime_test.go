@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/memnet"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -26,10 +27,23 @@ const (
 // kernel grants.
 const buffer = 64 << 10
 
+var (
+	memServer = netip.MustParseAddr("192.0.2.1")
+	memClient = netip.MustParseAddr("198.51.100.7")
+)
+
+// listenMem opens a port of the server's.
+func listenMem(t testing.TB, network *memnet.Net, port uint16) net.Listener {
+	t.Helper()
+	ln, err := network.Listen(t.Context(), "tcp", netip.AddrPortFrom(memServer, port).String())
+	require.NoError(t, err)
+	return ln
+}
+
 // fakeServer is a server on a network in memory, for tests in fake time.
 type fakeServer struct {
 	*testServer
-	net *memNet
+	net *memnet.Net
 }
 
 // fake runs f in fake time with a server whose data ports are 21000 to 21003.
@@ -38,7 +52,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 	t.Helper()
 	certificate() // with the real time in it
 	synctest.Test(t, func(t *testing.T) {
-		fs := &fakeServer{testServer: &testServer{FS: driver.Mem(), Log: new(safeBuffer), Config: trust(certificate())}, net: new(memNet)}
+		fs := &fakeServer{testServer: &testServer{FS: driver.Mem(), Log: new(safeBuffer), Config: trust(certificate())}, net: new(memnet.Net)}
 		fs.Config.InsecureSkipVerify = true // the fake clock starts before the certificate does
 		ports, err := passive.Range("21000-21003")
 		require.NoError(t, err)
@@ -50,7 +64,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 		for _, option := range options {
 			option(fs.Server)
 		}
-		explicit, implicit := fs.net.listen(t, explicitPort), fs.net.listen(t, implicitPort)
+		explicit, implicit := listenMem(t, fs.net, explicitPort), listenMem(t, fs.net, implicitPort)
 		done := make(chan error, 2)
 		go func() { done <- fs.Serve(explicit) }()
 		go func() { done <- fs.ServeTLS(implicit) }()
@@ -67,7 +81,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 
 // patient is a client's connection that never times out: in fake time it is the
 // server that must.
-type patient struct{ *memConn }
+type patient struct{ *memnet.Conn }
 
 func (patient) SetDeadline(time.Time) error      { return nil }
 func (patient) SetReadDeadline(time.Time) error  { return nil }
@@ -76,7 +90,7 @@ func (patient) SetWriteDeadline(time.Time) error { return nil }
 // tcp connects to a port of the server's from an address.
 func (fs *fakeServer) tcp(t testing.TB, from netip.Addr, port uint16, buffer int) net.Conn {
 	t.Helper()
-	c := fs.net.connect(netip.AddrPortFrom(from, 50000), netip.AddrPortFrom(memServer, port), buffer)
+	c, _ := fs.net.Connect(netip.AddrPortFrom(from, 50000), netip.AddrPortFrom(memServer, port), buffer)
 	require.NotNil(t, c, "nobody listens on port %d", port)
 	t.Cleanup(func() { c.Close() })
 	return patient{c}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/memnet"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -51,7 +52,7 @@ func FuzzSession(f *testing.F) {
 }
 
 func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
-	var network memNet
+	var network memnet.Net
 	ports, err := passive.Range("21000-21003")
 	require.NoError(t, err)
 	ports.Listen = network.Listen
@@ -61,7 +62,7 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 		}),
 		TLS: cfg, Passive: ports, InsecurePlaintext: state != fuzzFallback, Active: new(server.Active), Compress: true, AllowSymlink: true,
 	}
-	ln := network.listen(t, explicitPort)
+	ln := listenMem(t, &network, explicitPort)
 	go srv.Serve(ln)
 	synctest.Wait()
 	defer func() {
@@ -71,7 +72,7 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 		require.Empty(t, srv.Sessions())
 	}()
 
-	conn := network.connect(netip.AddrPortFrom(memClient, 50000), netip.AddrPortFrom(memServer, explicitPort), 1<<20)
+	conn, _ := network.Connect(netip.AddrPortFrom(memClient, 50000), netip.AddrPortFrom(memServer, explicitPort), 1<<20)
 	defer conn.Close()
 	c := &fuzzClient{net: &network, conn: conn, replies: wire.NewLineReader(conn, 1<<16)}
 	require.NoError(t, c.reach(state, cfg))
@@ -94,7 +95,7 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 			return
 		}
 		synctest.Wait()
-		require.Empty(t, conn.in.data, "one reply more than commands, after %d", last)
+		require.Zero(t, conn.Unread(), "one reply more than commands, after %d", last)
 		if last == 234 && bytes.HasSuffix(stream, []byte("\n")) {
 			require.NoError(t, c.secure(cfg))
 			require.NoError(t, c.say("NOOP", 200))
@@ -130,11 +131,11 @@ func fuzzFiles(t testing.TB) driver.FS {
 // its half and swallows what comes, and reads replies as strictly as package
 // wire does.
 type fuzzClient struct {
-	net     *memNet
+	net     *memnet.Net
 	conn    interface{ io.ReadWriter }
 	replies *wire.LineReader
-	pending int      // final replies still owed when the fuzzing begins
-	held    *memConn // the data connection of the running transfer
+	pending int          // final replies still owed when the fuzzing begins
+	held    *memnet.Conn // the data connection of the running transfer
 	hold    bool
 }
 
@@ -174,7 +175,7 @@ func (c *fuzzClient) reach(state uint8, cfg *tls.Config) error {
 func (c *fuzzClient) secure(cfg *tls.Config) error {
 	client := trust(cfg)
 	client.InsecureSkipVerify = true // the fake clock starts before the certificate does
-	sec := stdtls.Client(patient{c.conn.(*memConn)}, client)
+	sec := stdtls.Client(patient{c.conn.(*memnet.Conn)}, client)
 	c.conn, c.replies = sec, wire.NewLineReader(sec, 1<<16)
 	return sec.Handshake()
 }
@@ -236,7 +237,7 @@ func (c *fuzzClient) read() (wire.Reply, error) {
 // connect opens a data connection, unless the next command has already ended
 // what the reply announced.
 func (c *fuzzClient) connect(port uint16) {
-	data := c.net.connect(netip.AddrPortFrom(memClient, 50001), netip.AddrPortFrom(memServer, port), 1<<10)
+	data, _ := c.net.Connect(netip.AddrPortFrom(memClient, 50001), netip.AddrPortFrom(memServer, port), 1<<10)
 	if data == nil {
 		return
 	}
@@ -248,7 +249,7 @@ func (c *fuzzClient) connect(port uint16) {
 }
 
 // finish is what a client does that wants no more than the transfer's end.
-func finish(data *memConn) {
+func finish(data *memnet.Conn) {
 	io.WriteString(data, "uploaded\n")
 	data.CloseWrite()
 	io.Copy(io.Discard, data)

@@ -126,7 +126,7 @@ func (ln *failingListener) Accept() (net.Conn, error) { return nil, ln.fail() }
 // does not fill the disk.
 func TestAcceptFailuresAreLimited(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
-		broken := &failingListener{fs.net.listen(t, 2121), func() error { return errors.New("too many open files") }}
+		broken := &failingListener{listenMem(t, fs.net, 2121), func() error { return errors.New("too many open files") }}
 		done := make(chan error)
 		go func() { done <- fs.Serve(broken) }()
 		time.Sleep(time.Hour)

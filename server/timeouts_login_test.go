@@ -269,7 +269,7 @@ func TestLoginsAtOnce(t *testing.T) {
 // guesser tries one password after the other until stop.
 func guesser(fs *fakeServer, from netip.Addr, stop <-chan struct{}) {
 	for n := 0; ; {
-		raw := fs.net.connect(netip.AddrPortFrom(from, 50000), netip.AddrPortFrom(memServer, explicitPort), buffer)
+		raw, _ := fs.net.Connect(netip.AddrPortFrom(from, 50000), netip.AddrPortFrom(memServer, explicitPort), buffer)
 		if raw == nil {
 			return // the server has closed
 		}

@@ -210,7 +210,7 @@ func TestReplyLeavesNoDeadline(t *testing.T) {
 		c := fs.in(t)
 		c.cmd(200, "NOOP")
 		synctest.Wait()
-		require.Zero(t, c.conn.(patient).in.writing.at)
+		require.Zero(t, c.conn.(patient).PeerWriteDeadline())
 	})
 }
 
