@@ -12,7 +12,7 @@ import (
 // comes first. After an error the transfer is over.
 func (s *session) ahead(t *transfer, work func() error) error {
 	s.inbox.relieve()
-	for _, in := range s.inbox.queue {
+	for _, in := range s.inbox.waiting() {
 		s.abortBy(in, t)
 	}
 	s.inbox.attend(attendAfter, func() {

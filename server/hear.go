@@ -69,7 +69,7 @@ func (s *session) hear(in input, t *transfer) {
 	case row.during == aborts:
 		t.cancel(errAborted)
 		s.inbox.putFirst(in)
-	case row.during == waits, in.cmd.Arg != "", len(s.inbox.queue) > 0, t.local:
+	case row.during == waits, in.cmd.Arg != "", len(s.inbox.waiting()) > 0, t.local:
 		// STAT <path> is a listing. The reply to work without a data connection is
 		// the first after its command: there is no 150 to tell replies apart by.
 		s.inbox.put(in)

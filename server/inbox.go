@@ -105,6 +105,9 @@ func (b *inbox) take() (in input, ok bool) {
 	return in, true
 }
 
+// waiting returns the commands that wait, which stay where they are.
+func (b *inbox) waiting() []input { return b.queue }
+
 // takeAll returns all commands, in order.
 func (b *inbox) takeAll() []input {
 	all := b.queue
