@@ -9,6 +9,11 @@ import (
 // Policy is what holds for one account besides the server's settings. The zero
 // value leaves everything to those. What a Policy demands is demanded besides what
 // the server does: it never lets an account do without.
+//
+// Sessions of one account share MaxSessions and the rates. The account is
+// Account.Owner; without, it is the user's name, whatever the case of its letters
+// and whatever host the client named. Where one name is several users, as on
+// different hosts, or several names are one, set Owner.
 type Policy struct {
 	// Dir is the directory that a session starts in, a name as [FS] has them. Empty
 	// is the root. Where Dir is no directory the session starts in the root, and the

@@ -1,5 +1,12 @@
 package server
 
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
 // enterAccount counts a session that logs in. The error is an ErrTooManySessions that
 // names the limit which stands against it. Where addresses are shared MaxSessionsPerAddress bounds the
 // sessions of an account. Call leaveAccount at the logout.
@@ -11,13 +18,10 @@ func (srv *Server) enterAccount(s *session, name string) error {
 		h = &holding{name: name}
 	}
 	switch most := s.policy.MaxSessions; {
-	case srv.SharedAddress && srv.perAccount[s.owner] >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+	case srv.SharedAddress && h.sessions >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
 		return errMaxSessionsOfUser
 	case most > 0 && h.sessions >= most:
 		return errMaxSessionsPolicy
-	}
-	if srv.SharedAddress {
-		srv.perAccount[s.owner]++
 	}
 	srv.holdings[name] = h
 	h.sessions++
@@ -35,11 +39,6 @@ func (srv *Server) leaveAccount(s *session) {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if srv.SharedAddress {
-		if srv.perAccount[s.owner]--; srv.perAccount[s.owner] == 0 {
-			delete(srv.perAccount, s.owner)
-		}
-	}
 	if s.holding.sessions--; s.holding.sessions == 0 {
 		delete(srv.holdings, s.holding.name)
 	}
@@ -52,4 +51,14 @@ type holding struct {
 	name     string
 	sessions int // guarded by Server.mu
 	up, down bucket
+}
+
+// holder returns the name by which sessions of an account are counted. The host is no
+// part of it, nor is the case of letters: a client may name any host, and a backend
+// may take a name in either case, so that both would get around a limit.
+func holder(account *driver.Account, user string) string {
+	if account.Owner != "" {
+		return fmt.Sprintf("account %q", account.Owner)
+	}
+	return fmt.Sprintf("user %q", strings.ToLower(user))
 }

@@ -45,11 +45,12 @@ func (b *bucket) book(n int64) time.Time {
 	return b.booked
 }
 
-// piece is how many bytes may move at once, at least one.
+// piece is how many bytes may move at once, at least one and no more than a part of a
+// download, so that all kinds of transfers have equal turns.
 func (b *bucket) piece() (n int64, limited bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return max(b.rate/int64(time.Second/pieceTime), 1), b.rate > 0
+	return min(max(b.rate/int64(time.Second/pieceTime), 1), sendChunk), b.rate > 0
 }
 
 // meter lets the bytes of one transfer pass at the rate of a bucket. Nil lets all

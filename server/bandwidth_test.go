@@ -140,6 +140,23 @@ func TestRateIsShared(t *testing.T) {
 	}, limits(false)...)
 }
 
+// The kernel sends a file in clear by pieces that are no larger than those of TLS.
+func TestRateIsSharedEvenly(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), make([]byte, 20_000_000), 0o644))
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		for _, secure := range []bool{false, true} {
+			_, data := fs.opened(t, secure, buffer, "RETR a")
+			go io.Copy(io.Discard, data)
+		}
+		time.Sleep(5 * time.Second)
+		for _, s := range fs.Sessions() {
+			require.InEpsilon(t, 5_000_000, s.Transferred, 0.1)
+
+		}
+	}, inDir(t, dir), policies(map[string]driver.Policy{testUser: {DownloadRate: 2_000_000}}))
+}
+
 // What waits for its time is aborted at once, takes commands, and waits longer than
 // a client may; an account that has moved nothing for long has saved no more than a
 // moment, and small files one by one don't get around the rate.

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -173,11 +174,8 @@ func (s *session) ask(l *driver.Login) error {
 	}
 	s.policy = allowed
 	s.mustResume.Store(allowed.RequireReuse)
-	name := accountName(account, s.host, l.User)
-	// A program with several sessions may keep their TLS tickets in one place and offer
-	// any of them on any data connection.
-	s.owner = fmt.Sprintf("%s at %s", name, s.peer.Addr())
-	if err := s.srv.enterAccount(s, name); err != nil {
+	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())
+	if err := s.srv.enterAccount(s, holder(account, l.User)); err != nil {
 		cancel(err)
 		s.endWith(err)
 		return err
@@ -191,13 +189,15 @@ func (s *session) ask(l *driver.Login) error {
 	return nil
 }
 
-// accountName returns the name of an account, which holds all that decided the login,
-// quoted, so that no two accounts share one whatever bytes their names are made of.
-func accountName(account *driver.Account, host, user string) string {
+// ownerName returns the name of an account as its client's program sees it: a program
+// with several sessions may keep their TLS tickets in one place and offer any of
+// them on any data connection. The name holds all that decided the login, quoted,
+// so that no two accounts share one whatever bytes their names are made of.
+func ownerName(account *driver.Account, host, user string, client netip.Addr) string {
 	if account.Owner != "" {
-		return fmt.Sprintf("account %q", account.Owner)
+		return fmt.Sprintf("account %q at %s", account.Owner, client)
 	}
-	return fmt.Sprintf("user %q of %q", user, host)
+	return fmt.Sprintf("user %q of %q at %s", user, host, client)
 }
 
 // sleep waits unless the session ends.

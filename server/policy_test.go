@@ -188,7 +188,8 @@ func TestPolicyMaxSessions(t *testing.T) {
 		}
 		as(all[0], "two")
 		as(all[1], "two")
-		as(all[1], "two") // again
+		as(all[1], "Two")                         // again, as a backend may have it
+		all[2].cmd(220, "HOST other.example.com") // a name that gets around no limit
 		all[2].cmd(331, "USER two")
 		require.Contains(t, all[2].cmd(421, "PASS %s", testPassword).text(), "Too many sessions of this user")
 		require.Contains(t, fs.Log.String(), "Policy.MaxSessions is reached")
@@ -206,7 +207,7 @@ func TestPolicyMaxSessions(t *testing.T) {
 		c = fs.from(t, "198.51.100.9")
 		c.expect(220)
 		as(c, "two")
-	}, policies(map[string]driver.Policy{"two": {MaxSessions: 2}, "other": {MaxSessions: 2}}))
+	}, policies(map[string]driver.Policy{"two": {MaxSessions: 2}, "Two": {MaxSessions: 2}, "other": {MaxSessions: 2}}))
 }
 
 func TestPolicyDisabled(t *testing.T) {

@@ -215,8 +215,7 @@ type Server struct {
 	listeners  map[net.Listener]struct{}
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
-	perAccount map[string]int      // by owner, if SharedAddress
-	holdings   map[string]*holding // by account, of those who are logged in
+	holdings   map[string]*holding // by holder, of those who are logged in
 	origins    origins
 	draining   chan struct{}
 	idle       idlePoller
@@ -352,7 +351,7 @@ func (srv *Server) init() {
 		srv.listeners = make(map[net.Listener]struct{})
 		srv.sessions = make(map[*session]struct{})
 		srv.perNetwork = make(map[netip.Prefix]int)
-		srv.perAccount, srv.holdings = make(map[string]int), make(map[string]*holding)
+		srv.holdings = make(map[string]*holding)
 		srv.judge.places = srv.maxLogins
 	}
 }
