@@ -30,7 +30,7 @@ func TestExamples(t *testing.T) {
 
 	run := func(name string, try func(t *testing.T, listen string), args ...string) {
 		t.Run(name, func(t *testing.T) {
-			listen := freeAddr(t)
+			listen := testenv.FreeAddr(t)
 			start(t, bin+name, listen, append([]string{"-listen", listen}, args...)...)
 			try(t, listen)
 		})
@@ -51,7 +51,7 @@ func TestExamples(t *testing.T) {
 		}
 	})
 
-	implicit := freeAddr(t)
+	implicit := testenv.FreeAddr(t)
 	run("implicit", func(t *testing.T, listen string) {
 		wantPut(t, login(t, listen, false, "alice", "wonderland"), "a.txt")
 		wantGet(t, login(t, implicit, true, "alice", "wonderland"), "RETR a.txt", "content of a.txt")
@@ -97,7 +97,7 @@ func TestExamples(t *testing.T) {
 			if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, want) {
 				t.Errorf("PASV: %q, %v, want %s", text, err, want)
 			}
-		}, "-passive", freePort(t), "-lan", lan, "-public", "198.51.100.9")
+		}, "-passive", testenv.FreePortSet(t, 1), "-lan", lan, "-public", "198.51.100.9")
 	}
 }
 
@@ -172,18 +172,6 @@ func wantGet(t *testing.T, c *ftpclient.Client, line, want string) {
 	}
 }
 
-// freeAddr is an address that nobody listens on until the test ends.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	return testenv.FreeAddr(t)
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	_, port, _ := net.SplitHostPort(freeAddr(t))
-	return port
-}
-
 // setup is what the minimal example is given in place of its constants.
 type setup struct{ overlay, dir, explicit, implicit string }
 
@@ -192,7 +180,7 @@ type setup struct{ overlay, dir, explicit, implicit string }
 func minimalSetup(t *testing.T) setup {
 	t.Helper()
 	tmp := t.TempDir()
-	s := setup{filepath.Join(tmp, "overlay.json"), t.TempDir(), freeAddr(t), freeAddr(t)}
+	s := setup{filepath.Join(tmp, "overlay.json"), t.TempDir(), testenv.FreeAddr(t), testenv.FreeAddr(t)}
 	cert, key := writeCertificate(t, tmp)
 
 	original, err := filepath.Abs(filepath.Join("minimal", "main.go"))
@@ -205,7 +193,7 @@ func minimalSetup(t *testing.T) setup {
 	}
 	text := string(source)
 	for _, c := range []struct{ old, new string }{
-		{"/srv/ftp", s.dir}, {"cert.pem", cert}, {"key.pem", key}, {"21000-21010", freePort(t) + "," + freePort(t)},
+		{"/srv/ftp", s.dir}, {"cert.pem", cert}, {"key.pem", key}, {"21000-21010", testenv.FreePortSet(t, 1) + "," + testenv.FreePortSet(t, 1)},
 		{":990", s.implicit}, {":21", s.explicit},
 	} {
 		old := fmt.Sprintf("%q", c.old)

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 func BenchmarkLease(b *testing.B) {
@@ -23,7 +25,7 @@ func BenchmarkLease(b *testing.B) {
 
 // The whole way of a data connection, over loopback. Nearly all of it is the system's.
 func BenchmarkLeaseAcceptClose(b *testing.B) {
-	p := ports(b, freePorts(b, 1))
+	p := ports(b, testenv.FreePortSet(b, 1))
 	b.ReportAllocs()
 	for b.Loop() {
 		l, err := p.Lease(b.Context(), ask(local))

@@ -14,10 +14,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/internal/test/memnet"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 func TestCheck(t *testing.T) {
-	p := ports(t, freePorts(t, 3))
+	p := ports(t, testenv.FreePortSet(t, 3))
 	require.NoError(t, p.Check(t.Context()))
 	require.NoError(t, p.Check(t.Context(), local))
 	require.NoError(t, Any().Check(t.Context(), local))
@@ -28,8 +29,8 @@ func TestCheck(t *testing.T) {
 }
 
 func TestCheckInUse(t *testing.T) {
-	set := freePorts(t, 2)
-	taken, _, _ := strings.Cut(set, ",")
+	set := testenv.FreePortSet(t, 2)
+	taken, _, _ := strings.Cut(set, "-")
 	ln, err := net.Listen("tcp", "127.0.0.1:"+taken)
 	require.NoError(t, err)
 	defer ln.Close()
@@ -48,7 +49,7 @@ func TestCheckInUse(t *testing.T) {
 }
 
 func TestCheckForeignAddress(t *testing.T) {
-	err := ports(t, freePorts(t, 2)).Check(t.Context(), netip.MustParseAddr("203.0.113.7"))
+	err := ports(t, testenv.FreePortSet(t, 2)).Check(t.Context(), netip.MustParseAddr("203.0.113.7"))
 	require.ErrorContains(t, err, "on 203.0.113.7: the address does not belong to this host")
 	require.Len(t, strings.Split(err.Error(), "\n"), 1)
 	require.ErrorContains(t, Any().Check(t.Context(), netip.MustParseAddr("203.0.113.7")), "passive ports on 203.0.113.7: the address")

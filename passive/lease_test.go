@@ -10,10 +10,12 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 func TestLease(t *testing.T) {
-	p := ports(t, freePorts(t, 3))
+	p := ports(t, testenv.FreePortSet(t, 3))
 	l := lease(t, p, ask(local))
 	require.Contains(t, slices.Collect(p.Numbers()), l.Port())
 	require.Equal(t, Stats{Listeners: 1, Leases: 1, Leased: 1}, p.Stats())
@@ -43,7 +45,7 @@ func TestLeaseIPv6(t *testing.T) {
 		ln.Close()
 	}
 	for _, r := range []Request{{Client: six, Local: six}, {Client: six}} {
-		p := ports(t, freePorts(t, 1))
+		p := ports(t, testenv.FreePortSet(t, 1))
 		l := lease(t, p, r)
 		client := dial(t, six, l.Port())
 		same(t, client, accept(t, l))
@@ -53,7 +55,7 @@ func TestLeaseIPv6(t *testing.T) {
 // One wildcard port serves both families, and IPv4 clients are themselves there.
 func TestLeaseWildcard(t *testing.T) {
 	many(t)
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	mapped := lease(t, p, Request{Client: netip.MustParseAddr("::ffff:127.0.0.2")})
 	other := lease(t, p, Request{Client: bob, Local: netip.IPv6Unspecified()})
 	require.Equal(t, mapped.Port(), other.Port())
@@ -75,7 +77,7 @@ func TestLeaseWithoutClient(t *testing.T) {
 func TestStranger(t *testing.T) {
 	many(t)
 	var log journal
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	p.Logger = log.logger()
 	l := lease(t, p, Request{Client: alice, Local: local, Session: "s1"})
 	for range 3 {
@@ -96,7 +98,7 @@ func TestStranger(t *testing.T) {
 
 // The second connection from the right address is a stranger, too.
 func TestSecondConnection(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	l := lease(t, p, ask(local))
 	first := dial(t, local, l.Port())
 	server := accept(t, l)
@@ -107,7 +109,7 @@ func TestSecondConnection(t *testing.T) {
 
 // The connection may come before Accept; then closing the lease closes it.
 func TestEarlyConnection(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	l := lease(t, p, ask(local))
 	early := dial(t, local, l.Port())
 	require.Eventually(t, func() bool { return p.Stats().Untaken == 1 }, 5*time.Second, time.Millisecond)
@@ -130,7 +132,7 @@ func TestEarlyConnection(t *testing.T) {
 
 // An ABOR is not held up by a server waiting for the data connection.
 func TestCloseEndsAccept(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	l := lease(t, p, ask(local))
 	errs := make(chan error)
 	go func() {
@@ -143,7 +145,7 @@ func TestCloseEndsAccept(t *testing.T) {
 }
 
 func TestAcceptContext(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	l := lease(t, p, ask(local))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -155,7 +157,7 @@ func TestAcceptContext(t *testing.T) {
 
 // A lease is ended as itself and not by its address: nothing done to an old lease touches the next one.
 func TestOldLeaseLeavesNextAlone(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	taken := lease(t, p, ask(local))
 	dial(t, local, taken.Port())
 	accept(t, taken)
@@ -173,7 +175,7 @@ func TestOldLeaseLeavesNextAlone(t *testing.T) {
 
 // COMPATIBILITY 42: what is abandoned is free at once, also when there was no address to announce.
 func TestAbandoned(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	p.Wait = -1
 	p.Announce = AnnounceFunc(func(context.Context, netip.Addr, netip.Addr) (netip.Addr, error) {
 		return netip.Addr{}, io.ErrUnexpectedEOF
@@ -190,7 +192,7 @@ func TestAbandoned(t *testing.T) {
 
 // COMPATIBILITY 43: no TIME_WAIT and no leftover keeps one port from serving on.
 func TestThousandThroughOnePort(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	p.Wait = -1
 	for range 1000 {
 		l, err := p.Lease(t.Context(), ask(local))
@@ -211,7 +213,7 @@ func TestThousandThroughOnePort(t *testing.T) {
 
 // A running transfer occupies no port.
 func TestTransfersShareOnePort(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	p.Wait = -1
 	for range 50 {
 		l := lease(t, p, ask(local))
@@ -222,7 +224,7 @@ func TestTransfersShareOnePort(t *testing.T) {
 
 func TestInsecureAnyPeer(t *testing.T) {
 	many(t)
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	p.InsecureAnyPeer, p.Wait = true, -1
 	l := lease(t, p, ask(alice))
 	_, err := p.Lease(t.Context(), ask(bob))
@@ -232,7 +234,7 @@ func TestInsecureAnyPeer(t *testing.T) {
 }
 
 func TestOffset(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	p.Offset, p.Announce = -1000, Address("203.0.113.7")
 	l := lease(t, p, ask(local))
 	at, err := l.Announced(t.Context())
@@ -242,7 +244,7 @@ func TestOffset(t *testing.T) {
 	client := dial(t, local, l.Port())
 	same(t, client, accept(t, l))
 
-	p = ports(t, freePorts(t, 1))
+	p = ports(t, testenv.FreePortSet(t, 1))
 	p.Offset = 60000
 	_, err = p.Lease(t.Context(), ask(local))
 	require.ErrorContains(t, err, "which is no port")
@@ -281,7 +283,7 @@ func TestAnyLimit(t *testing.T) {
 }
 
 func TestPortsClose(t *testing.T) {
-	set := freePorts(t, 1)
+	set := testenv.FreePortSet(t, 1)
 	p := ports(t, set)
 	p.Wait = time.Hour
 	connected := lease(t, p, ask(local))
@@ -312,7 +314,7 @@ func TestPortsClose(t *testing.T) {
 
 // Whatever MPTCP's default is, data connections are plain TCP.
 func TestNoMultipath(t *testing.T) {
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	l := lease(t, p, ask(local))
 	dial(t, local, l.Port())
 	c := accept(t, l).(*net.TCPConn)

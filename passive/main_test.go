@@ -1,16 +1,13 @@
 package passive
 
 import (
-	"bytes"
 	"context"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"runtime"
-	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -38,17 +35,6 @@ func ports(t testing.TB, set string) *Ports {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, p.Close()) })
 	return p
-}
-
-// freePorts returns a set of n ports that nobody listens on.
-func freePorts(t testing.TB, n int) string {
-	t.Helper()
-	first := testenv.FreePorts(t, n)
-	set := strconv.Itoa(first)
-	for port := first + 1; port < first+n; port++ {
-		set += "," + strconv.Itoa(port)
-	}
-	return set
 }
 
 // many skips a test that needs more loopback addresses than some systems have.
@@ -145,22 +131,9 @@ func quiet(t testing.TB, p *Ports) {
 }
 
 // journal is a log to look into.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
+type journal struct{ testenv.Buffer }
 
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(b)
-}
-
-func (j *journal) lines() []string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Split(strings.TrimSuffix(j.buf.String(), "\n"), "\n")
-}
+func (j *journal) lines() []string { return strings.Split(strings.TrimSuffix(j.String(), "\n"), "\n") }
 
 func (j *journal) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(j, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {

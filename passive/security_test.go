@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // SECURITY-CASES 4: knowing one port helps little to guess the next, however it was given back.
@@ -78,7 +80,7 @@ func TestSquatting(t *testing.T) {
 // SECURITY-CASES 25: connections that are gone before they are accepted, from strangers and from the owner.
 func TestResetStorm(t *testing.T) {
 	many(t)
-	p := ports(t, freePorts(t, 1))
+	p := ports(t, testenv.FreePortSet(t, 1))
 	storm := func(from netip.Addr, port uint16) {
 		var wg sync.WaitGroup
 		for range 4 {
@@ -151,7 +153,7 @@ func TestRecent(t *testing.T) {
 // Sessions lease, connect, give up, expire and close all at once; nobody gets what is another's, and nothing is left.
 func TestStress(t *testing.T) {
 	many(t)
-	p := ports(t, freePorts(t, 3))
+	p := ports(t, testenv.FreePortSet(t, 3))
 	p.TTL, p.Wait, p.Idle = 20*time.Millisecond, 200*time.Millisecond, 5*time.Millisecond
 	var wg sync.WaitGroup
 	for worker := range 12 {

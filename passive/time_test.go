@@ -402,7 +402,7 @@ func TestCloseWhileOpening(t *testing.T) {
 			require.ErrorIs(t, <-errs, ErrClosed)
 			require.Nil(t, mem.at(21000))
 			require.Equal(t, Stats{}, p.Stats())
-			require.Empty(t, log.buf.String())
+			require.Empty(t, log.String())
 		})
 	}
 }

@@ -1,14 +1,12 @@
 package proxyproto
 
 import (
-	"bytes"
 	"io"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -49,22 +47,7 @@ func localHeader(version byte) []byte {
 }
 
 // journal is a log to look into.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(b)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
+type journal struct{ testenv.Buffer }
 
 // lines counts the lines that hold a text.
 func (j *journal) lines(text string) (n int) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/memnet"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -52,7 +53,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 	t.Helper()
 	certificate() // with the real time in it
 	synctest.Test(t, func(t *testing.T) {
-		fs := &fakeServer{testServer: &testServer{FS: driver.Mem(), Log: new(safeBuffer), Config: trust(certificate())}, net: new(memnet.Net)}
+		fs := &fakeServer{testServer: &testServer{FS: driver.Mem(), Log: new(testenv.Buffer), Config: trust(certificate())}, net: new(memnet.Net)}
 		fs.Config.InsecureSkipVerify = true // the fake clock starts before the certificate does
 		ports, err := passive.Range("21000-21003")
 		require.NoError(t, err)

@@ -2,7 +2,6 @@ package server_test
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	stdtls "crypto/tls"
 	"crypto/x509"
@@ -19,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -40,8 +40,8 @@ type testServer struct {
 	Addr         string // explicit TLS
 	ImplicitAddr string // empty without certificates
 	FS           *driver.MemFS
-	Config       *stdtls.Config // for a client: it trusts the server
-	Log          *safeBuffer    // the log in text, from level debug
+	Config       *stdtls.Config  // for a client: it trusts the server
+	Log          *testenv.Buffer // the log in text, from level debug
 
 	mu        sync.Mutex
 	transfers []server.Transfer
@@ -77,7 +77,7 @@ var certificate = sync.OnceValue(func() *tls.Config {
 // keeps what they report.
 func start(t testing.TB, options ...func(*server.Server)) *testServer {
 	t.Helper()
-	ts := &testServer{FS: driver.Mem(), Log: new(safeBuffer)}
+	ts := &testServer{FS: driver.Mem(), Log: new(testenv.Buffer)}
 	ts.Server = &server.Server{
 		Driver: driver.User(testUser, testPassword, ts.FS),
 		TLS:    certificate(),
@@ -564,24 +564,6 @@ func readAll(t testing.TB, conn net.Conn) string {
 	require.NoError(t, err)
 	require.False(t, unfinished(conn), "the data connection ended without close_notify")
 	return string(data)
-}
-
-// safeBuffer is a bytes.Buffer for several goroutines.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *safeBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(p)
-}
-
-func (b *safeBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
 }
 
 // eventually waits for a condition that another goroutine brings about.

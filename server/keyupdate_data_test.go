@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // Types of RFC 8446, sections 4 and 5.1.
@@ -84,7 +86,7 @@ func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
 // server sends and what makes the client's requests for new keys.
 func updating(t *testing.T, c *client, raw *tee) (server, client *keyUpdater) {
 	t.Helper()
-	keys := new(safeBuffer)
+	keys := new(testenv.Buffer)
 	cfg := c.cfg.Clone()
 	cfg.KeyLogWriter, cfg.MinVersion = keys, stdtls.VersionTLS13
 	sec := stdtls.Client(raw, cfg)

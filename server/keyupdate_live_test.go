@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
@@ -72,7 +73,7 @@ func floodData(t *testing.T, ts *testServer, command string) *client {
 // until the server can answer no more.
 func floodControl(t *testing.T, ts *testServer, login func(*client)) {
 	t.Helper()
-	var secrets safeBuffer
+	var secrets testenv.Buffer
 	cfg := ts.Config.Clone()
 	cfg.KeyLogWriter = &secrets
 	raw := dialTCP(t, ts.Addr)

@@ -17,6 +17,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // Row 49: a client asks for key updates and reads none of the answers, before
@@ -34,7 +36,7 @@ func TestKeyUpdatesNeverRead(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake(t, func(t *testing.T, fs *fakeServer) {
-				var keys safeBuffer
+				var keys testenv.Buffer
 				cfg := fs.Config.Clone()
 				cfg.KeyLogWriter = &keys
 				c := newClient(t, fs.tcp(t, memClient, explicitPort, buffer), cfg)
@@ -74,7 +76,7 @@ type keyUpdater struct {
 
 // updater goes on behind the records that a client has sent since its handshake.
 // keys is what its KeyLogWriter was told of it, and of nothing else.
-func updater(t testing.TB, keys *safeBuffer, suite uint16, sent uint64) *keyUpdater {
+func updater(t testing.TB, keys *testenv.Buffer, suite uint16, sent uint64) *keyUpdater {
 	t.Helper()
 	_, line, ok := strings.Cut(keys.String(), "CLIENT_TRAFFIC_SECRET_0 ")
 	require.True(t, ok, "no TLS 1.3")

@@ -13,12 +13,13 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/server"
 )
 
 // plainHandler writes what it gets and escapes nothing, as a program's own
 // handler may. It is how log injection would show.
-type plainHandler struct{ out *safeBuffer }
+type plainHandler struct{ out *testenv.Buffer }
 
 func (plainHandler) Enabled(context.Context, slog.Level) bool { return true }
 func (h plainHandler) WithGroup(string) slog.Handler          { return h }
@@ -39,7 +40,7 @@ func (h plainHandler) Handle(_ context.Context, r slog.Record) error {
 // Rows 32 and 39: whatever a name or an error holds makes one line of printable
 // characters, and a password makes none.
 func TestLogCannotBeForged(t *testing.T) {
-	out := new(safeBuffer)
+	out := new(testenv.Buffer)
 	bad := &fs.PathError{Op: "remove", Path: "x\r\nforged \x1b[31m \u009b \u2028 \x9b", Err: fs.ErrClosed}
 	ts := start(t, insecure, func(srv *server.Server) {
 		good := srv.Driver

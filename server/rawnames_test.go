@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 )
@@ -131,7 +132,7 @@ func TestNamesThatCannotBeSaid(t *testing.T) {
 
 // Logs say which name it was, whatever bytes it has, in text and in JSON.
 func TestNamesInLogs(t *testing.T) {
-	out := new(safeBuffer)
+	out := new(testenv.Buffer)
 	ts := start(t, insecure, func(srv *server.Server) {
 		srv.Logger = slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -33,7 +34,7 @@ var stubborn = map[string]func(*testing.T, *fakeServer){
 		go endless(conn, func() []byte { return []byte("FEAT\r\n") })
 	},
 	"takes no answers to key updates": func(t *testing.T, fs *fakeServer) {
-		var keys safeBuffer
+		var keys testenv.Buffer
 		cfg := fs.Config.Clone()
 		cfg.KeyLogWriter = &keys
 		c := newClient(t, fs.tcp(t, memClient, explicitPort, buffer), cfg)

@@ -52,8 +52,8 @@ type process struct {
 	*exec.Cmd
 	banner string
 	dir    string
-	log    safeBuffer // what it wrote to stderr
-	ended  chan error // takes one: what Wait returned
+	log    testenv.Buffer // what it wrote to stderr
+	ended  chan error     // takes one: what Wait returned
 }
 
 // start runs "serve DIR" on free ports and waits for its banner.
@@ -73,7 +73,7 @@ func startWith(t *testing.T, configure func(*exec.Cmd), more ...string) *process
 	if err := os.WriteFile(filepath.Join(p.dir, "hello.txt"), []byte("hello"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"serve", p.dir, "--listen", "127.0.0.1:0", "--listen-implicit", "127.0.0.1:0", "--passive", freePorts(t, 3)}, more...)
+	args := append([]string{"serve", p.dir, "--listen", "127.0.0.1:0", "--listen-implicit", "127.0.0.1:0", "--passive", testenv.FreePortSet(t, 3)}, more...)
 	p.Cmd = exec.Command(file, args...)
 	tmp := t.TempDir() // a process that is killed leaves its certificate
 	p.Env = append(os.Environ(), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
@@ -109,12 +109,6 @@ func startWith(t *testing.T, configure func(*exec.Cmd), more ...string) *process
 		t.Fatalf("banner:\n%s", p.banner)
 	}
 	return p
-}
-
-// freePorts is a set of ports that nobody listens on until the test ends.
-func freePorts(t *testing.T, n int) string {
-	t.Helper()
-	return testenv.FreePortSet(t, n)
 }
 
 // fact is what the banner says after a name.

@@ -25,7 +25,7 @@ func TestDataPortHeldByAnOutgoingConnection(t *testing.T) {
 	_, held, err := net.SplitHostPort(out.LocalAddr().String())
 	require.NoError(t, err)
 
-	p := start(t, "--passive", held+","+freePorts(t, 1))
+	p := start(t, "--passive", held+","+testenv.FreePortSet(t, 1))
 	p.wantLog(t, "passive port "+held)
 	p.wantLog(t, "ip_local_reserved_ports")
 	c := p.login(t, "explicit")

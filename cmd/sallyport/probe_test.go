@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/probe"
 )
 
@@ -64,7 +65,7 @@ func TestProbe(t *testing.T) {
 func TestProbeStatus(t *testing.T) {
 	p := start(t)
 	at, ca := p.fact(t, "explicit FTPS"), p.fact(t, "certificate")
-	closed := "127.0.0.1:" + freePorts(t, 1)
+	closed := "127.0.0.1:" + testenv.FreePortSet(t, 1)
 	for _, c := range []struct {
 		name   string
 		status int
@@ -104,7 +105,7 @@ func TestProbeBinary(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), file, "probe", "127.0.0.1:"+freePorts(t, 1))
+	cmd := exec.CommandContext(t.Context(), file, "probe", "127.0.0.1:"+testenv.FreePortSet(t, 1))
 	out, _ := cmd.Output()
 	if got := cmd.ProcessState.ExitCode(); got != statusUnreachable || !strings.Contains(string(out), "Ports to request") {
 		t.Errorf("status %d: %s", got, out)

@@ -150,7 +150,7 @@ func TestEndpointOptions(t *testing.T) {
 	root, seed, ca := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "ca.pem")
 	require.NoError(t, os.WriteFile(filepath.Join(seed, "in.csv"), []byte("1;2"), 0o644))
 	p := startTest(t, "--root", root, "--seed", seed, "--user", "alice:a", "--user", "bob:b:c", "--host", "ftp.example",
-		"--passive", freePorts(t, 1), "--announce", "192.0.2.7", "--insecure-plaintext", "--trace", "--ca-file", ca)
+		"--passive", testenv.FreePortSet(t, 1), "--announce", "192.0.2.7", "--insecure-plaintext", "--trace", "--ca-file", ca)
 	require.Equal(t, []string{root, "alice", "a", ca}, []string{p.Root, p.User, p.Password, p.CAFile})
 	got, err := os.ReadFile(ca)
 	require.NoError(t, err)
