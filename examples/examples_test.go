@@ -6,16 +6,15 @@ import (
 	stdtls "crypto/tls"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/realclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
@@ -114,32 +113,12 @@ func start(t *testing.T, file, listen string, args ...string) {
 	if runtime.GOOS == "windows" {
 		file += ".exe"
 	}
-	cmd := exec.Command(file, args...)
+	t.Setenv("FTP_PASSWORD", "from the environment")
 	tmp := t.TempDir()
-	cmd.Env = append(os.Environ(), "FTP_PASSWORD=from the environment", "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
-	cmd.Stderr = t.Output()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {
+		t.Setenv(name, tmp)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-ended
-	})
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if conn, err := net.Dial("tcp", listen); err == nil {
-			conn.Close()
-			return
-		}
-		select {
-		case err := <-ended:
-			ended <- err // for the cleanup
-			t.Fatalf("ended at once: %v", err)
-		default:
-		}
-	}
-	t.Fatal("does not listen")
+	realclient.Start(t, listen, file, args...)
 }
 
 func login(t *testing.T, addr string, implicit bool, user, password string) *ftpclient.Client {
