@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -177,6 +178,33 @@ func TestCopyFails(t *testing.T) {
 	_, err = limited.Stat(t.Context(), "b")
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.Equal(t, "123456", readFile(t, limited, "a"))
+}
+
+// What is longer than one step of copying arrives whole or not at all.
+func TestCopyOfLongFiles(t *testing.T) {
+	mem := driver.Mem()
+	long := strings.Repeat("0123456789", 100_000)
+	for _, name := range []string{"a", "b", "c"} {
+		writeFile(t, mem, name, long)
+	}
+	files := drivertest.Faulty(mem)
+	ts := start(t, withFiles(files))
+	c := ts.login(t)
+	c.cmd(350, "SITE CPFR a")
+	c.cmd(250, "SITE CPTO copy")
+	require.True(t, readFile(t, mem, "copy") == long)
+	c.cmd(250, "COMB both a b")
+	require.True(t, readFile(t, mem, "both") == long+long)
+
+	files.Set(drivertest.Fault{Method: "Open.Read", Call: 2, Do: drivertest.Fail(errDisk)})
+	c.cmd(350, "SITE CPFR c")
+	c.cmd(451, "SITE CPTO part")
+	files.Set(drivertest.Fault{Method: "Open.Read", Call: 2, Do: drivertest.Fail(errDisk)})
+	c.cmd(451, "COMB part c")
+	files.Set()
+	_, err := mem.Stat(t.Context(), "part")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.True(t, readFile(t, mem, "c") == long)
 }
 
 // Row 38: a driver that panics in the work ends that session only.

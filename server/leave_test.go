@@ -200,6 +200,44 @@ func TestSlowCommitOutlivesClient(t *testing.T) {
 	})
 }
 
+// When the control connection is gone, a download goes on as long as its client takes
+// it, and ends after five seconds in which nothing moved, ten at most.
+func TestClientGoneAndDataMoves(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 10<<20))
+		c := fs.in(t)
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "RETR a")
+		c.conn.Close()
+		for range 20 {
+			time.Sleep(time.Second)
+			_, err := io.ReadFull(data, make([]byte, 3*buffer))
+			require.NoError(t, err)
+		}
+		synctest.Wait()
+		require.Len(t, fs.Sessions(), 1, "the data moves")
+		time.Sleep(12 * time.Second)
+		synctest.Wait()
+		require.Empty(t, fs.Sessions())
+	})
+}
+
+// If nothing moves when the control connection ends, the session ends five seconds
+// later.
+func TestClientGoneAndNothingMoves(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 10<<20))
+		c := fs.in(t)
+		fs.data(t, c, buffer)
+		c.cmd(150, "RETR a")
+		time.Sleep(time.Second)
+		c.conn.Close()
+		time.Sleep(6 * time.Second)
+		synctest.Wait()
+		require.Empty(t, fs.Sessions())
+	})
+}
+
 // A driver's context ends when the client is gone, however much it has sent before
 // and whatever the driver is at.
 func TestContextEndsThoughMoreWasSent(t *testing.T) {

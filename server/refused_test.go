@@ -334,6 +334,24 @@ func TestListingFails(t *testing.T) {
 	}
 }
 
+// A listing whose driver panics does not end in order: what there was is not to be
+// taken for all.
+func TestListingPanics(t *testing.T) {
+	ts := start(t, func(srv *server.Server) {
+		wrapFiles(srv, func(files driver.FS) driver.FS {
+			return drivertest.Faulty(files, drivertest.Fault{Method: "List.Next", Call: 2, Do: drivertest.Panic("a bug")})
+		})
+	})
+	ts.writeFile(t, "a", "x")
+	ts.writeFile(t, "b", "x")
+	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
+		c := ts.login(t)
+		_, err := io.ReadAll(c.open("%s", verb))
+		require.Error(t, err, "close_notify says that the listing is whole")
+		c.expect(421)
+	}
+}
+
 // 150 waits for the first entry no longer than two seconds, and an empty
 // directory needs none.
 func TestListingIsSlow(t *testing.T) {
