@@ -181,8 +181,8 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 		if l.phase != leased || l.port != c.port || !l.open {
 			continue
 		}
-		if l.wanted == 0 && !c.full && m.onlyOne(c) {
-			return "a connection without proof waits for its handshake, alone"
+		if l.wanted == 0 && !c.full && m.onlyOne(l, uint8(i), c) {
+			return "a connection without proof waits for its handshake, though no other may be the client's"
 		}
 		if l.wanted == 0 || l.running[forBetter] || m.claimed(uint8(i)) {
 			return ""
@@ -192,20 +192,16 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 	return "a connection without proof waits for nobody"
 }
 
-// onlyOne reports whether a connection is the only one of its port, and its lease as well.
-func (m *model) onlyOne(c *modelConn) bool {
-	n := 0
-	for _, other := range m.conns[:m.n] {
-		if other.port == c.port && !other.away {
-			n++
+// onlyOne reports whether no other connection may be the client's of the lease that one without proof waits for.
+func (m *model) onlyOne(l *modelSession, s uint8, c *modelConn) bool {
+	for i := range m.conns[:m.n] {
+		other := &m.conns[i]
+		silence := other.claim == silent && !other.roaming && other.number > l.number && !m.guests(*other)
+		if other.port == c.port && !other.away && (silence || other.lease == int8(s)) {
+			return false
 		}
 	}
-	for i := range m.sessions {
-		if l := &m.sessions[i]; l.phase == leased && l.port == c.port {
-			n++
-		}
-	}
-	return n == 2
+	return true
 }
 
 // claimed reports whether a connection claims a lease, and has not failed to prove it.

@@ -273,6 +273,20 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 			s.asked(l).gets(v, 0)
 		})
 	}
+	// Nor do sessions matter that have to prove themselves, nor what proves to be theirs.
+	for _, neighbour := range []ProofPolicy{Expected, Required} {
+		proving(t, "21000", func(s *stage) {
+			idle := s.lease("neighbour", neighbour)
+			l := s.lease("aioftp", Unlikely)
+			s.lease("one more", neighbour)
+			v := s.comes("home", "hello")
+			other := s.comes("home", "stalls neighbour")
+			require.True(s, s.p.doors[l.door.at].groups[alice].arrived[0].full)
+			s.asked(l).gets(v, 0)
+			require.False(s, other.refused())
+			require.NoError(s, idle.Close())
+		})
+	}
 	// A second one during the handshake counts as well.
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("aioftp", Unlikely)

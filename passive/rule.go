@@ -280,13 +280,13 @@ func (f *facts) only(v *verdict, open, i int, guests uint64) {
 	switch {
 	case l.wanted == 0:
 		// Some clients say nothing on their control connection before they have seen the handshake on the other
-		// (aioftp, axel). It releases nothing.
-		if !c.full && len(f.leases) == 1 && len(f.conns) == 1 && !l.shaking {
+		// (aioftp, axel). It releases nothing. Leases and connections that this one has nothing to do with don't matter.
+		if !c.full && !l.shaking && !f.claimed(open) && !f.silence(open, guests) {
 			v.conns[i] = connVerdict{do: shake, lease: open}
 		}
 	case f.claimed(open):
 		// Proof comes first.
-	case !l.patient && (f.expects(l, c) || f.silence(guests)):
+	case !l.patient && (f.expects(l, c) || f.silence(open, guests)):
 		v.leases[open].wait = forBetter
 	default:
 		v.conns[i] = connVerdict{do: give, lease: open}
@@ -301,9 +301,9 @@ func (f *facts) expects(l leaseFacts, c connFacts) bool {
 }
 
 // silence reports whether another connection, that may be the open lease's, has said nothing yet.
-func (f *facts) silence(guests uint64) bool {
+func (f *facts) silence(open int, guests uint64) bool {
 	for _, c := range f.conns {
-		if c.claim == silent && !c.roaming && c.number < guests {
+		if c.claim == silent && !c.roaming && f.leases[open].number < c.number && c.number < guests {
 			return true
 		}
 	}

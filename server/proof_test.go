@@ -344,12 +344,19 @@ func TestServersShareDataPorts(t *testing.T) {
 }
 
 // Some clients ask for their transfer only after the handshake on the data
-// connection, whether they resume or not (aioftp, axel).
+// connection, whether they resume or not (aioftp, axel), also beside a session that
+// waits on the same port and has proved itself before.
 func TestHandshakeFirst(t *testing.T) {
 	for name, resumes := range map[string]bool{"resumes": true, "never": false} {
 		t.Run(name, func(t *testing.T) {
-			ts := start(t)
+			ports := onePort(t)
+			ts := start(t, everybody, func(srv *server.Server) { srv.Passive = ports })
 			ts.writeFile(t, "a", "content")
+			neighbour := ts.loginAs(t, "neighbour")
+			for range 9 {
+				neighbour.get("RETR a")
+			}
+			neighbour.pasv()
 			cfg := ts.Config
 			if !resumes {
 				cfg = never(cfg)
