@@ -21,21 +21,16 @@ func (m *MemFS) Mkdir(ctx context.Context, name string) error {
 
 // Remove removes a file.
 func (m *MemFS) Remove(ctx context.Context, name string) error {
-	return m.change(ctx, "remove", name, func(dir *memNode, base string) error {
-		n := dir.entries[base]
-		switch {
-		case name == "." || n != nil && n.entries != nil:
-			return ErrIsDir
-		case n == nil:
-			return fs.ErrNotExist
-		}
-		dir.put(base, nil)
-		return nil
-	})
+	return m.remove(ctx, name, func(fs.FileInfo) bool { return true })
 }
 
 // RemoveSame removes a file if it is still the one that was described.
 func (m *MemFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	return m.remove(ctx, name, func(is fs.FileInfo) bool { return sameFile(info, is) })
+}
+
+// remove removes a file that is the right one.
+func (m *MemFS) remove(ctx context.Context, name string, right func(fs.FileInfo) bool) error {
 	return m.change(ctx, "remove", name, func(dir *memNode, base string) error {
 		n := dir.entries[base]
 		switch {
@@ -43,7 +38,7 @@ func (m *MemFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) e
 			return ErrIsDir
 		case n == nil:
 			return fs.ErrNotExist
-		case !sameFile(info, n.info(base)):
+		case !right(n.info(base)):
 			return ErrChanged
 		}
 		dir.put(base, nil)

@@ -11,26 +11,31 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
+// mistakes are what is wrong with the values of options.
+type mistakes []error
+
+// add adds an error, if there is one, with the option in front.
+func (m *mistakes) add(option string, err error) {
+	if err != nil {
+		*m = append(*m, fmt.Errorf("--%s: %w", option, err))
+	}
+}
+
 // check reports what can be seen to be wrong without touching the system.
 func (s *settings) check() []error {
-	var errs []error
-	add := func(option string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("--%s: %w", option, err))
-		}
-	}
-	add("listen", checkAddr(s.listen))
-	add("listen-implicit", checkAddr(s.implicit))
+	var errs mistakes
+	errs.add("listen", checkAddr(s.listen))
+	errs.add("listen-implicit", checkAddr(s.implicit))
 	if s.listen == "" && s.implicit == "" {
 		errs = append(errs, errors.New("--listen and --listen-implicit are both empty: nobody could connect"))
 	}
 	ports, err := passive.Range(s.passive)
-	add("passive", err)
+	errs.add("passive", err)
 	if err == nil {
-		add("passive", s.checkOverlap(ports))
+		errs.add("passive", s.checkOverlap(ports))
 	}
 	if _, err := passive.ParseRules(s.announce); s.announce != "" {
-		add("announce", err)
+		errs.add("announce", err)
 	}
 	switch {
 	case s.cert != "" && s.key == "":

@@ -143,19 +143,14 @@ func parseTest(args []string) (*testSettings, error) {
 
 // check reports what can be seen to be wrong without touching the system.
 func (s *testSettings) check() []error {
-	var errs []error
-	add := func(option string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("--%s: %w", option, err))
-		}
-	}
-	add("listen", checkAddr(s.listen))
-	add("listen-implicit", checkAddr(s.implicit))
+	var errs mistakes
+	errs.add("listen", checkAddr(s.listen))
+	errs.add("listen-implicit", checkAddr(s.implicit))
 	_, err := passive.Range(s.passive)
-	add("passive", err)
+	errs.add("passive", err)
 	if s.announce != "" {
 		_, err := passive.ParseRules(s.announce)
-		add("announce", err)
+		errs.add("announce", err)
 	}
 	for _, both := range []struct {
 		given bool
@@ -171,7 +166,7 @@ func (s *testSettings) check() []error {
 	}
 	if s.seed != "" {
 		_, err := os.ReadDir(s.seed)
-		add("seed", err)
+		errs.add("seed", err)
 	}
 	return errs
 }
