@@ -22,6 +22,9 @@ import (
 // little, so that a thousand of them are no more than 100 MiB; here both ends are
 // counted. The test is not parallel to others: it looks at all memory.
 func TestStalledTransfersHoldLittle(t *testing.T) {
+	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
+		t.Skip("the kernel is not asked for room here, see room_other.go")
+	}
 	const many, each = 60, 100 << 20 / 1000
 	big := string(make([]byte, 32<<20)) // more than the kernel takes
 	for name, come := range map[string]struct {
