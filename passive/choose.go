@@ -23,6 +23,9 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 	if r.Prover == nil {
 		r.Identity = ""
 	}
+	if r.Policy == Waived {
+		r.waived, r.Identity = identity{r.Prover, r.Identity}, ""
+	}
 	if r.Identity == "" {
 		r.Prover, r.Policy = nil, Unlikely
 	}

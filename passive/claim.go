@@ -38,6 +38,9 @@ func (p *Ports) connect(l *Lease, c net.Conn) {
 		q.moved = time.Now()
 	}
 	l.state, l.conn = connected, c
+	if l.req.waived.prover != nil && l.wantedAt == 0 {
+		p.secureFirst(l, c)
+	}
 	p.leave(l)
 }
 

@@ -47,6 +47,7 @@
 //	Untested  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
 //	          [Ports.Wait]
 //	Unlikely  waits for such a place, of which each port has one for each address
+//	Waived    waits for a port that is its address's alone, as without a Prover, which does the handshake and no more
 //
 // A lease that is not used for five seconds gives such a place to those who wait, and is good for proof only from then
 // on. Leases of one [Request.Owner] share a port like others, unless connections of it were seen that proved to be of
@@ -61,7 +62,7 @@
 // A connection without proof is recognised by its address. Whoever shares the client's address (a NAT, a shell host)
 // can therefore take its data connection, and so can a late connection of the client itself, made for a lease that has
 // ended, when the same port was leased to it again. TCP tells nobody which of two connections the client meant. This
-// concerns sessions with the policy Untested or Unlikely alone, and those without a Prover. What strangers do (connect,
+// concerns sessions with the policy Untested, Unlikely or Waived alone, and those without a Prover. What strangers do (connect,
 // say nothing, hang up, show the ticket of another, fail to prove it) never makes a session do without the proof that its
 // policy demands, and does not end its lease before its time, with one exception: after a claim to it has failed, the
 // lease of a client that makes no other connection within two seconds ends, so that an honest client hears of it. More

@@ -85,6 +85,44 @@ func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, e
 	}
 }
 
+// secureFirst has the handshake done of a connection whose lease needs no proof, before its transfer is asked for: some
+// clients wait for that (aioftp, axel). Others say nothing until they are told to, for as long as they like. The caller
+// holds mu.
+func (p *Ports) secureFirst(l *Lease, c net.Conn) {
+	l.quiet, l.secured = c, make(chan struct{})
+	life, who := p.life(), l.req.waived
+	p.running.Go(func() {
+		_, replay, err := identify([]Prover{who.prover}, c)
+		p.mu.Lock()
+		l.quiet = nil
+		_ = c.SetReadDeadline(time.Time{})
+		p.unlock()
+		if err != nil {
+			replay.Close()
+			p.securedFirst(l, nil, err)
+			return
+		}
+		secured, _, err := prove(life, who, replay)
+		p.securedFirst(l, secured, err)
+	})
+}
+
+// securedFirst hands over what has become of a connection, or closes it when nobody wants it any more.
+func (p *Ports) securedFirst(l *Lease, secured net.Conn, err error) {
+	p.mu.Lock()
+	defer p.unlock()
+	defer close(l.secured)
+	switch {
+	case l.state == connected && err == nil:
+		l.conn = secured
+	case l.state == connected:
+		p.drop(l)
+		l.err = err
+	case secured != nil:
+		p.later = append(p.later, func() { secured.Close() })
+	}
+}
+
 // strike notes that a claim to a lease has failed, and why if its handshake has. The caller holds mu.
 func (p *Ports) strike(l *Lease, c *candidate, err error) {
 	l.over[forAnother] = false

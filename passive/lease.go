@@ -42,6 +42,8 @@ type Request struct {
 	UntestedTickets bool
 	// Policy says what the session's connections are expected to prove. Without a Prover it means nothing.
 	Policy ProofPolicy
+	// waived is the session whose handshake is done, for the policy Waived.
+	waived identity
 	// HelloTimeout is how long a connection may say nothing once the transfer has been asked for. 0 is 10 seconds.
 	HelloTimeout time.Duration
 	// Logger hears of strangers and of ports that cannot be opened, if [Ports.Logger] is nil. Nil is silence.
@@ -79,8 +81,10 @@ type Lease struct {
 	lost      error                   // why a connection that came was of no use
 	timer     *time.Timer
 	conn      net.Conn
-	raw       bool  // conn lacks its handshake, which Accept does
-	err       error // why there is no connection, once state is ended
+	raw       bool          // conn lacks its handshake, which Accept does
+	quiet     net.Conn      // conn while its client has said nothing, for the policy Waived
+	secured   chan struct{} // closed when the handshake of conn is over that was begun when it came; nil without one
+	err       error         // why there is no connection, once state is ended
 }
 
 func (l *Lease) identity() identity { return identity{l.req.Prover, l.req.Identity} }
@@ -177,6 +181,13 @@ func (l *Lease) Over() bool {
 
 // take hands the connection over, or says why there is none.
 func (l *Lease) take(ctx context.Context) (net.Conn, error) {
+	if l.secured != nil {
+		select {
+		case <-l.secured:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 	p := l.ports
 	p.mu.Lock()
 	if l.state != connected {
@@ -202,6 +213,10 @@ func (l *Lease) TransferStarting() {
 
 // want notes that the transfer has been asked for. The caller holds mu.
 func (l *Lease) want() {
+	if l.quiet != nil {
+		_ = l.quiet.SetReadDeadline(time.Now().Add(or(l.req.HelloTimeout, defaultHello)))
+		return
+	}
 	if l.state != waiting || l.wantedAt != 0 {
 		return
 	}
@@ -223,6 +238,7 @@ func (l *Lease) DropProof() bool {
 	p.mu.Lock()
 	defer p.unlock()
 	g := l.group
+	l.req.waived = identity{}
 	switch {
 	case l.req.Identity == "" || l.state == connected:
 		return true

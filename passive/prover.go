@@ -41,6 +41,10 @@ const (
 	Unlikely
 	// Required is a session that has to prove itself from the first data connection on.
 	Required
+	// Waived is a session of which no proof is wanted: whatever comes first from its client's address is its, and it is
+	// alone with that on its port, as without a Prover. All that the Prover does for it is the handshake, as soon as
+	// the client has spoken.
+	Waived
 )
 
 // demands reports whether nothing but proof counts for the session.

@@ -102,7 +102,11 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 		Client: s.peer.Addr(), Local: s.localIP, Dialled: s.local.Addr(), Session: s.id,
 		Announce: s.srv.inForce().Announce, HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
 	}
-	if s.private && s.ctl.bind != nil && s.reuseDemanded() != tls.Off {
+	switch {
+	case !s.private || s.ctl.bind == nil:
+	case s.reuseDemanded() == tls.Off:
+		req.Prover, req.Identity, req.Policy = s.srv.prover, s.ctl.bind.ID(), passive.Waived
+	default:
 		req.Prover, req.Identity, req.Owner = s.srv.prover, s.ctl.bind.ID(), s.owner
 		req.SharesTickets, req.UntestedTickets = s.ctl.tls.Offered() == req.Owner, !s.keepsApart()
 		req.Policy = s.demand()

@@ -344,33 +344,39 @@ func TestServersShareDataPorts(t *testing.T) {
 }
 
 // Some clients ask for their transfer only after the handshake on the data
-// connection, whether they resume or not (aioftp, axel), also beside a session that
-// waits on the same port and has proved itself before.
+// connection, whether they resume or not (aioftp, axel).
 func TestHandshakeFirst(t *testing.T) {
-	for name, resumes := range map[string]bool{"resumes": true, "never": false} {
-		t.Run(name, func(t *testing.T) {
-			ports := onePort(t)
-			ts := start(t, everybody, func(srv *server.Server) { srv.Passive = ports })
-			ts.writeFile(t, "a", "content")
-			neighbour := ts.loginAs(t, "neighbour")
-			for range 9 {
-				neighbour.get("RETR a")
-			}
-			neighbour.pasv()
-			cfg := ts.Config
-			if !resumes {
-				cfg = never(cfg)
-			}
-			c := ts.loginWith(t, cfg)
-			for range 2 {
-				sec := c.dataTLS(c.dataTCP(c.pasv()))
-				c.cmd(150, "RETR a")
-				require.Equal(t, "content", readAll(t, sec))
-				c.expect(226)
-				require.Equal(t, resumes, ts.lastTransfer(t).Resumed)
-			}
-		})
+	for _, policy := range []tls.Reuse{tls.Prefer, tls.Off} {
+		ts := start(t, func(srv *server.Server) { srv.SessionReuse = policy })
+		ts.writeFile(t, "a", "content")
+		t.Run(policy.String()+", resumes", func(t *testing.T) { ts.handshakeFirst(t, ts.Config, true) })
+		t.Run(policy.String()+", never", func(t *testing.T) { ts.handshakeFirst(t, never(ts.Config), false) })
 	}
+}
+
+func (ts *testServer) handshakeFirst(t *testing.T, cfg *stdtls.Config, resumes bool) {
+	c := ts.loginWith(t, cfg)
+	for range 2 {
+		sec := c.dataTLS(c.dataTCP(c.pasv()))
+		c.cmd(150, "RETR a")
+		require.Equal(t, "content", readAll(t, sec))
+		c.expect(226)
+		require.Equal(t, resumes, ts.lastTransfer(t).Resumed)
+	}
+}
+
+// They do so also beside a session that waits on the same port, when it has to prove
+// itself.
+func TestHandshakeFirstBesideOthers(t *testing.T) {
+	ports := onePort(t)
+	ts := start(t, everybody, func(srv *server.Server) { srv.Passive = ports })
+	ts.writeFile(t, "a", "content")
+	neighbour := ts.loginAs(t, "neighbour")
+	for range 9 {
+		require.Equal(t, "content", neighbour.get("RETR a"))
+	}
+	neighbour.pasv()
+	ts.handshakeFirst(t, never(ts.Config), false)
 }
 
 // A ticket that was given to a connection which proved nothing proves nothing
