@@ -72,12 +72,12 @@ func scanIsList(ctx context.Context, f *probe) error {
 			return err
 		}
 		if !slices.Equal(got, want) {
-			return fmt.Errorf("Scan with nameOnly %t shows %q, List %q", nameOnly, got, want)
+			return fmt.Errorf("with nameOnly %t Scan shows %q, List %q", nameOnly, got, want)
 		}
 	}
 	for name, want := range map[string]error{"missing": fs.ErrNotExist, "d/0000": driver.ErrNotDir} {
 		if _, err := described(driver.Scan(ctx, f.FS, f.at(name), false), false); !errors.Is(err, want) {
-			return fmt.Errorf("Scan of %q: %v, want %v", name, err, want)
+			return fmt.Errorf("of %q Scan says %v, want %v", name, err, want)
 		}
 	}
 	return nil
