@@ -3,6 +3,7 @@
 package driver_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -322,10 +323,33 @@ func TestDirRemoveDirSweeps(t *testing.T) {
 		require.NoError(t, up.Close(nil))
 		require.NoError(t, d.RemoveDir(t.Context(), "d"))
 
+		require.NoError(t, d.Mkdir(t.Context(), "left"))
+		require.NoError(t, os.WriteFile(filepath.Join(path, "left/.sallyport-left"), nil, 0o666))
+		require.NoError(t, d.RemoveDir(t.Context(), "left"), "nobody holds what is in it")
+
 		require.NoError(t, d.Mkdir(t.Context(), "full"))
 		write(t, d, "full/a", "x")
+		up, err = other.Store(t.Context(), "full/b", driver.StoreOptions{})
+		require.NoError(t, err)
 		err = d.RemoveDir(t.Context(), "full")
 		require.ErrorIs(t, err, driver.ErrNotEmpty)
-		require.NotErrorAs(t, err, new(*driver.Error))
+		require.NotErrorAs(t, err, new(*driver.Error), "to wait for the upload would not help")
+		require.NoError(t, up.Close(nil))
 	})
+}
+
+// A sweep doesn't stop where the system ends a batch of a listing.
+func TestDirSweepsAll(t *testing.T) {
+	path := t.TempDir()
+	d := openDir(t, path)
+	const many = 100
+	for i := range many {
+		require.NoError(t, os.WriteFile(filepath.Join(path, fmt.Sprint(".sallyport-", i)), nil, 0o666))
+	}
+	n, err := d.Sweep(t.Context(), time.Hour)
+	require.NoError(t, err)
+	require.Equal(t, many, n)
+	left, err := os.ReadDir(path)
+	require.NoError(t, err)
+	require.Empty(t, left)
 }
