@@ -68,23 +68,23 @@ func TestIPv6NetworkCountsAsOne(t *testing.T) {
 		synctest.Wait()
 		require.Equal(s, 3+maxHeld, s.p.Stats().Unproven)
 	})
-	var failed strikes
+	var failed strikes[netip.Prefix]
 	for i := range fewStrikes {
-		require.Equal(t, i+1, failed.add(in(1, i)))
+		require.Equal(t, i+1, failed.add(network(in(1, i)), strikeFor))
 	}
-	require.Equal(t, 1, failed.add(in(2, 0)))
-	require.False(t, failed.many(in(1, 99), fewStrikes))
-	failed.add(in(1, 5))
-	require.True(t, failed.many(in(1, 99), fewStrikes))
+	require.Equal(t, 1, failed.add(network(in(2, 0)), strikeFor))
+	require.False(t, failed.many(network(in(1, 99)), fewStrikes))
+	failed.add(network(in(1, 5)), strikeFor)
+	require.True(t, failed.many(network(in(1, 99)), fewStrikes))
 }
 
 // What is remembered of addresses and owners does not grow for ever.
 func TestMemoryOfFailuresIsBounded(t *testing.T) {
-	var failed strikes
+	var failed strikes[netip.Prefix]
 	var mixing mixers
 	most := 0
 	for i := range 2*strikeLimit + 1 {
-		failed.add(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}))
+		failed.add(network(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), strikeFor)
 		mixing.add(strconv.Itoa(i))
 		most = max(most, len(failed))
 		require.Len(t, mixing, len(failed))

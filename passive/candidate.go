@@ -57,7 +57,7 @@ func (p *Ports) hold(d *door, c net.Conn, from netip.Addr) *candidate {
 	g, crowd := d.groups[key], d.crowds.of(key)
 	roaming := g == nil || len(g.leases) == 0
 	switch {
-	case roaming && (p.StrictPeer || d.roaming >= maxRoaming || p.strikes.many(from, maxStrikes)):
+	case roaming && (p.StrictPeer || d.roaming >= maxRoaming || p.strikes.many(network(from), maxStrikes)):
 		return nil
 	case roaming && crowd.held >= crowd.leases+mostRoaming:
 		return nil

@@ -64,9 +64,10 @@
 // ended, when the same port was leased to it again. TCP tells nobody which of two connections the client meant. This
 // concerns sessions with the policy Untested, Unlikely or Waived alone, and those without a Prover. What strangers do (connect,
 // say nothing, hang up, show the ticket of another, fail to prove it) never makes a session do without the proof that its
-// policy demands, and does not end its lease before its time, with one exception: after a claim to it has failed, the
-// lease of a client that makes no other connection within two seconds ends, so that an honest client hears of it. More
-// than three such claims of one address in a minute end nothing.
+// policy demands, and does not end its lease before its time, with one exception: after a claim to it has failed that
+// came from its client's address or the same IPv6 network of 64 bits, the lease of a client that makes no other connection
+// within two seconds ends, so that an honest client hears of it. More than three such claims of one network in a minute,
+// or of one session in an hour, end nothing, and those from other addresses never do.
 //
 // Whoever has overheard a session's first packet can repeat it. That gets no data, and it delays the session's own
 // connection by a second at most for each, as long as no more than sixteen of them come from the client's own address.

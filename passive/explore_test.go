@@ -41,7 +41,7 @@ type visited struct {
 
 // explore visits the states of a scope until it finds something wrong.
 func explore(in scope, with mistakes, limit int) *exploration {
-	x := &exploration{scope: in, model: model{mistakes: with, ports: in.ports, manyStrikes: max(in.strikes, fewStrikes+1)}, limit: limit, seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
+	x := &exploration{scope: in, model: model{mistakes: with, ports: in.ports, manyStrikes: max(in.strikes, fewStrikes+1), sessionStrikes: in.strikes > 0}, limit: limit, seed: maphash.MakeSeed(), seen: make(map[uint64]struct{})}
 	x.steps = []step{{from: none}}
 	level := []visited{{}}
 	for len(level) > 0 && x.found == "" && !x.full() {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"time"
 )
 
@@ -123,19 +122,6 @@ func (p *Ports) securedFirst(l *Lease, secured net.Conn, err error) {
 	}
 }
 
-// strike notes that a claim to a lease has failed, and why if its handshake has. The caller holds mu.
-func (p *Ports) strike(l *Lease, c *candidate, err error) {
-	l.over[forAnother] = false
-	l.stop(forAnother)
-	n := p.strikes.add(c.from)
-	if l.failed = n <= fewStrikes; l.failed || l.lost == nil {
-		l.lost = ErrUnproven
-		if err != nil {
-			l.lost = fmt.Errorf("%w: %w", ErrUnproven, err)
-		}
-	}
-}
-
 // proven gives a connection to the lease that it has proved to be for. Only now it is known of an owner, rather than
 // claimed by anybody, that the proof of one session is used for another; then nobody can tell for which of several of
 // its leases a connection is. The caller holds mu.
@@ -169,7 +155,7 @@ func (p *Ports) contest(l *Lease) {
 	}
 	l.contested = false
 	limit := contested
-	if p.strikes.many(l.shaking.from, fewStrikes) {
+	if p.strikes.many(network(l.shaking.from), fewStrikes) {
 		limit = stubborn
 	}
 	cut := l.cut
@@ -187,43 +173,4 @@ func (p *Ports) life() context.Context {
 		p.alive, p.kill = context.WithCancelCause(context.Background())
 	}
 	return p.alive
-}
-
-// Failed claims from one network: more than fewStrikes of a minute end no lease any more, and after maxStrikes an
-// address there without a lease is not heard at all. Their memory is bounded; a forgotten one starts anew.
-const (
-	fewStrikes  = 3
-	maxStrikes  = 10
-	strikeFor   = time.Minute
-	strikeLimit = 4096
-)
-
-// strikes counts failed claims. Ready when zero; guarded by Ports.mu.
-type strikes map[netip.Prefix]strike
-
-type strike struct {
-	n     int
-	until time.Time
-}
-
-// add counts one more from an address and returns how many its network has had.
-func (s *strikes) add(from netip.Addr) int {
-	if *s == nil || len(*s) >= strikeLimit {
-		*s = make(strikes)
-	}
-	now := time.Now()
-	of := network(from)
-	k := (*s)[of]
-	if now.After(k.until) {
-		k = strike{until: now.Add(strikeFor)}
-	}
-	k.n++
-	(*s)[of] = k
-	return k.n
-}
-
-// many reports whether there were more than some from the network of an address lately.
-func (s strikes) many(from netip.Addr, some int) bool {
-	k, ok := s[network(from)]
-	return ok && k.n > some && time.Now().Before(k.until)
 }

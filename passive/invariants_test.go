@@ -16,8 +16,8 @@ func (m *model) broken(before *modelState, e event) string {
 		if why := effect.broken(e); why != "" {
 			return why
 		}
-		if c := &effect.conn; effect.kind == claimStruck && m.sessions[c.lease].failed && m.strikes[bit(c.roaming)] > fewStrikes {
-			return "failed claims without bound can end a lease"
+		if why := effect.struck(before); why != "" {
+			return why
 		}
 	}
 	if m.mixes && !before.mixes && (e.what != resumes || !proof) {
@@ -33,6 +33,21 @@ func (m *model) broken(before *modelState, e event) string {
 		if why := check(); why != "" {
 			return why
 		}
+	}
+	return ""
+}
+
+// struck complains if a claim that failed can end a lease, and should not.
+func (e *effect) struck(before *modelState) string {
+	if e.kind != claimStruck {
+		return ""
+	}
+	now, was := e.before.sessions[e.conn.lease].failed, before.sessions[e.conn.lease].failed
+	switch many := max(e.before.strikes[0], e.before.strikes[2+e.conn.lease]) > fewStrikes; {
+	case e.conn.roaming && now != was:
+		return "a failed claim from elsewhere decides whether a lease ends"
+	case !e.conn.roaming && now && many:
+		return "failed claims without bound can end a lease"
 	}
 	return ""
 }

@@ -130,6 +130,7 @@ var planted = []struct {
 		}
 	})},
 	{"failed claims without bound end leases", tables(func(m *mistakes) { m.endless = true })},
+	{"failed claims from elsewhere end leases", tables(func(m *mistakes) { m.anywhere = true })},
 	{"two handshakes at once", seesLeases(func(l *leaseFacts) { l.shaking = false })},
 	{"a handshake goes on though others wait", saysOfLeases(func(_ *facts, l *leaseVerdict, _ int) { l.contested = false })},
 	{"a claim is refused while another is looked into", saysOfConns(func(f *facts, c *connVerdict, i int) {

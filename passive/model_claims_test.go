@@ -140,12 +140,25 @@ func (m *model) proven(s uint8, i int) {
 // strike is Ports.strike.
 func (m *model) strike(s uint8, c modelConn) {
 	l := &m.sessions[s]
-	l.over[forAnother] = false
-	m.stop(s, forAnother)
-	n := min(m.strikes[bit(c.roaming)]+1, m.manyStrikes)
-	m.strikes[bit(c.roaming)] = n
-	m.note(effect{kind: claimStruck, conn: c})
-	if l.failed = n <= fewStrikes || m.mistakes.endless; l.failed || l.lost == noLoss {
+	few, counts := m.struck(bit(c.roaming)) <= fewStrikes, false
+	if !c.roaming || m.mistakes.anywhere {
+		few = m.struck(2+s) <= fewStrikes && few || m.mistakes.endless
+		l.over[forAnother] = false
+		m.stop(s, forAnother)
+		l.failed, counts = few, few
+	}
+	m.note(effect{kind: claimStruck, conn: c, before: m.modelState})
+	if counts || l.lost == noLoss {
 		l.lost = notProven
 	}
+}
+
+// struck counts one more failed claim, of an address or a session.
+func (m *model) struck(who uint8) uint8 {
+	many := m.manyStrikes
+	if who >= 2 && !m.sessionStrikes {
+		many = 0
+	}
+	m.strikes[who] = min(m.strikes[who]+1, many)
+	return m.strikes[who]
 }

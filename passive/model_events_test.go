@@ -34,7 +34,7 @@ const (
 	stales   // lease a was not used, and others wait
 	shares   // a waits and shares a port, b if it can
 	despairs // a has waited in vain; port b is looked at first
-	forgives // failed claims of address a are forgotten
+	forgives // failed claims of address a, or to session a-2, are forgotten
 	forgets  // that port a was announced in vain
 )
 

@@ -9,6 +9,8 @@ type model struct {
 	ports    uint8
 	// manyStrikes is where failed claims are not counted any further.
 	manyStrikes uint8
+	// sessionStrikes tells whether failed claims are counted by session, too. Without, there are fewer states.
+	sessionStrikes bool
 
 	clock   uint8 // the last number
 	dirty   [modelPorts][2]bool
@@ -30,6 +32,7 @@ type mistakes struct {
 	forgetQueue bool // those behind one that could share with nobody and gave up wait on
 	fullCounts  bool // a handshake without proof is taken for proof
 	endless     bool // failed claims are not counted
+	anywhere    bool // those from elsewhere count like those from the client's address
 }
 
 func (m *model) next() uint8 {

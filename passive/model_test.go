@@ -92,9 +92,9 @@ type modelState struct {
 	conns    [modelConns]modelConn // in order of arrival at their group
 	n        uint8                 // of conns
 	queue    [modelSessions]uint8
-	waiters  uint8    // in queue
-	mixes    bool     // A is known to use the proof of one session for another
-	strikes  [2]uint8 // of the address here and the one elsewhere
+	waiters  uint8                    // in queue
+	mixes    bool                     // A is known to use the proof of one session for another
+	strikes  [2 + modelSessions]uint8 // of the address here, the one elsewhere, and the sessions
 	recent   [modelPorts]bool
 }
 
@@ -128,7 +128,7 @@ func (s *modelState) compress() {
 }
 
 // modelKey stands for all states that differ in nothing but the names of things that are alike.
-type modelKey [modelSessions*7 + modelConns*6 + 6]byte
+type modelKey [modelSessions*8 + modelConns*6 + 6]byte
 
 // key returns the least of the forms that a state has with the sessions of A exchanged or not, and with the ports, as
 // far as there are two.
@@ -166,7 +166,7 @@ func (s *modelState) form(sessions, ports bool) (k modelKey) {
 		l := &s.sessions[who(i)]
 		write(uint8(l.phase), port(l.port), uint8(l.policy), l.number, l.wanted,
 			bits(l.open, l.guest, l.doubted, l.failed, l.untested),
-			bits(l.over[1], l.over[2], l.over[3], l.running[1], l.running[2], l.running[3]))
+			bits(l.over[1], l.over[2], l.over[3], l.running[1], l.running[2], l.running[3]), s.strikes[2+who(i)])
 	}
 	write(s.waiters)
 	for i := range s.waiters {

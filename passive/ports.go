@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -82,29 +83,30 @@ type Ports struct {
 
 	set portSet // empty: the system chooses
 
-	mu      sync.Mutex
-	closed  bool
-	doors   map[slot]*door
-	closing map[slot]*door // shut, but their listeners are still to be closed
-	queues  map[peer]*queue
-	numbers uint64              // of leases and candidates, in order
-	dirty   []*group            // to be looked at before mu is released
-	refused []net.Conn          // to be closed when mu is released
-	later   []func()            // to be run then
-	arrived map[*Lease]struct{} // connected, not yet taken
-	bad     map[slot]failure    // could not be opened lately
-	recent  recents
-	mixers  mixers
-	strikes strikes
-	alive   context.Context // of handshakes that nobody waits for; nil until there is one
-	kill    context.CancelCauseFunc
-	known   facts // memory for settle, as the three below
-	judged  []*Lease
-	waiting []*candidate
-	verdict verdict
-	stats   Stats
-	logs    [3]loglimit.Share // strangers near one lease, other strangers, accept errors
-	running sync.WaitGroup    // acceptors, and calls of Listen
+	mu             sync.Mutex
+	closed         bool
+	doors          map[slot]*door
+	closing        map[slot]*door // shut, but their listeners are still to be closed
+	queues         map[peer]*queue
+	numbers        uint64              // of leases and candidates, in order
+	dirty          []*group            // to be looked at before mu is released
+	refused        []net.Conn          // to be closed when mu is released
+	later          []func()            // to be run then
+	arrived        map[*Lease]struct{} // connected, not yet taken
+	bad            map[slot]failure    // could not be opened lately
+	recent         recents
+	mixers         mixers
+	strikes        strikes[netip.Prefix]
+	sessionStrikes strikes[identity]
+	alive          context.Context // of handshakes that nobody waits for; nil until there is one
+	kill           context.CancelCauseFunc
+	known          facts // memory for settle, as the three below
+	judged         []*Lease
+	waiting        []*candidate
+	verdict        verdict
+	stats          Stats
+	logs           [3]loglimit.Share // strangers near one lease, other strangers, accept errors
+	running        sync.WaitGroup    // acceptors, and calls of Listen
 }
 
 // Range makes Ports of a list of ports and ranges, where an exclamation mark takes ports out again:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -335,7 +336,7 @@ func TestFailedClaimIsUnproven(t *testing.T) {
 		l := s.lease("honest", Untested)
 		v := s.comes("elsewhere", "shows honest")
 		require.True(s, v.refused())
-		s.asked(l).fails(ErrUnproven, 5*time.Second)
+		s.asked(l).fails(ErrUnproven, defaultTTL)
 	})
 }
 
@@ -367,6 +368,72 @@ func TestFailedClaimIsTold(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A failed claim from another address than the client's ends nothing, not even the first: what was overheard can be
+// shown from any number of addresses.
+func TestFailedClaimElsewhere(t *testing.T) {
+	for _, policy := range []ProofPolicy{Untested, Expected, Required} {
+		for _, line := range []string{"shows a", "fails a"} {
+			proving(t, "21000", func(s *stage) {
+				take := s.asked(s.lease("a", policy))
+				for i := range byte(20) {
+					require.True(s, s.from(netip.AddrFrom4([4]byte{192, 0, 2, i}), line).refused())
+					time.Sleep(time.Second)
+				}
+				take.pending()
+				take.gets(s.comes("home", "proof a"), 20*time.Second)
+			})
+			// It doesn't take back what the client is to be told either.
+			proving(t, "21000", func(s *stage) {
+				take := s.asked(s.lease("a", Required))
+				s.comes("home", line)
+				time.Sleep(time.Second)
+				s.comes("elsewhere", line)
+				take.fails(ErrUnproven, anotherWait)
+			})
+		}
+	}
+}
+
+// A network of 64 bits is the client's own.
+func TestFailedClaimOfTheNetwork(t *testing.T) {
+	for from, want := range map[string]time.Duration{"2001:db8::2": anotherWait, "2001:db8:0:1::1": defaultTTL} {
+		proving(t, "21000", func(s *stage) {
+			r := session(s.t, "a", Required)
+			r.Client = netip.MustParseAddr("2001:db8::1")
+			take := s.asked(lease(s.T, s.p, r))
+			require.True(s, s.from(netip.MustParseAddr(from), "shows a").refused())
+			take.fails(ErrUnproven, want)
+		})
+	}
+}
+
+// Somebody at the client's own address ends three transfers of a session within an hour, however much time he takes.
+func TestFailedClaimsOfOneSession(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		for range fewStrikes {
+			take := s.asked(s.lease("a", Required))
+			s.comes("home", "shows a")
+			take.fails(ErrUnproven, anotherWait)
+			time.Sleep(2 * strikeFor)
+		}
+		for range 10 {
+			take := s.asked(s.lease("a", Required))
+			s.comes("home", "shows a")
+			time.Sleep(2 * anotherWait)
+			take.pending()
+			take.gets(s.comes("home", "proof a"), 2*anotherWait)
+			time.Sleep(2 * strikeFor)
+		}
+		take := s.asked(s.lease("other", Required))
+		s.comes("home", "shows other")
+		take.fails(ErrUnproven, anotherWait)
+		time.Sleep(sessionStrikeFor)
+		take = s.asked(s.lease("a", Required))
+		s.comes("home", "shows a")
+		take.fails(ErrUnproven, anotherWait)
+	})
 }
 
 // Repeating failed claims ends nothing for a session that proves itself.

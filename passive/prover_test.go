@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,10 +113,14 @@ func (s *stage) lease(name string, policy ProofPolicy) *Lease {
 // comes connects from an address and says a line, if any.
 func (s *stage) comes(from string, line string) *visitor {
 	s.Helper()
-	addr := alice
 	if from == "elsewhere" {
-		addr = eve
+		return s.from(eve, line)
 	}
+	return s.from(alice, line)
+}
+
+func (s *stage) from(addr netip.Addr, line string) *visitor {
+	s.Helper()
 	client, server := s.n.dial(addr, 21000)
 	v := &visitor{s, client, server}
 	if line != "" {

@@ -31,7 +31,7 @@ type leaseFacts struct {
 	patient bool // its connection without proof has waited for a better one, in vain
 	doubted bool // connections without proof came that may be anybody's, so that only proof counts from now on
 	overdue bool // proof has been waited for in vain since then
-	failed  bool // a claim to it has failed
+	failed  bool // a claim to it from its client's address has failed
 	unheard bool // no other connection came for a while after that
 }
 

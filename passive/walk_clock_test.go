@@ -40,6 +40,12 @@ func (c *walkClock) sooner(a alarm) {
 	c.set(a)
 }
 
+func (c *walkClock) unlessSet(a alarm) {
+	if !c.has(a) {
+		c.set(a)
+	}
+}
+
 func (a alarm) same(b alarm) bool {
 	a.at = b.at
 	return a == b
@@ -126,8 +132,9 @@ func (c *walkClock) note(e *effect, now time.Time) {
 	case portWasted:
 		c.set(alarm{what: forgets, a: e.port, at: now.Add(recentFor)})
 	case claimStruck:
-		if over := (alarm{what: forgives, a: bit(e.conn.roaming), at: now.Add(strikeFor + 1)}); !c.has(over) {
-			c.set(over)
+		c.unlessSet(alarm{what: forgives, a: bit(e.conn.roaming), at: now.Add(strikeFor + 1)})
+		if !e.conn.roaming {
+			c.unlessSet(alarm{what: forgives, a: 2 + uint8(e.conn.lease), at: now.Add(sessionStrikeFor + 1)})
 		}
 	case queueMoved:
 		if e.asked {

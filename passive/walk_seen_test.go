@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -24,6 +25,11 @@ func (w *walk) seen() (s modelState) {
 	for i, addr := range []net.Addr{w.addr(false), w.addr(true)} {
 		if k := p.strikes[network(addrOf(addr))]; !time.Now().After(k.until) {
 			s.strikes[i] = uint8(min(k.n, maxStrikes+1))
+		}
+	}
+	for i := range s.sessions {
+		if k := p.sessionStrikes[identity{w.prover, strconv.Itoa(i)}]; !time.Now().After(k.until) {
+			s.strikes[2+i] = uint8(min(k.n, maxStrikes+1))
 		}
 	}
 	for port := range s.recent {

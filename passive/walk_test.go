@@ -98,7 +98,7 @@ func TestWalks(t *testing.T) {
 func newWalk(t *testing.T, seed uint64, met map[string]int) *walk {
 	w := &walk{
 		t: t, met: met, rand: rand.New(rand.NewPCG(seed, 0)), past: []string{fmt.Sprintf("seed %d", seed)},
-		model: model{mistakes: right, ports: modelPorts, manyStrikes: maxStrikes + 1},
+		model: model{mistakes: right, ports: modelPorts, manyStrikes: maxStrikes + 1, sessionStrikes: true},
 		conns: make(map[uint8]*walkConn), ids: make(map[net.Conn]uint8),
 	}
 	w.ports, w.net = memPorts(t, "21000-21001")

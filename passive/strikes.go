@@ -1,0 +1,66 @@
+package passive
+
+import (
+	"fmt"
+	"time"
+)
+
+// Failed claims. What a stranger elsewhere shows ends nobody's lease: it is refused, and that is all. One from the
+// client's own address may be the client's, which has to hear that its ticket could not be resumed. So it counts, unless
+// it is repeated: after fewStrikes of one network within a minute, or of one session within an hour, further ones end no
+// lease. After maxStrikes an address without a lease is not heard at all. The memory is bounded; what is forgotten
+// starts anew.
+const (
+	fewStrikes       = 3
+	maxStrikes       = 10
+	strikeFor        = time.Minute
+	sessionStrikeFor = time.Hour
+	strikeLimit      = 4096
+)
+
+// strike notes that a claim to a lease has failed, and why if its handshake has. The caller holds mu.
+func (p *Ports) strike(l *Lease, c *candidate, err error) {
+	few := p.strikes.add(network(c.from), strikeFor) <= fewStrikes
+	counts := false
+	if !c.roaming || network(c.from) == network(l.req.Client) {
+		few = p.sessionStrikes.add(l.identity(), sessionStrikeFor) <= fewStrikes && few
+		l.over[forAnother] = false
+		l.stop(forAnother)
+		l.failed, counts = few, few
+	}
+	if counts || l.lost == nil {
+		l.lost = ErrUnproven
+		if err != nil {
+			l.lost = fmt.Errorf("%w: %w", ErrUnproven, err)
+		}
+	}
+}
+
+// strikes counts failed claims: those from a network, or those to a session. Ready when zero; guarded by Ports.mu.
+type strikes[K comparable] map[K]strike
+
+type strike struct {
+	n     int
+	until time.Time
+}
+
+// add counts one more and returns how many there were since the first, which is forgotten after some time.
+func (s *strikes[K]) add(of K, within time.Duration) int {
+	if *s == nil || len(*s) >= strikeLimit {
+		*s = make(strikes[K])
+	}
+	now := time.Now()
+	k := (*s)[of]
+	if now.After(k.until) {
+		k = strike{until: now.Add(within)}
+	}
+	k.n++
+	(*s)[of] = k
+	return k.n
+}
+
+// many reports whether there were more than some lately.
+func (s strikes[K]) many(of K, some int) bool {
+	k, ok := s[of]
+	return ok && k.n > some && time.Now().Before(k.until)
+}
