@@ -9,8 +9,8 @@ import (
 )
 
 // Lease reserves a port for one data connection from r.Client. The port is chosen at random, unpredictably, among
-// those without an unconnected lease of that address, and is open when Lease returns. When there is none, Lease waits
-// for one up to [Ports.Wait]; those who wait are served in order, address by address, and nobody waits for another
+// those without an unconnected lease of that address, and is open when Lease returns. When there is none, Lease joins
+// the queue of that address, for as long as [Ports.Wait] says. A queue is served in order, and nobody waits for another
 // address.
 //
 // The error is [ErrBusy], [ErrClosed], that of ctx, or says which ports cannot be opened and why.

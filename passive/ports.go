@@ -61,9 +61,10 @@ type Ports struct {
 	Offset int
 	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
 	TTL time.Duration
-	// Wait is how long Lease waits when every port is taken for that client address and none becomes free. It waits up
-	// to twice that, 5 seconds longer at most, where a lease is about to give way unused. 0 is 10 seconds; negative is
-	// not at all.
+	// Wait is how long the queue of a client address may stand still, that is get no data connection, before [Ports.Lease]
+	// returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to twice that, 5 seconds
+	// longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is longer. 0 is 10 seconds;
+	// negative is not at all.
 	Wait time.Duration
 	// Idle is how long a port stays open without a lease. 0 is 5 seconds; negative closes it at once.
 	Idle time.Duration

@@ -13,8 +13,9 @@ type handler func(s *session, ctx context.Context, arg string) (wire.Reply, erro
 
 // command is a row of the table: all that is particular to a verb. FEAT, HELP,
 // the checks before a handler and what happens to a command during a transfer are
-// read from its columns, so no handler opens with a gate and no other code
-// compares verbs.
+// read from its columns. Handlers check what depends on more than the verb: STAT
+// needs a login for a path only, and PASV, PORT and EPRT are refused after EPSV
+// ALL. OPTS UTF8 alone names something that has no row.
 type command struct {
 	name string  // the key of the row
 	run  handler // nil: known, answered 502

@@ -15,9 +15,10 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// control is the control connection of a session, and the only code that sets the
-// deadlines of one. The goroutine that holds the session's inbox reads, writes and
-// protects it; interrupt, cut and what is atomic are for any goroutine.
+// control is the control connection of a session. Only its methods set deadlines of
+// the connection while the session runs. The goroutine that holds the session's inbox
+// reads, writes and protects the connection; interrupt, cut and what is atomic are
+// for any goroutine.
 type control struct {
 	raw     net.Conn         // the TCP connection
 	replies *replyConn       // of raw

@@ -40,8 +40,8 @@ type idleConn struct {
 	ended  atomic.Bool // in order or not, once
 }
 
-// Close ends the connection, in order after inOrder: what was written still
-// reaches the client, whatever that sends.
+// Close ends the connection. With order set, the bytes written still reach the
+// client, whatever the client sends meanwhile.
 func (c *idleConn) Close() error {
 	switch {
 	case c.ended.Swap(true):

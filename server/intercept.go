@@ -30,8 +30,9 @@ type Intercept struct {
 	// one, and QUIT ends the session, whatever the client is told. Refuse by not
 	// calling run.
 	//
-	// A transfer is over when run returns. NOOP and STAT during one are handled
-	// meanwhile, in another goroutine; ABOR has ended it by the time that
+	// A transfer is over when run returns. During one over a data connection NOOP
+	// and STAT without a path are handled in another goroutine, unless other
+	// commands wait before them; ABOR has ended the transfer by the time that
 	// Command hears of it. The context ends with the session.
 	Command func(ctx context.Context, c Command, run func() Reply) Reply
 

@@ -10,8 +10,9 @@ import (
 )
 
 // judge makes logins wait for their turn, as guard decides, and tells guard what
-// came of them. Sessions know these three methods only, so that several processes
-// may have one judge some day. It may be used concurrently.
+// came of them. Sessions call enter, leave and forgive only, so that several
+// processes may have one judge some day; a change of settings calls look. Methods
+// may be called concurrently.
 type judge struct {
 	places func() int // how many guesses are judged at once
 

@@ -20,8 +20,8 @@ type origin struct {
 }
 
 const (
-	// suspectFor, suspectSessions and suspectShare say when one address is one too
-	// many: so many of the sessions of the last minutes, and no fewer than so many.
+	// suspectPercent of the sessions that began within suspectFor, and of no fewer
+	// than suspectSessions, make the address they come from a suspect.
 	suspectFor      = 10 * time.Minute
 	suspectSessions = 20
 	suspectPercent  = 80

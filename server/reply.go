@@ -63,8 +63,10 @@ func closing(err error) (own *driver.Error, ok bool) {
 	return own, ok
 }
 
-// errorReply is the one place that turns errors into replies. Words that were
-// not written for the client stay in the log: they may hold real paths.
+// errorReply turns the error of a handler into a reply. sayings holds the replies
+// to errors of a driver; a dataError, made where the data connection failed, brings
+// its own. Words that were not written for the client stay in the log: they may
+// hold real paths.
 func (s *session) errorReply(err error) wire.Reply {
 	var (
 		panicked *panicError
