@@ -22,17 +22,18 @@ func TestDemand(t *testing.T) {
 		err  error // of the last of them
 		want passive.ProofPolicy
 	}{
-		"resumes, " + several:                            {[]*transfer{download, download}, nil, passive.Untested},
-		"resumes, and has done so before":                {[]*transfer{download}, nil, passive.Expected},
-		"the same, several times":                        {[]*transfer{upload, download}, nil, passive.Expected},
-		"the same, after an upload had left it a ticket": {[]*transfer{upload, upload}, nil, passive.Expected},
-		"resumes, first transfer":                        {nil, nil, passive.Untested},
-		"resumes, after its first upload":                {[]*transfer{upload}, nil, passive.Untested},
-		"resumes, after its first transfer that failed":  {[]*transfer{download, download}, errors.New("cut"), passive.Untested},
-		"has come with proof and without, resumes":       {[]*transfer{upload, plain}, nil, passive.Unlikely},
-		"never resumes, first transfer":                  {nil, nil, passive.Untested},
-		"never resumes, later transfers":                 {[]*transfer{plain}, nil, passive.Unlikely},
-		"never resumes, after transfers in clear":        {[]*transfer{inClear}, nil, passive.Untested},
+		"resumes, " + several:                             {[]*transfer{download, download}, nil, passive.Untested},
+		"resumes, and has done so before":                 {[]*transfer{download}, nil, passive.Expected},
+		"the same, several times":                         {[]*transfer{upload, download}, nil, passive.Expected},
+		"the same, after an upload had left it a ticket":  {[]*transfer{upload, upload}, nil, passive.Expected},
+		"resumes, first transfer":                         {nil, nil, passive.Untested},
+		"resumes, after an upload that follows downloads": {[]*transfer{download, download, download, upload}, nil, passive.Untested},
+		"resumes, after its first upload":                 {[]*transfer{upload}, nil, passive.Untested},
+		"resumes, after its first transfer that failed":   {[]*transfer{download, download}, errors.New("cut"), passive.Untested},
+		"has come with proof and without, resumes":        {[]*transfer{upload, plain}, nil, passive.Unlikely},
+		"never resumes, first transfer":                   {nil, nil, passive.Untested},
+		"never resumes, later transfers":                  {[]*transfer{plain}, nil, passive.Unlikely},
+		"never resumes, after transfers in clear":         {[]*transfer{inClear}, nil, passive.Untested},
 	} {
 		p := proof{shares: strings.HasSuffix(client, several)}
 		for i := range c.seen {

@@ -72,7 +72,12 @@ func everybody(srv *server.Server) {
 // loginAs is login as somebody else.
 func (ts *testServer) loginAs(t testing.TB, user string) *client {
 	t.Helper()
-	c := newClient(t, dialTCP(t, ts.Addr), ts.Config)
+	return ts.loginOf(t, user, ts.Config)
+}
+
+func (ts *testServer) loginOf(t testing.TB, user string, cfg *stdtls.Config) *client {
+	t.Helper()
+	c := newClient(t, dialTCP(t, ts.Addr), cfg)
 	c.expect(220)
 	c.authTLS()
 	c.cmd(331, "USER %s", user)

@@ -85,7 +85,7 @@ func (seen sniffed) shown(t *testing.T, ts *testServer, version uint16) func(net
 	t.Helper()
 	cfg := ts.Config.Clone()
 	cfg.MaxVersion, cfg.ClientSessionCache = version, new(keeper)
-	ts.loginWith(t, cfg)
+	ts.loginOf(t, "thief", cfg) // another session of the owner would make it one of several
 	cs, ok := cfg.ClientSessionCache.Get("")
 	require.True(t, ok)
 	_, state, err := cs.ResumptionState()

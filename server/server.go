@@ -50,7 +50,9 @@ type Server struct {
 	// resumes the control connection's TLS session, or that of another session
 	// of the same account at the same address. It takes one that resumes none
 	// if nobody else's can be meant and the session's data connections have not
-	// resumed before, and refuses one that resumes somebody else's.
+	// resumed before, or its client may have no ticket left: after an upload or a
+	// transfer that failed, unless it has resumed after such a one. It refuses one
+	// that resumes somebody else's.
 	SessionReuse tls.Reuse
 
 	// RequireCloseNotify refuses an upload over TLS that ends without the
