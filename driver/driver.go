@@ -198,6 +198,7 @@ type FS interface {
 	// wins, whole. One with Append adds to the file as it is when it commits,
 	// so nothing that another upload committed meanwhile is lost, and one with
 	// an Offset commits only over the file that it began with: see [StoreOptions].
+	// Commit looks at the tree again, see [Upload].
 	Store(ctx context.Context, name string, opts StoreOptions) (Upload, error)
 
 	// Mkdir creates a directory; its parent must exist, and a name that is

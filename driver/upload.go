@@ -42,7 +42,13 @@ type Upload interface {
 	io.Writer
 
 	// Commit makes the upload the file. When it returns nil the data is as
-	// safe as the FS can make it. After Commit only Close may be called;
+	// safe as the FS can make it. The name is judged once more, as the tree may
+	// have changed since Store: one that has become a directory is ErrIsDir or
+	// fs.ErrExist, one that must be free (Exclusive) and is taken fs.ErrExist, and
+	// a directory above that was removed fs.ErrNotExist (with Append, each may be
+	// ErrChanged as well), and nothing of the upload stays. An FS may instead make
+	// the removed directory anew, as an object store does, or refuse to remove it
+	// while an upload is under way. After Commit only Close may be called;
 	// anything else is an error. Commit after a failed Write fails.
 	Commit() error
 

@@ -137,7 +137,9 @@ func checks(o Options) []check {
 	if o.InPlace {
 		return append(all, inPlaceChecks...)
 	}
-	return append(append(all, atomicChecks...), stagedCheck)
+	all = append(all, atomicChecks...)
+	all = append(all, treeChecks...)
+	return append(all, stagedCheck)
 }
 
 // probe is the FS under test with short forms of what the cases do to it.

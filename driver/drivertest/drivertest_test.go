@@ -57,6 +57,10 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"checks no offset", "check-store-offset", func(f driver.FS) driver.FS { return halfBlind{f} }},
 		{"ignores Exclusive", "exclusive", func(f driver.FS) driver.FS { return notExclusive{f} }},
 		{"ignores Exclusive in a race", "exclusive-race", func(f driver.FS) driver.FS { return notExclusive{f} }},
+		{"ignores Exclusive in Commit", "exclusive-commit", func(f driver.FS) driver.FS { return stale{f} }},
+		{"commits over a directory", "commit-on-directory", func(f driver.FS) driver.FS { return stale{f} }},
+		{"reports a file whose directory is gone", "commit-without-parent", func(f driver.FS) driver.FS { return stale{f} }},
+		{"takes what begins with a directory's name for what is in it", "rename-directory-longer", func(f driver.FS) driver.FS { return prefixed{f} }},
 		{"commits cut uploads", "cut-replace", func(f driver.FS) driver.FS { return commits{f} }},
 		{"commits cut uploads of new files", "cut-new", func(f driver.FS) driver.FS { return commits{f} }},
 		{"shows uploads before Commit", "invisible", func(f driver.FS) driver.FS { return early{f} }},
@@ -219,6 +223,40 @@ type notExclusive struct{ driver.FS }
 func (f notExclusive) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	opts.Exclusive = false
 	return f.FS.Store(ctx, name, opts)
+}
+
+// stale makes way for its uploads in Commit as one does that looked at the tree in
+// Store only.
+type stale struct{ driver.FS }
+
+func (f stale) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return staleUpload{u, f.FS, ctx, name} })
+}
+
+type staleUpload struct {
+	driver.Upload
+	fsys driver.FS
+	ctx  context.Context
+	name string
+}
+
+func (u staleUpload) Commit() error {
+	_ = u.fsys.Remove(u.ctx, u.name)
+	_ = u.fsys.RemoveDir(u.ctx, u.name)
+	if err := u.Upload.Commit(); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil // the file is where nobody finds it
+}
+
+// prefixed forgets the slash when it looks whether a name is below another.
+type prefixed struct{ driver.FS }
+
+func (f prefixed) Rename(ctx context.Context, from, to string) error {
+	if fi, err := f.FS.Stat(ctx, from); err == nil && fi.IsDir() && from != to && strings.HasPrefix(to, from) {
+		return fs.ErrInvalid
+	}
+	return f.FS.Rename(ctx, from, to)
 }
 
 // wrapUpload changes the uploads of an FS.

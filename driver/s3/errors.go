@@ -18,6 +18,7 @@ var meanings = map[string]error{
 	"AccessDenied":                   fs.ErrPermission,
 	"PreconditionFailed":             fs.ErrExist, // the one condition that is set: that there is nothing
 	"ConditionalRequestConflict":     fs.ErrExist,
+	"ExistingObjectIsDirectory":      driver.ErrIsDir,
 	"KeyTooLongError":                driver.ErrName,
 	"InvalidObjectName":              driver.ErrName,
 	"XMinioInvalidObjectName":        driver.ErrName,

@@ -173,6 +173,11 @@ func (u *upload) commit() error {
 	if u.err != nil {
 		return u.err
 	}
+	// Object storage lets an object and a directory share a name, and the object
+	// would hide: look again for a directory made since Store.
+	if err := u.f.wantNoDir(u.ctx, u.name, driver.ErrIsDir); err != nil {
+		return err
+	}
 	if u.id == "" {
 		return u.f.put(u.ctx, u.key, u.part, u.options)
 	}

@@ -187,13 +187,14 @@ func (b bucket) free(ctx context.Context, name string, replace func(there fs.Fil
 }
 
 func (b bucket) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
-	if err := b.CheckStore(ctx, name, opts); err != nil {
+	free := func() error { return b.CheckStore(ctx, name, opts) }
+	if err := free(); err != nil {
 		return nil, err
 	}
 	if opts.Exclusive { // somebody else may be quicker: the store decides at the end
-		return b.put(ctx, name, "If-None-Match", "*")
+		return b.put(ctx, name, free, "If-None-Match", "*")
 	}
-	return b.put(ctx, name)
+	return b.put(ctx, name, free)
 }
 
 func (b bucket) Mkdir(ctx context.Context, name string) error {

@@ -12,6 +12,7 @@ import (
 // request before it.
 type upload struct {
 	body *io.PipeWriter
+	free func() error  // whether the name may still be taken
 	end  chan struct{} // closed when the store has answered
 	err  error         // what it answered, once end is closed
 	done bool          // Commit was called
@@ -21,13 +22,13 @@ var errOver = errors.New("the upload is over")
 
 // put begins to send. The context covers the whole of the upload: when the client is
 // gone, the request ends.
-func (b bucket) put(ctx context.Context, key string, header ...string) (*upload, error) {
+func (b bucket) put(ctx context.Context, key string, free func() error, header ...string) (*upload, error) {
 	from, to := io.Pipe()
 	req, err := b.request(ctx, "PUT", key, from, header...)
 	if err != nil {
 		return nil, err
 	}
-	u := &upload{body: to, end: make(chan struct{})}
+	u := &upload{body: to, free: free, end: make(chan struct{})}
 	go func() {
 		defer close(u.end)
 		res, err := b.do(req)
@@ -50,12 +51,16 @@ func (u *upload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit returns when the store has the object.
+// Commit returns when the store has the object. A directory of that name may have
+// been made since Store, or the one above removed, which no store would mind.
 func (u *upload) Commit() error {
 	if u.done {
 		return errOver
 	}
 	u.done = true
+	if err := u.free(); err != nil {
+		return errors.Join(err, u.Close(err))
+	}
 	u.body.Close()
 	<-u.end
 	return u.err
