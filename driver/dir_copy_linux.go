@@ -11,9 +11,10 @@ import (
 // cloneUnit is a multiple of the block size of every file system that can clone.
 const cloneUnit = 64 << 10
 
-// cloneHead is copyHead by reference, for file systems that can (XFS, Btrfs,
-// bcachefs, ZFS). What is behind the last whole unit is copied. It reports
-// whether the file system can; if not, dst is as it was.
+// cloneHead makes the first n bytes of dst share the blocks of src (XFS, Btrfs,
+// bcachefs, ZFS), and copies the part behind the last whole cloneUnit. It reports
+// false, and leaves dst as it was, if the file system can't clone or n is less than
+// a unit.
 func cloneHead(ctx context.Context, dst, src *os.File, n int64) (bool, error) {
 	whole := n / cloneUnit * cloneUnit
 	if whole == 0 {
@@ -28,7 +29,8 @@ func cloneHead(ctx context.Context, dst, src *os.File, n int64) (bool, error) {
 	return true, copyPart(ctx, dst, src, whole, n)
 }
 
-// nextData finds the next bytes from at on, before end, that are no hole.
+// nextData returns the first range between at and end that is no hole of a sparse
+// file; from is end if there is none.
 func nextData(f *os.File, at, end int64) (from, to int64, err error) {
 	from, err = unix.Seek(int(f.Fd()), at, unix.SEEK_DATA)
 	switch {

@@ -4,5 +4,5 @@ package driver
 
 import "io/fs"
 
-// removed is never so: a directory that is open can't be removed.
+// removed returns false: an open directory can't be removed on this system.
 func removed(fs.FileInfo) bool { return false }

@@ -9,7 +9,8 @@ import (
 	"unsafe"
 )
 
-// scanned is the entry at which a scan is. It implements FileOwner and FileID.
+// scanned is the entry that a scan yields, the same one for each name. It implements
+// FileOwner and FileID.
 type scanned struct {
 	name        string // in the buffer of the scan
 	stat        syscall.Stat_t
@@ -54,7 +55,8 @@ func (e *scanned) Group() string {
 	return e.group.name(e.stat.Gid, e.owners.group)
 }
 
-// lastOwner is the owner of the entry before, mostly that of the next too.
+// lastOwner keeps the name of the last entry's owner, since neighbours mostly have
+// the same.
 type lastOwner struct {
 	id    uint32
 	text  string

@@ -42,9 +42,10 @@ type dirScan struct {
 	yield    func(fs.FileInfo, error) bool
 }
 
-// some yields what one call of the system tells, and reports whether there is to
-// be another. Each has a buffer of its own: a scan that began with a small one
-// goes on with a full one when there is one.
+// some reads one batch of entries and yields those that are listed. It reports false
+// at the end of the directory or when the caller of the scan wants no more. Each batch
+// takes a buffer anew: a scan that began with a small buffer goes on with a full one
+// when there is one.
 func (s *dirScan) some() (more bool, err error) {
 	from := &scanBuffers
 	if s.nameOnly {
@@ -69,7 +70,7 @@ func (s *dirScan) some() (more bool, err error) {
 	return true, nil
 }
 
-// describe makes the entry that of a name, and reports whether it is to be seen.
+// describe fills the entry for a name, and reports whether the entry is listed.
 func (s *dirScan) describe(name []byte, kind byte) bool {
 	e := &s.entry
 	e.name = unsafe.String(&name[0], len(name)-1)
@@ -121,8 +122,8 @@ func readDirent(dir int, buf []byte) (n int, err error) {
 	}
 }
 
-// lstatAt describes what has that name, which ends in NUL, in a directory. It is
-// the call of package syscall without a copy of the name.
+// lstatAt is lstat of a name in an open directory. The name ends in NUL, so that it
+// needs no copy, as it would with package syscall.
 func lstatAt(dir int, name []byte, st *syscall.Stat_t) error {
 	for {
 		_, _, errno := syscall.Syscall6(unix.SYS_NEWFSTATAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])),

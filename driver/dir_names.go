@@ -9,9 +9,10 @@ import (
 	"time"
 )
 
-// holdNames locks the files that have one or two names, to change where the names
-// lead. In place it hardly waits: what is being written is locked for as long as
-// the client takes, and may be removed and renamed all the same.
+// holdNames locks the files of one or two names before the names are changed. With
+// InPlace it waits ten milliseconds and then goes on without a lock: an upload holds
+// its file as long as the client takes, and the file may be removed and renamed
+// meanwhile.
 func (d *Dir) holdNames(ctx context.Context, names ...string) ([]*heldFile, error) {
 	if d.Uploads == InPlace {
 		wait, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
@@ -25,8 +26,8 @@ func (d *Dir) holdNames(ctx context.Context, names ...string) ([]*heldFile, erro
 	return d.orderly(ctx, names)
 }
 
-// orderly locks two files in the order of their keys, so that nobody who does the
-// same waits for ever.
+// orderly locks two files in the order of their keys, so that two calls never wait
+// for each other.
 func (d *Dir) orderly(ctx context.Context, names []string) ([]*heldFile, error) {
 	for {
 		held, err := d.tryHoldNames(ctx, names)
@@ -74,7 +75,8 @@ func releaseAll(held []*heldFile) {
 	}
 }
 
-// lasting makes a change of some names; with Sync it is on the disk afterwards.
+// lasting makes a change. With Sync, the directories of the names are on the disk when
+// it returns.
 func (d *Dir) lasting(change func() error, names ...string) error {
 	if !d.Sync {
 		return change()

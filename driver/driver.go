@@ -165,8 +165,8 @@ var ErrNeedPassword = errors.New("driver: a password is needed")
 // [ValidName] if the FS is a [RawNamer].
 // Implementations must be safe for concurrent use. The server never closes an
 // FS, because sessions may share one; what belongs to one session is released
-// with [context.AfterFunc] on the context given to Login. A name that doesn't
-// obey that is an error ([fs.ErrInvalid] or [ErrName]), never a panic.
+// with [context.AfterFunc] on the context given to Login. An invalid name is an
+// error ([fs.ErrInvalid] or [ErrName]), never a panic.
 type FS interface {
 	// Stat describes the named file, following symbolic links where the FS
 	// has them. The Name of the root is ".".

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// limitPatience is how long the FS may take to say what is left of an upload
-// when the session that made it is gone.
+// limitPatience bounds the wait for the FS to tell how large a file is after an upload
+// to it has ended, since the session may be gone by then.
 const limitPatience = 5 * time.Second
 
 // Close gives back what was reserved, and counts what the FS kept of a cut

@@ -73,7 +73,7 @@ func (w *withoutWrites) Space(ctx context.Context, name string) (int64, error) {
 	return 0, enter(ctx, "space", name)
 }
 
-// refusal is the half of an FS that changes files, and refuses to.
+// refusal implements the methods of an FS that change files: each returns errReadOnly.
 type refusal struct{}
 
 func (refusal) refuse(ctx context.Context, op, name string) error {

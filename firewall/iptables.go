@@ -9,7 +9,8 @@ import (
 // multiportLimit is how many numbers iptables takes in one match; a range counts as two.
 const multiportLimit = 15
 
-// iptables writes one file for both families: each command passes over the rules marked for the other.
+// iptables writes one file for iptables-restore and ip6tables-restore. Each skips the rules that begin with the mark of
+// the other, -6 or -4.
 func iptables(p *page) {
 	p.note("Load with iptables-restore and with ip6tables-restore, both: a rule that starts with -4 or -6 is for one of them. "+
 		"They replace the rules of every table they name. Everything else is dropped%s: add what else the machine needs.", p.except())
@@ -70,8 +71,9 @@ func (p *page) iptNAT() {
 // iptTarget is one translation.
 type iptTarget struct{ ports, to string }
 
-// iptTargets are the translations of a rule: one for all ports, or one for each range if numbers differ. What follows
-// the slash is the port that becomes the first of the range (Linux 4.18 and later).
+// iptTargets returns the translations of a rule: where the numbers stay as they are, one for as many ports as a rule can
+// name; else one for each range. The number behind the slash is the outer port that becomes the first inner one (Linux
+// 4.18 and later).
 func iptTargets(r rule) []iptTarget {
 	var all []iptTarget
 	addr := r.NAT.To.String()

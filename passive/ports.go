@@ -35,8 +35,8 @@ var (
 	// ErrAmbiguous is returned by [Lease.Accept] when connections came that prove nothing and may be anybody's: at most
 	// one of them is the client's, so none gets the data. The FTP answer is 425.
 	ErrAmbiguous = errors.New("passive: several connections from the client's address, and none proves whose it is")
-	// ErrUnproven is returned by [Lease.Accept] when connections came but did not prove that they are the session's,
-	// which had to be. The FTP answer is 522 where that is a policy, and else 425.
+	// ErrUnproven is returned by [Lease.Accept] when connections came, had to prove that they are the session's, and none
+	// did. The FTP answer is 522 where every data connection has to prove it, and 425 elsewhere.
 	ErrUnproven = errors.New("passive: no data connection proved that it is the session's")
 	// ErrGone is returned by [Lease.Accept] when a connection came, went, stayed silent or failed in its handshake, and
 	// no other followed.
@@ -140,7 +140,7 @@ func (p *Ports) Numbers() iter.Seq[uint16] { return p.set.all() }
 // Len returns the number of ports in the set, 0 when the system chooses.
 func (p *Ports) Len() int { return p.set.len() }
 
-// Validate reports everything that is wrong with the fields, as far as it shows without touching the network.
+// Validate reports everything that is wrong with the fields and can be found without the network.
 func (p *Ports) Validate() error {
 	var errs []error
 	if p.TTL < 0 {
@@ -205,10 +205,10 @@ func (p *Ports) log(ctx context.Context, logger *slog.Logger, level slog.Level, 
 	}
 }
 
-// or is cmp.Or with a name for what it does here: zero is the default.
-func or(d, zero time.Duration) time.Duration {
+// or returns d, or def if d is zero.
+func or(d, def time.Duration) time.Duration {
 	if d == 0 {
-		return zero
+		return def
 	}
 	return d
 }

@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// Slice returns the data ports of instance i of n, counted from 0, which share one set behind one address: a load
-// balancer sends each port to the instance that owns it, and so every data connection to where its login is. The
+// Slice returns the data ports of instance i of n, counted from 0. The instances share one set of ports and one address:
+// a load balancer sends each port to the instance that owns it, and so every data connection to where its login is. The
 // slices are consecutive, in ascending order of their ports, share none, and differ in length by one port at most:
 // those of "21000-21019" for two are "21000-21009" and "21010-21019". Ports that the set excludes belong to nobody.
 //
@@ -30,7 +30,7 @@ func (p *Ports) Slice(i, n int) (*Ports, error) {
 	}, nil
 }
 
-// slice is the set of the ports number from to until, which is left out, in ascending order.
+// slice returns the ports whose places in the ascending order are at least from and less than until, counted from 0.
 func (s portSet) slice(from, until int) portSet {
 	var out portSet
 	for _, r := range s {

@@ -14,7 +14,7 @@ import (
 // maxData is how much of a download is read.
 const maxData = 64 << 10
 
-// manner is how a transfer is done, for clients differ in it.
+// manner says how to do a transfer, in what clients differ.
 type manner struct {
 	command    string
 	payload    []byte // to be sent; nil is a download
@@ -24,7 +24,7 @@ type manner struct {
 	wait time.Duration
 }
 
-// transfer is how it went.
+// transfer is what was observed of a transfer.
 type transfer struct {
 	command string
 	offer   offer
@@ -45,12 +45,12 @@ type transfer struct {
 // dialled says that the data connection was made, without which nothing else can be told about a transfer.
 func (t *transfer) dialled() bool { return t.dial.state == stateOpen }
 
-// ok says that all went well.
+// ok reports whether the transfer succeeded, or went well until the probe cut it.
 func (t *transfer) ok() bool {
 	return t.err == nil && t.tlsErr == nil && (t.final.Code/100 == 2 || t.cut)
 }
 
-// denied says that the file or directory was the reason, or the right to it, and not the connection.
+// denied reports whether the final reply blames the command, the file or the right to it, and not the connection.
 func (t *transfer) denied() bool {
 	switch t.final.Code {
 	case 450, 452, 501, 504, 532, 550, 551, 552, 553:
@@ -59,7 +59,7 @@ func (t *transfer) denied() bool {
 	return false
 }
 
-// reason is why it did not.
+// reason returns why a transfer failed.
 func (t *transfer) reason() string {
 	switch {
 	case t.err != nil:

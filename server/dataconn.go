@@ -114,9 +114,9 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *ftptls.Se
 	return c, nil
 }
 
-// dataFailure says what went wrong before a data connection was there. That proof
-// is missing is a permanent error only where it is demanded of everybody: else a
-// client that never resumes is to try again.
+// dataFailure returns the reply to a transfer that got no data connection. Missing
+// proof is a permanent error, 522, only where every client has to prove itself;
+// elsewhere 425 tells a client that never resumes to try again.
 func (s *session) dataFailure(err error) error {
 	code := 425
 	if s.reuseDemanded() == tls.Require || s.srv.SharedAddress {
@@ -174,9 +174,9 @@ func (c *dataConn) attend() error {
 	})
 }
 
-// Close ends a connection that no transfer wanted: in order if it proved whose it
-// is, so that the client finds the ticket in it that it needs for the next, and
-// else so that nobody can take it for an empty file.
+// Close ends a connection that no transfer used. A TLS connection that resumed no
+// session is reset, so that nobody takes it for an empty file. Any other connection ends
+// in order: under TLS the client finds a ticket in it, and needs that for its next one.
 func (c *dataConn) Close() error {
 	if c.tls != nil && !c.tls.Resumed() {
 		c.abort()

@@ -12,8 +12,8 @@ import (
 const (
 	DefaultEndGrace      = 100 * time.Millisecond // under TLS
 	DefaultEndGraceClear = 20 * time.Millisecond  // in clear
-	// crowdedGrace is the most that either becomes on a machine with more to do
-	// than processors, where a client may run too and takes longer to die.
+	// crowdedGrace is the longest that a default grows to on a machine with more to
+	// do than processors: a client that runs there too takes longer to die.
 	crowdedGrace = 200 * time.Millisecond
 )
 
@@ -71,7 +71,7 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 	case <-t.news:
 	case <-t.ctx.Done():
 	}
-	// Nobody is to be believed before it is heard what has come already.
+	// Before deciding, read what the client has already sent, such as ABOR.
 	s.inbox.relieve()
 	s.hearWaiting(t)
 	s.inbox.attend(0, func() { s.attendTo(t) })

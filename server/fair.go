@@ -162,8 +162,8 @@ func (p *place) pay(now time.Time) {
 	}
 }
 
-// admit gives places to those in line who have computed least, and of equal ones
-// to the first. The caller holds mu.
+// admit gives the free places to the sessions in line that have computed least lately,
+// among equals to the first. The caller holds mu.
 func (f *fair) admit(now time.Time) {
 	for len(f.line) > 0 && f.hasRoom(now) {
 		least := 0

@@ -15,11 +15,13 @@ import (
 // never waits; judge does the waiting.
 //
 // The guard counts refusals by network (see network) and by pair: a network and
-// a user. A pair waits longer after each refusal. A network has refusalRate, two
-// at once. By region it counts for the order only. Whoever logged in from the network within a day passes the limits of
-// the network, so that one program with an old password locks out nobody else
-// behind its NAT. Where addresses are hidden (anyNetwork) only pairs count, that is users. A login does not take back the count of its pair: it may be
-// the work of the user's own program, beside a guesser on the same network.
+// a user. A pair waits longer after each refusal. A network may have one refusal
+// every refusalRate, and two at once. Refusals of a region count for the order only.
+// A user who logged in from the network within a day passes the limits of the
+// network, so that one program with an old password locks out nobody else behind its
+// NAT. Where addresses are hidden (anyNetwork) only pairs count, that is users. A
+// login does not take back the count of its pair: the login may be the work of the
+// user's own program, beside a guesser on the same network.
 //
 // The guard's memory has a bound whoever fills it. The zero value is ready.
 type guard struct {
@@ -107,12 +109,12 @@ func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *g
 // time means not before a guess lines up or is done. places is how many may be
 // judged at once.
 //
-// The guess with the fewest refusals goes first, which makes the order fair
-// between networks: who guesses waits for who does not. Of equal ones the latest
-// and the oldest take turns: some guessers line up by the hundred and stay, before
-// the one who comes after them, and others come anew, each from an address of its
-// own, before the one who waits. So a wait among equals is no longer than twice the
-// line at its beginning. One turn in eight goes to the oldest of all.
+// The guess with the fewest refusals goes first, which makes the order fair between
+// networks: a guesser waits for everybody else. Among equals the latest and the oldest
+// take turns. The oldest alone would let guessers who line up by the hundred delay
+// whoever comes after them; the latest alone would let guessers who come anew, each
+// from an address of its own, delay whoever waits. So a wait among equals is no longer
+// than twice the line at its beginning. One turn in eight goes to the oldest of all.
 func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
 	if g.judging-g.slow >= places || g.judging/slowPlaces >= places {
 		return nil, time.Time{}

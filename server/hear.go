@@ -30,7 +30,8 @@ func (s *session) attendTo(t *transfer) {
 	}
 }
 
-// hasten has hurry look at a transfer whose client is gone or has sent QUIT.
+// hasten starts the timer by which hurry watches a transfer whose client is gone or has
+// sent QUIT, and ends it if it takes too long (see stuck).
 func (t *transfer) hasten() {
 	if t.ctx.Err() == nil {
 		t.moved.Store(t.bytes.Load() + 1)
@@ -38,8 +39,8 @@ func (t *transfer) hasten() {
 	}
 }
 
-// tell says that the client is gone, or has sent QUIT after the end of the data.
-// It ends the wait of awaitNews, so what decides nothing must not be told.
+// tell ends the wait of awaitNews: the client is gone, or has sent QUIT after the end of
+// the data. Nothing else may call it, since nothing else decides about an upload.
 func (t *transfer) tell() {
 	t.hasten()
 	select {
@@ -48,9 +49,9 @@ func (t *transfer) tell() {
 	}
 }
 
-// hear deals with one command during a transfer, by the column during of its row.
-// Those that are answered meanwhile need a transfer with a data connection, and
-// nobody before them in the inbox.
+// hear deals with one command during a transfer, as the column during of its row says.
+// NOOP and STAT without a path are answered at once if the transfer has a data
+// connection and no command waits in the inbox.
 func (s *session) hear(in input, t *transfer) {
 	row := commands[in.cmd.Verb]
 	switch {
@@ -70,8 +71,8 @@ func (s *session) hear(in input, t *transfer) {
 		t.cancel(errAborted)
 		s.inbox.putFirst(in)
 	case row.during == waits, in.cmd.Arg != "", len(s.inbox.waiting()) > 0, t.local:
-		// STAT <path> is a listing. The reply to work without a data connection is
-		// the first after its command: there is no 150 to tell replies apart by.
+		// STAT <path> is a listing. Work without a data connection sends no 150, so a
+		// client would take the first reply after the command for the reply to it.
 		s.inbox.put(in)
 	default:
 		start := time.Now()
@@ -101,9 +102,9 @@ func (s *session) abortBy(in input, t *transfer) {
 	}
 }
 
-// listen hears commands until relieve, or until hear wants no more, or until no more
-// may be read before the command under way is done. Then it waits for the end of the
-// control connection, so that it is known when the client is gone, and reports that.
+// listen reads commands until relieve, until hear returns false, or until no more may be
+// read before the command under way is done. In the last two cases it waits for the end
+// of the control connection or relieve, and reports whether the client has ended it.
 func (s *session) listen(hear func(input) (more bool)) (gone bool) {
 	for more := true; more && s.inbox.mayRead(); {
 		in := s.read()

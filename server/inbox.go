@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// inbox keeps the commands that come while a session is busy with another, and has
-// somebody listen to the client meanwhile, the attendant. From attend to relieve the
-// attendant alone uses the queue and the control connection, and at any other time
-// the session's goroutine alone does.
+// inbox queues the commands that come while a session is busy with another. A second
+// goroutine, the attendant, reads them. From attend to relieve only the attendant uses
+// the queue and the control connection; at any other time only the session's goroutine
+// does.
 type inbox struct {
 	ctl   *control
 	queue []input     // what came during a command and waits for its end
@@ -118,10 +118,10 @@ func (b *inbox) takeAll() []input {
 // mayRead reports whether another command may be read while one is being done.
 func (b *inbox) mayRead() bool { return len(b.queue) < maxQueued && !b.held() }
 
-// held reports that a command waits which must be the last one read until it
-// has run, or that there is nothing more to read. Either can only be the last in
-// the queue. What the client sent behind AUTH in clear must stay where the
-// upgrade discards it (CVE-2011-1575).
+// held reports whether nothing may be read behind the last input in the queue: it is a
+// command that changes the connection, such as AUTH, or the end of the connection. What
+// the client sent behind AUTH in clear must stay where the upgrade discards it
+// (CVE-2011-1575).
 func (b *inbox) held() bool {
 	if len(b.queue) == 0 {
 		return false

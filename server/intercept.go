@@ -18,17 +18,17 @@ import (
 type Intercept struct {
 	// Command is called for each command, known or not, before the server looks
 	// at it, hence before any login as well (c.Session.User is empty then), and
-	// for the greeting, for which c.Line is empty. What has not the form of a
-	// command is answered with 500 without it. It calls run to have the command
-	// done, once or not at all and before it returns, and returns what run
-	// returned or another reply. c has no Code and no Duration yet, and the verb
-	// in c.Line is in upper case.
+	// for the greeting, for which c.Line is empty. A line that has not the form of
+	// a command is answered with 500 and doesn't reach Command. Command calls run
+	// to have the command done, once or not at all and before Command returns, and
+	// returns what run returned or another reply. c has no Code and no Duration
+	// yet, and the verb in c.Line is in upper case.
 	//
-	// Replies with 1yz are sent by run; with 421 the session ends. Where run's
-	// reply promises more, as 234 does to AUTH, it comes about only if a reply of
-	// the same hundred is returned. Nothing else is undone: after run a login is
-	// one, and QUIT ends the session, whatever the client is told. Refuse by not
-	// calling run.
+	// Replies with 1yz are sent by run; with 421 the session ends. Work that
+	// follows a reply, as the handshake follows the 234 to AUTH, is done only if
+	// the reply that Command returns has the same first digit. Everything else
+	// that run did stays done, a login or a QUIT included, whatever the client is
+	// told. Refuse by not calling run.
 	//
 	// A transfer is over when run returns. During one over a data connection NOOP
 	// and STAT without a path are handled in another goroutine, unless other

@@ -11,11 +11,11 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Calls of a driver that have no context, such as Commit and Close of an upload,
-// may not return. The session's owner is then stuck in one; so that ABOR, QUIT, the
-// client's end and Shutdown still end the session, another goroutine ends it and
-// leaves the owner behind. When the driver returns at last the owner finds the
-// session gone, releases what belongs to the transfer, and ends too.
+// A call of a driver that has no context, such as Commit or Close of an upload, may not
+// return. The goroutine that owns the session is then stuck in the call. So that ABOR,
+// QUIT, the client's end and Shutdown still end the session, another goroutine ends it
+// (leave). When the driver returns at last, the owner finds the session gone, releases
+// what belongs to the transfer, and ends too.
 
 const (
 	// driverPatience is how long a driver may take to return after its context has
@@ -41,8 +41,9 @@ const (
 	whereLeft          // left behind in a call of the driver
 )
 
-// inDriver says that a call of the driver begins. What it returns says that it
-// has ended, and makes errTooLate its error if the session has gone on without it.
+// inDriver marks the beginning of a call of the driver. The function that it returns
+// marks the end of the call, and sets *err to errTooLate if leave has ended the session
+// meanwhile.
 func (t *transfer) inDriver(err *error) func() {
 	t.where.CompareAndSwap(whereOurs, whereDriver)
 	return func() {
@@ -137,7 +138,8 @@ func (s *session) hurry(t *transfer) {
 	}
 }
 
-// stuck reports whether it is time to end a transfer. It is called each
+// stuck reports whether it is time to end a transfer: all data moved endPatience ago, or
+// the client is gone and no byte has moved since the last call. hurry calls it every
 // movePatience.
 func (t *transfer) stuck(gone bool) bool {
 	if ended := t.ended.Load(); ended != 0 {
@@ -161,7 +163,7 @@ func (s *session) leave(t *transfer) bool {
 	s.log(slog.LevelError, "a driver does not return; the session ends without it", "verb", t.verb, "path", printable(t.path))
 	s.setMoving(nil)
 	done := t.report()
-	done.Err = &dataError{421, "The driver does not return.", notHangs(context.Cause(t.ctx))}
+	done.Err = &dataError{421, "The driver does not return.", reasonToEnd(context.Cause(t.ctx))}
 	if !t.local || t.from != nil {
 		s.hookTransfer(&done)
 	}
@@ -173,9 +175,9 @@ func (s *session) leave(t *transfer) bool {
 	return true
 }
 
-// notHangs returns why the patience with a driver began to end, nil if nothing but the
-// driver's own silence did.
-func notHangs(cause error) error {
+// reasonToEnd returns why a transfer was ended while the driver was busy, nil if only
+// because the driver did not return.
+func reasonToEnd(cause error) error {
 	if cause == errHangs {
 		return nil
 	}

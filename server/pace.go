@@ -11,8 +11,8 @@ const (
 	paceInterval = time.Second / (100 - paceBurst)
 )
 
-// Nor does a session read more often than this before login, since input need not
-// come to the end of a line.
+// Before login a session reads from the network readBurst times at once and one more
+// time every readInterval, since input need not hold the end of a line.
 const (
 	readBurst    = 100
 	readInterval = time.Second / 500

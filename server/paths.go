@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// name resolves an argument that may name anything. The directories that it goes
-// through must be there: "missing/../a" is no name of a.
+// name resolves an argument that may name anything. Every directory in it must exist:
+// "missing/../a" is no name of a.
 func (a *account) name(ctx context.Context, arg string) (string, error) {
 	p, err := a.path(ctx, arg)
 	return p.Name, err
@@ -51,8 +51,8 @@ func (a *account) isDir(ctx context.Context, name string) error {
 	return err
 }
 
-// existing resolves an argument that names what is there. With a slash at its
-// end that must be a directory.
+// existing resolves an argument that names something that exists. An argument with a
+// slash at its end names a directory.
 func (a *account) existing(ctx context.Context, arg string) (string, error) {
 	p, err := a.path(ctx, arg)
 	if err == nil && p.Dir {
@@ -61,8 +61,8 @@ func (a *account) existing(ctx context.Context, arg string) (string, error) {
 	return p.Name, err
 }
 
-// fileName resolves an argument that names a file, be it there or not, or a link
-// itself. With a slash at its end it never does.
+// fileName resolves an argument that names a link itself or a file, whether it exists or
+// not. An argument with a slash at its end is an error.
 func (a *account) fileName(ctx context.Context, arg string) (string, error) {
 	p, err := a.path(ctx, arg)
 	if err != nil || !p.Dir {

@@ -20,7 +20,7 @@ func (c *dataConn) room() (int, error) {
 // unknownRoom is returned where the system does not tell.
 const unknownRoom = 1 << 20
 
-// Room waits until the kernel takes some bytes at once, and returns how many. As
+// Room waits until the kernel accepts bytes without blocking, and returns how many. As
 // Write, it fails when no byte moves for limit.
 func (c *idleConn) Room() (int, error) {
 	raw := c.rawConn()

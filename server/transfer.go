@@ -55,10 +55,10 @@ type transfer struct {
 	cancel context.CancelCauseFunc
 }
 
-// job moves the bytes. It ends the connection with finish when all is well. When
-// it returns an error the connection of a download is aborted, lest the client
-// takes what it has for the whole; an upload or listing ends in order, and the
-// reply tells.
+// job moves the bytes, and ends the connection with finish when all is well. When it
+// returns an error, runJob resets the connection of a download, so that the client does
+// not take what it has for the whole; the connection of an upload or listing ends in
+// order, and the reply tells.
 type job func(conn *dataConn) error
 
 var errAborted = errors.New("server: the client sent ABOR")

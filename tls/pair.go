@@ -79,7 +79,7 @@ func (p pair) diagnose(certPEM, keyPEM []byte, err error) error {
 	return fmt.Errorf("tls: the private key in %s does not match the certificate in %s", p.key, p.cert)
 }
 
-// blocks returns the PEM blocks whose type ends so, and the types of all.
+// blocks returns the PEM blocks whose type ends in suffix, and the types of all blocks.
 func blocks(data []byte, suffix string) (match []*pem.Block, found []string) {
 	for {
 		var block *pem.Block
@@ -93,7 +93,7 @@ func blocks(data []byte, suffix string) (match []*pem.Block, found []string) {
 	}
 }
 
-// instead tells what a file holds that should hold something else.
+// instead returns a text on what a file holds in place of what was expected.
 func instead(found []string) string {
 	if len(found) == 0 {
 		return ""

@@ -15,8 +15,8 @@ const (
 	usualRSA    = 2048
 )
 
-// unusable says why no TLS 1.3 client could be shown a certificate, nil if one can:
-// each handshake would fail, and the log would blame the clients.
+// unusable returns why a certificate's key can't sign a TLS 1.3 handshake, nil if it can.
+// With such a certificate each handshake would fail, and the log would blame the clients.
 func unusable(leaf *x509.Certificate) error {
 	switch key := leaf.PublicKey.(type) {
 	case *ecdsa.PublicKey:

@@ -99,7 +99,7 @@ func (d *daemon) explainTrying(b *strings.Builder) {
 	}
 }
 
-// commands are what to type: a listing by curl and lftp.
+// commands returns the curl and lftp commands that list the root directory.
 func (d *daemon) commands() []string {
 	var list []string
 	if d.explicit != nil {
@@ -124,7 +124,8 @@ func (d *daemon) lftp(scheme string, ln net.Listener) string {
 	return fmt.Sprintf("lftp -u %s -e %s %s://%s", shell(d.login(",")), shell(script+"ls; bye"), scheme, d.dialled(ln))
 }
 
-// curlTrust is how curl is told to trust a certificate that nobody signed.
+// curlTrust returns the options that make curl trust a self-signed certificate: by
+// its file or, where that could not be written, by its key.
 func (d *daemon) curlTrust() string {
 	switch {
 	case d.cert.trouble != nil:
@@ -135,7 +136,8 @@ func (d *daemon) curlTrust() string {
 	return ""
 }
 
-// lftpTrust is the same for lftp, which can be told of no key.
+// lftpTrust returns the settings that make lftp trust a self-signed certificate by
+// its file. Without the file lftp trusts anybody, because it can't pin a key.
 func (d *daemon) lftpTrust() string {
 	switch {
 	case d.cert.trouble != nil:
@@ -146,8 +148,8 @@ func (d *daemon) lftpTrust() string {
 	return ""
 }
 
-// login is the user, with the password only when it is no secret: curl and lftp
-// ask for others.
+// login returns the user and, if the password was made for this run, the password.
+// For any other password curl and lftp ask.
 func (d *daemon) login(sep string) string {
 	if d.password != "" {
 		return demoUser + sep + d.password
@@ -155,7 +157,7 @@ func (d *daemon) login(sep string) string {
 	return d.users[0].name
 }
 
-// dialled is the address that a client on this host dials.
+// dialled returns the address that a client on this host dials.
 func (d *daemon) dialled(ln net.Listener) string {
 	at := ln.Addr().(*net.TCPAddr).AddrPort()
 	host := at.Addr().Unmap().String()

@@ -27,8 +27,8 @@ func paint(style, text string) string {
 	return styles[style] + text + "\x1b[0m"
 }
 
-// colours are those fit for w: nil, for none, unless it is a terminal and nobody
-// has asked for none (no-color.org).
+// colours returns the palette for w: nil, which paints nothing, if w is no terminal,
+// if the terminal knows no colours or if NO_COLOR is set (no-color.org).
 func colours(w io.Writer, env func(string) string) palette {
 	file, ok := w.(*os.File)
 	if !ok || env("NO_COLOR") != "" || env("TERM") == "dumb" {

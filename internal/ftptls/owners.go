@@ -5,10 +5,10 @@ import "encoding/hex"
 // maxPast bounds the ended sessions that are remembered of one owner.
 const maxPast = 64
 
-// owners knows whose sessions are, those that live and, as long as their owner has
-// another one, some that have ended: a program that keeps the tickets of all its
-// connections in one place offers those of closed ones, too. Ready when zero;
-// guarded by Layer.mu.
+// owners counts the living sessions of each owner. While an owner has one, it also
+// remembers the last maxPast of the owner's sessions that have ended: a program that
+// keeps the tickets of all its connections in one place offers tickets of closed
+// connections, too. Ready when zero; guarded by Layer.mu.
 type owners struct {
 	of      map[string]*owned
 	past    map[[idSize]byte]string // ended sessions
@@ -89,7 +89,8 @@ func (s *Session) Apart() bool {
 	return own != nil && s.apart && own.apart >= apartAfter
 }
 
-// exit counts a session out that has ended or has another owner from now on.
+// exit takes a session from its owner: ended is true if the session has ended, false if
+// it gets another owner. When the last one goes, the tickets of all of them count no more.
 func (o *owners) exit(name string, id [idSize]byte, ended bool) {
 	own := o.of[name]
 	if own == nil {
@@ -132,8 +133,9 @@ func (l *Layer) Owner(id string) string {
 	return name
 }
 
-// known returns the owner of a session, and reports whether the session lives or
-// its tickets count still because of its owner.
+// known returns the owner of a session. It reports whether the session's tickets still
+// count, that is whether the session lives or is one of the last maxPast that ended of
+// an owner with a living one.
 func (l *Layer) known(id [idSize]byte) (owner string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

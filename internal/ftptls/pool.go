@@ -14,15 +14,15 @@ const (
 	bufferSize = gatherSize + maxRecord
 )
 
-// mostBuffers bounds how many are in use at once. A connection that needs one
-// more sends and receives record by record.
+// mostBuffers bounds the buffers in use at once. A connection that gets none sends
+// and receives record by record.
 const mostBuffers = 32
 
 // buffers are shared by all connections, because each needs one only while
 // bytes move.
 var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 
-// buffersOut counts those in use; tests hold it to zero.
+// buffersOut counts the buffers in use; tests check that it returns to zero.
 var buffersOut atomic.Int64
 
 // takeBuffer returns nil if too many are in use.
