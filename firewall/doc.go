@@ -32,12 +32,12 @@
 // # Guarantees
 //
 // What is rendered for nftables and iptables loads unedited and is exactly sufficient: everything is dropped but what
-// the flows and the host's own IPv6 need, and no rule can be taken away. Each rule carries a comment that names its flow, such as
-// "sallyport: data", or what else it is for: "replies" (which cover the ICMP errors of path MTU discovery),
-// "loopback", and what a host's own IPv6 lives on (RFC 4890, section 4.4.1): "neighbours", "router
+// the flows and the host's own IPv6 need, and no rule can be taken away. Each rule carries a comment that names its
+// flow, such as "sallyport: data", or what else it is for: "replies" (which cover the ICMP errors of path MTU
+// discovery), "loopback", and what a host's own IPv6 lives on (RFC 4890, section 4.4.1): "neighbours", "router
 // advertisements", "multicast listeners" and "DHCP". Translations end in "translation". What is dropped includes
-// everything else that the machine does, so read the comments at the top before loading them on one you only reach
-// over the network.
+// everything else that the machine does, so read the comments at the top before loading them on one you only reach over
+// the network.
 //
 // The same Setup always renders to the same text.
 //

@@ -1,7 +1,7 @@
 package firewall
 
-// pfFreeBSD writes pf.conf rules as FreeBSD has them: translation comes ahead of the filter, which sees its outcome, and
-// there is no interface group "egress".
+// pfFreeBSD writes pf.conf rules as FreeBSD has them: translation comes ahead of the filter, which sees its outcome,
+// and there is no interface group "egress".
 func pfFreeBSD(p *page) {
 	load := "pfctl -f"
 	if p.masquerades() {

@@ -50,8 +50,8 @@ func Kinds() []Info {
 // is for; the change request is prose and needs none. Nothing in it is a placeholder that does harm when forgotten:
 // what only the reader can know is a shell variable that must be set, or a comment.
 //
-// The error is that of [Setup.Flows], or a [FieldError] that says that the kind is unknown, or cannot describe that side
-// or that setup.
+// The error is that of [Setup.Flows], or a [FieldError] that says that the kind is unknown, or cannot describe that
+// side or that setup.
 func Render(kind Kind, side Side, s Setup) (string, error) {
 	infos := Kinds()
 	i := slices.IndexFunc(infos, func(in Info) bool { return in.Kind == kind })

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// pf writes pf.conf rules as OpenBSD has them. pf keeps state by default, so replies and the ICMP errors about them need
-// no rule.
+// pf writes pf.conf rules as OpenBSD has them. pf keeps state by default, so replies and the ICMP errors about them
+// need no rule.
 func pf(p *page) {
 	p.note("Load with pfctl -f. Everything else coming in is dropped%s: add what else the machine needs.", p.except())
 	p.noteUpkeep()

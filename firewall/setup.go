@@ -59,8 +59,9 @@ type Setup struct {
 // to listen on for explicit and for implicit TLS, such as ":21" or "192.168.1.10:990". Either list may be empty. Where
 // [net.Listen] is given ":21", "0.0.0.0:21" or "[::]:21" for "tcp" it listens on every address of both families, so
 // Server holds both 0.0.0.0 and ::. Take out of it what a listener of one family ("tcp4") does not have. What the data
-// ports cannot tell stays zero: Clients, Inside and External, and Public when the address to announce is a function or the one that
-// the client dialled. The error is a [FieldError] for each address that is wrong, joined; [Setup.Validate] looks at the rest.
+// ports cannot tell stays zero: Clients, Inside and External, and Public when the address to announce is a function or
+// the one that the client dialled. The error is a [FieldError] for each address that is wrong, joined; [Setup.Validate]
+// looks at the rest.
 func From(ports *passive.Ports, explicit, implicit []string) (Setup, error) {
 	s := Setup{Data: ports.String(), DataOffset: ports.Offset}
 	s.announced(ports.Announce)

@@ -11,8 +11,9 @@ import (
 // nameLimit leaves room for what is added to Name in a firewall that allows 63 characters.
 const nameLimit = 30
 
-// Validate reports everything that is wrong with s, a [FieldError] for each thing, all joined. A Setup that passes cannot bring anything but
-// numbers, addresses and names of letters, digits, hyphens, underscores and dots into what is rendered.
+// Validate reports everything that is wrong with s, a [FieldError] for each thing, all joined. A Setup that passes
+// cannot bring anything but numbers, addresses and names of letters, digits, hyphens, underscores and dots into what is
+// rendered.
 func (s Setup) Validate() error {
 	var errs []error
 	check := func(err error) {

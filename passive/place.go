@@ -30,8 +30,8 @@ func (g *group) fits(r *Request, mixes bool) place {
 	return sharedPlace
 }
 
-// unsorted reports whether a request and the leases of its owner in a group are better kept apart, since it is not known
-// yet whether the owner uses the proof of one session for another.
+// unsorted reports whether a request and the leases of its owner in a group are better kept apart, since it is not
+// known yet whether the owner uses the proof of one session for another.
 func (g *group) unsorted(r *Request) bool {
 	if g == nil || r.Owner == "" || g.owners[r.Owner] == 0 {
 		return false

@@ -35,8 +35,8 @@ var (
 	// ErrAmbiguous is returned by [Lease.Accept] when connections came that prove nothing and may be anybody's: at most
 	// one of them is the client's, so none gets the data. The FTP answer is 425.
 	ErrAmbiguous = errors.New("passive: several connections from the client's address, and none proves whose it is")
-	// ErrUnproven is returned by [Lease.Accept] when connections came, had to prove that they are the session's, and none
-	// did. The FTP answer is 522 where every data connection has to prove it, and 425 elsewhere.
+	// ErrUnproven is returned by [Lease.Accept] when connections came, had to prove that they are the session's, and
+	// none did. The FTP answer is 522 where every data connection has to prove it, and 425 elsewhere.
 	ErrUnproven = errors.New("passive: no data connection proved that it is the session's")
 	// ErrGone is returned by [Lease.Accept] when a connection came, went, stayed silent or failed in its handshake, and
 	// no other followed.
@@ -61,10 +61,10 @@ type Ports struct {
 	Offset int
 	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
 	TTL time.Duration
-	// Wait is how long the queue of a client address may stand still, that is get no data connection, before [Ports.Lease]
-	// returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to twice that, 5 seconds
-	// longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is longer. 0 is 10 seconds;
-	// negative is not at all.
+	// Wait is how long the queue of a client address may stand still, that is get no data connection, before
+	// [Ports.Lease] returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to twice
+	// that, 5 seconds longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is longer. 0
+	// is 10 seconds; negative is not at all.
 	Wait time.Duration
 	// Idle is how long a port stays open without a lease. 0 is 5 seconds; negative closes it at once.
 	Idle time.Duration

@@ -6,10 +6,10 @@ import (
 )
 
 // Failed claims. What a stranger elsewhere shows ends nobody's lease: it is refused, and that is all. One from the
-// client's own address may be the client's, which has to hear that its ticket could not be resumed. So it counts, unless
-// it is repeated: after fewStrikes of one network within a minute, or of one session within an hour, further ones end no
-// lease. After maxStrikes an address without a lease is not heard at all. The memory is bounded; what is forgotten
-// starts anew.
+// client's own address may be the client's, which has to hear that its ticket could not be resumed. So it counts,
+// unless it is repeated: after fewStrikes of one network within a minute, or of one session within an hour, further
+// ones end no lease. After maxStrikes an address without a lease is not heard at all. The memory is bounded; what is
+// forgotten starts anew.
 const (
 	fewStrikes       = 3
 	maxStrikes       = 10

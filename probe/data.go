@@ -51,8 +51,8 @@ func (r *run) data(c *control) *control {
 	return c
 }
 
-// patiently repeats a listing whose 150 came after the ClientHello. Either the server waits for that, or it is slow, and
-// then 150 comes without it, too. It returns the session to go on with, or nil.
+// patiently repeats a listing whose 150 came after the ClientHello. Either the server waits for that, or it is slow,
+// and then 150 comes without it, too. It returns the session to go on with, or nil.
 func (r *run) patiently(c *control, usual *transfer) *control {
 	again := r.transfer(c, manner{command: usual.command, resume: true, wait: usual.after + r.Timeout})
 	if again.ok() {

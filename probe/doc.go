@@ -30,16 +30,17 @@
 //     than the control ports given and those that the server names for data.
 //   - It is no load: [MaxConnections] connections at most, of which two at a time, but for the first look at each
 //     address, of which there are [MaxAddresses] at most; [MaxRequests] requests for a data port beside those of the
-//     transfers, and one connection to each port named; a listing is read up to 64 KiB. There is one attempt to log in for each session that needs one, and none after one that was refused.
+//     transfers, and one connection to each port named; a listing is read up to 64 KiB. There is one attempt to log in
+//     for each session that needs one, and none after one that was refused.
 //   - It ends: every step is bounded by [Probe.Timeout] and all of it by [MaxTime] plus [Probe.Idle]. A goroutine
 //     never outlives [Probe.Run].
 //
 // # Security considerations
 //
 // A probed server is not trusted. It counts as a vulnerability when it can make the probe connect elsewhere, learn
-// a password under the conditions above, use memory without bound, hang, or put a control character into a report, where
-// it would reach a terminal. The texts of a report are the server's own words where they say what was seen, and
-// a hostile server, or equipment on the way, can of course make itself look better or worse than it is.
+// a password under the conditions above, use memory without bound, hang, or put a control character into a report,
+// where it would reach a terminal. The texts of a report are the server's own words where they say what was seen, and a
+// hostile server, or equipment on the way, can of course make itself look better or worse than it is.
 //
 // Probe only servers that you run or whose operator expects it: failed logins and odd handshakes show in their logs.
 package probe

@@ -15,8 +15,8 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// listen opens a listener. Nil stands for an empty address. option names where the address comes from, and usual is a port that
-// anybody may listen on.
+// listen opens a listener. Nil stands for an empty address. option names where the
+// address comes from, and usual is a port that anybody may listen on.
 func listen(ctx context.Context, option, addr, usual string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil

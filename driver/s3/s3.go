@@ -33,9 +33,10 @@
 // reading from the start. Rename of a file is a copy by the store, then a removal
 // of what was copied: a file that somebody stored under the old name meanwhile
 // stays, if the store removes on a condition (Amazon S3, Versity); with others it
-// may be lost when it came in the very moment of the removal. Of a directory it is that for each file below, so it is bounded by
-// [FS.MaxRename], and others may see both names for a while. Times can't be set: a
-// file has the time when its upload began or ended, as the store sees it.
+// may be lost when it came in the very moment of the removal. Of a directory it is that
+// for each file below, so it is bounded by [FS.MaxRename], and others may see both
+// names for a while. Times can't be set: a file has the time when its upload began or
+// ended, as the store sees it.
 //
 // Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
 // the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
