@@ -24,7 +24,7 @@ func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs
 		for more := true; more; {
 			err := ctx.Err()
 			if err == nil {
-				more, err = s.some()
+				more, err = s.batch()
 			}
 			if err != nil {
 				return err
@@ -42,11 +42,11 @@ type dirScan struct {
 	yield    func(fs.FileInfo, error) bool
 }
 
-// some reads one batch of entries and yields those that are listed. It reports false
+// batch reads one batch of entries and yields those that are listed. It reports false
 // at the end of the directory or when the caller of the scan wants no more. Each batch
 // takes a buffer anew: a scan that began with a small buffer goes on with a full one
 // when there is one.
-func (s *dirScan) some() (more bool, err error) {
+func (s *dirScan) batch() (more bool, err error) {
 	from := &scanBuffers
 	if s.nameOnly {
 		from = &nameBuffers

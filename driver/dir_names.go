@@ -17,18 +17,18 @@ func (d *Dir) holdNames(ctx context.Context, names ...string) ([]*heldFile, erro
 	if d.Uploads == InPlace {
 		wait, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 		defer cancel()
-		held, err := d.orderly(wait, names)
+		held, err := d.lockInOrder(wait, names)
 		if err != nil && ctx.Err() == nil {
 			return nil, nil
 		}
 		return held, err
 	}
-	return d.orderly(ctx, names)
+	return d.lockInOrder(ctx, names)
 }
 
-// orderly locks two files in the order of their keys, so that two calls never wait
+// lockInOrder locks two files in the order of their keys, so that two calls never wait
 // for each other.
-func (d *Dir) orderly(ctx context.Context, names []string) ([]*heldFile, error) {
+func (d *Dir) lockInOrder(ctx context.Context, names []string) ([]*heldFile, error) {
 	for {
 		held, err := d.tryHoldNames(ctx, names)
 		if len(held) < 2 || held[0].key < held[1].key || err != nil {

@@ -146,7 +146,7 @@ func (t *transfer) keep(files driver.FS, name string, opts driver.StoreOptions, 
 		cause = context.Cause(t.ctx)
 		return cause
 	}
-	t.end()
+	t.allMoved()
 	cause = up.Commit()
 	return cause
 }

@@ -12,7 +12,7 @@ import (
 func (s *session) handle(cmd wire.Command) error {
 	start := time.Now()
 	s.setDoing(cmd, true)
-	s.found = ""
+	s.foundPath = ""
 	c := s.describe(cmd)
 	reply := s.dispatch(cmd, c)
 	if s.inbox.left.Load() {
@@ -20,8 +20,8 @@ func (s *session) handle(cmd wire.Command) error {
 	}
 	err := s.write(reply)
 	s.setDoing(wire.Command{}, false)
-	if s.found != "" {
-		c.Path = wire.Display(s.found)
+	if s.foundPath != "" {
+		c.Path = wire.Display(s.foundPath)
 	}
 	s.hookCommand(cmd, c, reply.Code, time.Since(start))
 	if then := s.afterReply; then != nil && err == nil {

@@ -40,7 +40,7 @@ func crowded(grace time.Duration) time.Duration {
 // marks the end of a file by closing the data connection (RFC 959, section 3.3),
 // and so does the kernel of a client that was killed.
 func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, opts driver.StoreOptions) error {
-	t.end()
+	t.allMoved()
 	proven := conn.in != nil && conn.in.ended || // the compressed stream has an end of its own
 		opts.Size > 0 && !t.ascii && t.bytes.Load() == opts.Size // ALLO announced it
 	t.truncated = conn.truncated() && !proven

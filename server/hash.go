@@ -38,7 +38,7 @@ func (s *session) featHash() string {
 	var names []string
 	for i, sum := range sums {
 		name := sum.name
-		if i == s.sum {
+		if i == s.hashAlgo {
 			name += "*"
 		}
 		names = append(names, name)
@@ -50,14 +50,14 @@ func (s *session) featHash() string {
 func (s *session) optsHash(name string) (wire.Reply, error) {
 	for i, sum := range sums {
 		if strings.EqualFold(sum.name, name) {
-			s.sum = i
+			s.hashAlgo = i
 			name = ""
 		}
 	}
 	if name != "" {
 		return ok(501, "Unknown algorithm; nothing is changed.")
 	}
-	return ok(200, sums[s.sum].name)
+	return ok(200, sums[s.hashAlgo].name)
 }
 
 // HASH <file>: draft-bryan-ftpext-hash, section 3, over the bytes as they are
@@ -68,14 +68,14 @@ func (s *session) cmdHash(ctx context.Context, arg string) (wire.Reply, error) {
 		span.End = -1
 	}
 	s.restart, s.until = 0, 0
-	sum, end, err := s.checksum(ctx, "HASH", s.sum, true, []wire.Part{{Path: arg, Span: span}})
+	sum, end, err := s.checksum(ctx, "HASH", s.hashAlgo, true, []wire.Part{{Path: arg, Span: span}})
 	if errors.Is(err, driver.ErrIsDir) {
 		return ok(553, "HASH is for files.")
 	}
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	return okf(213, "%s %d-%d %s %s", sums[s.sum].name, span.Start, max(end-1, span.Start), hex.EncodeToString(sum), arg)
+	return okf(213, "%s %d-%d %s %s", sums[s.hashAlgo].name, span.Start, max(end-1, span.Start), hex.EncodeToString(sum), arg)
 }
 
 // sumCommand is XCRC and its like: <file> [<start> [<end>]], where the end is
@@ -115,7 +115,7 @@ func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, p
 		if err != nil {
 			return err
 		}
-		s.found = names[at]
+		s.foundPath = names[at]
 		span := parts[at].Span
 		if span.Start > info.Size() || span.End > info.Size() && !clip {
 			return driver.ErrOffset

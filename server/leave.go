@@ -53,14 +53,14 @@ func (t *transfer) inDriver(err *error) func() {
 	}
 }
 
-// end says that all data of the transfer has moved.
-func (t *transfer) end() { t.ended.CompareAndSwap(0, time.Now().UnixNano()) }
+// allMoved notes that all data of the transfer has moved.
+func (t *transfer) allMoved() { t.ended.CompareAndSwap(0, time.Now().UnixNano()) }
 
 // closeSource closes a file that local work has read. As Close has no context, a
 // client that sent QUIT waits for it as it does after all data has moved, not for
 // ever.
 func (t *transfer) closeSource(file io.Closer) {
-	t.end()
+	t.allMoved()
 	defer t.ended.Store(0) // there may be more files
 	_ = file.Close()
 }

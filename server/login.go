@@ -25,7 +25,7 @@ func (s *session) greeting() wire.Reply {
 // the first user are gone before the new password is asked for.
 func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 	s.forget()
-	s.half = nil
+	s.certTurn = nil
 	if s.failedTooOften() {
 		return ok(421, tooManyFailures) // no password followed a refused certificate
 	}
@@ -38,13 +38,13 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 		case s.isEnding():
 			return ok(421, notJudged(err))
 		case errors.Is(err, driver.ErrLogin):
-			s.half = turn
+			s.certTurn = turn
 			s.fails++
 		case hasWords(err) && !errors.Is(err, driver.ErrNeedPassword):
 			return loginRefused(err), nil
 		}
 	}
-	s.claimed = arg
+	s.claimedUser = arg
 	return ok(331, "Password required.")
 }
 
@@ -54,15 +54,15 @@ func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case s.loggedIn:
 		return ok(230, "Already logged in.")
-	case s.claimed == "":
+	case s.claimedUser == "":
 		return ok(503, "Send USER first.")
 	}
-	user := s.claimed
-	s.claimed = ""
-	if s.half != nil {
+	user := s.claimedUser
+	s.claimedUser = ""
+	if s.certTurn != nil {
 		// The certificate alone was too little. With its password it is one guess.
-		s.srv.judge.forgive(s.half)
-		s.half = nil
+		s.srv.judge.forgive(s.certTurn)
+		s.certTurn = nil
 		s.fails--
 	}
 	_, err := s.login(&driver.Login{User: user, Password: arg, Certificate: s.certificate()}, false)
@@ -244,7 +244,7 @@ func (s *session) cmdAcct(context.Context, string) (wire.Reply, error) {
 func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 	name := strings.ToLower(strings.Trim(arg, "[]"))
 	switch {
-	case s.loggedIn || s.claimed != "":
+	case s.loggedIn || s.claimedUser != "":
 		return ok(503, "HOST must come before USER.")
 	case name == "" || strings.ContainsAny(name, " /\\"):
 		return ok(501, "HOST needs a host name.")

@@ -39,9 +39,9 @@ type session struct {
 	params
 	loginSince time.Time         // LoginTimeout counts from here: started, or the last logout
 	fails      int               // refused logins
-	half       *turn             // a refused certificate that a password may follow; nil without
+	certTurn   *turn             // a refused certificate that a password may follow; nil without
 	logout     func(cause error) // ends the context of the login; nil before the first
-	found      string            // what the command under way came to be about, if its argument left that open
+	foundPath  string            // what the command under way came to be about, if its argument left that open
 
 	proof      proof
 	mustResume atomic.Bool  // by the policy of the account that logged in last
@@ -72,31 +72,31 @@ func (s *session) isEnding() bool { return s.ending.set }
 
 // account is what belongs to a user: it goes when another USER comes.
 type account struct {
-	claimed  string // the argument of USER before PASS
-	files    driver.FS
-	owner    string // whose session it is: the account's name, and the client's address
-	policy   policy
-	holding  *holding // what the account's sessions share; nil before enterAccount
-	cwd      string
-	source   string     // what RNFR or SITE CPFR named, for the command that must follow at once
-	sourceOf *command   // the last command that ran
-	restart  int64      // REST, RANG
-	until    int64      // RANG: the end, 0 for that of the file
-	alloc    int64      // ALLO
-	data     dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
+	claimedUser string // the argument of USER before PASS
+	files       driver.FS
+	owner       string // whose session it is: the account's name, and the client's address
+	policy      policy
+	holding     *holding // what the account's sessions share; nil before enterAccount
+	cwd         string
+	source      string     // what RNFR or SITE CPFR named, for the command that must follow at once
+	sourceOf    *command   // the last command that ran
+	restart     int64      // REST, RANG
+	until       int64      // RANG: the end, 0 for that of the file
+	alloSize    int64      // ALLO
+	data        dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
 }
 
 // params are the transfer parameters, which REIN returns to their defaults (RFC
 // 959, section 4.1.1).
 type params struct {
-	ascii   bool // TYPE A; the default is TYPE I, see cmdType
-	private bool // PROT P
-	pbsz    bool // PBSZ was sent, so PROT is allowed (RFC 2228, section 3)
-	epsvAll bool // EPSV ALL (RFC 2428, section 4)
-	facts   wire.Facts
-	deflate bool // MODE Z
-	level   int  // OPTS MODE Z LEVEL, 0 for the default
-	sum     int  // OPTS HASH: index of sums
+	ascii    bool // TYPE A; the default is TYPE I, see cmdType
+	private  bool // PROT P
+	pbsz     bool // PBSZ was sent, so PROT is allowed (RFC 2228, section 3)
+	epsvAll  bool // EPSV ALL (RFC 2428, section 4)
+	facts    wire.Facts
+	deflate  bool // MODE Z
+	level    int  // OPTS MODE Z LEVEL, 0 for the default
+	hashAlgo int  // OPTS HASH: index of sums
 }
 
 var sessionNumber atomic.Uint64

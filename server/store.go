@@ -19,7 +19,7 @@ func (s *session) cmdAllo(_ context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	s.alloc = size
+	s.alloSize = size
 	return ok(200, "Noted.")
 }
 
@@ -56,7 +56,7 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	for range 8 {
 		_, err := s.files.Stat(ctx, unique)
 		if errors.Is(err, fs.ErrNotExist) {
-			s.found = unique
+			s.foundPath = unique
 			return s.store(ctx, "STOU", wire.Display(unique), driver.StoreOptions{Exclusive: true}, "FILE: "+wire.Display(unique))
 		}
 		if err != nil {
@@ -72,7 +72,7 @@ func (s *session) store(ctx context.Context, verb, arg string, opts driver.Store
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	opts.Size, s.alloc = s.alloc, 0
+	opts.Size, s.alloSize = s.alloSize, 0
 	t, err := s.newTransfer(verb, name)
 	if err != nil {
 		return wire.Reply{}, err

@@ -250,7 +250,7 @@ func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 		defer conn.uncompress()
 	}
 	err = job(conn)
-	t.end()
+	t.allMoved()
 	returned = true
 	return err
 }

@@ -34,7 +34,7 @@ func (p pair) read() (*Certificate, error) {
 			return nil, fmt.Errorf("tls: %s: %w", p.cert, err)
 		}
 	}
-	if err := unusable(cert.Leaf); err != nil {
+	if err := whyUnusable(cert.Leaf); err != nil {
 		return nil, fmt.Errorf("tls: %s cannot be used: %w", p.cert, err)
 	}
 	return &cert, nil
@@ -45,7 +45,7 @@ func (p pair) read() (*Certificate, error) {
 func (p pair) diagnose(certPEM, keyPEM []byte, err error) error {
 	chain, found := blocks(certPEM, "CERTIFICATE")
 	if len(chain) == 0 {
-		return fmt.Errorf("tls: %s holds no certificate in PEM form%s", p.cert, instead(found))
+		return fmt.Errorf("tls: %s holds no certificate in PEM form%s", p.cert, whatItHolds(found))
 	}
 	var certs []*x509.Certificate
 	for i, block := range chain {
@@ -57,7 +57,7 @@ func (p pair) diagnose(certPEM, keyPEM []byte, err error) error {
 	}
 	keys, found := blocks(keyPEM, "PRIVATE KEY")
 	if len(keys) == 0 {
-		return fmt.Errorf("tls: %s holds no private key in PEM form%s", p.key, instead(found))
+		return fmt.Errorf("tls: %s holds no private key in PEM form%s", p.key, whatItHolds(found))
 	}
 	if strings.HasPrefix(keys[0].Type, "ENCRYPTED") || keys[0].Headers["DEK-Info"] != "" {
 		return fmt.Errorf("tls: %s: the private key is encrypted; store it decrypted, readable by the server alone", p.key)
@@ -93,8 +93,8 @@ func blocks(data []byte, suffix string) (match []*pem.Block, found []string) {
 	}
 }
 
-// instead returns a text on what a file holds in place of what was expected.
-func instead(found []string) string {
+// whatItHolds returns a text on what a file holds in place of what was expected.
+func whatItHolds(found []string) string {
 	if len(found) == 0 {
 		return ""
 	}
@@ -114,8 +114,8 @@ func parseKey(der []byte) (crypto.Signer, error) {
 	return x509.ParseECPrivateKey(der)
 }
 
-// same reports whether two certificates are byte for byte the same chain.
-func same(a, b *Certificate) bool {
+// sameChain reports whether two certificates are byte for byte the same chain.
+func sameChain(a, b *Certificate) bool {
 	if len(a.Certificate) != len(b.Certificate) {
 		return false
 	}

@@ -150,7 +150,7 @@ func (s *store) reread(f *file) bool {
 		f.trouble = err.Error()
 		return false
 	}
-	renewed := !same(f.cert, cert)
+	renewed := !sameChain(f.cert, cert)
 	f.keep(cert, seen, s.now())
 	if renewed {
 		s.log().Info("certificate renewed", "file", f.pair.cert, "sha256", fingerprint(cert.Certificate[0]))

@@ -15,9 +15,9 @@ const (
 	usualRSA    = 2048
 )
 
-// unusable returns why a certificate's key can't sign a TLS 1.3 handshake, nil if it can.
+// whyUnusable returns why a certificate's key can't sign a TLS 1.3 handshake, nil if it can.
 // With such a certificate each handshake would fail, and the log would blame the clients.
-func unusable(leaf *x509.Certificate) error {
+func whyUnusable(leaf *x509.Certificate) error {
 	switch key := leaf.PublicKey.(type) {
 	case *ecdsa.PublicKey:
 		switch key.Curve {
