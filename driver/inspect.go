@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"iter"
@@ -65,7 +66,8 @@ func (i *inspected) Store(ctx context.Context, name string, opts StoreOptions) (
 		return nil, err
 	}
 	if stagedReader(up) == nil {
-		err := fail("store", name, unsupported("looking at an upload before it is committed"))
+		err := fail("store", name, unsupported(fmt.Sprintf("Inspect can't look at an upload before it is committed: "+
+			"give %T an OpenStaged (StagedReader), or an Unwrap() driver.Upload if it wraps one that has it", innermost(up))))
 		return nil, errors.Join(err, up.Close(err))
 	}
 	u := &inspectedUpload{Upload: up, within: i, ctx: ctx, name: name, opts: opts}

@@ -36,8 +36,14 @@ type Policy struct {
 	// RequireCertificate refuses the login without a client certificate that was
 	// verified (Login.Certificate; RFC 4217, section 5). The server has to ask for
 	// certificates in the handshake, where nobody is known yet: tls.Config.ClientAuth
-	// VerifyClientCertIfGiven and ClientCAs. The client learns no more than from a
+	// VerifyClientCertIfGiven and ClientCAs. Server.Validate refuses [Users] with it
+	// where the server asks for none. The client learns no more than from a
 	// wrong password, since it may have guessed the right one; the log says why.
+	//
+	// Any certificate of those CAs will do, another user's too. To bind one to the
+	// user, a Driver compares Login.Certificate with Login.User once the password is
+	// right, and returns ErrLogin if they differ: its Subject.CommonName, say, or its
+	// public key with one that is on record.
 	RequireCertificate bool
 
 	// IdleTimeout takes the place of the server's; negative means no limit.
@@ -65,9 +71,12 @@ func (p *Policy) Validate() error {
 	if p.Dir != "" && !ValidName(p.Dir) {
 		errs = append(errs, fmt.Errorf("driver: policy: Dir %q is no name; want one such as home/alice, without a slash in front", p.Dir))
 	}
-	for name, n := range map[string]int64{"MaxSessions": int64(p.MaxSessions), "UploadRate": p.UploadRate, "DownloadRate": p.DownloadRate} {
-		if n < 0 {
-			errs = append(errs, fmt.Errorf("driver: policy: %s is %d; want a positive number, or 0 for no limit", name, n))
+	for _, limit := range []struct {
+		name string
+		n    int64
+	}{{"MaxSessions", int64(p.MaxSessions)}, {"UploadRate", p.UploadRate}, {"DownloadRate", p.DownloadRate}} {
+		if limit.n < 0 {
+			errs = append(errs, fmt.Errorf("driver: policy: %s is %d; want a positive number, or 0 for no limit", limit.name, limit.n))
 		}
 	}
 	return errors.Join(errs...)

@@ -39,6 +39,17 @@ func stagedReader(u Upload) StagedReader {
 	}
 }
 
+// innermost returns the last upload that is found by Unwrap.
+func innermost(u Upload) Upload {
+	for {
+		w, ok := u.(interface{ Unwrap() Upload })
+		if !ok {
+			return u
+		}
+		u = w.Unwrap()
+	}
+}
+
 // section is part of an open file that the upload itself closes.
 type section struct{ *io.SectionReader }
 

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // Users is a Driver with an entry for each name. It is not changed while a
@@ -118,7 +120,7 @@ func (u Users) Validate() error {
 		if err := checkHash(a.Hash); err != nil {
 			errs = append(errs, fmt.Errorf("driver: users: %q: %w", name, err))
 		}
-		if err := a.Policy.Validate(); err != nil {
+		for _, err := range joined.Errors(a.Policy.Validate()) {
 			errs = append(errs, fmt.Errorf("driver: users: %q: %w", name, err))
 		}
 		if a.Files == nil && a.Home == nil {

@@ -84,3 +84,27 @@ func TestInspectAborted(t *testing.T) {
 	c.expect(226)
 	require.Empty(t, c.get("NLST"))
 }
+
+// plainUploads is a wrapper whose uploads can't be looked at.
+type plainUploads struct{ driver.FS }
+
+func (p plainUploads) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	up, err := p.FS.Store(ctx, name, opts)
+	return plainUpload{up}, err
+}
+
+type plainUpload struct{ driver.Upload }
+
+// Inspect around uploads that show nothing refuses each, and the log says what is
+// missing where.
+func TestInspectNamesTheCure(t *testing.T) {
+	ts := start(t, insecure, func(srv *server.Server) {
+		files := driver.Inspect(plainUploads{driver.Mem()}, func(context.Context, *driver.Inspection) error { return nil })
+		srv.Driver = driver.User(testUser, testPassword, files)
+	})
+	c := ts.loginClear(t)
+	closeWrite(c.open("STOR a"))
+	c.expect(504)
+	require.Contains(t, ts.Log.String(), "give server_test.plainUpload an OpenStaged")
+	require.Contains(t, ts.Log.String(), "Unwrap() driver.Upload")
+}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -41,17 +42,35 @@ func newPolicy(p driver.Policy) (policy, error) {
 	return policy{p, off}, err
 }
 
-// validateDriver asks a driver whether it is in order, and looks at the commands that
-// it may switch off for its users.
-func validateDriver(d driver.Driver) error {
+// validateDriver asks a driver whether it is in order, and looks at what only the
+// server can tell of its users' policies. Each error names the user.
+func validateDriver(d driver.Driver, cfg *tls.Config) error {
 	errs := []error{validate(d)}
 	users, _ := d.(driver.Users)
 	for _, name := range slices.Sorted(maps.Keys(users)) {
-		if _, err := disable(users[name].Policy.Disabled); err != nil {
+		p := users[name].Policy
+		_, err := disable(p.Disabled)
+		for _, err := range joined.Errors(errors.Join(err, certifiable(p, cfg))) {
 			errs = append(errs, fmt.Errorf("%w, for the user %q", err, name))
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// certifiable returns an error if a policy demands a certificate that the server never
+// asks for, or never verifies (RFC 8446, section 4.3.2). GetConfigForClient may ask
+// for one by the name of the host.
+func certifiable(p driver.Policy, cfg *tls.Config) error {
+	switch {
+	case !p.RequireCertificate:
+		return nil
+	case cfg == nil:
+		return errors.New("server: RequireCertificate lets nobody in without TLS")
+	case cfg.GetConfigForClient != nil,
+		cfg.ClientAuth == tls.VerifyClientCertIfGiven, cfg.ClientAuth == tls.RequireAndVerifyClientCert:
+		return nil
+	}
+	return fmt.Errorf("server: RequireCertificate lets nobody in while TLS.ClientAuth is %v: want tls.VerifyClientCertIfGiven, and ClientCAs", cfg.ClientAuth)
 }
 
 // admits returns an error if a policy refuses a login. Whoever lacks a certificate
@@ -62,7 +81,7 @@ func (p *policy) admits(l *driver.Login) error {
 	case p.RequireTLS && !l.Secure:
 		return &driver.Error{Code: 530, Text: "TLS is required for this user: send AUTH TLS first."}
 	case p.RequireCertificate && l.Certificate == nil:
-		return fmt.Errorf("server: the account's policy demands a client certificate, see Policy.RequireCertificate: %w", driver.ErrLogin)
+		return fmt.Errorf("server: the account's policy demands a client certificate that was verified (Policy.RequireCertificate), for which TLS.ClientAuth must ask: %w", driver.ErrLogin)
 	}
 	return nil
 }

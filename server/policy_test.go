@@ -4,6 +4,7 @@ import (
 	"context"
 	stdtls "crypto/tls"
 	"crypto/x509"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -151,6 +152,7 @@ func TestPolicyRequireCertificate(t *testing.T) {
 	c.cmd(331, "USER strict")
 	require.Equal(t, wrong, c.cmd(530, "PASS %s", testPassword).text())
 	require.Contains(t, ts.Log.String(), "the account's policy demands a client certificate")
+	require.Contains(t, ts.Log.String(), "TLS.ClientAuth")
 	as(c, "free")
 
 	c = newClient(t, dialTCP(t, ts.Addr), trust(ts.TLS))
@@ -244,6 +246,49 @@ func TestPolicyOfUsersIsValidated(t *testing.T) {
 	delete(users, "b")
 	ts := start(t, insecure, func(srv *server.Server) { srv.Driver = users })
 	as(ts.dial(t), "a").cmd(502, "STOR x")
+}
+
+// Whoever has several things wrong reads of whom each is.
+func TestPolicyErrorsNameTheUser(t *testing.T) {
+	hash, err := driver.HashKnown(testPassword)
+	require.NoError(t, err)
+	users := driver.Users{"erin": {Hash: hash, Files: driver.Mem(), Policy: driver.Policy{
+		Dir: "/x", MaxSessions: -1, UploadRate: -1, DownloadRate: -1, Disabled: []string{"NONSENSE", "PASS"}, RequireCertificate: true,
+	}}}
+	err = (&server.Server{InsecurePlaintext: true, Driver: users}).Validate()
+	lines := strings.Split(err.Error(), "\n")
+	require.Len(t, lines, 7)
+	for _, line := range lines {
+		require.Contains(t, line, `"erin"`)
+	}
+}
+
+// Nobody could get in where the server asks for no certificate, or verifies none.
+func TestPolicyRequireCertificateIsValidated(t *testing.T) {
+	hash, err := driver.HashKnown(testPassword)
+	require.NoError(t, err)
+	users := driver.Users{"strict": {Hash: hash, Files: driver.Mem(), Policy: driver.Policy{RequireCertificate: true}}}
+	for auth, fits := range map[stdtls.ClientAuthType]bool{
+		stdtls.NoClientCert: false, stdtls.RequestClientCert: false, stdtls.RequireAnyClientCert: false,
+		stdtls.VerifyClientCertIfGiven: true, stdtls.RequireAndVerifyClientCert: true,
+	} {
+		cfg := certificate().Clone()
+		cfg.ClientAuth = auth
+		err := (&server.Server{TLS: cfg, Driver: users}).Validate()
+		if fits {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, "RequireCertificate")
+		require.ErrorContains(t, err, "ClientAuth is "+auth.String())
+		require.ErrorContains(t, err, `"strict"`)
+		cfg.GetConfigForClient = func(*stdtls.ClientHelloInfo) (*stdtls.Config, error) { return nil, nil }
+		require.NoError(t, (&server.Server{TLS: cfg, Driver: users}).Validate())
+	}
+
+	ts := start(t)
+	err = ts.Server.Update(func(next *server.Settings) { next.Driver = users })
+	require.ErrorContains(t, err, "ClientAuth")
 }
 
 // A policy that makes no sense lets nobody in, and the log says why.

@@ -284,7 +284,7 @@ func (srv *Server) Validate() error {
 	if _, err := disable(srv.Disabled); err != nil {
 		errs = append(errs, err)
 	}
-	errs = append(errs, validateDriver(srv.Driver), validate(srv.Passive))
+	errs = append(errs, validateDriver(srv.Driver, srv.TLS), validate(srv.Passive))
 	return errors.Join(errs...)
 }
 

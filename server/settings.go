@@ -89,7 +89,7 @@ func (srv *Server) fields() Settings {
 func (srv *Server) use(next Settings) error {
 	was := srv.inForce()
 	_, err := disable(next.Disabled)
-	errs := []error{err, validateDriver(next.Driver), srv.ports.ValidateAnnouncer(next.Announce)}
+	errs := []error{err, validateDriver(next.Driver, next.TLS), srv.ports.ValidateAnnouncer(next.Announce)}
 	if (next.TLS == nil) != (srv.layer == nil) {
 		errs = append(errs, errors.New("server: TLS can be changed but neither begin nor end while the server runs"))
 	}

@@ -33,6 +33,9 @@ type upload struct {
 	arrived func()
 }
 
+// Unwrap lets the server and driver.Inspect find what the upload within can do.
+func (u *upload) Unwrap() driver.Upload { return u.Upload }
+
 // Commit runs before the client reads 226, so an error here would reach it: the
 // place to refuse what should not have been sent.
 func (u *upload) Commit() error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"testing"
 
@@ -30,6 +31,13 @@ func TestArrivals(t *testing.T) {
 	if !slices.Equal(arrived, []string{"a", "b"}) {
 		t.Errorf("arrived: %q", arrived)
 	}
+}
+
+// What looks at uploads may stand around the inbox.
+func TestInspected(t *testing.T) {
+	drivertest.Run(t, func(t *testing.T) driver.FS {
+		return driver.Inspect(inbox{driver.Mem(), func(string) {}}, func(context.Context, *driver.Inspection) error { return nil })
+	})
 }
 
 func TestFaults(t *testing.T) {
