@@ -60,7 +60,7 @@ func (u *atomicUpload) changeHeld(h *heldFile) error {
 	return err
 }
 
-// kept is how many bytes of the file the upload keeps. With an Offset the file
+// kept returns how many bytes of the file the upload keeps. With an Offset the file
 // must be the one that Store saw.
 func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 	switch same := u.old != nil && os.SameFile(u.old, h.info) &&

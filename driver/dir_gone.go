@@ -10,7 +10,7 @@ import (
 // that a client did or could know, but something for the operator's log.
 var errGone = errors.New("the served directory was removed; restart to serve what has its name now")
 
-// gone is err, unless nothing can be found any more since the directory itself
+// gone returns err, unless nothing can be found any more since the directory itself
 // was removed. A Dir stays with its directory: another one of that name may have
 // been put there by somebody else.
 func (d *Dir) gone(err error) error {

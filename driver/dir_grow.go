@@ -51,7 +51,7 @@ func (u *atomicUpload) growMarked(h *heldFile, n, t int64) error {
 	return err
 }
 
-// undone is the error of a change together with those of taking it back. Each is
+// undone returns the error of a change together with those of taking it back. Each is
 // given its meaning, which fail finds in no error that is made of several.
 func undone(err error, undo ...error) error {
 	errs := []error{classify(bare(err))}
@@ -146,7 +146,7 @@ func (g *growth) end(key string) {
 	g.turns.Add(1)
 }
 
-// size is what a file is said to have, if it grows.
+// size returns the size to tell of a file, if the file grows.
 func (g *growth) size(key func() string) (int64, bool) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()

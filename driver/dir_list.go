@@ -32,7 +32,7 @@ func (d *Dir) Scan(ctx context.Context, self FS, name string, nameOnly bool) ite
 	return d.scan(ctx, name, nameOnly)
 }
 
-// entry is an entry of a listing as sessions may see it. It is looked at again if
+// entry returns an entry of a listing as sessions may see it. It is looked at again if
 // a file began or ended to grow since the listing began.
 func (d *Dir) entry(dir string, fi fs.FileInfo, turn uint64) fs.FileInfo {
 	if !fi.Mode().IsRegular() || growing.turns.Load() == turn {
@@ -45,7 +45,7 @@ func (d *Dir) entry(dir string, fi fs.FileInfo, turn uint64) fs.FileInfo {
 	return d.seen(fi)
 }
 
-// list is a sequence of what read yields of the open directory.
+// list returns a sequence of what read yields of the open directory.
 func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs.FileInfo, error) bool) error) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		p, err := begin(ctx, "list", name)

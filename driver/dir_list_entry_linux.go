@@ -70,7 +70,7 @@ func (l *lastOwner) name(id uint32, of func(uint32) string) string {
 	return l.text
 }
 
-// fileMode is the system's mode in the words of package fs.
+// fileMode returns the system's mode in the words of package fs.
 func fileMode(mode uint32) fs.FileMode {
 	m := fs.FileMode(mode).Perm()
 	switch mode & syscall.S_IFMT {

@@ -138,7 +138,7 @@ func openHeld(parent *os.Root, base string, write bool) (*heldFile, error) {
 	}
 }
 
-// lockKey is the name of a file in fileLocks.
+// lockKey returns the name of a file in fileLocks.
 func lockKey(fi fs.FileInfo, parent *os.Root, base string) string {
 	if id := sysID(fi); id != "" {
 		return id

@@ -50,7 +50,7 @@ func belongs(temp *os.File, base string) error {
 // owner returns what belongs said, empty if nothing.
 func owner(temp *os.File) string { return attr(temp, forAttr) }
 
-// attr is the value of an attribute, empty without one.
+// attr returns the value of an attribute, empty without one.
 func attr(f *os.File, name string) string {
 	var buf [256]byte
 	n, err := unix.Fgetxattr(int(f.Fd()), name, buf[:])

@@ -60,7 +60,7 @@ func (d *Dir) tryHoldNames(ctx context.Context, names []string) (held []*heldFil
 	return held, nil
 }
 
-// keyOf is the key of the file that has a name, empty without one.
+// keyOf returns the key of the file that has a name, empty without one.
 func (d *Dir) keyOf(p string) string {
 	fi, err := d.root.Lstat(p)
 	if err != nil {

@@ -43,7 +43,7 @@ func (p *filePart) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
-// part is an open file from an offset on to the end that sessions may see.
+// part returns an open file from an offset on to the end that sessions may see.
 func (d *Dir) part(f *os.File, offset int64) (io.ReadCloser, error) {
 	if d.Uploads == InPlace {
 		return f, seek(f, offset)
@@ -65,7 +65,7 @@ func (d *Dir) part(f *os.File, offset int64) (io.ReadCloser, error) {
 	return &filePart{f, size - offset}, err
 }
 
-// size is the size of an open file as sessions may see it. What is behind a mark
+// size returns the size of an open file as sessions may see it. What is behind a mark
 // belongs to nobody yet, or to a process that was killed. Another process may
 // begin and end to add between any two calls, so everything is looked at twice.
 func (d *Dir) size(f *os.File) (int64, error) {

@@ -112,7 +112,7 @@ func (i dirInfo) gid() (uint32, bool) {
 	return st.Gid, true
 }
 
-// sysID is the device and inode number.
+// sysID returns the device and inode number.
 func sysID(fi fs.FileInfo) string {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	if !ok {

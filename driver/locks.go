@@ -97,7 +97,7 @@ func (t *lockTable) alone(ctx context.Context, prefix string, names ...string) (
 	return t.all(ctx, shared)
 }
 
-// parentOf is the directory of a name, itself for the root.
+// parentOf returns the directory of a name, itself for the root.
 func parentOf(p string) string { return path.Dir(filepath.ToSlash(p)) }
 
 // all takes several locks, each shared or not, in the order of their names, so

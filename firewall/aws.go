@@ -76,7 +76,7 @@ func (p *page) awsPermissions(r rule) []awsPermission {
 	return all
 }
 
-// peers are the addresses at the other end, for firewalls that stand around one machine.
+// peers returns the addresses at the other end, for firewalls that stand around one machine.
 func (f Flow) peers() []netip.Prefix {
 	if f.Direction == Inbound {
 		return f.From

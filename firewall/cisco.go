@@ -91,7 +91,7 @@ func (p *page) ciscoList(f family, list, where string) {
 	p.linef("ip access-list extended %s", p.ciscoName(f, list))
 }
 
-// ciscoFlows are those of one family.
+// ciscoFlows returns the flows of one family.
 func (p *page) ciscoFlows(f family) []rule {
 	var of []rule
 	for _, flow := range p.flows {

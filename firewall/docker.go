@@ -41,7 +41,7 @@ func (p *page) offsetNote() string {
 	return fmt.Sprintf(" number, or shift them all by what the server knows (passive.Ports.Offset = %d, as here)", p.DataOffset)
 }
 
-// published are the ports as outside:inside, ranges of equal length on both sides.
+// published returns the ports as outside:inside, ranges of equal length on both sides.
 func (p *page) published() []string {
 	var all []string
 	for _, service := range p.services() {

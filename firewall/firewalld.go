@@ -69,7 +69,7 @@ func firewalldTargets(r rule, outer Range, i int) [][2]Range {
 	return all
 }
 
-// orAny is a list with one zero Prefix for no list.
+// orAny returns a list with one zero Prefix for no list.
 func orAny(prefixes []netip.Prefix) []netip.Prefix {
 	if len(prefixes) == 0 {
 		return []netip.Prefix{{}}

@@ -171,7 +171,7 @@ func hosts(addrs ...netip.Addr) []netip.Prefix {
 	return all
 }
 
-// short is an address without the length of a network of one.
+// short returns an address without the length of a network of one.
 func short(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()

@@ -36,7 +36,7 @@ func (s Setup) Flows(side Side) ([]Flow, error) {
 	return flows, nil
 }
 
-// passive is the flow of what the client opens: control connections, and the data connections of passive mode.
+// passive returns the flow of what the client opens: control connections, and the data connections of passive mode.
 func (f family) passive(side Side, s service) Flow {
 	flow := Flow{Side: side, Direction: Inbound, Purpose: s.purpose, IPv6: f.v6, From: f.clients, To: f.outside(), Ports: s.outer}
 	switch side {
@@ -53,7 +53,7 @@ func (f family) passive(side Side, s service) Flow {
 	return flow
 }
 
-// destination is the translation in front of the server; of ports alone if clients dial an address of its own.
+// destination returns the translation in front of the server; of ports alone if clients dial an address of its own.
 func (f family) destination(s service) *NAT {
 	shifted := !slices.Equal(s.outer, s.inner)
 	if !f.translated || !shifted && !f.hidden && (!f.public.IsValid() || slices.Contains(f.server, f.public)) {
@@ -66,8 +66,8 @@ func (f family) destination(s service) *NAT {
 	return n
 }
 
-// active is the flow of what the server opens: none at a client's firewall that hides the clients, which cannot know
-// whom the connection is for.
+// active returns the flow of what the server opens: none at a client's firewall that hides the clients, which cannot
+// know whom the connection is for.
 func (s Setup) active(side Side, f family) []Flow {
 	flow := Flow{Side: side, Direction: Outbound, Purpose: DataActive, IPv6: f.v6, From: hosts(f.server...), To: f.clients,
 		Ports: []Range{unprivileged}}
@@ -85,7 +85,7 @@ func (s Setup) active(side Side, f family) []Flow {
 	return []Flow{flow}
 }
 
-// outside is where clients find the server; empty is unknown, or every address.
+// outside returns where clients find the server; empty is unknown, or every address.
 func (f family) outside() []netip.Prefix {
 	switch {
 	case f.public.IsValid():

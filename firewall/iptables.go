@@ -120,7 +120,7 @@ func iptDestination(to []netip.Prefix) string {
 	return " -m addrtype --dst-type LOCAL"
 }
 
-// iptPorts are the matches for a list of ports, as few as multiport allows.
+// iptPorts returns the matches for a list of ports, as few as multiport allows.
 func iptPorts(ports []Range) []string {
 	if len(ports) == 1 {
 		return []string{" --dport " + ports[0].with(":")}

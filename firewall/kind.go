@@ -172,7 +172,7 @@ func fold(flows []Flow) []rule {
 	return rules
 }
 
-// label is what the rules of a flow are commented with. It has no character that means anything in a string of any
+// label returns what the rules of a flow are commented with. It has no character that means anything in a string of any
 // kind of firewall.
 func (p *page) label(r rule) string {
 	text := p.name() + ": " + string(r.Purpose)
@@ -182,12 +182,12 @@ func (p *page) label(r rule) string {
 	return text
 }
 
-// id is the label as a name.
+// id returns the label as a name.
 func (p *page) id(r rule) string {
 	return p.name() + "-" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(p.label(r), p.name()+": ")), " ", "-")
 }
 
-// hostRules are the rules that a machine which lets its own connections out has to be told.
+// hostRules returns the rules that a machine which lets its own connections out has to be told.
 func (p *page) hostRules() []rule {
 	rules := slices.Clone(p.rules)
 	if p.side != Server {

@@ -19,7 +19,7 @@ func pf(p *page) {
 	}
 }
 
-// pfRules are those of the side that the page is for.
+// pfRules returns the rules of the side that the page is for.
 func (p *page) pfRules() []rule {
 	if p.side == Server {
 		return p.hostRules()
@@ -59,7 +59,7 @@ type pfTarget struct {
 	to    string
 }
 
-// pfTargets are the translations of a rule: one for all ports, or one for each range if numbers differ.
+// pfTargets returns the translations of a rule: one for all ports, or one for each range if numbers differ.
 func pfTargets(r rule) []pfTarget {
 	if r.NAT.Ports == nil {
 		return []pfTarget{{r.Ports, r.NAT.To.String()}}

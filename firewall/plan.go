@@ -18,7 +18,7 @@ type family struct {
 	inside     []netip.Prefix
 }
 
-// families are those in use, IPv4 first.
+// families returns the address families in use, IPv4 first.
 func (s Setup) families() []family {
 	var in []family
 	for _, v6 := range []bool{false, true} {
@@ -88,7 +88,7 @@ type service struct {
 	outer, inner []Range
 }
 
-// services are those of the control ports and of the data ports.
+// services returns the services of the control ports and of the data ports.
 func (s Setup) services() []service {
 	var all []service
 	add := func(p Purpose, pairs []pair) {
@@ -145,7 +145,7 @@ func ofFamily(addrs []netip.Addr, v6 bool) []netip.Addr {
 	return of
 }
 
-// prefixesOf are the networks of one family in order, without those that lie within another: some firewalls refuse
+// prefixesOf returns the networks of one family in order, without those that lie within another: some firewalls refuse
 // sets that overlap.
 func prefixesOf(prefixes []netip.Prefix, v6 bool) []netip.Prefix {
 	var of []netip.Prefix

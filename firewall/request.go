@@ -104,7 +104,7 @@ const (
 	theServer = "the server"
 )
 
-// end is where a connection comes from or goes to; none is what to say when no address tells.
+// end returns where a connection comes from or goes to; none is what to say when no address tells.
 func (p *page) end(r rule, prefixes []netip.Prefix, none string) string {
 	if len(prefixes) > 0 {
 		return addrText(prefixes, "")

@@ -138,7 +138,7 @@ next:
 	return to
 }
 
-// name is Name or its default.
+// name returns Name or its default.
 func (s Setup) name() string {
 	if s.Name == "" {
 		return "sallyport"
@@ -163,7 +163,7 @@ func (s Setup) target() string {
 	return "the server"
 }
 
-// dialled are the addresses clients connect to, as far as they are known.
+// dialled returns the addresses clients connect to, as far as they are known.
 func (s Setup) dialled() []netip.Addr {
 	var known []netip.Addr
 	for _, f := range s.families() {

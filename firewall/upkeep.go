@@ -53,7 +53,7 @@ func (p *page) noteUpkeep() {
 	p.note("What the machine's own IPv6 lives on gets in as well: neighbours, routers, groups (RFC 4890) and answers of DHCPv6.")
 }
 
-// upkeepLabel is what the rules of an upkeep are commented with.
+// upkeepLabel returns what the rules of an upkeep are commented with.
 func (p *page) upkeepLabel(u upkeep) string { return p.name() + ": " + u.name + " IPv6" }
 
 // nftUpkeep writes the rules for nftables.

@@ -41,7 +41,7 @@ func (p *page) windowsRules() []rule {
 	return p.hostRules()
 }
 
-// windowsEnds are a rule's ends as seen from the machine.
+// windowsEnds returns a rule's ends as seen from the machine.
 func windowsEnds(r rule) (local, remote []netip.Prefix, localPorts, remotePorts []Range) {
 	if r.Direction == Inbound {
 		return r.To, r.From, r.Ports, r.FromPorts

@@ -78,7 +78,7 @@ func (s *Server) answer(sess *session, strikes []*strike, run func() server.Repl
 // transfer reports whether the fault happens to one.
 func (f *strike) transfer() bool { return slices.Contains(groups["transfer"], f.verb) }
 
-// code is Code or its default.
+// code returns Code or its default.
 func (f *strike) code() int {
 	def := map[string]int{"PASS": 530, "PASV": 425, "EPSV": 425, connect: 421}[f.verb]
 	switch {
@@ -92,7 +92,7 @@ func (f *strike) code() int {
 	return cmp.Or(f.Code, def, 502)
 }
 
-// reply is what the client reads.
+// reply returns what the client reads.
 func (f *strike) reply() server.Reply {
 	text := f.Text
 	if text == "" {
@@ -127,7 +127,7 @@ func (f *strike) announce(r *server.Reply) {
 	}
 }
 
-// wireReply is a reply in one string.
+// wireReply returns a reply in one string.
 func wireReply(r server.Reply) string {
 	return fmt.Sprintf("%d %s", r.Code, strings.Join(r.Lines, "\n"))
 }

@@ -133,7 +133,7 @@ func (c *Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// host is the one of Addr.
+// host returns the host of Addr.
 func (c *Config) host() (host string, err error) {
 	host, _, err = net.SplitHostPort(cmp.Or(c.Addr, "127.0.0.1:0"))
 	if err != nil {
@@ -142,7 +142,7 @@ func (c *Config) host() (host string, err error) {
 	return host, nil
 }
 
-// users is the Driver for User and Users.
+// users returns the Driver for User and Users.
 func (c *Config) users(files driver.FS) driver.Driver {
 	if c.Driver != nil {
 		return c.Driver

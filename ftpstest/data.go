@@ -98,7 +98,7 @@ func (c *faulty) Read(p []byte) (int, error) {
 // sudden are the kinds that happen after so many bytes.
 var sudden = []Kind{Cut, Stall, Drop}
 
-// step is how much of n bytes may go before something happens, and how many
+// step returns how much of n bytes may go before something happens, and how many
 // bytes may go in a second, 0 for any number.
 func (c *faulty) step(n int) (size int, rate int64) {
 	left := int64(n)
@@ -118,7 +118,7 @@ func (c *faulty) step(n int) (size int, rate int64) {
 	return int(left), rate
 }
 
-// rate is Rate or its default.
+// rate returns Rate or its default.
 func (f *strike) rate() int64 {
 	if f.Rate == 0 {
 		return 1000
@@ -241,7 +241,7 @@ func (c *faulty) closeUnsaid(how string) error {
 	return nil
 }
 
-// sleep is how long n bytes take.
+// sleep waits as long as n bytes take at a rate.
 func (c *faulty) sleep(n int, rate int64) error {
 	t := time.NewTimer(time.Duration(float64(n) / float64(rate) * float64(time.Second)))
 	defer t.Stop()

@@ -21,7 +21,7 @@ var groups = map[string][]string{
 // connect stands for the greeting among the verbs.
 const connect = "connect"
 
-// verbs are what a fault happens to, in capitals.
+// verbs returns what a fault happens to, in capitals.
 func (f *Fault) verbs() ([]string, error) {
 	to := f.To
 	if to == "" {
@@ -55,7 +55,7 @@ var ways = map[Kind][]string{
 	Certificate: {"expired", "host", "unknown"},
 }
 
-// how is How or its default.
+// how returns How or its default.
 func (f *Fault) how() string {
 	if f.How == "" {
 		return ways[f.Kind][0]

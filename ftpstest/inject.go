@@ -82,7 +82,7 @@ func (all *faults) strike(verb string) []*strike {
 	return list
 }
 
-// certificate is what a handshake is to be spoilt with, nil for nothing.
+// certificate returns what a handshake is to be spoilt with, nil for nothing.
 func (all *faults) certificate(connection string) *injected {
 	all.mu.Lock()
 	defer all.mu.Unlock()

@@ -42,7 +42,7 @@ func newRecorder(to *slog.Logger, allowed []string) *recorder {
 
 func (r *recorder) logger() *slog.Logger { return slog.New(r) }
 
-// errors are those logged so far, joined.
+// errors returns those logged so far, joined.
 func (r *recorder) errors() error {
 	r.found.mu.Lock()
 	defer r.found.mu.Unlock()

@@ -37,7 +37,7 @@ func (all *sessions) add(conn net.Conn) {
 	all.of[peerOf(conn)] = &session{number: all.count, conn: conn}
 }
 
-// at is the session of a client. It is never nil: one that Configure let in by
+// at returns the session of a client. It is never nil: one that Configure let in by
 // another way can't be dropped, and that is all.
 func (all *sessions) at(peer netip.AddrPort) *session {
 	all.mu.Lock()
@@ -93,7 +93,7 @@ func (s *session) disarm() *strike {
 	return s.ending
 }
 
-// waiting are the armed faults.
+// waiting returns the armed faults.
 func (s *session) waiting() []*strike {
 	s.mu.Lock()
 	defer s.mu.Unlock()

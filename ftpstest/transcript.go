@@ -61,7 +61,7 @@ func (t *transcript) String() string {
 	return b.String()
 }
 
-// commands are the clients' lines.
+// commands returns the clients' lines.
 func (t *transcript) commands() []string {
 	t.mu.Lock()
 	defer t.mu.Unlock()

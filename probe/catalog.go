@@ -39,7 +39,7 @@ const (
 
 )
 
-// entry is the row of the catalog for id.
+// entry returns the row of the catalog for id.
 func (id ID) entry() Finding {
 	for _, part := range [][]Finding{networkFindings, tlsFindings, dataFindings} {
 		for _, f := range part {

@@ -114,7 +114,7 @@ func weakSignature(leaf *x509.Certificate) bool {
 	return false
 }
 
-// names are those a client may verify, or the common name if there are none.
+// names returns those a client may verify, or the common name if there are none.
 func names(leaf *x509.Certificate) []string {
 	all := slices.Clone(leaf.DNSNames)
 	for _, ip := range leaf.IPAddresses {

@@ -124,7 +124,7 @@ func why(err error) string {
 	return err.Error()
 }
 
-// isTimeout says that nothing came.
+// isTimeout reports whether nothing came.
 func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }

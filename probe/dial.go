@@ -120,7 +120,7 @@ func (t *tap) Close() error {
 	return t.Conn.Close()
 }
 
-// unfinished says that the connection ended without close_notify.
+// unfinished reports whether the connection ended without close_notify.
 func (t *tap) unfinished() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

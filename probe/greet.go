@@ -125,7 +125,7 @@ func (r *run) noGreeting(c *control, err error) {
 	r.find(c.port, GreetingNone, "%s", why(err))
 }
 
-// judgeGreeting says whether to go on.
+// judgeGreeting reports whether to go on.
 func (r *run) judgeGreeting(c *control) bool {
 	text := strings.Join(c.greeting.Lines, "\n")
 	switch {
@@ -141,13 +141,13 @@ func (r *run) judgeGreeting(c *control) bool {
 	return true
 }
 
-// masked says that a greeting was made unreadable: asterisks, and no letter left.
+// masked reports whether a greeting was made unreadable: asterisks, and no letter left.
 func masked(text string) bool {
 	letters := strings.IndexFunc(text, func(c rune) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' })
 	return strings.Count(text, "*") >= 4 && letters < 0
 }
 
-// first is the first line of what was read last.
+// first returns the first line of what was read last.
 func (t *tap) first() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -155,7 +155,7 @@ func (t *tap) first() string {
 	return strings.TrimSpace(line)
 }
 
-// isEOF says that the other side went away.
+// isEOF reports whether the other side went away.
 func isEOF(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)

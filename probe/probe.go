@@ -172,7 +172,7 @@ func (r *run) invalid() error {
 	return nil
 }
 
-// patience is the constant, unless Timeout is short.
+// patience returns the constant, unless Timeout is short.
 func (r *run) patience() time.Duration { return min(patience, r.Timeout/3) }
 
 // tlsConfig is that of every handshake. The certificate is judged by [run.certificate] and not by crypto/tls, so that

@@ -147,7 +147,7 @@ func (r *run) finish() *Report {
 	return r.report
 }
 
-// said is a reply as it is quoted in a finding.
+// said returns a reply as it is quoted in a finding.
 func said(reply wire.Reply) string {
 	return fmt.Sprintf("%d %s", reply.Code, strings.Join(reply.Lines, " / "))
 }

@@ -148,7 +148,7 @@ func (r *run) protect(c *control, loggedIn bool) bool {
 	return true
 }
 
-// session is the configuration of a control connection whose data connections can resume its TLS session.
+// session returns the configuration of a control connection whose data connections can resume its TLS session.
 func (r *run) session() *tls.Config {
 	r.tickets = &tickets{cache: tls.NewLRUClientSessionCache(0)}
 	cfg := r.tlsConfig()

@@ -42,7 +42,7 @@ type transfer struct {
 	err     error // the session is lost
 }
 
-// dialled says that the data connection was made, without which nothing else can be told about a transfer.
+// dialled reports whether the data connection was made, without which nothing else can be told about a transfer.
 func (t *transfer) dialled() bool { return t.dial.state == stateOpen }
 
 // ok reports whether the transfer succeeded, or went well until the probe cut it.
@@ -70,7 +70,7 @@ func (t *transfer) reason() string {
 	return said(t.final)
 }
 
-// target is the address to dial: what is announced if it is one of Host's, else what was dialled before.
+// target returns the address to dial: what is announced if it is one of Host's, else what was dialled before.
 func (r *run) target(o offer) offer {
 	if !slices.Contains(r.addrs, o.addr) {
 		o.addr = r.addr

@@ -67,5 +67,5 @@ func (r *run) remove(c *control, name string) bool {
 	return ok
 }
 
-// refusal says that a reply is a negative one.
+// refusal reports whether a reply is a negative one.
 func refusal(reply wire.Reply) bool { return reply.Code >= 400 }

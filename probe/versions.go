@@ -15,8 +15,8 @@ func (r *run) oldConfig() *tls.Config {
 	return cfg
 }
 
-// allCiphers are those of this library, broken ones last; clients order by preference, and only a server that prefers
-// a broken one, or has no other, then gets one.
+// allCiphers returns the ciphers of this library, broken ones last; clients order by preference, and only a server that
+// prefers a broken one, or has no other, then gets one.
 func allCiphers() []uint16 {
 	var ids []uint16
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
@@ -65,7 +65,7 @@ func (r *run) versions(main *control) {
 	}
 }
 
-// version says whether something was learnt: a server that no longer answers, because of a limit say, tells nothing
+// version reports whether something was learnt: a server that no longer answers, because of a limit say, tells nothing
 // about TLS.
 func (r *run) version(main *control, cfg *tls.Config, have map[uint16]bool) bool {
 	c, err := r.open(main, cfg)

@@ -66,7 +66,7 @@ func readOrigin(r io.Reader) (origin, error) {
 	return o, nil
 }
 
-// balancers tells whether the connection is one that the balancer made for
+// balancers reports whether the connection is one that the balancer made for
 // itself. HAProxy's checks by version 1 name the connection's own addresses.
 func (o origin) balancers(conn net.Conn) bool {
 	own, ok := conn.RemoteAddr().(*net.TCPAddr)
@@ -128,7 +128,7 @@ func readV2(r io.Reader, buf []byte) ([]byte, error) {
 	return buf, err
 }
 
-// agree tells whether one is the beginning of the other.
+// agree reports whether one is the beginning of the other.
 func agree(a, b []byte) bool {
 	n := min(len(a), len(b))
 	return bytes.Equal(a[:n], b[:n])

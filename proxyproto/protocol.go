@@ -83,7 +83,7 @@ func (p *Protocol) ListenData(ctx context.Context, network, address string) (net
 	return p.wrap(ln, true), nil
 }
 
-// trusts tells whether headers from an address are believed.
+// trusts reports whether headers from an address are believed.
 func (p *Protocol) trusts(addr net.Addr) bool {
 	from := ipOf(addr)
 	return slices.ContainsFunc(p.Trusted, func(n netip.Prefix) bool { return networks.Contains(n, from) })

@@ -45,7 +45,7 @@ func (b *bucket) book(n int64) time.Time {
 	return b.booked
 }
 
-// piece is how many bytes may move at once, at least one and no more than a part of a
+// piece returns how many bytes may move at once, at least one and no more than a part of a
 // download, so that all kinds of transfers have equal turns.
 func (b *bucket) piece() (n int64, limited bool) {
 	b.mu.Lock()

@@ -137,7 +137,7 @@ func (row *command) isMember() bool { return strings.Contains(row.name, " ") }
 // on reports whether what the operator has to switch on for the command is on.
 func (row *command) on(srv *Server) bool { return row.enabled == nil || row.enabled(srv) }
 
-// feature is the line of FEAT for a row, empty for none.
+// feature returns the line of FEAT for a row, empty for none.
 func (row *command) feature(s *session) string {
 	switch {
 	case !row.on(s.srv) || s.isOff(row.name) || s.isOff(row.after):

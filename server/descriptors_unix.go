@@ -4,7 +4,7 @@ package server
 
 import "syscall"
 
-// maxDescriptors is how many descriptors the process may open, 0 if unknown. Go
+// maxDescriptors returns how many descriptors the process may open, 0 if unknown. Go
 // has raised it as far as the system lets it.
 func maxDescriptors() uint64 {
 	var limit syscall.Rlimit

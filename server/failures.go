@@ -90,7 +90,7 @@ func (r *record) spend(d time.Duration, now time.Time) {
 // anyNetwork stands for the network of a client whose address is hidden.
 var anyNetwork netip.Prefix
 
-// network is what one client can be assumed to own: an IPv4 address, or an
+// network returns what one client can be assumed to own: an IPv4 address, or an
 // IPv6 network of 64 bits (RFC 4291, section 2.5.1).
 func network(addr netip.Addr) netip.Prefix {
 	bits := 32
@@ -101,7 +101,7 @@ func network(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// region is what one attacker may have addresses of by the thousand: an IPv4
+// region returns what one attacker may have addresses of by the thousand: an IPv4
 // network of 16 bits, or an IPv6 network of 48, as sites get them (RFC 6177).
 func region(network netip.Prefix) netip.Prefix {
 	bits := 16

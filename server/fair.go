@@ -179,10 +179,10 @@ func (f *fair) admit(now time.Time) {
 	}
 }
 
-// owes is how long it will take to forget what p's session has computed.
+// owes returns how long it will take to forget what p's session has computed.
 func (p *place) owes(now time.Time) time.Duration { return max(p.spent.until.Sub(now), 0) }
 
-// fairPlaces is how many compute at a time.
+// fairPlaces returns how many compute at a time.
 func fairPlaces() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
 
 // hasRoom takes lost places away where it must. The caller holds mu.

@@ -45,7 +45,7 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	return nil, err
 }
 
-// directory are the entries of one, without those that no command could name: what
+// directory returns the entries of a directory, without those that no command could name: what
 // is shown is what the client may ask for. They end with the context, whether the
 // driver looks at it or not, and give way to other sessions.
 func (s *session) directory(dir string) entries {
@@ -80,14 +80,14 @@ func (a *account) nameable(dir, name string) bool {
 	return wire.Nameable(name) && (utf8.ValidString(name) || a.takes(path.Join(dir, name)))
 }
 
-// single is a listing of one file.
+// single returns a listing of one file.
 func single(info fs.FileInfo) entries {
 	return func(context.Context, bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) { yield(info, nil) }
 	}
 }
 
-// matching are those entries whose name fits the pattern.
+// matching returns those entries whose name fits the pattern.
 func matching(all entries, pattern *wire.Pattern) entries {
 	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {

@@ -161,7 +161,7 @@ func (w *guess) before(c *guess) bool {
 	return a < b || a == b && w.fails < c.fails
 }
 
-// suspicion is what the order goes by. A known user is not made to answer for
+// suspicion returns what the order goes by. A known user is not made to answer for
 // the network. A stranger answers for the region too, but far less: whoever guesses
 // from ever new addresses has them all in a few regions, and so have neighbours.
 func (w *guess) suspicion() int {

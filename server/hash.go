@@ -32,7 +32,7 @@ var sums = []struct {
 	{"CRC32", "XCRC", func() hash.Hash { return crc32.NewIEEE() }},
 }
 
-// featHash is the line of FEAT, with a star behind the one in force
+// featHash returns the line of FEAT, with a star behind the one in force
 // (draft-bryan-ftpext-hash).
 func (s *session) featHash() string {
 	var names []string

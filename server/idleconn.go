@@ -166,7 +166,7 @@ func (w *progress) slow(moved bool, err error) bool {
 	return now.Sub(w.last) < w.conn.limit
 }
 
-// dialled is the address that the client of a connection dialled.
+// dialled returns the address that the client of a connection dialled.
 func dialled(conn net.Conn) netip.AddrPort {
 	for c := conn; ; {
 		switch below := c.(type) {

@@ -71,7 +71,7 @@ func (p *idlePoller) watch(fd int, number uint64) error {
 	return err
 }
 
-// numberOf is the number that watch was given.
+// numberOf returns the number that watch was given.
 func numberOf(e *syscall.EpollEvent) uint64 { return uint64(uint32(e.Pad))<<32 | uint64(uint32(e.Fd)) }
 
 const epollOneShot = 1 << 30 // EPOLLONESHOT

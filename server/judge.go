@@ -137,7 +137,7 @@ func (j *judge) dispatch() {
 	}
 }
 
-// maxLogins is how many logins are judged at once: by default one fewer than
+// maxLogins returns how many logins are judged at once: by default one fewer than
 // there are processors, which leaves one to those who have logged in.
 func (srv *Server) maxLogins() int {
 	return count(srv.inForce().MaxLogins, max(runtime.GOMAXPROCS(0)-1, 1))

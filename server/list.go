@@ -76,7 +76,7 @@ func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
 	return s.list("NLST", l)
 }
 
-// prefix is what leads from the working directory to the entries, in the words
+// prefix returns what leads from the working directory to the entries, in the words
 // of the argument that named them.
 func (l *listing) prefix(arg string) string {
 	switch {

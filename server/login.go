@@ -91,7 +91,7 @@ func (s *session) failedTooOften() bool {
 	return over
 }
 
-// notJudged is the answer to a login that ended with the session.
+// notJudged returns the answer to a login that ended with the session.
 func notJudged(err error) string {
 	if own, ok := closing(err); ok {
 		return own.Text
@@ -211,7 +211,7 @@ func (s *session) sleep(d time.Duration) {
 	}
 }
 
-// certificate is the client's certificate if it was verified.
+// certificate returns the client's certificate if it was verified.
 func (s *session) certificate() *x509.Certificate {
 	if s.ctl.tls == nil {
 		return nil
@@ -223,7 +223,7 @@ func (s *session) certificate() *x509.Certificate {
 	return cs.PeerCertificates[0]
 }
 
-// serverName is the host that the client named by SNI, in lower case, because
+// serverName returns the host that the client named by SNI, in lower case, because
 // names are compared without regard to case (RFC 6066, section 3).
 func (s *session) serverName() string {
 	if s.ctl.tls == nil {

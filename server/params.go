@@ -76,7 +76,7 @@ func (s *session) optsMlst(options string) (wire.Reply, error) {
 	return ok(200, strings.TrimSuffix("MLST OPTS "+s.facts.String(), " "))
 }
 
-// featMlst is the line of FEAT, with stars behind the facts in force (RFC 3659,
+// featMlst returns the line of FEAT, with stars behind the facts in force (RFC 3659,
 // section 7.8).
 func (s *session) featMlst() string { return "MLST " + s.facts.Feat() }
 
@@ -94,7 +94,7 @@ func (s *session) optsMode(options string) (wire.Reply, error) {
 	return ok(200, "Noted.")
 }
 
-// featMode is the line of FEAT: MODE S needs none.
+// featMode returns the line of FEAT: MODE S needs none.
 func (s *session) featMode() string {
 	if s.srv.Compress {
 		return "MODE Z"

@@ -99,7 +99,7 @@ func (s *session) startDir(ctx context.Context) string {
 	return name
 }
 
-// idleTimeout is how long the session may send no command.
+// idleTimeout returns how long the session may send no command.
 func (s *session) idleTimeout() time.Duration {
 	return duration(s.policy.IdleTimeout, s.srv.idleTimeout())
 }

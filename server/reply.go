@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// ok is a one-line reply from a handler.
+// ok returns a one-line reply from a handler.
 func ok(code int, text string) (wire.Reply, error) { return wire.Text(code, text), nil }
 
 // okf is ok with formatting.

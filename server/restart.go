@@ -33,7 +33,7 @@ func (s *session) cmdRang(_ context.Context, arg string) (wire.Reply, error) {
 	return okf(350, "Restarting at %d. End byte range at %d.", span.Start, span.End-1)
 }
 
-// takeRestart is what REST or RANG said, for one transfer; until is 0 when the
+// takeRestart returns what REST or RANG said, for one transfer; until is 0 when the
 // end is that of the file.
 func (s *session) takeRestart() (offset, until int64, err error) {
 	offset, until = s.restart, s.until

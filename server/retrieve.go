@@ -163,7 +163,7 @@ func finish(conn *dataConn) error {
 	return nil
 }
 
-// cutOff is a failure of the data connection during a transfer.
+// cutOff returns a failure of the data connection during a transfer.
 func cutOff(err error) error {
 	var known *dataError
 	if errors.As(err, &known) {

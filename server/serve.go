@@ -117,7 +117,7 @@ func (srv *Server) admit(conn net.Conn, implicit bool) {
 	go s.run()
 }
 
-// refusal is what a client is told whose connection is refused.
+// refusal returns what a client is told whose connection is refused.
 func refusal(why error) string {
 	if errors.Is(why, ErrServerClosed) {
 		return "The server is shutting down."

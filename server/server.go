@@ -411,7 +411,7 @@ func count(n, def int) int {
 	return n
 }
 
-// addrPort is the address of a TCP connection or listener without the IPv4-in-IPv6 form, or
+// addrPort returns the address of a TCP connection or listener without the IPv4-in-IPv6 form, or
 // the zero value for another kind of connection.
 func addrPort(a net.Addr) netip.AddrPort {
 	if t, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {

@@ -141,7 +141,7 @@ func (v *visible) isSilent(writing bool) (commands uint64, silent bool) {
 	return v.commands, !v.busy || writing || !v.loggedIn
 }
 
-// info is a snapshot for hooks and Sessions; it may be called from anywhere.
+// info returns a snapshot for hooks and Sessions; it may be called from anywhere.
 func (s *session) info() SessionInfo {
 	i := SessionInfo{ID: s.id, Peer: s.peer, Local: s.local, Started: s.started, Implicit: s.implicit}
 	s.fill(&i)

@@ -32,7 +32,7 @@ func (s *session) cmdStat(_ context.Context, arg string) (wire.Reply, error) {
 	return wire.Multi(213, lines...), nil
 }
 
-// statLines are those of a listing within a reply.
+// statLines returns the lines of a listing within a reply.
 func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
 	l, err := s.find(ctx, arg)
 	if err != nil {
@@ -56,7 +56,7 @@ func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
 // maxStatLines bounds a reply, which unlike a listing is built in memory.
 const maxStatLines = 1000
 
-// status is the answer to STAT without an argument. It names no real path, no
+// status returns the answer to STAT without an argument. It names no real path, no
 // other user and no version.
 func (s *session) status() wire.Reply {
 	i := s.info()

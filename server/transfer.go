@@ -118,7 +118,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	return ok(226, "Transfer complete.")
 }
 
-// report is what hooks are told, but for the session and the error.
+// report returns what hooks are told, but for the session and the error.
 func (t *transfer) report() Transfer {
 	return Transfer{
 		Verb: t.verb, Path: t.path, From: t.from, TLS: t.tls, Active: t.active, Offset: t.offset, Bytes: t.bytes.Load(), Duration: time.Since(t.started),

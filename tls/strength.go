@@ -33,7 +33,7 @@ func whyUnusable(leaf *x509.Certificate) error {
 	return nil
 }
 
-// weakRSA is the size of an RSA key that many clients refuse, 0 for another key.
+// weakRSA returns the size of an RSA key that many clients refuse, 0 for another key.
 func weakRSA(leaf *x509.Certificate) (bits int) {
 	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < usualRSA {
 		return key.N.BitLen()

@@ -193,7 +193,7 @@ func (d *daemon) explainFirewalls(b *strings.Builder) {
 	}
 }
 
-// rulesCommand is what prints the rules for this server.
+// rulesCommand returns the command that prints the rules for this server.
 func (d *daemon) rulesCommand() string {
 	words := []string{"sallyport", "firewall"}
 	add := func(name, value, usual string) {
@@ -212,7 +212,7 @@ func (d *daemon) rulesCommand() string {
 	return strings.Join(words, " ")
 }
 
-// listened is the address of a listener as --listen takes it.
+// listened returns the address of a listener as --listen takes it.
 func listened(ln net.Listener) string {
 	if ln == nil {
 		return ""

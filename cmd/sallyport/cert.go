@@ -63,7 +63,7 @@ func (c *certificate) write() error {
 	return nil
 }
 
-// leaf is the certificate itself, nil if it can't be read.
+// leaf returns the certificate itself, nil if it can't be read.
 func (c *certificate) leaf() *x509.Certificate {
 	block, _ := pem.Decode(tls.CertPEM(c.config))
 	if block == nil {
@@ -76,13 +76,13 @@ func (c *certificate) leaf() *x509.Certificate {
 	return leaf
 }
 
-// pin is the public key in the form of curl's --pinnedpubkey.
+// pin returns the public key in the form of curl's --pinnedpubkey.
 func (c *certificate) pin() string {
 	sum := sha256.Sum256(c.leaf().RawSubjectPublicKeyInfo)
 	return "sha256//" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// host is a name that a certificate from a file holds and that can be dialled;
+// host returns a name that a certificate from a file holds and that can be dialled;
 // empty without one.
 func (c *certificate) host() string {
 	leaf := c.leaf()
@@ -97,7 +97,7 @@ func (c *certificate) host() string {
 	return ""
 }
 
-// certificateNames are the names under which clients may reach this host.
+// certificateNames returns the names under which clients may reach this host.
 func (s *settings) certificateNames() []string {
 	names := []string{"localhost", "127.0.0.1", "::1"}
 	add := func(name string) {

@@ -12,7 +12,7 @@ func (e *usageError) Error() string { return join(e.problems) }
 
 func (e *usageError) Unwrap() []error { return e.problems }
 
-// complaint is an error as people read it: a line for each thing that is wrong,
+// complaint returns an error as people read it: a line for each thing that is wrong,
 // and at the end where to look.
 func complaint(err error) string {
 	text := err.Error()

@@ -194,7 +194,7 @@ func explain(err error) []error {
 	return errs
 }
 
-// setup is the server that serve would be with these options.
+// setup returns the server that serve would be with these options.
 func (s *rulesSettings) setup() (firewall.Setup, error) {
 	ports, err := passive.Range(s.passive)
 	if err != nil {

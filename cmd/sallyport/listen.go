@@ -61,7 +61,7 @@ func lowPortCures(port, instead string) string {
 		"  %s", program(), port, instead)
 }
 
-// program is the file of this program, as setcap wants it: without symbolic links.
+// program returns the path of this program, as setcap wants it: without symbolic links.
 func program() string {
 	file, err := os.Executable()
 	if err != nil {

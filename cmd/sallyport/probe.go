@@ -196,7 +196,7 @@ func runProbe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return verdict(report)
 }
 
-// verdict is the exit status that a report leads to, nil for none.
+// verdict returns the exit status that a report leads to, nil for none.
 func verdict(report *probe.Report) error {
 	open := func(f probe.Fact) bool { return f.Name == "control port" && f.Value == "open" }
 	_, interrupted := report.Find(probe.Interrupted)

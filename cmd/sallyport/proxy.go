@@ -37,7 +37,7 @@ func (d *daemon) behindProxies() {
 	}
 }
 
-// proxyNames are the networks of the proxies as they are written.
+// proxyNames returns the networks of the proxies as they are written.
 func (d *daemon) proxyNames() string {
 	var names []string
 	for _, prefix := range d.proxies {

@@ -111,7 +111,7 @@ func (d *daemon) openPorts(ctx context.Context) error {
 	return nil
 }
 
-// listenedOn are the addresses of listeners, or none when one of them listens
+// listenedOn returns the addresses of listeners, or none when one of them listens
 // on all.
 func listenedOn(lns ...net.Listener) []netip.Addr {
 	var addrs []netip.Addr

@@ -231,7 +231,7 @@ func (f *facts) environment() []string {
 	}
 }
 
-// dialable is how a listener is reached from this host.
+// dialable returns how a listener is reached from this host.
 func dialable(addr string) (host string, port int) {
 	at := netip.MustParseAddrPort(addr)
 	if at.Addr().IsUnspecified() {

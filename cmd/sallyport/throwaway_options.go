@@ -171,7 +171,7 @@ func (s *testSettings) check() []error {
 	return errs
 }
 
-// host is where data ports are, not valid for every address.
+// host returns the address of the data ports, not valid for every address.
 func (s *testSettings) host() netip.Addr {
 	host, _, err := net.SplitHostPort(s.listen)
 	if err != nil { // the default

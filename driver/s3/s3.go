@@ -153,7 +153,7 @@ func (f *FS) checkPrefix() error {
 	return nil
 }
 
-// partSize is the size of the first parts of a file that was announced with so
+// partSize returns the size of the first parts of a file that was announced with so
 // many bytes, 0 for one that was not.
 func (f *FS) partSize(announced int64) int64 {
 	if f.PartSize != 0 {
@@ -162,7 +162,7 @@ func (f *FS) partSize(announced int64) int64 {
 	return within(max(defaultPartSize, (announced+maxParts-1)/maxParts))
 }
 
-// partSizeAt is the size of the part behind n others.
+// partSizeAt returns the size of the part behind n others.
 func (f *FS) partSizeAt(first int64, n int) int64 {
 	if f.PartSize != 0 {
 		return first
@@ -170,10 +170,10 @@ func (f *FS) partSizeAt(first int64, n int) int64 {
 	return within(first << (n / partsBeforeGrowth))
 }
 
-// within is what S3 takes for a part.
+// within returns what S3 takes for a part.
 func within(size int64) int64 { return min(max(size, minPartSize), maxPartSize) }
 
-// largest is the size that a file may have, if it is announced.
+// largest returns the size that a file may have, if it is announced.
 func (f *FS) largest() int64 {
 	if f.PartSize != 0 {
 		return maxParts * f.partSize(0)
@@ -183,10 +183,10 @@ func (f *FS) largest() int64 {
 
 func (f *FS) core() minio.Core { return minio.Core{Client: f.Client} }
 
-// key is the key of a file.
+// key returns the key of a file.
 func (f *FS) key(name string) string { return path.Join(f.Prefix, name) }
 
-// dirKey is the key of the object that stands for a directory, and what the keys
+// dirKey returns the key of the object that stands for a directory, and what the keys
 // below it begin with. It is empty for the root of the whole bucket.
 func (f *FS) dirKey(name string) string {
 	if key := f.key(name); key != "." {

@@ -52,7 +52,7 @@ func (f *FS) isDir(ctx context.Context, name string) (bool, error) {
 	return len(some) > 0, err
 }
 
-// below is the first n objects of a directory, at any depth, that which stands for
+// below returns the first n objects of a directory, at any depth, that which stands for
 // the directory included.
 func (f *FS) below(ctx context.Context, name string, n int) ([]minio.ObjectInfo, error) {
 	var some []minio.ObjectInfo

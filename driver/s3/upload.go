@@ -100,7 +100,7 @@ func (u *upload) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// size is how large the part that is being filled becomes.
+// size returns how large the part that is being filled becomes.
 func (u *upload) size() int64 { return u.f.partSizeAt(u.first, len(u.parts)) }
 
 // fill adds to the part. Its memory grows with it, as most files are smaller than

@@ -77,7 +77,7 @@ func (c *Conn) shut() error {
 	return err
 }
 
-// closeLimit is the deadline for the last write: soon, but later if the caller
+// closeLimit returns the deadline for the last write: soon, but later if the caller
 // has granted written data more time.
 func (c *Conn) closeLimit(written bool) time.Time {
 	soon := time.Now().Add(closeTimeout)

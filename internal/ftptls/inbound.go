@@ -101,7 +101,7 @@ func (i *inbound) direct(p []byte) (int, error) {
 	return n, nil
 }
 
-// limit is how many bytes direct may give at once. crypto/tls keeps a remainder of
+// limit returns how many bytes direct may give at once. crypto/tls keeps a remainder of
 // the record after the one in progress by making its memory three times as large,
 // which a thousand uploads that stall would hold. So it gets no more than a record,
 // where that is known, and else what would be one like the last.

@@ -29,7 +29,7 @@ func splitLast(p []byte, n int) (head, tail []byte, cut int) {
 	return p[:at], p[at:], cut
 }
 
-// recordSize is the size of the record that p begins with, header included,
+// recordSize returns the size of the record that p begins with, header included,
 // or 0 when p is shorter than a header.
 func recordSize(p []byte) int {
 	if len(p) < recordHeader {
@@ -69,7 +69,7 @@ func (f *framer) take(p []byte) int {
 // inBody reports whether the size of the record in progress is known.
 func (f *framer) inBody() bool { return f.have == recordHeader }
 
-// want is how many bytes are certain to belong to the record in progress.
+// want returns how many bytes are certain to belong to the record in progress.
 func (f *framer) want() int {
 	if f.have < recordHeader {
 		return recordHeader - f.have

@@ -131,7 +131,7 @@ func (c *Conn) continues() bool {
 	return c.offer.id == c.session.id && c.offer.x25519
 }
 
-// ticketRecords is how many records a TLS 1.3 NewSessionTicket message (RFC
+// ticketRecords returns how many records a TLS 1.3 NewSessionTicket message (RFC
 // 8446, section 4.6.1) with a ticket of that size fills: one, unless long
 // chains of client certificates are in it.
 func ticketRecords(ticket int) int {

@@ -49,5 +49,5 @@ func (e *SyntaxError) For(verb string) string {
 	return verb + " needs " + e.Want
 }
 
-// wants is the error of a parser that does not know its verb.
+// wants returns the error of a parser that does not know its verb.
 func wants(want string) error { return &SyntaxError{Want: want} }

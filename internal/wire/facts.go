@@ -103,7 +103,7 @@ func ParseMFF(arg string) (facts []Fact, path string, err error) {
 
 func errMFF() error { return wants("facts as name=value; each, a space and a path") }
 
-// graphic says that s has visible ASCII only, a little more than the RCHAR and
+// graphic reports whether s is visible ASCII only, a little more than the RCHAR and
 // SCHAR of RFC 3659, section 2.1.
 func graphic(s string) bool {
 	for i := range len(s) {

@@ -162,7 +162,7 @@ func appendDate(dst []byte, t, now time.Time) []byte {
 	return append2(append2(append(dst, ' '), year/100), year%100)
 }
 
-// blank is the digit of the tens, or a blank for none.
+// blank returns the digit of the tens, or a blank for none.
 func blank(tens int) byte {
 	if tens == 0 {
 		return ' '

@@ -155,6 +155,6 @@ func appendFact(dst []byte, name, value string) []byte {
 	return append(dst, ';')
 }
 
-// isValue says that c may be part of a value: the SCHAR of RFC 3659, section 2.1
+// isValue reports whether c may be part of a value: the SCHAR of RFC 3659, section 2.1
 // with a little more of ASCII that no parser trips over.
 func isValue(c byte) bool { return ' ' < c && c < 0x7f && c != ';' }

@@ -45,7 +45,7 @@ func Original(s string) string {
 	return string(out)
 }
 
-// escapeLen is the length of the escape \xHH or \uHHHH that s begins with, 0 for
+// escapeLen returns the length of the escape \xHH or \uHHHH that s begins with, 0 for
 // none.
 func escapeLen(s string) int {
 	n := 0

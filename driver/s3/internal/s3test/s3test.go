@@ -100,7 +100,7 @@ func output(dir string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// freeAddr is an address that is likely to stay free until the server has it.
+// freeAddr returns an address that is likely to stay free until the server has it.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
