@@ -3,6 +3,7 @@ package passive
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // What must hold whatever happens. Each function returns "" or a complaint.
@@ -105,7 +106,7 @@ func (e *effect) robbed() string {
 		return ""
 	case l.demands():
 		return "a lease that demands proof was given a connection without"
-	case l.guest:
+	case l.guest && !l.over[forOthers]:
 		return "a guest was given a connection without proof"
 	case l.doubted:
 		return "a lease was given a connection without proof after others that proved nothing"
@@ -113,9 +114,11 @@ func (e *effect) robbed() string {
 		return "a connection without proof was given before the transfer was asked for"
 	case c.number < l.number:
 		return "a connection was given to a lease that it was not made for"
-	case e.before.guests(*c):
+	case e.before.guests(*c) && !l.over[forOthers]:
 		return "a connection that may be a guest's was given to another lease"
-	case l.policy == Untested && c.spoke < l.wanted && !l.over[forBetter]:
+	case e.before.guests(*c) && e.before.othersAsk(*c, e.who):
+		return "a connection was given that may be for another transfer that was asked for"
+	case l.policy == Untested && c.spoke < l.wanted && !l.over[forBetter] && !e.before.guests(*c):
 		return "a connection without proof was given though a better one may follow"
 	}
 	return e.rivals()
@@ -123,6 +126,7 @@ func (e *effect) robbed() string {
 
 // rivals complains if a connection was given without proof while another was there that could be the client's.
 func (e *effect) rivals() string {
+	late := e.before.guests(e.conn)
 	for _, other := range e.before.conns[:e.before.n] {
 		if other.port != e.conn.port || other.away || other.number == e.conn.number {
 			continue
@@ -130,14 +134,33 @@ func (e *effect) rivals() string {
 		switch {
 		case other.claim == claims && other.lease == int8(e.who) && !other.full:
 			return "a connection without proof was preferred to one that may prove itself"
-		case other.roaming || other.number < e.lease.number || e.before.guests(other):
-		case other.claim == silent && !e.lease.over[forBetter]:
+		case other.roaming || other.number < e.lease.number || e.before.guests(other) && !late:
+		case other.claim == silent && !late && !e.lease.over[forBetter]:
 			return "a connection without proof was preferred to one that had said nothing yet"
+		case late && !e.before.guests(other):
 		case other.claim == unproven || other.full && other.lease == int8(e.who):
 			return "one of two connections without proof was given"
 		}
 	}
 	return ""
+}
+
+// othersAsk reports whether the transfer of another session was asked for that a connection after guests may be for: a
+// guest, or the one that may do without proof and has no connection yet that came before the guests.
+func (s *modelState) othersAsk(c modelConn, who uint8) bool {
+	for i := range s.sessions {
+		l := &s.sessions[i]
+		if uint8(i) == who || l.phase != leased || l.port != c.port || l.wanted == 0 || l.doubted || l.number > c.number {
+			continue
+		}
+		early := slices.ContainsFunc(s.conns[:s.n], func(other modelConn) bool {
+			return other.port == c.port && !other.roaming && other.number > l.number && !s.guests(other)
+		})
+		if l.guest || l.open && !early {
+			return true
+		}
+	}
+	return false
 }
 
 // guests reports whether a connection may be a guest's, since it came after one was told of the port.
@@ -191,6 +214,13 @@ func (m *model) connForgotten() string {
 }
 
 func (m *model) unprovenForgotten(c *modelConn) string {
+	for i := range m.sessions {
+		l := &m.sessions[i]
+		asks := l.phase == leased && l.port == c.port && l.wanted != 0 && l.number < c.number
+		if asks && m.guests(*c) && (l.running[forOthers] || m.claimed(uint8(i))) {
+			return ""
+		}
+	}
 	for i := range m.sessions {
 		l := &m.sessions[i]
 		if l.phase != leased || l.port != c.port || !l.open {

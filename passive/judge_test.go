@@ -100,7 +100,17 @@ var judged = []struct{ why, facts, want string }{
 	// Guests: from their coming on, one without proof may be anybody's.
 	{"with a guest it is nobody's", "A untested open at 1; B untested guest at 2; 3 none", "3 refused: shared; A doubted; B doubted"},
 	{"with a guest and none else", "A expected at 1; B untested guest at 2; 3 none", "3 refused: shared; B doubted"},
-	{"asked for, it waits for proof", "A expected at 1; B untested guest at 2 wanted 4; 3 none", "3 refused: shared; B doubted; B waits for proof"},
+	{"two that asked wait for proof", "A untested open at 1 wanted 4; B untested guest at 2 wanted 5; 3 none", "3 refused: shared; A doubted; A waits for proof; B doubted; B waits for proof"},
+	{"the only one that asked waits for the others to ask", "A untested open at 1; B untested guest at 2 wanted 4; 3 none", "B waits for others"},
+	{"and is given it when none has", "A untested open at 1; B untested guest at 2 wanted 5 alone; C unlikely guest at 3; 4 none", "4 is given to B; A doubted; C doubted"},
+	{"the open one too", "A untested open at 1 wanted 4 alone; B untested guest at 2; 3 none", "3 is given to A; B doubted"},
+	{"whatever it had claimed of it", "A expected at 1; B untested guest at 2 wanted 4 alone; 3 claims B full", "3 is given to B"},
+	{"but not of another", "A expected at 1; B untested guest at 2 wanted 4 alone; 3 claims A full", "3 refused: shared; B doubted; B waits for proof"},
+	{"a claim comes first there as well", "A untested open at 1; B untested guest at 2 wanted 4 alone; 3 none; 5 claims B", "5 shakes for B"},
+	{"two connections are nobody's", "A untested open at 1; B untested guest at 2 wanted 4 alone; 3 none; 5 none", "3 refused: shared; 5 refused: shared; A doubted; B doubted; B waits for proof"},
+	{"nor is one from elsewhere", "A untested open at 1; B untested guest at 2 wanted 4 alone; 3 none away", "3 refused: roams"},
+	{"nor one that came before it", "A untested open at 1; B untested guest at 2; C untested guest at 4 wanted 5 alone; 3 none", "3 refused: shared; A doubted; B doubted; C doubted; C waits for proof"},
+	{"nor one that may be that of a lease in doubt", "A untested open at 1; B untested guest at 2 wanted 4 alone doubted; 3 none", "3 refused: shared; A doubted; B doubted; B waits for proof"},
 	{"one that was there before can only be A's", "A unlikely open at 1 wanted 2; B untested guest at 4; 3 none", "3 is given to A"},
 	{"and a later one doubts only the guest", "A unlikely open at 1; B untested guest at 3; 2 none; 4 none", "2 shakes for A; 4 refused: shared; B doubted"},
 	{"though A's is silent yet", "A unlikely open at 1 wanted 5; B untested guest at 3; 2 silent; 4 none", "4 refused: shared; B doubted"},
@@ -109,7 +119,7 @@ var judged = []struct{ why, facts, want string }{
 	{"nor one of another session", "A unlikely open at 1; B untested guest at 3; C expected at 4; 2 claims C; 5 none", "2 shakes for C; 5 refused: shared; A doubted; B doubted"},
 	{"a guest that was told nothing yet is none", "A unlikely open at 1 wanted 3; B untested guest; 2 none", "2 is given to A"},
 	{"nor is it doubted", "A expected at 1; B untested guest at 2; C untested guest; 3 none", "3 refused: shared; B doubted"},
-	{"of two guests the first counts", "A unlikely open at 1 wanted 2; B untested guest at 5; C untested guest at 3; 4 none", "4 refused: shared; A doubted; A waits for proof; B doubted; C doubted"},
+	{"of two guests the first counts", "A unlikely open at 1 wanted 2; B untested guest at 5; C untested guest at 3; 4 none", "A waits for others"},
 	{"with none open there is nobody to give it to", "A expected at 1; B untested guest at 3 wanted 4; 2 none", "2 refused: needed"},
 
 	// A failed claim is told, unless another connection comes.

@@ -14,7 +14,7 @@ import (
 // leaseFacts says of it; at N and wanted N are moments, in the order of connections. A connection is named by the
 // moment at which it came, and says what it claims:
 //
-//	A unlikely open at 1 wanted 4 guest shaking patient doubted overdue failed unheard
+//	A unlikely open at 1 wanted 4 guest shaking patient alone doubted overdue failed unheard
 //	2 silent; 3 none said 5; 4 foreign; 5 claims A; 6 claims A full; 7 none away shaking full for A
 //
 // A verdict names those with which something is to be done, connections first.
@@ -25,7 +25,7 @@ var (
 		errSecond: "second", errLine: "line",
 	}
 	endings  = map[error]string{ErrAmbiguous: "ambiguous", ErrUnproven: "unproven"}
-	waits    = map[wait]string{forBetter: "better", forProof: "proof", forAnother: "another"}
+	waits    = map[wait]string{forBetter: "better", forProof: "proof", forAnother: "another", forOthers: "others"}
 	policies = map[string]ProofPolicy{"untested": Untested, "expected": Expected, "unlikely": Unlikely, "required": Required}
 )
 
@@ -55,7 +55,7 @@ func readLease(t testing.TB, words []string) (l leaseFacts) {
 	t.Helper()
 	flags := map[string]*bool{
 		"open": &l.open, "guest": &l.guest, "shaking": &l.shaking, "patient": &l.patient, "doubted": &l.doubted,
-		"overdue": &l.overdue, "failed": &l.failed, "unheard": &l.unheard,
+		"overdue": &l.overdue, "alone": &l.alone, "failed": &l.failed, "unheard": &l.unheard,
 	}
 	policy, ok := policies[words[0]]
 	require.True(t, ok, "%v", words)

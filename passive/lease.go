@@ -76,8 +76,9 @@ type Lease struct {
 	contested bool                    // others wait for it
 	doubted   bool                    // see leaseFacts
 	failed    bool                    // see leaseFacts
-	over      [4]bool                 // by wait
-	timers    [4]*time.Timer          // by wait
+	retired   bool                    // it gave way, since it was not used
+	over      [5]bool                 // by wait
+	timers    [5]*time.Timer          // by wait
 	lost      error                   // why a connection that came was of no use
 	timer     *time.Timer
 	conn      net.Conn
@@ -124,7 +125,8 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 //   - [ErrExpired] when none came in time,
 //   - [ErrGone] when one came, went, stayed silent or failed in its handshake, and no other followed,
 //   - [ErrUnproven] and [ErrForeign] when what came did not prove that it is the session's,
-//   - [ErrAmbiguous] when several came that prove nothing,
+//   - [ErrAmbiguous] when several came that prove nothing, or one that may be another lease's,
+//   - [ErrRetired] when the lease was not used for seconds, had to give way to others, and nothing came with proof,
 //   - [ErrClosed] when the lease or its Ports were closed or the connection was taken before,
 //   - the error of the handshake of a connection that needed no proof,
 //   - the error of ctx when that ended first; then the lease lives on and Accept may be called again.

@@ -121,6 +121,7 @@ var planted = []struct {
 	{"nothing better is waited for", seesLeases(func(l *leaseFacts) { l.patient = true })},
 	{"one that has said nothing is not waited for", seesConns(func(c *connFacts) { c.roaming = c.roaming || c.claim == silent })},
 	{"guests do not count", seesLeases(func(l *leaseFacts) { l.guest = false })},
+	{"what may be a guest's is given to who asks first", seesLeases(func(l *leaseFacts) { l.alone = true })},
 	{"a connection is given before its transfer is asked for", seesLeases(func(l *leaseFacts) { l.wanted = max(l.wanted, l.number) })},
 	{"a connection is given that was there before", seesLeases(func(l *leaseFacts) { l.number = min(l.number, 1) })},
 	{"a failed claim ends a lease at once", seesLeases(func(l *leaseFacts) { l.unheard = l.failed })},

@@ -59,7 +59,7 @@ func (m *model) sessionOptions(all []event, in scope, s uint8) []event {
 		all = append(all, event{what: drops, a: s})
 	}
 	all = append(all, event{what: closes, a: s}, event{what: expires, a: s})
-	for _, w := range []wait{forBetter, forProof, forAnother} {
+	for _, w := range []wait{forBetter, forProof, forAnother, forOthers} {
 		if l.running[w] {
 			all = append(all, event{what: bettered, a: s, b: uint8(w)})
 		}

@@ -71,7 +71,7 @@ func (m *model) facts(port uint8, away bool) (leases []uint8, conns []modelConn)
 		leases = append(leases, uint8(i))
 		f.leases = append(f.leases, leaseFacts{
 			number: uint64(l.number), wanted: uint64(l.wanted), demand: l.policy, open: l.open, guest: l.guest,
-			shaking: m.shaking(uint8(i)) != nil, patient: l.over[forBetter],
+			shaking: m.shaking(uint8(i)) != nil, patient: l.over[forBetter], alone: l.over[forOthers],
 			doubted: l.doubted, overdue: l.over[forProof], failed: l.failed, unheard: l.over[forAnother],
 		})
 	}

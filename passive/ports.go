@@ -35,6 +35,9 @@ var (
 	// ErrAmbiguous is returned by [Lease.Accept] when connections came that prove nothing and may be anybody's: at most
 	// one of them is the client's, so none gets the data. The FTP answer is 425.
 	ErrAmbiguous = errors.New("passive: several connections from the client's address, and none proves whose it is")
+	// ErrRetired is the [ErrAmbiguous] of a lease that gave way to others of its address before its transfer was asked
+	// for: only proof would have served it. The FTP answer is 425.
+	ErrRetired = fmt.Errorf("%w (the lease was not used for seconds, and others of the address waited)", ErrAmbiguous)
 	// ErrUnproven is returned by [Lease.Accept] when connections came, had to prove that they are the session's, and
 	// none did. The FTP answer is 522 where every data connection has to prove it, and 425 elsewhere.
 	ErrUnproven = errors.New("passive: no data connection proved that it is the session's")

@@ -179,7 +179,7 @@ func (l *Lease) retire() {
 		l.guest = false
 		g.guests--
 	}
-	l.doubted = true
+	l.doubted, l.retired = true, true
 }
 
 // unused yields the leases of a peer that may be claimed without proof, or may turn out to come without, whose transfer

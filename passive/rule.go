@@ -28,6 +28,7 @@ type leaseFacts struct {
 	open    bool // the one lease here that a connection without proof may be for
 	guest   bool // shares the port only because waiting did not help, and may come without proof all the same
 	shaking bool // a handshake on its behalf is under way
+	alone   bool // nobody else asked, or came, while it waited for that
 	patient bool // its connection without proof has waited for a better one, in vain
 	doubted bool // connections without proof came that may be anybody's, so that only proof counts from now on
 	overdue bool // proof has been waited for in vain since then
@@ -96,6 +97,7 @@ const (
 	forBetter  wait = iota + 1 // a better connection than one without proof; over: patient
 	forProof                   // proof, once it is doubted and wanted; over: overdue
 	forAnother                 // another connection, after a failed claim to a wanted lease; over: unheard
+	forOthers                  // others that a connection without proof may be for to ask for theirs; over: alone
 )
 
 // maxLine bounds how many connections wait for the handshake of one lease.
@@ -197,6 +199,10 @@ func (f *facts) withoutProof(v *verdict) {
 			}
 			continue
 		}
+		if l := f.asks(i, guests); l != none {
+			f.notOthers(v, l, i)
+			continue
+		}
 		v.conns[i] = f.mayBe(v, c, open, guests)
 		if v.conns[i].do == keep {
 			able = append(able, i)
@@ -251,6 +257,73 @@ func (f *facts) mayBe(v *verdict, c connFacts, open int, guests uint64) connVerd
 		return no(errEarly)
 	}
 	return connVerdict{}
+}
+
+// asks returns the one lease, of those that a connection without proof may be for after guests have come, whose transfer
+// has been asked for. It returns none for another connection, when several have been, or when another connection has
+// come that proves nothing either.
+func (f *facts) asks(conn int, guests uint64) int {
+	c := f.conns[conn]
+	if c.roaming || c.number < guests || f.another(conn, guests) {
+		return none
+	}
+	one := none
+	for i := range f.leases {
+		if f.mayServe(i, c, guests) && f.leases[i].wanted != 0 {
+			if one != none {
+				return none
+			}
+			one = i
+		}
+	}
+	if one == none || c.full && c.lease != one {
+		return none
+	}
+	return one
+}
+
+// another reports whether one more connection has come after guests that proves nothing.
+func (f *facts) another(conn int, guests uint64) bool {
+	for i, c := range f.conns {
+		if i != conn && !c.roaming && c.number > guests && (c.claim == unproven || c.full) {
+			return true
+		}
+	}
+	return false
+}
+
+// mayServe reports whether a connection without proof that came after guests may be a lease's.
+func (f *facts) mayServe(lease int, c connFacts, guests uint64) bool {
+	l := f.leases[lease]
+	switch {
+	case l.number == 0 || l.number > c.number || l.doubted || l.demand.demands():
+		return false
+	case l.open:
+		return !f.hasEarly(lease, guests)
+	}
+	return l.guest
+}
+
+// notOthers gives a connection without proof to the one lease that has asked, unless others to which it may belong do so
+// within a few seconds. Those that have not are good for proof only from then on, as they have had their time.
+func (f *facts) notOthers(v *verdict, lease, conn int) {
+	guests := f.guests()
+	switch {
+	case f.claimed(lease):
+		// Proof comes first.
+	case !f.leases[lease].alone:
+		v.leases[lease].wait = forOthers
+	default:
+		v.conns[conn] = connVerdict{do: give, lease: lease}
+		for i := range f.leases {
+			v.leases[i].doubt = v.leases[i].doubt || i != lease && f.mayServe(i, f.conns[conn], guests)
+		}
+	}
+}
+
+func (f *facts) guests() uint64 {
+	_, guests := f.open()
+	return guests
 }
 
 // doubt marks the guests, and the open lease unless its connection is there already: one without proof has come that
@@ -324,7 +397,7 @@ func (f *facts) claimed(lease int) bool {
 // and one whose client has tried to prove itself, failed, and does not try again.
 func (f *facts) endings(v *verdict, i int) {
 	l, r := f.leases[i], &v.leases[i]
-	if l.wanted == 0 || taken(v, i) || r.wait == forBetter {
+	if l.wanted == 0 || taken(v, i) || r.wait == forBetter || r.wait == forOthers {
 		return
 	}
 	pending := f.claimed(i)

@@ -9,6 +9,9 @@ const (
 	// proofWait is how long a lease whose transfer was asked for waits for proof, once connections came that may be
 	// anybody's, before its client is told to try again.
 	proofWait = 5 * time.Second
+	// othersWait is how long a lease whose transfer was asked for waits for others that share its port, and that its only
+	// connection without proof may be for as well, to ask for theirs.
+	othersWait = staleAfter
 	// anotherWait is how long a lease whose transfer was asked for waits for another connection after a claim to it has
 	// failed, before its client is told so; without a demand for proof proofWait.
 	anotherWait = 2 * time.Second
@@ -90,7 +93,7 @@ func (p *Ports) facts(g *group) (leases []*Lease, conns []*candidate) {
 func (l *Lease) facts() leaseFacts {
 	f := leaseFacts{
 		number: l.number, wanted: l.wantedAt, demand: l.req.Policy, open: l.group.open == l, guest: l.guest,
-		shaking: l.shaking != nil, patient: l.over[forBetter],
+		shaking: l.shaking != nil, patient: l.over[forBetter], alone: l.over[forOthers],
 		doubted: l.doubted, overdue: l.over[forProof], failed: l.failed, unheard: l.over[forAnother],
 	}
 	if l.state != waiting {
@@ -129,6 +132,8 @@ func (p *Ports) apply(l *Lease, v leaseVerdict) {
 	case v.end != nil:
 		if v.end == ErrUnproven && l.lost != nil {
 			v.end = l.lost
+		} else if v.end == ErrAmbiguous && l.retired {
+			v.end = ErrRetired
 		}
 		p.end(l, v.end)
 		return
@@ -159,6 +164,8 @@ func (l *Lease) patience(w wait) time.Duration {
 	switch {
 	case w == forBetter:
 		return betterWait
+	case w == forOthers:
+		return othersWait
 	case w == forAnother && l.req.Policy.demands():
 		return anotherWait
 	}

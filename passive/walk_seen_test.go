@@ -65,7 +65,7 @@ func (l *Lease) seen() modelSession {
 		doubted: l.doubted, failed: l.failed,
 		number: w8(l, l.number), wanted: w8(l, l.wantedAt),
 	}
-	for w := forBetter; w <= forAnother; w++ {
+	for w := forBetter; w <= forOthers; w++ {
 		s.over[w], s.running[w] = l.over[w], l.timers[w] != nil
 	}
 	return s

@@ -123,8 +123,10 @@ func (s *session) dataFailure(err error) error {
 		code = 522
 	}
 	switch {
+	case errors.Is(err, passive.ErrRetired):
+		return &dataError{425, "Others needed your data port, unused for seconds; send PASV or EPSV again.", err}
 	case errors.Is(err, passive.ErrAmbiguous):
-		return &dataError{425, "Several data connections came, and none proves to be yours.", err}
+		return &dataError{425, "No data connection proves to be yours, and one came that may be another's.", err}
 	case errors.Is(err, passive.ErrForeign), errors.Is(err, tls.ErrForeign):
 		return &dataError{code, foreignSession, err}
 	case errors.Is(err, tls.ErrOtherCertificate):

@@ -1,0 +1,83 @@
+package passive
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A client that never resumes is served on its first transfer, too, beside any number of sessions of its address that
+// have a port and use it not. When one of them asks for its transfer afterwards it is told why it gets none, and its
+// next lease works.
+func TestFirstTransferBesideUnusedLeases(t *testing.T) {
+	for _, silent := range []int{2, 3, 11} {
+		proving(t, "21000", func(s *stage) {
+			unused := make(chan *Lease, silent)
+			for i := range silent {
+				go func() {
+					l, _ := s.p.Lease(s.Context(), session(s.t, fmt.Sprint("silent", i), Untested))
+					unused <- l
+				}()
+				synctest.Wait()
+			}
+			take := s.asked(s.lease("python", Untested))
+			since(s.T, s.start, staleAfter)
+			take.gets(s.comes("home", "hello"), othersWait)
+			var late []*taking
+			for range silent {
+				late = append(late, s.asked(<-unused))
+			}
+			for _, l := range late {
+				l.fails(ErrAmbiguous, proofWait)
+			}
+			take = s.asked(s.lease("silent0", Untested))
+			take.gets(s.comes("home", "hello"), 0)
+			quiet(s.T, s.p)
+		})
+	}
+	// Whoever asks meanwhile has as good a right to the connection.
+	proving(t, "21000", func(s *stage) {
+		first, python := threeOnOnePort(s)
+		v := s.comes("home", "hello")
+		time.Sleep(othersWait - 1)
+		python.pending()
+		other := s.asked(first)
+		require.True(s, v.refused())
+		python.fails(ErrAmbiguous, othersWait-1+proofWait)
+		other.fails(ErrAmbiguous, proofWait)
+	})
+	// So has whoever connects.
+	proving(t, "21000", func(s *stage) {
+		_, python := threeOnOnePort(s)
+		v := s.comes("home", "hello")
+		second := s.comes("home", "hello")
+		require.True(s, v.refused() && second.refused())
+		python.fails(ErrAmbiguous, proofWait)
+	})
+}
+
+// threeOnOnePort returns an unused lease, and one on the same port whose transfer is asked for, either of which a
+// connection without proof may be for. A third, before them, has given way.
+func threeOnOnePort(s *stage) (unused *Lease, asked *taking) {
+	s.lease("retired", Untested)
+	got := make(chan *Lease, 1)
+	go func() {
+		l, _ := s.p.Lease(s.Context(), session(s.t, "unused", Untested))
+		got <- l
+	}()
+	synctest.Wait()
+	asked = s.asked(s.lease("python", Untested))
+	return <-got, asked
+}
+
+// A lease that gave way says so.
+func TestRetiredSaysSo(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		first := s.lease("first", Unlikely)
+		s.lease("second", Unlikely)
+		s.asked(first).fails(ErrRetired, proofWait)
+	})
+}
