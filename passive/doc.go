@@ -50,10 +50,11 @@
 //	Waived    waits for a port that is its address's alone, as without a Prover, which does the handshake and no more
 //
 // A lease that is not used for five seconds gives such a place to those who wait, and is good for proof only from then
-// on. So do leases that share a port with the only one whose transfer has been asked for, when a connection without proof
-// has come that may be any of theirs: five seconds later it is that one's. Leases of one [Request.Owner] share a port like others, unless connections of it were seen that proved to be of
-// another session than the one they were for: then each takes a port of its own, or its turn. Waiting is in order, and a
-// call of Lease returns [ErrBusy] when nothing has moved for [Ports.Wait].
+// on. So do leases that share a port with the only one whose transfer has been asked for, when a connection without
+// proof has come that may be any of theirs: five seconds later it is that one's. Leases of one [Request.Owner] share a
+// port like others, unless connections of it were seen that proved to be of another session than the one they were
+// for: then each takes a port of its own, or its turn. Waiting is in order, and a call of Lease returns [ErrBusy] when
+// nothing has moved for [Ports.Wait].
 //
 // Which connection is given to which lease is one pure function, in rule.go. A model of the table around it is explored
 // by the tests.
@@ -64,11 +65,11 @@
 // can therefore take its data connection, and so can a late connection of the client itself, made for a lease that has
 // ended, when the same port was leased to it again. TCP tells nobody which of two connections the client meant. This
 // concerns sessions with the policy Untested, Unlikely or Waived alone, and those without a Prover. What strangers do
-// (connect, say nothing, hang up, show the ticket of another, fail to prove it) never makes a session do without the proof that its
-// policy demands, and does not end its lease before its time, with one exception: after a claim to it has failed that
-// came from its client's address or the same IPv6 network of 64 bits, the lease of a client that makes no other connection
-// within two seconds ends, so that an honest client hears of it. More than three such claims of one network in a minute,
-// or of one session in an hour, end nothing, and those from other addresses never do.
+// (connect, say nothing, hang up, show the ticket of another, fail to prove it) never makes a session do without the
+// proof that its policy demands, and does not end its lease before its time, with one exception: after a claim to it
+// has failed that came from its client's address or the same IPv6 network of 64 bits, the lease of a client that makes
+// no other connection within two seconds ends, so that an honest client hears of it. More than three such claims of
+// one network in a minute, or of one session in an hour, end nothing, and those from other addresses never do.
 //
 // Whoever has overheard a session's first packet can repeat it. That gets no data, and it delays the session's own
 // connection by a second at most for each, as long as no more than sixteen of them come from the client's own address.
