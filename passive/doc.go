@@ -53,8 +53,8 @@
 // on. So do leases that share a port with the only one whose transfer has been asked for, when a connection without
 // proof has come that may be any of theirs: five seconds later it is that one's. Leases of one [Request.Owner] share a
 // port like others, unless connections of it were seen that proved to be of another session than the one they were
-// for: then each takes a port of its own, or its turn. Waiting is in order, and a call of Lease returns [ErrBusy] when
-// nothing has moved for [Ports.Wait].
+// for: then each takes a port of its own, or its turn. Waiting is in order; [Ports.Wait] says after how
+// long a call of Lease returns [ErrBusy].
 //
 // Which connection is given to which lease is one pure function, in rule.go. A model of the table around it is explored
 // by the tests.

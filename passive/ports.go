@@ -104,7 +104,7 @@ type Ports struct {
 	sessionStrikes strikes[identity]
 	alive          context.Context // of handshakes that nobody waits for; nil until there is one
 	kill           context.CancelCauseFunc
-	known          facts // memory for settle, as the three below
+	known          facts // used again by each settle, as are judged, waiting and verdict
 	judged         []*Lease
 	waiting        []*candidate
 	verdict        verdict

@@ -10,8 +10,8 @@ import (
 
 // Prover tells whose a data connection is: a program that has sessions under TLS, such as a server, has one and passes
 // it with each [Request]. Any number of programs, each with its own, may share [Ports]. Its methods are called
-// concurrently, never while the lease table is locked, and must be comparable (a pointer, say). Nothing of it assumes
-// that the sessions live in this process.
+// concurrently, and never while the lease table is locked. A Prover must be comparable, as a pointer is. The sessions
+// may live in another process.
 type Prover interface {
 	// Identify reads what the client says first, without answering, and returns the [Request.Identity] of the session
 	// that the connection claims to be for; "" when it claims none that lives. That is a claim and proves nothing.

@@ -20,7 +20,7 @@ const (
 	waitLimit = time.Minute
 )
 
-// peer is for whom a port is free or not: connections from key to local.
+// peer is where connections come from (key) and go to (local). A port is free or taken for each peer by itself.
 type peer struct{ key, local netip.Addr }
 
 // queue is the calls of Lease that wait for ports of one peer, in order.
@@ -38,8 +38,8 @@ type waiter struct {
 	got   *Lease      // out of lease, by await
 }
 
-// exclusive reports whether somebody waits who can share a port with nobody. Whoever comes later waits behind it, or its
-// turn would never come.
+// exclusive reports whether a waiter is in the queue that can share a port with nobody. Later waiters stay behind it, or
+// its turn would never come.
 func (q *queue) exclusive() bool { return q != nil && q.alone > 0 }
 
 // enqueue puts a request behind the others of the same peer. The caller holds mu.
@@ -92,8 +92,8 @@ func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) error {
 	}
 }
 
-// waitLimit is how long a call of Lease waits at most.
-func (p *Ports) waitLimit() time.Duration { return max(waitLimit, p.wait()) }
+// longestWait returns how long a call of Lease waits at most.
+func (p *Ports) longestWait() time.Duration { return max(waitLimit, p.wait()) }
 
 // look is what a waiter does when its timer says so: share a port, give up, or wait on.
 func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Duration, err error) {
@@ -118,7 +118,7 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 			return l, 0, nil
 		}
 	}
-	if !now.Before(p.giveUp(w.who, since, still, now)) {
+	if !now.Before(p.busyAt(w.who, since, still, now)) {
 		p.quit(w.who, i)
 		p.stats.Busy++
 		return nil, 0, ErrBusy
@@ -126,14 +126,14 @@ func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Dura
 	return nil, p.nextLook(w, since, still), nil
 }
 
-// giveUp returns when a waiter has waited in vain: when the queue has stood still for as long as it may, or somewhat later
-// where a lease is about to give way that came while it waited. The caller holds mu.
-func (p *Ports) giveUp(who peer, since, still, now time.Time) time.Time {
+// busyAt returns when a waiter gives up, with ErrBusy: when the queue has stood still for Wait, somewhat later where a
+// lease is about to give way, and waitLimit after since in any case. The caller holds mu.
+func (p *Ports) busyAt(who peer, since, still, now time.Time) time.Time {
 	patience := p.wait()
-	if next := p.stale(who, now); next < math.MaxInt64 {
+	if next := p.untilRetire(who, now); next < math.MaxInt64 {
 		patience = max(patience, min(now.Add(next).Sub(still), patience+min(patience, staleAfter)))
 	}
-	return earlier(still.Add(patience), since.Add(p.waitLimit()))
+	return earlier(still.Add(patience), since.Add(p.longestWait()))
 }
 
 func earlier(a, b time.Time) time.Time {
@@ -160,8 +160,9 @@ func (p *Ports) retire(who peer, now time.Time) {
 	}
 }
 
-// stale returns the time until retire finds a lease, or the longest time if it will not. The caller holds mu.
-func (p *Ports) stale(who peer, now time.Time) time.Duration {
+// untilRetire returns how long it takes until retire finds a lease, the longest time if it never will. The caller holds
+// mu.
+func (p *Ports) untilRetire(who peer, now time.Time) time.Duration {
 	next := time.Duration(math.MaxInt64)
 	for l := range p.unused(who) {
 		next = min(next, max(l.armed.Add(staleAfter).Sub(now), 0))
@@ -200,12 +201,12 @@ func (p *Ports) unused(who peer) iter.Seq[*Lease] {
 	}
 }
 
-// nextLook returns the time until a waiter that is granted no port has to look again: the earliest of giving up, of a
-// lease that retires, and of being allowed to share. since is when the waiting began, and still is since when the queue
-// has not moved. The caller holds mu.
+// nextLook returns how long a waiter sleeps before it looks again if no port is granted: until the earliest of giving
+// up, the retirement of a lease, and the right to share. since is when the waiting began; still is when the queue last
+// moved, or since. The caller holds mu.
 func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
-	next := min(p.giveUp(w.who, since, still, now).Sub(now), p.stale(w.who, now))
+	next := min(p.busyAt(w.who, since, still, now).Sub(now), p.untilRetire(w.who, now))
 	if w.req.Policy != Unlikely {
 		after := p.sharesAfter(&w.req)
 		join := still.Add(after).Sub(now)
@@ -217,9 +218,9 @@ func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	return max(next, 0)
 }
 
-// sharesAfter is how long a queue stands still before a session in it shares a port. One of which nothing is known may
-// turn out to prove nothing and fails there, so it waits as long as it may. In a queue that moves its turn comes;
-// in one that is full of leases nobody uses it may not come at all.
+// sharesAfter returns how long a queue stands still before a session in it shares a port. A session of which nothing is
+// known may turn out to prove nothing, and then fails on a shared port. So it waits longer: in a queue that moves, the
+// turn of a session comes; in one that is full of leases nobody uses, it may never come.
 func (p *Ports) sharesAfter(r *Request) time.Duration {
 	if r.Policy.demands() {
 		return joinAfter
@@ -227,7 +228,7 @@ func (p *Ports) sharesAfter(r *Request) time.Duration {
 	return max(joinAfter, p.wait()/2)
 }
 
-// withdraw takes w out of its queue, and tells whether it was still in there.
+// withdraw takes w out of its queue, and reports whether w was still in it.
 func (p *Ports) withdraw(w *waiter) bool {
 	p.mu.Lock()
 	defer p.unlock()

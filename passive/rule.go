@@ -5,9 +5,9 @@ import (
 	"math"
 )
 
-// The rule of shared ports, as a function of what is known: which connection is given to which lease, which is refused
-// and which waits. It looks at one port and one client address at a time, since those of other addresses concern
-// nobody here. It reads no clock: that a time has passed is among the facts. judge_test.go audits it case by case,
+// The rule of shared ports decides which connection is given to which lease, which is refused and which waits. It is a
+// pure function (judge) of what is known of one port and one client address, since other addresses concern nobody
+// there. The rule reads no clock: that a time has passed is among the facts. judge_test.go audits it case by case,
 // and explore_test.go in all states that it can get into.
 //
 // Only proof releases data. A claim (a ticket shown) gives a connection the right to a handshake and nothing more. A
@@ -22,25 +22,25 @@ type facts struct {
 
 // leaseFacts is what the rule knows of an unconnected lease.
 type leaseFacts struct {
-	number  uint64 // when the client could first have heard of it, in the order of connections; 0 before that
-	wanted  uint64 // when its transfer was asked for, in that order; 0 until then
+	number  uint64 // when the client could first have heard of the lease, in the order of connections; 0 before
+	wanted  uint64 // when its transfer was asked for, in the order of connections; 0 before
 	demand  ProofPolicy
 	open    bool // the one lease here that a connection without proof may be for
-	guest   bool // shares the port only because waiting did not help, and may come without proof all the same
+	guest   bool // shares the port after a vain wait for one of its own, so its client may fail to prove itself
 	shaking bool // a handshake on its behalf is under way
-	alone   bool // nobody else asked, or came, while it waited for that
-	patient bool // its connection without proof has waited for a better one, in vain
+	alone   bool // forOthers is over: others had their time to ask for the connection without proof
+	patient bool // forBetter is over: no better connection came than the one without proof
 	doubted bool // connections without proof came that may be anybody's, so that only proof counts from now on
-	overdue bool // proof has been waited for in vain since then
+	overdue bool // forProof is over: no proof came after the lease was doubted
 	failed  bool // a claim to it from its client's address has failed
-	unheard bool // no other connection came for a while after that
+	unheard bool // forAnother is over: no other connection came after the failed claim
 }
 
 // connFacts is what the rule knows of a connection that nobody has yet. Those that come from other addresses are here
 // once they claim a lease of this one.
 type connFacts struct {
 	number  uint64 // order of arrival
-	spoke   uint64 // when it became known what it claims, in that order; 0 until then
+	spoke   uint64 // when its claim became known, in the order of arrival; 0 before
 	roaming bool   // it comes from another address than the control connection
 	claim   claim
 	lease   int // the lease it claims to be for, or that its handshake was done for; none without
@@ -50,7 +50,7 @@ type connFacts struct {
 
 const none = -1
 
-// claim is what a connection has said of whose it is.
+// claim is what a connection has said of the session that it is for.
 type claim uint8
 
 const (
@@ -187,7 +187,7 @@ func taken(v *verdict, lease int) bool {
 	return false
 }
 
-// withoutProof deals with the connections that have spoken and proved nothing.
+// withoutProof judges the connections that have sent their first bytes and proved nothing.
 func (f *facts) withoutProof(v *verdict) {
 	open, guests := f.open()
 	var able []int
@@ -220,12 +220,12 @@ func (f *facts) withoutProof(v *verdict) {
 		return
 	}
 	if len(able) == 1 {
-		f.only(v, open, able[0], guests)
+		f.judgeOnly(v, open, able[0], guests)
 	}
 }
 
-// open returns the lease that a connection without proof may be for, none without, and the number from which on a
-// connection may as well be a guest's.
+// open returns the lease that a connection without proof may be for, or none, and the number from which on a connection
+// may also be a guest's.
 func (f *facts) open() (open int, guests uint64) {
 	open, guests = none, math.MaxUint64
 	for i, l := range f.leases {
@@ -326,8 +326,8 @@ func (f *facts) guests() uint64 {
 	return guests
 }
 
-// doubt marks the guests, and the open lease unless its connection is there already: one without proof has come that
-// may be any of theirs.
+// doubt marks the guests, and the open lease unless its connection has come already: a connection without proof has come
+// that may be for any of them.
 func (f *facts) doubt(v *verdict, guests uint64) {
 	for i, l := range f.leases {
 		if l.number > 0 && (l.guest || l.open && !f.hasEarly(i, guests)) {
@@ -347,13 +347,13 @@ func (f *facts) hasEarly(open int, guests uint64) bool {
 	return false
 }
 
-// only deals with the only connection without proof that the open lease has.
-func (f *facts) only(v *verdict, open, i int, guests uint64) {
+// judgeOnly judges the only connection without proof that may be the open lease's.
+func (f *facts) judgeOnly(v *verdict, open, i int, guests uint64) {
 	l, c := f.leases[open], f.conns[i]
 	switch {
 	case l.wanted == 0:
-		// Some clients say nothing on their control connection before they have seen the handshake on the other
-		// (aioftp, axel). It releases nothing. Leases and connections that this one has nothing to do with don't matter.
+		// Some clients send no command before the handshake on the data connection is done (aioftp, axel). A handshake
+		// releases no data. Leases and connections that this one has nothing to do with don't matter.
 		if !c.full && !l.shaking && !f.claimed(open) && !f.silence(open, guests) {
 			v.conns[i] = connVerdict{do: shake, lease: open}
 		}
@@ -366,9 +366,9 @@ func (f *facts) only(v *verdict, open, i int, guests uint64) {
 	}
 }
 
-// expects reports whether a better connection than one without proof is likely to follow: nothing is known of the
-// session, and this one spoke before its transfer was asked for. Clients that prove nothing wait for the reply to that
-// first (lftp, Python, Java), and a thief does not know when it comes.
+// expects reports whether a better connection than c, which proves nothing, is likely to follow: nothing is known of the
+// session, and c spoke before its transfer was asked for. Clients that prove nothing (lftp, Python, Java) speak only
+// after the reply to their command, and a thief does not know when that comes.
 func (f *facts) expects(l leaseFacts, c connFacts) bool {
 	return l.demand == Untested && c.spoke < l.wanted
 }
@@ -393,8 +393,8 @@ func (f *facts) claimed(lease int) bool {
 	return false
 }
 
-// endings says whether a lease that waits in vain ends before its time: one whose proof is doubtful and does not come,
-// and one whose client has tried to prove itself, failed, and does not try again.
+// endings ends a lease that waits in vain before its time: a doubted lease that gets no proof, and a lease whose client
+// has tried to prove itself, failed, and does not try again.
 func (f *facts) endings(v *verdict, i int) {
 	l, r := f.leases[i], &v.leases[i]
 	if l.wanted == 0 || taken(v, i) || r.wait == forBetter || r.wait == forOthers {
@@ -409,7 +409,7 @@ func (f *facts) endings(v *verdict, i int) {
 			r.wait = forProof
 		}
 	case !l.failed:
-	case pending || f.home():
+	case pending || f.hasSilent():
 		r.reset = l.unheard
 	case l.unheard:
 		r.end = ErrUnproven
@@ -418,8 +418,8 @@ func (f *facts) endings(v *verdict, i int) {
 	}
 }
 
-// home reports whether a connection from the client's own address is there that may still prove itself.
-func (f *facts) home() bool {
+// hasSilent reports whether a connection from the client's own address has said nothing yet and may still prove itself.
+func (f *facts) hasSilent() bool {
 	for _, c := range f.conns {
 		if !c.roaming && c.claim == silent {
 			return true

@@ -2,7 +2,7 @@ package passive
 
 import "time"
 
-// What the verdicts of the rule wait for. They are no measures of how fast a client has to be: its lease lasts on.
+// The rule asks for these waits. They don't say how fast a client has to be: its lease lasts on.
 const (
 	// betterWait is how long the only connection without proof waits while another may still prove itself.
 	betterWait = time.Second
@@ -13,7 +13,7 @@ const (
 	// connection without proof may be for as well, to ask for theirs.
 	othersWait = staleAfter
 	// anotherWait is how long a lease whose transfer was asked for waits for another connection after a claim to it has
-	// failed, before its client is told so; without a demand for proof proofWait.
+	// failed, before its client is told so. A lease that demands no proof waits for proofWait.
 	anotherWait = 2 * time.Second
 )
 

@@ -31,7 +31,8 @@ type dataSource interface {
 	Close() error
 }
 
-// setData arms the next transfer, in place of what was there.
+// setData makes d what the next transfer takes its connection from, in place of what
+// was there.
 func (s *session) setData(d dataSource) {
 	s.dropData()
 	s.data = d
@@ -95,7 +96,7 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 	return okf(229, "Entering Extended Passive Mode (|||%d|)", lease.AnnouncedPort())
 }
 
-// lease gets a data port and arms it.
+// lease gets a data port, from which the next transfer takes its connection.
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
 	req := passive.Request{
@@ -123,8 +124,8 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	return lease, nil
 }
 
-// warnPrivate says once, with the cure, that clients outside can't reach the
-// address they are given.
+// warnPrivate logs once, with the cure, that clients outside can't reach the address
+// that is announced to them.
 func (s *session) warnPrivate(announced netip.Addr) {
 	if text := passive.Warn(s.peer.Addr(), announced); text != "" {
 		s.srv.warnPrivate.Do(func() { s.srv.log.Warn(text, "client", s.peer.Addr(), "announced", announced) })
