@@ -34,13 +34,13 @@
 // Without a [Prover] a port serves one unconnected lease of a client address at a time, and a set of n ports lets each
 // client address have n connections pending. Further calls of [Ports.Lease] wait.
 //
-// With one a connection says whose it claims to be before it is given to anybody, and any number of leases of an address
-// share a port, each to be claimed by its own session. A claim gives a connection the right to a handshake; only a
-// handshake that proves it releases data. At most one lease of an address on a port may do without proof, and that only
-// when its transfer has been asked for; when two connections come that prove nothing, it gets neither, and waits for
-// proof a few seconds. A connection from another address is given to the lease that it proves to be for, unless
-// [Ports.StrictPeer] is set. A lease without a Prover is alone with its address on its port. [Request.Policy] says what
-// a session's connections are expected to prove, and with it how it gets a place:
+// With one a connection says whose it claims to be before it is given to anybody, and any number of leases of an
+// address share a port, each to be claimed by its own session. A claim gives a connection the right to a handshake;
+// only a handshake that proves it releases data. At most one lease of an address on a port may do without proof, and
+// that only when its transfer has been asked for; when two connections come that prove nothing, it gets neither, and
+// waits for proof a few seconds. A connection from another address is given to the lease that it proves to be for,
+// unless [Ports.StrictPeer] is set. A lease without a Prover is alone with its address on its port. [Request.Policy]
+// says what a session's connections are expected to prove, and with it how it gets a place:
 //
 //	Required  shares any port at once; nothing but proof counts
 //	Expected  the same, because the session has proved itself before

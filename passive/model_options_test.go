@@ -162,8 +162,8 @@ func (c *modelConn) has(ticket uint8) bool {
 	return c.by == thief || ticket == nobody || modelOwners[ticket] == modelOwners[c.by]
 }
 
-// proves reports whether a connection's handshake can prove that it is the session's for which it is done: a ticket that
-// was only seen can't be resumed.
+// proves reports whether a connection's handshake can prove that it is the session's for which it is done: a ticket
+// that was only seen can't be resumed.
 func (c *modelConn) proves() bool {
 	return c.by != thief && c.ticket < nobody && modelOwners[c.by] == modelOwners[c.lease]
 }

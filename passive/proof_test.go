@@ -688,8 +688,8 @@ func TestGuests(t *testing.T) {
 	})
 }
 
-// A connection that came before any guest was there can only be the open lease's, whatever it says and when: guests take
-// nothing away from whoever has begun.
+// A connection that came before any guest was there can only be the open lease's, whatever it says and when: guests
+// take nothing away from whoever has begun.
 func TestGuestsComeTooLate(t *testing.T) {
 	for name, asked := range map[string]bool{"asked before": true, "asked after": false} {
 		t.Run(name, func(t *testing.T) {

@@ -38,8 +38,8 @@ type waiter struct {
 	got   *Lease      // out of lease, by await
 }
 
-// exclusive reports whether a waiter is in the queue that can share a port with nobody. Later waiters stay behind it, or
-// its turn would never come.
+// exclusive reports whether a waiter is in the queue that can share a port with nobody. Later waiters stay behind it,
+// or its turn would never come.
 func (q *queue) exclusive() bool { return q != nil && q.alone > 0 }
 
 // enqueue puts a request behind the others of the same peer. The caller holds mu.

@@ -259,9 +259,9 @@ func (f *facts) mayBe(v *verdict, c connFacts, open int, guests uint64) connVerd
 	return connVerdict{}
 }
 
-// asks returns the one lease, of those that a connection without proof may be for after guests have come, whose transfer
-// has been asked for. It returns none for another connection, when several have been, or when another connection has
-// come that proves nothing either.
+// asks returns the one lease, of those that a connection without proof may be for after guests have come, whose
+// transfer has been asked for. It returns none for another connection, when several have been, or when another
+// connection has come that proves nothing either.
 func (f *facts) asks(conn int, guests uint64) int {
 	c := f.conns[conn]
 	if c.roaming || c.number < guests || f.another(conn, guests) {
@@ -304,8 +304,8 @@ func (f *facts) mayServe(lease int, c connFacts, guests uint64) bool {
 	return l.guest
 }
 
-// notOthers gives a connection without proof to the one lease that has asked, unless others to which it may belong do so
-// within a few seconds. Those that have not are good for proof only from then on, as they have had their time.
+// notOthers gives a connection without proof to the one lease that has asked, unless others to which it may belong do
+// so within a few seconds. Those that have not are good for proof only from then on, as they have had their time.
 func (f *facts) notOthers(v *verdict, lease, conn int) {
 	guests := f.guests()
 	switch {
@@ -326,8 +326,8 @@ func (f *facts) guests() uint64 {
 	return guests
 }
 
-// doubt marks the guests, and the open lease unless its connection has come already: a connection without proof has come
-// that may be for any of them.
+// doubt marks the guests, and the open lease unless its connection has come already: a connection without proof has
+// come that may be for any of them.
 func (f *facts) doubt(v *verdict, guests uint64) {
 	for i, l := range f.leases {
 		if l.number > 0 && (l.guest || l.open && !f.hasEarly(i, guests)) {
@@ -366,9 +366,9 @@ func (f *facts) judgeOnly(v *verdict, open, i int, guests uint64) {
 	}
 }
 
-// expects reports whether a better connection than c, which proves nothing, is likely to follow: nothing is known of the
-// session, and c spoke before its transfer was asked for. Clients that prove nothing (lftp, Python, Java) speak only
-// after the reply to their command, and a thief does not know when that comes.
+// expects reports whether a better connection than c, which proves nothing, is likely to follow: nothing is known of
+// the session, and c spoke before its transfer was asked for. Clients that prove nothing (lftp, Python, Java) speak
+// only after the reply to their command, and a thief does not know when that comes.
 func (f *facts) expects(l leaseFacts, c connFacts) bool {
 	return l.demand == Untested && c.spoke < l.wanted
 }

@@ -9,8 +9,8 @@ const (
 	// proofWait is how long a lease whose transfer was asked for waits for proof, once connections came that may be
 	// anybody's, before its client is told to try again.
 	proofWait = 5 * time.Second
-	// othersWait is how long a lease whose transfer was asked for waits for others that share its port, and that its only
-	// connection without proof may be for as well, to ask for theirs.
+	// othersWait is how long a lease whose transfer was asked for waits for others that share its port, and that its
+	// only connection without proof may be for as well, to ask for theirs.
 	othersWait = staleAfter
 	// anotherWait is how long a lease whose transfer was asked for waits for another connection after a claim to it has
 	// failed, before its client is told so. A lease that demands no proof waits for proofWait.

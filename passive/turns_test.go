@@ -69,8 +69,8 @@ func TestAloneKeepsItsTurn(t *testing.T) {
 	})
 }
 
-// Whether newcomers may share a port depends on whether somebody still waits who can share with nobody, whoever else has
-// left the queue.
+// Whether newcomers may share a port depends on whether somebody still waits who can share with nobody, whoever else
+// has left the queue.
 func TestQueueKnowsWhoIsAlone(t *testing.T) {
 	for _, leaves := range []string{"alone", "other"} {
 		proving(t, "21000", func(s *stage) {
