@@ -15,7 +15,9 @@ import (
 // Allow returns nil if the session may do op with the name, and else the error that
 // the client is told: [fs.ErrPermission], [fs.ErrNotExist] for what shall not be
 // known to exist, or an [*Error] for words of its own. It may be called
-// concurrently, and must be quick, since it is asked about each entry of a listing.
+// concurrently, and must be quick, since it is asked about each entry of a listing,
+// several times by MLSD, which tells what may be done with each (CheckOp); nothing is
+// done then.
 // A nil allow refuses everything with fs.ErrPermission.
 //
 // Each name is asked about as it is, the root being "."; leave to go into a

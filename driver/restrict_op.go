@@ -26,7 +26,8 @@ const (
 	// OpRemoveDir removes an empty directory: RMD, SITE RMDIR.
 	OpRemoveDir Op = "rmdir"
 	// OpRename takes a name away from a file or directory, and from all that is in
-	// it: RNFR.
+	// it: RNFR for the name itself, before the client sends the new one, and RNTO for
+	// all once more.
 	OpRename Op = "rename"
 	// OpRenameTo gives a name to what is being renamed, and to all that is in it:
 	// RNTO.

@@ -65,6 +65,7 @@ var restrictedCalls = map[string]struct {
 	"CheckStore": {[]string{"store a", "replace a"}, func(ctx context.Context, f driver.FS) error {
 		return driver.CheckStore(ctx, f, "a", driver.StoreOptions{})
 	}},
+	"CheckOp": {[]string{"rename a"}, func(ctx context.Context, f driver.FS) error { return driver.CheckOp(ctx, f, driver.OpRename, "a") }},
 	"RemoveSame": {[]string{"remove a"}, func(ctx context.Context, f driver.FS) error {
 		info, _ := f.Stat(ctx, "e") // of anything
 		return driver.RemoveSame(ctx, f, "a", info)

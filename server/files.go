@@ -21,11 +21,19 @@ func (s *session) cmdDele(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(250, "File deleted.")
 }
 
-// RNFR <path>: RFC 959, section 4.1.3. RNTO must follow at once.
+// RNFR <path>: RFC 959, section 4.1.3. RNTO must follow at once. What can't be renamed
+// whatever the new name is refused here: the root, and what a rule of the driver
+// keeps in its place.
 func (s *session) cmdRnfr(ctx context.Context, arg string) (wire.Reply, error) {
 	p, err := s.path(ctx, arg)
 	if err == nil {
 		err = s.exists(ctx, p)
+	}
+	if err == nil && p.Name == "." {
+		err = fs.ErrPermission
+	}
+	if err == nil {
+		err = driver.CheckOp(ctx, s.files, driver.OpRename, p.Name)
 	}
 	if err != nil {
 		return wire.Reply{}, err

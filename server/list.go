@@ -18,15 +18,21 @@ type listing struct {
 	dir     string // where the entries are, for links
 	entries entries
 	line    func(ctx context.Context, dst []byte, info fs.FileInfo) []byte
-	names   bool // the form shows names only
-	whole   bool // the argument named the directory itself
+	names   bool    // the form shows names only
+	rights  *rights // for a form that shows what the session may do
+	whole   bool    // the argument named the directory itself
 }
 
 // show makes lines of all that is known of an entry, and of where links lead.
 func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
 	var e wire.Entry
+	var denied []byte
 	l.line = func(ctx context.Context, dst []byte, info fs.FileInfo) []byte {
 		fillEntry(&e, info)
+		if l.rights != nil {
+			denied = l.rights.denied(ctx, denied[:0], path.Join(l.dir, e.Name), e.Mode.IsDir())
+			e.Denied = denied
+		}
 		if e.Mode&fs.ModeSymlink != 0 {
 			e.Target, _ = driver.ReadLink(ctx, l.session.files, path.Join(l.dir, e.Name))
 		}
@@ -106,6 +112,9 @@ func (s *session) cmdMlsd(ctx context.Context, arg string) (wire.Reply, error) {
 	}
 	facts := s.facts
 	l := &listing{session: s, dir: name, entries: s.directory(name)}
+	if facts&wire.FactPerm != 0 {
+		l.rights = s.rights()
+	}
 	l.show(func(dst []byte, e *wire.Entry) []byte { return wire.AppendMLSx(dst, e, "", e.Name, facts) })
 	return s.list("MLSD", l)
 }
@@ -125,6 +134,9 @@ func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
 	}
 	var e wire.Entry
 	fillEntry(&e, info)
+	if s.facts&wire.FactPerm != 0 {
+		e.Denied = s.rights().denied(ctx, nil, name, info.IsDir())
+	}
 	line := wire.AppendMLSx([]byte{' '}, &e, "", wire.Display(name), s.facts)
 	return wire.Multi(250, "Listing:", string(line[:len(line)-2]), "End"), nil
 }

@@ -2,6 +2,9 @@ package server_test
 
 import (
 	"context"
+	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,7 +43,7 @@ func TestRestrict(t *testing.T) {
 		{driver.OpStore, "STOR c", "store c"}, {driver.OpStore, "APPE a", "store a"}, {driver.OpStore, "COMB a b", "store a"},
 		{driver.OpReplace, "STOR a", "replace a"}, {driver.OpReplace, "APPE a", "replace a"}, {driver.OpReplace, "RNTO b", "replace b"},
 		{driver.OpMkdir, "MKD c", "mkdir c"}, {driver.OpRemove, "DELE a", "remove a"}, {driver.OpRemoveDir, "RMD d", "rmdir d"},
-		{driver.OpRename, "RNTO c", "rename a"}, {driver.OpRenameTo, "RNTO c", "rename to c"},
+		{driver.OpRename, "RNFR a", "rename a"}, {driver.OpRename, "RNTO c", "rename a"}, {driver.OpRenameTo, "RNTO c", "rename to c"},
 		{driver.OpSetTimes, "MFMT 20260101000000 a", "set times a"}, {driver.OpSetMode, "SITE CHMOD 600 a", "set mode a"},
 		{driver.OpSetGroup, "SITE CHGRP x a", "set group a"}, {driver.OpSpace, "AVBL d", "space d"},
 	} {
@@ -62,4 +65,67 @@ func TestRestrict(t *testing.T) {
 	refused = driver.OpStore
 	require.Equal(t, "a\r\nb\r\nd\r\ne\r\n", c.get("NLST"))
 	require.Equal(t, "old", readFile(t, files, "a"))
+}
+
+// The fact "perm" promises nothing that a rule refuses (RFC 3659, section 7.5.5), nor
+// what the session's commands can't do, nor to move the root.
+func TestPerm(t *testing.T) {
+	files := driver.Mem()
+	require.NoError(t, files.Mkdir(t.Context(), "d"))
+	writeFile(t, files, "a", "x")
+	writeFile(t, files, "fixed", "x")
+	only := func(ops ...driver.Op) driver.FS {
+		return driver.Restrict(files, func(_ context.Context, op driver.Op, name string) error {
+			if slices.Contains(ops, op) && (op != driver.OpRead || name != "fixed") {
+				return nil
+			}
+			return fs.ErrPermission
+		})
+	}
+	mounted, err := driver.Mount(map[string]driver.FS{".": driver.Mem(), "m": files, "r": driver.WithoutWrites(files)})
+	require.NoError(t, err)
+	for _, tt := range []struct {
+		name  string
+		files driver.FS
+		off   []string
+		want  map[string]string
+	}{
+		{"all", files, nil, map[string]string{"/": "lcmpe", "a": "adfrw", "d": "flcdmpe"}},
+		{"read", only(driver.OpStat, driver.OpList, driver.OpRead), nil, map[string]string{"/": "lcmpe", "a": "r", "fixed": "", "d": "lcmpe"}},
+		{"drop", only(driver.OpStat, driver.OpList, driver.OpStore), nil, map[string]string{"a": "", "d": "lcmpe"}},
+		{"replace", only(driver.OpStat, driver.OpList, driver.OpStore, driver.OpReplace), nil, map[string]string{"a": "aw"}},
+		{"delete", only(driver.OpStat, driver.OpList, driver.OpRemove, driver.OpRemoveDir), nil, map[string]string{"a": "d", "d": "lcdmpe"}},
+		{"rename", only(driver.OpStat, driver.OpList, driver.OpRename), nil, map[string]string{"a": "f", "d": "flcmpe"}},
+		{"within", driver.Inspect(only(driver.OpStat, driver.OpList, driver.OpRead), nil), nil, map[string]string{"a": "r"}},
+		{"nothing but reading", driver.WithoutWrites(files), nil, map[string]string{"/": "le", "a": "r", "d": "le"}},
+		{"mounted", mounted, nil, map[string]string{"m": "lcmpe", "r": "le", "m/a": "adfrw", "r/a": "r"}},
+		{"off", files, []string{"DELE", "MKD", "RNFR"}, map[string]string{"a": "arw", "d": "lcdpe"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ts := start(t, insecure, func(srv *server.Server) {
+				srv.Driver, srv.Disabled = driver.User(testUser, testPassword, tt.files), tt.off
+			})
+			c := ts.loginClear(t)
+			for name, want := range tt.want {
+				require.Contains(t, c.cmd(250, "MLST %s", name).text(), "perm="+want+";", name)
+				if name != "/" {
+					require.Regexp(t, "perm="+want+";[^ ]* "+path.Base(name)+"\r\n", c.get("MLSD %s", path.Join("/", path.Dir(name))), name)
+				}
+			}
+		})
+	}
+}
+
+// What may not be renamed is refused at RNFR, in the rule's words or for want of
+// permission.
+func TestRenameRefusedAtOnce(t *testing.T) {
+	files := driver.Mem()
+	writeFile(t, files, "a", "x")
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Driver = driver.User(testUser, testPassword, driver.WithoutWrites(files))
+	})
+	c := ts.loginClear(t)
+	c.cmd(550, "RNFR a")
+	c.cmd(503, "RNTO b")
+	c.cmd(550, "RNFR /")
 }

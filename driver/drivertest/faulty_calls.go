@@ -202,3 +202,9 @@ func (f *FaultyFS) CheckStore(ctx context.Context, name string, opts driver.Stor
 
 // RawNames reports what the FS within takes.
 func (f *FaultyFS) RawNames(name string) bool { return driver.RawNames(f.fsys, name) }
+
+// CheckOp tells what would be refused if the FS within can. It can't be made to fail:
+// a server takes what it returns for a refusal and nothing else.
+func (f *FaultyFS) CheckOp(ctx context.Context, op driver.Op, name string) error {
+	return driver.CheckOp(ctx, f.fsys, op, name)
+}

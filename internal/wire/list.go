@@ -28,6 +28,9 @@ type Entry struct {
 	// ID is the fact "unique" of RFC 3659, section 7.5.2, the same for two names
 	// of one file; empty if unknown.
 	ID string
+	// Denied are letters of the fact "perm" that are known to be refused, whatever
+	// Mode says; they are left out.
+	Denied []byte
 }
 
 // recent is how long ago a file may have changed for LIST to print the hour

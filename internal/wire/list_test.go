@@ -122,6 +122,8 @@ func TestAppendMLSx(t *testing.T) {
 		{link("a;type=dir"), "", "l", FactType, "type=OS.unix=symlink; l"},
 		{link("a\r\nb"), "", "l", FactType, "type=OS.unix=symlink; l"},
 		{Entry{Size: -1, Mode: fs.ModeSocket}, "", "a\r\nb\xff", AllFacts, "type=OS.unix=socket;perm=df;UNIX.mode=0000; a??b\xff"},
+		{Entry{Mode: 0o644, Denied: []byte("wda")}, "", "f", FactPerm, "perm=fr; f"},
+		{Entry{Mode: fs.ModeDir | 0o755, Denied: []byte("flcdmpe")}, "", "d", FactPerm, "perm=; d"},
 		{Entry{Size: -1}, "", "f", AllFacts, "type=file;size=0;perm=;UNIX.mode=0000; f"},
 		{Entry{Mode: fs.ModeNamedPipe | 0o644}, "", "p", FactType | FactSize | FactPerm, "type=OS.unix=fifo;perm=df; p"},
 		{Entry{Mode: fs.ModeDevice | 0o644}, "", "d", FactType | FactSize, "type=OS.unix=device; d"},

@@ -1,7 +1,9 @@
 package wire
 
 import (
+	"bytes"
 	"io/fs"
+	"slices"
 	"strconv"
 )
 
@@ -36,7 +38,9 @@ func AppendMLSx(dst []byte, e *Entry, kind, display string, f Facts) []byte {
 	}
 	if f&FactPerm != 0 {
 		dst = append(dst, "perm="...)
-		dst = append(appendPerm(dst, e.Mode, dir), ';')
+		start := len(dst)
+		dst = appendPerm(dst, e.Mode, dir)
+		dst = append(dst[:start+len(without(dst[start:], e.Denied))], ';')
 	}
 	if f&FactUnique != 0 {
 		dst = appendFact(dst, "unique=", e.ID)
@@ -97,7 +101,8 @@ func specialKind(mode fs.FileMode) string {
 
 // appendPerm appends what section 7.5.5 lets a client try. It is a hint: which
 // of the three sets of bits counts is known to the driver alone, so any of them
-// will do, and the answer to the command is what decides.
+// will do, but for what is known better (Entry.Denied), and the answer to the
+// command is what decides.
 func appendPerm(dst []byte, mode fs.FileMode, dir bool) []byte {
 	read, write := mode&0o444 != 0, mode&0o222 != 0
 	switch {
@@ -121,6 +126,14 @@ func appendPerm(dst []byte, mode fs.FileMode, dir bool) []byte {
 		return append(dst, 'r')
 	}
 	return dst
+}
+
+// without removes bytes from a slice in place.
+func without(letters, remove []byte) []byte {
+	if len(remove) == 0 {
+		return letters
+	}
+	return slices.DeleteFunc(letters, func(c byte) bool { return bytes.IndexByte(remove, c) >= 0 })
 }
 
 // appendOctal appends the mode in four octal digits as chmod takes it.

@@ -1,0 +1,85 @@
+package server
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// A permission is a letter of the fact "perm" (RFC 3659, section 7.5.5) that stands
+// for commands and for what a driver is asked to do by them. Nobody can be asked
+// about "c", "m" and "p", which are about names in a directory that are not known.
+type permission struct {
+	letter byte
+	verbs  []string // of which one has to be switched on
+	ops    []driver.Op
+}
+
+var filePermissions = []permission{
+	{'a', []string{"APPE"}, []driver.Op{driver.OpStore, driver.OpReplace}},
+	{'d', []string{"DELE"}, []driver.Op{driver.OpRemove}},
+	{'f', []string{"RNFR"}, []driver.Op{driver.OpRename}},
+	{'r', []string{"RETR"}, []driver.Op{driver.OpRead}},
+	{'w', []string{"STOR"}, []driver.Op{driver.OpStore, driver.OpReplace}},
+}
+
+var dirPermissions = []permission{
+	{'c', []string{"STOR", "STOU", "APPE"}, nil},
+	{'d', []string{"RMD"}, []driver.Op{driver.OpRemoveDir}},
+	{'e', []string{"CWD"}, nil},
+	{'f', []string{"RNFR"}, []driver.Op{driver.OpRename}},
+	{'l', []string{"LIST", "NLST", "MLSD"}, []driver.Op{driver.OpList}},
+	{'m', []string{"MKD"}, nil},
+	{'p', []string{"DELE", "RMD"}, nil},
+}
+
+// rights tell which letters of "perm" a session doesn't have. The commands that are
+// switched off are looked up once for a listing, however long that is.
+type rights struct {
+	files           driver.FS
+	fileOff, dirOff []byte
+}
+
+func (s *session) rights() *rights {
+	return &rights{s.files, s.lettersOff(filePermissions), s.lettersOff(dirPermissions)}
+}
+
+// lettersOff returns the letters whose commands are all switched off.
+func (s *session) lettersOff(all []permission) []byte {
+	var off []byte
+	for _, p := range all {
+		if !slices.ContainsFunc(p.verbs, func(verb string) bool { return !s.isOff(verb) }) {
+			off = append(off, p.letter)
+		}
+	}
+	return off
+}
+
+// denied appends the letters that the session is known not to have for a name: the
+// root stays, the command is switched off, or the driver says no (driver.CheckOp).
+func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) []byte {
+	all, off := filePermissions, r.fileOff
+	if dir {
+		all, off = dirPermissions, r.dirOff
+	}
+	dst = append(dst, off...)
+	if name == "." {
+		dst = append(dst, "df"...)
+	}
+	for _, p := range all {
+		if r.refused(ctx, p.ops, name) {
+			dst = append(dst, p.letter)
+		}
+	}
+	return dst
+}
+
+func (r *rights) refused(ctx context.Context, ops []driver.Op, name string) bool {
+	for _, op := range ops {
+		if driver.CheckOp(ctx, r.files, op, name) != nil {
+			return true
+		}
+	}
+	return false
+}
