@@ -18,7 +18,7 @@ func (d *Dir) Mkdir(ctx context.Context, name string) error {
 	if mode == 0 {
 		mode = 0o777
 	}
-	if err := d.lasting(func() error { return d.root.Mkdir(p, mode) }, p); err != nil {
+	if err := d.durably(func() error { return d.root.Mkdir(p, mode) }, p); err != nil {
 		return fail("mkdir", name, err)
 	}
 	if d.DirMode == 0 {
@@ -62,7 +62,7 @@ func (d *Dir) remove(ctx context.Context, p string, same fs.FileInfo) error {
 	case same != nil && !sameFile(same, fi):
 		return ErrChanged
 	}
-	return d.lasting(func() error { return d.root.Remove(p) }, p)
+	return d.durably(func() error { return d.root.Remove(p) }, p)
 }
 
 // RemoveDir removes an empty directory. Files that a crash left behind there go
@@ -89,7 +89,7 @@ func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 // removeDir removes a directory, and before that what nobody sees of it.
 func (d *Dir) removeDir(ctx context.Context, p string) error {
 	remove := func() error { return d.root.Remove(p) }
-	err := d.lasting(remove, p)
+	err := d.durably(remove, p)
 	if !notEmpty(err) {
 		return err
 	}
@@ -101,7 +101,7 @@ func (d *Dir) removeDir(ctx context.Context, p string) error {
 	case s.busy > 0:
 		return &Error{Code: 450, Text: "An upload into the directory is in progress.", Err: ErrNotEmpty}
 	}
-	if err = d.lasting(remove, p); notEmpty(err) {
+	if err = d.durably(remove, p); notEmpty(err) {
 		return ErrNotEmpty
 	}
 	return err
@@ -136,7 +136,7 @@ func (d *Dir) Rename(ctx context.Context, from, to string) error {
 		return fail("rename", from, err)
 	}
 	defer releaseAll(held)
-	err = d.lasting(func() error {
+	err = d.durably(func() error {
 		if err := d.root.Rename(f, t); err != nil {
 			return d.renameError(f, t, err)
 		}

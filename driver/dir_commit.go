@@ -119,21 +119,21 @@ func (u *atomicUpload) rename(t *tempFile) error {
 	if err := t.f.Close(); err != nil {
 		return err
 	}
-	return u.lasting(func() error { return u.parent.Rename(t.name, u.base) })
+	return u.durably(func() error { return u.parent.Rename(t.name, u.base) })
 }
 
-// lasting makes a change in the directory, so that it lasts if it is to. The
-// directory is opened before: once the name has changed, an error can no longer
+// durably makes a change in the directory. With Sync, the change is on the disk when
+// durably returns. The directory is opened before: once the name has changed, an error can no longer
 // say that nothing has.
-func (u *atomicUpload) lasting(change func() error) error {
+func (u *atomicUpload) durably(change func() error) error {
 	if !u.sync {
 		return change()
 	}
-	return lasting(change, u.parent)
+	return changeAndSync(change, u.parent)
 }
 
-// lasting makes a change in some directories and waits until it is on the disk.
-func lasting(change func() error, dirs ...*os.Root) error {
+// changeAndSync makes a change in some directories and waits until it is on the disk.
+func changeAndSync(change func() error, dirs ...*os.Root) error {
 	var open []*os.File
 	defer func() {
 		for _, f := range open {
@@ -174,7 +174,7 @@ func (u *atomicUpload) placeExclusive() error {
 	if err := flush(u.temp.f); err != nil {
 		return err
 	}
-	return u.lasting(u.takeName)
+	return u.durably(u.takeName)
 }
 
 // takeName makes a link, which fails if the name is taken. File systems without

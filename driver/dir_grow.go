@@ -26,7 +26,7 @@ func (u *atomicUpload) grow(h *heldFile, n, t int64) error {
 		return errNoGrowth
 	}
 	// The name of the file may be as new as what is added.
-	return u.lasting(func() error { return u.growMarked(h, n, t) })
+	return u.durably(func() error { return u.growMarked(h, n, t) })
 }
 
 // growMarked does of grow what is between setting the mark and removing it.

@@ -191,7 +191,7 @@ func (u *inPlaceUpload) settle() error {
 	case !u.d.Sync:
 		return nil
 	case u.fresh:
-		return u.d.lasting(u.f.Sync, u.path)
+		return u.d.durably(u.f.Sync, u.path)
 	}
 	return u.f.Sync()
 }

@@ -75,9 +75,9 @@ func releaseAll(held []*heldFile) {
 	}
 }
 
-// lasting makes a change. With Sync, the directories of the names are on the disk when
+// durably makes a change. With Sync, the directories of the names are on the disk when
 // it returns.
-func (d *Dir) lasting(change func() error, names ...string) error {
+func (d *Dir) durably(change func() error, names ...string) error {
 	if !d.Sync {
 		return change()
 	}
@@ -94,7 +94,7 @@ func (d *Dir) lasting(change func() error, names ...string) error {
 		}
 		dirs = append(dirs, dir)
 	}
-	return lasting(change, dirs...)
+	return changeAndSync(change, dirs...)
 }
 
 // sameFile reports whether two descriptions are of one file that has not changed.

@@ -18,10 +18,10 @@ func TestLasting(t *testing.T) {
 	require.NoError(t, err)
 	made := 0
 	change := func() error { made++; return nil }
-	require.NoError(t, lasting(change, root, root))
+	require.NoError(t, changeAndSync(change, root, root))
 	require.Equal(t, 1, made)
 	broken := errors.New("no such change")
-	require.ErrorIs(t, lasting(func() error { return broken }, root), broken)
+	require.ErrorIs(t, changeAndSync(func() error { return broken }, root), broken)
 
 	f, err := os.Open(path)
 	require.NoError(t, err)
@@ -33,7 +33,7 @@ func TestLasting(t *testing.T) {
 	require.Equal(t, 451, own.Code)
 
 	require.NoError(t, root.Close())
-	err = lasting(change, root)
+	err = changeAndSync(change, root)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, errNotSafe)
 	require.Equal(t, 1, made, "the directory could not be opened")

@@ -154,7 +154,7 @@ func (p *Ports) retire(who peer, now time.Time) {
 			p.end(l, ErrExpired)
 			continue
 		}
-		l.retire()
+		l.demandProof()
 		p.dirty = append(p.dirty, l.group)
 		p.freed(l.door, who)
 	}
@@ -170,8 +170,8 @@ func (p *Ports) untilRetire(who peer, now time.Time) time.Duration {
 	return next
 }
 
-// retire makes a lease good for proof only. The caller holds mu.
-func (l *Lease) retire() {
+// demandProof makes a lease good for proof only. The caller holds mu.
+func (l *Lease) demandProof() {
 	g := l.group
 	if g.open == l {
 		g.open = nil
