@@ -116,8 +116,9 @@ type Server struct {
 
 	// NeverConvert keeps line ends as they are under TYPE A, too. Off by default: a
 	// client that asks for TYPE A gets and sends lines that end in CRLF, whatever
-	// they end in here (RFC 959, section 3.1.1.1), SIZE is 550, and REST is 554. A
-	// client that sends no TYPE is never converted for: its TYPE is I, since
+	// they end in here (RFC 959, section 3.1.1.1), and no size or offset means the same
+	// on both sides: SIZE is 550; REST and RANG are 350, and the RETR or STOR that follows
+	// is 554. A client that sends no TYPE is never converted for: its TYPE is I, since
 	// programs that leave TYPE out store pictures, and not A as RFC 959, section 5.1
 	// has it. With NeverConvert TYPE A is accepted and means TYPE I.
 	NeverConvert bool
