@@ -31,12 +31,22 @@ func disable(names []string) (disabled, error) {
 		case slices.Contains(indispensable, name):
 			errs = append(errs, fmt.Errorf("server: Disabled names %s, without which there is no session", name))
 		}
-		off[name] = true
-		for _, alias := range aliases[name] {
-			off[alias] = true
-		}
+		off.add(name)
 	}
 	return off, errors.Join(errs...)
+}
+
+// add switches a command off, with its other names and what belongs to its family.
+func (off disabled) add(name string) {
+	off[name] = true
+	for _, alias := range aliases[name] {
+		off[alias] = true
+	}
+	for other := range commands {
+		if strings.HasPrefix(other, name+" ") {
+			off[other] = true
+		}
+	}
 }
 
 // isCommand reports whether a name is that of a command or of one of SITE's.

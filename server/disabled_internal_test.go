@@ -28,3 +28,18 @@ func TestAliasesAreComplete(t *testing.T) {
 }
 
 func pointer(row *command) uintptr { return reflect.ValueOf(row.run).Pointer() }
+
+// What belongs to a family goes with it, so that FEAT names none of it.
+func TestFamilyGoesTogether(t *testing.T) {
+	off, err := disable([]string{"site"})
+	require.NoError(t, err)
+	members := 0
+	for verb, row := range commands {
+		if row.isMember() {
+			members++
+			require.True(t, off[verb], verb)
+		}
+	}
+	require.Positive(t, members)
+	require.False(t, off["MKD"])
+}
