@@ -123,8 +123,8 @@ func (u *atomicUpload) rename(t *tempFile) error {
 }
 
 // durably makes a change in the directory. With Sync, the change is on the disk when
-// durably returns. The directory is opened before: once the name has changed, an error can no longer
-// say that nothing has.
+// durably returns. The directory is opened before: once the name has changed, an error
+// can no longer say that nothing has.
 func (u *atomicUpload) durably(change func() error) error {
 	if !u.sync {
 		return change()
