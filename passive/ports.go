@@ -59,15 +59,15 @@ type Ports struct {
 	// right unless a NAT lies in between.
 	Announce Announcer
 	// Offset is added to the listened port in what clients are told, for a port forwarder that maps the ports to
-	// other numbers. The sum must stay within 1 to 65535. An Announce that is a [PortMapper], such as [Rules], adds more
-	// for each client.
+	// other numbers. The sum must stay within 1 to 65535. An Announce that is a [PortMapper], such as [Rules], adds
+	// more for each client.
 	Offset int
 	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
 	TTL time.Duration
 	// Wait is how long the queue of a client address may stand still, that is get no data connection, before
-	// [Ports.Lease] returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to twice
-	// that, 5 seconds longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is longer. 0
-	// is 10 seconds; negative is not at all.
+	// [Ports.Lease] returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to
+	// twice that, 5 seconds longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is
+	// longer. 0 is 10 seconds; negative is not at all.
 	Wait time.Duration
 	// Idle is how long a port stays open without a lease. 0 is 5 seconds; negative closes it at once.
 	Idle time.Duration
