@@ -30,6 +30,9 @@ import (
 // lasting, at the cost of a sync. An FS of another package that is not atomic in
 // spite of Whole must not be a StagedReader.
 //
+// Put [Restrict] around Inspect and not within, so that rules refuse before anything
+// is looked at, and so that what Inspect reads of an old file needs no leave.
+//
 // The FS has all abilities of fsys. One value may serve many sessions, and accept
 // may be called concurrently.
 func Inspect(fsys FS, accept func(ctx context.Context, up *Inspection) error) FS {

@@ -2,9 +2,16 @@ package examples
 
 import (
 	"context"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/ftpstest"
@@ -191,5 +198,67 @@ func TestPolicySnippet(t *testing.T) {
 	}
 	if _, err := c.Cmd(502, "DELE order.txt"); err != nil {
 		t.Error(err)
+	}
+}
+
+// The snippet of docs/embedding.md about whose certificate it is.
+func TestCertificateSnippet(t *testing.T) {
+	hash, err := driver.HashKnown("secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	users := driver.Users{"alice": {Hash: hash, Files: driver.Mem()}}
+	own := driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+		account, err := users.Login(ctx, l) // the password first
+		if err == nil && (l.Certificate == nil || l.Certificate.Subject.CommonName != l.User) {
+			return nil, driver.ErrLogin
+		}
+		return account, err
+	})
+	for name, in := range map[string]bool{"alice": true, "bob": false} {
+		cert := &x509.Certificate{Subject: pkix.Name{CommonName: name}}
+		_, err := own.Login(t.Context(), &driver.Login{User: "alice", Password: "secret", Certificate: cert})
+		if in != (err == nil) || !in && !errors.Is(err, driver.ErrLogin) {
+			t.Errorf("with the certificate of %s: %v", name, err)
+		}
+	}
+}
+
+// The snippet of docs/embedding.md about sessions over HTTP.
+func TestSessionsOverHTTPSnippet(t *testing.T) {
+	engine := make(chan *server.Server, 1)
+	test := ftpstest.Config{Configure: func(srv *server.Server) { engine <- srv }}.Start(t)
+	c, err := ftpclient.Dial(test.Addr, false, test.ClientTLS(), test.User, test.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	srv := <-engine
+	admin := http.NewServeMux()
+	admin.HandleFunc("GET /sessions", func(w http.ResponseWriter, r *http.Request) {
+		for _, s := range srv.Sessions() {
+			fmt.Fprintln(w, s.ID, s.User, s.Peer, s.LoggedIn.Format(time.RFC3339), s.Doing)
+		}
+	})
+	admin.HandleFunc("DELETE /sessions/{id}", func(w http.ResponseWriter, r *http.Request) {
+		n, err := srv.DisconnectFunc(r.Context(), func(s server.SessionInfo) bool {
+			return s.ID == r.PathValue("id")
+		}, "Ended by the operator.")
+		fmt.Fprintln(w, n, err)
+	})
+	ask := func(method, target string) string {
+		w := httptest.NewRecorder()
+		admin.ServeHTTP(w, httptest.NewRequest(method, target, nil))
+		return w.Body.String()
+	}
+	id, line, _ := strings.Cut(ask("GET", "/sessions"), " ")
+	if !strings.HasPrefix(line, test.User+" ") {
+		t.Errorf("the list is %q", line)
+	}
+	if got := ask("DELETE", "/sessions/"+id); got != "1 <nil>\n" {
+		t.Errorf("DELETE: %q", got)
+	}
+	if got := ask("GET", "/sessions"); got != "" {
+		t.Errorf("there is still %q", got)
 	}
 }

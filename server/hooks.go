@@ -56,6 +56,11 @@ type SessionInfo struct {
 	Value any
 	// Started is when the connection was accepted.
 	Started time.Time
+	// LoggedIn is when the driver let the user in; zero before login.
+	LoggedIn time.Time
+	// IdleSince is when the last command was done, or Started before the first; zero
+	// while a command is under way (Doing).
+	IdleSince time.Time
 	// Dir is the working directory as the user sees it, from "/"; empty before login.
 	Dir string
 	// Host is the name that the client asked for, by HOST (RFC 7151) or else by SNI.

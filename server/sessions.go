@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -18,6 +19,8 @@ type visible struct {
 	user           string
 	value          any // of the login, see driver.Account
 	loggedIn       bool
+	loginTime      time.Time // zero without a login
+	idleSince      time.Time // zero before the end of the first command
 	secured        bool
 	dir            string   // the working directory as the user sees it; empty without a login
 	host           string   // HOST, or SNI
@@ -38,15 +41,17 @@ func (v *visible) setDoing(cmd wire.Command, busy bool) {
 	v.doing, v.busy = cmd, busy
 	if busy {
 		v.commands++
+	} else {
+		v.idleSince = time.Now()
 	}
 }
 
 func (v *visible) setLogin(user string, loggedIn bool, value any) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.user, v.loggedIn, v.value, v.dir = user, loggedIn, value, ""
+	v.user, v.loggedIn, v.value, v.dir, v.loginTime = user, loggedIn, value, "", time.Time{}
 	if loggedIn {
-		v.dir = "/"
+		v.dir, v.loginTime = "/", time.Now()
 	}
 }
 
@@ -153,9 +158,14 @@ func (v *visible) fill(i *SessionInfo) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	i.User, i.Value, i.Secure, i.Received, i.Sent = v.user, v.value, v.secured, v.received, v.sent
-	i.Dir, i.Host, i.Client, i.TLS = v.dir, v.host, v.client, v.tls
-	if v.busy {
+	i.Dir, i.Host, i.Client, i.TLS, i.LoggedIn = v.dir, v.host, v.client, v.tls, v.loginTime
+	switch {
+	case v.busy:
 		i.Doing = v.doing.Redacted()
+	case v.idleSince.IsZero():
+		i.IdleSince = i.Started
+	default:
+		i.IdleSince = v.idleSince
 	}
 	if v.moving != nil {
 		i.Transferred = v.moving.bytes.Load()

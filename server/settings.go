@@ -13,7 +13,9 @@ import (
 // Settings are the fields of a [Server] that may change while it runs, by
 // [Server.Update]. Each means what the field of that name does.
 type Settings struct {
-	// Driver judges logins. Sessions that are logged in keep their account.
+	// Driver judges logins to come. Sessions that are logged in keep their account: its
+	// files and its Policy, of which what concerns the account as a whole (MaxSessions,
+	// UploadRate, DownloadRate) changes at its next login, for all its sessions.
 	Driver driver.Driver
 	// TLS is for handshakes to come: certificates, client CAs, versions. Sessions
 	// stay under the TLS that they have, and their tickets stay good. A server that
