@@ -46,6 +46,7 @@ func TestClientHelloInPieces(t *testing.T) {
 				}
 				c.write(begin[last:])
 				after(t, 0, c.end)
+				synctest.Wait() // the line is written after the end
 				lines := fs.lines("level=WARN")
 				require.Len(t, lines, 1)
 				require.Contains(t, lines[0], "implicit")
