@@ -28,14 +28,29 @@ func sentence(text string, cause error) string {
 	return ourName + text
 }
 
-// firstCause returns why a session ends whose control connection fails with err: what
-// the session was ended for before, as by a shutdown that closed the connection.
+// firstCause returns why a session ends that failed with err: what the session was
+// ended for before, as by a shutdown that closed the connection. What else went wrong
+// than the control connection is told behind that.
 func firstCause(ctx context.Context, err error) error {
-	if first := context.Cause(ctx); first != nil && errors.As(err, new(*controlError)) {
+	first := context.Cause(ctx)
+	switch {
+	case err == nil || first == nil || errors.Is(err, first):
+		return err
+	case errors.As(err, new(*controlError)):
 		return first
 	}
-	return err
+	return &endedIn{first, err}
 }
+
+// endedIn is why a session was ended from outside, and what that found or broke in it:
+// a driver that did not return, say, or a handshake. It is both errors.
+type endedIn struct{ why, found error }
+
+func (e *endedIn) Error() string {
+	return sentence(strings.TrimPrefix(e.why.Error(), ourName), e.found)
+}
+
+func (e *endedIn) Unwrap() []error { return []error{e.why, e.found} }
 
 // plain has the operations that package net calls raw-read and raw-write by their
 // usual names: that the server waits for the kernel by itself is nothing to the reader

@@ -382,6 +382,19 @@ func TestDisconnectWhoDoesNotListen(t *testing.T) {
 		fs.tcp(t, memClient, implicitPort, buffer)
 		synctest.Wait()
 		after(t, 2*time.Second, func() { fs.kick(t, fs.only(t)) })
+		inHandshake := func() {
+			t.Helper()
+			require.ErrorIs(t, fs.lastEnd(t), server.ErrDisconnected)
+			require.ErrorIs(t, fs.lastEnd(t), server.ErrHandshake)
+			require.EqualError(t, fs.lastEnd(t), "server: disconnected: "+strings.TrimSuffix(maintenance, ".")+": TLS handshake failed")
+		}
+		inHandshake()
+
+		c := fs.from(t, memClient.String())
+		c.expect(220)
+		c.cmd(234, "AUTH TLS")
+		after(t, 2*time.Second, func() { fs.kick(t, fs.only(t)) })
+		inHandshake()
 
 		fs.tcp(t, memClient, explicitPort, 1) // has no room for the greeting
 		synctest.Wait()
@@ -440,6 +453,8 @@ func TestDisconnectHangingTransfer(t *testing.T) {
 		synctest.Wait()
 		after(t, 5*time.Second, func() { fs.kick(t, fs.only(t)) })
 		require.ErrorIs(t, fs.lastTransfer(t).Err, server.ErrDisconnected)
+		require.ErrorIs(t, fs.lastEnd(t), server.ErrDisconnected)
+		require.EqualError(t, fs.lastEnd(t), "server: disconnected: "+strings.TrimSuffix(maintenance, ".")+": the driver does not return")
 		let <- struct{}{}
 		conn.Close()
 		synctest.Wait()

@@ -39,7 +39,9 @@ type Hooks struct {
 	// the client is told; also for an upload that was refused before it began. SITE CPTO
 	// and COMB, which move files within the server, are told of likewise.
 	Transfer func(Transfer)
-	// Disconnect is called when a session is over, after its last transfer.
+	// Disconnect is called when a session is over, after its last transfer, with why:
+	// nil after QUIT. What Server.Disconnect ended, also in a handshake or a driver that
+	// does not return, is ErrDisconnected by errors.Is, besides what else went wrong.
 	Disconnect func(SessionInfo, error)
 }
 

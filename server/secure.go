@@ -48,6 +48,9 @@ var ErrHandshake = errors.New("server: TLS handshake failed")
 // secure puts TLS on the control connection.
 func (s *session) secure() error {
 	err := s.ctl.handshake(s.context(context.Background()), s.srv.layer, s.srv.handshakeTimeout())
+	if cause := context.Cause(s.ctx); err != nil && cause != nil {
+		return &endedIn{cause, ErrHandshake} // the connection was closed for that
+	}
 	if err != nil {
 		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
 		return fmt.Errorf("%w: %w", ErrHandshake, err)

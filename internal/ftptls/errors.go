@@ -12,16 +12,17 @@ import (
 )
 
 // explain words a handshake's failure for whoever reads the log. silent says
-// that not one byte had come from the peer.
+// that not one byte had come from the peer. Whoever asked for the handshake of a
+// control connection says that it was one.
 func explain(err error, silent bool) error {
 	var header stdtls.RecordHeaderError
 	switch {
 	case errors.As(err, &header) && header.Conn != nil && printable(header.RecordHeader[:]):
-		return fmt.Errorf("TLS handshake: %w (it begins with %q)", tls.ErrClearText, header.RecordHeader[:])
+		return fmt.Errorf("%w (it begins with %q)", tls.ErrClearText, header.RecordHeader[:])
 	case silent && (errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)):
-		return fmt.Errorf("TLS handshake: the client sent nothing: %w", err)
+		return fmt.Errorf("the client sent nothing: %w", err)
 	}
-	return fmt.Errorf("TLS handshake: %w%s", err, hint(err.Error()))
+	return fmt.Errorf("%w%s", err, hint(err.Error()))
 }
 
 // printable tells a command from noise. A type of record is never printable.

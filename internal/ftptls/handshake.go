@@ -3,6 +3,7 @@ package ftptls
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/sallyport/sallyport/tls"
 )
@@ -28,6 +29,9 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	}
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		c.failure = explain(err, !c.in.some.Load())
+		if c.kind != kindControl {
+			c.failure = fmt.Errorf("TLS handshake: %w", c.failure)
+		}
 		return c.failure
 	}
 	state := c.tls.ConnectionState()
