@@ -55,7 +55,10 @@ type Policy struct {
 
 	// UploadRate and DownloadRate bound the bytes per second of all the account's
 	// sessions together, listings included, which share them fairly. Bytes count as
-	// they are in files, before compression. 0 means no limit.
+	// they are in files, before compression. Replies count for nothing, nor do the
+	// listings in them, of at most 1000 entries (STAT of a path). The rate of the latest
+	// login holds for all of them, also for a transfer under way, and what an account
+	// owes when it logs out it still owes when it comes back. 0 means no limit.
 	UploadRate, DownloadRate int64
 
 	// Disabled are commands that the account can't use: "DELE", say, or "SITE CHMOD".

@@ -3,6 +3,7 @@ package server
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/driver"
 )
@@ -39,17 +40,36 @@ func (srv *Server) leaveAccount(s *session) {
 	}
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
-	if s.holding.sessions--; s.holding.sessions == 0 {
-		delete(srv.holdings, s.holding.name)
+	if s.holding.sessions--; s.holding.sessions == 0 && !s.holding.kept {
+		srv.letGo(s.holding)
 	}
 	s.holding = nil
 }
 
+// letGo deletes what the sessions of an account shared, now or when its rates owe
+// nothing more: a login for each small file would get around them else. The caller has
+// locked srv.mu.
+func (srv *Server) letGo(h *holding) {
+	owed := max(h.up.owed(), h.down.owed())
+	if h.kept = owed > 0; !h.kept {
+		delete(srv.holdings, h.name)
+		return
+	}
+	time.AfterFunc(owed, func() {
+		srv.mu.Lock()
+		defer srv.mu.Unlock()
+		if h.kept = false; h.sessions == 0 {
+			srv.letGo(h)
+		}
+	})
+}
+
 // holding is what the sessions of one account share, whatever addresses they come
-// from. It lasts as long as one of them is logged in.
+// from. It lasts as long as one of them is logged in, and until its rates owe nothing.
 type holding struct {
 	name     string
-	sessions int // guarded by Server.mu
+	sessions int  // guarded by Server.mu
+	kept     bool // by a timer, see letGo; guarded likewise
 	up, down bucket
 }
 

@@ -53,20 +53,26 @@ func (b *bucket) piece() (n int64, limited bool) {
 	return min(max(b.rate/int64(time.Second/pieceTime), 1), sendChunk), b.rate > 0
 }
 
-// meter lets the bytes of one transfer pass at the rate of a bucket. Nil lets all
-// pass at once.
+// owed returns how long the bucket differs from a new one: until its debt is over and
+// it has saved all that it may.
+func (b *bucket) owed() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rate <= 0 {
+		return 0
+	}
+	return time.Until(b.booked.Add(burstTime))
+}
+
+// meter lets the bytes of one transfer pass at the rate of a bucket, which may get one
+// only while they do. Nil lets all pass at once.
 type meter struct {
 	from *bucket
 	next time.Time // when the next piece may move
 }
 
 // newMeter begins a transfer behind what others have booked.
-func newMeter(from *bucket) *meter {
-	if _, limited := from.piece(); !limited {
-		return nil
-	}
-	return &meter{from, from.book(0)}
-}
+func newMeter(from *bucket) *meter { return &meter{from, from.book(0)} }
 
 // wait waits until the next piece may move, or ctx ends. It returns how long the
 // piece may be, most at most. Waiting costs no time of DataTimeout, which is for
@@ -90,11 +96,13 @@ func (m *meter) wait(ctx context.Context, most int64) (piece int64, err error) {
 	return most, nil
 }
 
-// moved books a piece that has moved.
-func (m *meter) moved(n int64) {
-	if m != nil && n > 0 {
-		m.next = m.from.book(n)
+// moved books a piece that has moved. It reports whether there is a limit now.
+func (m *meter) moved(n int64) (limited bool) {
+	if m == nil {
+		return false
 	}
+	m.next = m.from.book(n)
+	return !m.next.IsZero()
 }
 
 // meter returns what bounds a transfer of the session.

@@ -232,16 +232,7 @@ func TestRateChanges(t *testing.T) {
 			fs.in(t)
 			c.expect(226)
 		})
-	}, func(srv *server.Server) {
-		one := srv.Driver
-		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
-			account, err := one.Login(ctx, l)
-			if err == nil {
-				account.Policy.DownloadRate = rate
-			}
-			return account, err
-		})
-	})
+	}, downloadRateNow(&rate))
 }
 
 // Pieces of a file that the kernel sends join up.
@@ -271,4 +262,105 @@ func TestRateOfSystemFilesInTime(t *testing.T) {
 			c.expect(226)
 		})
 	}, inDir(t, dir), policies(map[string]driver.Policy{testUser: {DownloadRate: 100_000}}))
+}
+
+// A transfer begun without a rate gets that of a later login, in whatever form it
+// leaves.
+func TestRateBegins(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), make([]byte, 9_000_000), 0o644))
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			rate := int64(0)
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c, data := fs.opened(t, secure, buffer, "RETR a")
+				synctest.Wait() // the connection is full
+				rate = 500_000
+				fs.in(t)
+				start := time.Now()
+				io.Copy(io.Discard, data)
+				c.expect(226)
+				require.Greater(t, time.Since(start), 5*time.Second) // after 4 MiB at once
+			}, inDir(t, dir), downloadRateNow(&rate))
+		})
+	}
+}
+
+// downloadRateNow gives each login the rate of that moment.
+func downloadRateNow(rate *int64) func(*server.Server) {
+	return func(srv *server.Server) {
+		one := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			account, err := one.Login(ctx, l)
+			if err == nil {
+				account.Policy.DownloadRate = *rate
+			}
+			return account, err
+		})
+	}
+}
+
+// A login for each small file does not get around the rate, by a session of its own or
+// by USER.
+func TestRateOutlastsLogin(t *testing.T) {
+	for name, again := range map[string]func(t *testing.T, fs *fakeServer, c *client) *client{
+		"connection": func(t *testing.T, fs *fakeServer, c *client) *client {
+			c.cmd(221, "QUIT")
+			c.end()
+			return fs.in(t)
+		},
+		"USER": func(_ *testing.T, _ *fakeServer, c *client) *client { return as(c, testUser) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				fs.writeFile(t, "small", strings.Repeat("x", 12_000))
+				c := fs.in(t)
+				took(t, 12_000*50/100_000, func() {
+					for range 50 {
+						data := fs.data(t, c, buffer)
+						c.cmd(150, "RETR small")
+						io.Copy(io.Discard, data)
+						c.expect(226)
+						c = again(t, fs, c)
+					}
+				})
+			}, limits(false)...)
+		})
+	}
+}
+
+// Small listings take the time of their bytes, and nobody else pays for them later.
+func TestRateOfSmallListings(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		for i := range 500 {
+			fs.writeFile(t, strings.Repeat("n", 80)+time.Duration(i).String(), "")
+		}
+		c, other := fs.in(t), fs.in(t)
+		n, start := int64(0), time.Now()
+		for range 10 {
+			data := fs.data(t, c, buffer)
+			c.cmd(150, "NLST")
+			k, err := io.Copy(io.Discard, data)
+			require.NoError(t, err)
+			n += k
+			c.expect(226)
+			require.InDelta(t, float64(n)/100_000, time.Since(start).Seconds(), tolerance)
+		}
+		fs.writeFile(t, "small", "x")
+		took(t, 0, func() {
+			data := fs.data(t, other, buffer)
+			other.cmd(150, "RETR small")
+			io.Copy(io.Discard, data)
+			other.expect(226)
+		})
+	}, limits(false)...)
+}
+
+// The listing in a reply counts for nothing.
+func TestRateIsNotOfReplies(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", "x")
+		c := fs.in(t)
+		after(t, 0, func() { c.cmd(213, "STAT /") })
+	}, policies(map[string]driver.Policy{testUser: {DownloadRate: 1}}))
 }

@@ -148,18 +148,41 @@ func (w *lister) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
-	n, err := w.conn.send(w.out)
-	w.t.bytes.Add(int64(n))
-	w.t.meter.moved(int64(n))
+	err := w.sendOut()
 	w.release()
 	switch {
-	case err == nil && w.late.Load():
+	case err != nil:
+		return err
+	case w.late.Load():
 		err = w.conn.flush()
-	case err == nil && w.conn.tls != nil:
+	case w.conn.tls != nil:
 		err = w.conn.tls.Flush() // gathering more would only take memory
 	}
 	if err != nil {
 		return cutOff(err)
 	}
 	return nil
+}
+
+// sendOut sends the lines at the rate of the account, piece by piece.
+func (w *lister) sendOut() error {
+	for {
+		piece, err := w.t.meter.wait(w.t.ctx, int64(len(w.out)))
+		if err != nil {
+			return err
+		}
+		n, err := w.conn.send(w.out[:piece])
+		w.t.bytes.Add(int64(n))
+		limited := w.t.meter.moved(int64(n))
+		w.out = w.out[n:]
+		if err == nil && limited && len(w.out) > 0 {
+			err = w.conn.flush() // else the client would wait for it with the next
+		}
+		if err != nil {
+			return cutOff(err)
+		}
+		if len(w.out) == 0 {
+			return nil
+		}
+	}
 }

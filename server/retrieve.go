@@ -65,8 +65,7 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 		}
 		before := t.bytes.Load()
 		more, err := t.sendPart(conn, l, min(room, int(piece)), &convert)
-		if t.meter != nil && err == nil {
-			t.meter.moved(t.bytes.Load() - before)
+		if limited := t.meter.moved(t.bytes.Load() - before); limited && err == nil {
 			err = l.send() // else TLS would gather for a client that waits
 		}
 		switch {
@@ -78,11 +77,15 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 	}
 }
 
+// sendFileMost is how much of a file the kernel sends by itself before the rate is
+// looked at again, which a later login may have set.
+const sendFileMost = 4 << 20
+
 // sendFile moves the next most bytes of a file of the system in clear, without
 // copying them.
 func (t *transfer) sendFile(conn *dataConn, f *os.File, most int64) error {
 	for most > 0 {
-		piece, err := t.meter.wait(t.ctx, most)
+		piece, err := t.meter.wait(t.ctx, min(most, sendFileMost))
 		if err != nil {
 			return err
 		}

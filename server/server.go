@@ -218,7 +218,7 @@ type Server struct {
 	listeners  map[net.Listener]struct{}
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
-	holdings   map[string]*holding // by holder, of those who are logged in
+	holdings   map[string]*holding // by holder, of those who are logged in or owe time
 	origins    origins
 	draining   chan struct{}
 	idle       idlePoller
