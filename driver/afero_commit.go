@@ -39,10 +39,7 @@ func (u *aferoUpload) commit() error {
 	if err := u.closeTemp(); err != nil {
 		return err
 	}
-	keep := u.opts.Offset
-	if u.opts.Append && old != nil {
-		keep = old.Size()
-	}
+	keep := u.keeps(old)
 	if keep == 0 {
 		return u.place(u.temp, old)
 	}
@@ -57,10 +54,22 @@ func (u *aferoUpload) may(old fs.FileInfo) error {
 	u.a.mu.Unlock()
 	switch {
 	case u.opts.Append && u.old != nil && old == nil,
-		u.opts.Offset > 0 && (touched || old == nil || !sameFile(u.old, aferoStat(old, ""))):
+		u.opts.Offset > 0 && (touched || old == nil || !sameFile(u.old, aferoStat(old, ""))),
+		u.looked && (touched || !sameOrNone(u.kept, aferoStatOrNone(old))):
 		return ErrChanged
 	}
 	return u.check(old)
+}
+
+// keeps returns how many bytes of old, which may be nil, the upload keeps.
+func (u *aferoUpload) keeps(old fs.FileInfo) int64 {
+	switch {
+	case !u.opts.Append:
+		return u.opts.Offset
+	case old == nil:
+		return 0
+	}
+	return old.Size()
 }
 
 // placeBehind makes a file of the first bytes of the old one and the new ones, and

@@ -20,7 +20,9 @@ type aferoUpload struct {
 	path    string // as the file system knows it
 	temp    string
 	old     fs.FileInfo // what had the name in Store
-	touched bool        // the name leads to another file since; guarded by a.mu
+	kept    fs.FileInfo // what had the name in Keep
+	looked  bool        // Keep was called: only kept may be added to
+	touched bool        // the name leads to another file since Store, or since Keep; guarded by a.mu
 	opts    StoreOptions
 	f       afero.File
 	shut    bool // f is closed

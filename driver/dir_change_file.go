@@ -17,7 +17,7 @@ func (u *atomicUpload) change() error {
 		case h != nil:
 			defer h.release()
 			return u.changeHeld(h)
-		case u.old != nil:
+		case u.old != nil, u.looked.found():
 			return ErrChanged // it was removed
 		}
 		switch fi, err := u.parent.Lstat(u.base); {
@@ -61,18 +61,23 @@ func (u *atomicUpload) changeHeld(h *heldFile) error {
 }
 
 // kept returns how many bytes of the file the upload keeps. With an Offset the file
-// must be the one that Store saw.
+// must be the one that Store saw, and after Keep the one that Keep saw.
 func (u *atomicUpload) kept(h *heldFile) (int64, error) {
-	switch same := u.old != nil && os.SameFile(u.old, h.info) &&
-		u.old.Size() == h.info.Size() && u.old.ModTime().Equal(h.info.ModTime()); {
+	switch {
 	case h.f == nil:
 		return 0, fmt.Errorf("unreadable file: %w", fs.ErrPermission)
+	case u.looked != nil && !unchanged(u.looked.info, h.info),
+		!u.opts.Append && !unchanged(u.old, h.info):
+		return 0, ErrChanged
 	case u.opts.Append:
 		return h.info.Size(), replaceable(h.info)
-	case !same:
-		return 0, ErrChanged
 	}
 	return u.at, replaceable(h.info)
+}
+
+// unchanged reports whether was, nil if there was nothing, is the file that now is.
+func unchanged(was, now fs.FileInfo) bool {
+	return was != nil && os.SameFile(was, now) && was.Size() == now.Size() && was.ModTime().Equal(now.ModTime())
 }
 
 // fill makes t what the file will be, or reports that the file itself has grown.

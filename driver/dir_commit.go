@@ -68,6 +68,7 @@ func (u *atomicUpload) release() {
 	if u.src != nil {
 		u.src.Close()
 	}
+	u.looked.close()
 	u.parent.Close()
 }
 

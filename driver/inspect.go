@@ -19,8 +19,11 @@ import (
 // STOR, APPE, STOU and the targets of COMB and SITE CPTO come to accept; nothing
 // else makes content. The content is that of the whole file as it is going to be:
 // with APPE, or REST before STOR, what is kept of the old file comes first, since
-// what is harmless in two parts need not be so in one. Uploads to one name that go
-// through this FS wait for one another so that this holds. Clients wait for the
+// what is harmless in two parts need not be so in one. What is
+// committed is what accept saw: where the file that is added to was replaced, removed
+// or changed during the look, by another of its names too, the upload fails with
+// [ErrChanged] (450), and the client may send it again. Uploads to one name that go
+// through this FS wait for one another, so they don't meet that. Clients wait for the
 // reply meanwhile, some for a minute only.
 //
 // The uploads of fsys must be [StagedReader]s, as those of [Dir], [MemFS], [Afero]
@@ -28,7 +31,8 @@ import (
 // errors.ErrUnsupported. An upload in place would be seen before it was looked at:
 // [StoreOptions].Whole is set, which makes it atomic in a Dir with [InPlace], and
 // lasting, at the cost of a sync. An FS of another package that is not atomic in
-// spite of Whole must not be a StagedReader.
+// spite of Whole must not be a StagedReader, and one whose uploads can add to a file
+// should make them [KeptReader]s.
 //
 // Put [Restrict] around Inspect and not within, so that rules refuse before anything
 // is looked at, and so that what Inspect reads of an old file needs no leave.

@@ -10,7 +10,8 @@ import (
 // Inspection is an upload that [Inspect] shows before it is committed. It may be
 // used until accept returns, and by one goroutine at a time.
 type Inspection struct {
-	// Name is that of the file.
+	// Name is that of the file when the upload began. The directory may have another
+	// by now.
 	Name string
 	// Options are those of Store: with Append or an Offset the upload adds to a
 	// file.
@@ -20,7 +21,7 @@ type Inspection struct {
 	Size, Written int64
 
 	ctx  context.Context // of Store
-	fsys FS
+	kept KeptReader
 	up   Upload
 	open []io.Closer
 }
@@ -39,7 +40,7 @@ func (i *Inspection) Open() (io.ReadCloser, error) {
 	if kept == 0 {
 		return r, nil
 	}
-	old, err := i.fsys.Open(i.ctx, i.Name, 0)
+	old, err := i.kept.OpenKept()
 	if err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
@@ -100,33 +101,32 @@ func (u *inspectedUpload) inspect() error {
 	if u.within.accept == nil {
 		return fs.ErrPermission
 	}
-	kept, err := u.kept()
-	if err != nil {
+	i := &Inspection{
+		Name: u.name, Options: u.opts, Size: u.n, Written: u.n,
+		ctx: u.ctx, kept: u.keptReader(), up: u.Upload,
+	}
+	if u.opts.adds() {
+		kept, err := i.kept.Keep()
+		if err != nil {
+			return err
+		}
+		i.Size += kept
+	}
+	if err := first(u.ask(i), u.ctx.Err()); err != nil {
 		return err
 	}
-	i := &Inspection{
-		Name: u.name, Options: u.opts, Size: kept + u.n, Written: u.n,
-		ctx: u.ctx, fsys: u.within.FS, up: u.Upload,
+	if k, ok := i.kept.(*keptByName); ok && u.opts.adds() {
+		return k.same()
 	}
+	return nil
+}
+
+// ask calls accept, and closes what that leaves open.
+func (u *inspectedUpload) ask(i *Inspection) error {
 	defer func() {
 		for _, r := range i.open {
 			_ = r.Close()
 		}
 	}()
-	return first(u.within.accept(u.ctx, i), u.ctx.Err())
-}
-
-// kept returns how many bytes of the old file will be part of the new one.
-func (u *inspectedUpload) kept() (int64, error) {
-	if !u.opts.Append {
-		return u.opts.Offset, nil
-	}
-	switch fi, err := u.within.FS.Stat(u.ctx, u.name); {
-	case errors.Is(err, fs.ErrNotExist):
-		return 0, nil // Commit decides whether that is right
-	case err != nil:
-		return 0, err
-	default:
-		return fi.Size(), nil
-	}
+	return u.within.accept(u.ctx, i)
 }

@@ -120,8 +120,11 @@ type memUpload struct {
 	name string
 	opts StoreOptions
 	old  *memNode // what had the name in Store
+	kept *memNode // what had the name in Keep
 	data memData
 	done bool
+
+	looked bool // Keep was called: only kept may be added to
 }
 
 // Store begins an upload.
@@ -216,18 +219,24 @@ func (u *memUpload) at(f func(dir *memNode, base string, n *memNode) error) erro
 // has the name.
 func (u *memUpload) may(now *memNode) error {
 	switch {
-	case u.opts.Append && u.old != nil && now == nil, u.opts.Offset > 0 && now != u.old:
+	case u.opts.Append && u.old != nil && now == nil, u.opts.Offset > 0 && now != u.old,
+		u.looked && now != u.kept:
 		return ErrChanged
 	}
 	return u.check(now)
 }
 
+// keeps returns how many bytes of a file the upload keeps.
+func (u *memUpload) keeps(now *memNode) int64 {
+	if u.opts.Append {
+		return now.length()
+	}
+	return u.opts.Offset
+}
+
 // over returns the content that the upload makes of a file.
 func (u *memUpload) over(now *memNode) memData {
-	keep := u.opts.Offset
-	if u.opts.Append {
-		keep = now.length()
-	}
+	keep := u.keeps(now)
 	if keep == 0 {
 		return u.data
 	}
@@ -246,14 +255,6 @@ func (u *memUpload) put(dir *memNode, base string, old *memNode, data memData) {
 	}
 	dir.put(base, n)
 	u.done, u.data = true, memData{}
-}
-
-// OpenStaged opens the bytes of this upload.
-func (u *memUpload) OpenStaged() (io.ReadCloser, error) {
-	if u.done {
-		return nil, fail("read", u.name, fs.ErrClosed)
-	}
-	return &memReader{data: u.data}, nil
 }
 
 func (u *memUpload) Close(error) error {

@@ -11,8 +11,8 @@ type StagedReader interface {
 	// OpenStaged opens what was written, from its first byte on: with
 	// [StoreOptions].Append or Offset that is not what is kept of the old file.
 	// It is called after the last Write, any number of times; afterwards only
-	// Prepare, OpenStaged, Commit and Close are. The readers are closed before
-	// Commit and Close.
+	// Prepare, OpenStaged, the methods of [KeptReader], Commit and Close are. The
+	// readers are closed before Commit and Close.
 	OpenStaged() (io.ReadCloser, error)
 }
 

@@ -1,0 +1,83 @@
+package driver
+
+import (
+	"io"
+	"io/fs"
+	"os"
+)
+
+// lookedAt is the file that an upload adds to as Keep found it. It stays open, so that
+// no other file gets its number.
+type lookedAt struct {
+	f    *os.File    // nil if there was none
+	info fs.FileInfo // as above
+	n    int64       // how many bytes are kept
+}
+
+// found reports whether there was a file. Without a look there is no such claim.
+func (l *lookedAt) found() bool { return l != nil && l.f != nil }
+
+func (l *lookedAt) close() {
+	if l.found() {
+		l.f.Close()
+	}
+}
+
+// Keep says how many bytes of the file stay, and has Commit change no other.
+func (u *atomicUpload) Keep() (int64, error) {
+	if u.done || u.err != nil {
+		return 0, u.refuse("read")
+	}
+	if !u.opts.adds() {
+		return 0, nil
+	}
+	l, err := u.look()
+	if err != nil {
+		return 0, fail("read", u.name, err)
+	}
+	u.looked.close()
+	u.looked = l
+	return l.n, nil
+}
+
+// look opens the file under its lock, when nobody is adding to it.
+func (u *atomicUpload) look() (*lookedAt, error) {
+	h, err := u.d.hold(u.ctx, u.parent, u.base, true)
+	switch {
+	case err != nil:
+		return nil, err
+	case h == nil && (u.old != nil || u.looked.found()):
+		return nil, ErrChanged // it was removed
+	case h == nil:
+		return &lookedAt{}, nil
+	}
+	defer h.release()
+	n, err := u.kept(h)
+	if err != nil {
+		return nil, err
+	}
+	f, err := openRegular(u.parent, u.base, os.O_RDONLY, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !unchanged(h.info, info) {
+		err = ErrChanged
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &lookedAt{f, info, n}, nil
+}
+
+// OpenKept opens the bytes of the file that stay.
+func (u *atomicUpload) OpenKept() (io.ReadCloser, error) {
+	if u.done || u.err != nil {
+		return nil, u.refuse("read")
+	}
+	if !u.looked.found() {
+		return section{io.NewSectionReader(u.f, 0, 0)}, nil
+	}
+	return section{io.NewSectionReader(u.looked.f, 0, u.looked.n)}, nil
+}
