@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,10 +17,13 @@ import (
 // has many parts.
 func TestContract(t *testing.T) {
 	s := s3test.Start(t)
+	// Each request passes HTTP, a store and its disk: a busy machine needs more than
+	// what is plenty for a directory.
+	opts := drivertest.Options{NoOffset: true, Patience: 3 * time.Minute}
 	for name, prefix := range map[string]string{"bucket": "", "prefix": "vendors/acme"} {
 		t.Run(name, func(t *testing.T) {
 			var n atomic.Int64
-			drivertest.RunWith(t, drivertest.Options{NoOffset: true}, func(t *testing.T) driver.FS {
+			drivertest.RunWith(t, opts, func(t *testing.T) driver.FS {
 				bucket := fmt.Sprintf("%s-%d", name, n.Add(1))
 				s.Bucket(t, bucket)
 				f := &FS{Client: s.Client, Bucket: bucket, Prefix: prefix}

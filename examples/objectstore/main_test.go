@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
@@ -16,7 +17,7 @@ import (
 )
 
 func TestContract(t *testing.T) {
-	drivertest.RunWith(t, drivertest.Options{NoOffset: true, NoDirRename: true}, func(t *testing.T) driver.FS {
+	drivertest.RunWith(t, drivertest.Options{NoOffset: true, NoDirRename: true, Patience: time.Minute}, func(t *testing.T) driver.FS {
 		files, _ := newStore(t)
 		return files
 	})

@@ -99,7 +99,7 @@ func (c *company) certificate(t *testing.T) {
 func TestContract(t *testing.T) {
 	c := start(t)
 	n := 0
-	drivertest.RunWith(t, drivertest.Options{Dir: "in"}, func(t *testing.T) driver.FS {
+	drivertest.RunWith(t, drivertest.Options{Dir: "in", Patience: time.Minute}, func(t *testing.T) driver.FS {
 		n++
 		u := user{name: "test", tenant: "tenant" + string(rune('a'+n%26)) + strings.Repeat("x", n/26), quota: 1 << 30, folders: map[string]string{"in": "rwd"}}
 		files, err := c.files(t.Context(), u)
