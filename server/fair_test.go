@@ -39,6 +39,8 @@ func TestStrangersArePaced(t *testing.T) {
 					if secure {
 						c.authTLS()
 					}
+					synctest.Wait() // the replies up to here are counted
+					before := replies.Load()
 					go io.Copy(io.Discard, c.r)
 					go func() {
 						for {
@@ -47,7 +49,6 @@ func TestStrangersArePaced(t *testing.T) {
 							}
 						}
 					}()
-					before := replies.Load()
 					time.Sleep(time.Second)
 					synctest.Wait()
 					first := replies.Load() - before
