@@ -23,12 +23,15 @@ import (
 // Each name is asked about as it is, the root being "."; leave to go into a
 // directory gives no leave for what is in it. A file that is renamed has two names,
 // and both are asked about. A directory takes along what is in it, so each entry
-// below is asked about as well, which takes a walk. A symbolic link and its target
-// are both asked about.
+// below is asked about as well, which takes a walk, and so is each upload under way
+// below through any Restrict around the same fsys. A symbolic link and its target are
+// both asked about.
 //
 // Who may store and not replace (OpReplace) can't add to a file either, nor rename
 // another over it. An upload is then Exclusive, so that of two to one name that is
-// free one is refused.
+// free one is refused; and of such uploads and renames to one free name, through any
+// Restrict around the same fsys, one is. What comes to fsys by another way, or from a
+// session that may replace, at the same moment as the rename, is replaced.
 //
 // An entry that OpStat is refused for is left out of listings. An error of allow
 // that is no refusal (none of the above, or an [*Error] of code 4xx) ends the
@@ -39,17 +42,22 @@ import (
 // the others: refuse OpSymlink if rules go by name, and let nobody else make links
 // in the tree.
 //
-// The FS has no Unwrap method and no state of its own: make one for each login,
-// around files that sessions share, and around [Limit] rather than within, as what
-// can't be seen can't be counted. It is as safe for concurrent use as fsys and
-// allow are.
+// The FS has no Unwrap method. Make one for each login, around files that sessions
+// share, and around [Limit] rather than within, as what can't be seen can't be
+// counted. If fsys is a pointer, all that are made around the same one know of each
+// other's uploads and of names that are about to be given away; a name that another
+// session keeps busy for ten seconds is ErrBusy. The FS is as safe for concurrent use as
+// fsys and allow are.
 func Restrict(fsys FS, allow func(ctx context.Context, op Op, name string) error) FS {
-	return &restricted{fsys, allow}
+	r := &restricted{fsys: fsys, allow: allow}
+	r.tree = treeOf(fsys, r)
+	return r
 }
 
 type restricted struct {
 	fsys  FS
 	allow func(ctx context.Context, op Op, name string) error
+	tree  string // whose files fsys has: see treeOf
 }
 
 // ask returns the error of a name that is not allowed. Names that obey no rule of

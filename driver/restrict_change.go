@@ -8,11 +8,20 @@ import (
 )
 
 func (r *restricted) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
-	opts, err := r.askStore(ctx, name, opts)
+	unlock, err := r.alone(ctx, name)
+	if err != nil {
+		return nil, fail("store", name, err)
+	}
+	defer unlock()
+	opts, err = r.askStore(ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
-	return r.fsys.Store(ctx, name, opts)
+	up, err := r.fsys.Store(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return r.begin(ctx, name, opts, up), nil
 }
 
 func (r *restricted) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
@@ -91,21 +100,38 @@ func (r *restricted) Rename(ctx context.Context, from, to string) error {
 	if err := first(renames(from, to), r.askMove(ctx, from, to)); err != nil {
 		return err
 	}
-	if from != to {
-		if err := r.askReplace(ctx, to); err != nil {
-			return err
-		}
+	if from == to {
+		return r.fsys.Rename(ctx, from, to)
 	}
+	unlock, err := r.alone(ctx, from, to)
+	if err != nil {
+		return fail("rename", from, err)
+	}
+	defer unlock()
+	err = r.askReplace(ctx, to)
+	if err == nil {
+		err = r.askBelow(ctx, from, to)
+	}
+	if err != nil {
+		return err
+	}
+	err = r.fsys.Rename(ctx, from, to)
+	if err == nil {
+		r.moved(from, to)
+	}
+	return err
+}
+
+// askBelow asks about all that is renamed with a directory.
+func (r *restricted) askBelow(ctx context.Context, from, to string) error {
 	switch fi, err := r.fsys.Stat(ctx, from); {
 	case errors.Is(err, fs.ErrNotExist): // also a link that leads nowhere
 	case err != nil:
 		return err
-	case fi.IsDir() && from != to && !r.isLink(ctx, from):
-		if err := r.askMoveBelow(ctx, from, to); err != nil {
-			return err
-		}
+	case fi.IsDir() && !r.isLink(ctx, from):
+		return first(r.askMoveBelow(ctx, from, to), r.askUploadsBelow(ctx, from, to))
 	}
-	return r.fsys.Rename(ctx, from, to)
+	return nil
 }
 
 // askMove asks about both names of what is renamed.
