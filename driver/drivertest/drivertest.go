@@ -139,7 +139,7 @@ func checks(o Options) []check {
 	}
 	all = append(all, atomicChecks...)
 	all = append(all, treeChecks...)
-	return append(all, stagedCheck)
+	return append(all, stagedCheck, keptCheck)
 }
 
 // probe is the FS under test with short forms of what the cases do to it.

@@ -66,6 +66,7 @@ func TestBrokenDriversFail(t *testing.T) {
 		{"shows uploads before Commit", "invisible", func(f driver.FS) driver.FS { return early{f} }},
 		{"commits in Prepare", "prepare", func(f driver.FS) driver.FS { return hasty{f} }},
 		{"stages the whole file with Append", "staged", func(f driver.FS) driver.FS { return stagesAll{f} }},
+		{"adds to another file than it kept", "kept", func(f driver.FS) driver.FS { return keepsNothing{f} }},
 		{"keeps the caller's slice", "many-writes", func(f driver.FS) driver.FS { return keepsSlice{f} }},
 		{"fails on a second Close", "close", func(f driver.FS) driver.FS { return closesOnce{f} }},
 		{"goes on without context", "cancelled", func(f driver.FS) driver.FS { return noContext{f} }},
@@ -320,6 +321,33 @@ func (u allStager) OpenStaged() (io.ReadCloser, error) {
 		return r, err
 	}
 	return io.NopCloser(io.MultiReader(strings.NewReader("old content"), r)), nil
+}
+
+// keepsNothing says what an upload keeps, and forgets it before Commit.
+type keepsNothing struct{ driver.FS }
+
+func (f keepsNothing) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	return wrapUpload(f.FS, ctx, name, opts, func(u driver.Upload) driver.Upload { return forgetful{u, f.FS, name} })
+}
+
+type forgetful struct {
+	driver.Upload
+	fsys driver.FS
+	name string
+}
+
+func (u forgetful) OpenStaged() (io.ReadCloser, error) { return driver.OpenStaged(u.Upload) }
+
+func (u forgetful) Keep() (int64, error) {
+	fi, err := u.fsys.Stat(context.Background(), u.name)
+	if err != nil {
+		return 0, err
+	}
+	return fi.Size(), nil
+}
+
+func (u forgetful) OpenKept() (io.ReadCloser, error) {
+	return u.fsys.Open(context.Background(), u.name, 0)
 }
 
 type keepsSlice struct{ driver.FS }
