@@ -4,8 +4,11 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -107,4 +110,66 @@ func TestInspectNamesTheCure(t *testing.T) {
 	c.expect(504)
 	require.Contains(t, ts.Log.String(), "give server_test.plainUpload an OpenStaged")
 	require.Contains(t, ts.Log.String(), "Unwrap() driver.Upload")
+}
+
+// What a scanner has not seen together is no file: neither after a rename over the file
+// that is added to, nor in a directory that was moved.
+func TestInspectWhileNamesChange(t *testing.T) {
+	dir := t.TempDir()
+	files, err := driver.OpenDir(dir)
+	require.NoError(t, err)
+	defer files.Close()
+	require.NoError(t, files.Mkdir(t.Context(), "d"))
+	writeFile(t, files, "d/x", "EIC")
+	writeFile(t, files, "first", "EIC")
+	writeFile(t, files, "a", "good ")
+	meanwhile := func() {}
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Driver = driver.User(testUser, testPassword, driver.Inspect(files, func(_ context.Context, up *driver.Inspection) error {
+			r, err := up.Open()
+			if err != nil {
+				return err
+			}
+			data, err := io.ReadAll(r)
+			if err == nil && bytes.Contains(data, []byte("EICAR")) {
+				err = &driver.Error{Code: 553, Text: "Infected."}
+			}
+			meanwhile()
+			return err
+		}))
+	})
+	c, other := ts.loginClear(t), ts.loginClear(t)
+	c.cmd(200, "TYPE I")
+	data := c.open("APPE d/x")
+	uploadsInto(t, filepath.Join(dir, "d"), 1)
+	other.cmd(350, "RNFR d")
+	other.cmd(250, "RNTO e")
+	other.cmd(257, "MKD d")
+	writeFile(t, files, "d/x", "good ")
+	_, err = io.WriteString(data, "AR")
+	require.NoError(t, err)
+	closeWrite(data)
+	c.expect(553)
+	require.Equal(t, "EIC", readFile(t, files, "e/x"))
+	require.Equal(t, "good ", readFile(t, files, "d/x"))
+
+	meanwhile = func() {
+		other.cmd(350, "RNFR first")
+		other.cmd(250, "RNTO a")
+	}
+	data = c.open("APPE a")
+	_, err = io.WriteString(data, "AR")
+	require.NoError(t, err)
+	closeWrite(data)
+	c.expect(450)
+	require.Equal(t, "EIC", readFile(t, files, "a"))
+}
+
+// uploadsInto waits until a temporary file has joined n files of a directory.
+func uploadsInto(t *testing.T, dir string, n int) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		entries, err := os.ReadDir(dir)
+		return err == nil && len(entries) > n
+	}, 10*time.Second, time.Millisecond)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -128,4 +129,30 @@ func TestRenameRefusedAtOnce(t *testing.T) {
 	c.cmd(550, "RNFR a")
 	c.cmd(503, "RNTO b")
 	c.cmd(550, "RNFR /")
+}
+
+// A directory takes no upload along to where its name could not be given.
+func TestRestrictDirectoryWithUpload(t *testing.T) {
+	dir := t.TempDir()
+	files, err := driver.OpenDir(dir)
+	require.NoError(t, err)
+	defer files.Close()
+	require.NoError(t, files.Mkdir(t.Context(), "d"))
+	require.NoError(t, files.Mkdir(t.Context(), "pub"))
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Driver = driver.User(testUser, testPassword, driver.Restrict(files, func(_ context.Context, _ driver.Op, name string) error {
+			if strings.HasPrefix(name, "pub/") && path.Ext(name) == ".exe" {
+				return &driver.Error{Code: 553, Text: "No programs in /pub."}
+			}
+			return nil
+		}))
+	})
+	c, other := ts.loginClear(t), ts.loginClear(t)
+	data := c.open("STOR d/x.exe")
+	uploadsInto(t, filepath.Join(dir, "d"), 0)
+	other.cmd(350, "RNFR d")
+	require.Equal(t, "553 No programs in /pub.", other.cmd(553, "RNTO pub/d").text())
+	closeWrite(data)
+	c.expect(226)
+	require.Empty(t, readFile(t, files, "d/x.exe"))
 }
