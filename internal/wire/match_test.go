@@ -38,6 +38,8 @@ func TestMatch(t *testing.T) {
 		{"??", "a", false},
 		{"?", "\xff", true},
 		{"\xff", "\xfe", false},
+		{"[\xfd-\xff]", "\xfe", true},
+		{"[\xff]", "\xfe", false},
 		{"*\xbc", "ü", false},
 		{"*??", "漢", false},
 		{"*漢", "\xe6漢", true},
@@ -142,6 +144,7 @@ func FuzzMatch(f *testing.F) {
 	f.Add("**?*", "\xff/")
 	f.Add("*??", "漢")
 	f.Add("*\xbc", "ü")
+	f.Add("[\x9d]", "\x90")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
 		p, err := ParsePattern(pattern)
 		if len(pattern) > MaxPattern {
@@ -199,7 +202,7 @@ func matchOne(pattern, name string) (pw, nw int, ok bool) {
 	if pattern == "" {
 		return 0, 0, false
 	}
-	r, nw := utf8.DecodeRuneInString(name)
+	r, nw := decode(name)
 	switch pattern[0] {
 	case '?':
 		return 1, nw, r != '/'
@@ -224,11 +227,11 @@ func matchSet(pattern string, r rune) (pw int, ok bool) {
 		if pattern[i] == ']' && i > first {
 			return i + 1, ok != negated
 		}
-		low, w := utf8.DecodeRuneInString(pattern[i:])
+		low, w := decode(pattern[i:])
 		high := low
 		i += w
 		if i+1 < len(pattern) && pattern[i] == '-' && pattern[i+1] != ']' {
-			high, w = utf8.DecodeRuneInString(pattern[i+1:])
+			high, w = decode(pattern[i+1:])
 			i += 1 + w
 		}
 		ok = ok || low <= r && r <= high
