@@ -61,7 +61,7 @@ func readKept(u driver.Upload) error {
 	}
 	n, err := k.Keep()
 	if err == nil && n != 3 {
-		err = fmt.Errorf("Keep: %d bytes, want 3", n)
+		err = fmt.Errorf("an upload keeps %d bytes of its file, want 3", n)
 	}
 	for i := 0; i < 2 && err == nil; i++ {
 		err = readOld(k)
