@@ -27,31 +27,32 @@ func (u *limitUpload) Commit() error {
 		return fail("commit", u.name, err)
 	}
 	defer unlock()
-	size, err := u.fits()
-	if err != nil {
-		return err
+	size, err := u.commitWithin()
+	if err == nil {
+		u.end(u.ctx, size)
 	}
-	if err := u.Upload.Commit(); err != nil {
-		u.err = err
-		return err
-	}
-	u.end(u.ctx, size)
-	return nil
+	return err
 }
 
 // commitInPlace commits without the lock of the name: another upload of the file
 // may hold that lock and be waiting for this commit.
 func (u *limitUpload) commitInPlace() error {
+	size, err := u.commitWithin()
+	if err == nil {
+		u.settle(size)
+	}
+	return err
+}
+
+// commitWithin commits the upload below if the file fits, and returns the size that
+// the file has then.
+func (u *limitUpload) commitWithin() (count, error) {
 	size, err := u.fits()
 	if err != nil {
-		return err
+		return size, err
 	}
-	if err := u.Upload.Commit(); err != nil {
-		u.err = err
-		return err
-	}
-	u.settle(size)
-	return nil
+	u.err = u.Upload.Commit()
+	return size, u.err
 }
 
 // fits reserves what the file will take beyond what is counted for it, and
