@@ -19,8 +19,9 @@ func Build(t testing.TB) (file string) {
 	return file
 }
 
-// Start runs a program until the test ends and returns when it listens on addr.
-func Start(t testing.TB, addr, file string, args ...string) {
+// Start runs a program until the test ends and returns when it listens on addr. The
+// test may kill its process earlier, and must not wait for it.
+func Start(t testing.TB, addr, file string, args ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(file, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = t.Output(), t.Output(), os.Environ()
@@ -36,7 +37,7 @@ func Start(t testing.TB, addr, file string, args ...string) {
 	for deadline := time.Now().Add(bound); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", addr); err == nil {
 			conn.Close()
-			return
+			return cmd
 		}
 		select {
 		case err := <-ended:
@@ -46,4 +47,5 @@ func Start(t testing.TB, addr, file string, args ...string) {
 		}
 	}
 	t.Fatal("does not listen")
+	return nil
 }
