@@ -248,15 +248,22 @@ func TestKilledWithCommandsWaiting(t *testing.T) {
 			}
 			data.Close()
 			c.conn.Close()
-			eventually(t, "the end of the transfer", func() bool {
-				ts.mu.Lock()
-				defer ts.mu.Unlock()
-				return len(ts.transfers) == 1
-			})
-			require.Error(t, ts.lastTransfer(t).Err)
-			require.Equal(t, "old", ts.readFile(t, "a"))
+			wantOld(t, ts)
 		})
 	}
+}
+
+// wantOld waits for the end of the only transfer, which has failed and left the old
+// file.
+func wantOld(t *testing.T, ts *testServer) {
+	t.Helper()
+	eventually(t, "the end of the transfer", func() bool {
+		ts.mu.Lock()
+		defer ts.mu.Unlock()
+		return len(ts.transfers) == 1
+	})
+	require.Error(t, ts.lastTransfer(t).Err)
+	require.Equal(t, "old", ts.readFile(t, "a"))
 }
 
 // QUIT during an upload lets it finish (RFC 959, section 4.1.1), when it came
@@ -345,13 +352,7 @@ func TestKilledAfterQuit(t *testing.T) {
 			}
 			time.Sleep(30 * time.Millisecond) // as long as a busy machine may take between the two
 			closeTCP(t, c)
-			eventually(t, "the end of the transfer", func() bool {
-				ts.mu.Lock()
-				defer ts.mu.Unlock()
-				return len(ts.transfers) == 1
-			})
-			require.Error(t, ts.lastTransfer(t).Err)
-			require.Equal(t, "old", ts.readFile(t, "a"))
+			wantOld(t, ts)
 		})
 	}
 }
