@@ -56,6 +56,7 @@ import (
 //	@data <~ "text"    the data begins with text; more may come
 //	@data -> "text"    send text and end in order
 //	@data ~> "text"    send text; more will come
+//	@sending n         send zeros until the transfer has moved n bytes; more will come
 //	@data cut          the server must break the connection off
 //	@data close        close it at once
 //	@listen            listen for active mode: {port} is the argument of PORT,
@@ -212,6 +213,13 @@ var directives = map[string]func(p *player, args []string){
 	},
 	"data":       func(p *player, args []string) { p.move(args[0], args[1]) },
 	"data-plain": func(p *player, args []string) { p.connect(); p.move(args[0], args[1]) },
+	"sending": func(p *player, args []string) {
+		n, err := strconv.ParseInt(args[0], 10, 64)
+		p.check(err)
+		for open := p.ts.Sessions(); len(open) == 1 && open[0].Transferred < n; open = p.ts.Sessions() {
+			p.move("~>", string(make([]byte, 64<<10))) // fails when its deadline has passed
+		}
+	},
 	"listen": func(p *player, _ []string) {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
 		p.check(err)
