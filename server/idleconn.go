@@ -133,8 +133,12 @@ func (c *idleConn) sendFile(f *os.File, most int64) (n int64, err error) {
 // its deadline whether bytes moved, and not when.
 const pieces = 8
 
-// extend gives the next write its time.
+// extend gives the next write its time. Once the connection has ended nothing more is
+// written: close_notify would make a transfer look whole that cut is about to reset.
 func (c *idleConn) extend() error {
+	if c.ended.Load() {
+		return net.ErrClosed
+	}
 	t := time.Now().Add(c.limit / pieces)
 	if until := c.until.Load(); until != 0 && until < t.UnixNano() {
 		t = time.Unix(0, until)

@@ -128,3 +128,31 @@ func TestSendFileFromPipe(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "hello", string(got))
 }
+
+// slowToClose is a connection that is being closed until closing ends.
+type slowToClose struct {
+	net.Conn
+	closing chan struct{}
+}
+
+func (c slowToClose) Close() error {
+	<-c.closing
+	return c.Conn.Close()
+}
+
+// While one goroutine resets a connection, another writes nothing more to it, such as
+// a close_notify.
+func TestNothingIsWrittenAfterCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ours, theirs := net.Pipe()
+		closing := make(chan struct{})
+		c := &idleConn{Conn: slowToClose{ours, closing}, limit: time.Minute}
+		go c.cut()
+		synctest.Wait()
+		go io.Copy(io.Discard, theirs)
+		n, err := c.Write([]byte("close_notify"))
+		require.ErrorIs(t, err, net.ErrClosed)
+		require.Zero(t, n)
+		close(closing)
+	})
+}
