@@ -144,6 +144,24 @@ func TestRefusedLog(t *testing.T) {
 	})
 }
 
+// A refusal is told to the log of the session whose connection was expected, though another session came to the port
+// later and left.
+func TestRefusedLogIsTheSessions(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		var stays, left journal
+		r := session(s.t, "a", Required)
+		r.Logger = stays.logger()
+		lease(s.T, s.p, r)
+		r = session(s.t, "b", Required)
+		r.Logger = left.logger()
+		require.NoError(s, lease(s.T, s.p, r).Close())
+		require.True(s, s.comes("home", "hello").refused())
+		require.True(s, s.comes("elsewhere", "hello").refused())
+		require.Len(s, stays.lines(), 2)
+		require.Equal(s, []string{""}, left.lines())
+	})
+}
+
 // When the guests have gone, the next session of which nothing is known is none.
 func TestGuestsGo(t *testing.T) {
 	proving(t, "21000", func(s *stage) {

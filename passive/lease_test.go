@@ -96,6 +96,23 @@ func TestStranger(t *testing.T) {
 	require.NotContains(t, log.lines()[3], "expected")
 }
 
+// The last free port of a set is found, wherever it is in the set.
+func TestLastFreePort(t *testing.T) {
+	p := ports(t, testenv.FreePortSet(t, 40))
+	var leases []*Lease
+	taken := make(map[uint16]bool)
+	for range 40 {
+		l := lease(t, p, ask(alice))
+		require.False(t, taken[l.Port()], "port %d twice", l.Port())
+		taken[l.Port()] = true
+		leases = append(leases, l)
+	}
+	for _, l := range leases {
+		require.NoError(t, l.Close())
+		require.Equal(t, l.Port(), lease(t, p, ask(alice)).Port())
+	}
+}
+
 // The second connection from the right address is a stranger, too.
 func TestSecondConnection(t *testing.T) {
 	p := ports(t, testenv.FreePortSet(t, 1))
