@@ -39,6 +39,8 @@ func TestApart(t *testing.T) {
 		require.True(t, one.Apart())
 		require.True(t, two.Apart())
 		require.False(t, other.Apart())
+		one.SetOwner("owner")
+		require.True(t, one.Apart(), "the same owner as before")
 
 		late := session("owner", l.client(version))
 		require.False(t, late.Apart(), "it has shown nothing yet")
@@ -46,5 +48,20 @@ func TestApart(t *testing.T) {
 		require.False(t, one.Apart())
 		require.False(t, two.Apart())
 		require.False(t, late.Apart())
+	})
+}
+
+// A session that gets its owner late brings the tickets that it has given before.
+func TestOwnerLate(t *testing.T) {
+	versions(t, func(t *testing.T, version uint16) {
+		l := newLayer(t)
+		first, late := l.Session(), l.Session()
+		first.SetOwner("owner")
+		login(t, first, l.client(version))
+		login(t, late, l.client(version))
+		require.False(t, first.passesOver())
+		late.SetOwner("owner")
+		require.True(t, first.passesOver())
+		require.False(t, late.passesOver())
 	})
 }
