@@ -206,17 +206,17 @@ func (broken) Mkdir(context.Context, string) error { return errors.New("the disk
 
 func TestBadConfig(t *testing.T) {
 	for want, c := range map[string]ftpstest.Config{
-		"unknown fault":   {Faults: []ftpstest.Fault{{Kind: "x"}}},
-		"Addr":            {Addr: "host"},
-		"DataPorts is -1": {DataPorts: -1},
-		"one address":     {DataPorts: 1, Addr: ":0"},
-		"both":            {Driver: driver.Func(nil), Users: map[string]string{"a": "b"}},
-		"without FS":      {Driver: driver.Func(nil), Seed: os.DirFS(".")},
-		"user: name":      {Users: map[string]string{"": "b"}},
-		"user: password":  {Users: map[string]string{"a": ""}},
-		"TLS is nil":      {Configure: func(s *server.Server) { s.TLS = nil }},
-		"missing port":    {Addr: "127.0.0.1"},
-		"listen tcp":      {Addr: "192.0.2.1:0"},
+		"unknown fault":           {Faults: []ftpstest.Fault{{Kind: "x"}}},
+		"Addr":                    {Addr: "host"},
+		"DataPorts is -1":         {DataPorts: -1},
+		"one address":             {DataPorts: 1, Addr: ":0"},
+		"both":                    {Driver: driver.Func(nil), Users: map[string]string{"a": "b"}},
+		"without FS":              {Driver: driver.Func(nil), Seed: os.DirFS(".")},
+		"user: name":              {Users: map[string]string{"": "b"}},
+		"user: password":          {Users: map[string]string{"a": ""}},
+		"there is no certificate": {Configure: func(s *server.Server) { s.TLS = nil }},
+		"missing port":            {Addr: "127.0.0.1"},
+		"listen tcp":              {Addr: "192.0.2.1:0"},
 	} {
 		_, err := ftpstest.New(c)
 		require.ErrorContains(t, err, want)

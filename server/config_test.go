@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -28,8 +30,8 @@ func TestValidate(t *testing.T) {
 	}
 	err = srv.Validate()
 	for _, part := range []string{
-		"TLS is nil", "SessionReuse is Require", "name is empty", "password is empty", "files are nil", "Offset is 1000", "TTL is -1ns",
-		`Disabled names "DELETE"`, `Disabled names "SITE NONSENSE"`, `Disabled names "MKDIR"`, `Disabled names ""`, "Disabled names QUIT",
+		"TLS, InsecurePlaintext: there is no certificate", "SessionReuse, TLS: tls.Require needs", "name is empty", "password is empty", "files are nil", "Offset is 1000", "TTL is -1ns",
+		`Disabled: "DELETE"`, `Disabled: "SITE NONSENSE"`, `Disabled: "MKDIR"`, `Disabled: ""`, "Disabled: without QUIT",
 	} {
 		require.ErrorContains(t, err, part)
 	}
@@ -39,13 +41,46 @@ func TestValidate(t *testing.T) {
 	require.EqualError(t, srv.Serve(ln), srv.Validate().Error())
 	_, err = ln.Accept()
 	require.ErrorIs(t, err, net.ErrClosed)
-	require.ErrorContains(t, srv.ListenAndServe("127.0.0.1:0"), "TLS is nil")
+	require.ErrorContains(t, srv.ListenAndServe("127.0.0.1:0"), "there is no certificate")
 	require.NoError(t, srv.Close())
 
 	require.ErrorContains(t, (&server.Server{TLS: new(tls.Config)}).Validate(), "no certificate")
-	require.ErrorContains(t, (&server.Server{TLS: certificate(), SessionReuse: 7}).Validate(), "SessionReuse is 7")
+	require.ErrorContains(t, (&server.Server{TLS: certificate(), SessionReuse: 7}).Validate(), "SessionReuse: 7")
 	require.NoError(t, (&server.Server{TLS: certificate()}).Validate())
 	require.NoError(t, (&server.Server{InsecurePlaintext: true}).Validate())
+}
+
+// Each thing that is wrong names its fields, for those who call them something else.
+func TestFieldErrors(t *testing.T) {
+	ports, err := passive.Range("65000-65010")
+	require.NoError(t, err)
+	ports.TTL = -1
+	srv := &server.Server{
+		TLS: new(tls.Config), Driver: driver.User("", "", nil), SessionReuse: tls.Off, Passive: ports, Disabled: []string{"QUIT"},
+		SharedAddress: true, Active: new(server.Active),
+	}
+	var fields []string
+	for _, err := range joined.Errors(srv.Validate()) {
+		field, ok := errors.AsType[*server.FieldError](err)
+		require.True(t, ok, err)
+		require.NotContains(t, field.Err.Error(), "\n")
+		fields = append(fields, strings.Join(field.Fields, " "))
+	}
+	require.Equal(t, []string{
+		"TLS", "SharedAddress SessionReuse", "SharedAddress Active", "Disabled", "Driver", "Driver", "Driver", "Passive",
+	}, fields)
+
+	srv = &server.Server{TLS: certificate()}
+	defer srv.Close()
+	for name, change := range map[string]func(*server.Settings){
+		"TLS":      func(s *server.Settings) { s.TLS = nil },
+		"Disabled": func(s *server.Settings) { s.Disabled = []string{"USER"} },
+		"Driver":   func(s *server.Settings) { s.Driver = driver.User("a", "", driver.Mem()) },
+	} {
+		field, ok := errors.AsType[*server.FieldError](srv.Update(change))
+		require.True(t, ok, name)
+		require.Equal(t, []string{name}, field.Fields)
+	}
 }
 
 func TestServeTLSWithoutCertificates(t *testing.T) {

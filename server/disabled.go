@@ -27,9 +27,9 @@ func disable(names []string) (disabled, error) {
 		name := strings.Join(strings.Fields(strings.ToUpper(given)), " ")
 		switch {
 		case !isCommand(name):
-			errs = append(errs, fmt.Errorf("server: Disabled names %q, which is no command: want one such as DELE or SITE CHMOD", given))
+			errs = append(errs, fmt.Errorf("%q is no command: want one such as DELE or SITE CHMOD", given))
 		case slices.Contains(indispensable, name):
-			errs = append(errs, fmt.Errorf("server: Disabled names %s, without which there is no session", name))
+			errs = append(errs, fmt.Errorf("without %s there is no session", name))
 		}
 		off.add(name)
 	}

@@ -36,7 +36,7 @@ func ExampleServer_Update() {
 	// 530 Login incorrect.
 	// 331 Password required.
 	// 230 Logged in.
-	// server: Disabled names "DELETE", which is no command: want one such as DELE or SITE CHMOD
+	// server: Disabled: "DELETE" is no command: want one such as DELE or SITE CHMOD
 }
 
 // What one account may not do, or not without, the driver says with its files.

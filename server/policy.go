@@ -39,6 +39,9 @@ func newPolicy(p driver.Policy) (policy, error) {
 		return policy{}, err
 	}
 	off, err := disable(p.Disabled)
+	if err != nil {
+		err = fmt.Errorf("server: Policy.Disabled: %w", err)
+	}
 	return policy{p, off}, err
 }
 
@@ -50,8 +53,11 @@ func validateDriver(d driver.Driver, cfg *tls.Config) error {
 	for _, name := range slices.Sorted(maps.Keys(users)) {
 		p := users[name].Policy
 		_, err := disable(p.Disabled)
-		for _, err := range joined.Errors(errors.Join(err, certifiable(p, cfg))) {
-			errs = append(errs, fmt.Errorf("%w, for the user %q", err, name))
+		for _, err := range joined.Errors(err) {
+			errs = append(errs, fmt.Errorf("Disabled of the user %q: %w", name, err))
+		}
+		if err := certifiable(p, cfg); err != nil {
+			errs = append(errs, fmt.Errorf("RequireCertificate of the user %q: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -65,12 +71,12 @@ func certifiable(p driver.Policy, cfg *tls.Config) error {
 	case !p.RequireCertificate:
 		return nil
 	case cfg == nil:
-		return errors.New("server: RequireCertificate lets nobody in without TLS")
+		return errors.New("it lets nobody in without TLS")
 	case cfg.GetConfigForClient != nil,
 		cfg.ClientAuth == tls.VerifyClientCertIfGiven, cfg.ClientAuth == tls.RequireAndVerifyClientCert:
 		return nil
 	}
-	return fmt.Errorf("server: RequireCertificate lets nobody in while TLS.ClientAuth is %v: want tls.VerifyClientCertIfGiven, and ClientCAs", cfg.ClientAuth)
+	return fmt.Errorf("it lets nobody in while TLS.ClientAuth is %v: want tls.VerifyClientCertIfGiven, and ClientCAs", cfg.ClientAuth)
 }
 
 // admits returns an error if a policy refuses a login. Whoever lacks a certificate

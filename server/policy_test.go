@@ -239,7 +239,7 @@ func TestPolicyOfUsersIsValidated(t *testing.T) {
 		"b": {Hash: hash, Files: driver.Mem(), Policy: driver.Policy{Disabled: []string{"NONSENSE"}, MaxSessions: -1}},
 	}
 	err = (&server.Server{InsecurePlaintext: true, Driver: users}).Validate()
-	require.ErrorContains(t, err, `names "NONSENSE", which is no command: want one such as DELE or SITE CHMOD, for the user "b"`)
+	require.ErrorContains(t, err, `Driver: Disabled of the user "b": "NONSENSE" is no command: want one such as DELE or SITE CHMOD`)
 	require.ErrorContains(t, err, "MaxSessions is -1")
 	require.NotContains(t, err.Error(), `"a"`)
 
@@ -304,7 +304,7 @@ func TestPolicyThatIsWrong(t *testing.T) {
 		require.Contains(t, c.cmd(530, "PASS %s", testPassword).text(), "Login incorrect")
 		c.cmd(530, "PWD") // not counted as a wrong password
 	}
-	for _, why := range []string{`names \"NONSENSE\"`, `Dir \"/home\"`, `Dir \"../up\"`, "MaxSessions is -1", "DownloadRate is -1"} {
+	for _, why := range []string{`Policy.Disabled: \"NONSENSE\"`, `Dir \"/home\"`, `Dir \"../up\"`, "MaxSessions is -1", "DownloadRate is -1"} {
 		require.Contains(t, ts.Log.String(), why)
 	}
 }

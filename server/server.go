@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -250,42 +249,39 @@ const (
 // ErrServerClosed is returned by the Serve methods after Shutdown or Close.
 var ErrServerClosed = errors.New("server: closed")
 
-// Validate reports everything that is wrong with the fields at once, joined
-// with errors.Join; nil means that the server can start. The Serve methods
-// call it.
+// Validate reports everything that is wrong with the fields at once: a [FieldError] for
+// each thing, joined with errors.Join. nil means that the server can start. The Serve
+// methods call it.
 func (srv *Server) Validate() error {
 	var errs []error
-	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf("server: "+format, args...)) }
+	bad := func(fields, format string, args ...any) { errs = append(errs, wrong(fields, format, args...)) }
 
 	if srv.TLS == nil && !srv.InsecurePlaintext {
-		bad("TLS is nil: give a certificate with tls.Load or tls.SelfSigned, or set InsecurePlaintext")
+		bad("TLS InsecurePlaintext", "there is no certificate: give one with tls.Load or tls.SelfSigned, or allow sessions in clear")
 	}
 	if srv.TLS != nil {
-		if _, err := ftptls.NewLayer(srv.TLS); err != nil {
-			errs = append(errs, err)
-		}
+		_, err := ftptls.NewLayer(srv.TLS)
+		errs = append(errs, wrongAll("TLS", err))
 	}
 	if srv.TLS == nil && srv.SessionReuse == tls.Require {
-		bad("SessionReuse is Require, which needs TLS")
+		bad("SessionReuse TLS", "tls.Require needs TLS")
 	}
 	if srv.SessionReuse < tls.Prefer || srv.SessionReuse > tls.Off {
-		bad("SessionReuse is %d: want tls.Prefer, tls.Require or tls.Off", srv.SessionReuse)
+		bad("SessionReuse", "%d is none: want tls.Prefer, tls.Require or tls.Off", srv.SessionReuse)
 	}
 	if srv.SharedAddress {
 		switch {
 		case srv.TLS == nil:
-			bad("SharedAddress needs TLS, by which data connections are told apart")
+			bad("SharedAddress TLS", "a shared address needs TLS, by which data connections are told apart")
 		case srv.SessionReuse == tls.Off:
-			bad("SharedAddress demands that data connections resume, which SessionReuse Off gives up")
+			bad("SharedAddress SessionReuse", "a shared address demands that data connections resume, which tls.Off gives up")
 		}
 		if srv.Active != nil {
-			bad("SharedAddress means that Active would connect to another host than the client")
+			bad("SharedAddress Active", "behind a shared address active mode would connect to another host than the client")
 		}
 	}
-	if _, err := disable(srv.Disabled); err != nil {
-		errs = append(errs, err)
-	}
-	errs = append(errs, validateDriver(srv.Driver, srv.TLS), validate(srv.Passive))
+	_, err := disable(srv.Disabled)
+	errs = append(errs, wrongAll("Disabled", err), wrongAll("Driver", validateDriver(srv.Driver, srv.TLS)), wrongAll("Passive", validate(srv.Passive)))
 	return errors.Join(errs...)
 }
 

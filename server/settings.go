@@ -91,9 +91,12 @@ func (srv *Server) fields() Settings {
 func (srv *Server) use(next Settings) error {
 	was := srv.inForce()
 	_, err := disable(next.Disabled)
-	errs := []error{err, validateDriver(next.Driver, next.TLS), srv.ports.ValidateAnnouncer(next.Announce)}
+	errs := []error{
+		wrongAll("Disabled", err), wrongAll("Driver", validateDriver(next.Driver, next.TLS)),
+		wrongAll("Announce", srv.ports.ValidateAnnouncer(next.Announce)),
+	}
 	if (next.TLS == nil) != (srv.layer == nil) {
-		errs = append(errs, errors.New("server: TLS can be changed but neither begin nor end while the server runs"))
+		errs = append(errs, wrong("TLS", "it can be changed but neither begin nor end while the server runs"))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -101,7 +104,7 @@ func (srv *Server) use(next Settings) error {
 	// The last step that may fail: nothing has changed until then.
 	if next.TLS != was.TLS {
 		if err := srv.layer.Swap(next.TLS); err != nil {
-			return err
+			return wrongAll("TLS", err)
 		}
 	}
 	srv.settings.Store(&inForce{next, srv.switchOff(next.Disabled)})

@@ -97,7 +97,7 @@ func TestUpdateThatIsWrong(t *testing.T) {
 
 	plain := start(t, func(srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true })
 	require.ErrorContains(t, plain.Update(func(now *server.Settings) { now.TLS = certificate() }), "neither begin nor end")
-	require.ErrorContains(t, new(server.Server).Update(func(*server.Settings) { t.Error("called") }), "TLS is nil")
+	require.ErrorContains(t, new(server.Server).Update(func(*server.Settings) { t.Error("called") }), "there is no certificate")
 }
 
 // Fewer sessions than there are end none; the next one has to wait for two to go.
