@@ -24,7 +24,7 @@ type bucket struct {
 	booked time.Time // until when time is booked
 }
 
-// setRate changes the limit, for what moves from now on.
+// setRate changes the limit for what moves from now on.
 func (b *bucket) setRate(rate int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

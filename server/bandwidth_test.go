@@ -99,8 +99,8 @@ func TestRateIsSmooth(t *testing.T) {
 	}, limits(false)...)
 }
 
-// Transfers of one account share its rate, in turns; another account has its own,
-// and one without a limit none.
+// Transfers of one account share its rate in turns. Another account has its own rate,
+// and an account without a limit has none.
 func TestRateIsShared(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.writeFile(t, "a", strings.Repeat("x", 1_000_000))

@@ -20,7 +20,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// clientCertificate is a certificate for a user, its own authority.
+// clientCertificate makes a self-signed certificate for a user.
 func clientCertificate(t *testing.T, user string) stdtls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -77,7 +77,7 @@ type during int
 
 const (
 	waits     during = iota // until the transfer is over
-	meanwhile               // it is answered meanwhile, unless it has an argument
+	meanwhile               // answered meanwhile unless there is an argument
 	aborts                  // it ends the transfer and is answered after it (RFC 959, section 4.1.3)
 	hastens                 // it waits, and the transfer may not take for ever
 )

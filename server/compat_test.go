@@ -407,8 +407,8 @@ func (c uploadCloser) Close(cause error) error {
 	return c.Upload.Close(cause)
 }
 
-// Row 25: the final reply, whichever it is, comes when the file is closed, and
-// it is one.
+// Row 25: a single final reply, whatever the code, comes when the file is
+// closed.
 func TestFinalReplyAfterClose(t *testing.T) {
 	t.Parallel()
 	files := &closing{FS: driver.Mem()}
@@ -624,7 +624,8 @@ func number(ports *passive.Ports) uint16 {
 	return 0
 }
 
-// Row 42: however a PASV is abandoned, its port is free for the next.
+// Row 42: the port of a PASV that was abandoned is free for the next, however
+// the client abandoned the first.
 func TestAbandonedPASV(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -651,7 +652,7 @@ func TestAbandonedPASV(t *testing.T) {
 		t.Log(how)
 		c := ts.loginClear(t)
 		c.cmd(227, "PASV")
-		other.cmd(425, "PASV") // one port, one client address
+		other.cmd(425, "PASV") // the only port is leased to this client address
 		f(c)
 		other.cmd(227, "PASV")
 		other.cmd(226, "ABOR")

@@ -141,10 +141,11 @@ func (c *control) close() { c.conn.Close() }
 // replyTimeout bounds the writing of one reply to a client that reads none.
 const replyTimeout = 30 * time.Second
 
-// replyConn is a control connection below TLS. Each write has a deadline, also
-// one that crypto/tls makes by itself: it answers a key update in the midst of
-// reading (RFC 8446, section 4.6.3), and a client that asks for many and reads no
-// answer would block the reader, for which no deadline for reading counts.
+// replyConn is a control connection below TLS. Each write has a deadline, including
+// writes that crypto/tls makes by itself: crypto/tls answers a key update in the
+// midst of reading (RFC 8446, section 4.6.3). A client that asks for many updates
+// and reads no answer would block the reader in a write, which ends by no deadline
+// for reading.
 type replyConn struct {
 	net.Conn
 	srv *Server

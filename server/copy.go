@@ -41,9 +41,8 @@ func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(250, "Combined.")
 }
 
-// combine returns how many sources it had to leave. Until the target is
-// committed, and on the disk if the driver can have it so (StoreOptions.Whole), it changes
-// none of them.
+// combine returns how many sources it had to leave. combine changes no source until the
+// target is committed and, if the driver can do so (StoreOptions.Whole), on the disk.
 func (t *transfer) combine(files driver.FS, target string, sources []string) (kept int, err error) {
 	var (
 		infos []fs.FileInfo

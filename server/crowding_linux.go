@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// crowding returns how many threads that want to run there are for each processor
-// of this machine, one at least.
+// crowding returns how many threads want to run for each processor of this
+// machine, at least 1.
 func crowding() int {
 	data, err := os.ReadFile("/proc/loadavg") // "0.20 0.18 0.12 1/80 11206"
 	if err != nil {

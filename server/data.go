@@ -16,8 +16,8 @@ import (
 // dataSource is what PASV, EPSV, PORT and EPRT leave behind: the one way to get a
 // data connection. It serves one transfer.
 type dataSource interface {
-	// TransferStarting is called before the client is told, by 150, that its
-	// transfer begins.
+	// TransferStarting is called before 150 tells the client that the transfer
+	// begins.
 	TransferStarting()
 	// Over reports that no connection can come any more.
 	Over() bool
@@ -96,7 +96,7 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 	return okf(229, "Entering Extended Passive Mode (|||%d|)", lease.AnnouncedPort())
 }
 
-// lease gets a data port, from which the next transfer takes its connection.
+// lease gets the data port that the next transfer takes its connection from.
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	s.dropData() // its port is worth more to the next lease
 	req := passive.Request{
@@ -124,8 +124,8 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	return lease, nil
 }
 
-// warnPrivate logs once, with the cure, that clients outside can't reach the address
-// that is announced to them.
+// warnPrivate logs once that clients outside can't reach the announced address, and
+// names the cure.
 func (s *session) warnPrivate(announced netip.Addr) {
 	if text := passive.Warn(s.peer.Addr(), announced); text != "" {
 		s.srv.warnPrivate.Do(func() { s.srv.log.Warn(text, "client", s.peer.Addr(), "announced", announced) })

@@ -178,7 +178,8 @@ func (c *dataConn) attend() error {
 
 // Close ends a connection that no transfer used. A TLS connection that resumed no
 // session is reset, so that nobody takes it for an empty file. Any other connection ends
-// in order: under TLS the client finds a ticket in it, and needs that for its next one.
+// in order: under TLS such a connection brings the client a ticket, which the
+// client needs for the next connection.
 func (c *dataConn) Close() error {
 	if c.tls != nil && !c.tls.Resumed() {
 		c.abort()

@@ -27,7 +27,7 @@ type inflater struct {
 	src     *bufio.Reader
 	z       io.ReadCloser // nil until the first header has come
 	started bool
-	ended   bool // the stream's end came, and its checksum is right
+	ended   bool // the stream's end came and the checksum is right
 }
 
 // deflateBuffer is what is read or written at once.

@@ -11,8 +11,8 @@ import (
 // "SITE CHMOD". The nil set is empty.
 type disabled map[string]bool
 
-// aliases are the other names of commands, by the first. Whoever switches a command
-// off means what it does, so these go with it.
+// aliases are the other names of commands, by the first. Whoever switches a command off
+// means what the command does, so the other names go as well.
 var aliases map[string][]string
 
 // indispensable are commands without which no session can begin or end in order.
@@ -36,7 +36,7 @@ func disable(names []string) (disabled, error) {
 	return off, errors.Join(errs...)
 }
 
-// add switches a command off, with its other names and what belongs to its family.
+// add switches off a command with all names and with what belongs to the family.
 func (off disabled) add(name string) {
 	off[name] = true
 	for _, alias := range aliases[name] {

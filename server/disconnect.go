@@ -116,7 +116,7 @@ func (s *session) disconnect(why *disconnection) {
 	time.AfterFunc(silence, func() { s.cut(why) })
 }
 
-// sayDisconnected tells the client that Disconnect ended its session, if it did.
+// sayDisconnected tells the client if Disconnect ended the session.
 func (s *session) sayDisconnected(cause error) {
 	var d *disconnection
 	if errors.As(cause, &d) {

@@ -100,8 +100,8 @@ func TestDisconnectParked(t *testing.T) {
 	}
 }
 
-// A transfer is cut, whatever it is doing, its file closed and the old one whole,
-// before Disconnect returns.
+// When Disconnect returns, a transfer has been cut in whatever state, the new file
+// is closed and the old file is whole.
 func TestDisconnectTransfer(t *testing.T) {
 	for name, begin := range map[string]func(c *client) net.Conn{
 		"upload": func(c *client) net.Conn {
@@ -284,7 +284,7 @@ func TestDisconnectFromWithin(t *testing.T) {
 func (c *client) visit() (said []string) {
 	ask := func(line string) reply {
 		if line != "" {
-			io.WriteString(c.conn, line+"\r\n") // fails when the server has gone, with its last word unread
+			io.WriteString(c.conn, line+"\r\n") // fails when the server has gone and its last word is unread
 		}
 		r, err := c.readReply()
 		if err == nil {

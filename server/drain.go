@@ -11,11 +11,12 @@ import (
 )
 
 // drains are data connections that the server has ended and the client has not.
-// A kernel that closes a connection with input unread, or that gets input
-// afterwards, resets it and throws away what is still on its way to the client
-// (RFC 1122, section 4.2.2.13): a download would be cut though its reply was 226.
-// So each is shut for writing, and its input read and dropped until the client
-// ends it too. They need no goroutine: one timer looks at all.
+// A kernel that closes a connection with input unread, or gets input afterwards,
+// resets the connection and throws away what is still on its way to the client
+// (RFC 1122, section 4.2.2.13): a download would be cut though the reply was 226.
+// So each connection is shut for writing, and what comes is read and dropped
+// until the client ends the connection too. Drains need no goroutine: one timer
+// looks at all.
 type drains struct {
 	mu     sync.Mutex
 	all    []*drain
@@ -164,7 +165,7 @@ func (d *drains) wait() <-chan struct{} {
 	return done
 }
 
-// close closes all, and those that are ended later.
+// close closes all connections, including connections that are ended later.
 func (d *drains) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()

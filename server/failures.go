@@ -50,8 +50,8 @@ func (rs records) release(r *record) {
 	}
 }
 
-// forget drops what is old and, when nothing is, one record in two: a table that
-// an attacker filled is worth less than memory.
+// forget drops old records and, as long as more than half of the table is taken,
+// others as well: a table that an attacker filled is worth less than memory.
 func (rs records) forget(now time.Time) {
 	for key, r := range rs {
 		if r.holders == 0 && r.old(now) {

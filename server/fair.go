@@ -11,9 +11,9 @@ import (
 // fair shares the processors among sessions that would keep one busy for long:
 // by checksums, long listings, or commands without end. Each computes in turns
 // and fewer at a time than there are processors, so that one is free for whoever
-// has little to do. This is not left to Go's scheduler, because that looks for
-// what came from the network only every ten milliseconds while no processor is
-// idle. Whoever has computed little goes first. The zero value is ready.
+// has little to do. This is not left to Go's scheduler: while no processor is idle
+// the scheduler looks only every ten milliseconds for what came from the network.
+// Whoever has computed little goes first. The zero value is ready.
 type fair struct {
 	mu   sync.Mutex
 	held []*place

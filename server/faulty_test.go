@@ -81,7 +81,8 @@ func play(t *testing.T, method, line string, fault func(context.Context) error, 
 	c.login()
 	c.cmd(200, "TYPE I")
 	data := c.dataTCP(c.pasv())
-	// Should it come when its lease has ended, it would be taken for the next.
+	// A connection that comes when the lease has ended would be taken for the
+	// next.
 	eventually(t, "the data connection", func() bool { return ts.Passive.Stats().Untaken == 1 })
 	if line == "RNTO b" {
 		c.cmd(350, "RNFR a")

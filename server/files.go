@@ -87,7 +87,8 @@ func (a *account) regular(ctx context.Context, arg string) (fs.FileInfo, error) 
 	return info, err
 }
 
-// special refuses what is neither a file nor a directory, in its own name.
+// special refuses what is neither a file nor a directory, with a text that names the
+// kind.
 func special(info fs.FileInfo) error {
 	kind := ""
 	switch mode := info.Mode(); {

@@ -12,13 +12,13 @@ import (
 )
 
 // entries are what a listing runs through. Its context is that of the transfer,
-// so that ABOR reaches a driver. An entry is valid only until the next, and with
+// so that ABOR reaches a driver. An entry is valid only until the next entry, and with
 // nameOnly has nothing but a name.
 type entries func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error]
 
-// find resolves the argument of LIST, NLST or STAT to entries: a directory's, a
-// single file, or those of the last element's pattern. What exists under the
-// very name counts before any pattern.
+// find resolves the argument of LIST, NLST or STAT to entries: the entries of a directory, a
+// single file, or the matches of a pattern in the last element. What exists under the very
+// name counts before any pattern.
 func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	p, err := s.path(ctx, arg)
 	if err != nil {

@@ -17,9 +17,9 @@ import (
 
 // With GODEBUG=fips140=on crypto/tls drops X25519, so a key exchange that this
 // server narrows to X25519 alone would be none at all, and each data connection
-// that resumes its session would fail. The mode is chosen when a process starts,
-// so the server is another run of this test, and the client, which offers X25519,
-// this one.
+// that resumes its session would fail. The mode is chosen when a process starts, so
+// this run of the test is the client, which offers X25519, and starts another run
+// as the server.
 func TestResumedTransferUnderFIPS(t *testing.T) {
 	if fips140.Enabled() {
 		serveUnderFIPS(t)

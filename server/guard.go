@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// guard decides which login is judged next, and when, so that guessing passwords
-// gets slower, reconnecting or hanging up does not help (RFC 2577, section 5),
-// and nobody waits for somebody else's guesses. The guard is told the time and
-// never waits; judge does the waiting.
+// guard decides which login is judged next and when. Thereby guessing passwords gets
+// slower, reconnecting or hanging up does not help (RFC 2577, section 5), and nobody
+// waits for somebody else's guesses. The guard is told the time and never waits;
+// judge does the waiting.
 //
 // The guard counts refusals by network (see network) and by pair: a network and
 // a user. A pair waits longer after each refusal. A network may have one refusal
 // every refusalRate, and two at once. Refusals of a region count for the order only.
 // A user who logged in from the network within a day passes the limits of the
 // network, so that one program with an old password locks out nobody else behind its
-// NAT. Where addresses are hidden (anyNetwork) only pairs count, that is users. A
+// NAT. Where addresses are hidden (anyNetwork) only pairs count, in effect users. A
 // login does not take back the count of its pair: the login may be the work of the
 // user's own program, beside a guesser on the same network.
 //
@@ -29,7 +29,7 @@ type guard struct {
 	networks records
 	regions  records
 	pairs    records
-	known    map[uint64]time.Time // pairs, by their last login
+	known    map[uint64]time.Time // pairs, and when each logged in last
 	waiting  []*guess             // in the order they came
 	judging  int
 	slow     int // of those

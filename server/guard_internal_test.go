@@ -115,9 +115,9 @@ func TestGuardOrder(t *testing.T) {
 }
 
 // Two hundred guessers who come from an address of their own each time pass nobody
-// for long: a stranger from elsewhere waits for the guess that is being judged, and
-// one whom nothing tells from them for twice the line before it, at whatever turn
-// either comes.
+// for long: a stranger from elsewhere waits for the guess that is being judged. A
+// stranger whom nothing tells from the guessers waits for twice the line in front.
+// Both hold at whatever turn the stranger comes.
 func TestGuardEverNewAddresses(t *testing.T) {
 	const guessers = 200
 	near := func(i int) netip.Prefix { return network(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})) }

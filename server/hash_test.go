@@ -62,8 +62,8 @@ func startSlow(t *testing.T) (*testServer, slowFS) {
 	return ts, slow
 }
 
-// work are the commands that work on files without a data connection, with what
-// must come before them and their replies.
+// work lists the commands that work on files without a data connection, each with
+// the command that must come before and the code of the reply.
 var work = []struct {
 	before, line string
 	code         int

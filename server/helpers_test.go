@@ -228,7 +228,7 @@ func readFile(t testing.TB, files driver.FS, name string) string {
 }
 
 // client is a raw FTP client: it sends lines and reads replies, and believes
-// nothing. Its methods fail the test, so they belong on the test's goroutine.
+// nothing. Methods fail the test and belong on the test's goroutine.
 type client struct {
 	t       testing.TB
 	conn    net.Conn // TCP, or TLS after authTLS
@@ -357,7 +357,7 @@ func (c *client) write(s string) {
 	require.NoError(c.t, err)
 }
 
-// reply is a reply of the server, its lines without CRLF.
+// reply is a reply of the server, as lines without CRLF.
 type reply struct {
 	code  int
 	lines []string

@@ -26,9 +26,9 @@ type Hooks struct {
 	Refuse func(Refusal)
 	// Login is called after each attempt to log in, by password or certificate.
 	Login func(Login)
-	// Logout is called when a session that was logged in no longer is, with what it
-	// was before: at USER, REIN and AUTH, and before Disconnect. What the driver opened for
-	// the login has been told to end by then.
+	// Logout is called when a session that was logged in no longer is: at USER, REIN and
+	// AUTH, and before Disconnect. SessionInfo is from before the logout. What the
+	// driver opened for the login has been told to end by then.
 	Logout func(SessionInfo)
 	// Command is called when the final reply to a command was written.
 	Command func(Command)
@@ -107,10 +107,10 @@ type Command struct {
 	// \xHH and \uHHHH, and a backslash that would read as one of these as \x5c.
 	// The log has names in the same form.
 	Line string
-	// Path is the file or directory that the command is about, as the user sees it,
-	// from "/": resolved against the working directory, ".." and patterns (LIST *.txt)
-	// included, whether it is there or not. For RNTO and SITE CPTO it is the new name,
-	// for COMB the target. Empty for commands without a path, and before login.
+	// Path is the file or directory that the command is about, as the user sees it from
+	// "/": resolved against the working directory, ".." and patterns (LIST *.txt)
+	// included, existing or not. For RNTO and SITE CPTO it is the new name, for COMB the
+	// target. Empty for commands without a path, and before login.
 	Path string
 	// From are the other files that the command takes, likewise: what RNTO renames,
 	// SITE CPTO copies, and COMB joins to Path.
@@ -140,11 +140,11 @@ type Transfer struct {
 	Bytes int64
 	// Duration is the time from the command to the closed file.
 	Duration time.Duration
-	// Err is the cause of failure; nil means that the transfer is complete
-	// and, for an upload, that the file is committed.
+	// Err is the cause of failure; nil means that the transfer is complete and, for an
+	// upload, the file committed.
 	Err error
-	// Protected says that the data connection was protected (PROT P), and
-	// Resumed that it proved by its TLS session whose it is.
+	// Protected says that the data connection was protected (PROT P). Resumed says that
+	// the TLS session of the data connection proved whose connection that is.
 	Protected, Resumed bool
 	// TLS is the handshake of the data connection, nil in clear and before it is there.
 	TLS *TLSInfo
@@ -174,15 +174,16 @@ func (s *session) hookConnect() {
 	}
 }
 
-// hookLogout tells of a logout, if it was one. A panic is the caller's to handle.
+// hookLogout tells of a logout if the session was logged in. A panic is the caller's to
+// handle.
 func (s *session) hookLogout(was SessionInfo, loggedIn bool) {
 	if h := s.srv.Hooks; loggedIn && h != nil && h.Logout != nil {
 		h.Logout(was)
 	}
 }
 
-// hookEnd tells that the session is over, and before that, if it was logged in, that
-// it no longer is. A panic of the one hook keeps nothing from the other.
+// hookEnd calls the hook Logout if the session was logged in, and then the hook
+// Disconnect. A panic of the one keeps nothing from the other.
 func (s *session) hookEnd(cause error) {
 	defer s.rescue(&cause)
 	defer func() { s.hookDisconnect(cause) }()

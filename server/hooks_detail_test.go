@@ -108,8 +108,8 @@ func TestCommandsNamePaths(t *testing.T) {
 	require.Empty(t, ts.lastCommand(t, "DELE a").Path)
 }
 
-// What copies within the server is told as transfers are: with its sources, its bytes,
-// and why it failed.
+// Hooks are told of a copy within the server as of a transfer: with the sources, the
+// bytes, and the reason of a failure.
 func TestCopiesAreTold(t *testing.T) {
 	ts := start(t)
 	ts.writeFile(t, "a", "0123456789")

@@ -22,10 +22,10 @@ import (
 type idleConn struct {
 	net.Conn
 	limit time.Duration
-	// prompt acknowledges without delay what was read when that was not all. It
-	// is for the handshake: GnuTLS (lftp) sends the end of its own in two
-	// segments, and with Nagle's algorithm on keeps the second back until the
-	// first is acknowledged, for which the kernel would take 40 ms.
+	// prompt acknowledges without delay what was read when that was not all. It is
+	// for the handshake: GnuTLS (lftp) sends the end of a handshake in two segments,
+	// and with Nagle's algorithm on keeps the second back until the first is
+	// acknowledged. The kernel would take 40 ms to acknowledge.
 	prompt bool
 	part   bool            // something was read since the last write, if prompt
 	until  atomic.Int64    // write deadline asked for from above, in ns; 0 is none
@@ -52,7 +52,7 @@ func (c *idleConn) Close() error {
 	return c.Conn.Close()
 }
 
-// cut ends the connection by RST, unless it has ended already.
+// cut ends the connection by RST unless that has ended already.
 func (c *idleConn) cut() {
 	if c.ended.Swap(true) {
 		return

@@ -24,7 +24,7 @@ func counted(size int) []byte {
 	return content[:size]
 }
 
-// fileOf is a file with that content, at its beginning.
+// fileOf is a file with that content, to be read from the beginning.
 func fileOf(t *testing.T, content []byte) *os.File {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "a")

@@ -9,7 +9,7 @@ import (
 )
 
 // A poller that found no descriptor when it was first needed opens later. The
-// test is not parallel to others, from which it takes the descriptors too.
+// test is not parallel to others: all descriptors of the process are taken.
 func TestIdlePollerOpensLater(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

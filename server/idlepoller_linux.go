@@ -21,7 +21,8 @@ type idlePoller struct {
 	// closed is set for good by close.
 	closed bool
 	// parked are those who wait, by number. The number of the descriptor would not
-	// do: if somebody else closes the socket, that number is soon another's.
+	// do: after somebody else has closed the socket, another socket soon has the same
+	// number.
 	parked map[uint64]*waiter
 	last   uint64        // the number given out last
 	timer  *time.Timer   // calls expire, while somebody waits
@@ -58,7 +59,7 @@ func (p *idlePoller) park(w *waiter) bool {
 }
 
 // watch has the next input of a descriptor reported once, with the number. The
-// descriptor stays registered, unarmed, until it is closed.
+// descriptor stays registered, and unarmed, until somebody closes the descriptor.
 func (p *idlePoller) watch(fd int, number uint64) error {
 	event := syscall.EpollEvent{
 		Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | epollOneShot,
@@ -155,8 +156,8 @@ func (p *idlePoller) leave() {
 	}
 }
 
-// resume has the session with a number go on, unless it was removed meanwhile. The
-// caller holds mu.
+// resume has the session with a number go on, except a session that was removed
+// meanwhile. The caller holds mu.
 func (p *idlePoller) resume(number uint64) {
 	if w := p.parked[number]; w != nil {
 		delete(p.parked, number)
@@ -164,8 +165,8 @@ func (p *idlePoller) resume(number uint64) {
 	}
 }
 
-// expire resumes sessions that have waited too long, and those whose socket this
-// process has closed, of which the kernel reports nothing.
+// expire resumes sessions that have waited too long, and sessions whose socket this
+// process has closed: the kernel does not report those.
 func (p *idlePoller) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -9,12 +9,12 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Intercept holds functions that stand between the clients and the server: where
-// Hooks are told of what happened, these take part. They are for commands of
-// your own, for refusing some, for limits on bandwidth, and for tests. Either
-// may be nil. Sessions run at the same time, and within one so do a transfer and
-// what the client asks meanwhile, so they must be safe for concurrent use. One
-// that panics ends its session.
+// Intercept holds functions that stand between the clients and the server: Hooks
+// are told of what happened, whereas functions of Intercept take part. They are
+// for commands of your own, for refusing some, for limits on bandwidth, and for
+// tests. Either may be nil. Sessions run at the same time, and so do a transfer
+// and what its client asks meanwhile: the functions must be safe for concurrent
+// use. A function that panics ends its session.
 type Intercept struct {
 	// Command is called for each command, known or not, before the server looks
 	// at it, hence before any login as well (c.Session.User is empty then), and

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// wrap has commands answered by answers, by their lines.
+// wrap has commands answered by answers, keyed by line.
 func wrap(answers map[string]server.Reply) func(*server.Server) {
 	return func(srv *server.Server) {
 		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
@@ -124,7 +124,7 @@ func TestInterceptCannotUndo(t *testing.T) {
 	c.end()
 }
 
-// wrapAfter has commands done and answered by answers, by their lines.
+// wrapAfter has commands done and answered by answers, keyed by line.
 func wrapAfter(answers map[string]server.Reply) func(*server.Server) {
 	return func(srv *server.Server) {
 		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {

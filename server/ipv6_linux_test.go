@@ -104,8 +104,8 @@ func oneNetworksSessions(t *testing.T) {
 	from(2, 1).expect(220)
 }
 
-// No more than two guesses of a network are judged at once, and those of others
-// meanwhile.
+// No more than two guesses of a network are judged at once; guesses of others are
+// judged meanwhile.
 func oneNetworksGuesses(t *testing.T) {
 	var judged atomic.Int32
 	answer := make(chan struct{})

@@ -69,7 +69,7 @@ func (w *guess) wait(ctx context.Context, patience time.Duration, draining <-cha
 	}
 }
 
-// withdraw takes a guess back, unless its turn has come meanwhile.
+// withdraw takes a guess back, except a guess whose turn has come meanwhile.
 func (j *judge) withdraw(w *guess) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()

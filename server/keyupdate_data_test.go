@@ -116,7 +116,7 @@ func (u *keyUpdater) read(t *testing.T, raw *tee) (data []byte, updates int) {
 		}
 		typ, p, err := u.open(record)
 		if err != nil && !begun {
-			continue // of the handshake, with its own keys
+			continue // of the handshake, with keys of their own
 		}
 		require.NoError(t, err)
 		begun = true

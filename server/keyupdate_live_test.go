@@ -16,9 +16,9 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 49 over sockets of the system, with its windows and buffers: sessions that
-// ask for new keys and read no answer, before their login and after, don't hold up
-// Shutdown, and transfers that do end by DataTimeout.
+// Row 49 over sockets of the system with the system's windows and buffers.
+// Sessions that ask for new keys and read no answer, before login and after, don't
+// hold up Shutdown. Transfers that do so end by DataTimeout.
 func TestKeyUpdatesNeverReadOverTCP(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		srv.DataTimeout = time.Second
@@ -98,7 +98,7 @@ func floodControl(t *testing.T, ts *testServer, login func(*client)) {
 	})
 }
 
-// writeCounter counts the records that a client sends, one with each call.
+// writeCounter counts the records that a client sends: each call sends a record.
 type writeCounter struct {
 	net.Conn
 	n uint64

@@ -28,7 +28,7 @@ func (ts *testServer) lines(text string) (found []string) {
 const storm = 5 * loglimit.Burst
 
 // wantShare demands that a storm left as many lines as its kind may have, and that
-// the first one a minute later tells of the others.
+// the first line a minute later tells of the others.
 func (fs *fakeServer) wantShare(t *testing.T, text string, again func()) {
 	t.Helper()
 	synctest.Wait()

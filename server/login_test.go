@@ -198,7 +198,7 @@ func TestCertificateAndPassword(t *testing.T) {
 				}
 			}
 			require.Equal(t, map[error]int{driver.ErrNeedPassword: 0, driver.ErrLogin: 10}[halfway], refused)
-			// With the wrong password, or none, it is one guess.
+			// A certificate with a wrong password or none counts as one guess.
 			c.cmd(331, "USER bob")
 			c.cmd(530, "PASS")
 			after(t, 500*time.Millisecond, func() {

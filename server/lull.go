@@ -62,8 +62,9 @@ func (l *lull) wrote() {
 	}
 }
 
-// flush sends what is gathered, in a goroutine of its own. While the transfer is
-// at something else, such as waiting for its client, that is left to it.
+// flush sends what is gathered, in a goroutine of its own. While the transfer
+// holds the lock, as when writing to a client that is slow, sending is left to
+// the transfer.
 func (l *lull) flush() {
 	l.late.Store(true)
 	if !l.mu.TryLock() {

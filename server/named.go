@@ -7,7 +7,7 @@ import (
 )
 
 // naming finds the paths in the argument of a command, as the client wrote them: first
-// the one that the command is about, then those that it takes from.
+// the path that the command is about, then the paths that the command takes from.
 type naming func(arg string) []string
 
 // The forms in which commands name paths.

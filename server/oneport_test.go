@@ -52,7 +52,7 @@ func (ts *testServer) join(name string, resumes bool) (*member, error) {
 	return ts.joinAs(name, name, cache(resumes))
 }
 
-// cache is a client's memory of TLS sessions, if it has one.
+// cache is a client's memory of TLS sessions; nil is none.
 func cache(resumes bool) stdtls.ClientSessionCache {
 	if resumes {
 		return stdtls.NewLRUClientSessionCache(1)
@@ -409,7 +409,8 @@ func TestThievesOnOnePort(t *testing.T) {
 
 // A program with several connections and one cache of tickets for all of them
 // offers any ticket on any data connection. Nothing is mixed up and nothing is
-// refused, through one port or several, whether it logs in at once or in turn.
+// refused, through one port or several, whether the connections log in at once
+// or in turn.
 func TestOneCacheForSeveralSessions(t *testing.T) {
 	for _, at := range []string{"once", "in turn"} {
 		for _, many := range []bool{false, true} {

@@ -29,7 +29,8 @@ const (
 	maxOrigins = 1000
 )
 
-// note counts a session and reports, once, that its address is nearly everybody's.
+// note counts a session, and returns true the first time that nearly all sessions
+// come from the address of this one.
 func (o *origins) note(from netip.Prefix, now time.Time) (suspect bool) {
 	if o.said || !from.IsValid() {
 		return false

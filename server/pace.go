@@ -18,8 +18,8 @@ const (
 	readInterval = time.Second / 500
 )
 
-// After login a session may go on as fast as it likes, but beyond this rate of
-// commands, or of reads, it takes turns with others that are busy.
+// After login a session may go on as fast as it likes up to this rate of commands or
+// reads. Beyond, a session takes turns with others that are busy.
 const (
 	busyBurst    = 50
 	busyInterval = time.Millisecond
@@ -77,9 +77,9 @@ func (s *session) paceDone() {
 	}
 }
 
-// givePlace gives the session's turn back, if it has one. A transfer waits for its
-// client more than it computes, and whoever hears commands meanwhile needs a turn
-// of its own.
+// givePlace gives back the turn of a session that has one. A transfer waits for its
+// client more than it computes, and whoever hears commands meanwhile needs a turn of
+// its own.
 func (s *session) givePlace() {
 	if s.place != nil {
 		s.place.give()

@@ -61,8 +61,8 @@ func (a *account) existing(ctx context.Context, arg string) (string, error) {
 	return p.Name, err
 }
 
-// fileName resolves an argument that names a link itself or a file, whether it exists or
-// not. An argument with a slash at its end is an error.
+// fileName resolves an argument that names a link itself or a file, existing or not. An
+// argument with a slash at its end is an error.
 func (a *account) fileName(ctx context.Context, arg string) (string, error) {
 	p, err := a.path(ctx, arg)
 	if err != nil || !p.Dir {

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inputWaits reports whether something has arrived on a connection, its end
-// included, without reading it.
+// inputWaits reports, without reading, whether something has arrived on a
+// connection: data, an end or an error.
 func inputWaits(conn *net.TCPConn) (waits, known bool) {
 	if conn == nil {
 		return false, false

@@ -103,8 +103,8 @@ func TestPolicyRequirePrivate(t *testing.T) {
 	as(c, "free").cmd(200, "PROT C")
 }
 
-// Whatever the server tolerates, one account's data connections have to resume;
-// others' need not.
+// The data connections of an account with RequireReuse have to resume, whatever
+// the server tolerates; those of another need not.
 func TestPolicyRequireReuse(t *testing.T) {
 	for name, reuse := range map[string]tls.Reuse{"prefer": tls.Prefer, "off": tls.Off} {
 		t.Run(name, func(t *testing.T) {

@@ -343,8 +343,8 @@ func TestServersShareDataPorts(t *testing.T) {
 	require.Nil(t, ports.Logger)
 }
 
-// Some clients ask for their transfer only after the handshake on the data
-// connection, whether they resume or not (aioftp, axel).
+// Some clients ask for their transfer only after the handshake on the data connection,
+// with resumption or without (aioftp, axel).
 func TestHandshakeFirst(t *testing.T) {
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Off} {
 		ts := start(t, func(srv *server.Server) { srv.SessionReuse = policy })
@@ -365,8 +365,7 @@ func (ts *testServer) handshakeFirst(t *testing.T, cfg *stdtls.Config, resumes b
 	}
 }
 
-// They do so also beside a session that waits on the same port, when it has to prove
-// itself.
+// They do so also beside a session that waits on the same port and has to prove itself.
 func TestHandshakeFirstBesideOthers(t *testing.T) {
 	ports := onePort(t)
 	ts := start(t, everybody, func(srv *server.Server) { srv.Passive = ports })

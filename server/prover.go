@@ -77,20 +77,21 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 
 var errSessionEnded = errors.New("server: the session has ended")
 
-// proof is what a session's data connections have proved so far, and with it what
-// is demanded of the next. Once they have proved whose they are they have to
-// again: whoever else comes to the port can't change that. Only the client itself
-// can. Some clients use a TLS 1.3 ticket once, as they should (RFC 8446, appendix
-// C.4), and have none left after a data connection that gave them no new one: one
-// that was not used, was cut, or ended before they looked for it, as curl does with
-// that of an upload. The next one then is taken without proof.
+// proof is what a session's data connections have proved so far, and thereby what
+// is demanded of the next. After a proof later connections have to prove themselves
+// as well: whoever else comes to the port can't change that. Only the client itself
+// can. Some clients use a TLS 1.3 ticket once, as recommended (RFC 8446, appendix
+// C.4), and have no ticket left after a data connection that gave no new one: the
+// connection was not used, was cut, or ended before the client looked for a ticket,
+// as curl does at the end of an upload. The next connection then is taken without
+// proof.
 type proof struct {
 	policy passive.ProofPolicy // of what was seen so far
 	ever   bool                // a data connection has proved itself
 	given  atomic.Int64        // how often one did
 	used   int64               // how often for a transfer
 	spent  bool                // since the last time the client may have no ticket
-	keeps  bool                // it had one all the same, so it always will
+	keeps  bool                // the client had a ticket all the same, and always will
 	loses  bool                // it had none
 	shares bool                // its owner has other sessions, which may use its tickets up for all that is known
 	sorted int                 // how often in a row it was the session's own although its owner had others

@@ -20,7 +20,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// odd are names that are not UTF-8, or that a terminal would not show.
+// odd are names that are not UTF-8 or would not show on a terminal.
 var odd = []string{"caf\xe9.txt", "\xff\xfe", "a\xffb", "\xff", "\x80", "esc\x1b[1m", "tab\tdel\x7f", "c1\u0085", " \xe9 "}
 
 // doubled is how a name travels on the control connection (RFC 854, IAC IAC).

@@ -103,7 +103,7 @@ func TestRefusedByListener(t *testing.T) {
 	require.Contains(t, ts.Log.String(), "value=refuse")
 }
 
-// A handshake that fails is the end of a session, by that name.
+// A handshake that fails is the end of a session, told as ErrHandshake.
 func TestFailedHandshakeIsTold(t *testing.T) {
 	ends := make(chan error, 1)
 	ts := start(t, func(srv *server.Server) {

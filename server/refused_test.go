@@ -149,7 +149,7 @@ func TestRefusedInTheMiddle(t *testing.T) {
 
 // The same holds when the session ends with the refusal: by a driver that says
 // 421, or by a QUIT that came during the upload. A client that is still sending
-// must not find its connection reset, or it never shows the reply.
+// must not find its connection reset: such a client would never show the reply.
 func TestRefusedAtTheEndOfTheSession(t *testing.T) {
 	closing := func(srv *server.Server) {
 		wrapFiles(srv, func(files driver.FS) driver.FS {
@@ -191,7 +191,7 @@ func TestRefusedAtTheEndOfTheSession(t *testing.T) {
 	}
 }
 
-// What such a session waits for has the same bound, and its client's end or Close
+// What such a session waits for has the same bound. The client's end or Close
 // ends the wait.
 func TestRefusedSessionIsBounded(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *fakeServer, *client, net.Conn){

@@ -47,7 +47,7 @@ func TestPasvOverIPv6KeepsNoPort(t *testing.T) {
 	c.expect(226)
 }
 
-// What one session gives up is its own, though others share its address.
+// A session gives up only its own port, though others share the address.
 func TestAbortFreesOwnLeaseOnly(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "content")
@@ -197,8 +197,8 @@ func TestUserForgetsTheOld(t *testing.T) {
 	c.cmd(550, "CWD d")
 }
 
-// A client that sends all its commands and then closes its half gets all of
-// them done, those behind a transfer as well.
+// A client that sends all its commands and then closes its half gets all
+// commands done, including commands behind a transfer.
 func TestCommandsBeforeTheEnd(t *testing.T) {
 	ts := start(t, insecure)
 	c := ts.loginClear(t)

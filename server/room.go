@@ -8,8 +8,8 @@ import (
 )
 
 // room waits until something can be sent on a data connection at once, and
-// returns how many bytes that is. While a client stalls a download waits here,
-// where it holds no buffer.
+// returns how many bytes that is. While a client stalls a download waits in room,
+// where downloads hold no buffer.
 func (c *dataConn) room() (int, error) {
 	if c.tls != nil {
 		return c.tls.Room() // which asks idle
@@ -20,8 +20,8 @@ func (c *dataConn) room() (int, error) {
 // unknownRoom is returned where the system does not tell.
 const unknownRoom = 1 << 20
 
-// Room waits until the kernel accepts bytes without blocking, and returns how many. As
-// Write, it fails when no byte moves for limit.
+// Room waits until the kernel accepts bytes without blocking, and returns how many.
+// Like Write, Room fails when no byte moves for limit.
 func (c *idleConn) Room() (int, error) {
 	raw := c.rawConn()
 	if raw == nil {

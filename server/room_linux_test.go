@@ -12,8 +12,8 @@ import (
 )
 
 // While a download waits for room in the kernel's buffer, progress is what the
-// client takes: one that reads too slowly to make room within DataTimeout is
-// served all the same, and one that reads nothing is cut off.
+// client takes: a client that reads too slowly to make room within DataTimeout
+// is served all the same. A client that reads nothing is cut off.
 func TestSlowAndStalledReaders(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]func(*testServer, *testing.T) *client{

@@ -63,7 +63,7 @@ func (s *session) secure() error {
 	return nil
 }
 
-// PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size, so it is 0 (RFC
+// PBSZ <size>: RFC 2228, section 3; TLS needs no buffer size: the size is 0 (RFC
 // 4217, section 8).
 func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
 	if s.ctl.bind == nil {

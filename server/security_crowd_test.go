@@ -117,9 +117,9 @@ func forever(conn net.Conn, line string) {
 	}
 }
 
-// Two hundred connections of one address, each doing one of these again and again,
-// keep nobody there from their files. Under the race detector, where all is ten
-// times slower, it is a fifth of them.
+// Two hundred connections of one address, each with an attack of hostile again and
+// again, keep nobody at that address from getting a file. Under the race detector,
+// which makes all ten times slower, there are a fifth as many.
 func TestHostileAddress(t *testing.T) {
 	addr := startFairServer(t)
 	// Only proof tells it from an intruder with an account at the same address.

@@ -32,8 +32,8 @@ func TestStartTLSInjection(t *testing.T) {
 	}
 }
 
-// Row 8: a client that wants another protocol is told so by TLS, and one that
-// speaks another hears one reply.
+// Row 8: a client that asks TLS for another protocol is told so by TLS. A
+// client that speaks another protocol hears one reply.
 func TestCrossProtocol(t *testing.T) {
 	ts := start(t)
 	for proto, fine := range map[string]bool{"http/1.1": false, "h2": false, "imap": false, "ftp": true} {
@@ -140,8 +140,9 @@ func TestIntegers(t *testing.T) {
 	require.Equal(t, "0123456789", c.get("RETR a")) // no REST is left over
 }
 
-// Row 19: a line of a megabyte is one mistake, and one without an end takes no
-// memory. That it takes no time either is TestIdleTimeoutDespiteBytes.
+// Row 19: a line of a megabyte is one mistake, and a line without an end takes
+// no memory. TestIdleTimeoutDespiteBytes shows that such a line takes no time
+// either.
 func TestLongLines(t *testing.T) {
 	ts := start(t, insecure)
 	c := ts.dial(t)

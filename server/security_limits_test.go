@@ -96,9 +96,9 @@ func TestAbortsLeaveNothing(t *testing.T) {
 	}
 }
 
-// Row 27: 10,000 failures, from one address and from many, cost no memory beyond
-// the tables of refusals, which are full before. Those have their bound in
-// guard_internal_test.go.
+// Row 27: 10,000 failures from one address and from many cost no memory beyond
+// the tables of refusals, which are full before. guard_internal_test.go shows
+// the bound of the tables.
 func TestFailedLoginsTakeNoMemory(t *testing.T) {
 	const many = 10_000
 	fake(t, func(t *testing.T, fs *fakeServer) {

@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 24: sleepers who hold every port harm nobody at another address, and
-// their own only for as long as a lease lives.
+// Row 24: sleepers who hold every port harm nobody at another address. They
+// harm their own address only for as long as a lease lives.
 func TestPassiveSquatting(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		for range 4 { // as many as there are ports

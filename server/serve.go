@@ -40,18 +40,18 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 	return serve(ln)
 }
 
-// Serve serves explicit FTPS on a listener, which it closes at the end. It
-// always returns an error, ErrServerClosed after Shutdown or Close. It may be
+// Serve serves explicit FTPS on a listener and closes the listener at the end.
+// It always returns an error, ErrServerClosed after Shutdown or Close. It may be
 // called for several listeners at once.
 //
 // The connections that the listener hands over are the server's to close. A program
 // that wants a session to end calls Disconnect, so that the client hears why and
 // nothing of the session is left.
 //
-// Its connections may come through a proxy that tells the client's address, if
-// RemoteAddr returns that. What the client dialled at the proxy is then not
-// LocalAddr, where data ports are opened, and comes from a method DialledAddr()
-// net.Addr; package proxyproto does so.
+// The connections may come through a proxy that tells the client's address, if
+// RemoteAddr returns that address. What the client dialled at the proxy is then
+// not LocalAddr, where data ports are opened; a method DialledAddr() net.Addr
+// returns the dialled address. Package proxyproto does so.
 func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 
 // ServeTLS is Serve for implicit FTPS. The listener hands over plain TCP

@@ -46,12 +46,13 @@ type Server struct {
 
 	// SessionReuse says how a data connection proves that it belongs to its
 	// control connection. The default, tls.Prefer, takes a data connection that
-	// resumes the control connection's TLS session, or that of another session
-	// of the same account at the same address. It takes one that resumes none
-	// if nobody else's can be meant and the session's data connections have not
-	// resumed before, or its client may have no ticket left: after an upload or a
-	// transfer that failed, unless it has resumed after such a one. It refuses one
-	// that resumes somebody else's.
+	// resumes the control connection's TLS session, or the TLS session of another
+	// control connection of the same account at the same address. A data connection
+	// that resumes none is taken if nobody else's can be meant and either the
+	// session's data connections have not resumed before or the client may have no
+	// ticket left: after an upload or a failed transfer, unless the client has
+	// resumed after such a transfer. A data connection that resumes somebody else's
+	// TLS session is refused.
 	SessionReuse tls.Reuse
 
 	// RequireCloseNotify refuses an upload over TLS that ends without the
@@ -108,9 +109,9 @@ type Server struct {
 	// hang after EPSV. IPv6 needs EPSV.
 	NoEPSV bool
 
-	// Compress allows MODE Z, zlib on data connections. Off by default: some
-	// clients (lftp) use it whenever it is offered, and it costs both sides far
-	// more CPU time than TLS. It pays on slow lines.
+	// Compress allows MODE Z, zlib on data connections. Off by default: some clients
+	// (lftp) use MODE Z whenever it is offered, and compression costs both sides far
+	// more CPU time than TLS. Compression pays on slow lines.
 	Compress bool
 
 	// NeverConvert keeps line ends as they are under TYPE A, too. Off by default: a
@@ -131,12 +132,12 @@ type Server struct {
 
 	// AllowSymlink switches SITE SYMLINK on, by which users make symbolic links where
 	// their files can have them. The server itself never follows a link out of a
-	// user's files, but other programs may: a link that was made within them, or its
-	// directory, can be moved afterwards so that it points elsewhere.
+	// user's files, but other programs may: a link that was made within these files
+	// can point elsewhere after the link or its directory was moved.
 	AllowSymlink bool
 
-	// Greeting is the text of the first reply, one line or several. Empty
-	// means "FTP server ready". It goes out before any login.
+	// Greeting is the text of the first reply, in one line or several. Empty means
+	// "FTP server ready". It goes out before any login.
 	Greeting string
 
 	// Host reports whether this server answers for a name given with HOST
@@ -164,8 +165,8 @@ type Server struct {
 	// MaxSessions bounds the connections at once, counted from the first byte,
 	// before any handshake. Default 5,000.
 	MaxSessions int
-	// MaxSessionsPerAddress bounds them for one client address, or one IPv6
-	// network of 64 bits, all of which a single client can have. Default 500,
+	// MaxSessionsPerAddress bounds the connections of one client address or of one
+	// IPv6 network of 64 bits, all of which a single client can have. Default 500,
 	// because a whole company may sit behind one address.
 	MaxSessionsPerAddress int
 	// MaxLogins bounds the logins that Driver judges at once, since a slow hash
@@ -217,7 +218,7 @@ type Server struct {
 	listeners  map[net.Listener]struct{}
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
-	holdings   map[string]*holding // by holder, of those who are logged in or owe time
+	holdings   map[string]*holding // by holder, for holders who are logged in or owe time
 	origins    origins
 	draining   chan struct{}
 	idle       idlePoller

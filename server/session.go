@@ -41,7 +41,7 @@ type session struct {
 	fails      int               // refused logins
 	certTurn   *turn             // a refused certificate that a password may follow; nil without
 	logout     func(cause error) // ends the context of the login; nil before the first
-	foundPath  string            // what the command under way came to be about, if its argument left that open
+	foundPath  string            // what the command under way came to be about, if the argument left that open
 
 	proof      proof
 	mustResume atomic.Bool  // by the policy of the account that logged in last
@@ -150,8 +150,8 @@ func (s *session) reset() {
 	s.params = params{facts: wire.AllFacts, private: s.implicit}
 }
 
-// run is the life of the session, and ends it: then everything it held is
-// released.
+// run is the life of the session; at the end of run everything that the session held
+// is released.
 func (s *session) run() {
 	if err := s.begin(); err != nil {
 		s.live(false, err)

@@ -13,16 +13,18 @@ import (
 // Settings are the fields of a [Server] that may change while it runs, by
 // [Server.Update]. Each means what the field of that name does.
 type Settings struct {
-	// Driver judges logins to come. Sessions that are logged in keep their account: its
-	// files and its Policy, of which what concerns the account as a whole (MaxSessions,
-	// UploadRate, DownloadRate) changes at its next login, for all its sessions.
+	// Driver judges logins to come. Sessions that are logged in keep the files and the
+	// Policy of their account, except for the limits of the account as a whole
+	// (MaxSessions, UploadRate, DownloadRate): those change for all sessions of an
+	// account at the next login to the account.
 	Driver driver.Driver
-	// TLS is for handshakes to come: certificates, client CAs, versions. Sessions
-	// stay under the TLS that they have, and their tickets stay good. A server that
-	// began without TLS stays without, and one with TLS can't lose it.
+	// TLS is for handshakes to come: certificates, client CAs, versions. Sessions stay
+	// under the TLS that they have, and tickets stay good. A server that began without
+	// TLS stays without. A server with TLS can't lose TLS.
 	TLS *tls.Config
 	// Announce decides what clients are told to connect to, in place of the Announce
-	// of Server.Passive. Nil, which it is at first, leaves it to that.
+	// of Server.Passive. Nil, the value at first, leaves the decision to
+	// Server.Passive.
 	Announce passive.Announcer
 	// Greeting is for connections to come.
 	Greeting string

@@ -18,8 +18,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Those who are there stay, with their files and their TLS; those who come see the
-// new settings, all of them.
+// Sessions that are there keep their files and their TLS; sessions that come see
+// all of the new settings.
 func TestUpdate(t *testing.T) {
 	ports := passive.Any()
 	ts := start(t, func(srv *server.Server) { srv.Passive, srv.SessionReuse, srv.Greeting = ports, tls.Require, "Old" })
@@ -43,7 +43,8 @@ func TestUpdate(t *testing.T) {
 		now.Host = func(name string) bool { return name == "new.example.com" }
 	}))
 
-	// The old session goes on, and its data connections resume its TLS still.
+	// The old session goes on: data connections still resume the TLS of that
+	// session.
 	conn := old.dataTCP(old.epsv())
 	old.cmd(150, "RETR a")
 	require.Equal(t, "kept", readAll(t, old.dataTLS(conn)))

@@ -88,15 +88,14 @@ func (srv *Server) cutStill(before map[*session]uint64) map[*session]uint64 {
 	return now
 }
 
-// isSilent reports whether a session does nothing for its client but wait: for
-// its handshake, its login, its command, for it to take a reply, or for a transfer
-// to begin.
+// isSilent reports whether a session only waits for the client: for the handshake,
+// the login or a command, for a reply to be taken, or for a transfer to begin.
 func (s *session) isSilent() (commands uint64, silent bool) {
 	return s.visible.isSilent(s.ctl.replies.isWriting())
 }
 
-// isIdle reports whether a transfer has yet to begin, and it is the client's turn:
-// to come to the data port, to shake hands, or to send the first byte of an upload.
+// isIdle reports whether a transfer has yet to begin and waits for the client: to
+// come to the data port, to shake hands, or to send the first byte of an upload.
 func (t *transfer) isIdle() bool {
 	if t.local {
 		return false

@@ -82,8 +82,8 @@ func endless(conn net.Conn, next func() []byte) {
 }
 
 // Clients that neither transfer anything nor take an answer, nor begin what they
-// asked for, hold up the end for
-// two seconds, each alone and all together, and it is an end in order.
+// asked for, hold up the end for two seconds, each alone and all together. The
+// end is one in order.
 func TestShutdownCutsTheSilent(t *testing.T) {
 	all := func(t *testing.T, fs *fakeServer) {
 		for _, come := range stubborn {
@@ -174,7 +174,7 @@ func (h *halting) Write(p []byte) (int, error) {
 
 func (*halting) Read([]byte) (int, error) { return 0, io.EOF }
 
-// A command that takes long is not cut, and its reply arrives before the end.
+// A command that takes long is not cut: the reply arrives before the end.
 func TestShutdownWaitsForCommands(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// ALLO <bytes>: RFC 959, section 4.1.3. The answer is 200 and not 202, on which
-// some cameras try for ever.
+// ALLO <bytes>: RFC 959, section 4.1.3. The answer is 200 and not 202: after a
+// 202 some cameras try for ever.
 func (s *session) cmdAllo(_ context.Context, arg string) (wire.Reply, error) {
 	size, err := wire.ParseALLO(arg)
 	if err != nil {

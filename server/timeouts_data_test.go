@@ -79,8 +79,8 @@ func TestDataIdleOff(t *testing.T) {
 	}, func(srv *server.Server) { srv.DataTimeout = -1 })
 }
 
-// A client that is slow but moves is never cut off, and its session is not idle
-// however long it takes.
+// A client that is slow but moves is never cut off, and the session is not idle
+// however long the transfer takes.
 func TestSlowUpload(t *testing.T) {
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -178,8 +178,8 @@ func TestAbortAtOnce(t *testing.T) {
 }
 
 // A client that waits for 150 before it speaks on its data connection, and proves
-// nothing there, may do so before the server goes on: it is not taken for
-// somebody who did not wait, for whom a better connection is waited for.
+// nothing there, may do so before the server goes on. Only a client that did not
+// wait would make the server wait for a better connection.
 func TestPromptClientIsNotKeptWaiting(t *testing.T) {
 	const slow = 10 * time.Millisecond
 	fake(t, func(t *testing.T, fs *fakeServer) {

@@ -293,7 +293,7 @@ func guesser(fs *fakeServer, from netip.Addr, stop <-chan struct{}) {
 	}
 }
 
-// A login that hangs, as its backend does, makes room for others.
+// A login that hangs in the backend makes room for others.
 func TestHangingLoginMakesRoom(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		for i := range 10 {

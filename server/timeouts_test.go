@@ -215,7 +215,8 @@ func TestReplyLeavesNoDeadline(t *testing.T) {
 }
 
 // A driver that blocks learns from its context that the client is gone: two
-// seconds after that was noticed, for which a command has to take a moment.
+// seconds after the server noticed. The server notices only while a command
+// takes more than a moment.
 func TestContextEndsWithClient(t *testing.T) {
 	var waited time.Duration
 	fake(t, func(t *testing.T, fs *fakeServer) {

@@ -29,8 +29,8 @@ import (
 //	C: line            the client sends line and CRLF
 //	S: line            the server must send line and CRLF; a reply of several
 //	                   lines is as many S lines. In line, * stands for anything.
-//	                   {name} captures a word at first; later, here and in C
-//	                   lines and directives, it stands for what it captured
+//	                   {name} captures a word at first, and stands for the word
+//	                   later, here and in C lines and directives
 //	D: line            data that must come, a line each; D lines in a row are
 //	                   all the data there is, in that order, and an orderly end
 //

@@ -47,7 +47,7 @@ type transfer struct {
 	patience *time.Timer  // see hurry
 	moved    atomic.Int64 // one more than bytes was when hurry looked last
 
-	opened  atomic.Bool // the data connection is there, its handshake done
+	opened  atomic.Bool // the data connection is there and the handshake done
 	secured bool        // the data connection's handshake succeeded
 	peer    netip.AddrPort
 
@@ -55,7 +55,7 @@ type transfer struct {
 	cancel context.CancelCauseFunc
 }
 
-// job moves the bytes, and ends the connection with finish when all is well. When it
+// job moves the bytes, and ends the connection with finish when all is well. When a job
 // returns an error, runJob resets the connection of a download, so that the client does
 // not take what it has for the whole; the connection of an upload or listing ends in
 // order, and the reply tells.
@@ -178,7 +178,7 @@ func (s *session) during(t *transfer, work func() error) error {
 	}
 	delay := attendAfter
 	if t.upload {
-		delay = 0 // if the client goes away, that must be known at the end
+		delay = 0 // whether the client went away must be known at the end
 	}
 	s.inbox.attend(delay, func() { s.attendTo(t) })
 	if e := rescued(work); err == nil {

@@ -86,9 +86,9 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 	return nil
 }
 
-// hearWaiting hears commands that have arrived on the control connection, and
-// its end. It waits for no others. Only the session's owner calls it, while there
-// is no attendant.
+// hearWaiting hears commands that have arrived on the control connection, and the
+// end of that connection. It waits for no others. Only the session's owner calls
+// it, while there is no attendant.
 func (s *session) hearWaiting(t *transfer) {
 	defer func() {
 		s.ctl.readUntil(time.Time{})

@@ -164,9 +164,10 @@ func TestWrongSizeProvesNothing(t *testing.T) {
 	})
 }
 
-// ALLO proves nothing where lines are converted, as it may count the bytes before or
-// after that, nor does zero, which some clients announce of any file (RFC 959,
-// section 4.1.3). An upload without a byte has no end but that of its connection.
+// ALLO proves nothing where lines are converted: the number may count the bytes
+// before the conversion or after. Nor does zero, which some clients announce of any
+// file (RFC 959, section 4.1.3). An upload without a byte ends only with the
+// connection.
 func TestNothingProvesAnEmptyFile(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -266,8 +267,8 @@ func wantOld(t *testing.T, ts *testServer) {
 	require.Equal(t, "old", ts.readFile(t, "a"))
 }
 
-// QUIT during an upload lets it finish (RFC 959, section 4.1.1), when it came
-// before the end of the data.
+// QUIT before the end of the data of an upload lets the upload finish (RFC 959,
+// section 4.1.1).
 func TestQuitDuringUpload(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c, data := fs.opened(t, false, buffer, "STOR a")

@@ -86,9 +86,9 @@ func meanwhile(t *testing.T, files driver.FS, rest int, line string, other func(
 	return c.expect(226, 450)
 }
 
-// An APPE that spans a STOR adds to the new file, one that spans a DELE or a
-// rename doesn't bring the file back, and REST with STOR goes into the file that
-// was there or into none.
+// An APPE that spans a STOR adds to the new file. An APPE that spans a DELE or a
+// rename doesn't bring the file back. REST with STOR goes into the file that was
+// there or into none.
 func TestChangedMeanwhile(t *testing.T) {
 	type want struct {
 		code    int
@@ -129,8 +129,8 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// In place a file that is being written is in use, and one that was removed
-// meanwhile is no success.
+// In place a file that is being written is in use. An upload whose file was
+// removed meanwhile is no success.
 func TestInPlaceMeanwhile(t *testing.T) {
 	files := written(t)["in place"]
 	writeFile(t, files, "a", "old file")
