@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// Announcer decides which address a client is told to connect to. Client is where its control connection comes from
-// and local is the address that it dialled, of this host or of a balancer in front of it ([Request.Dialled]), which is
-// not valid when unknown; neither is an IPv4-mapped IPv6 address. Announce is called concurrently, once for each PASV.
+// Announcer decides which address a client is told to connect to. client is where the control connection comes from.
+// local is the address that the client dialled ([Request.Dialled]): an address of this host or of a balancer in front
+// of this host; local is not valid when unknown. Neither is an IPv4-mapped IPv6 address. Announce is called
+// concurrently, once for each PASV.
 //
 // An Announcer that can be wrong from the beginning says so in a method Validate() error, which [Ports.Validate]
 // calls; one that depends on the network does in a method Check(context.Context) error, which [Ports.Check] calls.
@@ -43,8 +44,8 @@ func validate(a Announcer) error {
 // Address announces one address: s is an IPv4 or IPv6 address or a DNS name, which is treated as [Name] says. Anything
 // else is reported by [Ports.Validate], and by each Announce.
 //
-// Only 227, the answer to PASV, carries an address, and only IPv4. A client that came over IPv6 uses EPSV, so it is
-// not given an IPv4 address that would mean nothing to it, nor the other way round: the address it dialled is
+// Only 227, the answer to PASV, carries an address, and only IPv4. An IPv4 address would mean nothing to a client that
+// came over IPv6 and uses EPSV, nor an IPv6 address the other way round: the address that the client dialled is
 // announced then.
 func Address(s string) Announcer {
 	s = strings.TrimSpace(s)

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What comes from addresses without a lease is bounded as well, by how many wait at once: also those that claim a lease
-// count, and those that went do not.
+// What comes from addresses without a lease is bounded as well, by how many wait at once: connections that claim a
+// lease count as well, connections that went do not.
 func TestRoamingBound(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Expected)

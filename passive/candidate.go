@@ -20,7 +20,7 @@ const (
 	maxHeld = 128
 	hurry   = 5 * time.Second
 	// maxRoaming is how many may wait at a door from addresses without a lease there, and mostRoaming how many of them
-	// may come from one network, so that it keeps out nobody who comes from elsewhere.
+	// may come from one network, so that no network keeps out anybody from elsewhere.
 	maxRoaming  = 64
 	mostRoaming = maxRoaming * 3 / 4
 	// defaultHello is how long a connection may say nothing once its transfer has been asked for.
@@ -28,7 +28,8 @@ const (
 )
 
 // candidate is a connection that came to a door and waits to be given to a lease. Guarded by Ports.mu, but for conn,
-// which belongs to whoever reads from it: the goroutine of hear until it has spoken, then that of the handshake.
+// which belongs to whoever reads from it: the goroutine of hear until the connection has spoken, then the goroutine of
+// the handshake.
 type candidate struct {
 	group   *group
 	conn    net.Conn
@@ -38,7 +39,7 @@ type candidate struct {
 	hurried bool   // it has less time to speak
 	roaming bool   // it comes from another address than the lease's, or than any lease's here
 	claim   claim
-	lease   *Lease // that it claims, or that its handshake was done for
+	lease   *Lease // that the connection claims, or that a handshake was done for
 	sibling bool   // it shows the proof of another session of the owner of lease
 	hearing bool   // hear has not ended yet
 	mine    *Lease // for which hear is to do the handshake
@@ -125,8 +126,9 @@ func (p *Ports) hear(c *candidate, provers []Prover) {
 	}
 }
 
-// lose notes that a connection went, by itself, for its silence or in its handshake, that may have been all that the
-// client of a lease without proof makes. One that has to prove itself waits on. The caller holds mu.
+// lose notes the loss of a connection that may have been all that the client of a lease without proof makes: the client
+// hung up, the connection was silent, or the handshake failed. A lease that demands proof waits on. The caller holds
+// mu.
 func (g *group) lose(silent bool) {
 	l := g.open
 	if l == nil || l.state != waiting {
@@ -157,8 +159,8 @@ func (p *Ports) awaitOwner(c *candidate, of identity) (owner string, err error) 
 	}
 }
 
-// leased reports whether it does not matter to whom a session belongs: it has a lease on the door itself, or its
-// connection is not waited for any more.
+// leased reports whether it does not matter to whom a session belongs: the session has a lease on the door itself, or
+// the connection is not waited for any more.
 func (p *Ports) leased(c *candidate, of identity) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -221,8 +223,8 @@ func (p *Ports) claims(c *candidate, who identity, owner string) {
 	c.claim, c.lease = claims, l
 }
 
-// sibling returns a lease on a door that has the owner of a session without one. It is none if that session was told of
-// the port lately, and its owner is not known to mix proofs up: then the connection is a late one of its own. The
+// sibling returns a lease on a door that has the owner of a session without one. There is none if the session was told
+// of the port lately and the owner is not known to mix proofs up: then the connection is a late one of the session. The
 // caller holds mu.
 func (p *Ports) sibling(d *door, who identity, owner string) *Lease {
 	for _, g := range d.groups {
@@ -290,8 +292,8 @@ func (p *Ports) disperse(d *door) {
 	}
 }
 
-// loggerFor returns the logger that hears of a connection to a door: that of the lease it was for, if that is known.
-// The caller holds mu.
+// loggerFor returns the logger that hears of a connection to a door: the logger of the lease that the connection was
+// for, if that lease is known. The caller holds mu.
 func (d *door) loggerFor(l *Lease) *slog.Logger {
 	if l != nil && l.req.Logger != nil {
 		return l.req.Logger

@@ -13,7 +13,7 @@ import (
 // the queue of that address, for as long as [Ports.Wait] says. A queue is served in order, and nobody waits for another
 // address.
 //
-// The error is [ErrBusy], [ErrClosed], that of ctx, or says which ports cannot be opened and why.
+// The error is [ErrBusy], [ErrClosed] or the error of ctx, or says which ports cannot be opened and why.
 func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 	r.Client, r.Local, r.Dialled = plain(r.Client), plain(r.Local), plain(r.Dialled)
 	if !r.Dialled.IsValid() {

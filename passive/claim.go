@@ -45,7 +45,7 @@ func (p *Ports) connect(l *Lease, c net.Conn) {
 }
 
 // match finds the lease that whatever comes from an address belongs to, or nil. A lease that is still being opened was
-// announced to nobody, so its connection cannot be there yet. The caller holds mu.
+// announced to nobody, and can have no connection yet. The caller holds mu.
 func (p *Ports) match(d *door, from netip.Addr) *Lease {
 	if g := d.groups[p.key(from)]; g.exclusive() && g.open.state == waiting {
 		return g.open
@@ -99,7 +99,7 @@ func (p *Ports) deaf(d *door, err error) {
 	}
 }
 
-// reset closes a stranger's connection without leaving it in TIME_WAIT, of which a storm of them would make many.
+// reset closes a stranger's connection without leaving it in TIME_WAIT: a storm of strangers would leave many there.
 func reset(c net.Conn) {
 	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
 		_ = t.SetLinger(0)
@@ -119,7 +119,7 @@ func addrOf(a net.Addr) netip.Addr {
 	return plain(at.Addr())
 }
 
-// Limits of the pause after a failed accept. Running out of descriptors is the usual cause, and it passes.
+// Limits of the pause after a failed accept. The usual cause, a lack of descriptors, passes.
 const (
 	acceptPauseMin = 5 * time.Millisecond
 	acceptPauseMax = time.Second

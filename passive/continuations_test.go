@@ -48,7 +48,8 @@ func (m *model) ownerServed(s uint8, start modelState) bool {
 // own names the connection that a continuation follows.
 const own = 0xff
 
-// proves has a connection show its session's own ticket and prove it, in its turn, and reports whether it is given.
+// proves has a connection show the ticket of a session and, in turn, prove the claim. It reports whether the session
+// gets the connection.
 func (m *model) proves(s uint8, i int) bool {
 	m.conns[i].id = own
 	m.happen(event{what: says, a: uint8(i), b: s})
@@ -75,7 +76,7 @@ func (m *model) proves(s uint8, i int) bool {
 	return false
 }
 
-// breakOff has the handshake of a connection fail, as one does that is cut.
+// breakOff has the handshake of a connection fail, like a handshake that is cut.
 func (m *model) breakOff(c *modelConn) {
 	for i := range m.conns[:m.n] {
 		if &m.conns[i] == c {

@@ -19,12 +19,12 @@
 // # Leases, not listeners
 //
 // A [Lease] is the right to one connection on one port, for a limited time. A port's listener is opened when the port
-// is first leased, is shared by all clients, and is closed when it has been idle for a while. As soon as the connection
-// is there, its place is free again: a running transfer occupies none, so one port serves any number of transfers.
+// is first leased, is shared by all clients, and is closed when it has been idle for a while. The place is free again
+// as soon as the connection is there: a running transfer occupies no place, so one port serves any number of transfers.
 //
 // Nothing outside the set is ever opened. A connection that belongs to no lease is closed, and the lease it may have
-// been meant to steal stays. One goroutine runs for each open listener, and one for each connection whose owner is not
-// known yet, of which there is a limit.
+// been meant to steal stays. A goroutine runs for each open listener and for each connection whose owner is not known
+// yet; the number of such connections has a limit.
 //
 // # Address and proof
 //
@@ -34,13 +34,13 @@
 // Without a [Prover] a port serves one unconnected lease of a client address at a time, and a set of n ports lets each
 // client address have n connections pending. Further calls of [Ports.Lease] wait.
 //
-// With one a connection says whose it claims to be before it is given to anybody, and any number of leases of an
-// address share a port, each to be claimed by its own session. A claim gives a connection the right to a handshake;
-// only a handshake that proves it releases data. At most one lease of an address on a port may do without proof, and
-// that only when its transfer has been asked for; when two connections come that prove nothing, it gets neither, and
-// waits for proof a few seconds. A connection from another address is given to the lease that it proves to be for,
-// unless [Ports.StrictPeer] is set. A lease without a Prover is alone with its address on its port. [Request.Policy]
-// says what a session's connections are expected to prove, and with it how it gets a place:
+// With a Prover a connection first says which session it claims to be for, and any number of leases of an address share
+// a port, each to be claimed by its own session. A claim gives a connection the right to a handshake; only a handshake
+// that proves it releases data. At most one lease of an address on a port may do without proof, and that only when its
+// transfer has been asked for; when two connections come that prove nothing, the lease gets neither and waits for proof
+// a few seconds. A connection from another address is given to the lease that it proves to be for, unless
+// [Ports.StrictPeer] is set. A lease without a Prover is alone with its address on its port. [Request.Policy] says what
+// a session's connections are expected to prove, and thereby how the session gets a place:
 //
 //	Required  shares any port at once; nothing but proof counts
 //	Expected  the same, because the session has proved itself before
@@ -50,11 +50,11 @@
 //	Waived    waits for a port that is its address's alone, as without a Prover, which does the handshake and no more
 //
 // A lease that is not used for five seconds gives such a place to those who wait, and is good for proof only from then
-// on. So do leases that share a port with the only one whose transfer has been asked for, when a connection without
-// proof has come that may be any of theirs: five seconds later it is that one's. Leases of one [Request.Owner] share a
-// port like others, unless connections of it were seen that proved to be of another session than the one they were
-// for: then each takes a port of its own, or its turn. Waiting is in order; [Ports.Wait] says after how
-// long a call of Lease returns [ErrBusy].
+// on. The same happens to leases that share a port with the only lease whose transfer has been asked for, when a
+// connection without proof has come that may be for any of them: five seconds later the connection goes to the lease
+// that asked. Leases of one [Request.Owner] share a port like others, unless connections of the owner proved to be of
+// another session than the one that they were for: then each lease takes a port of its own, or waits for a turn.
+// Waiting is in order; [Ports.Wait] says after how long a call of Lease returns [ErrBusy].
 //
 // Which connection is given to which lease is one pure function, in rule.go. A model of the table around it is explored
 // by the tests.
@@ -62,25 +62,26 @@
 // # Security considerations
 //
 // A connection without proof is recognised by its address. Whoever shares the client's address (a NAT, a shell host)
-// can therefore take its data connection, and so can a late connection of the client itself, made for a lease that has
-// ended, when the same port was leased to it again. TCP tells nobody which of two connections the client meant. This
-// concerns sessions with the policy Untested, Unlikely or Waived alone, and those without a Prover. What strangers do
-// (connect, say nothing, hang up, show the ticket of another, fail to prove it) never makes a session do without the
-// proof that its policy demands, and does not end its lease before its time, with one exception: after a claim to it
-// has failed that came from its client's address or the same IPv6 network of 64 bits, the lease of a client that makes
-// no other connection within two seconds ends, so that an honest client hears of it. More than three such claims of
-// one network in a minute, or of one session in an hour, end nothing, and those from other addresses never do.
+// can therefore take the client's data connection, and so can a late connection of the client itself, made for a lease
+// that has ended, when the same port was leased to the client again. TCP tells nobody which of two connections the
+// client meant. This concerns sessions with the policy Untested, Unlikely or Waived alone, and those without a Prover.
+// What strangers do (connect, say nothing, hang up, show the ticket of another, fail to prove it) never makes a session
+// do without the proof that its policy demands, and does not end the session's lease before its time, with one
+// exception: after a failed claim to the lease from the client's address or the same IPv6 network of 64 bits, the lease
+// of a client that makes no other connection within two seconds ends, so that an honest client hears of it. More than
+// three such claims of one network in a minute, or of one session in an hour, end nothing, and those from other
+// addresses never do.
 //
-// Whoever has overheard a session's first packet can repeat it. That gets no data, and it delays the session's own
-// connection by a second at most for each, as long as no more than sixteen of them come from the client's own address.
-// Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where that does
-// not make the choice predictable.
+// Whoever has overheard a session's first packet can repeat the packet. A repetition gets no data, and delays the
+// session's own connection by a second at most, as long as no more than sixteen repetitions come from the client's own
+// address. Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where
+// that does not make the choice predictable.
 //
 // It counts as a vulnerability when a connection without proof that comes from another address than the client's is
-// returned by Accept (unless [Ports.InsecureAnyPeer] is set), when one without proof is returned for a session with the
-// policy Expected or Required, when one that proves to be of one session is returned for another of a different owner,
-// when a stranger can end somebody's lease otherwise than said above, keep another address from leasing, make memory or
-// the log grow without bound, or make the package spin, and when a port outside the set is opened. That one address can
-// keep all ports waiting for itself for [Ports.TTL] is inherent; it holds up those who share that address and bring no
-// proof.
+// returned by Accept (unless [Ports.InsecureAnyPeer] is set), when a connection without proof is returned for a session
+// with the policy Expected or Required, when a connection that proves to be of one session is returned for a session of
+// a different owner, when a stranger can end somebody's lease otherwise than said above, keep another address from
+// leasing, make memory or the log grow without bound, or make the package spin, and when a port outside the set is
+// opened. That one address can keep all ports waiting for itself for [Ports.TTL] is inherent; it holds up those who
+// share that address and bring no proof.
 package passive

@@ -96,7 +96,7 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	}
 }
 
-// opened puts a door into service, or buries it and tells whether it is news that its port cannot be opened.
+// opened puts a door into service, or buries the door and tells whether the failure of its port is news.
 func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (first bool, _ *slog.Logger, _ error) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -245,7 +245,7 @@ func (p *Ports) shun(at slot, err error) (first bool) {
 	if p.bad == nil || len(p.bad) >= badLimit {
 		p.bad = make(map[slot]failure)
 	}
-	// It stays known after its time, until it opens, so that it is logged once.
+	// A failure stays known after its time until the port opens, so that each failure is logged once.
 	_, known := p.bad[at]
 	p.bad[at] = failure{time.Now().Add(badFor), err}
 	p.stats.Unopenable++

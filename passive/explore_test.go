@@ -22,7 +22,7 @@ type exploration struct {
 	limit  int // of states; 0 is none
 	seed   maphash.Seed
 	seen   map[uint64]struct{}
-	steps  []step // how each state was come to, by its number
+	steps  []step // how each state was come to, by number
 	found  string // a complaint, with the events that lead to it
 	events int
 	depth  int

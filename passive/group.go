@@ -14,8 +14,8 @@ type group struct {
 	// open is the one lease that may be claimed without proof, nil for none. When it can prove nothing itself it is
 	// alone in the group.
 	open *Lease
-	// guests counts the leases that share the port only because waiting did not help. Whether they will prove
-	// themselves nobody knows, so that as long as there is one a connection without proof may be anybody's.
+	// guests counts the leases that share the port only because waiting did not help. Nobody knows whether the clients
+	// of such leases will prove themselves: as long as there is a guest, a connection without proof may be anybody's.
 	guests  int
 	owners  map[string]int // leases by Request.Owner
 	arrived []*candidate

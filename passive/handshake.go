@@ -122,9 +122,9 @@ func (p *Ports) securedFirst(l *Lease, secured net.Conn, err error) {
 	}
 }
 
-// proven gives a connection to the lease that it has proved to be for. Only now it is known of an owner, rather than
-// claimed by anybody, that the proof of one session is used for another; then nobody can tell for which of several of
-// its leases a connection is. The caller holds mu.
+// proven gives a connection to the lease that it has proved to be for. Only proof, unlike a claim that anybody can
+// make, shows that an owner uses the proof of one session for another; then nobody can tell for which of several leases
+// of such an owner a connection is. The caller holds mu.
 func (p *Ports) proven(l *Lease, c *candidate) {
 	if c.sibling {
 		p.mixers.add(l.req.Owner)
@@ -137,7 +137,7 @@ func (p *Ports) proven(l *Lease, c *candidate) {
 	p.connect(l, c.conn)
 }
 
-// leftOver closes a connection whose lease has ended, or that was refused, during its handshake. The caller holds mu.
+// leftOver closes a connection that was refused during the handshake, or whose lease ended then. The caller holds mu.
 func (p *Ports) leftOver(c *candidate, secured net.Conn) {
 	if !c.gone {
 		p.release(c)

@@ -53,8 +53,8 @@ func (e *effect) struck(before *modelState) string {
 	return ""
 }
 
-// crowded reports whether a session has come to a port of another one of its owner, of whom it is not known whether the
-// tickets are kept apart, without having waited for a port until the queue stood still.
+// crowded reports whether a session has come to the port of another session of the same owner without having waited
+// until the queue stood still, though nobody knows whether the owner keeps tickets apart.
 func (m *model) crowded(before *modelState, e event) bool {
 	if m.sessions[0].phase != leased || m.sessions[1].phase != leased || m.sessions[0].port != m.sessions[1].port {
 		return false
@@ -163,7 +163,7 @@ func (s *modelState) othersAsk(c modelConn, who uint8) bool {
 	return false
 }
 
-// guests reports whether a connection may be a guest's, since it came after one was told of the port.
+// guests reports whether a connection came after a guest was told of the port, and may therefore be a guest's.
 func (s *modelState) guests(c modelConn) bool {
 	for i := range s.sessions {
 		if l := &s.sessions[i]; l.phase == leased && l.port == c.port && l.guest && l.number < c.number {

@@ -47,7 +47,9 @@ var judged = []struct{ why, facts, want string }{
 	{"several end nothing", "A expected at 1 wanted 2; 3 none; 4 none; 5 foreign", "3 refused: needed; 4 refused: needed; 5 refused: other session"},
 	{"nor do they lower what is demanded", "A expected at 1 wanted 2 doubted overdue; 3 none", "3 refused: needed"},
 
-	// Without proof: the only one, of the only lease that it may be for, once its transfer has been asked for.
+	// Without proof a connection is given to the only lease that it may be for:
+	// if it is the only connection, and once the transfer of the lease has been
+	// asked for.
 	{"before that it may shake hands", "A unlikely open at 1; 2 none", "2 shakes for A"},
 	{"once", "A unlikely open at 1; 2 none full for A", ""},
 	{"not while another does", "A unlikely open at 1 shaking; 2 none", ""},
@@ -97,7 +99,8 @@ var judged = []struct{ why, facts, want string }{
 	{"it does for one that lost its place too", "A untested at 1 wanted 2 doubted overdue", "A ends: ambiguous"},
 	{"where proof is demanded it does not", "A required at 1 wanted 2 doubted overdue", ""},
 
-	// Guests: from their coming on, one without proof may be anybody's.
+	// Guests: from their coming on, a connection without proof may be
+	// anybody's.
 	{"with a guest it is nobody's", "A untested open at 1; B untested guest at 2; 3 none", "3 refused: shared; A doubted; B doubted"},
 	{"with a guest and none else", "A expected at 1; B untested guest at 2; 3 none", "3 refused: shared; B doubted"},
 	{"two that asked wait for proof", "A untested open at 1 wanted 4; B untested guest at 2 wanted 5; 3 none", "3 refused: shared; A doubted; A waits for proof; B doubted; B waits for proof"},

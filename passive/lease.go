@@ -76,7 +76,7 @@ type Lease struct {
 	contested bool                    // others wait for it
 	doubted   bool                    // see leaseFacts
 	failed    bool                    // see leaseFacts
-	retired   bool                    // it gave way, since it was not used
+	retired   bool                    // gave way because nobody used the lease
 	over      [5]bool                 // by wait
 	timers    [5]*time.Timer          // by wait
 	lost      error                   // why a connection that came was of no use
@@ -93,7 +93,7 @@ func (l *Lease) identity() identity { return identity{l.req.Prover, l.req.Identi
 type state uint8
 
 const (
-	opening   state = iota // in the table, but its port may not be open yet: nobody can have been told of it
+	opening   state = iota // in the table; the port may not be open yet, so nobody can have been told of the lease
 	waiting                // in the table
 	connected              // out of the table, holding a connection
 	ended                  // out of the table, holding nothing
@@ -131,8 +131,8 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 //   - the error of the handshake of a connection that needed no proof,
 //   - the error of ctx when that ended first; then the lease lives on and Accept may be called again.
 //
-// Call it when the transfer has been asked for: a connection without proof is given to a lease only then, since until
-// then one with proof may still come.
+// Call it when the transfer has been asked for: only then a connection without proof is given to a lease, since before
+// that a connection with proof may still come.
 func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
 	l.accept(1)
 	defer l.accept(-1)
@@ -232,9 +232,9 @@ func (l *Lease) want() {
 	p.dirty = append(p.dirty, l.group)
 }
 
-// DropProof gives up the lease's proof, for a session whose data will be in clear: whatever comes from the client's
-// address is its connection. It reports whether that is possible, which it is not on a port shared with others, nor
-// when connections are there already of which it is not clear whose they are.
+// DropProof gives up the lease's proof, for a session whose data will be in clear: whatever comes from the address of
+// the client is then the connection of the lease. DropProof reports whether dropping is possible: not on a port shared
+// with others, nor when connections are there already of which it is not clear whose they are.
 func (l *Lease) DropProof() bool {
 	p := l.ports
 	p.mu.Lock()

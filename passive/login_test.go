@@ -50,7 +50,7 @@ func TestClaimBeforeLogin(t *testing.T) {
 	}
 }
 
-// The session of a lease needs no owner, and so no login, for its own connection to be known.
+// The connection of a lease is known without an owner of the session, and so without a login.
 func TestClaimWithoutOwner(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		take := s.asked(lease(s.T, s.p, session(&loggingIn{teller: s.t}, "two", Expected)))

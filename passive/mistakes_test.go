@@ -8,8 +8,8 @@ import (
 )
 
 // Mistakes that somebody could make in the rule or in the table around it. They are planted by changing the facts
-// before judge sees them, or its verdict after that, or what the model's table does. Each must be found by the
-// exploration, or else by the table of judge_test.go; most are by both.
+// before judge sees them, the verdict of judge, or what the model's table does. Each must be found by the exploration,
+// or else by the table of judge_test.go; most are by both.
 
 // seesFacts is a rule that sees facts otherwise than they are.
 func seesFacts(change func(*facts)) mistakes {

@@ -1,6 +1,6 @@
 package passive
 
-// effect is what the table has done to somebody, for those who watch it.
+// effect is what the table has done to somebody, for those who watch the table.
 type effect struct {
 	kind   effectKind
 	who    uint8 // the session
@@ -26,7 +26,7 @@ const (
 	waitStopped                    // wait of who
 	helloBounded                   // conn must speak in time: its transfer was asked for, or may come at leisure
 	shakeLimited                   // the handshake of conn has a limit of time, since others wait
-	shakeLingers                   // the handshake of conn has one, since its lease has ended
+	shakeLingers                   // the handshake of conn has one, since the lease has ended
 	portWasted                     // port was announced in vain lately
 	claimStruck                    // a claim from conn's address failed
 	queueMoved                     // a connection came for the queue

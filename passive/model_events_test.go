@@ -19,7 +19,7 @@ const (
 	leases happening = iota // a asks for a lease with the policy b, on port c if it is free; d: its tickets are untested
 	wants                   // the transfer of a is asked for
 	closes                  // the lease of a is closed, and c: the call of Accept is ended; in the queue, port b is next
-	drops                   // a does without proof, since its data will be in clear
+	drops                   // a does without proof, since the data will be in clear
 	// What connections do.
 	connects // a connects to port b; c: from elsewhere
 	says     // connection a shows the ticket of b: a session's, nobody's (none, or a dead one) or another's

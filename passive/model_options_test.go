@@ -156,8 +156,8 @@ func (m *model) connOptions(all []event, in scope, i uint8) []event {
 	return all
 }
 
-// has reports whether a connection may show a ticket: a thief has seen all of them, which travel in clear; a session's
-// client has its own, and those of its owner.
+// has reports whether a connection may show a ticket: a thief has seen all tickets, which travel in clear; the client
+// of a session has the tickets of the session and of its owner.
 func (c *modelConn) has(ticket uint8) bool {
 	return c.by == thief || ticket == nobody || modelOwners[ticket] == modelOwners[c.by]
 }

@@ -100,7 +100,7 @@ func (m *model) newGroup(port uint8) *group {
 	return g
 }
 
-// fits is Ports.placeIn or, for one that has waited in a queue that stands still, group.fits.
+// fits is Ports.placeIn or, for a waiter in a queue that has stood still, group.fits.
 func (m *model) fits(s uint8, w wish, port uint8) place {
 	g, r := m.group(port), &stocked[s][w.policy][bit(w.untested)].req
 	if !w.waited && m.mistakes.unsorted(g, r) {
@@ -114,7 +114,7 @@ type wish struct {
 	policy   ProofPolicy
 	untested bool
 	share    bool // a place that it shares with others will do
-	waited   bool // the queue has stood still, so that one beside a session of which it is not known apart will do
+	waited   bool // the queue has stood still: a place that unsorted advises against will do
 }
 
 // wish returns what a session in the queue asks for.

@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// A model of the lease table: three sessions behind one address, of which two belong to one owner, two ports, one thief
-// at the same address and one elsewhere. It has the state of the table without its times, goroutines and sockets, and
-// asks the same pure functions, judge and group.fits. model_events_test.go says what can happen to it,
+// A model of the lease table: two ports, a thief elsewhere, and behind a single address another thief and three
+// sessions, of which two belong to one owner. The model has the state of the table without its times, goroutines and
+// sockets, and asks the same pure functions, judge and group.fits. model_events_test.go says what can happen to it,
 // model_table_test.go what the table does then, model_settle_test.go how verdicts are carried out. explore_test.go
 // visits its states, and walk_test.go holds it against the real Ports.
 //
-// That a time is over is an event like others, so the exploration sees every order of them.
+// That a time is over is an event like others, so the exploration sees every order of events.
 
 const (
 	modelSessions = 3

@@ -80,7 +80,7 @@ func (n *Name) Validate() error {
 	return nil
 }
 
-// Check looks the name up, unless that was done before.
+// Check looks the name up unless a lookup was done before.
 func (n *Name) Check(ctx context.Context) error {
 	_, err := n.resolve(ctx)
 	return err

@@ -12,12 +12,12 @@ type place uint8
 
 const (
 	noPlace     place = iota
-	freePlace         // of its own: if it may do without proof, it is the one here that may be claimed without
+	freePlace         // of its own: claimed without proof here if the policy of the request allows it
 	sharedPlace       // with others, to be claimed with proof only
 )
 
-// fits returns the place that a request may have in a group, of which nil is an empty one. mixes tells that its owner
-// uses the proof of one session for another, so that two of them are never kept apart on one port.
+// fits returns the place that a request may have in a group, of which nil is an empty one. mixes tells that the owner
+// of the request uses the proof of one session for another: two leases of such an owner never share a port.
 func (g *group) fits(r *Request, mixes bool) place {
 	switch {
 	case g == nil || len(g.leases) == 0:
@@ -30,8 +30,8 @@ func (g *group) fits(r *Request, mixes bool) place {
 	return sharedPlace
 }
 
-// unsorted reports whether a request and the leases of its owner in a group are better kept apart, since it is not
-// known yet whether the owner uses the proof of one session for another.
+// unsorted reports whether a request and the leases of its owner in a group are better kept apart, because nobody knows
+// yet whether the owner uses the proof of one session for another.
 func (g *group) unsorted(r *Request) bool {
 	if g == nil || r.Owner == "" || g.owners[r.Owner] == 0 {
 		return false
@@ -48,9 +48,9 @@ const anyLimit = 256
 // in 256 times.
 const guesses = 8
 
-// place puts a lease into the table: on a port of its own if there is one, else, if that will do, on one that it
-// shares. waited tells that the queue has stood still for so long that it does with any port that may serve it. Without
-// a place it tells whether waiting can help. The caller holds mu.
+// place puts a lease into the table: on a port of its own if there is one, otherwise on a shared port if share allows.
+// waited tells that the queue has stood still for so long that any port will do that may serve the lease. Without a
+// place, busy tells whether waiting can help. The caller holds mu.
 func (p *Ports) place(who peer, r Request, share, waited bool) (l *Lease, busy bool) {
 	now := time.Now()
 	is := func(want place) func(*group) bool {

@@ -64,10 +64,10 @@ type Ports struct {
 	Offset int
 	// TTL is how long a lease waits for its connection. 0 is 30 seconds.
 	TTL time.Duration
-	// Wait is how long the queue of a client address may stand still, that is get no data connection, before
-	// [Ports.Lease] returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to
-	// twice that, 5 seconds longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is
-	// longer. 0 is 10 seconds; negative is not at all.
+	// Wait is how long the queue of a client address may stand still (get no data connection) before [Ports.Lease]
+	// returns [ErrBusy] to those in it. Where a lease is about to give way unused, Lease waits up to twice that, 5
+	// seconds longer at most. In a queue that moves, Lease waits a minute at most, or Wait if that is longer. 0 is 10
+	// seconds; negative is not at all.
 	Wait time.Duration
 	// Idle is how long a port stays open without a lease. 0 is 5 seconds; negative closes it at once.
 	Idle time.Duration
@@ -90,7 +90,7 @@ type Ports struct {
 	mu             sync.Mutex
 	closed         bool
 	doors          map[slot]*door
-	closing        map[slot]*door // shut, but their listeners are still to be closed
+	closing        map[slot]*door // shut, with listeners still to be closed
 	queues         map[peer]*queue
 	numbers        uint64              // of leases and candidates, in order
 	dirty          []*group            // to be looked at before mu is released
@@ -201,7 +201,7 @@ func (p *Ports) idle() time.Duration { return or(p.Idle, defaultIdle) }
 
 func (p *Ports) wait() time.Duration { return or(p.Wait, defaultWait) }
 
-// log writes to the Logger of p or, without, to that of those concerned.
+// log writes to p.Logger or, without one, to logger.
 func (p *Ports) log(ctx context.Context, logger *slog.Logger, level slog.Level, msg string, args ...any) {
 	if logger = cmp.Or(p.Logger, logger); logger != nil {
 		logger.Log(ctx, level, msg, args...)

@@ -50,8 +50,8 @@ func TestSquattersOnOnePort(t *testing.T) {
 	})
 }
 
-// Eleven silent sessions of one address, one for each port, keep the twelfth waiting for five seconds, whatever it can
-// prove and whatever they can.
+// Eleven silent sessions of one address, each on a port of its own, keep the twelfth waiting for five seconds, whatever
+// any of the twelve can prove.
 func TestUnusedLeasesGiveWay(t *testing.T) {
 	for _, squatters := range []ProofPolicy{Untested, Unlikely} {
 		for _, policy := range []ProofPolicy{Untested, Unlikely} {
@@ -71,7 +71,7 @@ func TestUnusedLeasesGiveWay(t *testing.T) {
 			})
 		}
 	}
-	// Nor do eleven of them on one port, most of which share it by then.
+	// Nor do eleven silent sessions on one port, although most share the port by then.
 	for _, policy := range []ProofPolicy{Untested, Unlikely} {
 		proving(t, "21000", func(s *stage) {
 			for i := range 11 {
@@ -84,8 +84,8 @@ func TestUnusedLeasesGiveWay(t *testing.T) {
 			s.asked(l).gets(s.comes("home", "hello"), 0)
 		})
 	}
-	// One of which it is known that it proves nothing never shares a port, and gives up no moment before it may have it
-	// alone: those that came a little later than it give way a little later, too.
+	// A session that is known to prove nothing never shares a port, and does not give up a moment before having a port
+	// alone: leases that came a little later give way a little later, too.
 	proving(t, "21000", func(s *stage) {
 		squat := func(name string) { go s.p.Lease(s.Context(), session(s.t, name, Untested)) }
 		squat("first")
@@ -139,7 +139,7 @@ func TestUnusedLeasesGiveWay(t *testing.T) {
 	})
 }
 
-// One that can prove nothing gets a port of its own, and its turn although others could go on sharing.
+// A session that can prove nothing gets a port of its own, and gets a turn although others could go on sharing.
 func TestAloneWaitsItsTurn(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		first := s.lease("a", Expected)
@@ -212,8 +212,8 @@ func TestAloneIsNotOvertaken(t *testing.T) {
 	})
 }
 
-// A connection without proof goes to the one lease that needs none, when its transfer has been asked for: at once if it
-// said nothing before that, and otherwise if no better one follows.
+// A connection without proof goes to the one lease that needs none, once the transfer of that lease has been asked for:
+// at once if the connection said nothing before, otherwise if no better connection follows.
 func TestUnprovenWaitsForTheTransfer(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("python", Untested)
@@ -324,8 +324,8 @@ func TestClaimsAreNoProof(t *testing.T) {
 	}
 }
 
-// A claim that failed counts as a connection without proof: good enough only where one is, and then it has its
-// handshake behind it.
+// A connection whose claim failed counts as one without proof: good enough only where such connections are, and with
+// the handshake done already.
 func TestFailedClaimIsUnproven(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("honest", Unlikely)
@@ -454,7 +454,7 @@ func TestFailedClaimsRepeated(t *testing.T) {
 	}
 }
 
-// A handshake that goes on for ever is cut when others wait for their turn, sooner where many have failed, and those
+// A handshake that goes on for ever is cut when others wait for their turn, sooner where many have failed. Connections
 // from elsewhere come last.
 func TestHandshakesTakeTurns(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
@@ -476,7 +476,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	})
 }
 
-// However many from elsewhere claim to be for a session, one from its own address is heard.
+// A connection from a session's own address is heard, however many from elsewhere claim to be for the session.
 func TestLineFromElsewhere(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		take := s.asked(s.lease("a", Expected))
@@ -520,8 +520,8 @@ func TestProverPanics(t *testing.T) {
 	})
 }
 
-// A thief who was there first, of whom nothing better is known, waits for the client's own connection, even one that is
-// made only after the transfer was asked for.
+// A thief who was there first, of whom nothing better is known, waits for the client's own connection, even if the
+// client connects only after the transfer was asked for.
 func TestThiefBeforeTheClient(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("honest", Untested)
@@ -726,7 +726,7 @@ func TestGuestsComeTooLate(t *testing.T) {
 	}
 }
 
-// Proof counts whatever address it comes from, unless that is forbidden.
+// Proof counts from any address, unless StrictPeer forbids other addresses.
 func TestRoaming(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		proving(t, "21000", func(s *stage) {

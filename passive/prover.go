@@ -22,9 +22,10 @@ type Prover interface {
 	// nobody has logged in to, whose claims count for nothing.
 	OwnerOf(session string) string
 	// Handshake does on a connection what has to come first, such as the TLS handshake, on behalf of a session.
-	// proven reports whether the connection has proved that it is that session's. It may succeed without: then the
-	// connection is given away only where one without proof would be, and it must not have told the client anything
-	// that lets it prove itself later. Handshake closes conn when it fails. It must have a limit of time of its own.
+	// proven reports whether the connection has proved that it is that session's. Handshake may succeed without proof:
+	// then the connection is given away only where a connection without proof would be, and Handshake must not have
+	// told the client anything that lets the client prove itself later. Handshake closes conn on failure. It must have
+	// a limit of time of its own.
 	Handshake(ctx context.Context, session string, conn net.Conn) (secured net.Conn, proven bool, err error)
 }
 
@@ -41,9 +42,9 @@ const (
 	Unlikely
 	// Required is a session that has to prove itself from the first data connection on.
 	Required
-	// Waived is a session of which no proof is wanted: whatever comes first from its client's address is its, and it is
-	// alone with that on its port, as without a Prover. All that the Prover does for it is the handshake, as soon as
-	// the client has spoken.
+	// Waived is a session of which no proof is wanted: whatever comes first from the client's address belongs to the
+	// session, whose lease is alone with that address on a port, as without a Prover. All that the Prover does for such
+	// a session is the handshake, as soon as the client has spoken.
 	Waived
 )
 

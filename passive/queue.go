@@ -38,8 +38,8 @@ type waiter struct {
 	got   *Lease      // out of lease, by await
 }
 
-// exclusive reports whether a waiter is in the queue that can share a port with nobody. Later waiters stay behind it,
-// or its turn would never come.
+// exclusive reports whether a waiter is in the queue that can share a port with nobody. Later waiters stay behind, or
+// the turn of such a waiter would never come.
 func (q *queue) exclusive() bool { return q != nil && q.alone > 0 }
 
 // enqueue puts a request behind the others of the same peer. The caller holds mu.
@@ -219,8 +219,8 @@ func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 }
 
 // sharesAfter returns how long a queue stands still before a session in it shares a port. A session of which nothing is
-// known may turn out to prove nothing, and then fails on a shared port. So it waits longer: in a queue that moves, the
-// turn of a session comes; in one that is full of leases nobody uses, it may never come.
+// known may turn out to prove nothing, and then fails on a shared port. Such a session waits longer: the turn of a
+// session comes in a queue that moves, but may never come behind leases that nobody uses.
 func (p *Ports) sharesAfter(r *Request) time.Duration {
 	if r.Policy.demands() {
 		return joinAfter

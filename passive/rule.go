@@ -11,8 +11,9 @@ import (
 // and explore_test.go in all states that it can get into.
 //
 // Only proof releases data. A claim (a ticket shown) gives a connection the right to a handshake and nothing more. A
-// connection without proof is served in one case: its lease may do without, it is the only one, and nobody else can be
-// meant. Neither strays nor silence nor failed claims make a lease do without proof that its session has given before.
+// connection without proof is served in one case: the lease may do without proof, no second connection without proof is
+// there, and nobody else can be meant. Neither strays nor silence nor failed claims make a lease do without proof that
+// its session has given before.
 
 // facts is what the rule knows of one port and one client address.
 type facts struct {
@@ -26,7 +27,7 @@ type leaseFacts struct {
 	wanted  uint64 // when its transfer was asked for, in the order of connections; 0 before
 	demand  ProofPolicy
 	open    bool // the one lease here that a connection without proof may be for
-	guest   bool // shares the port after a vain wait for one of its own, so its client may fail to prove itself
+	guest   bool // shares the port after a vain wait for one of its own; the client may fail to prove itself
 	shaking bool // a handshake on its behalf is under way
 	alone   bool // forOthers is over: others had their time to ask for the connection without proof
 	patient bool // forBetter is over: no better connection came than the one without proof
@@ -43,7 +44,7 @@ type connFacts struct {
 	spoke   uint64 // when its claim became known, in the order of arrival; 0 before
 	roaming bool   // it comes from another address than the control connection
 	claim   claim
-	lease   int // the lease it claims to be for, or that its handshake was done for; none without
+	lease   int // the lease claimed, or the lease that a handshake was done for; none without
 	shaking bool
 	full    bool // its handshake is done and proved nothing
 }
@@ -86,7 +87,7 @@ type leaseVerdict struct {
 	end       error // the lease ends with it
 	doubt     bool  // it is doubted from now on
 	reset     bool  // its failed claim counts no more: another connection has come
-	wait      wait  // start this time, unless it runs or is over
+	wait      wait  // start this time unless running or over
 	contested bool  // others wait for its handshake to end
 }
 
@@ -134,8 +135,8 @@ func resized[T any](s []T, n int) []T {
 	return s
 }
 
-// proofFirst lines up the connections that claim a lease for its handshake, one at a time: those from the client's own
-// address first, then in order of arrival. It refuses those that claim what is not here.
+// proofFirst lines up the connections that claim a lease, for a single handshake at a time: connections from the
+// client's own address first, then in order of arrival. proofFirst refuses connections that claim what is not here.
 func (f *facts) proofFirst(v *verdict) {
 	for _, roaming := range []bool{false, true} {
 		for i, c := range f.conns {
@@ -177,7 +178,7 @@ func (f *facts) ahead(of connFacts) int {
 	return n
 }
 
-// taken reports whether a connection gets a lease, or its handshake, by what was said so far.
+// taken reports whether a connection gets a lease, or a handshake for the lease, by what was said so far.
 func taken(v *verdict, lease int) bool {
 	for _, c := range v.conns {
 		if (c.do == shake || c.do == give) && c.lease == lease {
@@ -253,15 +254,15 @@ func (f *facts) mayBe(v *verdict, c connFacts, open int, guests uint64) connVerd
 	case f.leases[open].doubted:
 		return no(errShared)
 	case f.leases[open].number == 0 || c.number < f.leases[open].number:
-		// It was there before the lease was, so it can't have been made for it.
+		// The connection was there before the lease, and can't have been made for that.
 		return no(errEarly)
 	}
 	return connVerdict{}
 }
 
-// asks returns the one lease, of those that a connection without proof may be for after guests have come, whose
-// transfer has been asked for. It returns none for another connection, when several have been, or when another
-// connection has come that proves nothing either.
+// asks returns the lease that a connection without proof is for after guests have come: the only one, among the leases
+// that the connection may be for, whose transfer has been asked for. It returns none if there is no such lease, if
+// there are several, or if another connection has come that proves nothing either.
 func (f *facts) asks(conn int, guests uint64) int {
 	c := f.conns[conn]
 	if c.roaming || c.number < guests || f.another(conn, guests) {
@@ -304,8 +305,9 @@ func (f *facts) mayServe(lease int, c connFacts, guests uint64) bool {
 	return l.guest
 }
 
-// notOthers gives a connection without proof to the one lease that has asked, unless others to which it may belong do
-// so within a few seconds. Those that have not are good for proof only from then on, as they have had their time.
+// notOthers gives a connection without proof to the one lease that has asked, unless other leases to which the
+// connection may belong ask within a few seconds. Leases that have not asked have had their time, and are good for
+// proof only from then on.
 func (f *facts) notOthers(v *verdict, lease, conn int) {
 	guests := f.guests()
 	switch {
@@ -373,7 +375,7 @@ func (f *facts) expects(l leaseFacts, c connFacts) bool {
 	return l.demand == Untested && c.spoke < l.wanted
 }
 
-// silence reports whether another connection, that may be the open lease's, has said nothing yet.
+// silence reports whether another connection that may be the open lease's has said nothing yet.
 func (f *facts) silence(open int, guests uint64) bool {
 	for _, c := range f.conns {
 		if c.claim == silent && !c.roaming && f.leases[open].number < c.number && c.number < guests {

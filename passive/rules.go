@@ -26,7 +26,7 @@ type Rule struct {
 }
 
 // Rules is an [Announcer] that asks the first rule matching the client: clients of the local network can be told the
-// local address, say, and everybody else the public one. Where no rule matches, it is the address dialled.
+// local address, say, and everybody else the public one. Where no rule matches, the address dialled is announced.
 type Rules []Rule
 
 // ParseRules reads rules written as clients=address and separated by commas, such as
@@ -101,7 +101,7 @@ func (r Rules) String() string {
 	return strings.Join(parts, ",")
 }
 
-// String returns the rule as clients=address, with its offset if it has one.
+// String returns the rule as clients=address, followed by the offset if there is one.
 func (r Rule) String() string {
 	clients, told := "*", dialledText
 	if r.Clients != (netip.Prefix{}) {

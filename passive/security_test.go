@@ -48,7 +48,7 @@ func TestPortsAreUnpredictable(t *testing.T) {
 }
 
 // SECURITY-CASES 24: squatters on every port, who ask for a transfer and never connect, delay nobody from another
-// address, and those behind their own address until the first of them runs out.
+// address. Clients behind the address of the squatters wait until the first squatter runs out.
 func TestSquatting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, mem := memPorts(t, "21000-21010")

@@ -73,7 +73,7 @@ func TestRangeErrors(t *testing.T) {
 	}
 }
 
-// All mistakes in one go, one line each.
+// All mistakes are reported in one go, a line for each.
 func TestRangeErrorsAreJoined(t *testing.T) {
 	_, err := Range("x,21000,21010-21000,!y")
 	require.Len(t, strings.Split(err.Error(), "\n"), 3)

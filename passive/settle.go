@@ -9,8 +9,8 @@ const (
 	// proofWait is how long a lease whose transfer was asked for waits for proof, once connections came that may be
 	// anybody's, before its client is told to try again.
 	proofWait = 5 * time.Second
-	// othersWait is how long a lease whose transfer was asked for waits for others that share its port, and that its
-	// only connection without proof may be for as well, to ask for theirs.
+	// othersWait is how long a lease whose transfer was asked for waits for other leases to ask as well: leases on the
+	// same port that the only connection without proof may be for.
 	othersWait = staleAfter
 	// anotherWait is how long a lease whose transfer was asked for waits for another connection after a claim to it has
 	// failed, before its client is told so. A lease that demands no proof waits for proofWait.
@@ -71,8 +71,8 @@ func (g *group) strained() bool {
 	return false
 }
 
-// facts gathers what the rule wants to know of a group, and returns what its facts are about, in that order. The
-// memory is used again at the next call. The caller holds mu.
+// facts gathers what the rule wants to know of a group, and returns the leases and connections that the facts are
+// about, in the same order. The memory is used again at the next call. The caller holds mu.
 func (p *Ports) facts(g *group) (leases []*Lease, conns []*candidate) {
 	f := &p.known
 	f.leases, f.conns = f.leases[:0], f.conns[:0]
@@ -172,7 +172,7 @@ func (l *Lease) patience(w wait) time.Duration {
 	return proofWait
 }
 
-// awaiting starts a time after which the rule is asked again, unless it runs or is over. The caller holds mu.
+// awaiting starts a time after which the rule is asked again, except a time that runs or is over. The caller holds mu.
 func (p *Ports) awaiting(l *Lease, w wait) {
 	if w == 0 || l.over[w] || l.timers[w] != nil {
 		return

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Failed claims. What a stranger elsewhere shows ends nobody's lease: it is refused, and that is all. One from the
-// client's own address may be the client's, which has to hear that its ticket could not be resumed. So it counts,
-// unless it is repeated: after fewStrikes of one network within a minute, or of one session within an hour, further
-// ones end no lease. After maxStrikes an address without a lease is not heard at all. The memory is bounded; what is
-// forgotten starts anew.
+// Failed claims. What a stranger elsewhere shows is refused, and ends nobody's lease. A failed claim from the client's
+// own address may be the client's, which has to hear that its ticket could not be resumed. So such a claim counts, but
+// only a few times: after fewStrikes of one network within a minute, or of one session within an hour, further ones end
+// no lease. After maxStrikes an address without a lease is not heard at all. The memory is bounded; what is forgotten
+// starts anew.
 const (
 	fewStrikes       = 3
 	maxStrikes       = 10
@@ -36,7 +36,7 @@ func (p *Ports) strike(l *Lease, c *candidate, err error) {
 	}
 }
 
-// strikes counts failed claims: those from a network, or those to a session. Ready when zero; guarded by Ports.mu.
+// strikes counts failed claims: from a network, or to a session. Ready when zero; guarded by Ports.mu.
 type strikes[K comparable] map[K]strike
 
 type strike struct {

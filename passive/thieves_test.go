@@ -68,7 +68,8 @@ var chances = map[lateness]string{
 	robbedNever:    "nothing",
 }
 
-// robbery is one way to look at what can happen: a victim's lease, one client, and thieves who show one thing.
+// robbery is a setting to explore: a victim's lease, a single client, and
+// thieves who all show the same thing.
 type robbery struct {
 	victim victim
 	policy ProofPolicy

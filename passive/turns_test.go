@@ -153,8 +153,8 @@ func TestOver(t *testing.T) {
 	})
 }
 
-// What is there when a lease drops its proof is its own, as it came: what it says then is not read as a claim, and what
-// it has said does not make it wait for a better one.
+// A connection that is there when a lease drops its proof is handed over as it came: what the connection says then is
+// not read as a claim, and what was said before does not make the lease wait for a better connection.
 func TestDropProofAfterConnect(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Untested)

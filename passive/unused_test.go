@@ -10,8 +10,8 @@ import (
 )
 
 // A client that never resumes is served on its first transfer, too, beside any number of sessions of its address that
-// have a port and use it not. When one of them asks for its transfer afterwards it is told why it gets none, and its
-// next lease works.
+// have a port and use it not. A session that asks for its transfer afterwards is told why it gets no connection, and
+// the next lease of that session works.
 func TestFirstTransferBesideUnusedLeases(t *testing.T) {
 	for _, silent := range []int{2, 3, 11} {
 		proving(t, "21000", func(s *stage) {
@@ -59,8 +59,8 @@ func TestFirstTransferBesideUnusedLeases(t *testing.T) {
 	})
 }
 
-// threeOnOnePort returns an unused lease, and one on the same port whose transfer is asked for, either of which a
-// connection without proof may be for. A third, before them, has given way.
+// threeOnOnePort returns an unused lease and another on the same port whose transfer is asked for: a connection without
+// proof may be for either. A third, before them, has given way.
 func threeOnOnePort(s *stage) (unused *Lease, asked *taking) {
 	s.lease("retired", Untested)
 	got := make(chan *Lease, 1)

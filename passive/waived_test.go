@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Where no proof is wanted the first connection is the session's, whatever it says, and its handshake is done before
-// the transfer is asked for.
+// Where no proof is wanted the first connection is the session's, whatever that connection says. The handshake is done
+// before the transfer is asked for.
 func TestWaived(t *testing.T) {
 	for _, line := range []string{"proof other", "shows honest", "hello"} {
 		proving(t, "21000", func(s *stage) {

@@ -2,7 +2,8 @@ package passive
 
 import "errors"
 
-// agree has the model go on in one of several ways, so that it comes to what the real table has come to.
+// agree has the model go on in the one of several ways that leads to what the
+// real table has come to.
 func (w *walk) agree(ways ...func(*model, *walkClock)) {
 	for s := range w.leases {
 		w.collect(s)

@@ -14,7 +14,8 @@ type walkClock struct {
 	moved time.Time                // see queue
 }
 
-// alarm is an event to come. Connections move in the model's list, so they are known by their id.
+// alarm is an event to come. Connections move in the model's list and are
+// therefore known by id.
 type alarm struct {
 	what happening
 	a, b uint8 // as in event, but for connections

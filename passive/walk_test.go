@@ -20,7 +20,8 @@ import (
 
 const walkPort = 21000
 
-// walk is a random way through the states of the model, that the real Ports go as well.
+// walk is a random way through the states of the model that the real Ports go
+// as well.
 type walk struct {
 	t     *testing.T
 	rand  *rand.Rand
@@ -159,7 +160,7 @@ func (w *walk) require(ok bool, text string, args ...any) {
 // eagerness is how often something is chosen rather than something else.
 var eagerness = map[happening]int{leases: 4, wants: 4, closes: 1, drops: 1, connects: 8, says: 12, hangsUp: 1, resumes: 16, shakes: 4, breaks: 2}
 
-// choose picks an event, of those that are not due to time.
+// choose picks an event among those that are not due to time.
 func (w *walk) choose() (e event, ok bool) {
 	var all []event
 	var sums []int
