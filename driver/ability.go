@@ -67,9 +67,9 @@ type StoreChecker interface {
 }
 
 // A RawNamer is an FS that takes names which are not UTF-8, as cameras, scanners
-// and old file systems make them. All its methods then take every name of
-// [ValidName] without CR, LF and NUL, and it lists such names as they are. Without
-// the ability names are UTF-8, and the server answers 501 to any other.
+// and old file systems make them. All methods of a RawNamer take every name of
+// [ValidName] without CR, LF and NUL, and List gives such names as they are.
+// Without the ability names are UTF-8, and the server answers 501 to any other.
 type RawNamer interface {
 	// RawNames reports that for what is below name.
 	RawNames(name string) bool
@@ -138,9 +138,9 @@ func CheckStore(ctx context.Context, fsys FS, name string, opts StoreOptions) er
 	return nil
 }
 
-// A SameRemover is an FS that can remove a file only if it is still the one that
-// was described, in one step; otherwise the error is ErrChanged and the file
-// stays. COMB removes its sources by it.
+// A SameRemover is an FS that can, in one step, remove a file only if the file
+// is still the one that was described; otherwise the error is ErrChanged and the
+// file stays. COMB removes its sources by RemoveSame.
 type SameRemover interface {
 	RemoveSame(ctx context.Context, name string, info fs.FileInfo) error
 }

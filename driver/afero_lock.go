@@ -3,11 +3,12 @@ package driver
 import "context"
 
 // The locks of an aferoFS, by name. Whoever changes what has a name holds the lock
-// "change" of it alone, and that of each directory above together with others, so
-// that none is removed or renamed meanwhile. Only while the name itself changes
-// hands "name" is held as well, for which look-ups wait: making the content, which
-// may take long, keeps them waiting for nothing. Locks are taken in the order of
-// their keys, so that nobody waits for ever; "change" sorts before "name".
+// "change" of the name alone, and shares the lock "change" of each directory above
+// with others, so that no directory above is removed or renamed meanwhile. Only
+// while the name itself changes hands "name" is held as well. Look-ups wait for
+// "name" alone, and so never for the making of the content, which may take long.
+// Locks are taken in the order of their keys, so that nobody waits for ever;
+// "change" sorts before "name".
 const (
 	changeLock = "change "
 	nameLock   = "name "

@@ -9,9 +9,9 @@ import "context"
 //
 // CheckOp changes nothing and doesn't look whether the name is there. It returns
 // nil, or the error that the operation would return. Nil is no promise: other names
-// may have a part in it, or the files may refuse. It is asked several times for each
-// entry of MLSD, so it must be quick. A wrapper that has Unwrap and does what the FS
-// within refuses must be an OpChecker itself.
+// may have a part in it, or the files may refuse. CheckOp is called several times
+// for each entry of MLSD and must be quick. A wrapper that has Unwrap and does what
+// the FS within refuses must be an OpChecker itself.
 type OpChecker interface {
 	CheckOp(ctx context.Context, op Op, name string) error
 }

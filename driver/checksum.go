@@ -2,9 +2,9 @@ package driver
 
 import "context"
 
-// A Checksummer is an FS that knows the checksum of a file without reading the
-// file, because its store keeps one (HASH, XMD5, XSHA256 and so on). The server
-// reads the file of any other FS.
+// A Checksummer is an FS whose store keeps checksums, so that a file need not be
+// read for HASH, XMD5, XSHA256 and so on. The server reads the file of any other
+// FS.
 type Checksummer interface {
 	// Checksum returns the checksum of length bytes from offset on; a negative
 	// length reaches to the end of the file. The algorithm is SHA-256, SHA-1,

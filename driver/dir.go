@@ -67,13 +67,14 @@ const (
 	// replaced.
 	//
 	// Append and Offset copy the bytes they keep in Commit, by reference where
-	// the file system can (XFS, Btrfs) and with holes as holes. Where it
-	// can't, what is added to a large file is copied behind its end, so that
-	// it costs twice its own size and not that of the file; for a moment other
-	// programs can then see the file grow, but no session of this process
-	// does. If the process is killed in that moment, what it had added is
-	// removed by whoever changes the file next, or by [Dir.Sweep]. It needs
-	// extended attributes (Linux); without them the file is copied.
+	// the file system can (XFS, Btrfs) and with holes as holes. Elsewhere what
+	// is added to a large file is copied behind the end of the file, and so
+	// costs twice its own size instead of the size of the file; for a moment
+	// other programs can then see the file grow, but no session of this process
+	// does. If the process is killed in that moment, the new bytes are removed
+	// by whoever changes the file next, or by [Dir.Sweep]. Adding in this way
+	// needs extended attributes (Linux); without such attributes the file is
+	// copied.
 	//
 	// Changes of a file wait for one another for up to ten seconds, and are
 	// ErrBusy after that. This holds between processes too, where the system

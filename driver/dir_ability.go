@@ -51,8 +51,8 @@ func (d *Dir) SetGroup(ctx context.Context, name, group string) error {
 	return fail("set group", name, err)
 }
 
-// Symlink makes a link. It is stored relative to the link's directory, so it
-// works for other programs too and when the tree is moved.
+// Symlink makes a link. The target is stored relative to the link's directory,
+// so that links work for other programs too and when the tree is moved.
 func (d *Dir) Symlink(ctx context.Context, target, name string) error {
 	if _, err := local("symlink", target); err != nil {
 		return err

@@ -8,10 +8,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// access asks the system whether this process, as it is now, may do that with
-// a file of a directory, or with the directory itself, ".". A read-only file
-// system answers as well. Where the system can't be asked the answer is yes:
-// the attempt will show.
+// access asks the system whether this process now may do that with a file of a
+// directory, or with "." for the directory itself. A read-only file system
+// answers as well. Where the system can't be asked the answer is yes: the
+// attempt will show.
 func (d *Dir) access(dir, base string, want permission) error {
 	f, err := d.root.OpenFile(dir, os.O_RDONLY|onlyDir|pathOnly, 0)
 	if err != nil {

@@ -55,8 +55,9 @@ func (d *Dir) checkStore(p, name string, opts StoreOptions) error {
 	return d.checkTarget(name, fi, opts)
 }
 
-// checkParent checks that the directory is one in which Store may do its work:
-// an atomic upload makes a file there in any case, one in place a new file only.
+// checkParent checks that Store may work in the directory of name: an atomic
+// upload makes a file there in any case, an upload in place only if the file is
+// new.
 func (d *Dir) checkParent(name string, exists bool) error {
 	dir := filepath.FromSlash(path.Dir(name))
 	fi, err := d.root.Stat(dir)

@@ -95,8 +95,8 @@ func (u *atomicUpload) replace() error {
 	return u.rename(u.temp)
 }
 
-// finish gives a temporary file that takes the place of old, which may be nil,
-// what it needs beside its content.
+// finish gives a temporary file what is needed beside the content to take the place of
+// old, which may be nil.
 func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
 	var err error
 	switch {

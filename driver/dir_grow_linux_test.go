@@ -202,8 +202,8 @@ func TestDirAppendIsCheap(t *testing.T) {
 	require.Equal(t, int64(size+1<<20), fi.Size())
 }
 
-// Two descriptions of a file, one open for reading, are locked against another
-// process; here the other is another open file of this one.
+// An append waits while another process has the file locked. Another open file of
+// this process stands for the other process: locks belong to open files.
 func TestDirWaitsForLocksOfOthers(t *testing.T) {
 	path := t.TempDir()
 	d, err := OpenDir(path)

@@ -83,9 +83,8 @@ func (u *inPlaceUpload) begin(ctx context.Context) error {
 	return err
 }
 
-// lock takes the lock of the file, which it keeps until the end: those who
-// append have it together. It waits no longer than somebody who is about to end
-// may need.
+// lock takes the lock of the file until the end of the upload; uploads that append
+// share the lock. It waits no longer than somebody who is about to end may need.
 func (u *inPlaceUpload) lock(ctx context.Context) error {
 	fi, err := u.f.Stat()
 	if err != nil {
@@ -180,7 +179,7 @@ func (u *inPlaceUpload) Commit() error {
 	return u.err
 }
 
-// settle makes what was written last, and its name if that is new.
+// settle makes what was written last, and the name of the file if the name is new.
 func (u *inPlaceUpload) settle() error {
 	fi, err := u.f.Stat()
 	switch {

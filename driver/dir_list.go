@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 )
 
-// listBatch bounds how many entries are held at once, so that the memory for a
-// listing doesn't depend on the directory, and that of one which stalls is little.
+// listBatch bounds how many entries are held at once, so that the memory for a listing
+// doesn't depend on the directory and is little while the listing stalls.
 const listBatch = 32
 
 // List yields the entries of a directory as the system has them, links as

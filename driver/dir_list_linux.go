@@ -122,8 +122,8 @@ func readDirent(dir int, buf []byte) (n int, err error) {
 	}
 }
 
-// lstatAt is lstat of a name in an open directory. The name ends in NUL, so that it
-// needs no copy, as it would with package syscall.
+// lstatAt is lstat of a name in an open directory. The name ends in NUL and so needs
+// no copy, unlike with package syscall.
 func lstatAt(dir int, name []byte, st *syscall.Stat_t) error {
 	for {
 		_, _, errno := syscall.Syscall6(unix.SYS_NEWFSTATAT, uintptr(dir), uintptr(unsafe.Pointer(&name[0])),

@@ -26,9 +26,9 @@ import (
 //
 // An upload that adds to a file or keeps its beginning holds in its temporary
 // file only what it brings, behind a hole as long as what was there when it
-// began. Commit takes the lock and then decides: the file has gone (450), or it
-// was to keep an offset and the file isn't the same (450), or the hole is filled
-// from the file as it now is, and the temporary file renamed; or grow.
+// began. Commit takes the lock and then decides: the file has gone (450), or the
+// upload was to keep an offset and the file isn't the same (450), or the hole is
+// filled from the file as it now is, and the temporary file renamed; or grow.
 //
 // grow, under the lock, for a file of n bytes and t new ones:
 //

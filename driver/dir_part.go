@@ -36,7 +36,7 @@ func (p *filePart) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// WriteTo lets the system copy, where it can.
+// WriteTo lets the system copy where the system can.
 func (p *filePart) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(w, io.LimitReader(p.f, p.left))
 	p.left -= n

@@ -12,8 +12,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A change waits for the one before it, but not for ever: then it is
-// driver.ErrBusy, unless its own context ended first. Time is fake.
+// A change waits for the change before, but not for ever: the error is
+// driver.ErrBusy then, or the error of the context if that ended first. Time is
+// fake.
 func TestDirLockPatience(t *testing.T) {
 	path := t.TempDir()
 	d, inPlace := openDir(t, path), openDir(t, path)

@@ -108,7 +108,8 @@ func (s *sweep) file(ctx context.Context, p string) error {
 		s.busy++
 		return nil
 	}
-	// It may have got its name, or another file its own, before it was locked.
+	// Before the lock, the file may have got its final name, or another file the
+	// temporary one.
 	fi, err := f.Stat()
 	if err != nil {
 		return err
@@ -131,7 +132,7 @@ func (s *sweep) undo(ctx context.Context, p string) error {
 	return err
 }
 
-// old removes a temporary file that can't be locked, if it is old enough.
+// old removes a temporary file that can't be locked and is old enough.
 func (s *sweep) old(p string) error {
 	fi, err := s.d.root.Lstat(p)
 	if err != nil {

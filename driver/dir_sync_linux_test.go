@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With Sync a change that can't be made to last is not begun, and one that was
+// With Sync a change that can't be made to last is not begun. A change that was
 // made before the disk failed is reported as made.
 func TestLasting(t *testing.T) {
 	path := t.TempDir()

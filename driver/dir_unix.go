@@ -17,9 +17,9 @@ import (
 const rawNames = runtime.GOOS != "darwin" && runtime.GOOS != "ios"
 
 const (
-	// noBlock keeps the opening of a FIFO from waiting for its other end, and
-	// that of a terminal from making it ours. On regular files it has no
-	// effect.
+	// noBlock keeps the opening of a FIFO from waiting for the other end, and
+	// the opening of a terminal from making the terminal ours. noBlock has no
+	// effect on regular files.
 	noBlock = syscall.O_NONBLOCK | syscall.O_NOCTTY
 	onlyDir = syscall.O_DIRECTORY
 )

@@ -39,8 +39,8 @@
 //
 // A wrapper that restricts an FS must not have an Unwrap method unless it
 // intercepts every optional ability it means to restrict, because the ability
-// functions look behind wrappers. [Restrict] intercepts all, those of later
-// versions too.
+// functions look behind wrappers. [Restrict] intercepts all abilities, including
+// the abilities of later versions.
 //
 // [driver/s3]: https://pkg.go.dev/github.com/sallyport/sallyport/driver/s3
 package driver
@@ -60,8 +60,8 @@ import (
 //
 //	Validate() error
 //
-// is asked by the server, before it listens, whether its configuration makes
-// sense; [User] and [Users] have it.
+// is asked by the server, before the server listens, whether the configuration
+// of the Driver makes sense; [User] and [Users] have it.
 type Driver interface {
 	// Login returns the account that this session uses from now on, a value
 	// of its own that the caller may change. The context ends at the logout
@@ -185,9 +185,9 @@ type FS interface {
 	// start. An offset beyond the end is ErrOffset; at the end it is a
 	// reader that has nothing; a negative one is fs.ErrInvalid. Opening a
 	// directory is ErrIsDir. A file replaced or removed meanwhile reads to its
-	// end if the FS is atomic, and one that is added to meanwhile to the end it
-	// had. When the reader is an *os.File or a FilePart the server may send it
-	// without copying.
+	// end if the FS is atomic. A file added to meanwhile reads to the end that
+	// it had at Open. When the reader is an *os.File or a FilePart the server
+	// may send it without copying.
 	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error)
 
 	// Store begins an upload. Nothing is visible under name until Commit
@@ -195,10 +195,10 @@ type FS interface {
 	// directory of that name is ErrIsDir, a missing parent fs.ErrNotExist.
 	//
 	// Of two uploads to one name that replace the file the last to commit
-	// wins, whole. One with Append adds to the file as it is when it commits,
-	// so nothing that another upload committed meanwhile is lost, and one with
-	// an Offset commits only over the file that it began with: see [StoreOptions].
-	// Commit looks at the tree again, see [Upload].
+	// wins, whole. An upload with Append adds to the file as the file is at
+	// Commit, so nothing that another upload committed meanwhile is lost. An
+	// upload with an Offset commits only over the file that it began with: see
+	// [StoreOptions]. Commit looks at the tree again, see [Upload].
 	Store(ctx context.Context, name string, opts StoreOptions) (Upload, error)
 
 	// Mkdir creates a directory; its parent must exist, and a name that is

@@ -74,7 +74,7 @@ func ExampleUpload() {
 	// after: 11 <nil>
 }
 
-// Users may have hashes of htpasswd, or those of HashPassword.
+// Users may have hashes of htpasswd or of HashPassword.
 func ExampleUsers() {
 	hash, err := driver.HashPassword("correct horse")
 	if err != nil {
@@ -105,8 +105,9 @@ func ExampleFunc() {
 	// Output: driver: login incorrect
 }
 
-// A certificate is half a login where a password must come with it (RFC 4217,
-// section 5). Without one, the first call for each login, that is no refusal.
+// A certificate is half a login where a password must come as well (RFC 4217,
+// section 5). The first call for each login has no password yet: return
+// ErrNeedPassword, which counts as no refusal.
 func ExampleFunc_certificateAndPassword() {
 	users := driver.User("partner", "correct horse", driver.Mem())
 	d := driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {

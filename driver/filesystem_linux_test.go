@@ -164,7 +164,7 @@ func TestDirFullInCommit(t *testing.T) {
 	require.Len(t, read(t, d, "a"), 5*mib)
 }
 
-// inside lists a directory as the system does, with what a Dir hides.
+// inside lists a directory as the system does, including what a Dir hides.
 func inside(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	f, err := os.Open(dir)

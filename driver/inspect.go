@@ -23,16 +23,16 @@ import (
 // committed is what accept saw: where the file that is added to was replaced, removed
 // or changed during the look, by another of its names too, the upload fails with
 // [ErrChanged] (450), and the client may send it again. Uploads to one name that go
-// through this FS wait for one another, so they don't meet that. Clients wait for the
-// reply meanwhile, some for a minute only.
+// through this FS wait for one another and don't meet ErrChanged. Clients wait for
+// the reply meanwhile, some for a minute only.
 //
 // The uploads of fsys must be [StagedReader]s, as those of [Dir], [MemFS], [Afero]
 // and of what this package puts around them are; to any other, Store is
-// errors.ErrUnsupported. An upload in place would be seen before it was looked at:
-// [StoreOptions].Whole is set, which makes it atomic in a Dir with [InPlace], and
-// lasting, at the cost of a sync. An FS of another package that is not atomic in
-// spite of Whole must not be a StagedReader, and one whose uploads can add to a file
-// should make them [KeptReader]s.
+// errors.ErrUnsupported. An upload in place would be seen before accept has looked:
+// [StoreOptions].Whole is set, which makes the upload atomic in a Dir with
+// [InPlace], and lasting, at the cost of a sync. An FS of another package that is
+// not atomic in spite of Whole must not be a StagedReader. An FS whose uploads can
+// add to a file should make them [KeptReader]s.
 //
 // Put [Restrict] around Inspect and not within, so that rules refuse before anything
 // is looked at, and so that what Inspect reads of an old file needs no leave.
@@ -49,7 +49,7 @@ type inspected struct {
 	locks  lockTable // of names, held from the look at an upload to the end of its Commit
 }
 
-// Unwrap returns the FS within, for its abilities. None of them makes content.
+// Unwrap returns the FS within for the abilities there. No ability makes content.
 func (i *inspected) Unwrap() FS { return i.FS }
 
 // RemoveSame removes a file if it is still the one that was described.
@@ -96,7 +96,7 @@ type inspectedUpload struct {
 	ended  bool
 }
 
-// Unwrap returns the upload within, for its abilities.
+// Unwrap returns the upload within for the abilities there.
 func (u *inspectedUpload) Unwrap() Upload { return u.Upload }
 
 func (u *inspectedUpload) Write(p []byte) (int, error) {

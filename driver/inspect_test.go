@@ -127,7 +127,7 @@ func TestInspectRefuses(t *testing.T) {
 	}
 }
 
-// Not even a temporary file is left, nor one that is written in place.
+// No file is left, whether temporary or written in place.
 func TestInspectLeavesNothingOnDisk(t *testing.T) {
 	for _, uploads := range []driver.Uploads{driver.Atomic, driver.InPlace} {
 		path := t.TempDir()

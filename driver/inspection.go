@@ -26,9 +26,9 @@ type Inspection struct {
 	open []io.Closer
 }
 
-// Open opens the file as it is going to be, from its first byte on. It may be
-// called several times; the readers are closed when accept returns, if they were
-// not before. A read ends with an error when the client is gone or aborts.
+// Open opens the file as it is going to be, from the first byte on. It may be called
+// several times; readers that are still open are closed when accept returns. A read
+// ends with an error when the client is gone or aborts.
 func (i *Inspection) Open() (io.ReadCloser, error) {
 	staged, err := OpenStaged(i.up)
 	if err != nil {

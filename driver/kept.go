@@ -31,8 +31,8 @@ type KeptReader interface {
 // adds reports whether an upload keeps something of an old file.
 func (o StoreOptions) adds() bool { return o.Append || o.Offset > 0 }
 
-// keptReader finds what an upload keeps. A wrapper that opens what was written by
-// itself, since it changes the bytes, must open what is kept as well.
+// keptReader finds what an upload keeps. A wrapper that changes the bytes, and
+// therefore opens what was written by itself, must open what is kept as well.
 func (u *inspectedUpload) keptReader() KeptReader {
 	if k, ok := stagedReader(u.Upload).(KeptReader); ok {
 		return k

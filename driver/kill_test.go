@@ -27,9 +27,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// kills is how often the process is killed: 20 times, or as KILLS in the
-// environment says. Where KILLS_DIR is set, it is on the file system of that
-// directory.
+// kills returns how often the processes are killed: 20 times, or as often as KILLS
+// in the environment says. KILLS_DIR in the environment is a directory for the
+// files, on a file system to be tested.
 func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
 		return n
@@ -37,9 +37,9 @@ func kills() int {
 	return 20
 }
 
-// Two processes that store without a pause into the same files are killed at any
-// moment, again and again, one of them while the other goes on. What a process was
-// told to be committed is there, once; what it was not is there whole or not at
+// Two processes store without a pause into the same files and are killed at any
+// moment, again and again, the first while the second goes on. Data that a process
+// was told to be committed is there, once; other data is there whole or not at
 // all, even before Sweep; and nothing is left over.
 func TestDirKilled(t *testing.T) {
 	if dir := os.Getenv("SALLYPORT_KILLED_IN"); dir != "" {
@@ -179,7 +179,7 @@ func record(id string) string {
 	return fmt.Sprintf("%s %08x\n", body, crc32.ChecksumIEEE([]byte(body)))
 }
 
-// whole returns the name of a record, if it is one.
+// whole returns the name of a record if the line is one.
 func whole(line string) (id string, ok bool) {
 	i := strings.LastIndexByte(line, ' ')
 	if i < 0 || line[i+1:] != fmt.Sprintf("%08x", crc32.ChecksumIEEE([]byte(line[:i]))) {

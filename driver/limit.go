@@ -44,9 +44,9 @@ type Quota struct {
 // Writes of uploads wait for nothing. So the Commit of an FS of another package
 // may not wait for the end of another upload that the FS has let begin.
 //
-// An open upload takes no more of a [Dir] than what it brought, and that counts.
-// What a commit copies for a moment (what is kept of the old file, or what is
-// appended) does not count: the disk needs that much more room than Bytes.
+// An open upload takes no more of a [Dir] than the bytes that it brought, which
+// count. What a commit copies for a moment (what is kept of the old file, or what
+// is appended) does not count: the disk needs that much more room than Bytes.
 //
 // A file can't be removed while it is being uploaded; neither the file nor a
 // directory above it can be renamed: fs.ErrPermission, code 450. Symbolic links

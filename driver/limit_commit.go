@@ -12,9 +12,9 @@ func (u *limitUpload) Prepare() error {
 // Commit checks once more: what the upload keeps of the old file is no longer
 // counted, or more than there was, if another upload has replaced that.
 //
-// The lock of the name comes before the FS's own locks. An upload in place has
-// the FS's lock of its file since Store and only Commit gives that back, so it
-// commits first: what it wrote is counted already.
+// The lock of the name comes before the FS's own locks. An upload in place has the
+// FS's lock of the file since Store, and only Commit gives that back. Such an
+// upload commits first: what it wrote is counted already.
 func (u *limitUpload) Commit() error {
 	switch err := u.ready("commit"); {
 	case err != nil:
@@ -100,7 +100,7 @@ func (u *limitUpload) inFile(now int64) bool {
 	return u.written > 0 && u.file.uploads == 1 && now == u.kept+u.written
 }
 
-// writesInPlace reports whether an upload, or one that it wraps, is one in place.
+// writesInPlace reports whether an upload is in place or wraps an upload in place.
 func writesInPlace(u Upload) bool {
 	for {
 		switch v := u.(type) {

@@ -22,8 +22,8 @@ func places(t *testing.T) map[string]driver.FS {
 	return map[string]driver.FS{"mem": driver.Mem(), "dir": openDir(t, t.TempDir()), "in place": inPlace}
 }
 
-// However many append to one file at once, it never exceeds FileSize, and what was
-// not refused is there.
+// A file that many append to at once never exceeds FileSize, and holds all that was
+// not refused.
 func TestLimitFileSizeTogether(t *testing.T) {
 	for name, fsys := range places(t) {
 		for _, small := range []string{"begun together", "one after the other"} {
@@ -107,8 +107,8 @@ func (u *hangingUpload) Commit() error {
 	return u.Upload.Commit()
 }
 
-// A Commit that hangs keeps nobody from other names, and those that want the same
-// name no longer than their context lasts.
+// A Commit that hangs keeps nobody from other names, and keeps whoever wants the
+// same name no longer than the context lasts.
 func TestLimitCommitHangs(t *testing.T) {
 	h := &hanging{FS: driver.Mem(), name: "a", reached: make(chan struct{}), release: make(chan struct{})}
 	l := limit(t, h, driver.Quota{Bytes: 1000})

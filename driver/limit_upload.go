@@ -170,5 +170,5 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap returns the upload of the FS below, for its abilities.
+// Unwrap returns the upload of the FS below for the abilities there.
 func (u *limitUpload) Unwrap() Upload { return u.Upload }

@@ -80,9 +80,10 @@ func (t *lockTable) unlock(name string) {
 	s.changed = make(chan struct{})
 }
 
-// alone takes the locks of some names of a tree for a change, and together with
-// others those of the directories above, so that none of them is removed or renamed
-// meanwhile. The keys begin with prefix. The function it returns gives them back.
+// alone takes the locks of some names of a tree for a change, and shares the locks
+// of the directories above with others, so that no directory above is removed or
+// renamed meanwhile. The keys begin with prefix. The function it returns gives them
+// back.
 func (t *lockTable) alone(ctx context.Context, prefix string, names ...string) (unlock func(), err error) {
 	shared := make(map[string]bool)
 	for _, p := range names {

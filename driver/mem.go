@@ -114,8 +114,8 @@ func (m *MemFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return n.info(path.Base(name)), nil
 }
 
-// List yields the entries in order of their names, those that were there when
-// it began and still are.
+// List yields, in order of names, the entries that were there when List began
+// and still are.
 func (m *MemFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		dir, names, err := m.names(ctx, name)

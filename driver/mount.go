@@ -32,17 +32,17 @@ type mountPoint struct {
 // Mount puts each FS at the directory that is its key, a name that obeys
 // fs.ValidPath; "." is the root, which is empty and read-only if no FS is
 // mounted there. For each name the longest mount point that leads to it counts:
-// what another FS has below that point is hidden, though its own links may lead
-// there. Mount points and the directories that lead to them appear in listings
-// even if nothing else is there, and can't be removed, renamed or replaced:
+// what another FS has below that point is hidden, though links within that other FS
+// may lead there. Mount points and the directories that lead to them appear in
+// listings even if nothing else is there, and can't be removed, renamed or replaced:
 // fs.ErrPermission.
 //
 // Renaming and links from one FS to another are errors.ErrUnsupported. Abilities
 // are those of the FS that a name belongs to.
 //
 // A key that is no valid name, and a nil FS, are errors; all of them are
-// reported together. An FS mounted below itself is one too, since its files
-// would have two names and a quota on it would count them twice.
+// reported together. To mount an FS below itself is an error too: each file would
+// have two names, and a quota on the FS would count files twice.
 func Mount(at map[string]FS) (*MountFS, error) {
 	m := &MountFS{points: make(map[string]mountPoint), virtual: map[string][]string{".": nil}, made: time.Now()}
 	var errs []error

@@ -49,7 +49,7 @@ func valid(op, name string) error {
 }
 
 // local turns a name into what package os takes. It refuses names that reach
-// temporary files, and those that mean something else to the system: on Windows
+// temporary files and names that mean something else to the system: on Windows
 // backslash, colon and device names (SECURITY: "COM1", "a\..\..\b").
 func local(op, name string) (string, error) {
 	if err := valid(op, name); err != nil {

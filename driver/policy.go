@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Policy is what holds for one account besides the server's settings. The zero
-// value leaves everything to those. What a Policy demands is demanded besides what
-// the server does: it never lets an account do without.
+// Policy is what holds for one account besides the server's settings. The zero value
+// leaves everything to those settings. A Policy adds demands to the server's and
+// never lifts any.
 //
-// Sessions of one account share MaxSessions and the rates. The account is
-// Account.Owner; without, it is the user's name, whatever the case of its letters
+// Sessions of one account share MaxSessions and the rates. Account.Owner names the
+// account; if Owner is empty, the user's name does, whatever the case of the letters
 // and whatever host the client named. Where one name is several users, as on
 // different hosts, or several names are one, set Owner.
 type Policy struct {
@@ -37,13 +37,13 @@ type Policy struct {
 	// verified (Login.Certificate; RFC 4217, section 5). The server has to ask for
 	// certificates in the handshake, where nobody is known yet: tls.Config.ClientAuth
 	// VerifyClientCertIfGiven and ClientCAs. Server.Validate refuses [Users] with it
-	// where the server asks for none. The client learns no more than from a
-	// wrong password, since it may have guessed the right one; the log says why.
+	// where the server asks for none. The client may have guessed the right password,
+	// and learns no more than from a wrong one; the log says why.
 	//
-	// Any certificate of those CAs will do, another user's too. To bind one to the
-	// user, a Driver compares Login.Certificate with Login.User once the password is
-	// right, and returns ErrLogin if they differ: its Subject.CommonName, say, or its
-	// public key with one that is on record.
+	// Any certificate of those CAs will do, another user's too. To bind a certificate
+	// to the user, a Driver compares Login.Certificate with Login.User once the
+	// password is right, and returns ErrLogin if there is no match: compare the
+	// Subject.CommonName, say, or the public key with a key that is on record.
 	RequireCertificate bool
 
 	// IdleTimeout takes the place of the server's; negative means no limit.

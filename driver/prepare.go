@@ -1,10 +1,10 @@
 package driver
 
 // Preparer is an optional ability of an [Upload]: it does in advance what takes
-// long of Commit, such as making the data durable. The server calls it after the
-// last Write, while it waits whether the end of the data is to be believed, so it
-// must show nothing of the upload yet. After Prepare only Commit and Close are
-// called.
+// long of Commit, such as making the data durable. The server calls Prepare after
+// the last Write, while the server waits whether the end of the data is to be
+// believed: Prepare must show nothing of the upload yet. After Prepare only
+// Commit and Close are called.
 //
 // An Upload that wraps another has an Unwrap method that returns that, or a
 // Prepare of its own.

@@ -44,7 +44,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// Prepare goes through what wraps an upload, and its error through a quota.
+// Prepare goes through what wraps an upload, and an error of Prepare through a
+// quota.
 func TestPrepareIsPassedOn(t *testing.T) {
 	limit, err := driver.Limit(t.Context(), unpreparedFS{driver.Mem()}, driver.Quota{Bytes: 1 << 20})
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 // fsys is: [os.DirFS] follows links that lead out of it, [Dir] doesn't.
 //
 // An offset costs reading up to it unless the files of fsys are io.Seekers, as
-// those of package embed are and those of compressed archives are not.
+// files of package embed are and files in compressed archives are not.
 func ReadOnly(fsys fs.FS) FS { return &readOnly{fsys: fsys} }
 
 type readOnly struct {
@@ -107,7 +107,8 @@ func (r *readOnly) Open(ctx context.Context, name string, offset int64) (io.Read
 	return f, nil
 }
 
-// skipOrClose goes to an offset. On an error, and on a panic, it closes the file.
+// skipOrClose goes to an offset in a file and closes the file on an error or a
+// panic.
 func skipOrClose(ctx context.Context, f io.ReadCloser, offset, size int64) (err error) {
 	there := false
 	defer func() {

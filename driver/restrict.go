@@ -14,11 +14,10 @@ import (
 //
 // Allow returns nil if the session may do op with the name, and else the error that
 // the client is told: [fs.ErrPermission], [fs.ErrNotExist] for what shall not be
-// known to exist, or an [*Error] for words of its own. It may be called
-// concurrently, and must be quick, since it is asked about each entry of a listing,
-// several times by MLSD, which tells what may be done with each (CheckOp); nothing is
-// done then.
-// A nil allow refuses everything with fs.ErrPermission.
+// known to exist, or an [*Error] for words of its own. Allow may be called
+// concurrently, and must be quick: a listing asks about each entry, and MLSD several
+// times, to tell what may be done with each (CheckOp); nothing is done then. A nil
+// allow refuses everything with fs.ErrPermission.
 //
 // Each name is asked about as it is, the root being "."; leave to go into a
 // directory gives no leave for what is in it. A file that is renamed has two names,
@@ -28,19 +27,20 @@ import (
 // both asked about.
 //
 // Who may store and not replace (OpReplace) can't add to a file either, nor rename
-// another over it. An upload is then Exclusive, so that of two to one name that is
-// free one is refused; and of such uploads and renames to one free name, through any
-// Restrict around the same fsys, one is. What comes to fsys by another way, or from a
-// session that may replace, at the same moment as the rename, is replaced.
+// another file over the old one. Uploads are then Exclusive: if two upload at once
+// to one free name, the FS refuses one of the two. The same holds for such uploads
+// and renames together, through any Restrict around the same fsys. A rename replaces
+// a file that comes to the free name at the same moment by a way around Restrict, or
+// from a session that may replace.
 //
 // An entry that OpStat is refused for is left out of listings. An error of allow
 // that is no refusal (none of the above, or an [*Error] of code 4xx) ends the
 // listing, which would pass for a complete one otherwise.
 //
 // The names are those that clients use. Where symbolic or hard links give one file
-// several names, as they may in a [Dir], a rule for one of them says nothing about
-// the others: refuse OpSymlink if rules go by name, and let nobody else make links
-// in the tree.
+// several names, as is possible in a [Dir], a rule for one of the names says nothing
+// about the others: refuse OpSymlink if rules go by name, and let nobody else make
+// links in the tree.
 //
 // The FS has no Unwrap method. Make one for each login, around files that sessions
 // share, and around [Limit] rather than within, as what can't be seen can't be

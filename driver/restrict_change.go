@@ -32,8 +32,8 @@ func (r *restricted) CheckStore(ctx context.Context, name string, opts StoreOpti
 	return CheckStore(ctx, r.fsys, name, opts)
 }
 
-// askStore asks about an upload. Where it may replace nothing it becomes one with
-// Exclusive, so that it doesn't replace what is committed meanwhile either.
+// askStore asks about an upload. An upload that may replace nothing gets
+// Exclusive, so as not to replace what is committed meanwhile either.
 func (r *restricted) askStore(ctx context.Context, name string, opts StoreOptions) (StoreOptions, error) {
 	if err := r.ask(ctx, OpStore, name); err != nil {
 		return opts, err

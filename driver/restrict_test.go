@@ -86,8 +86,8 @@ func restrictedFiles(t *testing.T) *drivertest.FaultyFS {
 	return drivertest.Faulty(m)
 }
 
-// Every method, that of an ability too, asks before it does anything. A method
-// that is new has no row here yet, and fails the test.
+// Every method, including the methods of abilities, asks before doing anything.
+// A new method without a row here fails the test.
 func TestRestrictAsksAboutEverything(t *testing.T) {
 	words := &driver.Error{Code: 553, Text: "Not on a Sunday."}
 	for _, method := range methodsOf() {

@@ -46,8 +46,8 @@ func restrictable(t *testing.T) map[string]driver.FS {
 	}
 }
 
-// Of two sessions that give one free name to files, and may replace none, one gets
-// it, whichever Restrict each of them has.
+// Two sessions that may not replace rename files to one free name: only one
+// session gets the name, though each has a Restrict of its own.
 func TestRestrictRenamesTogether(t *testing.T) {
 	for name, fsys := range restrictable(t) {
 		synctest.Test(t, func(t *testing.T) {

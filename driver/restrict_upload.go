@@ -69,7 +69,7 @@ type restrictedReaderFrom struct {
 	io.ReaderFrom
 }
 
-// Unwrap returns the upload within, for its abilities.
+// Unwrap returns the upload within for the abilities there.
 func (u *restrictedUpload) Unwrap() Upload { return u.Upload }
 
 // Commit of an upload that may replace nothing excludes renames to its name, which look
@@ -95,7 +95,7 @@ func (u *restrictedUpload) Close(cause error) error {
 	return u.Upload.Close(cause)
 }
 
-// now returns the name, which that of a directory may have changed.
+// now returns the name, which the renaming of a directory may have changed.
 func (u *restrictedUpload) now() string {
 	restrictions.mu.Lock()
 	defer restrictions.mu.Unlock()
@@ -113,8 +113,8 @@ func (r *restricted) askUploadsBelow(ctx context.Context, from, to string) error
 	return nil
 }
 
-// uploadsBelow returns the uploads below a directory, by what their names have
-// behind its own.
+// uploadsBelow returns the uploads below a directory, keyed by the rest of each name
+// behind the name of the directory.
 func (r *restricted) uploadsBelow(dir string) map[string][]*restrictedUpload {
 	below := make(map[string][]*restrictedUpload)
 	restrictions.mu.Lock()

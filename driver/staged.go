@@ -8,11 +8,11 @@ import "io"
 // An Upload that wraps another has an Unwrap method that returns that, or an
 // OpenStaged of its own.
 type StagedReader interface {
-	// OpenStaged opens what was written, from its first byte on: with
-	// [StoreOptions].Append or Offset that is not what is kept of the old file.
-	// It is called after the last Write, any number of times; afterwards only
-	// Prepare, OpenStaged, the methods of [KeptReader], Commit and Close are. The
-	// readers are closed before Commit and Close.
+	// OpenStaged opens what was written, from the first byte on; what
+	// [StoreOptions].Append or Offset keep of the old file is not included. It is
+	// called after the last Write, any number of times; afterwards only Prepare,
+	// OpenStaged, the methods of [KeptReader], Commit and Close are. The readers
+	// are closed before Commit and Close.
 	OpenStaged() (io.ReadCloser, error)
 }
 

@@ -23,8 +23,8 @@ import (
 //	EXDEV                 errors.ErrUnsupported
 //
 // and on Windows the system's own numbers for the same. The result also wraps
-// err, except for ErrNotEmpty. An error without a [syscall.Errno], one that already
-// has the meaning, one that is an [*Error], and nil are returned as they are.
+// err, except for ErrNotEmpty. SysError returns nil, an [*Error], an error without
+// a [syscall.Errno] and an error that already has the meaning as they are.
 func SysError(err error) error {
 	var (
 		errno syscall.Errno

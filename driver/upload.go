@@ -21,8 +21,8 @@ type StoreOptions struct {
 	// ErrChanged.
 	Offset int64
 
-	// Exclusive fails with fs.ErrExist when the name is taken (STOU), whether
-	// that is known in Store or only in Commit.
+	// Exclusive fails with fs.ErrExist, in Store or only in Commit, when the name
+	// is taken (STOU).
 	Exclusive bool
 
 	// Size is how many bytes the client announced with ALLO, 0 if it did not.
@@ -43,13 +43,13 @@ type Upload interface {
 
 	// Commit makes the upload the file. When it returns nil the data is as
 	// safe as the FS can make it. The name is judged once more, as the tree may
-	// have changed since Store: one that has become a directory is ErrIsDir or
-	// fs.ErrExist, one that must be free (Exclusive) and is taken fs.ErrExist, and
-	// a directory above that was removed fs.ErrNotExist (with Append, each may be
-	// ErrChanged as well), and nothing of the upload stays. An FS may instead make
-	// the removed directory anew, as an object store does, or refuse to remove it
-	// while an upload is under way. After Commit only Close may be called;
-	// anything else is an error. Commit after a failed Write fails.
+	// have changed since Store: the error is ErrIsDir or fs.ErrExist if the name
+	// has become a directory, fs.ErrExist if the name must be free (Exclusive) and
+	// is taken, and fs.ErrNotExist if a directory above was removed. With Append,
+	// each may be ErrChanged as well. Nothing of the upload then stays. An FS may
+	// instead make the removed directory anew, as an object store does, or refuse
+	// to remove it while an upload is under way. After Commit only Close may be
+	// called; anything else is an error. Commit after a failed Write fails.
 	Commit() error
 
 	// Close releases the upload. Without a successful Commit before it the

@@ -80,7 +80,7 @@ func TestDirAppendLeavesNothing(t *testing.T) {
 	})
 }
 
-// entries are the names in a directory, with those that a Dir hides.
+// entries are the names in a directory, including names that a Dir hides.
 func entries(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	list, err := os.ReadDir(dir)

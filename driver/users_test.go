@@ -102,8 +102,8 @@ func TestUsers(t *testing.T) {
 	assert.NotErrorIs(t, err, driver.ErrLogin)
 }
 
-// A certificate logs nobody in here, but its client is not refused before it has
-// sent the password.
+// A certificate logs nobody in here, but a client with a certificate is not
+// refused before sending the password.
 func TestUsersWithoutPassword(t *testing.T) {
 	for name, d := range map[string]driver.Driver{
 		"User":  driver.User("alice", "secret", driver.Mem()),
@@ -185,8 +185,8 @@ func TestHashPassword(t *testing.T) {
 	assert.NotEqual(t, a, b, "salted")
 }
 
-// FuzzHash holds that no hash makes a login panic, and that only the password it
-// was made of logs in.
+// FuzzHash holds that no hash makes a login panic, and that only the password
+// that a hash was made of logs in.
 func FuzzHash(f *testing.F) {
 	token, err := driver.HashToken("0123456789abcdef")
 	require.NoError(f, err)

@@ -75,8 +75,8 @@ func TestLockingWrappersFail(t *testing.T) {
 			return l
 		}
 	}
-	// A lock that a panic leaves behind, and one that others wait for whatever
-	// their context says.
+	// A lock that a panic leaves behind, and a lock that others wait for
+	// whatever their context says.
 	require.ErrorContains(t, spoilt(t, "Remove", wrap(false)), "panics: something is still locked")
 	require.ErrorContains(t, spoilt(t, "Remove", wrap(true)), "hangs: another call whose context has ended")
 	for _, l := range stuck { // so that no goroutine waits for ever
@@ -213,7 +213,7 @@ func (f removesFirst) Store(ctx context.Context, name string, opts driver.StoreO
 	return f.FS.Store(ctx, name, opts)
 }
 
-// miscounts tells in Space what was written, whether it was stored or not.
+// miscounts tells in Space what was written, stored or not.
 type miscounts struct {
 	driver.FS
 	written int64

@@ -15,7 +15,7 @@ import (
 // A Fault is something that goes wrong in a call of an FS. It comes instead of
 // the call: what is below hears nothing of it.
 type Fault struct {
-	// Method is the call that goes wrong, one of
+	// Method is the call that goes wrong:
 	//
 	//	Stat List Open Store Mkdir Remove RemoveDir Rename
 	//	List.Next                          before each entry of a listing, and before its end

@@ -41,7 +41,7 @@ func (u *faultyUpload) Write(p []byte) (int, error) {
 	return u.f.move(u.ctx, "Store.Write", p, u.Upload.Write)
 }
 
-// Unwrap returns the upload below, for its abilities.
+// Unwrap returns the upload below for the abilities there.
 func (u *faultyUpload) Unwrap() driver.Upload { return u.Upload }
 
 func (u *faultyUpload) Commit() error {

@@ -54,8 +54,8 @@ func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (faile
 	return failed, nil
 }
 
-// others makes calls that must end with their context, whatever hangs. They change
-// nothing, and their results don't matter.
+// others makes calls that must end with their context, whatever hangs. The calls
+// change nothing, and what comes of them doesn't matter.
 func (tr *trial) others(ctx context.Context) error {
 	for _, call := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { _, err := tr.Stat(ctx, tr.at("d")); return err },

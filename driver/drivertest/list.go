@@ -56,8 +56,8 @@ func listMany(ctx context.Context, f *probe) error {
 	return nil
 }
 
-// scanIsList compares Scan with List. An FS may have a Scan of its own, or that of
-// another FS which it embeds.
+// scanIsList compares Scan with List. An FS may have a Scan of its own, or the
+// Scan of another FS that is embedded.
 func scanIsList(ctx context.Context, f *probe) error {
 	if err := errors.Join(f.fill(ctx, "d", many), f.Mkdir(ctx, f.at("d/sub"))); err != nil {
 		return err

@@ -41,8 +41,8 @@ func base() driver.FS {
 	return full{m}
 }
 
-// full is an FS with every ability and with uploads that are io.ReaderFrom, as
-// those of real files are.
+// full is an FS with every ability and with uploads that are io.ReaderFrom like
+// uploads to real files.
 type full struct{ *driver.MemFS }
 
 func (full) SetGroup(context.Context, string, string) error { return nil }
@@ -203,7 +203,7 @@ func byWrite(u driver.Upload, data string) error {
 	return nil
 }
 
-// byReadFrom moves data by the upload's io.ReaderFrom, if it has that.
+// byReadFrom moves data by the upload's io.ReaderFrom if there is one.
 func byReadFrom(u driver.Upload, data string) error {
 	from, ok := u.(io.ReaderFrom)
 	if !ok {

@@ -39,8 +39,8 @@ func begin(f func() error) *routine {
 	return r
 }
 
-// wait returns the error of the call, or one that says where the call hangs if it
-// takes longer than patience.
+// wait returns the error of the call. If the call takes longer than patience, the
+// error says where the call hangs.
 func (r *routine) wait(patience time.Duration) error {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -52,8 +52,8 @@ func (r *routine) wait(patience time.Duration) error {
 	}
 }
 
-// stuck returns the error of a call that hangs, with the stack of its goroutine and
-// of those that this started.
+// stuck returns the error of a call that hangs, with the stacks of its goroutine
+// and of all descendants.
 func (r *routine) stuck(patience time.Duration) error {
 	return fmt.Errorf("%w within %v:\n%s", errStuck, patience, stacksOf(<-r.goroutine))
 }
@@ -69,8 +69,7 @@ func currentGoroutine() string {
 // maxStacks is how many goroutines stacksOf shows.
 const maxStacks = 10
 
-// stacksOf returns the stacks of a goroutine and of those that it started, or that
-// these started.
+// stacksOf returns the stacks of a goroutine and of all its descendants.
 func stacksOf(id string) string {
 	all := strings.Split(allStacks(), "\n\n")
 	family := map[string]bool{id: true}
@@ -90,8 +89,8 @@ func stacksOf(id string) string {
 	return strings.Join(shown, "\n\n")
 }
 
-// member reports whether a stack is that of a goroutine of a family, or of one that
-// these started, and its ID.
+// member reports whether a stack is that of a goroutine of a family or of a
+// goroutine that a member started, and returns the ID.
 func member(stack string, family map[string]bool) (id string, ok bool) {
 	header, isStack := strings.CutPrefix(stack, "goroutine ")
 	if !isStack {

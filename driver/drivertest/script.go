@@ -37,8 +37,8 @@ type script struct {
 	steps          []step
 }
 
-// A step is one line: a verb, its arguments, and after "want" what must come of
-// it; nothing means success.
+// A step is one line: a verb with arguments and, after "want", what must come of
+// the step. A line without "want" must succeed.
 type step struct {
 	line int
 	args []string

@@ -80,8 +80,8 @@ func noCondition(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errNoCondition, err)
 }
 
-// transports are minio's own, one for http and one for https, with their idle
-// connections.
+// transports keeps minio's own transports for http and for https, and with each
+// the idle connections.
 var transports sync.Map
 
 func (f *FS) transport(secure bool) (http.RoundTripper, error) {

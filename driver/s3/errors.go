@@ -29,7 +29,8 @@ var meanings = map[string]error{
 	"NotImplemented":                 errors.ErrUnsupported,
 }
 
-// meaning gives an error of the store its meaning here, if it has one.
+// meaning gives an error of the store the meaning that such an error has here, if
+// any.
 func meaning(err error) error {
 	var r minio.ErrorResponse
 	if errors.As(err, &r) && meanings[r.Code] != nil {

@@ -57,7 +57,7 @@ func (f *FS) rename(ctx context.Context, from, to string) error {
 	return f.keep(ctx, path.Dir(from))
 }
 
-// copy copies an object with what it says of itself, unless it has changed.
+// copy copies an object with all metadata, unless the object has changed.
 func (f *FS) copy(ctx context.Context, o minio.ObjectInfo, key string) error {
 	if o.Size == 0 && strings.HasSuffix(key, "/") {
 		return f.putDir(ctx, key) // some stores can't copy a directory

@@ -33,10 +33,10 @@
 // reading from the start. Rename of a file is a copy by the store, then a removal
 // of what was copied: a file that somebody stored under the old name meanwhile
 // stays, if the store removes on a condition (Amazon S3, Versity); with others it
-// may be lost when it came in the very moment of the removal. Of a directory it is that
-// for each file below, so it is bounded by [FS.MaxRename], and others may see both
-// names for a while. Times can't be set: a file has the time when its upload began or
-// ended, as the store sees it.
+// may be lost when it came in the very moment of the removal. Rename of a directory
+// does so for each file below, and is therefore bounded by [FS.MaxRename]; others may
+// see both names for a while. Times can't be set: a file has the time when its upload
+// began or ended, as the store sees it.
 //
 // Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
 // the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
@@ -88,7 +88,8 @@ const (
 // them before the first use and leave them alone afterwards. All methods may be
 // called concurrently. It needs no Close.
 type FS struct {
-	// Client reaches the store. It is best told the region, or it asks.
+	// Client reaches the store. A Client that is not told the region has to ask for
+	// the region first.
 	Client *minio.Client
 
 	// Bucket is the name of the bucket, which must exist.
@@ -104,11 +105,10 @@ type FS struct {
 	// MiB to 5 GiB. An upload holds up to two in memory, and a file has up to
 	// 10,000, which bounds its size.
 	//
-	// 0 is 8 MiB and grows with the file: it doubles every 1,000 parts, so
-	// that a file that nobody announced may have 8 TiB, and one that the
-	// client announced (ALLO) has parts large enough from the start. Stores
-	// that want parts of one size, such as Cloudflare R2, need a PartSize for
-	// files of more than 7.8 GiB.
+	// 0 is 8 MiB and grows with the file: it doubles every 1,000 parts, so that a
+	// file that nobody announced may have 8 TiB. A file that the client announced
+	// (ALLO) has parts large enough from the start. Stores that want parts of one
+	// size, such as Cloudflare R2, need a PartSize for files of more than 7.8 GiB.
 	PartSize int64
 
 	// MaxRename is how many objects may be below a directory that is renamed.
@@ -173,7 +173,7 @@ func (f *FS) partSizeAt(first int64, n int) int64 {
 // within returns what S3 takes for a part.
 func within(size int64) int64 { return min(max(size, minPartSize), maxPartSize) }
 
-// largest returns the size that a file may have, if it is announced.
+// largest returns the size that a file may have if the client announces the size.
 func (f *FS) largest() int64 {
 	if f.PartSize != 0 {
 		return maxParts * f.partSize(0)

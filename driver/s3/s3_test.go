@@ -103,7 +103,7 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
-// Requests cost money and time, so it is known how many there are.
+// Requests cost money and time, so the tests know how many there are.
 func TestRequests(t *testing.T) {
 	f := newFS(t)
 	f.object(t, "in/a", "x")

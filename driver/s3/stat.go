@@ -52,8 +52,8 @@ func (f *FS) isDir(ctx context.Context, name string) (bool, error) {
 	return len(some) > 0, err
 }
 
-// below returns the first n objects of a directory, at any depth, that which stands for
-// the directory included.
+// below returns the first n objects of a directory at any depth, including the object
+// that stands for the directory.
 func (f *FS) below(ctx context.Context, name string, n int) ([]minio.ObjectInfo, error) {
 	var some []minio.ObjectInfo
 	for o := range f.objects(ctx, minio.ListObjectsOptions{

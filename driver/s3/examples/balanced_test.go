@@ -183,10 +183,10 @@ func (f *farm) lftp(t *testing.T, commands ...string) []int {
 
 var announced = regexp.MustCompile(`227 .*\(127,0,0,9,(\d+),(\d+)\)`)
 
-// A client that keeps the tickets of all connections in one place offers those of
-// one instance to the other, which can't read them: on control connections that is
-// nothing, since they never resume; a data connection then proves nothing, and is
-// let in as one of a client that doesn't resume.
+// A client that keeps the tickets of all connections in one place offers tickets
+// of one instance to the other, which can't read them. Control connections never
+// resume, and lose nothing; a data connection then proves nothing, and is let in
+// like the connection of a client that doesn't resume.
 func TestTicketsOfTheOtherInstance(t *testing.T) {
 	f := startFarm(t)
 	clients := make(map[int]*ftpclient.Client)
