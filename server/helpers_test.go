@@ -32,7 +32,7 @@ const (
 
 // patience bounds every wait of a test. It is no measure of anything: a test
 // that is in order never comes near it.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // testServer is a server on loopback, closed when the test ends.
 type testServer struct {
