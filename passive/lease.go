@@ -4,51 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
-
-// Request says who wants a data connection.
-type Request struct {
-	// Client is the address the control connection comes from; the data connection must come from it, too.
-	Client netip.Addr
-	// Local is the address of this host that the client dialled; the port is opened there. The zero Addr opens it on
-	// every address, and then an [Announcer] has to know what to tell.
-	Local netip.Addr
-	// Dialled is the address that the client dialled when that is not this host's: a balancer's in front of it. It
-	// only serves to be announced. The zero Addr is Local.
-	Dialled netip.Addr
-	// Announce takes the place of [Ports.Announce] for this lease. Nil leaves that.
-	Announce Announcer
-	// Session names the session in the log.
-	Session string
-	// Prover tells whose connections are that come for this lease. Nil is a session that can prove nothing, such as one
-	// with data in clear: it shares a port with nobody of its address, and waits for one if need be.
-	Prover Prover
-	// Identity is what [Prover.Identify] says of this session's connections. It must not be empty with a Prover, and no
-	// two sessions of one may share it.
-	Identity string
-	// Owner is who the session belongs to, such as a user at an address; empty is nobody. A program with several
-	// sessions may use the proof of one for another: a connection that proves to be of another session of the same
-	// owner is taken for the lease's if no other is here. Leases of an owner that does so share no port.
-	Owner string
-	// SharesTickets tells that the owner is known to use the proof of one session for another.
-	SharesTickets bool
-	// UntestedTickets tells that the owner may do that for all that is known: no connection of this session has proved
-	// itself by its own proof while the owner had another session. Such a lease shares a port with others of its owner
-	// only when the queue stands still.
-	UntestedTickets bool
-	// Policy says what the session's connections are expected to prove. Without a Prover it means nothing.
-	Policy ProofPolicy
-	// waived is the session whose handshake is done, for the policy Waived.
-	waived identity
-	// HelloTimeout is how long a connection may say nothing once the transfer has been asked for. 0 is 10 seconds.
-	HelloTimeout time.Duration
-	// Logger hears of strangers and of ports that cannot be opened, if [Ports.Logger] is nil. Nil is silence.
-	Logger *slog.Logger
-}
 
 // Lease is a port reserved for one data connection of one client. Whoever got it from [Ports.Lease] closes it. Its
 // methods may be called concurrently, at any time.
@@ -119,153 +79,37 @@ func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(addr, l.told), nil
 }
 
-// Accept returns the connection of the client, waiting for it if it is not there yet. With a [Prover] it is what
-// [Prover.Handshake] made of it. The connection is the caller's from then on and the lease is spent. It returns
-//
-//   - [ErrExpired] when none came in time,
-//   - [ErrGone] when one came, went, stayed silent or failed in its handshake, and no other followed,
-//   - [ErrUnproven] and [ErrForeign] when what came did not prove that it is the session's,
-//   - [ErrAmbiguous] when several came that prove nothing, or one that may be another lease's,
-//   - [ErrRetired] when the lease was not used for seconds, had to give way to others, and nothing came with proof,
-//   - [ErrClosed] when the lease or its Ports were closed or the connection was taken before,
-//   - the error of the handshake of a connection that needed no proof,
-//   - the error of ctx when that ended first; then the lease lives on and Accept may be called again.
-//
-// Call it when the transfer has been asked for: only then a connection without proof is given to a lease, since before
-// that a connection with proof may still come.
-func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
-	l.accept(1)
-	defer l.accept(-1)
-	for {
-		// A connection that is there is not lost to a context that has just ended.
-		select {
-		case <-l.done:
-			return l.take(ctx)
-		default:
-		}
-		select {
-		case <-l.done:
-			return l.take(ctx)
-		case c := <-l.turn:
-			l.ports.shake(ctx, l, c)
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+// announcer decides what the client of the lease is told.
+func (l *Lease) announcer() Announcer {
+	if l.req.Announce != nil {
+		return l.req.Announce
 	}
+	return l.ports.Announce
 }
 
-// accept notes that a call of Accept begins or ends. A handshake that was left to the last one is done without it.
-func (l *Lease) accept(n int) {
-	p := l.ports
-	p.mu.Lock()
-	defer p.unlock()
-	if l.accepting += n; n > 0 {
-		l.want()
-		return
+// mapPort finds the number by which the client reaches the port. When that is none it ends the lease.
+func (l *Lease) mapPort() error {
+	n := offset(l.announcer(), l.req.Client)
+	told := int(l.door.announced) + n
+	if told < 1 || told > 65535 {
+		l.Close()
+		return fmt.Errorf("passive: with offset %d port %d would be announced as %d, which is no port", n, l.door.announced, told)
 	}
-	if l.accepting > 0 {
-		return
-	}
-	select {
-	case c := <-l.turn:
-		p.begin(l, c)
-	default:
-	}
+	l.told = uint16(told)
+	return nil
 }
 
-// Over reports that the lease has ended without a connection, so that Accept returns an error at once. A server asks
-// before it invites the client to connect.
-func (l *Lease) Over() bool {
-	l.ports.mu.Lock()
-	defer l.ports.unlock()
-	return l.state == ended
-}
-
-// take hands the connection over, or says why there is none.
-func (l *Lease) take(ctx context.Context) (net.Conn, error) {
-	if l.secured != nil {
-		select {
-		case <-l.secured:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
+// announce asks a, where nil stands for the address dialled.
+func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip.Addr, error) {
+	if a != nil {
+		addr, err := a.Announce(ctx, client, local)
+		return addr.Unmap(), err
 	}
-	p := l.ports
-	p.mu.Lock()
-	if l.state != connected {
-		defer p.unlock()
-		return nil, l.err
+	if !local.IsValid() || local.IsUnspecified() {
+		return netip.Addr{}, errors.New("passive: the address the client dialled is unknown, so it cannot be announced")
 	}
-	c := p.drop(l)
-	p.unlock()
-	if !l.raw || l.req.Identity == "" {
-		return c, nil
-	}
-	secured, _, err := prove(ctx, l.identity(), c)
-	return secured, err
-}
-
-// TransferStarting says that the transfer has been asked for, as Accept does too. Call it before sending 150: a
-// connection that the client opens because of the 150 must be ordered after this call.
-func (l *Lease) TransferStarting() {
-	l.ports.mu.Lock()
-	defer l.ports.unlock()
-	l.want()
-}
-
-// want notes that the transfer has been asked for. The caller holds mu.
-func (l *Lease) want() {
-	if l.quiet != nil {
-		_ = l.quiet.SetReadDeadline(time.Now().Add(or(l.req.HelloTimeout, defaultHello)))
-		return
-	}
-	if l.state != waiting || l.wantedAt != 0 {
-		return
-	}
-	p := l.ports
-	l.wantedAt = p.next()
-	for _, c := range l.group.arrived {
-		if c.spoke == 0 {
-			p.bound(c)
-		}
-	}
-	p.dirty = append(p.dirty, l.group)
-}
-
-// DropProof gives up the lease's proof, for a session whose data will be in clear: whatever comes from the address of
-// the client is then the connection of the lease. DropProof reports whether dropping is possible: not on a port shared
-// with others, nor when connections are there already of which it is not clear whose they are.
-func (l *Lease) DropProof() bool {
-	p := l.ports
-	p.mu.Lock()
-	defer p.unlock()
-	g := l.group
-	l.req.waived = identity{}
-	switch {
-	case l.req.Identity == "" || l.state == connected:
-		return true
-	case l.state != waiting || l.shaking != nil || len(g.leases) > 1 || len(g.arrived) > 1:
-		return false
-	case len(g.arrived) == 1 && (g.arrived[0].shaking || g.arrived[0].full):
-		return false
-	}
-	l.leaveProofs()
-	if l.guest {
-		l.guest = false
-		g.guests--
-	}
-	l.req.Prover, l.req.Identity, l.req.Policy = nil, "", Unlikely
-	g.open = l
-	for _, c := range g.arrived {
-		// What came is handed over as it is.
-		if c.spoke == 0 {
-			_ = c.conn.SetReadDeadline(longAgo) // by heard
-			continue
-		}
-		p.release(c)
-		p.connect(l, c.conn)
-	}
-	return true
+	// A zone means nothing to the other side.
+	return local.WithZone(""), nil
 }
 
 // Close ends the lease and frees its port. A connection that came and was not taken is closed. Closing again, or after
@@ -364,15 +208,183 @@ func (p *Ports) drop(l *Lease) net.Conn {
 	return c
 }
 
-// announce asks a, where nil stands for the address dialled.
-func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip.Addr, error) {
-	if a != nil {
-		addr, err := a.Announce(ctx, client, local)
-		return addr.Unmap(), err
+// group is what one door has to do with one client address: the unconnected leases, and connections that came from
+// there and whose owner is not known yet. Guarded by Ports.mu.
+type group struct {
+	door   *door
+	key    netip.Addr
+	leases []*Lease
+	// open is the one lease that may be claimed without proof, nil for none. When it can prove nothing itself it is
+	// alone in the group.
+	open *Lease
+	// guests counts the leases that share the port only because waiting did not help. Nobody knows whether the clients
+	// of such leases will prove themselves: as long as there is a guest, a connection without proof may be anybody's.
+	guests  int
+	owners  map[string]int // leases by Request.Owner
+	arrived []*candidate
+}
+
+// exclusive reports whether the group is one lease that can prove nothing: whatever comes from the address is its.
+func (g *group) exclusive() bool { return g != nil && g.open != nil && g.open.req.Identity == "" }
+
+// enter puts a lease into its group, in a place that it was found to fit. The caller holds mu.
+func (d *door) enter(l *Lease, at place) {
+	g := d.group(l.key)
+	g.leases = append(g.leases, l)
+	l.group = g
+	d.leases++
+	d.crowds.add(l.key, 1, 0)
+	switch {
+	case l.req.Policy.demands():
+	case at == freePlace:
+		g.open = l
+	default:
+		l.guest = true
+		g.guests++
 	}
-	if !local.IsValid() || local.IsUnspecified() {
-		return netip.Addr{}, errors.New("passive: the address the client dialled is unknown, so it cannot be announced")
+	if l.req.Identity != "" {
+		d.proofs[l.identity()] = l
+		d.provers.enter(l.req.Prover)
 	}
-	// A zone means nothing to the other side.
-	return local.WithZone(""), nil
+	if l.req.Owner != "" {
+		if g.owners == nil {
+			g.owners = make(map[string]int)
+		}
+		g.owners[l.req.Owner]++
+	}
+}
+
+// of returns a lease of an owner whose connections a prover tells, nil without. The caller holds mu.
+func (g *group) of(owner string, prover Prover) *Lease {
+	if g.owners[owner] == 0 {
+		return nil
+	}
+	for _, l := range g.leases {
+		if l.req.Owner == owner && l.req.Prover == prover {
+			return l
+		}
+	}
+	return nil
+}
+
+// exit takes a lease out of its group. The caller holds mu.
+func (d *door) exit(l *Lease) {
+	g := l.group
+	if i := slices.Index(g.leases, l); i >= 0 {
+		g.leases = slices.Delete(g.leases, i, i+1)
+	}
+	d.leases--
+	d.crowds.add(l.key, -1, 0)
+	if g.open == l {
+		g.open = nil
+	}
+	if l.guest {
+		g.guests--
+	}
+	l.leaveProofs()
+	if n := g.owners[l.req.Owner]; n > 1 {
+		g.owners[l.req.Owner] = n - 1
+	} else {
+		delete(g.owners, l.req.Owner)
+	}
+}
+
+// group returns what the door has to do with key, making it if need be. The caller holds mu.
+func (d *door) group(key netip.Addr) *group {
+	g := d.groups[key]
+	if g == nil {
+		g = &group{door: d, key: key}
+		d.groups[key] = g
+	}
+	return g
+}
+
+// trim forgets a group that is empty. The caller holds mu.
+func (d *door) trim(g *group) {
+	if len(g.leases) == 0 && len(g.arrived) == 0 && d.groups[g.key] == g {
+		delete(d.groups, g.key)
+	}
+}
+
+// lone returns a lease of the door, which has at least one. The caller holds mu.
+func (d *door) lone() *Lease {
+	for _, g := range d.groups {
+		for _, l := range g.leases {
+			return l
+		}
+	}
+	return nil
+}
+
+// leaveProofs makes claims of the lease's session mean nothing on its door any more. The caller holds mu.
+func (l *Lease) leaveProofs() {
+	if l.req.Identity == "" {
+		return
+	}
+	if l.door.proofs[l.identity()] == l {
+		delete(l.door.proofs, l.identity())
+	}
+	l.door.provers.exit(l.req.Prover)
+}
+
+// provers are those of the leases on a door. Nearly always it is one.
+type provers struct {
+	list  []Prover
+	count []int
+}
+
+func (p *provers) enter(one Prover) {
+	i := slices.Index(p.list, one)
+	if i < 0 {
+		i = len(p.list)
+		p.list, p.count = append(slices.Clip(p.list), one), append(p.count, 0) // listen may have the old list
+	}
+	p.count[i]++
+}
+
+func (p *provers) exit(one Prover) {
+	i := slices.Index(p.list, one)
+	if p.count[i]--; p.count[i] == 0 {
+		p.list, p.count = slices.Concat(p.list[:i], p.list[i+1:]), slices.Delete(p.count, i, i+1)
+	}
+}
+
+// network returns what one client can be assumed to own: an IPv4 address, or an IPv6 network of 64 bits (RFC 4291,
+// section 2.5.1). Whatever is counted by address is counted by network, or an attacker would count anew with each of
+// 2^64 addresses. Leases are matched on the address itself: a neighbour in the same network may be somebody else.
+func network(addr netip.Addr) netip.Prefix {
+	bits := 32
+	if addr.Is6() {
+		bits = 64
+	}
+	p, _ := addr.WithZone("").Prefix(bits) // the zero Addr, which stands for every address, has the zero Prefix
+	return p
+}
+
+// crowd counts what one network has at a door. Guarded by Ports.mu.
+type crowd struct {
+	leases int // unconnected
+	held   int // candidates that came from there
+}
+
+// crowds are the networks that have anything at a door. Ready when zero.
+type crowds map[netip.Prefix]crowd
+
+// of returns what the network of an address has.
+func (cs crowds) of(addr netip.Addr) crowd { return cs[network(addr)] }
+
+// add counts leases and candidates, or takes them back.
+func (cs *crowds) add(addr netip.Addr, leases, held int) {
+	if *cs == nil {
+		*cs = make(crowds)
+	}
+	of := network(addr)
+	c := (*cs)[of]
+	c.leases += leases
+	c.held += held
+	if c == (crowd{}) {
+		delete(*cs, of)
+		return
+	}
+	(*cs)[of] = c
 }

@@ -82,23 +82,3 @@ func (p *Ports) validateOffset(n int) error {
 	}
 	return nil
 }
-
-// announcer decides what the client of the lease is told.
-func (l *Lease) announcer() Announcer {
-	if l.req.Announce != nil {
-		return l.req.Announce
-	}
-	return l.ports.Announce
-}
-
-// mapPort finds the number by which the client reaches the port. When that is none it ends the lease.
-func (l *Lease) mapPort() error {
-	n := offset(l.announcer(), l.req.Client)
-	told := int(l.door.announced) + n
-	if told < 1 || told > 65535 {
-		l.Close()
-		return fmt.Errorf("passive: with offset %d port %d would be announced as %d, which is no port", n, l.door.announced, told)
-	}
-	l.told = uint16(told)
-	return nil
-}
