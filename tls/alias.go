@@ -7,9 +7,10 @@ import stdtls "crypto/tls"
 type (
 	// Config configures TLS. Make one with Load or SelfSigned, or fill it by
 	// hand. A server takes a copy and decides for itself on NextProtos, on record
-	// sizes and on what tickets say: WrapSession and UnwrapSession must be nil, in
-	// what GetConfigForClient returns too. MinVersion zero means TLS 1.2. Under
-	// SessionTicketsDisabled no data connection can ever prove whose it is.
+	// sizes and on what tickets say: WrapSession and UnwrapSession must be nil,
+	// also in a Config that GetConfigForClient returns. MinVersion zero means TLS
+	// 1.2. Under SessionTicketsDisabled no data connection can ever prove whose it
+	// is.
 	Config = stdtls.Config
 	// Certificate is a chain and its private key.
 	Certificate = stdtls.Certificate

@@ -22,9 +22,8 @@ type Conn interface {
 	// session of the same owner.
 	Resumed() bool
 
-	// Truncated reports, after Read returned io.EOF, that the client's close_notify
-	// did not come: nobody vouches that the last byte was the last (RFC 8446, section
-	// 6.1).
+	// Truncated reports whether Read returned io.EOF without the client's close_notify:
+	// nobody vouches that the last byte was the last (RFC 8446, section 6.1).
 	Truncated() bool
 
 	// CloseWrite sends what Write has gathered and close_notify, and shuts the

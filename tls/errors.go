@@ -19,8 +19,8 @@ var (
 	ErrOtherCertificate = errors.New("the data connection presented another client certificate than the control connection")
 
 	// ErrClearText means that the peer sent something that is no TLS where a
-	// handshake had to begin: mostly a client that speaks explicit TLS, or
-	// none, on a port for implicit TLS, or one whose data connection is clear
+	// handshake had to begin: mostly a client that speaks explicit TLS or none
+	// on a port for implicit TLS, or a client whose data connection is clear
 	// although protection was agreed.
 	ErrClearText = errors.New("the client sent clear text where a TLS handshake was expected")
 )

@@ -36,9 +36,10 @@ func fingerprint(der []byte) string {
 	return b.String()
 }
 
-// CertPEM returns the certificate, and its chain if it has one, that cfg gives
-// to clients who name no host; nil when there is none. That of SelfSigned is
-// fit for a client's CA file. The private key is not in it.
+// CertPEM returns the certificate that cfg gives to clients who name no host,
+// together with the chain if there is one. CertPEM returns nil without a
+// certificate. The certificate of SelfSigned is fit for a client's CA file. The
+// private key is not in it.
 func CertPEM(cfg *Config) []byte {
 	cert, err := defaultCertificate(cfg)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 
 // Loader loads certificates from files. Zero is ready for use.
 type Loader struct {
-	// Logger is told when certificates were read again, when that failed, and
-	// when one has expired. Nil means slog.Default.
+	// Logger is told when certificates were read again or could not be read, and
+	// when a certificate has expired. Nil means slog.Default.
 	Logger *slog.Logger
 }
 
@@ -31,8 +31,8 @@ func Load(certFile, keyFile string, more ...string) (*Config, error) {
 //
 // Errors name the file and what is wrong with it. A key with which TLS 1.3 can't
 // sign is refused: one on another curve than P-256, P-384 and P-521, or of RSA
-// below 1024 bits. That a certificate has expired, or that its RSA key has fewer
-// than 2048 bits, is only logged: a server must start with it, to be reached and
+// below 1024 bits. An expired certificate or an RSA key of fewer than 2048 bits
+// is only logged: a server must start with such a certificate, to be reached and
 // repaired.
 func (l Loader) Load(certFile, keyFile string, more ...string) (*Config, error) {
 	if len(more)%2 != 0 {

@@ -20,8 +20,8 @@ const selfSignedLife = 820 * 24 * time.Hour
 
 // SelfSigned makes a certificate for hosts, names or IP addresses, in memory:
 // for tests and first runs. Without hosts it is for localhost, 127.0.0.1 and
-// ::1. It is its own authority, so that a client given CertPEM as its CA file
-// trusts it. Each call makes another one.
+// ::1. The certificate is its own authority: a client given CertPEM as CA file
+// trusts the certificate. Each call makes another one.
 func SelfSigned(hosts ...string) (*Config, error) {
 	if len(hosts) == 0 {
 		hosts = []string{"localhost", "127.0.0.1", "::1"}

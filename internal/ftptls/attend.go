@@ -4,9 +4,9 @@ import "io"
 
 // Attend deals with what the client sent on a data connection that the server
 // only writes to: a KeyUpdate is answered, before the next record goes out (RFC
-// 8446, section 4.6.3), and data is dropped. It never waits: waits tells whether
-// the connection below has input, its end included, and Attend reads while it
-// does. The goroutine that writes calls it, after the handshake.
+// 8446, section 4.6.3), and data is dropped. Attend never waits, but reads only
+// while waits says that the connection below has input or has ended. The
+// goroutine that writes calls it, after the handshake.
 //
 // The client may end its side early, by close_notify or FIN; Attend then does
 // nothing more. Its error means that nothing can be written any more: the client

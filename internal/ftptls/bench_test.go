@@ -13,8 +13,8 @@ import (
 
 const block = 256 << 10 // what the server's pump moves at once
 
-// ends makes a data connection, ours or, to compare with, one of crypto/tls
-// as it comes.
+// ends makes a data connection of ours or, to compare with, of crypto/tls as it
+// comes.
 func ends(b *testing.B, ours bool) (net.Conn, *stdtls.Conn) {
 	l := newLayer(b)
 	server, conn := pipe(b)

@@ -26,8 +26,8 @@ func (c *Conn) Flush() error {
 // goes on. Call it when a download is complete, and when an upload's Read has
 // returned io.EOF: clients wait for it. The handshake must be over.
 //
-// An error means that written data was lost. That a client who has gone away
-// does not hear close_notify is none.
+// An error means that written data was lost. A client who has gone away and does
+// not hear close_notify makes no error.
 func (c *Conn) CloseWrite() error {
 	if !c.established.Load() {
 		return errors.New("tls: CloseWrite before the handshake")

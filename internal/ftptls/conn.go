@@ -15,11 +15,11 @@ import (
 // called from any.
 //
 // On a data connection Write gathers: what is written leaves when 512 KiB of
-// records are waiting, and with Flush, CloseWrite or Close. A file smaller
-// than that leaves in one system call, its end included. Reading fetches as
-// much at once. The memory for both is shared among all connections and held
-// only while bytes wait in it. A control connection sends at once and reads
-// no further than crypto/tls asks.
+// records are waiting, and with Flush, CloseWrite or Close. A file smaller than
+// that leaves in one system call, together with close_notify. Reading fetches
+// as much at once. The memory for both is shared among all connections and held
+// only while bytes wait in it. A control connection sends at once and reads no
+// further than crypto/tls asks.
 type Conn struct {
 	transport
 	tls     *stdtls.Conn
@@ -61,8 +61,8 @@ func newConn(s *Session, conn net.Conn, k kind, reuse tls.Reuse) *Conn {
 	return c
 }
 
-// Read reads what the client sent, after the handshake, which it does itself
-// if need be. On a data connection it returns several records at once when
+// Read reads what the client sent after the handshake. If need be, Read does
+// the handshake. On a data connection it returns several records at once when
 // they have already arrived. io.EOF is the end; see Truncated.
 func (c *Conn) Read(p []byte) (int, error) {
 	if err := c.ready(); err != nil {
@@ -115,9 +115,9 @@ func (c *Conn) Resumed() bool { return c.resumed.Load() }
 // and not of another one of the same owner.
 func (c *Conn) ResumedOwn() bool { return c.Resumed() && !c.other }
 
-// Truncated reports, after Read returned io.EOF, that the client's
-// close_notify did not come: the TCP connection ended and nobody vouches that
-// the last byte was the last (RFC 8446, section 6.1).
+// Truncated reports whether Read returned io.EOF without the client's
+// close_notify: the TCP connection ended and nobody vouches that the last byte
+// was the last (RFC 8446, section 6.1).
 func (c *Conn) Truncated() bool { return c.in.eof.Load() }
 
 // Offered returns the owner of the living session, other than this one, whose

@@ -28,8 +28,8 @@ func newLayer(t testing.TB) *Layer {
 	return l
 }
 
-// client returns a client's configuration that trusts the layer's certificate
-// and keeps tickets, as one FTP client does for one login.
+// client returns the configuration of a client that trusts the layer's
+// certificate and, like an FTP client for one login, keeps tickets.
 func (l *Layer) client(version uint16) *tls.Config {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(tls.CertPEM(l.base))

@@ -76,8 +76,8 @@ type offer struct {
 	random [randomSize]byte     // of the ClientHello
 }
 
-// offer finds a ticket of this layer in the body of a ClientHello, one of a
-// session that lives if there is one.
+// offer finds a ticket of this layer in the body of a ClientHello, preferably of
+// a living session.
 func (l *Layer) offer(hello []byte) *offer {
 	found := new(offer)
 	if len(hello) >= 2+randomSize {

@@ -235,7 +235,7 @@ func TestOffersShare(t *testing.T) {
 	}
 }
 
-// Tickets issued on data connections tell whose they are, unless they were issued on one that had proved nothing.
+// Tickets issued on a data connection tell whose they are, except on a connection that had proved nothing.
 func TestWhoseOfDataTickets(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		for _, proved := range []bool{true, false} {

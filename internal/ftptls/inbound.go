@@ -18,7 +18,7 @@ type inbound struct {
 	// crypto/tls by itself takes what there is.
 	exact atomic.Bool
 	// eof is set when crypto/tls was told of the end of the stream: then no
-	// close_notify came, or it would not have asked.
+	// close_notify came, or crypto/tls would not have asked.
 	eof    atomic.Bool
 	some   atomic.Bool // whether anything ever came
 	closed atomic.Bool
@@ -103,8 +103,9 @@ func (i *inbound) direct(p []byte) (int, error) {
 
 // limit returns how many bytes direct may give at once. crypto/tls keeps a remainder of
 // the record after the one in progress by making its memory three times as large,
-// which a thousand uploads that stall would hold. So it gets no more than a record,
-// where that is known, and else what would be one like the last.
+// which a thousand uploads that stall would hold. So crypto/tls gets no more than a
+// record where the size is known, and otherwise no more than completes a record
+// like the last.
 func (i *inbound) limit() int {
 	switch {
 	case i.exact.Load() || i.ahead.Load() && i.f.inBody():

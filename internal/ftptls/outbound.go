@@ -35,10 +35,10 @@ type outbound struct {
 // holdBack announces that the next n records which end a write are a ticket.
 // They wait until something else is sent or gather is flushed.
 //
-// Why: in TLS 1.3 the server sends its ticket in the first flight. When a
-// client uploads, never reads and closes, its kernel answers the unread ticket
-// with RST in place of FIN. What is under way is then lost, and what did
-// arrive ends in an error or, depending on the system, is thrown away.
+// Why: in TLS 1.3 the server sends its ticket in the first flight. The kernel
+// of a client that uploads, never reads and closes answers the unread ticket
+// with RST in place of FIN. What is under way is then lost, and what did arrive
+// ends in an error or, depending on the system, is thrown away.
 func (o *outbound) holdBack(n int) {
 	o.mu.Lock()
 	o.hold = n

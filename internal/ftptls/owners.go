@@ -5,10 +5,10 @@ import "encoding/hex"
 // maxPast bounds the ended sessions that are remembered of one owner.
 const maxPast = 64
 
-// owners counts the living sessions of each owner. While an owner has one, it also
-// remembers the last maxPast of the owner's sessions that have ended: a program that
-// keeps the tickets of all its connections in one place offers tickets of closed
-// connections, too. Ready when zero; guarded by Layer.mu.
+// owners counts the living sessions of each owner. While an owner has a living
+// session, the last maxPast of the owner's ended sessions are remembered as well: a
+// program that keeps the tickets of all its connections in one place offers tickets of
+// closed connections, too. Ready when zero; guarded by Layer.mu.
 type owners struct {
 	of      map[string]*owned
 	past    map[[idSize]byte]string // ended sessions
@@ -79,9 +79,9 @@ func (s *Session) learn(other, passedOver bool) {
 }
 
 // Apart reports whether the program of this session is known to keep the tickets of
-// its sessions apart: eight data connections in a row of the owner's sessions, this
-// one's among them, have resumed a ticket of their own session although another one
-// had got a newer. Before SetOwner it is false.
+// its sessions apart: eight data connections in a row of the owner's sessions, and at
+// least one of this session, have resumed a ticket of their own session although
+// another session had got a newer ticket. Before SetOwner, Apart returns false.
 func (s *Session) Apart() bool {
 	s.layer.mu.Lock()
 	defer s.layer.mu.Unlock()
@@ -133,9 +133,9 @@ func (l *Layer) Owner(id string) string {
 	return name
 }
 
-// known returns the owner of a session. It reports whether the session's tickets still
-// count, that is whether the session lives or is one of the last maxPast that ended of
-// an owner with a living one.
+// known returns the owner of a session and whether the session's tickets still count:
+// if the session lives, or is among the last maxPast ended sessions of an owner who
+// has a living session.
 func (l *Layer) known(id [idSize]byte) (owner string, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -43,7 +43,7 @@ type framer struct {
 	header [recordHeader]byte
 	have   int // bytes of header seen; recordHeader when in the body
 	left   int // bytes of the body still to come
-	last   int // the size of the record that ended last, its header included
+	last   int // the size of the record that ended last, header included
 }
 
 // take consumes p up to the end of the record in progress and returns how many

@@ -37,8 +37,8 @@ func (l *Layer) Session() *Session {
 	return s
 }
 
-// Close ends the session: from then on its tickets are as good as none, unless its
-// owner has another session. What was made with it goes on. Closing again does
+// Close ends the session: from then on its tickets are as good as none, except if
+// the owner has another session. What was made with it goes on. Closing again does
 // nothing.
 func (s *Session) Close() {
 	s.layer.mu.Lock()

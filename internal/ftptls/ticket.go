@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// kind tells control from data connections and, in a ticket, what it was issued
-// on.
+// kind tells control from data connections and, in a ticket, names the kind that
+// the ticket was issued on.
 type kind byte
 
 const (
@@ -37,8 +37,8 @@ func (s *Session) entry(k kind) []byte {
 	return append(e, byte(k))
 }
 
-// ticketOf finds in a ticket whose it is and what it was issued on, 0 when it is
-// not one of ours.
+// ticketOf finds in a ticket the session and the kind of connection that the
+// ticket was issued on; k is 0 for a ticket that is not ours.
 func ticketOf(state *stdtls.SessionState) (id [idSize]byte, k kind) {
 	for _, e := range state.Extra {
 		if len(e) == entrySize && bytes.HasPrefix(e, []byte(ticketMark)) {
@@ -78,10 +78,10 @@ func (c *Conn) wrapSession(cs tls.ConnectionState, state *stdtls.SessionState) (
 }
 
 // unwrapSession opens a ticket that a client offers and says whether it may
-// be resumed. Under Prefer and Off that is a ticket of this session or of another
-// one of its owner, whose program may keep them all in one place; under Require
-// it is one of this very session. The client's proof that it holds the secret is
-// checked by crypto/tls afterwards.
+// be resumed. Under Require only a ticket of this very session may be. Under
+// Prefer and Off a ticket of another session of the same owner may be as well,
+// since the owner's program may keep all tickets in one place. Afterwards
+// crypto/tls checks that the client holds the secret.
 func (c *Conn) unwrapSession(ticket []byte, cs tls.ConnectionState) (*stdtls.SessionState, error) {
 	var state *stdtls.SessionState
 	if c.offer != nil && bytes.Equal(ticket, c.offer.ticket) {
@@ -107,8 +107,9 @@ func (c *Conn) unwrapSession(ticket []byte, cs tls.ConnectionState) (*stdtls.Ses
 	return state, nil
 }
 
-// sibling reports whether a ticket's session, which counts still, has the same owner as
-// this one and its tickets count for this one.
+// sibling reports whether the tickets of another session count for this one: the
+// owner is the same, the other session still counts, and the policy is not
+// Require.
 func (c *Conn) sibling(id [idSize]byte) bool {
 	if c.kind != kindData || c.reuse == tls.Require {
 		return false
@@ -120,10 +121,10 @@ func (c *Conn) sibling(id [idSize]byte) bool {
 // continues reports whether the ClientHello of a data connection is going to
 // resume this very session and brings the share for X25519.
 //
-// The secrets of such a connection come from the ticket's as well (RFC 8446,
-// section 7.1), in which the control connection's hybrid exchange is mixed: a
-// second hybrid exchange would cost 0.15 ms of CPU per file and add nothing. One
-// that does not resume keeps the hybrid.
+// The secrets of such a connection come from the secret of the ticket as well
+// (RFC 8446, section 7.1). The hybrid exchange of the control connection is part
+// of that secret: a second hybrid exchange would cost 0.15 ms of CPU per file and
+// add nothing. A connection that does not resume keeps the hybrid.
 func (c *Conn) continues() bool {
 	if c.offer == nil {
 		c.offer = c.session.layer.offer(c.in.clientHello())

@@ -20,7 +20,7 @@ func (t *transport) Write(p []byte) (int, error) { return t.out.write(p) }
 func (t *transport) LocalAddr() net.Addr         { return t.conn.LocalAddr() }
 func (t *transport) RemoteAddr() net.Addr        { return t.conn.RemoteAddr() }
 
-// Close is called by crypto/tls, when its caller closes or a handshake's
+// crypto/tls calls Close when the caller of crypto/tls closes or a handshake's
 // context ends.
 func (t *transport) Close() error {
 	t.once.Do(func() {

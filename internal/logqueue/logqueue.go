@@ -104,8 +104,8 @@ func (q *Queue) written(n int) {
 	q.size -= n
 }
 
-// tell writes how many lines are missing, those that failed just now included. If
-// nobody takes that line either, the count is kept for another time.
+// tell writes how many lines are missing, including the lines that failed just
+// now. If nobody takes that line either, the count is kept for another time.
 func (q *Queue) tell(failed uint64) {
 	q.mu.Lock()
 	missing := q.dropped + failed

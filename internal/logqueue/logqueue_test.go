@@ -97,8 +97,8 @@ func TestReaderStalls(t *testing.T) {
 	})
 }
 
-// A reader that dies takes its lines with it, and one that comes back, as when a
-// disk has room again, hears how many.
+// A reader that dies loses lines, and hears how many after coming back, as when
+// a disk has room again.
 func TestReaderDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(reader)

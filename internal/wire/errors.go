@@ -27,8 +27,8 @@ var (
 )
 
 // SyntaxError says that an argument could not be understood (reply 501, or 500
-// when the command line itself is at fault). It never repeats the argument, so
-// its text may go to the client and into a log as it is.
+// when the command line itself is at fault). The text never repeats the
+// argument, and may go to the client and into a log as it is.
 type SyntaxError struct {
 	// What is the subject of the sentence. Empty stands for the command at hand,
 	// which a parser of arguments does not know; see [SyntaxError.For].

@@ -10,9 +10,10 @@ const wantEPRT = "|1|IPv4 address|port| or |2|IPv6 address|port|"
 
 // ParseEPRT reads the argument of EPRT, RFC 2428, section 2: any printable
 // character delimits, the protocol is 1 or 2 (any other number gives
-// ErrProtocol), and the address is of that protocol. An IPv6 zone is refused,
-// as it names an interface of another machine; so is an IPv4 address dressed as
-// IPv6 (::ffff:192.0.2.1), which could slip past a comparison of addresses.
+// ErrProtocol), and the address is of that protocol. An IPv6 zone is refused
+// because zones name interfaces of another machine; so is an IPv4 address
+// dressed as IPv6 (::ffff:192.0.2.1), which could slip past a comparison of
+// addresses.
 func ParseEPRT(arg string) (netip.AddrPort, error) {
 	var none netip.AddrPort
 	if arg == "" || arg[0] < 33 || arg[0] > 126 {
@@ -48,9 +49,9 @@ func FormatEPRT(ap netip.AddrPort) string {
 	return family + addr.String() + "|" + strconv.Itoa(int(ap.Port())) + "|"
 }
 
-// ParseEPSV reads the argument of EPSV, RFC 2428, section 3. An empty one gives
-// family 0, that of the control connection; 1 and 2 give 4 and 6; ALL in any
-// case gives all. Another number gives ErrProtocol.
+// ParseEPSV reads the argument of EPSV, RFC 2428, section 3. An empty argument
+// gives family 0, the family of the control connection; 1 and 2 give 4 and 6;
+// ALL in any case gives all. Another number gives ErrProtocol.
 func ParseEPSV(arg string) (family int, all bool, err error) {
 	if arg == "" {
 		return 0, false, nil

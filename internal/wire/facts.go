@@ -77,10 +77,10 @@ type Fact struct {
 }
 
 // ParseMFF reads the argument of MFF, draft-somers-ftp-mfxx:
-// "Modify=20021231235959;UNIX.mode=0644; name". There is at least one fact, each
-// ends in a semicolon, which ncftp leaves out after the last, and one space
-// stands before the path, which is untouched and not empty. Which facts can be set, and
-// whether their values make sense, is for the caller to say.
+// "Modify=20021231235959;UNIX.mode=0644; name". There is at least one fact. Each
+// ends in a semicolon, except that ncftp leaves out the last semicolon. A space
+// stands before the path, which is untouched and not empty. Which facts can be set,
+// and whether their values make sense, is for the caller to say.
 func ParseMFF(arg string) (facts []Fact, path string, err error) {
 	head, path, _ := strings.Cut(arg, " ")
 	if path == "" {

@@ -101,11 +101,11 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 	}
 }
 
-// beginsTLS looks at the first bytes of a line, one more at each call. A record of
-// TLS and of SSL 3 begins with the content type of a handshake, 22. The older form,
-// which some libraries still send when told to speak every version, begins with a
-// length whose highest bit is set and with the type of a ClientHello, 1 (RFC 5246,
-// appendix E.2). No verb begins like either.
+// beginsTLS looks at the first bytes of a line, a byte more at each call. A record
+// of TLS and of SSL 3 begins with the content type of a handshake, 22. The older
+// form, which some libraries still send when told to speak every version, begins
+// with a length whose highest bit is set and with the type of a ClientHello, 1
+// (RFC 5246, appendix E.2). No verb begins like either.
 func beginsTLS(line []byte) bool {
 	switch len(line) {
 	case 1:
@@ -154,7 +154,7 @@ func (l *LineReader) fill() error {
 // fit gives buf a size for the line so far: room for one more byte at least,
 // and no more than the idle size while the line is short.
 func (l *LineReader) fit() {
-	// The line and its CR, one byte for an IAC held back, one to read into.
+	// Make room for the line with CR, an IAC held back and a byte to read into.
 	top := l.max + 3
 	size := len(l.buf)
 	switch {

@@ -183,7 +183,7 @@ func FuzzListing(f *testing.F) {
 	})
 }
 
-// oneLine holds a line to one CRLF, at its end.
+// oneLine holds a line to one CRLF, at the end.
 func oneLine(t *testing.T, line []byte) {
 	t.Helper()
 	body, found := bytes.CutSuffix(line, []byte("\r\n"))
@@ -196,7 +196,7 @@ func benchEntry() *Entry {
 		Links: 1, Owner: "alice", Group: "staff", ID: "fd00U1a2b3c"}
 }
 
-// Whatever the length of a name, and wherever in it something odd is, it is seen.
+// An odd byte is seen wherever it is in a name of any length.
 func TestPlainNames(t *testing.T) {
 	for length := range 20 {
 		name := bytes.Repeat([]byte{'x'}, length)

@@ -38,14 +38,14 @@ type element struct {
 	isSet   bool
 }
 
-// positions is a set of positions in a pattern, one bit for each.
+// positions is a set of positions in a pattern, with a bit for each.
 type positions [MaxPattern/64 + 1]uint64
 
 func (p *positions) add(i int)      { p[i/64] |= 1 << (i % 64) }
 func (p *positions) has(i int) bool { return p[i/64]>>(i%64)&1 != 0 }
 
-// ParsePattern compiles a pattern. The error, for one longer than MaxPattern, is
-// a *SyntaxError.
+// ParsePattern compiles a pattern. A pattern longer than MaxPattern gives a
+// *SyntaxError.
 func ParsePattern(s string) (*Pattern, error) {
 	if len(s) > MaxPattern {
 		return nil, &SyntaxError{What: "The pattern", Want: "at most 255 bytes"}

@@ -96,8 +96,8 @@ func TestMatchAgreesWithPath(t *testing.T) {
 	}
 }
 
-// Patterns have a bound, and one that is as long as it may be still counts every
-// element.
+// Patterns have a bound. Every element counts in a pattern of the greatest
+// length.
 func TestLongPattern(t *testing.T) {
 	_, err := ParsePattern(strings.Repeat("*", MaxPattern+1))
 	var syntax *SyntaxError

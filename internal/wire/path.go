@@ -31,9 +31,9 @@ type Path struct {
 
 // ParsePath applies a path of the client's to its working directory, which is a
 // name as in [Path]. An absolute arg replaces cwd, an empty one is cwd; ".." goes
-// up and stays at the root, as it does on the systems clients know; doubled
-// slashes and "." are cleaned away. RFC 959 leaves the form of paths to the
-// server. A backslash is an ordinary character, for to a driver it is one.
+// up and stays at the root, as on the systems clients know; doubled slashes and
+// "." are cleaned away. RFC 959 leaves the form of paths to the server. A
+// backslash is an ordinary character, for to a driver it is one.
 //
 // Names are bytes, UTF-8 or not. It refuses CR, LF and NUL, a result longer than
 // 4,096 bytes, and a path with more than 8 different directories in Through.

@@ -7,7 +7,7 @@ import "io"
 const maxReply = 1 << 20
 
 // ReadReply reads one reply, as a client does. Lines are as on the wire without
-// code and CRLF, those between the first and the last verbatim. RFC 959, section
+// CRLF; the first and the last are without the code as well. RFC 959, section
 // 4.2: the reply ends at the first line with the same code and a space.
 //
 // A line that is no reply gives a [*SyntaxError]; what the reader reports comes

@@ -82,8 +82,8 @@ func appendText(dst []byte, text string, limit int) []byte {
 	return append(dst, '\r', '\n')
 }
 
-// QuotePath is a path as 257 and MLST-like replies show it: in double quotes,
-// those inside it doubled. RFC 959, Appendix II.
+// QuotePath returns a path as 257 and MLST-like replies show it: in double quotes,
+// with each double quote inside doubled. RFC 959, Appendix II.
 func QuotePath(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }

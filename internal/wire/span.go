@@ -93,8 +93,8 @@ func parseSpan(s string) (Span, bool) {
 	return Span{int64(from), int64(to)}, ok && from <= to
 }
 
-// ParseNames reads the argument of COMB: paths with a space between, those with
-// spaces in quotes, and quotes inside those doubled.
+// ParseNames reads the argument of COMB: paths with a space between. A path
+// with spaces is in quotes, and quotes inside the path are doubled.
 func ParseNames(arg string) ([]string, error) {
 	var names []string
 	for arg != "" {

@@ -79,8 +79,9 @@ func FormatTime(t time.Time) string { return string(AppendTime(make([]byte, 0, 1
 //	path atime mtime ctime UTC
 //
 // The second is what ncftp and lftp send and ProFTPD takes, in that order of
-// times and with seconds optional; it is tried first, as its end is
-// unmistakable. In the first form access and create are zero. All times are UTC.
+// times and with seconds optional; the second form is tried first, because the
+// end is unmistakable. In the first form access and create are zero. All times
+// are UTC.
 func ParseUTime(arg string) (modify, access, create time.Time, path string, err error) {
 	if path, access, modify, create, ok := threeTimes(arg); ok {
 		return modify, access, create, path, nil

@@ -133,9 +133,9 @@ func TestCurlManyDownloads(t *testing.T) {
 	}
 }
 
-// After an upload curl up to 8.9 closes without reading, so it never sees the
-// ticket that came after its last byte, and has none for the next data
-// connection. That one is not resumed, and works all the same.
+// Up to 8.9 curl closes after an upload without reading, never sees the ticket
+// that came after the last byte, and has none for the next data connection.
+// That connection is not resumed, and works all the same.
 func TestCurlManyUploads(t *testing.T) {
 	for _, m := range Modes {
 		t.Run(m.Name, func(t *testing.T) {

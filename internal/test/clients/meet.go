@@ -35,8 +35,8 @@ func (k Kind) Meet(t *testing.T) {
 	}
 }
 
-// Required asserts that a client that resumes works where that is required, on
-// one data port.
+// Required asserts that a client that resumes works where resumption is
+// required, on a single data port.
 func (k Kind) Required(t *testing.T) {
 	for _, m := range Modes {
 		if !k.Resumes(m) {

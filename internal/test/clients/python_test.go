@@ -105,7 +105,7 @@ func (c *scripted) Delete(remote string) error { return c.run(nil, "delete", rem
 
 func TestPython(t *testing.T) { pythonKind.Meet(t) }
 
-// A client that never resumes is told so, and its control connection lives.
+// A client that never resumes is told so and keeps the control connection.
 func TestPythonRequired(t *testing.T) {
 	for _, m := range Modes {
 		t.Run(m.Name, func(t *testing.T) {

@@ -60,7 +60,7 @@ func Long(out string) (names []string) {
 	return names
 }
 
-// factLine is a line of MLSD: facts, one space, the name.
+// factLine is a line of MLSD: facts, a space, the name.
 var factLine = regexp.MustCompile(`(?mi)^(?:[a-z.-]+=[^;]*;)+ (.*?)\r?$`)
 
 // Facts returns the names in the output of MLSD, without the directory itself

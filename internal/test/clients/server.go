@@ -78,8 +78,8 @@ type Server struct {
 	connects int
 }
 
-// Start starts a Server that ends with the test. When the test has failed, its
-// log goes to the test's output, together with what the clients said.
+// Start starts a Server that ends with the test. The output of a failed test
+// shows the server's log and what the clients said.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	s := &Server{Mode: o.Mode, Full: o.Full, Root: t.TempDir(), Host: "127.0.0.1"}

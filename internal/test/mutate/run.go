@@ -39,8 +39,8 @@ const (
 // A summary counts mutants by their fate.
 type summary map[fate]int
 
-// efficacy returns the percentage of mutants that were killed, of those that were
-// killed or lived.
+// efficacy returns the percentage of killed mutants among all that were killed or
+// lived.
 func (s summary) efficacy() float64 {
 	if s[killed]+s[lived] == 0 {
 		return 100

@@ -22,8 +22,8 @@ type deal struct {
 	explicit, implicit int
 }
 
-// deals are the scenario as everybody has it, and one where a port forwarder
-// shows other numbers.
+// deals are the scenario as everybody has it and another where a port forwarder shows
+// other numbers.
 func deals() []deal {
 	plain := deal{data: elevenPorts, explicit: 21, implicit: 990, setup: firewall.Setup{
 		Server:   []netip.Addr{netip.MustParseAddr(serverV4), netip.MustParseAddr(serverV6)},
@@ -97,7 +97,7 @@ func generated(t *testing.T, tab *table) {
 	}
 }
 
-// allThree is all that is said to work, and that the rest does not.
+// allThree asserts that all that is said to work does, and that the rest does not.
 func allThree(s *scene, kind firewall.Kind, d deal) {
 	for side, host := range on {
 		kinds[kind](s.world, host, d.render(s.t, kind, side))

@@ -55,8 +55,9 @@ func advertise() error {
 		if err != nil {
 			return err
 		}
-		// RFC 8415, section 7.2: from a server's port to the client's, at its link-local
-		// address. The client's question went to a group, so it is no reply to the kernel.
+		// RFC 8415, section 7.2: from a server's port to the port and link-local address
+		// of the client. The client's question went to a group, so the answer is no
+		// reply to the kernel.
 		reply := []byte{7, 1, 2, 3}
 		if _, err := dhcp.WriteTo(reply, net.UDPAddrFromAddrPort(netip.AddrPortFrom(host, 546))); err != nil {
 			return err

@@ -82,7 +82,7 @@ func (s *scene) works(v visit) result {
 }
 
 // hangs asserts that a visit fails because the client waits for a connection
-// in vain: the data connection, since it could log in.
+// in vain: the data connection, since the client could log in.
 func (s *scene) hangs(v visit) result {
 	s.t.Helper()
 	v.patience = 4 // seconds, enough to log in

@@ -22,8 +22,8 @@ const (
 
 // segmentOf is a host whose IPv6 address and route come from a router on its segment,
 // as most do, and which is plugged into a switch that forwards only to those who say
-// that they listen (MLD snooping). A real router is good for half an hour, this one for
-// six seconds.
+// that they listen (MLD snooping). The word of a real router is good for half an hour,
+// the word of this router for six seconds.
 type segmentOf struct {
 	*world
 	t *testing.T

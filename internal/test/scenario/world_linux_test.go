@@ -30,11 +30,10 @@ import (
 //	10.1.0.0/24     198.51.100.0/24      192.0.2.0/24     10.2.0.0/24
 //	2001:db8:1::/64 2001:db8:a::/64   2001:db8:b::/64 2001:db8:2::/64
 //
-// alice and bob are the clients, office their firewall, which hides their IPv4
-// addresses behind 198.51.100.2. vendor is the firewall in front of the server;
-// 203.0.113.7 is the address that it translates to the server's 10.2.0.5, one
-// to one. desk is a client on the server's side. The internet knows no private
-// addresses.
+// alice and bob are the clients. office is the clients' firewall and hides
+// their IPv4 addresses behind 198.51.100.2. vendor is the firewall in front of
+// the server and translates 203.0.113.7 to the server's 10.2.0.5. desk is a
+// client on the server's side. The internet knows no private addresses.
 const (
 	officeV4 = "198.51.100.2"
 	publicV4 = "203.0.113.7"
@@ -228,7 +227,7 @@ func (w *world) remove() {
 	}
 }
 
-// ip gives commands to ip, one a line, on a host or on none.
+// ip gives lines of commands to ip, on a host or on none.
 func (w *world) ip(host, commands string) {
 	w.t.Helper()
 	args := []string{"-batch", "-"}
@@ -238,7 +237,7 @@ func (w *world) ip(host, commands string) {
 	w.must(w.run(program{path: "ip", args: args, stdin: commands + "\n"}))
 }
 
-// tell sets kernel parameters, those that the kernel has.
+// tell sets those of the kernel parameters that the kernel has.
 func (w *world) tell(host string, values map[string]string) {
 	w.t.Helper()
 	var script strings.Builder

@@ -1,6 +1,7 @@
 // Package testenv says what a test may expect of the machine it runs on. On a
 // developer's machine a test that lacks a program is skipped and says why; in
-// continuous integration it fails, so that nothing goes untested unnoticed.
+// continuous integration such a test fails, so that nothing goes untested
+// unnoticed.
 package testenv
 
 import (
