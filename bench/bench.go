@@ -66,8 +66,9 @@ type instance struct {
 	stop func() error
 }
 
-// cpuTime is what the server has used since it started, user and system, with
-// all child processes, those that have ended included.
+// cpuTime returns the processor time (user and system) that the server and all
+// child processes have used since the start of the server, ended children
+// included.
 func (in *instance) cpuTime() (time.Duration, error) { return treeCPU(in.pid) }
 
 // pss is the memory of all processes now, in bytes, shared pages counted in
@@ -84,8 +85,8 @@ type workload struct {
 	title, unit string
 
 	// prepare puts the files in place that the workload needs, before the
-	// server is started. Nil is nothing. They stay from one workload to the
-	// next, so it must be quick when they are there.
+	// server is started. Nil is nothing. The files stay from one workload to
+	// the next, so prepare must be quick when all are there.
 	prepare func(root string) error
 
 	// ports is the set of data ports, "" for the usual "21000-21010".

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// writeCertificate writes one for localhost and 127.0.0.1, and its key: ECDSA P-256,
-// because its signatures cost little and all servers take it.
+// writeCertificate writes a certificate for localhost and 127.0.0.1 with the key:
+// ECDSA P-256 signatures cost little, and all servers take such keys.
 func writeCertificate(certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

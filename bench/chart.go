@@ -114,8 +114,8 @@ func (h highlight) length(r row) float64 {
 // escape is for text in XML.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// words writes text at a place, its start there or, with the anchor "end", its
-// end.
+// words writes text that starts at a place or, with the anchor "end", ends
+// there.
 func words(out *strings.Builder, class string, x, y int, anchor, what string) {
 	out.WriteString("<text")
 	for _, a := range [][2]string{{"class", class}, {"text-anchor", anchor}} {

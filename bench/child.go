@@ -21,11 +21,11 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// childArg, as the first argument of this program, makes it the server that
-// growth and soak look into: a process of its own, so that what it uses is told
-// from what its clients use. It reads a childConfig from its standard input,
+// childArg as the first argument makes this program the server that growth and
+// soak look into: a process of its own, so that what the server uses is told
+// from what clients use. The server reads a childConfig from standard input,
 // writes its address, and then answers each question with counters, all as
-// JSON, until its input ends.
+// JSON, until the input ends.
 const childArg = "child-server"
 
 // childConfig is what such a server is told.

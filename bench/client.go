@@ -90,8 +90,8 @@ type client struct {
 	// announced, if not nil, hears of each data address before it is dialled.
 	announced func(addr string)
 
-	// data counts the data connections with TLS, and resumed those of them
-	// that resumed the session.
+	// data counts the data connections with TLS; resumed counts how many of
+	// data resumed the session.
 	data, resumed int
 
 	in, out, block []byte // buffers of data connections, kept from one to the next

@@ -96,7 +96,8 @@ func (c column) head() string {
 // nothing stands for what was not measured.
 const nothing = "-"
 
-// spreadOf shows the median and, where they look different, the extremes.
+// spreadOf shows the median, and the extremes where these look different from
+// the median.
 func spreadOf(s spread, show func(float64) string) string {
 	middle, least, most := show(s.median), show(s.least), show(s.most)
 	if least == most {
@@ -150,8 +151,8 @@ func fit(v float64, scales []scale) scale {
 	return scales[len(scales)-1]
 }
 
-// scaleOf is the scale for all CPU times of the rows, one to compare them in,
-// the least of them down to a tenth.
+// scaleOf returns a single scale, to compare all CPU times of the rows in: the
+// largest in which the least time is still a tenth of the unit or more.
 func scaleOf(rows []row) scale {
 	least := math.Inf(1)
 	for _, r := range rows {

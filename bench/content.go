@@ -108,7 +108,7 @@ func verify(path string, what content) error {
 	return check.whole()
 }
 
-// file puts a file below the served directory, unless it is there. name has one
+// file puts a file below the served directory unless there is one. name has one
 // directory in front, as in "bulk/one".
 func (l *load) file(name string, what content) error {
 	path := filepath.Join(l.root, filepath.FromSlash(name))

@@ -29,7 +29,8 @@ var packages = map[string]struct{ script, debian string }{
 }
 
 // fetch sees to it that the contenders' programs are in a directory, and
-// returns it. Without a name it is one in the user's cache.
+// returns the name of the directory. Without dir, a directory in the user's
+// cache serves.
 func fetch(ctx context.Context, dir string, contenders []contender, progress io.Writer) (string, error) {
 	if dir == "" {
 		cache, err := os.UserCacheDir()

@@ -92,7 +92,7 @@ func (g *growth) with(ctx context.Context, f func(*child, *load, *dialer) error)
 	return f(c, l, d)
 }
 
-// turn measures files that n sessions fetch, one after the other.
+// turn measures files that n sessions fetch in turn.
 func (g *growth) turn(ctx context.Context, n int) (line []string, err error) {
 	err = g.with(ctx, func(_ *child, l *load, d *dialer) error {
 		what := content{size: smallSize}

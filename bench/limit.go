@@ -115,8 +115,8 @@ func startLimit(ctx context.Context, s *setup) (*instance, error) {
 }
 
 // runLimit is the process: it prints where it listens and sends what files
-// clients name, until its standard input ends. The arguments behind limitArg
-// are certificate, key and the directory of the files.
+// clients name until standard input ends. The arguments behind limitArg are
+// certificate, key and the directory of the files.
 func runLimit() {
 	if err := serveLimit(os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, limitArg+":", err)

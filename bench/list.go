@@ -84,8 +84,8 @@ func (g listing) list(c *client) error {
 	return nil
 }
 
-// many makes a directory of n empty files, unless it is there. It gets its name
-// when it is complete.
+// many makes a directory of n empty files unless there is one. The directory
+// gets its name when it is complete.
 func (l *load) many(name string, n int) error {
 	path := filepath.Join(l.root, name)
 	if _, err := os.Stat(path); err == nil {
@@ -113,9 +113,9 @@ func (l *load) many(name string, n int) error {
 	return os.Rename(filepath.Join(l.root, making), path)
 }
 
-// entries counts the files of a listing in any format, as it is written to it.
-// Every line ends with the name in one way or another; those of other names
-// ("..", "total 0") don't count.
+// entries counts the files of a listing in any format while the listing is
+// written to it. Every line ends with the name in one way or another; those of
+// other names ("..", "total 0") don't count.
 type entries struct {
 	files int
 	sum   int // of the files' numbers

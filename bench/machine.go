@@ -40,7 +40,8 @@ func kernel() string {
 	return strings.TrimSpace(string(content))
 }
 
-// commit describes the tree that this program was built from, if it runs in it.
+// commit describes the tree that this program was built from if the program
+// runs in that tree.
 func commit() string {
 	out, err := exec.Command("git", "describe", "--always", "--tags", "--dirty").Output()
 	if err != nil {

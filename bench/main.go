@@ -38,7 +38,8 @@ func main() {
 	}
 }
 
-// part plays the part of a process that this program has started, if it is one.
+// part plays the part of a process that this program has started, if the
+// arguments say so.
 func part() bool {
 	switch {
 	case len(os.Args) < 2:

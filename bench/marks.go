@@ -6,7 +6,7 @@ type mark struct {
 	workload string
 	metric   metric
 	than     reference
-	factor   float64 // of the reference, where it has one
+	factor   float64 // of the reference; for absolute the bound itself
 }
 
 // A reference is what a mark compares with.

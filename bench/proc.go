@@ -23,9 +23,9 @@ type process struct {
 	children    time.Duration // used by children that have ended and were waited for
 }
 
-// treeCPU is the processor time, user and system, that a process and all its
-// descendants have used, the ended ones included. It counts nanoseconds, and
-// ticks only for what the ended children of one process have used together.
+// treeCPU returns the processor time (user and system) that a process and all
+// its descendants have used, ended descendants included. It counts nanoseconds,
+// and ticks only for what the ended children of one process have used together.
 func treeCPU(pid int) (time.Duration, error) {
 	// A process may end while it is being looked at, and what it has used then
 	// moves to its parent. A tree that has not changed was counted right; in one
@@ -57,8 +57,8 @@ func treeCPU(pid int) (time.Duration, error) {
 	return used, nil
 }
 
-// treePSS is the memory of a process and all its descendants, in bytes, with
-// what several share counted in parts (proportional set size).
+// treePSS returns the memory of a process and all its descendants in bytes;
+// memory that several share is counted in parts (proportional set size).
 func treePSS(pid int) (int64, error) {
 	tree, err := descend(pid)
 	if err != nil {

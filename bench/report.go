@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// A report is what one run of this program has found, as it is written to JSON.
+// A report is what one run of this program has found, in the form of the JSON.
 type report struct {
 	Machine  machine   `json:"machine"`
 	Servers  []version `json:"servers"`

@@ -74,7 +74,7 @@ func TestRounds(t *testing.T) {
 	require.Equal(t, want, *log)
 	entries, err := os.ReadDir(r.dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 3) // the certificate, its key and the files: no scratch is left
+	require.Len(t, entries, 3) // the certificate, the key and the files: no scratch is left
 }
 
 // The limit runs what is made for it and nothing else.
@@ -113,7 +113,8 @@ func TestFailures(t *testing.T) {
 	require.Len(t, *log, 2*(2+3))
 }
 
-// A workload that takes long gets fewer rounds, and one that hangs none at all.
+// A workload that takes long gets fewer rounds. A workload that hangs gets none
+// at all.
 func TestTimes(t *testing.T) {
 	r, _ := newRunner(t, workload{name: "long", run: func(context.Context, *load) (sample, error) { return sample{cpu: 1}, nil }})
 	r.enough = 0

@@ -134,7 +134,7 @@ func lastLines(scratch string) string {
 	return said.String()
 }
 
-// unpacked is a command of the unpacked packages, with their libraries.
+// unpacked is a command of the unpacked packages with the libraries there.
 func (s *setup) unpacked(ctx context.Context, name string, args ...string) *exec.Cmd {
 	var libs []string
 	for _, pattern := range []string{"usr/lib/*-linux-*", "lib/*-linux-*"} {
@@ -230,9 +230,9 @@ func freePort() (addr string, port int, err error) {
 // account is what a server is told of a user.
 type account struct{ name, password, hash string }
 
-// accounts are those of both users. A server that takes a password as it is gets
-// that, the others the cheapest hash that they all know: servers are compared,
-// and hashes are not.
+// accounts returns the accounts of both users. A server that takes passwords as
+// they are gets the password. All others get the cheapest hash that all of them
+// know, since servers are compared and not hashes.
 func (s *setup) accounts() ([]account, error) {
 	var all []account
 	for _, u := range [][2]string{{s.user, s.password}, {s.thief, s.thiefPassword}} {

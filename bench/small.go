@@ -21,7 +21,8 @@ func smalls() []workload {
 
 // small is one of them. A transfer that fails is not tried again, and the costs
 // are divided by those that did not. A bare upload waits at the server for news of
-// its client (server.Server.EndGrace), so its rate stands beside that of others.
+// its client (server.Server.EndGrace), so the rate of bare uploads stands beside
+// the rate of others.
 type small struct {
 	clear, up, bare bool
 	sessions, files int // files is of each session

@@ -11,8 +11,8 @@ import (
 // neighbours.
 const otherAddress = "127.0.0.9"
 
-// squats are sessions that ask for data ports and never connect to them, and
-// one client who wants to.
+// squats are sessions that ask for data ports and never connect, beside one
+// client who wants to connect.
 func squats() []workload {
 	var all []workload
 	for _, q := range []squat{{11, ""}, {50, ""}, {50, otherAddress}} {
@@ -37,8 +37,9 @@ func whereabouts(from string) (where, who string) {
 	return "other", "another address"
 }
 
-// besieged is what the honest client fetches, his dialer, and that of the other
-// user, who comes from an address of his own or, without one, from the same.
+// besieged returns the file that the honest client fetches, the dialer of the
+// honest client and the dialer of the other user. The other user comes from the
+// address from; if from is empty, both users come from the same address.
 func (l *load) besieged(from string) (name string, what content, honest, other *dialer, err error) {
 	name, what = "own/000", content{0, smallSize}
 	if err := l.file(name, what); err != nil {

@@ -139,7 +139,7 @@ func (s stall) run(ctx context.Context, l *load) (sample, error) {
 	}, stillStalled(clients)
 }
 
-// stillStalled is an error if a transfer has ended, one way or another.
+// stillStalled returns an error if a transfer has ended in any way.
 func stillStalled(clients []*client) error {
 	for _, c := range clients {
 		_ = c.conn.SetReadDeadline(time.Now().Add(time.Millisecond))

@@ -333,8 +333,8 @@ func (v *visitor) lurk(ctx context.Context) error {
 	return err
 }
 
-// guess tries a wrong password. It is slow where others have tried, so it comes
-// from addresses of its own.
+// guess tries a wrong password, from addresses of its own: a guess is slow where
+// others have tried.
 func (v *visitor) guess(ctx context.Context) error {
 	there := v.dialer
 	there.password += "?"

@@ -16,7 +16,7 @@ var span = regexp.MustCompile("`([^`\n]+)`")
 // named is an exported name of a package or a type, and a member of it.
 var named = regexp.MustCompile(`\b(\w+)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
 
-// packages are those that documents speak of, by their directory.
+// packages are the packages that documents speak of, by directory.
 var packages = map[string]string{
 	"server": "server", "driver": "driver", "passive": "passive", "tls": "tls", "ftpstest": "ftpstest",
 	"drivertest": "driver/drivertest", "s3": "driver/s3", "firewall": "firewall", "probe": "probe", "proxyproto": "proxyproto",

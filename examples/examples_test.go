@@ -123,7 +123,7 @@ func start(t *testing.T, file, listen string, args ...string) {
 
 func login(t *testing.T, addr string, implicit bool, user, password string) *ftpclient.Client {
 	t.Helper()
-	// The certificate is in the program's memory, so it can't be known here.
+	// The certificate is in the program's memory and can't be known here.
 	config := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
 	c, err := ftpclient.Dial(addr, implicit, config, user, password)
 	if err != nil {
@@ -155,7 +155,7 @@ func wantGet(t *testing.T, c *ftpclient.Client, line, want string) {
 type setup struct{ overlay, dir, explicit, implicit string }
 
 // minimalSetup makes an overlay for go build. The minimal example is also the
-// README's, so it has no flags: it is built with other constants instead.
+// README's and has no flags: the overlay has other constants instead.
 func minimalSetup(t *testing.T) setup {
 	t.Helper()
 	tmp := t.TempDir()

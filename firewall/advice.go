@@ -54,7 +54,8 @@ func (s Setup) usesPort(services []service, n uint16) bool {
 	return false
 }
 
-// Warnings returns, one sentence each, what is allowed in s but seldom meant, as far as it concerns one firewall.
+// Warnings returns a sentence for each thing in s that is allowed but seldom
+// meant and concerns the firewall of side.
 func (s Setup) Warnings(side Side) []string {
 	var all []string
 	for _, f := range s.families() {

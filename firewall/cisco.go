@@ -8,8 +8,8 @@ import (
 )
 
 // cisco writes extended access lists, which see packets and not connections: replies are told by the flag that the
-// first packet of a connection lacks. An access list on the outer interface comes before the translation of what
-// enters there, so it has the public addresses.
+// first packet of a connection lacks. An access list on the outer interface comes before the translation of what enters
+// there, and therefore has the public addresses.
 func cisco(p *page) {
 	for _, f := range p.families() {
 		if f.v6 && (f.translated && p.side == Border || len(f.inside) > 0 && p.side == Client) {

@@ -14,8 +14,8 @@ type Side string
 const (
 	// Server is the machine the server runs on: its packet filter, or the security group of a cloud around it.
 	Server Side = "server"
-	// Border is the firewall or router in front of the server. Where Setup.Public differs from Setup.Server, or
-	// external ports from those listened on, it translates one to the other.
+	// Border is the firewall or router in front of the server. Border translates where Setup.Public differs from
+	// Setup.Server or external ports differ from the ports listened on.
 	Border Side = "border"
 	// Client is the firewall in front of the clients; it hides their addresses if Setup.Inside names any. For kinds
 	// that protect a single machine it is the client's.

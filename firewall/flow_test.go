@@ -204,7 +204,8 @@ func TestChunks(t *testing.T) {
 	require.Equal(t, ports, joined)
 }
 
-// A rule's comment is its name: no two rules of a chain share one, so that each can be taken away by it.
+// A rule's comment is its name: no two rules of a chain share a comment, so
+// that each rule can be taken away by its comment.
 func TestCommentsAreUnique(t *testing.T) {
 	for name, s := range setups() {
 		for _, side := range Sides() {

@@ -71,9 +71,9 @@ func (p *page) iptNAT() {
 // iptTarget is one translation.
 type iptTarget struct{ ports, to string }
 
-// iptTargets returns the translations of a rule: where the numbers stay as they are, one for as many ports as a rule
-// can name; else one for each range. The number behind the slash is the outer port that becomes the first inner one
-// (Linux 4.18 and later).
+// iptTargets returns the translations of a rule. If the port numbers stay as they are, each translation takes as many
+// ports as a rule can name; otherwise each takes one range. The number behind the slash is the outer port that becomes
+// the first inner one (Linux 4.18 and later).
 func iptTargets(r rule) []iptTarget {
 	var all []iptTarget
 	addr := r.NAT.To.String()

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Kind is a kind of firewall, or of document, that [Render] can write for.
+// Kind is a kind of firewall or of document that [Render] can write.
 type Kind string
 
 // Info describes a kind.

@@ -59,7 +59,8 @@ type pfTarget struct {
 	to    string
 }
 
-// pfTargets returns the translations of a rule: one for all ports, or one for each range if numbers differ.
+// pfTargets returns the translations of a rule: a single one for all ports, or a translation for each range if numbers
+// differ.
 func pfTargets(r rule) []pfTarget {
 	if r.NAT.Ports == nil {
 		return []pfTarget{{r.Ports, r.NAT.To.String()}}

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// family is one address family in use, with what is known of it.
+// family is one address family in use and what is known of that family.
 type family struct {
 	v6         bool
 	server     []netip.Addr // empty is every address

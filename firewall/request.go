@@ -60,7 +60,7 @@ func (p *page) directions() string {
 	return text + " Direction means which side opens a connection; files may go either way in each of them."
 }
 
-// table lists the flows, one each.
+// table lists the flows, a row for each.
 func (p *page) table() {
 	rows := [][]string{{"No.", "Direction", "Protocol", "From", "From port", "To", "To port", "Purpose"}}
 	for i, r := range p.rules {

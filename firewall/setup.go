@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// Setup is where a server listens and who its clients are: all that a firewall's rules follow from. It is a plain
-// value; nothing in this package changes it, so it may be used concurrently.
+// Setup is where a server listens and who its clients are: all that a firewall's rules follow from. A Setup is a plain
+// value that nothing in this package changes; it may be used concurrently.
 //
 // An address family is in use when Server or Public has an address of it, or when both are empty, and when there are
 // clients of it.
@@ -33,8 +33,8 @@ type Setup struct {
 
 	// Clients are the networks that the server sees connections from. Empty is everybody.
 	Clients []netip.Prefix
-	// Inside are the networks of the clients as their own firewall sees them, when it hides them behind Clients.
-	// Empty means that it does not translate addresses.
+	// Inside are the networks of the clients as the clients' own firewall sees them, when that firewall hides them
+	// behind Clients. Empty means that the firewall does not translate addresses.
 	Inside []netip.Prefix
 
 	// Explicit and Implicit are the control ports listened on, for explicit TLS (RFC 4217), and for TLS from the
@@ -103,8 +103,9 @@ func (s *Setup) announced(a passive.Announcer) {
 	}
 }
 
-// parseListen reads an address as net.Listen takes it: no host, 0.0.0.0 and :: are all every address of both families.
-// (Where IPv6 sockets take no IPv4, as on OpenBSD, they are not; rules for a family that nobody listens on do no harm.)
+// parseListen reads an address as net.Listen takes it: no host, 0.0.0.0 and :: each stand for every address of both
+// families. (Not so on OpenBSD, where IPv6 sockets take no IPv4; but rules for a family that nobody listens on do no
+// harm.)
 func parseListen(text string) ([]netip.Addr, uint16, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {

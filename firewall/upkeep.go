@@ -8,11 +8,11 @@ type upkeep struct {
 	name string // of what is let in, for a label
 
 	nft string   // nftables' match
-	ipt []string // iptables' match, one for each rule, with what it adds to the label
+	ipt []string // ip6tables' types of message, a rule for each
 	pf  string   // pf's match
 }
 
-// upkeeps are those of RFC 4890, section 4.4.1, that a host receives, and the answers of DHCPv6.
+// upkeeps lists the messages of RFC 4890, section 4.4.1, as far as a host receives them, and the answers of DHCPv6.
 var upkeeps = []upkeep{
 	{
 		// RFC 4861, sections 4.3 and 4.4: without these nobody finds the machine's link-layer address. Too-big messages

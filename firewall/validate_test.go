@@ -107,7 +107,7 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// Whatever a listener on every address is called, it has both families.
+// A listener on every address has both families, whatever the address is called.
 func TestFromEveryAddress(t *testing.T) {
 	ports, err := passive.Range("21000")
 	require.NoError(t, err)
@@ -123,8 +123,8 @@ func TestFromEveryAddress(t *testing.T) {
 	}
 }
 
-// reachesIPv6 reports whether a listener on a host hears IPv6. On a system without IPv6, or one that keeps the families
-// apart, that is taken for granted.
+// reachesIPv6 reports whether a listener on a host hears IPv6. The answer is true as well on a system that has no IPv6
+// or keeps the families apart.
 func reachesIPv6(t *testing.T, host string) bool {
 	other, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {

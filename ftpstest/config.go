@@ -87,10 +87,9 @@ func Start(t testing.TB) *Server {
 	return Config{}.Start(t)
 }
 
-// Start starts a server that ends with the test, with everything that is
-// connected to it then. What goes wrong fails the test at once, and an error in
-// the server's log when it ends. When the test has failed, its log shows the
-// Transcript.
+// Start starts a server that ends with the test; what is connected then is cut.
+// What goes wrong fails the test at once, an error in the server's log when the
+// server ends. The log of a failed test shows the Transcript.
 func (c Config) Start(t testing.TB) *Server {
 	t.Helper()
 	if c.Logger == nil {

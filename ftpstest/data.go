@@ -184,8 +184,8 @@ func (c *faulty) cut(f *strike, upload bool) error {
 	case !upload && f.how() == "rst":
 		return errCut
 	case !upload:
-		// The server goes on: were it told now, it would reset the connection,
-		// and the client might not see what comes before that.
+		// The server goes on: an error now would make the server reset the
+		// connection, and the client might not see what comes before the reset.
 		c.deaf = true
 		return nil
 	case f.how() != "rst":

@@ -70,7 +70,7 @@ func TestFaultErrors(t *testing.T) {
 	require.Error(t, ftpstest.Fault{Kind: ftpstest.Reuse, Rate: 1}.Validate())
 }
 
-// The table is what help texts are made of, so it must be right.
+// Help texts are made of the table, which must be right.
 func TestKinds(t *testing.T) {
 	for _, kind := range ftpstest.Kinds() {
 		f, err := ftpstest.ParseFault(kind.Example)

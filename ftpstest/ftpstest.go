@@ -38,9 +38,10 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Server is a running throwaway server. Its fields are to be read only; its
-// methods may be called concurrently, but those that can fail the test only
-// from the test's goroutine. Without a test, from New, those panic instead.
+// Server is a running throwaway server. Its fields are to be read only. Its
+// methods may be called concurrently, except that methods which can fail the
+// test are for the test's goroutine. Without a test (see New), such methods
+// panic instead.
 type Server struct {
 	// Addr is where explicit FTPS is spoken (AUTH TLS) and ImplicitAddr where
 	// TLS comes first, both as host:port.

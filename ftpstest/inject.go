@@ -18,8 +18,8 @@ func (s *Server) Inject(faults ...Fault) {
 	s.faults.add(faults)
 }
 
-// ClearFaults takes all faults away, those of Config too. What stalls goes on, what was
-// held back is sent, and transfers under way are left alone from then on. A
+// ClearFaults takes all faults away, including the faults of Config. From then on what
+// stalls goes on, what was held back is sent, and transfers under way are left alone. A
 // shutdown is not undone.
 func (s *Server) ClearFaults() { s.faults.clear() }
 

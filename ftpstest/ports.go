@@ -12,9 +12,9 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// dataPorts makes a set of n ports. They stay bound as long as the server runs,
-// so that no other program, such as a test beside this one, gets one of them
-// while no client waits for a connection.
+// dataPorts makes a set of n ports. The ports stay bound as long as the server
+// runs, so that no other program, such as a test beside this one, gets one of
+// them while no client waits for a connection.
 func (s *Server) dataPorts(n int, host string) (*passive.Ports, error) {
 	bound := make(map[string]*net.TCPListener)
 	var numbers []string

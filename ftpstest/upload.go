@@ -44,7 +44,7 @@ type trackedFS struct {
 	peer netip.AddrPort
 }
 
-// Unwrap returns the FS below, for its abilities.
+// Unwrap returns the FS below for the abilities there.
 func (f trackedFS) Unwrap() driver.FS { return f.FS }
 
 // Store implements driver.FS.
@@ -90,7 +90,7 @@ func (u *trackedUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap returns the upload below, for its abilities.
+// Unwrap returns the upload below for the abilities there.
 func (u *trackedUpload) Unwrap() driver.Upload { return u.Upload }
 
 func (u *trackedUpload) Commit() error {
@@ -118,7 +118,7 @@ func (a *arrivals) add(name string, where driver.FS) {
 	a.wake()
 }
 
-// rename follows a file, or those below a directory.
+// rename follows a file, or the files below a directory.
 func (a *arrivals) rename(from, to string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

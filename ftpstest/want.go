@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// UpdateEnv is the environment variable that makes WantGolden write what it
-// finds, when it is not empty:
+// UpdateEnv is the environment variable that, if not empty, makes WantGolden
+// write what it finds:
 //
 //	FTPSTEST_UPDATE=1 go test ./...
 const UpdateEnv = "FTPSTEST_UPDATE"

@@ -72,7 +72,8 @@ func (r *run) certName(c *control, leaf *x509.Certificate) bool {
 	return false
 }
 
-// certChain verifies the chain at a time when the leaf is valid, since its own dates are judged apart.
+// certChain verifies the chain at a time when the leaf is valid, since the
+// dates of the leaf are judged apart.
 func (r *run) certChain(c *control, chain []*x509.Certificate, now time.Time) bool {
 	leaf := chain[0]
 	opts := x509.VerifyOptions{Roots: r.RootCAs, Intermediates: x509.NewCertPool(), CurrentTime: now}
@@ -126,7 +127,7 @@ func names(leaf *x509.Certificate) []string {
 	return all
 }
 
-// keyOf names the key, with its size if that is too small, else 0.
+// keyOf names the key, and returns the size if the key is too small, else 0.
 func keyOf(leaf *x509.Certificate) (weak int, name string) {
 	switch key := leaf.PublicKey.(type) {
 	case *rsa.PublicKey:

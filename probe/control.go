@@ -95,7 +95,7 @@ func (c *control) try(format string, args ...any) (wire.Reply, error) {
 	return c.read(c.run.Timeout)
 }
 
-// cmd is try, and makes it a finding when the session ends by it.
+// cmd is try, and makes a finding when the command ends the session.
 func (c *control) cmd(format string, args ...any) (wire.Reply, bool) {
 	line := fmt.Sprintf(format, args...)
 	reply, err := c.try("%s", line)

@@ -51,8 +51,8 @@ func (r *run) data(c *control) *control {
 	return c
 }
 
-// patiently repeats a listing whose 150 came after the ClientHello. Either the server waits for that, or it is slow,
-// and then 150 comes without it, too. It returns the session to go on with, or nil.
+// patiently repeats a listing whose 150 came after the ClientHello, to tell a server that waits for the ClientHello
+// from a slow server, which sends 150 without one, too. It returns the session to go on with, or nil.
 func (r *run) patiently(c *control, usual *transfer) *control {
 	again := r.transfer(c, manner{command: usual.command, resume: true, wait: usual.after + r.Timeout})
 	if again.ok() {
@@ -61,7 +61,7 @@ func (r *run) patiently(c *control, usual *transfer) *control {
 	return r.still(c, &again)
 }
 
-// still returns the session, or one like it if it broke together with a transfer.
+// still returns the session, or a new session like the old one that broke together with a transfer.
 func (r *run) still(c *control, t *transfer) *control {
 	if t.err == nil && t.ok() {
 		return c
@@ -79,8 +79,8 @@ func (r *run) still(c *control, t *transfer) *control {
 	return r.again(c)
 }
 
-// judgeEarly compares with a transfer that started TLS before the command. Where a resumed session is demanded and
-// this one was none, it says nothing about the order.
+// judgeEarly compares with a transfer that started TLS before the command. Where the server demands a resumed session
+// and the early transfer had none, a failure says nothing about the order.
 func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
 	if !usual.ok() || early.ok() || !early.dialled() || !fresh.dialled() {
 		return

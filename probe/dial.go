@@ -89,8 +89,8 @@ func stateOf(err error) state {
 	return stateUnknown
 }
 
-// tap is a TCP connection that remembers the end of what was read, because that is where a server which falls out of
-// TLS says why, and whether FIN was seen: crypto/tls stops reading at close_notify, so FIN means that none came.
+// tap is a TCP connection that remembers whether FIN was seen and the end of what was read, where a server which falls
+// out of TLS says why: crypto/tls stops reading at close_notify, so FIN means that none came.
 type tap struct {
 	net.Conn
 	stop func() bool
@@ -127,7 +127,7 @@ func (t *tap) unfinished() bool {
 	return t.fin
 }
 
-// explain adds to an error of TLS the clear text that caused it, if that did.
+// explain adds to an error of TLS the clear text that caused the error, if any did.
 func (t *tap) explain(err error) error {
 	var record tls.RecordHeaderError
 	if !errors.As(err, &record) {

@@ -124,8 +124,8 @@ func (m *modes) note(o offer) {
 // container is Docker's inner network unless it was set otherwise.
 var container = netip.MustParsePrefix("172.17.0.0/16")
 
-// judgeAnnounced judges the address in a 227 reply. From one private address to another it may be right: where the
-// client reached the one, it may reach the other.
+// judgeAnnounced judges the address in a 227 reply. A private address announced to a client that dialled another
+// private address may be right: whoever reached the one may reach the other.
 func judgeAnnounced(announced, dialled netip.Addr) ID {
 	switch {
 	case announced == dialled:

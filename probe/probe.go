@@ -51,7 +51,7 @@ type Probe struct {
 	// Host is the DNS name or IP address of the server.
 	Host string
 	// Ports are the control ports to look at, [MaxPorts] at most. Whether TLS is explicit or implicit there is found
-	// out. None means 21 and 990, of which one is enough; of ports that are named, each has to answer.
+	// out. None means 21 and 990, and one of the two is enough; ports that are named all have to answer.
 	Ports []uint16
 	// User and Password log in. An empty User means that nothing behind the login is looked at.
 	User, Password string

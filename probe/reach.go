@@ -100,7 +100,7 @@ func (r *run) dialAll(ports []uint16) [][]reached {
 	return states
 }
 
-// choose returns the address with most open ports, the first of them, and these ports.
+// choose returns the address with most open ports (the first of several) and those ports.
 func (r *run) choose(ports []uint16, states [][]reached) (best int, open []uint16) {
 	for i := range states {
 		var here []uint16

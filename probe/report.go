@@ -17,8 +17,8 @@ type Severity string
 const (
 	OK   Severity = "ok"   // works as it should
 	Info Severity = "info" // worth knowing
-	Warn Severity = "warn" // some clients fail, or it is less safe than it should be
-	Fail Severity = "fail" // most clients fail, or it is not safe
+	Warn Severity = "warn" // some clients fail, or the server is less safe than it should be
+	Fail Severity = "fail" // most clients fail, or the server is not safe
 )
 
 // Party is who can apply a cure.
@@ -32,7 +32,7 @@ const (
 	ClientConfig   Party = "client's configuration"
 )
 
-// Finding is one thing that works, or that is wrong, with its cure.
+// Finding is one thing that works, or one that is wrong together with the cure.
 type Finding struct {
 	// ID names it and never changes its meaning.
 	ID ID `json:"id"`

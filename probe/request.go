@@ -14,7 +14,7 @@ type Request struct {
 	// Announced is another address that the server tells clients to open data connections to, by PASV. It is not valid
 	// if there is none, or if that address can't be meant.
 	Announced netip.Addr `json:"announced,omitzero"`
-	// Control are the control ports that work, or those that should if none does.
+	// Control are the control ports that work or, if none does, the ports that should work.
 	Control []uint16 `json:"control"`
 	// DataLow and DataHigh are the lowest and highest data port seen, 0 if none was.
 	DataLow  uint16 `json:"dataLow,omitempty"`

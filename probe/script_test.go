@@ -417,8 +417,8 @@ func TestRequestNamesTheAnnouncedAddress(t *testing.T) {
 	}
 }
 
-// The port of a listing belongs to the ports to request, though it was named after those that were asked for in order
-// to see the range.
+// The port of a listing belongs to the ports to request, even if named after the ports that were asked for in order to
+// see the range.
 func TestRequestNamesThePortsOfTransfers(t *testing.T) {
 	report, _ := perform(t, func(s *stage) {
 		s.fake.ports = []uint16{21003, 21002, 21004}

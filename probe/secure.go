@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// startTLS asks for TLS on an explicit port and does the handshake. Without it the session may go on in clear, if it
-// is still there: c.tls is nil then.
+// startTLS asks for TLS on an explicit port and does the handshake. Without TLS a session that is still there may go on
+// in clear: c.tls is nil then.
 func (r *run) startTLS(c *control) (alive bool) {
 	var ok bool
 	if c.clearFeat, ok = r.feat(c, "feat in clear"); !ok {
@@ -38,7 +38,7 @@ func (r *run) startTLS(c *control) (alive bool) {
 }
 
 // authRefused tells a server without TLS from equipment that does not want it: such a server does not offer AUTH, and
-// it repeats the verb as it was sent.
+// repeats the verb as the probe sent it.
 func (r *run) authRefused(c *control, seen string) {
 	garbled := strings.Contains(strings.ToUpper(seen), "XXXX")
 	if offersAuth(c.clearFeat) || garbled {

@@ -14,7 +14,7 @@ import (
 // maxData is how much of a download is read.
 const maxData = 64 << 10
 
-// manner says how to do a transfer, in what clients differ.
+// manner says how to do a transfer, as far as clients differ.
 type manner struct {
 	command    string
 	payload    []byte // to be sent; nil is a download
@@ -224,7 +224,7 @@ func (d *dataConn) move(payload []byte, t *transfer) {
 	t.bare = d.private && !t.cut && d.raw.unfinished()
 }
 
-// close ends the connection and, with it, a handshake that is going on. An uploader that closes right after its last
+// close ends the connection, and thereby a handshake that is going on. An uploader that closes right after its last
 // byte, as many do, is what servers have to cope with.
 func (d *dataConn) close() {
 	if d.done != nil {

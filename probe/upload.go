@@ -33,7 +33,7 @@ func (r *run) upload(c *control) bool {
 		return true
 	case up.err == nil && (!up.opened || up.denied()):
 		r.find(c.port, UploadRefused, "%s", up.reason())
-		_, alive := c.cmd("DELE %s", name) // part of it may be there; if not, that is fine
+		_, alive := c.cmd("DELE %s", name) // a part of the file may be there; no part is fine, too
 		return alive
 	case !up.ok():
 		r.find(c.port, UploadLost, "%s", up.reason())

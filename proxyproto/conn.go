@@ -47,8 +47,8 @@ func setLinger(c net.Conn, sec int) error {
 	return nil
 }
 
-// reset closes a connection without leaving it in TIME_WAIT, of which a storm of
-// them would make many.
+// reset closes a connection without leaving it in TIME_WAIT: a storm of
+// connections would leave many there.
 func reset(c net.Conn) {
 	_ = setLinger(c, 0)
 	c.Close()

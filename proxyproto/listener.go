@@ -18,8 +18,8 @@ const probeTime = 250 * time.Millisecond
 
 // Listener accepts connections and reads their headers, each in a goroutine of
 // its own, so that Accept hands over the first that is complete, whoever came
-// before. [Protocol.Wrap] makes one. Its methods may be called concurrently, as
-// those of any listener.
+// before. [Protocol.Wrap] makes one. The methods of a Listener may be called
+// concurrently.
 type Listener struct {
 	protocol *Protocol
 	inner    net.Listener
@@ -138,7 +138,7 @@ func (l *Listener) receive(conn net.Conn) {
 		l.refuse(kindStranger, "it comes from outside of the trusted networks", conn, nil)
 		reset(conn)
 	case l.data:
-		// What it sends may be a file, and that may begin in any way.
+		// What the peer sends may be a file, and a file may begin in any way.
 		l.hand(conn, nil)
 	default:
 		l.hand(&direct{Conn: conn, protocol: p}, nil)

@@ -218,7 +218,7 @@ func TestClose(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// Errors of the listener below reach Accept, and it goes on.
+// Errors of the listener below reach Accept, and the Listener goes on.
 func TestAcceptErrors(t *testing.T) {
 	failing := &script{conns: make(chan result, 2)}
 	l := (&Protocol{Trusted: loopback}).Wrap(failing)
@@ -235,7 +235,7 @@ func TestAcceptErrors(t *testing.T) {
 	c.Close()
 }
 
-// The time for a header is exact, and its end is the end of the connection.
+// The time for a header is exact, and the connection ends with the time.
 func TestSlow(t *testing.T) {
 	for timeout, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second} {
 		for _, sent := range []string{"", "PROXY TCP4 1.2.3.4 "} {

@@ -17,7 +17,7 @@ import (
 )
 
 // defaultTimeout is what Protocol.Timeout is when zero. A balancer sends the
-// header together with the connection, so it is there after one round trip.
+// header together with the connection; the header is there after one round trip.
 const defaultTimeout = 5 * time.Second
 
 // Protocol says whose PROXY headers are believed. Its fields are options: set
@@ -25,7 +25,7 @@ const defaultTimeout = 5 * time.Second
 // trusts nobody and refuses everybody. One Protocol serves any number of
 // listeners; its methods may be called concurrently. It must not be copied.
 type Protocol struct {
-	// Trusted holds the addresses of the balancers, as this host sees them. A
+	// Trusted holds the addresses of the balancers as this host sees them. A
 	// connection from there must begin with a header; without one it is closed.
 	Trusted []netip.Prefix
 	// Direct lets in connections from other addresses, too, as what they are:

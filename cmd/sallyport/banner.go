@@ -125,7 +125,7 @@ func (d *daemon) lftp(scheme string, ln net.Listener) string {
 }
 
 // curlTrust returns the options that make curl trust a self-signed certificate: by
-// its file or, where that could not be written, by its key.
+// its file, or by its key where the file could not be written.
 func (d *daemon) curlTrust() string {
 	switch {
 	case d.cert.trouble != nil:
@@ -137,7 +137,7 @@ func (d *daemon) curlTrust() string {
 }
 
 // lftpTrust returns the settings that make lftp trust a self-signed certificate by
-// its file. Without the file lftp trusts anybody, because it can't pin a key.
+// its file. Without the file lftp trusts anybody, since lftp can't pin a key.
 func (d *daemon) lftpTrust() string {
 	switch {
 	case d.cert.trouble != nil:

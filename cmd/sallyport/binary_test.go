@@ -181,8 +181,8 @@ func TestServes(t *testing.T) {
 	}
 }
 
-// With --require-close-notify an upload that ends by FIN alone is refused, and one
-// with close_notify stored.
+// With --require-close-notify an upload that ends by FIN alone is refused. An
+// upload with close_notify is stored.
 func TestRequireCloseNotify(t *testing.T) {
 	p := start(t, "--require-close-notify")
 	c := p.login(t, "explicit")

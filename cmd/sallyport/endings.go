@@ -57,8 +57,8 @@ func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangupEnds bool
 }
 
 // awaitSignals is awaitEndings for the signals of this process. A terminal that is
-// closed ends what was started in it by SIGHUP. Elsewhere that signal is how
-// daemons are told to read their configuration again, so it must not end this one.
+// closed ends what was started in it by SIGHUP. Elsewhere SIGHUP tells daemons to
+// read their configuration again, and must not end this one.
 func awaitSignals(ctx context.Context, log *slog.Logger) (e endings, stop func()) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -37,7 +37,8 @@ func notPermitted(option, addr, usual string) error {
 }
 
 // withPortCures adds to the errors of data ports, once, what lets this user listen
-// on them, if that is what is wrong with any. usual are ports that anybody may use.
+// on them if any error is a lack of that right. usual are ports that anybody may
+// use.
 func withPortCures(err error, usual string) error {
 	for _, e := range flatten(err) {
 		var port *passive.PortError

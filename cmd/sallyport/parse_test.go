@@ -105,7 +105,7 @@ func TestMistakesAreToldAtOnce(t *testing.T) {
 	}
 }
 
-// A mistyped --user may be a password, so it isn't repeated on the screen.
+// A mistyped --user may be a password and isn't repeated on the screen.
 func TestPasswordsAreNotRepeated(t *testing.T) {
 	for _, args := range [][]string{{"dir", "--user", "hunter2"}, {"dir", "--user", ":hunter2"}} {
 		if _, err := parseServe(args); err == nil || strings.Contains(err.Error(), "hunter2") {

@@ -139,8 +139,8 @@ func TestLogReaderDies(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// Nobody has to read the banner either: standard output may be full, or its reader
-// dead, when the server starts.
+// Nobody has to read the banner either: standard output may be full or without a
+// reader when the server starts.
 func TestBannerReaderStallsOrDies(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		r, w, err := os.Pipe()

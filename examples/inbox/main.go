@@ -14,7 +14,7 @@ import (
 
 // inbox tells arrived of each upload that was committed. What it doesn't define
 // is that of the FS within; optional abilities (times, modes) are not, because
-// it has no Unwrap.
+// inbox has no Unwrap.
 type inbox struct {
 	driver.FS
 	arrived func(name string)

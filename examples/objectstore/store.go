@@ -44,8 +44,8 @@ func (o object) Mode() fs.FileMode {
 	return 0o644
 }
 
-// keys yields the objects whose keys begin with prefix, and of those that have a
-// slash after it one alone. The store's answer is read as it comes.
+// keys yields the objects whose keys begin with prefix. Keys that continue alike
+// up to a slash count as one. The store's answer is read as it comes.
 func (b bucket) keys(ctx context.Context, prefix string) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
 		req, err := b.request(ctx, "GET", "", nil)
@@ -167,8 +167,8 @@ func (b bucket) CheckStore(ctx context.Context, name string, opts driver.StoreOp
 	return b.free(ctx, name, func(there fs.FileInfo) bool { return !opts.Exclusive })
 }
 
-// free wants a name whose directory exists, and that has no directory nor, unless it
-// may be replaced, a file.
+// free wants a name whose directory exists and that no directory has, nor a file
+// unless the file may be replaced.
 func (b bucket) free(ctx context.Context, name string, replace func(there fs.FileInfo) bool) error {
 	fi, err := b.Stat(ctx, name)
 	switch {

@@ -41,7 +41,8 @@ func (b bucket) put(ctx context.Context, key string, free func() error, header .
 	return u, nil
 }
 
-// Write is as fast as the store reads. When the store has refused, its words say why.
+// Write is as fast as the store reads. Once the store has refused, the error has the
+// store's words.
 func (u *upload) Write(p []byte) (int, error) {
 	n, err := u.body.Write(p)
 	if err != nil {

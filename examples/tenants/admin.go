@@ -36,8 +36,8 @@ func (d *directory) admin(srv *server.Server) http.Handler {
 	return mux
 }
 
-// kick closes a user's account, so that nobody comes back, then ends what sessions it
-// has. It returns when they are gone.
+// kick closes a user's account, so that nobody comes back, then ends the account's
+// sessions. It returns when they are gone.
 func (d *directory) kick(ctx context.Context, srv *server.Server, user, reason string) error {
 	if _, err := d.db.ExecContext(ctx, `UPDATE user SET closed = ? WHERE name = ?`, reason, user); err != nil {
 		return err

@@ -19,7 +19,7 @@ var changes = map[string]bool{
 func (d *directory) hooks() *server.Hooks {
 	return &server.Hooks{
 		Login: func(l server.Login) {
-			l.Session.User = l.User // who tried, if it is a failure
+			l.Session.User = l.User // who tried, for a failure
 			d.audit(l.Session, "login", "", 0, l.Err)
 		},
 		Transfer: func(t server.Transfer) { d.audit(t.Session, t.Verb, t.Path, t.Bytes, t.Err) },

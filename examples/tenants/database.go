@@ -26,8 +26,8 @@ func open(file string) (database, error) {
 	return database{db}, nil
 }
 
-// user is a row of the table, with what belongs to it. The server carries it along
-// with the session as Account.Value.
+// user is a row of the table together with what belongs to the row. The server
+// carries it along with the session as Account.Value.
 type user struct {
 	name, tenant             string
 	quota                    int64

@@ -22,8 +22,8 @@ type directory struct {
 	tenants map[string]tenant
 }
 
-// tenant is what the sessions of a tenant share, since its quota counts what all of
-// them store.
+// tenant is what the sessions of a tenant share, because the quota counts what all
+// of them store.
 type tenant struct {
 	dir   *driver.Dir
 	files driver.FS

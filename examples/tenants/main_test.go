@@ -76,7 +76,7 @@ func (c *company) set(t *testing.T, query string, args ...any) {
 	must(t, err)
 }
 
-// certificate makes one for a client, its own authority.
+// certificate makes a self-signed certificate for a client.
 func (c *company) certificate(t *testing.T) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -150,7 +150,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// The webhook sees what was sent, by whom, and its words reach the client.
+// The webhook sees what was sent by whom, and the words of the webhook reach
+// the client.
 func TestWebhook(t *testing.T) {
 	c := start(t)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -178,7 +179,8 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// A webhook that doesn't answer lets nothing in, and its address stays here.
+// A webhook that doesn't answer lets nothing in. The address of the webhook
+// stays here.
 func TestWebhookGone(t *testing.T) {
 	c := start(t)
 	c.server.Close()

@@ -11,9 +11,10 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// inspect posts an upload to the webhook before it is a file. An answer 2xx takes it;
-// 4xx refuses it, with what it says as words for the client. No answer, or another,
-// is 451 and a line in the log: what nobody has looked at does not get in.
+// inspect posts an upload to the webhook before it is a file. An answer 2xx takes the
+// upload. An answer 4xx refuses the upload, and the client reads the words of the
+// answer. Another answer or none is 451 and a line in the log: what nobody has looked
+// at does not get in.
 func (d *directory) inspect(ctx context.Context, up *driver.Inspection) error {
 	if d.webhook == "" {
 		return nil
