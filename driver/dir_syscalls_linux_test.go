@@ -1,0 +1,198 @@
+package driver_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/syscalls"
+)
+
+// With Sync what was acknowledged is on the disk, in an order in which a loss of power
+// leaves the old file or the new one. Wherever the disk fails, the upload is refused and
+// the old file stays, or the error says that the new one is there.
+func TestDirSyncFails(t *testing.T) {
+	small, large := "old", strings.Repeat("old/", 50_000)
+	for name, c := range map[string]struct {
+		old, want string
+		opts      driver.StoreOptions
+		synced    string // each with how long the file is then
+	}{
+		"new":            {"", "new", driver.StoreOptions{}, "temp:none dir:3"},
+		"exclusive":      {"", "new", driver.StoreOptions{Exclusive: true}, "temp:none dir:3"},
+		"replace":        {small, "new", driver.StoreOptions{}, "temp:3 dir:3"},
+		"append to none": {"", "new", driver.StoreOptions{Append: true}, "temp:none dir:3"},
+		"append":         {small, small + "new", driver.StoreOptions{Append: true}, "temp:3 dir:6"},
+		"offset":         {small, "onew", driver.StoreOptions{Offset: 1}, "temp:3 dir:4"},
+		"grow":           {large, large + "new", driver.StoreOptions{Append: true}, "a:200000 a:200003 a:200003 dir:200003"},
+	} {
+		for _, sync := range []string{"Sync", "Whole"} {
+			for fails := 0; ; fails++ {
+				path := t.TempDir()
+				d := openDir(t, path)
+				d.Sync = sync == "Sync"
+				c.opts.Whole = !d.Sync
+				file := filepath.Join(path, "a")
+				if c.old != "" {
+					require.NoError(t, os.WriteFile(file, []byte(c.old), 0o644))
+				}
+				u := begun(t, d, "a", "new", c.opts)
+				var synced []string
+				var err error
+				syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+					synced = append(synced, kind(path, call.Path(0))+":"+length(file))
+					if len(synced) == fails {
+						return unix.EIO
+					}
+					return 0
+				}, func() { err = u.Commit() }, unix.SYS_FSYNC)
+				all := strings.Fields(c.synced)
+				require.NoError(t, u.Close(err))
+				got, _ := os.ReadFile(file)
+				switch {
+				case fails == 0:
+					require.NoError(t, err)
+					require.Equal(t, all, synced, name)
+					require.Equal(t, c.want, string(got))
+				case !lasts(err):
+					require.ErrorIs(t, err, unix.EIO, "%s %d", name, fails)
+					require.Equal(t, c.old, string(got), "%s %d", name, fails)
+					require.Equal(t, c.old == "", errors.Is(statError(file), fs.ErrNotExist))
+				default:
+					require.Equal(t, c.want, string(got), "%s %d", name, fails)
+				}
+				if c.old != "" || string(got) != "" {
+					require.Equal(t, []string{"a"}, entries(t, path), "%s %d", name, fails)
+				} else {
+					require.Empty(t, entries(t, path), "%s %d", name, fails)
+				}
+				if fails == len(all) {
+					break
+				}
+			}
+		}
+	}
+}
+
+// lasts reports whether an error says that the file is there, though perhaps not for long.
+func lasts(err error) bool {
+	var own *driver.Error
+	return errors.As(err, &own) && own.Code == 451
+}
+
+func statError(path string) error { _, err := os.Lstat(path); return err }
+
+// kind says which of the files of a directory is meant.
+func kind(dir, path string) string {
+	switch name := filepath.Base(path); {
+	case path == dir:
+		return "dir"
+	case strings.HasPrefix(name, ".sallyport-"):
+		return "temp"
+	default:
+		return name
+	}
+}
+
+// length says how long a file is.
+func length(path string) string {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return "none"
+	}
+	return strconv.FormatInt(fi.Size(), 10)
+}
+
+// A file system without hard links, or whose files can't be linked, takes exclusive uploads
+// too: the name is reserved first, and given back if the upload can't have it.
+func TestDirExclusiveWithoutLinks(t *testing.T) {
+	for name, c := range map[string]struct {
+		taken  bool // by another program, after Store
+		rename syscall.Errno
+		want   error
+	}{
+		"free":             {},
+		"taken":            {taken: true, want: fs.ErrExist},
+		"can't be renamed": {rename: unix.EIO, want: unix.EIO},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			u := begun(t, d, "a", "new", driver.StoreOptions{Exclusive: true})
+			if c.taken {
+				require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte("other"), 0o644))
+			}
+			var err error
+			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+				if call.Number == unix.SYS_LINKAT {
+					return unix.EPERM
+				}
+				return c.rename
+			}, func() { err = u.Commit() }, unix.SYS_LINKAT, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2)
+			require.ErrorIs(t, err, c.want)
+			require.NoError(t, u.Close(err))
+			switch {
+			case c.taken:
+				require.Equal(t, "other", read(t, d, "a"))
+			case c.rename == 0:
+				require.Equal(t, "new", read(t, d, "a"))
+			default:
+				require.Empty(t, entries(t, path))
+				return
+			}
+			require.Equal(t, []string{"a"}, entries(t, path))
+		})
+	}
+}
+
+// What is added to a large file is copied behind its end only under locks that hold off
+// other processes, and with marks by which they could take it back. Without them the file
+// is copied.
+func TestDirCopiesWhatItCantGrow(t *testing.T) {
+	for name, c := range map[string]struct {
+		fails func(call syscalls.Call) bool
+		with  syscall.Errno
+		grows bool
+	}{
+		"nothing": {func(syscalls.Call) bool { return false }, 0, true},
+		"lock of the file": {func(call syscalls.Call) bool {
+			return call.Number == unix.SYS_FCNTL
+		}, unix.ENOLCK, false},
+		"lock of temporary": {func(call syscalls.Call) bool { return call.Number == unix.SYS_FLOCK }, unix.ENOLCK, false},
+		"writing": {func(call syscalls.Call) bool {
+			return call.Number == unix.SYS_OPENAT && call.Args[2]&unix.O_ACCMODE|call.Args[2]&unix.O_CREAT == unix.O_RDWR
+		}, unix.EACCES, false},
+		"attributes": {func(call syscalls.Call) bool { return call.Number == unix.SYS_FSETXATTR }, unix.ENOTSUP, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			old := strings.Repeat("old/", 50_000)
+			write(t, d, "a", old)
+			before, err := os.Stat(filepath.Join(path, "a"))
+			require.NoError(t, err)
+			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+				if c.fails(call) {
+					return c.with
+				}
+				return 0
+			}, func() { err = store(t.Context(), d, "a", "new", driver.StoreOptions{Append: true}) },
+				unix.SYS_FCNTL, unix.SYS_FLOCK, unix.SYS_OPENAT, unix.SYS_FSETXATTR)
+			require.NoError(t, err)
+			require.True(t, old+"new" == read(t, d, "a"))
+			require.Equal(t, []string{"a"}, entries(t, path))
+			after, err := os.Stat(filepath.Join(path, "a"))
+			require.NoError(t, err)
+			require.Equal(t, c.grows, os.SameFile(before, after))
+		})
+	}
+}
