@@ -20,11 +20,8 @@ func (u *atomicUpload) change() error {
 		case u.old != nil, u.looked.found():
 			return ErrChanged // it was removed
 		}
-		switch fi, err := u.parent.Lstat(u.base); {
-		case err == nil && !fi.Mode().IsRegular():
+		if fi, err := u.parent.Lstat(u.base); err == nil && !fi.Mode().IsRegular() {
 			return replaceable(fi)
-		case err != nil && !errors.Is(err, fs.ErrNotExist):
-			return err
 		}
 		if err := u.placeExclusive(); !errors.Is(err, fs.ErrExist) {
 			return err

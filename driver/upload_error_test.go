@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -21,6 +22,7 @@ var errBroken = errors.New("the source broke")
 func TestDirCommitsNoPart(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		for _, part := range []string{"", "part", strings.Repeat("part", 10_000)} {
+			d.Sync = part != ""
 			write(t, d, "a", "old")
 			u, err := d.Store(t.Context(), "a", driver.StoreOptions{Append: true})
 			require.NoError(t, err)
@@ -34,6 +36,8 @@ func TestDirCommitsNoPart(t *testing.T) {
 			require.Zero(t, n)
 			if d.Uploads == driver.Atomic { // the other kind has nothing to prepare
 				require.ErrorIs(t, driver.Prepare(u), errBroken)
+				_, err := driver.OpenStaged(u)
+				require.ErrorIs(t, err, errBroken)
 			}
 			require.ErrorIs(t, u.Commit(), errBroken)
 			require.NoError(t, u.Close(err))
@@ -45,6 +49,37 @@ func TestDirCommitsNoPart(t *testing.T) {
 			require.Equal(t, []string{"a"}, entries(t, path))
 		}
 	})
+}
+
+// An offset is a place in the file that Store saw. However much another file has in common
+// with that one, the upload is refused, and the other file stays.
+func TestDirOffsetNeedsTheFile(t *testing.T) {
+	for name, change := range map[string]func(path string, when time.Time) error{
+		"another of the same size and time": func(path string, when time.Time) error {
+			return errors.Join(os.WriteFile(path+"2", []byte("OLD"), 0o644), os.Chtimes(path+"2", when, when), os.Rename(path+"2", path))
+		},
+		"longer, of the same time": func(path string, when time.Time) error {
+			return errors.Join(os.WriteFile(path, []byte("OLD4"), 0o644), os.Chtimes(path, when, when))
+		},
+		"of the same size, later": func(path string, when time.Time) error {
+			return errors.Join(os.WriteFile(path, []byte("OLD"), 0o644), os.Chtimes(path, when, when.Add(time.Second)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			write(t, d, "a", "old")
+			u := begun(t, d, "a", "new", driver.StoreOptions{Offset: 1})
+			fi, err := d.Stat(t.Context(), "a")
+			require.NoError(t, err)
+			require.NoError(t, change(filepath.Join(path, "a"), fi.ModTime()))
+			err = u.Commit()
+			require.ErrorIs(t, err, driver.ErrChanged)
+			require.NoError(t, u.Close(err))
+			require.Equal(t, "OLD", read(t, d, "a")[:3])
+			require.Equal(t, []string{"a"}, entries(t, path))
+		})
+	}
 }
 
 // ReadFrom tells how much it has stored, however much comes at a time.
