@@ -84,6 +84,14 @@ func TestDirTakesBackHalfATail(t *testing.T) {
 			func(t *testing.T, d *Dir) error { d.Uploads = InPlace; return d.add(t, StoreOptions{Append: true}) },
 			func(old string) string { return old + "new" },
 		},
+		"replace": {
+			func(t *testing.T, d *Dir) error { return d.add(t, StoreOptions{}) },
+			func(string) string { return "new" },
+		},
+		"replace in place": {
+			func(t *testing.T, d *Dir) error { d.Uploads = InPlace; return d.add(t, StoreOptions{}) },
+			func(string) string { return "new" },
+		},
 	}
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
@@ -42,8 +43,12 @@ func TestDirLockPatience(t *testing.T) {
 		end(errors.New("the client went away"))
 		_, err = inPlace.Store(ended, "a", driver.StoreOptions{})
 		require.NotErrorIs(t, err, driver.ErrBusy)
-		require.NoError(t, held.Commit())
+		go func() {
+			time.Sleep(50 * time.Millisecond)
+			assert.NoError(t, held.Commit())
+		}()
+		require.NoError(t, store(t.Context(), inPlace, "a", "next", driver.StoreOptions{Offset: 4}), "the one before was about to end")
 	})
-	require.Equal(t, "old,held,", read(t, d, "a"))
+	require.Equal(t, "old,next", read(t, d, "a"))
 	require.Equal(t, []string{"a"}, entries(t, path))
 }

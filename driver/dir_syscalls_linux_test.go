@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
@@ -195,4 +196,112 @@ func TestDirCopiesWhatItCantGrow(t *testing.T) {
 			require.Equal(t, c.grows, os.SameFile(before, after))
 		})
 	}
+}
+
+// Some file systems tell only when a file is closed that it could not be written. The upload
+// is refused then, and what was there stays.
+func TestDirFullOnClose(t *testing.T) {
+	large := strings.Repeat("old/", 50_000)
+	for name, c := range map[string]struct {
+		old, closed string
+		opts        driver.StoreOptions
+	}{
+		"replace":   {"old", "temp", driver.StoreOptions{}},
+		"exclusive": {"", "temp", driver.StoreOptions{Exclusive: true}},
+		"append":    {"old", "temp", driver.StoreOptions{Append: true}},
+		"grow":      {large, "a", driver.StoreOptions{Append: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			if c.old != "" {
+				write(t, d, "a", c.old)
+			}
+			u := begun(t, d, "a", "new", c.opts)
+			full := false
+			var err error
+			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+				if full || kind(path, call.Path(0)) != c.closed {
+					return 0
+				}
+				full = true
+				return unix.EDQUOT
+			}, func() { err = u.Commit() }, unix.SYS_CLOSE)
+			require.ErrorIs(t, err, driver.ErrQuota)
+			require.NoError(t, u.Close(err))
+			if c.old == "" {
+				require.Empty(t, entries(t, path))
+				return
+			}
+			require.True(t, c.old == read(t, d, "a"))
+			require.Equal(t, []string{"a"}, entries(t, path))
+		})
+	}
+}
+
+// Where a mode can't be set an upload that needs it is refused.
+func TestDirModeFails(t *testing.T) {
+	both(t, func(t *testing.T, d *driver.Dir, path string) {
+		d.FileMode = 0o640
+		var err error
+		syscalls.Run(t, func(syscalls.Call) syscall.Errno { return unix.EPERM },
+			func() { err = store(t.Context(), d, "a", "new", driver.StoreOptions{}) }, unix.SYS_FCHMOD)
+		require.ErrorIs(t, err, fs.ErrPermission)
+		if d.Uploads == driver.Atomic {
+			require.Empty(t, entries(t, path))
+		}
+	})
+}
+
+// A name may lead to another file by the time the file that it led to is locked: the other
+// is the one to add to.
+func TestDirLocksWhatTheNameLeadsTo(t *testing.T) {
+	path := t.TempDir()
+	d := openDir(t, path)
+	write(t, d, "a", "old")
+	write(t, d, "b", "other")
+	swapped := false
+	var err error
+	syscalls.Run(t, func(syscalls.Call) syscall.Errno {
+		if !swapped {
+			swapped = true
+			assert.NoError(t, os.Rename(filepath.Join(path, "b"), filepath.Join(path, "a")))
+		}
+		return 0
+	}, func() { err = store(t.Context(), d, "a", "new", driver.StoreOptions{Append: true}) }, unix.SYS_FCNTL)
+	require.NoError(t, err)
+	require.True(t, swapped)
+	require.Equal(t, "othernew", read(t, d, "a"))
+}
+
+// A file that this process may not write is locked for reading: it isn't replaced while
+// another process writes it.
+func TestDirWaitsForWritersOfOthers(t *testing.T) {
+	path := t.TempDir()
+	d := openDir(t, path)
+	write(t, d, "a", "old")
+	other, err := os.OpenFile(filepath.Join(path, "a"), os.O_RDWR, 0)
+	require.NoError(t, err)
+	defer other.Close()
+	require.NoError(t, unix.FcntlFlock(other.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}))
+	tries := 0
+	u := begun(t, d, "a", "new", driver.StoreOptions{})
+	syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+		if call.Number == unix.SYS_OPENAT {
+			if call.Args[2]&unix.O_ACCMODE == unix.O_RDWR {
+				return unix.EACCES
+			}
+			return 0
+		}
+		if tries++; tries == 5 {
+			got, err := os.ReadFile(filepath.Join(path, "a"))
+			assert.NoError(t, err)
+			assert.Equal(t, "old", string(got))
+			assert.NoError(t, other.Close())
+		}
+		return 0
+	}, func() { err = u.Commit() }, unix.SYS_OPENAT, unix.SYS_FCNTL)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, tries, 5)
+	require.Equal(t, "new", read(t, d, "a"))
 }

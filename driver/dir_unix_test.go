@@ -162,6 +162,8 @@ func TestDirFollowsLinksInside(t *testing.T) {
 		assert.ErrorIs(t, store(t.Context(), d, "dangling", "", driver.StoreOptions{Exclusive: true}), fs.ErrExist)
 		write(t, d, "dangling", "now")
 		assert.Equal(t, "now", read(t, d, "x/later"))
+		require.NoError(t, d.Symlink(t.Context(), "gone/x", "nowhere"))
+		assert.ErrorIs(t, store(t.Context(), d, "nowhere", "", driver.StoreOptions{}), fs.ErrNotExist)
 		require.NoError(t, os.Symlink("loop", filepath.Join(path, "loop")))
 		assert.ErrorIs(t, store(t.Context(), d, "loop", "", driver.StoreOptions{}), fs.ErrPermission)
 	})
