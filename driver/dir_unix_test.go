@@ -263,6 +263,11 @@ func TestDirKeepsTheOwner(t *testing.T) {
 	assert.Equal(t, "34567", fi.(driver.FileOwner).Group())
 	assert.ErrorIs(t, d.SetGroup(t.Context(), "a", "no such group"), fs.ErrNotExist)
 	assert.ErrorIs(t, d.SetGroup(t.Context(), "a", "-1"), fs.ErrNotExist)
+	require.NoError(t, os.Chown(filepath.Join(path, "a"), os.Getuid(), 23456))
+	write(t, d, "a", "new")
+	fi, err = d.Stat(t.Context(), "a")
+	require.NoError(t, err)
+	assert.Equal(t, "23456", fi.(driver.FileOwner).Group(), "though the owner is the same")
 }
 
 func TestDirOwners(t *testing.T) {
