@@ -375,3 +375,32 @@ func TestDirSweepLooksAgain(t *testing.T) {
 	require.Zero(t, n)
 	require.FileExists(t, left)
 }
+
+// A temporary file that a sweep of another process removes, or has locked to do so, is given
+// up for one of another name.
+func TestDirTempTakenBySweep(t *testing.T) {
+	for name, locked := range map[string]syscall.Errno{"removed": 0, "being removed": unix.EWOULDBLOCK} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			tries := 0
+			var err error
+			syscalls.Run(t, func(syscalls.Call) syscall.Errno {
+				if tries++; tries > 1 {
+					return 0
+				}
+				if locked == 0 {
+					left, err := filepath.Glob(filepath.Join(path, ".sallyport-*"))
+					assert.NoError(t, err)
+					assert.Len(t, left, 1)
+					assert.NoError(t, os.Remove(left[0]))
+				}
+				return locked
+			}, func() { err = store(t.Context(), d, "a", "new", driver.StoreOptions{}) }, unix.SYS_FLOCK)
+			require.NoError(t, err)
+			require.Equal(t, 2, tries)
+			require.Equal(t, "new", read(t, d, "a"))
+			require.Equal(t, []string{"a"}, entries(t, path))
+		})
+	}
+}
