@@ -142,6 +142,10 @@ func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 		l.Close()
 		return false, ctx.Err()
 	}
+	if err := p.letLateOnesCome(ctx, l); err != nil {
+		l.Close()
+		return false, err
+	}
 	p.mu.Lock()
 	defer p.unlock()
 	failure := l.door.err
@@ -162,6 +166,39 @@ func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 		return true, nil
 	}
 	return false, fmt.Errorf("passive: %w", failure)
+}
+
+// lateFor is how long a connection may take from the client's connect to here, through the kernel's queue and on a
+// machine with more to do.
+const lateFor = 200 * time.Millisecond
+
+// letLateOnesCome waits before a lease that can prove nothing is announced on a port that its client was told of a moment
+// ago and did not come to: for all that is known its connection is there and not accepted yet, and whatever comes from
+// the address later is taken for the new lease's. Until then it is turned away.
+func (p *Ports) letLateOnesCome(ctx context.Context, l *Lease) error {
+	p.mu.Lock()
+	pause := p.lateness(l)
+	p.mu.Unlock()
+	if pause <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-l.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
+}
+
+// lateness returns for how long letLateOnesCome has to wait. The caller holds mu.
+func (p *Ports) lateness(l *Lease) time.Duration {
+	if l.req.Identity != "" || l.state != opening {
+		return 0
+	}
+	return p.recent.since(peerSlot{l.door.at, l.key}).Add(lateFor).Sub(time.Now())
 }
 
 // plain brings an address into the one form that is compared: IPv4 as such, and a zone only where it tells hosts
@@ -383,6 +420,9 @@ func (r *recents) add(s peerSlot, now time.Time) {
 		r.next = (r.next + 1) % recentLimit
 	}
 }
+
+// since returns when a client was last told of a port in vain, or the zero time.
+func (r *recents) since(s peerSlot) time.Time { return r.ended[s] }
 
 func (r *recents) has(s peerSlot, now time.Time) bool {
 	ended, ok := r.ended[s]

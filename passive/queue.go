@@ -277,7 +277,9 @@ func (p *Ports) freed(d *door, who peer) {
 		case at == freePlace || at == sharedPlace && w.req.Policy.demands():
 			p.remove(who, i)
 			l := p.add(d, who.key, w.req, at)
-			p.arm(l)
+			if p.lateness(l) <= 0 {
+				p.arm(l)
+			} // else ensure does
 			w.lease <- l
 		case w.req.Identity == "":
 			i = len(p.queues[who].waiters) // those behind wait for it

@@ -314,23 +314,32 @@ func TestRefusedTwice(t *testing.T) {
 // A directory that can't be listed is refused before 150, and a listing that
 // fails later shows what there was, ends in order and has its reply.
 func TestListingFails(t *testing.T) {
-	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
-		ts := start(t, insecure, func(srv *server.Server) {
-			wrapFiles(srv, func(files driver.FS) driver.FS {
-				return drivertest.Faulty(files, drivertest.Fault{Method: "List", Call: 1, Do: drivertest.Fail(fs.ErrPermission)},
-					drivertest.Fault{Method: "List.Next", Call: 3, Do: drivertest.Fail(fs.ErrPermission)})
+	for _, mode := range []string{"MODE S", "MODE Z"} {
+		for _, verb := range []string{"LIST", "NLST", "MLSD"} {
+			ts := start(t, insecure, compress, func(srv *server.Server) {
+				wrapFiles(srv, func(files driver.FS) driver.FS {
+					return drivertest.Faulty(files, drivertest.Fault{Method: "List", Call: 1, Do: drivertest.Fail(fs.ErrPermission)},
+						drivertest.Fault{Method: "List.Next", Call: 3, Do: drivertest.Fail(fs.ErrPermission)})
+				})
 			})
-		})
-		for _, name := range []string{"a", "b", "c"} {
-			ts.writeFile(t, name, "x")
+			for _, name := range []string{"a", "b", "c"} {
+				ts.writeFile(t, name, "x")
+			}
+			c := ts.login(t)
+			c.cmd(200, "%s", mode)
+			content := func(data string) string {
+				if mode == "MODE Z" {
+					return inflated(t, data)
+				}
+				return data
+			}
+			c.cmd(227, "PASV")
+			c.cmd(550, "%s", verb)
+			shown := content(readAll(t, c.open("%s", verb)))
+			c.expect(550)
+			require.Equal(t, 2, strings.Count(shown, "\r\n"), "%s", shown)
+			require.Equal(t, 3, strings.Count(content(c.get("%s", verb)), "\r\n"))
 		}
-		c := ts.login(t)
-		c.cmd(227, "PASV")
-		c.cmd(550, "%s", verb)
-		shown := readAll(t, c.open("%s", verb))
-		c.expect(550)
-		require.Equal(t, 2, strings.Count(shown, "\r\n"), "%s", shown)
-		require.Equal(t, 3, strings.Count(c.get("%s", verb), "\r\n"))
 	}
 }
 

@@ -226,6 +226,7 @@ func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 	stop := context.AfterFunc(t.ctx, conn.abort)
 	defer stop()
 	returned := false
+	defer conn.uncompress() // after the end of what it compressed
 	defer func() {
 		var panicked *panicError
 		inOrder := returned && t.ctx.Err() == nil && !errors.As(err, &panicked)
@@ -247,7 +248,6 @@ func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 	}
 	if t.compressed {
 		conn.compress(t)
-		defer conn.uncompress()
 	}
 	err = job(conn)
 	t.allMoved()

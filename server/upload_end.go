@@ -73,7 +73,7 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 	}
 	// Before deciding, read what the client has already sent, such as ABOR.
 	s.inbox.relieve()
-	s.hearWaiting(t)
+	heardAll := s.hearWaiting(t)
 	s.inbox.attend(0, func() { s.attendTo(t) })
 	switch {
 	case t.ctx.Err() != nil:
@@ -82,14 +82,17 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 		return &dataError{426, "The client went away during the upload.", nil}
 	case t.quit.Load():
 		return &dataError{426, "The client quit at the end of the upload.", nil}
+	case !heardAll:
+		return &dataError{426, "Too many commands wait to tell whether the upload is whole.", nil}
 	}
 	return nil
 }
 
 // hearWaiting hears commands that have arrived on the control connection, and the
-// end of that connection. It waits for no others. Only the session's owner calls
-// it, while there is no attendant.
-func (s *session) hearWaiting(t *transfer) {
+// end of that connection. It waits for no others, and reports whether there are none:
+// a client may have sent more than wait in the queue, ABOR behind them for example.
+// Only the session's owner calls it, while there is no attendant.
+func (s *session) hearWaiting(t *transfer) (all bool) {
 	defer func() {
 		s.ctl.readUntil(time.Time{})
 		if !s.ctl.gone.Load() && hungUp(s.ctl.raw) {
@@ -99,7 +102,7 @@ func (s *session) hearWaiting(t *transfer) {
 	limit := longAgo // first what was read ahead of a line's end
 	for range 4 * maxQueued {
 		if s.isEnding() || !s.inbox.mayRead() {
-			return
+			return s.isEnding()
 		}
 		s.ctl.readUntil(limit)
 		in := s.read()
@@ -109,7 +112,8 @@ func (s *session) hearWaiting(t *transfer) {
 			continue
 		}
 		if limit = s.ctl.waitingInput(limit); limit.IsZero() {
-			return
+			return true
 		}
 	}
+	return false
 }

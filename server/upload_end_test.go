@@ -4,6 +4,7 @@ import (
 	"context"
 	stdtls "crypto/tls"
 	"io"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -408,3 +409,26 @@ type preparedUpload struct {
 }
 
 func (u preparedUpload) Prepare() error { return u.prepare() }
+
+// An upload whose end nothing proves isn't committed while more commands wait than are
+// read ahead: ABOR may be behind them.
+func TestAbortBehindManyCommands(t *testing.T) {
+	ts := start(t, insecure)
+	for _, many := range []int{0, 31, 32, 200} {
+		ts.writeFile(t, "f", "the old file")
+		c := ts.loginClear(t)
+		conn := c.open("STOR f")
+		_, err := io.WriteString(conn, strings.Repeat("half", 20_000))
+		require.NoError(t, err)
+		c.write(strings.Repeat("NOOP\r\nSIZE f\r\n", many) + "ABOR\r\n")
+		require.NoError(t, conn.Close())
+		codes := make(map[int]int)
+		for range 2*many + 2 {
+			codes[c.expect(200, 213, 426, 226).code]++
+		}
+		require.Equal(t, 1, codes[426], "STOR: %v", codes)
+		require.Equal(t, 1, codes[226], "ABOR: %v", codes)
+		require.Equal(t, "the old file", ts.readFile(t, "f"), many)
+		c.cmd(221, "QUIT")
+	}
+}
