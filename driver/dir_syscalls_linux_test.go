@@ -404,3 +404,36 @@ func TestDirTempTakenBySweep(t *testing.T) {
 		})
 	}
 }
+
+// A sweep tells what it could not remove. What vanished under it is no error, nor does that
+// keep a directory from being removed.
+func TestDirSweepTells(t *testing.T) {
+	path := t.TempDir()
+	d := openDir(t, path)
+	left, sub := filepath.Join(path, ".sallyport-left"), filepath.Join(path, "sub")
+	require.NoError(t, os.WriteFile(left, nil, 0o644))
+	require.NoError(t, d.Mkdir(t.Context(), "sub"))
+	var n int
+	var err error
+	sweep := func() { n, err = d.Sweep(t.Context(), time.Hour) }
+	syscalls.Run(t, func(syscalls.Call) syscall.Errno { return unix.EIO }, sweep, unix.SYS_UNLINKAT)
+	require.ErrorIs(t, err, unix.EIO)
+	require.Zero(t, n)
+	require.FileExists(t, left)
+
+	syscalls.Run(t, func(syscalls.Call) syscall.Errno {
+		assert.NoError(t, errors.Join(os.Remove(left), os.Remove(sub)))
+		return 0
+	}, sweep, unix.SYS_FLOCK)
+	require.NoError(t, err)
+	require.Zero(t, n)
+
+	require.NoError(t, d.Mkdir(t.Context(), "sub"))
+	require.NoError(t, os.WriteFile(filepath.Join(sub, ".sallyport-left"), nil, 0o644))
+	syscalls.Run(t, func(syscalls.Call) syscall.Errno {
+		assert.NoError(t, os.Remove(filepath.Join(sub, ".sallyport-left")))
+		return 0
+	}, func() { err = d.RemoveDir(t.Context(), "sub") }, unix.SYS_FLOCK)
+	require.NoError(t, err)
+	require.Empty(t, entries(t, path))
+}
