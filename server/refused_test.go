@@ -219,6 +219,31 @@ func TestRefusedSessionIsBounded(t *testing.T) {
 	}
 }
 
+// A session that has refused nothing waits for nothing at its end, nor does one whose client
+// is gone.
+func TestRefusedNobodyWaits(t *testing.T) {
+	for name, end := range map[string]func(c *client){
+		"QUIT": func(c *client) { c.cmd(221, "QUIT") },
+		"gone": func(c *client) { c.conn.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c := fs.in(t)
+				if name == "gone" {
+					data := fs.data(t, c, buffer)
+					defer data.Close()
+					c.cmd(150, "STOR big")
+					data.Write(make([]byte, 1000))
+					c.expect(552)
+				}
+				end(c)
+				synctest.Wait()
+				require.Empty(t, fs.Sessions())
+			}, fullAfter(500))
+		})
+	}
+}
+
 // The reply doesn't wait for the rest, and a client that waits for the server's
 // end of the connection gets that.
 func TestRefusedAndWaiting(t *testing.T) {
