@@ -169,8 +169,8 @@ func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 }
 
 // lateFor is how long a connection may take from the client's connect to here, through the kernel's queue and on a
-// machine with more to do.
-const lateFor = 200 * time.Millisecond
+// machine with more to do. It is a variable for the walks, whose model knows nothing of it.
+var lateFor = 200 * time.Millisecond
 
 // letLateOnesCome waits before a lease that can prove nothing is announced on a port that its client was told of a moment
 // ago and did not come to: for all that is known its connection is there and not accepted yet, and whatever comes from

@@ -63,6 +63,8 @@ const walkEnv = "SALLYPORT_WALK"
 // The real Ports do what the model does, whatever happens, with times that are faked.
 func TestWalks(t *testing.T) {
 	t.Parallel()
+	defer func(d time.Duration) { lateFor = d }(lateFor)
+	lateFor = 0 // see TestAbandonedConnectionComesLate
 	seed, n := rand.Uint64(), 20000
 	if raceEnabled {
 		n /= 20 // each takes some ten times as long
