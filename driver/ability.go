@@ -200,7 +200,8 @@ type FileOwner interface {
 
 // A FileID is an fs.FileInfo that knows an identifier that no other file of
 // the FS has at the same time (RFC 3659, section 7.5.2, "unique"). An empty
-// string means unknown.
+// string means unknown. Size, time and ID tell RemoveSame a file from the one that
+// replaced it: where times are coarse, the latter needs another ID.
 type FileID interface {
 	ID() string
 }

@@ -48,10 +48,16 @@ func (f *FS) put(ctx context.Context, key string, data []byte, o minio.PutObject
 
 // Remove removes a file.
 func (f *FS) Remove(ctx context.Context, name string) error {
-	return fail("remove", name, f.remove(ctx, name))
+	return fail("remove", name, f.remove(ctx, name, nil))
 }
 
-func (f *FS) remove(ctx context.Context, name string) error {
+// RemoveSame removes a file if it is still the one that info, from Stat or List,
+// describes: neither its ETag nor its time is another.
+func (f *FS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	return fail("remove", name, f.remove(ctx, name, info))
+}
+
+func (f *FS) remove(ctx context.Context, name string, same fs.FileInfo) error {
 	if err := f.begin(ctx, name); err != nil {
 		return err
 	}
@@ -59,19 +65,20 @@ func (f *FS) remove(ctx context.Context, name string) error {
 		return driver.ErrIsDir
 	}
 	// The store says nothing about removing what is not there.
-	_, err := f.head(ctx, name)
-	if errors.Is(err, fs.ErrNotExist) {
+	o, err := f.head(ctx, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return cmp.Or(f.wantNoDir(ctx, name, driver.ErrIsDir), err)
+	case err != nil:
+		return err
+	case same == nil:
+		err = f.delete(ctx, o.Key)
+	case !fileInfo(path.Base(name), o).describedBy(same):
+		err = driver.ErrChanged
+	default:
+		err = f.deleteSeen(ctx, o.Key, o.ETag)
 	}
 	if err != nil {
-		return err
-	}
-	return f.drop(ctx, name, f.key(name))
-}
-
-// drop removes the object of a name.
-func (f *FS) drop(ctx context.Context, name, key string) error {
-	if err := f.delete(ctx, key); err != nil {
 		return err
 	}
 	return f.keep(ctx, path.Dir(name))
@@ -112,5 +119,8 @@ func (f *FS) removeDir(ctx context.Context, name string) error {
 	case len(some) > 1 || some[0].Key != f.dirKey(name):
 		return driver.ErrNotEmpty
 	}
-	return f.drop(ctx, name, f.dirKey(name))
+	if err := f.delete(ctx, f.dirKey(name)); err != nil {
+		return err
+	}
+	return f.keep(ctx, path.Dir(name))
 }

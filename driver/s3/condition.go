@@ -10,33 +10,50 @@ import (
 	"time"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/sallyport/sallyport/driver"
 )
 
-var (
-	// errReplaced is returned for an object that is another one by now.
-	errReplaced = errors.New("s3: the object has been replaced")
+// errNoCondition is returned where the store can't remove on a condition.
+var errNoCondition = errors.New("s3: the store removes without a condition only")
 
-	// errNoCondition is returned where the store can't remove on a condition.
-	errNoCondition = errors.New("s3: the store removes without a condition only")
-)
-
-// deleteSame removes an object if it is still the one with that ETag. A look
-// comes first, for stores that ignore the condition.
+// deleteSame removes an object if it still has that ETag; another one stays, and the
+// error is ErrChanged. A look comes first, for stores that ignore the condition.
 func (f *FS) deleteSame(ctx context.Context, key, etag string) error {
-	o, err := f.Client.StatObject(ctx, f.Bucket, key, minio.StatObjectOptions{})
-	switch err := meaning(err); {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
+	there, err := f.has(ctx, key, etag)
+	if err != nil || !there {
 		return err
+	}
+	return f.deleteSeen(ctx, key, etag)
+}
+
+// deleteSeen removes an object that has just been seen to have that ETag, as
+// deleteSame does. The request with the condition may have taken its time to fail,
+// or have removed the object all the same: look again before the one without.
+func (f *FS) deleteSeen(ctx context.Context, key, etag string) error {
+	err := f.deleteIf(ctx, key, etag)
+	if !errors.Is(err, errNoCondition) {
+		return err
+	}
+	there, err := f.has(ctx, key, etag)
+	if err != nil || !there {
+		return err
+	}
+	return f.delete(ctx, key)
+}
+
+// has reports whether there is an object with that ETag. The error is ErrChanged if
+// it has another one.
+func (f *FS) has(ctx context.Context, key, etag string) (bool, error) {
+	switch o, err := f.headKey(ctx, key); {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
 	case o.ETag != etag:
-		return errReplaced
+		return false, driver.ErrChanged
 	}
-	err = f.deleteIf(ctx, key, etag)
-	if errors.Is(err, errNoCondition) {
-		return f.delete(ctx, key)
-	}
-	return err
+	return true, nil
 }
 
 // requestTime is how long a signed request is good for.
@@ -67,7 +84,7 @@ func (f *FS) deleteIf(ctx context.Context, key, etag string) error {
 	case http.StatusOK, http.StatusNoContent, http.StatusNotFound:
 		return nil
 	case http.StatusPreconditionFailed, http.StatusConflict:
-		return errReplaced
+		return driver.ErrChanged
 	}
 	// Whatever it is, the request without a condition says it better.
 	return noCondition(ctx, errors.New(answer.Status))

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/minio/minio-go/v7"
+
+	"github.com/sallyport/sallyport/driver"
 )
 
 // maxCopy is the size of what S3 copies in one request, and copyPart that of the
@@ -47,34 +49,50 @@ func (f *FS) rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.copy(ctx, o, f.key(to)); err != nil {
+	if _, err := f.copy(ctx, o, f.key(to)); err != nil {
 		return err
 	}
-	// What somebody stored there meanwhile came after the rename.
-	if err := f.deleteSame(ctx, o.Key, o.ETag); err != nil && !errors.Is(err, errReplaced) {
+	if err := f.deleteOwn(ctx, o.Key, o.ETag); err != nil {
 		return err
 	}
 	return f.keep(ctx, path.Dir(from))
 }
 
-// copy copies an object with all metadata, unless the object has changed.
-func (f *FS) copy(ctx context.Context, o minio.ObjectInfo, key string) error {
-	if o.Size == 0 && strings.HasSuffix(key, "/") {
-		return f.putDir(ctx, key) // some stores can't copy a directory
+// deleteOwn removes an object that Rename has read or made. What somebody stored in
+// its place stays.
+func (f *FS) deleteOwn(ctx context.Context, key, etag string) error {
+	if isDirKey(key) {
+		return f.delete(ctx, key) // one is like any other
+	}
+	err := f.deleteSame(ctx, key, etag)
+	if errors.Is(err, driver.ErrChanged) {
+		return nil
+	}
+	return err
+}
+
+func isDirKey(key string) bool { return strings.HasSuffix(key, "/") }
+
+// copy copies an object with all metadata, unless the object has changed, and returns
+// the ETag of the copy. If the store doesn't tell it, the ETag of the object is most
+// likely that of the copy, which may have been made also when there is an error.
+func (f *FS) copy(ctx context.Context, o minio.ObjectInfo, key string) (etag string, err error) {
+	if o.Size == 0 && isDirKey(key) {
+		return o.ETag, f.putDir(ctx, key) // some stores can't copy a directory
 	}
 	from := minio.CopySrcOptions{Bucket: f.Bucket, Object: o.Key, MatchETag: o.ETag}
 	to := minio.CopyDestOptions{Bucket: f.Bucket, Object: key}
-	var err error
+	var made minio.UploadInfo
 	if o.Size <= cmp.Or(f.copyLimit, maxCopy) {
-		_, err = f.Client.CopyObject(ctx, to, from)
+		made, err = f.Client.CopyObject(ctx, to, from)
 	} else {
 		to.PartSize, to.NumThreads = uint64(cmp.Or(f.copyLimit, copyPart)), workers
-		_, err = f.Client.ComposeObject(ctx, to, from)
+		made, err = f.Client.ComposeObject(ctx, to, from)
 	}
 	if minio.ToErrorResponse(err).Code == minio.PreconditionFailed {
-		return fmt.Errorf("the file has changed meanwhile: %w", err)
+		return "", fmt.Errorf("%w: %w", driver.ErrChanged, err)
 	}
-	return meaning(err)
+	return cmp.Or(made.ETag, o.ETag), meaning(err)
 }
 
 func (f *FS) renameDir(ctx context.Context, from, to string) error {
@@ -112,31 +130,26 @@ func tooMany(limit int) error {
 
 // move copies all objects of a directory and then removes them.
 func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to string) error {
-	var old, made []string
-	for _, o := range objects {
-		old = append(old, o.Key)
-		made = append(made, f.dirKey(to)+strings.TrimPrefix(o.Key, f.dirKey(from)))
-	}
+	copies := make([]minio.ObjectInfo, len(objects)) // those that were begun
 	// A copy that is no longer waited for may be made all the same, later than
 	// what removes it.
 	waiting := context.WithoutCancel(ctx)
-	err := each(ctx, len(objects), func(i int) error { return f.copy(waiting, objects[i], made[i]) })
-	if err != nil {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
-		defer cancel()
-		return errors.Join(err, deleteAll(ctx, made, func(i int) error { return f.delete(ctx, made[i]) }))
-	}
-	err = deleteAll(ctx, old, func(i int) error {
-		if strings.HasSuffix(old[i], "/") {
-			return f.delete(ctx, old[i])
+	err := each(ctx, len(objects), func(i int) (err error) {
+		key := f.dirKey(to) + strings.TrimPrefix(objects[i].Key, f.dirKey(from))
+		// The directory was not there, but others see it since the first copy.
+		if err := f.wantNoObject(waiting, key, fs.ErrExist); err != nil {
+			return err
 		}
-		err := f.deleteSame(ctx, old[i], objects[i].ETag)
-		if errors.Is(err, errReplaced) { // it came after the rename
-			return nil
-		}
+		copies[i].Key = key
+		copies[i].ETag, err = f.copy(waiting, objects[i], key)
 		return err
 	})
 	if err != nil {
+		ctx, cancel := context.WithTimeout(waiting, cleanTime)
+		defer cancel()
+		return errors.Join(err, f.deleteAll(ctx, copies))
+	}
+	if err := f.deleteAll(ctx, objects); err != nil {
 		return err
 	}
 	return f.keep(ctx, path.Dir(from))
@@ -144,18 +157,17 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 
 // deleteAll removes objects, which are in order of their keys: first the files and
 // then the directories, inner ones first, as a store that keeps objects in a file
-// system has to have it.
-func deleteAll(ctx context.Context, keys []string, remove func(i int) error) error {
-	dir := func(key string) bool { return strings.HasSuffix(key, "/") }
-	err := each(ctx, len(keys), func(i int) error {
-		if dir(keys[i]) {
-			return nil
+// system has to have it. Those without a key are none.
+func (f *FS) deleteAll(ctx context.Context, objects []minio.ObjectInfo) error {
+	err := each(ctx, len(objects), func(i int) error {
+		if o := objects[i]; o.Key != "" && !isDirKey(o.Key) {
+			return f.deleteOwn(ctx, o.Key, o.ETag)
 		}
-		return remove(i)
+		return nil
 	})
-	for i, key := range slices.Backward(keys) {
-		if dir(key) && err == nil {
-			err = remove(i)
+	for _, o := range slices.Backward(objects) {
+		if isDirKey(o.Key) && err == nil {
+			err = f.deleteOwn(ctx, o.Key, o.ETag)
 		}
 	}
 	return err

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/http"
+	"path"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
 	"github.com/minio/minio-go/v7"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
@@ -111,6 +115,53 @@ func TestRenameReplacedMeanwhile(t *testing.T) {
 				require.Equal(t, "new, and acknowledged", string(f.read(t, key, 0)))
 				require.Equal(t, "old", string(f.read(t, strings.Replace(key, names[0], names[1], 1), 0)))
 			}
+		})
+	}
+}
+
+// What somebody stores under the new name of a directory stays when the rename
+// fails: before the copy to that name, which then isn't made, or while it is made or
+// after, when the copy is no longer there to be removed.
+func TestRenameDirFailsBesideUploads(t *testing.T) {
+	for _, when := range []string{"before", "meanwhile", "after"} {
+		t.Run(when, func(t *testing.T) {
+			f := newFS(t)
+			for _, name := range []string{"d/1", "d/2", "d/3"} {
+				f.object(t, name, "old")
+			}
+			before := f.keys(t)
+			store := func() {
+				assert.NoError(t, f.store(t.Context(), "e/2", []byte("acknowledged"), driver.StoreOptions{}))
+			}
+			var once sync.Once
+			first, second := make(chan struct{}), make(chan struct{})
+			failing := f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
+				key, copies := path.Base(r.URL.Path), r.Header.Get("X-Amz-Copy-Source") != ""
+				switch {
+				case key == "1" && copies: // makes the directory that others store to
+					defer close(first)
+				case key == "2" && r.Method == http.MethodHead && when == "before" && strings.HasPrefix(r.URL.Path, "/"+bucket+"/e/"):
+					<-first
+					once.Do(store)
+				case key == "2" && copies && when == "meanwhile":
+					<-first
+					store()
+					return nil, errCut
+				case key == "2" && copies && when == "after":
+					<-first
+					answer, err := next.RoundTrip(r)
+					store()
+					close(second)
+					return answer, err
+				case key == "3" && copies && when == "after":
+					<-second
+					return nil, errCut
+				}
+				return next.RoundTrip(r)
+			})
+			require.ErrorIs(t, failing.Rename(t.Context(), "d", "e"), map[bool]error{true: fs.ErrExist, false: errCut}[when == "before"])
+			require.Equal(t, append(before, "e/2"), f.keys(t))
+			require.Equal(t, "acknowledged", string(f.read(t, "e/2", 0)))
 		})
 	}
 }

@@ -33,10 +33,18 @@
 // reading from the start. Rename of a file is a copy by the store, then a removal
 // of what was copied: a file that somebody stored under the old name meanwhile
 // stays, if the store removes on a condition (Amazon S3, Versity); with others it
-// may be lost when it came in the very moment of the removal. Rename of a directory
-// does so for each file below, and is therefore bounded by [FS.MaxRename]; others may
-// see both names for a while. Times can't be set: a file has the time when its upload
-// began or ended, as the store sees it.
+// may be lost when it came in the very moment of the removal. So it is with the files
+// that COMB has joined ([FS.RemoveSame]). Files are told apart by the ETag, and by
+// COMB by the time in seconds as well: the same bytes stored again may be removed.
+//
+// Rename of a directory does so for each file below, and is therefore bounded by
+// [FS.MaxRename]; others may see both names for a while. A file that somebody stores
+// under the new name before the copy there is begun makes the rename fail; one that
+// comes in the very moment of the copy is replaced. A rename that fails removes its
+// copies, and leaves what was stored over one. If the connection broke before the
+// store told the ETag of a copy, the copy of a file that was uploaded in parts may
+// stay. Times can't be set: a file has the time when its upload began or ended, as
+// the store sees it.
 //
 // Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
 // the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
@@ -116,7 +124,8 @@ type FS struct {
 	MaxRename int
 
 	// Transport is that of the Client's options, nil for minio's own. The
-	// Client can't remove an object on a condition, so Rename asks by itself.
+	// Client can't remove an object on a condition, so Rename and RemoveSame ask by
+	// themselves.
 	Transport http.RoundTripper
 
 	copyLimit int64 // what is larger is copied in parts; 0 is what S3 demands

@@ -107,11 +107,14 @@ func TestLongNames(t *testing.T) {
 func TestRequests(t *testing.T) {
 	f := newFS(t)
 	f.object(t, "in/a", "x")
+	f.object(t, "in/z", "x")
 	var n atomic.Int64
 	g := f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 		n.Add(1)
 		return next.RoundTrip(r)
 	})
+	info, err := f.Stat(t.Context(), "in/a")
+	require.NoError(t, err)
 	for _, c := range []struct {
 		what string
 		want int64
@@ -125,6 +128,7 @@ func TestRequests(t *testing.T) {
 		{"Store in the root", 3, func() error { return g.store(t.Context(), "b", []byte("x"), driver.StoreOptions{}) }},
 		{"Rename", 7, func() error { return g.Rename(t.Context(), "in/b", "in/c") }},
 		{"Remove", 3, func() error { return g.Remove(t.Context(), "in/c") }},
+		{"RemoveSame", 3, func() error { return g.RemoveSame(t.Context(), "in/a", info) }},
 	} {
 		n.Store(0)
 		require.NoError(t, c.do(), c.what)

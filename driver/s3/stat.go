@@ -39,7 +39,12 @@ func (f *FS) stat(ctx context.Context, name string) (fs.FileInfo, error) {
 
 // head describes the object of a file.
 func (f *FS) head(ctx context.Context, name string) (minio.ObjectInfo, error) {
-	o, err := f.Client.StatObject(ctx, f.Bucket, f.key(name), minio.StatObjectOptions{})
+	return f.headKey(ctx, f.key(name))
+}
+
+// headKey describes any object.
+func (f *FS) headKey(ctx context.Context, key string) (minio.ObjectInfo, error) {
+	o, err := f.Client.StatObject(ctx, f.Bucket, key, minio.StatObjectOptions{})
 	return o, meaning(err)
 }
 
@@ -88,7 +93,12 @@ func (f *FS) wantNoFile(ctx context.Context, name string, taken error) error {
 	if taken == nil {
 		return nil
 	}
-	switch _, err := f.head(ctx, name); {
+	return f.wantNoObject(ctx, f.key(name), taken)
+}
+
+// wantNoObject checks that no object has the key.
+func (f *FS) wantNoObject(ctx context.Context, key string, taken error) error {
+	switch _, err := f.headKey(ctx, key); {
 	case err == nil:
 		return taken
 	case !errors.Is(err, fs.ErrNotExist):
