@@ -46,12 +46,17 @@ func (c *control) interrupt() { c.raw.SetReadDeadline(longAgo) }
 // longAgo is a deadline that is over.
 var longAgo = time.Unix(1, 0)
 
-// handshake puts TLS on the connection.
-func (c *control) handshake(ctx context.Context, layer *ftptls.Layer, limit time.Duration) error {
+// handshake puts TLS on the connection, in turns with other handshakes.
+func (c *control) handshake(ctx context.Context, layer *ftptls.Layer, turns *handshakeTurns) error {
 	// A deadline rather than a context with one, which would leave memory behind in
 	// the session's own; who cuts the session closes the connection.
-	c.replies.SetDeadline(time.Now().Add(limit))
+	c.replies.SetDeadline(turns.until)
 	defer c.replies.SetDeadline(time.Time{})
+	c.replies.turns = turns
+	defer func() {
+		turns.give()
+		c.replies.turns = nil
+	}()
 	bind := layer.Session()
 	defer func() {
 		if c.bind != bind { // an error, or a panic of the embedder's
@@ -59,6 +64,15 @@ func (c *control) handshake(ctx context.Context, layer *ftptls.Layer, limit time
 		}
 	}()
 	conn := bind.Control(c.replies)
+	conn.OnHello(func() error {
+		if err := turns.begin(); err != nil {
+			return err
+		}
+		if hungUp(c.raw) {
+			return errHandshakeGone
+		}
+		return nil
+	})
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return err
 	}
@@ -148,7 +162,8 @@ const replyTimeout = 30 * time.Second
 // for reading.
 type replyConn struct {
 	net.Conn
-	srv *Server
+	srv   *Server
+	turns *handshakeTurns // of the handshake under way, for the goroutine that does it; nil without
 
 	mu      sync.Mutex // guards what follows
 	until   time.Time  // deadline for writing that was set from above; zero is none
@@ -217,8 +232,11 @@ func (c *replyConn) end(err error) {
 }
 
 func (c *replyConn) Read(p []byte) (int, error) {
+	c.turns.give()
 	n, err := c.Conn.Read(p)
-	if err != nil {
+	if err == nil {
+		err = c.turns.take()
+	} else {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.failed != nil {

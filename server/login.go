@@ -144,11 +144,16 @@ func (s *session) lineUp(user string) (*turn, error) {
 	s.setInLine(true)
 	defer s.setInLine(false)
 	patience := time.Until(s.loginSince.Add(s.srv.loginTimeout()))
-	from := network(s.peer.Addr())
+	return s.srv.judge.enter(s.ctx, s.network(), user, s.fails, patience, s.srv.draining)
+}
+
+// network returns what takes turns with others: the client's network, unless addresses
+// tell nobody apart.
+func (s *session) network() netip.Prefix {
 	if s.srv.SharedAddress {
-		from = anyNetwork
+		return anyNetwork
 	}
-	return s.srv.judge.enter(s.ctx, from, user, s.fails, patience, s.srv.draining)
+	return network(s.peer.Addr())
 }
 
 // ask lets the driver decide, and logs the user in. What the driver opened is

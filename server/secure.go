@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -47,7 +48,10 @@ var ErrHandshake = errors.New("server: TLS handshake failed")
 
 // secure puts TLS on the control connection.
 func (s *session) secure() error {
-	err := s.ctl.handshake(s.context(context.Background()), s.srv.layer, s.srv.handshakeTimeout())
+	turns := &handshakeTurns{
+		all: &s.srv.handshakes, ctx: s.ctx, from: s.network(), until: time.Now().Add(s.srv.handshakeTimeout()),
+	}
+	err := s.ctl.handshake(s.context(context.Background()), s.srv.layer, turns)
 	if cause := context.Cause(s.ctx); err != nil && cause != nil {
 		return &endedIn{cause, ErrHandshake} // the connection was closed for that
 	}

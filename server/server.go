@@ -156,7 +156,9 @@ type Server struct {
 	// was accepted, or logged out by USER, REIN or AUTH; a login that waits for
 	// others to be judged included. Default 60 seconds.
 	LoginTimeout time.Duration
-	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds.
+	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds. Those of
+	// control connections compute in turns, about GOMAXPROCS at once and never all of
+	// them for one client address (or IPv6 network of 64 bits); the wait counts.
 	HandshakeTimeout time.Duration
 	// DataTimeout ends a transfer that moves no byte for so long. Default 60
 	// seconds.
@@ -200,16 +202,17 @@ type Server struct {
 	updating sync.Mutex // held by Update
 	settings atomic.Pointer[inForce]
 
-	once     sync.Once
-	startErr error
-	log      *slog.Logger
-	layer    *ftptls.Layer
-	ports    *passive.Ports // Passive, or ports of its own
-	prover   *prover
-	judge    judge
-	drains   drains
-	fair     fair
-	often    oftenLines
+	once       sync.Once
+	startErr   error
+	log        *slog.Logger
+	layer      *ftptls.Layer
+	ports      *passive.Ports // Passive, or ports of its own
+	prover     *prover
+	judge      judge
+	drains     drains
+	handshakes handshakes
+	fair       fair
+	often      oftenLines
 
 	checkPorts  sync.Once
 	warnPrivate sync.Once

@@ -34,6 +34,8 @@ type Conn struct {
 	proof bool
 	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.
 	offered [idSize]byte
+	// onHello is called when the ClientHello has come; nil for nothing.
+	onHello func() error
 	// offer is what the ClientHello of a data connection offered, nil while unknown; set in the handshake.
 	offer *offer
 
@@ -60,6 +62,11 @@ func newConn(s *Session, conn net.Conn, k kind, reuse tls.Reuse) *Conn {
 	c.tls = stdtls.Server(&c.transport, s.layer.config(c))
 	return c
 }
+
+// OnHello makes the handshake call f when the whole ClientHello has come, before
+// anything that costs time. An error of f ends the handshake. Call OnHello before the
+// handshake, which is the goroutine that calls f.
+func (c *Conn) OnHello(f func() error) { c.onHello = f }
 
 // Read reads what the client sent after the handshake. If need be, Read does
 // the handshake. On a data connection it returns several records at once when

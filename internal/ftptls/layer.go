@@ -135,6 +135,12 @@ func (l *Layer) config(c *Conn) *tls.Config {
 	l.adapt(cfg, c)
 	choose := now.cfg.GetConfigForClient
 	cfg.GetConfigForClient = func(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+		if f := c.onHello; f != nil {
+			c.onHello = nil // an idle connection does not keep what f holds
+			if err := f(); err != nil {
+				return nil, err
+			}
+		}
 		use := cfg
 		if choose != nil {
 			other, err := l.chosen(choose, hello, c)
