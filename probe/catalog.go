@@ -62,7 +62,8 @@ var networkFindings = []Finding{
 	{Invalid, Fail, 0, "", "The probe was asked for something it cannot do.", "Correct what is named.", ClientConfig},
 	{Interrupted, Fail, 0, "", "The probe was ended early; what it did not reach is unknown.",
 		"Give it more time, or look at one port at a time.", ClientConfig},
-	{DNSFailed, Fail, 0, "", "No client can find the server by this name.",
+	{DNSFailed, Fail, 0, "", "This machine finds no address for the name. Unless its own resolver fails, no client finds the " +
+		"server by this name.",
 		"Correct the name, or publish an A record for it (and AAAA if it has IPv6).", ClientConfig},
 	{AddressDead, Warn, 0, "", "Clients that pick this address fail or wait before they try another one.",
 		"Make the server listen on every address that DNS names, or take the address out of DNS.", ServerConfig},

@@ -20,17 +20,23 @@ const (
 	DataFiltered     ID = "data-filtered"       // the data port does not answer
 	DataError        ID = "data-error"          // connecting failed in another way
 	DataCut          ID = "data-cut"            // it opens, and then neither TLS nor a reason comes
+	DataStalls       ID = "data-stalls"         // it opens, and what the server sends does not arrive
+	DataBroken       ID = "data-broken"         // it ends in an error, in the middle of the data
 	DataTLS          ID = "data-tls"            // TLS fails on data
 	DataCert         ID = "data-certificate"    // another certificate than on control
 	ReuseRequired    ID = "reuse-required"      // only resumed sessions are taken
+	FullHandshake    ID = "no-full-handshake"   // only resumed sessions work, and nobody says why
 	ReuseHarmful     ID = "reuse-harmful"       // resumed sessions fail
 	ReuseNone        ID = "reuse-none"          // nothing is resumed
 	LateHelloNeeded  ID = "reply-after-hello"   // 150 comes only after the ClientHello
 	EarlyHello       ID = "hello-first-fails"   // a ClientHello before the command fails
 	DataTruncated    ID = "data-no-closenotify" // the end of a download is not certain
 	TransferFailed   ID = "transfer-failed"     // the listing failed for another reason
+	TransferUnsteady ID = "transfer-unsteady"   // the same transfer fails and then works
 	ListRefused      ID = "list-refused"        // the path cannot be listed
 	UploadRefused    ID = "upload-refused"      // STOR is refused
+	UploadFailed     ID = "upload-failed"       // STOR began and did not end well
+	UploadUnread     ID = "upload-unread"       // what was sent cannot be read back
 	UploadLost       ID = "upload-lost"         // what arrived is not what was sent
 	UploadLeft       ID = "upload-left"         // the test file could not be deleted
 	UploadWorks      ID = "upload-works"        // written, read back, deleted
@@ -43,6 +49,10 @@ const announce = "Set the public address to announce in passive mode (pasv_addre
 
 const openData = "Allow TCP to the data ports below: inbound at the server's firewall, forwarded to the server where " +
 	"there is NAT, and outbound at the client's firewall."
+
+const clampMSS = "Have the firewall or router limit the segment size to the path (TCP MSS clamping), or let ICMP " +
+	"\"fragmentation needed\" and \"packet too big\" through; a lower MTU of the server shows whether that is it. If it works " +
+	"from another network, the client's side is the one. A slow server: give the probe more time (--timeout)."
 
 var dataFindings = []Finding{
 	{EPSVRefused, Info, 0, "", "Only PASV is left, which is right behind some old equipment. Over IPv6 and NAT64 there is " +
@@ -81,7 +91,15 @@ var dataFindings = []Finding{
 	{DataError, Fail, 0, "", "The data connection could not be made from this machine.",
 		"Check the route of this machine to the server.", ClientConfig},
 	{DataCut, Fail, 0, "", "The data port opens and then nothing more comes: something on the way accepts the connection " +
-		"and does not pass it on, or the server waits for another one.", offALG, ServerFirewall},
+		"and does not pass it on, the server waits for another one, or it is slower than the probe waits (--timeout).",
+		offALG, ServerFirewall},
+	{DataStalls, Fail, 0, "", "Data connections open, but what the server sends on them does not arrive. Mostly packets of " +
+		"full size are dropped on the way, and the messages that say so (ICMP) with them: small packets, such as those " +
+		"of a handshake that resumes, come through. A server that says nothing either may just be slow.", clampMSS, ServerFirewall},
+	{DataBroken, Fail, 0, "", "The data connection opens and then ends in an error, in the middle of what the server sends: " +
+		"something on the way cuts it, or the server resets it.",
+		"Look into the server's log for this transfer; if it shows success, ask for inspection of the data ports to be switched off.",
+		ServerFirewall},
 	{DataTLS, Fail, 0, "", "The data connection opens, but TLS on it fails, with a resumed session and without.",
 		"Look into the server's log for this transfer.", ServerConfig},
 	{DataCert, Warn, 0, "", "Control and data show different certificates. FileZilla and others refuse that.",
@@ -90,6 +108,10 @@ var dataFindings = []Finding{
 		"clients that never do (Python's ftplib, Apache commons-net, older Java) cannot transfer anything.",
 		"Use a client that resumes (FileZilla, WinSCP, lftp, curl), or drop the requirement (require_ssl_reuse=NO, " +
 			"TLSOptions NoSessionReuseRequired).", ClientConfig},
+	{FullHandshake, Warn, 0, "", "Data connections that resume the control connection's TLS session work, one that does not " +
+		"fails, and the server does not say why. It may require resumption without saying so.",
+		"Look into the server's log for this transfer; meanwhile use a client that resumes (FileZilla, WinSCP, lftp, curl).",
+		ServerConfig},
 	{ReuseHarmful, Fail, 0, "", "Data connections that resume the TLS session fail, others work. Most clients resume.",
 		"Update the server or its TLS library; limiting it to TLS 1.2 often helps meanwhile.", ServerConfig},
 	{ReuseNone, Info, 0, "", "Data connections do not resume the TLS session. Each costs a full handshake, and only the " +
@@ -100,12 +122,18 @@ var dataFindings = []Finding{
 		"FileZilla, WinSCP).", "Update the server.", ServerConfig},
 	{DataTruncated, Warn, 0, "", "The download ended without close_notify, so nobody can tell a complete file from a cut " +
 		"one. Some clients report an error.", "Update the server.", ServerConfig},
-	{TransferFailed, Fail, 0, "", "The data connection was made, and the server gave up the transfer. 425 or 426 often mean " +
-		"that the connection came from another address than the control connection's.",
+	{TransferFailed, Fail, 0, "", "The server gave up the transfer. 425 or 426 after the data connection was made often mean " +
+		"that it came from another address than the control connection; when a port is asked for, that none is free.",
 		"Look into the server's log; make client and server use one address for both connections.", ServerConfig},
+	{TransferUnsteady, Warn, 0, "", "A transfer failed, and the same one worked afterwards: users see failures now and then.",
+		"Look into the server's log for the one that failed; probe again to see how often it happens.", ServerConfig},
 	{ListRefused, Warn, 0, "", "The directory cannot be listed by this user, so data connections were not looked at in full.",
 		"Name a directory that exists, or give the user the right to list it.", ServerConfig},
 	{UploadRefused, Warn, 0, "", "This user may not write here.", "Give the right to write, if uploads are wanted.", ServerConfig},
+	{UploadFailed, Fail, 0, "", "The upload did not end well, for another reason than a right that is missing.",
+		"Look into the server's log for this transfer.", ServerConfig},
+	{UploadUnread, Warn, 0, "", "The server confirmed the upload, but the file could not be read back, so nobody knows whether " +
+		"it is whole.", "Give the right to read for a test, or compare the file on the server.", ServerConfig},
 	{UploadLost, Fail, 0, "", "The file that came back is not the one that was sent: uploads lose data.",
 		"Update the server; look for equipment that cuts connections.", ServerConfig},
 	{UploadLeft, Info, 0, "", "The test file could not be deleted and is still there.", "Delete it.", ServerConfig},

@@ -41,7 +41,7 @@ var tlsFindings = []Finding{
 	{AuthSSLOnly, Warn, 0, "", "Only AUTH SSL is understood, the name from before RFC 4217. Newer clients do not try it.",
 		"Update the server.", ServerConfig},
 	{HandshakeFailed, Fail, 0, "", "TLS could not be started: the server's certificate or key cannot be used, there is " +
-		"no common version or cipher, a client certificate is needed, or something on the way interferes.",
+		"no common version or cipher, a client certificate is needed, or something on the way interferes, or drops large packets.",
 		"Look into the server's log for this handshake.", ServerConfig},
 	{TLSOnlyOld, Fail, 0, "", "Only TLS 1.0 or 1.1 are spoken, which RFC 8996 forbids. Today's clients refuse.",
 		"Switch TLS 1.2 and 1.3 on; update the server if it has neither.", ServerConfig},

@@ -9,11 +9,13 @@ import (
 func (r *run) inClear(like *control) {
 	c, err := r.open(like, nil)
 	if err != nil {
+		r.fact(like.port, "not looked at in clear", "%s", why(err))
 		return
 	}
 	defer c.close()
 	o, _, err := c.ask("PASV")
 	if err != nil {
+		r.fact(c.port, "not looked at in clear", "after PASV: %s", why(err))
 		return
 	}
 	if o.port != 0 {
@@ -25,9 +27,11 @@ func (r *run) inClear(like *control) {
 			r.compare(c, o.addr)
 		}
 	}
-	if err == nil {
-		c.bye()
+	if err != nil {
+		r.fact(c.port, "not looked at in clear", "after the login: %s", why(err))
+		return
 	}
+	c.bye()
 }
 
 // clearLogin sends a name that is nobody's, and the login only where that was allowed.
@@ -65,12 +69,12 @@ func (r *run) compare(c *control, clear netip.Addr) {
 // askedMore is how often PASV is sent to see whether its address changes.
 const askedMore = 4
 
-// steady reports whether PASV goes on to announce an address, as far as it is answered.
+// steady reports whether PASV goes on to announce an address, as far as it is answered; one answer at least is needed.
 func (c *control) steady(addr netip.Addr) bool {
-	for range askedMore {
+	for n := range askedMore {
 		o, _, err := c.ask("PASV")
 		if err != nil || o.port == 0 {
-			break
+			return n > 0
 		}
 		if o.addr != addr {
 			return false

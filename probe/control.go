@@ -131,7 +131,7 @@ func isTimeout(err error) bool {
 
 // handshake starts TLS. Bytes that came before it are dropped with the reader.
 func (c *control) handshake(cfg *tls.Config) error {
-	conn, err := c.run.handshake(c.raw, cfg)
+	conn, err := c.run.handshake(c.raw, cfg, c.run.Timeout)
 	if err != nil {
 		return err
 	}
@@ -140,9 +140,9 @@ func (c *control) handshake(cfg *tls.Config) error {
 	return nil
 }
 
-// handshake does one on any connection, within the timeout.
-func (r *run) handshake(raw *tap, cfg *tls.Config) (*tls.Conn, error) {
-	ctx, cancel := context.WithTimeout(r.ctx, r.Timeout)
+// handshake does one on any connection, within a limit.
+func (r *run) handshake(raw *tap, cfg *tls.Config, limit time.Duration) (*tls.Conn, error) {
+	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
 	if err := raw.SetDeadline(time.Time{}); err != nil {
 		return nil, err

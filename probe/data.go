@@ -15,10 +15,13 @@ func (r *run) data(c *control) *control {
 	}
 	command := strings.TrimSpace("LIST " + r.Path)
 	usual := r.transfer(c, manner{command: command, resume: true})
-	if usual.late && usual.ok() {
+	if usual.late {
 		if c = r.patiently(c, &usual); c == nil {
 			return nil
 		}
+	}
+	if usual.opened {
+		r.slow, r.late = usual.slow, usual.late
 	}
 	if stop := r.judgeReach(c, &usual); stop {
 		return r.still(c, &usual)
@@ -28,35 +31,79 @@ func (r *run) data(c *control) *control {
 		r.judgeClear(c, &usual)
 		return r.still(c, &usual)
 	}
+	first := c // tells the port and the certificate, be it closed or not
 	var early, fresh transfer
 	if usual.ok() {
-		early = r.transfer(c, manner{command: command, resume: true, helloFirst: true})
-		c = r.still(c, &early)
+		early, c = r.attempt(c, manner{command: command, resume: true, helloFirst: true})
 	} else {
 		c = r.still(c, &usual)
 	}
-	if c != nil {
-		// In a session of its own: one that has resumed before may have to again.
-		c.close()
-		c = r.again(c)
+	if c = r.anew(c); c != nil { // one that has resumed before may have to again
+		fresh, c = r.attempt(c, manner{command: command})
 	}
-	if c != nil {
-		fresh = r.transfer(c, manner{command: command})
-		r.closed(c, &early)
-		r.closed(c, &fresh)
-		r.judgeTLS(c, &usual, &fresh)
-		r.judgeEarly(c, &usual, &early, &fresh)
-		c = r.still(c, &fresh)
+	if c != nil && !usual.ok() && fresh.ok() {
+		usual, c = r.retry(c, manner{command: command, resume: true}, &usual)
+	}
+	if fresh.command != "" {
+		r.closed(first, &early)
+		r.closed(first, &fresh)
+		r.judgeTLS(first, &usual, &early, &fresh)
+		r.judgeEarly(first, &usual, &early, &fresh)
 	}
 	return c
+}
+
+// attempt does a transfer, and does it again in another session if it fails, unless the reply says what was wrong: one
+// failure may be chance. It returns the last transfer, and the session to go on with, or nil.
+func (r *run) attempt(c *control, m manner) (transfer, *control) {
+	t := r.transfer(c, m)
+	if t.ok() || !t.dialled() || wantsReuse(&t) {
+		return t, r.still(c, &t)
+	}
+	if c = r.anew(c); c == nil {
+		return t, nil
+	}
+	return r.retry(c, m, &t)
+}
+
+// retry repeats a transfer that has failed.
+func (r *run) retry(c *control, m manner, failed *transfer) (transfer, *control) {
+	t := r.transfer(c, m)
+	if t.ok() {
+		r.find(c.port, TransferUnsteady, "once: %s; then the same again: %s", failed.reason(), said(t.final))
+	}
+	if !t.dialled() { // what is known is the failure
+		r.closed(c, &t)
+		return *failed, r.still(c, &t)
+	}
+	return t, r.still(c, &t)
+}
+
+// anew ends a session and opens another one like it. It returns nil if there was none or can be none.
+func (r *run) anew(c *control) *control {
+	if c == nil {
+		return nil
+	}
+	c.close()
+	return r.again(c)
 }
 
 // patiently repeats a listing whose 150 came after the ClientHello, to tell a server that waits for the ClientHello
 // from a slow server, which sends 150 without one, too. It returns the session to go on with, or nil.
 func (r *run) patiently(c *control, usual *transfer) *control {
-	again := r.transfer(c, manner{command: usual.command, resume: true, wait: usual.after + r.Timeout})
-	if again.ok() {
+	if c = r.still(c, usual); c == nil {
+		return nil
+	}
+	r.slow = usual.waited + usual.slow
+	again := r.transfer(c, manner{command: usual.command, resume: true})
+	switch {
+	case !again.dialled():
+		r.closed(c, &again)
+		usual.late = false // nobody knows
+	case again.ok() || !usual.ok():
 		*usual = again
+	case again.opened:
+		usual.late = again.late
 	}
 	return r.still(c, &again)
 }
@@ -80,12 +127,13 @@ func (r *run) still(c *control, t *transfer) *control {
 }
 
 // judgeEarly compares with a transfer that started TLS before the command. Where the server demands a resumed session
-// and the early transfer had none, a failure says nothing about the order.
+// and the early transfer had none, a failure says nothing about the order, and neither does it where the transfer in the
+// usual order, after the early one, failed as well.
 func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
 	if !usual.ok() || early.ok() || !early.dialled() || !fresh.dialled() {
 		return
 	}
-	if !fresh.ok() && early.tlsErr == nil && early.state.Version != 0 && !early.state.DidResume {
+	if !fresh.ok() && (!wantsReuse(fresh) || early.tlsErr == nil && early.state.Version != 0 && !early.state.DidResume) {
 		return
 	}
 	r.find(c.port, EarlyHello, "ClientHello before LIST: %s; after 150: %s", early.reason(), usual.reason())
@@ -96,8 +144,8 @@ func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 	switch {
 	case t.offer.port == 0 && t.err != nil:
 		c.lost(t.offer.verb, t.err)
-	case t.offer.port == 0:
-		r.find(c.port, TransferFailed, "%s: %s", t.offer.verb, said(t.final))
+	case t.noPort():
+		r.closed(c, t)
 	case t.dialled() && t.denied():
 		r.find(c.port, ListRefused, "%s", said(t.final))
 	case t.dialled():
@@ -114,9 +162,14 @@ func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 	return true
 }
 
-// closed reports a data port that could not be connected to, while others could.
+// closed reports a data port that could not be connected to, while others could, and a port that the server did not
+// name although it had named others.
 func (r *run) closed(c *control, t *transfer) {
-	if t.offer.port != 0 && !t.dialled() && t.err == nil {
+	switch {
+	case t.command == "" || t.dialled() || t.err != nil:
+	case t.noPort():
+		r.find(c.port, TransferFailed, "%s", t.reason())
+	default:
 		r.find(c.port, PortsDead, "%s named port %d: %v; other data connections were made", t.offer.verb, t.offer.port, t.dial.err)
 	}
 }
@@ -128,9 +181,12 @@ func (r *run) describe(c *control, t *transfer) {
 		return
 	}
 	order := "150 before the ClientHello"
-	if t.late {
+	switch {
+	case t.late:
 		order = "150 after the ClientHello"
 		r.find(c.port, LateHelloNeeded, "150 did not come within %v, and came when the handshake began", t.waited.Round(time.Second))
+	case t.waited > 0:
+		order = "not known: 150 took long once"
 	}
 	r.fact(c.port, "data order", "%s", order)
 	if t.state.Version != 0 {
@@ -150,16 +206,13 @@ func (r *run) judgeClear(c *control, t *transfer) {
 }
 
 // judgeTLS compares a transfer that offered to resume with one that did not.
-func (r *run) judgeTLS(c *control, usual, fresh *transfer) {
+func (r *run) judgeTLS(c *control, usual, early, fresh *transfer) {
 	switch {
-	case usual.ok() && fresh.ok():
-		r.find(c.port, DataWorks, "a listing of %d bytes; session resumed: %t", len(usual.data), usual.state.DidResume)
 	case usual.ok():
 		r.find(c.port, DataWorks, "a listing of %d bytes; session resumed: %t", len(usual.data), usual.state.DidResume)
-		if !fresh.dialled() {
-			break
+		if fresh.dialled() && !fresh.ok() {
+			r.judgeFresh(c, usual, early, fresh)
 		}
-		r.find(c.port, ReuseRequired, "without resuming: %s", fresh.reason())
 	case fresh.ok():
 		r.find(c.port, ReuseHarmful, "with the control connection's session: %s; without: %s", usual.reason(), said(fresh.final))
 	case wantsReuse(usual) || wantsReuse(fresh):
@@ -179,17 +232,38 @@ func (r *run) judgeTLS(c *control, usual, fresh *transfer) {
 	}
 }
 
-// wantsReuse reads the texts of vsftpd, ProFTPD, FileZilla Server and our own.
+// judgeFresh judges a transfer that did not resume and failed, while one that offered to resume works. Only the server's
+// words say that resuming is required: a handshake without it also differs in that it takes large packets.
+func (r *run) judgeFresh(c *control, usual, early, fresh *transfer) {
+	seen := "without resuming: " + fresh.reason()
+	switch {
+	case wantsReuse(fresh):
+		r.find(c.port, ReuseRequired, "%s", seen)
+	case fresh.stalled():
+		r.find(c.port, DataStalls, "%s; session resumed: %t, a listing of %d bytes came", seen, usual.state.DidResume, len(usual.data))
+	case !usual.state.DidResume, !early.ok() && !wantsReuse(early), fresh.dataErr != nil:
+		r.failed(c, fresh) // resuming is not what made the difference
+	default:
+		r.find(c.port, FullHandshake, "%s", seen)
+	}
+}
+
+// wantsReuse reports whether the final reply says that the TLS session has to be resumed. It reads the texts of vsftpd,
+// ProFTPD (the last one), FileZilla Server and our own.
 func wantsReuse(t *transfer) bool {
 	text := strings.ToLower(strings.Join(t.final.Lines, " "))
-	return t.final.Code == 522 || strings.Contains(text, "reuse") || strings.Contains(text, "resum")
+	return t.final.Code >= 400 && (strings.Contains(text, "reuse") || strings.Contains(text, "resum") ||
+		strings.Contains(text, "unable to build data connection: operation not permitted"))
 }
 
 // failed finds the reason of a transfer that came to nothing though its connection was made.
 func (r *run) failed(c *control, t *transfer) {
 	switch {
-	case r.ctx.Err() != nil:
-	case t.err != nil, t.tlsErr != nil && isTimeout(t.tlsErr):
+	case isTimeout(t.dataErr):
+		r.find(c.port, DataStalls, "port %d opened; then %s", t.offer.port, t.reason())
+	case t.dataErr != nil && t.final.Code < 400:
+		r.find(c.port, DataBroken, "port %d opened; then %s", t.offer.port, t.reason())
+	case t.err != nil, isTimeout(t.tlsErr):
 		r.find(c.port, DataCut, "port %d opened; then %s", t.offer.port, t.reason())
 	case t.tlsErr != nil:
 		r.find(c.port, DataTLS, "%s", t.reason())

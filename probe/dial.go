@@ -20,6 +20,7 @@ import (
 type budget struct {
 	mu   sync.Mutex
 	left int
+	more bool // than the limit were asked for
 }
 
 var errBudget = errors.New("the limit of connections is reached")
@@ -28,10 +29,18 @@ func (b *budget) take() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.left == 0 {
+		b.more = true
 		return errBudget
 	}
 	b.left--
 	return nil
+}
+
+// ended reports whether a connection was not made because of the limit.
+func (b *budget) ended() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.more
 }
 
 // dial connects within the timeout. Addresses are those of Host: nobody else is ever connected to.

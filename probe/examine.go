@@ -51,8 +51,10 @@ func (r *run) inside(c *control) *control {
 	if c = r.data(c); c == nil {
 		return nil
 	}
-	if r.AllowWrite && !r.upload(c) {
-		return nil
+	if r.AllowWrite {
+		if c = r.upload(c); c == nil {
+			return nil
+		}
 	}
 	if r.Idle > 0 && !r.idle(c) {
 		return nil
@@ -129,7 +131,7 @@ func (r *run) idle(c *control) bool {
 	// What the server has sent meanwhile is looked at first: whoever writes to a connection that it has closed may
 	// hear no more of that.
 	_, err := c.read(idleLook)
-	if isTimeout(err) {
+	if err == nil || isTimeout(err) {
 		_, err = c.try("NOOP")
 	}
 	var gone *errGone

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"io"
@@ -38,8 +39,16 @@ type fake struct {
 	// forget ends a session in silence after so much idle time, say421 with a word,
 	// and hangUp closes it without one.
 	forget, say421, hangUp time.Duration
-	// slow is how long it takes before 150.
-	slow time.Duration
+	// slow is how long it takes before 150, pause how long it takes before each line of a listing after it.
+	slow, pause time.Duration
+	// lines is how many lines a listing has, 0 for one, and width how much longer than usual they are.
+	lines, width int
+	// mtu is the largest packet that data connections let through, 0 for any.
+	mtu int
+	// severed are listings that end within a record of TLS.
+	severed bool
+	// unresumed is the reply that needReuse refuses with; empty is that of vsftpd.
+	unresumed string
 }
 
 // fakeSession is one control connection of a fake.
@@ -189,9 +198,13 @@ func (s *fakeSession) offer(verb string) {
 // transfer does one; the connection is there already, since the probe dials first.
 func (s *fakeSession) transfer(verb string) bool {
 	raw := <-s.ready
-	defer raw.Close()
 	time.Sleep(time.Millisecond) // all that was on its way has come
-	if early := raw.(*memnet.Conn).Unread() > 0; early && s.noEarly {
+	early := raw.(*memnet.Conn).Unread() > 0
+	if s.mtu > 0 {
+		raw = &narrow{Conn: raw, mtu: s.mtu}
+	}
+	defer raw.Close()
+	if early && s.noEarly {
 		s.say("425 Too early.")
 		return true
 	}
@@ -218,7 +231,7 @@ func (s *fakeSession) transfer(verb string) bool {
 		conn = sec
 		resumed := sec.ConnectionState().DidResume
 		if s.needReuse && !resumed {
-			s.say("522 Session reuse required.")
+			s.say("%s", cmp.Or(s.unresumed, "522 Session reuse required."))
 			return true
 		}
 		if s.refuseReuse && resumed {
@@ -241,11 +254,41 @@ func (s *fakeSession) transfer(verb string) bool {
 func (s *fakeSession) move(verb string, conn net.Conn) {
 	switch verb {
 	case "LIST":
-		io.WriteString(conn, "-rw-r--r-- 1 ftp ftp 5 Jan  2 15:04 file\r\n")
+		for range max(s.lines, 1) {
+			time.Sleep(s.pause)
+			io.WriteString(conn, "-rw-r--r-- 1 ftp ftp 5 Jan  2 15:04 file\r\n"+strings.Repeat("x", s.width))
+		}
+		if sec, ok := conn.(*tls.Conn); ok && s.severed {
+			raw := sec.NetConn()
+			raw.Write([]byte{23, 3, 3, 0, 100, 1, 2, 3})
+			raw.Close()
+		}
 	case "RETR":
 		conn.Write(s.file)
 	case "STOR":
 		data, _ := io.ReadAll(conn)
 		s.file = data[:len(data)-min(s.lose, len(data))]
 	}
+}
+
+// narrow is a connection through a path that drops large packets. What follows a lost one does not arrive either, nor
+// does the end.
+type narrow struct {
+	net.Conn
+	mtu  int
+	lost bool
+}
+
+func (n *narrow) Write(p []byte) (int, error) {
+	if n.lost = n.lost || len(p) > n.mtu; n.lost {
+		return len(p), nil
+	}
+	return n.Conn.Write(p)
+}
+
+func (n *narrow) Close() error {
+	if n.lost {
+		return nil
+	}
+	return n.Conn.Close()
 }

@@ -50,7 +50,14 @@ func (r *run) greetImplicit(c *control) *control {
 	}
 	r.find(c.port, ImplicitClear, "%v", err)
 	c.close()
-	if c, err = r.connect(c.port); err != nil {
+	return r.greetAgain(c.port)
+}
+
+// greetAgain opens another connection and waits for a greeting in clear.
+func (r *run) greetAgain(port uint16) *control {
+	c, err := r.connect(port)
+	if err != nil {
+		r.find(port, ControlLost, "connecting again: %s", why(err))
 		return nil
 	}
 	return r.greetClear(c)
@@ -116,6 +123,11 @@ func (r *run) greetTLS(c *control) *control {
 
 func (r *run) noGreeting(c *control, err error) {
 	if r.ctx.Err() != nil {
+		return
+	}
+	if c.tls != nil { // which may be where a server says that it wants a client certificate
+		r.find(c.port, ControlLost, "TLS began, and then no greeting came: %s", why(err))
+		r.clientCert(c.port)
 		return
 	}
 	if first := c.raw.first(); errors.As(err, new(*wire.SyntaxError)) {

@@ -31,18 +31,27 @@ type offer struct {
 func (r *run) observe(c *control) *control {
 	r.modes = modes{epsv: true, pasv: r.addr.Is4()}
 	refused := make(map[string]string)
+	hung := false
 	for i := 0; i < max(r.Requests, 2) && (r.modes.epsv || r.modes.pasv); i++ {
 		verb := "PASV"
 		if r.modes.epsv && (i%2 == 0 || !r.modes.pasv) {
 			verb = "EPSV"
 		}
 		o, reply, err := c.ask(verb)
+		if err == nil && reply.Code/100 == 4 { // it says itself that it is for now only
+			o, reply, err = c.ask(verb)
+		}
 		switch {
+		case i == 0 && verb == "EPSV" && isTimeout(err) && !hung:
+			hung = true
+			if c = r.anew(c); c == nil {
+				return nil
+			}
+			i--
 		case i == 0 && verb == "EPSV" && isTimeout(err) && r.ctx.Err() == nil:
-			r.find(c.port, EPSVHang, "EPSV was not answered within %v", r.Timeout)
+			r.find(c.port, EPSVHang, "EPSV was not answered within %v, in two sessions", r.Timeout)
 			r.modes.epsv = false
-			c.close()
-			if c = r.again(c); c == nil {
+			if c = r.anew(c); c == nil {
 				return nil
 			}
 		case err != nil:

@@ -95,13 +95,15 @@ type run struct {
 	addr   netip.Addr   // the one looked at in depth
 	conns  budget
 
-	refused bool     // a login was refused, so none is tried again
-	asked   bool     // the server wants a client certificate
-	done    bool     // the data ports were looked at
-	tickets *tickets // of the control connection under way
-	print   string   // fingerprint of the first certificate seen
-	modes   modes    // what EPSV and PASV said
-	knocks  knocks   // which data ports are open
+	refused bool          // a login was refused, so none is tried again
+	asked   bool          // the server wants a client certificate
+	done    bool          // the data ports were looked at
+	tickets *tickets      // of the control connection under way
+	print   string        // fingerprint of the first certificate seen
+	modes   modes         // what EPSV and PASV said
+	knocks  knocks        // which data ports are open
+	slow    time.Duration // how long the first listing took for its 150, 0 before that
+	late    bool          // and whether it waited for the ClientHello
 
 	controls []*control // all there were, to be closed at the end
 }
@@ -130,6 +132,8 @@ func (p *Probe) Run(ctx context.Context) *Report {
 	}
 	if err := ctx.Err(); err != nil {
 		r.find(0, Interrupted, "%v", err)
+	} else if r.conns.ended() {
+		r.find(0, Interrupted, "%v", errBudget)
 	}
 	return r.finish()
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"net"
 	"net/netip"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ func (r *run) lookup() bool {
 	ctx, cancel := context.WithTimeout(r.ctx, r.Timeout)
 	defer cancel()
 	found, err := r.Resolver(ctx, "ip", r.Host)
+	if failed := new(net.DNSError); errors.As(err, &failed) && failed.Temporary() {
+		found, err = r.Resolver(ctx, "ip", r.Host)
+	}
 	if err == nil && len(found) == 0 {
 		err = errors.New("no address")
 	}

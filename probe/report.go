@@ -98,9 +98,10 @@ func (r *Report) Fact(name string) string {
 	return ""
 }
 
-// find makes a finding, once for each ID and port. What is seen after time is up is the probe's own doing.
+// find makes a finding, once for each ID and port. What is seen after time is up, or after the
+// last connection that the probe may make, is the probe's own doing.
 func (r *run) find(port uint16, id ID, format string, args ...any) {
-	if r.ctx.Err() != nil && id != Interrupted {
+	if (r.ctx.Err() != nil || r.conns.ended()) && id != Interrupted {
 		return
 	}
 	f := id.entry()

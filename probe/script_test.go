@@ -58,6 +58,30 @@ func on(verb, text string) func(*fakeSession, string, string) string {
 	}
 }
 
+// first answers the first command of a verb in clear.
+func first(verb, text string) func(*fakeSession, string, string) string {
+	f := once(1, verb, text)
+	return func(s *fakeSession, v, arg string) string {
+		if s.secure {
+			return ""
+		}
+		return f(s, v, arg)
+	}
+}
+
+// once answers the nth command of a verb in a way of its own, and the others as usual.
+func once(n int, verb, text string) func(*fakeSession, string, string) string {
+	return func(_ *fakeSession, v, _ string) string {
+		if v != verb {
+			return ""
+		}
+		if n--; n == 0 {
+			return text
+		}
+		return ""
+	}
+}
+
 func inClear(verb, text string) func(*fakeSession, string, string) string {
 	return func(s *fakeSession, v, _ string) string {
 		if v == verb && !s.secure {
@@ -147,6 +171,26 @@ var scripted = []struct {
 		s.without21()
 		s.control[netip.AddrPortFrom(there, 990)] = s.fake
 	}},
+	{"implicit without greeting", []ID{ControlLost}, func(s *stage) { s.without21(); s.implicit(990, good(nil)).greeting = silence }},
+	{"implicit, client certificate needed", []ID{ClientCert, ControlLost}, func(s *stage) {
+		s.without21()
+		s.implicit(990, good(nil)).tls.ClientAuth = tls.RequireAnyClientCert
+	}},
+	{"implicit port in clear, gone afterwards", []ID{ImplicitClear, ControlLost}, func(s *stage) {
+		s.without21()
+		at := netip.AddrPortFrom(there, 990)
+		s.control[at] = s.fake
+		n := 0
+		s.probe.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if address == at.String() {
+				n++
+			}
+			if n > 2 {
+				return nil, errors.New("odd")
+			}
+			return s.dial(ctx, network, address)
+		}
+	}},
 	{"implicit on 21", []ID{ImplicitOnClear, ImplicitWorks, DataWorks}, func(s *stage) { s.implicit(21, good(nil)) }},
 	{"implicit only", []ID{ImplicitWorks, DataWorks}, func(s *stage) { s.without21(); s.implicit(990, good(nil)) }},
 	{"implicit elsewhere", []ID{ImplicitWorks, DataWorks}, func(s *stage) {
@@ -160,6 +204,18 @@ var scripted = []struct {
 		s.fake.tls, s.fake.reply = nil, on("AUTH", "500 'XXXX XXX' not understood.")
 	}},
 	{"AUTH cut", []ID{AuthCut}, func(s *stage) { s.fake.reply = on("AUTH", cut) }},
+	{"AUTH cut once", []ID{ControlLost}, func(s *stage) { s.fake.reply = once(1, "AUTH", cut) }},
+	{"AUTH and no time", []ID{ControlLost}, func(s *stage) { s.fake.reply = on("AUTH", "421 Shutting down.") }},
+	{"handshake cut once", []ID{HandshakeFailed}, func(s *stage) {
+		cfg, n := s.fake.tls, 0
+		cfg.MinVersion = tls.VersionTLS10
+		cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
+			if n++; n == 1 {
+				return nil, errors.New("not now")
+			}
+			return nil, nil
+		}
+	}},
 	{"AUTH unanswered", []ID{AuthCut}, func(s *stage) { s.fake.reply = on("AUTH", silence) }},
 	{"227 rewritten in clear", []ID{PasvPrivate, ALGPasv, DataWorks}, func(s *stage) {
 		s.fake.reply = inClear("PASV", "227 Passive (203,0,113,10,82,8)")
@@ -177,6 +233,10 @@ var scripted = []struct {
 			}
 			return ""
 		}
+		s.address("10,0,0,5")
+	}},
+	{"another address once in clear", []ID{PasvPrivate, DataWorks}, func(s *stage) {
+		s.fake.reply = first("PASV", "227 Passive (203,0,113,10,82,8)")
 		s.address("10,0,0,5")
 	}},
 	{"two private addresses in turn", []ID{PasvPrivate, DataWorks}, func(s *stage) {
@@ -283,6 +343,9 @@ var scripted = []struct {
 
 	{"EPSV refused", []ID{EPSVRefused, DataWorks}, func(s *stage) { s.fake.reply = on("EPSV", "502 No.") }},
 	{"EPSV unanswered", []ID{EPSVHang, DataWorks}, func(s *stage) { s.fake.reply = on("EPSV", silence) }},
+	{"one EPSV unanswered", []ID{DataWorks}, func(s *stage) { s.fake.reply = once(1, "EPSV", silence) }},
+	{"no port free for one EPSV", []ID{DataWorks}, func(s *stage) { s.fake.reply = once(1, "EPSV", "425 Not now.") }},
+	{"no port free for one PASV", []ID{DataWorks}, func(s *stage) { s.fake.reply = once(1, "PASV", "425 Not now.") }},
 	{"EPSV without port", []ID{EPSVForm, EPSVRefused, DataWorks}, func(s *stage) { s.fake.reply = on("EPSV", "229 Here.") }},
 	{"PASV refused", []ID{PasvRefused, DataWorks}, func(s *stage) { s.fake.reply = on("PASV", "502 No.") }},
 	{"PASV without parentheses", []ID{PasvForm, DataWorks}, func(s *stage) {
@@ -350,10 +413,42 @@ var scripted = []struct {
 	{"slow listing, 150 after ClientHello", []ID{LateHelloNeeded, DataWorks}, func(s *stage) { s.fake.slow, s.fake.late = time.Second, true }},
 	{"early ClientHello refused", []ID{EarlyHello, DataWorks}, func(s *stage) { s.fake.noEarly = true }},
 	{"no close_notify", []ID{DataTruncated, DataWorks}, func(s *stage) { s.fake.bare = true }},
+	{"very slow listing", []ID{DataWorks}, func(s *stage) { s.fake.slow = 12 * time.Second }},
+	{"very slow listing, early ClientHello refused", []ID{EarlyHello, DataWorks}, func(s *stage) { s.fake.slow, s.fake.noEarly = 12*time.Second, true }},
+	{"very slow listing, in clear", []ID{AuthRefused, DataWorks}, func(s *stage) {
+		s.fake.tls, s.probe.InsecurePlaintext, s.fake.slow = nil, true, 9*time.Second
+	}},
+	{"data long after 150", []ID{DataWorks}, func(s *stage) { s.fake.pause = 12 * time.Second }},
+	{"data in pieces", []ID{DataWorks}, func(s *stage) { s.fake.pause, s.fake.lines = 6*time.Second, 4 }},
+	{"large packets dropped", []ID{DataStalls}, func(s *stage) {
+		s.fake.mtu, s.fake.width, s.fake.tls.DynamicRecordSizingDisabled = 1500, 2000, true
+	}},
+	{"large packets dropped, short listing", []ID{DataStalls, DataWorks}, func(s *stage) { s.fake.mtu = 1500 }},
+	{"large packets dropped, in clear", []ID{AuthRefused, DataStalls}, func(s *stage) {
+		s.fake.tls, s.probe.InsecurePlaintext, s.fake.mtu, s.fake.width = nil, true, 1500, 2000
+	}},
+	{"data severed", []ID{DataBroken}, func(s *stage) { s.fake.severed = true }},
+	{"reuse required in ProFTPD's words", []ID{ReuseRequired, DataWorks}, func(s *stage) {
+		s.fake.needReuse, s.fake.unresumed = true, "425 Unable to build data connection: Operation not permitted"
+	}},
+	{"no full handshake, no reason", []ID{FullHandshake, DataWorks}, func(s *stage) {
+		s.fake.needReuse, s.fake.unresumed = true, "425 Can't open the data connection."
+	}},
+	{"no full handshake, another reason", []ID{FullHandshake, DataWorks}, func(s *stage) {
+		s.fake.needReuse, s.fake.unresumed = true, "522 Network protocol not supported."
+	}},
+	{"first listing fails", []ID{TransferUnsteady, DataWorks}, func(s *stage) { s.fake.reply = once(1, "LIST", "425 Not now.") }},
+	{"second listing fails", []ID{TransferUnsteady, DataWorks}, func(s *stage) { s.fake.reply = once(2, "LIST", "425 Not now.") }},
+	{"third listing fails", []ID{TransferUnsteady, DataWorks}, func(s *stage) { s.fake.reply = once(3, "LIST", "425 Not now.") }},
+	{"third listing ends the session", []ID{TransferUnsteady, DataWorks}, func(s *stage) { s.fake.reply = once(3, "LIST", cut) }},
 	{"bad address", []ID{TransferFailed}, func(s *stage) { s.fake.reply = on("LIST", "425 Bad IP connecting.") }},
 	{"cannot list", []ID{ListRefused}, func(s *stage) { s.fake.reply = on("LIST", "550 No.") }},
 	{"upload", []ID{UploadWorks, DataWorks}, func(s *stage) { s.probe.AllowWrite = true }},
 	{"upload refused", []ID{UploadRefused, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("STOR", "553 No.") }},
+	{"upload fails", []ID{UploadFailed, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("STOR", "425 No.") }},
+	{"upload ends the session", []ID{UploadFailed, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("STOR", cut) }},
+	{"upload in no type", []ID{UploadFailed, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("TYPE", "504 No.") }},
+	{"upload unread", []ID{UploadUnread, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("RETR", "550 No.") }},
 	{"upload lost", []ID{UploadLost, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.lose = true, 10 }},
 	{"upload left", []ID{UploadLeft, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("DELE", "550 No.") }},
 }
@@ -431,6 +526,30 @@ func TestRequestNamesThePortsOfTransfers(t *testing.T) {
 	require.True(t, ok)
 	require.Equal(t, "21000-21009", report.Request.Data())
 	require.Greater(t, report.Request.Observed, DefaultRequests)
+}
+
+// Where nothing arrives, nothing works, whatever the final reply is.
+func TestListingThatNeverArrives(t *testing.T) {
+	for _, clear := range []bool{false, true} {
+		report, _ := perform(t, func(s *stage) {
+			s.fake.mtu, s.fake.width, s.fake.tls.DynamicRecordSizingDisabled = 1500, 2000, true
+			if clear {
+				s.fake.tls, s.probe.InsecurePlaintext = nil, true
+			}
+		})
+		_, works := report.Find(DataWorks)
+		require.False(t, works)
+		f, _ := report.Find(DataStalls)
+		require.Contains(t, f.Seen, "226 Done. (data: no answer in time, after 0 bytes)")
+	}
+}
+
+// What is seen after the last connection that the probe may make is no finding.
+func TestLimitOfConnections(t *testing.T) {
+	r := &run{report: new(Report), ctx: t.Context()}
+	require.ErrorIs(t, r.conns.take(), errBudget)
+	r.find(21, ControlLost, "connecting again: %v", errBudget)
+	require.Empty(t, r.report.Findings)
 }
 
 // Each port that the server names is tried, and the dead ones are named.

@@ -2,6 +2,8 @@ package probe
 
 import (
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"strings"
 	"sync"
 )
@@ -16,6 +18,10 @@ func (r *run) startTLS(c *control) (alive bool) {
 	var refused []string
 	for _, mechanism := range []string{"TLS", "SSL"} {
 		reply, err := c.try("AUTH %s", mechanism)
+		if errors.As(err, new(*errGone)) {
+			c.lost("AUTH "+mechanism, err)
+			return false
+		}
 		if err != nil {
 			r.authCut(c, mechanism, err)
 			return false
@@ -48,10 +54,20 @@ func (r *run) authRefused(c *control, seen string) {
 	r.find(c.port, AuthRefused, "AUTH TLS and AUTH SSL: %s", seen)
 }
 
+// authCut tells equipment that does not want TLS, which ends each session that asks for it, from a server that fails.
 func (r *run) authCut(c *control, mechanism string, err error) {
-	if r.ctx.Err() == nil {
-		r.find(c.port, AuthCut, "after AUTH %s: %s", mechanism, why(err))
+	seen := fmt.Sprintf("after AUTH %s: %s", mechanism, why(err))
+	again, gone := r.open(c, nil)
+	if gone != nil {
+		r.find(c.port, ControlLost, "%s; connecting again: %s", seen, why(gone))
+		return
 	}
+	defer again.close()
+	if reply, err := again.try("AUTH %s", mechanism); err == nil {
+		r.find(c.port, ControlLost, "%s; another time: %s", seen, said(reply))
+		return
+	}
+	r.find(c.port, AuthCut, "%s, in two sessions", seen)
 }
 
 // handshakeFailed finds out whether the server is just old.
@@ -61,8 +77,13 @@ func (r *run) handshakeFailed(c *control, err error) {
 	}
 	c.close()
 	if old, oldErr := r.open(c, r.oldConfig()); oldErr == nil {
+		defer old.bye()
+		if again, againErr := r.open(c, r.session()); againErr == nil {
+			again.bye()
+			r.find(c.port, HandshakeFailed, "once: %s; then the same again worked", why(err))
+			return
+		}
 		r.find(c.port, TLSOnlyOld, "TLS 1.2 and 1.3 fail (%s), %s works", why(err), tls.VersionName(old.state().Version))
-		old.bye()
 		return
 	}
 	r.find(c.port, HandshakeFailed, "%s", why(err))

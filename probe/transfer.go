@@ -1,8 +1,9 @@
 package probe
 
 import (
-	"cmp"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"io"
 	"net"
 	"slices"
@@ -14,14 +15,15 @@ import (
 // maxData is how much of a download is read.
 const maxData = 64 << 10
 
+// maxMoving is how long a download that goes on is read, a step of Timeout apart.
+const maxMoving = time.Minute
+
 // manner says how to do a transfer, as far as clients differ.
 type manner struct {
 	command    string
 	payload    []byte // to be sent; nil is a download
 	resume     bool   // offer the TLS session of the control connection
 	helloFirst bool   // start TLS before the command, not after 150
-	// wait is how long 150 is waited for before TLS is tried, 0 for the usual time.
-	wait time.Duration
 }
 
 // transfer is what was observed of a transfer.
@@ -32,12 +34,13 @@ type transfer struct {
 	opened  bool          // 150 came
 	late    bool          // and only after the ClientHello
 	waited  time.Duration // for 150, before TLS was tried
-	after   time.Duration // how long after the command it came
+	slow    time.Duration // how long the server took for 150, counted from the ClientHello if it is late
 	tlsErr  error
 	state   tls.ConnectionState
 	data    []byte
-	cut     bool // by the probe, after maxData
-	bare    bool // the end came without close_notify
+	dataErr error // ended the data before their end
+	cut     bool  // by the probe, after maxData or maxMoving
+	bare    bool  // the end came without close_notify
 	final   wire.Reply
 	err     error // the session is lost
 }
@@ -47,27 +50,42 @@ func (t *transfer) dialled() bool { return t.dial.state == stateOpen }
 
 // ok reports whether the transfer succeeded, or went well until the probe cut it.
 func (t *transfer) ok() bool {
-	return t.err == nil && t.tlsErr == nil && (t.final.Code/100 == 2 || t.cut)
+	return t.err == nil && t.tlsErr == nil && t.dataErr == nil && (t.final.Code/100 == 2 || t.cut)
 }
 
 // denied reports whether the final reply blames the command, the file or the right to it, and not the connection.
 func (t *transfer) denied() bool {
 	switch t.final.Code {
 	case 450, 452, 501, 504, 532, 550, 551, 552, 553:
-		return t.err == nil && t.tlsErr == nil
+		return t.err == nil && t.tlsErr == nil && t.dataErr == nil
 	}
 	return false
 }
 
+// stalled reports whether silence on the data connection ended the transfer, in the handshake or after it.
+func (t *transfer) stalled() bool { return isTimeout(t.tlsErr) || isTimeout(t.dataErr) }
+
+// noPort reports whether the server named no port for a transfer, in a session that lives on.
+func (t *transfer) noPort() bool { return t.err == nil && t.offer.port == 0 }
+
 // reason returns why a transfer failed.
 func (t *transfer) reason() string {
+	text := said(t.final)
 	switch {
+	case t.err != nil && !t.opened:
+		text = "no reply to the command: " + why(t.err)
 	case t.err != nil:
-		return "no final reply: " + why(t.err)
-	case t.tlsErr != nil:
-		return said(t.final) + " (TLS: " + why(t.tlsErr) + ")"
+		text = "no final reply: " + why(t.err)
+	case t.offer.port == 0:
+		text = t.offer.verb + ": " + text
 	}
-	return said(t.final)
+	switch {
+	case t.tlsErr != nil:
+		text += " (TLS: " + why(t.tlsErr) + ")"
+	case t.dataErr != nil:
+		text += fmt.Sprintf(" (data: %s, after %d bytes)", why(t.dataErr), len(t.data))
+	}
+	return text
 }
 
 // target returns the address to dial: what is announced if it is one of Host's, else what was dialled before.
@@ -120,16 +138,43 @@ func (r *run) transfer(c *control, m manner) (t transfer) {
 	if t.tlsErr = d.wait(); t.tlsErr == nil {
 		d.move(m.payload, &t)
 	}
+	if isTimeout(t.dataErr) {
+		r.overtaken(c, d, &t)
+	}
 	d.close()
-	r.last(c, &t)
+	if t.err == nil && t.final.Code == 0 {
+		r.last(c, &t)
+	}
 	return t
 }
+
+// overtaken looks, after silence on the data connection, whether the server says that it is done. Then all that it has
+// sent is due. If it says nothing, either the server is slow or the rest of its data is lost on the way.
+func (r *run) overtaken(c *control, d *dataConn, t *transfer) {
+	reply, err := c.read(r.patience())
+	switch {
+	case isTimeout(err):
+	case err != nil:
+		t.err = err
+	default:
+		if t.final = reply; reply.Code/100 == 2 {
+			d.fetch(t)
+		}
+	}
+}
+
+// maxSecond is how long a server that has refused a handshake waits for another connection; 30 s is usual.
+const maxSecond = 35 * time.Second
 
 // last reads the final reply. A server that has refused the handshake may wait for another connection before it says
 // so; ABOR ends that.
 func (r *run) last(c *control, t *transfer) {
 	limit := r.Timeout
-	if t.tlsErr != nil {
+	var alert *net.OpError
+	switch {
+	case errors.As(t.tlsErr, &alert) && alert.Op == "remote error": // only the reply says what the server has against it
+		limit = max(r.Timeout, maxSecond)
+	case t.tlsErr != nil:
 		limit = r.patience()
 	}
 	if t.final, t.err = c.read(limit); t.tlsErr == nil || !isTimeout(t.err) {
@@ -146,25 +191,28 @@ func (r *run) last(c *control, t *transfer) {
 	}
 }
 
-// preliminary waits for 150. Where it does not come it starts TLS, to see whether the server waits for that.
+// preliminary waits for 150, longer than earlier transfers have had to. Where it does not come it starts TLS, to see
+// whether the server waits for that.
 func (r *run) preliminary(c *control, d *dataConn, m manner, t *transfer) {
-	patience, began := cmp.Or(m.wait, r.patience()), time.Now()
-	if m.helloFirst || !c.private {
-		patience = r.Timeout
+	limit := r.Timeout + r.slow
+	patience := limit
+	if c.private && !m.helloFirst && (r.slow == 0 || r.late) {
+		patience = r.patience()
 	}
+	began := time.Now()
 	reply, err := c.read(patience)
-	defer func() { t.after = time.Since(began) }()
 	if isTimeout(err) && d.private && !m.helloFirst {
 		t.waited = time.Since(began)
+		began = time.Now()
 		d.start()
-		reply, err = c.read(r.Timeout)
+		reply, err = c.read(limit)
 		t.late = err == nil && reply.Code/100 == 1
 	}
 	switch {
 	case err != nil:
 		t.err = err
 	case reply.Code/100 == 1:
-		t.opened = true
+		t.opened, t.slow = true, time.Since(began)
 	default:
 		t.final = reply
 	}
@@ -190,10 +238,11 @@ func (d *dataConn) start() {
 	if d.resume {
 		cfg.ClientSessionCache = d.run.tickets
 	}
+	limit := d.run.Timeout + d.run.slow // some servers answer the ClientHello after 150
 	d.done = make(chan struct{})
 	go func() {
 		defer close(d.done)
-		conn, err := d.run.handshake(d.raw, cfg)
+		conn, err := d.run.handshake(d.raw, cfg, limit)
 		if d.err = err; err == nil {
 			d.conn = conn
 		}
@@ -214,14 +263,31 @@ func (d *dataConn) move(payload []byte, t *transfer) {
 	if sec, ok := d.conn.(*tls.Conn); ok {
 		t.state = sec.ConnectionState()
 	}
-	_ = d.raw.SetDeadline(time.Now().Add(d.run.Timeout))
+	_ = d.raw.SetWriteDeadline(time.Now().Add(d.run.Timeout))
 	if payload != nil {
-		_, _ = d.conn.Write(payload) // the final reply tells whether it arrived
+		_, t.dataErr = d.conn.Write(payload)
 		return
 	}
-	t.data, _ = io.ReadAll(io.LimitReader(d.conn, maxData))
-	t.cut = len(t.data) == maxData
-	t.bare = d.private && !t.cut && d.raw.unfinished()
+	d.fetch(t)
+}
+
+// fetch reads a download to its end. After a time-out it may be called again.
+func (d *dataConn) fetch(t *transfer) {
+	buf := make([]byte, maxData/4)
+	for end := time.Now().Add(maxMoving); len(t.data) < maxData && time.Now().Before(end); {
+		_ = d.raw.SetReadDeadline(time.Now().Add(d.run.Timeout))
+		var n int
+		n, t.dataErr = d.conn.Read(buf[:min(len(buf), maxData-len(t.data))])
+		t.data = append(t.data, buf[:n]...)
+		if t.dataErr == io.EOF {
+			t.dataErr, t.bare = nil, d.private && d.raw.unfinished()
+			return
+		}
+		if t.dataErr != nil {
+			return
+		}
+	}
+	t.cut = true
 }
 
 // close ends the connection, and thereby a handshake that is going on. An uploader that closes right after its last

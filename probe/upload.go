@@ -11,15 +11,19 @@ import (
 // uploadSize is that of the test file: small enough to be lost whole when a server meets an abrupt end badly.
 const uploadSize = 1000
 
-// upload writes a file, reads it back and deletes it. It returns whether the session lives.
-func (r *run) upload(c *control) bool {
+// upload writes a file, reads it back and deletes it. It returns the session to go on with, or nil.
+func (r *run) upload(c *control) *control {
 	if _, ok := r.report.Find(DataWorks); !ok {
-		return true
+		return c
 	}
-	if reply, ok := c.cmd("TYPE I"); !ok || refusal(reply) {
-		return ok
+	switch reply, ok := c.cmd("TYPE I"); {
+	case !ok:
+		return nil
+	case refusal(reply):
+		r.find(c.port, UploadFailed, "TYPE I: %s", said(reply))
+		return c
 	}
-	name := "sallyport-probe-" + strings.ToLower(rand.Text()) + ".tmp"
+	port, name := c.port, "sallyport-probe-"+strings.ToLower(rand.Text())+".tmp"
 	if r.Path != "" {
 		name = strings.TrimSuffix(r.Path, "/") + "/" + name
 	}
@@ -27,44 +31,61 @@ func (r *run) upload(c *control) bool {
 	payload = bytes.Repeat(payload, uploadSize/len(payload)+1)[:uploadSize]
 
 	up := r.transfer(c, manner{command: "STOR " + name, payload: payload, resume: true})
-	switch {
-	case up.err == nil && up.offer.port != 0 && !up.dialled():
+	if up.err == nil && !up.dialled() {
 		r.closed(c, &up)
-		return true
-	case up.err == nil && (!up.opened || up.denied()):
-		r.find(c.port, UploadRefused, "%s", up.reason())
-		_, alive := c.cmd("DELE %s", name) // a part of the file may be there; no part is fine, too
-		return alive
-	case !up.ok():
-		r.find(c.port, UploadLost, "%s", up.reason())
-		return up.err == nil && r.remove(c, name)
+		return c
+	}
+	if !up.ok() {
+		id := UploadFailed
+		if up.denied() || up.err == nil && !up.opened && up.final.Code >= 500 {
+			id = UploadRefused
+		}
+		r.find(c.port, id, "%s", up.reason())
+		if c = r.still(c, &up); c == nil {
+			return nil
+		}
+		return r.remove(c, name, !up.opened || up.denied()) // a part of the file may be there
 	}
 	down := r.transfer(c, manner{command: "RETR " + name, resume: true})
-	same := bytes.Equal(down.data, payload)
-	if down.opened && !same {
+	same := r.judgeUpload(c, payload, &up, &down)
+	if c = r.still(c, &down); c != nil {
+		c = r.remove(c, name, false)
+	}
+	if _, left := r.report.Find(UploadLeft); same && !left {
+		r.find(port, UploadWorks, "%d bytes, %s", len(payload), said(up.final))
+	}
+	return c
+}
+
+// judgeUpload compares what came back with what was sent. A download that failed tells nothing about the upload.
+func (r *run) judgeUpload(c *control, payload []byte, up, down *transfer) (same bool) {
+	switch {
+	case !down.ok() && down.err == nil && !down.dialled():
+		r.closed(c, down)
+	case !down.ok():
+		r.find(c.port, UploadUnread, "%d bytes were sent and confirmed (%s); RETR: %s", len(payload), said(up.final), down.reason())
+		if down.dialled() && down.opened {
+			r.failed(c, down)
+		}
+	case bytes.Equal(down.data, payload):
+		return true
+	default:
 		r.find(c.port, UploadLost, "%d bytes were sent and confirmed (%s); %d came back (%s)", len(payload), said(up.final),
 			len(down.data), down.reason())
 	}
-	r.closed(c, &down)
-	if down.err != nil {
-		c.lost("RETR", down.err)
-		return false
-	}
-	if !r.remove(c, name) {
-		return false
-	}
-	if _, left := r.report.Find(UploadLeft); same && !left {
-		r.find(c.port, UploadWorks, "%d bytes, %s", len(payload), said(up.final))
-	}
-	return true
+	return false
 }
 
-func (r *run) remove(c *control, name string) bool {
+// remove deletes the test file. Where an upload was refused there may be none.
+func (r *run) remove(c *control, name string, none bool) *control {
 	reply, ok := c.cmd("DELE %s", name)
-	if ok && refusal(reply) {
+	if !ok || refusal(reply) && !none {
 		r.find(c.port, UploadLeft, "%s: %s", name, said(reply))
 	}
-	return ok
+	if !ok {
+		return nil
+	}
+	return c
 }
 
 // refusal reports whether a reply is a negative one.

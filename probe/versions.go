@@ -69,6 +69,9 @@ func (r *run) versions(main *control) {
 // about TLS.
 func (r *run) version(main *control, cfg *tls.Config, have map[uint16]bool) bool {
 	c, err := r.open(main, cfg)
+	if isEOF(err) { // no alert says that it is because of the version
+		c, err = r.open(main, cfg)
+	}
 	if err != nil {
 		return errors.As(err, new(*noTLSError)) && !isTimeout(err) && r.ctx.Err() == nil
 	}
