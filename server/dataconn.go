@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime/debug"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/ftptls"
@@ -47,7 +48,7 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 	case !t.protected:
 		return newDataConn(conn, s.srv), nil
 	default:
-		if c, err = s.srv.secureData(ctx, conn, s.ctl.bind, s.reuse()); err != nil {
+		if c, err = s.secureData(ctx, conn, s.reuse()); err != nil {
 			return nil, s.dataFailure(err)
 		}
 	}
@@ -92,17 +93,21 @@ func newDataConn(raw net.Conn, srv *Server) *dataConn {
 }
 
 // secureData does the TLS handshake of a data connection. When it fails the
-// connection is closed, also by a panic of the embedder's TLS functions.
-func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *ftptls.Session, reuse tls.Reuse) (*dataConn, error) {
-	ctx, cancel := context.WithTimeout(ctx, srv.handshakeTimeout())
+// connection is closed. A panic of the embedder's TLS functions is such a failure: it
+// must not end the session, since the client on the other side may be anybody.
+func (s *session) secureData(ctx context.Context, raw net.Conn, reuse tls.Reuse) (secured *dataConn, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.srv.handshakeTimeout())
 	defer cancel()
-	c := newDataConn(raw, srv)
+	c := newDataConn(raw, s.srv)
 	c.idle.prompt = true
-	c.tls = bind.Data(c.idle, reuse)
+	c.tls = s.ctl.bind.Data(c.idle, reuse)
 	c.ReadWriter = c.tls
-	done := false
 	defer func() {
-		if !done {
+		if v := recover(); v != nil {
+			s.logPanic(v, debug.Stack())
+			err = errPanic
+		}
+		if err != nil {
 			c.abort()
 			c.release()
 		}
@@ -110,7 +115,7 @@ func (srv *Server) secureData(ctx context.Context, raw net.Conn, bind *ftptls.Se
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		return nil, err
 	}
-	c.idle.prompt, done = false, true
+	c.idle.prompt = false
 	return c, nil
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -48,8 +47,7 @@ func (p *prover) Identify(conn net.Conn) (session string, replay net.Conn, err e
 // OwnerOf implements passive.Prover.
 func (p *prover) OwnerOf(session string) string { return p.srv.layer.Owner(session) }
 
-// Handshake implements passive.Prover. A panic of the embedder's TLS functions ends
-// the session and nothing else.
+// Handshake implements passive.Prover.
 func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (secured net.Conn, proven bool, err error) {
 	p.mu.Lock()
 	s := p.sessions[session]
@@ -58,14 +56,7 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 		conn.Close()
 		return nil, false, errSessionEnded
 	}
-	defer func() {
-		if v := recover(); v != nil {
-			s.logPanic(v, debug.Stack())
-			s.cut(errPanic)
-			err = errPanic
-		}
-	}()
-	c, err := p.srv.secureData(s.context(ctx), conn, s.ctl.bind, s.reuseDemanded())
+	c, err := s.secureData(s.context(ctx), conn, s.reuseDemanded())
 	if err != nil {
 		return nil, false, err
 	}

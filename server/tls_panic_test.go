@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	stdtls "crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -51,7 +52,8 @@ var callbacks = []struct {
 }
 
 // handshakes are where a handshake of a session can panic. Each brings it about for
-// the client c, whose session ends by it; nil is the control connection's own.
+// the client c, whose session goes on; nil is the control connection's own, which ends
+// its session.
 var handshakes = []struct {
 	name string
 	play func(t *testing.T, ts *testServer, c *client)
@@ -62,9 +64,16 @@ var handshakes = []struct {
 		shakeInVain(t, c.dataTCP(c.pasv()), c.cfg)
 	}},
 	{"data, after 150", func(t *testing.T, ts *testServer, c *client) {
-		raw := c.dataTCP(c.pasv())
+		at := c.pasv()
+		raw := c.dataTCP(at)
 		c.cmd(150, "RETR a")
 		shakeInVain(t, raw, c.cfg)
+		if c.cfg.ClientSessionCache == nil {
+			c.expect(425) // it was the only connection, and came without a claim
+			return
+		}
+		require.Equal(t, "old", readAll(t, c.dataTLS(c.dataTCP(at))))
+		c.expect(226)
 	}},
 	{"data of active mode", func(t *testing.T, ts *testServer, c *client) {
 		ln, at := port(t, "127.0.0.1:0")
@@ -73,11 +82,13 @@ var handshakes = []struct {
 		raw, err := ln.Accept()
 		require.NoError(t, err)
 		shakeInVain(t, raw, c.cfg)
+		c.expect(425)
 	}},
 }
 
-// A panic of the embedder's TLS functions ends the session that they were called
-// for. Nothing of it stays, and everybody else is served.
+// A panic of the embedder's TLS functions ends the connection that they were called
+// for: a data connection may be anybody's, and its session goes on. Nothing of it stays,
+// and everybody else is served.
 func TestTLSCallbackPanics(t *testing.T) {
 	for _, callback := range callbacks {
 		for _, h := range handshakes {
@@ -119,7 +130,8 @@ func panicInHandshake(t *testing.T, set func(*tls.Config, func()), where string,
 		}
 		armed.Store(true)
 		play(t, ts, c)
-		drain(c)
+		require.Equal(t, "old", c.get("RETR a"))
+		c.cmd(221, "QUIT")
 	} else {
 		addr := ts.ImplicitAddr
 		if strings.HasPrefix(where, "explicit") {
@@ -150,6 +162,49 @@ func panicInHandshake(t *testing.T, set func(*tls.Config, func()), where string,
 	})
 }
 
+// Whoever overheard the ticket of a session and shows it from elsewhere can bring about
+// a panic in a handshake on behalf of that session, which goes on.
+func TestStrangersHandshakePanics(t *testing.T) {
+	for _, asked := range []bool{false, true} {
+		t.Run(fmt.Sprint("transfer asked for: ", asked), func(t *testing.T) {
+			var armed atomic.Bool
+			ts := start(t, func(srv *server.Server) {
+				srv.Passive, srv.SessionReuse = onePort(t), tls.Require
+				srv.TLS = certificate().Clone()
+				srv.TLS.GetConfigForClient = func(*stdtls.ClientHelloInfo) (*stdtls.Config, error) {
+					if armed.Swap(false) {
+						panic("boom")
+					}
+					return nil, nil
+				}
+			})
+			ts.Config = trust(certificate())
+			ts.writeFile(t, "a", "secret")
+			cfg := ts.Config.Clone()
+			cfg.ClientSessionCache = new(keeper)
+			owner := ts.loginWith(t, cfg)
+			overheard := sniff(t, owner, "a")
+
+			at := owner.pasv()
+			if asked {
+				owner.cmd(150, "RETR a")
+			}
+			armed.Store(true)
+			conn, err := stranger(t, at)
+			require.NoError(t, err)
+			overheard.hello[5+4+2] ^= 1 // the random after three headers: a ClientHello counts once
+			_, err = conn.Write(overheard.hello)
+			require.NoError(t, err)
+			eventually(t, "the panic", func() bool { return strings.Contains(ts.Log.String(), "boom") })
+			if !asked {
+				owner.cmd(150, "RETR a")
+			}
+			require.Equal(t, "secret", readAll(t, owner.dataTLS(owner.dataTCP(at))))
+			owner.expect(226)
+		})
+	}
+}
+
 // shakeInVain begins a handshake that the server does not end, and demands that
 // the connection ends.
 func shakeInVain(t *testing.T, conn net.Conn, cfg *stdtls.Config) {
@@ -162,15 +217,6 @@ func shakeInVain(t *testing.T, conn net.Conn, cfg *stdtls.Config) {
 	}
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "the connection stays open")
 	conn.Close()
-}
-
-// drain reads replies until the control connection ends.
-func drain(c *client) {
-	for {
-		if _, err := c.readReply(); err != nil {
-			return
-		}
-	}
 }
 
 // remoteKey is a private key of which another program does the work.
