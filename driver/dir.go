@@ -78,8 +78,9 @@ const (
 	//
 	// Changes of a file wait for one another for up to ten seconds, and are
 	// ErrBusy after that. This holds between processes too, where the system
-	// and the file system have locks (OFD locks on Linux, flock on BSD and
-	// macOS).
+	// and the file system have locks: OFD locks on Linux, flock on BSD and
+	// macOS. Linux needs flock too, where several processes may read a file and
+	// none of them write it; NFS has no such flock.
 	Atomic Uploads = iota
 
 	// InPlace writes into the file itself, so that a client whose transfer

@@ -38,7 +38,8 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 	return fail("remove", name, d.remove(ctx, p, nil))
 }
 
-// RemoveSame removes a file if it is still the one that was described.
+// RemoveSame removes a file if it is still the one that was described. While the
+// file is being written in place it is ErrBusy.
 func (d *Dir) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
 	p, err := begin(ctx, "remove", name)
 	if err != nil {
@@ -61,6 +62,8 @@ func (d *Dir) remove(ctx context.Context, p string, same fs.FileInfo) error {
 		return ErrIsDir
 	case same != nil && !sameFile(same, fi):
 		return ErrChanged
+	case same != nil && fi.Mode().IsRegular() && len(held) == 0:
+		return ErrBusy // it is being written, and may be another in a moment
 	}
 	return d.durably(func() error { return d.root.Remove(p) }, p)
 }

@@ -20,8 +20,9 @@ import (
 // holds the lock of that file: first this process's own (fileLocks, by the number
 // of the file, for all Dirs together), then the system's (an OFD lock on Linux),
 // which excludes other processes. Only then the name is looked at again: if it
-// leads to another file by now, all begins anew with that one. A file that can't
-// be opened for writing is locked for reading, which excludes those who write.
+// leads to another file by now, all begins anew with that one. A file that is
+// not opened for writing has a shared OFD lock, which excludes those who write, and
+// the lock of flock(2), by which those who don't write exclude one another.
 // Two files are locked in the order of their numbers.
 //
 // An upload that adds to a file or keeps its beginning holds in its temporary

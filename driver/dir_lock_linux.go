@@ -11,6 +11,11 @@ import (
 // file, unlike the older POSIX locks, which a process loses when it closes
 // anything that leads to the same file. Other programs that lock files with
 // fcntl(2) are excluded as well.
+//
+// A file that is open for reading only can't have an OFD lock but a shared one,
+// which excludes those who write and nobody else. Such a file has the lock of
+// flock(2) besides, always taken after the OFD lock; on NFS, where flock wants a
+// file open for writing, the OFD lock is all.
 func lockFile(f *os.File, shared bool) error {
 	l := unix.Flock_t{Type: unix.F_WRLCK}
 	if shared {
@@ -18,20 +23,27 @@ func lockFile(f *os.File, shared bool) error {
 	}
 	err := fcntlLock(f, &l)
 	if errors.Is(err, unix.EBADF) && !shared {
-		l.Type = unix.F_RDLCK // it is open for reading only
+		l.Type = unix.F_RDLCK
 		err = fcntlLock(f, &l)
 	}
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EACCES):
 		return errLocked
+	case err != nil:
+		return errNoLock
 	}
-	return errNoLock
+	if l.Type == unix.F_RDLCK && errors.Is(flock(f, shared), errLocked) {
+		unlockFile(f)
+		return errLocked
+	}
+	return nil
 }
 
-// unlockFile gives up the lock. Closing the file does so as well.
-func unlockFile(f *os.File) { _ = fcntlLock(f, &unix.Flock_t{Type: unix.F_UNLCK}) }
+// unlockFile gives up both locks. Closing the file does so as well.
+func unlockFile(f *os.File) {
+	_ = unix.Flock(int(f.Fd()), unix.LOCK_UN)
+	_ = fcntlLock(f, &unix.Flock_t{Type: unix.F_UNLCK})
+}
 
 func fcntlLock(f *os.File, l *unix.Flock_t) error {
 	for {

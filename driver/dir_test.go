@@ -290,3 +290,24 @@ func TestDirSync(t *testing.T) {
 		assert.Equal(t, "xy", read(t, d, "a")+read(t, d, "b"))
 	})
 }
+
+// A file that is being written in place isn't the same for long: it isn't removed as the one
+// that was described, though it may be removed.
+func TestDirRemoveSameWhileWritten(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	d.Uploads = driver.InPlace
+	write(t, d, "a", "old,")
+	was, err := d.Stat(t.Context(), "a")
+	require.NoError(t, err)
+	u := begun(t, d, "a", "", driver.StoreOptions{Append: true})
+	require.ErrorIs(t, d.RemoveSame(t.Context(), "a", was), driver.ErrBusy)
+	_, err = io.WriteString(u, "new")
+	require.NoError(t, err)
+	require.NoError(t, u.Commit())
+	require.NoError(t, u.Close(nil))
+	require.ErrorIs(t, d.RemoveSame(t.Context(), "a", was), driver.ErrChanged)
+	require.Equal(t, "old,new", read(t, d, "a"))
+	u = begun(t, d, "a", "", driver.StoreOptions{Append: true})
+	require.NoError(t, d.Remove(t.Context(), "a"))
+	require.NoError(t, u.Close(nil))
+}

@@ -1,0 +1,44 @@
+package driver
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Whoever locks a file excludes everybody else, also where one of them or both may only
+// read the file. Those who share the lock exclude all but one another. Locks belong to
+// open files, so two of this process stand for two processes.
+func TestDirLocksExclude(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	require.NoError(t, os.WriteFile(path, nil, 0o644))
+	type how struct {
+		flag   int
+		shared bool
+	}
+	all := []how{{os.O_RDWR, false}, {os.O_RDONLY, false}, {os.O_RDWR, true}, {os.O_RDONLY, true}}
+	for _, one := range all {
+		for _, other := range all {
+			name := fmt.Sprintf("%+v %+v", one, other)
+			f, err := os.OpenFile(path, one.flag, 0)
+			require.NoError(t, err)
+			g, err := os.OpenFile(path, other.flag, 0)
+			require.NoError(t, err)
+			require.NoError(t, lockFile(f, one.shared), name)
+			if one.shared && other.shared {
+				require.NoError(t, lockFile(g, other.shared), name)
+			} else {
+				require.Equal(t, errLocked, lockFile(g, other.shared), name)
+				unlockFile(f)
+				require.NoError(t, lockFile(g, other.shared), name)
+				require.Equal(t, errLocked, lockFile(f, one.shared), name)
+			}
+			require.NoError(t, g.Close())
+			require.NoError(t, lockFile(f, false), name)
+			require.NoError(t, f.Close())
+		}
+	}
+}
