@@ -38,6 +38,7 @@ func (p *Ports) connect(l *Lease, c net.Conn) {
 		q.moved = time.Now()
 	}
 	l.state, l.conn = connected, c
+	p.recall(l)
 	if l.req.waived.prover != nil && l.wantedAt == 0 {
 		p.secureFirst(l, c)
 	}

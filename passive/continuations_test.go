@@ -38,12 +38,19 @@ func (m *model) ownerServed(s uint8, start modelState) bool {
 	for i := range start.conns[:start.n] {
 		c := &start.conns[i]
 		m.modelState = start
-		if c.by == s && c.claim == silent && c.port == m.sessions[s].port && !m.proves(s, i) {
+		if c.by != s || c.claim != silent || c.port != m.sessions[s].port || m.proves(s, i) {
+			continue
+		}
+		if !c.roaming || !start.sessions[s].waited() || m.sessions[s].phase == leased {
 			return false
 		}
 	}
 	return true
 }
+
+// waited reports whether a lease that has waited once for a claim from elsewhere is given without waiting to the only
+// connection that came from the client's own address.
+func (l *modelSession) waited() bool { return !l.demands() && (l.over[forBetter] || l.over[forOthers]) }
 
 // own names the connection that a continuation follows.
 const own = 0xff

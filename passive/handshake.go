@@ -43,7 +43,7 @@ func (p *Ports) shake(ctx context.Context, l *Lease, c *candidate) {
 	p.mu.Lock()
 	l.cut = cut
 	if l.state != waiting {
-		p.linger(cut)
+		p.part(l, cut)
 	}
 	p.contest(l)
 	p.unlock()
@@ -162,9 +162,24 @@ func (p *Ports) contest(l *Lease) {
 	time.AfterFunc(limit, func() { cut(errContested) })
 }
 
-// linger bounds a handshake whose lease has ended.
-func (p *Ports) linger(cut context.CancelCauseFunc) {
+// part bounds a handshake whose lease has ended, and cuts a handshake whose lease another connection has got: Accept
+// may be doing it. The caller holds mu.
+func (p *Ports) part(l *Lease, cut context.CancelCauseFunc) {
+	if l.state == connected {
+		cut(errContested)
+		return
+	}
 	time.AfterFunc(lingering, func() { cut(ErrClosed) })
+}
+
+// recall turns a connection away whose handshake was left to Accept and has not begun. The caller holds mu.
+func (p *Ports) recall(l *Lease) {
+	select {
+	case c := <-l.turn:
+		c.shaking, l.shaking = false, nil
+		p.turnAway(c)
+	default:
+	}
 }
 
 // life returns the context of handshakes that nobody waits for. It ends with Close. The caller holds mu.

@@ -132,7 +132,7 @@ func (e *effect) rivals() string {
 			continue
 		}
 		switch {
-		case other.claim == claims && other.lease == int8(e.who) && !other.full:
+		case other.claim == claims && other.lease == int8(e.who) && !other.full && !(other.roaming && e.lease.waited()):
 			return "a connection without proof was preferred to one that may prove itself"
 		case other.roaming || other.number < e.lease.number || e.before.guests(other) && !late:
 		case other.claim == silent && !late && !e.lease.over[forBetter]:
@@ -217,7 +217,7 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 	for i := range m.sessions {
 		l := &m.sessions[i]
 		asks := l.phase == leased && l.port == c.port && l.wanted != 0 && l.number < c.number
-		if asks && m.guests(*c) && (l.running[forOthers] || m.claimed(uint8(i))) {
+		if asks && m.guests(*c) && (l.running[forOthers] || m.claimed(uint8(i), false)) {
 			return ""
 		}
 	}
@@ -229,7 +229,7 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 		if l.wanted == 0 && !c.full && m.onlyOne(l, uint8(i), c) {
 			return "a connection without proof waits for its handshake, though no other may be the client's"
 		}
-		if l.wanted == 0 || l.running[forBetter] || m.claimed(uint8(i)) {
+		if l.wanted == 0 || l.running[forBetter] || m.claimed(uint8(i), false) {
 			return ""
 		}
 		return "a connection without proof waits for nothing"
@@ -242,17 +242,19 @@ func (m *model) onlyOne(l *modelSession, s uint8, c *modelConn) bool {
 	for i := range m.conns[:m.n] {
 		other := &m.conns[i]
 		silence := other.claim == silent && !other.roaming && other.number > l.number && !m.guests(*other)
-		if other.port == c.port && !other.away && (silence || other.lease == int8(s)) {
+		comes := other.lease == int8(s) && (!other.roaming || other.shaking && other.cut)
+		if other.port == c.port && !other.away && (silence || comes) {
 			return false
 		}
 	}
 	return true
 }
 
-// claimed reports whether a connection claims a lease, and has not failed to prove it.
-func (m *model) claimed(s uint8) bool {
+// claimed reports whether a connection from the clients' address, or from elsewhere, claims a lease and has not failed
+// to prove it.
+func (m *model) claimed(s uint8, roaming bool) bool {
 	for _, c := range m.conns[:m.n] {
-		if c.claim == claims && c.lease == int8(s) && !c.full {
+		if c.claim == claims && c.lease == int8(s) && !c.full && c.roaming == roaming {
 			return true
 		}
 	}
@@ -281,7 +283,7 @@ func (m *model) leaseForgotten() string {
 			return "two leases of one port may do without proof"
 		case l.open && l.demands() || l.guest && l.demands():
 			return "a lease that demands proof has a place without"
-		case l.policy == inClear || l.wanted == 0 || l.demands() || m.claimed(uint8(i)):
+		case l.policy == inClear || l.wanted == 0 || l.demands() || m.claimed(uint8(i), false) || m.claimed(uint8(i), true):
 		case l.doubted && !l.running[forProof]:
 			return "a lease waits for proof, and nothing ends that"
 		}

@@ -187,7 +187,7 @@ func (p *Ports) leave(l *Lease) {
 		l.stop(wait(w))
 	}
 	if l.cut != nil {
-		p.linger(l.cut)
+		p.part(l, l.cut)
 	}
 	close(l.done)
 	l.door.exit(l)

@@ -120,6 +120,13 @@ var planted = []struct {
 	})},
 	{"nothing better is waited for", seesLeases(func(l *leaseFacts) { l.patient = true })},
 	{"one that has said nothing is not waited for", seesConns(func(c *connFacts) { c.roaming = c.roaming || c.claim == silent })},
+	{"what is claimed from elsewhere is waited for again and again", seesFacts(func(f *facts) {
+		for _, c := range f.conns {
+			if c.roaming && c.claim == claims {
+				f.leases[c.lease].patient = false
+			}
+		}
+	})},
 	{"guests do not count", seesLeases(func(l *leaseFacts) { l.guest = false })},
 	{"what may be a guest's is given to who asks first", seesLeases(func(l *leaseFacts) { l.alone = true })},
 	{"a connection is given before its transfer is asked for", seesLeases(func(l *leaseFacts) { l.wanted = max(l.wanted, l.number) })},

@@ -138,9 +138,7 @@ func (m *model) close(s, first uint8, accepting bool) {
 		}
 		m.end(s, ErrClosed)
 		m.settle()
-		if i := slices.IndexFunc(m.conns[:m.n], func(c modelConn) bool { return c.doomed }); i >= 0 {
-			m.turnAway(i, nil)
-		}
+		m.turnDoomedAway()
 	case queued:
 		m.quit(s, first)
 	case holding:

@@ -190,11 +190,15 @@ func (m *model) connect(s uint8, c modelConn, proven bool) {
 	m.note(effect{kind: connGiven, who: s, conn: c, lease: *l, proven: proven, before: m.modelState})
 	m.note(effect{kind: queueMoved, asked: m.waiters > 0})
 	port, asked := l.port, l.wanted != 0
+	if other := m.shaking(s); other != nil {
+		other.doomed = true
+	}
 	*l = modelSession{}
 	if !asked {
 		l.phase = holding
 	}
 	m.leave(s, port)
+	m.turnDoomedAway()
 }
 
 // leave is Ports.leave.
@@ -285,6 +289,12 @@ func (m *model) release(i int) modelConn {
 // turnAway is Ports.turnAway.
 func (m *model) turnAway(i int, why error) {
 	m.note(effect{kind: connClosed, conn: m.release(i), err: why, before: m.modelState})
+}
+
+func (m *model) turnDoomedAway() {
+	if i := slices.IndexFunc(m.conns[:m.n], func(c modelConn) bool { return c.doomed }); i >= 0 {
+		m.turnAway(i, nil)
+	}
 }
 
 // shaking returns the connection whose handshake is done on behalf of a session, nil for none.

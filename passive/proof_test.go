@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -485,6 +486,54 @@ func TestLineFromElsewhere(t *testing.T) {
 		}
 		take.gets(s.comes("home", "proof a"), contested)
 		quiet(s.T, s.p)
+	})
+}
+
+// However many claim from elsewhere to be for a session, and however long the handshakes of those take, the only
+// connection from the session's own address waits a moment for them, once, and has the handshake before them.
+func TestElsewhereHoldsNothingBack(t *testing.T) {
+	for _, policy := range []ProofPolicy{Untested, Unlikely} {
+		for _, asked := range []bool{false, true} { // before the thieves come
+			proving(t, "21000", func(s *stage) {
+				l := s.lease("a", policy)
+				var take *taking
+				if asked {
+					take = s.asked(l)
+				}
+				for range 8 {
+					s.comes("elsewhere", "stalls a")
+				}
+				own := s.comes("home", "hello")
+				start := time.Now()
+				if !asked {
+					time.Sleep(contested)
+					synctest.Wait()
+					arrived := s.p.doors[l.door.at].groups[alice].arrived
+					require.True(s, slices.ContainsFunc(arrived, func(c *candidate) bool { return !c.roaming && c.full }), "it had its handshake")
+					start = time.Now()
+					take = s.asked(l)
+				}
+				<-take.done
+				require.NoError(s, take.err)
+				require.Same(s, own.server, take.conn)
+				require.LessOrEqual(s, time.Since(start), betterWait)
+				quiet(s.T, s.p)
+			})
+		}
+	}
+	// The same where the connection may be another session's.
+	proving(t, "21000", func(s *stage) {
+		s.lease("a", Untested)
+		s.lease("b", Untested)
+		take := s.asked(s.lease("c", Untested))
+		own := s.comes("home", "hello")
+		for range 8 {
+			s.comes("elsewhere", "stalls c")
+			time.Sleep(time.Second)
+		}
+		<-take.done
+		require.Same(s, own.server, take.conn)
+		require.LessOrEqual(s, time.Since(s.start), 20*time.Second)
 	})
 }
 

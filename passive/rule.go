@@ -118,8 +118,9 @@ var (
 // judge says what is to be done.
 func judge(f facts, v *verdict) {
 	*v = verdict{conns: resized(v.conns, len(f.conns)), leases: resized(v.leases, len(f.leases))}
-	f.proofFirst(v)
+	f.proofFirst(v, false)
 	f.withoutProof(v)
+	f.proofFirst(v, true)
 	for i := range f.leases {
 		f.endings(v, i)
 	}
@@ -135,20 +136,19 @@ func resized[T any](s []T, n int) []T {
 	return s
 }
 
-// proofFirst lines up the connections that claim a lease, for a single handshake at a time: connections from the
-// client's own address first, then in order of arrival. proofFirst refuses connections that claim what is not here.
-func (f *facts) proofFirst(v *verdict) {
-	for _, roaming := range []bool{false, true} {
-		for i, c := range f.conns {
-			if c.roaming != roaming || c.shaking || c.full {
-				continue
-			}
-			switch c.claim {
-			case foreign:
-				v.conns[i] = connVerdict{do: refuse, why: errOtherSession}
-			case claims:
-				v.conns[i] = f.line(v, i)
-			}
+// proofFirst lines up the connections that claim a lease, for a single handshake at a time, in order of arrival:
+// connections from the client's own address before those from elsewhere, which come behind whatever else comes from the
+// client's own address as well. proofFirst refuses connections that claim what is not here.
+func (f *facts) proofFirst(v *verdict, roaming bool) {
+	for i, c := range f.conns {
+		if c.roaming != roaming || c.shaking || c.full {
+			continue
+		}
+		switch c.claim {
+		case foreign:
+			v.conns[i] = connVerdict{do: refuse, why: errOtherSession}
+		case claims:
+			v.conns[i] = f.line(v, i)
 		}
 	}
 }
@@ -311,7 +311,7 @@ func (f *facts) mayServe(lease int, c connFacts, guests uint64) bool {
 func (f *facts) notOthers(v *verdict, lease, conn int) {
 	guests := f.guests()
 	switch {
-	case f.claimed(lease):
+	case f.claimed(lease, false):
 		// Proof comes first.
 	case !f.leases[lease].alone:
 		v.leases[lease].wait = forOthers
@@ -352,17 +352,20 @@ func (f *facts) hasEarly(open int, guests uint64) bool {
 // judgeOnly judges the only connection without proof that may be the open lease's.
 func (f *facts) judgeOnly(v *verdict, open, i int, guests uint64) {
 	l, c := f.leases[open], f.conns[i]
+	elsewhere := f.claimed(open, true)
 	switch {
+	case f.claimed(open, false):
+		// Proof comes first.
+	case l.wanted == 0 && (c.full || f.silence(open, guests)):
+	case l.wanted == 0 && l.shaking:
+		v.leases[open].contested = elsewhere
 	case l.wanted == 0:
 		// Some clients send no command before the handshake on the data connection is done (aioftp, axel). A handshake
 		// releases no data. Leases and connections that this one has nothing to do with don't matter.
-		if !c.full && !l.shaking && !f.claimed(open) && !f.silence(open, guests) {
-			v.conns[i] = connVerdict{do: shake, lease: open}
-		}
-	case f.claimed(open):
-		// Proof comes first.
-	case !l.patient && (f.expects(l, c) || f.silence(open, guests)):
-		v.leases[open].wait = forBetter
+		v.conns[i] = connVerdict{do: shake, lease: open}
+	case !l.patient && (f.expects(l, c) || f.silence(open, guests) || elsewhere):
+		// What is claimed from elsewhere is waited for once: whoever has seen a ticket can claim the lease again and again.
+		v.leases[open].wait, v.leases[open].contested = forBetter, elsewhere
 	default:
 		v.conns[i] = connVerdict{do: give, lease: open}
 	}
@@ -385,10 +388,11 @@ func (f *facts) silence(open int, guests uint64) bool {
 	return false
 }
 
-// claimed reports whether a connection claims a lease whose handshake is still to be done, or under way.
-func (f *facts) claimed(lease int) bool {
+// claimed reports whether a connection claims a lease whose handshake is still to be done, or under way: one from the
+// client's own address, or from elsewhere.
+func (f *facts) claimed(lease int, roaming bool) bool {
 	for _, c := range f.conns {
-		if c.claim == claims && c.lease == lease && !c.full {
+		if c.claim == claims && c.lease == lease && !c.full && c.roaming == roaming {
 			return true
 		}
 	}
@@ -402,7 +406,7 @@ func (f *facts) endings(v *verdict, i int) {
 	if l.wanted == 0 || taken(v, i) || r.wait == forBetter || r.wait == forOthers {
 		return
 	}
-	pending := f.claimed(i)
+	pending := f.claimed(i, false) || f.claimed(i, true)
 	switch {
 	case (l.doubted || r.doubt) && !l.demand.demands() && !pending:
 		if l.overdue {
