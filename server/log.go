@@ -33,6 +33,8 @@ const (
 	oftenAccept often = iota
 	oftenRefused
 	oftenHandshake
+	oftenLogin     // a login that was refused
+	oftenUndecided // or not decided
 	oftenAnonymous // a session without a login is over
 	oftenNoPort
 	oftenNoAddress

@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/loglimit"
 	"github.com/sallyport/sallyport/server"
 )
@@ -87,6 +90,32 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 			srv.Hooks = &server.Hooks{Connect: func(server.SessionInfo) { panic("boom") }}
 		})
 	})
+	for name, err := range map[string]error{
+		"a wrong password": driver.ErrLogin, "an expired account": &driver.Error{Code: 530, Text: "The account has expired."}, "an outage": errors.New("no directory"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				number := 0
+				visit := func() { // each from elsewhere, and so without a delay
+					number++
+					c := fs.connected(t, fmt.Sprintf("10.0.%d.1", number))
+					c.cmd(331, "USER x")
+					c.cmd(530, "PASS x")
+					c.conn.Close()
+					synctest.Wait()
+				}
+				for range storm {
+					visit()
+				}
+				fs.wantShare(t, `msg="login `, visit)
+				fs.mu.Lock()
+				defer fs.mu.Unlock()
+				require.Len(t, fs.logins, storm+1)
+			}, func(srv *server.Server) {
+				srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) { return nil, err })
+			})
+		})
+	}
 	t.Run("no login", func(t *testing.T) {
 		fake(t, func(t *testing.T, fs *fakeServer) {
 			visit := func() {

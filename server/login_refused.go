@@ -56,17 +56,18 @@ func (s *session) verdict(err error) verdict {
 }
 
 // logLogin writes the line about an attempt to log in. One that was not decided is
-// the operator's to see to.
+// the operator's to see to. Anybody can fail as often as they like, and during an
+// outage without a delay.
 func (s *session) logLogin(user string, err error) {
 	switch {
 	case err == nil:
 		s.log(slog.LevelInfo, "login", "user", printable(user), "secure", s.secured)
 	case errors.Is(err, driver.ErrLogin), hasWords(err):
-		s.log(slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
+		s.logOften(oftenLogin, slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
 	case errors.Is(err, ErrTooManySessions): // which anybody with an account can cause
 		s.logOften(oftenRefused, slog.LevelWarn, "login refused", "user", printable(user), "err", loggable(err))
 	default:
-		s.log(slog.LevelError, "login not decided", "user", printable(user), "err", loggable(err))
+		s.logOften(oftenUndecided, slog.LevelError, "login not decided", "user", printable(user), "err", loggable(err))
 	}
 }
 

@@ -194,8 +194,9 @@ type Server struct {
 
 	// Logger receives the log. Nil means silence. Passwords never reach it, and
 	// names in it are escaped so that they can't forge a line. Lines that anybody
-	// can cause without a login are limited to ten a minute of each kind; the next
-	// one tells how many were left out. Sessions write to it themselves, so a
+	// can cause without a login, refused logins among them, are limited to ten a
+	// minute of each kind; the next one tells how many were left out. Who needs every
+	// refused login, to ban addresses, has Hooks.Login. Sessions write to it themselves, so a
 	// handler that blocks holds them up.
 	Logger *slog.Logger
 
