@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Row 34: clients send the end of IAC IP IAC DM as urgent data, which a socket
+// COMPATIBILITY, row 34: clients send the end of IAC IP IAC DM as urgent data, which a socket
 // does not hand over in line (RFC 959, section 4.1.3; RFC 854).
 func TestUrgentABOR(t *testing.T) {
 	t.Parallel()
@@ -46,7 +46,7 @@ func (l accepted) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// Row 41: keepalive on the control connection, often enough for NAT boxes that
+// COMPATIBILITY, row 41: keepalive on the control connection, often enough for NAT boxes that
 // forget it after four minutes.
 func TestKeepAlive(t *testing.T) {
 	t.Parallel()

@@ -42,7 +42,7 @@ func versions(t *testing.T, test func(t *testing.T, cfg func(*testServer) *stdtl
 	}
 }
 
-// Row 2: nothing comes between 234 and the handshake, not even when the client
+// COMPATIBILITY, row 2: nothing comes between 234 and the handshake, not even when the client
 // takes its time and sends more in clear, which is discarded.
 func TestNothingBetweenAuthAndHandshake(t *testing.T) {
 	t.Parallel()
@@ -55,7 +55,7 @@ func TestNothingBetweenAuthAndHandshake(t *testing.T) {
 	c.login()
 }
 
-// Row 11: 227 has the address that the client dialled.
+// COMPATIBILITY, row 11: 227 has the address that the client dialled.
 func TestAnnouncesDialledAddress(t *testing.T) {
 	t.Parallel()
 	ts := start(t, insecure)
@@ -83,7 +83,7 @@ func TestAnnouncesDialledAddress(t *testing.T) {
 	}
 }
 
-// Row 11: unless told otherwise, in address and port.
+// COMPATIBILITY, row 11: unless told otherwise, in address and port.
 func TestAnnouncesWhatItIsTold(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -133,7 +133,7 @@ func TestIPv6(t *testing.T) {
 	c.expect(226)
 }
 
-// Rows 13 and 15: the data connection before the command, between the command
+// COMPATIBILITY, rows 13 and 15: the data connection before the command, between the command
 // and 150, and after 150; the ClientHello at once, or only after 150.
 func TestOrdersOfConnecting(t *testing.T) {
 	t.Parallel()
@@ -205,7 +205,7 @@ func (c singleUse) Get(key string) (*stdtls.ClientSessionState, bool) {
 	return cs, found
 }
 
-// Rows 16 and 17: there is a ticket on the control connection, the very first
+// COMPATIBILITY, rows 16 and 17: there is a ticket on the control connection, the very first
 // data connection resumes with it, and so does every other, as often as one
 // likes.
 func TestOneTicketManyTimes(t *testing.T) {
@@ -227,7 +227,7 @@ func TestOneTicketManyTimes(t *testing.T) {
 	})
 }
 
-// Row 18: each data connection gives the ticket for the next one, uploads
+// COMPATIBILITY, row 18: each data connection gives the ticket for the next one, uploads
 // included when the client reads to their end.
 func TestEveryTicketOnce(t *testing.T) {
 	t.Parallel()
@@ -257,7 +257,7 @@ func never(cfg *stdtls.Config) *stdtls.Config {
 	return cfg
 }
 
-// Row 19: a client that never resumes is served under Prefer.
+// COMPATIBILITY, row 19: a client that never resumes is served under Prefer.
 func TestNeverResumesUnderPrefer(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -271,7 +271,7 @@ func TestNeverResumesUnderPrefer(t *testing.T) {
 	})
 }
 
-// Row 20: under Require it gets 522, nothing is stored, and the session goes on.
+// COMPATIBILITY, row 20: under Require it gets 522, nothing is stored, and the session goes on.
 func TestNeverResumesUnderRequire(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -292,7 +292,7 @@ func TestNeverResumesUnderRequire(t *testing.T) {
 	})
 }
 
-// Row 21: an uploader that closes abruptly after its last write, without
+// COMPATIBILITY, row 21: an uploader that closes abruptly after its last write, without
 // close_notify and without having read anything, loses no byte.
 func TestAbruptUploads(t *testing.T) {
 	t.Parallel()
@@ -314,8 +314,8 @@ func TestAbruptUploads(t *testing.T) {
 	})
 }
 
-// Row 22: close_notify comes after a download, and after an upload without
-// waiting for anything else the client may do. Row 26: it is all that comes on
+// COMPATIBILITY, row 22: close_notify comes after a download, and after an upload without
+// waiting for anything else the client may do. COMPATIBILITY, row 26: it is all that comes on
 // an upload's connection.
 func TestCloseNotify(t *testing.T) {
 	t.Parallel()
@@ -334,7 +334,7 @@ func TestCloseNotify(t *testing.T) {
 	})
 }
 
-// Row 23: an upload that ends without close_notify is kept and reported, or
+// COMPATIBILITY, row 23: an upload that ends without close_notify is kept and reported, or
 // refused, as the policy says.
 func TestMissingCloseNotify(t *testing.T) {
 	t.Parallel()
@@ -407,7 +407,7 @@ func (c uploadCloser) Close(cause error) error {
 	return c.Upload.Close(cause)
 }
 
-// Row 25: a single final reply, whatever the code, comes when the file is
+// COMPATIBILITY, row 25: a single final reply, whatever the code, comes when the file is
 // closed.
 func TestFinalReplyAfterClose(t *testing.T) {
 	t.Parallel()
@@ -429,7 +429,7 @@ func TestFinalReplyAfterClose(t *testing.T) {
 	}
 }
 
-// Row 27: no client certificate is asked for.
+// COMPATIBILITY, row 27: no client certificate is asked for.
 func TestAsksForNoCertificate(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -443,7 +443,7 @@ func TestAsksForNoCertificate(t *testing.T) {
 	})
 }
 
-// Row 30: offsets and sizes beyond 32 bits.
+// COMPATIBILITY, row 30: offsets and sizes beyond 32 bits.
 func TestBeyond32Bits(t *testing.T) {
 	t.Parallel()
 	const size int64 = 5 << 30
@@ -469,7 +469,7 @@ func TestBeyond32Bits(t *testing.T) {
 	c.cmd(200, "ALLO %d", size)
 }
 
-// Row 36: no reply line is longer than Python's ftplib reads. Every read of
+// COMPATIBILITY, row 36: no reply line is longer than Python's ftplib reads. Every read of
 // these tests checks it; here are the longest.
 func TestLongReplies(t *testing.T) {
 	t.Parallel()
@@ -481,7 +481,7 @@ func TestLongReplies(t *testing.T) {
 	c.cmd(250, "MLST")
 }
 
-// Row 38: implicit TLS, in both versions.
+// COMPATIBILITY, row 38: implicit TLS, in both versions.
 func TestImplicit(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -497,7 +497,7 @@ func TestImplicit(t *testing.T) {
 	})
 }
 
-// Row 39: no SNI at all.
+// COMPATIBILITY, row 39: no SNI at all.
 func TestNoSNI(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -518,7 +518,7 @@ func (c addressSNI) Write(p []byte) (int, error) {
 	return c.Conn.Write([]byte(strings.Replace(string(p), nameForAddress, "127.0.0.1", 1)))
 }
 
-// Row 39: an address in SNI, as lftp sends it.
+// COMPATIBILITY, row 39: an address in SNI, as lftp sends it.
 func TestAddressInSNI(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
@@ -532,7 +532,7 @@ func TestAddressInSNI(t *testing.T) {
 	require.NotContains(t, err.Error(), "unrecognized name")
 }
 
-// Row 39: "ftp" is the protocol, x-filezilla-ftp is never selected, and a client
+// COMPATIBILITY, row 39: "ftp" is the protocol, x-filezilla-ftp is never selected, and a client
 // that means another protocol is refused (ALPACA).
 func TestALPN(t *testing.T) {
 	t.Parallel()
@@ -559,7 +559,7 @@ func TestALPN(t *testing.T) {
 	})
 }
 
-// Row 39: FileZilla offers both on its data connections as well.
+// COMPATIBILITY, row 39: FileZilla offers both on its data connections as well.
 func TestALPNOnData(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
@@ -574,7 +574,7 @@ func TestALPNOnData(t *testing.T) {
 	assert.True(t, ts.lastTransfer(t).Resumed)
 }
 
-// Row 40: QUIT ends in close_notify, which end demands, and so does time.
+// COMPATIBILITY, row 40: QUIT ends in close_notify, which end demands, and so does time.
 func TestCloseNotifyOnControl(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -591,7 +591,7 @@ func TestCloseNotifyOnControl(t *testing.T) {
 	})
 }
 
-// Row 35: what is answered during a transfer is reported like anything else.
+// COMPATIBILITY, row 35: what is answered during a transfer is reported like anything else.
 func TestReportsCommandsDuringTransfer(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
@@ -624,7 +624,7 @@ func number(ports *passive.Ports) uint16 {
 	return 0
 }
 
-// Row 42: the port of a PASV that was abandoned is free for the next, however
+// COMPATIBILITY, row 42: the port of a PASV that was abandoned is free for the next, however
 // the client abandoned the first.
 func TestAbandonedPASV(t *testing.T) {
 	t.Parallel()
@@ -667,7 +667,7 @@ func TestAbandonedPASV(t *testing.T) {
 	})
 }
 
-// Row 43: a thousand transfers in a row through one port, with the port open
+// COMPATIBILITY, row 43: a thousand transfers in a row through one port, with the port open
 // all the time and opened afresh for each.
 func TestThousandTransfersOnePort(t *testing.T) {
 	t.Parallel()
@@ -692,7 +692,7 @@ func TestThousandTransfersOnePort(t *testing.T) {
 	}
 }
 
-// Row 44: sessions of one address share one port without tickets, and each gets
+// COMPATIBILITY, row 44: sessions of one address share one port without tickets, and each gets
 // its own data.
 func TestOnePortManySessions(t *testing.T) {
 	t.Parallel()

@@ -40,7 +40,7 @@ func meddle(t *testing.T, conn net.Conn, text string) {
 
 func tcpOf(data net.Conn) *tcpConn { return data.(*stdtls.Conn).NetConn().(*tcpConn) }
 
-// A download that is answered with 226 arrives whole, whatever the client sends
+// Row 48: a download that is answered with 226 arrives whole, whatever the client sends
 // on its data connection: a kernel that closes a socket with input unread resets
 // it, and what it had not delivered yet is lost.
 func TestDownloadsAreNotCut(t *testing.T) {

@@ -34,7 +34,7 @@ func (c *tee) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// A client that asks for new keys in the middle of a download, as Java does by
+// Row 48: a client that asks for new keys in the middle of a download, as Java does by
 // itself, gets them before the next data, and the whole file.
 func TestKeyUpdateDuringDownload(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 300_000)

@@ -96,7 +96,7 @@ func (seen sniffed) shown(t *testing.T, ts *testServer, version uint16) func(net
 	return func(conn net.Conn) { stdtls.Client(conn, cfg).Write([]byte("stolen")) }
 }
 
-// A ticket shown is not a ticket resumed: whoever saw the ticket of a session that
+// Row 41: a ticket shown is not a ticket resumed: whoever saw the ticket of a session that
 // has proved itself before, and shows it from wherever, gets no byte, stores
 // nothing and ends nothing.
 func TestTicketShown(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -341,4 +342,38 @@ func TestCrowdedLogin(t *testing.T) {
 		}
 		require.Equal(t, 3, crowded)
 	}, count(&judged), func(srv *server.Server) { srv.LoginTimeout = 10 * time.Second })
+}
+
+// Row 45: hanging up while the login is judged gains no guess either. The driver
+// learns from its context that the client is gone, and what it then returns is
+// counted like a refusal.
+func TestHangUpWhileJudged(t *testing.T) {
+	var asked atomic.Int32
+	ended := make(chan struct{}, 1)
+	slow := func(srv *server.Server) {
+		within := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			if asked.Add(1) > 1 {
+				return within.Login(ctx, l)
+			}
+			<-ctx.Done()
+			ended <- struct{}{}
+			return nil, ctx.Err()
+		})
+	}
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.connected(t, "198.51.100.7")
+		next := fs.connected(t, "198.51.100.7")
+		c.cmd(331, "USER %s", testUser)
+		c.send("PASS wrong")
+		synctest.Wait()
+		require.EqualValues(t, 1, asked.Load())
+		c.conn.Close()
+		for len(ended) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		synctest.Wait()
+		require.Len(t, fs.Sessions(), 1)
+		next.refused(500*time.Millisecond, 530, testUser)
+	}, slow)
 }

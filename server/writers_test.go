@@ -26,7 +26,7 @@ func written(t *testing.T) map[string]driver.FS {
 	return map[string]driver.FS{"dir": dir, "in place": inPlace, "mem": driver.Mem()}
 }
 
-// Sessions that append to one file at once lose nothing of what was answered 226.
+// Row 51: sessions that append to one file at once lose nothing of what was answered 226.
 func TestAppendTogether(t *testing.T) {
 	for name, files := range written(t) {
 		t.Run(name, func(t *testing.T) {

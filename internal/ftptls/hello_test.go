@@ -370,7 +370,7 @@ type scriptedConn struct {
 
 func (c *scriptedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
-// A ClientHello that somebody overheard and repeats is no claim: it came before, on
+// Row 41: a ClientHello that somebody overheard and repeats is no claim: it came before, on
 // a connection whose handshake has begun.
 func TestHelloRepeated(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {

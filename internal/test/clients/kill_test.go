@@ -46,7 +46,7 @@ func kills(t *testing.T) int {
 	return n
 }
 
-// A client that is killed in the middle of an upload leaves the old file whole.
+// Row 47: a client that is killed in the middle of an upload leaves the old file whole.
 // The kernel ends the connections of the dead client in any order, and over TLS
 // these clients' data connections end without close_notify then.
 func TestKilledUploads(t *testing.T) {
