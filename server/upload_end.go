@@ -91,6 +91,7 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 // hearWaiting hears commands that have arrived on the control connection, and the
 // end of that connection. It waits for no others, and reports whether there are none:
 // a client may have sent more than wait in the queue, ABOR behind them for example.
+// Behind AUTH and its like nothing is looked for, see held.
 // Only the session's owner calls it, while there is no attendant.
 func (s *session) hearWaiting(t *transfer) (all bool) {
 	defer func() {
@@ -102,7 +103,7 @@ func (s *session) hearWaiting(t *transfer) (all bool) {
 	limit := longAgo // first what was read ahead of a line's end
 	for range 4 * maxQueued {
 		if s.isEnding() || !s.inbox.mayRead() {
-			return s.isEnding()
+			return s.isEnding() || s.inbox.held()
 		}
 		s.ctl.readUntil(limit)
 		in := s.read()
