@@ -102,14 +102,14 @@ func (l *Lease) TransferStarting() {
 
 // want notes that the transfer has been asked for. The caller holds mu.
 func (l *Lease) want() {
+	p := l.ports
 	if l.quiet != nil {
-		_ = l.quiet.SetReadDeadline(time.Now().Add(or(l.req.HelloTimeout, defaultHello)))
+		p.deadline(l.quiet, time.Now().Add(or(l.req.HelloTimeout, defaultHello)))
 		return
 	}
 	if l.state != waiting || l.wantedAt != 0 {
 		return
 	}
-	p := l.ports
 	l.wantedAt = p.next()
 	for _, c := range l.group.arrived {
 		if c.spoke == 0 {
@@ -146,7 +146,7 @@ func (l *Lease) DropProof() bool {
 	for _, c := range g.arrived {
 		// What came is handed over as it is.
 		if c.spoke == 0 {
-			_ = c.conn.SetReadDeadline(longAgo) // by heard
+			p.deadline(c.conn, longAgo) // by heard
 			continue
 		}
 		p.release(c)

@@ -90,7 +90,7 @@ var longAgo = time.Unix(1, 0)
 // caller holds mu.
 func (p *Ports) bound(c *candidate) {
 	if c.group.exclusive() { // DropProof has ended the wait, which a later deadline would begin again
-		_ = c.conn.SetReadDeadline(longAgo)
+		p.deadline(c.conn, longAgo)
 		return
 	}
 	limit := p.ttl()
@@ -103,7 +103,7 @@ func (p *Ports) bound(c *candidate) {
 	if c.hurried {
 		limit = min(limit, hurry)
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(limit))
+	p.deadline(c.conn, time.Now().Add(limit))
 }
 
 // hear finds out whose a connection claims to be, and does its handshake if its turn has come already. It runs in the
@@ -180,7 +180,7 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 	}
 	g := c.group
 	p.dirty = append(p.dirty, g)
-	_ = c.conn.SetReadDeadline(time.Time{})
+	p.deadline(c.conn, time.Time{})
 	c.conn = replay
 	switch {
 	case g.exclusive() && g.open.state == waiting:

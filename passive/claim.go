@@ -11,7 +11,12 @@ import (
 
 // claim gives a connection to the lease it belongs to, or closes it. This is the only place where the two meet.
 func (p *Ports) claim(d *door, c net.Conn) {
-	from := addrOf(c.RemoteAddr())
+	from, err := guarded("RemoteAddr", func() (netip.Addr, error) { return addrOf(c.RemoteAddr()), nil })
+	if err != nil {
+		reset(c)
+		p.deaf(d, err)
+		return
+	}
 	p.mu.Lock()
 	defer p.unlock()
 	if l := p.match(d, from); l != nil {
@@ -103,9 +108,9 @@ func (p *Ports) deaf(d *door, err error) {
 // reset closes a stranger's connection without leaving it in TIME_WAIT: a storm of strangers would leave many there.
 func reset(c net.Conn) {
 	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_ = t.SetLinger(0)
+		_, _ = guarded("SetLinger", func() (struct{}, error) { return struct{}{}, t.SetLinger(0) })
 	}
-	c.Close()
+	quietly(c)
 }
 
 // addrOf returns the IP address of a, plain, or the zero Addr.
@@ -130,7 +135,7 @@ const (
 func (d *door) serve() {
 	pause := acceptPauseMin
 	for {
-		c, err := d.ln.Accept()
+		c, err := guarded("Accept", d.ln.Accept)
 		if err == nil {
 			pause = acceptPauseMin
 			d.ports.claim(d, c)

@@ -3,6 +3,7 @@ package passive
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -89,7 +90,7 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	}
 	first, logger, err := p.opened(d, ln, err, ctx.Err() != nil)
 	if err != nil && ln != nil {
-		ln.Close()
+		quietly(ln)
 	}
 	if first {
 		p.log(ctx, logger, slog.LevelWarn, "a passive port cannot be opened and is skipped for now", "port", number, "address", d.at.local.String(), "error", err)
@@ -122,7 +123,7 @@ func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (f
 // name finds out the number that was opened and the one to announce.
 func (p *Ports) name(ln net.Listener, number uint16) (port, announced uint16, err error) {
 	if number == 0 {
-		at, err := netip.ParseAddrPort(ln.Addr().String())
+		at, err := guarded("Addr", func() (netip.AddrPort, error) { return netip.ParseAddrPort(ln.Addr().String()) })
 		if err != nil {
 			return 0, 0, err
 		}
@@ -160,6 +161,24 @@ func guarded[T any](what string, f func() (T, error)) (result T, err error) {
 	return f()
 }
 
+// quietly closes what may be the embedder's, and makes an error of a panic.
+func quietly(c io.Closer) error {
+	_, err := guarded("Close", func() (struct{}, error) { return struct{}{}, c.Close() })
+	return err
+}
+
+// deadline sets the read deadline of a connection, which may be the embedder's. One that panics is closed, since nothing
+// else would end the reading. The caller holds mu.
+func (p *Ports) deadline(c net.Conn, t time.Time) {
+	_, err := guarded("SetReadDeadline", func() (struct{}, error) {
+		_ = c.SetReadDeadline(t) // fails on a connection that has ended, which is noticed by reading
+		return struct{}{}, nil
+	})
+	if err != nil {
+		p.refused = append(p.refused, c)
+	}
+}
+
 // rest starts the time after which a door without leases is closed. The caller holds mu.
 func (p *Ports) rest(d *door) {
 	if d.idle == nil {
@@ -184,7 +203,7 @@ func (d *door) close() {
 
 // free closes the listener of a door that was shut.
 func (d *door) free(ln net.Listener) error {
-	err := ln.Close()
+	err := quietly(ln)
 	d.ports.mu.Lock()
 	if d.ports.closing[d.at] == d {
 		delete(d.ports.closing, d.at)

@@ -94,10 +94,10 @@ func (p *Ports) secureFirst(l *Lease, c net.Conn) {
 		_, replay, err := identify([]Prover{who.prover}, c)
 		p.mu.Lock()
 		l.quiet = nil
-		_ = c.SetReadDeadline(time.Time{})
+		p.deadline(c, time.Time{})
 		p.unlock()
 		if err != nil {
-			replay.Close()
+			quietly(replay)
 			p.securedFirst(l, nil, err)
 			return
 		}
@@ -118,7 +118,7 @@ func (p *Ports) securedFirst(l *Lease, secured net.Conn, err error) {
 		p.drop(l)
 		l.err = err
 	case secured != nil:
-		p.later = append(p.later, func() { secured.Close() })
+		p.later = append(p.later, func() { quietly(secured) })
 	}
 }
 
@@ -144,7 +144,7 @@ func (p *Ports) leftOver(c *candidate, secured net.Conn) {
 		p.stats.Strangers++
 	}
 	if secured != nil {
-		p.later = append(p.later, func() { secured.Close() })
+		p.later = append(p.later, func() { quietly(secured) })
 	}
 }
 

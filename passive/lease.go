@@ -127,7 +127,7 @@ func (l *Lease) Close() error {
 	if c == nil {
 		return nil
 	}
-	return c.Close()
+	return quietly(c)
 }
 
 // expire is called by the lease's timer.

@@ -186,7 +186,7 @@ func (p *Ports) Close() error {
 		errs = append(errs, d.free(d.ln))
 	}
 	for _, c := range conns {
-		c.Close()
+		quietly(c)
 	}
 	p.running.Wait()
 	return errors.Join(errs...)
@@ -204,7 +204,10 @@ func (p *Ports) wait() time.Duration { return or(p.Wait, defaultWait) }
 // log writes to p.Logger or, without one, to logger.
 func (p *Ports) log(ctx context.Context, logger *slog.Logger, level slog.Level, msg string, args ...any) {
 	if logger = cmp.Or(p.Logger, logger); logger != nil {
-		logger.Log(ctx, level, msg, args...)
+		_, _ = guarded("the Logger", func() (struct{}, error) { // there is nobody to tell of a panic
+			logger.Log(ctx, level, msg, args...)
+			return struct{}{}, nil
+		})
 	}
 }
 

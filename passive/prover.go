@@ -79,7 +79,7 @@ func prove(ctx context.Context, who identity, conn net.Conn) (secured net.Conn, 
 	returned := false
 	defer func() {
 		if !returned {
-			conn.Close()
+			quietly(conn)
 		}
 	}()
 	defer recovered(&err)
