@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -179,7 +180,8 @@ func (u *atomicUpload) placeExclusive() error {
 }
 
 // takeName makes a link, which fails if the name is taken. File systems without
-// hard links (FAT, some network ones) get an empty file to reserve the name first.
+// hard links (FAT, some network ones) get an empty file to reserve the name first,
+// which stays if the process ends at that moment.
 func (u *atomicUpload) takeName() error {
 	err := u.parent.Link(u.temp.name, u.base)
 	if err == nil {
@@ -189,13 +191,38 @@ func (u *atomicUpload) takeName() error {
 	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	f, err := u.parent.OpenFile(u.base, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := u.parent.OpenFile(u.base, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	f.Close()
-	err = u.temp.f.Close()
-	if err == nil {
+	return u.replaceReserved(f)
+}
+
+// replaceReserved renames the temporary file over the empty file that reserves the name,
+// under the lock of the empty file. Somebody may have been quicker to lock that file, and
+// have put something else in its place.
+func (u *atomicUpload) replaceReserved(f *os.File) error {
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return err
+	}
+	h := &heldFile{f: f, info: fi, key: lockKey(fi, u.parent, u.base), write: true}
+	wait, cancel := context.WithTimeout(u.ctx, lockPatience)
+	defer cancel()
+	if err := h.lock(wait, false); err != nil {
+		return err
+	}
+	defer h.release()
+	now, err := u.parent.Lstat(u.base)
+	if err != nil || !os.SameFile(now, fi) || now.Size() > 0 {
+		return fs.ErrExist
+	}
+	if !h.system { // Windows renames over no open file
+		h.close()
+		h.f = nil
+	}
+	if err = u.temp.f.Close(); err == nil {
 		err = u.parent.Rename(u.temp.name, u.base)
 	}
 	if err != nil {

@@ -65,3 +65,40 @@ func TestDirWaitsForReadersOfOthers(t *testing.T) {
 		})
 	}
 }
+
+// Somebody may add to the empty file that reserves a name before the upload has locked it:
+// the upload is added to what is there then, and an exclusive one is refused.
+func TestDirReservedNameIsTaken(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts driver.StoreOptions
+		err  error
+		want string
+	}{
+		"append":    {driver.StoreOptions{Append: true}, nil, "other,new"},
+		"exclusive": {driver.StoreOptions{Exclusive: true}, fs.ErrExist, "other,"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			u := begun(t, d, "a", "new", c.opts)
+			var err error
+			taken := false
+			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+				if call.Number == unix.SYS_LINKAT {
+					return unix.EPERM
+				}
+				if !taken {
+					taken = true
+					assert.NoError(t, os.WriteFile(filepath.Join(path, "b"), []byte("other,"), 0o644))
+					assert.NoError(t, os.Rename(filepath.Join(path, "b"), filepath.Join(path, "a")))
+				}
+				return 0
+			}, func() { err = u.Commit() }, unix.SYS_LINKAT, unix.SYS_FCNTL)
+			require.True(t, taken)
+			require.ErrorIs(t, err, c.err)
+			require.NoError(t, u.Close(err))
+			require.Equal(t, c.want, read(t, d, "a"))
+			require.Equal(t, []string{"a"}, entries(t, path))
+		})
+	}
+}
