@@ -80,6 +80,36 @@ func TestLimitFileSizeAtCommit(t *testing.T) {
 	assert.Equal(t, "60 bytes 1 files", used(l))
 }
 
+// An append in place that waited for another upload counts what that has written.
+func TestLimitFileSizeAfterWait(t *testing.T) {
+	d := openDir(t, t.TempDir())
+	d.Uploads = driver.InPlace
+	w := &changedInStore{FS: d}
+	l := limit(t, w, driver.Quota{Bytes: 1000, FileSize: 100})
+	write(t, l, "a", "x")
+	w.before = func() { write(t, d, "a", strings.Repeat("x", 90)) }
+	u := begun(t, l, "a", "1234567890", driver.StoreOptions{Append: true})
+	_, err := u.Write([]byte("1"))
+	require.ErrorIs(t, err, driver.ErrQuota)
+	require.NoError(t, u.Close(err))
+	fi, err := d.Stat(t.Context(), "a")
+	require.NoError(t, err)
+	require.EqualValues(t, 100, fi.Size())
+}
+
+// changedInStore is an FS whose Store waits while something happens.
+type changedInStore struct {
+	driver.FS
+	before func()
+}
+
+func (c *changedInStore) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	if c.before != nil {
+		c.before()
+	}
+	return c.FS.Store(ctx, name, opts)
+}
+
 // hanging is an FS in which the Commit of uploads to one name waits.
 type hanging struct {
 	driver.FS

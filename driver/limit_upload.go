@@ -58,7 +58,14 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	if u.Upload, err = l.fsys.Store(ctx, name, opts); err != nil {
 		return nil, err
 	}
-	u.inPlace = writesInPlace(u.Upload)
+	if u.inPlace = writesInPlace(u.Upload); u.inPlace && opts.Append {
+		// Store may have waited for another upload, which has changed the file.
+		there, _, err := l.look(ctx, name, false)
+		if err != nil {
+			return nil, err
+		}
+		u.kept = there.bytes
+	}
 	u.begin(now, id)
 	if r, ok := u.Upload.(io.ReaderFrom); ok {
 		return &limitReaderFrom{u, r}, nil
@@ -74,8 +81,8 @@ func (u *limitUpload) begin(now count, id string) {
 	if u.file == nil || u.file.uploads == 0 { // it may have ended since
 		u.file = &stored{count: now, name: u.name, asking: make(chan struct{}, 1)}
 	}
-	if u.file.uploads++; u.file.appended == 0 {
-		u.file.base = now.bytes
+	if u.file.uploads++; u.file.appended == 0 && u.opts.Append {
+		u.file.base = u.kept
 	}
 	l.uploads[u] = struct{}{}
 	l.known(u.file, u.name, id)
