@@ -92,6 +92,15 @@ func TestDirTakesBackHalfATail(t *testing.T) {
 			func(t *testing.T, d *Dir) error { d.Uploads = InPlace; return d.add(t, StoreOptions{}) },
 			func(string) string { return "new" },
 		},
+		"rename before the sweep": {
+			func(t *testing.T, d *Dir) error {
+				require.NoError(t, d.Rename(t.Context(), "a", "b"))
+				_, err := d.Sweep(t.Context(), time.Hour)
+				require.NoError(t, err)
+				return d.Rename(t.Context(), "b", "a")
+			},
+			func(old string) string { return old },
+		},
 	}
 	for name, c := range changes {
 		t.Run(name, func(t *testing.T) {

@@ -93,7 +93,7 @@ func (d *Dir) hold(ctx context.Context, parent *os.Root, base string, write bool
 			return nil, err
 		}
 		if fi, err := parent.Lstat(base); err == nil && os.SameFile(fi, h.info) {
-			if err := h.settle(); err != nil {
+			if err := h.settle(parent, base); err != nil {
 				h.release()
 				return nil, err
 			}
@@ -172,17 +172,38 @@ func (h *heldFile) lock(ctx context.Context, shared bool) error {
 
 // settle describes the file as it is under the lock, without what a process that
 // was killed had added.
-func (h *heldFile) settle() (err error) {
+func (h *heldFile) settle(parent *os.Root, base string) (err error) {
 	if h.f == nil {
 		return nil
 	}
-	if h.write && h.system {
-		if err := undoGrowth(h.f); err != nil {
+	if h.system {
+		if err := h.undo(parent, base); err != nil {
 			return err
 		}
 	}
 	h.info, err = h.f.Stat()
 	return err
+}
+
+// undo takes back what was being added. A file that isn't open for writing is opened
+// once more: a sweep would not find the file under another name. Where that is not
+// allowed, the file stays as it is.
+func (h *heldFile) undo(parent *os.Root, base string) error {
+	if _, _, ok := marked(h.f); !ok {
+		return nil
+	}
+	if h.write {
+		return undoGrowth(h.f)
+	}
+	f, err := parent.OpenFile(base, os.O_RDWR|noBlock|anySize, 0)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	if now, err := f.Stat(); err != nil || !os.SameFile(now, h.info) {
+		return err
+	}
+	return undoGrowth(f)
 }
 
 // release gives the lock back and closes the file. It may be called on nil. The
