@@ -229,7 +229,7 @@ func (p *Ports) claims(c *candidate, who identity, owner string) {
 func (p *Ports) sibling(d *door, who identity, owner string) *Lease {
 	for _, g := range d.groups {
 		l := g.of(owner, who.prover)
-		if l != nil && (p.mixers.has(owner) || !p.recent.has(peerSlot{d.at, g.key}, time.Now())) {
+		if l != nil && (p.mixers.has(owner) || !p.recentSessions.has(sessionSlot{d.at, who}, time.Now())) {
 			return l
 		}
 	}

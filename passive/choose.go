@@ -397,16 +397,23 @@ type peerSlot struct {
 	key netip.Addr
 }
 
-// recents remembers which ports a client was told of and did not connect to. Ready when zero; guarded by Ports.mu.
-type recents struct {
-	ended map[peerSlot]time.Time
-	ring  []peerSlot
+// sessionSlot is a port as seen by one session.
+type sessionSlot struct {
+	at      slot
+	session identity
+}
+
+// recents remembers which ports a client or a session was told of and did not connect to. Ready when zero; guarded by
+// Ports.mu.
+type recents[K comparable] struct {
+	ended map[K]time.Time
+	ring  []K
 	next  int
 }
 
-func (r *recents) add(s peerSlot, now time.Time) {
+func (r *recents[K]) add(s K, now time.Time) {
 	if r.ended == nil {
-		r.ended = make(map[peerSlot]time.Time)
+		r.ended = make(map[K]time.Time)
 	}
 	_, known := r.ended[s]
 	r.ended[s] = now
@@ -421,10 +428,10 @@ func (r *recents) add(s peerSlot, now time.Time) {
 	}
 }
 
-// since returns when a client was last told of a port in vain, or the zero time.
-func (r *recents) since(s peerSlot) time.Time { return r.ended[s] }
+// since returns when a client or a session was last told of a port in vain, or the zero time.
+func (r *recents[K]) since(s K) time.Time { return r.ended[s] }
 
-func (r *recents) has(s peerSlot, now time.Time) bool {
+func (r *recents[K]) has(s K, now time.Time) bool {
 	ended, ok := r.ended[s]
 	return ok && now.Sub(ended) < recentFor
 }

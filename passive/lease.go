@@ -173,6 +173,9 @@ func (p *Ports) arm(l *Lease) {
 func (p *Ports) end(l *Lease, err error) {
 	if l.state == waiting {
 		p.recent.add(peerSlot{l.door.at, l.key}, time.Now())
+		if l.req.Identity != "" {
+			p.recentSessions.add(sessionSlot{l.door.at, l.identity()}, time.Now())
+		}
 	}
 	l.state, l.err = ended, err
 	p.leave(l)

@@ -50,7 +50,7 @@ func (m *model) siblingOf(c *modelConn) int8 {
 		if l.phase != leased || l.port != c.port || l.policy == inClear || modelOwners[i] != modelOwners[c.ticket] {
 			continue
 		}
-		if !m.mixes && m.recent[c.port] {
+		if !m.mixes && m.recent[c.port][c.ticket] {
 			return none
 		}
 		return int8(i)

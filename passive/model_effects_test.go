@@ -27,7 +27,7 @@ const (
 	helloBounded                   // conn must speak in time: its transfer was asked for, or may come at leisure
 	shakeLimited                   // the handshake of conn has a limit of time, since others wait
 	shakeLingers                   // the handshake of conn has one, since the lease has ended
-	portWasted                     // port was announced in vain lately
+	portWasted                     // port was announced in vain to who lately
 	claimStruck                    // a claim from conn's address failed
 	queueMoved                     // a connection came for the queue
 	leaseBusy                      // who got no port

@@ -35,7 +35,7 @@ const (
 	shares   // a waits and shares a port, b if it can
 	despairs // a has waited in vain; port b is looked at first
 	forgives // failed claims of address a, or to session a-2, are forgotten
-	forgets  // that port a was announced in vain
+	forgets  // that port a was announced in vain to session b
 )
 
 func (e event) String() string {
@@ -70,7 +70,7 @@ func (m *model) happen(e event) {
 	case forgives:
 		m.strikes[e.a] = 0
 	case forgets:
-		m.recent[e.a] = false
+		m.recent[e.a][e.b] = false
 	default:
 		m.timeout(e)
 	}

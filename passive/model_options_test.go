@@ -33,8 +33,10 @@ func (m *model) options(in scope) (all []event) {
 		}
 	}
 	for port := range m.recent {
-		if m.recent[port] {
-			all = append(all, event{what: forgets, a: uint8(port)})
+		for s := range m.recent[port] {
+			if m.recent[port][s] {
+				all = append(all, event{what: forgets, a: uint8(port), b: uint8(s)})
+			}
 		}
 	}
 	return all

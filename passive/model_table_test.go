@@ -176,8 +176,10 @@ func (m *model) add(s uint8, w wish, port uint8, at place) {
 // end is Ports.end.
 func (m *model) end(s uint8, err error) {
 	l := &m.sessions[s]
-	m.recent[l.port] = true
-	m.note(effect{kind: portWasted, port: l.port})
+	if l.policy != inClear {
+		m.recent[l.port][s] = true
+		m.note(effect{kind: portWasted, who: s, port: l.port})
+	}
 	m.note(effect{kind: leaseEnded, who: s, err: err, lease: *l})
 	port := l.port
 	*l = modelSession{}

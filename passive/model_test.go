@@ -92,10 +92,10 @@ type modelState struct {
 	conns    [modelConns]modelConn // in order of arrival at their group
 	n        uint8                 // of conns
 	queue    [modelSessions]uint8
-	waiters  uint8                    // in queue
-	mixes    bool                     // A is known to use the proof of one session for another
-	strikes  [2 + modelSessions]uint8 // of the address here, the one elsewhere, and the sessions
-	recent   [modelPorts]bool
+	waiters  uint8                           // in queue
+	mixes    bool                            // A is known to use the proof of one session for another
+	strikes  [2 + modelSessions]uint8        // of the address here, the one elsewhere, and the sessions
+	recent   [modelPorts][modelSessions]bool // a session was told of a port in vain lately
 }
 
 // compress makes ranks of the numbers, port by port: only their order matters.
@@ -172,7 +172,7 @@ func (s *modelState) form(sessions, ports bool) (k modelKey) {
 	for i := range s.waiters {
 		write(1 + who(s.queue[i]))
 	}
-	write(s.strikes[0]<<4|s.strikes[1], bits(s.mixes, s.recent[port(0)], s.recent[port(1)]))
+	write(s.strikes[0]<<4|s.strikes[1], bits(s.mixes)|s.told(port(0), who)<<1|s.told(port(1), who)<<4)
 	for _, away := range []bool{false, true} {
 		for at := range uint8(modelPorts) {
 			for i := range s.conns[:s.n] {
@@ -183,6 +183,12 @@ func (s *modelState) form(sessions, ports bool) (k modelKey) {
 		}
 	}
 	return k
+}
+
+// told returns as bits which sessions were told of a port in vain.
+func (s *modelState) told(port uint8, who func(uint8) uint8) uint8 {
+	r := &s.recent[port]
+	return bits(r[who(0)], r[who(1)], r[who(2)])
 }
 
 func (c *modelConn) form(who func(uint8) uint8, port uint8) []uint8 {

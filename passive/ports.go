@@ -98,7 +98,8 @@ type Ports struct {
 	later          []func()            // to be run then
 	arrived        map[*Lease]struct{} // connected, not yet taken
 	bad            map[slot]failure    // could not be opened lately
-	recent         recents
+	recent         recents[peerSlot]
+	recentSessions recents[sessionSlot]
 	mixers         mixers
 	strikes        strikes[netip.Prefix]
 	sessionStrikes strikes[identity]

@@ -990,6 +990,14 @@ func TestLateSibling(t *testing.T) {
 		require.True(s, s.comes("home", "proof two").refused())
 		s.asked(l).gets(s.comes("home", "proof one"), 0)
 	})
+	// What others of the address gave up has nothing to do with it, nor has what the session itself gave up.
+	for _, gaveUp := range []string{"neighbour", "one"} {
+		proving(t, "21000", func(s *stage) {
+			s.t.owners = map[string]string{"one": "alice", "two": "alice"}
+			require.NoError(s, s.lease(gaveUp, Expected).Close())
+			s.asked(s.lease("one", Expected)).gets(s.comes("home", "proof two"), 0)
+		})
+	}
 }
 
 // Servers that share ports have a prover each, and each session is proved by its own.

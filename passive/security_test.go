@@ -117,7 +117,7 @@ func TestResetStorm(t *testing.T) {
 // Abandoned ports are avoided, but not so that the next one could be told.
 func TestRecent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var r recents
+		var r recents[peerSlot]
 		s := func(n uint16) peerSlot { return peerSlot{slot{local, n}, alice} }
 		now := time.Now()
 		for n := range uint16(recentLimit + 10) {

@@ -131,7 +131,7 @@ func (c *walkClock) note(e *effect, now time.Time) {
 	case shakeLingers:
 		c.sooner(alarm{what: breaks, conn: e.conn.id, at: now.Add(lingering)})
 	case portWasted:
-		c.set(alarm{what: forgets, a: e.port, at: now.Add(recentFor)})
+		c.set(alarm{what: forgets, a: e.port, b: e.who, at: now.Add(recentFor)})
 	case claimStruck:
 		c.unlessSet(alarm{what: forgives, a: bit(e.conn.roaming), at: now.Add(strikeFor + 1)})
 		if !e.conn.roaming {

@@ -33,7 +33,10 @@ func (w *walk) seen() (s modelState) {
 		}
 	}
 	for port := range s.recent {
-		s.recent[port] = p.recent.has(peerSlot{slot{local, walkPort + uint16(port)}, alice}, time.Now())
+		for i := range s.recent[port] {
+			told := sessionSlot{slot{local, walkPort + uint16(port)}, identity{w.prover, strconv.Itoa(i)}}
+			s.recent[port][i] = p.recentSessions.has(told, time.Now())
+		}
 	}
 	return s
 }
