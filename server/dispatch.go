@@ -39,11 +39,22 @@ func (s *session) dispatch(cmd wire.Command, c Command) (reply wire.Reply) {
 			reply = s.panicked(v)
 		}
 	}()
-	if row := commands[cmd.Verb]; (row == nil || !row.alone) && !s.inbox.held() {
+	row := commands[cmd.Verb]
+	if (row == nil || !row.alone) && !s.inbox.held() {
 		s.watch()
 		defer s.inbox.relieve()
 	}
-	return s.intercepted(c, func() wire.Reply { return s.perform(cmd) })
+	reply = s.intercepted(c, func() wire.Reply { return s.freePort(row, s.perform(cmd)) })
+	return s.freePort(row, reply)
+}
+
+// freePort gives up the data port of a transfer that was refused, by the server or by
+// Intercept.Command: the port is worth more to others.
+func (s *session) freePort(row *command, reply wire.Reply) wire.Reply {
+	if row != nil && row.data && refuses(reply) {
+		s.dropData()
+	}
+	return reply
 }
 
 // perform is dispatch without what is around it.
@@ -64,9 +75,6 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 		reply = wire.Text(501, "Usage: "+row.help)
 	case err != nil:
 		reply = s.errorReply(err)
-	}
-	if row.data && refuses(reply) {
-		s.dropData() // its port is worth more to others
 	}
 	return reply
 }

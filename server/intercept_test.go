@@ -51,6 +51,29 @@ func TestInterceptAnswersCommands(t *testing.T) {
 	c.end()
 }
 
+// A transfer that Intercept refuses gives its port back at once, as one that the server
+// refuses does.
+func TestInterceptRefusesTransfer(t *testing.T) {
+	for line, data := range map[string]bool{"RETR a": true, "STOR b": true, "LIST": true, "MLSD": true, "DELE a": false} {
+		t.Run(line, func(t *testing.T) {
+			ports := onePort(t)
+			ts := start(t, wrap(map[string]server.Reply{line: {Code: 550, Lines: []string{"No."}}}), func(srv *server.Server) {
+				srv.Passive = ports
+			})
+			ts.writeFile(t, "a", "content")
+			c := ts.login(t)
+			c.pasv()
+			c.cmd(550, "%s", line)
+			if data {
+				require.Zero(t, ports.Stats().Leases)
+				c.cmd(425, "NLST")
+			} else {
+				require.Equal(t, 1, ports.Stats().Leases, "it was no transfer")
+			}
+		})
+	}
+}
+
 func TestInterceptMayRefuseTLS(t *testing.T) {
 	ran := false
 	ts := start(t, insecure, func(srv *server.Server) {
