@@ -57,7 +57,7 @@ func TestFieldErrors(t *testing.T) {
 	ports.TTL = -1
 	srv := &server.Server{
 		TLS: new(tls.Config), Driver: driver.User("", "", nil), SessionReuse: tls.Off, Passive: ports, Disabled: []string{"QUIT"},
-		SharedAddress: true, Active: new(server.Active),
+		SharedAddress: true, Active: new(server.Active), InsecurePlaintext: true,
 	}
 	var fields []string
 	for _, err := range joined.Errors(srv.Validate()) {
@@ -67,7 +67,7 @@ func TestFieldErrors(t *testing.T) {
 		fields = append(fields, strings.Join(field.Fields, " "))
 	}
 	require.Equal(t, []string{
-		"TLS", "SharedAddress SessionReuse", "SharedAddress Active", "Disabled", "Driver", "Driver", "Driver", "Passive",
+		"TLS", "SharedAddress SessionReuse", "SharedAddress Active", "SharedAddress InsecurePlaintext", "Disabled", "Driver", "Driver", "Driver", "Passive",
 	}, fields)
 
 	srv = &server.Server{TLS: certificate()}

@@ -64,7 +64,7 @@ func TestHiddenAddressesAreNoticed(t *testing.T) {
 	}, sharedAddress)
 }
 
-func sharedAddress(srv *server.Server) { srv.SharedAddress = true }
+func sharedAddress(srv *server.Server) { srv.SharedAddress, srv.InsecurePlaintext = true, false }
 
 // Where addresses are shared, a data connection without proof gets nothing from the
 // first transfer on, and the client hears why; one with proof is served.
@@ -94,24 +94,28 @@ func TestSharedAddressCountsByUser(t *testing.T) {
 		for i := range 10 { // many would make a network wait
 			c := fs.from(t, same(i))
 			c.expect(220)
+			c.authTLS()
 			c.cmd(331, "USER mallory%d", i)
 			after(t, 0, func() { c.cmd(530, "PASS wrong") })
 			c.conn.Close()
 		}
 		c := fs.from(t, "172.17.0.1")
 		c.expect(220)
+		c.authTLS()
 		c.cmd(331, "USER mallory1")
 		after(t, 500*time.Millisecond, func() { c.cmd(530, "PASS wrong") })
 		c = fs.from(t, "198.51.100.1") // of the user, wherever it comes from
 		c.expect(220)
+		c.authTLS()
 		c.cmd(331, "USER mallory1")
 		after(t, time.Second, func() { c.cmd(530, "PASS wrong") })
-		after(t, 0, func() { fs.in(t) })
+		after(t, 0, func() { fs.inTLS(t) })
 	}, sharedAddress)
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		in := func(user string, code int) *client {
 			c := fs.from(t, "172.17.0.1")
 			c.expect(220)
+			c.authTLS()
 			c.cmd(331, "USER %s", user)
 			c.cmd(code, "PASS %s", testPassword)
 			return c
@@ -137,6 +141,8 @@ func TestSharedAddressValidates(t *testing.T) {
 	err := srv.Validate()
 	require.ErrorContains(t, err, "Active")
 	require.ErrorContains(t, err, "Off")
+	srv.Active, srv.SessionReuse, srv.InsecurePlaintext = nil, tls.Prefer, true
+	require.ErrorContains(t, srv.Validate(), "SharedAddress, InsecurePlaintext: ")
 	srv = &server.Server{InsecurePlaintext: true, SharedAddress: true}
 	require.ErrorContains(t, srv.Validate(), "needs TLS")
 }

@@ -100,7 +100,7 @@ type Server struct {
 	// the delays after refused logins count by user only, so that nobody waits for
 	// another user's. Whoever has not logged in is bounded by MaxSessions alone, and
 	// guesses of a user's password hold up that user. Validate refuses it together with
-	// Active, with tls.Off and without TLS. The default is that addresses are the
+	// Active, with InsecurePlaintext, with tls.Off and without TLS. The default is that addresses are the
 	// clients' own; the log says once when 80 % of the sessions within 10 minutes, 20
 	// at least, came from one.
 	SharedAddress bool
@@ -283,6 +283,9 @@ func (srv *Server) Validate() error {
 		}
 		if srv.Active != nil {
 			bad("SharedAddress Active", "behind a shared address active mode would connect to another host than the client")
+		}
+		if srv.InsecurePlaintext {
+			bad("SharedAddress InsecurePlaintext", "behind a shared address data in clear would go to whoever connects first, as nothing tells whose a connection is")
 		}
 	}
 	_, err := disable(srv.Disabled)

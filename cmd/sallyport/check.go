@@ -46,6 +46,9 @@ func (s *settings) check() []error {
 	if s.shared && s.active {
 		errs = append(errs, errors.New("--active would connect to the address that --shared-address says is not the client's"))
 	}
+	if s.shared && s.plaintext {
+		errs = append(errs, errors.New("--insecure-plaintext would give data to whoever comes first from the address that --shared-address says is everybody's"))
+	}
 	if s.shared && s.reuse == tls.Off {
 		errs = append(errs, errors.New("--shared-address demands that data connections resume, which --session-reuse off gives up"))
 	}

@@ -54,6 +54,7 @@ func TestMistakes(t *testing.T) {
 		{"dir --pasive 21000", "unknown option --pasive; the options are --listen --listen-implicit --passive"},
 		{"dir --passive", "--passive needs a value: --passive SET"},
 		{"dir --shared-address --active", "--active would connect to the address that --shared-address says is not the client's"},
+		{"dir --shared-address --insecure-plaintext", "--insecure-plaintext would give data to whoever comes first from the address that --shared-address says is everybody's"},
 		{"dir --shared-address --session-reuse off", "--shared-address demands that data connections resume, which --session-reuse off gives up"},
 		{"dir --passive --active", "--passive needs a value: --passive SET"},
 		{"dir --passive 21010-21000", "write 21000-21010"},
