@@ -349,15 +349,16 @@ func TestCrowdedLogin(t *testing.T) {
 // counted like a refusal.
 func TestHangUpWhileJudged(t *testing.T) {
 	var asked atomic.Int32
-	ended := make(chan struct{}, 1)
+	var ended chan struct{} // closed when the driver returns
 	slow := func(srv *server.Server) {
 		within := srv.Driver
+		ended = make(chan struct{})
 		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 			if asked.Add(1) > 1 {
 				return within.Login(ctx, l)
 			}
 			<-ctx.Done()
-			ended <- struct{}{}
+			close(ended)
 			return nil, ctx.Err()
 		})
 	}
@@ -369,9 +370,7 @@ func TestHangUpWhileJudged(t *testing.T) {
 		synctest.Wait()
 		require.EqualValues(t, 1, asked.Load())
 		c.conn.Close()
-		for len(ended) == 0 {
-			time.Sleep(time.Millisecond)
-		}
+		<-ended
 		synctest.Wait()
 		require.Len(t, fs.Sessions(), 1)
 		next.refused(500*time.Millisecond, 530, testUser)
