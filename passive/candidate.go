@@ -126,18 +126,29 @@ func (p *Ports) hear(c *candidate, provers []Prover) {
 	}
 }
 
-// lose notes the loss of a connection that may have been all that the client of a lease without proof makes: the client
-// hung up, the connection was silent, or the handshake failed. A lease that demands proof waits on. The caller holds
-// mu.
-func (g *group) lose(silent bool) {
+// loss is how a connection was lost that may have been for a lease without proof.
+type loss uint8
+
+const (
+	hungUp      loss = iota // without a word: whoever it was waits for nothing
+	fellSilent              // for too long
+	failedShake             // in the handshake
+)
+
+// lose notes the loss of a connection that may have been all that the client of a lease without proof makes. The lease
+// waits on after one that hung up, after one that said nothing before the transfer was asked for, and when it demands
+// proof. The caller holds mu.
+func (g *group) lose(c *candidate, how loss) {
 	l := g.open
-	if l == nil || l.state != waiting {
+	if l == nil || l.state != waiting || c.number < l.number {
 		return
 	}
-	l.stop(forAnother)
-	l.failed, l.over[forAnother] = true, silent
 	if l.lost == nil {
 		l.lost = ErrGone
+	}
+	if how == failedShake || how == fellSilent && l.wantedAt != 0 {
+		l.stop(forAnother)
+		l.failed, l.over[forAnother] = true, how == fellSilent
 	}
 }
 
@@ -190,7 +201,11 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 		return
 	case err != nil:
 		p.turnAway(c)
-		g.lose(errors.Is(err, os.ErrDeadlineExceeded))
+		how := hungUp
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			how = fellSilent
+		}
+		g.lose(c, how)
 		return
 	}
 	c.spoke = p.next()

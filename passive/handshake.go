@@ -77,7 +77,7 @@ func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, e
 	case c.claim == claims:
 		p.strike(l, c, err)
 	case err != nil:
-		l.group.lose(false)
+		l.group.lose(c, failedShake)
 		if l.lost == ErrGone {
 			l.lost = fmt.Errorf("%w: %w", ErrGone, err)
 		}

@@ -73,19 +73,27 @@ func (m *model) fallSilent(i int, bySilence bool) {
 	m.dirty[c.port][bit(c.away)] = true
 	m.turnAway(i, nil)
 	if !c.away {
-		m.loseOpen(c.port, bySilence)
+		how := hungUp
+		if bySilence {
+			how = fellSilent
+		}
+		m.loseOpen(c, how)
 	}
 }
 
 // loseOpen is group.lose.
-func (m *model) loseOpen(port uint8, bySilence bool) {
+func (m *model) loseOpen(c modelConn, how loss) {
 	for s := range m.sessions {
-		if l := &m.sessions[s]; l.phase == leased && l.port == port && l.open {
+		l := &m.sessions[s]
+		if l.phase != leased || l.port != c.port || !l.open || c.number < l.number {
+			continue
+		}
+		if l.lost == noWaste {
+			l.lost = gone
+		}
+		if how == failedShake || how == fellSilent && l.wanted != 0 {
 			m.stop(uint8(s), forAnother)
-			l.failed, l.over[forAnother] = true, bySilence
-			if l.lost == noLoss {
-				l.lost = gone
-			}
+			l.failed, l.over[forAnother] = true, how == fellSilent
 		}
 	}
 }
@@ -120,7 +128,7 @@ func (m *model) shaken(i int, how happening) {
 	case was.claim == claims:
 		m.strike(s, was)
 	case how == breaks:
-		m.loseOpen(was.port, false)
+		m.loseOpen(was, failedShake)
 	}
 }
 
@@ -148,7 +156,7 @@ func (m *model) strike(s uint8, c modelConn) {
 		l.failed, counts = few, few
 	}
 	m.note(effect{kind: claimStruck, conn: c, before: m.modelState})
-	if counts || l.lost == noLoss {
+	if counts || l.lost == noWaste {
 		l.lost = notProven
 	}
 }

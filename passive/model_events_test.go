@@ -88,7 +88,7 @@ func (m *model) timeout(e event) {
 		m.dirty[l.port][0] = true
 	case expires:
 		err := ErrExpired
-		if l.lost != noLoss {
+		if l.lost != noWaste {
 			err = losses[l.lost]
 		}
 		m.end(e.a, err)

@@ -130,7 +130,7 @@ func (m *model) lose(c modelConn, why error) {
 			s = int8(i)
 		}
 	}
-	if s == none || m.sessions[s].lost != noLoss {
+	if s == none || m.sessions[s].lost != noWaste {
 		return
 	}
 	m.sessions[s].lost = notProven
@@ -144,7 +144,7 @@ func (m *model) apply(s uint8, v leaseVerdict) {
 	l := &m.sessions[s]
 	switch {
 	case v.end != nil:
-		if v.end == ErrUnproven && l.lost != noLoss {
+		if v.end == ErrUnproven && l.lost != noWaste {
 			v.end = losses[l.lost]
 		}
 		m.end(s, v.end)

@@ -52,20 +52,20 @@ type modelSession struct {
 	open, guest, doubted, failed bool
 	untested                     bool                // Request.UntestedTickets
 	over, running                [forOthers + 1]bool // by wait
-	lost                         loss
+	lost                         waste
 }
 
-// loss is why a connection was of no use.
-type loss uint8
+// waste is why a connection was of no use.
+type waste uint8
 
 const (
-	noLoss loss = iota
+	noWaste waste = iota
 	gone
 	notProven
 	notOurs
 )
 
-var losses = [...]error{noLoss: nil, gone: ErrGone, notProven: ErrUnproven, notOurs: ErrForeign}
+var losses = [...]error{noWaste: nil, gone: ErrGone, notProven: ErrUnproven, notOurs: ErrForeign}
 
 // modelConn is a connection that nobody has yet. The fields mean what they mean in candidate.
 type modelConn struct {

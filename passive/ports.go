@@ -42,7 +42,7 @@ var (
 	// none did. The FTP answer is 522 where every data connection has to prove it, and 425 elsewhere.
 	ErrUnproven = errors.New("passive: no data connection proved that it is the session's")
 	// ErrGone is returned by [Lease.Accept] when a connection came, went, stayed silent or failed in its handshake, and
-	// no other followed.
+	// no other followed: at the end of the lease's time if the connection went without a word.
 	ErrGone = errors.New("passive: the data connection came and went")
 	// ErrForeign is returned by [Lease.Accept] when only a connection came that claims to be another session's.
 	ErrForeign = errors.New("passive: the data connection claims to be another session's")

@@ -797,8 +797,9 @@ func TestRoaming(t *testing.T) {
 	}
 }
 
-// A connection that says nothing once its transfer is asked for, or goes without a word, ends the waiting of a session
-// that may come without proof if no other follows.
+// A connection that says nothing once its transfer is asked for ends the waiting of a session that may come without
+// proof if no other is there. One that goes without a word doesn't, nor does one that said nothing before, or that was
+// there before the lease.
 func TestNothingButSilence(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Untested)
@@ -808,14 +809,42 @@ func TestNothingButSilence(t *testing.T) {
 
 		l = s.lease("a", Untested)
 		s.comes("home", "").client.Close()
-		s.asked(l).fails(ErrGone, proofWait)
+		s.asked(l).fails(ErrGone, defaultTTL)
 
 		take := s.asked(s.lease("a", Untested))
 		s.comes("home", "").client.Close()
-		time.Sleep(proofWait - 1)
-		take.gets(s.comes("home", "hello"), proofWait-1)
+		time.Sleep(defaultTTL - 1)
+		take.gets(s.comes("home", "hello"), defaultTTL-1)
 		quiet(s.T, s.p)
 	})
+	for _, before := range []string{"the transfer", "the lease"} {
+		proving(t, "21000", func(s *stage) {
+			other := s.lease("other", Expected) // keeps the port open
+			var l *Lease
+			if before == "the transfer" {
+				l = s.lease("a", Untested)
+			}
+			crowd := make([]*visitor, 2*spare)
+			for i := range crowd {
+				crowd[i] = s.comes("home", "") // the last ones have to speak within hurry
+			}
+			if before == "the lease" {
+				l = s.lease("a", Untested)
+			}
+			for _, v := range crowd[:spare+2] {
+				v.client.Close()
+			}
+			if before == "the lease" {
+				l.TransferStarting()
+			}
+			time.Sleep(hurry + time.Second)
+			take := s.asked(l)
+			time.Sleep(hurry)
+			take.pending()
+			take.gets(s.comes("home", "hello"), hurry)
+			require.NoError(s, other.Close())
+		})
+	}
 }
 
 // A stray that came and went does not cut the time that a connection without proof gets for a better one to come.
