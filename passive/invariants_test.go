@@ -226,8 +226,8 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 		if l.phase != leased || l.port != c.port || !l.open {
 			continue
 		}
-		if l.wanted == 0 && !c.full && m.onlyOne(l, uint8(i), c) {
-			return "a connection without proof waits for its handshake, though no other may be the client's"
+		if l.wanted == 0 && !c.full && m.onlyOne(uint8(i), c) {
+			return "a connection without proof waits for its handshake, though no other comes first"
 		}
 		if l.wanted == 0 || l.running[forBetter] || m.claimed(uint8(i), false) {
 			return ""
@@ -237,13 +237,12 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 	return "a connection without proof waits for nobody"
 }
 
-// onlyOne reports whether no other connection may be the client's of the lease that one without proof waits for.
-func (m *model) onlyOne(l *modelSession, s uint8, c *modelConn) bool {
+// onlyOne reports whether no other connection comes before one without proof for the handshake of a lease.
+func (m *model) onlyOne(s uint8, c *modelConn) bool {
 	for i := range m.conns[:m.n] {
 		other := &m.conns[i]
-		silence := other.claim == silent && !other.roaming && other.number > l.number && !m.guests(*other)
 		comes := other.lease == int8(s) && (!other.roaming || other.shaking && other.cut)
-		if other.port == c.port && !other.away && (silence || comes) {
+		if other.port == c.port && !other.away && comes {
 			return false
 		}
 	}

@@ -260,6 +260,18 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 		require.True(s, v.refused() && second.refused())
 		s.asked(l).fails(ErrAmbiguous, proofWait)
 	})
+	// It is also done beside one that says nothing, such as that of a neighbour who waits for 150.
+	proving(t, "21000", func(s *stage) {
+		neighbour := s.lease("neighbour", Expected)
+		l := s.lease("aioftp", Unlikely)
+		other := s.comes("home", "")
+		v := s.comes("home", "hello")
+		require.True(s, slices.ContainsFunc(s.p.doors[l.door.at].groups[alice].arrived, func(c *candidate) bool { return c.full }))
+		take := s.asked(neighbour)
+		other.say("proof neighbour")
+		take.gets(other, 0)
+		s.asked(l).gets(v, 0)
+	})
 	// It is also done when a stray has gone that was there meanwhile.
 	for _, leaves := range []func(*visitor){
 		func(stray *visitor) { stray.say("proof thief") },

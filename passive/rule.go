@@ -356,12 +356,12 @@ func (f *facts) judgeOnly(v *verdict, open, i int, guests uint64) {
 	switch {
 	case f.claimed(open, false):
 		// Proof comes first.
-	case l.wanted == 0 && (c.full || f.silence(open, guests)):
+	case l.wanted == 0 && c.full:
 	case l.wanted == 0 && l.shaking:
 		v.leases[open].contested = elsewhere
 	case l.wanted == 0:
 		// Some clients send no command before the handshake on the data connection is done (aioftp, axel). A handshake
-		// releases no data. Leases and connections that this one has nothing to do with don't matter.
+		// releases no data, so it doesn't matter that another connection, silent yet, may be the client's.
 		v.conns[i] = connVerdict{do: shake, lease: open}
 	case !l.patient && (f.expects(l, c) || f.silence(open, guests) || elsewhere):
 		// What is claimed from elsewhere is waited for once: whoever has seen a ticket can claim the lease again and again.
