@@ -76,7 +76,10 @@
 //
 // Whoever has overheard a session's first packet can repeat the packet. A repetition gets no data, and delays the
 // session's own connection by a second at most, as long as no more than sixteen repetitions come from the client's own
-// address. Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where
+// address. Of connections that have not been given to anybody, a port holds 128 more than leases of one address (under
+// IPv6 a network of 64 bits), and 64 from addresses without a lease there, 48 at most of them of one address. Further
+// ones are reset, the client's own among them: none is closed in favour of another, since one that is silent may be the
+// client's. Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where
 // that does not make the choice predictable.
 //
 // It counts as a vulnerability when a connection without proof that comes from another address than the client's is
