@@ -70,9 +70,11 @@
 // exception: after a failed claim to the lease from the client's address or the same IPv6 network of 64 bits, the lease
 // of a client that makes no other connection within two seconds ends, so that an honest client hears of it. More than
 // three such claims of one network in a minute, or of one session in an hour, end nothing, and those from other
-// addresses never do. The lease of a session that may do without proof also ends when a connection made after the lease
-// from the client's address fails in its handshake and no other follows within five seconds of the transfer command, or
-// says nothing for [Request.HelloTimeout] after that: this may be the client's only one.
+// addresses do only if the client's own handshake takes longer than the second that each has while others wait.
+//
+// The lease of a session that may do without proof also ends when a connection made after the lease from the client's
+// address fails in its handshake and no other follows within five seconds of the transfer command, or says nothing for
+// [Request.HelloTimeout] after that: this may be the client's only one.
 //
 // Whoever has overheard a session's first packet can repeat the packet. A repetition gets no data, and delays the
 // session's own connection by a second at most, as long as no more than sixteen repetitions come from the client's own
