@@ -198,7 +198,7 @@ func (p *Ports) lateness(l *Lease) time.Duration {
 	if l.req.Identity != "" || l.state != opening {
 		return 0
 	}
-	return p.recent.since(peerSlot{l.door.at, l.key}).Add(lateFor).Sub(time.Now())
+	return time.Until(p.recent.since(peerSlot{l.door.at, l.key}).Add(lateFor))
 }
 
 // plain brings an address into the one form that is compared: IPv4 as such, and a zone only where it tells hosts

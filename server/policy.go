@@ -54,10 +54,10 @@ func validateDriver(d driver.Driver, cfg *tls.Config) error {
 		p := users[name].Policy
 		_, err := disable(p.Disabled)
 		for _, err := range joined.Errors(err) {
-			errs = append(errs, fmt.Errorf("Disabled of the user %q: %w", name, err))
+			errs = append(errs, fmt.Errorf("user %q: Disabled: %w", name, err))
 		}
 		if err := certifiable(p, cfg); err != nil {
-			errs = append(errs, fmt.Errorf("RequireCertificate of the user %q: %w", name, err))
+			errs = append(errs, fmt.Errorf("user %q: RequireCertificate: %w", name, err))
 		}
 	}
 	return errors.Join(errs...)

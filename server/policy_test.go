@@ -239,7 +239,7 @@ func TestPolicyOfUsersIsValidated(t *testing.T) {
 		"b": {Hash: hash, Files: driver.Mem(), Policy: driver.Policy{Disabled: []string{"NONSENSE"}, MaxSessions: -1}},
 	}
 	err = (&server.Server{InsecurePlaintext: true, Driver: users}).Validate()
-	require.ErrorContains(t, err, `Driver: Disabled of the user "b": "NONSENSE" is no command: want one such as DELE or SITE CHMOD`)
+	require.ErrorContains(t, err, `Driver: user "b": Disabled: "NONSENSE" is no command: want one such as DELE or SITE CHMOD`)
 	require.ErrorContains(t, err, "MaxSessions is -1")
 	require.NotContains(t, err.Error(), `"a"`)
 
