@@ -69,7 +69,7 @@ func TestSquatting(t *testing.T) {
 		since(t, start, 10*time.Second)
 		time.Sleep(15 * time.Second)
 		l = lease(t, p, ask(eve))
-		since(t, start, 30*time.Second)
+		since(t, start, 30*time.Second+lateFor)
 		_, server = mem.dial(eve, l.Port())
 		c, err = l.Accept(t.Context())
 		require.NoError(t, err)

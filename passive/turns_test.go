@@ -154,7 +154,7 @@ func TestOver(t *testing.T) {
 }
 
 // A connection that is there when a lease drops its proof is handed over as it came: what the connection says then is
-// not read as a claim, and what was said before does not make the lease wait for a better connection.
+// not read as a claim. One whose handshake is done can't be handed over.
 func TestDropProofAfterConnect(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Untested)
@@ -171,15 +171,13 @@ func TestDropProofAfterConnect(t *testing.T) {
 	})
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Untested)
-		stray := s.comes("home", "")
-		v := s.comes("home", "hello")
+		s.comes("home", "")
+		s.comes("home", "hello")
 		take := s.asked(l)
-		stray.client.Close()
-		take.pending() // a better one may come
-		require.True(s, l.DropProof())
+		take.pending()
+		require.False(s, l.DropProof(), "the handshake of the second is done")
+		require.NoError(s, l.Close())
 		<-take.done
-		require.NoError(s, take.err)
-		require.Same(s, v.server, take.conn.(told).Conn)
-		require.Zero(s, take.took)
+		require.ErrorIs(s, take.err, ErrClosed)
 	})
 }
