@@ -44,7 +44,7 @@ func TestDirLockPatience(t *testing.T) {
 		_, err = inPlace.Store(ended, "a", driver.StoreOptions{})
 		require.NotErrorIs(t, err, driver.ErrBusy)
 		go func() {
-			time.Sleep(50 * time.Millisecond)
+			time.Sleep(50 * time.Millisecond) // until the next Store has found the file held
 			assert.NoError(t, held.Commit())
 		}()
 		require.NoError(t, store(t.Context(), inPlace, "a", "next", driver.StoreOptions{Offset: 4}), "the one before was about to end")
