@@ -121,7 +121,7 @@ func (l *Lease) want() {
 
 // DropProof gives up the lease's proof, for a session whose data will be in clear: whatever comes from the address of
 // the client is then the connection of the lease. DropProof reports whether dropping is possible: not on a port shared
-// with others, nor when connections are there already of which it is not clear whose they are.
+// with others, nor when connections are there already, or may still come, of which it is not clear whose they are.
 func (l *Lease) DropProof() bool {
 	p := l.ports
 	p.mu.Lock()
@@ -131,9 +131,9 @@ func (l *Lease) DropProof() bool {
 	switch {
 	case l.req.Identity == "" || l.state == connected:
 		return true
-	case l.state != waiting || l.shaking != nil || len(g.leases) > 1 || len(g.arrived) > 1:
+	case l.state != waiting || l.shaking != nil || l.unsure || len(g.leases) > 1 || len(g.arrived) > 1:
 		return false
-	case len(g.arrived) == 1 && (g.arrived[0].shaking || g.arrived[0].full):
+	case len(g.arrived) == 1 && (g.arrived[0].shaking || g.arrived[0].full || g.arrived[0].number < l.number):
 		return false
 	}
 	l.leaveProofs()

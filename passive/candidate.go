@@ -194,7 +194,7 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 	p.deadline(c.conn, time.Time{})
 	c.conn = replay
 	switch {
-	case g.exclusive() && g.open.state == waiting:
+	case g.exclusive() && g.open.state == waiting && c.number > g.open.number:
 		// The lease has dropped its proof in the meantime.
 		p.release(c)
 		p.connect(g.open, replay)
@@ -210,11 +210,11 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 	}
 	c.spoke = p.next()
 	p.claims(c, who, owner)
-	if c.lease == nil {
-		return
-	}
-	if home := c.lease.group; home != g {
-		p.move(c, home)
+	switch {
+	case c.lease != nil && c.lease.group != g:
+		p.move(c, c.lease.group)
+	case g.exclusive():
+		p.refuse(c, errEarly) // the rule is not asked
 	}
 }
 

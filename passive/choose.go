@@ -1,6 +1,7 @@
 package passive
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -385,7 +386,7 @@ func (p *Ports) key(client netip.Addr) netip.Addr {
 }
 
 // A connection announced to a client may be under way for about as long as a SYN is retried. The memory for leases
-// that ended without one is bounded; what falls out of it is merely not avoided.
+// that ended without one is bounded; what falls out of it, those longest ago first, is merely not avoided.
 const (
 	recentFor   = time.Minute
 	recentLimit = 1024
@@ -406,32 +407,34 @@ type sessionSlot struct {
 // recents remembers which ports a client or a session was told of and did not connect to. Ready when zero; guarded by
 // Ports.mu.
 type recents[K comparable] struct {
-	ended map[K]time.Time
-	ring  []K
-	next  int
+	of    map[K]*list.Element
+	order list.List // of recent[K], the one that was added last at the back
+}
+
+type recent[K comparable] struct {
+	of    K
+	ended time.Time
 }
 
 func (r *recents[K]) add(s K, now time.Time) {
-	if r.ended == nil {
-		r.ended = make(map[K]time.Time)
+	if r.of == nil {
+		r.of = make(map[K]*list.Element)
 	}
-	_, known := r.ended[s]
-	r.ended[s] = now
-	switch {
-	case known:
-	case len(r.ring) < recentLimit:
-		r.ring = append(r.ring, s)
-	default:
-		delete(r.ended, r.ring[r.next])
-		r.ring[r.next] = s
-		r.next = (r.next + 1) % recentLimit
+	if e := r.of[s]; e != nil {
+		r.order.Remove(e)
+	}
+	r.of[s] = r.order.PushBack(recent[K]{s, now})
+	if r.order.Len() > recentLimit {
+		delete(r.of, r.order.Remove(r.order.Front()).(recent[K]).of)
 	}
 }
 
 // since returns when a client or a session was last told of a port in vain, or the zero time.
-func (r *recents[K]) since(s K) time.Time { return r.ended[s] }
-
-func (r *recents[K]) has(s K, now time.Time) bool {
-	ended, ok := r.ended[s]
-	return ok && now.Sub(ended) < recentFor
+func (r *recents[K]) since(s K) time.Time {
+	if e := r.of[s]; e != nil {
+		return e.Value.(recent[K]).ended
+	}
+	return time.Time{}
 }
+
+func (r *recents[K]) has(s K, now time.Time) bool { return now.Sub(r.since(s)) < recentFor }

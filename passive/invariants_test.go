@@ -102,6 +102,8 @@ func (e *effect) robbed() string {
 		return ""
 	case c.roaming:
 		return "somebody elsewhere got a connection without proof"
+	case c.number != 0 && c.number < l.number:
+		return "a connection was given to a lease that it was not made for"
 	case l.policy == inClear:
 		return ""
 	case l.demands():
@@ -112,8 +114,6 @@ func (e *effect) robbed() string {
 		return "a lease was given a connection without proof after others that proved nothing"
 	case l.wanted == 0:
 		return "a connection without proof was given before the transfer was asked for"
-	case c.number < l.number:
-		return "a connection was given to a lease that it was not made for"
 	case e.before.guests(*c) && !l.over[forOthers]:
 		return "a connection that may be a guest's was given to another lease"
 	case e.before.guests(*c) && e.before.othersAsk(*c, e.who):

@@ -37,6 +37,7 @@ type Lease struct {
 	doubted   bool                    // see leaseFacts
 	failed    bool                    // see leaseFacts
 	retired   bool                    // gave way because nobody used the lease
+	unsure    bool                    // a lease of the same address was given up here since, or a moment before
 	over      [5]bool                 // by wait
 	timers    [5]*time.Timer          // by wait
 	lost      error                   // why a connection that came was of no use
@@ -165,6 +166,7 @@ func (p *Ports) add(d *door, key netip.Addr, r Request, at place) *Lease {
 func (p *Ports) arm(l *Lease) {
 	l.state = waiting
 	l.number, l.armed = p.next(), time.Now()
+	l.unsure = time.Since(p.recent.since(peerSlot{l.door.at, l.key})) < lateFor
 	l.timer = time.AfterFunc(p.ttl(), l.expire)
 	p.stats.Leased++
 }
@@ -175,6 +177,9 @@ func (p *Ports) end(l *Lease, err error) {
 		p.recent.add(peerSlot{l.door.at, l.key}, time.Now())
 		if l.req.Identity != "" {
 			p.recentSessions.add(sessionSlot{l.door.at, l.identity()}, time.Now())
+		}
+		for _, other := range l.group.leases {
+			other.unsure = true
 		}
 	}
 	l.state, l.err = ended, err

@@ -164,6 +164,9 @@ func (m *model) drop(s uint8) {
 // drops reports whether a lease can do without proof.
 func (m *model) drops(s uint8) bool {
 	l := &m.sessions[s]
+	if l.unsure {
+		return false
+	}
 	for i := range m.sessions {
 		if other := &m.sessions[i]; uint8(i) != s && other.phase == leased && other.port == l.port {
 			return false
@@ -174,7 +177,7 @@ func (m *model) drops(s uint8) bool {
 		if c.port != l.port || c.away {
 			continue
 		}
-		if n++; n > 1 || c.shaking || c.full {
+		if n++; n > 1 || c.shaking || c.full || c.number < l.number {
 			return false
 		}
 	}

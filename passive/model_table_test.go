@@ -183,6 +183,11 @@ func (m *model) end(s uint8, err error) {
 	m.note(effect{kind: leaseEnded, who: s, err: err, lease: *l})
 	port := l.port
 	*l = modelSession{}
+	for i := range m.sessions {
+		if other := &m.sessions[i]; other.phase == leased && other.port == port {
+			other.unsure = true
+		}
+	}
 	m.leave(s, port)
 }
 

@@ -50,7 +50,8 @@ type modelSession struct {
 	policy                       ProofPolicy
 	number, wanted               uint8
 	open, guest, doubted, failed bool
-	untested                     bool                // Request.UntestedTickets
+	untested                     bool // Request.UntestedTickets
+	unsure                       bool
 	over, running                [forOthers + 1]bool // by wait
 	lost                         waste
 }
@@ -165,7 +166,7 @@ func (s *modelState) form(sessions, ports bool) (k modelKey) {
 	for i := range uint8(modelSessions) {
 		l := &s.sessions[who(i)]
 		write(uint8(l.phase), port(l.port), uint8(l.policy), l.number, l.wanted,
-			bits(l.open, l.guest, l.doubted, l.failed, l.untested),
+			bits(l.open, l.guest, l.doubted, l.failed, l.untested, l.unsure),
 			bits(l.over[1], l.over[2], l.over[3], l.over[4], l.running[1], l.running[2], l.running[3], l.running[4]), s.strikes[2+who(i)])
 	}
 	write(s.waiters)

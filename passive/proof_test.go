@@ -910,10 +910,12 @@ func TestDropProof(t *testing.T) {
 // A connection whose handshake goes on, for a lease that has ended, is not handed over in the middle of it.
 func TestDropProofDuringHandshake(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
+		s.of(bob)
 		first := s.lease("a", Untested)
-		l := s.lease("b", Expected)
 		v := s.comes("home", "stalls a")
 		require.NoError(s, first.Close())
+		time.Sleep(lateFor)
+		l := s.lease("b", Expected)
 		require.False(s, v.refused())
 		require.False(s, l.DropProof())
 		time.Sleep(lingering)

@@ -124,11 +124,15 @@ func TestRecent(t *testing.T) {
 			r.add(s(n), now)
 			r.add(s(n), now)
 		}
-		require.Len(t, r.ended, recentLimit)
-		require.Len(t, r.ring, recentLimit)
+		require.Len(t, r.of, recentLimit)
+		require.Equal(t, recentLimit, r.order.Len())
 		require.False(t, r.has(s(9), now))
 		require.True(t, r.has(s(10), now))
 		require.False(t, r.has(s(10), now.Add(recentFor)))
+		r.add(s(10), now)
+		r.add(s(9), now)
+		require.True(t, r.has(s(10), now), "what is added again is not the next to be forgotten")
+		require.False(t, r.has(s(11), now))
 
 		p, _ := memPorts(t, "21000-21009")
 		defer p.Close()

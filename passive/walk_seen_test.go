@@ -65,7 +65,7 @@ func (w *walk) seeLeases(s *modelState) {
 func (l *Lease) seen() modelSession {
 	s := modelSession{
 		phase: leased, port: uint8(l.door.at.n - walkPort), policy: l.req.Policy, open: l.group.open == l, guest: l.guest, untested: l.req.UntestedTickets,
-		doubted: l.doubted, failed: l.failed,
+		doubted: l.doubted, failed: l.failed, unsure: l.unsure,
 		number: w8(l, l.number), wanted: w8(l, l.wantedAt),
 	}
 	for w := forBetter; w <= forOthers; w++ {

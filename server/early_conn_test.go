@@ -1,0 +1,36 @@
+package server_test
+
+import (
+	"io"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/server"
+)
+
+// A connection that waits at a data port from before PASV, which it may while a session of another address waits
+// there for its own, gets nothing of a client at its address that comes after it, although that client's data are in
+// clear.
+func TestConnectionBeforePASV(t *testing.T) {
+	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = onePort(t) })
+	ts.writeFile(t, "a", "secret")
+	at := ts.login(t).pasv()
+	before, err := stranger(t, at)
+	require.NoError(t, err)
+	eventually(t, "the connection", func() bool { return ts.Passive.Stats().Unproven == 1 })
+
+	conn, err := stranger(t, ts.Addr)
+	require.NoError(t, err)
+	c := newClient(t, conn, nil)
+	c.expect(220)
+	c.login()
+	require.Equal(t, at[len("127.0.0.1"):], c.pasv()[len("127.0.0.1"):])
+	c.cmd(150, "RETR a")
+	own, err := stranger(t, at)
+	require.NoError(t, err)
+	require.Equal(t, "secret", readAll(t, own))
+	c.expect(226)
+	got, _ := io.ReadAll(before)
+	require.Empty(t, got)
+}
