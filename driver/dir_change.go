@@ -3,6 +3,7 @@ package driver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"syscall"
 	"time"
@@ -134,18 +135,45 @@ func (d *Dir) Rename(ctx context.Context, from, to string) error {
 		_, err := d.root.Lstat(f)
 		return fail("rename", from, err)
 	}
+	for range renameTries {
+		if err = d.tryRename(ctx, f, t); !errors.Is(err, errAppeared) {
+			break
+		}
+	}
+	return fail("rename", from, err)
+}
+
+const renameTries = 10
+
+// errAppeared is returned by tryRename if a file got the new name before it was locked.
+var errAppeared = fmt.Errorf("a file of that name was stored meanwhile: %w", ErrBusy)
+
+func (d *Dir) tryRename(ctx context.Context, f, t string) error {
 	held, err := d.holdNames(ctx, f, t)
 	if err != nil {
-		return fail("rename", from, err)
+		return err
 	}
 	defer releaseAll(held)
-	err = d.durably(func() error {
-		if err := d.root.Rename(f, t); err != nil {
-			return d.renameError(f, t, err)
+	return d.durably(func() error { return d.move(f, t, held) }, f, t)
+}
+
+// move renames a file to a name that is locked, or free, or is that of something else than a
+// file.
+func (d *Dir) move(f, t string, held []*heldFile) error {
+	if d.Uploads == Atomic && !d.holds(held, t) {
+		err := renameToFree(d.root, f, t)
+		fi, e := d.root.Lstat(t)
+		switch {
+		case errors.Is(err, fs.ErrExist) && e == nil && fi.Mode().IsRegular():
+			return errAppeared
+		case err == nil:
+			return nil
 		}
-		return nil
-	}, f, t)
-	return fail("rename", from, err)
+	}
+	if err := d.root.Rename(f, t); err != nil {
+		return d.renameError(f, t, err)
+	}
+	return nil
 }
 
 // renameError tells a name that is taken from the other reasons why a rename

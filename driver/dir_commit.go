@@ -88,12 +88,32 @@ func (u *atomicUpload) replace() error {
 	if err := u.finish(u.temp, u.old); err != nil {
 		return err
 	}
-	h, err := u.d.hold(u.ctx, u.parent, u.base, false)
-	if err != nil {
+	if err := u.temp.close(); err != nil {
 		return err
 	}
-	defer h.release()
-	return u.rename(u.temp)
+	for {
+		h, err := u.d.hold(u.ctx, u.parent, u.base, false)
+		if err != nil {
+			return err
+		}
+		if h != nil {
+			defer h.release()
+			return u.rename(u.temp)
+		}
+		switch err := u.durably(u.takeName); {
+		case errors.Is(err, errOnlyReplaces):
+			return u.rename(u.temp)
+		case !errors.Is(err, fs.ErrExist):
+			return err
+		}
+		if fi, err := u.parent.Lstat(u.base); err == nil && !fi.Mode().IsRegular() {
+			return u.rename(u.temp) // nothing is added to a link or FIFO
+		}
+		// Somebody has created a file since, and may be about to add to it.
+		if err := u.ctx.Err(); err != nil {
+			return err
+		}
+	}
 }
 
 // finish gives a temporary file what is needed beside the content to take the place of
@@ -114,11 +134,9 @@ func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
 	return err
 }
 
-// rename gives a temporary file its name. The file is closed before: some systems
-// tell only then that it could not be written (NFS, quotas), and Windows renames
-// no open file.
+// rename gives a temporary file its name, whatever has that name.
 func (u *atomicUpload) rename(t *tempFile) error {
-	if err := t.f.Close(); err != nil {
+	if err := t.close(); err != nil {
 		return err
 	}
 	return u.durably(func() error { return u.parent.Rename(t.name, u.base) })
@@ -176,21 +194,40 @@ func (u *atomicUpload) placeExclusive() error {
 	if err := flush(u.temp.f); err != nil {
 		return err
 	}
-	return u.durably(u.takeName)
+	return u.durably(func() error {
+		err := u.takeName()
+		if errors.Is(err, errOnlyReplaces) {
+			return u.reserve()
+		}
+		return err
+	})
 }
 
-// takeName makes a link, which fails if the name is taken. File systems without
-// hard links (FAT, some network ones) get an empty file to reserve the name first,
-// which stays if the process ends at that moment.
+// errOnlyReplaces is returned by takeName where a file can only be renamed in a way that
+// replaces what is there.
+var errOnlyReplaces = errors.New("driver: the file system renames without looking and has no hard links")
+
+// takeName gives the temporary file its name if the name is free, else it fails with
+// fs.ErrExist. It renames the file, or makes a link.
 func (u *atomicUpload) takeName() error {
-	err := u.parent.Link(u.temp.name, u.base)
-	if err == nil {
-		_ = u.parent.Remove(u.temp.name) // or a sweep does
-		return nil
-	}
-	if errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+	err := renameToFree(u.parent, u.temp.name, u.base)
+	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
+	err = u.parent.Link(u.temp.name, u.base)
+	switch {
+	case err == nil:
+		_ = u.parent.Remove(u.temp.name) // or a sweep does
+		return nil
+	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	return errOnlyReplaces
+}
+
+// reserve makes an empty file to have the name, and replaces that. The empty file stays if
+// the process ends at that moment.
+func (u *atomicUpload) reserve() error {
 	f, err := u.parent.OpenFile(u.base, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
@@ -222,7 +259,7 @@ func (u *atomicUpload) replaceReserved(f *os.File) error {
 		h.close()
 		h.f = nil
 	}
-	if err = u.temp.f.Close(); err == nil {
+	if err = u.temp.close(); err == nil {
 		err = u.parent.Rename(u.temp.name, u.base)
 	}
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -67,6 +68,12 @@ func (d *Dir) keyOf(p string) string {
 		return ""
 	}
 	return lockKey(fi, d.root, p)
+}
+
+// holds reports whether the file that has a name is among those that are locked.
+func (d *Dir) holds(held []*heldFile, p string) bool {
+	key := d.keyOf(p)
+	return slices.ContainsFunc(held, func(h *heldFile) bool { return h.key == key })
 }
 
 func releaseAll(held []*heldFile) {

@@ -114,7 +114,7 @@ func length(path string) string {
 	return strconv.FormatInt(fi.Size(), 10)
 }
 
-// A file system without hard links, or whose files can't be linked, takes exclusive uploads
+// A file system without hard links and without a rename that replaces nothing takes exclusive uploads
 // too: the name is reserved first, and given back if the upload can't have it.
 func TestDirExclusiveWithoutLinks(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -135,8 +135,8 @@ func TestDirExclusiveWithoutLinks(t *testing.T) {
 			}
 			var err error
 			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
-				if call.Number == unix.SYS_LINKAT {
-					return unix.EPERM
+				if err := onlyReplaces(call); err != 0 {
+					return err
 				}
 				return c.rename
 			}, func() { err = u.Commit() }, unix.SYS_LINKAT, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2)
@@ -154,6 +154,18 @@ func TestDirExclusiveWithoutLinks(t *testing.T) {
 			require.Equal(t, []string{"a"}, entries(t, path))
 		})
 	}
+}
+
+// onlyReplaces fails calls as a file system does that has no hard links and no rename that
+// replaces nothing.
+func onlyReplaces(call syscalls.Call) syscall.Errno {
+	switch {
+	case call.Number == unix.SYS_LINKAT:
+		return unix.EPERM
+	case call.Number == unix.SYS_RENAMEAT2 && call.Args[4]&unix.RENAME_NOREPLACE != 0:
+		return unix.EINVAL
+	}
+	return 0
 }
 
 // What is added to a large file is copied behind its end only under locks that hold off

@@ -1,0 +1,18 @@
+package driver
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// renameAt renames a file of one directory to a free name in another.
+func renameAt(from *os.File, old string, to *os.File, name string) error {
+	for {
+		err := unix.Renameat2(int(from.Fd()), old, int(to.Fd()), name, unix.RENAME_NOREPLACE)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
