@@ -41,8 +41,8 @@ func TestExamples(t *testing.T) {
 			login(t, minimal.implicit, true, "alice", "from the environment"),
 		} {
 			wantPut(t, c, "new.txt")
-			if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, "(203,0,113,7,") {
-				t.Errorf("PASV: %q, %v", text, err)
+			if r, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(r.Text(), "(203,0,113,7,") {
+				t.Errorf("PASV: %q, %v", r, err)
 			}
 		}
 		if _, err := os.Stat(filepath.Join(minimal.dir, "new.txt")); err != nil {
@@ -93,8 +93,8 @@ func TestExamples(t *testing.T) {
 		run("nat", func(t *testing.T, listen string) {
 			c := login(t, listen, false, "alice", "wonderland")
 			wantPut(t, c, "a.txt")
-			if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, want) {
-				t.Errorf("PASV: %q, %v, want %s", text, err, want)
+			if r, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(r.Text(), want) {
+				t.Errorf("PASV: %q, %v, want %s", r, err, want)
 			}
 		}, "-passive", testenv.FreePortSet(t, 1), "-lan", lan, "-public", "198.51.100.9")
 	}

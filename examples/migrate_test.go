@@ -69,8 +69,8 @@ func TestFromFtpserverlib(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, "(203,0,113,7,") {
-		t.Errorf("PASV: %q, %v", text, err)
+	if r, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(r.Text(), "(203,0,113,7,") {
+		t.Errorf("PASV: %q, %v", r, err)
 	}
 	if err := c.Put("STOR a.txt", "as it was"); err != nil {
 		t.Fatal(err)

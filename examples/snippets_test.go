@@ -89,8 +89,8 @@ func TestSnippets(t *testing.T) {
 	if got := <-queue; got != "/a.txt" {
 		t.Errorf("the hook heard of %q", got)
 	}
-	if text, err := c.Cmd(214, "SITE VERSION"); err != nil || text != version {
-		t.Errorf("SITE VERSION: %q, %v", text, err)
+	if r, err := c.Cmd(214, "SITE VERSION"); err != nil || r.Text() != version {
+		t.Errorf("SITE VERSION: %q, %v", r, err)
 	}
 	if _, err := c.Cmd(502, "DELE a.txt"); err != nil {
 		t.Errorf("a command that is switched off: %v", err)

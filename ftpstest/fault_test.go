@@ -53,18 +53,9 @@ func get(t *testing.T, c *ftpclient.Client, line string) (got string, end, reply
 	data, err := c.Open(line)
 	require.NoError(t, err)
 	defer data.Close()
-	all, end := readAll(data)
+	all, end := ftpclient.ReadAll(data)
 	data.Close()
 	return all, end, c.Done()
-}
-
-// readAll reads to the end, where close_notify belongs.
-func readAll(data net.Conn) (string, error) {
-	all, err := io.ReadAll(data)
-	if err == nil && ftpclient.Truncated(data) {
-		err = io.ErrUnexpectedEOF
-	}
-	return string(all), err
 }
 
 // reset reports that a connection ended neither in order nor by FIN.
@@ -116,7 +107,7 @@ func TestCutUpload(t *testing.T) {
 		data, err := c.Open("STOR new")
 		require.NoError(t, err)
 		_, failed := io.WriteString(data, content)
-		_, err = readAll(data)
+		_, err = ftpclient.ReadAll(data)
 		switch how {
 		case "fin":
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF)
@@ -185,7 +176,7 @@ func TestClearInTransfer(t *testing.T) {
 	_, err = data.Read(make([]byte, 1))
 	require.NoError(t, err)
 	srv.ClearFaults()
-	rest, err := readAll(data)
+	rest, err := ftpclient.ReadAll(data)
 	require.NoError(t, err)
 	require.Equal(t, content[1:], rest)
 	require.NoError(t, c.Done())
@@ -306,9 +297,9 @@ func TestReply(t *testing.T) {
 	require.ErrorContains(t, err, "450 Busy.")
 	_, err = srv.FS.Stat(t.Context(), "new")
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	first, err := c.Cmd(211, "XFOO")
+	r, err := c.Cmd(211, "XFOO")
 	require.NoError(t, err)
-	require.Equal(t, "one", first)
+	require.Equal(t, "one", r.Text())
 	_, err = c.Cmd(421, "NOOP")
 	require.NoError(t, err)
 	_, err = c.Cmd(200, "NOOP")
@@ -370,9 +361,9 @@ func TestAnnounce(t *testing.T) {
 		{"PASV", 227, "(127,0,0,1,"},
 		{"EPSV", 229, "(|||260|)"},
 	} {
-		text, err := c.Cmd(step.code, step.line)
+		r, err := c.Cmd(step.code, step.line)
 		require.NoError(t, err)
-		require.Contains(t, text, step.want)
+		require.Contains(t, r.Text(), step.want)
 	}
 }
 

@@ -21,7 +21,6 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -183,12 +182,11 @@ func TestServer(t *testing.T) {
 			got, err := c.Get("RETR a.txt")
 			require.NoError(t, err)
 			require.Equal(t, content, got)
-			text, err := c.Cmd(227, "PASV")
+			at, err := c.PASV()
 			require.NoError(t, err)
-			at, err := wire.ParsePasvReply(text)
-			require.NoError(t, err)
-			require.Equal(t, dialled.Addr(), at.Addr())
-			require.Contains(t, s.data, int(at.Port()))
+			to := netip.MustParseAddrPort(at)
+			require.Equal(t, dialled.Addr(), to.Addr())
+			require.Contains(t, s.data, int(to.Port()))
 		}
 		all := s.moved()
 		require.Len(t, all, 4)
@@ -223,12 +221,11 @@ func TestThief(t *testing.T) {
 	c := s.login(t, false)
 	_, err := c.Cmd(200, "PROT C") // nothing but the address tells
 	require.NoError(t, err)
-	text, err := c.Cmd(227, "PASV")
+	at, err := c.PASV()
 	require.NoError(t, err)
-	at, err := wire.ParsePasvReply(text)
-	require.NoError(t, err)
+	port := netip.MustParseAddrPort(at).Port()
 
-	to := hostPort(serverHost, at.Port())
+	to := hostPort(serverHost, port)
 	for _, raw := range [][]byte{nil, localHeader(2), header(2, netip.MustParseAddrPort("198.51.100.66:1"), dialled)} {
 		thief, err := net.Dial("tcp", to)
 		require.NoError(t, err)
@@ -240,7 +237,7 @@ func TestThief(t *testing.T) {
 		require.Error(t, err)
 		thief.Close()
 	}
-	own, err := new(net.Dialer).DialContext(context.Background(), "tcp", hostPort(balancerHost, at.Port()))
+	own, err := new(net.Dialer).DialContext(context.Background(), "tcp", hostPort(balancerHost, port))
 	require.NoError(t, err)
 	defer own.Close()
 	_, err = c.Cmd(150, "STOR mine")

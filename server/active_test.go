@@ -102,7 +102,7 @@ func TestActiveModeOff(t *testing.T) {
 	c := start(t, insecure).loginClear(t)
 	c.cmd(502, "PORT 127,0,0,1,200,0")
 	c.cmd(502, "EPRT |1|127.0.0.1|51200|")
-	require.NotContains(t, c.cmd(211, "FEAT").text(), "EPRT")
+	require.NotContains(t, c.cmd(211, "FEAT").String(), "EPRT")
 }
 
 // Rows 1 and 2: another address, a low port and what means this host by another

@@ -97,7 +97,7 @@ func honestLogin(b *testing.B, ts *testServer) time.Duration {
 	c.login()
 	took := time.Since(began)
 	c.cmd(221, "QUIT")
-	c.conn.Close()
+	c.Conn.Close()
 	return took
 }
 

@@ -146,7 +146,7 @@ func fairVisit(b *testing.B, addr string) {
 	require.Contains(b, c.get("LIST"), "many")
 	require.Equal(b, "content", c.get("RETR a"))
 	c.cmd(221, "QUIT")
-	c.conn.Close()
+	c.Conn.Close()
 }
 
 // pipeline sends a line again and again and reads all that comes, until ctx ends.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 // badText is what no text for people has: the end of a sentence within one, the name of
@@ -32,7 +34,7 @@ func TestCausesReadWell(t *testing.T) {
 		}, aborted + "the client sent ABOR$", ""},
 		"data connection reset": {func(_ *testServer, c *client) {
 			conn := c.open("RETR big")
-			require.NoError(c.t, conn.(interface{ NetConn() net.Conn }).NetConn().(*tcpConn).SetLinger(0))
+			require.NoError(c.t, conn.(interface{ NetConn() net.Conn }).NetConn().(*ftpclient.TCPConn).SetLinger(0))
 			conn.(interface{ NetConn() net.Conn }).NetConn().Close()
 			c.expect(426)
 			c.cmd(221, "QUIT")
@@ -40,10 +42,10 @@ func TestCausesReadWell(t *testing.T) {
 		"gone during a transfer": {func(_ *testServer, c *client) {
 			conn := c.open("STOR a")
 			io.WriteString(conn, "x")
-			require.NoError(c.t, c.conn.(interface{ NetConn() net.Conn }).NetConn().(*tcpConn).SetLinger(0))
-			c.conn.(interface{ NetConn() net.Conn }).NetConn().Close()
+			require.NoError(c.t, c.Conn.(interface{ NetConn() net.Conn }).NetConn().(*ftpclient.TCPConn).SetLinger(0))
+			c.Conn.(interface{ NetConn() net.Conn }).NetConn().Close()
 		}, aborted + "the control connection broke: read tcp4? .*: connection reset by peer$", "^server: the control connection broke: read tcp "},
-		"hung up": {func(_ *testServer, c *client) { c.conn.Close() }, "", "^server: the client closed the control connection$"},
+		"hung up": {func(_ *testServer, c *client) { c.Conn.Close() }, "", "^server: the client closed the control connection$"},
 		"shut down": {func(ts *testServer, c *client) {
 			c.pasv()
 			c.cmd(150, "STOR a")

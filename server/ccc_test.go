@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -62,7 +63,7 @@ func TestDataAfterCCC(t *testing.T) {
 
 				require.False(t, ts.Sessions()[0].Secure)
 				c.cmd(221, "QUIT")
-				line, err := c.readLine()
+				line, err := c.ReadLine()
 				require.ErrorIs(t, err, io.EOF, "got %q", line)
 			})
 		}
@@ -74,9 +75,9 @@ func TestDataAfterCCC(t *testing.T) {
 func TestCCCNotEnded(t *testing.T) {
 	for name, misbehave := range map[string]func(*client){
 		"goes on under TLS": func(c *client) { c.send("MKD x") },
-		"hangs up":          func(c *client) { c.conn.(*stdtls.Conn).NetConn().Close() },
-		"half closes":       func(c *client) { c.conn.(*stdtls.Conn).NetConn().(*tcpConn).CloseWrite() },
-		"talks in clear":    func(c *client) { io.WriteString(c.conn.(*stdtls.Conn).NetConn(), "MKD x\r\n") },
+		"hangs up":          func(c *client) { c.Conn.(*stdtls.Conn).NetConn().Close() },
+		"half closes":       func(c *client) { c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).CloseWrite() },
+		"talks in clear":    func(c *client) { io.WriteString(c.Conn.(*stdtls.Conn).NetConn(), "MKD x\r\n") },
 		"waits":             func(*client) {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -118,11 +119,11 @@ func TestFeatCCC(t *testing.T) {
 		true:  {allowCCC},
 		false: {},
 	} {
-		text := start(t, options...).dial(t).cmd(211, "FEAT").text()
+		text := start(t, options...).dial(t).cmd(211, "FEAT").String()
 		require.Equal(t, allowed, strings.Contains(text, "\n CCC\n"))
 	}
 	ts := start(t, allowCCC, insecure, func(srv *server.Server) { srv.TLS = nil })
-	require.NotContains(t, ts.dial(t).cmd(211, "FEAT").text(), "CCC")
+	require.NotContains(t, ts.dial(t).cmd(211, "FEAT").String(), "CCC")
 }
 
 // A thousand small packets, so that each boundary of what the kernel hands over
@@ -138,6 +139,6 @@ func TestCCCManyTimes(t *testing.T) {
 		c.untls("PWD\r\nNOOP\r\n")
 		c.expect(257)
 		c.expect(200)
-		c.conn.Close()
+		c.Conn.Close()
 	}
 }

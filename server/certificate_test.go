@@ -108,9 +108,9 @@ func TestOtherCertificateOnData(t *testing.T) {
 	cfg.Certificates = []stdtls.Certificate{alice}
 	c := ts.loginWith(t, cfg)
 	c.put("hello", "STOR a.txt")
-	c.cfg.Certificates = []stdtls.Certificate{bob}
+	c.TLS.Certificates = []stdtls.Certificate{bob}
 	conn := c.open("RETR a.txt")
-	assert.Contains(t, c.expect(522).text(), "certificate")
+	assert.Contains(t, c.expect(522).String(), "certificate")
 	conn.Close()
 	c.cmd(257, "PWD")
 }

@@ -18,7 +18,7 @@ func TestUrgentABOR(t *testing.T) {
 		c := ts.loginClear(t)
 		conn := c.open("STOR a.txt")
 		c.write("\xff\xf4")
-		onSocket(t, c.conn, func(fd int) error {
+		onSocket(t, c.Conn, func(fd int) error {
 			return syscall.Sendto(fd, []byte(urgent), syscall.MSG_OOB, nil)
 		})
 		if urgent == "\xff" {

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -73,7 +74,7 @@ func TestAnnouncesDialledAddress(t *testing.T) {
 		c := newClient(t, conn, nil)
 		c.expect(220)
 		c.login()
-		at, err := wire.ParsePasvReply(c.cmd(227, "PASV").text())
+		at, err := wire.ParsePasvReply(c.cmd(227, "PASV").String())
 		require.NoError(t, err)
 		assert.Equal(t, addr, at.Addr().String())
 		data := c.dataTCP(at.String())
@@ -95,8 +96,8 @@ func TestAnnouncesWhatItIsTold(t *testing.T) {
 	outer := int(number(ports)) + ports.Offset
 	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
 	c := ts.loginClear(t)
-	assert.Contains(t, c.cmd(227, "PASV").text(), fmt.Sprintf("(203,0,113,7,%d,%d)", outer>>8, outer&0xff))
-	assert.Contains(t, c.cmd(229, "EPSV").text(), fmt.Sprintf("(|||%d|)", outer))
+	assert.Contains(t, c.cmd(227, "PASV").String(), fmt.Sprintf("(203,0,113,7,%d,%d)", outer>>8, outer&0xff))
+	assert.Contains(t, c.cmd(229, "EPSV").String(), fmt.Sprintf("(|||%d|)", outer))
 }
 
 // RFC 2428: over IPv6 there is EPSV and EPRT only.
@@ -114,8 +115,8 @@ func TestIPv6(t *testing.T) {
 	c.authTLS()
 	c.login()
 	c.protect()
-	assert.Contains(t, c.cmd(425, "PASV").text(), "EPSV")
-	assert.Contains(t, c.cmd(522, "EPSV 1").text(), "(2)")
+	assert.Contains(t, c.cmd(425, "PASV").String(), "EPSV")
+	assert.Contains(t, c.cmd(522, "EPSV 1").String(), "(2)")
 	c.cmd(229, "EPSV 2")
 	conn := c.dataTCP(c.epsv())
 	c.cmd(150, "RETR a.txt")
@@ -153,7 +154,7 @@ func TestOrdersOfConnecting(t *testing.T) {
 		c := ts.loginWith(t, cfg(ts))
 		for command, use := range commands {
 			// Connection and ClientHello before the command: curl, basic-ftp.
-			early := stdtls.Client(c.dataTCP(c.pasv()), c.cfg)
+			early := stdtls.Client(c.dataTCP(c.pasv()), c.TLS)
 			hello := make(chan error, 1)
 			go func() { hello <- early.Handshake() }()
 			c.cmd(150, "%s", command)
@@ -170,7 +171,7 @@ func TestOrdersOfConnecting(t *testing.T) {
 			// The command first, then connection and ClientHello: FileZilla, WinSCP.
 			addr := c.pasv()
 			c.send("%s", command)
-			early = stdtls.Client(c.dataTCP(addr), c.cfg)
+			early = stdtls.Client(c.dataTCP(addr), c.TLS)
 			go func() { hello <- early.Handshake() }()
 			c.expect(150)
 			require.NoError(t, <-hello)
@@ -283,7 +284,7 @@ func TestNeverResumesUnderRequire(t *testing.T) {
 		c := ts.loginWith(t, never(cfg(ts)))
 		for _, command := range []string{"RETR a.txt", "STOR b.txt", "LIST"} {
 			conn := c.open2("%s", command)
-			assert.ErrorContains(t, stdtls.Client(conn, c.cfg).Handshake(), "access denied", command)
+			assert.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied", command)
 			c.expect(522)
 		}
 		_, err := ts.FS.Stat(context.Background(), "b.txt")
@@ -346,7 +347,7 @@ func TestMissingCloseNotify(t *testing.T) {
 			conn := c.open("STOR a.txt").(*stdtls.Conn)
 			_, err := io.WriteString(conn, "new")
 			require.NoError(t, err)
-			require.NoError(t, conn.NetConn().(*tcpConn).CloseWrite())
+			require.NoError(t, conn.NetConn().(*ftpclient.TCPConn).CloseWrite())
 			if strict {
 				c.expect(426)
 				assert.Equal(t, "old", ts.readFile(t, "a.txt"))
@@ -457,13 +458,13 @@ func TestBeyond32Bits(t *testing.T) {
 	defer files.Close()
 	ts := start(t, insecure, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, files) })
 	c := ts.login(t)
-	assert.Equal(t, "213 5368709120", c.cmd(213, "SIZE big").text())
+	assert.Equal(t, "213 5368709120", c.cmd(213, "SIZE big").String())
 	assert.Contains(t, c.get("LIST"), " 5368709120 ")
 	assert.Contains(t, c.get("MLSD"), "size=5368709120;")
 	c.cmd(350, "REST %d", size-3)
 	assert.Equal(t, "end", c.get("RETR big"))
 	c.cmd(200, "PROT C")
-	c.private = false
+	c.Private = false
 	c.cmd(350, "REST %d", size-3)
 	assert.Equal(t, "end", c.get("RETR big"))
 	c.cmd(200, "ALLO %d", size)
@@ -660,10 +661,10 @@ func TestAbandonedPASV(t *testing.T) {
 
 	c := ts.loginClear(t)
 	c.cmd(227, "PASV")
-	c.conn.Close()
+	c.Conn.Close()
 	eventually(t, "the port of a client that has gone", func() bool {
 		other.send("PASV")
-		return other.expect(227, 425).code == 227
+		return other.expect(227, 425).Code == 227
 	})
 }
 

@@ -289,7 +289,7 @@ func TestLogoutByAuthAndEnd(t *testing.T) {
 	eventually(t, "the logout", func() bool { return len(j.all()) == 1 })
 	c.login()
 	require.Len(t, j.all(), 1)
-	c.conn.Close()
+	c.Conn.Close()
 	eventually(t, "the second logout", func() bool { return len(j.all()) == 2 })
 }
 
@@ -306,7 +306,7 @@ func TestPanicInLogout(t *testing.T) {
 	c.cmd(421, "USER bob")
 	c.end()
 	eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
-	ts.login(t).conn.Close()
+	ts.login(t).Conn.Close()
 	eventually(t, "the second end", func() bool { return len(j.all()) == 2 })
 	require.Equal(t, []string{"disconnect server: panic in a driver or hook", "disconnect server: panic in a driver or hook"}, j.all())
 }

@@ -52,7 +52,7 @@ func TestCopyBounds(t *testing.T) {
 	require.Equal(t, "contentcontent", readFile(t, dir, "new"))
 	// One FS under two names is one FS.
 	copyTo(550, "rw2/a", "ro/a")
-	require.Contains(t, c.cmd(250, "COMB rw/new ro/a").text(), "1 of the sources could not be removed")
+	require.Contains(t, c.cmd(250, "COMB rw/new ro/a").String(), "1 of the sources could not be removed")
 	require.Equal(t, "content", readFile(t, mem, "a"))
 }
 
@@ -67,14 +67,14 @@ func TestAvbl(t *testing.T) {
 	ts := start(t, withFiles(files))
 	c := ts.login(t)
 	for dir, free := range map[string]string{"": "0", "/": "0", "ro": "0", "q": "90", "q/sub": "90"} {
-		require.Equal(t, "213 "+free, c.cmd(213, "%s", strings.TrimSpace("AVBL "+dir)).text())
+		require.Equal(t, "213 "+free, c.cmd(213, "%s", strings.TrimSpace("AVBL "+dir)).String())
 	}
 	c.cmd(550, "AVBL q/a")
 	c.cmd(550, "AVBL q/missing")
 	c.cmd(550, "AVBL missing")
 	c.cmd(250, "CWD q")
 	c.cmd(550, "AVBL missing")
-	require.Equal(t, "213 90", c.cmd(213, "AVBL sub").text())
+	require.Equal(t, "213 90", c.cmd(213, "AVBL sub").String())
 }
 
 // Two names of one file are told apart from two files: otherwise a copy written
@@ -156,7 +156,7 @@ func TestCopyFails(t *testing.T) {
 			}
 			ts := start(t, withFiles(failing{dir, at}))
 			c := ts.login(t)
-			require.NotContains(t, c.cmd(451, "COMB t a b").text(), "real")
+			require.NotContains(t, c.cmd(451, "COMB t a b").String(), "real")
 			require.Equal(t, "aaa", readFile(t, dir, "a"))
 			require.Equal(t, "bbb", readFile(t, dir, "b"))
 			require.Equal(t, "ttt", readFile(t, dir, "t"), "in place, too: it would be there twice when COMB is repeated")

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -91,7 +92,7 @@ func TestModeZProvesEnd(t *testing.T) {
 		conn := c.open("STOR a")
 		_, err := io.WriteString(conn, name)
 		require.NoError(t, err)
-		require.NoError(t, conn.(interface{ NetConn() net.Conn }).NetConn().(*tcpConn).CloseWrite())
+		require.NoError(t, conn.(interface{ NetConn() net.Conn }).NetConn().(*ftpclient.TCPConn).CloseWrite())
 		c.expect(code)
 		require.False(t, ts.lastTransfer(t).Truncated && code == 226)
 		conn.Close()
@@ -191,7 +192,7 @@ func TestModeZAbort(t *testing.T) {
 	require.NoError(t, err)
 	c.send("ABOR")
 	rest, err := io.ReadAll(conn)
-	require.True(t, err != nil || unfinished(conn))
+	require.True(t, err != nil || ftpclient.Truncated(conn))
 	c.expect(426)
 	c.expect(226)
 	z, err := zlib.NewReader(bytes.NewReader(append(head, rest...)))

@@ -46,7 +46,7 @@ func (ts *testServer) only(t testing.TB) string {
 // told demands 421 with the reason, and an end in order.
 func (c *client) told() {
 	c.t.Helper()
-	require.Equal(c.t, "421 "+maintenance, c.expect(421).text())
+	require.Equal(c.t, "421 "+maintenance, c.expect(421).String())
 	c.end()
 }
 
@@ -284,15 +284,15 @@ func TestDisconnectFromWithin(t *testing.T) {
 func (c *client) visit() (said []string) {
 	ask := func(line string) reply {
 		if line != "" {
-			io.WriteString(c.conn, line+"\r\n") // fails when the server has gone and its last word is unread
+			io.WriteString(c.Conn, line+"\r\n") // fails when the server has gone and its last word is unread
 		}
-		r, err := c.readReply()
+		r, err := c.ReadReply()
 		if err == nil {
-			said = append(said, r.text())
+			said = append(said, r.String())
 		}
 		return r
 	}
-	over := func(r reply) bool { return r.code == 0 || r.code == 421 }
+	over := func(r reply) bool { return r.Code == 0 || r.Code == 421 }
 	if over(ask("")) || over(ask("AUTH TLS")) {
 		return said
 	}
@@ -322,7 +322,7 @@ func (c *client) deliver(addr string) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(patience))
-	sec := stdtls.Client(conn, c.cfg)
+	sec := stdtls.Client(conn, c.TLS)
 	if sec.HandshakeContext(context.Background()) == nil {
 		io.WriteString(sec, "new")
 		sec.Close()

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 // meddling is what clients send on the data connection of a download.
@@ -19,7 +21,7 @@ var meddling = map[string]struct {
 	"nothing in clear":   {false, func(*testing.T, net.Conn) {}},
 	"a byte in clear":    {false, func(t *testing.T, data net.Conn) { meddle(t, data, "x") }},
 	"much in clear":      {false, func(t *testing.T, data net.Conn) { meddle(t, data, strings.Repeat("x", 100_000)) }},
-	"FIN in clear":       {false, func(t *testing.T, data net.Conn) { require.NoError(t, data.(*tcpConn).CloseWrite()) }},
+	"FIN in clear":       {false, func(t *testing.T, data net.Conn) { require.NoError(t, data.(*ftpclient.TCPConn).CloseWrite()) }},
 	"nothing under TLS":  {true, func(*testing.T, net.Conn) {}},
 	"a byte under TLS":   {true, func(t *testing.T, data net.Conn) { meddle(t, data, "x") }},
 	"much under TLS":     {true, func(t *testing.T, data net.Conn) { meddle(t, data, strings.Repeat("x", 100_000)) }},
@@ -38,7 +40,9 @@ func meddle(t *testing.T, conn net.Conn, text string) {
 	require.NoError(t, err)
 }
 
-func tcpOf(data net.Conn) *tcpConn { return data.(*stdtls.Conn).NetConn().(*tcpConn) }
+func tcpOf(data net.Conn) *ftpclient.TCPConn {
+	return data.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn)
+}
 
 // Row 48: a download that is answered with 226 arrives whole, whatever the client sends
 // on its data connection: a kernel that closes a socket with input unread resets
@@ -55,7 +59,7 @@ func TestDownloadsAreNotCut(t *testing.T) {
 			}
 			data := c.open("RETR a")
 			// What the client has not read waits at the server, not here.
-			raw, ok := data.(*tcpConn)
+			raw, ok := data.(*ftpclient.TCPConn)
 			if !ok {
 				raw = tcpOf(data)
 			}

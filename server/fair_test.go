@@ -41,10 +41,10 @@ func TestStrangersArePaced(t *testing.T) {
 					}
 					synctest.Wait() // the replies up to here are counted
 					before := replies.Load()
-					go io.Copy(io.Discard, c.r)
+					go io.Copy(io.Discard, c.Lines)
 					go func() {
 						for {
-							if _, err := io.WriteString(c.conn, line); err != nil {
+							if _, err := io.WriteString(c.Conn, line); err != nil {
 								return
 							}
 						}
@@ -62,7 +62,7 @@ func TestStrangersArePaced(t *testing.T) {
 					synctest.Wait()
 					require.LessOrEqual(t, replies.Load()-before, int32(820))
 					require.InDelta(t, 818, replies.Load()-before, 10*slack)
-					c.conn.Close()
+					c.Conn.Close()
 				}, func(srv *server.Server) {
 					srv.Hooks = &server.Hooks{Reply: func(server.SessionInfo, server.Reply) { replies.Add(1) }}
 					srv.Logger = nil
@@ -175,7 +175,7 @@ func TestAbortLongWork(t *testing.T) {
 					return // a transfer may go on without its control connection
 				}
 				begin(c)
-				c.conn.Close()
+				c.Conn.Close()
 				time.Sleep(3 * time.Second)
 				require.Empty(t, fs.Sessions())
 				calls := f.calls.Load()

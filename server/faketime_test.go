@@ -128,9 +128,9 @@ func (fs *fakeServer) inTLS(t testing.TB) *client {
 // data sends PASV and connects to the port it names.
 func (fs *fakeServer) data(t testing.TB, c *client, buffer int) net.Conn {
 	t.Helper()
-	at, err := wire.ParsePasvReply(c.cmd(227, "PASV").text())
+	at, err := wire.ParsePasvReply(c.cmd(227, "PASV").String())
 	require.NoError(t, err)
-	from, _, err := net.SplitHostPort(c.conn.LocalAddr().String())
+	from, _, err := net.SplitHostPort(c.Conn.LocalAddr().String())
 	require.NoError(t, err)
 	return fs.tcp(t, netip.MustParseAddr(from), at.Port(), buffer)
 }

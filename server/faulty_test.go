@@ -108,9 +108,9 @@ func wait(t *testing.T, hanging <-chan struct{}) {
 // final is the last reply to a command.
 func (c *client) final() reply {
 	for {
-		r, err := c.readReply()
+		r, err := c.ReadReply()
 		require.NoError(c.t, err)
-		if r.code >= 200 {
+		if r.Code >= 200 {
 			return r
 		}
 	}

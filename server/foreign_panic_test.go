@@ -127,7 +127,7 @@ func TestForeignPanicsLeakNothing(t *testing.T) {
 				c.send("%s", f.meanwhile)
 			}
 			for {
-				if _, err := c.readReply(); err != nil {
+				if _, err := c.ReadReply(); err != nil {
 					break
 				}
 			}
@@ -184,7 +184,7 @@ func TestConnectionOfRefusedUploadPanics(t *testing.T) {
 	io.WriteString(data, "some")
 	closeWrite(data)
 	for {
-		if _, err := c.readReply(); err != nil {
+		if _, err := c.ReadReply(); err != nil {
 			break
 		}
 		c.send("QUIT")

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bufio"
 	"context"
 	stdtls "crypto/tls"
 	"crypto/x509"
@@ -10,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -18,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
-	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -32,7 +30,7 @@ const (
 
 // patience bounds every wait of a test. It is no measure of anything: a test
 // that is in order never comes near it.
-const patience = time.Minute
+const patience = ftpclient.Patience
 
 // testServer is a server on loopback, closed when the test ends.
 type testServer struct {
@@ -227,15 +225,14 @@ func readFile(t testing.TB, files driver.FS, name string) string {
 	return string(data)
 }
 
-// client is a raw FTP client: it sends lines and reads replies, and believes
-// nothing. Methods fail the test and belong on the test's goroutine.
+// client is the FTP client of a test: its methods fail the test and belong on the test's goroutine. In another goroutine
+// its Client serves.
 type client struct {
-	t       testing.TB
-	conn    net.Conn // TCP, or TLS after authTLS
-	r       *bufio.Reader
-	cfg     *stdtls.Config // of control and data, with a session cache
-	private bool           // data connections speak TLS
+	*ftpclient.Client
+	t testing.TB
 }
+
+type reply = ftpclient.Reply
 
 // newClient wraps a connection and reads nothing. cfg may be nil in clear.
 func newClient(t testing.TB, conn net.Conn, cfg *stdtls.Config) *client {
@@ -246,8 +243,8 @@ func newClient(t testing.TB, conn net.Conn, cfg *stdtls.Config) *client {
 			cfg.ClientSessionCache = stdtls.NewLRUClientSessionCache(0)
 		}
 	}
-	c := &client{t: t, conn: conn, r: bufio.NewReader(conn), cfg: cfg}
-	t.Cleanup(func() { c.conn.Close() })
+	c := &client{ftpclient.New(conn, cfg), t}
+	t.Cleanup(func() { c.Conn.Close() })
 	return c
 }
 
@@ -271,7 +268,7 @@ func (ts *testServer) dialImplicit(t testing.TB) *client {
 	c := newClient(t, dialTCP(t, ts.ImplicitAddr), ts.Config)
 	c.upgrade()
 	c.expect(220)
-	c.private = true
+	c.Private = true
 	return c
 }
 
@@ -287,9 +284,7 @@ func (ts *testServer) loginWith(t testing.TB, cfg *stdtls.Config) *client {
 	c := newClient(t, dialTCP(t, ts.Addr), cfg)
 	c.expect(220)
 	c.authTLS()
-	c.login()
-	c.protect()
-	c.cmd(200, "TYPE I")
+	require.NoError(t, c.Login(testUser, testPassword))
 	return c
 }
 
@@ -304,121 +299,37 @@ func (ts *testServer) loginClear(t testing.TB) *client {
 
 func dialTCP(t testing.TB, addr string) net.Conn {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", addr, patience)
+	conn, err := ftpclient.DialTCP(addr)
 	require.NoError(t, err)
-	conn.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { conn.Close() })
-	return &tcpConn{TCPConn: conn.(*net.TCPConn)}
-}
-
-// tcpConn remembers whether FIN was seen. crypto/tls reports io.EOF for it and
-// for close_notify alike, but stops reading at the latter.
-type tcpConn struct {
-	*net.TCPConn
-	fin  bool
-	held *[]byte // when not nil, what is written waits here
-}
-
-func (c *tcpConn) Write(p []byte) (int, error) {
-	if c.held != nil {
-		*c.held = append(*c.held, p...)
-		return len(p), nil
-	}
-	return c.TCPConn.Write(p)
-}
-
-func (c *tcpConn) Read(p []byte) (int, error) {
-	n, err := c.TCPConn.Read(p)
-	c.fin = c.fin || err == io.EOF
-	return n, err
-}
-
-// unfinished reports that a connection under TLS ended without close_notify.
-func unfinished(conn net.Conn) bool {
-	sec, ok := conn.(*stdtls.Conn)
-	if !ok {
-		return false
-	}
-	tcp, ok := sec.NetConn().(*tcpConn)
-	return ok && tcp.fin
+	return conn
 }
 
 // send writes a line and reads nothing.
 func (c *client) send(format string, args ...any) {
 	c.t.Helper()
-	c.write(fmt.Sprintf(format, args...) + "\r\n")
+	require.NoError(c.t, c.Send(fmt.Sprintf(format, args...)))
 }
 
 // write sends bytes as they are.
 func (c *client) write(s string) {
 	c.t.Helper()
-	c.conn.SetDeadline(time.Now().Add(patience))
-	_, err := io.WriteString(c.conn, s)
-	require.NoError(c.t, err)
-}
-
-// reply is a reply of the server, as lines without CRLF.
-type reply struct {
-	code  int
-	lines []string
-}
-
-// text is the reply as it came.
-func (r reply) text() string { return strings.Join(r.lines, "\n") }
-
-// readLine reads one line, which must end in CRLF and be short enough for
-// Python (COMPATIBILITY row 36).
-func (c *client) readLine() (string, error) {
-	c.conn.SetDeadline(time.Now().Add(patience))
-	line, err := c.r.ReadString('\n')
-	if err != nil {
-		return line, err
-	}
-	s, ok := strings.CutSuffix(line, "\r\n")
-	switch {
-	case !ok:
-		return line, fmt.Errorf("a reply line does not end in CRLF: %q", line)
-	case len(line) > 8192:
-		return line, fmt.Errorf("a reply line of %d bytes", len(line))
-	}
-	return s, nil
-}
-
-// readReply reads one reply by RFC 959, section 4.2.
-func (c *client) readReply() (reply, error) {
-	line, err := c.readLine()
-	if err != nil {
-		return reply{}, err
-	}
-	r := reply{lines: []string{line}}
-	if _, err := fmt.Sscanf(line, "%3d", &r.code); err != nil || len(line) < 4 || line[3] != ' ' && line[3] != '-' {
-		return r, fmt.Errorf("not a reply: %q", line)
-	}
-	for end := line[:3] + " "; !strings.HasPrefix(line, end); {
-		if line, err = c.readLine(); err != nil {
-			return r, err
-		}
-		r.lines = append(r.lines, line)
-	}
-	return r, nil
+	require.NoError(c.t, c.Write(s))
 }
 
 // expect reads a reply that must have one of the codes.
 func (c *client) expect(codes ...int) reply {
 	c.t.Helper()
-	r, err := c.readReply()
+	r, err := c.Expect(codes...)
 	require.NoError(c.t, err, "waiting for %v", codes)
-	require.Truef(c.t, slices.Contains(codes, r.code), "want %v, got %s", codes, r.text())
 	return r
 }
 
 // cmd sends a command and reads a reply, which must have that code.
 func (c *client) cmd(code int, format string, args ...any) reply {
 	c.t.Helper()
-	c.send(format, args...)
-	r, err := c.readReply()
-	require.NoErrorf(c.t, err, "after "+format, args...)
-	require.Equalf(c.t, code, r.code, "%s: %s", fmt.Sprintf(format, args...), r.text())
+	r, err := c.Cmd(code, fmt.Sprintf(format, args...))
+	require.NoError(c.t, err)
 	return r
 }
 
@@ -426,55 +337,32 @@ func (c *client) cmd(code int, format string, args ...any) reply {
 // speaks TLS.
 func (c *client) end() {
 	c.t.Helper()
-	line, err := c.readLine()
+	line, err := c.ReadLine()
 	require.ErrorIs(c.t, err, io.EOF, "got %q", line)
-	require.False(c.t, unfinished(c.conn), "the control connection ended without close_notify")
+	require.False(c.t, ftpclient.Truncated(c.Conn), "the control connection ended without close_notify")
 }
 
 // authTLS sends AUTH TLS and does the handshake.
 func (c *client) authTLS() {
 	c.t.Helper()
-	c.cmd(234, "AUTH TLS")
-	c.upgrade()
+	require.NoError(c.t, c.AuthTLS())
 }
 
 // upgrade does the TLS handshake on the control connection.
 func (c *client) upgrade() {
 	c.t.Helper()
-	require.Zero(c.t, c.r.Buffered(), "the server said more before the handshake")
-	conn := stdtls.Client(c.conn, c.cfg)
-	c.conn.SetDeadline(time.Now().Add(patience))
-	require.NoError(c.t, conn.HandshakeContext(context.Background()))
-	c.conn = conn
-	c.r.Reset(conn)
+	require.NoError(c.t, c.StartTLS())
 }
 
 // untls ends TLS on the control connection and sends text in clear in the same
 // packet as close_notify.
 func (c *client) untls(text string) {
 	c.t.Helper()
-	sec := c.conn.(*stdtls.Conn)
-	raw := sec.NetConn().(*tcpConn)
-	raw.held = new([]byte)
-	require.NoError(c.t, sec.CloseWrite())
-	packet := append(*raw.held, text...)
-	raw.held = nil
-	raw.SetDeadline(time.Now().Add(patience)) // CloseWrite lets nobody write behind it
-	_, err := raw.Write(packet)
-	require.NoError(c.t, err)
-	// crypto/tls would read on into what comes in clear behind close_notify.
-	header := make([]byte, 5)
-	_, err = io.ReadFull(raw, header)
-	require.NoError(c.t, err)
-	require.Contains(c.t, []byte{21, 23}, header[0], "no alert: %q", header)
-	_, err = io.ReadFull(raw, make([]byte, int(header[3])<<8+int(header[4])))
-	require.NoError(c.t, err)
-	c.conn = raw
-	c.r.Reset(raw)
+	require.NoError(c.t, c.StopTLS(text))
 }
 
 // state describes the control connection's TLS.
-func (c *client) state() stdtls.ConnectionState { return c.conn.(*stdtls.Conn).ConnectionState() }
+func (c *client) state() stdtls.ConnectionState { return c.Conn.(*stdtls.Conn).ConnectionState() }
 
 func (c *client) login() {
 	c.t.Helper()
@@ -487,25 +375,23 @@ func (c *client) protect() {
 	c.t.Helper()
 	c.cmd(200, "PBSZ 0")
 	c.cmd(200, "PROT P")
-	c.private = true
+	c.Private = true
 }
 
 // pasv sends PASV and returns the address to dial.
 func (c *client) pasv() string {
 	c.t.Helper()
-	at, err := wire.ParsePasvReply(c.cmd(227, "PASV").text())
+	at, err := c.PASV()
 	require.NoError(c.t, err)
-	return at.String()
+	return at
 }
 
 // epsv sends EPSV and returns the address to dial.
 func (c *client) epsv() string {
 	c.t.Helper()
-	port, err := wire.ParseEPSVReply(c.cmd(229, "EPSV").text())
+	at, err := c.EPSV()
 	require.NoError(c.t, err)
-	host, _, err := net.SplitHostPort(c.conn.RemoteAddr().String())
-	require.NoError(c.t, err)
-	return net.JoinHostPort(host, fmt.Sprint(port))
+	return at
 }
 
 // dataTCP dials a data port and speaks no TLS on it.
@@ -518,9 +404,8 @@ func (c *client) dataTCP(addr string) net.Conn {
 // the session of its control connection if the cache holds one.
 func (c *client) dataTLS(conn net.Conn) *stdtls.Conn {
 	c.t.Helper()
-	conn.SetDeadline(time.Now().Add(patience))
-	sec := stdtls.Client(conn, c.cfg)
-	require.NoError(c.t, sec.HandshakeContext(context.Background()), "handshake on the data connection")
+	sec, err := c.DataTLS(conn)
+	require.NoError(c.t, err, "handshake on the data connection")
 	return sec
 }
 
@@ -530,7 +415,7 @@ func (c *client) open(format string, args ...any) net.Conn {
 	c.t.Helper()
 	conn := c.dataTCP(c.pasv())
 	c.cmd(150, format, args...)
-	if c.private {
+	if c.Private {
 		return c.dataTLS(conn)
 	}
 	return conn
@@ -559,11 +444,9 @@ func (c *client) put(data, format string, args ...any) {
 // readAll reads to an end in order: under TLS only close_notify is one.
 func readAll(t testing.TB, conn net.Conn) string {
 	t.Helper()
-	conn.SetReadDeadline(time.Now().Add(patience))
-	data, err := io.ReadAll(conn)
+	data, err := ftpclient.ReadAll(conn)
 	require.NoError(t, err)
-	require.False(t, unfinished(conn), "the data connection ended without close_notify")
-	return string(data)
+	return data
 }
 
 // eventually waits for a condition that another goroutine brings about.

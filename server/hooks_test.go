@@ -121,7 +121,7 @@ func TestTransferHook(t *testing.T) {
 	// with FIN alone.
 	first := c
 	c = ts.login(t)
-	c.cfg.ClientSessionCache = nil
+	c.TLS.ClientSessionCache = nil
 	conn := c.open("STOR b")
 	io.WriteString(conn, "abc")
 	closeBare(t, conn)
@@ -168,7 +168,7 @@ func TestSessions(t *testing.T) {
 	require.Empty(t, ts.Sessions())
 	c := ts.dial(t)
 	s := ts.Sessions()[0]
-	require.Equal(t, []any{c.conn.LocalAddr().String(), ts.Addr, "", "", false}, []any{s.Peer.String(), s.Local.String(), s.User, s.Doing, s.Secure})
+	require.Equal(t, []any{c.Conn.LocalAddr().String(), ts.Addr, "", "", false}, []any{s.Peer.String(), s.Local.String(), s.User, s.Doing, s.Secure})
 	c.authTLS()
 	c.login()
 	c.protect()
@@ -213,7 +213,7 @@ func TestDisconnectCause(t *testing.T) {
 	c := ts.login(t)
 	c.cmd(221, "QUIT")
 	require.NoError(t, cause(1))
-	ts.login(t).conn.Close()
+	ts.login(t).Conn.Close()
 	require.True(t, errors.Is(cause(2), io.EOF), "%v", causes)
 	c = ts.dial(t)
 	c.cmd(421, "GET / HTTP/1.1")

@@ -56,7 +56,7 @@ func TestRestEnds(t *testing.T) {
 		ts := start(t)
 		c := ts.login(t)
 		time.Sleep(time.Second)
-		c.conn.Close()
+		c.Conn.Close()
 		eventually(t, "the end of the session", func() bool { return len(ts.Sessions()) == 0 })
 	})
 }

@@ -23,6 +23,6 @@ func TestRestNeedsNoGoroutine(t *testing.T) {
 	}
 	ts.Close()
 	for _, c := range clients {
-		c.conn.Close()
+		c.Conn.Close()
 	}
 }

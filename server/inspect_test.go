@@ -37,7 +37,7 @@ func TestInspect(t *testing.T) {
 	})
 	refused := func(c *client, name string) {
 		t.Helper()
-		require.Equal(t, "553 Infected: EICAR. Nothing of "+name+" was kept.", c.expect(553).text())
+		require.Equal(t, "553 Infected: EICAR. Nothing of "+name+" was kept.", c.expect(553).String())
 		require.Error(t, ts.lastTransfer(t).Err, "operators hear of it")
 		require.Equal(t, "half EIC", readFile(t, files, "a"))
 	}

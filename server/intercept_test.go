@@ -11,11 +11,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
-	"github.com/stretchr/testify/require"
 )
 
 // wrap has commands answered by answers, keyed by line.
@@ -40,13 +42,13 @@ func TestInterceptAnswersCommands(t *testing.T) {
 	}))
 	ts.writeFile(t, "a", "1")
 	c := ts.connect(t)
-	require.Equal(t, "220 Hello.", c.expect(220).text())
+	require.Equal(t, "220 Hello.", c.expect(220).String())
 	c.authTLS()
 	c.login()
-	require.Equal(t, "211-The time is\n211 now", c.cmd(211, "XTIME").text())
-	require.Equal(t, "550 Not here.", c.cmd(550, "DELE a").text())
+	require.Equal(t, "211-The time is\n211 now", c.cmd(211, "XTIME").String())
+	require.Equal(t, "550 Not here.", c.cmd(550, "DELE a").String())
 	require.Equal(t, "1", ts.readFile(t, "a"), "a command that was answered was done as well")
-	require.Equal(t, "451 a??b", c.cmd(451, "XGARBAGE").text())
+	require.Equal(t, "451 a??b", c.cmd(451, "XGARBAGE").String())
 	c.cmd(421, "NOOP")
 	c.end()
 }
@@ -213,7 +215,7 @@ func TestInterceptData(t *testing.T) {
 		}
 		require.Equal(t, "content", c.get("RETR a"))
 		refused := c.open("STOR no")
-		require.Equal(t, "552 Not today.", c.expect(552).text())
+		require.Equal(t, "552 Not today.", c.expect(552).String())
 		require.Empty(t, readAll(t, refused))
 		require.Equal(t, "content", c.get("RETR a"), "the session goes on")
 
@@ -460,8 +462,8 @@ func TestInterceptHearsThatTheClientIsGone(t *testing.T) {
 		c.login()
 		c.send("PWD")
 		wait(t, hanging)
-		c.conn.(*stdtls.Conn).NetConn().(*tcpConn).SetLinger(0)
-		c.conn.(*stdtls.Conn).NetConn().Close()
+		c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).SetLinger(0)
+		c.Conn.(*stdtls.Conn).NetConn().Close()
 		eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 	}
 }

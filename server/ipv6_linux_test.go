@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -55,7 +56,7 @@ func dialFrom(t testing.TB, from, to string) net.Conn {
 	t.Helper()
 	conn, err := tryFrom(t, from, to)
 	require.NoError(t, err)
-	return &tcpConn{TCPConn: conn.(*net.TCPConn)}
+	return &ftpclient.TCPConn{TCPConn: conn.(*net.TCPConn)}
 }
 
 func tryFrom(t testing.TB, from, to string) (net.Conn, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
@@ -24,12 +25,12 @@ const (
 
 // tee keeps all that is read from a connection.
 type tee struct {
-	*tcpConn
+	*ftpclient.TCPConn
 	all bytes.Buffer
 }
 
 func (c *tee) Read(p []byte) (int, error) {
-	n, err := c.tcpConn.Read(p)
+	n, err := c.TCPConn.Read(p)
 	c.all.Write(p[:n])
 	return n, err
 }
@@ -41,7 +42,7 @@ func TestKeyUpdateDuringDownload(t *testing.T) {
 	ts := start(t)
 	ts.writeFile(t, "a", content)
 	c := ts.login(t)
-	raw := &tee{tcpConn: c.dataTCP(c.pasv()).(*tcpConn)}
+	raw := &tee{TCPConn: c.dataTCP(c.pasv()).(*ftpclient.TCPConn)}
 	c.cmd(150, "RETR a")
 	server, client := updating(t, c, raw)
 	for range 3 {
@@ -62,7 +63,7 @@ func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
 	ts.writeFile(t, "a", content)
 	for requests, code := range map[int]int{16: 226, 17: 426} {
 		c := ts.login(t)
-		raw := &tee{tcpConn: c.dataTCP(c.pasv()).(*tcpConn)}
+		raw := &tee{TCPConn: c.dataTCP(c.pasv()).(*ftpclient.TCPConn)}
 		c.cmd(150, "RETR a")
 		server, client := updating(t, c, raw)
 		var all []byte
@@ -75,7 +76,7 @@ func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
 			got, answered := server.read(t, raw)
 			require.Equal(t, []int{len(content), requests}, []int{len(got), answered})
 		} else {
-			_, _ = io.Copy(io.Discard, raw.tcpConn) // the server hears them as it sends
+			_, _ = io.Copy(io.Discard, raw.TCPConn) // the server hears them as it sends
 		}
 		c.expect(code)
 		raw.Close()
@@ -87,7 +88,7 @@ func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
 func updating(t *testing.T, c *client, raw *tee) (server, client *keyUpdater) {
 	t.Helper()
 	keys := new(testenv.Buffer)
-	cfg := c.cfg.Clone()
+	cfg := c.TLS.Clone()
 	cfg.KeyLogWriter, cfg.MinVersion = keys, stdtls.VersionTLS13
 	sec := stdtls.Client(raw, cfg)
 	require.NoError(t, sec.HandshakeContext(t.Context()))
@@ -102,7 +103,7 @@ func updating(t *testing.T, c *client, raw *tee) (server, client *keyUpdater) {
 func (u *keyUpdater) read(t *testing.T, raw *tee) (data []byte, updates int) {
 	t.Helper()
 	raw.SetDeadline(time.Now().Add(patience))
-	all := io.MultiReader(bytes.NewReader(bytes.Clone(raw.all.Bytes())), raw.tcpConn)
+	all := io.MultiReader(bytes.NewReader(bytes.Clone(raw.all.Bytes())), raw.TCPConn)
 	begun := false
 	for {
 		record := make([]byte, 5)

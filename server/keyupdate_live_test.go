@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -61,11 +62,11 @@ func (ln stingy) Accept() (net.Conn, error) {
 func floodData(t *testing.T, ts *testServer, command string) *client {
 	t.Helper()
 	c := ts.login(t)
-	raw := &tee{tcpConn: c.dataTCP(c.pasv()).(*tcpConn)}
+	raw := &tee{TCPConn: c.dataTCP(c.pasv()).(*ftpclient.TCPConn)}
 	require.NoError(t, raw.SetReadBuffer(64<<10))
 	c.cmd(150, "%s", command)
 	_, keys := updating(t, c, raw)
-	go floodKeys(raw.tcpConn, keys, new(atomic.Int64))
+	go floodKeys(raw.TCPConn, keys, new(atomic.Int64))
 	return c
 }
 
@@ -77,8 +78,8 @@ func floodControl(t *testing.T, ts *testServer, login func(*client)) {
 	cfg := ts.Config.Clone()
 	cfg.KeyLogWriter = &secrets
 	raw := dialTCP(t, ts.Addr)
-	require.NoError(t, raw.(*tcpConn).SetReadBuffer(64<<10))
-	require.NoError(t, raw.(*tcpConn).SetWriteBuffer(64<<10)) // what waits in here is no matter
+	require.NoError(t, raw.(*ftpclient.TCPConn).SetReadBuffer(64<<10))
+	require.NoError(t, raw.(*ftpclient.TCPConn).SetWriteBuffer(64<<10)) // what waits in here is no matter
 	count := &writeCounter{Conn: raw}
 	c := newClient(t, count, cfg)
 	c.expect(220)

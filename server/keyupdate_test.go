@@ -44,7 +44,7 @@ func TestKeyUpdatesNeverRead(t *testing.T) {
 				c.authTLS()
 				client.login(c)
 				flood := updater(t, &keys, c.state().CipherSuite, client.sent)
-				tcp := c.conn.(*stdtls.Conn).NetConn()
+				tcp := c.Conn.(*stdtls.Conn).NetConn()
 				var sent atomic.Int64
 				go func() {
 					for err := error(nil); err == nil; {

@@ -83,14 +83,14 @@ var leaving = map[string]func(t *testing.T, fs *fakeServer, c *client){
 		c.expect(421)
 		c.end()
 	},
-	"killed":                 func(t *testing.T, _ *fakeServer, c *client) { c.conn.Close() },
-	"killed after a command": func(t *testing.T, _ *fakeServer, c *client) { c.send("PWD"); synctest.Wait(); c.conn.Close() },
+	"killed":                 func(t *testing.T, _ *fakeServer, c *client) { c.Conn.Close() },
+	"killed after a command": func(t *testing.T, _ *fakeServer, c *client) { c.send("PWD"); synctest.Wait(); c.Conn.Close() },
 	"killed after a good few": func(t *testing.T, _ *fakeServer, c *client) {
 		for range 20 {
 			c.send("PWD")
 		}
 		synctest.Wait()
-		c.conn.Close()
+		c.Conn.Close()
 	},
 	"Shutdown": func(t *testing.T, fs *fakeServer, c *client) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -180,7 +180,7 @@ func TestSlowCommitOutlivesClient(t *testing.T) {
 		c := fs.in(t)
 		storing(t, fs, c)
 		synctest.Wait()
-		c.conn.Close()
+		c.Conn.Close()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Equal(t, "new", fs.readFile(t, "a"))
@@ -208,7 +208,7 @@ func TestClientGoneAndDataMoves(t *testing.T) {
 		c := fs.in(t)
 		data := fs.data(t, c, buffer)
 		c.cmd(150, "RETR a")
-		c.conn.Close()
+		c.Conn.Close()
 		for range 20 {
 			time.Sleep(time.Second)
 			_, err := io.ReadFull(data, make([]byte, 3*buffer))
@@ -231,7 +231,7 @@ func TestClientGoneAndNothingMoves(t *testing.T) {
 		fs.data(t, c, buffer)
 		c.cmd(150, "RETR a")
 		time.Sleep(time.Second)
-		c.conn.Close()
+		c.Conn.Close()
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
 		require.Empty(t, fs.Sessions())
@@ -254,7 +254,7 @@ func TestContextEndsThoughMoreWasSent(t *testing.T) {
 			})
 			wait(t, hanging)
 			c.write("PWD\r\nNOOP\r\nSYST\r\n")
-			c.conn.Close()
+			c.Conn.Close()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 			require.Empty(t, files.Held())
 			require.Equal(t, "old", ts.readFile(t, "a"))
@@ -273,7 +273,7 @@ func TestHookPanicsAt150(t *testing.T) {
 					}
 				}}
 			})
-			require.Equal(t, 421, c.final().code)
+			require.Equal(t, 421, c.final().Code)
 			c.end()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 			require.Empty(t, files.Held())
@@ -290,7 +290,7 @@ func TestDriverSays421(t *testing.T) {
 		}
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
 			ts, c, _ := play(t, f.method, f.line, drivertest.Fail(&driver.Error{Code: 421, Text: "Closed for the night."}))
-			require.Equal(t, "421 Closed for the night.", c.final().text())
+			require.Equal(t, "421 Closed for the night.", c.final().String())
 			c.end()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 		})

@@ -95,9 +95,9 @@ func TestCloseEndsEverything(t *testing.T) {
 	require.Less(t, time.Since(start), 4*time.Second, "waited for somebody")
 	require.Empty(t, ts.Sessions())
 	for _, c := range []*client{idle, up, down} {
-		if r, err := c.readReply(); err == nil {
-			require.Contains(t, []int{421, 426}, r.code)
-			_, err = c.readReply()
+		if r, err := c.ReadReply(); err == nil {
+			require.Contains(t, []int{421, 426}, r.Code)
+			_, err = c.ReadReply()
 			require.Error(t, err)
 		}
 	}

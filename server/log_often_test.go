@@ -67,7 +67,7 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 			visit := func() {
 				c := fs.from(t, "198.51.100.8")
 				c.expect(421)
-				c.conn.Close()
+				c.Conn.Close()
 			}
 			for range storm {
 				visit()
@@ -79,7 +79,7 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 		fake(t, func(t *testing.T, fs *fakeServer) {
 			visit := func() {
 				c := fs.from(t, "198.51.100.8")
-				c.conn.Close()
+				c.Conn.Close()
 				synctest.Wait()
 			}
 			for range storm {
@@ -101,7 +101,7 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 					c := fs.connected(t, fmt.Sprintf("10.0.%d.1", number))
 					c.cmd(331, "USER x")
 					c.cmd(530, "PASS x")
-					c.conn.Close()
+					c.Conn.Close()
 					synctest.Wait()
 				}
 				for range storm {
@@ -121,7 +121,7 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 			visit := func() {
 				c := fs.from(t, "198.51.100.8")
 				c.expect(220)
-				c.conn.Close()
+				c.Conn.Close()
 				synctest.Wait()
 			}
 			for range storm {

@@ -70,7 +70,7 @@ func TestLogCannotBeForged(t *testing.T) {
 		c.expect(257, 501)
 		data := c.dataTCP(c.pasv())
 		c.send("STOR %s", name)
-		if c.expect(150, 501, 550).code == 150 {
+		if c.expect(150, 501, 550).Code == 150 {
 			data.Close()
 			c.expect(226, 550)
 		}

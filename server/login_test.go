@@ -218,7 +218,7 @@ func TestSessionsPerIPv6Network(t *testing.T) {
 		fs.from(t, "2001:db8::ffff:3").expect(220)
 		fs.from(t, "2001:db8::4").expect(421)
 		fs.from(t, "2001:db8:0:1::1").expect(220)
-		first.conn.Close()
+		first.Conn.Close()
 		synctest.Wait()
 		fs.from(t, "2001:db8::4").expect(220)
 	}, func(srv *server.Server) { srv.MaxSessionsPerAddress = 3 })

@@ -55,10 +55,10 @@ func TestLoginRefusedInWords(t *testing.T) {
 			client := ts.dial(t)
 			client.cmd(331, "USER alice")
 			client.send("PASS x")
-			r, err := client.readReply()
+			r, err := client.ReadReply()
 			require.NoError(t, err)
-			require.Equal(t, c.want, r.text())
-			if r.code == 421 {
+			require.Equal(t, c.want, r.String())
+			if r.Code == 421 {
 				client.end()
 			} else {
 				client.cmd(530, "PWD")
@@ -132,8 +132,8 @@ func TestCertificateRefusedInWords(t *testing.T) {
 	c := newClient(t, dialTCP(t, ts.Addr), cfg)
 	c.expect(220)
 	c.authTLS()
-	require.Equal(t, "532 "+words.Text, c.cmd(532, "USER alice").text())
+	require.Equal(t, "532 "+words.Text, c.cmd(532, "USER alice").String())
 	c.cmd(503, "PASS x")
 	c.cmd(331, "USER bob")
-	require.Equal(t, "530 "+wrong.Text, c.cmd(530, "PASS x").text())
+	require.Equal(t, "530 "+wrong.Text, c.cmd(530, "PASS x").String())
 }

@@ -1,7 +1,6 @@
 package server_test
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -22,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -35,14 +35,10 @@ func crowd() int {
 	return 40
 }
 
-// member is a session of the crowd: a client that returns errors, so that
-// hundreds can run in goroutines.
+// member is a session of the crowd.
 type member struct {
+	*ftpclient.Client
 	name   string
-	conn   net.Conn
-	in     *bufio.Reader
-	cfg    *stdtls.Config
-	clear  bool            // PROT C
 	waited []time.Duration // for the replies to EPSV
 }
 
@@ -93,117 +89,60 @@ func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache)
 
 // joinHost is joinAs at one of the names that the server has.
 func (ts *testServer) joinHost(host, user, name string, cache stdtls.ClientSessionCache) (*member, error) {
-	m := &member{name: name, cfg: trust(ts.TLS)}
-	m.cfg.ClientSessionCache = cache
-	conn, err := net.Dial("tcp", ts.Addr)
+	cfg := trust(ts.TLS)
+	cfg.ClientSessionCache = cache
+	conn, err := ftpclient.DialTCP(ts.Addr)
 	if err != nil {
 		return nil, err
 	}
-	conn.SetDeadline(time.Now().Add(5 * time.Minute))
-	m.conn, m.in = conn, bufio.NewReader(conn)
-	if err := errors.Join(m.want("220", ""), m.want("234", "AUTH TLS")); err != nil {
+	m := &member{Client: ftpclient.New(conn, cfg), name: name}
+	if _, err := m.Expect(220); err != nil {
 		return nil, err
 	}
-	sec := stdtls.Client(conn, m.cfg)
-	m.conn, m.in = sec, bufio.NewReader(sec)
+	if err := m.AuthTLS(); err != nil {
+		return nil, err
+	}
 	if host != "" {
-		if err := m.want("220", "HOST "+host); err != nil {
+		if _, err := m.Cmd(220, "HOST "+host); err != nil {
 			return nil, err
 		}
 	}
-	for _, step := range [][2]string{{"331", "USER " + user}, {"230", "PASS " + testPassword}, {"200", "PBSZ 0"}, {"200", "PROT P"}, {"200", "TYPE I"}} {
-		if err := m.want(step[0], step[1]); err != nil {
-			return nil, err
-		}
-	}
-	return m, nil
-}
-
-func (m *member) send(line string) error {
-	_, err := io.WriteString(m.conn, line+"\r\n")
-	return err
-}
-
-func (m *member) reply() (string, error) {
-	for {
-		line, err := m.in.ReadString('\n')
-		if err != nil || len(line) > 3 && line[3] == ' ' {
-			return strings.TrimSpace(line), err
-		}
-	}
-}
-
-// want sends a command, if any, and wants a reply with a code.
-func (m *member) want(code, line string) error {
-	if line != "" {
-		if err := m.send(line); err != nil {
-			return err
-		}
-	}
-	got, err := m.reply()
-	if err == nil && !strings.HasPrefix(got, code) {
-		err = fmt.Errorf("%s: %s: want %s, got %s", m.name, line, code, got)
-	}
-	return err
+	return m, m.Login(user, testPassword)
 }
 
 // epsv asks for a port and notes how long that took.
 func (m *member) epsv() (string, error) {
 	start := time.Now()
-	if err := m.send("EPSV"); err != nil {
-		return "", err
+	at, err := m.EPSV()
+	if err == nil {
+		m.waited = append(m.waited, time.Since(start))
 	}
-	got, err := m.reply()
-	if err != nil {
-		return "", err
-	}
-	m.waited = append(m.waited, time.Since(start))
-	var port int
-	if _, err := fmt.Sscanf(got[strings.LastIndex(got, "(")+1:], "|||%d|)", &port); err != nil {
-		return "", fmt.Errorf("%s: EPSV: %s", m.name, got)
-	}
-	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), nil
+	return at, err
 }
 
 // transfer runs one command with a data connection; put is what goes up.
-func (m *member) transfer(line string, put []byte) (got []byte, err error) {
+func (m *member) transfer(line string, put []byte) (got string, err error) {
 	at, err := m.epsv()
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("%s: %w", m.name, err)
 	}
-	conn, err := net.Dial("tcp", at)
+	data, err := m.OpenAt(at, line)
 	if err != nil {
-		return nil, err
+		return "", fmt.Errorf("%s: %w", m.name, err)
 	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Minute))
-	if err := m.want("150", line); err != nil {
-		return nil, err
-	}
-	var data interface {
-		net.Conn
-		CloseWrite() error
-	} = conn.(*net.TCPConn)
-	if !m.clear {
-		sec := stdtls.Client(conn, m.cfg)
-		if err := sec.Handshake(); err != nil {
-			reply, _ := m.reply()
-			return nil, fmt.Errorf("%s: %s: %w: %s", m.name, line, err, reply)
-		}
-		data = sec
-	}
+	defer data.Close()
 	if put != nil {
 		if _, err := data.Write(put); err != nil {
-			return nil, err
+			return "", err
 		}
-		if err := data.CloseWrite(); err != nil {
-			return nil, err
+		if err := data.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			return "", err
 		}
 	}
-	if got, err = io.ReadAll(data); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", m.name, line, err)
+	if got, err = ftpclient.ReadAll(data); err != nil {
+		return "", fmt.Errorf("%s: %s: %w", m.name, line, err)
 	}
-	return got, m.want("226", "")
+	return got, m.Done()
 }
 
 // round stores and fetches one file that carries the member's identity.
@@ -213,7 +152,7 @@ func (m *member) round(file string, size int) error {
 		return err
 	}
 	got, err := m.transfer("RETR "+m.name+"-"+file, nil)
-	if err == nil && !bytes.Equal(got, content) {
+	if err == nil && got != string(content) {
 		err = fmt.Errorf("%s: %s came back as something else: %d bytes for %d", m.name, file, len(got), len(content))
 	}
 	return err
@@ -243,7 +182,7 @@ func gather(t *testing.T, ts *testServer, n int, account string, resumes func(i 
 			name := fmt.Sprintf("m%03d", i)
 			m, err := ts.joinAs(cmp.Or(account, name), name, cache(resumes(i)))
 			if err == nil {
-				defer m.conn.Close()
+				defer m.Conn.Close()
 				<-gate // all are logged in before anybody moves a byte
 				err = m.life()
 			}
@@ -324,15 +263,15 @@ func TestClearDataOnOnePort(t *testing.T) {
 		wg.Go(func() {
 			m, err := ts.join(fmt.Sprintf("m%d", i), true)
 			if err == nil && i%3 == 0 {
-				m.clear = true
-				err = m.want("200", "PROT C")
+				m.Private = false
+				_, err = m.Cmd(200, "PROT C")
 			}
 			for n := 0; n < 10 && err == nil; n++ {
 				err = m.round("file"+strconv.Itoa(n), 3000)
 			}
 			errs[i] = err
 			if m != nil {
-				m.conn.Close()
+				m.Conn.Close()
 			}
 		})
 	}
@@ -348,13 +287,13 @@ func TestSquattersOnOnePort(t *testing.T) {
 	for i := range 50 {
 		m, err := ts.join(fmt.Sprintf("squatter%d", i), true)
 		require.NoError(t, err)
-		defer m.conn.Close()
+		defer m.Conn.Close()
 		wg.Go(func() { m.epsv() })
 	}
 	wg.Wait()
 	m, err := ts.join("honest", true)
 	require.NoError(t, err)
-	defer m.conn.Close()
+	defer m.Conn.Close()
 	for i := range 20 {
 		require.NoError(t, m.round("file"+strconv.Itoa(i), 5000))
 	}
@@ -373,11 +312,11 @@ func TestThievesOnOnePort(t *testing.T) {
 				})
 				honest, err := ts.join("honest", true)
 				require.NoError(t, err)
-				defer honest.conn.Close()
+				defer honest.Conn.Close()
 				require.NoError(t, honest.round("first", 100))
 				thief, err := ts.join("thief", true)
 				require.NoError(t, err)
-				defer thief.conn.Close()
+				defer thief.Conn.Close()
 				stolen := make(chan []byte, 1)
 				stop := make(chan struct{})
 				at := net.JoinHostPort("127.0.0.1", ports.String())
@@ -438,7 +377,7 @@ func TestOneCacheForSeveralSessions(t *testing.T) {
 						}
 						errs[i] = err
 						if m != nil {
-							m.conn.Close()
+							m.Conn.Close()
 						}
 					})
 				}
@@ -459,7 +398,7 @@ func rob(at, kind string, thief *member) []byte {
 	conn.SetDeadline(time.Now().Add(50 * time.Millisecond))
 	var r io.Reader = conn
 	if kind != "silent" {
-		cfg := thief.cfg.Clone()
+		cfg := thief.TLS.Clone()
 		if kind == "without ticket" {
 			cfg.ClientSessionCache = nil
 		}
@@ -492,11 +431,11 @@ func TestTenantsOfOneName(t *testing.T) {
 
 	at, err := a.epsv()
 	require.NoError(t, err)
-	require.NoError(t, a.send("RETR secret"))
+	require.NoError(t, a.Send("RETR secret"))
 	thief, err := net.Dial("tcp", at)
 	require.NoError(t, err)
 	defer thief.Close()
 	thief.SetDeadline(time.Now().Add(patience))
-	got, _ := io.ReadAll(stdtls.Client(thief, b.cfg))
+	got, _ := io.ReadAll(stdtls.Client(thief, b.TLS))
 	require.Empty(t, got)
 }

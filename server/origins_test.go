@@ -23,7 +23,7 @@ func (fs *fakeServer) arrive(t *testing.T, n int, addr func(i int) string) {
 	for i := range n {
 		c := fs.from(t, addr(i))
 		c.expect(220)
-		c.conn.Close()
+		c.Conn.Close()
 		time.Sleep(time.Second)
 	}
 }
@@ -74,17 +74,17 @@ func TestSharedAddressDemandsProof(t *testing.T) {
 	ts := start(t, sharedAddress, func(srv *server.Server) { srv.Passive = ports })
 	ts.writeFile(t, "a", "content")
 	c := ts.login(t)
-	cache := c.cfg.ClientSessionCache
-	c.cfg.ClientSessionCache = nil
+	cache := c.TLS.ClientSessionCache
+	c.TLS.ClientSessionCache = nil
 	raw := c.dataTCP(c.pasv())
 	c.cmd(150, "RETR a")
-	sec := stdtls.Client(raw, c.cfg)
+	sec := stdtls.Client(raw, c.TLS)
 	if sec.HandshakeContext(t.Context()) == nil {
 		n, _ := sec.Read(make([]byte, 1))
 		require.Zero(t, n, "a connection without proof got data")
 	}
-	require.Contains(t, c.expect(522).text(), "must resume")
-	c.cfg.ClientSessionCache = cache
+	require.Contains(t, c.expect(522).String(), "must resume")
+	c.TLS.ClientSessionCache = cache
 	require.Equal(t, "content", c.get("RETR a"))
 }
 
@@ -97,7 +97,7 @@ func TestSharedAddressCountsByUser(t *testing.T) {
 			c.authTLS()
 			c.cmd(331, "USER mallory%d", i)
 			after(t, 0, func() { c.cmd(530, "PASS wrong") })
-			c.conn.Close()
+			c.Conn.Close()
 		}
 		c := fs.from(t, "172.17.0.1")
 		c.expect(220)

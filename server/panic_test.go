@@ -27,8 +27,8 @@ func TestDriverPanics(t *testing.T) {
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
 			ts, c, files := play(t, f.method, f.line, drivertest.Panic("a secret\nof the driver"))
 			final := c.final()
-			require.Equal(t, 421, final.code, final.text())
-			require.NotContains(t, final.text(), "secret")
+			require.Equal(t, 421, final.Code, final.String())
+			require.NotContains(t, final.String(), "secret")
 			c.end()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 			require.Empty(t, files.Held())
@@ -55,8 +55,8 @@ func TestDriverErrors(t *testing.T) {
 			ts, c, files := play(t, f.method, f.line,
 				drivertest.Fail(&fs.PathError{Op: "open", Path: "/srv/secret", Err: io.ErrClosedPipe}))
 			final := c.final()
-			require.Equal(t, 451, final.code, final.text())
-			require.NotContains(t, final.text(), "secret")
+			require.Equal(t, 451, final.Code, final.String())
+			require.NotContains(t, final.String(), "secret")
 			require.Contains(t, ts.Log.String(), "/srv/secret")
 			c.cmd(200, "NOOP")
 			require.Empty(t, files.Held())
@@ -78,8 +78,8 @@ func TestDriverHangsUntilTheClientGoes(t *testing.T) {
 				return drivertest.Hang(ctx)
 			})
 			wait(t, hanging)
-			require.NoError(t, c.conn.(interface{ SetLinger(int) error }).SetLinger(0)) // gone, not merely silent
-			c.conn.Close()
+			require.NoError(t, c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)) // gone, not merely silent
+			c.Conn.Close()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 			require.Empty(t, files.Held())
 			require.Equal(t, "old", ts.readFile(t, "a"))
@@ -106,8 +106,8 @@ func TestDriverHangsUntilAborted(t *testing.T) {
 			})
 			wait(t, hanging)
 			c.send("ABOR")
-			require.Equal(t, 426, c.final().code)
-			require.Equal(t, 226, c.final().code)
+			require.Equal(t, 426, c.final().Code)
+			require.Equal(t, 226, c.final().Code)
 			c.cmd(200, "NOOP")
 			require.Empty(t, files.Held())
 			require.Equal(t, "old", ts.readFile(t, "a"))
@@ -142,16 +142,16 @@ func TestHookPanics(t *testing.T) {
 						c.expect(220)
 						c.cmd(234, "AUTH TLS")
 					}
-					c.conn = stdtls.Client(c.conn, ts.Config)
-					c.r.Reset(c.conn)
+					c.Conn = stdtls.Client(c.Conn, ts.Config)
+					c.Lines.Reset(c.Conn)
 				}
 				for _, line := range []string{"HOST x", "USER " + testUser, "PASS " + testPassword, "PASV", "LIST", "ABOR", "QUIT"} {
-					if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
+					if _, err := io.WriteString(c.Conn, line+"\r\n"); err != nil {
 						break
 					}
 				}
 				for {
-					if _, err := c.readReply(); err != nil {
+					if _, err := c.ReadReply(); err != nil {
 						break
 					}
 				}

@@ -50,13 +50,13 @@ func TestPolicyDir(t *testing.T) {
 	require.NoError(t, ts.FS.Mkdir(t.Context(), "home/a"))
 	ts.writeFile(t, "f", "")
 	c := as(ts.dial(t), "home")
-	require.Contains(t, c.cmd(257, "PWD").text(), `"/home/a"`)
+	require.Contains(t, c.cmd(257, "PWD").String(), `"/home/a"`)
 	c.cmd(257, "MKD b")
-	require.Contains(t, c.cmd(250, "CWD /").text(), `"/"`)
+	require.Contains(t, c.cmd(250, "CWD /").String(), `"/"`)
 	// Another user begins elsewhere.
-	require.Contains(t, as(c, "root").cmd(257, "PWD").text(), `"/"`)
+	require.Contains(t, as(c, "root").cmd(257, "PWD").String(), `"/"`)
 	for _, user := range []string{"lost", "file"} {
-		require.Contains(t, as(c, user).cmd(257, "PWD").text(), `"/"`)
+		require.Contains(t, as(c, user).cmd(257, "PWD").String(), `"/"`)
 		require.Contains(t, ts.Log.String(), "the start directory of the policy can't be used")
 	}
 	_, err := ts.FS.Stat(t.Context(), "home/a/b")
@@ -71,16 +71,16 @@ func TestPolicyRequireTLS(t *testing.T) {
 	c := ts.dial(t)
 	for range 3 {
 		c.cmd(331, "USER strict")
-		require.Contains(t, c.cmd(530, "PASS %s", testPassword).text(), "TLS is required for this user")
+		require.Contains(t, c.cmd(530, "PASS %s", testPassword).String(), "TLS is required for this user")
 	}
 	as(c, "free")
 	c = ts.dial(t)
 	c.authTLS()
 	as(c, "strict")
-	require.NotContains(t, c.cmd(211, "FEAT").text(), "CCC")
+	require.NotContains(t, c.cmd(211, "FEAT").String(), "CCC")
 	c.cmd(534, "CCC")
 	c.cmd(257, "PWD") // under TLS
-	require.Contains(t, as(c, "free").cmd(211, "FEAT").text(), "CCC")
+	require.Contains(t, as(c, "free").cmd(211, "FEAT").String(), "CCC")
 }
 
 func TestPolicyRequirePrivate(t *testing.T) {
@@ -123,10 +123,10 @@ func TestPolicyRequireReuse(t *testing.T) {
 			require.Equal(t, "hello", c.get("RETR a"))
 
 			c = in("strict")
-			c.cfg.ClientSessionCache = nil
+			c.TLS.ClientSessionCache = nil
 			conn := c.dataTCP(c.pasv())
 			c.cmd(150, "RETR a")
-			require.ErrorContains(t, stdtls.Client(conn, c.cfg).Handshake(), "access denied")
+			require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
 			c.expect(522)
 
 			// The same connection, for another account.
@@ -148,15 +148,15 @@ func TestPolicyRequireCertificate(t *testing.T) {
 	c := ts.dial(t)
 	c.authTLS()
 	c.cmd(331, "USER strict")
-	wrong := c.cmd(530, "PASS wrong").text()
+	wrong := c.cmd(530, "PASS wrong").String()
 	c.cmd(331, "USER strict")
-	require.Equal(t, wrong, c.cmd(530, "PASS %s", testPassword).text())
+	require.Equal(t, wrong, c.cmd(530, "PASS %s", testPassword).String())
 	require.Contains(t, ts.Log.String(), "the account's policy demands a client certificate")
 	require.Contains(t, ts.Log.String(), "TLS.ClientAuth")
 	as(c, "free")
 
 	c = newClient(t, dialTCP(t, ts.Addr), trust(ts.TLS))
-	c.cfg.Certificates = []stdtls.Certificate{cert}
+	c.TLS.Certificates = []stdtls.Certificate{cert}
 	c.expect(220)
 	c.authTLS()
 	as(c, "strict").protect()
@@ -193,7 +193,7 @@ func TestPolicyMaxSessions(t *testing.T) {
 		as(all[1], "Two")                         // again, as a backend may have it
 		all[2].cmd(220, "HOST other.example.com") // a name that gets around no limit
 		all[2].cmd(331, "USER two")
-		require.Contains(t, all[2].cmd(421, "PASS %s", testPassword).text(), "Too many sessions of this user")
+		require.Contains(t, all[2].cmd(421, "PASS %s", testPassword).String(), "Too many sessions of this user")
 		require.Contains(t, fs.Log.String(), "Policy.MaxSessions is reached")
 		require.NotContains(t, fs.Log.String(), "MaxSessionsPerAddress")
 		require.NotContains(t, fs.Log.String(), "level=ERROR")
@@ -216,18 +216,18 @@ func TestPolicyDisabled(t *testing.T) {
 	ts := start(t, insecure, policies(map[string]driver.Policy{"reader": {Disabled: []string{"stor", "MLST", "SITE chmod"}}, "writer": {}}),
 		func(srv *server.Server) { srv.Disabled = []string{"HASH"} })
 	c := ts.dial(t)
-	require.Contains(t, c.cmd(211, "FEAT").text(), "MLST")
+	require.Contains(t, c.cmd(211, "FEAT").String(), "MLST")
 	as(c, "reader").pasv()
 	c.cmd(502, "STOR a")
 	c.cmd(502, "SITE CHMOD 600 a")
 	c.cmd(502, "HASH a")
-	require.NotContains(t, c.cmd(211, "FEAT").text(), "MLST")
-	require.NotContains(t, c.cmd(214, "HELP").text(), "STOR")
-	require.NotContains(t, c.cmd(214, "SITE HELP").text(), "CHMOD")
+	require.NotContains(t, c.cmd(211, "FEAT").String(), "MLST")
+	require.NotContains(t, c.cmd(214, "HELP").String(), "STOR")
+	require.NotContains(t, c.cmd(214, "SITE HELP").String(), "CHMOD")
 	as(c, "writer").put("x", "STOR a")
 	c.cmd(200, "SITE CHMOD 600 a")
 	c.cmd(502, "HASH a")
-	require.Contains(t, c.cmd(211, "FEAT").text(), "MLST")
+	require.Contains(t, c.cmd(211, "FEAT").String(), "MLST")
 }
 
 // What can be known at start is said at start.
@@ -301,7 +301,7 @@ func TestPolicyThatIsWrong(t *testing.T) {
 	for user := range wrong {
 		c := ts.dial(t)
 		c.cmd(331, "USER %s", user)
-		require.Contains(t, c.cmd(530, "PASS %s", testPassword).text(), "Login incorrect")
+		require.Contains(t, c.cmd(530, "PASS %s", testPassword).String(), "Login incorrect")
 		c.cmd(530, "PWD") // not counted as a wrong password
 	}
 	for _, why := range []string{`Policy.Disabled: \"NONSENSE\"`, `Dir \"/home\"`, `Dir \"../up\"`, "MaxSessions is -1", "DownloadRate is -1"} {

@@ -20,8 +20,8 @@ func TestPortMapsByNetwork(t *testing.T) {
 			c := fs.from(t, from)
 			c.expect(220)
 			c.login()
-			require.Regexp(t, pasv, c.cmd(227, "PASV").text())
-			require.Regexp(t, epsv, c.cmd(229, "EPSV").text())
+			require.Regexp(t, pasv, c.cmd(227, "PASV").String())
+			require.Regexp(t, epsv, c.cmd(229, "EPSV").String())
 			c.cmd(221, "QUIT")
 		}
 		told("10.1.2.3", `\(192,0,2,1,82,(8|9|10|11)\)`, `\(\|\|\|2100[0-3]\|\)`)            // 82*256+8 is 21000

@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -62,14 +63,14 @@ func (k *keeper) Put(_ string, s *stdtls.ClientSessionState) {
 func sniff(t *testing.T, c *client, file string) sniffed {
 	t.Helper()
 	var seen sniffed
-	before, ok := c.cfg.ClientSessionCache.Get("")
+	before, ok := c.TLS.ClientSessionCache.Get("")
 	require.True(t, ok)
 	ticket, _, err := before.ResumptionState()
 	require.NoError(t, err)
 	seen.ticket = ticket
 	conn := c.dataTCP(c.pasv())
 	c.cmd(150, "RETR %s", file)
-	sec := stdtls.Client(sniffer{conn, &seen.hello}, c.cfg)
+	sec := stdtls.Client(sniffer{conn, &seen.hello}, c.TLS)
 	_, err = io.ReadAll(sec)
 	require.NoError(t, err)
 	require.True(t, sec.ConnectionState().DidResume)
@@ -240,12 +241,12 @@ func TestPortIsGivenBack(t *testing.T) {
 				require.Equal(c.t, "5", r[:1], r)
 			}
 		},
-		"the end after 229": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.conn.Close() },
-		"the end after 150": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.cmd(150, "RETR a"); c.conn.Close() },
+		"the end after 229": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.Conn.Close() },
+		"the end after 150": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.cmd(150, "RETR a"); c.Conn.Close() },
 		"FIN after 150": func(t *testing.T, ts *testServer, c *client) {
 			c.epsv()
 			c.cmd(150, "RETR a")
-			c.conn.(*stdtls.Conn).NetConn().(*tcpConn).TCPConn.CloseWrite()
+			c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).TCPConn.CloseWrite()
 		},
 		"ABOR": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.cmd(226, "ABOR") },
 	}

@@ -70,10 +70,10 @@ func TestNamesAreBytes(t *testing.T) {
 			}
 			c.cmd(257, "MKD d\xe9")
 			c.cmd(250, "CWD d\xe9")
-			require.Equal(t, "257 \"/d\xe9\" is the current directory.", c.cmd(257, "PWD").text())
+			require.Equal(t, "257 \"/d\xe9\" is the current directory.", c.cmd(257, "PWD").String())
 			c.cmd(250, "CDUP")
-			require.Contains(t, c.cmd(250, "MLST %s", doubled("a\xffb")).text(), " /a\xff\xffb\n")
-			require.Contains(t, c.cmd(213, "STAT %s", doubled("\xff")).text(), " \xff\xff\n")
+			require.Contains(t, c.cmd(250, "MLST %s", doubled("a\xffb")).String(), " /a\xff\xffb\n")
+			require.Contains(t, c.cmd(213, "STAT %s", doubled("\xff")).String(), " \xff\xff\n")
 			require.Equal(t, []string{"caf\xe9.txt"}, shown("NLST", c.get("NLST caf[\xe8-\xea]*")))
 			for _, name := range odd {
 				c.cmd(213, "SIZE %s", doubled(name))
@@ -121,7 +121,7 @@ func TestNamesThatCannotBeSaid(t *testing.T) {
 		for _, verb := range []string{"NLST", "MLSD", "LIST"} {
 			require.Equal(t, tt.shown, shown(verb, c.get("%s", verb)), verb)
 		}
-		require.Len(t, c.cmd(213, "STAT /").lines, 2+len(tt.shown))
+		require.Len(t, c.cmd(213, "STAT /").Lines, 2+len(tt.shown))
 		c.cmd(tt.code, "SIZE caf\xe9")
 		c.cmd(213, "SIZE good")
 		c.send("MKD x\xff/../y")

@@ -99,10 +99,10 @@ func TestNothingOvertakes150(t *testing.T) {
 			c.write("NOOP\r\nSTAT\r\n")
 			time.Sleep(30 * time.Millisecond) // enough for the attendant to hear them, or the test shows less
 			close(release)
-			require.Equal(t, 150, c.expect(150, 200, 211).code)
+			require.Equal(t, 150, c.expect(150, 200, 211).Code)
 			seen := map[int]bool{}
 			for range 3 { // in the order of their ends from then on
-				seen[c.expect(200, 211, 226).code] = true
+				seen[c.expect(200, 211, 226).Code] = true
 			}
 			require.Len(t, seen, 3)
 		})
@@ -224,7 +224,7 @@ func TestRefusedSessionIsBounded(t *testing.T) {
 func TestRefusedNobodyWaits(t *testing.T) {
 	for name, end := range map[string]func(c *client){
 		"QUIT": func(c *client) { c.cmd(221, "QUIT") },
-		"gone": func(c *client) { c.conn.Close() },
+		"gone": func(c *client) { c.Conn.Close() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			fake(t, func(t *testing.T, fs *fakeServer) {

@@ -37,7 +37,7 @@ func TestPasvOverIPv6KeepsNoPort(t *testing.T) {
 	c.expect(220)
 	c.login()
 	for range 5 {
-		require.Contains(t, c.cmd(425, "PASV").text(), "EPSV")
+		require.Contains(t, c.cmd(425, "PASV").String(), "EPSV")
 		require.Zero(t, ts.Passive.Stats().Leased)
 	}
 	c.cmd(522, "EPSV 1")
@@ -71,8 +71,8 @@ func TestStatDuringTransfer(t *testing.T) {
 	for range 20 {
 		io.WriteString(conn, "x")
 		r := c.cmd(211, "STAT")
-		require.Contains(t, r.text(), "STOR /a")
-		require.Equal(t, "211 End", r.lines[len(r.lines)-1])
+		require.Contains(t, r.String(), "STOR /a")
+		require.Equal(t, "211 End", r.Lines[len(r.Lines)-1])
 		c.cmd(200, "NOOP")
 	}
 	c.write("STAT\r\nPWD\r\nNOOP\r\n") // PWD waits, and NOOP behind it
@@ -132,12 +132,12 @@ func TestPercentInNames(t *testing.T) {
 	ts := start(t, insecure)
 	c := ts.loginClear(t)
 	for _, name := range []string{"%s", "%d%n", "100%"} {
-		require.Equal(t, `257 "/`+name+`" created.`, c.cmd(257, "MKD %s", name).text())
-		require.Equal(t, `250 "/`+name+`" is the current directory.`, c.cmd(250, "CWD %s", name).text())
-		require.NotContains(t, c.cmd(213, "STAT .").text(), "%!")
+		require.Equal(t, `257 "/`+name+`" created.`, c.cmd(257, "MKD %s", name).String())
+		require.Equal(t, `250 "/`+name+`" is the current directory.`, c.cmd(250, "CWD %s", name).String())
+		require.NotContains(t, c.cmd(213, "STAT .").String(), "%!")
 		c.cmd(250, "CWD ..")
-		require.Contains(t, c.cmd(213, "STAT /").text(), name)
-		require.NotContains(t, c.cmd(213, "STAT /").text(), "%!")
+		require.Contains(t, c.cmd(213, "STAT /").String(), name)
+		require.NotContains(t, c.cmd(213, "STAT /").String(), "%!")
 	}
 }
 
@@ -191,7 +191,7 @@ func TestUserForgetsTheOld(t *testing.T) {
 	c.cmd(530, "PWD")
 	c.cmd(331, "USER bob")
 	c.cmd(230, "PASS 0123456789abcdef")
-	require.Contains(t, c.cmd(257, "PWD").text(), `"/"`)
+	require.Contains(t, c.cmd(257, "PWD").String(), `"/"`)
 	c.cmd(503, "RNTO x")
 	c.cmd(425, "STOR a")
 	c.cmd(550, "CWD d")
@@ -205,7 +205,7 @@ func TestCommandsBeforeTheEnd(t *testing.T) {
 	conn := c.dataTCP(c.pasv())
 	c.cmd(150, "STOR a")
 	c.write("MKD d\r\nPWD\r\nMKD e\r\nDELE")
-	closeWrite(c.conn)
+	closeWrite(c.Conn)
 	io.WriteString(conn, "x")
 	conn.Close()
 	c.expect(226, 426)

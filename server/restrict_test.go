@@ -57,7 +57,7 @@ func TestRestrict(t *testing.T) {
 				c.cmd(350, "RNFR a")
 			}
 			refused = tt.op
-			require.Equal(t, "553 The rule says no to "+tt.want+".", c.cmd(553, "%s", tt.line).text())
+			require.Equal(t, "553 The rule says no to "+tt.want+".", c.cmd(553, "%s", tt.line).String())
 		})
 	}
 	refused = driver.OpStat
@@ -108,7 +108,7 @@ func TestPerm(t *testing.T) {
 			})
 			c := ts.loginClear(t)
 			for name, want := range tt.want {
-				require.Contains(t, c.cmd(250, "MLST %s", name).text(), "perm="+want+";", name)
+				require.Contains(t, c.cmd(250, "MLST %s", name).String(), "perm="+want+";", name)
 				if name != "/" {
 					require.Regexp(t, "perm="+want+";[^ ]* "+path.Base(name)+"\r\n", c.get("MLSD %s", path.Join("/", path.Dir(name))), name)
 				}
@@ -151,7 +151,7 @@ func TestRestrictDirectoryWithUpload(t *testing.T) {
 	data := c.open("STOR d/x.exe")
 	uploadsInto(t, filepath.Join(dir, "d"), 0)
 	other.cmd(350, "RNFR d")
-	require.Equal(t, "553 No programs in /pub.", other.cmd(553, "RNTO pub/d").text())
+	require.Equal(t, "553 No programs in /pub.", other.cmd(553, "RNTO pub/d").String())
 	closeWrite(data)
 	c.expect(226)
 	require.Empty(t, readFile(t, files, "d/x.exe"))

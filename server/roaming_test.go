@@ -39,7 +39,7 @@ func TestDataFromAnotherAddressUnproven(t *testing.T) {
 		at := c.pasv()
 		conn, err := stranger(t, at)
 		c.cmd(150, "RETR a")
-		cfg := c.cfg.Clone()
+		cfg := c.TLS.Clone()
 		if !strict {
 			cfg.ClientSessionCache = nil
 		}

@@ -3,7 +3,6 @@ package server_test
 import (
 	"bufio"
 	stdtls "crypto/tls"
-	"fmt"
 	"io"
 	"net"
 	"strings"
@@ -13,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
 var guesses = &stdtls.Config{InsecureSkipVerify: true}
@@ -44,68 +43,47 @@ var hostile = map[string]func(conn net.Conn){
 }
 
 // An intruder is a session of somebody who has an account.
-type intruder struct {
-	tcp, conn net.Conn
-	r         *bufio.Reader
-	cfg       *stdtls.Config
-}
+type intruder struct{ *ftpclient.Client }
 
 func logIn(conn net.Conn) *intruder {
 	cfg := guesses.Clone()
 	cfg.ServerName, cfg.ClientSessionCache = "localhost", stdtls.NewLRUClientSessionCache(0)
-	in := &intruder{conn, conn, bufio.NewReader(conn), cfg}
-	in.reply()
-	in.say("AUTH TLS")
-	in.conn = stdtls.Client(conn, cfg)
-	in.r = bufio.NewReader(in.conn)
-	for _, line := range []string{"USER " + testUser, "PASS " + testPassword, "PBSZ 0", "PROT P"} {
-		in.say(line)
+	in := &intruder{ftpclient.New(conn, cfg)}
+	if _, err := in.Expect(220); err == nil && in.AuthTLS() == nil {
+		in.Login(testUser, testPassword)
 	}
 	return in
 }
 
-// say sends a command and returns the last line of the reply; "" is the end.
-func (in *intruder) say(line string) string {
-	if _, err := io.WriteString(in.conn, line+"\r\n"); err != nil {
-		return ""
-	}
-	return in.reply()
-}
-
-func (in *intruder) reply() string {
-	for {
-		line, err := in.r.ReadString('\n')
-		if err != nil || len(line) > 3 && line[0] != ' ' && line[3] == ' ' {
-			return line
-		}
-	}
-}
-
 // repeat sends a command again and again, and waits for the replies.
 func (in *intruder) repeat(line string) {
-	for in.say(line) != "" {
+	for in.Send(line) == nil {
+		if _, err := in.ReadReply(); err != nil {
+			return
+		}
 	}
 }
 
 // connect begins a transfer, or opens a data connection for none, and leaves it
 // there.
 func (in *intruder) connect(command string) {
-	port, err := wire.ParseEPSVReply(strings.TrimSpace(strings.TrimPrefix(in.say("EPSV"), "229 ")))
+	at, err := in.EPSV()
 	if err != nil {
 		return
 	}
-	host, _, _ := net.SplitHostPort(in.tcp.RemoteAddr().String())
-	data, err := net.Dial("tcp", net.JoinHostPort(host, fmt.Sprint(port)))
+	data, err := net.Dial("tcp", at)
 	if err != nil {
 		return
 	}
 	defer data.Close()
-	if command != "" && strings.HasPrefix(in.say(command), "150") {
-		if stdtls.Client(data, in.cfg).Handshake() != nil {
-			return
+	if command != "" {
+		if _, err := in.Cmd(150, command); err == nil {
+			if _, err := in.DataTLS(data); err != nil {
+				return
+			}
 		}
 	}
-	io.Copy(io.Discard, in.r)
+	io.Copy(io.Discard, in.Lines)
 }
 
 // forever sends without waiting for what comes back.

@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -36,7 +37,7 @@ func stranger(t testing.TB, addr string) (net.Conn, error) {
 	}
 	t.Cleanup(func() { conn.Close() })
 	conn.SetDeadline(time.Now().Add(patience))
-	return &tcpConn{TCPConn: conn.(*net.TCPConn)}, nil
+	return &ftpclient.TCPConn{TCPConn: conn.(*net.TCPConn)}, nil
 }
 
 // turnedAway demands that a stranger gets nothing.
@@ -88,7 +89,7 @@ func TestPortsAreNotASequence(t *testing.T) {
 		seen, steps := map[string]bool{}, map[int]int{}
 		last := 0
 		for range 1000 {
-			text := c.cmd(229, "EPSV").text()
+			text := c.cmd(229, "EPSV").String()
 			var port int
 			_, err := fmt.Sscanf(text[strings.Index(text, "|||"):], "|||%d|", &port)
 			require.NoError(t, err)
@@ -121,7 +122,7 @@ func TestForeignTicket(t *testing.T) {
 			// It offers the thief's session and is turned away; the transfer waits
 			// for its own.
 			conn.SetDeadline(time.Now().Add(patience))
-			require.Error(t, stdtls.Client(conn, thief.cfg).Handshake())
+			require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
 			sec := victim.dataTLS(victim.dataTCP(at))
 			got, err := io.ReadAll(sec)
 			require.NoError(t, err)
@@ -135,14 +136,14 @@ func TestForeignTicket(t *testing.T) {
 			conn = thief.dataTCP(victim.pasv())
 			victim.cmd(150, "RETR a")
 			conn.SetDeadline(time.Now().Add(patience))
-			require.Error(t, stdtls.Client(conn, thief.cfg).Handshake())
+			require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
 			code := map[tls.Reuse]int{tls.Prefer: 425, tls.Require: 522}[policy]
 			victim.expect(code)
 
 			// What has proved itself has to again, and Require demands it of all. One
 			// that never proved anything is served under Prefer.
 			for _, c := range []*client{victim, ts.loginAs(t, "other")} {
-				c.cfg = trust(ts.TLS)
+				c.TLS = trust(ts.TLS)
 				conn := c.open2("STOR b")
 				if c != victim && policy == tls.Prefer {
 					sec := c.dataTLS(conn)
@@ -151,7 +152,7 @@ func TestForeignTicket(t *testing.T) {
 					c.expect(226)
 					continue
 				}
-				require.ErrorContains(t, stdtls.Client(conn, c.cfg).Handshake(), "access denied")
+				require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
 				c.expect(code)
 				c.cmd(550, "SIZE b")
 			}

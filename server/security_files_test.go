@@ -39,18 +39,18 @@ func (c *client) try(line string) string {
 	conn := c.dataTCP(at)
 	defer conn.Close()
 	c.send("%s", line)
-	r, err := c.readReply()
+	r, err := c.ReadReply()
 	require.NoError(c.t, err, line)
-	all := r.text()
-	if r.code == 150 {
+	all := r.String()
+	if r.Code == 150 {
 		if verb, _, _ := strings.Cut(line, " "); verb == "STOR" || verb == "APPE" || verb == "STOU" {
 			io.WriteString(conn, "PLANTED")
 			closeWrite(conn)
 		}
 		data, _ := io.ReadAll(conn)
-		r, err = c.readReply()
+		r, err = c.ReadReply()
 		require.NoError(c.t, err, line)
-		all += string(data) + r.text()
+		all += string(data) + r.String()
 	}
 	return all
 }
@@ -143,9 +143,9 @@ func TestLongPaths(t *testing.T) {
 		c.cmd(250, "CWD /")
 		for range 5 { // a working directory that grows beyond all bounds
 			c.send("MKD %s", path[:min(200, len(path))])
-			c.readReply()
+			c.ReadReply()
 			c.send("CWD %s", path[:min(200, len(path))])
-			c.readReply()
+			c.ReadReply()
 		}
 		c.cmd(250, "CWD /")
 	}
@@ -219,7 +219,7 @@ func TestOverwriteAccidents(t *testing.T) {
 			whole()
 			conn = c.open("STOR a")
 			io.WriteString(conn, "new")
-			resetAtOnce(t, netConn(c.conn))
+			resetAtOnce(t, netConn(c.Conn))
 			eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
 			whole()
 			conn.Close()
@@ -244,7 +244,7 @@ func TestNothingLeaks(t *testing.T) {
 	ts := start(t, insecure, symlinks, inDir(t, dir))
 	ts.loginClear(t)
 	c := ts.dial(t)
-	all := c.cmd(211, "STAT").text() + c.cmd(214, "HELP").text() + c.cmd(211, "FEAT").text() + c.cmd(215, "SYST").text()
+	all := c.cmd(211, "STAT").String() + c.cmd(214, "HELP").String() + c.cmd(211, "FEAT").String() + c.cmd(215, "SYST").String()
 	c.login()
 	for _, line := range []string{
 		"STAT", "STAT /", "LIST", "MLSD", "NLST", "PWD", "CWD a", "CWD nope", "RETR nope", "RETR /", "RETR absolute", "STOR /", "STOR a/b", "STOR nope/x", "MKD a", "MKD nope/x",

@@ -77,7 +77,7 @@ func TestGlobBombs(t *testing.T) {
 		c.expect(213, 550, 501)
 		data := c.dataTCP(c.pasv())
 		c.send("NLST %s", pattern)
-		if c.expect(150, 550, 501).code == 150 {
+		if c.expect(150, 550, 501).Code == 150 {
 			readAll(t, data)
 			c.expect(226)
 		}
@@ -93,7 +93,7 @@ func TestNoRecursion(t *testing.T) {
 	c := ts.loginClear(t)
 	require.NotContains(t, c.get("LIST -R"), "deep")
 	require.NotContains(t, c.get("LIST -lRa /"), "deep")
-	require.NotContains(t, c.cmd(213, "STAT -R").text(), "deep")
+	require.NotContains(t, c.cmd(213, "STAT -R").String(), "deep")
 }
 
 // Row 16: options are for ls; here they are neither run nor able to upset.
@@ -108,7 +108,7 @@ func TestListingOptions(t *testing.T) {
 		for _, verb := range []string{"LIST", "NLST"} {
 			data := c.dataTCP(c.pasv())
 			c.send("%s %s", verb, arg)
-			if c.expect(150, 550, 501).code == 150 {
+			if c.expect(150, 550, 501).Code == 150 {
 				readAll(t, data)
 				c.expect(226)
 			}
@@ -153,8 +153,8 @@ func TestLongLines(t *testing.T) {
 	piece := bytes.Repeat([]byte("y"), 1<<20)
 	runtime.ReadMemStats(&before)
 	for range 4 {
-		c.conn.SetDeadline(time.Now().Add(patience))
-		_, err := c.conn.Write(piece)
+		c.Conn.SetDeadline(time.Now().Add(patience))
+		_, err := c.Conn.Write(piece)
 		require.NoError(t, err)
 	}
 	runtime.ReadMemStats(&after)
@@ -177,7 +177,7 @@ func TestTelnet(t *testing.T) {
 	c.expect(200, 500)
 	c.write("MKD \xff")
 	c.write("\xffx\r\n")
-	require.Equal(t, "257 \"/\xff\xffx\" created.", c.expect(257).text(), "0xFF travels doubled in both directions")
+	require.Equal(t, "257 \"/\xff\xffx\" created.", c.expect(257).String(), "0xFF travels doubled in both directions")
 	require.Equal(t, "\xffx\r\n", c.get("NLST"), "but not as data")
 	c.cmd(200, "NOOP")
 }
@@ -213,14 +213,14 @@ func TestHalfLine(t *testing.T) {
 	ts.writeFile(t, "abc", "")
 	c := ts.loginClear(t)
 	c.write("DELE ab") // of DELE abc
-	closeWrite(c.conn)
+	closeWrite(c.Conn)
 	c.end()
 	eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
 	ts.readFile(t, "ab")
 
 	c = ts.loginClear(t)
 	c.write("DELE ab\r") // LF was to come
-	resetAtOnce(t, c.conn)
+	resetAtOnce(t, c.Conn)
 	eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
 	ts.readFile(t, "ab")
 }

@@ -45,18 +45,18 @@ func TestAbortsLeaveNothing(t *testing.T) {
 	require.NoError(t, os.WriteFile(dir+"/big", make([]byte, 8<<20), 0o644))
 	ends := []func(c *client, data io.Closer){
 		func(c *client, data io.Closer) { c.send("ABOR"); c.expect(426); c.expect(226); c.cmd(221, "QUIT") },
-		func(c *client, data io.Closer) { resetAtOnce(t, netConn(c.conn)) },
+		func(c *client, data io.Closer) { resetAtOnce(t, netConn(c.Conn)) },
 		func(c *client, data io.Closer) { c.send("QUIT"); data.Close(); c.expect(226, 426); c.expect(221) },
-		func(c *client, data io.Closer) { data.Close(); c.conn.Close() },
-		func(c *client, data io.Closer) { c.conn.Close() },
+		func(c *client, data io.Closer) { data.Close(); c.Conn.Close() },
+		func(c *client, data io.Closer) { c.Conn.Close() },
 	}
 	round := func(n int) {
 		secure := n%4 == 0
 		c := map[bool]func(testing.TB) *client{true: ts.login, false: ts.loginClear}[secure](t)
-		defer c.conn.Close()
+		defer c.Conn.Close()
 		if n%7 == 0 {
 			c.pasv() // and goes away
-			resetAtOnce(t, netConn(c.conn))
+			resetAtOnce(t, netConn(c.Conn))
 			return
 		}
 		data := c.open("%s", []string{"RETR big", "STOR new", "APPE new", "LIST"}[n%4])
@@ -66,7 +66,7 @@ func TestAbortsLeaveNothing(t *testing.T) {
 		defer data.Close()
 		if n%4 == 3 {
 			c.expect(226, 426)
-			c.conn.Close()
+			c.Conn.Close()
 			return
 		}
 		ends[n%len(ends)](c, data)
@@ -144,7 +144,7 @@ func TestEmptyPasswords(t *testing.T) {
 			for _, pass := range []string{"PASS", "PASS ", "PASS  ", "PASS x\x00", "PASS $token$", "PASS *", "PASS !"} {
 				c.cmd(331, "USER blank")
 				c.send("%s", pass)
-				require.Contains(t, []int{530, 500}, c.expect(530, 500).code, name)
+				require.Contains(t, []int{530, 500}, c.expect(530, 500).Code, name)
 				c.cmd(530, "PWD")
 			}
 			if name == "Users" {

@@ -58,8 +58,8 @@ func TestReplyInjection(t *testing.T) {
 		require.Equal(t, 1, strings.Count(got, "\n"), "%s: %q", verb, got)
 		require.Equal(t, 1, strings.Count(got, "\r"), "%s: %q", verb, got)
 	}
-	require.Len(t, c.cmd(213, "STAT /").lines, 3)
-	require.Len(t, c.cmd(550, "MKD x").lines, 1)
+	require.Len(t, c.cmd(213, "STAT /").Lines, 3)
+	require.Len(t, c.cmd(550, "MKD x").Lines, 1)
 	c.cmd(550, "DELE x") // an error can't be a success
 	c.cmd(257, "PWD")
 }

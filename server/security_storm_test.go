@@ -30,7 +30,7 @@ func TestPassiveSquatting(t *testing.T) {
 		start := time.Now()
 		for code != 227 {
 			c.send("PASV")
-			code = c.expect(227, 425).code
+			code = c.expect(227, 425).Code
 		}
 		require.LessOrEqual(t, time.Since(start), 30*time.Second)
 	})

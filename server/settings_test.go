@@ -49,19 +49,19 @@ func TestUpdate(t *testing.T) {
 	old.cmd(150, "RETR a")
 	require.Equal(t, "kept", readAll(t, old.dataTLS(conn)))
 	old.expect(226)
-	require.Contains(t, old.cmd(227, "PASV").text(), "(127,0,0,2,")
+	require.Contains(t, old.cmd(227, "PASV").String(), "(127,0,0,2,")
 	old.cmd(502, "HASH a")
-	require.NotContains(t, old.cmd(211, "FEAT").text(), "HASH")
+	require.NotContains(t, old.cmd(211, "FEAT").String(), "HASH")
 
 	// So does one that had not begun TLS; it gets the new certificate.
-	waiting.cfg = trust(renewed)
+	waiting.TLS = trust(renewed)
 	waiting.authTLS()
 	waiting.cmd(504, "HOST old.example.com")
 	waiting.cmd(331, "USER %s", testUser)
 	waiting.cmd(421, "PASS %s", testPassword)
 
 	c := newClient(t, dialTCP(t, ts.Addr), trust(renewed))
-	require.Contains(t, c.expect(220).text(), "New")
+	require.Contains(t, c.expect(220).String(), "New")
 	c.authTLS()
 	c.cmd(220, "HOST new.example.com")
 	c.cmd(331, "USER bob")
@@ -93,7 +93,7 @@ func TestUpdateThatIsWrong(t *testing.T) {
 	} {
 		require.ErrorContains(t, ts.Update(change), part)
 	}
-	require.NotContains(t, ts.connect(t).expect(220).text(), "New")
+	require.NotContains(t, ts.connect(t).expect(220).String(), "New")
 	ts.login(t)
 
 	plain := start(t, func(srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true })

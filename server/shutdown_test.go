@@ -42,7 +42,7 @@ var stubborn = map[string]func(*testing.T, *fakeServer){
 		c.authTLS()
 		c.login()
 		flood := updater(t, &keys, c.state().CipherSuite, 2)
-		go endless(c.conn.(*stdtls.Conn).NetConn(), func() []byte { return append(flood.update(), flood.data("x")...) })
+		go endless(c.Conn.(*stdtls.Conn).NetConn(), func() []byte { return append(flood.update(), flood.data("x")...) })
 	},
 	"a login that takes long": func(t *testing.T, fs *fakeServer) {
 		c := fs.from(t, memClient.String())
@@ -120,7 +120,7 @@ func TestShutdownKeepsItsDeadline(t *testing.T) {
 				c := in(t)
 				data := fs.data(t, c, buffer)
 				c.cmd(150, "%s", line)
-				if c.private {
+				if c.Private {
 					c.dataTLS(data)
 				}
 			}
@@ -132,7 +132,7 @@ func TestShutdownKeepsItsDeadline(t *testing.T) {
 				if armed {
 					c.cmd(150, "LIST")
 				}
-				go stdtls.Client(&halting{data, bytes}, c.cfg).Handshake()
+				go stdtls.Client(&halting{data, bytes}, c.TLS).Handshake()
 			}
 		}
 		synctest.Wait()

@@ -37,12 +37,12 @@ func TestSpecialFiles(t *testing.T) {
 	c := ts.loginClear(t)
 	for name, kind := range map[string]string{"pipe": "a FIFO", "sock": "a socket"} {
 		for _, verb := range []string{"SIZE", "MLST"} {
-			require.Equal(t, "550 Is "+kind+", not a file.", c.cmd(550, "%s %s", verb, name).text())
+			require.Equal(t, "550 Is "+kind+", not a file.", c.cmd(550, "%s %s", verb, name).String())
 		}
 		for _, line := range []string{"RETR ", "STOR ", "APPE ", "HASH ", "SITE CPFR "} {
 			c.cmd(227, "PASV")
 			c.send("%s%s", line, name)
-			if r := c.expect(350, 550); r.code == 350 {
+			if r := c.expect(350, 550); r.Code == 350 {
 				c.cmd(550, "SITE CPTO copy")
 			}
 		}
@@ -64,7 +64,7 @@ func TestServedDirectoryIsGone(t *testing.T) {
 	c := ts.loginClear(t)
 	for i, line := range []string{"LIST", "NLST", "MLSD", "CWD /", "SIZE a", "RETR a", "STOR a"} {
 		c.cmd(227, "PASV")
-		reply := c.cmd(451, "%s", line).text()
+		reply := c.cmd(451, "%s", line).String()
 		require.NotContains(t, reply, "served", "no path goes on the wire")
 		require.Equal(t, i+1, strings.Count(ts.Log.String(), "level=ERROR"), line)
 	}

@@ -38,7 +38,7 @@ func TestSysErrorReplies(t *testing.T) {
 			if strings.HasPrefix(tt.line, "STOR") {
 				c.expect(150)
 			}
-			require.Equal(t, fmt.Sprint(tt.code, " ", tt.text), c.expect(tt.code).text())
+			require.Equal(t, fmt.Sprint(tt.code, " ", tt.text), c.expect(tt.code).String())
 		})
 	}
 }

@@ -88,7 +88,7 @@ func robTwoPorts(t *testing.T, version uint16, policy tls.Reuse, elsewhere bool)
 	for range 3 {
 		ways := []func(net.Conn){
 			func(net.Conn) {},
-			tls(never(thief.cfg)),
+			tls(never(thief.TLS)),
 			func(conn net.Conn) { conn.Write(seen[0].hello) },
 			seen[1].shown(t, ts, version),
 		}
@@ -103,7 +103,7 @@ func robTwoPorts(t *testing.T, version uint16, policy tls.Reuse, elsewhere bool)
 		}
 		for i := range owners {
 			if at[i] != own {
-				visit(at[i], tls(thief.cfg)) // his own ticket, on the other port
+				visit(at[i], tls(thief.TLS)) // his own ticket, on the other port
 			}
 		}
 		for i, c := range owners {

@@ -184,7 +184,7 @@ func TestPromptClientIsNotKeptWaiting(t *testing.T) {
 	const slow = 10 * time.Millisecond
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.inTLS(t)
-		c.cfg.ClientSessionCache = nil
+		c.TLS.ClientSessionCache = nil
 		data := fs.data(t, c, buffer)
 		c.cmd(150, "STOR a")
 		after(t, slow, func() { c.dataTLS(data).Close() })

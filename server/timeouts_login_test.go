@@ -70,7 +70,7 @@ func TestGuessAndHangUp(t *testing.T) {
 			c.cmd(331, "USER %s", testUser)
 			c.send("PASS wrong")
 			time.Sleep(time.Millisecond)
-			c.conn.(patient).CloseWrite()
+			c.Conn.(patient).CloseWrite()
 			time.Sleep(99 * time.Millisecond)
 			require.Empty(t, fs.Sessions())
 		}
@@ -161,8 +161,8 @@ func TestUnknownUserLooksTheSame(t *testing.T) {
 			c := fs.from(t, addr)
 			c.expect(220)
 			for i, code := range []int{530, 530, 421} {
-				all = append(all, c.cmd(331, "USER %s", user).text())
-				after(t, time.Duration(i)*500*time.Millisecond, func() { all = append(all, c.cmd(code, "PASS wrong").text()) })
+				all = append(all, c.cmd(331, "USER %s", user).String())
+				after(t, time.Duration(i)*500*time.Millisecond, func() { all = append(all, c.cmd(code, "PASS wrong").String()) })
 			}
 			c.end()
 			return all
@@ -189,7 +189,7 @@ func TestOutageIsNoGuess(t *testing.T) {
 		out.Store(true)
 		for range 5 {
 			r := c.refused(0, 530, testUser)
-			require.Equal(t, "530 Login incorrect.", r.text())
+			require.Equal(t, "530 Login incorrect.", r.String())
 		}
 		require.Contains(t, fs.Log.String(), "deadline exceeded")
 		out.Store(false)
@@ -335,7 +335,7 @@ func TestCrowdedLogin(t *testing.T) {
 		require.EqualValues(t, 5, judged.Load()) // at 0, 0.5, 1.5, 3.5 and 7.5 seconds
 		crowded := 0
 		for _, c := range all {
-			if strings.Contains(c.expect(530, 421).text(), "try again later") {
+			if strings.Contains(c.expect(530, 421).String(), "try again later") {
 				crowded++
 				c.end()
 			}
@@ -369,7 +369,7 @@ func TestHangUpWhileJudged(t *testing.T) {
 		c.send("PASS wrong")
 		synctest.Wait()
 		require.EqualValues(t, 1, asked.Load())
-		c.conn.Close()
+		c.Conn.Close()
 		<-ended
 		synctest.Wait()
 		require.Len(t, fs.Sessions(), 1)

@@ -53,7 +53,7 @@ func TestIdleTimeoutDespiteBytes(t *testing.T) {
 		after(t, 5*time.Minute, func() {
 			for range 300 {
 				time.Sleep(time.Second)
-				io.WriteString(c.conn, "x")
+				io.WriteString(c.Conn, "x")
 			}
 			c.expect(421)
 			c.end()
@@ -211,7 +211,7 @@ func TestReplyLeavesNoDeadline(t *testing.T) {
 		c := fs.in(t)
 		c.cmd(200, "NOOP")
 		synctest.Wait()
-		require.Zero(t, c.conn.(patient).PeerWriteDeadline())
+		require.Zero(t, c.Conn.(patient).PeerWriteDeadline())
 	})
 }
 
@@ -224,7 +224,7 @@ func TestContextEndsWithClient(t *testing.T) {
 		c := fs.in(t)
 		c.send("SIZE x")
 		synctest.Wait()
-		c.conn.Close()
+		c.Conn.Close()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Equal(t, 2*time.Second+10*time.Millisecond, waited)

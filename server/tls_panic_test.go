@@ -61,14 +61,14 @@ var handshakes = []struct {
 	{"implicit control", nil},
 	{"explicit control", nil},
 	{"data, before the transfer is asked for", func(t *testing.T, ts *testServer, c *client) {
-		shakeInVain(t, c.dataTCP(c.pasv()), c.cfg)
+		shakeInVain(t, c.dataTCP(c.pasv()), c.TLS)
 	}},
 	{"data, after 150", func(t *testing.T, ts *testServer, c *client) {
 		at := c.pasv()
 		raw := c.dataTCP(at)
 		c.cmd(150, "RETR a")
-		shakeInVain(t, raw, c.cfg)
-		if c.cfg.ClientSessionCache == nil {
+		shakeInVain(t, raw, c.TLS)
+		if c.TLS.ClientSessionCache == nil {
 			c.expect(425) // it was the only connection, and came without a claim
 			return
 		}
@@ -81,7 +81,7 @@ var handshakes = []struct {
 		c.cmd(150, "RETR a")
 		raw, err := ln.Accept()
 		require.NoError(t, err)
-		shakeInVain(t, raw, c.cfg)
+		shakeInVain(t, raw, c.TLS)
 		c.expect(425)
 	}},
 }
@@ -126,7 +126,7 @@ func panicInHandshake(t *testing.T, set func(*tls.Config, func()), where string,
 	if play != nil {
 		c := ts.login(t)
 		if !resumes {
-			c.cfg.ClientSessionCache = nil
+			c.TLS.ClientSessionCache = nil
 		}
 		armed.Store(true)
 		play(t, ts, c)
@@ -143,7 +143,7 @@ func panicInHandshake(t *testing.T, set func(*tls.Config, func()), where string,
 			c.cmd(234, "AUTH TLS")
 		}
 		armed.Store(true)
-		shakeInVain(t, c.conn, c.cfg)
+		shakeInVain(t, c.Conn, c.TLS)
 	}
 	require.False(t, armed.Load(), "nothing has panicked")
 	eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 1 })

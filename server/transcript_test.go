@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -142,7 +143,7 @@ func (p *player) play(lines []string) {
 	case kind == "C:":
 		p.client().send("%s", p.expand(rest))
 	case kind == "S:":
-		line, err := p.client().readLine()
+		line, err := p.client().ReadLine()
 		p.check(err)
 		p.match(rest, line)
 		p.announced(line)
@@ -203,13 +204,13 @@ var directives = map[string]func(p *player, args []string){
 		p.client().write(strings.Repeat(args[0], max(n, 1)))
 	},
 	"eof": func(p *player, _ []string) {
-		line, err := p.client().readLine()
+		line, err := p.client().ReadLine()
 		require.ErrorIs(p.t, err, io.EOF, "%s: got %q", p.where, line)
-		require.False(p.t, unfinished(p.c.conn), "%s: no close_notify", p.where)
+		require.False(p.t, ftpclient.Truncated(p.c.Conn), "%s: no close_notify", p.where)
 	},
-	"close": func(p *player, _ []string) { p.check(p.c.conn.Close()) },
+	"close": func(p *player, _ []string) { p.check(p.c.Conn.Close()) },
 	"close-write": func(p *player, _ []string) {
-		p.check(p.c.conn.(*tcpConn).CloseWrite())
+		p.check(p.c.Conn.(*ftpclient.TCPConn).CloseWrite())
 	},
 	"data":       func(p *player, args []string) { p.move(args[0], args[1]) },
 	"data-plain": func(p *player, args []string) { p.connect(); p.move(args[0], args[1]) },
@@ -342,8 +343,8 @@ func (p *player) connect() {
 func (p *player) move(how, text string) {
 	secured := p.data != nil // by @data or @data-plain before
 	p.connect()
-	if _, ok := p.c.conn.(*stdtls.Conn); ok && !secured {
-		p.data = stdtls.Client(p.data, p.c.cfg)
+	if _, ok := p.c.Conn.(*stdtls.Conn); ok && !secured {
+		p.data = stdtls.Client(p.data, p.c.TLS)
 	}
 	switch how {
 	case "":
@@ -365,7 +366,7 @@ func (p *player) move(how, text string) {
 		}
 	case "cut":
 		_, err := io.Copy(io.Discard, p.data)
-		require.True(p.t, err != nil || unfinished(p.data), "%s: an orderly end", p.where)
+		require.True(p.t, err != nil || ftpclient.Truncated(p.data), "%s: an orderly end", p.where)
 		p.data.Close()
 		p.data = nil
 	case "close":
@@ -382,7 +383,7 @@ func (p *player) readData() string {
 	}
 	data, err := io.ReadAll(p.data)
 	p.check(err)
-	require.False(p.t, unfinished(p.data), "%s: no close_notify", p.where)
+	require.False(p.t, ftpclient.Truncated(p.data), "%s: no close_notify", p.where)
 	p.closeData()
 	return string(data)
 }

@@ -89,7 +89,7 @@ func TestKilledUploader(t *testing.T) {
 // closeTCP ends a control connection as a kernel does.
 func closeTCP(t testing.TB, c *client) {
 	t.Helper()
-	conn := c.conn
+	conn := c.Conn
 	if sec, ok := conn.(*stdtls.Conn); ok {
 		conn = sec.NetConn()
 	}
@@ -249,7 +249,7 @@ func TestKilledWithCommandsWaiting(t *testing.T) {
 				c.send("%s", line)
 			}
 			data.Close()
-			c.conn.Close()
+			c.Conn.Close()
 			wantOld(t, ts)
 		})
 	}
@@ -424,7 +424,7 @@ func TestAbortBehindManyCommands(t *testing.T) {
 		require.NoError(t, conn.Close())
 		codes := make(map[int]int)
 		for range 2*many + 2 {
-			codes[c.expect(200, 213, 426, 226).code]++
+			codes[c.expect(200, 213, 426, 226).Code]++
 		}
 		require.Equal(t, 1, codes[426], "STOR: %v", codes)
 		require.Equal(t, 1, codes[226], "ABOR: %v", codes)

@@ -117,7 +117,7 @@ func TestChangedMeanwhile(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %s from %d want %d", name, tt.line, tt.rest, tt.want.code), func(t *testing.T) {
 				writeFile(t, files, "a", "old file")
 				r := meanwhile(t, files, tt.rest, tt.line, tt.other)
-				require.Equal(t, tt.want.code, r.code, r.text())
+				require.Equal(t, tt.want.code, r.Code, r.String())
 				if tt.want.content == "" {
 					_, err := files.Stat(t.Context(), "a")
 					require.Error(t, err, "the file is back")
@@ -142,14 +142,14 @@ func TestInPlaceMeanwhile(t *testing.T) {
 		c.expect(450)
 		conn.Close()
 	})
-	require.Equal(t, 226, r.code)
+	require.Equal(t, 226, r.Code)
 	require.Equal(t, "+part", readFile(t, files, "a"))
 	r = meanwhile(t, files, 0, "APPE a", func(c *client) { c.put("!", "APPE a") })
-	require.Equal(t, 226, r.code)
+	require.Equal(t, 226, r.Code)
 	require.Contains(t, []string{"+part+part!", "+part!+part"}, readFile(t, files, "a"))
 	for _, line := range []string{"STOR a", "APPE a"} {
 		r = meanwhile(t, files, 0, line, func(c *client) { c.cmd(250, "DELE a") })
-		require.Equal(t, 450, r.code, line)
+		require.Equal(t, 450, r.Code, line)
 		writeFile(t, files, "a", "again")
 	}
 }

@@ -146,7 +146,7 @@ func lines(t *testing.T, c *ftpclient.Client, file string) map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.HasSuffix(size, fmt.Sprint(len(content))) {
+	if !strings.HasSuffix(size.Text(), fmt.Sprint(len(content))) {
 		t.Errorf("SIZE %s says %q, and RETR gives %d bytes", file, size, len(content))
 	}
 	for line := range strings.Lines(content) {

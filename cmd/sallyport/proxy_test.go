@@ -64,8 +64,8 @@ func TestProxyProtocol(t *testing.T) {
 	if got, err := c.Get("RETR hello.txt"); err != nil || got != "hello" {
 		t.Errorf("got %q, %v", got, err)
 	}
-	if text, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(text, "(203,0,113,9,") {
-		t.Errorf("PASV: %q, %v", text, err)
+	if r, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(r.Text(), "(203,0,113,9,") {
+		t.Errorf("PASV: %q, %v", r, err)
 	}
 }
 

@@ -85,9 +85,9 @@ var misbehaves = map[ftpstest.Kind]func(*testing.T, *tested){
 		}
 	},
 	ftpstest.Announce: func(t *testing.T, p *tested) {
-		text, err := p.login(t).Cmd(227, "PASV")
+		r, err := p.login(t).Cmd(227, "PASV")
 		require.NoError(t, err)
-		require.Contains(t, text, "(10,0,0,5,")
+		require.Contains(t, r.Text(), "(10,0,0,5,")
 	},
 	ftpstest.Reuse: func(t *testing.T, p *tested) {
 		config := p.trust()

@@ -20,9 +20,9 @@ func TestClient(t *testing.T) {
 	defer c.Close()
 	command := func(code int, line, want string) {
 		t.Helper()
-		text, err := c.Cmd(code, line)
+		r, err := c.Cmd(code, line)
 		require.NoError(t, err)
-		require.Contains(t, text, want)
+		require.Contains(t, r.Text(), want)
 	}
 
 	// As most uploads are made: under another name first.

@@ -260,8 +260,8 @@ func TestKick(t *testing.T) {
 	if n := len(c.server.Server.Sessions()); res.StatusCode != 200 || n != 0 {
 		t.Errorf("%s, and %d sessions are there", res.Status, n)
 	}
-	if text, err := bob.Cmd(421, "NOOP"); err != nil || text != "The contract has ended." {
-		t.Errorf("bob hears %q, %v", text, err)
+	if r, err := bob.Cmd(421, "NOOP"); err != nil || r.Text() != "The contract has ended." {
+		t.Errorf("bob hears %q, %v", r, err)
 	}
 	if out, err := c.as("bob").Curl(t, "/"); err == nil || !strings.Contains(out, "< 530 The contract has ended.") {
 		t.Error(err, out)

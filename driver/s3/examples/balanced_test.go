@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,12 +195,9 @@ func TestTicketsOfTheOtherInstance(t *testing.T) {
 		c, err := ftpclient.Dial(f.addr(), false, f.client, user, password)
 		require.NoError(t, err)
 		defer c.Close()
-		text, err := c.Cmd(229, "EPSV")
+		at, err := c.EPSV()
 		require.NoError(t, err)
-		var port int
-		_, err = fmt.Sscanf(text[strings.Index(text, "("):], "(|||%d|)", &port)
-		require.NoError(t, err)
-		if clients[f.owner(port)] = c; len(clients) == 2 {
+		if clients[f.owner(int(netip.MustParseAddrPort(at).Port()))] = c; len(clients) == 2 {
 			break
 		}
 	}

@@ -1,64 +1,84 @@
-// Package ftpclient is a small FTPS client for this module's own tests: it
-// does what curl does, with Go's TLS, and nothing more.
+// Package ftpclient is the FTPS client of this project's tests. Client sends commands and reads replies and believes
+// nothing; its methods return errors, so that any goroutine may call them. Dial, Get and Put do what curl does.
 package ftpclient
 
 import (
+	"bufio"
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// timeout bounds a whole session, so that a test fails and does not hang.
-const timeout = 30 * time.Second
+// Patience bounds every wait of a test. Nothing is measured by it: a test that is in order never comes near a minute.
+const Patience = time.Minute
 
-// Client is one logged-in session with protected data connections.
+// maxLine is how long a reply line may be, in bytes, for Python's ftplib to take it.
+const maxLine = 8192
+
+// Client is one session. It belongs to one goroutine.
 type Client struct {
-	conn  net.Conn
-	lines *wire.LineReader
-	tls   *tls.Config
+	Conn    net.Conn      // control connection: TCP, or TLS after StartTLS
+	Lines   *bufio.Reader // reads Conn
+	TLS     *tls.Config   // of the control connection and data connections; nil if there will be none
+	Private bool          // data connections speak TLS
 }
 
-// Dial connects and logs in. The configuration needs a ServerName; one with a
-// ClientSessionCache resumes on data connections.
+// New wraps a control connection and reads nothing. Data connections resume the session of the control connection if
+// config has a ClientSessionCache.
+func New(conn net.Conn, config *tls.Config) *Client {
+	return &Client{Conn: conn, Lines: bufio.NewReader(conn), TLS: config}
+}
+
+// Dial connects, logs in, and asks for protected data connections and binary transfers. The configuration needs a
+// ServerName.
 func Dial(addr string, implicit bool, config *tls.Config, user, password string) (*Client, error) {
-	raw, err := net.DialTimeout("tcp", addr, timeout)
+	conn, err := DialTCP(addr)
 	if err != nil {
 		return nil, err
 	}
-	raw.SetDeadline(time.Now().Add(timeout))
-	c := &Client{tls: config}
-	if implicit {
-		c.use(tls.Client(raw, config))
-	} else {
-		c.use(raw)
-	}
-	if err := c.login(implicit, user, password); err != nil {
-		c.conn.Close()
+	c := New(conn, config)
+	if err := c.begin(implicit, user, password); err != nil {
+		c.Conn.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *Client) use(conn net.Conn) {
-	c.conn, c.lines = conn, wire.NewLineReader(conn, 0)
-}
-
-func (c *Client) login(implicit bool, user, password string) error {
-	if _, err := c.reply(220); err != nil {
+func (c *Client) begin(implicit bool, user, password string) error {
+	if implicit {
+		if err := c.StartTLS(); err != nil {
+			return err
+		}
+	}
+	if _, err := c.Expect(220); err != nil {
 		return err
 	}
 	if !implicit {
-		if _, err := c.Cmd(234, "AUTH TLS"); err != nil {
+		if err := c.AuthTLS(); err != nil {
 			return err
 		}
-		c.use(tls.Client(c.conn, c.tls))
 	}
+	return c.Login(user, password)
+}
+
+// AuthTLS sends AUTH TLS and does the handshake.
+func (c *Client) AuthTLS() error {
+	if _, err := c.Cmd(234, "AUTH TLS"); err != nil {
+		return err
+	}
+	return c.StartTLS()
+}
+
+// Login sends USER and PASS, and PBSZ, PROT P and TYPE I.
+func (c *Client) Login(user, password string) error {
 	for _, step := range []struct {
 		code int
 		line string
@@ -67,123 +87,170 @@ func (c *Client) login(implicit bool, user, password string) error {
 			return err
 		}
 	}
+	c.Private = true
 	return nil
 }
 
-// Cmd sends a command and wants a code. It returns the text of the reply's
-// first line.
-func (c *Client) Cmd(code int, line string) (string, error) {
-	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
-		return "", err
-	}
-	text, err := c.reply(code)
-	if err != nil {
-		verb, _, _ := strings.Cut(line, " ")
-		return "", fmt.Errorf("%s: %w", verb, err)
-	}
-	return text, nil
+// Reply is a reply as it came, in lines without CRLF.
+type Reply struct {
+	Code  int
+	Lines []string
 }
 
-func (c *Client) reply(code int) (string, error) {
-	r, err := wire.ReadReply(c.lines)
-	if err != nil {
-		return "", err
-	}
-	if r.Code != code {
-		return "", fmt.Errorf("want %d, got %d %s", code, r.Code, strings.Join(r.Lines, "\n"))
-	}
-	return r.Lines[0], nil
-}
+// String is the reply as it came.
+func (r Reply) String() string { return strings.Join(r.Lines, "\n") }
 
-// Open sends EPSV and a transfer command and returns the data connection after
-// the 150. The caller closes it and then calls Done.
-func (c *Client) Open(line string) (net.Conn, error) {
-	text, err := c.Cmd(229, "EPSV")
-	if err != nil {
-		return nil, err
-	}
-	port, err := strconv.Atoi(strings.Trim(text[strings.Index(text, "(")+1:], "(|)"))
-	if err != nil {
-		return nil, err
-	}
-	host, _, err := net.SplitHostPort(c.conn.RemoteAddr().String())
-	if err != nil {
-		return nil, err
-	}
-	raw, err := net.DialTimeout("tcp", net.JoinHostPort(host, strconv.Itoa(port)), timeout)
-	if err != nil {
-		return nil, err
-	}
-	raw.SetDeadline(time.Now().Add(timeout))
-	if _, err := c.Cmd(150, line); err != nil {
-		raw.Close()
-		return nil, err
-	}
-	data := tls.Client(&tcpConn{Conn: raw}, c.tls)
-	if err := data.Handshake(); err != nil {
-		raw.Close()
-		return nil, err
-	}
-	return data, nil
-}
+// Text is the first line without its code.
+func (r Reply) Text() string { return r.Lines[0][4:] }
 
-// Truncated reports that a data connection from Open, read to its end, ended
-// without close_notify, which crypto/tls doesn't tell.
-func Truncated(data net.Conn) bool { return data.(*tls.Conn).NetConn().(*tcpConn).fin }
+// Send writes a line and reads nothing.
+func (c *Client) Send(line string) error { return c.Write(line + "\r\n") }
 
-// tcpConn remembers that FIN was seen: crypto/tls doesn't read on after
-// close_notify.
-type tcpConn struct {
-	net.Conn
-	fin bool
-}
-
-func (c *tcpConn) Read(p []byte) (int, error) {
-	n, err := c.Conn.Read(p)
-	c.fin = c.fin || err == io.EOF
-	return n, err
-}
-
-// Done wants the reply that ends a transfer.
-func (c *Client) Done() error {
-	_, err := c.reply(226)
+// Write sends bytes as they are.
+func (c *Client) Write(s string) error {
+	c.Conn.SetDeadline(time.Now().Add(Patience))
+	_, err := io.WriteString(c.Conn, s)
 	return err
 }
 
-// Get runs RETR, LIST, NLST or MLSD and returns what the server sent.
-func (c *Client) Get(line string) (string, error) {
-	data, err := c.Open(line)
+// ReadLine reads one line of a reply, which must end in CRLF and be short enough for Python.
+func (c *Client) ReadLine() (string, error) {
+	c.Conn.SetDeadline(time.Now().Add(Patience))
+	line, err := c.Lines.ReadString('\n')
 	if err != nil {
-		return "", err
+		return line, err
 	}
-	defer data.Close()
-	content, err := io.ReadAll(data)
-	if err != nil {
-		return "", err
+	s, ok := strings.CutSuffix(line, "\r\n")
+	switch {
+	case !ok:
+		return line, fmt.Errorf("a reply line does not end in CRLF: %q", line)
+	case len(line) > maxLine:
+		return line, fmt.Errorf("a reply line of %d bytes", len(line))
 	}
-	data.Close()
-	return string(content), c.Done()
+	return s, nil
 }
 
-// Put runs STOR or APPE.
-func (c *Client) Put(line, content string) error {
-	data, err := c.Open(line)
+// ReadReply reads one reply by RFC 959, section 4.2.
+func (c *Client) ReadReply() (Reply, error) {
+	line, err := c.ReadLine()
+	if err != nil {
+		return Reply{}, err
+	}
+	r := Reply{Lines: []string{line}}
+	if _, err := fmt.Sscanf(line, "%3d", &r.Code); err != nil || len(line) < 4 || line[3] != ' ' && line[3] != '-' {
+		return r, fmt.Errorf("not a reply: %q", line)
+	}
+	for end := line[:3] + " "; !strings.HasPrefix(line, end); {
+		if line, err = c.ReadLine(); err != nil {
+			return r, err
+		}
+		r.Lines = append(r.Lines, line)
+	}
+	return r, nil
+}
+
+// Expect reads a reply that must have one of the codes.
+func (c *Client) Expect(codes ...int) (Reply, error) {
+	r, err := c.ReadReply()
+	if err == nil && !slices.Contains(codes, r.Code) {
+		err = fmt.Errorf("want %v, got %s", codes, r)
+	}
+	return r, err
+}
+
+// Cmd sends a command and reads a reply, which must have that code.
+func (c *Client) Cmd(code int, line string) (Reply, error) {
+	err := c.Send(line)
+	if err != nil {
+		return Reply{}, fmt.Errorf("%s: %w", line, err)
+	}
+	r, err := c.Expect(code)
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", line, err)
+	}
+	return r, nil
+}
+
+// StartTLS does the handshake on the control connection.
+func (c *Client) StartTLS() error {
+	if n := c.Lines.Buffered(); n > 0 {
+		return fmt.Errorf("the server said %d bytes more before the handshake", n)
+	}
+	conn, err := c.handshake(c.Conn)
 	if err != nil {
 		return err
 	}
-	defer data.Close()
-	if _, err := io.WriteString(data, content); err != nil {
+	c.Conn = conn
+	c.Lines.Reset(conn)
+	return nil
+}
+
+func (c *Client) handshake(conn net.Conn) (*tls.Conn, error) {
+	conn.SetDeadline(time.Now().Add(Patience))
+	sec := tls.Client(conn, c.TLS)
+	return sec, sec.HandshakeContext(context.Background())
+}
+
+// StopTLS ends TLS on the control connection and sends text in clear in the same packet as close_notify.
+func (c *Client) StopTLS(text string) error {
+	sec := c.Conn.(*tls.Conn)
+	raw := sec.NetConn().(*TCPConn)
+	raw.held = new([]byte)
+	err := sec.CloseWrite()
+	packet := append(*raw.held, text...)
+	raw.held = nil
+	raw.SetDeadline(time.Now().Add(Patience)) // CloseWrite lets nobody write behind it
+	if _, writing := raw.Write(packet); err != nil || writing != nil {
+		return errors.Join(err, writing)
+	}
+	if err := skipAlert(raw); err != nil {
 		return err
 	}
-	if err := data.Close(); err != nil {
+	c.Conn = raw
+	c.Lines.Reset(raw)
+	return nil
+}
+
+// skipAlert reads the server's close_notify and nothing behind it: crypto/tls would read on into what comes in clear.
+func skipAlert(conn net.Conn) error {
+	header := make([]byte, 5)
+	if _, err := io.ReadFull(conn, header); err != nil {
 		return err
 	}
-	return c.Done()
+	if header[0] != 21 && header[0] != 23 {
+		return fmt.Errorf("no alert: %q", header)
+	}
+	_, err := io.ReadFull(conn, make([]byte, int(header[3])<<8+int(header[4])))
+	return err
 }
 
 // Close says goodbye and hangs up.
 func (c *Client) Close() error {
 	_, err := c.Cmd(221, "QUIT")
-	c.conn.Close()
+	c.Conn.Close()
 	return err
+}
+
+// PASV sends PASV and returns the address to dial.
+func (c *Client) PASV() (string, error) {
+	r, err := c.Cmd(227, "PASV")
+	if err != nil {
+		return "", err
+	}
+	at, err := wire.ParsePasvReply(r.Text())
+	return at.String(), err
+}
+
+// EPSV sends EPSV and returns the address to dial.
+func (c *Client) EPSV() (string, error) {
+	r, err := c.Cmd(229, "EPSV")
+	if err != nil {
+		return "", err
+	}
+	port, err := wire.ParseEPSVReply(r.Text())
+	if err != nil {
+		return "", err
+	}
+	host, _, err := net.SplitHostPort(c.Conn.RemoteAddr().String())
+	return net.JoinHostPort(host, fmt.Sprint(port)), err
 }
