@@ -67,7 +67,9 @@ func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 		!u.opts.Append && !unchanged(u.old, h.info):
 		return 0, ErrChanged
 	case u.opts.Append:
-		return h.info.Size(), replaceable(h.info)
+		return h.size, replaceable(h.info)
+	case u.at > h.size:
+		return 0, ErrChanged
 	}
 	return u.at, replaceable(h.info)
 }

@@ -82,18 +82,27 @@ func (u *atomicUpload) tail(f *os.File, n int64) error {
 	return flush(f)
 }
 
-// undoGrowth cuts what a process that was killed had added to a file. The file
-// is locked. A size that grow can't have left behind is somebody else's doing.
+// undoGrowth cuts what a process that was killed had added to a file, which is locked.
 func undoGrowth(f *os.File) error {
-	n, t, ok := marked(f)
-	if !ok {
+	if _, _, ok := marked(f); !ok {
 		return nil
 	}
 	fi, err := f.Stat()
-	if err == nil && fi.Size() > n && fi.Size()-n <= t {
-		err = f.Truncate(n)
+	if err == nil {
+		if n := ownSize(f, fi.Size()); n < fi.Size() {
+			err = f.Truncate(n)
+		}
 	}
 	return first(err, unmark(f))
+}
+
+// ownSize returns how long a file is without what a process that was killed had added, or is
+// adding if the file isn't locked. A size that grow can't have left behind is somebody else's doing.
+func ownSize(f *os.File, size int64) int64 {
+	if n, t, ok := marked(f); ok && size > n && size-n <= t {
+		return n
+	}
+	return size
 }
 
 // copyTail copies src from offset at on to the place to of dst.

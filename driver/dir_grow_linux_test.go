@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/sallyport/sallyport/internal/test/syscalls"
 )
 
 // crashed is a directory in which a process was killed while it added to a file.
@@ -116,6 +119,36 @@ func TestDirTakesBackHalfATail(t *testing.T) {
 			entries, err := os.ReadDir(path)
 			require.NoError(t, err)
 			require.Len(t, entries, 1)
+		})
+	}
+}
+
+// A process that may not write a file can't take back what another that was killed had added,
+// but keeps nothing of that either when it replaces the file by a longer one.
+func TestDirKeepsNoHalfTailOfOthers(t *testing.T) {
+	for name, c := range map[string]struct {
+		opts StoreOptions
+		want func(old string) string
+		err  error
+	}{
+		"append":            {StoreOptions{Append: true}, func(old string) string { return old + "new" }, nil},
+		"offset at the end": {StoreOptions{Offset: 200_000}, func(old string) string { return old + "new" }, nil},
+		"offset within":     {StoreOptions{Offset: 100_000}, func(old string) string { return old[:100_000] + "new" }, nil},
+		"offset behind":     {StoreOptions{Offset: 200_004}, func(old string) string { return old + "half a ta" }, ErrOffset},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, path, old := crashed(t)
+			var err error
+			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+				if call.Args[2]&(unix.O_ACCMODE|unix.O_CREAT) == unix.O_RDWR {
+					return unix.EACCES
+				}
+				return 0
+			}, func() { err = d.add(t, c.opts) }, unix.SYS_OPENAT)
+			require.ErrorIs(t, err, c.err)
+			b, err := os.ReadFile(filepath.Join(path, "a"))
+			require.NoError(t, err)
+			require.True(t, c.want(old) == string(b), "%d bytes, the last %q", len(b), b[len(b)-20:])
 		})
 	}
 }

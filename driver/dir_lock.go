@@ -71,6 +71,7 @@ const lockPatience = 10 * time.Second
 type heldFile struct {
 	f      *os.File // nil if it can't even be read
 	info   fs.FileInfo
+	size   int64 // without what a process that was killed had added
 	key    string
 	write  bool // f is open for writing
 	system bool // other processes are excluded, too
@@ -170,7 +171,7 @@ func (h *heldFile) lock(ctx context.Context, shared bool) error {
 	}
 }
 
-// settle describes the file as it is under the lock, without what a process that
+// settle describes the file as it is under the lock, and takes back what a process that
 // was killed had added.
 func (h *heldFile) settle(parent *os.Root, base string) (err error) {
 	if h.f == nil {
@@ -181,13 +182,18 @@ func (h *heldFile) settle(parent *os.Root, base string) (err error) {
 			return err
 		}
 	}
-	h.info, err = h.f.Stat()
-	return err
+	if h.info, err = h.f.Stat(); err != nil {
+		return err
+	}
+	if h.size = h.info.Size(); h.system && !h.write {
+		h.size = ownSize(h.f, h.size)
+	}
+	return nil
 }
 
 // undo takes back what was being added. A file that isn't open for writing is opened
 // once more: a sweep would not find the file under another name. Where that is not
-// allowed, the file stays as it is.
+// allowed, the file stays as it is, and nobody keeps more of it than its size says.
 func (h *heldFile) undo(parent *os.Root, base string) error {
 	if _, _, ok := marked(h.f); !ok {
 		return nil

@@ -151,11 +151,13 @@ func (u *atomicUpload) keep() (err error) {
 		}
 		h.release()
 	}
-	u.old, err = u.src.Stat()
-	if err == nil && u.at > u.old.Size() {
-		err = ErrOffset
+	if u.old, err = u.src.Stat(); err != nil {
+		return err
 	}
-	return err
+	if u.at > ownSize(u.src, u.old.Size()) {
+		return ErrOffset
+	}
+	return nil
 }
 
 // find opens the directory and looks at what has the name now.
