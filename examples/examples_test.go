@@ -36,6 +36,7 @@ func TestExamples(t *testing.T) {
 	}
 	t.Run("minimal", func(t *testing.T) {
 		start(t, bin+"minimal", minimal.explicit)
+		// Real clients would go to 203.0.113.7 for data, which is nobody's.
 		for _, c := range []*ftpclient.Client{
 			login(t, minimal.explicit, false, "alice", "from the environment"),
 			login(t, minimal.implicit, true, "alice", "from the environment"),
@@ -54,6 +55,7 @@ func TestExamples(t *testing.T) {
 	run("implicit", func(t *testing.T, listen string) {
 		wantPut(t, login(t, listen, false, "alice", "wonderland"), "a.txt")
 		wantGet(t, login(t, implicit, true, "alice", "wonderland"), "RETR a.txt", "content of a.txt")
+		wantClientsPut(t, listen, "alice", "wonderland")
 	}, "-implicit", implicit)
 
 	run("users", func(t *testing.T, listen string) {
@@ -63,6 +65,7 @@ func TestExamples(t *testing.T) {
 		wantPut(t, bob, "b.txt")
 		wantGet(t, alice, "NLST", "a.txt\r\n")
 		wantGet(t, bob, "NLST", "b.txt\r\n")
+		wantClientsPut(t, listen, "bob", "can we fix it")
 	})
 
 	run("embedded", func(t *testing.T, listen string) {
@@ -71,6 +74,7 @@ func TestExamples(t *testing.T) {
 		if _, err := c.Cmd(550, "DELE README.txt"); err != nil {
 			t.Error(err)
 		}
+		wantClientsGet(t, listen, "alice", "wonderland", "manual/help.txt", "Turn it off and on again.\n")
 	})
 
 	run("afero", func(t *testing.T, listen string) {
@@ -78,15 +82,19 @@ func TestExamples(t *testing.T) {
 		wantGet(t, c, "RETR base.txt", "from the base\n")
 		wantPut(t, c, "new.txt")
 		wantGet(t, c, "RETR new.txt", "content of new.txt")
+		wantClientsGet(t, listen, "alice", "wonderland", "base.txt", "from the base\n")
+		wantClientsPut(t, listen, "alice", "wonderland")
 	})
 
 	run("inbox", func(t *testing.T, listen string) {
 		wantPut(t, login(t, listen, false, "alice", "wonderland"), "order.csv")
+		wantClientsPut(t, listen, "alice", "wonderland")
 	})
 
 	run("reports", func(t *testing.T, listen string) {
 		c := login(t, listen, false, "partner", "wonderland")
 		wantGet(t, c, "RETR 2026/january.csv", "order,amount\n1,9.90\n")
+		wantClientsGet(t, listen, "partner", "wonderland", "2026/january.csv", "order,amount\n1,9.90\n")
 	})
 
 	for lan, want := range map[string]string{"192.168.0.0/16": "(198,51,100,9,", "127.0.0.0/8": "(127,0,0,1,"} {
@@ -95,6 +103,9 @@ func TestExamples(t *testing.T) {
 			wantPut(t, c, "a.txt")
 			if r, err := c.Cmd(227, "PASV"); err != nil || !strings.Contains(r.Text(), want) {
 				t.Errorf("PASV: %q, %v, want %s", r, err, want)
+			}
+			if lan == "127.0.0.0/8" {
+				wantClientsPut(t, listen, "alice", "wonderland")
 			}
 		}, "-passive", testenv.FreePortSet(t, 1), "-lan", lan, "-public", "198.51.100.9")
 	}
@@ -148,6 +159,38 @@ func wantGet(t *testing.T, c *ftpclient.Client, line, want string) {
 	t.Helper()
 	if got, err := c.Get(line); err != nil || got != want {
 		t.Errorf("%s: got %q, %v; want %q", line, got, err, want)
+	}
+}
+
+// wantClientsPut has curl and lftp store a file, each of which the other then
+// fetches.
+func wantClientsPut(t *testing.T, listen, user, password string) {
+	t.Helper()
+	a := realclient.Account{Addr: listen, User: user, Password: password}
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, []byte("order,amount\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := a.Curl(t, "/curl.csv", "-T", file); err != nil {
+		t.Error(err, out)
+	}
+	if out, err := a.Lftp(t, "put "+file+" -o lftp.csv", "cat curl.csv"); err != nil || !strings.Contains(out, "\norder,amount\n") {
+		t.Error(err, out)
+	}
+	if out, err := a.Curl(t, "/lftp.csv"); err != nil || !strings.Contains(out, "order,amount\n") {
+		t.Error(err, out)
+	}
+}
+
+// wantClientsGet has curl and lftp fetch a file of one line or several.
+func wantClientsGet(t *testing.T, listen, user, password, name, want string) {
+	t.Helper()
+	a := realclient.Account{Addr: listen, User: user, Password: password}
+	if out, err := a.Curl(t, "/"+name); err != nil || !strings.Contains(out, want) {
+		t.Error(err, out)
+	}
+	if out, err := a.Lftp(t, "cat "+name); err != nil || !strings.Contains(out, want) {
+		t.Error(err, out)
 	}
 }
 

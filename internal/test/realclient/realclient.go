@@ -57,7 +57,7 @@ func (a Account) Lftp(t testing.TB, lines ...string) (output string, err error) 
 	}
 	script := append([]string{
 		"set cmd:fail-exit yes", "set net:max-retries 1", "set net:timeout 20", "set dns:order inet", "debug 5",
-		"set ftp:ssl-force yes", trust, "open -u " + a.User + "," + a.Password + " ftp://" + a.Addr,
+		"set ftp:ssl-force yes", trust, `open -u "` + a.User + "," + a.Password + `" ftp://` + a.Addr,
 	}, lines...)
 	cmd := command(t, "lftp", "--norc")
 	cmd.Stdin = strings.NewReader(strings.Join(append(script, "exit", ""), "\n"))
