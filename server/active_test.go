@@ -28,10 +28,19 @@ func port(t testing.TB, addr string) (*net.TCPListener, netip.AddrPort) {
 	return ln.(*net.TCPListener), netip.MustParseAddrPort(ln.Addr().String())
 }
 
+// eprt writes the argument of EPRT (RFC 2428, section 2).
+func eprt(at netip.AddrPort) string {
+	family := 2
+	if at.Addr().Is4() {
+		family = 1
+	}
+	return fmt.Sprintf("|%d|%s|%d|", family, at.Addr(), at.Port())
+}
+
 func TestActiveMode(t *testing.T) {
 	for name, command := range map[string]func(netip.AddrPort) string{
 		"PORT": func(at netip.AddrPort) string { return "PORT " + wire.FormatPort(at) },
-		"EPRT": func(at netip.AddrPort) string { return "EPRT " + wire.FormatEPRT(at) },
+		"EPRT": func(at netip.AddrPort) string { return "EPRT " + eprt(at) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			ts := start(t, insecure, activeMode)
@@ -117,7 +126,7 @@ func TestBounce(t *testing.T) {
 	}
 	c := ts.loginClear(t)
 	for _, line := range []string{
-		"PORT " + wire.FormatPort(victim), "EPRT " + wire.FormatEPRT(victim),
+		"PORT " + wire.FormatPort(victim), "EPRT " + eprt(victim),
 		fmt.Sprintf("EPRT |2|::ffff:127.0.0.2|%d|", victim.Port()), fmt.Sprintf("EPRT |2|::1|%d|", victim.Port()),
 		fmt.Sprintf("EPRT |1|0.0.0.0|%d|", victim.Port()), fmt.Sprintf("PORT 0,0,0,0,%d,%d", victim.Port()>>8, victim.Port()&255),
 		fmt.Sprintf("PORT 127,0,0,258,%d,%d", victim.Port()>>8, victim.Port()&255), fmt.Sprintf("EPRT |1|localhost|%d|", victim.Port()),

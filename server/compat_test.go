@@ -126,7 +126,7 @@ func TestIPv6(t *testing.T) {
 	active, err := net.Listen("tcp6", "[::1]:0")
 	require.NoError(t, err)
 	defer active.Close()
-	c.cmd(200, "EPRT %s", wire.FormatEPRT(active.Addr().(*net.TCPAddr).AddrPort()))
+	c.cmd(200, "EPRT %s", eprt(active.Addr().(*net.TCPAddr).AddrPort()))
 	c.cmd(150, "RETR a.txt")
 	conn, err = active.Accept()
 	require.NoError(t, err)

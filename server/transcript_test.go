@@ -226,7 +226,7 @@ var directives = map[string]func(p *player, args []string){
 		p.check(err)
 		p.t.Cleanup(func() { ln.Close() })
 		at := ln.Addr().(*net.TCPAddr).AddrPort()
-		p.ln, p.vars["port"], p.vars["eprt"] = ln, wire.FormatPort(at), wire.FormatEPRT(at)
+		p.ln, p.vars["port"], p.vars["eprt"] = ln, wire.FormatPort(at), eprt(at)
 	},
 	"file": func(p *player, args []string) { p.start(); writeFile(p.t, p.files, args[0], args[1]) },
 	"fill": func(p *player, args []string) {

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"net/netip"
-	"strconv"
 	"strings"
 )
 
@@ -37,16 +36,6 @@ func ParseEPRT(arg string) (netip.AddrPort, error) {
 		return none, wants(wantEPRT)
 	}
 	return netip.AddrPortFrom(addr, uint16(port)), nil
-}
-
-// FormatEPRT is the argument that [ParseEPRT] reads, "|2|2001:db8::1|6446|".
-func FormatEPRT(ap netip.AddrPort) string {
-	addr := ap.Addr().Unmap().WithZone("")
-	family := "|2|"
-	if addr.Is4() {
-		family = "|1|"
-	}
-	return family + addr.String() + "|" + strconv.Itoa(int(ap.Port())) + "|"
 }
 
 // ParseEPSV reads the argument of EPSV, RFC 2428, section 3. An empty argument

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -40,6 +41,15 @@ func TestFormatPort(t *testing.T) {
 	assert.Empty(t, FormatPort(netip.AddrPort{}))
 }
 
+// formatEPRT writes the argument that [ParseEPRT] reads, to see that nothing is lost.
+func formatEPRT(ap netip.AddrPort) string {
+	family := 2
+	if ap.Addr().Is4() {
+		family = 1
+	}
+	return fmt.Sprintf("|%d|%s|%d|", family, ap.Addr(), ap.Port())
+}
+
 func TestParseEPRT(t *testing.T) {
 	for _, tt := range []struct{ in, want string }{
 		{"|1|132.235.1.2|6275|", "132.235.1.2:6275"},
@@ -50,7 +60,7 @@ func TestParseEPRT(t *testing.T) {
 		got, err := ParseEPRT(tt.in)
 		require.NoError(t, err)
 		assert.Equal(t, tt.want, got.String())
-		again, err := ParseEPRT(FormatEPRT(got))
+		again, err := ParseEPRT(formatEPRT(got))
 		require.NoError(t, err)
 		assert.Equal(t, got, again)
 	}
@@ -70,8 +80,6 @@ func TestParseEPRT(t *testing.T) {
 		_, err := ParseEPRT(in)
 		assert.ErrorIs(t, err, ErrProtocol, "%q", in)
 	}
-	assert.Equal(t, "|1|192.0.2.1|21|", FormatEPRT(netip.MustParseAddrPort("[::ffff:192.0.2.1]:21")))
-	assert.Equal(t, "|2|fe80::1|21|", FormatEPRT(netip.MustParseAddrPort("[fe80::1%eth0]:21")))
 }
 
 func TestParseEPSV(t *testing.T) {
@@ -145,7 +153,7 @@ func FuzzEPRT(f *testing.F) {
 		}
 		require.NotZero(t, ap.Port())
 		require.Empty(t, ap.Addr().Zone())
-		again, err := ParseEPRT(FormatEPRT(ap))
+		again, err := ParseEPRT(formatEPRT(ap))
 		require.NoError(t, err)
 		require.Equal(t, ap, again)
 	})
