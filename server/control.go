@@ -12,6 +12,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/internal/rawio"
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -146,8 +147,16 @@ func (c *control) waitingInput(last time.Time) time.Time {
 // that has begun to arrive.
 const partOfLine = 20 * time.Millisecond
 
-// cut ends the connection at once, whatever is under way on it.
-func (c *control) cut() { c.raw.Close() }
+// cut ends the connection at once, whatever is under way on it, and waits for nothing.
+// Close waits for a read on a descriptor that somebody else has made block, by File of
+// the connection and Fd of that file. Such a read ends when the connection is shut.
+func (c *control) cut() {
+	if t := tcp.Below(c.raw); t != nil {
+		t.CloseRead()
+		t.CloseWrite()
+	}
+	go c.raw.Close()
+}
 
 // close ends the connection, with close_notify under TLS.
 func (c *control) close() { c.conn.Close() }
