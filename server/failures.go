@@ -18,6 +18,7 @@ type record struct {
 	last     time.Time // the last refusal
 	full     time.Time // of a network: when its bucket will be full again
 	judging  int       // guesses
+	began    time.Time // of a pair: its last turn, while somebody holds it
 	holders  int       // guesses that wait or are being judged
 }
 

@@ -65,6 +65,8 @@ const (
 
 	firstDelay   = 500 * time.Millisecond
 	longestDelay = 8 * time.Second
+	// knownRest is how long after a turn a known user goes before strangers again.
+	knownRest = 200 * time.Millisecond
 	// knownDelay takes the place of longestDelay for a known pair: a user whose
 	// own program has an old password must find a gap.
 	knownDelay = time.Second
@@ -110,8 +112,9 @@ func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *g
 // judged at once.
 //
 // The guess with the fewest refusals goes first, which makes the order fair between
-// networks: a guesser waits for everybody else. Among equals the latest and the oldest
-// take turns. The oldest alone would let guessers who line up by the hundred delay
+// networks: a guesser waits for everybody else. Among those the pair goes first whose
+// last turn is longest ago, so that users take turns however often each comes. Among
+// equals the latest and the oldest take turns. The oldest alone would let guessers who line up by the hundred delay
 // whoever comes after them; the latest alone would let guessers who come anew, each
 // from an address of its own, delay whoever waits. So a wait among equals is no longer
 // than twice the line at its beginning. One turn in eight goes to the oldest of all.
@@ -127,7 +130,7 @@ func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
 			if again.IsZero() || at.Before(again) {
 				again = at
 			}
-		case w == nil || !oldest && (c.before(w) || latest && !w.before(c)):
+		case w == nil || !oldest && (c.before(w, now) || latest && !w.before(c, now)):
 			w = c
 		}
 	}
@@ -155,21 +158,29 @@ func (w *guess) due() (time.Time, bool) {
 	return at, true
 }
 
-// before reports whether w goes before c, which lined up later.
-func (w *guess) before(c *guess) bool {
-	a, b := w.suspicion(), c.suspicion()
-	return a < b || a == b && w.fails < c.fails
+// before reports whether w goes before c, wherever in the line they are.
+func (w *guess) before(c *guess, now time.Time) bool {
+	a, b := w.suspicion(now), c.suspicion(now)
+	switch {
+	case a != b:
+		return a < b
+	case !w.pair.began.Equal(c.pair.began):
+		return w.pair.began.Before(c.pair.began)
+	}
+	return w.fails < c.fails
 }
 
 // suspicion returns what the order goes by. A known user is not made to answer for
-// the network. A stranger answers for the region too, but far less: whoever guesses
-// from ever new addresses has them all in a few regions, and so have neighbours.
-func (w *guess) suspicion() int {
-	switch {
-	case w.known:
-		return 2*min(w.pair.refusals, mostCounted) - 1
+// the network, and goes before strangers unless the user's turn was just now: who has
+// an account and logs in over and over must not keep strangers out. A stranger answers
+// for the region too, but far less: whoever guesses from ever new addresses has them
+// all in a few regions, and so have neighbours.
+func (w *guess) suspicion(now time.Time) int {
+	switch own := 2 * min(w.pair.refusals, mostCounted); {
+	case w.known && now.Sub(w.pair.began) >= knownRest:
+		return own - 1
 	case w.exempt:
-		return 2 * min(w.pair.refusals, mostCounted)
+		return own
 	}
 	return 2*min(w.network.refusals, mostCounted) + bits.Len(uint(w.region.refusals))
 }
@@ -180,6 +191,7 @@ func (g *guard) start(w *guess, now time.Time) {
 	g.turns++
 	g.judging++
 	w.pair.judging++
+	w.pair.began = now
 	w.network.judging++
 	if !w.exempt {
 		w.network.spend(refusalRate, now) // given back unless the guess is refused

@@ -144,6 +144,58 @@ func TestGuardEverNewAddresses(t *testing.T) {
 	}
 }
 
+// Somebody who has an account logs in with it over and over, on two hundred
+// connections, and is right each time. Others wait for the logins that are being
+// judged, be they known or not, and at the same address or another.
+func TestGuardAcceptedOverAndOver(t *testing.T) {
+	const places = 2
+	for name, c := range map[string]struct {
+		from  netip.Prefix
+		known bool
+	}{
+		"a stranger":                     {net4(2), false},
+		"a known user":                   {net4(2), true},
+		"a stranger at the same address": {net4(1), false},
+		"a known user there":             {net4(1), true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlay()
+			p.judged(t, net4(1), "eve", accepted)
+			if c.known {
+				p.judged(t, c.from, "alice", accepted)
+			}
+			p.now = p.now.Add(time.Minute)
+			for range 200 {
+				p.ask(net4(1), "eve", 0, p.now)
+			}
+			var judged []*guess
+			turn := func() *guess {
+				for len(judged) < places {
+					w, _ := p.next(p.now, places)
+					require.NotNil(t, w)
+					p.start(w, p.now)
+					judged = append(judged, w)
+				}
+				p.now = p.now.Add(50 * time.Millisecond)
+				w := judged[0]
+				p.done(w, accepted, p.now)
+				judged = judged[1:]
+				p.ask(net4(1), "eve", 0, p.now)
+				return w
+			}
+			for phase := range 3 * oldestEach {
+				turn()
+				mine := p.ask(c.from, "alice", 0, p.now)
+				n := 1
+				for ; turn() != mine; n++ {
+					require.Less(t, n, 2*places+2, phase)
+				}
+				p.now = p.now.Add(time.Second)
+			}
+		})
+	}
+}
+
 // turnsBefore is how many guesses are judged before one from honest, which lines up
 // after so many turns of guessers who come again at once from a new address.
 func turnsBefore(t *testing.T, from func(int) netip.Prefix, guessers, phase int, honest netip.Addr) int {
