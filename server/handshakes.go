@@ -14,37 +14,47 @@ import (
 // handshake costs the server a signature and costs a client nothing that replays a
 // ClientHello: without turns one address computes away everybody's processors.
 //
-// Networks take turns, and within one network whoever came first goes first. One
-// network never has all places, so that the others wait for no more than what is
-// being computed. A place is held while the server computes and not while it waits
-// for the client. The zero value is ready.
+// Sites take turns, of those the networks, and within one network whoever came first
+// goes first. One site never has all places, so that the others wait for no more than
+// what is being computed. A place is held while the server computes and not while it
+// waits for the client. The zero value is ready.
 type handshakes struct {
 	mu        sync.Mutex
+	sites     map[netip.Prefix]*handshakeSite
 	lines     map[netip.Prefix]*handshakeLine
-	waiting   []*handshakeLine // lines in which handshakes wait; the next turn is the first's
+	waiting   []*handshakeLine // the lines, that of the network whose turn was longest ago first
 	computing int
+	turns     uint64 // given out so far
 }
 
-// handshakeLine holds the handshakes of one network.
+// handshakeSite is where networks of one owner may be, see site.
+type handshakeSite struct {
+	at        netip.Prefix
+	places    int    // held or waited for
+	computing int    // held
+	turn      uint64 // the last one
+}
+
+// handshakeLine holds the handshakes of one network that wait, in the order they came.
 type handshakeLine struct {
-	from      netip.Prefix
-	waiting   []*handshakePlace // in the order they came
-	computing int
+	from    netip.Prefix
+	site    *handshakeSite
+	waiting []*handshakePlace
 }
 
 // handshakePlace is the right of one handshake to compute.
 type handshakePlace struct {
-	line  *handshakeLine
-	ready chan struct{} // closed when the place is held
-	over  bool          // was given back
+	line  *handshakeLine // in which it waits or waited
+	ready chan struct{}  // closed when the place is held
+	over  bool           // was given back
 }
 
 // handshakeSlow is how long a place is held at most. No signature takes so long,
 // but an embedder's function that asks another host for one does.
 const handshakeSlow = time.Second
 
-// handshakePlaces returns how many handshakes compute at once, of all networks and
-// of one. Nobody knows the networks of clients whose addresses are hidden.
+// handshakePlaces returns how many handshakes compute at once, of all sites and of one.
+// Nobody knows the networks of clients whose addresses are hidden.
 func handshakePlaces(from netip.Prefix) (all, each int) {
 	all = max(runtime.GOMAXPROCS(0), 2)
 	if from == anyNetwork {
@@ -53,47 +63,88 @@ func handshakePlaces(from netip.Prefix) (all, each int) {
 	return all, all - 1
 }
 
+// site returns whose turn the handshakes of a network take: an IPv4 address has its own;
+// under IPv6 one owner may have all networks of a region.
+func site(network netip.Prefix) netip.Prefix {
+	if network.Addr().Is6() {
+		return region(network)
+	}
+	return network
+}
+
 // enter lines up for a place. Call leave at the end.
 func (h *handshakes) enter(from netip.Prefix) *handshakePlace {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	line := h.lines[from]
-	if line == nil {
-		if h.lines == nil {
-			h.lines = make(map[netip.Prefix]*handshakeLine)
-		}
-		line = &handshakeLine{from: from}
-		h.lines[from] = line
-	}
+	line := h.line(from)
 	p := &handshakePlace{line: line, ready: make(chan struct{})}
-	if len(line.waiting) == 0 {
-		h.waiting = append(h.waiting, line)
-	}
 	line.waiting = append(line.waiting, p)
+	line.site.places++
 	h.admit()
 	return p
+}
+
+// line finds or makes the line of a network. The caller holds mu.
+func (h *handshakes) line(from netip.Prefix) *handshakeLine {
+	if line := h.lines[from]; line != nil {
+		return line
+	}
+	if h.lines == nil {
+		h.lines, h.sites = make(map[netip.Prefix]*handshakeLine), make(map[netip.Prefix]*handshakeSite)
+	}
+	at := site(from)
+	if h.sites[at] == nil {
+		h.sites[at] = &handshakeSite{at: at}
+	}
+	line := &handshakeLine{from: from, site: h.sites[at]}
+	h.queue(line)
+	return line
 }
 
 // admit gives the free places away. The caller holds mu.
 func (h *handshakes) admit() {
 	for {
-		i := slices.IndexFunc(h.waiting, func(line *handshakeLine) bool {
-			all, each := handshakePlaces(line.from)
-			return h.computing < all && line.computing < each
-		})
-		if i < 0 {
+		line := h.next()
+		if line == nil {
 			return
 		}
-		line := h.waiting[i]
 		p := line.waiting[0]
 		line.waiting = slices.Delete(line.waiting, 0, 1)
-		h.waiting = slices.Delete(h.waiting, i, i+1)
+		h.dequeue(line)
 		if len(line.waiting) > 0 {
-			h.waiting = append(h.waiting, line)
+			h.queue(line)
 		}
 		h.computing++
-		line.computing++
+		h.turns++
+		line.site.computing++
+		line.site.turn = h.turns
 		close(p.ready)
+	}
+}
+
+// next returns the line whose turn it is, nil when no place is free for any. The caller
+// holds mu.
+func (h *handshakes) next() (next *handshakeLine) {
+	for _, line := range h.waiting {
+		all, each := handshakePlaces(line.from)
+		if h.computing < all && line.site.computing < each && (next == nil || line.site.turn < next.site.turn) {
+			next = line
+		}
+	}
+	return next
+}
+
+// queue puts a line behind the others. The caller holds mu.
+func (h *handshakes) queue(line *handshakeLine) {
+	h.lines[line.from] = line
+	h.waiting = append(h.waiting, line)
+}
+
+// dequeue takes a line out of where it waits. The caller holds mu.
+func (h *handshakes) dequeue(line *handshakeLine) {
+	delete(h.lines, line.from)
+	if i := slices.Index(h.waiting, line); i >= 0 {
+		h.waiting = slices.Delete(h.waiting, i, i+1)
 	}
 }
 
@@ -107,16 +158,15 @@ func (h *handshakes) leave(p *handshakePlace) {
 	p.over = true
 	line := p.line
 	if i := slices.Index(line.waiting, p); i >= 0 {
-		line.waiting = slices.Delete(line.waiting, i, i+1)
-		if len(line.waiting) == 0 {
-			h.waiting = slices.DeleteFunc(h.waiting, func(other *handshakeLine) bool { return other == line })
+		if line.waiting = slices.Delete(line.waiting, i, i+1); len(line.waiting) == 0 {
+			h.dequeue(line)
 		}
 	} else {
 		h.computing--
-		line.computing--
+		line.site.computing--
 	}
-	if line.computing == 0 && len(line.waiting) == 0 {
-		delete(h.lines, line.from)
+	if line.site.places--; line.site.places == 0 {
+		delete(h.sites, line.site.at)
 	}
 	h.admit()
 }
