@@ -39,22 +39,27 @@ func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
 		return nil, err
 	}
 	l.asLIST()
-	lines := []string{"Listing:"}
+	lines, size := []string{"Listing:"}, 0
 	for info, err := range l.entries(ctx, l.names) {
 		if err != nil {
 			return nil, err
 		}
-		if len(lines) > maxStatLines {
-			return append(lines, fmt.Sprintf("End; only the first %d entries are shown, use LIST.", maxStatLines)), nil
+		if len(lines) > maxStatLines || size > maxStatSize {
+			return append(lines, fmt.Sprintf("End; only the first %d entries are shown, use LIST.", len(lines)-1)), nil
 		}
 		line := l.line(ctx, nil, info)
 		lines = append(lines, string(line[:len(line)-2]))
+		size += len(line)
 	}
 	return append(lines, "End"), nil
 }
 
-// maxStatLines bounds a reply, which unlike a listing is built in memory.
-const maxStatLines = 1000
+// maxStatLines and maxStatSize, in bytes, bound a reply, which unlike a listing is built
+// in memory and stays there while a client does not take it.
+const (
+	maxStatLines = 1000
+	maxStatSize  = 96 << 10
+)
 
 // status returns the answer to STAT without an argument. It names no real path, no
 // other user and no version.
