@@ -23,7 +23,8 @@ const (
 	driverPatience = 5 * time.Second
 	// endPatience is how long a transfer may take after all data has moved, when the
 	// client is gone or has said QUIT, and movePatience how long it may move nothing
-	// when the client is gone. Then its context ends.
+	// when the client is gone. When the client has said QUIT, endPatience is how long a
+	// driver may move nothing. Then its context ends.
 	endPatience  = 10 * time.Second
 	movePatience = 5 * time.Second
 )
@@ -139,15 +140,24 @@ func (s *session) hurry(t *transfer) {
 }
 
 // stuck reports whether it is time to end a transfer: all data moved endPatience ago, or
-// the client is gone and no byte has moved since the last call. hurry calls it every
-// movePatience.
+// no byte has moved since the last call and the client is gone, or none since the call before
+// that and a driver is what does not move it. hurry calls it every movePatience.
 func (t *transfer) stuck(gone bool) bool {
 	if ended := t.ended.Load(); ended != 0 {
 		return time.Since(time.Unix(0, ended)) >= endPatience
 	}
 	n := t.bytes.Load()
-	last := t.moved.Swap(n + 1)
-	return gone && last == n+1
+	still := t.moved.Swap(n+1) == n+1
+	if gone {
+		return still
+	}
+	// What a client that said QUIT still takes or sends may come slowly. Work without a data
+	// connection may take long and tells nothing meanwhile.
+	if !still || t.local || t.where.Load() != whereDriver || t.ours.Load() {
+		t.hung.Store(0)
+		return false
+	}
+	return time.Duration(t.hung.Add(1))*movePatience >= endPatience
 }
 
 // leave ends the session and leaves its owner in the driver. It reports false if

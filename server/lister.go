@@ -76,6 +76,7 @@ func (w *lister) run() error {
 	defer w.release()
 	n := 0
 	for info, err := range w.l.entries(w.t.ctx, w.l.names) {
+		w.t.ours.Store(true) // until the driver is asked for more, and may not return
 		if err != nil && n > 0 {
 			_ = w.flush() // what there is, and then the reply tells
 		}
@@ -95,7 +96,9 @@ func (w *lister) run() error {
 				return err
 			}
 		}
+		w.t.ours.Store(false)
 	}
+	w.t.ours.Store(true)
 	if n == 0 {
 		close(w.began)
 	}

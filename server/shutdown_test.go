@@ -98,6 +98,32 @@ func TestShutdownCutsTheSilent(t *testing.T) {
 	t.Run("all", func(t *testing.T) { shutdownBeside(t, all) })
 }
 
+// An upload that has begun is let finish, however slowly it comes: its first bytes count when
+// they come, though they are written together with more.
+func TestShutdownAwaitsSlowUploads(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c, data := fs.opened(t, secure, buffer, "STOR a")
+				_, err := io.WriteString(data, "0")
+				require.NoError(t, err)
+				synctest.Wait()
+				over := make(chan error)
+				go func() { over <- fs.Shutdown(t.Context()) }()
+				for range 9 {
+					time.Sleep(time.Second)
+					_, err := io.WriteString(data, "x")
+					require.NoError(t, err)
+				}
+				require.NoError(t, data.Close())
+				c.expect(226)
+				require.Equal(t, "0xxxxxxxxx", fs.readFile(t, "a"))
+				require.NoError(t, <-over)
+			})
+		})
+	}
+}
+
 func shutdownBeside(t *testing.T, come func(*testing.T, *fakeServer)) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		come(t, fs)

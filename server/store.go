@@ -143,8 +143,7 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 		if err != nil {
 			return err
 		}
-		n, readErr := fill(conn, (*buf)[:piece])
-		t.bytes.Add(int64(n))
+		n, readErr := t.fill(conn, (*buf)[:piece])
 		t.meter.moved(int64(n))
 		data := (*buf)[:n]
 		if t.ascii {
@@ -169,11 +168,13 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 }
 
 // fill reads until the buffer is full or there is no more: TLS hands out a
-// record at a time, and a file is written faster in larger pieces.
-func fill(r io.Reader, buf []byte) (n int, err error) {
+// record at a time, and a file is written faster in larger pieces. What has come is
+// counted when it comes, as it shows that the client is at work.
+func (t *transfer) fill(r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var m int
 		m, err = r.Read(buf[n:])
+		t.bytes.Add(int64(m))
 		n += m
 	}
 	return n, err

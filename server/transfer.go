@@ -46,6 +46,8 @@ type transfer struct {
 	where    atomic.Int32 // the owner is, see inDriver
 	patience *time.Timer  // see hurry
 	moved    atomic.Int64 // one more than bytes was when hurry looked last
+	hung     atomic.Int32 // how many times in a row hurry has found the driver at rest
+	ours     atomic.Bool  // what whereDriver says of a listing is not so, see lister.run
 
 	opened  atomic.Bool // the data connection is there and the handshake done
 	secured bool        // the data connection's handshake succeeded
