@@ -136,7 +136,9 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 	waiting := context.WithoutCancel(ctx)
 	err := each(ctx, len(objects), func(i int) (err error) {
 		key := f.dirKey(to) + strings.TrimPrefix(objects[i].Key, f.dirKey(from))
-		// The directory was not there, but others see it since the first copy.
+		// The directory was not there, but others see it since the first copy. What one
+		// of them stores between this look and the copy is replaced: a condition for
+		// the target of a copy is nothing that stores know alike.
 		if err := f.wantNoObject(waiting, key, fs.ErrExist); err != nil {
 			return err
 		}
