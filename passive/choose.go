@@ -1,7 +1,6 @@
 package passive
 
 import (
-	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -359,24 +358,6 @@ func (p *Ports) pickAny(who peer, now time.Time, taken func(slot) bool) (at slot
 	return at, found, !found
 }
 
-// mixers are owners who used the proof of one session for another. Ready when zero; guarded by Ports.mu. A forgotten
-// one is noticed again.
-type mixers map[string]struct{}
-
-const mixerLimit = 4096
-
-func (m *mixers) add(owner string) {
-	if *m == nil || len(*m) >= mixerLimit {
-		*m = make(mixers)
-	}
-	(*m)[owner] = struct{}{}
-}
-
-func (m mixers) has(owner string) bool {
-	_, ok := m[owner]
-	return ok
-}
-
 // key is what connections of a client are matched on.
 func (p *Ports) key(client netip.Addr) netip.Addr {
 	if p.InsecureAnyPeer {
@@ -384,57 +365,3 @@ func (p *Ports) key(client netip.Addr) netip.Addr {
 	}
 	return client
 }
-
-// A connection announced to a client may be under way for about as long as a SYN is retried. The memory for leases
-// that ended without one is bounded; what falls out of it, those longest ago first, is merely not avoided.
-const (
-	recentFor   = time.Minute
-	recentLimit = 1024
-)
-
-// peerSlot is a port as seen by one client.
-type peerSlot struct {
-	at  slot
-	key netip.Addr
-}
-
-// sessionSlot is a port as seen by one session.
-type sessionSlot struct {
-	at      slot
-	session identity
-}
-
-// recents remembers which ports a client or a session was told of and did not connect to. Ready when zero; guarded by
-// Ports.mu.
-type recents[K comparable] struct {
-	of    map[K]*list.Element
-	order list.List // of recent[K], the one that was added last at the back
-}
-
-type recent[K comparable] struct {
-	of    K
-	ended time.Time
-}
-
-func (r *recents[K]) add(s K, now time.Time) {
-	if r.of == nil {
-		r.of = make(map[K]*list.Element)
-	}
-	if e := r.of[s]; e != nil {
-		r.order.Remove(e)
-	}
-	r.of[s] = r.order.PushBack(recent[K]{s, now})
-	if r.order.Len() > recentLimit {
-		delete(r.of, r.order.Remove(r.order.Front()).(recent[K]).of)
-	}
-}
-
-// since returns when a client or a session was last told of a port in vain, or the zero time.
-func (r *recents[K]) since(s K) time.Time {
-	if e := r.of[s]; e != nil {
-		return e.Value.(recent[K]).ended
-	}
-	return time.Time{}
-}
-
-func (r *recents[K]) has(s K, now time.Time) bool { return now.Sub(r.since(s)) < recentFor }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"runtime/debug"
+	"slices"
 )
 
 // Prover tells whose a data connection is: a program that has sessions under TLS, such as a server, has one and passes
@@ -92,5 +93,27 @@ func prove(ctx context.Context, who identity, conn net.Conn) (secured net.Conn, 
 func recovered(err *error) {
 	if v := recover(); v != nil {
 		*err = fmt.Errorf("%w: %v\n%s", ErrPanic, v, debug.Stack())
+	}
+}
+
+// provers are those of the leases on a door. Nearly always it is one.
+type provers struct {
+	list  []Prover
+	count []int
+}
+
+func (p *provers) enter(one Prover) {
+	i := slices.Index(p.list, one)
+	if i < 0 {
+		i = len(p.list)
+		p.list, p.count = append(slices.Clip(p.list), one), append(p.count, 0) // listen may have the old list
+	}
+	p.count[i]++
+}
+
+func (p *provers) exit(one Prover) {
+	i := slices.Index(p.list, one)
+	if p.count[i]--; p.count[i] == 0 {
+		p.list, p.count = slices.Concat(p.list[:i], p.list[i+1:]), slices.Delete(p.count, i, i+1)
 	}
 }

@@ -93,3 +93,8 @@ func explainControl(err error) error {
 	}
 	return &controlError{err}
 }
+
+// isEOF reports whether the control connection ended in order.
+func isEOF(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

@@ -47,6 +47,14 @@ func (c *control) interrupt() { c.raw.SetReadDeadline(longAgo) }
 // longAgo is a deadline that is over.
 var longAgo = time.Unix(1, 0)
 
+// keepAlive makes the kernel notice a client that vanished, and keeps the
+// control connection alive in NAT tables during a long transfer.
+func keepAlive(conn net.Conn) {
+	if t := tcp.Below(conn); t != nil {
+		t.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 6})
+	}
+}
+
 // handshake puts TLS on the connection, in turns with other handshakes.
 func (c *control) handshake(ctx context.Context, layer *ftptls.Layer, turns *handshakeTurns) error {
 	// A deadline rather than a context with one, which would leave memory behind in
