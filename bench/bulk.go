@@ -18,10 +18,10 @@ const roomyPorts = "21000-21063"
 // in clear.
 func bulks() []workload {
 	var all []workload
-	for _, clear := range []bool{false, true} {
+	for _, inClear := range []bool{false, true} {
 		for _, up := range []bool{false, true} {
 			for _, b := range []bulk{{sessions: 1, size: gib}, {sessions: 8, size: gib / 4}} {
-				b.clear, b.up = clear, up
+				b.clear, b.up = inClear, up
 				all = append(all, b.workload())
 			}
 		}

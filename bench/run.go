@@ -63,7 +63,7 @@ func (r *runner) run(ctx context.Context) ([]outcome, error) {
 		fmt.Fprintf(r.progress, "%s (%d of %d): %s\n", w.name, i+1, len(r.workloads), w.title)
 		if i > 0 && w.unit != r.workloads[i-1].unit {
 			// Servers may have to look at all files when they start.
-			if err := r.setup.clear(); err != nil {
+			if err := r.setup.empty(); err != nil {
 				return all, err
 			}
 		}
@@ -83,8 +83,8 @@ func (r *runner) run(ctx context.Context) ([]outcome, error) {
 	return all, nil
 }
 
-// clear takes all files away.
-func (s *setup) clear() error {
+// empty takes all files away.
+func (s *setup) empty() error {
 	entries, err := os.ReadDir(s.root)
 	for _, entry := range entries {
 		err = errors.Join(err, os.RemoveAll(filepath.Join(s.root, entry.Name())))

@@ -77,8 +77,8 @@ func TestContenders(t *testing.T) {
 			require.NoError(t, err)
 			defer in.stop()
 			require.Equal(t, c.name, in.contender)
-			for _, clear := range []bool{false, true} {
-				visit(t, in, s, clear, content)
+			for _, inClear := range []bool{false, true} {
+				visit(t, in, s, inClear, content)
 			}
 			other := *s
 			other.user, other.password = s.thief, s.thiefPassword
@@ -104,11 +104,11 @@ func TestContenders(t *testing.T) {
 }
 
 // visit downloads, replaces and deletes files in one session.
-func visit(t *testing.T, in *instance, s *setup, clear bool, content string) {
+func visit(t *testing.T, in *instance, s *setup, inClear bool, content string) {
 	t.Helper()
 	d, err := (&load{instance: in, setup: s}).dialer()
 	require.NoError(t, err)
-	d.clear = clear
+	d.clear = inClear
 	c, err := d.login(t.Context())
 	require.NoError(t, err)
 	defer c.close()
@@ -124,7 +124,7 @@ func visit(t *testing.T, in *instance, s *setup, clear bool, content string) {
 	_, err = c.cmd(2, "DELE /in/new")
 	require.NoError(t, err)
 	require.NoFileExists(t, filepath.Join(s.root, "in/new"))
-	if !clear {
+	if !inClear {
 		require.EqualValues(t, tls.VersionTLS13, c.conn.(*tls.Conn).ConnectionState().Version)
 	}
 	require.NoError(t, c.quit())

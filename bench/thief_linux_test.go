@@ -23,7 +23,7 @@ func TestThief(t *testing.T) {
 	secure := func(conn net.Conn) net.Conn {
 		return tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}})
 	}
-	clear := func(conn net.Conn) net.Conn { return conn }
+	inClear := func(conn net.Conn) net.Conn { return conn }
 	speaks := &tls.Config{RootCAs: d.roots, ServerName: "localhost"}
 	for _, c := range []struct {
 		name  string
@@ -35,11 +35,11 @@ func TestThief(t *testing.T) {
 		{"TLS", speaks, secure, file, 1},
 		{"TLS, one byte", speaks, secure, file[:1], 1},
 		{"TLS, nothing", speaks, secure, "", 0},
-		{"TLS, refused", speaks, clear, "\x15\x03\x03\x00\x02\x02\x28", 0},
-		{"silent, in clear", nil, clear, file, 1},
-		{"silent, an alert", nil, clear, "\x15\x03\x03\x00\x02\x02\x28", 0},
-		{"silent, another file", nil, clear, string(content{6, smallSize}.at(0)), 0},
-		{"silent, nothing", nil, clear, "", 0},
+		{"TLS, refused", speaks, inClear, "\x15\x03\x03\x00\x02\x02\x28", 0},
+		{"silent, in clear", nil, inClear, file, 1},
+		{"silent, an alert", nil, inClear, "\x15\x03\x03\x00\x02\x02\x28", 0},
+		{"silent, another file", nil, inClear, string(content{6, smallSize}.at(0)), 0},
+		{"silent, nothing", nil, inClear, "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -100,7 +100,7 @@ func (a *aferoFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := a.look(ctx, p)
+	unlock, err := a.holdName(ctx, p)
 	if err != nil {
 		return nil, fail("stat", name, err)
 	}
@@ -181,7 +181,7 @@ func (a *aferoFS) list(ctx context.Context, p string, yield func(fs.FileInfo) bo
 }
 
 func (a *aferoFS) batch(ctx context.Context, p string, f afero.File) ([]fs.FileInfo, error) {
-	unlock, err := a.look(ctx, p)
+	unlock, err := a.holdName(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -209,7 +209,7 @@ func (a *aferoFS) Open(ctx context.Context, name string, offset int64) (io.ReadC
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := a.look(ctx, p)
+	unlock, err := a.holdName(ctx, p)
 	if err != nil {
 		return nil, fail("open", name, err)
 	}

@@ -162,7 +162,7 @@ func (a *aferoFS) removeDir(p string) error {
 func (a *aferoFS) readDir(ctx context.Context, p string) (next func() ([]fs.FileInfo, error), closeDir func() error, err error) {
 	if r, ok := a.fs.(aferoDirReader); ok {
 		return func() ([]fs.FileInfo, error) {
-			unlock, err := a.look(ctx, p)
+			unlock, err := a.holdName(ctx, p)
 			if err != nil {
 				return nil, err
 			}

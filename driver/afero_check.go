@@ -9,7 +9,7 @@ func (a *aferoFS) CheckStore(ctx context.Context, name string, opts StoreOptions
 	if err != nil {
 		return err
 	}
-	unlock, err := a.look(ctx, p)
+	unlock, err := a.holdName(ctx, p)
 	if err != nil {
 		return fail("store", name, err)
 	}

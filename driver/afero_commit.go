@@ -87,10 +87,10 @@ func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
 			u.a.fs.Remove(temp)
 		}
 	}()
-	if err := u.copy(f, u.path, keep); err != nil {
+	if err := u.copyFrom(f, u.path, keep); err != nil {
 		return err
 	}
-	if err := u.copy(f, u.temp, -1); err != nil {
+	if err := u.copyFrom(f, u.temp, -1); err != nil {
 		return err
 	}
 	if err := f.Close(); err != nil {
@@ -104,8 +104,8 @@ func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
 	return nil
 }
 
-// copy copies the first n bytes of a file, or all of it if n is negative.
-func (u *aferoUpload) copy(dst io.Writer, p string, n int64) error {
+// copyFrom copies the first n bytes of a file, or all of it if n is negative.
+func (u *aferoUpload) copyFrom(dst io.Writer, p string, n int64) error {
 	src, err := u.a.fs.Open(p)
 	if err != nil {
 		return err
@@ -167,5 +167,5 @@ func (u *aferoUpload) copyTo(temp string) (err error) {
 		return err
 	}
 	defer func() { err = first(err, dst.Close()) }()
-	return u.copy(dst, temp, -1)
+	return u.copyFrom(dst, temp, -1)
 }

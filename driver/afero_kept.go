@@ -15,12 +15,12 @@ func (u *aferoUpload) Keep() (int64, error) {
 	case !u.opts.adds():
 		return 0, nil
 	}
-	n, err := u.look()
+	n, err := u.noteFile()
 	return n, fail("read", u.name, err)
 }
 
-// look takes note of the file under its lock.
-func (u *aferoUpload) look() (int64, error) {
+// noteFile takes note of the file under its lock.
+func (u *aferoUpload) noteFile() (int64, error) {
 	unlock, err := u.a.alone(u.ctx, u.path)
 	if err != nil {
 		return 0, err

@@ -28,8 +28,8 @@ func (a *aferoFS) hands(ctx context.Context, names ...string) (unlock func(), er
 	return a.locks.all(ctx, shared)
 }
 
-// look waits until a name doesn't change hands. The function it returns must be
-// called after the look.
-func (a *aferoFS) look(ctx context.Context, p string) (unlock func(), err error) {
+// holdName waits until a name doesn't change hands, and keeps it from that until
+// unlock is called.
+func (a *aferoFS) holdName(ctx context.Context, p string) (unlock func(), err error) {
 	return a.locks.all(ctx, map[string]bool{nameLock + p: true})
 }

@@ -36,9 +36,9 @@ type Dir struct {
 	// process's umask. Zero means 0777 less the umask.
 	DirMode fs.FileMode
 
-	// Sync makes Commit wait until the data is on the disk (fsync), so that
-	// it survives a loss of power, and so do names that are made, changed and
-	// removed. It costs most of the speed of storing small files. An error of
+	// Sync makes Commit wait until the data is on the disk (fsync). The data then
+	// survives a loss of power, and so do names that are made, changed and
+	// removed. Sync costs most of the speed of storing small files. An error of
 	// the disk after the file has its name is an *Error with code 451 that
 	// says so.
 	//

@@ -31,7 +31,7 @@ func (u *atomicUpload) Keep() (int64, error) {
 	if !u.opts.adds() {
 		return 0, nil
 	}
-	l, err := u.look()
+	l, err := u.openLocked()
 	if err != nil {
 		return 0, fail("read", u.name, err)
 	}
@@ -40,8 +40,8 @@ func (u *atomicUpload) Keep() (int64, error) {
 	return l.n, nil
 }
 
-// look opens the file under its lock, when nobody is adding to it.
-func (u *atomicUpload) look() (*lookedAt, error) {
+// openLocked opens the file under its lock, when nobody is adding to it.
+func (u *atomicUpload) openLocked() (*lookedAt, error) {
 	h, err := u.d.hold(u.ctx, u.parent, u.base, true)
 	switch {
 	case err != nil:

@@ -80,7 +80,7 @@ func (s *dirScan) describe(name []byte, kind byte) bool {
 	if s.nameOnly {
 		return true
 	}
-	err := e.look(s.dir, name)
+	err := e.describe(s.dir, name)
 	if err == syscall.ENOENT {
 		return false // vanished meanwhile
 	}
@@ -90,8 +90,8 @@ func (s *dirScan) describe(name []byte, kind byte) bool {
 	return true
 }
 
-// look describes the entry of that name as sessions may see it.
-func (e *scanned) look(dir int, name []byte) error {
+// describe describes the entry of that name as sessions may see it.
+func (e *scanned) describe(dir int, name []byte) error {
 	return growing.settled(func() error {
 		err := lstatAt(dir, name, &e.stat)
 		if err != nil {

@@ -291,8 +291,8 @@ func TestDirSync(t *testing.T) {
 	})
 }
 
-// A file that is being written in place isn't the same for long: it isn't removed as the one
-// that was described, though it may be removed.
+// A file that is being written in place isn't the same for long. RemoveSame keeps such a
+// file, and Remove removes it.
 func TestDirRemoveSameWhileWritten(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	d.Uploads = driver.InPlace

@@ -84,8 +84,8 @@ func (w *writing) refuse(op string) error {
 	return w.err
 }
 
-// atomicUpload writes a temporary file. It holds the directory open, so that it
-// ends where it began even if a directory on the way is renamed meanwhile.
+// atomicUpload writes a temporary file. It holds the directory open: the upload ends
+// where it began even if a directory on the way is renamed meanwhile.
 //
 // With Append or an Offset the file holds only what is new, from the place on
 // where it will be if the old file stays the same: see dir_lock.go.

@@ -23,11 +23,11 @@ type stored struct {
 	asking chan struct{} // full while somebody asks the FS for the size
 }
 
-// look returns size and ID of the file that the FS has under a name; nothing for a
+// sizeOf returns size and ID of the file that the FS has under a name; nothing for a
 // directory, and for a name that is free or may not be seen. With link a symbolic
 // link counts as nothing, for operations that don't follow links. Any other error of
 // the FS is returned.
-func (l *Limited) look(ctx context.Context, name string, link bool) (c count, id string, err error) {
+func (l *Limited) sizeOf(ctx context.Context, name string, link bool) (c count, id string, err error) {
 	if link {
 		if _, err := ReadLink(ctx, l.fsys, name); err == nil || errors.Is(err, fs.ErrPermission) {
 			return count{}, "", nil
@@ -59,7 +59,7 @@ func (l *Limited) find(ctx context.Context, name, id string) *stored {
 	case id == "" || alias == nil:
 		return nil
 	}
-	if _, now, err := l.look(ctx, alias.name, false); err == nil && now != id {
+	if _, now, err := l.sizeOf(ctx, alias.name, false); err == nil && now != id {
 		return nil
 	}
 	return alias
@@ -99,7 +99,7 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 		return count{}, ctx.Err()
 	}
 	defer func() { <-s.asking }() // the FS may panic
-	now, id, err := l.look(ctx, name, false)
+	now, id, err := l.sizeOf(ctx, name, false)
 	if err != nil {
 		return count{}, err
 	}
@@ -162,7 +162,7 @@ func (l *Limited) remove(ctx context.Context, name string, remove func() error) 
 		return fail("remove", name, err)
 	}
 	defer unlock()
-	was, id, err := l.look(ctx, name, true)
+	was, id, err := l.sizeOf(ctx, name, true)
 	if err := first(err, l.busy(ctx, "remove", name, id)); err != nil {
 		return err
 	}
@@ -187,8 +187,8 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 		return fail("rename", from, err)
 	}
 	defer unlock()
-	moved, movedID, err1 := l.look(ctx, from, true)
-	was, id, err2 := l.look(ctx, to, true)
+	moved, movedID, err1 := l.sizeOf(ctx, from, true)
+	was, id, err2 := l.sizeOf(ctx, to, true)
 	if err := first(err1, err2, l.busy(ctx, "rename", from, movedID), l.busy(ctx, "rename", to, id)); err != nil {
 		return err
 	}

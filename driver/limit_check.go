@@ -12,7 +12,7 @@ func (l *Limited) CheckStore(ctx context.Context, name string, opts StoreOptions
 	if err := CheckStore(ctx, l.fsys, name, opts); err != nil {
 		return err
 	}
-	now, _, err := l.look(ctx, name, false)
+	now, _, err := l.sizeOf(ctx, name, false)
 	if err != nil {
 		return err
 	}

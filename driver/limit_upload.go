@@ -34,7 +34,7 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 		return nil, fail("store", name, err)
 	}
 	defer unlock()
-	now, id, err := l.look(ctx, name, false)
+	now, id, err := l.sizeOf(ctx, name, false)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +60,7 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	}
 	if u.inPlace = writesInPlace(u.Upload); u.inPlace && opts.Append {
 		// Store may have waited for another upload, which has changed the file.
-		there, _, err := l.look(ctx, name, false)
+		there, _, err := l.sizeOf(ctx, name, false)
 		if err != nil {
 			return nil, err
 		}

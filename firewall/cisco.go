@@ -139,7 +139,7 @@ func (p *page) ciscoStatic(r rule) {
 		return
 	}
 	for i, ports := range r.Ports {
-		for n := range ports.len() {
+		for n := range ports.size() {
 			p.linef("ip nat inside source static tcp %v %d %v %d extendable",
 				inner, int(r.innerPorts()[i].First)+n, outer, int(ports.First)+n)
 		}

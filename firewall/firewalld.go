@@ -62,7 +62,7 @@ func firewalldTargets(r rule, outer Range, i int) [][2]Range {
 		return [][2]Range{{outer, inner}}
 	}
 	var all [][2]Range
-	for n := range outer.len() {
+	for n := range outer.size() {
 		o, in := outer.First+uint16(n), inner.First+uint16(n)
 		all = append(all, [2]Range{{o, o}, {in, in}})
 	}

@@ -67,7 +67,7 @@ func (r Range) with(sep string) string {
 	return strconv.Itoa(int(r.First)) + sep + strconv.Itoa(int(r.Last))
 }
 
-func (r Range) len() int { return int(r.Last) - int(r.First) + 1 }
+func (r Range) size() int { return int(r.Last) - int(r.First) + 1 }
 
 // ReturnTraffic is what a firewall must let through besides the first packets of the flows.
 const ReturnTraffic = "Packets that belong to these connections must pass in both directions, and so must the ICMP errors about them, " +
@@ -207,7 +207,7 @@ func addrText(prefixes []netip.Prefix, none string) string {
 
 func portText(ports []Range) string {
 	word := "port "
-	if len(ports) > 1 || ports[0].len() > 1 {
+	if len(ports) > 1 || ports[0].size() > 1 {
 		word = "ports "
 	}
 	return word + joinRanges(ports, "-", ", ")

@@ -140,8 +140,8 @@ func TestPortsAppear(t *testing.T) {
 		for i, ports := range data.Ports {
 			require.LessOrEqual(t, ports.First, ports.Last)
 			require.False(t, i > 0 && int(data.Ports[i-1].Last)+1 >= int(ports.First), "%v touch", data.Ports)
-			require.Equal(t, ports.len(), data.innerPorts()[i].len())
-			for n := range ports.len() {
+			require.Equal(t, ports.size(), data.innerPorts()[i].size())
+			for n := range ports.size() {
 				got = append(got, int(data.innerPorts()[i].First)+n)
 				require.Equal(t, got[len(got)-1]+s.DataOffset, int(ports.First)+n)
 			}
@@ -196,7 +196,7 @@ func TestChunks(t *testing.T) {
 	for _, some := range chunks(ports, multiportLimit) {
 		size := 0
 		for _, r := range some {
-			size += min(r.len(), 2)
+			size += min(r.size(), 2)
 		}
 		require.LessOrEqual(t, size, multiportLimit)
 		joined = append(joined, some...)

@@ -88,7 +88,7 @@ func iptTargets(r rule) []iptTarget {
 	}
 	for i, outer := range r.Ports {
 		to := addr + ":" + r.NAT.Ports[i].String()
-		if outer.len() > 1 {
+		if outer.size() > 1 {
 			to += fmt.Sprintf("/%d", outer.First)
 		}
 		all = append(all, iptTarget{iptPorts([]Range{outer})[0], to})
@@ -137,7 +137,7 @@ func chunks(ports []Range, limit int) [][]Range {
 	var all [][]Range
 	room := 0
 	for _, r := range ports {
-		size := min(r.len(), 2)
+		size := min(r.size(), 2)
 		if size > room {
 			all, room = append(all, nil), limit
 		}

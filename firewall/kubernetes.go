@@ -14,7 +14,7 @@ func (p *page) limitEntries(count int) bool {
 func count(ranges []Range) int {
 	n := 0
 	for _, r := range ranges {
-		n += r.len()
+		n += r.size()
 	}
 	return n
 }
@@ -35,7 +35,7 @@ func kubernetes(p *page) {
 	p.linef("  selector:\n    app: %s\n  ports:", p.name())
 	for _, service := range p.services() {
 		for i, outer := range service.outer {
-			for n := range outer.len() {
+			for n := range outer.size() {
 				port := outer.First + uint16(n)
 				p.linef("    - name: %s-%d\n      protocol: TCP\n      port: %d\n      targetPort: %d",
 					kubernetesName(service.purpose), port, port, service.inner[i].First+uint16(n))

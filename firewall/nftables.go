@@ -93,12 +93,12 @@ func nftTarget(r rule) string {
 	if r.IPv6 {
 		addr = "[" + addr + "]"
 	}
-	if len(r.Ports) == 1 && r.Ports[0].len() == 1 {
+	if len(r.Ports) == 1 && r.Ports[0].size() == 1 {
 		return addr + ":" + r.NAT.Ports[0].String()
 	}
 	var pairs []string
 	for i, outer := range r.Ports {
-		for n := range outer.len() {
+		for n := range outer.size() {
 			o, in := outer.First+uint16(n), r.NAT.Ports[i].First+uint16(n)
 			pairs = append(pairs, Range{o, o}.String()+" : "+Range{in, in}.String())
 		}

@@ -71,7 +71,7 @@ func TestKubernetesParses(t *testing.T) {
 		want := map[int]int{}
 		for _, sv := range s.services() {
 			for i, outer := range sv.outer {
-				for n := range outer.len() {
+				for n := range outer.size() {
 					want[int(outer.First)+n] = int(sv.inner[i].First) + n
 				}
 			}

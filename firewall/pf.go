@@ -68,7 +68,7 @@ func pfTargets(r rule) []pfTarget {
 	var all []pfTarget
 	for i, ports := range r.Ports {
 		inner := r.NAT.Ports[i].String()
-		if ports.len() > 1 {
+		if ports.size() > 1 {
 			inner = fmt.Sprintf("%d:*", r.NAT.Ports[i].First) // port by port
 		}
 		all = append(all, pfTarget{[]Range{ports}, fmt.Sprintf("%v port %s", r.NAT.To, inner)})

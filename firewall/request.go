@@ -152,7 +152,7 @@ func (p *page) translations() {
 }
 
 func oneToOne(r rule) string {
-	if r.NAT.Ports == nil || len(r.Ports) == 1 && r.Ports[0].len() == 1 {
+	if r.NAT.Ports == nil || len(r.Ports) == 1 && r.Ports[0].size() == 1 {
 		return ""
 	}
 	return ", in order, one to one"

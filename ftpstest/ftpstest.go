@@ -181,8 +181,8 @@ func (s *Server) fatal(format string, args ...any) {
 	s.t.Fatalf("ftpstest: "+format, args...)
 }
 
-// error fails the test and lets it go on.
-func (s *Server) error(format string, args ...any) {
+// fail fails the test and lets it go on.
+func (s *Server) fail(format string, args ...any) {
 	s.t.Helper()
 	s.t.Errorf("ftpstest: "+format, args...)
 }

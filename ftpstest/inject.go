@@ -21,7 +21,7 @@ func (s *Server) Inject(faults ...Fault) {
 // ClearFaults takes all faults away, including the faults of Config. From then on what
 // stalls goes on, what was held back is sent, and transfers under way are left alone. A
 // shutdown is not undone.
-func (s *Server) ClearFaults() { s.faults.clear() }
+func (s *Server) ClearFaults() { s.faults.removeAll() }
 
 // faults are those in force.
 type faults struct {
@@ -56,7 +56,7 @@ func (all *faults) add(list []Fault) {
 	}
 }
 
-func (all *faults) clear() {
+func (all *faults) removeAll() {
 	all.mu.Lock()
 	defer all.mu.Unlock()
 	for _, i := range all.list {

@@ -142,9 +142,9 @@ func (a *arrivals) wake() {
 	}
 }
 
-// look returns where a file has arrived, or else what is closed when another
+// find returns where a file has arrived, or else what is closed when another
 // look is worth while.
-func (a *arrivals) look(name string) (driver.FS, <-chan struct{}) {
+func (a *arrivals) find(name string) (driver.FS, <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if where, ok := a.files[name]; ok {

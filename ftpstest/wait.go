@@ -37,7 +37,7 @@ func (s *Server) await(ctx context.Context, name string) (string, error) {
 		defer cancel()
 	}
 	for {
-		where, changed := s.arrivals.look(name)
+		where, changed := s.arrivals.find(name)
 		if where != nil {
 			return readAll(ctx, where, name)
 		}

@@ -23,9 +23,9 @@ func (s *Server) WantFile(name, content string) {
 	s.t.Helper()
 	got, err := s.read(name)
 	if err != nil {
-		s.error("want %s: %v", name, err)
+		s.fail("want %s: %v", name, err)
 	} else if got != content {
-		s.error("%s: %s", name, difference(got, content))
+		s.fail("%s: %s", name, difference(got, content))
 	}
 }
 
@@ -34,7 +34,7 @@ func (s *Server) WantFile(name, content string) {
 func (s *Server) WantFiles(want fs.FS) {
 	s.t.Helper()
 	if err := compare(s.Files(), want); err != nil {
-		s.error("the files differ:\n%v", err)
+		s.fail("the files differ:\n%v", err)
 	}
 }
 
@@ -45,12 +45,12 @@ func (s *Server) WantGolden(dir string) {
 	s.t.Helper()
 	if os.Getenv(UpdateEnv) != "" {
 		if err := update(dir, s.Files()); err != nil {
-			s.error("update %s: %v", dir, err)
+			s.fail("update %s: %v", dir, err)
 		}
 		return
 	}
 	if err := compare(s.Files(), os.DirFS(dir)); err != nil {
-		s.error("the files differ from %s (%s=1 brings it up to date):\n%v", dir, UpdateEnv, err)
+		s.fail("the files differ from %s (%s=1 brings it up to date):\n%v", dir, UpdateEnv, err)
 	}
 }
 
@@ -67,7 +67,7 @@ func (s *Server) WantCommands(words ...string) {
 			if i > 0 {
 				after = " after " + words[i-1]
 			}
-			s.error("no client sent %s%s", want, after)
+			s.fail("no client sent %s%s", want, after)
 			return
 		}
 		sent = sent[at+1:]

@@ -307,7 +307,7 @@ func (p *Ports) pick(who peer, now time.Time, free func(*group) bool) (at slot, 
 	if p.systemChooses() {
 		return p.pickAny(who, now, taken)
 	}
-	size := p.set.len()
+	size := p.set.size()
 	var second slot
 	for range guesses {
 		at := slot{who.local, p.set.at(rand.IntN(size))}

@@ -179,8 +179,8 @@ func (p *Ports) deadline(c net.Conn, t time.Time) {
 	}
 }
 
-// rest starts the time after which a door without leases is closed. The caller holds mu.
-func (p *Ports) rest(d *door) {
+// startIdle starts the time after which a door without leases is closed. The caller holds mu.
+func (p *Ports) startIdle(d *door) {
 	if d.idle == nil {
 		d.idle = time.AfterFunc(max(p.idle(), 0), d.close)
 		return

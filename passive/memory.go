@@ -7,7 +7,7 @@ import (
 )
 
 // A connection announced to a client may be under way for about as long as a SYN is retried. The memory for leases
-// that ended without one is bounded; what falls out of it, those longest ago first, is merely not avoided.
+// that ended without a connection is bounded. A port that falls out of memory, the oldest first, is merely not avoided.
 const (
 	recentFor   = time.Minute
 	recentLimit = 1024

@@ -142,7 +142,7 @@ func (p *Ports) String() string { return p.set.String() }
 func (p *Ports) Numbers() iter.Seq[uint16] { return p.set.all() }
 
 // Len returns the number of ports in the set, 0 when the system chooses.
-func (p *Ports) Len() int { return p.set.len() }
+func (p *Ports) Len() int { return p.set.size() }
 
 // Validate reports everything that is wrong with the fields and can be found without the network.
 func (p *Ports) Validate() error {

@@ -158,9 +158,9 @@ func TestAloneWaitsItsTurn(t *testing.T) {
 		synctest.Wait()
 		require.Equal(s, 2, s.p.Stats().Waiting)
 		v := s.comes("home", "proof a")
-		clear := <-got
+		plain := <-got
 		require.Equal(s, 1, s.p.Stats().Waiting, "the one behind waits for it")
-		s.asked(clear).gets(s.comes("home", ""), 0) // whatever comes is its, without a word
+		s.asked(plain).gets(s.comes("home", ""), 0) // whatever comes is its, without a word
 		require.NoError(s, (<-late).Close())
 		s.asked(first).gets(v, 0)
 	})

@@ -84,7 +84,7 @@ func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) error {
 		case now := <-timer.C:
 			var again time.Duration
 			var err error
-			if w.got, again, err = p.look(w, since, now); w.got != nil || err != nil {
+			if w.got, again, err = p.recheck(w, since, now); w.got != nil || err != nil {
 				return err
 			}
 			timer.Reset(again)
@@ -95,8 +95,8 @@ func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) error {
 // longestWait returns how long a call of Lease waits at most.
 func (p *Ports) longestWait() time.Duration { return max(waitLimit, p.wait()) }
 
-// look is what a waiter does when its timer says so: share a port, give up, or wait on.
-func (p *Ports) look(w *waiter, since, now time.Time) (l *Lease, again time.Duration, err error) {
+// recheck has a waiter whose timer has run out share a port, give up, or wait on.
+func (p *Ports) recheck(w *waiter, since, now time.Time) (l *Lease, again time.Duration, err error) {
 	p.mu.Lock()
 	defer p.unlock()
 	p.retire(w.who, now)
@@ -288,7 +288,7 @@ func (p *Ports) freed(d *door, who peer) {
 		}
 	}
 	if d.leases == 0 {
-		p.rest(d)
+		p.startIdle(d)
 	}
 }
 

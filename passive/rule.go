@@ -361,10 +361,10 @@ func (f *facts) judgeOnly(v *verdict, open, i int, guests uint64) {
 		v.leases[open].contested = elsewhere
 	case l.wanted == 0:
 		// Some clients send no command before the handshake on the data connection is done (aioftp, axel). A handshake
-		// releases no data, so it doesn't matter that another connection, silent yet, may be the client's.
+		// releases no data: nothing is lost if another connection, silent yet, is the client's.
 		v.conns[i] = connVerdict{do: shake, lease: open}
 	case !l.patient && (f.expects(l, c) || f.silence(open, guests) || elsewhere):
-		// What is claimed from elsewhere is waited for once: whoever has seen a ticket can claim the lease again and again.
+		// A claim from elsewhere is waited for once: whoever has seen a ticket can claim the lease again and again.
 		v.leases[open].wait, v.leases[open].contested = forBetter, elsewhere
 	default:
 		v.conns[i] = connVerdict{do: give, lease: open}

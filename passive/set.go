@@ -21,7 +21,7 @@ type portSet []span
 // bitmap has one entry per port; it makes overlaps and exclusions trivial while a set is being read.
 type bitmap [1 << 16]bool
 
-func (s portSet) len() int {
+func (s portSet) size() int {
 	n := 0
 	for _, r := range s {
 		n += int(r.last) - int(r.first) + 1

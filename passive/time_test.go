@@ -272,10 +272,10 @@ func TestNoPortToBeHad(t *testing.T) {
 			lease(t, p, ask(alice))
 			require.NoError(t, p.Close())
 		}
-		any, net := memPorts(t, "any")
-		defer any.Close()
+		ports, net := memPorts(t, "any")
+		defer ports.Close()
 		net.Fail = func(string) error { return context.DeadlineExceeded }
-		_, err = any.Lease(t.Context(), ask(alice))
+		_, err = ports.Lease(t.Context(), ask(alice))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
 	})
 }

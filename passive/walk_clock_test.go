@@ -89,7 +89,7 @@ func (c *walkClock) follow(m *model, now time.Time) {
 			c.drop(look)
 		} else if !c.has(look) {
 			c.since[s] = now
-			c.look(m, s, now, now)
+			c.recheck(m, s, now, now)
 		}
 	}
 }
@@ -144,8 +144,8 @@ func (c *walkClock) note(e *effect, now time.Time) {
 	}
 }
 
-// look sets the time at which a waiter looks again, as Ports.nextLook does.
-func (c *walkClock) look(m *model, s uint8, still, now time.Time) {
+// recheck sets the time at which a waiter looks again, as Ports.nextLook does.
+func (c *walkClock) recheck(m *model, s uint8, still, now time.Time) {
 	next := min(c.giveUp(m, s, still, now).Sub(now), c.stale(m, now))
 	if after := m.sharesAfter(s); after < math.MaxInt64 {
 		join := still.Add(after).Sub(now)
@@ -223,7 +223,7 @@ func (c *walkClock) looked(m *model, s uint8, now time.Time, choice uint8) {
 		c.follow(m, now)
 		return
 	}
-	c.look(m, s, still, now)
+	c.recheck(m, s, still, now)
 }
 
 // followLook follows an event in the middle of a look: since when the waiter has waited stays.

@@ -208,7 +208,7 @@ func (w *walk) do(e event) {
 			ways = append(ways, func(m *model, c *walkClock) {
 				m.happen(e)
 				c.follow(m, now)
-				c.rest(m, now, choice)
+				c.fireDue(m, now, choice)
 			})
 		}
 	}

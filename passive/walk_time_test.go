@@ -28,8 +28,8 @@ func (w *walk) pass(d time.Duration) {
 
 var walkScope = scope{sessions: modelSessions, ports: modelPorts, conns: modelConns, policies: modelPolicies, away: true, accepting: true, untested: true}
 
-// rest fires what has become due at this very moment.
-func (c *walkClock) rest(m *model, now time.Time, choice uint8) {
+// fireDue fires what has become due at this very moment.
+func (c *walkClock) fireDue(m *model, now time.Time, choice uint8) {
 	for range 10 {
 		at, all := c.next()
 		if len(all) == 0 || at.After(now) {
@@ -50,7 +50,7 @@ func (w *walk) fire(all []alarm) {
 				for _, a := range order {
 					c.fire(m, a, now, choice)
 				}
-				c.rest(m, now, choice)
+				c.fireDue(m, now, choice)
 			})
 		}
 	}

@@ -530,10 +530,10 @@ func TestRequestNamesThePortsOfTransfers(t *testing.T) {
 
 // Where nothing arrives, nothing works, whatever the final reply is.
 func TestListingThatNeverArrives(t *testing.T) {
-	for _, clear := range []bool{false, true} {
+	for _, plain := range []bool{false, true} {
 		report, _ := perform(t, func(s *stage) {
 			s.fake.mtu, s.fake.width, s.fake.tls.DynamicRecordSizingDisabled = 1500, 2000, true
-			if clear {
+			if plain {
 				s.fake.tls, s.probe.InsecurePlaintext = nil, true
 			}
 		})

@@ -167,8 +167,8 @@ func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) 
 	return ok(350, "Send SITE CPTO with the name of the copy.")
 }
 
-// siteCpto is SITE CPTO <file>. Both names are the session's own, so that it can
-// do no more than RETR and STOR could (CVE-2015-3306).
+// siteCpto is SITE CPTO <file>. Both names are resolved as those of
+// RETR and STOR are, and lead nowhere else (CVE-2015-3306).
 func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) {
 	from := s.source
 	to, err := s.fileName(ctx, arg)

@@ -47,10 +47,10 @@ func inflated(t testing.TB, data string) string {
 func TestModeZ(t *testing.T) {
 	random := make([]byte, 200_000)
 	rand.Read(random)
-	for _, clear := range []bool{false, true} {
-		ts := start(t, compress, func(srv *server.Server) { srv.InsecurePlaintext = clear })
+	for _, inClear := range []bool{false, true} {
+		ts := start(t, compress, func(srv *server.Server) { srv.InsecurePlaintext = inClear })
 		c := (*client)(nil)
-		if clear {
+		if inClear {
 			c = ts.loginClear(t)
 		} else {
 			c = ts.login(t)

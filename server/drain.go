@@ -68,7 +68,7 @@ func (d *drains) end(conn net.Conn) error {
 	d.byPeer[x.peer]++
 	switch {
 	case d.timer == nil:
-		d.timer = time.AfterFunc(drainSoon, d.look)
+		d.timer = time.AfterFunc(drainSoon, d.dropDue)
 	case len(d.all) == 1:
 		d.timer.Reset(drainSoon)
 	}
@@ -100,8 +100,8 @@ func (d *drains) drop(x *drain) {
 	}
 }
 
-// look drops the input of those whose time has come.
-func (d *drains) look() {
+// dropDue drops the input of those whose time has come.
+func (d *drains) dropDue() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
@@ -111,7 +111,7 @@ func (d *drains) look() {
 			wake = earlier(wake, x.next)
 			return false
 		}
-		if !x.look(now) {
+		if !x.dropSome(now) {
 			d.drop(x)
 			return true
 		}
@@ -124,8 +124,8 @@ func (d *drains) look() {
 	d.tell()
 }
 
-// look drops the input of one, and reports whether more may come.
-func (x *drain) look(now time.Time) bool {
+// dropSome drops the input of one, and reports whether more may come.
+func (x *drain) dropSome(now time.Time) bool {
 	switch found := dropInput(x.conn); {
 	case found == inputEnded || now.After(x.ends):
 		return false

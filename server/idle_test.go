@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// A session that rested goes on as if nothing had been, and rests again.
-func TestRest(t *testing.T) {
+// A session that was idle without a goroutine goes on as if nothing had been, and does without one again.
+func TestIdleSessions(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]func(*testServer, *testing.T) *client{
 		"TLS":   func(ts *testServer, t *testing.T) *client { return ts.login(t) },
@@ -22,7 +22,7 @@ func TestRest(t *testing.T) {
 			ts.writeFile(t, "a", "content")
 			c := in(ts, t)
 			for range 2 {
-				time.Sleep(time.Second) // longer than restAfter
+				time.Sleep(time.Second) // longer than parkAfter
 				require.Equal(t, "content", c.get("RETR a"))
 			}
 			time.Sleep(time.Second)
@@ -34,8 +34,8 @@ func TestRest(t *testing.T) {
 }
 
 // Neither the idle timeout nor the end of the server passes over a session that
-// rests.
-func TestRestEnds(t *testing.T) {
+// is idle.
+func TestIdleSessionsEnd(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*testServer, *testing.T){
 		"idle":     func(*testServer, *testing.T) {},

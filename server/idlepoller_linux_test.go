@@ -6,7 +6,7 @@ import (
 )
 
 // It is not parallel to others: it counts goroutines.
-func TestRestNeedsNoGoroutine(t *testing.T) {
+func TestIdleNeedsNoGoroutine(t *testing.T) {
 	ts := start(t)
 	ts.login(t)
 	const sessions = 40

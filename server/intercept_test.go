@@ -185,7 +185,7 @@ func (c counting) Close() error {
 }
 
 func TestInterceptData(t *testing.T) {
-	for _, clear := range []bool{false, true} {
+	for _, inClear := range []bool{false, true} {
 		var (
 			mu        sync.Mutex
 			n, closed int
@@ -210,7 +210,7 @@ func TestInterceptData(t *testing.T) {
 			}}
 		})
 		c := ts.loginClear(t)
-		if !clear {
+		if !inClear {
 			c = ts.login(t)
 		}
 		require.Equal(t, "content", c.get("RETR a"))
@@ -222,11 +222,11 @@ func TestInterceptData(t *testing.T) {
 		mu.Lock()
 		require.Equal(t, 2*len("content"), n)
 		require.Equal(t, 2, closed)
-		require.Equal(t, !clear, protected)
+		require.Equal(t, !inClear, protected)
 		require.Equal(t, "RETR", seen[0].Verb)
 		require.Equal(t, "/a", seen[0].Path)
 		require.Equal(t, testUser, seen[0].Session.User)
-		require.Equal(t, !clear, seen[0].Protected)
+		require.Equal(t, !inClear, seen[0].Protected)
 		require.True(t, seen[0].Peer.IsValid())
 		mu.Unlock()
 		_, err := ts.FS.Stat(t.Context(), "no")

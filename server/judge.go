@@ -11,7 +11,7 @@ import (
 
 // judge makes logins wait for their turn, as guard decides, and tells guard what
 // came of them. Sessions call enter, leave and forgive only, so that several
-// processes may have one judge some day; a change of settings calls look. Methods
+// processes may have one judge some day; a change of settings calls startMore. Methods
 // may be called concurrently.
 type judge struct {
 	places func() int // how many guesses are judged at once
@@ -91,8 +91,8 @@ func (j *judge) leave(t *turn, v verdict) {
 	j.dispatch()
 }
 
-// look begins what may begin since there are more places.
-func (j *judge) look() {
+// startMore begins what may begin since there are more places.
+func (j *judge) startMore() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.dispatch()

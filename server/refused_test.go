@@ -125,12 +125,12 @@ func fullAfter(n int) func(*server.Server) {
 // What is refused in the middle lets the client send the rest, and ends in
 // order: a client that hears nothing before it has sent all finds the reply.
 func TestRefusedInTheMiddle(t *testing.T) {
-	for _, clear := range []bool{true, false} {
+	for _, inClear := range []bool{true, false} {
 		for _, size := range []int{100_000, 3 << 20} {
-			t.Run(fmt.Sprintf("clear %v, %d bytes", clear, size), func(t *testing.T) {
+			t.Run(fmt.Sprintf("clear %v, %d bytes", inClear, size), func(t *testing.T) {
 				ts := start(t, insecure, fullAfter(50_000))
 				c := ts.loginClear(t)
-				if !clear {
+				if !inClear {
 					c = ts.login(t)
 				}
 				data := c.open("STOR big")
@@ -165,10 +165,10 @@ func TestRefusedAtTheEndOfTheSession(t *testing.T) {
 		"421":  {closing, "", []int{421}},
 		"QUIT": {fullAfter(50_000), "QUIT", []int{552, 221}},
 	} {
-		for _, clear := range []bool{true, false} {
-			t.Run(fmt.Sprintf("%s, clear %v", name, clear), func(t *testing.T) {
+		for _, inClear := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, clear %v", name, inClear), func(t *testing.T) {
 				ts := start(t, insecure, tt.option)
-				login := map[bool]func(testing.TB) *client{true: ts.loginClear, false: ts.login}[clear]
+				login := map[bool]func(testing.TB) *client{true: ts.loginClear, false: ts.login}[inClear]
 				c := login(t)
 				data := c.open("STOR big")
 				if tt.during != "" {
@@ -247,10 +247,10 @@ func TestRefusedNobodyWaits(t *testing.T) {
 // The reply doesn't wait for the rest, and a client that waits for the server's
 // end of the connection gets that.
 func TestRefusedAndWaiting(t *testing.T) {
-	for _, clear := range []bool{true, false} {
+	for _, inClear := range []bool{true, false} {
 		ts := start(t, insecure, fullAfter(50_000))
 		c := ts.loginClear(t)
-		if !clear {
+		if !inClear {
 			c = ts.login(t)
 		}
 		data := c.open("STOR big")

@@ -61,7 +61,7 @@ func (srv *Server) Update(change func(*Settings)) error {
 	if err := srv.use(next); err != nil {
 		return err
 	}
-	srv.judge.look()
+	srv.judge.startMore()
 	return nil
 }
 

@@ -87,7 +87,7 @@ var handshakes = []struct {
 }
 
 // A panic of the embedder's TLS functions ends the connection that they were called
-// for: a data connection may be anybody's, and its session goes on. Nothing of it stays,
+// for. A data connection may be anybody's: the session goes on. Nothing of it stays,
 // and everybody else is served.
 func TestTLSCallbackPanics(t *testing.T) {
 	for _, callback := range callbacks {

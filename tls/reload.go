@@ -47,7 +47,7 @@ func (s *store) log() *slog.Logger {
 // open reads a pair for the first time.
 func (s *store) open(p pair) (*file, error) {
 	f := &file{pair: p}
-	seen, err := f.look()
+	seen, err := f.stat()
 	if err != nil {
 		return f, err
 	}
@@ -86,9 +86,9 @@ func (s *store) warn(f *file) {
 	}
 }
 
-// look returns what the file system says of both files, symbolic links
+// stat returns what the file system says of both files, symbolic links
 // followed: certbot and Kubernetes renew by moving a link.
-func (f *file) look() (seen [2]os.FileInfo, err error) {
+func (f *file) stat() (seen [2]os.FileInfo, err error) {
 	if seen[0], err = os.Stat(f.pair.cert); err != nil {
 		return seen, fmt.Errorf("tls: certificate: %w", err)
 	}
@@ -135,7 +135,7 @@ func (s *store) refresh() {
 // reread reads a pair again if it has changed, and reports whether it is
 // another one now.
 func (s *store) reread(f *file) bool {
-	seen, err := f.look()
+	seen, err := f.stat()
 	if err == nil && !f.changed(seen) {
 		return false
 	}

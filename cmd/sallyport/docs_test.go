@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -72,6 +73,28 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 	if tried["serve"] < 2 || tried["firewall"] < 10 || tried["probe"] < 2 || tried["test"] < 3 {
 		t.Errorf("only these were found: %v", tried)
+	}
+}
+
+// The programs that the documents start are found from the root, whatever module they
+// belong to.
+func TestDocumentedPrograms(t *testing.T) {
+	found := map[string]bool{}
+	for file, text := range documents(t) {
+		for _, m := range regexp.MustCompile(`go run (\./[\w/]+)`).FindAllStringSubmatch(text, -1) {
+			if found[m[1]] {
+				continue
+			}
+			cmd := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Name}}", m[1])
+			cmd.Dir = "../.."
+			if out, err := cmd.CombinedOutput(); err != nil || string(out) != "main\n" {
+				t.Errorf("%s: go run %s: %v\n%s", file, m[1], err, out)
+			}
+			found[m[1]] = true
+		}
+	}
+	if !found["./cmd/sallyport"] || !found["./bench"] {
+		t.Errorf("only these were found: %v", found)
 	}
 }
 

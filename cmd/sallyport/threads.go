@@ -30,7 +30,7 @@ func fewThreads(ctx context.Context) {
 		took := time.Since(start)
 		used, _ := cpuTime()
 		was := p.several
-		switch several := p.look(float64(used-last)/float64(took), took-threadsEvery); {
+		switch several := p.adjust(float64(used-last)/float64(took), took-threadsEvery); {
 		case several && !was:
 			runtime.SetDefaultGOMAXPROCS()
 		case was && !several:
@@ -57,11 +57,11 @@ type pace struct {
 	easy    int // looks in a row at which one was enough
 }
 
-// look takes how many CPUs were busy since the last look, and how late it comes:
+// adjust takes how many CPUs were busy since the last look, and how late it comes:
 // whoever looks has to wait for a CPU like everybody else, also when it is other
 // programs that keep this one from being busy. More work is believed at once,
 // less only when it lasts.
-func (p *pace) look(busy float64, late time.Duration) (several bool) {
+func (p *pace) adjust(busy float64, late time.Duration) (several bool) {
 	switch {
 	case busy > oneIsTooFew || late > tooLate:
 		p.several, p.easy = true, 0

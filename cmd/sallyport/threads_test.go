@@ -33,7 +33,7 @@ func TestPace(t *testing.T) {
 			var p pace
 			var got strings.Builder
 			for _, l := range test.looks {
-				if p.look(l.busy, l.late) {
+				if p.adjust(l.busy, l.late) {
 					got.WriteByte('s')
 				} else {
 					got.WriteByte('o')

@@ -60,7 +60,7 @@ func TestHangingCaseFails(t *testing.T) {
 	}
 }
 
-// The context of what hangs ends, so that it need not hang for ever.
+// The context of what hangs ends, and with it the goroutine.
 func TestHangingCaseIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fsys := Faulty(driver.Mem(), Fault{Method: "Mkdir", Do: Hang})

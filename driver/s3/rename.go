@@ -49,7 +49,7 @@ func (f *FS) rename(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := f.copy(ctx, o, f.key(to)); err != nil {
+	if _, err := f.copyObject(ctx, o, f.key(to)); err != nil {
 		return err
 	}
 	if err := f.deleteOwn(ctx, o.Key, o.ETag); err != nil {
@@ -73,10 +73,10 @@ func (f *FS) deleteOwn(ctx context.Context, key, etag string) error {
 
 func isDirKey(key string) bool { return strings.HasSuffix(key, "/") }
 
-// copy copies an object with all metadata, unless the object has changed, and returns
+// copyObject copies an object with all metadata, unless the object has changed, and returns
 // the ETag of the copy. If the store doesn't tell it, the ETag of the object is most
 // likely that of the copy, which may have been made also when there is an error.
-func (f *FS) copy(ctx context.Context, o minio.ObjectInfo, key string) (etag string, err error) {
+func (f *FS) copyObject(ctx context.Context, o minio.ObjectInfo, key string) (etag string, err error) {
 	if o.Size == 0 && isDirKey(key) {
 		return o.ETag, f.putDir(ctx, key) // some stores can't copy a directory
 	}
@@ -143,7 +143,7 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 			return err
 		}
 		copies[i].Key = key
-		copies[i].ETag, err = f.copy(waiting, objects[i], key)
+		copies[i].ETag, err = f.copyObject(waiting, objects[i], key)
 		return err
 	})
 	if err != nil {

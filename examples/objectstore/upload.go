@@ -6,10 +6,9 @@ import (
 	"io"
 )
 
-// upload is a PUT under way. Its length is unknown, so that its body is sent in
-// chunks (RFC 9112, section 7.1), and what tells the store that the object is whole
-// is the last, empty chunk: Commit sends it, and Close without Commit cuts the
-// request before it.
+// upload is a PUT under way. Since the length is unknown, the body is sent in chunks
+// (RFC 9112, section 7.1). The last, empty chunk tells the store that the object is
+// whole: Commit sends that chunk, and Close without Commit cuts the request before.
 type upload struct {
 	body *io.PipeWriter
 	free func() error  // whether the name may still be taken

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// greet starts a client's handshake and asks whose it is.
-func greet(t *testing.T, l *Layer, cfg *tls.Config) (owner string, replay net.Conn, client *stdtls.Conn) {
+// identify starts a client's handshake and asks whose it is.
+func identify(t *testing.T, l *Layer, cfg *tls.Config) (owner string, replay net.Conn, client *stdtls.Conn) {
 	t.Helper()
 	server, conn := pipe(t)
 	client = stdtls.Client(conn, cfg)
@@ -37,7 +37,7 @@ func TestWhose(t *testing.T) {
 		l := newLayer(t)
 		s, cfg := l.Session(), l.client(version)
 		login(t, s, cfg)
-		owner, replay, client := greet(t, l, cfg)
+		owner, replay, client := identify(t, l, cfg)
 		require.Equal(t, s.ID(), owner)
 		d := s.Data(replay, tls.Require)
 		defer d.Close()
@@ -50,9 +50,9 @@ func TestWhose(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "hello", string(got))
 
-		owner, _, _ = greet(t, l, l.client(version))
+		owner, _, _ = identify(t, l, l.client(version))
 		require.Empty(t, owner, "no ticket")
-		owner, _, _ = greet(t, newLayer(t), cfg)
+		owner, _, _ = identify(t, newLayer(t), cfg)
 		require.Empty(t, owner, "another server's ticket")
 	})
 }
@@ -126,7 +126,7 @@ func TestLongHello(t *testing.T) {
 	for i := range 500 {
 		cfg.NextProtos = append(cfg.NextProtos, fmt.Sprintf("protocol number %d", i))
 	}
-	owner, replay, _ := greet(t, l, cfg)
+	owner, replay, _ := identify(t, l, cfg)
 	require.Equal(t, s.ID(), owner)
 	require.Greater(t, len(replay.(*replayConn).head), 4*helloRoom)
 
@@ -253,7 +253,7 @@ func TestWhoseOfDataTickets(t *testing.T) {
 			require.NoError(t, d.CloseWrite())
 			_, err = io.ReadAll(client)
 			require.NoError(t, err)
-			owner, replay, _ := greet(t, l, cfg)
+			owner, replay, _ := identify(t, l, cfg)
 			if proved {
 				require.Equal(t, s.ID(), owner)
 			} else {
@@ -285,7 +285,7 @@ func TestSharedCache(t *testing.T) {
 		control, _ = login(t, second, cfg)
 		require.Equal(t, "alice@192.0.2.1", control.Offered())
 
-		owner, _, _ := greet(t, l, cfg)
+		owner, _, _ := identify(t, l, cfg)
 		require.Equal(t, second.ID(), owner)
 		d, _, err := data(t, first, tls.Prefer, cfg)
 		require.NoError(t, err)
@@ -312,7 +312,7 @@ func TestSharedCache(t *testing.T) {
 		third.Close()
 		first.Close()
 		require.Empty(t, l.Owner(second.ID()))
-		owner, _, _ = greet(t, l, cfg)
+		owner, _, _ = identify(t, l, cfg)
 		require.Empty(t, owner)
 		_, _, err = data(t, stranger, tls.Prefer, cfg)
 		require.NoError(t, err)

@@ -54,13 +54,13 @@ func TestUnwrap(t *testing.T) {
 		_, err = conn.Write(append(below.held, "NOOP\r\n"...))
 		require.NoError(t, err)
 
-		clear, err := c.Unwrap()
+		plain, err := c.Unwrap()
 		require.NoError(t, err)
 		got := make([]byte, 6)
-		_, err = io.ReadFull(clear, got)
+		_, err = io.ReadFull(plain, got)
 		require.NoError(t, err)
 		require.Equal(t, "NOOP\r\n", string(got))
-		_, err = clear.Write([]byte("200"))
+		_, err = plain.Write([]byte("200"))
 		require.NoError(t, err)
 	})
 }

@@ -9,7 +9,7 @@ import (
 
 // embedded are the packages that programs build on. Whoever imports them gets
 // their dependencies too, so there are few.
-var embedded = []string{"server", "driver", "passive", "tls", "ftpstest"}
+var embedded = []string{"server", "driver", "driver/drivertest", "passive", "tls", "firewall", "probe", "ftpstest"}
 
 const module = "github.com/sallyport/sallyport"
 

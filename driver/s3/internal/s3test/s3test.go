@@ -5,7 +5,6 @@ package s3test
 import (
 	"bytes"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // What every server has.
@@ -38,7 +39,7 @@ type Server struct {
 func Start(t testing.TB, options ...string) *Server {
 	t.Helper()
 	file := build(t)
-	addr := freeAddr(t)
+	addr := testenv.FreeAddr(t)
 	args := append([]string{"--port", addr, "--access", AccessKey, "--secret", SecretKey, "--region", Region,
 		"--quiet", "--health", "/health"}, options...)
 	cmd := exec.Command(file, append(args, "posix", t.TempDir())...)
@@ -98,15 +99,6 @@ func output(dir string, args ...string) (string, error) {
 		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr)
 	}
 	return strings.TrimSpace(string(out)), nil
-}
-
-// freeAddr returns an address that is likely to stay free until the server has it.
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 func waitFor(t testing.TB, url string) {
