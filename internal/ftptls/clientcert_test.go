@@ -79,10 +79,9 @@ func TestNoUploadIsLostWithClientCertificates(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, content, got)
 	}
-	l.hasty = true
 	lost := 0
 	for range 20 {
-		if got, err := abrupt(t, s, cfg, content, cutLater); err != nil || len(got) < len(content) {
+		if got, err := hasty(t, l, cfg, content, cutLater); err != nil || len(got) < len(content) {
 			lost++
 		}
 	}

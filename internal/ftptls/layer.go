@@ -31,9 +31,6 @@ type Layer struct {
 	base *tls.Config
 	// current is what handshakes go by: base until there was a Swap.
 	current atomic.Pointer[prepared]
-	// hasty sends tickets at once on data connections too. Only tests set it,
-	// to show what the delay is for.
-	hasty bool
 
 	mu      sync.Mutex
 	live    map[[idSize]byte]*Session // those not closed yet

@@ -71,7 +71,7 @@ func (c *Conn) wrapSession(cs tls.ConnectionState, state *stdtls.SessionState) (
 		return nil, err
 	}
 	// Up to TLS 1.2 the client reads the ticket before its handshake is over.
-	if c.kind == kindData && cs.Version == tls.VersionTLS13 && !c.session.layer.hasty {
+	if c.kind == kindData && cs.Version == tls.VersionTLS13 {
 		c.out.holdBack(ticketRecords(len(ticket)))
 	}
 	return ticket, nil
