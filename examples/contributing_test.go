@@ -1,11 +1,13 @@
 package examples
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 var (
@@ -50,4 +52,33 @@ func TestContributingLeadsSomewhere(t *testing.T) {
 // field.
 func declares(source, name string) bool {
 	return regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type |\t|const |var )` + name + `\b`).MatchString(source)
+}
+
+// Lines of comments are no wider than CONTRIBUTING.md says. What a program prints stands
+// in its example as it is.
+func TestCommentsAreNoWider(t *testing.T) {
+	output := regexp.MustCompile(`(?m)^\s*// (?:Unordered output|Output):.*\n(?:\s*//.*\n)*`)
+	files := 0
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && (d.Name() == ".git" || d.Name() == "node_modules"):
+			return filepath.SkipDir
+		case filepath.Ext(path) != ".go":
+			return nil
+		}
+		files++
+		text, err := os.ReadFile(path)
+		for line := range strings.Lines(output.ReplaceAllString(string(text), "")) {
+			line = strings.TrimRight(strings.ReplaceAll(line, "\t", "    "), "\r\n")
+			if n := utf8.RuneCountInString(line); n > 120 && strings.HasPrefix(strings.TrimSpace(line), "//") {
+				t.Errorf("%s: %d columns: %s", path, n, line)
+			}
+		}
+		return err
+	})
+	if err != nil || files < 500 {
+		t.Errorf("%d files, %v", files, err)
+	}
 }

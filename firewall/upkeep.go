@@ -40,8 +40,8 @@ var upkeeps = []upkeep{
 		pf: "proto ipv6-icmp from fe80::/10 to any icmp6-type listqry allow-opts",
 	},
 	{
-		// RFC 8415, section 7.2: where addresses come from DHCPv6. The client has asked a group, so that to the firewall
-		// an answer from the server's own address is none.
+		// RFC 8415, section 7.2: where addresses come from DHCPv6. The client has asked a group, so that to the
+		// firewall an answer from the server's own address is none.
 		name: "DHCP",
 		nft:  "ip6 saddr fe80::/10 udp dport 546",
 		pf:   "proto udp from fe80::/10 to any port 546",

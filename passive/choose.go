@@ -172,9 +172,9 @@ func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 // machine with more to do. It is a variable for the walks, whose model knows nothing of it.
 var lateFor = 200 * time.Millisecond
 
-// letLateOnesCome waits before a lease that can prove nothing is announced on a port that its client was told of a moment
-// ago and did not come to: for all that is known its connection is there and not accepted yet, and whatever comes from
-// the address later is taken for the new lease's. Until then it is turned away.
+// letLateOnesCome waits before a lease that can prove nothing is announced on a port that its client was told of a
+// moment ago and did not come to: for all that is known its connection is there and not accepted yet, and whatever
+// comes from the address later is taken for the new lease's. Until then it is turned away.
 func (p *Ports) letLateOnesCome(ctx context.Context, l *Lease) error {
 	p.mu.Lock()
 	pause := p.lateness(l)

@@ -167,8 +167,8 @@ func quietly(c io.Closer) error {
 	return err
 }
 
-// deadline sets the read deadline of a connection, which may be the embedder's. One that panics is closed, since nothing
-// else would end the reading. The caller holds mu.
+// deadline sets the read deadline of a connection, which may be the embedder's. One that panics is closed, since
+// nothing else would end the reading. The caller holds mu.
 func (p *Ports) deadline(c net.Conn, t time.Time) {
 	_, err := guarded("SetReadDeadline", func() (struct{}, error) {
 		_ = c.SetReadDeadline(t) // fails on a connection that has ended, which is noticed by reading

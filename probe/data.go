@@ -127,8 +127,8 @@ func (r *run) still(c *control, t *transfer) *control {
 }
 
 // judgeEarly compares with a transfer that started TLS before the command. Where the server demands a resumed session
-// and the early transfer had none, a failure says nothing about the order, and neither does it where the transfer in the
-// usual order, after the early one, failed as well.
+// and the early transfer had none, a failure says nothing about the order, and neither does it where the transfer in
+// the usual order, after the early one, failed as well.
 func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
 	if !usual.ok() || early.ok() || !early.dialled() || !fresh.dialled() {
 		return
@@ -232,8 +232,8 @@ func (r *run) judgeTLS(c *control, usual, early, fresh *transfer) {
 	}
 }
 
-// judgeFresh judges a transfer that did not resume and failed, while one that offered to resume works. Only the server's
-// words say that resuming is required: a handshake without it also differs in that it takes large packets.
+// judgeFresh judges a transfer that did not resume and failed, while one that offered to resume works. Only the
+// server's words say that resuming is required: a handshake without it also differs in that it takes large packets.
 func (r *run) judgeFresh(c *control, usual, early, fresh *transfer) {
 	seen := "without resuming: " + fresh.reason()
 	switch {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Row 10, for handshakes that cost the attacker nothing. Nothing is computed for clients that hung up before their turn: they would be as
-// many as connect in a second, at no cost to who replays a ClientHello.
+// Row 10, for handshakes that cost the attacker nothing. Nothing is computed for clients that hung up before their
+// turn: they would be as many as connect in a second, at no cost to who replays a ClientHello.
 func TestAbandonedHandshakes(t *testing.T) {
 	var key heldKey
 	ts := start(t, key.hold(netip.MustParseAddr("127.0.0.1")))

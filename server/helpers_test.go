@@ -225,8 +225,8 @@ func readFile(t testing.TB, files driver.FS, name string) string {
 	return string(data)
 }
 
-// client is the FTP client of a test: its methods fail the test and belong on the test's goroutine. In another goroutine
-// its Client serves.
+// client is the FTP client of a test: its methods fail the test and belong on the test's goroutine. In another
+// goroutine its Client serves.
 type client struct {
 	*ftpclient.Client
 	t testing.TB
