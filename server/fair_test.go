@@ -207,6 +207,47 @@ func TestLongWorkTakesTurns(t *testing.T) {
 	}
 }
 
+// A listing that waits for its client, or for the data connection, leaves its turn to
+// others at once.
+func TestWaitingListingsTakeNoTurn(t *testing.T) {
+	for _, connected := range []bool{true, false} {
+		fake(t, func(t *testing.T, fs *fakeServer) {
+			for _, dir := range []string{"many", "few"} {
+				require.NoError(t, fs.FS.Mkdir(t.Context(), dir))
+			}
+			for i := range 2000 {
+				fs.writeFile(t, fmt.Sprintf("many/%0100d", i), "")
+			}
+			fs.writeFile(t, "few/a", "")
+			var waiting []net.Conn
+			for range runtime.GOMAXPROCS(0) {
+				c := fs.in(t)
+				if connected {
+					waiting = append(waiting, fs.data(t, c, buffer))
+				} else {
+					c.cmd(227, "PASV")
+				}
+				c.cmd(150, "LIST many")
+			}
+			synctest.Wait()
+			c := fs.in(t)
+			data := fs.data(t, c, buffer)
+			after(t, 0, func() {
+				c.cmd(150, "NLST few")
+				got, err := io.ReadAll(data)
+				require.NoError(t, err)
+				require.Equal(t, "few/a\r\n", string(got))
+				c.expect(226)
+			})
+			for _, data := range waiting {
+				lines, err := io.ReadAll(data)
+				require.NoError(t, err)
+				require.Equal(t, 2000, strings.Count(string(lines), "\n"))
+			}
+		}, func(srv *server.Server) { srv.Logger = nil })
+	}
+}
+
 // Connections that bring input without end and no line are read less often before
 // login, and in turns after it.
 func TestEndlessLines(t *testing.T) {

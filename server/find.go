@@ -12,9 +12,9 @@ import (
 )
 
 // entries are what a listing runs through. Its context is that of the transfer,
-// so that ABOR reaches a driver. An entry is valid only until the next entry, and with
-// nameOnly has nothing but a name.
-type entries func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error]
+// so that ABOR reaches a driver. An entry is valid only until the next entry, and in a
+// listing of names has nothing but a name.
+type entries func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error]
 
 // find resolves the argument of LIST, NLST or STAT to entries: the entries of a directory, a
 // single file, or the matches of a pattern in the last element. What exists under the very
@@ -49,14 +49,17 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 // is shown is what the client may ask for. They end with the context, whether the
 // driver looks at it or not, and give way to other sessions.
 func (s *session) directory(dir string) entries {
-	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	return func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
-			place := s.srv.fair.take(ctx, &s.spent)
-			defer place.give()
+			l.place = s.srv.fair.take(ctx, &s.spent)
+			defer func() {
+				l.place.give()
+				l.place = nil
+			}()
 			n := 0
-			for info, err := range driver.Scan(ctx, s.files, dir, nameOnly) {
+			for info, err := range driver.Scan(ctx, s.files, dir, l.names) {
 				if n++; n%entriesAtOnce == 0 {
-					place.breathe()
+					l.place.breathe()
 				}
 				if err == nil && n%entriesAtOnce == 0 && ctx.Err() != nil {
 					yield(nil, context.Cause(ctx))
@@ -82,16 +85,16 @@ func (a *account) nameable(dir, name string) bool {
 
 // single returns a listing of one file.
 func single(info fs.FileInfo) entries {
-	return func(context.Context, bool) iter.Seq2[fs.FileInfo, error] {
+	return func(context.Context, *listing) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) { yield(info, nil) }
 	}
 }
 
 // matching returns those entries whose name fits the pattern.
 func matching(all entries, pattern *wire.Pattern) entries {
-	return func(ctx context.Context, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	return func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
-			for info, err := range all(ctx, nameOnly) {
+			for info, err := range all(ctx, l) {
 				if err == nil && !pattern.Match(info.Name()) {
 					continue
 				}

@@ -21,6 +21,16 @@ type listing struct {
 	names   bool    // the form shows names only
 	rights  *rights // for a form that shows what the session may do
 	whole   bool    // the argument named the directory itself
+	place   *place  // held while entries compute; nil otherwise
+}
+
+// apart does what waits for the client, and leaves the place to others meanwhile.
+func (l *listing) apart(wait func() error) error {
+	if l.place != nil {
+		l.place.give()
+		defer l.place.take()
+	}
+	return wait()
 }
 
 // show makes lines of all that is known of an entry, and of where links lead.

@@ -75,10 +75,10 @@ func (w *lister) end() {
 func (w *lister) run() error {
 	defer w.release()
 	n := 0
-	for info, err := range w.l.entries(w.t.ctx, w.l.names) {
+	for info, err := range w.l.entries(w.t.ctx, w.l) {
 		w.t.ours.Store(true) // until the driver is asked for more, and may not return
 		if err != nil && n > 0 {
-			_ = w.flush() // what there is, and then the reply tells
+			_ = w.l.apart(w.flush) // what there is, and then the reply tells
 		}
 		if err != nil {
 			return err
@@ -87,12 +87,12 @@ func (w *lister) run() error {
 			close(w.began)
 		}
 		if w.buf == nil {
-			if err := w.take(); err != nil {
+			if err := w.l.apart(w.take); err != nil {
 				return err
 			}
 		}
 		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit || w.late.Load() {
-			if err := w.flush(); err != nil {
+			if err := w.l.apart(w.flush); err != nil {
 				return err
 			}
 		}

@@ -40,7 +40,7 @@ func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
 	}
 	l.asLIST()
 	lines, size := []string{"Listing:"}, 0
-	for info, err := range l.entries(ctx, l.names) {
+	for info, err := range l.entries(ctx, l) {
 		if err != nil {
 			return nil, err
 		}
