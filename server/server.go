@@ -111,7 +111,10 @@ type Server struct {
 
 	// Compress allows MODE Z, zlib on data connections. Off by default: some clients
 	// (lftp) use MODE Z whenever it is offered, and compression costs both sides far
-	// more CPU time than TLS. Compression pays on slow lines.
+	// more CPU time than TLS. Compression pays on slow lines. A compressed download or
+	// listing holds some 0.9 MiB until it ends (1.3 after OPTS MODE Z LEVEL 1) and an
+	// upload 0.1 MiB, also while the client stalls, where others hold next to nothing:
+	// a thousand take a gigabyte, so bound MaxSessions, or those of an account.
 	Compress bool
 
 	// NeverConvert keeps line ends as they are under TYPE A, too. Off by default: a
