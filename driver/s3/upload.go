@@ -17,6 +17,10 @@ import (
 // longer waits.
 const cleanTime = 30 * time.Second
 
+// settleTime is how long a part that is being sent may go on after its upload was cut. A store that has the whole part
+// by then adds it, even to an upload that was aborted meanwhile, which would be there again and nobody's.
+const settleTime = 2 * time.Second
+
 // Store begins an upload. Nothing is sent before there is more than one part.
 func (f *FS) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	if err := f.mayStore(ctx, name, opts); err != nil {
@@ -24,7 +28,8 @@ func (f *FS) Store(ctx context.Context, name string, opts driver.StoreOptions) (
 	}
 	u := &upload{f: f, name: name, key: f.key(name), append: opts.Append && !opts.Exclusive, caller: ctx,
 		first: f.partSize(opts.Size)}
-	u.ctx, u.cancel = context.WithCancel(ctx)
+	u.ctx, u.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	u.forget = context.AfterFunc(ctx, u.cut)
 	if opts.Exclusive || opts.Append { // Append has been found to be to a free name
 		u.options.SetMatchETagExcept("*")
 	}
@@ -70,7 +75,8 @@ type upload struct {
 	options   minio.PutObjectOptions
 
 	caller context.Context
-	ctx    context.Context // ends with the caller's, and with Close
+	forget func() bool     // ends waiting for the end of caller
+	ctx    context.Context // of parts: ends settleTime after caller, or after Close
 	cancel context.CancelFunc
 
 	first int64  // the size of the first parts
@@ -121,6 +127,9 @@ func (u *upload) send() error {
 	if err := u.wait(); err != nil {
 		return err
 	}
+	if u.err = u.caller.Err(); u.err != nil {
+		return u.err
+	}
 	if len(u.parts) == maxParts {
 		u.err = u.f.tooLarge()
 		return u.err
@@ -165,6 +174,7 @@ func (u *upload) Commit() error {
 	}
 	if u.err = err; err == nil {
 		u.end()
+		u.cancel()
 	}
 	return fail("commit", u.name, err)
 }
@@ -175,11 +185,11 @@ func (u *upload) commit() error {
 	}
 	// Object storage lets an object and a directory share a name, and the object
 	// would hide: look again for a directory made since Store.
-	if err := u.f.wantNoDir(u.ctx, u.name, driver.ErrIsDir); err != nil {
+	if err := u.f.wantNoDir(u.caller, u.name, driver.ErrIsDir); err != nil {
 		return err
 	}
 	if u.id == "" {
-		return u.f.put(u.ctx, u.key, u.part, u.options)
+		return u.f.put(u.caller, u.key, u.part, u.options)
 	}
 	if err := u.send(); err != nil {
 		return err
@@ -187,7 +197,7 @@ func (u *upload) commit() error {
 	if err := u.wait(); err != nil {
 		return err
 	}
-	_, err := u.f.core().CompleteMultipartUpload(u.ctx, u.f.Bucket, u.key, u.id, u.parts, u.options)
+	_, err := u.f.core().CompleteMultipartUpload(u.caller, u.f.Bucket, u.key, u.id, u.parts, u.options)
 	return meaning(err)
 }
 
@@ -196,7 +206,9 @@ func (u *upload) Close(error) error {
 		return nil
 	}
 	u.end()
+	u.cut()
 	u.wait()
+	u.cancel()
 	if u.id == "" {
 		return nil
 	}
@@ -210,8 +222,11 @@ func (u *upload) Close(error) error {
 	return fail("abort", u.name, err)
 }
 
+// cut lets the part that is being sent arrive, if it soon does.
+func (u *upload) cut() { time.AfterFunc(settleTime, u.cancel) }
+
 func (u *upload) end() {
 	u.done = true
-	u.cancel()
+	u.forget()
 	u.part, u.spare = nil, nil
 }
