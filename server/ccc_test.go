@@ -26,6 +26,7 @@ func (c *client) ccc() {
 // After CCC data connections are protected as before, and prove whose they are:
 // a thief on the same address gets nothing.
 func TestDataAfterCCC(t *testing.T) {
+	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, implicit := range []bool{false, true} {
 			t.Run(tls.VersionName(version), func(t *testing.T) {

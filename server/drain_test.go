@@ -81,6 +81,7 @@ func TestDownloadsAreNotCut(t *testing.T) {
 // A client that doesn't end its side holds a connection for some seconds and no
 // longer, and the server needs no goroutine for it.
 func TestDrainEnds(t *testing.T) {
+	t.Parallel()
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "content")
 	c := ts.loginClear(t)

@@ -112,6 +112,7 @@ func TestWorkBesideSession(t *testing.T) {
 
 // ABOR ends the work: 426 for the command, 226 for ABOR. So does hanging up.
 func TestAbortWork(t *testing.T) {
+	t.Parallel()
 	for _, w := range work {
 		t.Run(w.before+w.line, func(t *testing.T) {
 			ts, slow := startSlow(t)

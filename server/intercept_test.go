@@ -185,6 +185,7 @@ func (c counting) Close() error {
 }
 
 func TestInterceptData(t *testing.T) {
+	t.Parallel()
 	for _, inClear := range []bool{false, true} {
 		var (
 			mu        sync.Mutex

@@ -282,6 +282,7 @@ func TestClearDataOnOnePort(t *testing.T) {
 // Fifty sessions of the same address that send EPSV and never connect do not
 // stop an honest one, on one port.
 func TestSquattersOnOnePort(t *testing.T) {
+	t.Parallel()
 	ts := start(t, everybody, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
 	var wg sync.WaitGroup
 	for i := range 50 {

@@ -69,6 +69,7 @@ func sharedAddress(srv *server.Server) { srv.SharedAddress, srv.InsecurePlaintex
 // Where addresses are shared, a data connection without proof gets nothing from the
 // first transfer on, and the client hears why; one with proof is served.
 func TestSharedAddressDemandsProof(t *testing.T) {
+	t.Parallel()
 	ports := passive.Any()
 	ports.TTL = time.Second
 	ts := start(t, sharedAddress, func(srv *server.Server) { srv.Passive = ports })

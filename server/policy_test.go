@@ -106,6 +106,7 @@ func TestPolicyRequirePrivate(t *testing.T) {
 // The data connections of an account with RequireReuse have to resume, whatever
 // the server tolerates; those of another need not.
 func TestPolicyRequireReuse(t *testing.T) {
+	t.Parallel()
 	for name, reuse := range map[string]tls.Reuse{"prefer": tls.Prefer, "off": tls.Off} {
 		t.Run(name, func(t *testing.T) {
 			ts := start(t, policies(map[string]driver.Policy{"strict": {RequireReuse: true}, "free": {}}), func(srv *server.Server) {
@@ -139,6 +140,7 @@ func TestPolicyRequireReuse(t *testing.T) {
 // The listener asks for certificates, the policy demands one. Who lacks it learns
 // nothing about the password.
 func TestPolicyRequireCertificate(t *testing.T) {
+	t.Parallel()
 	cert := clientCertificate(t, "strict")
 	ts := start(t, policies(map[string]driver.Policy{"strict": {RequireCertificate: true}, "free": {}}), func(srv *server.Server) {
 		srv.TLS = srv.TLS.Clone()

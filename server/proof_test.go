@@ -322,6 +322,7 @@ func TestSessionsOfOneProgram(t *testing.T) {
 // Two servers share a set of data ports. Each keeps its binding, and the first to
 // end takes nothing from the other.
 func TestServersShareDataPorts(t *testing.T) {
+	t.Parallel()
 	ports := onePort(t)
 	share := func(srv *server.Server) { srv.Passive, srv.SessionReuse = ports, tls.Require }
 	one, two := start(t, share), start(t, share)
@@ -347,6 +348,7 @@ func TestServersShareDataPorts(t *testing.T) {
 // Some clients ask for their transfer only after the handshake on the data connection,
 // with resumption or without (aioftp, axel).
 func TestHandshakeFirst(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Off} {
 		ts := start(t, func(srv *server.Server) { srv.SessionReuse = policy })
 		ts.writeFile(t, "a", "content")
@@ -368,6 +370,7 @@ func (ts *testServer) handshakeFirst(t *testing.T, cfg *stdtls.Config, resumes b
 
 // They do so also beside a session that waits on the same port and has to prove itself.
 func TestHandshakeFirstBesideOthers(t *testing.T) {
+	t.Parallel()
 	ports := onePort(t)
 	ts := start(t, everybody, func(srv *server.Server) { srv.Passive = ports })
 	ts.writeFile(t, "a", "content")
@@ -383,6 +386,7 @@ func TestHandshakeFirstBesideOthers(t *testing.T) {
 // later: whoever got one transfer of a client that can't prove itself does not get
 // the right to those of one that can.
 func TestUnprovenTicketIsWorthNothing(t *testing.T) {
+	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
 			ts := start(t, func(srv *server.Server) {

@@ -247,6 +247,7 @@ func TestRefusedNobodyWaits(t *testing.T) {
 // The reply doesn't wait for the rest, and a client that waits for the server's
 // end of the connection gets that.
 func TestRefusedAndWaiting(t *testing.T) {
+	t.Parallel()
 	for _, inClear := range []bool{true, false} {
 		ts := start(t, insecure, fullAfter(50_000))
 		c := ts.loginClear(t)
@@ -318,6 +319,7 @@ func TestRefusedAtLength(t *testing.T) {
 // A session has one connection of a refused upload at a time, and the next upload
 // does not wait for the end of it.
 func TestRefusedTwice(t *testing.T) {
+	t.Parallel()
 	ts := start(t, insecure, fullAfter(1000))
 	c := ts.loginClear(t)
 	var open []net.Conn

@@ -108,6 +108,7 @@ func TestPortsAreNotASequence(t *testing.T) {
 // either policy; one without any is refused under Require, and by a session that
 // has proved itself before.
 func TestForeignTicket(t *testing.T) {
+	t.Parallel()
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
 		t.Run(policy.String(), func(t *testing.T) {
 			ts := start(t, everybody, func(srv *server.Server) {

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
 
@@ -177,6 +178,7 @@ func TestQuota(t *testing.T) {
 // Row 36: whatever happens before the end of the data, an old file is whole;
 // without a data connection not even an in-place driver is asked.
 func TestOverwriteAccidents(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	place, err := driver.OpenDir(dir)
 	require.NoError(t, err)
@@ -185,7 +187,10 @@ func TestOverwriteAccidents(t *testing.T) {
 	for name, files := range map[string]driver.FS{"memory": driver.Mem(), "in place": place} {
 		t.Run(name, func(t *testing.T) {
 			writeFile(t, files, "a", "old")
-			ts := start(t, insecure, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, files) })
+			ts := start(t, insecure, func(srv *server.Server) {
+				srv.Driver, srv.Passive = driver.User(testUser, testPassword, files), passive.Any()
+				srv.Passive.TTL = 2 * time.Second // as long as a connection that was reset is waited after
+			})
 			c := ts.login(t)
 			whole := func() { t.Helper(); require.Equal(t, "old", readFile(t, files, "a")) }
 			c.cmd(425, "STOR a")
