@@ -39,7 +39,7 @@ type Symlinker interface {
 
 // A LinkReader is an FS that can say where a symbolic link leads, for
 // listings. The answer is relative to the directory of the link, as ls -l
-// shows it, and fs.ErrPermission when it leads out of the FS. A name that is
+// shows it, and [fs.ErrPermission] when it leads out of the FS. A name that is
 // no link is an error.
 type LinkReader interface {
 	ReadLink(ctx context.Context, name string) (string, error)
@@ -76,7 +76,7 @@ type RawNamer interface {
 }
 
 // SetTimes sets times on the first FS behind fsys that can. Without one the
-// error is errors.ErrUnsupported.
+// error is [errors.ErrUnsupported].
 func SetTimes(ctx context.Context, fsys FS, name string, t Times) error {
 	if s, ok := as[TimeSetter](fsys); ok {
 		return s.SetTimes(ctx, name, t)
@@ -85,7 +85,7 @@ func SetTimes(ctx context.Context, fsys FS, name string, t Times) error {
 }
 
 // SetMode sets permission bits on the first FS behind fsys that can. Without
-// one the error is errors.ErrUnsupported.
+// one the error is [errors.ErrUnsupported].
 func SetMode(ctx context.Context, fsys FS, name string, mode fs.FileMode) error {
 	if s, ok := as[ModeSetter](fsys); ok {
 		return s.SetMode(ctx, name, mode)
@@ -94,7 +94,7 @@ func SetMode(ctx context.Context, fsys FS, name string, mode fs.FileMode) error 
 }
 
 // SetGroup sets the group on the first FS behind fsys that can. Without one
-// the error is errors.ErrUnsupported.
+// the error is [errors.ErrUnsupported].
 func SetGroup(ctx context.Context, fsys FS, name, group string) error {
 	if s, ok := as[GroupSetter](fsys); ok {
 		return s.SetGroup(ctx, name, group)
@@ -103,7 +103,7 @@ func SetGroup(ctx context.Context, fsys FS, name, group string) error {
 }
 
 // Symlink makes a symbolic link on the first FS behind fsys that can. Without
-// one the error is errors.ErrUnsupported.
+// one the error is [errors.ErrUnsupported].
 func Symlink(ctx context.Context, fsys FS, target, name string) error {
 	if s, ok := as[Symlinker](fsys); ok {
 		return s.Symlink(ctx, target, name)
@@ -112,7 +112,7 @@ func Symlink(ctx context.Context, fsys FS, target, name string) error {
 }
 
 // ReadLink says where a link leads, asking the first FS behind fsys that can.
-// Without one the error is errors.ErrUnsupported.
+// Without one the error is [errors.ErrUnsupported].
 func ReadLink(ctx context.Context, fsys FS, name string) (string, error) {
 	if s, ok := as[LinkReader](fsys); ok {
 		return s.ReadLink(ctx, name)
@@ -121,7 +121,7 @@ func ReadLink(ctx context.Context, fsys FS, name string) (string, error) {
 }
 
 // Space reports the free space as the first FS behind fsys that knows it.
-// Without one the error is errors.ErrUnsupported.
+// Without one the error is [errors.ErrUnsupported].
 func Space(ctx context.Context, fsys FS, name string) (int64, error) {
 	if s, ok := as[SpaceReporter](fsys); ok {
 		return s.Space(ctx, name)
@@ -190,7 +190,7 @@ func unsupported(what string) error {
 	return fmt.Errorf("driver: %s: %w", what, errors.ErrUnsupported)
 }
 
-// A FileOwner is an fs.FileInfo that knows names for the third and fourth
+// A FileOwner is an [fs.FileInfo] that knows names for the third and fourth
 // column of a listing. Without it, and where a name is empty, listings say
 // "ftp".
 type FileOwner interface {
@@ -198,7 +198,7 @@ type FileOwner interface {
 	Group() string
 }
 
-// A FileID is an fs.FileInfo that knows an identifier that no other file of
+// A FileID is an [fs.FileInfo] that knows an identifier that no other file of
 // the FS has at the same time (RFC 3659, section 7.5.2, "unique"). An empty
 // string means unknown. Size, time and ID tell RemoveSame a file from the one that
 // replaced it: where times are coarse, the latter needs another ID.

@@ -115,7 +115,7 @@ func OpenDir(path string) (*Dir, error) {
 }
 
 // Close closes the directory. Uploads in progress can still be committed;
-// anything else fails with fs.ErrClosed from now on.
+// anything else fails with [fs.ErrClosed] from now on.
 func (d *Dir) Close() error { return d.root.Close() }
 
 // Stat describes a file, following links.

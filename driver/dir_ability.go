@@ -11,7 +11,7 @@ import (
 )
 
 // SetTimes sets the times of modification and access. No system lets a program
-// set the time of creation through Dir: errors.ErrUnsupported.
+// set the time of creation through Dir: [errors.ErrUnsupported].
 func (d *Dir) SetTimes(ctx context.Context, name string, t Times) error {
 	p, err := begin(ctx, "set times", name)
 	if err != nil {
@@ -37,8 +37,8 @@ func (d *Dir) SetMode(ctx context.Context, name string, mode fs.FileMode) error 
 	return fail("set mode", name, d.root.Chmod(p, mode.Perm()|fi.Mode()&special))
 }
 
-// SetGroup sets the group, a name or a number. It is errors.ErrUnsupported
-// where the system has no groups, and fs.ErrNotExist for an unknown name.
+// SetGroup sets the group, a name or a number. It is [errors.ErrUnsupported]
+// where the system has no groups, and [fs.ErrNotExist] for an unknown name.
 func (d *Dir) SetGroup(ctx context.Context, name, group string) error {
 	p, err := begin(ctx, "set group", name)
 	if err != nil {

@@ -118,7 +118,7 @@ func notEmpty(err error) bool {
 }
 
 // Rename moves a file, directory or link, across directories of the tree but
-// not across file systems: that is errors.ErrUnsupported.
+// not across file systems: that is [errors.ErrUnsupported].
 func (d *Dir) Rename(ctx context.Context, from, to string) error {
 	f, err := begin(ctx, "rename", from)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // Store begins an upload as Uploads says. The Upload also implements
-// io.ReaderFrom, which lets the system move data from a socket without copying
+// [io.ReaderFrom], which lets the system move data from a socket without copying
 // it through the process.
 //
 // An atomic upload to a symbolic link replaces the file that the link leads to,

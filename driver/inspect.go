@@ -11,10 +11,10 @@ import (
 
 // Inspect has a function look at every upload before it becomes a file, as a virus
 // scanner does. Accept is called in Commit, when all data has come and before the
-// client is told so. If it returns nil the upload is committed. Otherwise nothing
+// client is told so. If accept returns nil the upload is committed. Otherwise nothing
 // of the upload stays: a file of that name is as it was, and the client reads the
 // error, best an [*Error] such as 552 or 553 and a text. A nil accept refuses every
-// upload with fs.ErrPermission.
+// upload with [fs.ErrPermission].
 //
 // STOR, APPE, STOU and the targets of COMB and SITE CPTO come to accept; nothing
 // else makes content. The content is that of the whole file as it is going to be:
@@ -26,13 +26,13 @@ import (
 // through this FS wait for one another and don't meet ErrChanged. Clients wait for
 // the reply meanwhile, some for a minute only.
 //
-// The uploads of fsys must be [StagedReader]s, as those of [Dir], [MemFS], [Afero]
-// and of what this package puts around them are; to any other, Store is
-// errors.ErrUnsupported. An upload in place would be seen before accept has looked:
+// Each upload of fsys must be a [StagedReader], as those of [Dir], [MemFS], [Afero]
+// and of what this package puts around them are. Where one is not, Store fails with
+// [errors.ErrUnsupported]. An upload in place would be seen before accept has looked:
 // [StoreOptions].Whole is set, which makes the upload atomic in a Dir with
 // [InPlace], and lasting, at the cost of a sync. An FS of another package that is
 // not atomic in spite of Whole must not be a StagedReader. An FS whose uploads can
-// add to a file should make them [KeptReader]s.
+// add to a file should make each a [KeptReader].
 //
 // Put [Restrict] around Inspect and not within, so that rules refuse before anything
 // is looked at, and so that what Inspect reads of an old file needs no leave.

@@ -49,7 +49,7 @@ type Quota struct {
 // is appended) does not count: the disk needs that much more room than Bytes.
 //
 // A file can't be removed while it is being uploaded; neither the file nor a
-// directory above it can be renamed: fs.ErrPermission, code 450. Symbolic links
+// directory above it can be renamed: [fs.ErrPermission], code 450. Symbolic links
 // can't be made, because two names for one file would make the count wrong. For
 // the same reason an FS that has links must be a [LinkReader], and the FileInfo of
 // an FS that takes several names for one file, as Windows does, a [FileID].
@@ -121,7 +121,7 @@ func (l *Limited) Used() (bytes, files int64) {
 }
 
 // Measure walks the tree and counts anew. Changes wait until it is done. It
-// fails with fs.ErrPermission while there are uploads, whose part in what it
+// fails with [fs.ErrPermission] while there are uploads, whose part in what it
 // sees can't be known; on any error the old count stays.
 func (l *Limited) Measure(ctx context.Context) error {
 	unlock, err := l.lock(ctx, ".")

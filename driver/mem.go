@@ -160,7 +160,7 @@ func (m *MemFS) names(ctx context.Context, name string) (*memNode, []string, err
 	return dir, names, nil
 }
 
-// Open opens a file. The reader also implements io.Seeker and io.WriterTo.
+// Open opens a file. The reader also implements [io.Seeker] and [io.WriterTo].
 func (m *MemFS) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	if err := m.begin(ctx, "open", name); err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (n *memNode) put(base string, e *memNode) {
 }
 
 // SetTimes sets the time of modification. The time of access is not kept and
-// that of creation is errors.ErrUnsupported.
+// that of creation is [errors.ErrUnsupported].
 func (m *MemFS) SetTimes(ctx context.Context, name string, t Times) error {
 	if !t.Create.IsZero() {
 		return fail("set times", name, fmt.Errorf("time of creation: %w", errors.ErrUnsupported))

@@ -30,14 +30,14 @@ type mountPoint struct {
 }
 
 // Mount puts each FS at the directory that is its key, a name that obeys
-// fs.ValidPath; "." is the root, which is empty and read-only if no FS is
+// [fs.ValidPath]; "." is the root, which is empty and read-only if no FS is
 // mounted there. For each name the longest mount point that leads to it counts:
 // what another FS has below that point is hidden, though links within that other FS
 // may lead there. Mount points and the directories that lead to them appear in
 // listings even if nothing else is there, and can't be removed, renamed or replaced:
-// fs.ErrPermission.
+// [fs.ErrPermission].
 //
-// Renaming and links from one FS to another are errors.ErrUnsupported. Abilities
+// Renaming and links from one FS to another are [errors.ErrUnsupported]. Abilities
 // are those of the FS that a name belongs to.
 //
 // A key that is no valid name, and a nil FS, are errors; all of them are

@@ -51,7 +51,7 @@ func (m *MountFS) CheckStore(ctx context.Context, name string, opts StoreOptions
 
 // Mkdir creates a directory. Below a directory that only leads to a mount point
 // its parent may be missing in the FS that the name belongs to: then it is
-// fs.ErrNotExist.
+// [fs.ErrNotExist].
 func (m *MountFS) Mkdir(ctx context.Context, name string) error {
 	if err := enter(ctx, "mkdir", name); err != nil {
 		return err

@@ -24,7 +24,7 @@ const (
 	maxBcryptCost = 16
 )
 
-// HashPassword makes a bcrypt hash for UserEntry.Hash. A password may have 1 to 72
+// HashPassword makes a bcrypt hash for [UserEntry.Hash]. A password may have 1 to 72
 // bytes; bcrypt would ignore the rest.
 func HashPassword(password string) (string, error) {
 	if password == "" {
@@ -37,7 +37,7 @@ func HashPassword(password string) (string, error) {
 	return string(h), nil
 }
 
-// HashToken makes a salted SHA-256 hash for UserEntry.Hash that is cheap to
+// HashToken makes a salted SHA-256 hash for [UserEntry.Hash] that is cheap to
 // compare. It is only for passwords that a machine drew at random, of at least
 // 16 characters: one that a person chose would soon be found by trying.
 func HashToken(token string) (string, error) {

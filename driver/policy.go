@@ -10,7 +10,7 @@ import (
 // leaves everything to those settings. A Policy adds demands to the server's and
 // never lifts any.
 //
-// Sessions of one account share MaxSessions and the rates. Account.Owner names the
+// Sessions of one account share MaxSessions and the rates. [Account.Owner] names the
 // account; if Owner is empty, the user's name does, whatever the case of the letters
 // and whatever host the client named. Where one name is several users, as on
 // different hosts, or several names are one, set Owner.

@@ -9,8 +9,8 @@ import (
 	"iter"
 )
 
-// ReadOnly serves an fs.FS, such as an embed.FS or a zip archive. Whatever would
-// change it is fs.ErrPermission, and no write permission is shown. Only regular
+// ReadOnly serves an [fs.FS], such as an embed.FS or a zip archive. Whatever would
+// change it is [fs.ErrPermission], and no write permission is shown. Only regular
 // files are opened. It is as safe for concurrent use, and as well contained, as
 // fsys is: [os.DirFS] follows links that lead out of it, [Dir] doesn't.
 //

@@ -17,7 +17,7 @@ import (
 // known to exist, or an [*Error] for words of its own. Allow may be called
 // concurrently, and must be quick: a listing asks about each entry, and MLSD several
 // times, to tell what may be done with each (CheckOp); nothing is done then. A nil
-// allow refuses everything with fs.ErrPermission.
+// allow refuses everything with [fs.ErrPermission].
 //
 // Each name is asked about as it is, the root being "."; leave to go into a
 // directory gives no leave for what is in it. A file that is renamed has two names,

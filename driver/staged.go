@@ -17,7 +17,7 @@ type StagedReader interface {
 }
 
 // OpenStaged opens what was written to an upload, or to one that it wraps, and was
-// not committed yet. Without a [StagedReader] the error is errors.ErrUnsupported.
+// not committed yet. Without a [StagedReader] the error is [errors.ErrUnsupported].
 func OpenStaged(u Upload) (io.ReadCloser, error) {
 	if s := stagedReader(u); s != nil {
 		return s.OpenStaged()

@@ -6,7 +6,7 @@ import (
 
 // StoreOptions say how an upload treats what is there already. The zero value creates
 // the file or replaces it whole. An FS that can only do that, such as an object
-// store, refuses the rest in Store with errors.ErrUnsupported.
+// store, refuses the rest in Store with [errors.ErrUnsupported].
 type StoreOptions struct {
 	// Append adds to the end of the file as it is at Commit, creating it if
 	// need be (APPE). Offset is ignored. If the file was there in Store and

@@ -7,7 +7,7 @@ import (
 	"iter"
 )
 
-// WithoutWrites makes an FS read-only: whatever would change it is fs.ErrPermission,
+// WithoutWrites makes an FS read-only: whatever would change it is [fs.ErrPermission],
 // and no write permission is shown. Links can still be read. It has no Unwrap
 // method, so no ability of fsys gets around it.
 func WithoutWrites(fsys FS) FS { return &withoutWrites{fsys: fsys} }

@@ -45,6 +45,6 @@
 //
 // Rules are pasted into root shells. It counts as a vulnerability when a value of Setup brings anything but addresses,
 // numbers and plain names into what is rendered, when a rule admits a connection that is no flow, or when a rendering
-// that was not finished comes without an error. Setup.Name and Setup.PublicName are checked against a list of
+// that was not finished comes without an error. [Setup.Name] and [Setup.PublicName] are checked against a list of
 // characters, everything else is printed from numbers.
 package firewall

@@ -6,7 +6,7 @@ import (
 )
 
 // Fault is something that goes wrong on purpose, so that a test sees what its
-// client does then. Config.Faults has them from the start, Server.Inject adds
+// client does then. [Config.Faults] has them from the start, [Server.Inject] adds
 // some while the server runs:
 //
 //	srv.Inject(ftpstest.Fault{Kind: ftpstest.Cut, To: "RETR", Nth: 2, After: 1000})

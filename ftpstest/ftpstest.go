@@ -151,7 +151,7 @@ func (s *Server) configure(c Config) error {
 }
 
 // Close stops the server and cuts what is connected to it. The error tells of
-// every error that the server logged and Config.AllowErrors doesn't know. Further
+// every error that the server logged and [Config.AllowErrors] doesn't know. Further
 // calls return the same. With a test it is called at its end.
 func (s *Server) Close() error {
 	s.closing.Do(func() {

@@ -45,7 +45,7 @@
 //	Required  shares any port at once; nothing but proof counts
 //	Expected  the same, because the session has proved itself before
 //	Untested  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
-//	          [Ports.Wait]
+//	          Ports.Wait
 //	Unlikely  waits for such a place, of which each port has one for each address
 //	Waived    waits for a port that is its address's alone, as without a Prover, which does the handshake and no more
 //

@@ -22,8 +22,8 @@ func (c sessionContext) Value(key any) any {
 
 // SessionFrom returns the present state of the session on whose behalf a function
 // was called. It finds one in every context that the server gives to a
-// driver.Driver, a driver.FS and what that opens, to the functions of Intercept, to
-// passive.Ports.Announce, and, by ClientHelloInfo.Context, to the functions of TLS;
+// [driver.Driver], a [driver.FS] and what that opens, to the functions of Intercept, to
+// [passive.Ports.Announce], and, by ClientHelloInfo.Context, to the functions of TLS;
 // and in contexts made from those. Without one ok is false. It may be called
 // concurrently, also after the session is over.
 func SessionFrom(ctx context.Context) (info SessionInfo, ok bool) {

@@ -11,10 +11,10 @@ import (
 )
 
 // ErrDisconnected is the reason, wrapped with the words of the caller, for which a
-// session ends and its transfer fails after Server.Disconnect.
+// session ends and its transfer fails after [Server.Disconnect].
 var ErrDisconnected = errors.New("server: disconnected")
 
-// ErrNoSession is returned by Server.Disconnect for a session that is not there.
+// ErrNoSession is returned by [Server.Disconnect] for a session that is not there.
 var ErrNoSession = errors.New("server: no such session")
 
 // disconnection is the cause of a session's end by Disconnect.
@@ -38,7 +38,7 @@ func (d *disconnection) text() string {
 	return d.reason
 }
 
-// Disconnect ends the session with that ID, of a SessionInfo or a driver.Login. The
+// Disconnect ends the session with that ID, of a SessionInfo or a [driver.Login]. The
 // client is told 421 (RFC 959, section 4.2.2) and the reason; an empty one stands for
 // a sentence of the server's. An idle session hears 421 at once. A transfer is cut as
 // by ABOR and answered with 426 before that; an upload is not committed. A call of

@@ -10,7 +10,7 @@ import (
 
 // FieldError is one thing that is wrong with the fields of a [Server], or with the
 // [Settings] of [Server.Update]. Every error of [Server.Validate] and every refusal of
-// Update is a FieldError, or several joined by errors.Join. A program that has names
+// Update is a FieldError, or several joined by [errors.Join]. A program that has names
 // of its own for fields, as in a configuration file, puts these names in front of Err.
 type FieldError struct {
 	// Fields are those any of which could be changed. There is one at least.

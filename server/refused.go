@@ -29,7 +29,7 @@ var (
 	errMaxSessionsOfUser = fmt.Errorf("%w: MaxSessionsPerAddress is reached for the user", ErrTooManySessions)
 )
 
-// Refused tells Hooks.Refuse of a connection that never reaches the server, since
+// Refused tells [Hooks.Refuse] of a connection that never reaches the server, since
 // what is around a listener has closed it: a list of banned addresses, or a PROXY
 // header that is missing. err is the reason. It may be called concurrently, and is
 // what Protocol.Refused of package proxyproto can be set to.

@@ -50,7 +50,7 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 //
 // The connections may come through a proxy that tells the client's address, if
 // RemoteAddr returns that address. What the client dialled at the proxy is then
-// not LocalAddr, where data ports are opened; a method DialledAddr() net.Addr
+// not LocalAddr, where data ports are opened; a method DialledAddr() [net.Addr]
 // returns the dialled address. Package proxyproto does so.
 func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 

@@ -258,7 +258,7 @@ const (
 var ErrServerClosed = errors.New("server: closed")
 
 // Validate reports everything that is wrong with the fields at once: a [FieldError] for
-// each thing, joined with errors.Join. nil means that the server can start. The Serve
+// each thing, joined with [errors.Join]. nil means that the server can start. The Serve
 // methods call it.
 func (srv *Server) Validate() error {
 	var errs []error

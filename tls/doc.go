@@ -19,7 +19,7 @@
 //   - No byte of an upload is lost because the client closed without reading:
 //     on a data connection the TLS 1.3 session ticket is not sent before the
 //     client can be expected to read it.
-//   - A missing close_notify is seen: Conn.Truncated.
+//   - A missing close_notify is seen: [Conn.Truncated].
 //   - close_notify is sent at the end of every connection whose handshake
 //     succeeded, and never makes Close wait for long.
 //

@@ -14,7 +14,7 @@ import (
 // RunFaults proves what an FS that wraps another makes of failures there. Each
 // call of wrap gives the FS to be tested around fsys, which holds a few files,
 // has all abilities and is all that it may wrap. The options are those of the FS
-// that wrap gives; Options.Dir is where the FS shows fsys.
+// that wrap gives; [Options.Dir] is where the FS shows fsys.
 //
 //	func TestFaults(t *testing.T) {
 //		drivertest.RunFaults(t, drivertest.Options{}, func(t *testing.T, fsys driver.FS) driver.FS {

@@ -37,17 +37,17 @@ type Fault struct {
 	Do func(ctx context.Context) error
 }
 
-// Fail is for Fault.Do: the call returns err.
+// Fail is for [Fault.Do]: the call returns err.
 func Fail(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-// Panic is for Fault.Do: the call panics with v.
+// Panic is for [Fault.Do]: the call panics with v.
 func Panic(v any) func(context.Context) error {
 	return func(context.Context) error { panic(v) }
 }
 
-// Hang is for Fault.Do: the call does nothing until its context ends, and then
+// Hang is for [Fault.Do]: the call does nothing until its context ends, and then
 // returns its error.
 func Hang(ctx context.Context) error {
 	<-ctx.Done()
@@ -62,7 +62,7 @@ var methods = []string{
 }
 
 // FaultyFS is an FS in which calls go wrong. It comes from [Faulty]. It has all
-// abilities, which are errors.ErrUnsupported where the FS within has none, and
+// abilities, which are [errors.ErrUnsupported] where the FS within has none, and
 // CheckStore nil. All methods may be called concurrently.
 type FaultyFS struct {
 	fsys driver.FS
@@ -82,7 +82,7 @@ type handle struct{ what string }
 // each run. Use it to see what a server, or an FS that wraps another,
 // makes of failures; [RunFaults] does that for any wrapper.
 //
-// Faulty panics if a fault names no method of Fault.Method, or has no Do.
+// Faulty panics if a fault names no method of [Fault.Method], or has no Do.
 func Faulty(fsys driver.FS, faults ...Fault) *FaultyFS {
 	f := &FaultyFS{fsys: fsys, held: make(map[*handle]struct{})}
 	f.Set(faults...)

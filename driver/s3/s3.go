@@ -48,7 +48,7 @@
 //
 // Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
 // the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
-// that refuses the condition gets errors.ErrUnsupported; one that ignores it lets
+// that refuses the condition gets [errors.ErrUnsupported]; one that ignores it lets
 // the last upload win.
 //
 // # Directories
