@@ -8,11 +8,9 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
@@ -59,35 +57,18 @@ type child struct {
 
 // startChild starts one with what is in s. It ends with stop, or with ctx.
 func startChild(ctx context.Context, s *setup, ttl, idle time.Duration) (*child, error) {
-	self, err := os.Executable()
+	p, err := startItself(ctx, childArg)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, childArg)
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	stop := sync.OnceValue(func() error {
-		in.Close()
-		return cmd.Wait()
-	})
-	c := &child{ask: json.NewEncoder(in), hear: json.NewDecoder(out)}
-	c.instance = &instance{contender: ours, pid: cmd.Process.Pid, stop: stop}
+	c := &child{ask: json.NewEncoder(p.in), hear: json.NewDecoder(p.out)}
+	c.instance = &instance{contender: ours, pid: p.pid, stop: p.stop}
 	err = c.ask.Encode(childConfig{s.root, s.cert, s.key, s.ports, s.user, s.password, ttl, idle})
 	if err == nil {
 		err = c.hear.Decode(&c.addr)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start the server: %w", err), stop())
+		return nil, errors.Join(fmt.Errorf("start the server: %w", err), p.stop())
 	}
 	return c, nil
 }

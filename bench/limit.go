@@ -9,9 +9,7 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -87,31 +85,15 @@ func limitContender() contender {
 }
 
 func startLimit(ctx context.Context, s *setup) (*instance, error) {
-	self, err := os.Executable()
+	p, err := startItself(ctx, limitArg, s.cert, s.key, s.root)
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, self, limitArg, s.cert, s.key, s.root)
-	cmd.Stderr = os.Stderr
-	stdin, err := cmd.StdinPipe()
+	addr, err := bufio.NewReader(p.out).ReadString('\n')
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, p.stop())
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	stop := sync.OnceValue(func() error {
-		return errors.Join(stdin.Close(), cmd.Wait())
-	})
-	addr, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		return nil, errors.Join(err, stop())
-	}
-	return &instance{contender: limitName, addr: strings.TrimSpace(addr), pid: cmd.Process.Pid, stop: stop}, nil
+	return &instance{contender: limitName, addr: strings.TrimSpace(addr), pid: p.pid, stop: p.stop}, nil
 }
 
 // runLimit is the process: it prints where it listens and sends what files
