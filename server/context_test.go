@@ -220,6 +220,26 @@ func TestSessionFromEveryContext(t *testing.T) {
 	}
 }
 
+// A session that is over is found as it was at the end.
+func TestSessionFromAfterTheEnd(t *testing.T) {
+	given := make(chan context.Context, 1)
+	ts := start(t, func(srv *server.Server) {
+		users := srv.Driver
+		srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+			given <- ctx
+			return users.Login(ctx, l)
+		})
+	})
+	c := ts.login(t)
+	c.put("hello", "STOR a")
+	c.cmd(221, "QUIT")
+	c.end()
+	eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
+	info, ok := server.SessionFrom(<-given)
+	require.True(t, ok)
+	require.Equal(t, []any{testUser, int64(5), ""}, []any{info.User, info.Received, info.Doing})
+}
+
 // Without a session there is none.
 func TestSessionFromNothing(t *testing.T) {
 	_, ok := server.SessionFrom(t.Context())

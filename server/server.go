@@ -160,8 +160,8 @@ type Server struct {
 	// others to be judged included. Default 60 seconds.
 	LoginTimeout time.Duration
 	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds. Those of
-	// control connections compute in turns, about GOMAXPROCS at once and never all of
-	// them for one client address (or IPv6 network of 64 bits); the wait counts.
+	// control connections compute in turns, GOMAXPROCS at once but 2 at least, and never
+	// all of them for one client address (or IPv6 network of 48 bits); the wait counts.
 	HandshakeTimeout time.Duration
 	// DataTimeout ends a transfer that moves no byte for so long. Default 60
 	// seconds.
