@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// FieldError is one thing that is wrong. Every error of this package is a FieldError, or several joined by [errors.Join].
-// A program that has names of its own for fields, such as options, puts these names in front of Err.
+// FieldError is one thing that is wrong. Every error of this package is a FieldError, or several joined by
+// [errors.Join]. A program that has names of its own for fields, such as options, puts these names in front of Err.
 type FieldError struct {
 	// Fields are those of [Setup] any of which could be changed, or "Side" or "Kind" for an argument of that type.
 	// There is one at least.

@@ -1,7 +1,7 @@
 // Command crowd makes a machine busy as other programs do that connect a lot: it opens connections over loopback, as
 // many a second as its argument says, 2,000 without one, until a signal ends it. A quarter of them stays for a second,
-// and all leave their port to the system for a minute (TIME_WAIT). At the end it says how many there were. .ci/busy runs
-// tests beside it.
+// and all leave their port to the system for a minute (TIME_WAIT). At the end it says how many there were. .ci/busy
+// runs tests beside it.
 package main
 
 import (
