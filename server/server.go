@@ -243,72 +243,8 @@ type Active struct {
 	SourcePort uint16
 }
 
-// Defaults of the fields of Server.
-const (
-	DefaultIdleTimeout           = 5 * time.Minute
-	DefaultLoginTimeout          = 60 * time.Second
-	DefaultHandshakeTimeout      = 10 * time.Second
-	DefaultDataTimeout           = 60 * time.Second
-	DefaultMaxSessions           = 5000
-	DefaultMaxSessionsPerAddress = 500
-	DefaultMaxLoginFailures      = 3
-)
-
 // ErrServerClosed is returned by the Serve methods after Shutdown or Close.
 var ErrServerClosed = errors.New("server: closed")
-
-// Validate reports everything that is wrong with the fields at once: a [FieldError] for
-// each thing, joined with [errors.Join]. nil means that the server can start. The Serve
-// methods call it.
-func (srv *Server) Validate() error {
-	var errs []error
-	bad := func(fields, format string, args ...any) { errs = append(errs, wrong(fields, format, args...)) }
-
-	if srv.TLS == nil && !srv.InsecurePlaintext {
-		bad("TLS InsecurePlaintext", "there is no certificate: give one with tls.Load or tls.SelfSigned, or allow sessions in clear")
-	}
-	if srv.TLS != nil {
-		_, err := ftptls.NewLayer(srv.TLS)
-		errs = append(errs, wrongAll("TLS", err))
-	}
-	if srv.TLS == nil && srv.SessionReuse == tls.Require {
-		bad("SessionReuse TLS", "tls.Require needs TLS")
-	}
-	if srv.SessionReuse < tls.Prefer || srv.SessionReuse > tls.Off {
-		bad("SessionReuse", "%d is none: want tls.Prefer, tls.Require or tls.Off", srv.SessionReuse)
-	}
-	if srv.SharedAddress {
-		switch {
-		case srv.TLS == nil:
-			bad("SharedAddress TLS", "a shared address needs TLS, by which data connections are told apart")
-		case srv.SessionReuse == tls.Off:
-			bad("SharedAddress SessionReuse", "a shared address demands that data connections resume, which tls.Off gives up")
-		}
-		if srv.Active != nil {
-			bad("SharedAddress Active", "behind a shared address active mode would connect to another host than the client")
-		}
-		if srv.InsecurePlaintext {
-			bad("SharedAddress InsecurePlaintext", "behind a shared address data in clear would go to whoever connects first, as nothing tells whose a connection is")
-		}
-	}
-	_, err := disable(srv.Disabled)
-	errs = append(errs, wrongAll("Disabled", err), wrongAll("Driver", validateDriver(srv.Driver, srv.TLS)), wrongAll("Passive", validate(srv.Passive)))
-	return errors.Join(errs...)
-}
-
-// validate asks a part that can tell whether it is in order.
-func validate(part any) error {
-	switch v := part.(type) {
-	case *passive.Ports:
-		if v == nil {
-			return nil
-		}
-		return v.Validate()
-	case interface{ Validate() error }:
-		return v.Validate()
-	}
-	return nil
-}
 
 // start prepares the server once, however many listeners it serves.
 func (srv *Server) start() error {
@@ -380,43 +316,6 @@ func (srv *Server) checkDataPorts(ctx context.Context, ln net.Listener) {
 			}
 		}
 	})
-}
-
-func (srv *Server) idleTimeout() time.Duration {
-	return duration(srv.inForce().IdleTimeout, DefaultIdleTimeout)
-}
-func (srv *Server) loginTimeout() time.Duration {
-	return duration(srv.inForce().LoginTimeout, DefaultLoginTimeout)
-}
-func (srv *Server) handshakeTimeout() time.Duration {
-	return duration(srv.inForce().HandshakeTimeout, DefaultHandshakeTimeout)
-}
-func (srv *Server) dataTimeout() time.Duration {
-	return duration(srv.inForce().DataTimeout, DefaultDataTimeout)
-}
-
-// forever stands for "no limit": long enough, and no overflow when added to a
-// time.
-const forever = 100 * 365 * 24 * time.Hour
-
-func duration(d, def time.Duration) time.Duration {
-	switch {
-	case d == 0:
-		return def
-	case d < 0:
-		return forever
-	}
-	return d
-}
-
-func count(n, def int) int {
-	switch {
-	case n == 0:
-		return def
-	case n < 0:
-		return int(^uint(0) >> 1)
-	}
-	return n
 }
 
 // addrPort returns the address of a TCP connection or listener without the IPv4-in-IPv6 form, or
