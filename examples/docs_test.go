@@ -49,6 +49,27 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 	}
 }
 
+// ourFile is a file of this repository by its name from the root.
+var ourFile = regexp.MustCompile("`((?:bench|cmd|docs|driver|examples|firewall|internal|passive|probe|proxyproto|server|tls)/[\\w./-]+\\.(?:go|md|txt|sh))`")
+
+func TestDocumentsNameFilesThatExist(t *testing.T) {
+	found := 0
+	for name, text := range documents(t) {
+		if strings.HasSuffix(name, "CHANGELOG.md") {
+			continue // tells of files that were
+		}
+		for _, f := range ourFile.FindAllStringSubmatch(text, -1) {
+			found++
+			if _, err := os.Stat(filepath.Join("..", f[1])); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
+	if found < 50 {
+		t.Errorf("only %d files were found", found)
+	}
+}
+
 // Each example is in the list of examples.
 func TestExamplesAreListed(t *testing.T) {
 	list, err := os.ReadFile("README.md")
@@ -70,7 +91,7 @@ func TestExamplesAreListed(t *testing.T) {
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md"} {
+	for _, pattern := range []string{"../*.md", "../docs/*.md", "../examples/*.md", "../bench/*.md"} {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatalf("no documents like %s: %v", pattern, err)
