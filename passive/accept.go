@@ -55,7 +55,8 @@ func (l *Lease) accept(n int) {
 	}
 	select {
 	case c := <-l.turn:
-		p.begin(l, c)
+		c.unhand(l)
+		p.begun(l, c)
 	default:
 	}
 }

@@ -31,7 +31,7 @@ func TestRoamingBound(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(s, maxRoaming, s.p.Stats().Unproven)
-		s.asked(l).gets(s.comes("home", "proof a"), contested)
+		s.asked(l).gets(s.comes("home", "proof a"), turn)
 		synctest.Wait()
 		require.Zero(s, s.p.Stats().Unproven)
 		require.Zero(s, l.door.roaming)

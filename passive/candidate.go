@@ -44,8 +44,11 @@ type candidate struct {
 	hearing bool   // hear has not ended yet
 	mine    *Lease // for which hear is to do the handshake
 	shaking bool
-	full    bool // its handshake is done and proved nothing
-	gone    bool // given to a lease, or refused
+	cut     context.CancelCauseFunc // ends that; nil while nobody does it
+	limited bool                    // its turn is about to be over, or is, since others wait
+	handed  bool                    // to Accept
+	full    bool                    // its handshake is done and proved nothing
+	gone    bool                    // given to a lease, or refused
 }
 
 // hold keeps a connection until it is known whose it is, or returns nil when that can't help or there is no room. The

@@ -78,16 +78,16 @@ func (m *model) proves(s uint8, i int) bool {
 		if other == nil || !other.cut {
 			return false
 		}
-		m.breakOff(other)
+		m.yield(other)
 	}
 	return false
 }
 
-// breakOff has the handshake of a connection fail, like a handshake that is cut.
-func (m *model) breakOff(c *modelConn) {
+// yield has the turn of a connection be over.
+func (m *model) yield(c *modelConn) {
 	for i := range m.conns[:m.n] {
 		if &m.conns[i] == c {
-			m.happen(event{what: breaks, a: uint8(i)})
+			m.happen(event{what: yields, a: uint8(i)})
 			return
 		}
 	}

@@ -70,15 +70,18 @@
 // exception: after a failed claim to the lease from the client's address or the same IPv6 network of 64 bits, the lease
 // of a client that makes no other connection within two seconds ends, so that an honest client hears of it. More than
 // three such claims of one network in a minute, or of one session in an hour, end nothing, and those from other
-// addresses do only if the client's own handshake takes longer than the second that each has while others wait.
+// addresses never do.
 //
 // The lease of a session that may do without proof also ends when a connection made after the lease from the client's
 // address fails in its handshake and no other follows within five seconds of the transfer command, or says nothing for
-// [Request.HelloTimeout] after that: this may be the client's only one.
+// [Request.HelloTimeout] after that: this may be the client's only one. A client whose data connection comes from
+// another address than its control connection loses to one without proof from the address of the control connection,
+// if its own proof takes longer than a second.
 //
-// Whoever has overheard a session's first packet can repeat the packet. A repetition gets no data, and delays the
-// session's own connection by a second at most, as long as no more than sixteen repetitions come from the client's own
-// address. Of connections that have not been given to anybody, a port holds 128 more than leases of one address (under
+// Whoever has overheard a session's ticket can claim the session again and again, and gets no data for that. The
+// handshakes on behalf of a lease begin in order of arrival, those of connections from the client's own address first,
+// and while one takes its time the next begins beside it after a tenth of a second. So each claim from that address
+// delays the session's own connection by that much at most, and all those from elsewhere together do. Of connections that have not been given to anybody, a port holds 128 more than leases of one address (under
 // IPv6 a network of 64 bits), and 64 from addresses without a lease there, 48 at most of them of one address. Further
 // ones are reset, the client's own among them: none is closed in favour of another, since one that is silent may be the
 // client's. Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where

@@ -9,25 +9,34 @@ import (
 )
 
 const (
-	// contested is how long a handshake may go on while other connections wait to prove themselves for the same
-	// lease, and stubborn the same for one from an address where many claims have failed.
-	contested = time.Second
-	stubborn  = contested / 4
+	// turn is how long a handshake may go on until the next one on behalf of the same lease begins beside it. It goes on
+	// all the same: whoever waits for a slow client computes nothing.
+	turn = 100 * time.Millisecond
 	// lingering is how long the handshake of a lease that has ended may go on. A client that ends it in order keeps
 	// the ticket that it gets.
 	lingering = time.Second
 )
 
-var errContested = errors.New("passive: others wait to prove that they are the session's")
+var errOutrun = errors.New("passive: another one has proved that it is the session's")
 
-// begin has the handshake of a connection done on behalf of a lease: by Accept if it waits, whose goroutine has the
-// stack for that already, or else by the connection's own. The caller holds mu.
+// begin has the handshake of a connection done on behalf of a lease. The caller holds mu.
 func (p *Ports) begin(l *Lease, c *candidate) {
 	c.lease, c.shaking, l.shaking = l, true, c
-	if l.accepting > 0 {
-		l.turn <- c
-		return
+	if l.accepting > l.busy {
+		select {
+		case l.turn <- c:
+			c.handed = true
+			l.busy++
+			return
+		default:
+		}
 	}
+	p.begun(l, c)
+}
+
+// begun has a handshake done by the connection's own goroutine. Accept does it if it waits and does no other, since its
+// goroutine has the stack for that already. The caller holds mu.
+func (p *Ports) begun(l *Lease, c *candidate) {
 	life := p.life()
 	if c.hearing {
 		c.mine = l
@@ -36,21 +45,32 @@ func (p *Ports) begin(l *Lease, c *candidate) {
 	p.running.Go(func() { p.shake(life, l, c) })
 }
 
+// unhand notes that Accept does not do the handshake of a connection any more. The caller holds mu.
+func (c *candidate) unhand(l *Lease) {
+	if c.handed {
+		c.handed = false
+		l.busy--
+	}
+}
+
 // shake does the handshake of a connection on behalf of a lease.
 func (p *Ports) shake(ctx context.Context, l *Lease, c *candidate) {
 	limited, cut := context.WithCancelCause(ctx)
 	defer cut(nil)
 	p.mu.Lock()
-	l.cut = cut
+	c.cut = cut
 	if l.state != waiting {
 		p.part(l, cut)
 	}
-	p.contest(l)
 	p.unlock()
 	secured, proven, err := prove(limited, l.identity(), c.conn)
 	p.mu.Lock()
 	defer p.unlock()
-	c.shaking, l.shaking, l.cut = false, nil, nil
+	c.shaking, c.cut = false, nil
+	c.unhand(l)
+	if l.shaking == c {
+		l.shaking = nil
+	}
 	p.dirty = append(p.dirty, l.group)
 	if c.gone || l.state != waiting {
 		p.leftOver(c, secured)
@@ -148,25 +168,28 @@ func (p *Ports) leftOver(c *candidate, secured net.Conn) {
 	}
 }
 
-// contest bounds the handshake of a lease once others wait for their turn. The caller holds mu.
+// contest has the turn of a lease's handshake be over soon, since others wait for theirs. The caller holds mu.
 func (p *Ports) contest(l *Lease) {
-	if !l.contested || l.shaking == nil || l.cut == nil {
+	c := l.shaking
+	if c == nil || c.limited {
 		return
 	}
-	l.contested = false
-	limit := contested
-	if p.strikes.many(network(l.shaking.from), fewStrikes) {
-		limit = stubborn
-	}
-	cut := l.cut
-	time.AfterFunc(limit, func() { cut(errContested) })
+	c.limited = true
+	time.AfterFunc(turn, func() {
+		p.mu.Lock()
+		defer p.unlock()
+		if l.shaking == c && l.state == waiting {
+			l.shaking = nil
+			p.dirty = append(p.dirty, l.group)
+		}
+	})
 }
 
 // part bounds a handshake whose lease has ended, and cuts a handshake whose lease another connection has got: Accept
 // may be doing it. The caller holds mu.
 func (p *Ports) part(l *Lease, cut context.CancelCauseFunc) {
 	if l.state == connected {
-		cut(errContested)
+		cut(errOutrun)
 		return
 	}
 	time.AfterFunc(lingering, func() { cut(ErrClosed) })
@@ -176,7 +199,11 @@ func (p *Ports) part(l *Lease, cut context.CancelCauseFunc) {
 func (p *Ports) recall(l *Lease) {
 	select {
 	case c := <-l.turn:
-		c.shaking, l.shaking = false, nil
+		c.shaking = false
+		c.unhand(l)
+		if l.shaking == c {
+			l.shaking = nil
+		}
 		p.turnAway(c)
 	default:
 	}

@@ -241,7 +241,7 @@ func (m *model) unprovenForgotten(c *modelConn) string {
 func (m *model) onlyOne(s uint8, c *modelConn) bool {
 	for i := range m.conns[:m.n] {
 		other := &m.conns[i]
-		comes := other.lease == int8(s) && (!other.roaming || other.shaking && other.cut)
+		comes := other.lease == int8(s) && (!other.roaming || other.shaking && other.cut && !other.aside)
 		if other.port == c.port && !other.away && comes {
 			return false
 		}
@@ -265,7 +265,7 @@ func (m *model) leaseForgotten() string {
 	for i := range m.sessions {
 		l, shaking, opens := &m.sessions[i], 0, 0
 		for _, c := range m.conns[:m.n] {
-			if c.shaking && c.lease == int8(i) {
+			if c.shaking && !c.aside && c.lease == int8(i) {
 				shaking++
 			}
 		}

@@ -22,7 +22,7 @@ import (
 var (
 	reasons = map[error]string{
 		errOtherSession: "other session", errRoams: "roams", errShared: "shared", errEarly: "early", errNeeded: "needed",
-		errSecond: "second", errLine: "line",
+		errSecond: "second",
 	}
 	endings  = map[error]string{ErrAmbiguous: "ambiguous", ErrUnproven: "unproven"}
 	waits    = map[wait]string{forBetter: "better", forProof: "proof", forAnother: "another", forOthers: "others"}

@@ -30,17 +30,16 @@ type Lease struct {
 	guest     bool   // counted in group.guests
 	wantedAt  uint64 // when its transfer was asked for, in the order of number; 0 until then
 	armed     time.Time
-	accepting int                     // calls of Accept that can do a handshake
-	shaking   *candidate              // whose handshake is under way
-	cut       context.CancelCauseFunc // ends that
-	contested bool                    // others wait for it
-	doubted   bool                    // see leaseFacts
-	failed    bool                    // see leaseFacts
-	retired   bool                    // gave way because nobody used the lease
-	unsure    bool                    // a lease of the same address was given up here since, or a moment before
-	over      [5]bool                 // by wait
-	timers    [5]*time.Timer          // by wait
-	lost      error                   // why a connection that came was of no use
+	accepting int            // calls of Accept that can do a handshake
+	busy      int            // of these, those that do one
+	shaking   *candidate     // whose handshake has its turn
+	doubted   bool           // see leaseFacts
+	failed    bool           // see leaseFacts
+	retired   bool           // gave way because nobody used the lease
+	unsure    bool           // a lease of the same address was given up here since, or a moment before
+	over      [5]bool        // by wait
+	timers    [5]*time.Timer // by wait
+	lost      error          // why a connection that came was of no use
 	timer     *time.Timer
 	conn      net.Conn
 	raw       bool          // conn lacks its handshake, which Accept does
@@ -194,8 +193,10 @@ func (p *Ports) leave(l *Lease) {
 	for w := range l.timers {
 		l.stop(wait(w))
 	}
-	if l.cut != nil {
-		p.part(l, l.cut)
+	for _, c := range l.group.arrived {
+		if c.lease == l && c.cut != nil {
+			p.part(l, c.cut)
+		}
 	}
 	close(l.done)
 	l.door.exit(l)

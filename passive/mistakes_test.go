@@ -143,7 +143,7 @@ var planted = []struct {
 	{"a handshake goes on though others wait", saysOfLeases(func(_ *facts, l *leaseVerdict, _ int) { l.contested = false })},
 	{"a claim is refused while another is looked into", saysOfConns(func(f *facts, c *connVerdict, i int) {
 		if c.do == keep && f.conns[i].claim == claims && !f.conns[i].shaking && !f.conns[i].full {
-			*c = connVerdict{do: refuse, why: errLine}
+			*c = connVerdict{do: refuse, why: errShared}
 		}
 	})},
 	{"a claim is never looked into when others are there", saysOfConns(func(f *facts, c *connVerdict, _ int) {

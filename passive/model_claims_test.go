@@ -107,7 +107,7 @@ func (m *model) stop(s uint8, w wait) {
 func (m *model) shaken(i int, how happening) {
 	c := &m.conns[i]
 	m.dirty[c.port][0] = true
-	c.shaking, c.cut = false, false
+	c.shaking, c.cut, c.aside = false, false, false
 	if c.lease == none {
 		m.turnAway(i, nil)
 		return

@@ -11,7 +11,6 @@ type effect struct {
 	port   uint8
 	proven bool
 	asked  bool       // for helloBounded: a transfer has been; for queueMoved: somebody waits
-	many   bool       // for shakeLimited: many claims from conn's address have failed
 	before modelState // for connGiven and connClosed: how it was before the rule was asked
 }
 
@@ -25,7 +24,7 @@ const (
 	waitStarted                    // wait of who
 	waitStopped                    // wait of who
 	helloBounded                   // conn must speak in time: its transfer was asked for, or may come at leisure
-	shakeLimited                   // the handshake of conn has a limit of time, since others wait
+	shakeLimited                   // the turn of conn has a limit of time, since others wait
 	shakeLingers                   // the handshake of conn has one, since the lease has ended
 	portWasted                     // port was announced in vain to who lately
 	claimStruck                    // a claim from conn's address failed

@@ -28,6 +28,7 @@ const (
 	shakes   // it proves nothing
 	breaks   // it fails
 	// What time does.
+	yields   // the turn of the handshake of connection a is over
 	bettered // the wait b of lease a is over
 	silenced // connection a has said nothing for too long
 	expires  // lease a
@@ -39,7 +40,7 @@ const (
 )
 
 func (e event) String() string {
-	names := [...]string{"lease", "want", "close", "drop proof", "connect", "say", "hang up", "resumed", "full", "failed", "timeout",
+	names := [...]string{"lease", "want", "close", "drop proof", "connect", "say", "hang up", "resumed", "full", "failed", "turn", "timeout",
 		"silence", "TTL", "stale", "share", "busy", "forgive", "forget"}
 	return fmt.Sprintf("%s %d %d %d %d", names[e.what], e.a, e.b, e.c, e.d)
 }
@@ -67,6 +68,9 @@ func (m *model) happen(e event) {
 		m.fallSilent(int(e.a), e.what == silenced)
 	case resumes, shakes, breaks:
 		m.shaken(int(e.a), e.what)
+	case yields:
+		m.conns[e.a].aside = true
+		m.dirty[m.conns[e.a].port][0] = true
 	case forgives:
 		m.strikes[e.a] = 0
 	case forgets:
@@ -133,8 +137,9 @@ func (m *model) want(s uint8) {
 func (m *model) close(s, first uint8, accepting bool) {
 	switch l := &m.sessions[s]; l.phase {
 	case leased:
-		if c := m.shaking(s); c != nil {
-			c.doomed = accepting && c.byAccept
+		for i := range m.conns[:m.n] {
+			c := &m.conns[i]
+			c.doomed = accepting && c.byAccept && c.shaking && c.lease == int8(s)
 		}
 		m.end(s, ErrClosed)
 		m.settle()

@@ -154,6 +154,9 @@ func (m *model) connOptions(all []event, in scope, i uint8) []event {
 		if c.proves() {
 			all = append(all, event{what: resumes, a: i})
 		}
+		if c.cut && !c.aside {
+			all = append(all, event{what: yields, a: i})
+		}
 	}
 	return all
 }

@@ -1,6 +1,9 @@
 package passive
 
-import "errors"
+import (
+	"errors"
+	"slices"
+)
 
 // settle asks the rule about whatever has changed, until nothing does.
 func (m *model) settle() {
@@ -108,8 +111,10 @@ func (m *model) carryOut(i int, v connVerdict, leases []uint8) {
 		m.lose(*c, v.why)
 		m.turnAway(i, v.why)
 	case shake:
+		c.byAccept = m.sessions[leases[v.lease]].wanted != 0 && !slices.ContainsFunc(m.conns[:m.n], func(other modelConn) bool {
+			return other.shaking && other.byAccept && other.lease == int8(leases[v.lease])
+		})
 		c.lease, c.shaking = int8(leases[v.lease]), true
-		c.byAccept = m.sessions[c.lease].wanted != 0
 	case give:
 		s := leases[v.lease]
 		m.connect(s, m.release(i), false)
@@ -156,9 +161,9 @@ func (m *model) apply(s uint8, v leaseVerdict) {
 		l.doubted = true
 		m.dirty[l.port][0] = true
 	}
-	if c := m.shaking(s); v.contested && c != nil {
+	if c := m.shaking(s); v.contested && c != nil && !c.cut {
 		c.cut = true
-		m.note(effect{kind: shakeLimited, conn: *c, many: m.strikes[bit(c.roaming)] > fewStrikes})
+		m.note(effect{kind: shakeLimited, conn: *c})
 	}
 	if w := v.wait; w != 0 && !l.over[w] && !l.running[w] {
 		l.running[w] = true

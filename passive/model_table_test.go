@@ -197,8 +197,9 @@ func (m *model) connect(s uint8, c modelConn, proven bool) {
 	m.note(effect{kind: connGiven, who: s, conn: c, lease: *l, proven: proven, before: m.modelState})
 	m.note(effect{kind: queueMoved, asked: m.waiters > 0})
 	port, asked := l.port, l.wanted != 0
-	if other := m.shaking(s); other != nil {
-		other.doomed = true
+	for i := range m.conns[:m.n] {
+		other := &m.conns[i]
+		other.doomed = other.shaking && other.lease == int8(s)
 	}
 	*l = modelSession{}
 	if !asked {
@@ -299,15 +300,17 @@ func (m *model) turnAway(i int, why error) {
 }
 
 func (m *model) turnDoomedAway() {
-	if i := slices.IndexFunc(m.conns[:m.n], func(c modelConn) bool { return c.doomed }); i >= 0 {
-		m.turnAway(i, nil)
+	for i := int(m.n) - 1; i >= 0; i-- {
+		if m.conns[i].doomed {
+			m.turnAway(i, nil)
+		}
 	}
 }
 
-// shaking returns the connection whose handshake is done on behalf of a session, nil for none.
+// shaking returns the connection whose handshake has its turn on behalf of a session, nil for none.
 func (m *model) shaking(s uint8) *modelConn {
 	for i := range m.conns[:m.n] {
-		if c := &m.conns[i]; c.shaking && c.lease == int8(s) {
+		if c := &m.conns[i]; c.shaking && !c.aside && c.lease == int8(s) {
 			return c
 		}
 	}

@@ -84,7 +84,8 @@ type modelConn struct {
 	byAccept      bool // its handshake is done by a call of Accept
 	doomed        bool // which has been ended
 	lapsed        bool // its lease has ended
-	cut           bool // its handshake has a limit of time, since others wait
+	cut           bool // the turn of its handshake has a limit of time, since others wait
+	aside         bool // its handshake goes on, but its turn is over
 }
 
 // modelState is what the table knows.
@@ -199,7 +200,7 @@ func (c *modelConn) form(who func(uint8) uint8, port uint8) []uint8 {
 	}
 	return []uint8{
 		who(c.by)<<4 | who(c.ticket), port<<4 | lease, c.number, c.spoke, uint8(c.claim),
-		bits(c.roaming, c.away, c.shaking, c.full, c.sibling, c.cut, true),
+		bits(c.roaming, c.away, c.shaking, c.full, c.sibling, c.cut, c.aside, true),
 	}
 }
 

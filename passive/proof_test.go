@@ -467,8 +467,8 @@ func TestFailedClaimsRepeated(t *testing.T) {
 	}
 }
 
-// A handshake that goes on for ever is cut when others wait for their turn, sooner where many have failed. Connections
-// from elsewhere come last.
+// While a handshake goes on for ever, those begin beside it that wait for their turn. Connections from elsewhere come
+// last.
 func TestHandshakesTakeTurns(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		take := s.asked(s.lease("a", Expected))
@@ -476,7 +476,7 @@ func TestHandshakesTakeTurns(t *testing.T) {
 			s.comes("elsewhere", "stalls a")
 		}
 		own := s.comes("home", "proof a")
-		take.gets(own, contested)
+		take.gets(own, turn)
 		quiet(s.T, s.p)
 	})
 	proving(t, "21000", func(s *stage) {
@@ -484,7 +484,47 @@ func TestHandshakesTakeTurns(t *testing.T) {
 		for range 8 {
 			s.comes("home", "stalls a")
 		}
-		take.gets(s.comes("home", "proof a"), 5*time.Second) // four of a second, and as many of a quarter
+		take.gets(s.comes("home", "proof a"), 8*turn)
+		quiet(s.T, s.p)
+	})
+}
+
+// The session's own handshake may take its time, whoever waits meanwhile, and fail or stall how they may.
+func TestSlowHandshake(t *testing.T) {
+	for _, from := range []string{"home", "elsewhere"} {
+		for _, line := range []string{"stalls a", "fails a", "shows a"} {
+			proving(t, "21000", func(s *stage) {
+				l := s.lease("a", Required)
+				for range maxStrikes {
+					s.comes(from, line)
+				}
+				take := s.asked(l)
+				own := s.comes("home", "slow a")
+				for range maxStrikes {
+					s.comes(from, line)
+				}
+				<-take.done
+				require.NoError(s, take.err)
+				require.Same(s, own.server, take.conn)
+				require.LessOrEqual(s, take.took, slowShake+maxStrikes*turn)
+				take.conn.Close()
+				quiet(s.T, s.p)
+			})
+		}
+	}
+}
+
+// However many connections from the client's own address a port holds that claim a session and never come to an end,
+// its own is served in time.
+func TestLineFromHome(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		take := s.asked(s.lease("a", Required))
+		for range maxHeld {
+			require.False(s, s.comes("home", "stalls a").refused())
+		}
+		own := s.comes("home", "proof a")
+		take.gets(own, maxHeld*turn)
+		require.Less(s, take.took, defaultTTL)
 		quiet(s.T, s.p)
 	})
 }
@@ -493,10 +533,10 @@ func TestHandshakesTakeTurns(t *testing.T) {
 func TestLineFromElsewhere(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		take := s.asked(s.lease("a", Expected))
-		for range 2 * maxLine {
+		for range 2 * maxRoaming {
 			s.comes("elsewhere", "stalls a")
 		}
-		take.gets(s.comes("home", "proof a"), contested)
+		take.gets(s.comes("home", "proof a"), turn)
 		quiet(s.T, s.p)
 	})
 }
@@ -518,7 +558,7 @@ func TestElsewhereHoldsNothingBack(t *testing.T) {
 				own := s.comes("home", "hello")
 				start := time.Now()
 				if !asked {
-					time.Sleep(contested)
+					time.Sleep(turn)
 					synctest.Wait()
 					arrived := s.p.doors[l.door.at].groups[alice].arrived
 					require.True(s, slices.ContainsFunc(arrived, func(c *candidate) bool { return !c.roaming && c.full }), "it had its handshake")

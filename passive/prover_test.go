@@ -20,6 +20,7 @@ import (
 //	proof NAME   its handshake proves that it is of the session NAME, or of another of the same owner
 //	shows NAME   it claims that, and its handshake proves nothing
 //	fails NAME   it claims that, and its handshake fails
+//	slow NAME    like proof, after three seconds
 //	stalls NAME  it claims that, and its handshake goes on until it is cut
 //	panics NAME  it claims that, and its handshake panics
 //	anything     it claims nothing
@@ -58,11 +59,21 @@ func (t *teller) OwnerOf(session string) string {
 	return "owner of " + session
 }
 
+const slowShake = 3 * time.Second
+
 var errShake = errors.New("the handshake failed")
 
 func (t *teller) Handshake(ctx context.Context, session string, c net.Conn) (net.Conn, bool, error) {
 	conn := c.(told)
 	switch conn.verb {
+	case "slow":
+		select {
+		case <-time.After(slowShake):
+		case <-ctx.Done():
+			conn.Close()
+			return nil, false, context.Cause(ctx)
+		}
+		fallthrough
 	case "proof":
 		return conn.Conn, conn.name == session || t.OwnerOf(conn.name) == t.OwnerOf(session), nil
 	case "fails":

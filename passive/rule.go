@@ -28,7 +28,7 @@ type leaseFacts struct {
 	demand  ProofPolicy
 	open    bool // the one lease here that a connection without proof may be for
 	guest   bool // shares the port after a vain wait for one of its own; the client may fail to prove itself
-	shaking bool // a handshake on its behalf is under way
+	shaking bool // a handshake on its behalf is under way whose turn is not over
 	alone   bool // forOthers is over: others had their time to ask for the connection without proof
 	patient bool // forBetter is over: no better connection came than the one without proof
 	doubted bool // connections without proof came that may be anybody's, so that only proof counts from now on
@@ -88,7 +88,7 @@ type leaseVerdict struct {
 	doubt     bool  // it is doubted from now on
 	reset     bool  // its failed claim counts no more: another connection has come
 	wait      wait  // start this time unless running or over
-	contested bool  // others wait for its handshake to end
+	contested bool  // others wait for the turn of its handshake to be over
 }
 
 // wait is a time to be waited for, 0 for none.
@@ -101,9 +101,6 @@ const (
 	forOthers                  // others that a connection without proof may be for to ask for theirs; over: alone
 )
 
-// maxLine bounds how many connections wait for the handshake of one lease.
-const maxLine = 64
-
 // Why a connection is refused.
 var (
 	errOtherSession = errors.New("it proves to be of a session without a lease on this port")
@@ -112,7 +109,6 @@ var (
 	errEarly        = errors.New("it proves nothing, and no lease was there for it")
 	errNeeded       = errors.New("it proves nothing, and its session has to")
 	errSecond       = errors.New("another one from the same address proves nothing either")
-	errLine         = errors.New("too many others claim to be for the same session")
 )
 
 // judge says what is to be done.
@@ -136,7 +132,7 @@ func resized[T any](s []T, n int) []T {
 	return s
 }
 
-// proofFirst lines up the connections that claim a lease, for a single handshake at a time, in order of arrival:
+// proofFirst lines up the connections that claim a lease, for one handshake in each turn, in order of arrival:
 // connections from the client's own address before those from elsewhere, which come behind whatever else comes from the
 // client's own address as well. proofFirst refuses connections that claim what is not here.
 func (f *facts) proofFirst(v *verdict, roaming bool) {
@@ -160,22 +156,7 @@ func (f *facts) line(v *verdict, i int) connVerdict {
 		return connVerdict{do: shake, lease: l}
 	}
 	v.leases[l].contested = true
-	if f.ahead(f.conns[i]) >= maxLine {
-		return connVerdict{do: refuse, why: errLine}
-	}
 	return connVerdict{}
-}
-
-// ahead counts the connections that came before another and claim the same lease. Those from elsewhere are never ahead
-// of one from the client's own address, or anybody who has seen a ticket could fill its line.
-func (f *facts) ahead(of connFacts) int {
-	n := 0
-	for _, c := range f.conns {
-		if c.number < of.number && c.claim == claims && c.lease == of.lease && !c.full && (of.roaming || !c.roaming) {
-			n++
-		}
-	}
-	return n
 }
 
 // taken reports whether a connection gets a lease, or a handshake for the lease, by what was said so far.

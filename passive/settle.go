@@ -145,7 +145,6 @@ func (p *Ports) apply(l *Lease, v leaseVerdict) {
 		p.dirty = append(p.dirty, l.group)
 	}
 	if v.contested {
-		l.contested = true
 		p.contest(l)
 	}
 	p.awaiting(l, v.wait)

@@ -76,7 +76,7 @@ func (c *walkClock) follow(m *model, now time.Time) {
 		c.note(&m.effects[i], now)
 	}
 	for i := range c.due {
-		if a := &c.due[i]; a.what == silenced && !m.silent(a.conn) || a.what == breaks && !m.shakes(a.conn) {
+		if a := &c.due[i]; a.what == silenced && !m.silent(a.conn) || a.what == breaks && !m.shakes(a.conn) || a.what == yields && !m.hasTurn(a.conn) {
 			a.at = time.Time{}
 		}
 	}
@@ -102,11 +102,11 @@ func (m *model) shakes(id uint8) bool {
 	return slices.ContainsFunc(m.conns[:m.n], func(c modelConn) bool { return c.id == id && c.shaking })
 }
 
+func (m *model) hasTurn(id uint8) bool {
+	return slices.ContainsFunc(m.conns[:m.n], func(c modelConn) bool { return c.id == id && c.shaking && !c.aside && c.lease != none })
+}
+
 func (c *walkClock) note(e *effect, now time.Time) {
-	limit := contested
-	if e.many {
-		limit = stubborn
-	}
 	hello := defaultTTL
 	if e.asked {
 		hello = defaultHello
@@ -127,7 +127,7 @@ func (c *walkClock) note(e *effect, now time.Time) {
 	case helloBounded:
 		c.set(alarm{what: silenced, conn: e.conn.id, at: now.Add(hello)})
 	case shakeLimited:
-		c.sooner(alarm{what: breaks, conn: e.conn.id, at: now.Add(limit)})
+		c.set(alarm{what: yields, conn: e.conn.id, at: now.Add(turn)})
 	case shakeLingers:
 		c.sooner(alarm{what: breaks, conn: e.conn.id, at: now.Add(lingering)})
 	case portWasted:

@@ -122,6 +122,7 @@ func (w *walk) seenConn(c *candidate) modelConn {
 		id: id, by: w.conns[id].by, ticket: w.conns[id].ticket, port: uint8(c.group.door.at.n - walkPort),
 		number: c.group.door.rank(c.number), spoke: c.group.door.rank(c.spoke), claim: c.claim, lease: none,
 		roaming: c.roaming, away: c.group.key == eve, shaking: c.shaking, full: c.full, sibling: c.sibling,
+		aside: c.shaking && c.lease.shaking != c,
 	}
 	if c.lease != nil && c.lease.state == waiting {
 		m.lease = int8(c.lease.req.Session[0] - '0')

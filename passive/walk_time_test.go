@@ -68,7 +68,7 @@ func (c *walkClock) fire(m *model, a alarm, now time.Time, choice uint8) {
 	}
 	c.drop(a)
 	e := event{what: a.what, a: a.a, b: a.b}
-	if a.what == silenced || a.what == breaks {
+	if a.what == silenced || a.what == breaks || a.what == yields {
 		for i := range m.conns[:m.n] {
 			if m.conns[i].id == a.conn {
 				e.a = uint8(i)
