@@ -62,9 +62,9 @@ func TestUntrusted(t *testing.T) {
 func TestZeroRefusesEverybody(t *testing.T) {
 	d := open(t, &Protocol{}, false)
 	d.turnedAway(t, nil)
-	require.ErrorContains(t, (&Protocol{}).Validate(), "Trusted is empty")
-	require.ErrorContains(t, (&Protocol{Trusted: make([]netip.Prefix, 1)}).Validate(), "invalid")
-	require.ErrorContains(t, (&Protocol{Trusted: loopback, Timeout: -1}).Validate(), "Timeout")
+	require.ErrorContains(t, (&Protocol{}).Validate(), "proxyproto: Trusted is empty")
+	require.ErrorContains(t, (&Protocol{Trusted: make([]netip.Prefix, 1)}).Validate(), "proxyproto: Trusted holds an invalid prefix")
+	require.ErrorContains(t, (&Protocol{Trusted: loopback, Timeout: -1}).Validate(), "proxyproto: Timeout is -1ns")
 	require.NoError(t, (&Protocol{Trusted: loopback}).Validate())
 }
 

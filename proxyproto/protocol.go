@@ -52,15 +52,15 @@ type Protocol struct {
 func (p *Protocol) Validate() error {
 	var errs []error
 	if len(p.Trusted) == 0 && !p.Direct {
-		errs = append(errs, errors.New("proxy: Trusted is empty, so every connection would be refused; name the addresses of the balancers"))
+		errs = append(errs, errors.New("proxyproto: Trusted is empty, so every connection would be refused; name the addresses of the balancers"))
 	}
 	for _, prefix := range p.Trusted {
 		if !prefix.IsValid() {
-			errs = append(errs, errors.New("proxy: Trusted holds an invalid prefix"))
+			errs = append(errs, errors.New("proxyproto: Trusted holds an invalid prefix"))
 		}
 	}
 	if p.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("proxy: Timeout is %v; want a positive duration, or 0 for %v", p.Timeout, defaultTimeout))
+		errs = append(errs, fmt.Errorf("proxyproto: Timeout is %v; want a positive duration, or 0 for %v", p.Timeout, defaultTimeout))
 	}
 	return errors.Join(errs...)
 }
