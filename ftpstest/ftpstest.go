@@ -18,7 +18,15 @@
 //
 // New starts a server without a test, for programs.
 //
-// It is for tests only: user and password are well known.
+// # Security considerations
+//
+// The server is for tests only: user and password are well known, and whoever reaches
+// the server reads and changes its files. Without [Config.Addr] nobody does from
+// another host. A program that wants others to reach the server names an address, and
+// should choose a password.
+//
+// It counts as a vulnerability when the server listens anywhere else than Config says,
+// data ports included, and when a private key reaches a disk.
 package ftpstest
 
 import (

@@ -59,6 +59,16 @@
 // the first kind takes its place, so that the directory stays. Directories have no
 // times. Keys that no FTP client could name, such as "a//b", are not listed. When
 // there is a file "a" next to files "a/b", a is listed twice and means the file.
+//
+// # Security considerations
+//
+// An [FS] can do what the credentials of its Client can: give the credentials no more
+// of the store than the bucket. Whoever may write to the bucket by other ways can
+// change every file.
+//
+// It counts as a vulnerability when a name reaches a key outside of [FS.Prefix], or a
+// Prefix made of the name of a user leads elsewhere; when an upload that was cut, or
+// the part of an upload, can be read; and when memory grows with the size of a file.
 package s3
 
 import (
