@@ -81,11 +81,12 @@
 // Whoever has overheard a session's ticket can claim the session again and again, and gets no data for that. The
 // handshakes on behalf of a lease begin in order of arrival, those of connections from the client's own address first,
 // and while one takes its time the next begins beside it after a tenth of a second. So each claim from that address
-// delays the session's own connection by that much at most, and all those from elsewhere together do. Of connections that have not been given to anybody, a port holds 128 more than leases of one address (under
-// IPv6 a network of 64 bits), and 64 from addresses without a lease there, 48 at most of them of one address. Further
-// ones are reset, the client's own among them: none is closed in favour of another, since one that is silent may be the
-// client's. Ports are chosen unpredictably where there are several, and abandoned ones are avoided for a minute where
-// that does not make the choice predictable.
+// delays the session's own connection by that much at most, and all those from elsewhere together do. Of connections
+// that have not been given to anybody, a port holds 128 more than leases of one address (under IPv6 a network of 64
+// bits), and 64 from addresses without a lease there, 48 at most of them of one address. Further ones are reset, the
+// client's own among them: none is closed in favour of another, since one that is silent may be the client's. Ports are
+// chosen unpredictably where there are several, and abandoned ones are avoided for a minute where that does not make
+// the choice predictable.
 //
 // It counts as a vulnerability when a connection without proof that comes from another address than the client's is
 // returned by Accept (unless [Ports.InsecureAnyPeer] is set), when a connection without proof is returned for a session

@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// turn is how long a handshake may go on until the next one on behalf of the same lease begins beside it. It goes on
-	// all the same: whoever waits for a slow client computes nothing.
+	// turn is how long a handshake may go on until the next one on behalf of the same lease begins beside it. It goes
+	// on all the same: whoever waits for a slow client computes nothing.
 	turn = 100 * time.Millisecond
 	// lingering is how long the handshake of a lease that has ended may go on. A client that ends it in order keeps
 	// the ticket that it gets.
