@@ -54,6 +54,41 @@ func declares(source, name string) bool {
 	return regexp.MustCompile(`(?m)^(?:func (?:\([^)]*\) )?|type |\t|const |var )` + name + `\b`).MatchString(source)
 }
 
+// CONTRIBUTING.md names each file that starts goroutines.
+func TestGoroutinesAreListed(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "\n## Whose goroutine is it?\n")
+	list, _, _ = strings.Cut(list, "\n## ")
+	starts := regexp.MustCompile(`(?m)^\s*go [\w.]+[.({]|\.Go\(`)
+	found := 0
+	for _, pattern := range []string{"../server/*.go", "../passive/*.go"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			source, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := strings.TrimPrefix(filepath.ToSlash(file), "../")
+			if strings.HasSuffix(name, "_test.go") || !starts.Match(source) {
+				continue
+			}
+			found++
+			if !strings.Contains(list, "`"+name+"`") {
+				t.Errorf("%s starts goroutines and is not listed", name)
+			}
+		}
+	}
+	if found < 10 {
+		t.Errorf("only %d files start goroutines", found)
+	}
+}
+
 // Lines of comments are no wider than CONTRIBUTING.md says. What a program prints stands
 // in its example as it is.
 func TestCommentsAreNoWider(t *testing.T) {
