@@ -15,7 +15,7 @@ import (
 // it.
 func TestContainerfile(t *testing.T) {
 	top := filepath.Join("..", "..")
-	text, err := os.ReadFile(filepath.Join(top, "Containerfile"))
+	text, err := os.ReadFile(filepath.Join(top, "Containerfile.test"))
 	require.NoError(t, err)
 	recipe := strings.ReplaceAll(string(text), "\r\n", "\n")
 	find := func(pattern string) []string {
