@@ -87,9 +87,10 @@ func (w *lister) run() error {
 			close(w.began)
 		}
 		if w.buf == nil {
-			if err := w.l.apart(w.take); err != nil {
+			if err := w.awaitRoom(); err != nil {
 				return err
 			}
+			w.take()
 		}
 		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit || w.late.Load() {
 			if err := w.l.apart(w.flush); err != nil {
@@ -108,11 +109,14 @@ func (w *lister) run() error {
 	return finish(w.conn)
 }
 
-// take gets memory for lines, when there is room for them on the data connection
-// or that is not there yet.
-func (w *lister) take() (err error) {
+// awaitRoom waits until there is room for lines on the data connection, or that is not
+// there yet, and for the turn to make them.
+func (w *lister) awaitRoom() error {
 	w.limit = listChunk
-	if w.conn != nil {
+	if w.conn == nil {
+		return nil
+	}
+	return w.l.apart(func() error {
 		piece, err := w.t.meter.wait(w.t.ctx, listChunk)
 		if err != nil {
 			return err
@@ -122,12 +126,16 @@ func (w *lister) take() (err error) {
 			return cutOff(err)
 		}
 		w.limit = min(w.limit, room, int(piece))
-	}
+		return nil
+	})
+}
+
+// take gets memory for lines. A listing that waits for room or its turn has none.
+func (w *lister) take() {
 	w.buf = chunks.take()
 	w.late.Store(false)
 	w.timer.Reset(lullTime)
 	w.out, w.limit = (*w.buf)[:0], min(w.limit, len(*w.buf)*4/5) // with room for a line that goes beyond
-	return nil
 }
 
 // release gives the memory back.
