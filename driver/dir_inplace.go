@@ -153,6 +153,12 @@ func (u *inPlaceUpload) ReadFrom(r io.Reader) (int64, error) {
 	return int64(n) + m, err
 }
 
+// OpenFile implements FileUpload. The old data behind the offset is gone from then on.
+func (u *inPlaceUpload) OpenFile() (*os.File, error) {
+	u.end()
+	return u.writing.OpenFile()
+}
+
 // end removes the old data behind the offset, once.
 func (u *inPlaceUpload) end() {
 	if u.ended || u.done || u.err != nil {

@@ -70,6 +70,18 @@ func (w *writing) ReadFrom(r io.Reader) (int64, error) {
 	return n, w.wrote(n, err)
 }
 
+// OpenFile implements FileUpload.
+func (w *writing) OpenFile() (*os.File, error) {
+	if w.done || w.err != nil {
+		return nil, w.refuse("open")
+	}
+	f, err := reopen(w.f)
+	return f, fail("open", w.name, err)
+}
+
+// Wrote implements FileUpload.
+func (w *writing) Wrote(n int64) { w.n += n }
+
 func (w *writing) wrote(n int64, err error) error {
 	w.n += n
 	w.err = fail("write", w.name, err)

@@ -1,0 +1,229 @@
+//go:build linux
+
+package hand
+
+import (
+	"context"
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// DefaultPatience is how long a call may be without an answer.
+const DefaultPatience = 2 * time.Minute
+
+// ErrGone is the error of every call after the hand has ended, or was found to be stuck.
+var ErrGone = errors.New("hand: the process that has the files has ended")
+
+// Client is the [driver.FS] of a hand. It is safe for concurrent use.
+type Client struct {
+	s        *socket
+	patience time.Duration
+
+	mu    sync.Mutex
+	last  uint64 // number of a call
+	calls map[uint64]*call
+	gone  bool
+}
+
+// call waits for its answers.
+type call struct {
+	id      uint64
+	answers chan answer // as many as may be under way
+}
+
+// answer is what came, with the file that came with it.
+type answer struct {
+	op op
+	*reader
+	file *os.File
+}
+
+// NewClient takes over one end of Pair. A patience of 0 is DefaultPatience: a hand that lets a call wait for longer, as
+// one does that its user has stopped, is taken for gone, and whoever started the process ends it.
+func NewClient(f *os.File, patience time.Duration) (*Client, error) {
+	if patience == 0 {
+		patience = DefaultPatience
+	}
+	s, err := newSocket(f)
+	if err != nil {
+		return nil, err
+	}
+	s.patient = patience
+	c := &Client{s: s, patience: patience, calls: map[uint64]*call{}}
+	go c.receive()
+	return c, nil
+}
+
+// Close ends the socket, and Serve at its other end returns.
+func (c *Client) Close() error { return c.s.conn.Close() }
+
+// receive hands answers to those that wait for them, until the socket ends.
+func (c *Client) receive() {
+	buf := make([]byte, maxMessage)
+	for c.receiveOne(buf) == nil {
+	}
+	c.s.conn.Close()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = true
+	for _, w := range c.calls {
+		close(w.answers)
+	}
+	clear(c.calls)
+}
+
+func (c *Client) receiveOne(buf []byte) error {
+	b, f, err := c.s.receive(buf)
+	if err != nil {
+		return err
+	}
+	o, id, r := parse(append([]byte(nil), b...))
+	if r.err == nil && o != opReply && o != opEntries {
+		r.fail()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.calls[id]
+	if o == opReply {
+		delete(c.calls, id)
+	}
+	if r.err == nil && w != nil {
+		select {
+		case w.answers <- answer{o, r, f}:
+			return nil
+		default:
+			r.fail() // more of a listing than was asked for
+		}
+	}
+	if f != nil {
+		f.Close() // nobody waits any more
+	}
+	return r.err
+}
+
+// writers are messages to be used again.
+var writers = sync.Pool{New: func() any { return new(writer) }}
+
+// begin sends a call.
+func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
+	w := &call{answers: make(chan answer, window+1)}
+	c.mu.Lock()
+	if c.gone {
+		c.mu.Unlock()
+		return nil, ErrGone
+	}
+	c.last++
+	w.id = c.last
+	c.calls[w.id] = w
+	c.mu.Unlock()
+	if err := c.send(o, w.id, build); err != nil {
+		c.forget(w)
+		return nil, err
+	}
+	return w, nil
+}
+
+// send sends a message. After a failure nobody knows what the hand has read, and the socket is ended.
+func (c *Client) send(o op, id uint64, build func(w *writer)) error {
+	m := writers.Get().(*writer)
+	defer writers.Put(m)
+	m.begin(o, id)
+	if build != nil {
+		build(m)
+	}
+	if len(*m) > maxMessage {
+		return errMessage // nothing was sent
+	}
+	if err := c.s.send(*m, nil); err != nil {
+		c.s.conn.Close()
+		return errors.Join(ErrGone, err)
+	}
+	return nil
+}
+
+// next waits for an answer.
+func (c *Client) next(ctx context.Context, w *call) (answer, error) {
+	timer := time.NewTimer(c.patience)
+	defer timer.Stop()
+	select {
+	case a, ok := <-w.answers:
+		if !ok {
+			return a, ErrGone
+		}
+		return a, nil
+	case <-ctx.Done():
+		c.cancel(w)
+		return answer{}, ctx.Err()
+	case <-timer.C:
+		c.s.conn.Close()
+		return answer{}, ErrGone
+	}
+}
+
+// cancel tells the hand that nobody waits for a call any more.
+func (c *Client) cancel(w *call) {
+	if c.forget(w) {
+		c.send(opCancel, w.id, nil)
+	}
+}
+
+// forget gives a call up, and reports whether its last answer has not come.
+func (c *Client) forget(w *call) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, open := c.calls[w.id]
+	delete(c.calls, w.id)
+	for {
+		select {
+		case a, ok := <-w.answers:
+			a.closeFile()
+			if ok {
+				continue
+			}
+		default:
+		}
+		return open
+	}
+}
+
+// do is a call with one answer. take reads what the answer has besides an error, nil if it has nothing, and takes the
+// file out of the answer if one is expected.
+func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(a *answer)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	w, err := c.begin(o, build)
+	if err != nil {
+		return err
+	}
+	a, err := c.next(ctx, w)
+	if err != nil {
+		return err
+	}
+	defer a.closeFile()
+	if err := a.error(); err != nil {
+		return err
+	}
+	if take != nil {
+		take(&a)
+	}
+	return a.end()
+}
+
+// closeFile closes the file if nobody has taken it.
+func (a *answer) closeFile() {
+	if a.file != nil {
+		a.file.Close()
+	}
+}
+
+// takeFile returns the file that must have come.
+func (a *answer) takeFile() *os.File {
+	f := a.file
+	if a.file = nil; f == nil {
+		a.fail()
+	}
+	return f
+}

@@ -1,0 +1,15 @@
+// Package hand lets a process with the rights of a user do what a [driver.FS] does, for a process that has no rights.
+//
+// [Serve] runs in the process of the user, the hand: it does what the other end of a socket asks of an FS. [Client] is
+// that other end, and an FS itself. The bytes of regular files don't go over the socket: a descriptor of the file does,
+// for reading or for writing, and whoever has it moves the bytes. Everything else is a message. Wrappers that look at
+// bytes before they are committed ([driver.Inspect]) therefore belong into the hand, and those that refuse by rule or
+// count ([driver.Restrict], [driver.Limit]) before the Client.
+//
+// The socket keeps messages apart (SOCK_SEQPACKET). Any number of calls are under way at once, each with a number.
+// Neither end believes the other: lengths are checked, numbers have to be known, a descriptor has to be of a regular
+// file, and whoever sends anything else has ended the socket, and with it all that was asked over it.
+//
+// The format belongs to one version of the program, which every message begins with: after an upgrade the processes of
+// the old program keep their own hands.
+package hand

@@ -1,0 +1,196 @@
+//go:build linux
+
+package hand
+
+import (
+	"context"
+	"io"
+	"io/fs"
+	"iter"
+	"os"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// Client has all abilities whose calls can be told. What the FS of the hand has not is errors.ErrUnsupported.
+var _ interface {
+	driver.FS
+	driver.Scanner
+	driver.TimeSetter
+	driver.ModeSetter
+	driver.GroupSetter
+	driver.Symlinker
+	driver.LinkReader
+	driver.SpaceReporter
+	driver.StoreChecker
+	driver.RawNamer
+	driver.SameRemover
+	driver.Checksummer
+} = (*Client)(nil)
+
+// named is a call about names that has no answer but an error.
+func (c *Client) named(ctx context.Context, o op, names ...string) error {
+	return c.do(ctx, o, func(w *writer) {
+		for _, name := range names {
+			w.string(name)
+		}
+	}, nil)
+}
+
+func (c *Client) Mkdir(ctx context.Context, name string) error  { return c.named(ctx, opMkdir, name) }
+func (c *Client) Remove(ctx context.Context, name string) error { return c.named(ctx, opRemove, name) }
+
+func (c *Client) RemoveDir(ctx context.Context, name string) error {
+	return c.named(ctx, opRemoveDir, name)
+}
+
+func (c *Client) Rename(ctx context.Context, from, to string) error {
+	return c.named(ctx, opRename, from, to)
+}
+
+func (c *Client) Symlink(ctx context.Context, target, name string) error {
+	return c.named(ctx, opSymlink, target, name)
+}
+
+func (c *Client) SetGroup(ctx context.Context, name, group string) error {
+	return c.named(ctx, opSetGroup, name, group)
+}
+
+func (c *Client) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
+	return c.do(ctx, opSetMode, func(w *writer) { w.string(name); w.uint(uint64(mode)) }, nil)
+}
+
+func (c *Client) SetTimes(ctx context.Context, name string, t driver.Times) error {
+	return c.do(ctx, opSetTimes, func(w *writer) {
+		w.string(name)
+		w.time(t.Modify)
+		w.time(t.Access)
+		w.time(t.Create)
+	}, nil)
+}
+
+func (c *Client) RemoveSame(ctx context.Context, name string, fi fs.FileInfo) error {
+	return c.do(ctx, opRemoveSame, func(w *writer) { w.string(name); w.info(fi, false) }, nil)
+}
+
+func (c *Client) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
+	return c.do(ctx, opCheckStore, func(w *writer) { w.string(name); w.options(opts) }, nil)
+}
+
+func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	fi := new(info)
+	err := c.do(ctx, opStat, func(w *writer) { w.string(name) }, func(a *answer) { a.info(fi, false) })
+	if err != nil {
+		return nil, err
+	}
+	return fi, nil
+}
+
+func (c *Client) ReadLink(ctx context.Context, name string) (target string, err error) {
+	err = c.do(ctx, opReadLink, func(w *writer) { w.string(name) }, func(a *answer) { target = a.string() })
+	return target, err
+}
+
+func (c *Client) Space(ctx context.Context, name string) (n int64, err error) {
+	err = c.do(ctx, opSpace, func(w *writer) { w.string(name) }, func(a *answer) { n = a.int() })
+	return n, err
+}
+
+func (c *Client) Checksum(ctx context.Context, name, algorithm string, offset, length int64) (sum []byte, err error) {
+	err = c.do(ctx, opChecksum, func(w *writer) {
+		w.string(name)
+		w.string(algorithm)
+		w.int(offset)
+		w.int(length)
+	}, func(a *answer) { sum = []byte(a.string()) })
+	return sum, err
+}
+
+// RawNames is false of a hand that has ended.
+func (c *Client) RawNames(name string) (ok bool) {
+	err := c.do(context.Background(), opRawNames, func(w *writer) { w.string(name) }, func(a *answer) { ok = a.bool() })
+	return ok && err == nil
+}
+
+func (c *Client) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
+	return c.list(ctx, name, false, func() *info { return new(info) })
+}
+
+// Scan implements driver.Scanner.
+func (c *Client) Scan(ctx context.Context, self driver.FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
+	if self != driver.FS(c) {
+		return self.List(ctx, name)
+	}
+	fi := new(info)
+	return c.list(ctx, name, nameOnly, func() *info { return fi })
+}
+
+// list asks for a listing in pieces and gives it out one by one.
+func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func() *info) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) {
+		if err := ctx.Err(); err != nil {
+			yield(nil, err)
+			return
+		}
+		w, err := c.begin(opList, func(w *writer) { w.string(name); w.bool(nameOnly) })
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer c.cancel(w)
+		for {
+			a, err := c.next(ctx, w)
+			if err == nil && a.op == opEntries {
+				err = c.send(opMore, w.id, nil)
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for n := a.uint(); n > 0 && a.err == nil; n-- {
+				if err := ctx.Err(); err != nil {
+					yield(nil, err)
+					return
+				}
+				fi := next()
+				if a.info(fi, nameOnly); a.err == nil && !yield(fi, nil) {
+					return
+				}
+			}
+			if a.op == opEntries && a.end() == nil {
+				continue
+			}
+			if err := a.error(); err != nil {
+				yield(nil, err)
+			} else if a.end() != nil {
+				yield(nil, a.err)
+			}
+			return
+		}
+	}
+}
+
+// part is what a session may see of an open file. It implements driver.FilePart.
+type part struct {
+	*io.LimitedReader
+	f *os.File
+}
+
+func (p *part) Part() (*os.File, int64) { return p.f, p.N }
+func (p *part) Close() error            { return p.f.Close() }
+
+// Open opens a file in the hand and takes the descriptor over.
+func (c *Client) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	p := &part{LimitedReader: new(io.LimitedReader)}
+	err := c.do(ctx, opOpen, func(w *writer) { w.string(name); w.int(offset) }, func(a *answer) {
+		p.N, p.f = a.int(), a.takeFile()
+	})
+	if err != nil {
+		if p.f != nil {
+			p.f.Close()
+		}
+		return nil, err
+	}
+	p.R = p.f
+	return p, nil
+}

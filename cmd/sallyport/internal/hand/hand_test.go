@@ -1,0 +1,357 @@
+//go:build linux
+
+package hand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/driver/drivertest"
+)
+
+// TestMain is the process of a hand if it was started as one.
+func TestMain(m *testing.M) {
+	if root, ok := os.LookupEnv("HAND_ROOT"); ok {
+		dir, err := driver.OpenDir(root)
+		if err == nil {
+			err = Serve(os.NewFile(3, "socket"), dir)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// here serves files in a goroutine of this process.
+func here(t testing.TB, files driver.FS) *Client {
+	t.Helper()
+	a, b, err := Pair()
+	require.NoError(t, err)
+	c, err := NewClient(a, 0)
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- Serve(b, files) }()
+	t.Cleanup(func() {
+		c.Close()
+		require.NoError(t, <-served)
+	})
+	return c
+}
+
+// child serves a directory in a process of its own, run by nobody if the tests are run by root.
+func child(t testing.TB, root string, patience time.Duration) (*Client, *exec.Cmd) {
+	t.Helper()
+	a, b, err := Pair()
+	require.NoError(t, err)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), "HAND_ROOT="+root)
+	cmd.ExtraFiles = []*os.File{b}
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{}
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: 65534, Gid: 65534}
+	}
+	require.NoError(t, cmd.Start())
+	b.Close()
+	c, err := NewClient(a, patience)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		c.Close()
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	return c, cmd
+}
+
+func openDir(t testing.TB, path string) *driver.Dir {
+	t.Helper()
+	dir, err := driver.OpenDir(path)
+	require.NoError(t, err)
+	t.Cleanup(func() { dir.Close() })
+	return dir
+}
+
+// Files through a hand keep the contract that they keep without.
+func TestFS(t *testing.T) {
+	t.Run("atomic", func(t *testing.T) {
+		drivertest.Run(t, func(t *testing.T) driver.FS { return here(t, openDir(t, t.TempDir())) })
+	})
+	t.Run("in place", func(t *testing.T) {
+		drivertest.RunWith(t, drivertest.Options{InPlace: true}, func(t *testing.T) driver.FS {
+			dir := openDir(t, t.TempDir())
+			dir.Uploads = driver.InPlace
+			return here(t, dir)
+		})
+	})
+}
+
+// What the engine gets is good for what was asked for, and for nothing else.
+func TestDescriptors(t *testing.T) {
+	c := here(t, openDir(t, t.TempDir()))
+	u, err := c.Store(t.Context(), "a", driver.StoreOptions{})
+	require.NoError(t, err)
+	defer u.Close(nil)
+	_, err = u.(*upload).f.Read(make([]byte, 1))
+	require.ErrorIs(t, err, syscall.EBADF)
+	_, err = u.Write([]byte("content"))
+	require.NoError(t, err)
+	require.NoError(t, u.Commit())
+	r, err := c.Open(t.Context(), "a", 3)
+	require.NoError(t, err)
+	defer r.Close()
+	f, _ := r.(driver.FilePart).Part()
+	_, err = f.Write([]byte("x"))
+	require.ErrorIs(t, err, syscall.EBADF)
+	got, err := io.ReadAll(r)
+	require.NoError(t, err)
+	require.Equal(t, "tent", string(got))
+}
+
+// The kernel decides what a hand may do.
+func TestRights(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("only root can start a process of another user")
+	}
+	root := t.TempDir()
+	for dir := root; dir != "/"; dir = filepath.Dir(dir) {
+		fi, err := os.Stat(dir)
+		require.NoError(t, err)
+		if fi.Mode().Perm()&1 == 0 {
+			require.NoError(t, os.Chmod(dir, fi.Mode().Perm()|0o711))
+		}
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(root, "secret"), []byte("x"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(root, "in"), 0o777))
+	require.NoError(t, os.Chmod(filepath.Join(root, "in"), 0o777))
+	c, _ := child(t, root, 0)
+	_, err := c.Open(t.Context(), "secret", 0)
+	require.ErrorIs(t, err, fs.ErrPermission)
+	_, err = c.Store(t.Context(), "new", driver.StoreOptions{})
+	require.ErrorIs(t, err, fs.ErrPermission)
+	store(t, c, "in/new", "mine")
+	fi, err := os.Stat(filepath.Join(root, "in/new"))
+	require.NoError(t, err)
+	require.EqualValues(t, 65534, fi.Sys().(*syscall.Stat_t).Uid)
+}
+
+func store(t testing.TB, files driver.FS, name, content string) {
+	t.Helper()
+	u, err := files.Store(t.Context(), name, driver.StoreOptions{})
+	require.NoError(t, err)
+	_, err = u.Write([]byte(content))
+	require.NoError(t, err)
+	require.NoError(t, u.Commit())
+	require.NoError(t, u.Close(nil))
+}
+
+// A hand that is killed ends every call, and those that come later. What was being uploaded is not there.
+func TestKilled(t *testing.T) {
+	root := shared(t)
+	c, cmd := child(t, root, 0)
+	store(t, c, "a", "old")
+	u, err := c.Store(t.Context(), "a", driver.StoreOptions{})
+	require.NoError(t, err)
+	_, err = u.Write([]byte("new"))
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	asked := make(chan error, 1)
+	go func() {
+		_, err := c.Stat(t.Context(), "a")
+		asked <- err
+	}()
+	require.NoError(t, cmd.Process.Kill())
+	require.ErrorIs(t, <-asked, ErrGone)
+	require.ErrorIs(t, u.Commit(), ErrGone)
+	require.ErrorIs(t, u.Close(nil), ErrGone)
+	_, err = c.Stat(t.Context(), "a")
+	require.ErrorIs(t, err, ErrGone)
+	got, err := os.ReadFile(filepath.Join(root, "a"))
+	require.NoError(t, err)
+	require.Equal(t, "old", string(got))
+}
+
+// shared is a directory that every user may write into.
+func shared(t *testing.T) string {
+	t.Helper()
+	root, err := os.MkdirTemp("/tmp", "hand")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(root) })
+	require.NoError(t, os.Chmod(root, 0o777))
+	return root
+}
+
+// A user may stop his own hand. Calls end all the same: at the end of their context, and when patience is over.
+func TestStopped(t *testing.T) {
+	c, cmd := child(t, shared(t), 2*time.Second)
+	store(t, c, "a", "x")
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	_, err := c.Stat(ctx, "a")
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, err = c.Stat(t.Context(), "a")
+	require.ErrorIs(t, err, ErrGone)
+}
+
+// An engine that ends takes its uploads back.
+func TestServerEnds(t *testing.T) {
+	root := t.TempDir()
+	a, b, err := Pair()
+	require.NoError(t, err)
+	c, err := NewClient(a, 0)
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- Serve(b, openDir(t, root)) }()
+	u, err := c.Store(t.Context(), "a", driver.StoreOptions{})
+	require.NoError(t, err)
+	_, err = u.Write([]byte("x"))
+	require.NoError(t, err)
+	require.NoError(t, c.Close())
+	require.NoError(t, <-served)
+	left, err := os.ReadDir(root)
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// A listing goes on only as it is read, and ends when nobody wants the rest.
+func TestListStopsAndGoesOn(t *testing.T) {
+	root := t.TempDir()
+	for i := range 5000 {
+		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/file-%05d", root, i), nil, 0o600))
+	}
+	c := here(t, openDir(t, root))
+	for range 3 {
+		n := 0
+		for _, err := range c.List(t.Context(), ".") {
+			require.NoError(t, err)
+			if n++; n == 10 {
+				break
+			}
+		}
+		n = 0
+		for _, err := range driver.Scan(t.Context(), c, ".", true) {
+			require.NoError(t, err)
+			n++
+		}
+		require.Equal(t, 5000, n)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	require.Empty(t, c.calls)
+}
+
+// Errors keep their meaning and their text on the way.
+func TestErrors(t *testing.T) {
+	own := &driver.Error{Code: 552, Text: "No.", Err: driver.ErrQuota}
+	for _, err := range []error{own, fmt.Errorf("a: %w", fs.ErrExist), &fs.PathError{Op: "open", Path: "x", Err: syscall.ENOTDIR}, errors.New("other")} {
+		c := here(t, &failing{FS: driver.Mem(), err: err})
+		_, got := c.Stat(t.Context(), "a")
+		require.Error(t, got)
+		require.Contains(t, got.Error(), err.Error())
+		for _, kind := range kinds {
+			require.Equal(t, errors.Is(driver.SysError(err), kind), errors.Is(got, kind), "%v: %v", err, kind)
+		}
+		var told *driver.Error
+		require.Equal(t, err == error(own), errors.As(got, &told))
+		if told != nil {
+			require.Equal(t, own.Code, told.Code)
+			require.Equal(t, own.Text, told.Text)
+		}
+	}
+	_, err := here(t, driver.Mem()).Store(t.Context(), "a", driver.StoreOptions{})
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = here(t, &failing{FS: driver.Mem()}).Stat(t.Context(), "a")
+	require.ErrorContains(t, err, "panic")
+}
+
+// failing fails in Stat, or panics without an error.
+type failing struct {
+	driver.FS
+	err error
+}
+
+func (f *failing) Stat(context.Context, string) (fs.FileInfo, error) {
+	if f.err == nil {
+		panic("on purpose")
+	}
+	return nil, f.err
+}
+
+// Whatever one end sends, the other neither panics nor hangs.
+func FuzzServe(f *testing.F) {
+	var w writer
+	w.begin(opStat, 1)
+	w.string("a")
+	f.Add([]byte(w))
+	w.begin(opCommit, 2)
+	w.uint(7)
+	w.int(-1)
+	f.Add([]byte(w))
+	w.begin(opList, 3)
+	w.string(".")
+	w.bool(false)
+	f.Add([]byte(w))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		a, z, err := Pair()
+		require.NoError(t, err)
+		served := make(chan error, 1)
+		go func() { served <- Serve(z, driver.Mem()) }()
+		s, err := newSocket(a)
+		require.NoError(t, err)
+		s.send(b[:min(len(b), maxMessage)], nil)
+		s.conn.Close()
+		<-served
+	})
+}
+
+func FuzzClient(f *testing.F) {
+	var w writer
+	w.begin(opReply, 1)
+	w.error(fs.ErrExist)
+	f.Add([]byte(w))
+	w.begin(opEntries, 1)
+	w.uint(1 << 60)
+	f.Add([]byte(w))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if len(b) == 0 {
+			return
+		}
+		a, z, err := Pair()
+		require.NoError(t, err)
+		c, err := NewClient(a, 0)
+		require.NoError(t, err)
+		defer c.Close()
+		s, err := newSocket(z)
+		require.NoError(t, err)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range c.List(t.Context(), ".") {
+			}
+		}()
+		buf := make([]byte, maxMessage)
+		_, _, err = s.receive(buf)
+		require.NoError(t, err)
+		s.send(b[:min(len(b), maxMessage)], nil)
+		s.conn.Close()
+		<-done
+	})
+}

@@ -1,0 +1,325 @@
+//go:build linux
+
+package hand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"sync"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// maxCalls is how many calls are under way at once, and how many uploads, before more are refused.
+const maxCalls = 4096
+
+// Serve does with files what is asked over one end of Pair. It takes the end over and returns when the other is closed,
+// after all uploads that are not committed have been taken back. Its error is nil then.
+func Serve(f *os.File, files driver.FS) error {
+	s, err := newSocket(f)
+	if err != nil {
+		return err
+	}
+	h := &server{s: s, files: files, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
+	err = h.receive()
+	s.conn.Close()
+	h.end()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// server is the hand's end of the socket.
+type server struct {
+	s     *socket
+	files driver.FS
+	busy  sync.WaitGroup // calls
+
+	mu      sync.Mutex
+	calls   map[uint64]*job
+	uploads map[uint64]*stored
+}
+
+// job is a call that is under way.
+type job struct {
+	id     uint64
+	ctx    context.Context
+	cancel context.CancelFunc
+	more   chan struct{} // messages of a listing that may be sent
+	kept   bool          // ctx goes on after the answer
+	*reader
+}
+
+func (h *server) receive() error {
+	buf := make([]byte, maxMessage)
+	for {
+		b, f, err := h.s.receive(buf)
+		if err != nil {
+			return err
+		}
+		o, id, r := parse(b)
+		if f != nil {
+			f.Close()
+			r.fail()
+		}
+		switch {
+		case r.err != nil || o > opCancel:
+			return errMessage
+		case o == opMore || o == opCancel:
+			h.tell(o, id)
+		default:
+			r.b = append([]byte(nil), r.b...)
+			if err := h.begin(o, id, r); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// tell tells a call that more may be sent, or that the call is not needed any more, nor the upload that came of it. Both
+// may be over already.
+func (h *server) tell(o op, id uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	j, u := h.calls[id], h.uploads[id]
+	switch {
+	case o == opCancel && j != nil:
+		j.cancel()
+	case o == opCancel && u != nil:
+		u.cancel()
+	case o == opMore && j != nil:
+		select {
+		case j.more <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// begin does a call in a goroutine of its own.
+func (h *server) begin(o op, id uint64, r *reader) error {
+	j := &job{id: id, more: make(chan struct{}, window), reader: r}
+	for range window {
+		j.more <- struct{}{}
+	}
+	j.ctx, j.cancel = context.WithCancel(context.Background())
+	h.mu.Lock()
+	_, known := h.calls[id]
+	full := len(h.calls) >= maxCalls
+	if !known && !full {
+		h.calls[id] = j
+	}
+	h.mu.Unlock()
+	switch {
+	case known:
+		return errMessage
+	case full:
+		return h.answer(id, func(w *writer) { w.error(driver.ErrBusy) }, nil)
+	}
+	h.busy.Go(func() {
+		h.do(o, j)
+		if !j.kept {
+			j.cancel()
+		}
+		h.mu.Lock()
+		delete(h.calls, id)
+		h.mu.Unlock()
+	})
+	return nil
+}
+
+// end ends what is under way.
+func (h *server) end() {
+	h.mu.Lock()
+	for _, j := range h.calls {
+		j.cancel()
+	}
+	h.mu.Unlock()
+	h.busy.Wait()
+	for _, u := range h.uploads {
+		u.Close(errEnded)
+		u.cancel()
+	}
+}
+
+var errEnded = errors.New("hand: the server has ended")
+
+// do does a call and answers.
+func (h *server) do(o op, j *job) {
+	if o == opList {
+		h.list(j)
+		return
+	}
+	handle := handlers[o]
+	if handle == nil {
+		h.s.conn.Close()
+		return
+	}
+	var f *os.File
+	h.answer(j.id, func(w *writer) {
+		w.error(nil)
+		err := func() (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					err = fmt.Errorf("hand: panic: %v", p)
+				}
+			}()
+			f, err = handle(h, j, w)
+			return err
+		}()
+		if err == nil && j.end() != nil {
+			err = j.err
+		}
+		if err != nil {
+			w.begin(opReply, j.id)
+			w.error(err)
+		}
+	}, &f)
+	if f != nil {
+		f.Close()
+	}
+}
+
+// answer sends the last answer to a call. f is what build wants to be sent with it.
+func (h *server) answer(id uint64, build func(w *writer), f **os.File) error {
+	m := writers.Get().(*writer)
+	defer writers.Put(m)
+	m.begin(opReply, id)
+	build(m)
+	var file *os.File
+	if f != nil {
+		file = *f
+	}
+	err := h.s.send(*m, file)
+	if err != nil {
+		h.s.conn.Close()
+	}
+	return err
+}
+
+// handlers do the calls with one answer. Each reads what was asked and writes what is answered; the file that it
+// returns is sent and closed.
+var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
+	opMkdir:     func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Mkdir(j.ctx, j.string()) },
+	opRemove:    func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Remove(j.ctx, j.string()) },
+	opRemoveDir: func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.RemoveDir(j.ctx, j.string()) },
+	opRename: func(h *server, j *job, _ *writer) (*os.File, error) {
+		return nil, h.files.Rename(j.ctx, j.string(), j.string())
+	},
+	opSymlink: func(h *server, j *job, _ *writer) (*os.File, error) {
+		return nil, driver.Symlink(j.ctx, h.files, j.string(), j.string())
+	},
+	opSetGroup: func(h *server, j *job, _ *writer) (*os.File, error) {
+		return nil, driver.SetGroup(j.ctx, h.files, j.string(), j.string())
+	},
+	opSetMode: func(h *server, j *job, _ *writer) (*os.File, error) {
+		return nil, driver.SetMode(j.ctx, h.files, j.string(), os.FileMode(j.uint()))
+	},
+	opSetTimes: func(h *server, j *job, _ *writer) (*os.File, error) {
+		return nil, driver.SetTimes(j.ctx, h.files, j.string(), driver.Times{Modify: j.time(), Access: j.time(), Create: j.time()})
+	},
+	opRemoveSame: func(h *server, j *job, _ *writer) (*os.File, error) {
+		name, fi := j.string(), new(info)
+		j.info(fi, false)
+		return nil, driver.RemoveSame(j.ctx, h.files, name, fi)
+	},
+	opCheckStore: func(h *server, j *job, _ *writer) (*os.File, error) {
+		return nil, driver.CheckStore(j.ctx, h.files, j.string(), j.options())
+	},
+	opStat: func(h *server, j *job, w *writer) (*os.File, error) {
+		fi, err := h.files.Stat(j.ctx, j.string())
+		if err == nil {
+			w.info(fi, false)
+		}
+		return nil, err
+	},
+	opReadLink: func(h *server, j *job, w *writer) (*os.File, error) {
+		target, err := driver.ReadLink(j.ctx, h.files, j.string())
+		w.string(target)
+		return nil, err
+	},
+	opSpace: func(h *server, j *job, w *writer) (*os.File, error) {
+		n, err := driver.Space(j.ctx, h.files, j.string())
+		w.int(n)
+		return nil, err
+	},
+	opChecksum: func(h *server, j *job, w *writer) (*os.File, error) {
+		sum, err := driver.Checksum(j.ctx, h.files, j.string(), j.string(), j.int(), j.int())
+		w.string(string(sum))
+		return nil, err
+	},
+	opRawNames: func(h *server, j *job, w *writer) (*os.File, error) {
+		w.bool(driver.RawNames(h.files, j.string()))
+		return nil, nil
+	},
+	opOpen:    (*server).open,
+	opStore:   (*server).store,
+	opPrepare: (*server).prepare,
+	opCommit:  (*server).commit,
+	opClose:   (*server).close,
+}
+
+// open sends the descriptor of a file.
+func (h *server) open(j *job, w *writer) (*os.File, error) {
+	r, err := h.files.Open(j.ctx, j.string(), j.int())
+	if err != nil {
+		return nil, err
+	}
+	switch r := r.(type) {
+	case *os.File:
+		w.int(math.MaxInt64)
+		return r, nil
+	case driver.FilePart:
+		f, n := r.Part()
+		w.int(n)
+		return f, nil
+	}
+	r.Close()
+	return nil, fmt.Errorf("hand: a file that is none of the system: %w", errors.ErrUnsupported)
+}
+
+// list sends a listing in pieces, no more ahead than is asked for.
+func (h *server) list(j *job) {
+	name, nameOnly := j.string(), j.bool()
+	var (
+		entries, m writer
+		n          uint64
+		failed     = j.end()
+	)
+	send := func(o op, end func()) bool {
+		m.begin(o, j.id)
+		m.uint(n)
+		m = append(m, entries...)
+		end()
+		n, entries = 0, entries[:0]
+		if err := h.s.send(m, nil); err != nil {
+			h.s.conn.Close()
+			return false
+		}
+		return true
+	}
+	if failed == nil {
+		for fi, err := range driver.Scan(j.ctx, h.files, name, nameOnly) {
+			if failed = err; err != nil {
+				break
+			}
+			entries.info(fi, nameOnly)
+			if n++; len(entries) < batch {
+				continue
+			}
+			select {
+			case <-j.more:
+			case <-j.ctx.Done():
+				return
+			}
+			if !send(opEntries, func() {}) {
+				return
+			}
+		}
+	}
+	send(opReply, func() { m.error(failed) })
+}

@@ -1,0 +1,123 @@
+//go:build linux
+
+package hand
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// stored is an upload that another process writes.
+type stored struct {
+	driver.FileUpload
+	cancel context.CancelFunc // ends the context of Store
+	mu     sync.Mutex         // held by the one call that is about it
+	told   int64              // bytes of Wrote
+}
+
+func (h *server) store(j *job, w *writer) (*os.File, error) {
+	up, err := h.files.Store(j.ctx, j.string(), j.options())
+	if err != nil {
+		return nil, err
+	}
+	f, err := h.keep(j, up)
+	if err != nil {
+		up.Close(err)
+		return nil, err
+	}
+	w.uint(j.id)
+	return f, nil
+}
+
+// keep keeps an upload until it is closed, and opens its file for the other end.
+func (h *server) keep(j *job, up driver.Upload) (*os.File, error) {
+	fu, ok := up.(driver.FileUpload)
+	if !ok {
+		return nil, fmt.Errorf("hand: an upload into no file of the system: %w", errors.ErrUnsupported)
+	}
+	f, err := fu.OpenFile()
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.uploads) >= maxCalls {
+		f.Close()
+		return nil, driver.ErrBusy
+	}
+	h.uploads[j.id] = &stored{FileUpload: fu, cancel: j.cancel}
+	j.kept = true
+	return f, nil
+}
+
+// upload finds the upload that a call is about, and holds it.
+func (h *server) upload(j *job) (id uint64, u *stored, err error) {
+	id = j.uint()
+	h.mu.Lock()
+	u = h.uploads[id]
+	h.mu.Unlock()
+	if u == nil {
+		return id, nil, errMessage
+	}
+	u.mu.Lock()
+	return id, u, nil
+}
+
+// with does something with an upload, of which all is written.
+func (h *server) with(j *job, do func(u *stored) error) (id uint64, err error) {
+	id, u, err := h.upload(j)
+	if err != nil {
+		return id, err
+	}
+	defer u.mu.Unlock()
+	n := j.int()
+	if n < u.told || j.end() != nil {
+		return id, errMessage
+	}
+	u.Wrote(n - u.told)
+	u.told = n
+	return id, do(u)
+}
+
+func (h *server) prepare(j *job, _ *writer) (*os.File, error) {
+	_, err := h.with(j, func(u *stored) error { return driver.Prepare(u.FileUpload) })
+	return nil, err
+}
+
+func (h *server) commit(j *job, _ *writer) (*os.File, error) {
+	id, err := h.with(j, func(u *stored) error {
+		err := u.Commit()
+		if err == nil {
+			u.Close(nil)
+		}
+		return err
+	})
+	if err == nil {
+		h.drop(id)
+	}
+	return nil, err
+}
+
+func (h *server) close(j *job, _ *writer) (*os.File, error) {
+	id, u, err := h.upload(j)
+	if err != nil {
+		return nil, err
+	}
+	defer u.mu.Unlock()
+	defer h.drop(id)
+	return nil, u.Close(j.error())
+}
+
+func (h *server) drop(id uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if u := h.uploads[id]; u != nil {
+		u.cancel()
+	}
+	delete(h.uploads, id)
+}
