@@ -71,7 +71,7 @@ type instance struct {
 // included.
 func (in *instance) cpuTime() (time.Duration, error) { return treeCPU(in.pid) }
 
-// pss is the memory of all processes now, in bytes, shared pages counted in
+// pss returns the memory of all processes now, in bytes, shared pages counted in
 // parts (proportional set size).
 func (in *instance) pss() (int64, error) { return treePSS(in.pid) }
 

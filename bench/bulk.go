@@ -107,8 +107,8 @@ func (b bulk) run(ctx context.Context, l *load) (sample, error) {
 	return s, nil
 }
 
-// name is the file that every session fetches.
+// name returns the file that every session fetches.
 func (bulk) name(what content) string { return fmt.Sprintf("bulk/%d", what.size) }
 
-// upload is the file that a session stores.
+// upload returns the file that a session stores.
 func (bulk) upload(what content, i int) string { return fmt.Sprintf("up/%d-%d", what.size, i) }

@@ -103,7 +103,7 @@ func (h highlight) caption(c column) string {
 	return c.head() + ", less is better"
 }
 
-// length is what a row's bar stands for: 0 is no bar.
+// length returns what a row's bar stands for: 0 is no bar.
 func (h highlight) length(r row) float64 {
 	if h.metric == done {
 		return r.of(done).median / max(1, r.of(asked).median)

@@ -166,7 +166,7 @@ func look(srv *server.Server, tidy bool) counters {
 	}
 }
 
-// descriptors is how many this process has open, less the one to find out.
+// descriptors returns how many this process has open, less the one to find out.
 func descriptors() int {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

@@ -194,7 +194,7 @@ func (c *client) arm() time.Time {
 	return deadline
 }
 
-// ask is cmd within the deadline that stands.
+// ask sends a command as cmd does, within the deadline that stands.
 func (c *client) ask(class int, line string) (wire.Reply, error) {
 	verb, _, _ := strings.Cut(line, " ")
 	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {

@@ -21,7 +21,7 @@ type column struct {
 	cell, middle func(row) string
 }
 
-// columns are all there are, for rows of a workload with this unit.
+// columns returns all there are, for rows of a workload with this unit.
 func columns(unit string, rows []row) []column {
 	seconds := scaleOf(rows)
 	plural := unit + "s"
@@ -42,14 +42,14 @@ func columns(unit string, rows []row) []column {
 	}
 }
 
-// columnsOf are the columns that say anything about the rows.
+// columnsOf returns the columns that say anything about the rows.
 func columnsOf(unit string, rows []row) []column {
 	return slices.DeleteFunc(columns(unit, rows), func(c column) bool {
 		return !slices.ContainsFunc(rows, c.says)
 	})
 }
 
-// transfers is the column of done and asked.
+// transfers returns the column of done and asked.
 func transfers() column {
 	c := column{name: "transfers", metric: done, says: func(r row) bool { return r.has(asked) }}
 	c.middle = func(r row) string {
@@ -67,7 +67,7 @@ func transfers() column {
 	return c
 }
 
-// scaled is the column of one metric.
+// scaled returns the column of one metric.
 func scaled(m metric, name, unit string, show func(float64) string) column {
 	c := column{name: name, unit: unit, metric: m, says: func(r row) bool { return r.has(m) }}
 	c.middle = func(r row) string {
@@ -85,7 +85,7 @@ func scaled(m metric, name, unit string, show func(float64) string) column {
 	return c
 }
 
-// head is the name with the unit.
+// head returns the name with the unit.
 func (c column) head() string {
 	if c.unit == "" {
 		return c.name
@@ -141,7 +141,7 @@ var (
 	byteScales = []scale{{1 << 20, "MiB"}, {1 << 10, "KiB"}}
 )
 
-// fit is the largest scale in which a number is no less than one, or the finest.
+// fit returns the largest scale in which a number is no less than one, or the finest.
 func fit(v float64, scales []scale) scale {
 	for _, s := range scales {
 		if math.Abs(v) >= s.size {

@@ -103,7 +103,7 @@ func (t *tally) add(wait time.Duration, err error) {
 	}
 }
 
-// hopeless is the first failure, when not one transfer was done or when bytes
+// hopeless returns the first failure, when not one transfer was done or when bytes
 // were wrong.
 func (t *tally) hopeless() error {
 	if t.done == 0 || t.stolen > 0 {
@@ -112,7 +112,7 @@ func (t *tally) hopeless() error {
 	return nil
 }
 
-// sample is done and asked, and the waits if there are any.
+// sample returns done and asked, and the waits if there are any.
 func (t *tally) sample() sample {
 	s := sample{asked: float64(t.asked), done: float64(t.done)}
 	if len(t.waits) > 0 {

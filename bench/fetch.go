@@ -66,7 +66,7 @@ type version struct {
 	Version string `json:"version,omitempty"`
 }
 
-// versions are those of the contenders, whose packages are in a directory. The
+// versions returns the versions of the contenders, whose packages are in a directory. The
 // limit has none.
 func versions(contenders []contender, limit, daemons string) []version {
 	var all []version
@@ -85,7 +85,7 @@ func versions(contenders []contender, limit, daemons string) []version {
 // changelogHead is the first line of a Debian changelog.
 var changelogHead = regexp.MustCompile(`^\S+ \((?:\d+:)?([^)]+)\)`)
 
-// packaged is the version of an unpacked package as its changelog tells it, or
+// packaged returns the version of an unpacked package as its changelog tells it, or
 // empty.
 func packaged(dir, name string) string {
 	f, err := os.Open(filepath.Join(dir, "usr/share/doc", name, "changelog.Debian.gz"))

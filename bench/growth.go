@@ -24,7 +24,7 @@ type growth struct {
 	rounds  int   // of turns, for the median
 }
 
-// usualGrowth is what is run unless somebody is in a hurry.
+// usualGrowth returns what is run unless somebody is in a hurry.
 func usualGrowth(s setup, quick bool, progress io.Writer) *growth {
 	g := &growth{
 		setup: s, progress: progress, rest: 2 * time.Second,

@@ -46,7 +46,7 @@ func (rep *report) find(h highlight) (o outcome, c column, ok bool) {
 // failed stands for what a server could not do.
 const failed = "failed"
 
-// median is that of a column, or says why there is none.
+// median returns the median of a column, or says why there is none.
 func median(c column, r row) string {
 	if len(r.Samples) == 0 && len(r.Errors) > 0 {
 		return failed

@@ -24,7 +24,7 @@ func thisMachine() machine {
 	return machine{CPU: processor(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
 }
 
-// processor is the model as the kernel names it, which not every kind has.
+// processor returns the model as the kernel names it, which not every kind has.
 func processor() string {
 	content, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(content)) {

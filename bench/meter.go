@@ -81,7 +81,7 @@ func (in *instance) watch() (stop func() float64, err error) {
 	}, nil
 }
 
-// times is how often something is done n times: a hundredth in quick mode.
+// times returns how often something is done n times: a hundredth in quick mode.
 func (l *load) times(n int) int {
 	if l.quick {
 		return max(1, n/100)

@@ -29,7 +29,7 @@ func become(cmd *exec.Cmd, uid, gid int) {
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
-// processTime is the processor time that the threads of one process have used,
+// processTime returns the processor time that the threads of one process have used,
 // to the nanosecond.
 func processTime(pid int) (time.Duration, error) {
 	// As clock_getcpuclockid(3) makes it: for all threads, as the scheduler counts.

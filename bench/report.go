@@ -40,7 +40,7 @@ func (r row) has(m metric) bool {
 	return slices.ContainsFunc(r.Samples, func(s sample) bool { _, ok := s[m]; return ok })
 }
 
-// of is the spread of a metric, zero without samples of it.
+// of returns the spread of a metric, zero without samples of it.
 func (r row) of(m metric) spread {
 	var all []float64
 	for _, s := range r.Samples {
@@ -63,7 +63,7 @@ func (r row) whole() bool {
 	})
 }
 
-// rounds is how often the workload was run, failures included.
+// rounds returns how often the workload was run, failures included.
 func (o outcome) rounds() int {
 	n := 0
 	for _, r := range o.Rows {

@@ -158,7 +158,7 @@ func (r *runner) once(ctx context.Context, c contender, w workload) (s sample, e
 	return s, err
 }
 
-// because is err, or why ctx ended if that is what err comes from.
+// because returns err, or why ctx ended if that is what err comes from.
 func because(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

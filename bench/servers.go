@@ -16,7 +16,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// contenders are the servers under measure. What is equal for all of them:
+// contenders returns the servers under measure. What is equal for all of them:
 //
 //   - two users; the sessions of both act as the system's nobody, see setup.root
 //     as "/", and may read, write and delete there
@@ -102,7 +102,7 @@ func greeted(ctx context.Context, addr string, ended <-chan struct{}) error {
 	}
 }
 
-// greeting is the first line that a server says.
+// greeting returns the first line that a server says.
 func greeting(ctx context.Context, addr string) (string, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -114,7 +114,7 @@ func greeting(ctx context.Context, addr string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
-// lastLines is what the server has printed and logged at the end, to be shown
+// lastLines returns what the server has printed and logged at the end, to be shown
 // with an error.
 func lastLines(scratch string) string {
 	const most = 20
@@ -134,7 +134,7 @@ func lastLines(scratch string) string {
 	return said.String()
 }
 
-// unpacked is a command of the unpacked packages with the libraries there.
+// unpacked returns a command of the unpacked packages with the libraries there.
 func (s *setup) unpacked(ctx context.Context, name string, args ...string) *exec.Cmd {
 	var libs []string
 	for _, pattern := range []string{"usr/lib/*-linux-*", "lib/*-linux-*"} {
@@ -182,7 +182,7 @@ func (s *setup) write(name, format string, args ...any) (path string, err error)
 	return path, os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o644)
 }
 
-// between is the set of data ports as the first and the last, which is all that
+// between returns the set of data ports as the first and the last, which is all that
 // the other servers can do.
 func (s *setup) between() (low, high int, err error) {
 	first, last, ok := strings.Cut(s.ports, "-")
@@ -217,7 +217,7 @@ func (s *setup) site() (at site, err error) {
 	return at, s.hand()
 }
 
-// freePort is one that nobody listens on, with the address in full.
+// freePort returns one that nobody listens on, with the address in full.
 func freePort() (addr string, port int, err error) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -245,7 +245,7 @@ func (s *setup) accounts() ([]account, error) {
 	return all, nil
 }
 
-// passwd is the accounts as passwd(5) has them, a line for each, with something
+// passwd returns the accounts as passwd(5) has them, a line for each, with something
 // else after the home directory.
 func (s *setup) passwd(rest string) (string, error) {
 	accounts, err := s.accounts()

@@ -149,7 +149,7 @@ func (h holding) String() string { return h.show(float64(h.value)) }
 
 type holdings []holding
 
-// holdings are what the server has now.
+// holdings returns what the server has now.
 func (s *soak) holdings(c *child, tidy bool) (holdings, error) {
 	now, err := c.look(tidy)
 	if err != nil {
@@ -172,7 +172,7 @@ func (s *soak) holdings(c *child, tidy bool) (holdings, error) {
 	}, err
 }
 
-// countParts is how many files there are in the directory of uploads that no
+// countParts returns how many files there are in the directory of uploads that no
 // visitor has named: what is left of uploads that were cut.
 func countParts(dir string) (n int64, err error) {
 	entries, err := os.ReadDir(dir)

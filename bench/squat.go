@@ -28,7 +28,7 @@ func squats() []workload {
 	return all
 }
 
-// whereabouts is the address of those who disturb in a name and in words. An
+// whereabouts returns the address of those who disturb in a name and in words. An
 // empty from is the honest client's.
 func whereabouts(from string) (where, who string) {
 	if from == "" {

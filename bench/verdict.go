@@ -60,7 +60,7 @@ func (rep *report) verdict(m mark, o outcome) verdict {
 	return v
 }
 
-// other is the row that a mark compares with, and whose it is. It is empty if
+// other returns the row that a mark compares with, and whose it is. It is empty if
 // there is none.
 func (rep *report) other(m mark, o outcome) (row, string) {
 	if m.than == theLimit {
@@ -79,12 +79,12 @@ func (rep *report) other(m mark, o outcome) (row, string) {
 	return best, best.Server + "'s"
 }
 
-// servers are the rows but the limit's.
+// servers returns the rows but the limit's.
 func (rep *report) servers(o outcome) []row {
 	return slices.DeleteFunc(slices.Clone(o.Rows), func(r row) bool { return r.Server == rep.Limit })
 }
 
-// limitOf is the row of the limit for units of the outcome's kind.
+// limitOf returns the row of the limit for units of the outcome's kind.
 func (rep *report) limitOf(m mark, o outcome) row {
 	for _, other := range rep.Outcomes {
 		if r := other.row(rep.Limit); other.Unit == o.Unit && r.has(m.metric) {
@@ -94,7 +94,7 @@ func (rep *report) limitOf(m mark, o outcome) row {
 	return row{}
 }
 
-// without is the verdict when there is nothing to compare with. That all peers
+// without returns the verdict when there is nothing to compare with. That all peers
 // failed at what ours has done is enough.
 func (rep *report) without(m mark, o outcome) (state, string) {
 	if m.than != theLimit && len(rep.servers(o)) > 1 {
@@ -103,7 +103,7 @@ func (rep *report) without(m mark, o outcome) (state, string) {
 	return notRun, "nothing was run to compare with"
 }
 
-// shown is the row's cell of the metric, in the unit of the outcome's table.
+// shown returns the row's cell of the metric, in the unit of the outcome's table.
 func (m mark) shown(o outcome, r row) string {
 	for _, c := range columns(o.Unit, o.Rows) {
 		if c.metric == m.metric {

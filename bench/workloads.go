@@ -2,7 +2,7 @@ package main
 
 import "slices"
 
-// workloads are all there are, in the order they are run and shown. A million
+// workloads returns all there are, in the order they are run and shown. A million
 // files come last: they stay where they are.
 func workloads() []workload {
 	return slices.Concat(

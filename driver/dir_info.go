@@ -20,7 +20,7 @@ type shorterInfo struct {
 	size int64
 }
 
-// Size is the size without what is being added.
+// Size returns the size without what is being added.
 func (i shorterInfo) Size() int64 { return i.size }
 
 // info describes what look finds, as sessions may see it.
@@ -36,7 +36,7 @@ func (d *Dir) info(look func() (fs.FileInfo, error)) (info fs.FileInfo, err erro
 	return info, err
 }
 
-// seen is fi as sessions may see it.
+// seen returns fi as sessions may see it.
 func (d *Dir) seen(fi fs.FileInfo) fs.FileInfo {
 	if size, ok := growing.size(func() string { return sysID(fi) }); ok {
 		return shorterInfo{dirInfo{fi, d}, size}
@@ -44,10 +44,10 @@ func (d *Dir) seen(fi fs.FileInfo) fs.FileInfo {
 	return dirInfo{fi, d}
 }
 
-// ID is the system's number of the file, empty where it has none.
+// ID returns the system's number of the file, empty where it has none.
 func (i dirInfo) ID() string { return sysID(i.FileInfo) }
 
-// Owner is the name of the file's owner as Dir.Owners wants it.
+// Owner returns the name of the file's owner as Dir.Owners wants it.
 func (i dirInfo) Owner() string {
 	if uid, ok := i.uid(); ok {
 		return i.d.owner(uid)
@@ -55,7 +55,7 @@ func (i dirInfo) Owner() string {
 	return ""
 }
 
-// Group is the name of the file's group as Dir.Owners wants it.
+// Group returns the name of the file's group as Dir.Owners wants it.
 func (i dirInfo) Group() string {
 	if gid, ok := i.gid(); ok {
 		return i.d.group(gid)

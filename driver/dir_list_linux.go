@@ -122,7 +122,7 @@ func readDirent(dir int, buf []byte) (n int, err error) {
 	}
 }
 
-// lstatAt is lstat of a name in an open directory. The name ends in NUL and so needs
+// lstatAt calls lstat for a name in an open directory. The name ends in NUL and so needs
 // no copy, unlike with package syscall.
 func lstatAt(dir int, name []byte, st *syscall.Stat_t) error {
 	for {

@@ -28,7 +28,7 @@ func flock(f *os.File, shared bool) error {
 	}
 }
 
-// dup is f a second time, with the same lock. It stays locked when f is closed.
+// dup returns f a second time, with the same lock. It stays locked when f is closed.
 // Programs that this one starts don't inherit it.
 func dup(f *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)

@@ -162,7 +162,7 @@ func (f Flow) innerTo() []netip.Prefix {
 	return f.To
 }
 
-// hosts are addresses as networks of one.
+// hosts returns the networks that hold one address each.
 func hosts(addrs ...netip.Addr) []netip.Prefix {
 	var all []netip.Prefix
 	for _, a := range addrs {

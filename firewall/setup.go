@@ -147,7 +147,7 @@ func (s Setup) name() string {
 	return s.Name
 }
 
-// target is what the server is called in sentences.
+// target returns what the server is called in sentences.
 func (s Setup) target() string {
 	var addrs []string
 	for _, a := range s.dialled() {

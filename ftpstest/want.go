@@ -38,7 +38,7 @@ func (s *Server) WantFiles(want fs.FS) {
 	}
 }
 
-// WantGolden is WantFiles with what is in a directory, such as
+// WantGolden compares as WantFiles does with what is in a directory, such as
 // "testdata/expected". With UpdateEnv set the directory is given what the server
 // has, and nothing is compared.
 func (s *Server) WantGolden(dir string) {

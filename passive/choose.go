@@ -358,7 +358,7 @@ func (p *Ports) pickAny(who peer, now time.Time, taken func(slot) bool) (at slot
 	return at, found, !found
 }
 
-// key is what connections of a client are matched on.
+// key returns what connections of a client are matched on.
 func (p *Ports) key(client netip.Addr) netip.Addr {
 	if p.InsecureAnyPeer {
 		return netip.Addr{}

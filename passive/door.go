@@ -188,7 +188,7 @@ func (p *Ports) startIdle(d *door) {
 	d.idle.Reset(max(p.idle(), 0))
 }
 
-// close is called by the idle timer. A lease may have come in the meantime.
+// close shuts the door when the idle timer says so, unless a lease has come in the meantime.
 func (d *door) close() {
 	var ln net.Listener
 	d.ports.mu.Lock()

@@ -130,7 +130,7 @@ func (l *Lease) Close() error {
 	return quietly(c)
 }
 
-// expire is called by the lease's timer.
+// expire ends the lease when its timer says so.
 func (l *Lease) expire() {
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
@@ -185,7 +185,7 @@ func (p *Ports) end(l *Lease, err error) {
 	p.leave(l)
 }
 
-// leave is the way out of the table, with a connection or without. The caller holds mu and has set the state.
+// leave takes the lease out of the table, with a connection or without. The caller holds mu and has set the state.
 func (p *Ports) leave(l *Lease) {
 	if l.timer != nil {
 		l.timer.Stop()

@@ -16,7 +16,7 @@ type PortMapper interface {
 
 var _ PortMapper = Rules(nil)
 
-// offset is what an announcer adds to the port for a client.
+// offset returns what an announcer adds to the port for a client.
 func offset(a Announcer, client netip.Addr) int {
 	if m, ok := a.(PortMapper); ok {
 		return m.Offset(client)
@@ -34,7 +34,7 @@ func (r Rules) Offset(client netip.Addr) int {
 	return 0
 }
 
-// offsets are all that the rules may add.
+// offsets returns all that the rules may add.
 func (r Rules) offsets() []int {
 	all := []int{0}
 	for _, rule := range r {

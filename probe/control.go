@@ -95,7 +95,7 @@ func (c *control) try(format string, args ...any) (wire.Reply, error) {
 	return c.read(c.run.Timeout)
 }
 
-// cmd is try, and makes a finding when the command ends the session.
+// cmd sends a command as try does, and makes a finding when the command ends the session.
 func (c *control) cmd(format string, args ...any) (wire.Reply, bool) {
 	line := fmt.Sprintf(format, args...)
 	reply, err := c.try("%s", line)

@@ -51,7 +51,7 @@ func (r *run) dial(addr netip.Addr, port uint16) (*tap, error) {
 	return r.dialWithin(addr, port, r.Timeout)
 }
 
-// dialWithin is dial with a limit of its own and without one of connections.
+// dialWithin dials as dial does, with a limit of its own and without one of connections.
 func (r *run) dialWithin(addr netip.Addr, port uint16, limit time.Duration) (*tap, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()

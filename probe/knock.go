@@ -41,7 +41,7 @@ func (r *run) knock(o offer) {
 	k.states[o.port] = reached{stateOf(err), err}
 }
 
-// open are the ports that could be connected to, dead the ports that could not.
+// open returns the ports that could be connected to, dead the ports that could not.
 func (k *knocks) open() []uint16 { return k.in(func(s state) bool { return s == stateOpen }) }
 func (k *knocks) dead() []uint16 { return k.in(func(s state) bool { return s != stateOpen }) }
 

@@ -179,8 +179,8 @@ func (r *run) invalid() error {
 // patience returns the constant, unless Timeout is short.
 func (r *run) patience() time.Duration { return min(patience, r.Timeout/3) }
 
-// tlsConfig is that of every handshake. The certificate is judged by [run.certificate] and not by crypto/tls, so that
-// a bad one ends nothing but the login.
+// tlsConfig returns the configuration of every handshake. [run.certificate] judges the certificate, and crypto/tls does
+// not: a bad certificate ends nothing but the login.
 func (r *run) tlsConfig() *tls.Config {
 	return &tls.Config{ServerName: r.ServerName, InsecureSkipVerify: true, MinVersion: tls.VersionTLS12}
 }

@@ -47,7 +47,7 @@ func (r *run) request() {
 	}
 }
 
-// Data is the range of data ports as people write it, empty if none was seen.
+// Data returns the range of data ports as people write it, empty if none was seen.
 func (q Request) Data() string {
 	switch q.DataLow {
 	case 0:
@@ -58,7 +58,7 @@ func (q Request) Data() string {
 	return fmt.Sprintf("%d-%d", q.DataLow, q.DataHigh)
 }
 
-// String is the text of a change request for both firewall teams.
+// String returns the text of a change request for both firewall teams.
 func (q Request) String() string {
 	var to, control []string
 	for _, addr := range q.Addresses {

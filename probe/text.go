@@ -20,7 +20,7 @@ func (t Theme) paint(style, text string) string {
 	return t(style, text)
 }
 
-// String is the report as plain text.
+// String returns the report as plain text.
 func (r *Report) String() string {
 	var b strings.Builder
 	_ = r.WriteText(&b, nil)

@@ -13,11 +13,11 @@ type Conn struct {
 	origin origin
 }
 
-// RemoteAddr is the client's address. For a connection that the balancer made
+// RemoteAddr returns the client's address. For a connection that the balancer made
 // for itself it is the balancer's.
 func (c *Conn) RemoteAddr() net.Addr { return addr(c.origin.client, c.Conn.RemoteAddr) }
 
-// DialledAddr is what the client dialled, an address of the balancer's mostly:
+// DialledAddr returns what the client dialled, an address of the balancer's mostly:
 // what clients can be told to connect to. LocalAddr is the address of this host
 // that the balancer dialled: what can be listened on. Where the header does not
 // say, both are the same.
@@ -30,7 +30,7 @@ func (c *Conn) NetConn() net.Conn { return c.Conn }
 // ReadFrom lets the connection below use sendfile(2) and the like.
 func (c *Conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(c.Conn, r) }
 
-// SetLinger is that of the TCP connection below, if there is one.
+// SetLinger sets the lingering of the TCP connection below, if there is one.
 func (c *Conn) SetLinger(sec int) error { return setLinger(c.Conn, sec) }
 
 func addr(at netip.AddrPort, otherwise func() net.Addr) net.Addr {

@@ -48,7 +48,7 @@ func (p *Protocol) wrap(ln net.Listener, data bool) *Listener {
 	}
 }
 
-// Addr is the address of the listener below.
+// Addr returns the address of the listener below.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
 // Accept returns the next connection with a good header. An error that is not

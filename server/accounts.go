@@ -32,8 +32,8 @@ func (srv *Server) enterAccount(s *session, name string) error {
 	return nil
 }
 
-// leaveAccount is the opposite of enterAccount, and does nothing for a session that
-// was not counted.
+// leaveAccount undoes enterAccount, and does nothing for a session that was not
+// counted.
 func (srv *Server) leaveAccount(s *session) {
 	if s.holding == nil {
 		return

@@ -67,8 +67,8 @@ func (srv *Server) Disconnect(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// DisconnectFunc is Disconnect for all sessions that match, such as those of one
-// user. It returns how many there were, and the error of ctx if that ended before
+// DisconnectFunc ends all sessions that match as Disconnect ends one: those of one
+// user, say. It returns how many there were, and the error of ctx if that ended before
 // they were gone. match is called in the caller's goroutine, once for each session.
 func (srv *Server) DisconnectFunc(ctx context.Context, match func(SessionInfo) bool, reason string) (n int, err error) {
 	var gone []<-chan struct{}

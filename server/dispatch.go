@@ -57,7 +57,7 @@ func (s *session) freePort(row *command, reply wire.Reply) wire.Reply {
 	return reply
 }
 
-// perform is dispatch without what is around it.
+// perform runs a command if its row admits the command.
 func (s *session) perform(cmd wire.Command) wire.Reply {
 	row, arg, reply, ok := s.admitCommand(cmd)
 	if !ok {

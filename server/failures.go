@@ -44,7 +44,7 @@ func (rs records) hold(key uint64, now time.Time) *record {
 	return r
 }
 
-// release is the opposite of hold.
+// release undoes hold.
 func (rs records) release(r *record) {
 	if r.holders--; r.holders == 0 && r.refusals == 0 {
 		delete(rs, r.key)

@@ -124,7 +124,7 @@ func (s *session) watchOver(t *transfer) (stop func()) {
 	}
 }
 
-// hurry is called when the patience with a transfer is over, by t.patience.
+// hurry ends a transfer that hangs, or gives it more time. t.patience calls hurry.
 func (s *session) hurry(t *transfer) {
 	switch at := t.where.Load(); {
 	case at == whereOver || at == whereLeft:

@@ -58,7 +58,7 @@ func (w *lister) first() error {
 	return nil
 }
 
-// send is the job of the transfer.
+// send sends the listing, as the job of the transfer.
 func (w *lister) send(conn *dataConn) (err error) {
 	defer w.t.inDriver(&err)()
 	w.given <- conn

@@ -68,7 +68,7 @@ func (srv *Server) logOften(kind often, level slog.Level, msg string, args ...an
 	srv.log.Log(ctx, level, msg, args...)
 }
 
-// logOften is Server.logOften for a line about the session.
+// logOften writes a line about the session as Server.logOften does.
 func (s *session) logOften(kind often, level slog.Level, msg string, args ...any) {
 	s.srv.logOften(kind, level, msg, s.named(args)...)
 }

@@ -52,7 +52,7 @@ type pacing struct {
 	place           *place // held by a busy session, see pace; nil without
 }
 
-// pace is called before each command.
+// pace holds up a session that asks for too much, before each of its commands.
 func (s *session) pace() {
 	if !s.loggedIn {
 		if early := s.asking.ahead(paceBurst, paceInterval); early > 0 {
@@ -69,8 +69,8 @@ func (s *session) pace() {
 	}
 }
 
-// paceDone is called after each command. A client that waits for the reply is not
-// computing.
+// paceDone gives back what pace took, after a command behind which no other waits: the
+// client then waits for the reply, and nothing is computed.
 func (s *session) paceDone() {
 	if s.ctl.lines.Buffered() == 0 {
 		s.givePlace()

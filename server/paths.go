@@ -74,7 +74,7 @@ func (a *account) fileName(ctx context.Context, arg string) (string, error) {
 	return "", driver.ErrIsDir
 }
 
-// exists is Stat for something that may be a link to nowhere. With a slash at its
+// exists looks for something that may be a link to nowhere. With a slash at its
 // end a path means a directory, and not a link to one.
 func (a *account) exists(ctx context.Context, p wire.Path) error {
 	info, err := a.files.Stat(ctx, p.Name)

@@ -14,7 +14,7 @@ import (
 // ok returns a one-line reply from a handler.
 func ok(code int, text string) (wire.Reply, error) { return wire.Text(code, text), nil }
 
-// okf is ok with formatting.
+// okf does what ok does, with a format for the text.
 func okf(code int, format string, args ...any) (wire.Reply, error) {
 	return wire.Text(code, fmt.Sprintf(format, args...)), nil
 }

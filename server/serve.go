@@ -20,7 +20,7 @@ func (srv *Server) ListenAndServe(addr string) error {
 	return srv.listen(addr, ":21", srv.Serve)
 }
 
-// ListenAndServeTLS is ListenAndServe for implicit FTPS, where the TLS
+// ListenAndServeTLS listens as ListenAndServe does and serves implicit FTPS, where the TLS
 // handshake comes first; the usual address is ":990".
 func (srv *Server) ListenAndServeTLS(addr string) error {
 	return srv.listen(addr, ":990", srv.ServeTLS)
@@ -54,7 +54,7 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 // returns the dialled address. Package proxyproto does so.
 func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 
-// ServeTLS is Serve for implicit FTPS. The listener hands over plain TCP
+// ServeTLS serves implicit FTPS as Serve serves explicit FTPS. The listener hands over plain TCP
 // connections: the server does the handshake.
 func (srv *Server) ServeTLS(ln net.Listener) error { return srv.serve(ln, true) }
 
@@ -151,7 +151,7 @@ func (srv *Server) add(s *session, peer netip.Addr) (why error) {
 	return nil
 }
 
-// remove is the opposite of add, and the last thing a session does.
+// remove undoes add, as the last thing that a session does.
 func (srv *Server) remove(s *session) {
 	defer srv.running.Done()
 	srv.leaveAccount(s)

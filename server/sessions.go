@@ -135,8 +135,8 @@ func (v *visible) isInLine() bool {
 	return v.inLine
 }
 
-// isSilent is session.isSilent of a session that waits for its client to take a
-// reply, or does not.
+// isSilent reports what session.isSilent does; writing says whether the session waits for
+// its client to take a reply.
 func (v *visible) isSilent(writing bool) (commands uint64, silent bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -128,7 +128,7 @@ func (srv *Server) Close() error {
 	return nil
 }
 
-// closeWithin is Close, waiting for drivers no longer than grace.
+// closeWithin closes as Close does, and waits for drivers no longer than grace.
 func (srv *Server) closeWithin(grace time.Duration) {
 	srv.stop()
 	srv.mu.Lock()

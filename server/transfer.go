@@ -134,8 +134,8 @@ func (s *session) onFiles(verb, name string, work func(t *transfer) error) error
 	return s.within(s.localTransfer(verb, name), work)
 }
 
-// copying is onFiles for work that makes a file of others, which is told as transfers
-// are.
+// copying does what onFiles does, for work that makes a file of others: hooks are told of
+// a transfer.
 func (s *session) copying(verb, to string, from []string, work func(t *transfer) error) error {
 	t := s.localTransfer(verb, to)
 	for _, name := range from {

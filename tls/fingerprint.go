@@ -21,7 +21,7 @@ func Fingerprint(cfg *Config) string {
 	return fingerprint(cert.Certificate[0])
 }
 
-// FingerprintOf is Fingerprint of one certificate, a client's for instance.
+// FingerprintOf returns what [Fingerprint] does, for one certificate: a client's, for instance.
 func FingerprintOf(cert *x509.Certificate) string { return fingerprint(cert.Raw) }
 
 func fingerprint(der []byte) string {

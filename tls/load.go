@@ -14,7 +14,7 @@ type Loader struct {
 	Logger *slog.Logger
 }
 
-// Load is Loader.Load with a zero Loader.
+// Load does what [Loader.Load] of a zero Loader does.
 func Load(certFile, keyFile string, more ...string) (*Config, error) {
 	return Loader{}.Load(certFile, keyFile, more...)
 }

@@ -34,7 +34,7 @@ func (r Reuse) String() string {
 	return reuseNames[r]
 }
 
-// ParseReuse is the inverse of String and ignores case.
+// ParseReuse reads what String returns, in letters of either case.
 func ParseReuse(s string) (Reuse, error) {
 	for r, name := range reuseNames {
 		if strings.EqualFold(s, name) {

@@ -56,7 +56,7 @@ func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangupEnds bool
 	return e, func() { end(); done.Wait() }
 }
 
-// awaitSignals is awaitEndings for the signals of this process. A terminal that is
+// awaitSignals does what awaitEndings does, with the signals of this process. A terminal that is
 // closed ends what was started in it by SIGHUP. Elsewhere SIGHUP tells daemons to
 // read their configuration again, and must not end this one.
 func awaitSignals(ctx context.Context, log *slog.Logger) (e endings, stop func()) {

@@ -222,7 +222,7 @@ func (f *facts) url(scheme string, port int) string {
 	return u.String()
 }
 
-// environment is the same for a command.
+// environment returns the facts as the environment of a command.
 func (f *facts) environment() []string {
 	return []string{
 		"FTPS_HOST=" + f.Host, fmt.Sprint("FTPS_PORT=", f.Port), fmt.Sprint("FTPS_IMPLICIT_PORT=", f.ImplicitPort),

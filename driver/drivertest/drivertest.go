@@ -59,7 +59,7 @@ type Options struct {
 	Dir string
 }
 
-// Tree is what an FS must hold to be tested with ReadOnly: the content of its
+// Tree returns what an FS must hold to be tested with ReadOnly: the content of its
 // files by name. The directories are those that the names imply.
 func Tree() map[string]string {
 	return map[string]string{

@@ -163,8 +163,8 @@ func (f *FS) Check(ctx context.Context) error {
 	return nil
 }
 
-// checkPrefix is asked by every call: a Prefix may be made of the name of a user,
-// and a key made of "vendors/.." would be one of somebody else's.
+// checkPrefix refuses a Prefix that is no path, before every call: a Prefix may be made
+// of the name of a user, and a key made of "vendors/.." would be somebody else's.
 func (f *FS) checkPrefix() error {
 	if f.Prefix != "" && (!fs.ValidPath(f.Prefix) || f.Prefix == ".") {
 		return fmt.Errorf("s3: Prefix is %q; want names with slashes between them, such as vendors/acme", f.Prefix)

@@ -29,7 +29,7 @@ type tenant struct {
 	files driver.FS
 }
 
-// files are those that a user sees.
+// files returns those that a user sees.
 func (d *directory) files(ctx context.Context, u user) (driver.FS, error) {
 	t, err := d.tenant(ctx, u)
 	if err != nil {

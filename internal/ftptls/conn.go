@@ -144,10 +144,10 @@ func (c *Conn) Offered() string {
 // close_notify.
 func (c *Conn) NetConn() net.Conn { return c.conn }
 
-// LocalAddr is that of the connection below.
+// LocalAddr returns that of the connection below.
 func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
-// RemoteAddr is that of the connection below.
+// RemoteAddr returns that of the connection below.
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
 // SetDeadline sets both deadlines, as net.Conn describes. A write that failed

@@ -115,7 +115,7 @@ func check(cfg *tls.Config) error {
 	return nil
 }
 
-// atLeast is the oldest version accepted. crypto/tls would let an environment
+// atLeast returns the oldest version accepted. crypto/tls would let an environment
 // variable choose, if cfg does not.
 func atLeast(cfg *tls.Config) uint16 {
 	if cfg.MinVersion == 0 {

@@ -46,7 +46,7 @@ func ParseCommand(line []byte) (Command, error) {
 	return cmd, nil
 }
 
-// String is the line that parses to c. It may hold a password: logs want
+// String returns the line that parses to c. It may hold a password: logs want
 // [Command.Redacted].
 func (c Command) String() string {
 	if !c.HasArg {
@@ -55,7 +55,7 @@ func (c Command) String() string {
 	return c.Verb + " " + c.Arg
 }
 
-// Redacted is c for a log: secrets are replaced by stars of a fixed number and
+// Redacted returns c for a log: secrets are replaced by stars of a fixed number and
 // what could forge a log line is escaped as by [Printable].
 func (c Command) Redacted() string {
 	// RFC 959, section 4.1.1: ACCT may carry a password of its own.

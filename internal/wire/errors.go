@@ -37,10 +37,10 @@ type SyntaxError struct {
 	Want string
 }
 
-// Error is the sentence "What needs Want".
+// Error returns the sentence "What needs Want".
 func (e *SyntaxError) Error() string { return e.For("This command") }
 
-// For is the sentence with verb as its subject where What is empty, for example
+// For returns the sentence with verb as its subject where What is empty, for example
 // "REST needs a whole number of bytes, 0 or more".
 func (e *SyntaxError) For(verb string) string {
 	if e.What != "" {

@@ -45,11 +45,11 @@ func ParseFacts(opts string) Facts {
 	return f
 }
 
-// String is the set as the reply to OPTS MLST shows it, "type;size;". RFC 3659,
+// String returns the set as the reply to OPTS MLST shows it, "type;size;". RFC 3659,
 // section 7.9.
 func (f Facts) String() string { return f.join(AllFacts&f, "") }
 
-// Feat is the list of all facts for FEAT with a star behind those in f,
+// Feat returns the list of all facts for FEAT with a star behind those in f,
 // "type*;size;modify*;". RFC 3659, section 7.8.
 func (f Facts) Feat() string { return f.join(AllFacts, "*") }
 

@@ -31,7 +31,7 @@ func ParsePort(arg string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(netip.AddrFrom4([4]byte(b[:4])), port), nil
 }
 
-// FormatPort is the host-port of PORT and of the 227 reply, "192,0,2,1,82,8". An
+// FormatPort returns the host-port of PORT and of the 227 reply, "192,0,2,1,82,8". An
 // IPv4 address inside IPv6 is printed as IPv4. For any other address the result
 // is empty: this form cannot carry it.
 func FormatPort(ap netip.AddrPort) string {

@@ -172,7 +172,7 @@ func (l *LineReader) fit() {
 	}
 }
 
-// Buffered is the number of bytes read and not yet handed out in a line.
+// Buffered returns the number of bytes read and not yet handed out in a line.
 func (l *LineReader) Buffered() int {
 	if l.given {
 		return l.w - l.r

@@ -78,7 +78,7 @@ func ParsePath(cwd, arg string) (Path, error) {
 	return p, nil
 }
 
-// Resolve is the Name of [ParsePath] alone.
+// Resolve returns the Name of [ParsePath] alone.
 func Resolve(cwd, arg string) (string, error) {
 	p, err := ParsePath(cwd, arg)
 	return p.Name, err
@@ -89,7 +89,7 @@ func Resolve(cwd, arg string) (string, error) {
 // does).
 func Nameable(name string) bool { return plain(name) || !strings.ContainsAny(name, "\r\n\x00") }
 
-// Display is how the client sees a name that [ParsePath] returned: "/" for the
+// Display returns how the client sees a name that [ParsePath] returned: "/" for the
 // root, else with a slash in front.
 func Display(name string) string {
 	if name == "." {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// Printable is s for a log or a terminal: control bytes and invalid UTF-8
+// Printable returns s for a log or a terminal: control bytes and invalid UTF-8
 // become \xHH, and runes that end a line or turn the direction of text become
 // \uHHHH, so that a file name cannot forge a second entry or hide one (CWE-117,
 // CVE-2021-42574). A backslash in front of what would read as one of these
@@ -24,7 +24,7 @@ func Printable(s string) string {
 	return s
 }
 
-// Original is the inverse of [Printable].
+// Original undoes [Printable].
 func Original(s string) string {
 	if strings.IndexByte(s, '\\') < 0 {
 		return s

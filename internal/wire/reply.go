@@ -17,10 +17,10 @@ type Reply struct {
 	Lines []string
 }
 
-// Text is a reply of one line.
+// Text returns a reply of one line.
 func Text(code int, text string) Reply { return Reply{code, []string{text}} }
 
-// Multi is a reply of several lines. With one line it is the same as [Text].
+// Multi returns a reply of several lines. With one line it is the same as [Text].
 func Multi(code int, lines ...string) Reply { return Reply{code, lines} }
 
 // Append appends the reply as it goes on the wire. RFC 959, section 4.2: the

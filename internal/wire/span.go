@@ -37,7 +37,7 @@ type Part struct {
 	Span
 }
 
-// String is the form that [ParsePart] reads in one way only.
+// String returns the form that [ParsePart] reads in one way only.
 func (p Part) String() string {
 	text := QuotePath(p.Path)
 	if p.Start > 0 || p.End >= 0 {

@@ -163,7 +163,7 @@ func (s *Server) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// mark is a place in the transcript, for since.
+// mark returns a place in the transcript, for since.
 func (s *Server) mark() (n int) {
 	s.locked(func() { n = s.log.Len() })
 	return n

@@ -97,10 +97,10 @@ type Reply struct {
 	Lines []string
 }
 
-// String is the reply as it came.
+// String returns the reply as it came.
 func (r Reply) String() string { return strings.Join(r.Lines, "\n") }
 
-// Text is the first line without its code.
+// Text returns the first line without its code.
 func (r Reply) Text() string { return r.Lines[0][4:] }
 
 // Send writes a line and reads nothing.

@@ -22,7 +22,7 @@ func (c *Client) Open(line string) (net.Conn, error) {
 	return c.OpenAt(addr, line)
 }
 
-// OpenAt is Open with an address that the server has announced.
+// OpenAt does what Open does, at an address that the server has announced.
 func (c *Client) OpenAt(addr, line string) (net.Conn, error) {
 	conn, err := DialTCP(addr)
 	if err != nil {

@@ -25,17 +25,17 @@ func Pair(from, to netip.AddrPort, buffer int) (client, server *Conn) {
 	return &Conn{in: down, out: up, local: from, remote: to}, &Conn{in: up, out: down, local: to, remote: from}
 }
 
-// Closes is how often Close was called.
+// Closes returns how often Close was called.
 func (c *Conn) Closes() int { return int(c.closes.Load()) }
 
-// Unread is how many bytes have come and were not read.
+// Unread returns how many bytes have come and were not read.
 func (c *Conn) Unread() int {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()
 	return len(c.in.data)
 }
 
-// PeerWriteDeadline is the deadline that the other end has for its writes, zero for none.
+// PeerWriteDeadline returns the deadline that the other end has for its writes, zero for none.
 func (c *Conn) PeerWriteDeadline() time.Time {
 	c.in.mu.Lock()
 	defer c.in.mu.Unlock()

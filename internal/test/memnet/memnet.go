@@ -25,7 +25,7 @@ type Net struct {
 // ErrInUse is the error of Listen for an address that somebody listens on.
 var ErrInUse error = &net.OpError{Op: "listen", Net: "tcp", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)}
 
-// Listen is what passive.Ports wants. Port 0 stands for a free one.
+// Listen opens a listener, in the form that passive.Ports wants. Port 0 stands for a free one.
 func (n *Net) Listen(_ context.Context, _, address string) (net.Listener, error) {
 	at, err := netip.ParseAddrPort(address)
 	if err == nil && n.Fail != nil {
@@ -59,7 +59,7 @@ func (n *Net) At(at netip.AddrPort) *Listener {
 	return n.listeners[at]
 }
 
-// Opened is how many listeners there have been.
+// Opened returns how many listeners there have been.
 func (n *Net) Opened() int {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -142,5 +142,5 @@ func (ln *Listener) reject() {
 	}
 }
 
-// Addr is the address listened on.
+// Addr returns the address listened on.
 func (ln *Listener) Addr() net.Addr { return net.TCPAddrFromAddrPort(ln.at) }

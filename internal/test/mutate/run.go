@@ -110,7 +110,7 @@ func (r *runner) packageName() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// binary is the path of the tests of a mutant. Windows runs only what ends like this.
+// binary returns the path of the tests of a mutant. Windows runs only what ends like this.
 func (r *runner) binary(number int) string {
 	return filepath.Join(r.tmp, fmt.Sprintf("%d.exe", number))
 }

@@ -20,7 +20,7 @@ type Account struct {
 	User, Password string
 }
 
-// At is an account of a throwaway server.
+// At returns an account of a throwaway server.
 func At(srv *ftpstest.Server, user, password string) Account {
 	return Account{srv.Addr, srv.CAFile, user, password}
 }
@@ -35,7 +35,7 @@ func (a Account) Curl(t testing.TB, path string, args ...string) (output string,
 	return run(a.CurlCommand(t, path, args...))
 }
 
-// CurlCommand is Curl for a test that gives it input or ends it.
+// CurlCommand prepares what Curl runs, for a test that gives curl input or ends it.
 func (a Account) CurlCommand(t testing.TB, path string, args ...string) *exec.Cmd {
 	t.Helper()
 	trust := []string{"--cacert", a.CAFile}

@@ -27,7 +27,7 @@ var span = sync.OnceValues(func() (first, end int) {
 	return 22200, 32768
 })
 
-// outgoing is the range of ports for outgoing connections.
+// outgoing returns the range of ports for outgoing connections.
 func outgoing() (low, high int, err error) {
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if err == nil {
