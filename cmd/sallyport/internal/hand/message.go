@@ -10,8 +10,8 @@ import (
 // version is that of the messages.
 const version = 1
 
-// A message is never longer than maxMessage bytes. A listing comes in messages of little more than batch bytes, of which
-// window may be under way.
+// A message is never longer than maxMessage bytes. A listing comes in messages of little more than batch bytes, of
+// which window may be under way.
 const (
 	maxMessage = 64 << 10
 	batch      = 32 << 10

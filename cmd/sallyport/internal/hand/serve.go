@@ -81,8 +81,8 @@ func (h *server) receive() error {
 	}
 }
 
-// tell tells a call that more may be sent, or that the call is not needed any more, nor the upload that came of it. Both
-// may be over already.
+// tell tells a call that more may be sent, or that the call is not needed any more, nor the upload that came of it.
+// Both may be over already.
 func (h *server) tell(o op, id uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
