@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"syscall"
 	"time"
 )
@@ -162,18 +163,32 @@ func (d *Dir) tryRename(ctx context.Context, f, t string) error {
 func (d *Dir) move(f, t string, held []*heldFile) error {
 	if d.Uploads == Atomic && !d.holds(held, t) {
 		err := renameToFree(d.root, f, t)
-		fi, e := d.root.Lstat(t)
-		switch {
-		case errors.Is(err, fs.ErrExist) && e == nil && fi.Mode().IsRegular():
-			return errAppeared
-		case err == nil:
+		if err == nil {
 			return nil
 		}
+		if fi, e := d.root.Lstat(t); errors.Is(err, fs.ErrExist) && e == nil && fi.Mode().IsRegular() {
+			return errAppeared
+		}
+	}
+	if d.leadsTo(f, t) {
+		return fs.ErrExist
 	}
 	if err := d.root.Rename(f, t); err != nil {
 		return d.renameError(f, t, err)
 	}
 	return nil
+}
+
+// leadsTo reports whether f is a symbolic link to t. If the link took that name, it would
+// lead to itself, and the file would be gone.
+func (d *Dir) leadsTo(f, t string) bool {
+	link, err := d.root.Lstat(f)
+	if err != nil || link.Mode()&fs.ModeSymlink == 0 {
+		return false
+	}
+	file, e1 := d.root.Stat(f)
+	target, e2 := d.root.Lstat(t)
+	return e1 == nil && e2 == nil && os.SameFile(file, target)
 }
 
 // renameError tells a name that is taken from the other reasons why a rename

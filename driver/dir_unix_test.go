@@ -360,3 +360,23 @@ func TestDirSweepsAll(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
+
+// A link that took the name of the file it leads to would lead to itself, and the file would
+// be gone.
+func TestDirKeepsFileOfRenamedLink(t *testing.T) {
+	both(t, func(t *testing.T, d *driver.Dir, path string) {
+		write(t, d, "a", "content")
+		require.NoError(t, d.Mkdir(t.Context(), "d"))
+		require.NoError(t, os.Symlink("a", filepath.Join(path, "link")))
+		require.NoError(t, os.Symlink("../link", filepath.Join(path, "d", "far")))
+		for _, link := range []string{"link", "d/far"} {
+			require.ErrorIs(t, d.Rename(t.Context(), link, "a"), fs.ErrExist)
+			require.Equal(t, "content", read(t, d, "a"))
+		}
+		write(t, d, "b", "other")
+		require.NoError(t, d.Rename(t.Context(), "link", "b"))
+		require.Equal(t, "content", read(t, d, "b"), "the link replaces another file")
+		require.NoError(t, d.Rename(t.Context(), "a", "b"), "a file replaces its link")
+		require.Equal(t, "content", read(t, d, "b"))
+	})
+}
