@@ -151,6 +151,12 @@ func (c *control) waitingInput(last time.Time) time.Time {
 	return time.Time{}
 }
 
+// showsInput reports whether waitingInput knows, without a wait, what has arrived.
+func (c *control) showsInput() bool {
+	_, known := inputWaits(rawio.TCP(c.raw))
+	return known
+}
+
 // partOfLine is how long a read waits for the rest of a line or of a TLS record
 // that has begun to arrive.
 const partOfLine = 20 * time.Millisecond

@@ -49,7 +49,10 @@ func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, opt
 	case t.ctx.Err() != nil:
 		return context.Cause(t.ctx)
 	case !t.unproven:
-		return nil
+		if s.ctl.showsInput() {
+			s.hearSent(t) // nothing but ABOR counts against a proven end, which waits for nothing
+		}
+		return context.Cause(t.ctx)
 	case t.truncated && s.srv.RequireCloseNotify:
 		return &dataError{426, "The data connection ended without TLS close_notify; nothing was stored.", nil}
 	}
@@ -71,10 +74,7 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 	case <-t.news:
 	case <-t.ctx.Done():
 	}
-	// Before deciding, read what the client has already sent, such as ABOR.
-	s.inbox.relieve()
-	heardAll := s.hearWaiting(t)
-	s.inbox.attend(0, func() { s.attendTo(t) })
+	heardAll := s.hearSent(t)
 	switch {
 	case t.ctx.Err() != nil:
 		return context.Cause(t.ctx)
@@ -86,6 +86,15 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 		return &dataError{426, "Too many commands wait to tell whether the upload is whole.", nil}
 	}
 	return nil
+}
+
+// hearSent hears what the client has already sent on the control connection, such as
+// ABOR, before it is decided about an upload. It reports whether that is all.
+func (s *session) hearSent(t *transfer) (all bool) {
+	s.inbox.relieve()
+	all = s.hearWaiting(t)
+	s.inbox.attend(0, func() { s.attendTo(t) })
+	return all
 }
 
 // hearWaiting hears commands that have arrived on the control connection, and the

@@ -206,23 +206,32 @@ func TestKilledBeforeTheFirstByte(t *testing.T) {
 	}
 }
 
-// Without any grace, what has arrived on the control connection by the end of
-// the data still counts.
+// What has arrived on the control connection by the end of the data counts: without any
+// grace, and also before an end that is proven.
 func TestAbortBeforeTheEnd(t *testing.T) {
-	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+	for name, e := range map[string]struct {
+		secure, bare bool
+		before       string
+	}{
+		"clear":        {false, false, "NOOP"},
+		"TLS":          {true, true, "NOOP"},
+		"close_notify": {true, false, "NOOP"},
+		"ALLO":         {false, false, "ALLO 3"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			ts := start(t, insecure, func(srv *server.Server) { srv.EndGrace = -1 })
 			ts.writeFile(t, "a", "old")
 			c := ts.loginClear(t)
-			if secure {
+			if e.secure {
 				c = ts.login(t)
 			}
 			for range 20 {
+				c.cmd(200, "%s", e.before)
 				data := c.open("STOR a")
 				_, err := io.WriteString(data, "new")
 				require.NoError(t, err)
 				c.send("ABOR")
-				if secure {
+				if e.bare {
 					closeBare(t, data)
 				} else {
 					data.Close()
