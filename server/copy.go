@@ -150,7 +150,7 @@ func (t *transfer) keep(files driver.FS, name string, opts driver.StoreOptions, 
 	return cause
 }
 
-// siteCpfr is SITE CPFR <file>, as in ProFTPD; SITE CPTO must follow at once.
+// SITE CPFR <file>: as in ProFTPD; SITE CPTO must follow at once.
 func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) {
 	name, err := s.fileName(ctx, arg)
 	if err != nil {
@@ -167,8 +167,8 @@ func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) 
 	return ok(350, "Send SITE CPTO with the name of the copy.")
 }
 
-// siteCpto is SITE CPTO <file>. Both names are resolved as those of
-// RETR and STOR are, and lead nowhere else (CVE-2015-3306).
+// SITE CPTO <file>: both names are resolved as those of RETR and STOR are, and lead
+// nowhere else (CVE-2015-3306).
 func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) {
 	from := s.source
 	to, err := s.fileName(ctx, arg)

@@ -13,6 +13,7 @@ func (s *session) cmdSyst(context.Context, string) (wire.Reply, error) {
 	return ok(215, "UNIX Type: L8")
 }
 
+// NOOP: RFC 959, section 4.1.3.
 func (s *session) cmdNoop(context.Context, string) (wire.Reply, error) {
 	return ok(200, "OK.")
 }

@@ -48,7 +48,7 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 	return ok(331, "Password required.")
 }
 
-// PASS <password>. An unknown user and a wrong password get the same answer
+// PASS <password>: RFC 959, section 4.1.1. An unknown user and a wrong password get the same answer
 // after the same delay (CVE-2004-1602).
 func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	switch {

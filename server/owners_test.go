@@ -54,3 +54,26 @@ func filesWith(t *testing.T, pattern *regexp.Regexp) (found []string) {
 	}
 	return found
 }
+
+// The comment on a handler begins with the syntax of its command, as CONTRIBUTING.md says.
+func TestHandlersTellTheSyntax(t *testing.T) {
+	handler := regexp.MustCompile(`(?m)((?:^//.*\n)*)^func \(s \*session\) (cmd|site)([A-Z]\w*)\(.*wire\.Reply, error\) \{$`)
+	files, err := filepath.Glob("*.go")
+	require.NoError(t, err)
+	found := 0
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, h := range handler.FindAllStringSubmatch(string(text), -1) {
+			verb := strings.ToUpper(h[3])
+			if h[2] == "site" {
+				verb = "SITE " + verb
+			} else if verb == "SITE" {
+				verb = "SITE <command>"
+			}
+			require.Regexp(t, "^// "+verb+"[ :,]", h[1], "%s: %s%s", file, h[2], h[3])
+			found++
+		}
+	}
+	require.Greater(t, found, 50)
+}

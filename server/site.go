@@ -14,6 +14,7 @@ func (s *session) cmdSite(context.Context, string) (wire.Reply, error) {
 	return ok(504, "Unknown SITE command; try SITE HELP.")
 }
 
+// SITE HELP: the commands of SITE that are on. HELP SITE says the same.
 func (s *session) siteHelp(context.Context, string) (wire.Reply, error) {
 	lines := []string{"SITE commands:"}
 	for _, verb := range verbs {
@@ -34,6 +35,7 @@ func (s *session) twoArgs(ctx context.Context, arg string) (word, name string, e
 	return word, name, err
 }
 
+// SITE CHMOD <mode> <path>: permission bits as an octal number.
 func (s *session) siteChmod(ctx context.Context, arg string) (wire.Reply, error) {
 	word, name, err := s.twoArgs(ctx, arg)
 	if err != nil {
@@ -49,6 +51,7 @@ func (s *session) siteChmod(ctx context.Context, arg string) (wire.Reply, error)
 	return ok(200, "Permissions set.")
 }
 
+// SITE CHGRP <group> <path>: the group, by name or number.
 func (s *session) siteChgrp(ctx context.Context, arg string) (wire.Reply, error) {
 	group, name, err := s.twoArgs(ctx, arg)
 	if err != nil {
@@ -60,6 +63,8 @@ func (s *session) siteChgrp(ctx context.Context, arg string) (wire.Reply, error)
 	return ok(200, "Group set.")
 }
 
+// SITE UTIME <time> <path>, or with the path first and three times behind, as lftp and
+// ncftp send it: when the file was changed and read.
 func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error) {
 	modify, access, _, path, err := wire.ParseUTime(arg)
 	if err != nil {
@@ -78,8 +83,8 @@ func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error)
 	return ok(200, "Times set.")
 }
 
-// siteSymlink makes a link. The target is a path as the client sees it, so a
-// link can't lead out of its files.
+// SITE SYMLINK <target> <path>: the target is a path as the client sees it, and no link
+// leads out of the client's files.
 func (s *session) siteSymlink(ctx context.Context, arg string) (wire.Reply, error) {
 	target, path, _ := strings.Cut(arg, " ")
 	if target == "" || path == "" {
@@ -98,10 +103,12 @@ func (s *session) siteSymlink(ctx context.Context, arg string) (wire.Reply, erro
 	return ok(200, "Link made.")
 }
 
+// SITE MKDIR <path>: MKD by another name.
 func (s *session) siteMkdir(ctx context.Context, arg string) (wire.Reply, error) {
 	return s.cmdMkd(ctx, arg)
 }
 
+// SITE RMDIR <path>: RMD by another name.
 func (s *session) siteRmdir(ctx context.Context, arg string) (wire.Reply, error) {
 	return s.cmdRmd(ctx, arg)
 }

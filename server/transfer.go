@@ -265,7 +265,7 @@ type panicError struct {
 
 func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
 
-// ABOR when nothing is under way: RFC 959, section 4.1.3, case 1.
+// ABOR: RFC 959, section 4.1.3, case 1, when nothing is under way.
 func (s *session) cmdAbor(context.Context, string) (wire.Reply, error) {
 	s.dropData()
 	return ok(226, "Nothing to abort; data connection closed.")
