@@ -217,6 +217,7 @@ func (u *atomicUpload) takeName() error {
 	err = u.parent.Link(u.temp.name, u.base)
 	switch {
 	case err == nil:
+		u.temp.release()                 // NFS keeps what is open under another name
 		_ = u.parent.Remove(u.temp.name) // or a sweep does
 		return nil
 	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist):

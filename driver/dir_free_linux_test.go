@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -81,6 +82,10 @@ func TestDirTakesFreeName(t *testing.T) {
 				reserved := false
 				var err error
 				syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
+					if call.Number == unix.SYS_UNLINKAT {
+						assert.Zero(t, openTemps(path), "NFS keeps an open file under another name")
+						return 0
+					}
 					if _, err := os.Lstat(filepath.Join(path, "a")); !errors.Is(err, fs.ErrNotExist) {
 						reserved = true
 					}
@@ -91,7 +96,7 @@ func TestDirTakesFreeName(t *testing.T) {
 						return c.noReplace
 					}
 					return 0
-				}, func() { err = u.Commit() }, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT)
+				}, func() { err = u.Commit() }, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_UNLINKAT)
 				require.NoError(t, err)
 				require.NoError(t, u.Close(nil))
 				require.Equal(t, c.reserved && how != "STOR", reserved)
@@ -100,4 +105,15 @@ func TestDirTakesFreeName(t *testing.T) {
 			})
 		}
 	}
+}
+
+// openTemps returns how many temporary files of a directory this process has open.
+func openTemps(path string) (n int) {
+	open, _ := filepath.Glob("/proc/self/fd/*")
+	for _, fd := range open {
+		if file, err := os.Readlink(fd); err == nil && strings.HasPrefix(file, filepath.Join(path, ".sallyport-")) {
+			n++
+		}
+	}
+	return n
 }
