@@ -25,7 +25,7 @@ var abilities = []reflect.Type{
 }
 
 // others are the interfaces of the package that are no ability of an FS.
-var others = []string{"Driver", "FS", "Upload", "Preparer", "StagedReader", "KeptReader", "FileOwner", "FileID", "FilePart"}
+var others = []string{"Driver", "FS", "Upload", "Preparer", "StagedReader", "KeptReader", "FileUpload", "FileOwner", "FileID", "FilePart"}
 
 // Whoever adds an interface has to say here whether it is an ability, and hears
 // from the tests below which wrappers lack it.
