@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -41,6 +42,7 @@ func TestTwoSignalsAtOnceAreOne(t *testing.T) {
 // SIGHUP tells many daemons to read their settings again; a script that sends it
 // must not end this one.
 func TestHangupOfADaemon(t *testing.T) {
+	passHangups(t)
 	p := start(t)
 	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
 	p.wantLog(t, "SIGHUP is ignored")
@@ -48,6 +50,14 @@ func TestHangupOfADaemon(t *testing.T) {
 	require.NoError(t, c.Close())
 	p.terminate(t)
 	require.Zero(t, p.end(t))
+}
+
+// passHangups has programs that the test starts hear SIGHUP, which they ignore
+// otherwise if the test was started by nohup.
+func passHangups(t *testing.T) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(c) })
 }
 
 // wantLog waits until the log holds a text.
@@ -58,6 +68,7 @@ func (p *process) wantLog(t *testing.T, text string) {
 
 // With the terminal that it was started in goes the server, as with Ctrl-C.
 func TestHangupOfATerminal(t *testing.T) {
+	passHangups(t)
 	terminal, tty := openTerminal(t)
 	p := startWith(t, func(cmd *exec.Cmd) {
 		cmd.Stdin = tty
