@@ -8,12 +8,12 @@ import (
 )
 
 // KeptReader is an optional ability of a [StagedReader], of the same value, for
-// uploads that add to a file: with [StoreOptions].Append or an Offset. [Inspect] by it
-// reads what the upload itself is going to keep, which the name need not lead to any
-// more, and has Commit refuse any other.
+// uploads that add to a file: with [StoreOptions].Append or an Offset. [Inspect] then
+// reads the very file that the upload adds to, even if the name leads to another file
+// by now, and has Commit refuse to add to any other.
 //
-// An Upload without it is read and compared by name, right before Commit; what changes
-// the file between the two isn't noticed then.
+// Where an Upload is no KeptReader, Inspect reads and compares the old file by name,
+// right before Commit, and doesn't notice a change between the two.
 type KeptReader interface {
 	// Keep says how many bytes of the old file Commit is going to keep, 0 if there is
 	// none. It is called after the last Write and once at most. From then on Commit is

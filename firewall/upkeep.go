@@ -1,9 +1,9 @@
 package firewall
 
-// upkeep is what a machine's own IPv6 needs, whether or not FTPS is served over it, and what is no part of any
-// connection that a stateful firewall knows: rules that drop all else would take its address and its route away, within
-// the half hour that routers mostly advertise them for. IPv4 needs nothing of that kind: ARP is no IP, and DHCP clients
-// read below the firewall.
+// upkeep is one kind of packet that a machine's own IPv6 needs, whether or not FTPS is served over IPv6, and that
+// belongs to no connection a stateful firewall knows. Rules that drop these packets take the machine's address and
+// route away within half an hour, since most routers advertise both for so long. IPv4 needs nothing of that kind: ARP
+// is no IP, and DHCP clients read below the firewall.
 type upkeep struct {
 	name string // of what is let in, for a label
 

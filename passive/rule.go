@@ -132,9 +132,9 @@ func resized[T any](s []T, n int) []T {
 	return s
 }
 
-// proofFirst lines up the connections that claim a lease, for one handshake in each turn, in order of arrival:
-// connections from the client's own address before those from elsewhere, which come behind whatever else comes from the
-// client's own address as well. proofFirst refuses connections that claim what is not here.
+// proofFirst lines up the connections that claim a lease, for one handshake in each turn, in order of arrival. With
+// roaming those from elsewhere are meant, else those from the client's own address, whose turn is earlier. proofFirst
+// refuses connections that claim what is not here.
 func (f *facts) proofFirst(v *verdict, roaming bool) {
 	for i, c := range f.conns {
 		if c.roaming != roaming || c.shaking || c.full {

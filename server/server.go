@@ -93,16 +93,16 @@ type Server struct {
 
 	// SharedAddress says that clients seem to come from one address which is not
 	// theirs, as through Docker's userland proxy or a balancer without the PROXY
-	// protocol. Then no address tells anybody apart: each data connection has to
-	// resume the TLS session of its control connection under tls.Prefer too, or of
-	// another one of the same account, and is refused with 522 otherwise;
+	// protocol. Then no address tells anybody apart. Each data connection has to
+	// resume the TLS session of its control connection, under tls.Prefer too, or of
+	// another one of the same account; other data connections are refused with 522.
 	// MaxSessionsPerAddress bounds the sessions of one account after the login, and
-	// the delays after refused logins count by user only, so that nobody waits for
-	// another user's. Whoever has not logged in is bounded by MaxSessions alone, and
-	// guesses of a user's password hold up that user. Validate refuses it together with
-	// Active, with InsecurePlaintext, with tls.Off and without TLS. The default is that addresses are the
-	// clients' own; the log says once when 80 % of the sessions within 10 minutes, 20
-	// at least, came from one.
+	// MaxSessions alone bounds those without a login. The delays after refused logins
+	// count by user only: guesses of a user's password hold up that user, and nobody
+	// else. Validate refuses SharedAddress together
+	// with Active, with InsecurePlaintext, with tls.Off and without TLS. The default is
+	// that addresses are the clients' own; the log says once when 80 % of the sessions
+	// within 10 minutes, 20 at least, came from one.
 	SharedAddress bool
 
 	// NoEPSV refuses EPSV and leaves PASV, for clients and middle boxes that
