@@ -489,6 +489,23 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	})
 }
 
+// A handshake that was left to Accept, which ends before it begins, is done all the same, and the next call of Accept
+// does others.
+func TestHandshakeLeftByAccept(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Required)
+		l.accept(1)
+		s.comes("home", "fails a")
+		require.Len(s, l.turn, 1)
+		require.Equal(s, 1, l.busy)
+		l.accept(-1)
+		synctest.Wait()
+		require.Zero(s, s.p.Stats().Unproven)
+		require.Zero(s, l.busy)
+		s.asked(l).gets(s.comes("home", "proof a"), 0)
+	})
+}
+
 // The session's own handshake may take its time, whoever waits meanwhile, and fail or stall how they may.
 func TestSlowHandshake(t *testing.T) {
 	for _, from := range []string{"home", "elsewhere"} {
