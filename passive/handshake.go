@@ -195,15 +195,12 @@ func (p *Ports) part(l *Lease, cut context.CancelCauseFunc) {
 	time.AfterFunc(lingering, func() { cut(ErrClosed) })
 }
 
-// recall turns a connection away whose handshake was left to Accept and has not begun. The caller holds mu.
+// recall turns a connection away whose handshake was left to Accept and has not begun, for a lease that another one has
+// got. The caller holds mu.
 func (p *Ports) recall(l *Lease) {
 	select {
 	case c := <-l.turn:
 		c.shaking = false
-		c.unhand(l)
-		if l.shaking == c {
-			l.shaking = nil
-		}
 		p.turnAway(c)
 	default:
 	}

@@ -495,14 +495,14 @@ func TestHandshakeLeftByAccept(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Required)
 		l.accept(1)
-		s.comes("home", "fails a")
+		s.comes("home", "stalls a")
 		require.Len(s, l.turn, 1)
 		require.Equal(s, 1, l.busy)
 		l.accept(-1)
-		synctest.Wait()
-		require.Zero(s, s.p.Stats().Unproven)
 		require.Zero(s, l.busy)
-		s.asked(l).gets(s.comes("home", "proof a"), 0)
+		s.asked(l).gets(s.comes("home", "proof a"), turn)
+		synctest.Wait()
+		require.Zero(s, l.busy)
 	})
 }
 
