@@ -88,9 +88,6 @@ func (u *atomicUpload) replace() error {
 	if err := u.finish(u.temp, u.old); err != nil {
 		return err
 	}
-	if err := u.temp.close(); err != nil {
-		return err
-	}
 	for {
 		h, err := u.d.hold(u.ctx, u.parent, u.base, false)
 		if err != nil {
@@ -98,7 +95,10 @@ func (u *atomicUpload) replace() error {
 		}
 		if h != nil {
 			defer h.release()
-			return u.rename(u.temp)
+			return u.replaceHeld(h)
+		}
+		if err := flush(u.temp.f); err != nil {
+			return err
 		}
 		switch err := u.durably(u.takeName); {
 		case errors.Is(err, errOnlyReplaces):
@@ -114,6 +114,20 @@ func (u *atomicUpload) replace() error {
 			return err
 		}
 	}
+}
+
+// replaceHeld replaces a file that is locked, as far as it may still be replaced. It may
+// not be the file any more that Store saw, or have other bits.
+func (u *atomicUpload) replaceHeld(h *heldFile) error {
+	if err := replaceable(h.info); err != nil {
+		return err
+	}
+	if u.old == nil || !os.SameFile(u.old, h.info) || u.old.Mode() != h.info.Mode() {
+		if err := u.finish(u.temp, h.info); err != nil {
+			return err
+		}
+	}
+	return u.rename(u.temp)
 }
 
 // finish gives a temporary file what is needed beside the content to take the place of
@@ -134,9 +148,11 @@ func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
 	return err
 }
 
-// rename gives a temporary file its name, whatever has that name.
+// rename gives a temporary file its name, whatever has that name. The file is closed
+// before: some systems tell only then that it could not be written (NFS, quotas), and
+// Windows renames no open file.
 func (u *atomicUpload) rename(t *tempFile) error {
-	if err := t.close(); err != nil {
+	if err := t.f.Close(); err != nil {
 		return err
 	}
 	return u.durably(func() error { return u.parent.Rename(t.name, u.base) })
@@ -260,7 +276,7 @@ func (u *atomicUpload) replaceReserved(f *os.File) error {
 		h.close()
 		h.f = nil
 	}
-	if err = u.temp.close(); err == nil {
+	if err = u.temp.f.Close(); err == nil {
 		err = u.parent.Rename(u.temp.name, u.base)
 	}
 	if err != nil {

@@ -57,16 +57,6 @@ func (t *tempFile) named() bool {
 	return err == nil && linked(fi)
 }
 
-// close closes the file, which may be closed already. Some systems tell only then that it
-// could not be written (NFS, quotas), and Windows renames no open file.
-func (t *tempFile) close() error {
-	err := t.f.Close()
-	if errors.Is(err, fs.ErrClosed) {
-		return nil
-	}
-	return err
-}
-
 // remove removes the file.
 func (t *tempFile) remove() error {
 	t.f.Close()

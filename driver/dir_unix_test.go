@@ -380,3 +380,41 @@ func TestDirKeepsFileOfRenamedLink(t *testing.T) {
 		require.Equal(t, "content", read(t, d, "b"))
 	})
 }
+
+// What is replaced is the file that is there at the commit: it keeps the bits that it has by
+// then, and stays if it may not be written any more.
+func TestDirModeChangedDuringUpload(t *testing.T) {
+	for name, c := range map[string]struct {
+		old  bool
+		mode fs.FileMode
+		err  error
+		want string
+	}{
+		"private":           {true, 0o600, nil, "new"},
+		"read-only":         {true, 0o444, fs.ErrPermission, "other"},
+		"made":              {false, 0o600, nil, "new"},
+		"made as read-only": {false, 0o400, fs.ErrPermission, "other"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			d := openDir(t, path)
+			file := filepath.Join(path, "a")
+			if c.old {
+				require.NoError(t, os.WriteFile(file, []byte("other"), 0o644))
+			}
+			u := begun(t, d, "a", "new", driver.StoreOptions{})
+			if !c.old {
+				require.NoError(t, os.WriteFile(file, []byte("other"), 0o644))
+			}
+			require.NoError(t, os.Chmod(file, c.mode))
+			err := u.Commit()
+			require.ErrorIs(t, err, c.err)
+			require.NoError(t, u.Close(err))
+			require.Equal(t, c.want, read(t, d, "a"))
+			fi, err := os.Stat(file)
+			require.NoError(t, err)
+			require.Equal(t, c.mode, fi.Mode())
+			require.Equal(t, []string{"a"}, entries(t, path))
+		})
+	}
+}
