@@ -1,0 +1,71 @@
+package strict
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Position is a place in a file. Lines and columns count from 1, columns in bytes.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+// String is file:line:column, what editors and terminals know how to open.
+func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+
+// Problem is one thing that is wrong.
+type Problem struct {
+	Position        // zero for what is in no file
+	Key      string // as it would be written in a file, dotted
+	Text     string // what is wrong and what would be right
+}
+
+func (p *Problem) Error() string {
+	text := p.Text
+	if p.Key != "" {
+		text = p.Key + ": " + text
+	}
+	if p.File == "" {
+		return text
+	}
+	return p.Position.String() + ": " + text
+}
+
+// nearest returns the known name that a mistyped one is most like; empty if none is like it.
+func nearest(name string, known []string) string {
+	best, at := len(name)/3+2, ""
+	for _, k := range slices.Sorted(slices.Values(known)) {
+		if d := distance(strings.ToLower(name), k); d < best {
+			best, at = d, k
+		}
+	}
+	return at
+}
+
+// distance is how many letters have to be added, removed, changed or exchanged with their neighbours to make b of a.
+func distance(a, b string) int {
+	rows := make([][]int, len(a)+1)
+	for i := range rows {
+		rows[i] = make([]int, len(b)+1)
+		rows[i][0] = i
+	}
+	for j := range rows[0] {
+		rows[0][j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		for j := 1; j <= len(b); j++ {
+			changed := 1
+			if a[i-1] == b[j-1] {
+				changed = 0
+			}
+			d := min(rows[i-1][j]+1, rows[i][j-1]+1, rows[i-1][j-1]+changed)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				d = min(d, rows[i-2][j-2]+1)
+			}
+			rows[i][j] = d
+		}
+	}
+	return rows[len(a)][len(b)]
+}
