@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/tls"
@@ -14,11 +16,7 @@ import (
 // through.
 func (d *daemon) banner() string {
 	var b strings.Builder
-	dir, err := filepath.Abs(d.dir)
-	if err != nil {
-		dir = d.dir
-	}
-	fmt.Fprintf(&b, "Serving %s\n\n", dir)
+	fmt.Fprintf(&b, "Serving %s\n\n", d.served())
 	d.describe(&b)
 	if len(d.proxies) == 0 { // nobody gets in from here
 		d.explainTrying(&b)
@@ -27,6 +25,24 @@ func (d *daemon) banner() string {
 	b.WriteString("\nCtrl-C ends it.\n")
 	return b.String()
 }
+
+// served says which directory is served.
+func (d *daemon) served() string {
+	if d.dir == "" {
+		return "the homes of the users"
+	}
+	dir, err := filepath.Abs(d.dir)
+	if err != nil {
+		return d.dir
+	}
+	return dir
+}
+
+// made reports whether the only user was made for this run.
+func (d *daemon) made() bool { return len(d.everybody()) == 0 }
+
+// names returns those of the users.
+func (d *daemon) names() []string { return slices.Sorted(maps.Keys(d.everybody())) }
 
 func (d *daemon) describe(b *strings.Builder) {
 	row := func(name, format string, args ...any) {
@@ -45,15 +61,14 @@ func (d *daemon) describe(b *strings.Builder) {
 	if len(d.proxies) > 0 {
 		row("clients come", "only through %s, which must send PROXY headers", d.proxyNames())
 	}
-	if d.password != "" {
+	if len(d.settings.files) > 0 {
+		row("configuration", "%s", strings.Join(d.settings.files, ", "))
+	}
+	if d.made() {
 		row("user", "%s", demoUser)
 		row("password", "%s  (made for this run)", d.password)
 	} else {
-		var names []string
-		for _, c := range d.users {
-			names = append(names, c.name)
-		}
-		row("users", "%s", strings.Join(names, ", "))
+		row("users", "%s", namesOf(d.names()))
 	}
 	switch {
 	case d.cert.trouble != nil:
@@ -70,6 +85,15 @@ func (d *daemon) describe(b *strings.Builder) {
 	if d.plaintext {
 		row("WARNING", "logins and files without TLS are allowed: anybody on the way can read them")
 	}
+}
+
+// namesOf lists names, if they are not too many to read.
+func namesOf(names []string) string {
+	const most = 10
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // where says what a listener listens on.
@@ -151,10 +175,10 @@ func (d *daemon) lftpTrust() string {
 // login returns the user and, if the password was made for this run, the password.
 // For any other password curl and lftp ask.
 func (d *daemon) login(sep string) string {
-	if d.password != "" {
+	if d.made() {
 		return demoUser + sep + d.password
 	}
-	return d.users[0].name
+	return d.names()[0]
 }
 
 // dialled returns the address that a client on this host dials.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -14,45 +13,51 @@ import (
 // mistakes are what is wrong with the values of options.
 type mistakes []error
 
-// add adds an error, if there is one, with the option in front.
+// add adds an error, if there is one, with the option in front as it was given.
 func (m *mistakes) add(option string, err error) {
 	if err != nil {
-		*m = append(*m, fmt.Errorf("--%s: %w", option, err))
+		*m = append(*m, fmt.Errorf("%s: %w", option, err))
 	}
+}
+
+// say adds a sentence about options, named as they were given.
+func (m *mistakes) say(format string, options ...any) {
+	*m = append(*m, fmt.Errorf(format, options...))
 }
 
 // check reports what can be seen to be wrong without touching the system.
 func (s *settings) check() []error {
 	var errs mistakes
-	errs.add("listen", checkAddr(s.listen))
-	errs.add("listen-implicit", checkAddr(s.implicit))
+	errs.add(s.at("listen"), checkAddr(s.listen))
+	errs.add(s.at("listen-implicit"), checkAddr(s.implicit))
 	if s.listen == "" && s.implicit == "" {
-		errs = append(errs, errors.New("--listen and --listen-implicit are both empty: nobody could connect"))
+		errs.say("%s and %s are both empty: nobody could connect", s.at("listen"), s.at("listen-implicit"))
 	}
 	ports, err := passive.Range(s.passive)
-	errs.add("passive", err)
+	errs.add(s.at("passive"), err)
 	if err == nil {
-		errs.add("passive", s.checkOverlap(ports))
+		errs.add(s.at("passive"), s.checkOverlap(ports))
 	}
 	if _, err := passive.ParseRules(s.announce); s.announce != "" {
-		errs.add("announce", err)
+		errs.add(s.at("announce"), err)
 	}
+	errs.add(s.at("disable"), checkCommands(s.disabled))
 	switch {
 	case s.cert != "" && s.key == "":
-		errs = append(errs, errors.New("--cert needs --key FILE, its private key"))
+		errs.say("%s needs %s FILE, its private key", s.at("cert"), s.at("key"))
 	case s.cert == "" && s.key != "":
-		errs = append(errs, errors.New("--key needs --cert FILE, its certificate"))
+		errs.say("%s needs %s FILE, its certificate", s.at("key"), s.at("cert"))
 	}
 	if s.shared && s.active {
-		errs = append(errs, errors.New("--active would connect to the address that --shared-address says is not the client's"))
+		errs.say("%s would connect to the address that %s says is not the client's", s.at("active"), s.at("shared-address"))
 	}
 	if s.shared && s.plaintext {
-		errs = append(errs, errors.New("--insecure-plaintext would give data to whoever comes first from the address that --shared-address says is everybody's"))
+		errs.say("%s would give data to whoever comes first from the address that %s says is everybody's", s.at("insecure-plaintext"), s.at("shared-address"))
 	}
 	if s.shared && s.reuse == tls.Off {
-		errs = append(errs, errors.New("--shared-address demands that data connections resume, which --session-reuse off gives up"))
+		errs.say("%s demands that data connections resume, which %s off gives up", s.at("shared-address"), s.at("session-reuse"))
 	}
-	return errs
+	return append(errs, s.checkUsers()...)
 }
 
 // checkAddr accepts what net.Listen does, without names of services.

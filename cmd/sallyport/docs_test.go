@@ -133,6 +133,33 @@ func TestDocumentedFaults(t *testing.T) {
 	}
 }
 
+// Every key of a user is documented, and the configuration file that is shown is one that works.
+func TestDocumentedConfiguration(t *testing.T) {
+	text := documents(t)["operating.md"]
+	for field := range reflect.TypeFor[account]().Fields() {
+		if key := field.Tag.Get("toml"); !regexp.MustCompile("(?m)^\\| [^|]*`" + key + "`[^|]*\\|").MatchString(text) {
+			t.Errorf("docs/operating.md doesn't say what %s is", key)
+		}
+	}
+	_, file, _ := strings.Cut(text, "```toml\n")
+	file, _, _ = strings.Cut(file, "```")
+	if s, err := load("serve", []string{"--config", configure(t, file)}, nil); err != nil || len(s.everybody()) != 2 {
+		t.Errorf("%v: %+v", err, s)
+	}
+	var live []string
+	for _, e := range new(settings).entries() {
+		if e.when == atReload && e.toml != "" {
+			live = append(live, "`"+e.name+"`")
+		}
+	}
+	_, said, _ := strings.Cut(text, "users with all their keys, ")
+	said, _, _ = strings.Cut(strings.ReplaceAll(said, "\n", " "), ".")
+	said = strings.ReplaceAll(said, " and ", ", ")
+	if got := strings.Split(said, ", "); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(live))) {
+		t.Errorf("docs/operating.md says that %q follow a reload, which %q do", got, live)
+	}
+}
+
 // The fields of the line that a program reads are all documented.
 func TestDocumentedLine(t *testing.T) {
 	for field := range reflect.TypeFor[facts]().Fields() {

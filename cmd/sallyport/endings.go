@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"os/signal"
 	"sync"
@@ -20,9 +19,8 @@ const oneEnding = time.Second
 type endings struct{ drain, cut context.Context }
 
 // awaitEndings makes the endings of what comes from signals. The end of ctx counts
-// as a signal. A SIGHUP counts if hangupEnds, and is otherwise passed to hangup.
-// stop releases everything.
-func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangupEnds bool, hangup func()) (e endings, stop func()) {
+// as a signal. So does a SIGHUP for which hangup returns true. stop releases everything.
+func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangup func() (ends bool)) (e endings, stop func()) {
 	running, end := context.WithCancel(context.Background())
 	var drain, cut context.CancelFunc
 	e.drain, drain = context.WithCancel(running)
@@ -39,8 +37,7 @@ func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangupEnds bool
 			case <-asked:
 				asked = nil // it stays closed
 			case s := <-signals:
-				if s == syscall.SIGHUP && !hangupEnds {
-					hangup()
+				if s == syscall.SIGHUP && !hangup() {
 					continue
 				}
 			}
@@ -56,18 +53,14 @@ func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangupEnds bool
 	return e, func() { end(); done.Wait() }
 }
 
-// awaitSignals does what awaitEndings does, with the signals of this process. A terminal that is
-// closed ends what was started in it by SIGHUP. Elsewhere SIGHUP tells daemons to
-// read their configuration again, and must not end this one.
-func awaitSignals(ctx context.Context, log *slog.Logger) (e endings, stop func()) {
+// awaitSignals does what awaitEndings does, with the signals of this process.
+func awaitSignals(ctx context.Context, h *hangup) (e endings, stop func()) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+	if !signal.Ignored(syscall.SIGHUP) || h.rereads { // as with nohup
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	e, release := awaitEndings(ctx, signals, isTerminal(os.Stdin), func() {
-		log.Warn("SIGHUP is ignored: certificates are read again by themselves, and other settings need a restart")
-	})
+	e, release := awaitEndings(ctx, signals, h.received)
 	return e, func() {
 		signal.Stop(signals)
 		release()

@@ -41,7 +41,7 @@ func TestEndings(t *testing.T) {
 				ctx, cancel := context.WithCancel(context.Background())
 				defer cancel()
 				signals, hangup := make(chan os.Signal), false
-				e, stop := awaitEndings(ctx, signals, c.hangupEnds, func() { hangup = true })
+				e, stop := awaitEndings(ctx, signals, func() bool { hangup = !c.hangupEnds; return c.hangupEnds })
 				start := time.Now()
 				for _, s := range c.sent {
 					time.Sleep(s.at - time.Since(start))

@@ -12,11 +12,12 @@ import (
 
 // settings are the options of serve as they were given.
 type settings struct {
-	dir               string
+	dir, config       string
 	listen, implicit  string
 	passive, announce string
 	proxies           []netip.Prefix
 	users             []credentials
+	greeting          string
 	cert, key         string
 	reuse             tls.Reuse
 	closeNotify       bool
@@ -28,6 +29,10 @@ type settings struct {
 	symlink           bool     // SITE SYMLINK
 	level             slog.Level
 	drain             time.Duration
+
+	accounts map[string]account // of configuration files and of users
+	files    []string           // the configuration files, in the order of reading
+	sources  map[string]source  // where options that were set come from
 }
 
 const (
@@ -43,28 +48,57 @@ func defaults() *settings {
 	}
 }
 
-func (s *settings) options() []option {
-	return []option{
-		{"listen", "ADDR", "where explicit FTPS (AUTH TLS) is spoken; \"\" for nowhere (:2121)", text(&s.listen)},
-		{"listen-implicit", "ADDR", "where TLS comes first; \"\" for nowhere (:2990)", text(&s.implicit)},
-		{"passive", "SET", "data ports, such as 21000-21010 or 21000,21002-21005 or 21000-21010,!21005;\n\"any\" lets the system choose, which no firewall rule can name (21000-21010)", text(&s.passive)},
-		{"announce", "ADDR", "the address clients are told for PASV, when a NAT hides this host's: an address,\na DNS name, or rules such as 10.0.0.0/8=dialled,*=203.0.113.7; \"port+10000\" behind\nan address shifts the ports that are told (the one they dialled)", text(&s.announce)},
-		{"proxy-protocol", "CIDR[,CIDR]", "the load balancers in front, which send PROXY headers (version 1 or 2) on control\nand data ports; nobody else gets in then, and clients count by their own address.\nThey are believed whatever they say, so name no network that others share (none)", s.addProxies},
-		{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its bcrypt hash, as htpasswd -nB NAME prints it\n(demo, with a password made for this run)", s.addUser},
-		{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)},
-		{"key", "FILE", "the certificate's private key, PEM", text(&s.key)},
-		{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse},
-		{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)},
-		{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)},
-		{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)},
-		{"never-convert", "", "keep line ends as they are for clients that send TYPE A, too", toggle(&s.neverConvert)},
-		{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled},
-		{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)},
-		{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)},
-		{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)},
-		{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)},
-		{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", s.setDrain},
+// entry is an option of serve, which flags, the environment and configuration files can set.
+type entry struct {
+	option
+	toml string // a value as a file has it: the default if there is one, else an example; empty if none has it
+	when when
+}
+
+// when says what a change of an option in a configuration file waits for.
+type when int
+
+const (
+	atReload when = iota
+	atStart       // the next one
+)
+
+// isList reports whether several values of the option make one.
+func (e *entry) isList() bool { return strings.HasPrefix(e.toml, "[") || e.name == "user" }
+
+func (s *settings) entries() []entry {
+	return []entry{
+		{option{"config", "FILE", "the configuration file, in TOML; conf.d/*.toml beside it is read after it\n(" + usualConfig + " if it is there)", text(&s.config)}, "", atStart},
+		{option{"dir", "DIR", "the directory to serve, for where it is no argument", text(&s.dir)}, `"/srv/ftp"`, atReload},
+		{option{"listen", "ADDR", "where explicit FTPS (AUTH TLS) is spoken; \"\" for nowhere (:2121)", text(&s.listen)}, `":2121"`, atStart},
+		{option{"listen-implicit", "ADDR", "where TLS comes first; \"\" for nowhere (:2990)", text(&s.implicit)}, `":2990"`, atStart},
+		{option{"passive", "SET", "data ports, such as 21000-21010 or 21000,21002-21005 or 21000-21010,!21005;\n\"any\" lets the system choose, which no firewall rule can name (21000-21010)", text(&s.passive)}, `"21000-21010"`, atStart},
+		{option{"announce", "ADDR", "the address clients are told for PASV, when a NAT hides this host's: an address,\na DNS name, or rules such as 10.0.0.0/8=dialled,*=203.0.113.7; \"port+10000\" behind\nan address shifts the ports that are told (the one they dialled)", text(&s.announce)}, `"203.0.113.7"`, atReload},
+		{option{"proxy-protocol", "CIDR[,CIDR]", "the load balancers in front, which send PROXY headers (version 1 or 2) on control\nand data ports; nobody else gets in then, and clients count by their own address.\nThey are believed whatever they say, so name no network that others share (none)", s.addProxies}, `["192.0.2.10"]`, atStart},
+		{option{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its bcrypt hash, as htpasswd -nB NAME prints it. In the\nenvironment a line each; in a file tables, [user.NAME]\n(demo, with a password made for this run)", s.addUser}, "", atReload},
+		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},
+		{option{"key", "FILE", "the certificate's private key, PEM", text(&s.key)}, `"/etc/sallyport/key.pem"`, atReload},
+		{option{"greeting", "TEXT", "the first line that clients read (FTP server ready)", text(&s.greeting)}, `"FTP server ready"`, atReload},
+		{option{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse}, `"prefer"`, atStart},
+		{option{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)}, `false`, atStart},
+		{option{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)}, `"atomic"`, atReload},
+		{option{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)}, `false`, atStart},
+		{option{"never-convert", "", "keep line ends as they are for clients that send TYPE A, too", toggle(&s.neverConvert)}, `false`, atStart},
+		{option{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled}, `["DELE", "SITE CHMOD"]`, atReload},
+		{option{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)}, `false`, atStart},
+		{option{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)}, `false`, atStart},
+		{option{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)}, `false`, atStart},
+		{option{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)}, `"info"`, atReload},
+		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", s.setDrain}, `"30s"`, atReload},
 	}
+}
+
+// options returns the entries as flags.
+func (s *settings) options() (options []option) {
+	for _, e := range s.entries() {
+		options = append(options, e.option)
+	}
+	return options
 }
 
 func (s *settings) setReuse(text string) error {
@@ -98,39 +132,16 @@ func (s *settings) setDrain(text string) error {
 	return nil
 }
 
-// parseServe reads serve's command line. Its error is errHelp or a *usageError
-// with everything that is wrong.
-func parseServe(args []string) (*settings, error) {
-	s := defaults()
-	rest, errs := parse(s.options(), args)
-	if len(errs) == 1 && errs[0] == errHelp {
-		return nil, errHelp
-	}
-	sure := true // that what is left was meant as a directory
-	for _, err := range errs {
-		if _, is := err.(*unknownError); is {
-			sure = false
-		}
-	}
-	switch {
-	case len(rest) == 0:
-		errs = append(errs, fmt.Errorf("the directory to serve is missing: sallyport serve DIR"))
-	case len(rest) > 1 && sure:
-		errs = append(errs, fmt.Errorf("one directory can be served, not %d: %s", len(rest), strings.Join(rest, " ")))
-	default:
-		s.dir = rest[0]
-	}
-	errs = append(errs, s.check()...)
-	if len(errs) > 0 {
-		return nil, &usageError{"serve", errs}
-	}
-	return s, nil
-}
+const serveUsage = `sallyport serve [DIR] [--option value ...]
 
-const serveUsage = `sallyport serve DIR [--option value ...]
+Serves a directory over FTPS until it gets a signal (INT, TERM). The first lets running
+transfers finish, another one more than a second later cuts them. HUP has a configuration
+file read again: logins to come follow it, and no session ends. Without such a file HUP ends
+the server when its terminal is closed, and is ignored otherwise.
 
-Serves a directory over FTPS until it gets a signal (INT, TERM; HUP when its terminal is
-closed, ignored otherwise). The first lets running transfers finish, another one more than
-a second later cuts them. Defaults are in parentheses.
+An option --some-name is also read from the environment, as SALLYPORT_SOME_NAME, and from
+configuration files, as some-name. Flags go over the environment, which goes over files; a
+file can hold more of its users than options can: docs/operating.md. Defaults are in
+parentheses.
 
 `

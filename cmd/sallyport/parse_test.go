@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -51,7 +52,7 @@ func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "sallyport serve DIR"},
 		{"a b", "one directory can be served, not 2: a b"},
-		{"dir --pasive 21000", "unknown option --pasive; the options are --listen --listen-implicit --passive"},
+		{"dir --pasive 21000", "unknown option --pasive; the options are --config --dir --listen --listen-implicit --passive"},
 		{"dir --passive", "--passive needs a value: --passive SET"},
 		{"dir --shared-address --active", "--active would connect to the address that --shared-address says is not the client's"},
 		{"dir --shared-address --insecure-plaintext", "--insecure-plaintext would give data to whoever comes first from the address that --shared-address says is everybody's"},
@@ -124,9 +125,9 @@ func TestUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, made, err := s.accounts(driver.Mem())
-	if err != nil || made != "" {
-		t.Fatalf("a password was made: %q, %v", made, err)
+	users, err := s.driver(inMemory, "")
+	if err != nil {
+		t.Fatal(err)
 	}
 	for name, password := range map[string]string{"alice": "pass:word", "bob": "other"} {
 		if _, err := users.Login(t.Context(), &driver.Login{User: name, Password: password}); err != nil {
@@ -138,13 +139,17 @@ func TestUsers(t *testing.T) {
 	}
 }
 
+// inMemory is an opener.
+func inMemory(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }
+
 func TestDemoUser(t *testing.T) {
-	_, one, err := defaults().accounts(driver.Mem())
+	const password = "made for this run only"
+	users, err := defaults().driver(inMemory, password)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, other, _ := defaults().accounts(driver.Mem()); one == other || len(one) < 20 {
-		t.Errorf("passwords %q and %q", one, other)
+	if _, err := users.Login(t.Context(), &driver.Login{User: demoUser, Password: password}); err != nil || len(users) != 1 {
+		t.Errorf("%d users: %v", len(users), err)
 	}
 }
 

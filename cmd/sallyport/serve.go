@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -10,10 +11,10 @@ import (
 	"net/netip"
 	"os/signal"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"syscall"
-	"time"
 
-	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
@@ -30,14 +31,19 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	signal.Ignore(syscall.SIGPIPE)
 	lines := logTo(stderr)
 	defer lines.Close(logGrace)
-	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: s.level}))
-	until, stop := awaitSignals(ctx, log)
+	level := new(slog.LevelVar)
+	level.Set(s.level)
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: level}))
+	hangup := newHangup(s, log)
+	until, stop := awaitSignals(ctx, hangup)
 	defer stop()
 	d, err := s.open(until.drain, log)
 	defer d.close()
 	if err != nil {
 		return err
 	}
+	d.level, d.hangup = level, hangup
+	d.reread = func() (*settings, error) { return parseServe(args) }
 	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
 	defer facts.Close(logGrace)
 	io.WriteString(facts, d.banner())
@@ -48,22 +54,27 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 type daemon struct {
 	*settings
 	log                *slog.Logger
-	files              *driver.Dir
+	level              *slog.LevelVar
+	homes              *homes
+	leave              func() // gives up the directory that is served
+	places             atomic.Pointer[[]place]
 	cert               *certificate
 	ports              *passive.Ports
 	explicit, implicit net.Listener // nil for none
-	password           string       // made for this run; empty for none
+	password           string       // made for this run
 	srv                *server.Server
+
+	hangup  *hangup
+	reread  func() (*settings, error)
+	started *settings // those of the start
 }
 
 // open takes hold of files, certificate and ports. Its error tells of all that
 // can't be had. The daemon is to be closed in any case.
 func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) {
-	d := &daemon{settings: s, log: log}
+	d := &daemon{settings: s, started: s, log: log, homes: newHomes(ctx), password: strings.ToLower(rand.Text())}
 	var errs [5]error
-	if d.files, errs[0] = driver.OpenDir(s.dir); errs[0] == nil && s.uploads == uploadsInPlace {
-		d.files.Uploads = driver.InPlace
-	}
+	d.leave, errs[0] = d.homes.keep(s)
 	d.cert, errs[1] = s.loadCertificate(log)
 	d.explicit, errs[2] = listen(ctx, "listen", s.listen, defaults().listen)
 	d.implicit, errs[3] = listen(ctx, "listen-implicit", s.implicit, defaults().implicit)
@@ -71,12 +82,13 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	if err := errors.Join(errs[:]...); err != nil {
 		return d, err
 	}
-	users, password, err := s.accounts(d.files)
-	d.password = password
+	d.places.Store(s.places())
+	users, err := s.driver(d.homes.login, d.password)
 	d.srv = &server.Server{
 		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: s.reuse,
 		RequireCloseNotify: s.closeNotify, InsecurePlaintext: s.plaintext, Logger: log,
 		SharedAddress: s.shared, NeverConvert: s.neverConvert, Disabled: s.disabled, AllowSymlink: s.symlink,
+		Greeting: s.greeting,
 	}
 	if s.active {
 		d.srv.Active = &server.Active{}
@@ -140,9 +152,7 @@ func (d *daemon) close() {
 	if d.ports != nil {
 		d.ports.Close()
 	}
-	if d.files != nil {
-		d.files.Close()
-	}
+	d.leave()
 	if d.cert != nil {
 		d.cert.remove()
 	}
@@ -161,57 +171,16 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	}
 	go tidy(ctx)
 	go fewThreads(ctx)
-	select {
-	case err := <-ended:
-		d.srv.Close()
-		return err
-	case <-ctx.Done():
-		return d.shutdown(until.cut, stderr)
-	}
-}
-
-// When leftovers are looked for. sweepAge is longer than any upload can stall: on
-// file systems with locks it does not matter.
-const (
-	sweepAge   = 24 * time.Hour
-	sweepEvery = time.Hour
-	sweepFirst = 5 * time.Second
-)
-
-// keepSwept removes what uploads left behind when a process was killed, now and
-// every hour. It returns when that is done for the first time, so that no session
-// sees what was being added to a file then, or after sweepFirst: it reads the
-// whole tree.
-func (d *daemon) keepSwept(ctx context.Context) {
-	swept := make(chan struct{})
-	go func() {
-		d.sweep(ctx)
-		close(swept)
-		every := time.NewTicker(sweepEvery)
-		defer every.Stop()
-		for ctx.Err() == nil {
-			select {
-			case <-every.C:
-				d.sweep(ctx)
-			case <-ctx.Done():
-			}
+	for {
+		select {
+		case err := <-ended:
+			d.srv.Close()
+			return err
+		case <-d.hangup.reload:
+			d.reload()
+		case <-ctx.Done():
+			return d.shutdown(until.cut, stderr)
 		}
-	}()
-	select {
-	case <-swept:
-	case <-ctx.Done():
-	case <-time.After(sweepFirst):
-		d.log.Info("serving while still looking for what interrupted uploads left behind")
-	}
-}
-
-func (d *daemon) sweep(ctx context.Context) {
-	n, err := d.files.Sweep(ctx, sweepAge)
-	if n > 0 {
-		d.log.Info("removed what interrupted uploads left behind", "files", n)
-	}
-	if err != nil && ctx.Err() == nil {
-		d.log.Warn("looking for what interrupted uploads left behind", "err", err)
 	}
 }
 

@@ -85,6 +85,24 @@ func TestHangupOfATerminal(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
+// With a configuration file SIGHUP has it read again in a terminal too, but the end of the terminal is one of the server.
+func TestHangupOfATerminalWithConfiguration(t *testing.T) {
+	terminal, tty := openTerminal(t)
+	file := configure(t, alice)
+	p := configured{startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = append(cmd.Args, "--config", file)
+		cmd.Stdin = tty
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true} // of stdin
+	}), file}
+	tty.Close()
+	p.hangUp(t, reread)
+	_, err := p.dial(t, "alice")
+	require.NoError(t, err)
+	require.NoError(t, terminal.Close())
+	p.wantLog(t, "shutting down")
+	require.Zero(t, p.end(t))
+}
+
 // openTerminal makes a terminal: what a terminal program holds of it, and what the
 // programs in it do.
 func openTerminal(t *testing.T) (terminal, tty *os.File) {

@@ -144,13 +144,13 @@ func parseTest(args []string) (*testSettings, error) {
 // check reports what can be seen to be wrong without touching the system.
 func (s *testSettings) check() []error {
 	var errs mistakes
-	errs.add("listen", checkAddr(s.listen))
-	errs.add("listen-implicit", checkAddr(s.implicit))
+	errs.add("--listen", checkAddr(s.listen))
+	errs.add("--listen-implicit", checkAddr(s.implicit))
 	_, err := passive.Range(s.passive)
-	errs.add("passive", err)
+	errs.add("--passive", err)
 	if s.announce != "" {
 		_, err := passive.ParseRules(s.announce)
-		errs.add("announce", err)
+		errs.add("--announce", err)
 	}
 	for _, both := range []struct {
 		given bool
@@ -166,7 +166,7 @@ func (s *testSettings) check() []error {
 	}
 	if s.seed != "" {
 		_, err := os.ReadDir(s.seed)
-		errs.add("seed", err)
+		errs.add("--seed", err)
 	}
 	return errs
 }

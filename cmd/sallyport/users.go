@@ -1,10 +1,14 @@
 package main
 
 import (
-	"crypto/rand"
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/sallyport/sallyport/driver"
 )
@@ -63,18 +67,52 @@ func isBcrypt(s string) bool {
 	return false
 }
 
-// accounts makes the driver. Without any user it makes one, and returns its
-// password for the operator to read.
-func (s *settings) accounts(files driver.FS) (users driver.Users, password string, err error) {
-	users = driver.Users{}
+// everybody returns all users, those of options and those of configuration files.
+func (s *settings) everybody() map[string]account {
+	all := maps.Clone(s.accounts)
+	if all == nil {
+		all = map[string]account{}
+	}
 	for _, c := range s.users {
-		users[c.name] = driver.UserEntry{Hash: c.hash, Files: files}
+		all[c.name] = account{Password: c.hash}
 	}
-	if len(users) > 0 {
-		return users, "", nil
+	return all
+}
+
+// place returns where the files of a user are.
+func (s *settings) place(a *account) place {
+	at := place{dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), quota: a.Quota}
+	switch {
+	case filepath.IsAbs(a.Home):
+		at.dir = filepath.Clean(a.Home)
+	case a.Home != "":
+		at.dir = filepath.Join(s.dir, a.Home)
 	}
-	password = strings.ToLower(rand.Text())
-	hash, err := driver.HashToken(password)
-	users[demoUser] = driver.UserEntry{Hash: hash, Files: files}
-	return users, password, err
+	return at
+}
+
+// opener gives the files of an account to a session, until ctx ends.
+type opener func(ctx context.Context, a *account, at place) (driver.FS, error)
+
+// driver makes the driver. Without any user it makes one, who has the password that is given.
+func (s *settings) driver(open opener, password string) (driver.Users, error) {
+	all := s.everybody()
+	if len(all) == 0 {
+		hash, err := driver.HashToken(password)
+		if err != nil {
+			return nil, err
+		}
+		all[demoUser] = account{Password: hash}
+	}
+	users := driver.Users{}
+	for name, a := range all {
+		at := s.place(&a)
+		users[name] = driver.UserEntry{Hash: a.Password, Policy: a.policy(), Home: func(ctx context.Context, l *driver.Login) (driver.FS, error) {
+			if err := a.refuses(l, time.Now()); err != nil {
+				return nil, err
+			}
+			return open(ctx, &a, at)
+		}}
+	}
+	return users, nil
 }

@@ -33,8 +33,8 @@ func (p *Problem) Error() string {
 	return p.Position.String() + ": " + text
 }
 
-// nearest returns the known name that a mistyped one is most like; empty if none is like it.
-func nearest(name string, known []string) string {
+// Nearest returns the known name that a mistyped one is most like; empty if none is like it.
+func Nearest(name string, known []string) string {
 	best, at := len(name)/3+2, ""
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if d := distance(strings.ToLower(name), k); d < best {

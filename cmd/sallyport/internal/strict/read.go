@@ -74,18 +74,36 @@ func (r *reading) problem(n *node, key, format string, args ...any) {
 	r.problems = append(r.problems, &Problem{n.Position, key, fmt.Sprintf(format, args...)})
 }
 
+// Table is a struct whose fields are known at run time only.
+type Table interface {
+	// Fields returns pointers to what is read, by name.
+	Fields() map[string]any
+}
+
+// fieldsOf returns what can be read into, by name.
+func fieldsOf(v reflect.Value) map[string]reflect.Value {
+	fields := map[string]reflect.Value{}
+	if t, ok := v.Addr().Interface().(Table); ok {
+		for name, to := range t.Fields() {
+			fields[name] = reflect.ValueOf(to).Elem()
+		}
+		return fields
+	}
+	for i := range v.NumField() {
+		if name := v.Type().Field(i).Tag.Get("toml"); name != "" {
+			fields[name] = v.Field(i)
+		}
+	}
+	return fields
+}
+
 // table reads a table into a struct or a map.
 func (r *reading) table(key string, n *node, v reflect.Value) {
 	if v.Kind() == reflect.Map {
 		r.entries(key, n, v)
 		return
 	}
-	fields := map[string]reflect.Value{}
-	for i := range v.NumField() {
-		if name := v.Type().Field(i).Tag.Get("toml"); name != "" {
-			fields[name] = v.Field(i)
-		}
-	}
+	fields := fieldsOf(v)
 	for _, name := range n.names {
 		value, inner := n.fields[name], join(key, name)
 		if field, ok := fields[name]; ok {
@@ -94,7 +112,7 @@ func (r *reading) table(key string, n *node, v reflect.Value) {
 			continue
 		}
 		known := slices.Collect(maps.Keys(fields))
-		if like := nearest(name, known); like != "" {
+		if like := Nearest(name, known); like != "" {
 			r.problem(value, inner, "this is not known; did you mean %s?", like)
 			continue
 		}
@@ -125,7 +143,7 @@ var durationType = reflect.TypeFor[time.Duration]()
 // value reads any value.
 func (r *reading) value(key string, n *node, v reflect.Value) {
 	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
-		if r.want(key, n, unstable.String, "a text in quotes") {
+		if n.isTime() || r.want(key, n, unstable.String, "a text in quotes") {
 			if err := u.UnmarshalText([]byte(n.text)); err != nil {
 				r.problem(n, key, "%v", err)
 			}

@@ -19,7 +19,7 @@ type sample struct {
 	Inner   inner           `toml:"inner"`
 	User    map[string]user `toml:"user"`
 	Folder  []folder        `toml:"folder"`
-	ignored int
+	Ignored int
 }
 
 type inner struct {
@@ -152,6 +152,33 @@ func TestSyntax(t *testing.T) {
 	_, got = read(t, new(sample), "\xff\xfe")
 	require.Contains(t, got, `"\xff\xfe"`)
 }
+
+// What a table holds may be known at run time only, and dates need no quotes.
+func TestTable(t *testing.T) {
+	var d dynamic
+	_, problems := Read(&d, Source{"a", []byte("size = \"big\"\nday = 2027-01-31\nlist = []")})
+	require.Empty(t, problems)
+	require.Equal(t, dynamic{"big", "2027-01-31", []string{}}, d)
+	_, problems = Read(&d, Source{"a", []byte("siez = 1\nday = 7")})
+	require.Len(t, problems, 2)
+	require.Equal(t, "a:1:1: siez: this is not known; did you mean size?", problems[0].Error())
+	require.Equal(t, "a:2:1: day: want a text in quotes, not 7", problems[1].Error())
+	require.Equal(t, `user."b.ob".home`, Key("user", "b.ob", "home"))
+}
+
+type dynamic struct {
+	size string
+	day  day
+	list []string
+}
+
+func (d *dynamic) Fields() map[string]any {
+	return map[string]any{"size": &d.size, "day": &d.day, "list": &d.list}
+}
+
+type day string
+
+func (d *day) UnmarshalText(text []byte) error { *d = day(text); return nil }
 
 func TestFiles(t *testing.T) {
 	sources, problems := Files(t.TempDir()+"/none.toml", "read_test.go")

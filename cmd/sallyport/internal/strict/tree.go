@@ -35,6 +35,15 @@ func (n *node) add(name string, field *node) {
 // isTables reports whether the node is an array of tables.
 func (n *node) isTables() bool { return n.kind == unstable.ArrayTable }
 
+// isTime reports whether the node is a date or a time, which needs no quotes.
+func (n *node) isTime() bool {
+	switch n.kind {
+	case unstable.LocalDate, unstable.LocalTime, unstable.LocalDateTime, unstable.DateTime:
+		return true
+	}
+	return false
+}
+
 // builder makes a tree of what the parser finds in one file.
 type builder struct {
 	parser   unstable.Parser
@@ -99,6 +108,14 @@ func (b *builder) at(r unstable.Range) Position {
 
 func (b *builder) problem(at Position, key, format string, args ...any) {
 	b.problems = append(b.problems, &Problem{at, key, fmt.Sprintf(format, args...)})
+}
+
+// Key returns a dotted key, as problems and places name it.
+func Key(names ...string) (key string) {
+	for _, name := range names {
+		key = join(key, name)
+	}
+	return key
 }
 
 // join adds a name to a dotted key.

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+)
+
+// usualConfig is the configuration file that is read when no other is named.
+const usualConfig = "/etc/sallyport/sallyport.toml"
+
+// configFile is what configuration files can hold: options, and tables of users and groups.
+type configFile struct {
+	options       map[string]any // *string, *bool or *[]string
+	users, groups map[string]account
+}
+
+// newConfigFile makes room for options.
+func newConfigFile(entries []entry) *configFile {
+	f := &configFile{options: map[string]any{}}
+	for _, e := range entries {
+		switch {
+		case e.toml == "":
+		case e.value == "":
+			f.options[e.name] = new(bool)
+		case e.isList():
+			f.options[e.name] = new([]string)
+		default:
+			f.options[e.name] = new(string)
+		}
+	}
+	return f
+}
+
+// Fields returns the options and the tables.
+func (f *configFile) Fields() map[string]any {
+	fields := map[string]any{"user": &f.users, "group": &f.groups}
+	for name, to := range f.options {
+		fields[name] = to
+	}
+	return fields
+}
+
+// layer returns the options that are set.
+func (f *configFile) layer(places strict.Places) layer {
+	l := layer{}
+	for name, to := range f.options {
+		at, ok := places[name]
+		if !ok {
+			continue
+		}
+		from := source{where: at.String() + ": " + name}
+		switch v := to.(type) {
+		case *string:
+			from.values = []string{*v}
+		case *bool:
+			from.values = []string{fmt.Sprint(*v)}
+		case *[]string:
+			from.values = *v
+		}
+		l[name] = from
+	}
+	return l
+}
+
+// readFiles reads the configuration files, which one of the layers may name.
+func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) {
+	s.files = usualFiles()
+	for _, l := range slices.Backward(layers) {
+		if from, ok := l["config"]; ok {
+			s.files = configFiles(from.values[0])
+		}
+	}
+	sources, problems := strict.Files(s.files...)
+	file := newConfigFile(entries)
+	places, wrong := strict.Read(file, sources...)
+	problems = append(problems, wrong...)
+	accounts, wrong := file.accounts(places)
+	s.accounts = accounts
+	var errs []error
+	for _, p := range append(problems, wrong...) {
+		errs = append(errs, p)
+	}
+	return file.layer(places), errs
+}
+
+// usualFiles returns the files to read when none is named.
+func usualFiles() []string {
+	if _, err := os.Stat(usualConfig); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return configFiles(usualConfig)
+}
+
+// configFiles returns a file and those in conf.d beside it, in the order of reading. An empty name is no file.
+func configFiles(name string) []string {
+	if name == "" {
+		return nil
+	}
+	files := []string{name}
+	more := filepath.Join(filepath.Dir(name), "conf.d")
+	entries, _ := os.ReadDir(more) // sorted; most have none
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".toml") && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, filepath.Join(more, e.Name()))
+		}
+	}
+	return files
+}

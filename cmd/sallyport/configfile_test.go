@@ -1,0 +1,171 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// hash is the bcrypt hash of "secret", with the least work.
+const hash = "$2a$04$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"
+
+// configure writes configuration files and returns the name of the first, F in what complaints says.
+func configure(t *testing.T, texts ...string) string {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "conf.d"), 0o755))
+	name := filepath.Join(dir, "sallyport.toml")
+	for i, text := range texts {
+		file := name
+		if i > 0 {
+			file = filepath.Join(dir, "conf.d", string(rune('a'+i))+".toml")
+		}
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	}
+	return name
+}
+
+// complaints are what load says of a configuration file.
+func complaints(t *testing.T, file string, args, environ []string) string {
+	t.Helper()
+	_, err := load("serve", append([]string{"--config", file}, args...), environ)
+	if err == nil {
+		return ""
+	}
+	require.True(t, errors.As(err, new(*usageError)), "%T", err)
+	return strings.ReplaceAll(err.Error(), filepath.Dir(file)+"/", "")
+}
+
+// The highest layer that says anything of an option takes the place of all others, and so does a later file.
+func TestLayers(t *testing.T) {
+	file := configure(t, `
+dir = "/srv/file"
+listen = ":1"
+passive = "30000-30001"
+disable = ["DELE", "SITE CHMOD"]
+active = true
+drain = "1m"
+proxy-protocol = ["10.0.0.1", "10.0.0.2"]
+announce = "203.0.113.1"
+`, `announce = "203.0.113.2"
+disable = ["RNFR"]`, `disable = ["MKD", "RMD"]`)
+	s, err := load("serve", []string{"--config", file, "--listen", ":3", "--proxy-protocol", "10.0.0.5,10.0.0.6", "--proxy-protocol", "10.0.0.7"},
+		[]string{"SALLYPORT_LISTEN=:2", "SALLYPORT_PASSIVE=30005", "SALLYPORT_ACTIVE=false", "SALLYPORT_PROXY_PROTOCOL=10.0.0.4", "HOME=/"})
+	require.NoError(t, err)
+	require.Equal(t, "/srv/file", s.dir)
+	require.Equal(t, ":3", s.listen)
+	require.Equal(t, "30005", s.passive)
+	require.False(t, s.active)
+	require.Equal(t, time.Minute, s.drain)
+	require.Equal(t, []string{"MKD", "RMD"}, s.disabled)
+	require.Equal(t, "203.0.113.2", s.announce)
+	require.Len(t, s.proxies, 3)
+	require.Equal(t, "10.0.0.5/32", s.proxies[0].String())
+
+	s, err = load("serve", []string{"/srv/arg"}, []string{"SALLYPORT_CONFIG=" + file, "SALLYPORT_USER=alice:" + hash + "\nbob:" + hash})
+	require.NoError(t, err)
+	require.Equal(t, "/srv/arg", s.dir)
+	require.Equal(t, []string{"10.0.0.1/32", "10.0.0.2/32"}, []string{s.proxies[0].String(), s.proxies[1].String()})
+	require.Len(t, s.everybody(), 2)
+	s, err = load("serve", []string{"/srv/arg", "--config="}, []string{"SALLYPORT_CONFIG=" + file})
+	require.NoError(t, err)
+	require.Empty(t, s.files, "an empty name is no file")
+}
+
+// Each mistake is told where it was made, and all at once.
+func TestConfigMistakes(t *testing.T) {
+	for _, c := range []struct{ file, args, environ, want string }{
+		{"liste = 1", "DIR", "", `sallyport.toml:1:1: liste: this is not known; did you mean listen?`},
+		{"listen = 2121", "DIR", "", `sallyport.toml:1:1: listen: want a text in quotes, not 2121`},
+		{`listen = "2121"`, "DIR", "", `sallyport.toml:1:1: listen: "2121" is no address to listen on; want :2121, 192.0.2.1:2121 or [2001:db8::1]:2121`},
+		{`active = "yes"`, "DIR", "", `sallyport.toml:1:1: active: want true or false, not the text "yes"`},
+		{`disable = "DELE"`, "DIR", "", `sallyport.toml:1:1: disable: want a list in [ ], not the text "DELE"`},
+		{`disable = ["DELLE"]`, "DIR", "", `sallyport.toml:1:1: disable: "DELLE" is no command`},
+		{`drain = "30"`, "DIR", "", `sallyport.toml:1:1: drain: "30" is no duration; want one such as 30s or 5m`},
+		{"\npassive = \"21010-21000\"", "DIR", "", `sallyport.toml:2:1: passive: passive: ports "21010-21000": reversed; write 21000-21010`},
+		{`cert = "c.pem"`, "DIR", "", `sallyport.toml:1:1: cert needs --key FILE, its private key`},
+		{"shared-address = true\nactive = true", "DIR", "",
+			`sallyport.toml:2:1: active would connect to the address that sallyport.toml:1:1: shared-address says is not the client's`},
+		{"shared-address = true", "DIR", "SALLYPORT_SESSION_REUSE=off",
+			`sallyport.toml:1:1: shared-address demands that data connections resume, which SALLYPORT_SESSION_REUSE off gives up`},
+		{"", "", "", `the directory to serve is missing: sallyport serve DIR, or dir = "DIR" in a configuration file (--config FILE, or /etc/sallyport/sallyport.toml)`},
+		{"", "DIR --dir other", "", "one directory can be served, not 2: DIR other"},
+		{"", "DIR", "SALLYPORT_LITSEN=:1", "SALLYPORT_LITSEN: there is no such option; did you mean SALLYPORT_LISTEN?"},
+		{"", "DIR", "SALLYPORT_ACTIVE=maybe", `SALLYPORT_ACTIVE: "maybe" is neither true nor false`},
+		{"", "DIR", "SALLYPORT_PASSWORD=x SALLYPORT_CI=1 SALLYPORT_PORT=tcp://10.0.0.1:21 SALLYPORT_SERVICE_HOST=10.0.0.1 SALLYPORT_PORT_2121_TCP=x", ""},
+		{"config = \"other\"", "DIR", "", `sallyport.toml:1:1: config: this is not known; known here are active, `},
+
+		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the bcrypt hash here that htpasswd -nB alice prints after the colon`},
+		{"[user.alice]\npassword = \"secret\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this is no bcrypt hash, and passwords in clear don't belong into a file: put here what htpasswd -nB NAME prints after the colon`},
+		{"[user.alice]\npassword = \"$2y$10$abc\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this bcrypt hash is damaged or demands too much work; make it anew with htpasswd -nB NAME`},
+		{alice + `home = "/srv/{user}"`, "", "", ""},
+		{alice + `home = "alice"`, "", "", "the directory to serve is missing: "},
+		{"[user.\"../x\"]\npassword = \"" + hash + "\"\nhome = \"/srv/{user}\"", "", "", `sallyport.toml:3:1: user."../x".home: "../x" can't be the name of a directory, which {user} would make of it`},
+		{alice + `start = "/in"`, "DIR", "", `sallyport.toml:3:1: user.alice.start: "/in" is no name within the home; want one such as in/new, without a slash in front`},
+		{alice + `quota = "10 gigs"`, "DIR", "", `sallyport.toml:3:1: user.alice.quota: "10 gigs" is no size; want one such as 500 MB (of 1000 kB) or 10 GiB (of 1024 MiB)`},
+		{alice + `quota = "99999999 TiB"`, "DIR", "", `sallyport.toml:3:1: user.alice.quota: "99999999 TiB" is no size; want one such as 500 MB (of 1000 kB) or 10 GiB (of 1024 MiB)`},
+		{alice + `rate-up = "fast"`, "DIR", "", `sallyport.toml:3:1: user.alice.rate-up: "fast" is no rate; want one such as 2 MiB/s`},
+		{alice + `sessions = -1`, "DIR", "", `sallyport.toml:3:1: user.alice.sessions: -1 is less than none; want how many sessions there may be at once`},
+		{alice + `networks = ["10.0.0.1/8"]`, "DIR", "", `sallyport.toml:3:1: user.alice.networks[0]: 10.0.0.1/8 is an address within a network; write 10.0.0.0/8 for the network or 10.0.0.1 for the address`},
+		{alice + `expires = "soon"`, "DIR", "", `sallyport.toml:3:1: user.alice.expires: "soon" is no day; want one such as 2027-01-31, from which on nobody can log in, or 2027-01-31T12:00:00Z`},
+		{alice + `disable = ["QUIT"]`, "DIR", "", `sallyport.toml:3:1: user.alice.disable: `},
+		{alice + `hidden = ["a/b"]`, "DIR", "", `sallyport.toml:3:1: user.alice.hidden[0]: "a/b" is no pattern of a name; want one such as .* or *.tmp, without a slash`},
+		{alice + `uploads = "fast"`, "DIR", "", `sallyport.toml:3:1: user.alice.uploads: "fast" is not known; want atomic or inplace`},
+		{alice + `group = "stuff"` + "\n[group.staff]", "DIR", "", `sallyport.toml:3:1: user.alice.group: there is no group "stuff"; did you mean staff?`},
+		{alice + `group = "x"`, "DIR", "", `sallyport.toml:3:1: user.alice.group: there is no group "x"; begin one by [group.x]`},
+		{alice + "[group.a]\ngroup = \"b\"", "DIR", "", `sallyport.toml:4:1: group.a.group: a group is in no other group`},
+		{alice, "DIR --user alice:x", "", `--user: "alice" is in a configuration file, too; leave one of the two`},
+		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `user bob: the home is that of user alice, too, who has another quota or none; give both the same`},
+	} {
+		got := complaints(t, configure(t, c.file), strings.Fields(c.args), strings.Fields(c.environ))
+		if c.want == "" {
+			require.Empty(t, got, c.file)
+			continue
+		}
+		require.True(t, strings.HasPrefix(got, c.want), "%s\ngot  %s\nwant %s", c.file, got, c.want)
+		require.NotContains(t, got, "\n", c.file)
+		require.NotContains(t, got, `"secret"`)
+	}
+	got := complaints(t, configure(t, "listen = \"x\"\nnothing = 1\n[user.a]", "[user.b]\nhom = 1"), []string{"DIR", "--drain", "x"}, []string{"SALLYPORT_UPLOADS=x"})
+	require.Equal(t, 7, len(strings.Split(got, "\n")), got)
+	require.Contains(t, got, "conf.d/b.toml:2:1: user.b.hom: this is not known; did you mean home?")
+	_, err := load("serve", []string{"DIR", "--config", "/does/not/exist.toml"}, nil)
+	require.ErrorContains(t, err, "/does/not/exist.toml: no such file")
+}
+
+const alice = "[user.alice]\npassword = \"" + hash + "\"\n"
+
+// A user has what the group says unless the user's own table says something else.
+func TestGroups(t *testing.T) {
+	s, err := load("serve", []string{"--config", configure(t, alice+`
+group = "staff"
+read-only = false
+disable = []
+[group.staff]
+home = "/srv/{user}"
+read-only = true
+quota = "10 GiB"
+rate-down = "2 MB/s"
+sessions = 3
+disable = ["DELE"]
+networks = ["10.0.0.0/8", "2001:db8::1"]
+expires = 2027-01-31
+idle-timeout = "1m"
+require-tls = true
+`)}, nil)
+	require.NoError(t, err)
+	a := s.accounts["alice"]
+	require.Equal(t, "/srv/alice", a.Home)
+	require.False(t, a.ReadOnly)
+	require.Equal(t, quota{10 << 30, true}, a.Quota)
+	require.Equal(t, driver.Policy{DownloadRate: 2e6, MaxSessions: 3, Disabled: []string{}, IdleTimeout: time.Minute, RequireTLS: true}, a.policy())
+	require.Equal(t, time.Date(2027, 1, 31, 0, 0, 0, 0, time.Local), a.Expires.Time)
+	require.Len(t, a.Networks, 2)
+}

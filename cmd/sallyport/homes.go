@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// homes are the directories that users see. One is open while somebody needs it, and all who share it share its quota.
+type homes struct {
+	ctx context.Context // the daemon's
+
+	mu   sync.Mutex
+	open map[place]*home
+}
+
+// place is a directory with what its files are under.
+type place struct {
+	dir     string
+	uploads uploads
+	quota   quota
+}
+
+// home is an open place.
+type home struct {
+	users  int // guarded by homes.mu
+	opened func() error
+	dir    *driver.Dir
+	files  driver.FS // dir, or with its quota
+}
+
+func newHomes(ctx context.Context) *homes { return &homes{ctx: ctx, open: map[place]*home{}} }
+
+// keep has the directory that is served open until done is called, if there is one.
+func (hs *homes) keep(s *settings) (done func(), err error) {
+	if s.dir == "" {
+		return func() {}, nil
+	}
+	_, done, err = hs.use(s.place(&account{}))
+	if err != nil {
+		return func() {}, err
+	}
+	return done, nil
+}
+
+// use opens a place, if nobody has yet, until done is called.
+func (hs *homes) use(at place) (h *home, done func(), err error) {
+	hs.mu.Lock()
+	h = hs.open[at]
+	if h == nil {
+		h = &home{}
+		h.opened = sync.OnceValue(func() error { return h.enter(hs.ctx, at) })
+		hs.open[at] = h
+	}
+	h.users++
+	hs.mu.Unlock()
+	done = sync.OnceFunc(func() { hs.leave(at, h) })
+	if err := h.opened(); err != nil {
+		done()
+		return nil, nil, err
+	}
+	return h, done, nil
+}
+
+// enter opens the directory and measures what is stored there.
+func (h *home) enter(ctx context.Context, at place) (err error) {
+	if h.dir, err = driver.OpenDir(at.dir); err != nil {
+		return err
+	}
+	if at.uploads == uploadsInPlace {
+		h.dir.Uploads = driver.InPlace
+	}
+	h.files = h.dir
+	if at.quota.set {
+		h.files, err = driver.Limit(ctx, h.dir, driver.Quota{Bytes: at.quota.bytes})
+	}
+	return err
+}
+
+func (hs *homes) leave(at place, h *home) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if h.users--; h.users > 0 {
+		return
+	}
+	delete(hs.open, at)
+	if h.dir != nil {
+		h.dir.Close()
+	}
+}
+
+// login returns the files of an account until the logout.
+func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, error) {
+	h, done, err := hs.use(at)
+	if err != nil {
+		return nil, fmt.Errorf("the home of the user can't be used: %w", err)
+	}
+	context.AfterFunc(ctx, done)
+	files := h.files
+	if len(a.Hidden) > 0 {
+		files = driver.Restrict(files, func(_ context.Context, _ driver.Op, name string) error {
+			if a.Hidden.match(name) {
+				return fs.ErrNotExist
+			}
+			return nil
+		})
+	}
+	if a.ReadOnly {
+		files = driver.WithoutWrites(files)
+	}
+	return files, nil
+}

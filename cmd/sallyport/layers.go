@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+)
+
+// layer is what one place says of the options: the command line, the environment or the configuration files.
+type layer map[string]source
+
+// source is where an option comes from.
+type source struct {
+	where  string // as a mistake is told: --listen, SALLYPORT_LISTEN or file:line:column: listen
+	values []string
+}
+
+// parseServe reads serve's command line, with what the environment and configuration files add. Its error is errHelp
+// or a *usageError with everything that is wrong.
+func parseServe(args []string) (*settings, error) { return load("serve", args, os.Environ()) }
+
+// load reads the settings of serve for a command that needs them. Flags go over the environment, which goes over the
+// configuration files. What a higher layer says of an option takes the place of all that lower ones say of it.
+func load(command string, args, environ []string) (*settings, error) {
+	s := defaults()
+	entries := s.entries()
+	flags, errs := fromFlags(entries, args)
+	if len(errs) == 1 && errs[0] == errHelp {
+		return nil, errHelp
+	}
+	environment, wrong := fromEnvironment(entries, environ)
+	errs = append(errs, wrong...)
+	files, wrong := s.readFiles(entries, flags, environment)
+	errs = append(errs, wrong...)
+	s.sources = files
+	maps.Copy(s.sources, environment)
+	maps.Copy(s.sources, flags)
+	for _, e := range entries {
+		from := s.sources[e.name]
+		for _, value := range from.values {
+			if err := e.set(value); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", from.where, err))
+			}
+		}
+	}
+	errs = append(errs, s.check()...)
+	if len(errs) > 0 {
+		return nil, &usageError{command, errs}
+	}
+	return s, nil
+}
+
+// at returns how an option is named where it was given, or as a flag.
+func (s *settings) at(name string) string {
+	if from, ok := s.sources[name]; ok {
+		return from.where
+	}
+	return "--" + name
+}
+
+// fromFlags reads a command line. What is no option is the directory.
+func fromFlags(entries []entry, args []string) (layer, []error) {
+	l := layer{}
+	var options []option
+	for _, e := range entries {
+		o := e.option
+		o.set = func(value string) error {
+			from := l[o.name]
+			if !e.isList() {
+				from.values = nil // the last one counts
+			}
+			l[o.name] = source{"--" + o.name, append(from.values, value)}
+			return nil
+		}
+		options = append(options, o)
+	}
+	rest, errs := parse(options, args)
+	sure := true // that what is left was meant as a directory
+	for _, err := range errs {
+		if _, is := err.(*unknownError); is {
+			sure = false
+		}
+	}
+	if from, ok := l["dir"]; ok {
+		rest = append(rest, from.values...)
+	}
+	switch {
+	case len(rest) > 1 && sure:
+		errs = append(errs, fmt.Errorf("one directory can be served, not %d: %s", len(rest), strings.Join(rest, " ")))
+	case len(rest) > 0:
+		l["dir"] = source{"DIR", rest[:1]}
+	}
+	return l, errs
+}
+
+const (
+	variablePrefix = "SALLYPORT_"
+)
+
+// variable returns the environment variable of an option.
+func variable(option string) string {
+	return variablePrefix + strings.ToUpper(strings.ReplaceAll(option, "-", "_"))
+}
+
+// fromEnvironment reads the variables of options. A name that is nearly that of one is a mistake. Others are left
+// alone: the command probe has one, and Kubernetes sets several for a service that is called sallyport.
+func fromEnvironment(entries []entry, environ []string) (layer, []error) {
+	l := layer{}
+	names := map[string]*entry{}
+	for i := range entries {
+		names[variable(entries[i].name)] = &entries[i]
+	}
+	var errs []error
+	for _, line := range slices.Sorted(slices.Values(environ)) {
+		name, value, _ := strings.Cut(line, "=")
+		e, known := names[name]
+		switch {
+		case known && e.isList():
+			l[e.name] = source{name, strings.FieldsFunc(value, func(r rune) bool { return r == '\n' })}
+		case known:
+			l[e.name] = source{name, []string{value}}
+		case strings.HasPrefix(name, variablePrefix) && !foreignVariable(name):
+			if like := nearestVariable(name, names); like != "" {
+				errs = append(errs, fmt.Errorf("%s: there is no such option; did you mean %s?", name, like))
+			}
+		}
+	}
+	return l, errs
+}
+
+// foreignVariable reports whether a variable is known to be for something else.
+func foreignVariable(name string) bool {
+	return name == passwordVariable || strings.HasPrefix(name, variablePrefix+"PORT") || strings.HasPrefix(name, variablePrefix+"SERVICE_")
+}
+
+// nearestVariable returns the variable that a mistyped one is most like. Names that are much shorter than the prefix
+// are compared without it.
+func nearestVariable(name string, names map[string]*entry) string {
+	var known []string
+	for n := range names {
+		known = append(known, strings.ToLower(strings.TrimPrefix(n, variablePrefix)))
+	}
+	like := strict.Nearest(strings.TrimPrefix(name, variablePrefix), known)
+	if like == "" {
+		return ""
+	}
+	return variablePrefix + strings.ToUpper(like)
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/sallyport/sallyport/internal/joined"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+)
+
+// reload reads the configuration again. If anything is wrong with it the old one stays. If nothing is, logins and
+// connections to come follow it, and no session ends.
+func (d *daemon) reload() {
+	next, err := d.reread()
+	if err == nil {
+		err = d.follow(next)
+	}
+	if err != nil {
+		for _, err := range joined.Errors(err) {
+			d.log.Error("the configuration is wrong, and the old one stays", "problem", err)
+		}
+		return
+	}
+	d.log.Info("the configuration was read again", "files", d.settings.files, "users", len(d.everybody()))
+	for _, name := range d.settings.waiting(d.started) {
+		d.log.Warn("a changed option takes effect at the next start", "option", name)
+	}
+}
+
+// follow puts settings into force, as far as that needs no restart, or nothing of them.
+func (d *daemon) follow(next *settings) error {
+	users, err1 := next.driver(d.homes.login, d.password)
+	announce, err2 := d.announcer(next)
+	cert, err3 := d.certificateFor(next)
+	leave, err4 := d.homes.keep(next)
+	err := errors.Join(err1, err2, err3, err4)
+	if err == nil {
+		err = d.srv.Update(func(s *server.Settings) {
+			s.Driver, s.TLS, s.Announce, s.Greeting, s.Disabled = users, cert.config, announce, next.greeting, next.disabled
+		})
+	}
+	if err != nil {
+		leave()
+		if cert != nil && cert != d.cert {
+			cert.remove()
+		}
+		return err
+	}
+	d.leave()
+	if cert != d.cert {
+		d.cert.remove()
+	}
+	d.settings, d.leave, d.cert = next, leave, cert
+	d.places.Store(next.places())
+	d.level.Set(next.level)
+	return nil
+}
+
+// certificateFor returns the certificate of other settings, which may be the one in use.
+func (d *daemon) certificateFor(next *settings) (*certificate, error) {
+	if next.cert == d.settings.cert && next.key == d.settings.key {
+		return d.cert, nil
+	}
+	return next.loadCertificate(d.log)
+}
+
+// announcer returns what decides which address clients are told; nil for the Passive of the server, which has what
+// the start said.
+func (d *daemon) announcer(next *settings) (passive.Announcer, error) {
+	if next.announce == d.started.announce {
+		return nil, nil
+	}
+	return passive.ParseRules(cmp.Or(next.announce, "dialled"))
+}
+
+// waiting returns the options that differ from those of the start and take effect at the next one.
+func (s *settings) waiting(started *settings) (names []string) {
+	for _, e := range s.entries() {
+		if e.when == atStart && !slices.Equal(s.sources[e.name].values, started.sources[e.name].values) {
+			names = append(names, e.name)
+		}
+	}
+	return names
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+)
+
+// configured is a server with a configuration file.
+type configured struct {
+	*process
+	file string
+}
+
+// startConfigured starts a server for alice, whose password is secret, with more in the file.
+func startConfigured(t *testing.T, text string) configured {
+	t.Helper()
+	file := configure(t, text)
+	return configured{startWith(t, func(cmd *exec.Cmd) { cmd.Args = append(cmd.Args, "--config", file) }), file}
+}
+
+// rewrite changes the file and has it read again.
+func (c configured) rewrite(t *testing.T, text, log string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(c.file, []byte(text), 0o600))
+	c.hangUp(t, log)
+}
+
+// hangUp sends SIGHUP and waits for what the log then says.
+func (c configured) hangUp(t *testing.T, log string) {
+	t.Helper()
+	before := len(c.log.String())
+	require.NoError(t, c.Process.Signal(syscall.SIGHUP))
+	require.Eventually(t, func() bool { return strings.Contains(c.log.String()[before:], log) }, 10*time.Second, 10*time.Millisecond, log)
+}
+
+// dial logs in.
+func (c configured) dial(t *testing.T, user string) (*ftpclient.Client, error) {
+	t.Helper()
+	client, err := ftpclient.Dial(c.fact(t, "explicit FTPS"), false, c.clientTLS(t), user, "secret")
+	if err == nil {
+		t.Cleanup(func() { client.Close() })
+	}
+	return client, err
+}
+
+const reread = "the configuration was read again"
+
+// Logins and connections to come follow the file; a session and its transfer go on as they are.
+func TestReload(t *testing.T) {
+	homes := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(homes, "bob"), 0o755))
+	p := startConfigured(t, alice)
+	old, err := p.dial(t, "alice")
+	require.NoError(t, err)
+	data, err := old.Open("STOR upload")
+	require.NoError(t, err)
+	_, err = io.WriteString(data, "first half, ")
+	require.NoError(t, err)
+
+	bob := strings.ReplaceAll(alice, "alice", "bob")
+	p.rewrite(t, fmt.Sprintf("greeting = \"Hello\"\ndisable = [\"DELE\"]\npassive = \"1024\"\nannounce = \"192.0.2.77\"\n%shome = %q\n", bob, homes+"/{user}"), reread)
+	_, err = io.WriteString(data, "second half")
+	require.NoError(t, err)
+	require.NoError(t, data.Close())
+	require.NoError(t, old.Done())
+	got, err := old.Get("RETR upload")
+	require.NoError(t, err)
+	require.Equal(t, "first half, second half", got)
+	_, err = old.Cmd(502, "DELE upload")
+	require.NoError(t, err)
+
+	_, err = p.dial(t, "alice")
+	require.ErrorContains(t, err, "530")
+	new, err := p.dial(t, "bob")
+	require.NoError(t, err)
+	require.NoError(t, new.Put("STOR hers", "x"))
+	require.FileExists(t, filepath.Join(homes, "bob", "hers"))
+	reply, err := new.Cmd(227, "PASV")
+	require.NoError(t, err)
+	require.Contains(t, reply.Text(), "192,0,2,77")
+	p.rewrite(t, alice, reread)
+	_, err = p.dial(t, "alice")
+	require.NoError(t, err)
+	reply, err = new.Cmd(227, "PASV")
+	require.NoError(t, err)
+	require.Contains(t, reply.Text(), "127,0,0,1")
+}
+
+// A file that is wrong changes nothing, and all that is wrong is in the log.
+func TestReloadOfMistakes(t *testing.T) {
+	p := startConfigured(t, alice)
+	p.rewrite(t, "greting = 1\ndrain = \"x\"\n", "did you mean greeting?")
+	p.wantLog(t, "sallyport.toml:2:1: drain: ")
+	p.rewrite(t, alice+"home = \"/does/not/exist\"\n[user.bob]", "user.bob.password: it is missing")
+	require.NoError(t, os.Remove(p.file))
+	p.hangUp(t, "no such file")
+	_, err := p.dial(t, "alice")
+	require.NoError(t, err)
+	p.terminate(t)
+	require.Zero(t, p.end(t))
+}
+
+// What can't change while the server runs is named.
+func TestReloadThatWaits(t *testing.T) {
+	p := startConfigured(t, alice+"sessions = 1\n")
+	first, err := p.dial(t, "alice")
+	require.NoError(t, err)
+	_, err = p.dial(t, "alice")
+	require.ErrorContains(t, err, "421")
+	p.rewrite(t, "session-reuse = \"require\"\nlog-level = \"debug\"\n"+alice, "option=session-reuse")
+	require.Contains(t, p.log.String(), "takes effect at the next start")
+	require.NotContains(t, p.log.String(), "option=log-level")
+	_, err = p.dial(t, "alice")
+	require.NoError(t, err)
+	_, err = first.Cmd(257, "PWD")
+	require.NoError(t, err)
+	p.wantLog(t, "level=DEBUG")
+}
+
+// A user has the rights that the file gives.
+func TestConfiguredUsers(t *testing.T) {
+	home := t.TempDir()
+	for name, text := range map[string]string{"seen": "12345", ".unseen": "x"} {
+		require.NoError(t, os.WriteFile(filepath.Join(home, name), []byte(text), 0o644))
+	}
+	user := func(name, more string) string {
+		return strings.ReplaceAll(alice, "alice", name) + fmt.Sprintf("home = %q\n", home) + more + "\n"
+	}
+	p := startConfigured(t, user("reader", `read-only = true
+hidden = [".*"]`)+user("away", `networks = ["192.0.2.0/24"]`)+user("here", `networks = ["127.0.0.0/8"]`)+user("late", `expires = 2020-01-01`)+
+		user("gone", ``)+strings.ReplaceAll(alice, "alice", "full")+fmt.Sprintf("home = %q\nquota = \"10 B\"\n", t.TempDir())+
+		strings.ReplaceAll(alice, "alice", "lost")+"home = \"/does/not/exist\"\n")
+	reader, err := p.dial(t, "reader")
+	require.NoError(t, err)
+	list, err := reader.Get("NLST")
+	require.NoError(t, err)
+	require.Equal(t, "seen\r\n", list)
+	require.ErrorContains(t, reader.Put("STOR new", "x"), "550")
+	_, err = reader.Get("RETR .unseen")
+	require.ErrorContains(t, err, "550")
+	_, err = p.dial(t, "away")
+	require.ErrorContains(t, err, "530")
+	p.wantLog(t, "may not log in from 127.0.0.1")
+	_, err = p.dial(t, "here")
+	require.NoError(t, err)
+	_, err = p.dial(t, "late")
+	require.ErrorContains(t, err, "has expired")
+	_, err = p.dial(t, "lost")
+	require.ErrorContains(t, err, "530")
+	p.wantLog(t, "the home of the user can't be used")
+	for range 2 {
+		full, err := p.dial(t, "full")
+		require.NoError(t, err)
+		require.NoError(t, full.Put("STOR a", "12345"))
+		require.ErrorContains(t, full.Put("STOR b", "12345678"), "552")
+		require.NoError(t, full.Close())
+	}
+}

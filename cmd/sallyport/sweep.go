@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// When leftovers are looked for. sweepAge is longer than any upload can stall: on
+// file systems with locks it does not matter.
+const (
+	sweepAge   = 24 * time.Hour
+	sweepEvery = time.Hour
+	sweepFirst = 5 * time.Second
+)
+
+// keepSwept removes what uploads left behind when a process was killed, now and
+// every hour. It returns when that is done for the first time, so that no session
+// sees what was being added to a file then, or after sweepFirst: it reads the
+// whole tree.
+func (d *daemon) keepSwept(ctx context.Context) {
+	swept := make(chan struct{})
+	go func() {
+		d.sweep(ctx)
+		close(swept)
+		every := time.NewTicker(sweepEvery)
+		defer every.Stop()
+		for ctx.Err() == nil {
+			select {
+			case <-every.C:
+				d.sweep(ctx)
+			case <-ctx.Done():
+			}
+		}
+	}()
+	select {
+	case <-swept:
+	case <-ctx.Done():
+	case <-time.After(sweepFirst):
+		d.log.Info("serving while still looking for what interrupted uploads left behind")
+	}
+}
+
+// sweep looks through the homes of all users.
+func (d *daemon) sweep(ctx context.Context) {
+	for _, at := range *d.places.Load() {
+		d.sweepHome(ctx, at)
+	}
+}
+
+func (d *daemon) sweepHome(ctx context.Context, at place) {
+	h, done, err := d.homes.use(at)
+	if err != nil {
+		d.log.Warn("users whose home is missing can't log in", "err", err)
+		return
+	}
+	defer done()
+	n, err := h.dir.Sweep(ctx, sweepAge)
+	if n > 0 {
+		d.log.Info("removed what interrupted uploads left behind", "files", n)
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("looking for what interrupted uploads left behind", "err", err)
+	}
+}
+
+// places returns the homes of all users, each once and without those below others, and without quotas.
+func (s *settings) places() *[]place {
+	var all []place
+	if s.dir != "" {
+		all = append(all, s.place(&account{}))
+	}
+	for _, a := range s.everybody() {
+		at := s.place(&a)
+		at.quota = quota{}
+		all = append(all, at)
+	}
+	slices.SortFunc(all, func(a, b place) int { return strings.Compare(a.dir, b.dir) })
+	var apart []place
+	for _, at := range all {
+		if n := len(apart); n > 0 && within(apart[n-1].dir, at.dir) {
+			continue
+		}
+		apart = append(apart, at)
+	}
+	return &apart
+}
+
+// within reports whether a path is that of a directory, or below.
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel)
+}

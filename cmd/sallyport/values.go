@@ -1,0 +1,110 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/networks"
+)
+
+// units are what sizes are counted in.
+var units = map[string]int64{
+	"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
+}
+
+// parseSize reads a number of bytes, with a unit or without.
+func parseSize(text string) (int64, error) {
+	digits := strings.TrimLeft(text, "0123456789")
+	n, err := strconv.ParseInt(text[:len(text)-len(digits)], 10, 64)
+	unit, ok := units[strings.ToLower(strings.TrimSpace(digits))]
+	if err != nil || !ok || n > math.MaxInt64/unit {
+		return 0, fmt.Errorf("%q is no size; want one such as 500 MB (of 1000 kB) or 10 GiB (of 1024 MiB)", text)
+	}
+	return n * unit, nil
+}
+
+// quota is how many bytes a user may store, if anything says so.
+type quota struct {
+	bytes int64
+	set   bool
+}
+
+func (q *quota) UnmarshalText(text []byte) (err error) {
+	q.set = true
+	q.bytes, err = parseSize(string(text))
+	return err
+}
+
+// rate is a number of bytes per second; 0 is no limit.
+type rate int64
+
+func (r *rate) UnmarshalText(text []byte) error {
+	n, err := parseSize(strings.TrimSuffix(string(text), "/s"))
+	if err != nil {
+		return fmt.Errorf("%q is no rate; want one such as 2 MiB/s", text)
+	}
+	*r = rate(n)
+	return nil
+}
+
+// network is whence a user may log in.
+type network struct{ netip.Prefix }
+
+func (n *network) UnmarshalText(text []byte) (err error) {
+	n.Prefix, err = networks.Parse(string(text))
+	return err
+}
+
+// day is the beginning of a day where this host is, or a moment.
+type day struct{ time.Time }
+
+func (d *day) UnmarshalText(text []byte) (err error) {
+	if d.Time, err = time.ParseInLocation(time.DateOnly, string(text), time.Local); err == nil {
+		return nil
+	}
+	if d.Time, err = time.Parse(time.RFC3339, string(text)); err != nil {
+		return fmt.Errorf("%q is no day; want one such as 2027-01-31, from which on nobody can log in, or 2027-01-31T12:00:00Z", text)
+	}
+	return nil
+}
+
+// uploads is how uploads are stored; empty for what holds for all.
+type uploads string
+
+func (u *uploads) UnmarshalText(text []byte) error {
+	var how string
+	err := choice(&how, uploadsAtomic, uploadsInPlace)(string(text))
+	*u = uploads(how)
+	return err
+}
+
+// patterns are of names that are hidden.
+type patterns []pattern
+
+// pattern is one, as path.Match has them.
+type pattern string
+
+func (p *pattern) UnmarshalText(text []byte) error {
+	if _, err := path.Match(string(text), ""); err != nil || strings.Contains(string(text), "/") || len(text) == 0 {
+		return fmt.Errorf("%q is no pattern of a name; want one such as .* or *.tmp, without a slash", text)
+	}
+	*p = pattern(text)
+	return nil
+}
+
+// match reports whether any part of a name is hidden.
+func (ps patterns) match(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		for _, p := range ps {
+			if hit, _ := path.Match(string(p), part); hit && part != "." { // the root
+				return true
+			}
+		}
+	}
+	return false
+}
