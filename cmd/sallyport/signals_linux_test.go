@@ -85,7 +85,7 @@ func TestHangupOfATerminal(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// With a configuration file SIGHUP has it read again in a terminal too, but the end of the terminal is one of the server.
+// With a configuration file SIGHUP has it read again in a terminal too. The end of the terminal still ends the server.
 func TestHangupOfATerminalWithConfiguration(t *testing.T) {
 	terminal, tty := openTerminal(t)
 	file := configure(t, alice)
