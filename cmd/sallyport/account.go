@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"path/filepath"
 	"reflect"
@@ -41,6 +42,8 @@ type account struct {
 	RequireTLS     bool `toml:"require-tls"`
 	RequirePrivate bool `toml:"require-private"`
 	RequireReuse   bool `toml:"require-session-reuse"`
+
+	from map[string]string // where each key comes from; "" is the table
 }
 
 // policy is the part of an account that the server holds it to.
@@ -65,12 +68,27 @@ func (a *account) refuses(l *driver.Login, now time.Time) error {
 	return nil
 }
 
-// inherit takes from a group what the files don't say of the user.
-func (a *account) inherit(group account, set func(key string) bool) {
+// inherit takes from a group what the user's table doesn't say, and notes where everything comes from.
+func (a *account) inherit(name string, group account, places strict.Places) {
+	a.from = map[string]string{"": places[strict.Key("user", name)].String()}
 	to, from := reflect.ValueOf(a).Elem(), reflect.ValueOf(group)
-	for i := range to.NumField() {
-		if !set(to.Type().Field(i).Tag.Get("toml")) {
+	for key, i := range keysOfAccount() {
+		if at, ok := places[strict.Key("user", name, key)]; ok {
+			a.from[key] = at.String()
+		} else if at, ok := places[strict.Key("group", a.Group, key)]; ok && a.Group != "" {
+			a.from[key] = at.String()
 			to.Field(i).Set(from.Field(i))
+		}
+	}
+}
+
+// keysOfAccount yields the keys of an account's table, with the indices of their fields.
+func keysOfAccount() iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for i, field := range slices.Collect(reflect.TypeFor[account]().Fields()) {
+			if key := field.Tag.Get("toml"); key != "" && !yield(key, i) {
+				return
+			}
 		}
 	}
 }
@@ -126,18 +144,15 @@ func (c *accountCheck) check(table, name string, a *account) {
 
 // user looks at what a user has together with what it inherits.
 func (c *accountCheck) user(name string, a *account) {
-	if a.Group != "" {
-		g, ok := c.groups[a.Group]
-		switch like := strict.Nearest(a.Group, slices.Collect(maps.Keys(c.groups))); {
-		case ok:
-		case like != "":
+	g, ok := c.groups[a.Group]
+	if a.Group != "" && !ok {
+		if like := strict.Nearest(a.Group, slices.Collect(maps.Keys(c.groups))); like != "" {
 			c.problem("user", name, "group", "there is no group %q; did you mean %s?", a.Group, like)
-		default:
+		} else {
 			c.problem("user", name, "group", "there is no group %q; begin one by [group.%s]", a.Group, a.Group)
 		}
-		g.Group = a.Group
-		a.inherit(g, func(key string) bool { return c.places.Set(strict.Key("user", name, key)) })
 	}
+	a.inherit(name, g, c.places)
 	if _, _, err := splitUser(name + ":x"); err != nil || strings.Contains(name, ":") {
 		c.problem("user", name, "", "a name has at least one letter, no colon and no control characters")
 	}

@@ -2,11 +2,9 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"net"
 	"net/netip"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/tls"
@@ -40,9 +38,6 @@ func (d *daemon) served() string {
 
 // made reports whether the only user was made for this run.
 func (d *daemon) made() bool { return len(d.everybody()) == 0 }
-
-// names returns those of the users.
-func (d *daemon) names() []string { return slices.Sorted(maps.Keys(d.everybody())) }
 
 func (d *daemon) describe(b *strings.Builder) {
 	row := func(name, format string, args ...any) {

@@ -35,7 +35,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|firewall|probe|test) (.*)$|`sallyport (firewall) ([^`]*)`")
+	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test) (.*)$|`sallyport (firewall) ([^`]*)`")
 	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 )
 
@@ -58,6 +58,8 @@ func TestDocumentedCommands(t *testing.T) {
 			switch cmd {
 			case "serve":
 				_, err = parseServe(args)
+			case "config":
+				_, err = load("config", args[1:], []string{"SALLYPORT_CONFIG=" + configure(t, documentedConfig(t))})
 			case "firewall":
 				err = runFirewall(args, t.Output())
 			case "test":
@@ -136,14 +138,12 @@ func TestDocumentedFaults(t *testing.T) {
 // Every key of a user is documented, and the configuration file that is shown is one that works.
 func TestDocumentedConfiguration(t *testing.T) {
 	text := documents(t)["operating.md"]
-	for field := range reflect.TypeFor[account]().Fields() {
-		if key := field.Tag.Get("toml"); !regexp.MustCompile("(?m)^\\| [^|]*`" + key + "`[^|]*\\|").MatchString(text) {
+	for key := range keysOfAccount() {
+		if !regexp.MustCompile("(?m)^\\| [^|]*`" + key + "`[^|]*\\|").MatchString(text) {
 			t.Errorf("docs/operating.md doesn't say what %s is", key)
 		}
 	}
-	_, file, _ := strings.Cut(text, "```toml\n")
-	file, _, _ = strings.Cut(file, "```")
-	if s, err := load("serve", []string{"--config", configure(t, file)}, nil); err != nil || len(s.everybody()) != 2 {
+	if s, err := load("serve", []string{"--config", configure(t, documentedConfig(t))}, nil); err != nil || len(s.everybody()) != 2 {
 		t.Errorf("%v: %+v", err, s)
 	}
 	var live []string
@@ -158,6 +158,14 @@ func TestDocumentedConfiguration(t *testing.T) {
 	if got := strings.Split(said, ", "); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(live))) {
 		t.Errorf("docs/operating.md says that %q follow a reload, which %q do", got, live)
 	}
+}
+
+// documentedConfig returns the configuration file that the documents show.
+func documentedConfig(t *testing.T) string {
+	t.Helper()
+	_, file, _ := strings.Cut(documents(t)["operating.md"], "```toml\n")
+	file, _, _ = strings.Cut(file, "```")
+	return file
 }
 
 // The fields of the line that a program reads are all documented.

@@ -23,6 +23,7 @@ import (
 const usage = `Sallyport is an FTPS server that firewalls can live with.
 
   sallyport serve DIR     serve a directory
+  sallyport config        print, check or show a configuration file for that
   sallyport firewall      print what firewalls must let through, as rules or as a letter
   sallyport probe HOST    say what is wrong with an FTPS server, seen from here
   sallyport test          start a throwaway server for tests in any language
@@ -67,6 +68,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	switch cmd, rest := args[0], args[1:]; cmd {
 	case "serve":
 		return runServe(ctx, rest, stdout, stderr)
+	case "config":
+		return runConfig(ctx, rest, stdout)
 	case "firewall":
 		return runFirewall(rest, stdout)
 	case "probe":
@@ -78,7 +81,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, firewall, probe, test, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, version or help", cmd)}}
 	}
 }
 
@@ -88,6 +91,8 @@ func printHelp(args []string, stdout io.Writer) error {
 		switch args[0] {
 		case "serve":
 			out = serveUsage + describe(new(settings).options())
+		case "config":
+			out = configUsage
 		case "firewall":
 			out = firewallUsage + describe(new(rulesSettings).options())
 		case "probe":

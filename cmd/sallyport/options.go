@@ -44,7 +44,7 @@ const (
 func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
-		uploads: uploadsAtomic, drain: 30 * time.Second,
+		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.",
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *settings) entries() []entry {
 		{option{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its bcrypt hash, as htpasswd -nB NAME prints it. In the\nenvironment a line each; in a file tables, [user.NAME]\n(demo, with a password made for this run)", s.addUser}, "", atReload},
 		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},
 		{option{"key", "FILE", "the certificate's private key, PEM", text(&s.key)}, `"/etc/sallyport/key.pem"`, atReload},
-		{option{"greeting", "TEXT", "the first line that clients read (FTP server ready)", text(&s.greeting)}, `"FTP server ready"`, atReload},
+		{option{"greeting", "TEXT", "the first line that clients read (FTP server ready.)", text(&s.greeting)}, `"FTP server ready."`, atReload},
 		{option{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse}, `"prefer"`, atStart},
 		{option{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)}, `false`, atStart},
 		{option{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)}, `"atomic"`, atReload},

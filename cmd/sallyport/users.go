@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -74,10 +75,13 @@ func (s *settings) everybody() map[string]account {
 		all = map[string]account{}
 	}
 	for _, c := range s.users {
-		all[c.name] = account{Password: c.hash}
+		all[c.name] = account{Password: c.hash, from: map[string]string{"": s.at("user"), "password": s.at("user")}}
 	}
 	return all
 }
+
+// names returns those of all users, in order.
+func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody())) }
 
 // place returns where the files of a user are.
 func (s *settings) place(a *account) place {

@@ -40,6 +40,8 @@ func (q *quota) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+func (q quota) String() string { return fmt.Sprintf("%d B", q.bytes) }
+
 // rate is a number of bytes per second; 0 is no limit.
 type rate int64
 
@@ -51,6 +53,8 @@ func (r *rate) UnmarshalText(text []byte) error {
 	*r = rate(n)
 	return nil
 }
+
+func (r rate) String() string { return fmt.Sprintf("%d B/s", int64(r)) }
 
 // network is whence a user may log in.
 type network struct{ netip.Prefix }
@@ -72,6 +76,8 @@ func (d *day) UnmarshalText(text []byte) (err error) {
 	}
 	return nil
 }
+
+func (d day) String() string { return d.Format(time.RFC3339) }
 
 // uploads is how uploads are stored; empty for what holds for all.
 type uploads string

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+const configUsage = `sallyport config example
+sallyport config check [DIR] [--option value ...]
+sallyport config show [DIR] [--option value ...]
+
+example prints a configuration file with every option, all of them commented out.
+
+check says what is wrong with the configuration, and what is legal but unwise, and serves
+nothing. Its status is 0 if nothing is wrong, whatever is unwise, and 2 otherwise.
+
+show prints the values that serve would go by, each with where it comes from. Passwords are
+left out.
+
+check and show take the options of serve, and read the environment and the configuration
+files as serve does: sallyport help serve.
+`
+
+// runConfig does what the command config is asked to do.
+func runConfig(ctx context.Context, args []string, stdout io.Writer) error {
+	if len(args) == 0 {
+		return &usageError{"config", []error{errors.New("say what to do: sallyport config example, check or show")}}
+	}
+	var say func(context.Context, *settings) (string, error)
+	switch args[0] {
+	case "example":
+		if len(args) > 1 {
+			return &usageError{"config", []error{fmt.Errorf("example takes nothing more: %q", args[1])}}
+		}
+		_, err := io.WriteString(stdout, exampleConfig())
+		return err
+	case "check":
+		say = checked
+	case "show":
+		say = shownConfig
+	case "help", "--help", "-help", "-h":
+		return printHelp([]string{"config"}, stdout)
+	default:
+		return &usageError{"config", []error{fmt.Errorf("unknown command %q; want example, check or show", args[0])}}
+	}
+	s, err := load("config", args[1:], os.Environ())
+	if err == errHelp {
+		return printHelp([]string{"config"}, stdout)
+	}
+	if err != nil {
+		return err
+	}
+	text, err := say(ctx, s)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(stdout, text)
+	return err
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"crypto/rsa"
+	"crypto/x509"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/joined"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// checked returns what is unwise about settings, for people to read. Its error is what is wrong with them.
+func checked(ctx context.Context, s *settings) (string, error) {
+	c := &inspection{settings: s}
+	c.lookAtCertificate(time.Now())
+	c.lookAtRights()
+	c.lookAtHomes()
+	c.lookAtChoices()
+	c.lookAtAnnounced(ctx)
+	c.lookAtPorts(ctx)
+	if len(c.wrong) > 0 {
+		return "", &usageError{"config", c.wrong}
+	}
+	var b strings.Builder
+	for _, text := range c.unwise {
+		fmt.Fprintf(&b, "unwise: %s\n", text)
+	}
+	for _, text := range c.notes {
+		fmt.Fprintf(&b, "note: %s\n", text)
+	}
+	b.WriteString("nothing is wrong with " + cmp.Or(strings.Join(s.files, ", "), "the options") + "\n")
+	return b.String(), nil
+}
+
+// inspection collects what a look at the system finds out about settings.
+type inspection struct {
+	*settings
+	wrong  []error
+	unwise []string
+	notes  []string
+}
+
+func (c *inspection) warn(format string, args ...any) {
+	c.unwise = append(c.unwise, fmt.Sprintf(format, args...))
+}
+
+func (c *inspection) bad(option string, err error) {
+	for _, err := range joined.Errors(err) {
+		c.wrong = append(c.wrong, fmt.Errorf("%s: %w", c.at(option), err))
+	}
+}
+
+// soon is how long before its end a certificate should have been renewed.
+const soon = 20 * 24 * time.Hour
+
+// lookAtCertificate looks at certificate and key, and at all that the server itself can tell.
+func (c *inspection) lookAtCertificate(now time.Time) {
+	quiet := slog.New(slog.DiscardHandler)
+	cert := &certificate{}
+	if c.cert == "" {
+		c.warn("%s is not set: a certificate is made for each run, and clients can't know it", c.at("cert"))
+		cert.config, _ = tls.SelfSigned("localhost")
+	} else {
+		var err error
+		if cert, err = c.loadCertificate(quiet); err != nil {
+			c.bad("cert", err)
+			return
+		}
+		c.leaf(cert.leaf(), now)
+	}
+	users, err := c.driver(func(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }, "of the inspection only")
+	if err == nil {
+		err = (&server.Server{Driver: users, TLS: cert.config, SessionReuse: c.reuse, InsecurePlaintext: c.plaintext}).Validate()
+	}
+	c.wrong = append(c.wrong, joined.Errors(err)...)
+}
+
+func (c *inspection) leaf(leaf *x509.Certificate, now time.Time) {
+	if leaf == nil {
+		return
+	}
+	day := leaf.NotAfter.Format(time.DateOnly)
+	switch {
+	case now.After(leaf.NotAfter):
+		c.warn("%s: the certificate has expired on %s", c.at("cert"), day)
+	case now.Before(leaf.NotBefore):
+		c.warn("%s: the certificate is not valid before %s", c.at("cert"), leaf.NotBefore.Format(time.DateOnly))
+	case leaf.NotAfter.Sub(now) < soon:
+		c.warn("%s: the certificate ends on %s; renew it", c.at("cert"), day)
+	}
+	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
+		c.warn("%s: the key is RSA of %d bits, which many clients refuse; want 2048 at least", c.at("cert"), key.N.BitLen())
+	}
+}
+
+// lookAtRights looks at who may read and change what is to be secret.
+func (c *inspection) lookAtRights() {
+	if c.key != "" {
+		c.rights(c.at("key")+": "+c.key, c.key, 0o007)
+	}
+	for _, name := range c.files {
+		mode := fs.FileMode(0o002)
+		if len(c.accounts) > 0 {
+			mode = 0o006
+		}
+		c.rights(name, name, mode)
+	}
+}
+
+// rights warns of a file that others have rights to.
+func (c *inspection) rights(what, file string, mode fs.FileMode) {
+	info, err := os.Stat(file)
+	if err != nil || os.PathSeparator == '\\' {
+		return
+	}
+	switch open := info.Mode().Perm() & mode; {
+	case open&0o002 != 0:
+		c.warn("%s: every user of this host can change it; chmod o= %s", what, shell(file))
+	case open != 0:
+		c.warn("%s: every user of this host can read it; chmod o= %s", what, shell(file))
+	}
+}
+
+// lookAtHomes looks for the directories of users.
+func (c *inspection) lookAtHomes() {
+	if c.dir != "" {
+		if err := openable(c.dir); err != nil {
+			c.bad("dir", err)
+		}
+	}
+	for _, name := range c.names() {
+		a := c.everybody()[name]
+		if a.Home == "" {
+			continue
+		}
+		if err := openable(c.place(&a).dir); err != nil {
+			c.warn("%s: user %s can't log in: %v", a.from["home"], name, err)
+		}
+	}
+}
+
+// openable returns why a directory can't be opened as the server does.
+func openable(dir string) error {
+	files, err := driver.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	return files.Close()
+}
+
+// lookAtChoices looks at options that give something up.
+func (c *inspection) lookAtChoices() {
+	if c.plaintext {
+		c.warn("%s: anybody on the way can read passwords and files", c.at("insecure-plaintext"))
+	}
+	if c.reuse == tls.Off {
+		c.warn("%s: whoever connects first from the address of a client gets its data", c.at("session-reuse"))
+	}
+	if len(c.everybody()) == 0 {
+		c.warn("there is no user: one is made for each run")
+	}
+	now := time.Now()
+	for _, name := range c.names() {
+		if a := c.everybody()[name]; !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
+			c.warn("%s: user %s has expired", a.from["expires"], name)
+		}
+	}
+}
+
+// lookAtAnnounced looks at the address that clients are told.
+func (c *inspection) lookAtAnnounced(ctx context.Context) {
+	if c.announce == "" {
+		return
+	}
+	rules, err := passive.ParseRules(c.announce)
+	if err != nil {
+		return // told already
+	}
+	for _, r := range rules {
+		told, ok := r.Announce.(fmt.Stringer)
+		if !ok || r.Clients.IsValid() {
+			continue
+		}
+		if a, err := netip.ParseAddr(told.String()); err == nil && passive.Private(a) {
+			c.warn("%s: %s is a private address, which clients elsewhere can't reach", c.at("announce"), a)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := rules.Check(ctx); err != nil {
+		c.warn("%s: %v", c.at("announce"), err)
+	}
+}
+
+// lookAtPorts says which ports are in use, as they are while the server runs, or can't be had.
+func (c *inspection) lookAtPorts(ctx context.Context) {
+	for _, l := range []struct{ option, addr, usual string }{
+		{"listen", c.listen, defaults().listen}, {"listen-implicit", c.implicit, defaults().implicit},
+	} {
+		ln, err := listen(ctx, l.option, l.addr, l.usual)
+		if ln != nil {
+			ln.Close()
+		}
+		if err != nil {
+			c.notes = append(c.notes, fmt.Sprintf("%s: %v", c.at(l.option), err))
+		}
+	}
+	ports, err := passive.Range(c.passive)
+	if err != nil {
+		return // told already
+	}
+	defer ports.Close()
+	for _, err := range joined.Errors(ports.Check(ctx)) {
+		c.notes = append(c.notes, fmt.Sprintf("%s: %v", c.at("passive"), err))
+	}
+}

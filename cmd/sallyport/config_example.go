@@ -1,0 +1,81 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// exampleConfig returns a configuration file with every option, commented out.
+func exampleConfig() string {
+	var b strings.Builder
+	b.WriteString("# The configuration of sallyport serve. It is read from " + usualConfig + ", or from the file\n" +
+		"# that --config names. conf.d/*.toml beside it is read after it. What stands here is what\n" +
+		"# holds anyway, or an example. SIGHUP has all read again.\n")
+	for _, e := range new(settings).entries() {
+		if e.toml == "" {
+			continue
+		}
+		fmt.Fprintf(&b, "\n# %s\n", strings.ReplaceAll(e.help, "\n", "\n# "))
+		if e.when == atStart {
+			b.WriteString("# (a change takes effect at the next start)\n")
+		}
+		if !e.isDefault() {
+			b.WriteString("# for example:\n")
+		}
+		fmt.Fprintf(&b, "#%s = %s\n", e.name, e.toml)
+	}
+	b.WriteString(exampleUsers)
+	return b.String()
+}
+
+// isDefault reports whether the value that the entry shows is what holds without it.
+func (e *entry) isDefault() bool {
+	if e.isList() {
+		return false // none is the default of all
+	}
+	s := defaults()
+	for _, own := range s.entries() {
+		if own.name == e.name {
+			own.set(strings.Trim(e.toml, `"`))
+		}
+	}
+	return reflect.DeepEqual(s, defaults())
+}
+
+const exampleUsers = `
+# Users. Each has a table, and so has each group: what the group of a user says holds unless
+# the user's own table says something else. Without any user one is made for each run.
+# password is a bcrypt hash, as htpasswd -nB NAME prints it behind the colon.
+#[user.alice]
+#group = "customers"
+#password = "$2y$10$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"
+
+#[group.customers]
+# The directory that the user sees; {user} is the name, and dir is where relative ones begin.
+#home = "/srv/ftp/{user}"
+# Where below it sessions start.
+#start = "in"
+# Whether nothing can be changed, and names that can't be seen nor made.
+#read-only = false
+#hidden = [".*"]
+# As uploads above.
+#uploads = "atomic"
+# How much the home may hold, and bytes per second of all sessions of the user together.
+#quota = "10 GiB"
+#rate-up = "5 MiB/s"
+#rate-down = "5 MiB/s"
+# Sessions at once, and how long one may be idle.
+#sessions = 10
+#idle-timeout = "5m"
+# Commands that are answered with 502.
+#disable = ["SITE CHMOD"]
+# From where logins are allowed, and from which day on not any more.
+#networks = ["192.0.2.0/24", "2001:db8::/32"]
+#expires = 2030-01-31
+# What is refused besides what the options refuse: logins in clear, transfers in clear, data
+# connections that don't resume the session's TLS.
+#require-tls = true
+#require-private = true
+#require-session-reuse = true
+`

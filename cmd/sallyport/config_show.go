@@ -1,0 +1,82 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+)
+
+// shownConfig returns the values in force as a configuration file, with comments that say where they come from.
+func shownConfig(_ context.Context, s *settings) (string, error) {
+	var b strings.Builder
+	line := func(key, value, from string) { fmt.Fprintf(&b, "%-40s # %s\n", key+" = "+value, from) }
+	for _, e := range s.entries() {
+		from, set := s.sources[e.name]
+		switch {
+		case e.toml == "": // users follow
+		case set:
+			line(e.name, e.written(from.values), strings.TrimSuffix(from.where, ": "+e.name))
+		case e.isDefault():
+			line(e.name, e.toml, "the default")
+		default:
+			fmt.Fprintf(&b, "# %s is not set\n", e.name)
+		}
+	}
+	for _, name := range s.names() {
+		a := s.everybody()[name]
+		from := a.from[""]
+		if a.Group != "" {
+			from += ", of group " + a.Group
+		}
+		fmt.Fprintf(&b, "\n%-40s # %s\n", "["+strict.Key("user", name)+"]", from)
+		for key, i := range keysOfAccount() {
+			from, set := a.from[key]
+			switch {
+			case !set, key == "group": // what it says follows
+			case key == "password":
+				line(key, `"(hidden)"`, from)
+			case key == "home":
+				line(key, written(s.place(&a).dir), from)
+			default:
+				line(key, written(reflect.ValueOf(a).Field(i).Interface()), from)
+			}
+		}
+	}
+	return b.String(), nil
+}
+
+// written returns values of an option as a file has them.
+func (e *entry) written(values []string) string {
+	switch {
+	case e.value == "":
+		return cmp.Or(strings.Join(values, ""), "false")
+	case e.isList():
+		return written(values)
+	}
+	return written(strings.Join(values, ""))
+}
+
+// written returns a value as a file has it.
+func written(v any) string {
+	switch v := v.(type) {
+	case bool, int:
+		return fmt.Sprint(v)
+	case day:
+		return v.String()
+	case time.Duration:
+		return fmt.Sprintf("%q", v.String())
+	}
+	if list := reflect.ValueOf(v); list.Kind() == reflect.Slice {
+		var all []string
+		for i := range list.Len() {
+			all = append(all, written(list.Index(i).Interface()))
+		}
+		return "[" + strings.Join(all, ", ") + "]"
+	}
+	return fmt.Sprintf("%q", fmt.Sprint(v))
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	numbers "math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
+)
+
+// The example changes nothing as it is, shows the defaults that there are, and is right when all of it counts.
+func TestConfigExample(t *testing.T) {
+	text := output(t, "config", "example")
+	golden(t, "config-example.txt", text)
+	s, err := load("serve", []string{"DIR", "--config", configure(t, text)}, nil)
+	require.NoError(t, err)
+	require.Empty(t, s.everybody())
+	require.Equal(t, plain(t, nil), forget(s))
+
+	line := regexp.MustCompile(`(?m)^#(\S.*)$`)
+	usual := regexp.MustCompile(`(?m)^# for example:\n.*$`).ReplaceAllString(text, "")
+	usual, _, _ = strings.Cut(usual, "# Users.")
+	s, err = load("serve", []string{"DIR", "--config", configure(t, line.ReplaceAllString(usual, "$1"))}, nil)
+	require.NoError(t, err)
+	require.Greater(t, len(s.sources), 10)
+	require.Equal(t, plain(t, nil), forget(s))
+
+	all := line.ReplaceAllString(text, "$1")
+	s, err = load("serve", []string{"--config", configure(t, all)}, nil)
+	require.NoError(t, err)
+	require.Equal(t, "/srv/ftp/alice", s.accounts["alice"].Home)
+	for key := range keysOfAccount() {
+		require.Contains(t, text, "\n#"+key+" = ")
+	}
+	for _, e := range s.entries() {
+		_, set := s.sources[e.name]
+		require.Equal(t, e.toml != "" || e.name == "config", set, e.name)
+	}
+}
+
+// plain returns the settings of a command line.
+func plain(t *testing.T, environ []string) *settings {
+	t.Helper()
+	s, err := load("serve", []string{"DIR", "--config="}, environ)
+	require.NoError(t, err)
+	return forget(s)
+}
+
+// forget makes settings forget where they come from.
+func forget(s *settings) *settings {
+	s.config, s.files, s.sources, s.accounts = "", nil, nil, nil
+	return s
+}
+
+func TestConfigShow(t *testing.T) {
+	t.Setenv("SALLYPORT_DRAIN", "1m")
+	file := configure(t, `listen = ":21"
+disable = ["DELE", "RMD"]
+[user.alice]
+group = "staff"
+password = "`+hash+`"
+[group.staff]
+home = "{user}"
+rate-up = "1 kB/s"
+networks = ["10.0.0.0/8"]
+hidden = [".*"]
+expires = 2027-01-31T12:00:00Z
+idle-timeout = "1m"
+`)
+	got := output(t, "config", "show", "/srv", "--config", file, "--user", "bob:secret")
+	got = strings.ReplaceAll(got, filepath.Dir(file)+"/", "")
+	require.NotContains(t, got, hash)
+	require.NotContains(t, got, "secret")
+	for _, want := range []string{
+		`dir = "/srv"  # DIR`, `listen = ":21"  # sallyport.toml:1:1`, `listen-implicit = ":2990"  # the default`, `# announce is not set`,
+		`disable = ["DELE", "RMD"]  # sallyport.toml:2:1`, `drain = "1m"  # SALLYPORT_DRAIN`, `active = false  # the default`,
+		`[user.alice]  # sallyport.toml:3:7, of group staff`, `password = "(hidden)"  # sallyport.toml:5:1`, `home = "/srv/alice"  # sallyport.toml:7:1`,
+		`rate-up = "1000 B/s"  # sallyport.toml:8:1`, `networks = ["10.0.0.0/8"]  # sallyport.toml:9:1`, `hidden = [".*"]  # sallyport.toml:10:1`,
+		`expires = 2027-01-31T12:00:00Z  # sallyport.toml:11:1`, `idle-timeout = "1m0s"  # sallyport.toml:12:1`,
+		`[user.bob]  # --user`, `password = "(hidden)"  # --user`,
+	} {
+		require.Contains(t, "\n"+regexp.MustCompile(` +#`).ReplaceAllString(got, "  #")+"\n", "\n"+want+"\n", got)
+	}
+	_, err := load("serve", []string{"--config", configure(t, strings.ReplaceAll(got, "(hidden)", hash))}, nil)
+	require.NoError(t, err, "what is shown is a configuration file")
+}
+
+// weak writes a certificate with a short key that ends in a week.
+func weak(t *testing.T) (cert, key string) {
+	t.Helper()
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	private, err := rsa.GenerateKey(rand.Reader, 1024)
+	require.NoError(t, err)
+	template := &x509.Certificate{SerialNumber: numbers.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(7 * 24 * time.Hour), DNSNames: []string{"x"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	require.NoError(t, err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	require.NoError(t, os.WriteFile(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	require.NoError(t, os.WriteFile(key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), 0o644))
+	return cert, key
+}
+
+// What is legal but unwise is told and is no mistake.
+func TestConfigCheckWarns(t *testing.T) {
+	cert, key := weak(t)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	port := testenv.FreePorts(t, 1)
+	file := configure(t, fmt.Sprintf(`
+listen = %q
+listen-implicit = ""
+passive = "%d"
+cert = %q
+key = %q
+announce = "10.0.0.1"
+insecure-plaintext = true
+session-reuse = "off"
+dir = %q
+`, taken.Addr(), port, cert, key, t.TempDir())+alice+"home = \"/does/not/exist\"\nexpires = 2020-01-01\n")
+	require.NoError(t, os.Chmod(file, 0o646))
+	got := strings.ReplaceAll(output(t, "config", "check", "--config", file), filepath.Dir(file)+"/", "")
+	for _, want := range []string{
+		"unwise: sallyport.toml:5:1: cert: the certificate ends on ", "unwise: sallyport.toml:5:1: cert: the key is RSA of 1024 bits",
+		"unwise: sallyport.toml:6:1: key: " + key + ": every user of this host can read it; chmod o= ",
+		"unwise: sallyport.toml: every user of this host can change it; chmod o= ",
+		"unwise: sallyport.toml:7:1: announce: 10.0.0.1 is a private address",
+		"unwise: sallyport.toml:8:1: insecure-plaintext: anybody on the way", "unwise: sallyport.toml:9:1: session-reuse: whoever",
+		"unwise: sallyport.toml:13:1: user alice can't log in: ", "unwise: sallyport.toml:14:1: user alice has expired",
+		"note: sallyport.toml:2:1: listen: ", "nothing is wrong with sallyport.toml\n",
+	} {
+		require.Contains(t, got, want)
+	}
+	require.Equal(t, 11, strings.Count(got, "\n"), got)
+
+	fine, err := load("config", []string{t.TempDir(), "--config="}, nil)
+	require.NoError(t, err)
+	got, err = checked(t.Context(), fine)
+	require.NoError(t, err)
+	require.Contains(t, got, "unwise: --cert is not set")
+	require.Contains(t, got, "unwise: there is no user")
+}
+
+// What is wrong with files is told as serve would tell it, all at once, and so is what stands in the file itself.
+func TestConfigCheckFails(t *testing.T) {
+	var out bytes.Buffer
+	file := configure(t, "cert = \"/no/cert.pem\"\nkey = \"/no/key.pem\"\ndir = \"/no/dir\"\n")
+	err := run(t.Context(), []string{"config", "check", "--config", file}, &out, t.Output())
+	require.ErrorAs(t, err, new(*usageError))
+	require.Contains(t, err.Error(), file+":1:1: cert: ")
+	require.Contains(t, err.Error(), file+":3:1: dir: ")
+	require.Empty(t, out.String())
+	for _, args := range [][]string{{"config"}, {"config", "chekc"}, {"config", "example", "x"}, {"config", "check", "--config", "/no/file", "DIR"}} {
+		require.ErrorAs(t, run(t.Context(), args, &out, t.Output()), new(*usageError), "%q", args)
+	}
+}
