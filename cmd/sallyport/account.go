@@ -42,6 +42,7 @@ type account struct {
 	RequireTLS     bool `toml:"require-tls"`
 	RequirePrivate bool `toml:"require-private"`
 	RequireReuse   bool `toml:"require-session-reuse"`
+	RequireCert    bool `toml:"require-certificate"`
 
 	from map[string]string // where each key comes from; "" is the table
 }
@@ -52,6 +53,7 @@ func (a *account) policy() driver.Policy {
 		Dir: a.Start, IdleTimeout: a.IdleTimeout, MaxSessions: a.Sessions, Disabled: a.Disable,
 		UploadRate: int64(a.UploadRate), DownloadRate: int64(a.DownloadRate),
 		RequireTLS: a.RequireTLS, RequirePrivate: a.RequirePrivate, RequireReuse: a.RequireReuse,
+		RequireCertificate: a.RequireCert,
 	}
 }
 
@@ -60,9 +62,12 @@ func (a *account) refuses(l *driver.Login, now time.Time) error {
 	if !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
 		return &driver.Error{Code: 530, Text: "This account has expired."}
 	}
+	// Whoever guesses must not learn that the password is right.
+	if a.RequireCert && (l.Certificate == nil || l.Certificate.Subject.CommonName != l.User) {
+		return fmt.Errorf("user %q needs a client certificate whose common name is that: %w", l.User, driver.ErrLogin)
+	}
 	in := func(n network) bool { return networks.Contains(n.Prefix, l.Peer.Addr()) }
 	if len(a.Networks) > 0 && !slices.ContainsFunc(a.Networks, in) {
-		// Whoever guesses from elsewhere must not learn that the password is right.
 		return fmt.Errorf("user %q may not log in from %s, which is in none of the networks: %w", l.User, l.Peer.Addr(), driver.ErrLogin)
 	}
 	return nil
@@ -155,9 +160,6 @@ func (c *accountCheck) user(name string, a *account) {
 	a.inherit(name, g, c.places)
 	if _, _, err := splitUser(name + ":x"); err != nil || strings.Contains(name, ":") {
 		c.problem("user", name, "", "a name has at least one letter, no colon and no control characters")
-	}
-	if a.Password == "" {
-		c.problem("user", name, "password", "it is missing: put the bcrypt hash here that htpasswd -nB %s prints after the colon", name)
 	}
 	home, err := homeOf(a.Home, name)
 	if err != nil {

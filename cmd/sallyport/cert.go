@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
@@ -29,10 +30,38 @@ type certificate struct {
 // made reports whether the certificate was made for this run.
 func (c *certificate) made() bool { return c.names != nil }
 
-// loadCertificate reads the certificate, or makes one for this run and writes
+// loadCertificate reads or makes the certificate, and has clients asked for theirs if the options say so.
+func (s *settings) loadCertificate(log *slog.Logger) (*certificate, error) {
+	c, err := s.ownCertificate(log)
+	if err != nil {
+		return c, err
+	}
+	return s.askingClients(c)
+}
+
+// askingClients returns a certificate with which clients are asked for theirs, if the options name who signs them.
+func (s *settings) askingClients(c *certificate) (*certificate, error) {
+	asking := *c
+	asking.config = c.config.Clone()
+	asking.config.ClientCAs, asking.config.ClientAuth = nil, tls.NoClientCert
+	if s.clientCA == "" {
+		return &asking, nil
+	}
+	text, err := os.ReadFile(s.clientCA)
+	if err != nil {
+		return &asking, fmt.Errorf("%s: %w", s.at("client-ca"), err)
+	}
+	asking.config.ClientCAs, asking.config.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
+	if !asking.config.ClientCAs.AppendCertsFromPEM(text) {
+		return &asking, fmt.Errorf("%s: %s holds no certificate in PEM", s.at("client-ca"), s.clientCA)
+	}
+	return &asking, nil
+}
+
+// ownCertificate reads the certificate, or makes one for this run and writes
 // it, without its key, to a file that curl can be told to trust. Without a place
 // for that file the server is of use all the same.
-func (s *settings) loadCertificate(log *slog.Logger) (*certificate, error) {
+func (s *settings) ownCertificate(log *slog.Logger) (*certificate, error) {
 	if s.cert != "" {
 		config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
 		return &certificate{config: config, remove: func() {}}, err

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -19,25 +18,37 @@ func (s *settings) checkUsers() (errs []error) {
 	if s.dir == "" && (len(all) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(all)), needsDir)) {
 		errs = append(errs, fmt.Errorf("the directory to serve is missing: sallyport serve DIR, or dir = \"DIR\" in a configuration file (--config FILE, or %s)", usualConfig))
 	}
+	for _, name := range s.names() {
+		if _, err := homeOf(s.home, name); err != nil && all[name].from["home"] == s.at("home") {
+			errs = append(errs, fmt.Errorf("%s: %w", s.at("home"), err))
+		}
+	}
+	errs = append(errs, s.checkPasswords()...)
 	return append(errs, s.checkQuotas(all)...)
 }
 
 // needsDir reports whether the home of a user is the directory that is served, or below it.
 func needsDir(a account) bool { return !filepath.IsAbs(a.Home) }
 
-// checkQuotas reports users who share a home and not its quota: each would count what the others store as its own.
+// checkQuotas reports users who share a home and not its quota: each would count what the others store as its own. Who
+// can only read stores nothing.
 func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 	first := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
 		a := all[name]
+		if a.ReadOnly {
+			continue
+		}
 		at := s.place(&a)
 		other, shared := first[at.dir]
 		if !shared {
 			first[at.dir] = name
 			continue
 		}
-		if b := all[other]; b.Quota != a.Quota {
-			errs = append(errs, errors.New("user "+name+": the home is that of user "+other+", too, who has another quota or none; give both the same"))
+		b := all[other]
+		if with := s.place(&b); with != at && (with.quota.set || at.quota.set) {
+			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, or uploads, or without; give both the same",
+				a.from[""], name, other))
 		}
 	}
 	return errs

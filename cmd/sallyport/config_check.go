@@ -109,6 +109,9 @@ func (c *inspection) lookAtRights() {
 	if c.key != "" {
 		c.rights(c.at("key")+": "+c.key, c.key, 0o007)
 	}
+	if c.usersFile != "" {
+		c.rights(c.at("users-file")+": "+c.usersFile, c.usersFile, 0o006)
+	}
 	for _, name := range c.files {
 		mode := fs.FileMode(0o002)
 		if len(c.accounts) > 0 {

@@ -74,8 +74,10 @@ const exampleUsers = `
 #networks = ["192.0.2.0/24", "2001:db8::/32"]
 #expires = 2030-01-31
 # What is refused besides what the options refuse: logins in clear, transfers in clear, data
-# connections that don't resume the session's TLS.
+# connections that don't resume the session's TLS, logins without a client certificate whose
+# common name is the user's.
 #require-tls = true
 #require-private = true
 #require-session-reuse = true
+#require-certificate = true
 `

@@ -39,7 +39,9 @@ func TestConfigExample(t *testing.T) {
 	require.Equal(t, plain(t, nil), forget(s))
 
 	all := line.ReplaceAllString(text, "$1")
-	s, err = load("serve", []string{"--config", configure(t, all)}, nil)
+	more := filepath.Join(t.TempDir(), "users")
+	require.NoError(t, os.WriteFile(more, nil, 0o600))
+	s, err = load("serve", []string{"--config", configure(t, strings.ReplaceAll(all, "/etc/sallyport/users", more))}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "/srv/ftp/alice", s.accounts["alice"].Home)
 	for key := range keysOfAccount() {

@@ -122,7 +122,8 @@ func TestConfigMistakes(t *testing.T) {
 		{alice + `group = "x"`, "DIR", "", `sallyport.toml:3:1: user.alice.group: there is no group "x"; begin one by [group.x]`},
 		{alice + "[group.a]\ngroup = \"b\"", "DIR", "", `sallyport.toml:4:1: group.a.group: a group is in no other group`},
 		{alice, "DIR --user alice:x", "", `--user: "alice" is in a configuration file, too; leave one of the two`},
-		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `user bob: the home is that of user alice, too, who has another quota or none; give both the same`},
+		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, or uploads, or without; give both the same`},
+		{alice + "quota = \"1 GB\"\n[user.bob]\nread-only = true\npassword = \"" + hash + "\"", "DIR", "", ""},
 	} {
 		got := complaints(t, configure(t, c.file), strings.Fields(c.args), strings.Fields(c.environ))
 		if c.want == "" {
@@ -138,6 +139,34 @@ func TestConfigMistakes(t *testing.T) {
 	require.Contains(t, got, "conf.d/b.toml:2:1: user.b.hom: this is not known; did you mean home?")
 	_, err := load("serve", []string{"DIR", "--config", "/does/not/exist.toml"}, nil)
 	require.ErrorContains(t, err, "/does/not/exist.toml: no such file")
+}
+
+// More users come from a file of htpasswd, alone or with a table; all have the home that is said for all.
+func TestUsersFile(t *testing.T) {
+	users := filepath.Join(t.TempDir(), "users")
+	write := func(text string) { require.NoError(t, os.WriteFile(users, []byte(text), 0o600)) }
+	args := []string{"--users-file", users, "--home", "/srv/{user}", "--user", "carol:x"}
+	write("# comment\n\nbob:" + hash + "\ndave:" + hash + "\n")
+	s, err := load("serve", append(args, "--config", configure(t, "[user.bob]\nread-only = true\n"+alice+"home = \"/own\"")), nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"alice", "bob", "carol", "dave"}, s.names())
+	all := s.everybody()
+	require.Equal(t, "/srv/bob", all["bob"].Home)
+	require.True(t, all["bob"].ReadOnly)
+	require.Equal(t, hash, all["bob"].Password)
+	require.Equal(t, "/srv/dave", all["dave"].Home)
+	require.Equal(t, "/srv/carol", all["carol"].Home)
+	require.Equal(t, "/own", all["alice"].Home)
+
+	write("bob\nbob:secret\nalice:" + hash + "\ndave:" + hash + "\ndave:" + hash + "\ncarol:" + hash + "\n..:" + hash + "\n")
+	got := strings.ReplaceAll(complaints(t, configure(t, alice), args, nil), users, "USERS")
+	require.Equal(t, `USERS:1: want NAME:HASH, as htpasswd -B writes it
+USERS:2: "bob": this is no bcrypt hash, and passwords in clear don't belong into a file: put here what htpasswd -nB NAME prints after the colon
+USERS:3: "alice" has a password at sallyport.toml:2:1, too; leave one of the two
+USERS:5: "dave" has a password at USERS:4, too; leave one of the two
+--user: "carol" is in a configuration file, too; leave one of the two
+--home: ".." can't be the name of a directory, which {user} would make of it`, got)
+	require.Contains(t, complaints(t, configure(t, ""), []string{"DIR", "--users-file", "/no/users"}, nil), "--users-file: open /no/users: ")
 }
 
 const alice = "[user.alice]\npassword = \"" + hash + "\"\n"

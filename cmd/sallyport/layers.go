@@ -47,6 +47,7 @@ func load(command string, args, environ []string) (*settings, error) {
 			}
 		}
 	}
+	errs = append(errs, s.readUsers()...)
 	errs = append(errs, s.check()...)
 	if len(errs) > 0 {
 		return nil, &usageError{command, errs}

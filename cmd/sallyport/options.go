@@ -17,6 +17,8 @@ type settings struct {
 	passive, announce string
 	proxies           []netip.Prefix
 	users             []credentials
+	usersFile, home   string
+	clientCA          string
 	greeting          string
 	cert, key         string
 	reuse             tls.Reuse
@@ -76,8 +78,11 @@ func (s *settings) entries() []entry {
 		{option{"announce", "ADDR", "the address clients are told for PASV, when a NAT hides this host's: an address,\na DNS name, or rules such as 10.0.0.0/8=dialled,*=203.0.113.7; \"port+10000\" behind\nan address shifts the ports that are told (the one they dialled)", text(&s.announce)}, `"203.0.113.7"`, atReload},
 		{option{"proxy-protocol", "CIDR[,CIDR]", "the load balancers in front, which send PROXY headers (version 1 or 2) on control\nand data ports; nobody else gets in then, and clients count by their own address.\nThey are believed whatever they say, so name no network that others share (none)", s.addProxies}, `["192.0.2.10"]`, atStart},
 		{option{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its bcrypt hash, as htpasswd -nB NAME prints it. In the\nenvironment a line each; in a file tables, [user.NAME]\n(demo, with a password made for this run)", s.addUser}, "", atReload},
+		{option{"users-file", "FILE", "more users, a line NAME:HASH each, as htpasswd -B writes it", text(&s.usersFile)}, `"/etc/sallyport/users"`, atReload},
+		{option{"home", "DIR", "the directory of each user who has none of its own: {user} is the name, and a relative\none is below the directory that is served (that directory)", text(&s.home)}, `"/srv/ftp/{user}"`, atReload},
 		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},
 		{option{"key", "FILE", "the certificate's private key, PEM", text(&s.key)}, `"/etc/sallyport/key.pem"`, atReload},
+		{option{"client-ca", "FILE", "certificates of those who sign client certificates, PEM: clients are asked for one, and\nneed none but where [user.NAME] says require-certificate", text(&s.clientCA)}, `"/etc/sallyport/clients.pem"`, atReload},
 		{option{"greeting", "TEXT", "the first line that clients read (FTP server ready.)", text(&s.greeting)}, `"FTP server ready."`, atReload},
 		{option{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse}, `"prefer"`, atStart},
 		{option{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)}, `false`, atStart},

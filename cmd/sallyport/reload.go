@@ -43,13 +43,13 @@ func (d *daemon) follow(next *settings) error {
 	}
 	if err != nil {
 		leave()
-		if cert != nil && cert != d.cert {
+		if cert != nil && cert.file != d.cert.file {
 			cert.remove()
 		}
 		return err
 	}
 	d.leave()
-	if cert != d.cert {
+	if cert.file != d.cert.file {
 		d.cert.remove()
 	}
 	d.settings, d.leave, d.cert = next, leave, cert
@@ -58,12 +58,15 @@ func (d *daemon) follow(next *settings) error {
 	return nil
 }
 
-// certificateFor returns the certificate of other settings, which may be the one in use.
+// certificateFor returns the certificate of other settings. One that was made for this run stays.
 func (d *daemon) certificateFor(next *settings) (*certificate, error) {
-	if next.cert == d.settings.cert && next.key == d.settings.key {
+	switch {
+	case next.cert != d.settings.cert || next.key != d.settings.key:
+		return next.loadCertificate(d.log)
+	case next.clientCA == "" && d.clientCA == "":
 		return d.cert, nil
 	}
-	return next.loadCertificate(d.log)
+	return next.askingClients(d.cert)
 }
 
 // announcer returns what decides which address clients are told; nil for the Passive of the server, which has what

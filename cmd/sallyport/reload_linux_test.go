@@ -1,8 +1,16 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	stdtls "crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"fmt"
 	"io"
+	numbers "math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -166,4 +174,48 @@ hidden = [".*"]`)+user("away", `networks = ["192.0.2.0/24"]`)+user("here", `netw
 		require.ErrorContains(t, full.Put("STOR b", "12345678"), "552")
 		require.NoError(t, full.Close())
 	}
+}
+
+// clientCertificate makes a certificate of a user, and a file by which it is trusted.
+func clientCertificate(t *testing.T, user string) (stdtls.Certificate, string) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: numbers.NewInt(1), Subject: pkix.Name{CommonName: user}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	require.NoError(t, err)
+	file := filepath.Join(t.TempDir(), "clients.pem")
+	require.NoError(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o644))
+	return stdtls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
+}
+
+// Who has to show a certificate can't log in with that of somebody else, nor without. A reload begins to ask for
+// certificates, and the server's own certificate stays.
+func TestClientCertificates(t *testing.T) {
+	cert, file := clientCertificate(t, "alice")
+	p := startConfigured(t, alice)
+	with := func(user string, certs ...stdtls.Certificate) error {
+		config := p.clientTLS(t)
+		config.Certificates = certs
+		c, err := ftpclient.Dial(p.fact(t, "explicit FTPS"), false, config, user, "secret")
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	p.rewrite(t, alice+"require-certificate = true", "RequireCertificate")
+	require.NoError(t, with("alice"))
+	both := alice + "require-certificate = true\n" + strings.ReplaceAll(alice, "alice", "bob")
+	p.rewrite(t, fmt.Sprintf("client-ca = %q\n", file)+both+"require-certificate = true", reread)
+	require.NoError(t, with("alice", cert))
+	require.ErrorContains(t, with("alice"), "530")
+	require.ErrorContains(t, with("bob", cert), "530")
+	p.wantLog(t, "needs a client certificate whose common name is that")
+	p.rewrite(t, fmt.Sprintf("client-ca = %q\n", file)+both, reread)
+	require.NoError(t, with("bob"))
+	p.rewrite(t, alice, reread)
+	require.NoError(t, with("alice"))
 }

@@ -77,6 +77,14 @@ func (s *settings) everybody() map[string]account {
 	for _, c := range s.users {
 		all[c.name] = account{Password: c.hash, from: map[string]string{"": s.at("user"), "password": s.at("user")}}
 	}
+	for name, a := range all {
+		if a.Home == "" && s.home != "" {
+			a.Home, _ = homeOf(s.home, name) // checkUsers tells the error
+			a.from = maps.Clone(a.from)
+			a.from["home"] = s.at("home")
+			all[name] = a
+		}
+	}
 	return all
 }
 
@@ -86,6 +94,9 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 // place returns where the files of a user are.
 func (s *settings) place(a *account) place {
 	at := place{dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), quota: a.Quota}
+	if a.ReadOnly {
+		at.quota = quota{} // nothing is stored
+	}
 	switch {
 	case filepath.IsAbs(a.Home):
 		at.dir = filepath.Clean(a.Home)
