@@ -171,10 +171,10 @@ func (c *accountCheck) user(name string, a *account) {
 // checkPassword accepts bcrypt hashes only, and doesn't repeat what is none.
 func checkPassword(hash string) error {
 	if !isBcrypt(hash) {
-		return errors.New("this is no bcrypt hash, and passwords in clear don't belong into a file: put here what htpasswd -nB NAME prints after the colon")
+		return errors.New("this is no bcrypt hash, and passwords in clear don't belong into a file: put here what sallyport config password prints")
 	}
 	if err := (driver.Users{"name": {Hash: hash, Files: driver.Mem()}}).Validate(); err != nil {
-		return errors.New("this bcrypt hash is damaged or demands too much work; make it anew with htpasswd -nB NAME")
+		return errors.New("this bcrypt hash is damaged or demands too much work; make it anew with sallyport config password")
 	}
 	return nil
 }

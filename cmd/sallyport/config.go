@@ -11,6 +11,7 @@ import (
 const configUsage = `sallyport config example
 sallyport config check [DIR] [--option value ...]
 sallyport config show [DIR] [--option value ...]
+sallyport config password
 
 example prints a configuration file with every option, all of them commented out.
 
@@ -20,20 +21,26 @@ nothing. Its status is 0 if nothing is wrong, whatever is unwise, and 2 otherwis
 show prints the values that serve would go by, each with where it comes from. Passwords are
 left out.
 
+password reads a password, from a terminal or as a line of its standard input, and prints the
+bcrypt hash of it, which is what configuration files and --user take.
+
 check and show take the options of serve, and read the environment and the configuration
 files as serve does: sallyport help serve.
 `
 
 // runConfig does what the command config is asked to do.
-func runConfig(ctx context.Context, args []string, stdout io.Writer) error {
+func runConfig(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
-		return &usageError{"config", []error{errors.New("say what to do: sallyport config example, check or show")}}
+		return &usageError{"config", []error{errors.New("say what to do: sallyport config example, check, show or password")}}
 	}
 	var say func(context.Context, *settings) (string, error)
 	switch args[0] {
-	case "example":
+	case "example", "password":
 		if len(args) > 1 {
-			return &usageError{"config", []error{fmt.Errorf("example takes nothing more: %q", args[1])}}
+			return &usageError{"config", []error{fmt.Errorf("%s takes nothing more: %q", args[0], args[1])}}
+		}
+		if args[0] == "password" {
+			return hashPassword(stdin, stdout, stderr)
 		}
 		_, err := io.WriteString(stdout, exampleConfig())
 		return err
@@ -44,7 +51,7 @@ func runConfig(ctx context.Context, args []string, stdout io.Writer) error {
 	case "help", "--help", "-help", "-h":
 		return printHelp([]string{"config"}, stdout)
 	default:
-		return &usageError{"config", []error{fmt.Errorf("unknown command %q; want example, check or show", args[0])}}
+		return &usageError{"config", []error{fmt.Errorf("unknown command %q; want example, check, show or password", args[0])}}
 	}
 	s, err := load("config", args[1:], os.Environ())
 	if err == errHelp {

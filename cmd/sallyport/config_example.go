@@ -46,7 +46,7 @@ func (e *entry) isDefault() bool {
 const exampleUsers = `
 # Users. Each has a table, and so has each group: what the group of a user says holds unless
 # the user's own table says something else. Without any user one is made for each run.
-# password is a bcrypt hash, as htpasswd -nB NAME prints it behind the colon.
+# password is a bcrypt hash, as sallyport config password prints it.
 #[user.alice]
 #group = "customers"
 #password = "$2y$10$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"

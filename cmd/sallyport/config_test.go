@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"io"
 	numbers "math/big"
 	"net"
 	"os"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
@@ -170,4 +172,26 @@ func TestConfigCheckFails(t *testing.T) {
 	for _, args := range [][]string{{"config"}, {"config", "chekc"}, {"config", "example", "x"}, {"config", "check", "--config", "/no/file", "DIR"}} {
 		require.ErrorAs(t, run(t.Context(), args, &out, t.Output()), new(*usageError), "%q", args)
 	}
+}
+
+// The hash that is printed is that of the line that was read.
+func TestConfigPassword(t *testing.T) {
+	for text, line := range map[string]string{"secret\n": "secret", "with blanks \r\n": "with blanks ", "no end": "no end"} {
+		file := filepath.Join(t.TempDir(), "in")
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		in, err := os.Open(file)
+		require.NoError(t, err)
+		defer in.Close()
+		var out bytes.Buffer
+		require.NoError(t, runConfig(t.Context(), []string{"password"}, in, &out, t.Output()))
+		hash := strings.TrimSpace(out.String())
+		require.NoError(t, checkPassword(hash))
+		users := driver.Users{"alice": {Hash: hash, Files: driver.Mem()}}
+		_, err = users.Login(t.Context(), &driver.Login{User: "alice", Password: line})
+		require.NoError(t, err)
+	}
+	empty, err := os.Open(os.DevNull)
+	require.NoError(t, err)
+	defer empty.Close()
+	require.Error(t, runConfig(t.Context(), []string{"password"}, empty, io.Discard, t.Output()))
 }

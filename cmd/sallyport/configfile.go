@@ -81,6 +81,7 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 	file := newConfigFile(entries)
 	places, wrong := strict.Read(file, sources...)
 	problems = append(problems, wrong...)
+	file.explain(problems)
 	accounts, wrong := file.accounts(places)
 	s.accounts = accounts
 	var errs []error
@@ -88,6 +89,17 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 		errs = append(errs, p)
 	}
 	return file.layer(places), errs
+}
+
+// explain says of options that stand in a table of a user where they belong: whatever follows the line of a table
+// is of that table.
+func (f *configFile) explain(problems []*strict.Problem) {
+	for _, p := range problems {
+		name := p.Key[strings.LastIndexByte(p.Key, '.')+1:]
+		if f.options[name] != nil && name != p.Key && strings.HasPrefix(p.Text, "this is not known") {
+			p.Text = "this is no key of users but an option of the server; options stand before the first line in [ ]"
+		}
+	}
 }
 
 // usualFiles returns the files to read when none is named.

@@ -102,9 +102,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"", "DIR", "SALLYPORT_PASSWORD=x SALLYPORT_CI=1 SALLYPORT_PORT=tcp://10.0.0.1:21 SALLYPORT_SERVICE_HOST=10.0.0.1 SALLYPORT_PORT_2121_TCP=x", ""},
 		{"config = \"other\"", "DIR", "", `sallyport.toml:1:1: config: this is not known; known here are active, `},
 
-		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the bcrypt hash here that htpasswd -nB alice prints after the colon`},
-		{"[user.alice]\npassword = \"secret\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this is no bcrypt hash, and passwords in clear don't belong into a file: put here what htpasswd -nB NAME prints after the colon`},
-		{"[user.alice]\npassword = \"$2y$10$abc\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this bcrypt hash is damaged or demands too much work; make it anew with htpasswd -nB NAME`},
+		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the bcrypt hash here that sallyport config password prints`},
+		{"[user.alice]\npassword = \"secret\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this is no bcrypt hash, and passwords in clear don't belong into a file: put here what sallyport config password prints`},
+		{"[user.alice]\npassword = \"$2y$10$abc\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this bcrypt hash is damaged or demands too much work; make it anew with sallyport config password`},
 		{alice + `home = "/srv/{user}"`, "", "", ""},
 		{alice + `home = "alice"`, "", "", "the directory to serve is missing: "},
 		{"[user.\"../x\"]\npassword = \"" + hash + "\"\nhome = \"/srv/{user}\"", "", "", `sallyport.toml:3:1: user."../x".home: "../x" can't be the name of a directory, which {user} would make of it`},
@@ -123,6 +123,7 @@ func TestConfigMistakes(t *testing.T) {
 		{alice + "[group.a]\ngroup = \"b\"", "DIR", "", `sallyport.toml:4:1: group.a.group: a group is in no other group`},
 		{alice, "DIR --user alice:x", "", `--user: "alice" is in a configuration file, too; leave one of the two`},
 		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, or uploads, or without; give both the same`},
+		{alice + `listen = ":21"`, "DIR", "", `sallyport.toml:3:1: user.alice.listen: this is no key of users but an option of the server; options stand before the first line in [ ]`},
 		{alice + "quota = \"1 GB\"\n[user.bob]\nread-only = true\npassword = \"" + hash + "\"", "DIR", "", ""},
 	} {
 		got := complaints(t, configure(t, c.file), strings.Fields(c.args), strings.Fields(c.environ))
@@ -161,7 +162,7 @@ func TestUsersFile(t *testing.T) {
 	write("bob\nbob:secret\nalice:" + hash + "\ndave:" + hash + "\ndave:" + hash + "\ncarol:" + hash + "\n..:" + hash + "\n")
 	got := strings.ReplaceAll(complaints(t, configure(t, alice), args, nil), users, "USERS")
 	require.Equal(t, `USERS:1: want NAME:HASH, as htpasswd -B writes it
-USERS:2: "bob": this is no bcrypt hash, and passwords in clear don't belong into a file: put here what htpasswd -nB NAME prints after the colon
+USERS:2: "bob": this is no bcrypt hash, and passwords in clear don't belong into a file: put here what sallyport config password prints
 USERS:3: "alice" has a password at sallyport.toml:2:1, too; leave one of the two
 USERS:5: "dave" has a password at USERS:4, too; leave one of the two
 --user: "carol" is in a configuration file, too; leave one of the two

@@ -59,6 +59,9 @@ func TestDocumentedCommands(t *testing.T) {
 			case "serve":
 				_, err = parseServe(args)
 			case "config":
+				if len(args) == 1 && (args[0] == "example" || args[0] == "password") {
+					break
+				}
 				_, err = load("config", args[1:], []string{"SALLYPORT_CONFIG=" + configure(t, documentedConfig(t))})
 			case "firewall":
 				err = runFirewall(args, t.Output())

@@ -8,6 +8,7 @@ require (
 	github.com/sallyport/sallyport/proxyproto v0.0.0
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/sys v0.49.0
+	golang.org/x/term v0.47.0
 )
 
 require (

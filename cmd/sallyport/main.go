@@ -69,7 +69,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "serve":
 		return runServe(ctx, rest, stdout, stderr)
 	case "config":
-		return runConfig(ctx, rest, stdout)
+		return runConfig(ctx, rest, os.Stdin, stdout, stderr)
 	case "firewall":
 		return runFirewall(rest, stdout)
 	case "probe":

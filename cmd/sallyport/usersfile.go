@@ -62,8 +62,8 @@ func (s *settings) addLine(line, at string) error {
 func (s *settings) checkPasswords() (errs []error) {
 	for _, name := range s.names() {
 		if a := s.accounts[name]; a.from != nil && a.Password == "" {
-			errs = append(errs, fmt.Errorf("%s: %s: it is missing: put the bcrypt hash here that htpasswd -nB %s prints after the colon",
-				a.from[""], strict.Key("user", name, "password"), name))
+			errs = append(errs, fmt.Errorf("%s: %s: it is missing: put the bcrypt hash here that sallyport config password prints",
+				a.from[""], strict.Key("user", name, "password")))
 		}
 	}
 	return errs

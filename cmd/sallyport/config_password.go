@@ -1,0 +1,52 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// hashPassword reads a password, from a terminal twice and unseen, and prints its bcrypt hash.
+func hashPassword(in *os.File, stdout, stderr io.Writer) error {
+	password, err := readPassword(in, stderr)
+	if err != nil {
+		return err
+	}
+	hash, err := driver.HashPassword(password)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, hash)
+	return err
+}
+
+func readPassword(in *os.File, stderr io.Writer) (string, error) {
+	if !term.IsTerminal(int(in.Fd())) {
+		line, err := bufio.NewReader(in).ReadString('\n')
+		if err == io.EOF {
+			err = nil // the last line may have no end
+		}
+		return strings.TrimRight(line, "\r\n"), err
+	}
+	var said [2]string
+	for i, prompt := range []string{"Password: ", "Once more: "} {
+		io.WriteString(stderr, prompt)
+		text, err := term.ReadPassword(int(in.Fd()))
+		io.WriteString(stderr, "\n")
+		if err != nil {
+			return "", err
+		}
+		said[i] = string(text)
+	}
+	if said[0] != said[1] {
+		return "", errors.New("these were two different passwords")
+	}
+	return said[0], nil
+}
