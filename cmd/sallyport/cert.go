@@ -64,7 +64,7 @@ func (s *settings) askingClients(c *certificate) (*certificate, error) {
 func (s *settings) ownCertificate(log *slog.Logger) (*certificate, error) {
 	if s.cert != "" {
 		config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
-		return &certificate{config: config, remove: func() {}}, err
+		return &certificate{config: config, remove: func() {}}, s.told("cert", err)
 	}
 	c := &certificate{names: s.certificateNames(), remove: func() {}}
 	var err error

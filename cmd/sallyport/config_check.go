@@ -55,35 +55,33 @@ func (c *inspection) warn(format string, args ...any) {
 	c.unwise = append(c.unwise, fmt.Sprintf(format, args...))
 }
 
-func (c *inspection) bad(option string, err error) {
-	for _, err := range joined.Errors(err) {
-		c.wrong = append(c.wrong, fmt.Errorf("%s: %w", c.at(option), err))
-	}
-}
+// bad notes what is wrong: errors that say where.
+func (c *inspection) bad(err error) { c.wrong = append(c.wrong, joined.Errors(err)...) }
 
 // soon is how long before its end a certificate should have been renewed.
 const soon = 20 * 24 * time.Hour
 
 // lookAtCertificate looks at certificate and key, and at all that the server itself can tell.
 func (c *inspection) lookAtCertificate(now time.Time) {
-	quiet := slog.New(slog.DiscardHandler)
-	cert := &certificate{}
-	if c.cert == "" {
+	cert, err := c.ownCertificate(slog.New(slog.DiscardHandler))
+	if err != nil {
+		c.bad(err)
+		return
+	}
+	defer cert.remove()
+	if cert.made() {
 		c.warn("%s is not set: a certificate is made for each run, and clients can't know it", c.at("cert"))
-		cert.config, _ = tls.SelfSigned("localhost")
 	} else {
-		var err error
-		if cert, err = c.loadCertificate(quiet); err != nil {
-			c.bad("cert", err)
-			return
-		}
 		c.leaf(cert.leaf(), now)
+	}
+	if cert, err = c.askingClients(cert); err != nil {
+		c.bad(err)
 	}
 	users, err := c.driver(func(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }, "of the inspection only")
 	if err == nil {
 		err = (&server.Server{Driver: users, TLS: cert.config, SessionReuse: c.reuse, InsecurePlaintext: c.plaintext}).Validate()
 	}
-	c.wrong = append(c.wrong, joined.Errors(err)...)
+	c.bad(err)
 }
 
 func (c *inspection) leaf(leaf *x509.Certificate, now time.Time) {
@@ -138,12 +136,11 @@ func (c *inspection) rights(what, file string, mode fs.FileMode) {
 // lookAtHomes looks for the directories of users.
 func (c *inspection) lookAtHomes() {
 	if c.dir != "" {
-		if err := openable(c.dir); err != nil {
-			c.bad("dir", err)
-		}
+		c.bad(c.told("dir", openable(c.dir)))
 	}
+	all := c.everybody()
 	for _, name := range c.names() {
-		a := c.everybody()[name]
+		a := all[name]
 		if a.Home == "" {
 			continue
 		}
@@ -170,12 +167,13 @@ func (c *inspection) lookAtChoices() {
 	if c.reuse == tls.Off {
 		c.warn("%s: whoever connects first from the address of a client gets its data", c.at("session-reuse"))
 	}
-	if len(c.everybody()) == 0 {
+	all := c.everybody()
+	if len(all) == 0 {
 		c.warn("there is no user: one is made for each run")
 	}
 	now := time.Now()
 	for _, name := range c.names() {
-		if a := c.everybody()[name]; !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
+		if a := all[name]; !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
 			c.warn("%s: user %s has expired", a.from["expires"], name)
 		}
 	}
@@ -211,12 +209,12 @@ func (c *inspection) lookAtPorts(ctx context.Context) {
 	for _, l := range []struct{ option, addr, usual string }{
 		{"listen", c.listen, defaults().listen}, {"listen-implicit", c.implicit, defaults().implicit},
 	} {
-		ln, err := listen(ctx, l.option, l.addr, l.usual)
+		ln, err := c.listener(ctx, l.option, l.addr, l.usual)
 		if ln != nil {
 			ln.Close()
 		}
 		if err != nil {
-			c.notes = append(c.notes, fmt.Sprintf("%s: %v", c.at(l.option), err))
+			c.notes = append(c.notes, err.Error())
 		}
 	}
 	ports, err := passive.Range(c.passive)

@@ -27,8 +27,9 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 			fmt.Fprintf(&b, "# %s is not set\n", e.name)
 		}
 	}
+	all := s.everybody()
 	for _, name := range s.names() {
-		a := s.everybody()[name]
+		a := all[name]
 		from := a.from[""]
 		if a.Group != "" {
 			from += ", of group " + a.Group

@@ -2,6 +2,9 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,4 +201,16 @@ require-tls = true
 	require.Equal(t, driver.Policy{DownloadRate: 2e6, MaxSessions: 3, Disabled: []string{}, IdleTimeout: time.Minute, RequireTLS: true}, a.policy())
 	require.Equal(t, time.Date(2027, 1, 31, 0, 0, 0, 0, time.Local), a.Expires.Time)
 	require.Len(t, a.Networks, 2)
+}
+
+// What can't be had at the start is told where it was asked for.
+func TestStartSaysWhere(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	file := configure(t, fmt.Sprintf("cert = \"/no/cert.pem\"\nkey = \"/no/key.pem\"\nlisten = %q\nlisten-implicit = \"\"\npassive = \"any\"\n", taken.Addr()))
+	err = run(t.Context(), []string{"serve", "/no/dir", "--config", file}, io.Discard, t.Output())
+	require.ErrorContains(t, err, "DIR: driver: open directory: open /no/dir: ")
+	require.ErrorContains(t, err, file+":1:1: cert: tls: ")
+	require.ErrorContains(t, err, file+":3:1: listen: listen tcp "+taken.Addr().String())
 }

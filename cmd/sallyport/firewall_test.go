@@ -87,7 +87,7 @@ func TestBannerNamesTheRules(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ addr, want string }{{":0", ":"}, {"127.0.0.1:0", "127.0.0.1:"}} {
-		ln, err := listen(t.Context(), "listen", c.addr, ":2121")
+		ln, err := new(settings).listener(t.Context(), "listen", c.addr, ":2121")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -41,7 +41,7 @@ func (hs *homes) keep(s *settings) (done func(), err error) {
 	}
 	_, done, err = hs.use(s.place(&account{}))
 	if err != nil {
-		return func() {}, err
+		return func() {}, s.told("dir", err)
 	}
 	return done, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // layer is what one place says of the options: the command line, the environment or the configuration files.
@@ -61,6 +63,15 @@ func (s *settings) at(name string) string {
 		return from.where
 	}
 	return "--" + name
+}
+
+// told puts an option in front of errors about its value, as it was given.
+func (s *settings) told(option string, err error) error {
+	var errs []error
+	for _, err := range joined.Errors(err) {
+		errs = append(errs, fmt.Errorf("%s: %w", s.at(option), err))
+	}
+	return errors.Join(errs...)
 }
 
 // fromFlags reads a command line. What is no option is the directory.

@@ -15,17 +15,20 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// listen opens a listener. Nil stands for an empty address. option names where the
+// listener opens a listener. Nil stands for an empty address. option names where the
 // address comes from, and usual is a port that anybody may listen on.
-func listen(ctx context.Context, option, addr, usual string) (net.Listener, error) {
+func (s *settings) listener(ctx context.Context, option, addr, usual string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
 	}
 	ln, err := tcp.Listen(ctx, "tcp", addr)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil, notPermitted(option, addr, usual)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s %s: %w", s.at(option), addr, notPermitted(option, addr, usual))
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", s.at(option), err)
 	}
-	return ln, err
+	return ln, nil
 }
 
 // notPermitted says what lets a user other than root listen on a low port.
@@ -33,7 +36,7 @@ func notPermitted(option, addr, usual string) error {
 	host, port, _ := net.SplitHostPort(addr)
 	_, usual, _ = net.SplitHostPort(usual)
 	instead := fmt.Sprintf("--%s %s", option, net.JoinHostPort(host, usual))
-	return fmt.Errorf("--%s %s: the system does not let this user listen there; %s", option, addr, lowPortCures(port, instead))
+	return fmt.Errorf("the system does not let this user listen there; %s", lowPortCures(port, instead))
 }
 
 // withPortCures adds to the errors of data ports, once, what lets this user listen

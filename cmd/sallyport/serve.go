@@ -76,8 +76,8 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	var errs [5]error
 	d.leave, errs[0] = d.homes.keep(s)
 	d.cert, errs[1] = s.loadCertificate(log)
-	d.explicit, errs[2] = listen(ctx, "listen", s.listen, defaults().listen)
-	d.implicit, errs[3] = listen(ctx, "listen-implicit", s.implicit, defaults().implicit)
+	d.explicit, errs[2] = s.listener(ctx, "listen", s.listen, defaults().listen)
+	d.implicit, errs[3] = s.listener(ctx, "listen-implicit", s.implicit, defaults().implicit)
 	errs[4] = d.openPorts(ctx)
 	if err := errors.Join(errs[:]...); err != nil {
 		return d, err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	toml "github.com/pelletier/go-toml/v2"
@@ -49,12 +50,18 @@ type builder struct {
 	parser   unstable.Parser
 	file     string
 	text     []byte
+	lines    []int // where each begins
 	problems []*Problem
 }
 
 // build parses a file. After a mistake in its syntax the tree has what came before.
 func build(file string, text []byte) (*node, []*Problem) {
-	b := &builder{file: file, text: text}
+	b := &builder{file: file, text: text, lines: []int{0}}
+	for i, c := range text {
+		if c == '\n' {
+			b.lines = append(b.lines, i+1)
+		}
+	}
 	root := newTable(Position{file, 1, 1})
 	b.parser.Reset(text)
 	into, path := root, ""
@@ -101,9 +108,9 @@ func (b *builder) shown(line int) string {
 }
 
 func (b *builder) at(r unstable.Range) Position {
-	before := b.text[:min(int(r.Offset), len(b.text))]
-	line := bytes.Count(before, []byte("\n"))
-	return Position{b.file, line + 1, len(before) - bytes.LastIndexByte(before, '\n')}
+	offset := min(int(r.Offset), len(b.text))
+	line, _ := slices.BinarySearch(b.lines, offset+1) // lines that begin at offset or before
+	return Position{b.file, line, offset - b.lines[line-1] + 1}
 }
 
 func (b *builder) problem(at Position, key, format string, args ...any) {
