@@ -58,6 +58,8 @@ func (e *entry) written(values []string) string {
 		return cmp.Or(strings.Join(values, ""), "false")
 	case e.isList():
 		return written(values)
+	case e.value == "N":
+		return strings.Join(values, "")
 	}
 	return written(strings.Join(values, ""))
 }

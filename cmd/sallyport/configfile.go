@@ -17,7 +17,7 @@ const usualConfig = "/etc/sallyport/sallyport.toml"
 
 // configFile is what configuration files can hold: options, and tables of users and groups.
 type configFile struct {
-	options       map[string]any // *string, *bool or *[]string
+	options       map[string]any // *string, *int, *bool or *[]string
 	users, groups map[string]account
 }
 
@@ -31,6 +31,8 @@ func newConfigFile(entries []entry) *configFile {
 			f.options[e.name] = new(bool)
 		case e.isList():
 			f.options[e.name] = new([]string)
+		case e.value == "N":
+			f.options[e.name] = new(int)
 		default:
 			f.options[e.name] = new(string)
 		}
@@ -59,6 +61,8 @@ func (f *configFile) layer(places strict.Places) layer {
 		switch v := to.(type) {
 		case *string:
 			from.values = []string{*v}
+		case *int:
+			from.values = []string{fmt.Sprint(*v)}
 		case *bool:
 			from.values = []string{fmt.Sprint(*v)}
 		case *[]string:

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
 )
 
 // hash is the bcrypt hash of "secret", with the least work.
@@ -103,6 +104,9 @@ func TestConfigMistakes(t *testing.T) {
 		{"", "DIR", "SALLYPORT_LITSEN=:1", "SALLYPORT_LITSEN: there is no such option; did you mean SALLYPORT_LISTEN?"},
 		{"", "DIR", "SALLYPORT_ACTIVE=maybe", `SALLYPORT_ACTIVE: "maybe" is neither true nor false`},
 		{"", "DIR", "SALLYPORT_PASSWORD=x SALLYPORT_CI=1 SALLYPORT_PORT=tcp://10.0.0.1:21 SALLYPORT_SERVICE_HOST=10.0.0.1 SALLYPORT_PORT_2121_TCP=x", ""},
+		{`max-sessions = "5"`, "DIR", "", `sallyport.toml:1:1: max-sessions: want a whole number, not the text "5"`},
+		{`max-sessions = -5`, "DIR", "", `sallyport.toml:1:1: max-sessions: "-5" is no number from 0 up`},
+		{`idle-timeout = "-5s"`, "DIR", "", `sallyport.toml:1:1: idle-timeout: "-5s" is no duration; want one such as 30s or 5m`},
 		{"config = \"other\"", "DIR", "", `sallyport.toml:1:1: config: this is not known; known here are active, `},
 
 		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the bcrypt hash here that sallyport config password prints`},
@@ -213,4 +217,29 @@ func TestStartSaysWhere(t *testing.T) {
 	require.ErrorContains(t, err, "DIR: driver: open directory: open /no/dir: ")
 	require.ErrorContains(t, err, file+":1:1: cert: tls: ")
 	require.ErrorContains(t, err, file+":3:1: listen: listen tcp "+taken.Addr().String())
+}
+
+// 0 is no limit, and what nobody says is the default.
+func TestLimits(t *testing.T) {
+	s, err := load("serve", []string{"DIR", "--config=", "--max-sessions", "0", "--idle-timeout", "0s", "--max-login-failures=7"}, nil)
+	require.NoError(t, err)
+	var got server.Settings
+	s.limits.into(&got)
+	require.Equal(t, server.Settings{IdleTimeout: -1, MaxSessions: -1, MaxSessionsPerAddress: 500, MaxLoginFailures: 7}, got)
+}
+
+// Each home is looked through once, with all that is below it.
+func TestPlaces(t *testing.T) {
+	var text string
+	for i, home := range []string{"/srv/a/b", "/srv/a-b", "/srv/a", "sub", "/srv/c", "/srv/c"} {
+		text += strings.ReplaceAll(alice, "alice", fmt.Sprint("u", i)) + fmt.Sprintf("home = %q\nquota = \"1 GB\"\n", home)
+	}
+	s, err := load("serve", []string{"/data", "--config", configure(t, text)}, nil)
+	require.NoError(t, err)
+	var got []string
+	for _, at := range *s.places() {
+		require.False(t, at.quota.set)
+		got = append(got, at.dir)
+	}
+	require.Equal(t, []string{"/data", "/srv/a", "/srv/a-b", "/srv/c"}, got)
 }

@@ -31,6 +31,7 @@ type settings struct {
 	symlink           bool     // SITE SYMLINK
 	level             slog.Level
 	drain             time.Duration
+	limits            limits
 
 	accounts map[string]account // of configuration files and of users
 	files    []string           // the configuration files, in the order of reading
@@ -46,7 +47,7 @@ const (
 func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
-		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.",
+		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
 	}
 }
 
@@ -93,8 +94,12 @@ func (s *settings) entries() []entry {
 		{option{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)}, `false`, atStart},
 		{option{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)}, `false`, atStart},
 		{option{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)}, `false`, atStart},
+		{option{"idle-timeout", "DURATION", "how long a session may send no command while nothing is transferred;\n0s for no limit (5m)", period(&s.limits.idle)}, `"5m"`, atReload},
+		{option{"max-sessions", "N", "connections at once; 0 for no limit, as for the two that follow (5000)", number(&s.limits.sessions)}, `5000`, atReload},
+		{option{"max-sessions-per-address", "N", "connections at once of one client address, or IPv6 network of 64 bits (500)", number(&s.limits.perAddress)}, `500`, atReload},
+		{option{"max-login-failures", "N", "refused logins that end a connection (3)", number(&s.limits.failures)}, `3`, atReload},
 		{option{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)}, `"info"`, atReload},
-		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", s.setDrain}, `"30s"`, atReload},
+		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", period(&s.drain)}, `"30s"`, atReload},
 	}
 }
 
@@ -126,15 +131,6 @@ func setLevel(to *slog.Level) func(string) error {
 		}
 		return nil
 	}
-}
-
-func (s *settings) setDrain(text string) error {
-	d, err := time.ParseDuration(text)
-	if err != nil || d < 0 {
-		return fmt.Errorf("%q is no duration; want one such as 30s or 5m", text)
-	}
-	s.drain = d
-	return nil
 }
 
 const serveUsage = `sallyport serve [DIR] [--option value ...]

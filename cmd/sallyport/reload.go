@@ -39,6 +39,7 @@ func (d *daemon) follow(next *settings) error {
 	if err == nil {
 		err = d.srv.Update(func(s *server.Settings) {
 			s.Driver, s.TLS, s.Announce, s.Greeting, s.Disabled = users, cert.config, announce, next.greeting, next.disabled
+			next.limits.into(s)
 		})
 	}
 	if err != nil {

@@ -134,6 +134,11 @@ func TestReloadThatWaits(t *testing.T) {
 	_, err = first.Cmd(257, "PWD")
 	require.NoError(t, err)
 	p.wantLog(t, "level=DEBUG")
+	p.rewrite(t, "max-sessions = 1\n"+alice, reread)
+	_, err = p.dial(t, "alice")
+	require.ErrorContains(t, err, "421")
+	_, err = first.Cmd(257, "PWD")
+	require.NoError(t, err)
 }
 
 // A user has the rights that the file gives.

@@ -84,11 +84,14 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	}
 	d.places.Store(s.places())
 	users, err := s.driver(d.homes.login, d.password)
+	var bounds server.Settings
+	s.limits.into(&bounds)
 	d.srv = &server.Server{
 		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: s.reuse,
 		RequireCloseNotify: s.closeNotify, InsecurePlaintext: s.plaintext, Logger: log,
 		SharedAddress: s.shared, NeverConvert: s.neverConvert, Disabled: s.disabled, AllowSymlink: s.symlink,
-		Greeting: s.greeting,
+		Greeting: s.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
+		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures,
 	}
 	if s.active {
 		d.srv.Active = &server.Active{}

@@ -77,7 +77,8 @@ func (s *settings) places() *[]place {
 		at.quota = quota{}
 		all = append(all, at)
 	}
-	slices.SortFunc(all, func(a, b place) int { return strings.Compare(a.dir, b.dir) })
+	parts := func(p place) string { return strings.ReplaceAll(p.dir, string(filepath.Separator), "\x00") } // what is below follows at once
+	slices.SortFunc(all, func(a, b place) int { return strings.Compare(parts(a), parts(b)) })
 	var apart []place
 	for _, at := range all {
 		if n := len(apart); n > 0 && within(apart[n-1].dir, at.dir) {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/sallyport/sallyport/server"
+)
+
+// limits are options by which the server holds clients in bounds. 0 is no limit.
+type limits struct {
+	idle                           time.Duration
+	sessions, perAddress, failures int
+}
+
+var defaultLimits = limits{server.DefaultIdleTimeout, server.DefaultMaxSessions, server.DefaultMaxSessionsPerAddress, server.DefaultMaxLoginFailures}
+
+// into hands the limits to a server, where 0 stands for the default and less than that for no limit.
+func (l limits) into(s *server.Settings) {
+	s.IdleTimeout = unless0(l.idle)
+	s.MaxSessions, s.MaxSessionsPerAddress, s.MaxLoginFailures = unless0(l.sessions), unless0(l.perAddress), unless0(l.failures)
+}
+
+func unless0[N ~int | ~int64](n N) N {
+	if n == 0 {
+		return -1
+	}
+	return n
+}
+
+// number reads a count.
+func number(to *int) func(string) error {
+	return func(text string) error {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 0 {
+			return fmt.Errorf("%q is no number from 0 up", text)
+		}
+		*to = int(n)
+		return nil
+	}
+}
+
+// period reads a duration.
+func period(to *time.Duration) func(string) error {
+	return func(text string) error {
+		d, err := time.ParseDuration(text)
+		if err != nil || d < 0 {
+			return fmt.Errorf("%q is no duration; want one such as 30s or 5m", text)
+		}
+		*to = d
+		return nil
+	}
+}
