@@ -38,6 +38,7 @@ var binary = sync.OnceValues(func() (string, error) {
 var buildDir string
 
 func TestMain(m *testing.M) {
+	os.Setenv("SALLYPORT_CONFIG", "") // a server of this host may have a file
 	var err error
 	if buildDir, err = os.MkdirTemp("", "sallyport-test-"); err != nil {
 		panic(err)

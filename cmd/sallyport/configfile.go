@@ -76,12 +76,18 @@ func (f *configFile) layer(places strict.Places) layer {
 // readFiles reads the configuration files, which one of the layers may name.
 func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) {
 	s.files = usualFiles()
+	named := false
 	for _, l := range slices.Backward(layers) {
 		if from, ok := l["config"]; ok {
-			s.files = configFiles(from.values[0])
+			named, s.files = true, configFiles(from.values[0])
 		}
 	}
 	sources, problems := strict.Files(s.files...)
+	if !named {
+		for _, p := range problems {
+			p.Text += " (--config= does without it)"
+		}
+	}
 	file := newConfigFile(entries)
 	places, wrong := strict.Read(file, sources...)
 	problems = append(problems, wrong...)

@@ -142,7 +142,10 @@ func TestConfigMistakes(t *testing.T) {
 		require.NotContains(t, got, "\n", c.file)
 		require.NotContains(t, got, `"secret"`)
 	}
-	got := complaints(t, configure(t, "listen = \"x\"\nnothing = 1\n[user.a]", "[user.b]\nhom = 1"), []string{"DIR", "--drain", "x"}, []string{"SALLYPORT_UPLOADS=x"})
+	got := complaints(t, configure(t, "drain = \"x\""), []string{"DIR", "--drain", "1s"}, []string{"SALLYPORT_DRAIN=y"})
+	require.Equal(t, `SALLYPORT_DRAIN: "y" is no duration; want one such as 30s or 5m
+sallyport.toml:1:1: drain: "x" is no duration; want one such as 30s or 5m`, got, "also where another place counts")
+	got = complaints(t, configure(t, "listen = \"x\"\nnothing = 1\n[user.a]", "[user.b]\nhom = 1"), []string{"DIR", "--drain", "x"}, []string{"SALLYPORT_UPLOADS=x"})
 	require.Equal(t, 7, len(strings.Split(got, "\n")), got)
 	require.Contains(t, got, "conf.d/b.toml:2:1: user.b.hom: this is not known; did you mean home?")
 	_, err := load("serve", []string{"DIR", "--config", "/does/not/exist.toml"}, nil)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -38,16 +37,9 @@ func load(command string, args, environ []string) (*settings, error) {
 	errs = append(errs, wrong...)
 	files, wrong := s.readFiles(entries, flags, environment)
 	errs = append(errs, wrong...)
-	s.sources = files
-	maps.Copy(s.sources, environment)
-	maps.Copy(s.sources, flags)
-	for _, e := range entries {
-		from := s.sources[e.name]
-		for _, value := range from.values {
-			if err := e.set(value); err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", from.where, err))
-			}
-		}
+	s.sources = layer{}
+	for _, l := range []layer{flags, environment, files} {
+		errs = append(errs, s.add(l)...)
 	}
 	errs = append(errs, s.readUsers()...)
 	errs = append(errs, s.check()...)
@@ -55,6 +47,25 @@ func load(command string, args, environ []string) (*settings, error) {
 		return nil, &usageError{command, errs}
 	}
 	return s, nil
+}
+
+// add takes from a layer what no layer above has set. The rest is only looked at for mistakes.
+func (s *settings) add(l layer) (errs []error) {
+	unused := defaults().entries()
+	for i, e := range s.entries() {
+		from, given := l[e.name]
+		if _, above := s.sources[e.name]; above {
+			e = unused[i]
+		} else if given {
+			s.sources[e.name] = from
+		}
+		for _, value := range from.values {
+			if err := e.set(value); err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", from.where, err))
+			}
+		}
+	}
+	return errs
 }
 
 // at returns how an option is named where it was given, or as a flag.
