@@ -198,14 +198,19 @@ disable = ["DELE"]
 networks = ["10.0.0.0/8", "2001:db8::1"]
 expires = 2027-01-31
 idle-timeout = "1m"
+start = "in/new"
 require-tls = true
+require-private = true
+require-session-reuse = true
+require-certificate = true
 `)}, nil)
 	require.NoError(t, err)
 	a := s.accounts["alice"]
 	require.Equal(t, "/srv/alice", a.Home)
 	require.False(t, a.ReadOnly)
 	require.Equal(t, quota{10 << 30, true}, a.Quota)
-	require.Equal(t, driver.Policy{DownloadRate: 2e6, MaxSessions: 3, Disabled: []string{}, IdleTimeout: time.Minute, RequireTLS: true}, a.policy())
+	require.Equal(t, driver.Policy{DownloadRate: 2e6, MaxSessions: 3, Disabled: []string{}, IdleTimeout: time.Minute,
+		Dir: "in/new", RequireTLS: true, RequirePrivate: true, RequireReuse: true, RequireCertificate: true}, a.policy())
 	require.Equal(t, time.Date(2027, 1, 31, 0, 0, 0, 0, time.Local), a.Expires.Time)
 	require.Len(t, a.Networks, 2)
 }

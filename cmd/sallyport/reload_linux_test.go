@@ -141,6 +141,22 @@ func TestReloadThatWaits(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// A quota that changes is that of logins to come, and counts what is there.
+func TestReloadOfQuota(t *testing.T) {
+	home := t.TempDir()
+	quota := func(n int) string { return fmt.Sprintf("%shome = %q\nquota = \"%d B\"\n", alice, home, n) }
+	p := startConfigured(t, quota(10))
+	old, err := p.dial(t, "alice")
+	require.NoError(t, err)
+	require.NoError(t, old.Put("STOR a", "12345678"))
+	p.rewrite(t, quota(16), reread)
+	new, err := p.dial(t, "alice")
+	require.NoError(t, err)
+	require.ErrorContains(t, old.Put("STOR b", "12345678"), "552")
+	require.ErrorContains(t, new.Put("STOR b", "123456789"), "552")
+	require.NoError(t, new.Put("STOR b", "12345678"))
+}
+
 // A user has the rights that the file gives.
 func TestConfiguredUsers(t *testing.T) {
 	home := t.TempDir()
@@ -151,7 +167,7 @@ func TestConfiguredUsers(t *testing.T) {
 		return strings.ReplaceAll(alice, "alice", name) + fmt.Sprintf("home = %q\n", home) + more + "\n"
 	}
 	p := startConfigured(t, user("reader", `read-only = true
-hidden = [".*"]`)+user("away", `networks = ["192.0.2.0/24"]`)+user("here", `networks = ["127.0.0.0/8"]`)+user("late", `expires = 2020-01-01`)+
+hidden = [".*"]`)+user("hider", `hidden = [".*"]`)+user("away", `networks = ["192.0.2.0/24"]`)+user("here", `networks = ["127.0.0.0/8"]`)+user("late", `expires = 2020-01-01`)+
 		user("gone", ``)+strings.ReplaceAll(alice, "alice", "full")+fmt.Sprintf("home = %q\nquota = \"10 B\"\n", t.TempDir())+
 		strings.ReplaceAll(alice, "alice", "lost")+"home = \"/does/not/exist\"\n")
 	reader, err := p.dial(t, "reader")
@@ -162,8 +178,12 @@ hidden = [".*"]`)+user("away", `networks = ["192.0.2.0/24"]`)+user("here", `netw
 	require.ErrorContains(t, reader.Put("STOR new", "x"), "550")
 	_, err = reader.Get("RETR .unseen")
 	require.ErrorContains(t, err, "550")
+	hider, err := p.dial(t, "hider")
+	require.NoError(t, err)
+	require.ErrorContains(t, hider.Put("STOR .new", "x"), "550")
+	require.NoError(t, hider.Put("STOR new", "x"))
 	_, err = p.dial(t, "away")
-	require.ErrorContains(t, err, "530")
+	require.ErrorContains(t, err, "530 Login incorrect.")
 	p.wantLog(t, "may not log in from 127.0.0.1")
 	_, err = p.dial(t, "here")
 	require.NoError(t, err)
