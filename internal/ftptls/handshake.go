@@ -24,9 +24,6 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		return c.failure
 	}
 	c.judged, c.failure = true, errCut
-	if c.offer != nil {
-		c.session.layer.remember(c.offer.random)
-	}
 	if err := c.tls.HandshakeContext(ctx); err != nil {
 		c.failure = explain(err, !c.in.some.Load())
 		if c.kind != kindControl {
@@ -49,6 +46,9 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	}
 	if state.DidResume && c.proof {
 		c.resumed.Store(true)
+		if c.offer != nil {
+			c.session.layer.remember(c.offer.random)
+		}
 		c.session.learn(c.other, c.passedOver)
 	}
 	c.established.Store(true)

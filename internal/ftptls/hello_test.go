@@ -371,7 +371,7 @@ type scriptedConn struct {
 func (c *scriptedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 
 // Row 41: a ClientHello that somebody overheard and repeats is no claim: it came before, on
-// a connection whose handshake has begun.
+// a connection that has proved whose it is.
 func TestHelloRepeated(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)

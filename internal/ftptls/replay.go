@@ -11,9 +11,11 @@ const maxReplays = 8192
 
 var errReplayed = errors.New("tls: this very ClientHello came before")
 
-// replays remembers the ClientHellos of data connections by their random, so that
-// what somebody overheard and repeats is no claim to a session (RFC 8446, section
-// 8.2). Ready when zero but for seed; guarded by Layer.mu.
+// replays remembers the ClientHellos of data connections that have proved whose they
+// are, by their random, so that what somebody overheard and repeats is no claim to a
+// session (RFC 8446, section 8.2). Only proof shows that a ClientHello was the client's
+// own: a copy may be faster than the original. Ready when zero but for seed; guarded by
+// Layer.mu.
 type replays struct {
 	seed maphash.Seed
 	set  map[uint64]struct{}
@@ -45,16 +47,15 @@ func (r *replays) has(random [randomSize]byte) bool {
 	return ok
 }
 
-// replayed reports whether a ClientHello came before on a data connection whose
-// handshake is over.
+// replayed reports whether a ClientHello came before on a data connection that has
+// proved whose it is.
 func (l *Layer) replayed(random [randomSize]byte) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.replays.has(random)
 }
 
-// remember keeps the ClientHello of a data connection whose handshake is over,
-// however it ended.
+// remember keeps the ClientHello of a data connection that has proved whose it is.
 func (l *Layer) remember(random [randomSize]byte) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
