@@ -85,7 +85,7 @@ func TestMemoryOfFailuresIsBounded(t *testing.T) {
 	most := 0
 	for i := range 2*strikeLimit + 1 {
 		failed.add(network(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})), strikeFor)
-		mixing.add(strconv.Itoa(i))
+		mixing.add(owner{name: strconv.Itoa(i)})
 		most = max(most, len(failed))
 		require.Len(t, mixing, len(failed))
 	}

@@ -244,10 +244,11 @@ func (p *Ports) claims(c *candidate, who identity, owner string) {
 // sibling returns a lease on a door that has the owner of a session without one. There is none if the session was told
 // of the port lately and the owner is not known to mix proofs up: then the connection is a late one of the session. The
 // caller holds mu.
-func (p *Ports) sibling(d *door, who identity, owner string) *Lease {
+func (p *Ports) sibling(d *door, who identity, name string) *Lease {
+	one := owner{who.prover, name}
 	for _, g := range d.groups {
-		l := g.of(owner, who.prover)
-		if l != nil && (p.mixers.has(owner) || !p.recentSessions.has(sessionSlot{d.at, who}, time.Now())) {
+		l := g.of(one)
+		if l != nil && (p.mixers.has(one) || !p.recentSessions.has(sessionSlot{d.at, who}, time.Now())) {
 			return l
 		}
 	}
@@ -257,7 +258,7 @@ func (p *Ports) sibling(d *door, who identity, owner string) *Lease {
 // mixed reports whether several sessions of an owner wait on a lease's port who mixes their proofs up: then a claim
 // says nothing about which of them is meant. The caller holds mu.
 func (p *Ports) mixed(l *Lease) bool {
-	return l.group.owners[l.req.Owner] > 1 && p.mixers.has(l.req.Owner)
+	return l.group.owners[l.req.owner()] > 1 && p.mixers.has(l.req.owner())
 }
 
 // move makes a connection one of another group: that of the lease it claims. The caller holds mu.

@@ -33,7 +33,8 @@ type Request struct {
 	Identity string
 	// Owner is who the session belongs to, such as a user at an address; empty is nobody. A program with several
 	// sessions may use the proof of one for another: a connection that proves to be of another session of the same
-	// owner is taken for the lease's if no other is here. Leases of an owner that does so share no port.
+	// owner is taken for the lease's if no other is here. Leases of an owner that does so share no port. An owner of
+	// another Prover is somebody else, whatever the name.
 	Owner string
 	// SharesTickets tells that the owner is known to use the proof of one session for another.
 	SharesTickets bool
@@ -113,7 +114,7 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 		return nil, nil, ErrClosed
 	}
 	if r.SharesTickets {
-		p.mixers.add(r.Owner)
+		p.mixers.add(r.owner())
 	}
 	who := peer{p.key(r.Client), r.Local}
 	if !p.queues[who].exclusive() {
@@ -234,7 +235,7 @@ func (g *group) fits(r *Request, mixes bool) place {
 	switch {
 	case g == nil || len(g.leases) == 0:
 		return freePlace
-	case r.Identity == "" || g.exclusive() || mixes && g.owners[r.Owner] > 0:
+	case r.Identity == "" || g.exclusive() || mixes && g.owners[r.owner()] > 0:
 		return noPlace
 	case g.open == nil && g.guests == 0 && !r.Policy.demands():
 		return freePlace
@@ -245,11 +246,11 @@ func (g *group) fits(r *Request, mixes bool) place {
 // unsorted reports whether a request and the leases of its owner in a group are better kept apart, because nobody knows
 // yet whether the owner uses the proof of one session for another.
 func (g *group) unsorted(r *Request) bool {
-	if g == nil || r.Owner == "" || g.owners[r.Owner] == 0 {
+	if g == nil || r.Owner == "" || g.owners[r.owner()] == 0 {
 		return false
 	}
 	return r.UntestedTickets || slices.ContainsFunc(g.leases, func(l *Lease) bool {
-		return l.req.Owner == r.Owner && l.req.UntestedTickets
+		return l.req.owner() == r.owner() && l.req.UntestedTickets
 	})
 }
 
@@ -267,7 +268,7 @@ func (p *Ports) place(who peer, r Request, share, waited bool) (l *Lease, busy b
 	now := time.Now()
 	is := func(want place) func(*group) bool {
 		return func(g *group) bool {
-			return p.placeIn(g, &r) == want || waited && g.fits(&r, p.mixers.has(r.Owner)) == want
+			return p.placeIn(g, &r) == want || waited && g.fits(&r, p.mixers.has(r.owner())) == want
 		}
 	}
 	kind := freePlace
@@ -291,7 +292,7 @@ func (p *Ports) placeIn(g *group, r *Request) place {
 	if g.unsorted(r) {
 		return noPlace
 	}
-	return g.fits(r, p.mixers.has(r.Owner))
+	return g.fits(r, p.mixers.has(r.owner()))
 }
 
 // pick chooses a slot whose group of who's is free. Without one it tells whether waiting can help: some are busy,

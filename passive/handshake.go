@@ -147,7 +147,7 @@ func (p *Ports) securedFirst(l *Lease, secured net.Conn, err error) {
 // of such an owner a connection is. The caller holds mu.
 func (p *Ports) proven(l *Lease, c *candidate) {
 	if c.sibling {
-		p.mixers.add(l.req.Owner)
+		p.mixers.add(l.req.owner())
 	}
 	if p.mixed(l) {
 		p.refuse(c, errOtherSession)

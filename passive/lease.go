@@ -229,7 +229,7 @@ type group struct {
 	// guests counts the leases that share the port only because waiting did not help. Nobody knows whether the clients
 	// of such leases will prove themselves: as long as there is a guest, a connection without proof may be anybody's.
 	guests  int
-	owners  map[string]int // leases by Request.Owner
+	owners  map[owner]int // leases that can prove themselves, by owner
 	arrived []*candidate
 }
 
@@ -254,22 +254,39 @@ func (d *door) enter(l *Lease, at place) {
 	if l.req.Identity != "" {
 		d.proofs[l.identity()] = l
 		d.provers.enter(l.req.Prover)
-	}
-	if l.req.Owner != "" {
-		if g.owners == nil {
-			g.owners = make(map[string]int)
-		}
-		g.owners[l.req.Owner]++
+		g.own(l)
 	}
 }
 
-// of returns a lease of an owner whose connections a prover tells, nil without. The caller holds mu.
-func (g *group) of(owner string, prover Prover) *Lease {
-	if g.owners[owner] == 0 {
+// own counts a lease of its owner's. The caller holds mu.
+func (g *group) own(l *Lease) {
+	if l.req.Owner == "" {
+		return
+	}
+	if g.owners == nil {
+		g.owners = make(map[owner]int)
+	}
+	g.owners[l.req.owner()]++
+}
+
+// disown takes back what own has counted. The caller holds mu.
+func (g *group) disown(l *Lease) {
+	if l.req.Owner == "" {
+		return
+	}
+	one := l.req.owner()
+	if g.owners[one]--; g.owners[one] <= 0 {
+		delete(g.owners, one)
+	}
+}
+
+// of returns a lease of an owner, nil without. The caller holds mu.
+func (g *group) of(one owner) *Lease {
+	if g.owners[one] == 0 {
 		return nil
 	}
 	for _, l := range g.leases {
-		if l.req.Owner == owner && l.req.Prover == prover {
+		if l.req.owner() == one {
 			return l
 		}
 	}
@@ -291,11 +308,6 @@ func (d *door) exit(l *Lease) {
 		g.guests--
 	}
 	l.leaveProofs()
-	if n := g.owners[l.req.Owner]; n > 1 {
-		g.owners[l.req.Owner] = n - 1
-	} else {
-		delete(g.owners, l.req.Owner)
-	}
 }
 
 // group returns what the door has to do with key, making it if need be. The caller holds mu.
@@ -334,4 +346,5 @@ func (l *Lease) leaveProofs() {
 		delete(l.door.proofs, l.identity())
 	}
 	l.door.provers.exit(l.req.Prover)
+	l.group.disown(l)
 }

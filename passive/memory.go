@@ -62,18 +62,18 @@ func (r *recents[K]) has(s K, now time.Time) bool { return now.Sub(r.since(s)) <
 
 // mixers are owners who used the proof of one session for another. Ready when zero; guarded by Ports.mu. A forgotten
 // one is noticed again.
-type mixers map[string]struct{}
+type mixers map[owner]struct{}
 
 const mixerLimit = 4096
 
-func (m *mixers) add(owner string) {
+func (m *mixers) add(one owner) {
 	if *m == nil || len(*m) >= mixerLimit {
 		*m = make(mixers)
 	}
-	(*m)[owner] = struct{}{}
+	(*m)[one] = struct{}{}
 }
 
-func (m mixers) has(owner string) bool {
-	_, ok := m[owner]
+func (m mixers) has(one owner) bool {
+	_, ok := m[one]
 	return ok
 }

@@ -81,7 +81,7 @@ func (m *model) group(port uint8) *group {
 }
 
 func (m *model) newGroup(port uint8) *group {
-	g := &group{owners: make(map[string]int)}
+	g := &group{owners: make(map[owner]int)}
 	for i := range m.sessions {
 		l := &m.sessions[i]
 		if l.phase != leased || l.port != port {
@@ -89,7 +89,7 @@ func (m *model) newGroup(port uint8) *group {
 		}
 		of := stocked[i][l.policy][bit(l.untested)]
 		g.leases = append(g.leases, of)
-		g.owners[of.req.Owner]++
+		g.owners[of.req.owner()]++
 		if l.open {
 			g.open = of
 		}

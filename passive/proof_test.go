@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -1111,6 +1113,40 @@ func TestSeveralProvers(t *testing.T) {
 		second.gets(s.comes("home", "proof b"), 0)
 		quiet(s.T, s.p)
 	})
+}
+
+// The owner that two servers have a name for is somebody else at each: what the one shows of his proofs says nothing
+// about the other's.
+func TestOwnersOfSeveralProvers(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		s.t.owners = map[string]string{"here one": "alice", "here two": "alice"}
+		here, there := &server{s.t, "here"}, &server{&teller{map[string]string{"there": "alice"}}, "there"}
+		victim := lease(s.T, s.p, session(there, "there", Expected))
+		one := lease(s.T, s.p, session(here, "here one", Expected))
+		s.asked(one).gets(s.comes("home", "proof here two"), 0)
+		start := time.Now()
+		one = lease(s.T, s.p, session(here, "here one", Expected))
+		since(s.T, start, 0)
+		s.asked(victim).gets(s.comes("home", "proof there"), 0)
+		require.NoError(s, one.Close())
+		quiet(s.T, s.p)
+	})
+}
+
+// server is a teller whose sessions have names that begin in one way.
+type server struct {
+	*teller
+	prefix string
+}
+
+func (p *server) Identify(c net.Conn) (string, net.Conn, error) {
+	name, c, err := p.teller.Identify(c)
+	if of, ok := c.(told); ok && strings.HasPrefix(of.name, p.prefix) {
+		return of.name, c, err
+	} else if ok {
+		name = ""
+	}
+	return name, c, err
 }
 
 // Sessions of one owner of whom nobody knows yet whether they keep their proofs apart take turns on a port, for as long

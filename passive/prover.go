@@ -58,6 +58,14 @@ type identity struct {
 	session string
 }
 
+// owner is a [Request.Owner] among those of several provers.
+type owner struct {
+	prover Prover
+	name   string
+}
+
+func (r *Request) owner() owner { return owner{r.Prover, r.Owner} }
+
 // ErrPanic is returned by [Lease.Accept] when a Prover panicked; the stack is in its text.
 var ErrPanic = errors.New("passive: panic in the prover")
 

@@ -21,7 +21,7 @@ func (w *walk) seen() (s modelState) {
 			s.waiters++
 		}
 	}
-	s.mixes = p.mixers.has("A")
+	s.mixes = p.mixers.has(owner{w.prover, "A"})
 	for i, addr := range []net.Addr{w.addr(false), w.addr(true)} {
 		if k := p.strikes[network(addrOf(addr))]; !time.Now().After(k.until) {
 			s.strikes[i] = uint8(min(k.n, maxStrikes+1))
