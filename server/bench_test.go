@@ -201,23 +201,30 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// BenchmarkLogin is connect, AUTH TLS, USER, PASS, QUIT.
+// BenchmarkLogin is connect, AUTH TLS, USER, PASS, QUIT; with Nagle's algorithm as
+// Python's ftplib does them, which then waits for every acknowledgement.
 func BenchmarkLogin(b *testing.B) {
 	ts := benchServer(b)
 	cfg := trust(ts.TLS)
-	b.ReportAllocs()
-	for b.Loop() {
-		conn, err := net.Dial("tcp", ts.Addr)
-		require.NoError(b, err)
-		r := bufio.NewReader(conn)
-		say(b, conn, r, "", "220")
-		say(b, conn, r, "AUTH TLS", "234")
-		sec := stdtls.Client(conn, cfg)
-		r.Reset(sec)
-		say(b, sec, r, "USER "+testUser, "331")
-		say(b, sec, r, "PASS "+testPassword, "230")
-		say(b, sec, r, "QUIT", "221")
-		sec.Close()
+	for name, noDelay := range map[string]bool{"no delay": true, "Nagle": false} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				conn, err := net.Dial("tcp", ts.Addr)
+				require.NoError(b, err)
+				require.NoError(b, conn.(*net.TCPConn).SetNoDelay(noDelay))
+				r := bufio.NewReader(conn)
+				say(b, conn, r, "", "220")
+				say(b, conn, r, "AUTH TLS", "234")
+				sec := stdtls.Client(conn, cfg)
+				require.NoError(b, sec.Handshake()) // or Finished goes with USER
+				r.Reset(sec)
+				say(b, sec, r, "USER "+testUser, "331")
+				say(b, sec, r, "PASS "+testPassword, "230")
+				say(b, sec, r, "QUIT", "221")
+				sec.Close()
+			}
+		})
 	}
 }
 

@@ -33,6 +33,7 @@ func (s *session) cmdAuth(_ context.Context, arg string) (wire.Reply, error) {
 		if err := s.secure(); err != nil {
 			return err
 		}
+		ackNow(s.ctl.raw) // TLS 1.3 ends with a message of the client, and the server has nothing to say yet
 		s.ctl.startReading(pacedControl{s})
 		// RFC 4217, section 4.2: what was said in clear counts for nothing.
 		s.reset()
