@@ -153,8 +153,9 @@ type deadline struct {
 	timer *time.Timer
 }
 
-// set is called by change, which wakes all who wait. A time that has come already needs no timer: under the race detector
-// Go 1.26 crashes now and then when two goroutines of a synctest bubble start timers at once that are due.
+// set is called by change, which wakes all who wait. A time that has come already needs
+// no timer: under the race detector Go 1.26 crashes now and then when two goroutines of a
+// synctest bubble start timers at once that are due.
 func (d *deadline) set(s *stream, at time.Time) {
 	if d.timer != nil {
 		d.timer.Stop()
