@@ -5,6 +5,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdh"
+	"crypto/fips140"
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
@@ -39,7 +40,8 @@ func (f forgery) shake(conn net.Conn) (io.Reader, error) {
 	if f.suite == stdtls.TLS_AES_256_GCM_SHA384 {
 		c.hash, c.keyLen = sha512.New384, 32
 	}
-	key, err := ecdh.X25519().GenerateKey(rand.Reader)
+	curve, _, _ := forgerGroup()
+	key, err := curve.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -58,14 +60,23 @@ func (f forgery) shake(conn net.Conn) (io.Reader, error) {
 	return c.finish(shared)
 }
 
+// forgerGroup returns a curve that the server knows, its number and the size of its shares. FIPS knows no X25519.
+func forgerGroup() (curve ecdh.Curve, group byte, size int) {
+	if fips140.Enabled() {
+		return ecdh.P256(), 23, 65
+	}
+	return ecdh.X25519(), 29, 32
+}
+
 // hello makes a ClientHello (RFC 8446, section 4.1.2).
 func (f forgery) hello(key *ecdh.PrivateKey, binder int) []byte {
 	random := make([]byte, 32)
 	rand.Read(random)
-	share := append([]byte{0, 29, 0, 32}, key.PublicKey().Bytes()...)
+	_, group, _ := forgerGroup()
+	share := append([]byte{0, group}, sized(2, key.PublicKey().Bytes())...)
 	exts := slices.Concat(
 		extension(43, []byte{2, 3, 4}),                // supported_versions
-		extension(10, []byte{0, 2, 0, 29}),            // supported_groups
+		extension(10, []byte{0, 2, 0, group}),         // supported_groups
 		extension(51, sized(2, share)),                // key_share
 		extension(13, []byte{0, 6, 4, 3, 8, 4, 8, 7}), // signature_algorithms
 		extension(45, append([]byte{byte(len(f.modes))}, f.modes...)),
@@ -164,11 +175,12 @@ func (c *forger) serverHello() (*ecdh.PublicKey, error) {
 		return nil, fmt.Errorf("%w: %d %v %v", errNotTold, kind, body, err)
 	}
 	c.said = append(c.said, body...)
-	i := bytes.Index(body, []byte{0, 51, 0, 36, 0, 29, 0, 32})
+	curve, group, size := forgerGroup()
+	i := bytes.Index(body, []byte{0, 51, 0, byte(4 + size), 0, group, 0, byte(size)})
 	if i < 0 {
 		return nil, errNotTold
 	}
-	return ecdh.X25519().NewPublicKey(body[i+8:][:32])
+	return curve.NewPublicKey(body[i+8:][:size])
 }
 
 // finish goes on after ServerHello.
