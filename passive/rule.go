@@ -384,12 +384,16 @@ func (f *facts) claimed(lease int, roaming bool) bool {
 // has tried to prove itself, failed, and does not try again.
 func (f *facts) endings(v *verdict, i int) {
 	l, r := f.leases[i], &v.leases[i]
+	doubted := (l.doubted || r.doubt) && !l.demand.demands()
+	if !doubted && !l.failed {
+		return // without a look at all connections: there may be hundreds of leases
+	}
 	if l.wanted == 0 || taken(v, i) || r.wait == forBetter || r.wait == forOthers {
 		return
 	}
 	pending := f.claimed(i, false) || f.claimed(i, true)
 	switch {
-	case (l.doubted || r.doubt) && !l.demand.demands() && !pending:
+	case doubted && !pending:
 		if l.overdue {
 			r.end = ErrAmbiguous
 		} else {
