@@ -40,7 +40,7 @@ func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
 	l.line = func(ctx context.Context, dst []byte, info fs.FileInfo) []byte {
 		fillEntry(&e, info)
 		if l.rights != nil {
-			denied = l.rights.denied(ctx, denied[:0], path.Join(l.dir, e.Name), e.Mode.IsDir())
+			denied = l.rights.deniedIn(ctx, denied[:0], l.dir, e.Name, e.Mode.IsDir())
 			e.Denied = denied
 		}
 		if e.Mode&fs.ModeSymlink != 0 {

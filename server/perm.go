@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"path"
 	"slices"
 
 	"github.com/sallyport/sallyport/driver"
@@ -38,11 +39,19 @@ var dirPermissions = []permission{
 // switched off are looked up once for a listing, however long that is.
 type rights struct {
 	files           driver.FS
+	ruled           bool // an OpChecker may be asked
 	fileOff, dirOff []byte
 }
 
 func (s *session) rights() *rights {
-	return &rights{s.files, s.lettersOff(filePermissions), s.lettersOff(dirPermissions)}
+	return &rights{s.files, mayCheckOps(s.files), s.lettersOff(filePermissions), s.lettersOff(dirPermissions)}
+}
+
+// mayCheckOps reports whether driver.CheckOp may find anybody to ask.
+func mayCheckOps(files driver.FS) bool {
+	_, checks := files.(driver.OpChecker)
+	_, wraps := files.(interface{ Unwrap() driver.FS })
+	return checks || wraps
 }
 
 // lettersOff returns the letters whose commands are all switched off.
@@ -56,6 +65,15 @@ func (s *session) lettersOff(all []permission) []byte {
 	return off
 }
 
+// deniedIn does what denied does for an entry of a directory. It makes a path only for
+// rules to be asked about: the paths of a long listing are a lot of garbage.
+func (r *rights) deniedIn(ctx context.Context, dst []byte, dir, entry string, isDir bool) []byte {
+	if r.ruled {
+		entry = path.Join(dir, entry)
+	}
+	return r.denied(ctx, dst, entry, isDir)
+}
+
 // denied appends the letters that the session is known not to have for a name: the
 // root stays, the command is switched off, or the driver says no (driver.CheckOp).
 func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) []byte {
@@ -66,6 +84,9 @@ func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) 
 	dst = append(dst, off...)
 	if name == "." {
 		dst = append(dst, "df"...)
+	}
+	if !r.ruled {
+		return dst
 	}
 	for _, p := range all {
 		if r.refused(ctx, p.ops, name) {
