@@ -38,6 +38,7 @@ type candidate struct {
 	spoke   uint64 // when it became known what it claims, in the order of number; 0 until then
 	hurried bool   // it has less time to speak
 	roaming bool   // it comes from another address than the lease's, or than any lease's here
+	counted bool   // in door.roaming
 	claim   claim
 	lease   *Lease // that the connection claims, or that a handshake was done for
 	sibling bool   // it shows the proof of another session of the owner of lease
@@ -71,7 +72,7 @@ func (p *Ports) hold(d *door, c net.Conn, from netip.Addr) *candidate {
 	case crowd.held >= crowd.leases+maxHeld:
 		return nil
 	}
-	cand := &candidate{group: g, conn: c, from: from, number: p.next(), roaming: roaming}
+	cand := &candidate{group: g, conn: c, from: from, number: p.next(), roaming: roaming, counted: roaming}
 	cand.hurried = crowd.held >= crowd.leases+spare
 	g.arrived = append(g.arrived, cand)
 	d.crowds.add(key, 0, 1)
@@ -265,7 +266,6 @@ func (p *Ports) mixed(l *Lease) bool {
 func (p *Ports) move(c *candidate, to *group) {
 	p.depart(c)
 	c.group, c.roaming = to, true
-	to.door.roaming++
 	to.arrived = append(to.arrived, c)
 	p.dirty = append(p.dirty, to)
 }
@@ -276,15 +276,15 @@ func (p *Ports) depart(c *candidate) {
 	p.dirty = append(p.dirty, g)
 	i := slices.Index(g.arrived, c)
 	g.arrived = slices.Delete(g.arrived, i, i+1)
-	if c.roaming {
-		g.door.roaming--
-	}
 	g.door.trim(g)
 }
 
 // release takes a candidate from those waiting. The caller holds mu.
 func (p *Ports) release(c *candidate) {
 	c.gone = true
+	if c.counted {
+		c.group.door.roaming--
+	}
 	c.group.door.crowds.add(p.key(c.from), 0, -1)
 	p.depart(c)
 	p.stats.Unproven--

@@ -846,6 +846,23 @@ func TestGuestsComeTooLate(t *testing.T) {
 	}
 }
 
+// Somebody with a lease of his own who shows another's proof takes no place from those without a lease at their address:
+// no network keeps clients out who come from elsewhere.
+func TestUnprovenBoundsOfNeighbours(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Expected)
+		r := session(s.t, "thief", Expected)
+		r.Client = eve
+		own := lease(s.T, s.p, r)
+		for range maxRoaming {
+			s.from(eve, "stalls a")
+		}
+		s.asked(l).gets(s.from(bob, "proof a"), maxRoaming*turn)
+		require.NoError(s, own.Close())
+		quiet(s.T, s.p)
+	})
+}
+
 // Proof counts from any address, unless StrictPeer forbids other addresses.
 func TestRoaming(t *testing.T) {
 	for _, strict := range []bool{false, true} {
