@@ -18,7 +18,7 @@ import (
 func stalls() []workload {
 	var all []workload
 	for _, s := range []stall{
-		{"", "downloads", func(c *client, _ int) error { _, err := c.open("RETR own/huge"); return err }},
+		{"", "downloads", func(c *client, _ int) error { return c.stallDownload("RETR own/huge") }},
 		{"-up", "uploads", (*client).stallUpload},
 		{"-list", "listings by LIST of 10,000 long names", listLong("LIST")},
 		{"-mlsd", "listings by MLSD of 10,000 long names", listLong("MLSD")},
@@ -58,10 +58,18 @@ func (c *client) stallUpload(i int) error {
 }
 
 func listLong(verb string) func(*client, int) error {
-	return func(c *client, _ int) error {
-		_, err := c.open(verb + " long")
+	return func(c *client, _ int) error { return c.stallDownload(verb + " long") }
+}
+
+// stallDownload begins a transfer and reads none of it. On a busy machine the client's
+// kernel would let its buffer grow until all of a listing is there, unless the size is
+// set.
+func (c *client) stallDownload(line string) error {
+	data, err := c.open(line)
+	if err != nil {
 		return err
 	}
+	return data.wire.Conn.(*net.TCPConn).SetReadBuffer(128 << 10)
 }
 
 // longNames makes a directory of n files whose names alone are more than the
