@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 )
 
 // change runs f under the lock on what has the name now, which is nil if nothing
@@ -85,6 +86,8 @@ func (a *aferoFS) RemoveDir(ctx context.Context, name string) error {
 			return fs.ErrNotExist
 		case !old.IsDir(), a.isLink(p):
 			return ErrNotDir
+		case len(a.uploadsBelow(p)) > 0:
+			return errUploading
 		}
 		// Some file systems remove a directory and forget what was in it.
 		if err := a.empty(p); err != nil {
@@ -146,7 +149,12 @@ func (a *aferoFS) renameHeld(ctx context.Context, p, t string) error {
 		return fs.ErrExist
 	}
 	a.touched(p, t)
-	return a.rename(ctx, p, t, taken)
+	along := a.uploadsBelow(p)
+	err = a.rename(ctx, p, t, taken)
+	if err == nil {
+		a.moved(along, p, t)
+	}
+	return err
 }
 
 // rename renames even where the file system doesn't replace a file.
@@ -168,6 +176,34 @@ func (a *aferoFS) rename(ctx context.Context, p, t string, taken fs.FileInfo) er
 		return errors.Join(err, a.fs.Rename(aside, t))
 	}
 	return a.fs.Remove(aside)
+}
+
+// uploadsBelow returns the uploads in progress whose temporary files are in a directory or
+// below it.
+func (a *aferoFS) uploadsBelow(dir string) (found []*aferoUpload) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for u := range a.uploads {
+		if below(filepath.ToSlash(u.temp), filepath.ToSlash(dir)) {
+			found = append(found, u)
+		}
+	}
+	return found
+}
+
+// moved tells uploads that their temporary files have gone along with a directory, so that
+// Close finds them. What ended meanwhile has not found its own.
+func (a *aferoFS) moved(uploads []*aferoUpload, from, to string) {
+	for _, u := range uploads {
+		a.mu.Lock()
+		u.temp = to + strings.TrimPrefix(u.temp, from)
+		temp := u.temp
+		_, active := a.uploads[u]
+		a.mu.Unlock()
+		if !active {
+			_ = a.fs.Remove(temp)
+		}
+	}
 }
 
 // touched tells the uploads in progress that what they began with is not there any

@@ -138,6 +138,36 @@ func TestAferoHidesTemporaryFiles(t *testing.T) {
 	}
 }
 
+// The temporary file of an upload goes along with its directory, and goes with the upload.
+func TestAferoDirectoryOfUpload(t *testing.T) {
+	path := t.TempDir()
+	f := driver.Afero(afero.NewBasePathFs(afero.NewOsFs(), path))
+	for _, dir := range []string{"d", "d/e"} {
+		require.NoError(t, f.Mkdir(t.Context(), dir))
+	}
+	cut := begun(t, f, "d/e/cut", "x", driver.StoreOptions{})
+	late := begun(t, f, "d/e/late", "x", driver.StoreOptions{})
+	again := begun(t, f, "d/e/again", "x", driver.StoreOptions{})
+	var known *driver.Error
+	require.ErrorAs(t, f.RemoveDir(t.Context(), "d/e"), &known)
+	require.Equal(t, 450, known.Code)
+	require.NoError(t, f.Rename(t.Context(), "d", "h"))
+	require.NoError(t, f.Rename(t.Context(), "h/e", "e"))
+	require.NoError(t, cut.Close(errors.New("cut")))
+	err := late.Commit()
+	require.ErrorIs(t, err, fs.ErrNotExist, "the name has no directory any more")
+	require.NoError(t, late.Close(err))
+	for _, dir := range []string{"d", "d/e"} {
+		require.NoError(t, f.Mkdir(t.Context(), dir))
+	}
+	require.NoError(t, again.Commit())
+	require.NoError(t, again.Close(nil))
+	require.Equal(t, "x", read(t, f, "d/e/again"))
+	left, err := os.ReadDir(filepath.Join(path, "e"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
 // MemMapFs by itself dies of two renames of one file at once.
 func TestAferoRenamesTogether(t *testing.T) {
 	f := driver.Afero(afero.NewMemMapFs())

@@ -17,8 +17,8 @@ type aferoUpload struct {
 	a       *aferoFS
 	ctx     context.Context // of Store
 	name    string
-	path    string // as the file system knows it
-	temp    string
+	path    string      // as the file system knows it
+	temp    string      // changes with the directory; guarded by a.mu where the lock of path is not held
 	old     fs.FileInfo // what had the name in Store
 	kept    fs.FileInfo // what had the name in Keep
 	looked  bool        // Keep was called: only kept may be added to
@@ -121,7 +121,7 @@ func (u *aferoUpload) OpenStaged() (io.ReadCloser, error) {
 	if u.err = fail("read", u.name, u.closeTemp()); u.err != nil {
 		return nil, u.err
 	}
-	f, err := u.a.fs.Open(u.temp)
+	f, err := u.a.fs.Open(u.tempNow())
 	if err != nil {
 		return nil, fail("read", u.name, err)
 	}
@@ -132,13 +132,27 @@ func (u *aferoUpload) Close(error) error {
 	if u.done {
 		return nil
 	}
-	u.end()
+	u.done = true
 	_ = u.closeTemp()
-	err := u.a.fs.Remove(u.temp)
+	temp := u.tempNow()
+	defer func() {
+		u.end()
+		if now := u.tempNow(); now != temp { // the directory was renamed a moment ago
+			_ = u.a.fs.Remove(now)
+		}
+	}()
+	err := u.a.fs.Remove(temp)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
 	return fail("close", u.name, err)
+}
+
+// tempNow returns the name of the temporary file.
+func (u *aferoUpload) tempNow() string {
+	u.a.mu.Lock()
+	defer u.a.mu.Unlock()
+	return u.temp
 }
 
 func (u *aferoUpload) end() {

@@ -41,3 +41,6 @@ func (e *Error) Error() string {
 
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
+
+// errUploading is that a directory can't be removed for what nobody sees in it.
+var errUploading = &Error{Code: 450, Text: "An upload into the directory is in progress.", Err: ErrNotEmpty}
