@@ -144,12 +144,12 @@ func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadClose
 	}
 	f, err := openRegular(d.root, p, os.O_RDONLY, 0)
 	if err != nil {
-		return nil, fail("open", name, d.gone(err))
+		return nil, d.fail("open", name, err)
 	}
 	r, err := d.part(f, offset)
 	if err != nil {
 		f.Close()
-		return nil, fail("open", name, err)
+		return nil, d.fail("open", name, err)
 	}
 	return r, nil
 }

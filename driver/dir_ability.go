@@ -18,9 +18,9 @@ func (d *Dir) SetTimes(ctx context.Context, name string, t Times) error {
 		return err
 	}
 	if !t.Create.IsZero() {
-		return fail("set times", name, fmt.Errorf("time of creation: %w", errors.ErrUnsupported))
+		return d.fail("set times", name, fmt.Errorf("time of creation: %w", errors.ErrUnsupported))
 	}
-	return fail("set times", name, d.root.Chtimes(p, t.Access, t.Modify))
+	return d.fail("set times", name, d.root.Chtimes(p, t.Access, t.Modify))
 }
 
 // SetMode sets permission bits. Other bits of the mode (set-group, sticky) stay.
@@ -31,10 +31,10 @@ func (d *Dir) SetMode(ctx context.Context, name string, mode fs.FileMode) error 
 	}
 	fi, err := d.root.Stat(p)
 	if err != nil {
-		return fail("set mode", name, err)
+		return d.fail("set mode", name, err)
 	}
 	const special = fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky
-	return fail("set mode", name, d.root.Chmod(p, mode.Perm()|fi.Mode()&special))
+	return d.fail("set mode", name, d.root.Chmod(p, mode.Perm()|fi.Mode()&special))
 }
 
 // SetGroup sets the group, a name or a number. It is [errors.ErrUnsupported]
@@ -48,7 +48,7 @@ func (d *Dir) SetGroup(ctx context.Context, name, group string) error {
 	if err == nil {
 		err = d.root.Chown(p, -1, gid)
 	}
-	return fail("set group", name, err)
+	return d.fail("set group", name, err)
 }
 
 // Symlink makes a link. The target is stored relative to the link's directory,
@@ -66,7 +66,7 @@ func (d *Dir) Symlink(ctx context.Context, target, name string) error {
 	if err == nil {
 		err = d.root.Symlink(filepath.FromSlash(relative(parent, target)), p)
 	}
-	return fail("symlink", name, err)
+	return d.fail("symlink", name, err)
 }
 
 // ReadLink says where a link leads.
@@ -77,7 +77,7 @@ func (d *Dir) ReadLink(ctx context.Context, name string) (string, error) {
 	}
 	target, err := d.root.Readlink(p)
 	if err != nil {
-		return "", fail("readlink", name, err)
+		return "", d.fail("readlink", name, err)
 	}
 	if err := within(name, target); err != nil {
 		return "", err
@@ -135,5 +135,5 @@ func (d *Dir) Space(ctx context.Context, name string) (int64, error) {
 	if err == nil {
 		n, err = freeSpace(d.root, p)
 	}
-	return n, fail("space", name, err)
+	return n, d.fail("space", name, err)
 }

@@ -21,7 +21,7 @@ func (d *Dir) Mkdir(ctx context.Context, name string) error {
 		mode = 0o777
 	}
 	if err := d.durably(func() error { return d.root.Mkdir(p, mode) }, p); err != nil {
-		return fail("mkdir", name, err)
+		return d.fail("mkdir", name, err)
 	}
 	if d.DirMode == 0 {
 		return nil
@@ -37,7 +37,7 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return fail("remove", name, d.remove(ctx, p, nil))
+	return d.fail("remove", name, d.remove(ctx, p, nil))
 }
 
 // RemoveSame removes a file if it is still the one that was described. While the
@@ -47,7 +47,7 @@ func (d *Dir) RemoveSame(ctx context.Context, name string, info fs.FileInfo) err
 	if err != nil {
 		return err
 	}
-	return fail("remove", name, d.remove(ctx, p, info))
+	return d.fail("remove", name, d.remove(ctx, p, info))
 }
 
 func (d *Dir) remove(ctx context.Context, p string, same fs.FileInfo) error {
@@ -79,7 +79,7 @@ func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 		return err
 	}
 	if name == "." {
-		return fail("rmdir", name, fs.ErrPermission)
+		return d.fail("rmdir", name, fs.ErrPermission)
 	}
 	fi, err := d.root.Lstat(p)
 	if err == nil && !fi.IsDir() {
@@ -88,7 +88,7 @@ func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 	if err == nil {
 		err = d.removeDir(ctx, p)
 	}
-	return fail("rmdir", name, err)
+	return d.fail("rmdir", name, err)
 }
 
 // removeDir removes a directory, and before that what nobody sees of it.
@@ -104,7 +104,7 @@ func (d *Dir) removeDir(ctx context.Context, p string) error {
 	case e != nil || visible > 0:
 		return ErrNotEmpty
 	case s.busy > 0:
-		return &Error{Code: 450, Text: "An upload into the directory is in progress.", Err: ErrNotEmpty}
+		return errUploading
 	}
 	if err = d.durably(remove, p); notEmpty(err) {
 		return ErrNotEmpty
@@ -134,14 +134,14 @@ func (d *Dir) Rename(ctx context.Context, from, to string) error {
 	}
 	if from == to {
 		_, err := d.root.Lstat(f)
-		return fail("rename", from, err)
+		return d.fail("rename", from, err)
 	}
 	for range renameTries {
 		if err = d.tryRename(ctx, f, t); !errors.Is(err, errAppeared) {
 			break
 		}
 	}
-	return fail("rename", from, err)
+	return d.fail("rename", from, err)
 }
 
 const renameTries = 10

@@ -21,11 +21,9 @@ func (d *Dir) CheckStore(ctx context.Context, name string, opts StoreOptions) er
 	case !opts.Append && opts.Offset < 0:
 		err = fs.ErrInvalid
 	default:
-		if err = d.checkStore(p, name, opts); err != nil {
-			err = d.gone(err)
-		}
+		err = d.checkStore(p, name, opts)
 	}
-	return fail("store", name, err)
+	return d.fail("store", name, err)
 }
 
 func (d *Dir) checkStore(p, name string, opts StoreOptions) error {

@@ -14,7 +14,7 @@ func (u *atomicUpload) Commit() error {
 		return u.refuse("commit")
 	}
 	err := u.place()
-	if u.err = fail("commit", u.name, err); err == nil || errors.Is(err, errNotSafe) {
+	if u.err = u.d.fail("commit", u.name, err); err == nil || errors.Is(err, errNotSafe) {
 		u.release()
 	}
 	return u.err
@@ -33,7 +33,7 @@ func (u *atomicUpload) Prepare() error {
 		return u.refuse("prepare")
 	}
 	if u.d.Sync {
-		u.err = fail("prepare", u.name, u.f.Sync())
+		u.err = u.d.fail("prepare", u.name, u.f.Sync())
 	}
 	return u.err
 }
@@ -57,7 +57,7 @@ func (u *atomicUpload) Close(error) error {
 		u.temp = nil
 	}
 	u.release()
-	return fail("close", u.name, err)
+	return u.d.fail("close", u.name, err)
 }
 
 // release gives back what the upload holds. It may not be called twice.

@@ -22,3 +22,11 @@ func (d *Dir) gone(err error) error {
 	}
 	return err
 }
+
+// fail is fail for what a Dir returns: the operator learns whatever call it is.
+func (d *Dir) fail(op, name string, err error) error {
+	if err != nil {
+		err = d.gone(err)
+	}
+	return fail(op, name, err)
+}

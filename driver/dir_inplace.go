@@ -165,7 +165,7 @@ func (u *inPlaceUpload) end() {
 		return
 	}
 	u.ended = true
-	u.err = fail("write", u.name, u.f.Truncate(u.opts.Offset))
+	u.err = u.d.fail("write", u.name, u.f.Truncate(u.opts.Offset))
 }
 
 // Commit closes the file. If it has been removed meanwhile, or another was renamed
@@ -181,7 +181,7 @@ func (u *inPlaceUpload) Commit() error {
 	if err == nil || errors.Is(err, errNotSafe) {
 		err = first(err, u.release())
 	}
-	u.err = fail("commit", u.name, err)
+	u.err = u.d.fail("commit", u.name, err)
 	return u.err
 }
 
@@ -206,7 +206,7 @@ func (u *inPlaceUpload) Close(error) error {
 	if u.done {
 		return nil
 	}
-	return fail("close", u.name, u.release())
+	return u.d.fail("close", u.name, u.release())
 }
 
 func (u *inPlaceUpload) release() error {

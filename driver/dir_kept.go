@@ -33,7 +33,7 @@ func (u *atomicUpload) Keep() (int64, error) {
 	}
 	l, err := u.openLocked()
 	if err != nil {
-		return 0, fail("read", u.name, err)
+		return 0, u.d.fail("read", u.name, err)
 	}
 	u.looked.close()
 	u.looked = l

@@ -55,13 +55,13 @@ func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs
 		}
 		f, err := openDirectory(d.root, p)
 		if err != nil {
-			yield(nil, fail("list", name, d.gone(err)))
+			yield(nil, d.fail("list", name, err))
 			return
 		}
 		defer f.Close()
 		err = read(f, yield)
 		if err != nil {
-			yield(nil, fail("list", name, d.gone(err)))
+			yield(nil, d.fail("list", name, err))
 		}
 	}
 }

@@ -37,7 +37,7 @@ func (d *Dir) Store(ctx context.Context, name string, opts StoreOptions) (Upload
 		u, err = d.storeAtomic(ctx, name, opts)
 	}
 	if err != nil {
-		return nil, fail("store", name, err)
+		return nil, d.fail("store", name, err)
 	}
 	return u, nil
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -62,11 +63,30 @@ func TestServedDirectoryIsGone(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	require.NoError(t, os.Mkdir(path, 0o777))
 	c := ts.loginClear(t)
-	for i, line := range []string{"LIST", "NLST", "MLSD", "CWD /", "SIZE a", "RETR a", "STOR a"} {
+	for i, line := range []string{"LIST", "NLST", "MLSD", "CWD /", "SIZE a", "RETR a", "STOR a", "MKD d", "DELE a", "RMD d", "MFMT 20260102030405 a"} {
 		c.cmd(227, "PASV")
 		reply := c.cmd(451, "%s", line).String()
 		require.NotContains(t, reply, "served", "no path goes on the wire")
 		require.Equal(t, i+1, strings.Count(ts.Log.String(), "level=ERROR"), line)
 	}
 	require.Contains(t, ts.Log.String(), path)
+}
+
+// An upload that is under way when the directory goes is no exception.
+func TestServedDirectoryGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "served")
+	require.NoError(t, os.Mkdir(path, 0o777))
+	ts := startDir(t, path)
+	c := ts.loginClear(t)
+	data := c.open("STOR a")
+	_, err := data.Write([]byte("x"))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // Store has begun
+		left, err := os.ReadDir(path)
+		return err == nil && len(left) == 1
+	}, patience, time.Millisecond)
+	require.NoError(t, os.RemoveAll(path))
+	data.Close()
+	c.expect(451)
+	require.Contains(t, ts.Log.String(), "was removed")
 }
