@@ -216,6 +216,7 @@ type Server struct {
 	drains     drains
 	handshakes handshakes
 	fair       fair
+	promised   promised
 	often      oftenLines
 
 	checkPorts  sync.Once

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
-	"math/rand/v2"
-	"strconv"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -39,32 +36,6 @@ func (s *session) cmdStor(ctx context.Context, arg string) (wire.Reply, error) {
 func (s *session) cmdAppe(ctx context.Context, arg string) (wire.Reply, error) {
 	s.restart, s.until = 0, 0
 	return s.store(ctx, "APPE", arg, driver.StoreOptions{Append: true}, "Opening the data connection.")
-}
-
-// STOU [<file>]: RFC 959, section 4.1.3; the name goes into the 150 reply as
-// RFC 1123, section 4.1.2.9 wants it.
-func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
-	s.restart, s.until = 0, 0
-	if arg == "" {
-		arg = "file"
-	}
-	name, err := s.fileName(ctx, arg)
-	if err != nil {
-		return wire.Reply{}, err
-	}
-	unique := name
-	for range 8 {
-		_, err := s.files.Stat(ctx, unique)
-		if errors.Is(err, fs.ErrNotExist) {
-			s.foundPath = unique
-			return s.store(ctx, "STOU", wire.Display(unique), driver.StoreOptions{Exclusive: true}, "FILE: "+wire.Display(unique))
-		}
-		if err != nil {
-			return wire.Reply{}, err
-		}
-		unique = name + "." + strconv.FormatUint(uint64(rand.Uint32()), 36)
-	}
-	return ok(450, "No free name found; try again.")
 }
 
 func (s *session) store(ctx context.Context, verb, arg string, opts driver.StoreOptions, opening string) (wire.Reply, error) {
