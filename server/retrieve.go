@@ -37,6 +37,7 @@ func (s *session) cmdRetr(ctx context.Context, arg string) (wire.Reply, error) {
 		return wire.Reply{}, err
 	}
 	t.offset = offset
+	t.extent = extentOf(file, offset, until)
 	var from io.Reader = file
 	if until > 0 {
 		from = io.LimitReader(file, until-offset)
@@ -72,7 +73,7 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 		case err != nil:
 			return err
 		case !more:
-			return finish(conn)
+			return t.finish(conn)
 		}
 	}
 }
@@ -99,7 +100,7 @@ func (t *transfer) sendFile(conn *dataConn, f *os.File, most int64) error {
 			break
 		}
 	}
-	return finish(conn)
+	return t.finish(conn)
 }
 
 // sendPart moves what there is room for, or less. It reports whether the file
@@ -157,6 +158,14 @@ func ofSystem(r io.Reader) (f *os.File, n int64, ok bool) {
 // sendChunk is how much of a file is read at once: little enough to be in the
 // CPU's cache still when it is encrypted. TLS gathers more before it sends.
 const sendChunk = 64 << 10
+
+// finish ends the data connection after the last byte of the file.
+func (t *transfer) finish(conn *dataConn) error {
+	if err := t.extent.check(); err != nil {
+		return err
+	}
+	return finish(conn)
+}
 
 // finish ends the data connection after the last byte.
 func finish(conn *dataConn) error {

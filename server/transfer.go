@@ -31,6 +31,7 @@ type transfer struct {
 	started    time.Time
 	bytes      atomic.Int64
 	file       io.Closer // closed at the end whatever happens; nil for none
+	extent     extent    // of what is sent
 	session    *session  // of local work; nil for other
 	meter      *meter    // bounds its bytes; nil for no limit
 

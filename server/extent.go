@@ -1,0 +1,48 @@
+package server
+
+import (
+	"io"
+	"os"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// extent is a file of the system that is sent, and where the part that is meant ended
+// when the file was opened. The zero value is a file of which that is unknown.
+type extent struct {
+	f   *os.File
+	end int64
+}
+
+// extentOf returns the extent of what a driver opened at offset. An until above zero is
+// where a shorter part ends that was asked for.
+func extentOf(file io.Reader, offset, until int64) (e extent) {
+	switch r := file.(type) {
+	case *os.File:
+		if fi, err := r.Stat(); err == nil {
+			e = extent{r, fi.Size()}
+		}
+	case driver.FilePart:
+		f, n := r.Part()
+		e = extent{f, offset + n}
+	}
+	if until > 0 {
+		e.end = min(e.end, until)
+	}
+	return e
+}
+
+// check returns an error if the file is shorter now, because somebody cut it or began to
+// write it anew in place: the client has not got what was there. The size is asked for, not
+// the bytes counted, because some systems tell a size that nothing of the file ever has.
+func (e extent) check() error {
+	if e.f == nil {
+		return nil
+	}
+	if fi, err := e.f.Stat(); err == nil && fi.Size() < e.end {
+		return errShortened
+	}
+	return nil
+}
+
+var errShortened = &driver.Error{Code: 451, Text: "The file became shorter while it was sent; try again."}
