@@ -59,6 +59,9 @@ func (d *daemon) describe(b *strings.Builder) {
 	if len(d.settings.files) > 0 {
 		row("configuration", "%s", strings.Join(d.settings.files, ", "))
 	}
+	if d.socket != nil {
+		row("control", "%s  (sallyport status asks there)", d.socket.path)
+	}
 	if d.made() {
 		row("user", "%s", demoUser)
 		row("password", "%s  (made for this run)", d.password)

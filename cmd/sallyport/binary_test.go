@@ -39,6 +39,7 @@ var buildDir string
 
 func TestMain(m *testing.M) {
 	os.Setenv("SALLYPORT_CONFIG", "") // a server of this host may have a file
+	os.Setenv("SALLYPORT_CONTROL", "")
 	var err error
 	if buildDir, err = os.MkdirTemp("", "sallyport-test-"); err != nil {
 		panic(err)
@@ -258,6 +259,8 @@ func TestExitStatus(t *testing.T) {
 		{[]string{"version"}, 0},
 		{nil, statusUsage},
 		{[]string{"serve"}, statusUsage},
+		{[]string{"status", "--control", filepath.Join(t.TempDir(), "missing")}, statusUnreachable},
+		{[]string{"kick"}, statusUsage},
 		{[]string{"serve", "x", "--uploads", "y"}, statusUsage},
 		{[]string{"serve", filepath.Join(t.TempDir(), "missing"), "--listen", "127.0.0.1:0", "--listen-implicit", "", "--passive", "any"}, statusFailed},
 	} {

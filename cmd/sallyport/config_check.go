@@ -29,6 +29,8 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	c.lookAtChoices()
 	c.lookAtAnnounced(ctx)
 	c.lookAtPorts(ctx)
+	_, err := c.groupID()
+	c.bad(err)
 	if len(c.wrong) > 0 {
 		return "", &usageError{"config", c.wrong}
 	}

@@ -195,3 +195,10 @@ func TestConfigPassword(t *testing.T) {
 	defer empty.Close()
 	require.Error(t, runConfig(t.Context(), []string{"password"}, empty, io.Discard, t.Output()))
 }
+
+// A group that this host doesn't have is told before the start.
+func TestConfigCheckOfGroup(t *testing.T) {
+	file := configure(t, "control-group = \"no such group\"\n")
+	err := run(t.Context(), []string{"config", "check", t.TempDir(), "--config", file}, io.Discard, io.Discard)
+	require.ErrorContains(t, err, `sallyport.toml:1:1: control-group: there is no group "no such group" on this host`)
+}

@@ -35,7 +35,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test) (.*)$|`sallyport (firewall) ([^`]*)`")
+	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test|sessions|kick|ports|status|reload|drain)(?: (.*))?$|`sallyport (firewall) ([^`]*)`")
 	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 )
 
@@ -57,7 +57,11 @@ func TestDocumentedCommands(t *testing.T) {
 			var err error
 			switch cmd {
 			case "serve":
-				_, err = parseServe(args)
+				environ := os.Environ()
+				if len(args) == 0 { // all is in the file
+					environ = []string{"SALLYPORT_CONFIG=" + configure(t, documentedConfig(t))}
+				}
+				_, err = load("serve", args, environ)
 			case "config":
 				if len(args) == 1 && (args[0] == "example" || args[0] == "password") {
 					break
@@ -67,6 +71,8 @@ func TestDocumentedCommands(t *testing.T) {
 				err = runFirewall(args, t.Output())
 			case "test":
 				_, err = parseTest(args)
+			case "status", "sessions", "kick", "ports", "reload", "drain":
+				_, _, err = parseOperate(cmd, args)
 			case "probe":
 				_, err = parseProbe(args, func(string) string { return "secret" })
 			}
@@ -160,6 +166,22 @@ func TestDocumentedConfiguration(t *testing.T) {
 	said = strings.ReplaceAll(said, " and ", ", ")
 	if got := strings.Split(said, ", "); !slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(live))) {
 		t.Errorf("docs/operating.md says that %q follow a reload, which %q do", got, live)
+	}
+}
+
+// The fields of what the control socket tells, and takes, are all documented.
+func TestDocumentedControl(t *testing.T) {
+	text := documents(t)["operating.md"]
+	for _, of := range []reflect.Type{
+		reflect.TypeFor[status](), reflect.TypeFor[listening](), reflect.TypeFor[certificateReport](), reflect.TypeFor[reloaded](), reflect.TypeFor[session](),
+		reflect.TypeFor[portReport](), reflect.TypeFor[kickRequest](), reflect.TypeFor[kicked](), reflect.TypeFor[drained](), reflect.TypeFor[failure](),
+	} {
+		for field := range of.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, `"`+name+`"`) {
+				t.Errorf("docs/operating.md doesn't name %s of %v", name, of)
+			}
+		}
 	}
 }
 

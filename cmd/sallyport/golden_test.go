@@ -43,7 +43,7 @@ func output(t *testing.T, args ...string) string {
 // Help is asked for in any of these ways, and fits a terminal.
 func TestHelp(t *testing.T) {
 	golden(t, "help.txt", output(t, "help"))
-	for _, cmd := range []string{"serve", "config", "firewall", "probe", "test"} {
+	for _, cmd := range []string{"serve", "config", "firewall", "probe", "test", "status"} {
 		help := output(t, "help", cmd)
 		golden(t, "help-"+cmd+".txt", help)
 		if got := output(t, cmd, "--help"); got != help {
@@ -53,6 +53,11 @@ func TestHelp(t *testing.T) {
 			if len(line) > 101 {
 				t.Errorf("%s: too long: %s", cmd, line)
 			}
+		}
+	}
+	for _, cmd := range []string{"sessions", "kick", "ports", "reload", "drain"} {
+		if output(t, cmd, "--help") != output(t, "help", "status") {
+			t.Errorf("%s has another help than status", cmd)
 		}
 	}
 	golden(t, "faults.txt", output(t, "test", "--fault", "help"))

@@ -27,6 +27,9 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
   sallyport firewall      print what firewalls must let through, as rules or as a letter
   sallyport probe HOST    say what is wrong with an FTPS server, seen from here
   sallyport test          start a throwaway server for tests in any language
+  sallyport status        say how a server that runs on this host is; sessions and ports say more
+  sallyport kick          end sessions of that server; reload has it read its configuration
+                          again, and drain has it shut down
   sallyport version       say which version this is
   sallyport help COMMAND  list the options of a command
 `
@@ -35,7 +38,7 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
 const (
 	statusFailed      = 1 // it could not do what it was asked to, or a probe found failures
 	statusUsage       = 2 // it was asked in the wrong way
-	statusUnreachable = 3 // a probe reached nothing
+	statusUnreachable = 3 // a probe reached nothing, or no server listens on a control socket
 )
 
 // exitStatus ends the program with a status, after all has been said.
@@ -76,12 +79,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runProbe(ctx, rest, stdout, stderr)
 	case "test":
 		return runTest(ctx, rest, os.Stdin, stdout, stderr)
+	case "status", "sessions", "kick", "ports", "reload", "drain":
+		return runOperate(ctx, cmd, rest, stdout, stderr)
 	case "version", "--version", "-version":
 		return printVersion(stdout)
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ports, reload, drain, version or help", cmd)}}
 	}
 }
 
@@ -99,6 +104,8 @@ func printHelp(args []string, stdout io.Writer) error {
 			out = probeUsage + describe(new(probeSettings).options())
 		case "test":
 			out = testUsage + describe(new(testSettings).options())
+		case "status", "sessions", "kick", "ports", "reload", "drain":
+			out = operateUsage + describe(new(operateSettings).options("kick"))
 		}
 	}
 	_, err := io.WriteString(stdout, out)

@@ -32,6 +32,8 @@ type settings struct {
 	level             slog.Level
 	drain             time.Duration
 	limits            limits
+	control           string // the path of its socket, as it was given
+	controlGroup      string
 
 	accounts map[string]account // of configuration files and of users
 	files    []string           // the configuration files, in the order of reading
@@ -100,6 +102,8 @@ func (s *settings) entries() []entry {
 		{option{"max-login-failures", "N", "refused logins that end a connection (3)", number(&s.limits.failures)}, `3`, atReload},
 		{option{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)}, `"info"`, atReload},
 		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", period(&s.drain)}, `"30s"`, atReload},
+		{option{"control", "PATH", "the Unix socket on which sallyport status, sessions, kick, ports, reload and drain ask\nthis server; \"\" for none (" + usualControl + " with a configuration file\nif that can be made, else none)", text(&s.control)}, `"` + usualControl + `"`, atStart},
+		{option{"control-group", "GROUP", "whose members may use that socket, besides root and the server's own user (none)", text(&s.controlGroup)}, `"adm"`, atStart},
 	}
 }
 

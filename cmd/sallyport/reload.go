@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
@@ -12,21 +13,40 @@ import (
 
 // reload reads the configuration again. If anything is wrong with it the old one stays. If nothing is, logins and
 // connections to come follow it, and no session ends.
-func (d *daemon) reload() {
+func (d *daemon) reload() reloaded {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
 	next, err := d.reread()
 	if err == nil {
 		err = d.follow(next)
 	}
-	if err != nil {
-		for _, err := range joined.Errors(err) {
-			d.log.Error("the configuration is wrong, and the old one stays", "problem", err)
-		}
-		return
+	read := d.readAgain(joined.Errors(err)...)
+	d.mu.Lock()
+	d.last = read
+	d.mu.Unlock()
+	for _, problem := range read.Mistakes {
+		d.log.Error("the configuration is wrong, and the old one stays", "problem", problem)
 	}
-	d.log.Info("the configuration was read again", "files", d.settings.files, "users", len(d.everybody()))
-	for _, name := range d.settings.waiting(d.started) {
+	if err != nil {
+		return read
+	}
+	d.log.Info("the configuration was read again", "files", read.Files, "users", read.Users)
+	for _, name := range read.Waiting {
 		d.log.Warn("a changed option takes effect at the next start", "option", name)
 	}
+	return read
+}
+
+// readAgain returns what came of reading the configuration, for the settings that are now in force.
+func (d *daemon) readAgain(mistakes ...error) reloaded {
+	read := reloaded{
+		At: time.Now(), Files: append([]string{}, d.settings.files...), Users: len(d.everybody()),
+		Mistakes: []string{}, Waiting: append([]string{}, d.settings.waiting(d.started)...),
+	}
+	for _, err := range mistakes {
+		read.Mistakes = append(read.Mistakes, err.Error())
+	}
+	return read
 }
 
 // follow puts settings into force, as far as that needs no restart, or nothing of them.
@@ -49,11 +69,14 @@ func (d *daemon) follow(next *settings) error {
 		}
 		return err
 	}
-	d.leave()
-	if cert.file != d.cert.file {
-		d.cert.remove()
-	}
+	old, oldLeave := d.cert, d.leave
+	d.mu.Lock()
 	d.settings, d.leave, d.cert = next, leave, cert
+	d.mu.Unlock()
+	oldLeave()
+	if cert.file != old.file {
+		old.remove()
+	}
 	d.places.Store(next.places())
 	d.level.Set(next.level)
 	return nil

@@ -12,8 +12,10 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -34,6 +36,8 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	level := new(slog.LevelVar)
 	level.Set(s.level)
 	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: level}))
+	ctx, end := context.WithCancel(ctx)
+	defer end()
 	hangup := newHangup(s, log)
 	until, stop := awaitSignals(ctx, hangup)
 	defer stop()
@@ -42,7 +46,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	d.level, d.hangup = level, hangup
+	d.level, d.hangup, d.end = level, hangup, end
 	d.reread = func() (*settings, error) { return parseServe(args) }
 	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
 	defer facts.Close(logGrace)
@@ -67,18 +71,35 @@ type daemon struct {
 	hangup  *hangup
 	reread  func() (*settings, error)
 	started *settings // those of the start
+
+	socket    *controlSocket // nil for none
+	startedAt time.Time
+	end       func() // has the server shut down
+	draining  atomic.Bool
+	reloading sync.Mutex // held by the only reload
+	mu        sync.Mutex // guards what a reload changes and the control socket reads: settings, leave, cert, last
+	last      reloaded
+}
+
+// current returns the settings in force.
+func (d *daemon) current() *settings {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.settings
 }
 
 // open takes hold of files, certificate and ports. Its error tells of all that
 // can't be had. The daemon is to be closed in any case.
 func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) {
-	d := &daemon{settings: s, started: s, log: log, homes: newHomes(ctx), password: strings.ToLower(rand.Text())}
-	var errs [5]error
+	d := &daemon{settings: s, started: s, startedAt: time.Now(), log: log, homes: newHomes(ctx), password: strings.ToLower(rand.Text())}
+	d.last = d.readAgain()
+	var errs [6]error
 	d.leave, errs[0] = d.homes.keep(s)
 	d.cert, errs[1] = s.loadCertificate(log)
 	d.explicit, errs[2] = s.listener(ctx, "listen", s.listen, defaults().listen)
 	d.implicit, errs[3] = s.listener(ctx, "listen-implicit", s.implicit, defaults().implicit)
 	errs[4] = d.openPorts(ctx)
+	errs[5] = d.openControl()
 	if err := errors.Join(errs[:]...); err != nil {
 		return d, err
 	}
@@ -147,6 +168,9 @@ func listenedOn(lns ...net.Listener) []netip.Addr {
 
 // close gives everything back. It may be called at any stage.
 func (d *daemon) close() {
+	if d.socket != nil {
+		d.socket.remove()
+	}
 	for _, ln := range []net.Listener{d.explicit, d.implicit} {
 		if ln != nil {
 			ln.Close()
@@ -165,6 +189,7 @@ func (d *daemon) close() {
 func (d *daemon) serve(until endings, stderr io.Writer) error {
 	ctx := until.drain
 	d.keepSwept(ctx)
+	defer d.startControl()()
 	ended := make(chan error, 2)
 	if d.explicit != nil {
 		go func() { ended <- d.srv.Serve(d.explicit) }()
@@ -189,16 +214,12 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 
 // shutdown lets transfers finish, for the time given and until cut ends.
 func (d *daemon) shutdown(cut context.Context, stderr io.Writer) error {
-	ctx, cancel := context.WithTimeout(cut, d.drain)
+	d.draining.Store(true)
+	drain := d.current().drain
+	ctx, cancel := context.WithTimeout(cut, drain)
 	defer cancel()
-	busy := 0
-	for _, s := range d.srv.Sessions() {
-		if s.Doing != "" {
-			busy++
-		}
-	}
-	fmt.Fprintf(stderr, "shutting down: %d of %d sessions are busy and get %v; another signal cuts them off\n",
-		busy, len(d.srv.Sessions()), d.drain)
+	all, busy := d.counts()
+	fmt.Fprintf(stderr, "shutting down: %d of %d sessions are busy and get %v; another signal cuts them off\n", busy, all, drain)
 	if err := d.srv.Shutdown(ctx); err != nil {
 		return errors.New("stopped before all transfers were over")
 	}

@@ -10,13 +10,20 @@ import (
 // printVersion says what the build recorded: the module's version when it was
 // installed by version, the commit when it was built from a checkout.
 func printVersion(stdout io.Writer) error {
-	version, commit := "(unknown)", ""
+	commit := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
-		version = info.Main.Version
 		commit = commitOf(info.Settings)
 	}
-	_, err := fmt.Fprintf(stdout, "sallyport %s %s %s/%s%s\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH, commit)
+	_, err := fmt.Fprintf(stdout, "sallyport %s %s %s/%s%s\n", version(), runtime.Version(), runtime.GOOS, runtime.GOARCH, commit)
 	return err
+}
+
+// version returns that of the module, as far as the build recorded it.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return info.Main.Version
+	}
+	return "(unknown)"
 }
 
 func commitOf(settings []debug.BuildSetting) string {

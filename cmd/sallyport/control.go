@@ -1,0 +1,222 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/sallyport/sallyport/server"
+)
+
+// Limits of the control socket, whose clients may be asleep.
+const (
+	controlRead  = 10 * time.Second // a request
+	controlWrite = 30 * time.Second // from the request to the end of its answer
+	controlIdle  = time.Minute      // between requests
+	controlBody  = 64 << 10         // bytes of a request
+	kickGrace    = 10 * time.Second // how long an answer waits for sessions that were ended
+	maxReason    = 200              // bytes
+)
+
+// control answers what is asked on the control socket: JSON over HTTP, as docs/operating.md says.
+type control struct {
+	d    *daemon
+	http *http.Server
+}
+
+// startControl answers on the control socket, if there is one. stop lets answers under way finish.
+func (d *daemon) startControl() (stop func()) {
+	if d.socket == nil {
+		return func() {}
+	}
+	c := &control{d: d}
+	c.http = &http.Server{
+		Handler: c.routes(), ConnContext: c.introduce, ReadTimeout: controlRead, WriteTimeout: controlWrite, IdleTimeout: controlIdle,
+		MaxHeaderBytes: 8 << 10, ErrorLog: slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
+	}
+	go c.http.Serve(d.socket)
+	return func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if c.http.Shutdown(ctx) != nil {
+			c.http.Close()
+		}
+	}
+}
+
+func (c *control) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.status(time.Now())) })
+	mux.HandleFunc("GET /v1/sessions", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.sessions()) })
+	mux.HandleFunc("GET /v1/ports", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.portReport()) })
+	mux.HandleFunc("POST /v1/kick", c.kick)
+	mux.HandleFunc("POST /v1/reload", c.reload)
+	mux.HandleFunc("POST /v1/drain", c.drain)
+	return c.guard(mux)
+}
+
+// whoKey is the key of the peer in the context of a connection.
+type whoKey struct{}
+
+// who is the peer of a connection, as far as the system says.
+type who struct {
+	peer
+	known bool
+	err   error
+}
+
+func (w who) String() string {
+	if !w.known || w.err != nil {
+		return "unknown"
+	}
+	return w.peer.String()
+}
+
+func (c *control) introduce(ctx context.Context, conn net.Conn) context.Context {
+	var w who
+	w.peer, w.known, w.err = peerOf(conn)
+	return context.WithValue(ctx, whoKey{}, w)
+}
+
+// guard refuses whoever may not use the socket, whatever its file's rights have become.
+func (c *control) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := r.Context().Value(whoKey{}).(who)
+		if from.err != nil || from.known && !c.d.socket.admits(from.peer) {
+			c.d.log.Warn("refused on the control socket", "peer", from, "request", r.Method+" "+r.URL.Path, "err", from.err)
+			refuse(w, http.StatusForbidden, fmt.Errorf("%v may not use this socket: root, the server's own user and members of control-group may", from))
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, controlBody)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// kickRequest says which sessions to end: one, or those of a user.
+type kickRequest struct {
+	Session string `json:"session,omitempty"`
+	User    string `json:"user,omitempty"`
+	Reason  string `json:"reason,omitempty"` // what clients are told
+}
+
+func (k *kickRequest) check() error {
+	switch {
+	case (k.Session == "") == (k.User == ""):
+		return errors.New(`want either "session" or "user"`)
+	case len(k.Reason) > maxReason:
+		return fmt.Errorf("the reason has %d bytes; want %d at most", len(k.Reason), maxReason)
+	case strings.ContainsFunc(k.Reason, unicode.IsControl):
+		return errors.New("the reason has control characters")
+	}
+	return nil
+}
+
+func (k *kickRequest) match(i server.SessionInfo) bool {
+	if k.User != "" {
+		return i.User == k.User && !i.LoggedIn.IsZero()
+	}
+	return i.ID == k.Session
+}
+
+// kicked is what became of sessions that were to end.
+type kicked struct {
+	Sessions int  `json:"sessions"` // that were told to end
+	Gone     bool `json:"gone"`     // all are; otherwise a driver holds up the rest, which ends all the same
+}
+
+func (c *control) kick(w http.ResponseWriter, r *http.Request) {
+	var k kickRequest
+	if err := read(r.Body, &k); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	if err := k.check(); err != nil {
+		refuse(w, http.StatusBadRequest, err)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), kickGrace)
+	defer cancel()
+	n, err := c.d.srv.DisconnectFunc(ctx, k.match, k.Reason)
+	if n == 0 {
+		refuse(w, http.StatusNotFound, errors.New("no such session"))
+		return
+	}
+	c.log(r, "sessions were ended by hand", "session", k.Session, "user", k.User, "reason", k.Reason, "sessions", n)
+	answer(w, http.StatusOK, kicked{n, err == nil})
+}
+
+func (c *control) reload(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case c.d.draining.Load():
+		refuse(w, http.StatusConflict, errors.New("the server is shutting down"))
+		return
+	case !c.d.hangup.rereads:
+		refuse(w, http.StatusConflict, errors.New("there is no configuration file to read again"))
+		return
+	}
+	c.log(r, "the configuration is read again")
+	read := c.d.reload()
+	status := http.StatusOK
+	if len(read.Mistakes) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	answer(w, status, read)
+}
+
+// drained is what a server that shuts down still has to do.
+type drained struct {
+	Sessions int     `json:"sessions"`
+	Busy     int     `json:"busy"`  // of those
+	Limit    float64 `json:"limit"` // seconds until they are cut
+}
+
+// drain has the server shut down once the answer is on its way. Further requests change nothing.
+func (c *control) drain(w http.ResponseWriter, r *http.Request) {
+	c.log(r, "the server is told to shut down")
+	all, busy := c.d.counts()
+	answer(w, http.StatusAccepted, drained{all, busy, c.d.current().drain.Seconds()})
+	http.NewResponseController(w).Flush()
+	c.d.end()
+}
+
+func (c *control) log(r *http.Request, text string, args ...any) {
+	c.d.log.Info(text, append(args, "peer", r.Context().Value(whoKey{}))...)
+}
+
+// read reads one JSON value and nothing else.
+func read(body io.Reader, to any) error {
+	dec := json.NewDecoder(body)
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(to); err != nil {
+		return fmt.Errorf("the request is no such JSON: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errors.New("there is more behind the JSON of the request")
+	}
+	return nil
+}
+
+// answer writes a value as JSON. A client that is gone needs none.
+func answer(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	enc.Encode(value)
+}
+
+// failure is the answer to what can't be done.
+type failure struct {
+	Error string `json:"error"`
+}
+
+func refuse(w http.ResponseWriter, status int, err error) { answer(w, status, failure{err.Error()}) }

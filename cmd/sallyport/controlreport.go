@@ -1,0 +1,166 @@
+package main
+
+import (
+	"cmp"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// status is what the control socket says of the server.
+type status struct {
+	Version       string            `json:"version"`
+	PID           int               `json:"pid"`
+	State         string            `json:"state"` // serving or draining
+	Started       time.Time         `json:"started"`
+	Uptime        float64           `json:"uptime"` // seconds
+	Listeners     []listening       `json:"listeners"`
+	DataPorts     string            `json:"dataPorts"`
+	Sessions      int               `json:"sessions"`
+	Busy          int               `json:"busy"` // sessions that carry out a command
+	Configuration reloaded          `json:"configuration"`
+	Certificate   certificateReport `json:"certificate"`
+}
+
+// listening is a listener for control connections.
+type listening struct {
+	Kind    string `json:"kind"` // explicit or implicit
+	Address string `json:"address"`
+}
+
+// certificateReport is what new connections are shown.
+type certificateReport struct {
+	File        string    `json:"file,omitempty"` // empty for one made for this run
+	Expires     time.Time `json:"expires"`
+	Fingerprint string    `json:"sha256"`
+}
+
+// reloaded is what came of reading the configuration.
+type reloaded struct {
+	At       time.Time `json:"at"`
+	Files    []string  `json:"files"` // that are in force
+	Users    int       `json:"users"`
+	Mistakes []string  `json:"mistakes"` // for which all stays as it was before
+	Waiting  []string  `json:"waiting"`  // changed options that take effect at the next start
+}
+
+func (d *daemon) status(now time.Time) status {
+	s := status{
+		Version: version(), PID: os.Getpid(), State: "serving", Started: d.startedAt, Uptime: now.Sub(d.startedAt).Round(time.Millisecond).Seconds(),
+		DataPorts: d.ports.String(),
+	}
+	if d.draining.Load() {
+		s.State = "draining"
+	}
+	s.listener("explicit", d.explicit)
+	s.listener("implicit", d.implicit)
+	s.Sessions, s.Busy = d.counts()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s.Configuration = d.last
+	s.Certificate = certificateReport{File: d.settings.cert, Fingerprint: tls.Fingerprint(d.cert.config)}
+	if leaf := d.cert.leaf(); leaf != nil {
+		s.Certificate.Expires = leaf.NotAfter
+	}
+	return s
+}
+
+func (s *status) listener(kind string, ln net.Listener) {
+	if ln != nil {
+		s.Listeners = append(s.Listeners, listening{kind, ln.Addr().String()})
+	}
+}
+
+// counts returns how many sessions there are, and how many carry out a command.
+func (d *daemon) counts() (all, busy int) {
+	for _, s := range d.srv.Sessions() {
+		all++
+		if s.Doing != "" {
+			busy++
+		}
+	}
+	return all, busy
+}
+
+// session is what the control socket says of one.
+type session struct {
+	ID          string     `json:"id"`
+	Peer        string     `json:"peer"`
+	Local       string     `json:"local"`
+	User        string     `json:"user"`   // empty before the login
+	Client      string     `json:"client"` // as the client's program names itself
+	Started     time.Time  `json:"started"`
+	LoggedIn    *time.Time `json:"loggedIn"`  // null before
+	IdleSince   *time.Time `json:"idleSince"` // null during a command
+	Dir         string     `json:"dir"`
+	Doing       string     `json:"doing"`       // the command under way
+	Transferred int64      `json:"transferred"` // bytes of the transfer under way
+	Received    int64      `json:"received"`    // bytes of transfers before
+	Sent        int64      `json:"sent"`
+	TLS         string     `json:"tls"` // version, empty in clear
+}
+
+// sessionList is the list of sessions, the oldest first.
+type sessionList struct {
+	Sessions []session `json:"sessions"`
+}
+
+func (d *daemon) sessions() sessionList {
+	all := d.srv.Sessions()
+	slices.SortFunc(all, func(a, b server.SessionInfo) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
+	})
+	list := sessionList{[]session{}}
+	for _, i := range all {
+		s := session{
+			ID: i.ID, Peer: i.Peer.String(), Local: i.Local.String(), User: i.User, Client: i.Client, Started: i.Started,
+			LoggedIn: moment(i.LoggedIn), IdleSince: moment(i.IdleSince), Dir: i.Dir, Doing: i.Doing,
+			Transferred: i.Transferred, Received: i.Received, Sent: i.Sent,
+		}
+		if i.Secure && i.TLS != nil {
+			s.TLS = tls.VersionName(i.TLS.Version)
+		}
+		list.Sessions = append(list.Sessions, s)
+	}
+	return list
+}
+
+// moment returns nil for the zero time.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// portReport is what the control socket says of the data ports.
+type portReport struct {
+	Set        string `json:"set"`
+	Ports      int    `json:"ports"`     // in the set, 0 when the system chooses
+	Listeners  int    `json:"listeners"` // open now
+	Leases     int    `json:"leases"`    // reserved, without a connection yet
+	Untaken    int    `json:"untaken"`   // connections that no transfer has taken yet
+	Waiting    int    `json:"waiting"`   // clients in the queue
+	Unproven   int    `json:"unproven"`  // connections of which it is not known yet whose they are
+	Leased     uint64 `json:"leased"`    // since the start, as all that follows
+	Accepted   uint64 `json:"accepted"`
+	Expired    uint64 `json:"expired"`
+	Busy       uint64 `json:"busy"` // clients that waited in vain
+	Strangers  uint64 `json:"strangers"`
+	Unopenable uint64 `json:"unopenable"`
+}
+
+func (d *daemon) portReport() portReport { return reportOf(d.ports) }
+
+func reportOf(p *passive.Ports) portReport {
+	s := p.Stats()
+	return portReport{
+		p.String(), p.Len(), s.Listeners, s.Leases, s.Untaken, s.Waiting, s.Unproven,
+		s.Leased, s.Accepted, s.Expired, s.Busy, s.Strangers, s.Unopenable,
+	}
+}

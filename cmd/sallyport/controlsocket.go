@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"time"
+)
+
+// usualControl is the control socket of a server with a configuration file, and where the commands look that ask one.
+const usualControl = "/run/sallyport/control.sock"
+
+// controlPath returns where the control socket is to be, empty for nowhere, and whether somebody asked for that.
+func (s *settings) controlPath() (path string, asked bool) {
+	_, asked = s.sources["control"]
+	if !asked && len(s.files) > 0 && runtime.GOOS != "windows" {
+		return usualControl, false
+	}
+	return s.control, asked
+}
+
+// groupID returns the number of the group that may use the control socket, -1 for none.
+func (s *settings) groupID() (int, error) {
+	if s.controlGroup == "" {
+		return -1, nil
+	}
+	g, err := user.LookupGroup(s.controlGroup)
+	if err != nil {
+		g, err = user.LookupGroupId(s.controlGroup)
+	}
+	if err != nil {
+		return -1, fmt.Errorf("%s: there is no group %q on this host", s.at("control-group"), s.controlGroup)
+	}
+	return strconv.Atoi(g.Gid)
+}
+
+// controlSocket is a Unix socket with a file of its own.
+type controlSocket struct {
+	net.Listener
+	path  string
+	group int         // whose members may use it, -1 for none
+	made  os.FileInfo // the file as it was made
+}
+
+// openControl opens the control socket, nil for none. The usual one, which nobody asked for, may be missing.
+func (d *daemon) openControl() error {
+	path, asked := d.controlPath()
+	if path == "" {
+		return nil
+	}
+	group, err := d.groupID()
+	if err != nil {
+		return err
+	}
+	d.socket, err = listenControl(path, group)
+	switch {
+	case err == nil || asked:
+		return d.told("control", err)
+	default:
+		d.log.Warn("there is no control socket: sallyport status and its like can't reach this server", "problem", err, "cure", "--control PATH, or --control= for none")
+		return nil
+	}
+}
+
+// listenControl makes a control socket. One that a dead process left is replaced.
+func listenControl(path string, group int) (*controlSocket, error) {
+	if runtime.GOOS == "windows" {
+		return nil, errors.New("there are no control sockets on Windows")
+	}
+	dir := filepath.Dir(path)
+	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, err
+	}
+	if err := checkVacant(path); err != nil {
+		return nil, err
+	}
+	// The socket gets its name when it has its rights, so that nobody comes in between; and so does one that replaces another.
+	private, err := os.MkdirTemp(dir, ".control")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(private)
+	first := filepath.Join(private, "s")
+	ln, err := net.Listen("unix", first)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; the path may be too long", path, err)
+	}
+	ln.(*net.UnixListener).SetUnlinkOnClose(false)
+	made, err := publish(first, path, group)
+	if err != nil {
+		ln.Close()
+		return nil, err
+	}
+	return &controlSocket{ln, path, group, made}, nil
+}
+
+// checkVacant returns an error if something stands where a socket is to be: another file, or the socket of a process
+// that lives.
+func checkVacant(path string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	case info.Mode().Type() != fs.ModeSocket:
+		return fmt.Errorf("%s is there and no socket; name another path", path)
+	}
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if isRefused(err) {
+		return nil
+	}
+	if err == nil {
+		conn.Close()
+	}
+	return fmt.Errorf("another process listens on %[1]s; end it (sallyport drain --control %[2]s) or name another path", path, shell(path))
+}
+
+// publish gives a socket its rights and its name.
+func publish(first, path string, group int) (os.FileInfo, error) {
+	mode := fs.FileMode(0o600)
+	if group >= 0 {
+		mode = 0o660
+		if err := os.Chown(first, -1, group); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.Chmod(first, mode); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(first, path); err != nil {
+		return nil, err
+	}
+	return os.Lstat(path)
+}
+
+// remove closes the socket and removes its file, unless another has taken its place.
+func (c *controlSocket) remove() {
+	if now, err := os.Lstat(c.path); err == nil && os.SameFile(now, c.made) {
+		os.Remove(c.path)
+	}
+	c.Close()
+}
+
+// admits reports whether a process of a user and group may use the socket: root, the user whose server this is, and
+// members of the group.
+func (c *controlSocket) admits(p peer) bool {
+	if p.uid == 0 || p.uid == os.Geteuid() || c.group >= 0 && p.gid == c.group {
+		return true
+	}
+	if c.group < 0 {
+		return false
+	}
+	who, err := user.LookupId(strconv.Itoa(p.uid))
+	if err != nil {
+		return false
+	}
+	ids, err := who.GroupIds()
+	if err != nil {
+		return false
+	}
+	for _, id := range ids {
+		if id == strconv.Itoa(c.group) {
+			return true
+		}
+	}
+	return false
+}
+
+// peer is who has connected to the control socket.
+type peer struct{ uid, gid int }
+
+func (p peer) String() string { return fmt.Sprintf("uid %d", p.uid) }

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// escaped returns a text that clients may have made up with everything escaped that a terminal could obey, and backslashes.
+func escaped(s string) string {
+	q := strconv.Quote(s)
+	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
+
+// table aligns lines whose cells are separated by tabs.
+func table(w io.Writer, write func(row func(cells ...string))) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	write(func(cells ...string) {
+		for i := range cells {
+			cells[i] = escaped(cells[i])
+		}
+		fmt.Fprintln(t, strings.Join(cells, "\t"))
+	})
+	t.Flush()
+}
+
+func (s *status) print(w io.Writer, now time.Time) {
+	table(w, func(row func(...string)) {
+		row("state", s.State)
+		row("version", s.Version)
+		row("process", fmt.Sprintf("%d, up %s", s.PID, ago(time.Duration(s.Uptime*float64(time.Second)))))
+		for _, l := range s.Listeners {
+			row(l.Kind+" FTPS", l.Address)
+		}
+		row("data ports", s.DataPorts)
+		row("sessions", fmt.Sprintf("%d, of which %d are busy", s.Sessions, s.Busy))
+		row("configuration", fmt.Sprintf("%s, read %s ago; users: %d", cmp.Or(strings.Join(s.Configuration.Files, ", "), "none"), ago(now.Sub(s.Configuration.At)), s.Configuration.Users))
+		for _, problem := range s.Configuration.Mistakes {
+			row("WRONG", problem)
+		}
+		for _, name := range s.Configuration.Waiting {
+			row("waits", name+" takes effect at the next start")
+		}
+		row("certificate", fmt.Sprintf("%s, ends %s (%s)", cmp.Or(s.Certificate.File, "made for this run"), s.Certificate.Expires.Format(time.RFC3339), left(s.Certificate.Expires.Sub(now))))
+		row("SHA-256", s.Certificate.Fingerprint)
+	})
+}
+
+func (l *sessionList) print(w io.Writer, now time.Time) {
+	table(w, func(row func(...string)) {
+		row("SESSION", "USER", "FROM", "TLS", "SINCE", "RECEIVED", "SENT", "DOING", "PROGRAM")
+		for _, s := range l.Sessions {
+			received, sent, doing := size(s.Received), size(s.Sent), s.Doing
+			switch {
+			case s.Doing == "" && s.IdleSince != nil:
+				doing = "idle " + ago(now.Sub(*s.IdleSince))
+			case s.Transferred > 0:
+				doing = fmt.Sprintf("%s (%s)", s.Doing, size(s.Transferred))
+			}
+			row(s.ID, cmp.Or(s.User, "-"), s.Peer, cmp.Or(s.TLS, "none"), ago(now.Sub(s.Started)), received, sent, doing, cmp.Or(s.Client, "-"))
+		}
+	})
+}
+
+func (p *portReport) print(w io.Writer) {
+	n := func(v any) string { return fmt.Sprint(v) }
+	table(w, func(row func(...string)) {
+		row("data ports", p.Set)
+		row("open", n(p.Listeners))
+		row("reserved", n(p.Leases), "without a connection yet")
+		row("untaken", n(p.Untaken), "connections that no transfer has taken yet")
+		row("unproven", n(p.Unproven), "connections of which it is not known yet whose they are")
+		row("waiting", n(p.Waiting), "clients in the queue for a port")
+		row("leased", n(p.Leased), "since the start, as all that follows")
+		row("accepted", n(p.Accepted), "connections")
+		row("expired", n(p.Expired), "reservations to which no connection came: a firewall, often")
+		row("busy", n(p.Busy), "clients that waited in vain: too few ports")
+		row("strangers", n(p.Strangers), "connections refused, for nobody waited for them")
+		row("unopenable", n(p.Unopenable), "ports that another program had, say")
+	})
+}
+
+func (r *reloaded) print(w io.Writer) {
+	if len(r.Mistakes) > 0 {
+		fmt.Fprintln(w, "the configuration is wrong, and the old one stays:")
+		for _, problem := range r.Mistakes {
+			for line := range strings.SplitSeq(problem, "\n") {
+				fmt.Fprintln(w, escaped(line))
+			}
+		}
+		return
+	}
+	fmt.Fprintf(w, "the configuration was read again: %s; users: %d\n", escaped(strings.Join(r.Files, ", ")), r.Users)
+	for _, name := range r.Waiting {
+		fmt.Fprintf(w, "%s takes effect at the next start\n", escaped(name))
+	}
+}
+
+func (k *kicked) print(w io.Writer) {
+	fmt.Fprintf(w, "ended: %d\n", k.Sessions)
+	if !k.Gone {
+		fmt.Fprintln(w, "some are not gone yet, since storage holds them up; they end as soon as that answers")
+	}
+}
+
+func (d *drained) print(w io.Writer) {
+	fmt.Fprintf(w, "shutting down: %d of %d sessions are busy and get %s\n", d.Busy, d.Sessions, time.Duration(d.Limit*float64(time.Second)))
+}
+
+// ago returns how long something took, in whole seconds.
+func ago(d time.Duration) string {
+	if day := 24 * time.Hour; d >= day {
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
+	}
+	return max(d, 0).Truncate(time.Second).String()
+}
+
+// left returns how many days there are until a moment.
+func left(d time.Duration) string {
+	if d < 0 {
+		return "EXPIRED"
+	}
+	return fmt.Sprintf("in %d days", d/(24*time.Hour))
+}
+
+// size returns a number of bytes for people.
+func size(n int64) string {
+	v, unit := float64(n), 0
+	for v >= 1024 && unit < 4 {
+		v, unit = v/1024, unit+1
+	}
+	if unit == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, []string{"", "KiB", "MiB", "GiB", "TiB"}[unit])
+}

@@ -1,0 +1,8 @@
+//go:build !(linux || darwin || freebsd)
+
+package main
+
+import "net"
+
+// peerOf knows nobody here: the rights of the socket's file alone decide.
+func peerOf(net.Conn) (p peer, known bool, err error) { return peer{}, false, nil }
