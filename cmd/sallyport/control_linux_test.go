@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -310,4 +311,71 @@ func TestUsualControl(t *testing.T) {
 		path, asked := s.controlPath()
 		require.Equal(t, []any{x.path, x.asked}, []any{path, asked}, x.args)
 	}
+}
+
+// Who is in the group by the database of groups gets in like one whose process has the group.
+func TestControlAdmits(t *testing.T) {
+	testenv.NeedRoot(t)
+	for _, x := range []struct {
+		group int
+		peer  peer
+		admit bool
+	}{
+		{-1, peer{0, 0}, true}, {-1, peer{1, 1}, false}, {-1, peer{65534, 0}, false}, {5, peer{54321, 5}, true}, {5, peer{54321, 6}, false}, {7, peer{54321, -1}, false},
+	} {
+		require.Equal(t, x.admit, (&controlSocket{group: x.group}).admits(x.peer), "%+v", x)
+	}
+	daemon, err := user.Lookup("daemon") // its process may have another group
+	if err != nil {
+		testenv.Missing(t, "there is no user daemon: %v", err)
+	}
+	uid, err := strconv.Atoi(daemon.Uid)
+	require.NoError(t, err)
+	gid, err := strconv.Atoi(daemon.Gid)
+	require.NoError(t, err)
+	require.True(t, (&controlSocket{group: gid}).admits(peer{uid, 65534}))
+	require.False(t, (&controlSocket{group: gid + 1}).admits(peer{uid, 65534}))
+}
+
+// Several who ask at once, and reload meanwhile, don't get in each other's way.
+func TestControlByMany(t *testing.T) {
+	c := startControlled(t)
+	var asked sync.WaitGroup
+	for i := range 4 {
+		asked.Go(func() {
+			for range 5 {
+				for _, cmd := range []string{"reload", "status", "sessions"}[i%2:] {
+					if out, code := c.ask(t, nil, cmd); code != 0 {
+						t.Errorf("%s: %d: %s", cmd, code, out)
+					}
+				}
+			}
+		})
+	}
+	for range 10 {
+		_, err := c.dial(t, "alice")
+		require.NoError(t, err)
+	}
+	asked.Wait()
+	require.NotContains(t, c.log.String(), "DATA RACE")
+}
+
+// The documented curl commands do what they show.
+func TestDocumentedCurl(t *testing.T) {
+	testenv.NeedBinary(t, "curl")
+	c := startControlled(t)
+	_, err := c.dial(t, "alice")
+	require.NoError(t, err)
+	tried := 0
+	for line := range strings.Lines(documents(t)["operating.md"]) {
+		if !strings.HasPrefix(line, "curl --unix-socket ") {
+			continue
+		}
+		tried++
+		out, err := exec.CommandContext(t.Context(), "sh", "-c", strings.ReplaceAll(line, usualControl, c.socket)).Output()
+		require.NoError(t, err, line)
+		require.Contains(t, string(out), `"sessions": `)
+	}
+	require.Equal(t, 2, tried)
+	require.Eventually(t, func() bool { return told[status](t, c, "status").Sessions == 0 }, 10*time.Second, 20*time.Millisecond)
 }

@@ -80,7 +80,7 @@ func listenControl(path string, group int) (*controlSocket, error) {
 	if err := checkVacant(path); err != nil {
 		return nil, err
 	}
-	// The socket gets its name when it has its rights, so that nobody comes in between; and so does one that replaces another.
+	// The socket gets its name when it has its rights, so that nobody comes in between.
 	private, err := os.MkdirTemp(dir, ".control")
 	if err != nil {
 		return nil, err

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// escaped returns a text that clients may have made up with everything escaped that a terminal could obey, and backslashes.
+// escaped returns a text that clients may have made up with all escaped that a terminal could obey, and backslashes.
 func escaped(s string) string {
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
