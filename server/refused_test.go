@@ -382,7 +382,12 @@ func TestListingPanics(t *testing.T) {
 	ts.writeFile(t, "b", "x")
 	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
 		c := ts.login(t)
-		_, err := io.ReadAll(c.open("%s", verb))
+		data := c.dataTCP(c.pasv())
+		c.send("%s", verb)
+		if c.expect(150, 421).Code == 421 {
+			continue // the panic was quicker than 150, and nothing is listed
+		}
+		_, err := io.ReadAll(c.dataTLS(data))
 		require.Error(t, err, "close_notify says that the listing is whole")
 		c.expect(421)
 	}
