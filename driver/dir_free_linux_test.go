@@ -42,8 +42,9 @@ func TestDirFreeNameIsTaken(t *testing.T) {
 			syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
 				switch {
 				case call.Number != unix.SYS_FCNTL && other == nil:
-					other, err = os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
-					assert.NoError(t, err)
+					var failed error
+					other, failed = os.OpenFile(file, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+					assert.NoError(t, failed)
 					assert.NoError(t, unix.FcntlFlock(other.Fd(), unix.F_OFD_SETLK, &unix.Flock_t{Type: unix.F_WRLCK}))
 				case call.Number == unix.SYS_FCNTL && call.Path(0) == file && !appended:
 					appends()

@@ -846,8 +846,8 @@ func TestGuestsComeTooLate(t *testing.T) {
 	}
 }
 
-// Somebody with a lease of his own who shows another's proof takes no place from those without a lease at their address:
-// no network keeps clients out who come from elsewhere.
+// Somebody with a lease of his own who shows another's proof takes no place from those
+// without a lease at their address: no network keeps clients out who come from elsewhere.
 func TestUnprovenBoundsOfNeighbours(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Expected)
