@@ -2,6 +2,7 @@ package server
 
 import (
 	"net"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -61,6 +62,26 @@ func TestDrainsPerNetwork(t *testing.T) {
 		require.NoError(t, c.Close())
 	}
 	require.Eventually(t, func() bool { n, nets := d.count(); return n == 1 && nets == 1 }, time.Minute, time.Millisecond)
+}
+
+// All networks together make room by the oldest of all.
+func TestDrainsOfAllNetworks(t *testing.T) {
+	_, end := dataPair(t, "127.0.0.1")
+	network := func(n int) netip.Prefix {
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(n >> 8), byte(n)}), 32)
+	}
+	d := drains{byPeer: map[netip.Prefix]int{network(0): 1}, all: []*drain{{conn: end, peer: network(0)}}}
+	for n := 1; n < maxDrains; n++ {
+		d.makeRoom(network(n))
+		d.all = append(d.all, &drain{peer: network(n)})
+		d.byPeer[network(n)]++
+	}
+	require.Equal(t, maxDrains, len(d.all))
+	d.makeRoom(network(maxDrains))
+	require.Equal(t, maxDrains-1, len(d.all))
+	require.Equal(t, network(1), d.all[0].peer)
+	require.NotContains(t, d.byPeer, network(0))
+	require.ErrorIs(t, end.Close(), net.ErrClosed)
 }
 
 // A client that never ends its side is dropped when its time is over.
