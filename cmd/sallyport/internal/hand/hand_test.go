@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -168,7 +169,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, err)
 	_, err = u.Write([]byte("new"))
 	require.NoError(t, err)
-	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	stop(t, cmd)
 	asked := make(chan error, 1)
 	go func() {
 		_, err := c.Stat(t.Context(), "a")
@@ -185,6 +186,16 @@ func TestKilled(t *testing.T) {
 	require.Equal(t, "old", string(got))
 }
 
+// stop stops a hand, and returns when it has stopped.
+func stop(t *testing.T, cmd *exec.Cmd) {
+	t.Helper()
+	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	require.Eventually(t, func() bool {
+		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+		return err == nil && strings.Contains(string(status), "State:\tT")
+	}, time.Minute, time.Millisecond)
+}
+
 // shared is a directory that every user may write into.
 func shared(t *testing.T) string {
 	t.Helper()
@@ -199,7 +210,7 @@ func shared(t *testing.T) string {
 func TestStopped(t *testing.T) {
 	c, cmd := child(t, shared(t), 2*time.Second)
 	store(t, c, "a", "x")
-	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
+	stop(t, cmd)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	_, err := c.Stat(ctx, "a")
