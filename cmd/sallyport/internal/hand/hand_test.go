@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
@@ -237,6 +238,29 @@ func TestServerEnds(t *testing.T) {
 	left, err := os.ReadDir(root)
 	require.NoError(t, err)
 	require.Empty(t, left)
+}
+
+// An engine that ends without reading its answers ends the hand in order.
+func TestAnswersUnread(t *testing.T) {
+	a, b, err := Pair()
+	require.NoError(t, err)
+	s, err := newSocket(a)
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	go func() { served <- Serve(b, driver.Mem()) }()
+	var w writer
+	w.begin(opStat, 1)
+	w.string(".")
+	require.NoError(t, s.send(w, nil))
+	raw, err := s.conn.SyscallConn()
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { // the answer is there
+		n := 0
+		raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT) })
+		return n > 0
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, s.conn.Close())
+	require.NoError(t, <-served)
 }
 
 // A listing goes on only as it is read, and ends when nobody wants the rest.

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/sallyport/sallyport/driver"
 )
@@ -28,7 +29,7 @@ func Serve(f *os.File, files driver.FS) error {
 	err = h.receive()
 	s.conn.Close()
 	h.end()
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) { // the latter if an answer was not read
 		return nil
 	}
 	return err
