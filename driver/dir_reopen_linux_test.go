@@ -13,7 +13,7 @@ import (
 )
 
 // Somebody else writes into the file of an upload, who can read nothing of it, and Commit takes what was told.
-func TestFileUpload(t *testing.T) {
+func TestDirFileUpload(t *testing.T) {
 	for name, uploads := range map[string]driver.Uploads{"atomic": driver.Atomic, "in place": driver.InPlace} {
 		for what, tt := range map[string]struct {
 			opts driver.StoreOptions
