@@ -1,24 +1,12 @@
 package main
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerOf asks the system who has connected to a Unix socket. known is false where systems don't say.
-func peerOf(conn net.Conn) (p peer, known bool, err error) {
-	raw, err := conn.(*net.UnixConn).SyscallConn()
+// peerBehind returns who was at the other end of a Unix socket when it was connected.
+func peerBehind(fd int) (peer, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
-		return peer{}, true, err
+		return peer{}, err
 	}
-	var cred *unix.Ucred
-	failed := raw.Control(func(fd uintptr) { cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	if failed != nil {
-		err = failed
-	}
-	if err != nil {
-		return peer{}, true, err
-	}
-	return peer{int(cred.Uid), int(cred.Gid)}, true, nil
+	return peer{int(cred.Uid), int(cred.Gid)}, nil
 }

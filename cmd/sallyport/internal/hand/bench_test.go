@@ -16,8 +16,7 @@ import (
 //
 //	go test -bench Hand ./cmd/sallyport/internal/hand
 func BenchmarkHand(b *testing.B) {
-	root := b.TempDir()
-	require.NoError(b, os.Chmod(root, 0o777))
+	root := shared(b)
 	require.NoError(b, os.Mkdir(root+"/many", 0o777))
 	const many = 100_000
 	for i := range many {

@@ -37,7 +37,8 @@ type call struct {
 type answer struct {
 	op op
 	*reader
-	file *os.File
+	file  *os.File
+	taken bool // by takeFile
 }
 
 // NewClient takes over one end of Pair. A patience of 0 is DefaultPatience: a hand that lets a call wait for longer, as
@@ -91,7 +92,7 @@ func (c *Client) receiveOne(buf []byte) error {
 	}
 	if r.err == nil && w != nil {
 		select {
-		case w.answers <- answer{o, r, f}:
+		case w.answers <- answer{op: o, reader: r, file: f}:
 			return nil
 		default:
 			r.fail() // more of a listing than was asked for
@@ -189,7 +190,7 @@ func (c *Client) forget(w *call) bool {
 }
 
 // do is a call with one answer. take reads what the answer has besides an error, nil if it has nothing, and takes the
-// file out of the answer if one is expected.
+// file out of the answer if one is expected. A file that nobody takes, or that comes with a mistake, is closed.
 func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(a *answer)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -202,17 +203,19 @@ func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(
 	if err != nil {
 		return err
 	}
-	defer a.closeFile()
-	if err := a.error(); err != nil {
-		return err
+	if err = a.error(); err == nil {
+		if take != nil {
+			take(&a)
+		}
+		err = a.end()
 	}
-	if take != nil {
-		take(&a)
+	if err != nil || !a.taken {
+		a.closeFile()
 	}
-	return a.end()
+	return err
 }
 
-// closeFile closes the file if nobody has taken it.
+// closeFile closes the file that came, if any.
 func (a *answer) closeFile() {
 	if a.file != nil {
 		a.file.Close()
@@ -221,9 +224,8 @@ func (a *answer) closeFile() {
 
 // takeFile returns the file that must have come.
 func (a *answer) takeFile() *os.File {
-	f := a.file
-	if a.file = nil; f == nil {
+	if a.taken = true; a.file == nil {
 		a.fail()
 	}
-	return f
+	return a.file
 }

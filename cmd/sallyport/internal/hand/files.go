@@ -140,6 +140,7 @@ func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func
 		defer c.cancel(w)
 		for {
 			a, err := c.next(ctx, w)
+			a.closeFile() // a listing has none
 			if err == nil && a.op == opEntries {
 				err = c.send(opMore, w.id, nil)
 			}
@@ -186,10 +187,10 @@ func (c *Client) Open(ctx context.Context, name string, offset int64) (io.ReadCl
 		p.N, p.f = a.int(), a.takeFile()
 	})
 	if err != nil {
-		if p.f != nil {
-			p.f.Close()
-		}
 		return nil, err
+	}
+	if p.N == noPart {
+		return p.f, nil
 	}
 	p.R = p.f
 	return p, nil

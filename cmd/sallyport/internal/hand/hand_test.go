@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -124,19 +125,32 @@ func TestDescriptors(t *testing.T) {
 	require.Equal(t, "tent", string(got))
 }
 
+// What is read is of the kind that it is without a hand: a whole file, or a part with an end.
+func TestKindsOfFiles(t *testing.T) {
+	for uploads, isPart := range map[driver.Uploads]bool{driver.Atomic: true, driver.InPlace: false} {
+		dir := openDir(t, t.TempDir())
+		dir.Uploads = uploads
+		for name, content := range map[string]string{"empty": "", "full": "content"} {
+			store(t, dir, name, content)
+			r, err := here(t, dir).Open(t.Context(), name, 0)
+			require.NoError(t, err)
+			_, part := r.(driver.FilePart)
+			require.Equal(t, isPart && content != "", part, "%v, %s", uploads, name)
+			got, err := io.ReadAll(r)
+			require.NoError(t, err)
+			require.Equal(t, content, string(got))
+			require.NoError(t, r.Close())
+		}
+	}
+}
+
 // The kernel decides what a hand may do.
 func TestRights(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can start a process of another user")
 	}
-	root := t.TempDir()
-	for dir := root; dir != "/"; dir = filepath.Dir(dir) {
-		fi, err := os.Stat(dir)
-		require.NoError(t, err)
-		if fi.Mode().Perm()&1 == 0 {
-			require.NoError(t, os.Chmod(dir, fi.Mode().Perm()|0o711))
-		}
-	}
+	root := shared(t)
+	require.NoError(t, os.Chmod(root, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "secret"), []byte("x"), 0o600))
 	require.NoError(t, os.Mkdir(filepath.Join(root, "in"), 0o777))
 	require.NoError(t, os.Chmod(filepath.Join(root, "in"), 0o777))
@@ -198,7 +212,7 @@ func stop(t *testing.T, cmd *exec.Cmd) {
 }
 
 // shared is a directory that every user may write into.
-func shared(t *testing.T) string {
+func shared(t testing.TB) string {
 	t.Helper()
 	root, err := os.MkdirTemp("/tmp", "hand")
 	require.NoError(t, err)
@@ -310,21 +324,32 @@ func TestErrors(t *testing.T) {
 	}
 	_, err := here(t, driver.Mem()).Store(t.Context(), "a", driver.StoreOptions{})
 	require.ErrorIs(t, err, errors.ErrUnsupported)
-	_, err = here(t, &failing{FS: driver.Mem()}).Stat(t.Context(), "a")
+	panicking := here(t, &failing{FS: driver.Mem()})
+	_, err = panicking.Stat(t.Context(), "a")
 	require.ErrorContains(t, err, "panic")
+	for _, err = range panicking.List(t.Context(), ".") {
+	}
+	require.ErrorContains(t, err, "panic")
+	require.NoError(t, panicking.Mkdir(t.Context(), "dir"), "the hand goes on")
 }
 
-// failing fails in Stat, or panics without an error.
+// failing fails in Stat and List, or panics without an error.
 type failing struct {
 	driver.FS
 	err error
 }
 
-func (f *failing) Stat(context.Context, string) (fs.FileInfo, error) {
+func (f *failing) Stat(context.Context, string) (fs.FileInfo, error) { return nil, f.fail() }
+
+func (f *failing) List(context.Context, string) iter.Seq2[fs.FileInfo, error] {
+	return func(yield func(fs.FileInfo, error) bool) { yield(nil, f.fail()) }
+}
+
+func (f *failing) fail() error {
 	if f.err == nil {
 		panic("on purpose")
 	}
-	return nil, f.err
+	return f.err
 }
 
 // Whatever one end sends, the other neither panics nor hangs.

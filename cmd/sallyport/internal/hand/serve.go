@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"sync"
 	"syscall"
@@ -119,7 +118,7 @@ func (h *server) begin(o op, id uint64, r *reader) error {
 	case known:
 		return errMessage
 	case full:
-		return h.answer(id, func(w *writer) { w.error(driver.ErrBusy) }, nil)
+		return h.answer(id, func(w *writer) *os.File { w.error(driver.ErrBusy); return nil })
 	}
 	h.busy.Go(func() {
 		h.do(o, j)
@@ -160,42 +159,43 @@ func (h *server) do(o op, j *job) {
 		h.s.conn.Close()
 		return
 	}
-	var f *os.File
-	h.answer(j.id, func(w *writer) {
+	h.answer(j.id, func(w *writer) (f *os.File) {
 		w.error(nil)
-		err := func() (err error) {
-			defer func() {
-				if p := recover(); p != nil {
-					err = fmt.Errorf("hand: panic: %v", p)
-				}
-			}()
+		err := rescued(func() (err error) {
 			f, err = handle(h, j, w)
 			return err
-		}()
-		if err == nil && j.end() != nil {
-			err = j.err
+		})
+		if err == nil {
+			err = j.end()
 		}
 		if err != nil {
 			w.begin(opReply, j.id)
 			w.error(err)
 		}
-	}, &f)
-	if f != nil {
-		f.Close()
-	}
+		return f
+	})
 }
 
-// answer sends the last answer to a call. f is what build wants to be sent with it.
-func (h *server) answer(id uint64, build func(w *writer), f **os.File) error {
+// rescued calls what is not the hand's own. A panic of that is an error of one call.
+func rescued(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("hand: panic: %v", p)
+		}
+	}()
+	return call()
+}
+
+// answer sends the last answer to a call, with the file that build returns unless that is nil. The file is closed.
+func (h *server) answer(id uint64, build func(w *writer) *os.File) error {
 	m := writers.Get().(*writer)
 	defer writers.Put(m)
 	m.begin(opReply, id)
-	build(m)
-	var file *os.File
+	f := build(m)
 	if f != nil {
-		file = *f
+		defer f.Close()
 	}
-	err := h.s.send(*m, file)
+	err := h.s.send(*m, f)
 	if err != nil {
 		h.s.conn.Close()
 	}
@@ -264,6 +264,9 @@ var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
 	opClose:   (*server).close,
 }
 
+// noPart is told of a file in place of how much of the file belongs to a part.
+const noPart = -1
+
 // open sends the descriptor of a file.
 func (h *server) open(j *job, w *writer) (*os.File, error) {
 	r, err := h.files.Open(j.ctx, j.string(), j.int())
@@ -272,7 +275,7 @@ func (h *server) open(j *job, w *writer) (*os.File, error) {
 	}
 	switch r := r.(type) {
 	case *os.File:
-		w.int(math.MaxInt64)
+		w.int(noPart)
 		return r, nil
 	case driver.FilePart:
 		f, n := r.Part()
@@ -285,42 +288,58 @@ func (h *server) open(j *job, w *writer) (*os.File, error) {
 
 // list sends a listing in pieces, no more ahead than is asked for.
 func (h *server) list(j *job) {
+	l := &listing{h: h, j: j}
 	name, nameOnly := j.string(), j.bool()
-	var (
-		entries, m writer
-		n          uint64
-		failed     = j.end()
-	)
-	send := func(o op, end func()) bool {
-		m.begin(o, j.id)
-		m.uint(n)
-		m = append(m, entries...)
-		end()
-		n, entries = 0, entries[:0]
-		if err := h.s.send(m, nil); err != nil {
-			h.s.conn.Close()
-			return false
-		}
-		return true
+	err := j.end()
+	if err == nil {
+		err = rescued(func() error { return l.entries(name, nameOnly) })
 	}
-	if failed == nil {
-		for fi, err := range driver.Scan(j.ctx, h.files, name, nameOnly) {
-			if failed = err; err != nil {
-				break
-			}
-			entries.info(fi, nameOnly)
-			if n++; len(entries) < batch {
-				continue
-			}
-			select {
-			case <-j.more:
-			case <-j.ctx.Done():
-				return
-			}
-			if !send(opEntries, func() {}) {
-				return
-			}
+	l.send(opReply, func(w *writer) { w.error(err) })
+}
+
+// listing is what is sent of a directory.
+type listing struct {
+	h       *server
+	j       *job
+	batch   writer // entries to be sent
+	n       uint64 // how many
+	message writer
+}
+
+// entries lists a directory and sends all but the last entries.
+func (l *listing) entries(name string, nameOnly bool) error {
+	for fi, err := range driver.Scan(l.j.ctx, l.h.files, name, nameOnly) {
+		if err != nil {
+			return err
+		}
+		l.batch.info(fi, nameOnly)
+		if l.n++; len(l.batch) < batch {
+			continue
+		}
+		select {
+		case <-l.j.more:
+		case <-l.j.ctx.Done():
+			return l.j.ctx.Err()
+		}
+		if err := l.send(opEntries, nil); err != nil {
+			return err
 		}
 	}
-	send(opReply, func() { m.error(failed) })
+	return nil
+}
+
+// send sends the entries that are there, and what end adds.
+func (l *listing) send(o op, end func(w *writer)) error {
+	l.message.begin(o, l.j.id)
+	l.message.uint(l.n)
+	l.message = append(l.message, l.batch...)
+	if end != nil {
+		end(&l.message)
+	}
+	l.n, l.batch = 0, l.batch[:0]
+	err := l.h.s.send(l.message, nil)
+	if err != nil {
+		l.h.s.conn.Close()
+	}
+	return err
 }

@@ -18,9 +18,6 @@ func (c *Client) Store(ctx context.Context, name string, opts driver.StoreOption
 		u.id, u.f = a.uint(), a.takeFile()
 	})
 	if err != nil {
-		if u.f != nil {
-			u.f.Close()
-		}
 		return nil, err
 	}
 	u.forget = context.AfterFunc(ctx, func() { c.send(opCancel, u.id, nil) })
@@ -38,28 +35,29 @@ type upload struct {
 }
 
 func (u *upload) Write(p []byte) (int, error) {
-	n, err := u.writable()
-	if err == nil {
-		n, err = u.f.Write(p)
-		u.wrote(int64(n), err)
+	if err := u.writable(); err != nil {
+		return 0, err
 	}
+	n, err := u.f.Write(p)
+	u.wrote(int64(n), err)
 	return n, err
 }
 
 // ReadFrom implements io.ReaderFrom with what the system has for it (splice).
-func (u *upload) ReadFrom(r io.Reader) (n int64, err error) {
-	if _, err = u.writable(); err == nil {
-		n, err = u.f.ReadFrom(r)
-		u.wrote(n, err)
+func (u *upload) ReadFrom(r io.Reader) (int64, error) {
+	if err := u.writable(); err != nil {
+		return 0, err
 	}
+	n, err := u.f.ReadFrom(r)
+	u.wrote(n, err)
 	return n, err
 }
 
-func (u *upload) writable() (int, error) {
+func (u *upload) writable() error {
 	if u.f == nil {
-		return 0, fs.ErrClosed
+		return fs.ErrClosed
 	}
-	return 0, u.err
+	return u.err
 }
 
 func (u *upload) wrote(n int64, err error) { u.n, u.err = u.n+n, err }
@@ -77,7 +75,7 @@ func (u *upload) Commit() error {
 
 // ask has the hand do something with all that was written.
 func (u *upload) ask(o op) error {
-	if _, err := u.writable(); err != nil {
+	if err := u.writable(); err != nil {
 		return err
 	}
 	return u.c.do(context.Background(), o, func(w *writer) { w.uint(u.id); w.int(u.n) }, nil)
