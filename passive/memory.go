@@ -42,7 +42,9 @@ func (r *recents[K]) add(s K, now time.Time) {
 		r.of = make(map[K]*list.Element)
 	}
 	if e := r.of[s]; e != nil {
-		r.order.Remove(e)
+		e.Value = recent[K]{s, now}
+		r.order.MoveToBack(e)
+		return
 	}
 	r.of[s] = r.order.PushBack(recent[K]{s, now})
 	if r.order.Len() > recentLimit {
