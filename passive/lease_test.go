@@ -2,6 +2,7 @@ package passive
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -267,6 +268,22 @@ func TestOffset(t *testing.T) {
 	require.ErrorContains(t, err, "which is no port")
 	quiet(t, p)
 	require.Zero(t, p.Stats().Listeners)
+}
+
+// The first and the last number there is can be announced, those beside them can't.
+func TestOffsetLimits(t *testing.T) {
+	for told, good := range map[int]bool{0: false, 1: true, 65535: true, 65536: false} {
+		p, _ := memPorts(t, "21000")
+		p.Offset = told - 21000
+		l, err := p.Lease(t.Context(), ask(alice))
+		if !good {
+			require.ErrorContains(t, err, fmt.Sprintf("announced as %d, which is no port", told))
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, uint16(told), l.AnnouncedPort())
+		require.NoError(t, p.Close())
+	}
 }
 
 func TestAny(t *testing.T) {

@@ -1000,6 +1000,21 @@ func TestDropProofDuringHandshake(t *testing.T) {
 	})
 }
 
+// A connection whose handshake succeeds after its lease has ended is closed.
+func TestHandshakeOutlivesLease(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Untested)
+		v := s.comes("home", "slow a")
+		time.Sleep(slowShake - time.Millisecond)
+		require.NoError(s, l.Close())
+		require.False(s, v.refused())
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		require.True(s, v.refused())
+		quiet(s.T, s.p)
+	})
+}
+
 // Everything ends with Close.
 func TestCloseWithUnproven(t *testing.T) {
 	for _, line := range []string{"", "hello", "stalls a"} {
