@@ -125,9 +125,14 @@ func (h *handshakes) admit() {
 // next returns the line whose turn it is, nil when no place is free for any. The caller
 // holds mu.
 func (h *handshakes) next() (next *handshakeLine) {
+	if all, _ := handshakePlaces(anyNetwork); h.computing >= all {
+		return nil
+	}
 	for _, line := range h.waiting {
-		all, each := handshakePlaces(line.from)
-		if h.computing < all && line.site.computing < each && (next == nil || line.site.turn < next.site.turn) {
+		if next != nil && line.site.turn >= next.site.turn {
+			continue
+		}
+		if _, each := handshakePlaces(line.from); line.site.computing < each {
 			next = line
 		}
 	}
@@ -143,9 +148,8 @@ func (h *handshakes) queue(line *handshakeLine) {
 // dequeue takes a line out of where it waits. The caller holds mu.
 func (h *handshakes) dequeue(line *handshakeLine) {
 	delete(h.lines, line.from)
-	if i := slices.Index(h.waiting, line); i >= 0 {
-		h.waiting = slices.Delete(h.waiting, i, i+1)
-	}
+	i := slices.Index(h.waiting, line)
+	h.waiting = slices.Delete(h.waiting, i, i+1)
 }
 
 // leave gives a place back, held or waited for. Doing so again does nothing.

@@ -39,6 +39,10 @@ var stuck = map[string]struct {
 		fs.data(t, c, buffer)
 		c.cmd(150, "LIST")
 	}},
+	"ReadLink of LIST": {"ReadLink", func(t *testing.T, fs *fakeServer, c *client) {
+		fs.data(t, c, buffer)
+		c.cmd(150, "LIST")
+	}},
 	"Commit of APPE":           {"Store.Commit", storingBy("APPE a")},
 	"Close of APPE":            {"Store.Close", storingBy("APPE a")},
 	"Commit of STOU":           {"Store.Commit", storingBy("STOU new")},
@@ -132,14 +136,10 @@ func TestSessionLeavesDriver(t *testing.T) {
 					require.LessOrEqual(t, len(fs.transfers), 1)
 				}, func(srv *server.Server) {
 					wrapFiles(srv, func(files driver.FS) driver.FS {
-						call := 0
-						if st.method == "List.Next" {
-							call = 2
-						}
-						held = drivertest.Faulty(files, drivertest.Fault{Method: st.method, Call: call, Do: func(context.Context) error {
+						held = faulty(files, st.method, func(context.Context) error {
 							<-release
 							return nil
-						}})
+						})
 						return held
 					})
 				})

@@ -76,9 +76,8 @@ func (w *lister) run() error {
 	defer w.release()
 	n := 0
 	for info, err := range w.l.entries(w.t.ctx, w.l) {
-		w.t.ours.Store(true) // until the driver is asked for more, and may not return
 		if err != nil && n > 0 {
-			_ = w.l.apart(w.flush) // what there is, and then the reply tells
+			_ = w.apart(w.flush) // what there is, and then the reply tells
 		}
 		if err != nil {
 			return err
@@ -93,11 +92,10 @@ func (w *lister) run() error {
 			w.take()
 		}
 		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit || w.late.Load() {
-			if err := w.l.apart(w.flush); err != nil {
+			if err := w.apart(w.flush); err != nil {
 				return err
 			}
 		}
-		w.t.ours.Store(false)
 	}
 	w.t.ours.Store(true)
 	if n == 0 {
@@ -109,6 +107,13 @@ func (w *lister) run() error {
 	return finish(w.conn)
 }
 
+// apart does what waits for the client: hurry does not take that for a driver at rest.
+func (w *lister) apart(wait func() error) error {
+	w.t.ours.Store(true)
+	defer w.t.ours.Store(false)
+	return w.l.apart(wait)
+}
+
 // awaitRoom waits until there is room for lines on the data connection, or that is not
 // there yet, and for the turn to make them.
 func (w *lister) awaitRoom() error {
@@ -116,7 +121,7 @@ func (w *lister) awaitRoom() error {
 	if w.conn == nil {
 		return nil
 	}
-	return w.l.apart(func() error {
+	return w.apart(func() error {
 		piece, err := w.t.meter.wait(w.t.ctx, listChunk)
 		if err != nil {
 			return err

@@ -48,7 +48,7 @@ type transfer struct {
 	patience *time.Timer  // see hurry
 	moved    atomic.Int64 // one more than bytes was when hurry looked last
 	hung     atomic.Int32 // how many times in a row hurry has found the driver at rest
-	ours     atomic.Bool  // what whereDriver says of a listing is not so, see lister.run
+	ours     atomic.Bool  // what whereDriver says of a listing is not so, see lister.apart
 
 	opened  atomic.Bool // the data connection is there and the handshake done
 	secured bool        // the data connection's handshake succeeded
