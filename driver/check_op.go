@@ -16,10 +16,18 @@ type OpChecker interface {
 	CheckOp(ctx context.Context, op Op, name string) error
 }
 
-// CheckOp asks the first FS behind fsys that can tell whether an operation would be
-// refused. Without one nothing is known, and the error is nil.
+// OpCheckerOf returns the first FS behind fsys that can tell whether an operation would
+// be refused, nil if there is none. Whoever asks about many names finds it once and
+// makes no path where nobody can be asked.
+func OpCheckerOf(fsys FS) OpChecker {
+	c, _ := as[OpChecker](fsys)
+	return c
+}
+
+// CheckOp asks what [OpCheckerOf] finds. If that is nil nothing is known, and the error
+// is nil.
 func CheckOp(ctx context.Context, fsys FS, op Op, name string) error {
-	if c, ok := as[OpChecker](fsys); ok {
+	if c := OpCheckerOf(fsys); c != nil {
 		return c.CheckOp(ctx, op, name)
 	}
 	return nil

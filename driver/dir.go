@@ -125,11 +125,11 @@ func (d *Dir) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 		return nil, err
 	}
 	fi, err := d.info(func() (fs.FileInfo, error) { return d.root.Stat(p) })
-	if err != nil || name == "." {
-		err = d.gone(err)
+	if err == nil && name == "." {
+		err = d.gone(nil)
 	}
 	if err != nil {
-		return nil, fail("stat", name, err)
+		return nil, d.fail("stat", name, err)
 	}
 	return fi, nil
 }

@@ -60,6 +60,10 @@ func (u *atomicUpload) changeHeld(h *heldFile) error {
 // kept returns how many bytes of the file the upload keeps. With an Offset the file
 // must be the one that Store saw, and after Keep the one that Keep saw.
 func (u *atomicUpload) kept(h *heldFile) (int64, error) {
+	size := h.info.Size()
+	if h.system && !h.write { // what a process that was killed had added may still be there
+		size = ownSize(h.f, size)
+	}
 	switch {
 	case h.f == nil:
 		return 0, fmt.Errorf("unreadable file: %w", fs.ErrPermission)
@@ -67,8 +71,8 @@ func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 		!u.opts.Append && !unchanged(u.old, h.info):
 		return 0, ErrChanged
 	case u.opts.Append:
-		return h.size, replaceable(h.info)
-	case u.at > h.size:
+		return size, replaceable(h.info)
+	case u.at > size:
 		return 0, ErrChanged
 	}
 	return u.at, replaceable(h.info)

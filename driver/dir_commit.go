@@ -97,9 +97,6 @@ func (u *atomicUpload) replace() error {
 			defer h.release()
 			return u.replaceHeld(h)
 		}
-		if err := flush(u.temp.f); err != nil {
-			return err
-		}
 		switch err := u.durably(u.takeName); {
 		case errors.Is(err, errOnlyReplaces):
 			return u.rename(u.temp)
@@ -207,9 +204,6 @@ func (u *atomicUpload) placeExclusive() error {
 	if err := u.finish(u.temp, nil); err != nil {
 		return err
 	}
-	if err := flush(u.temp.f); err != nil {
-		return err
-	}
 	return u.durably(func() error {
 		err := u.takeName()
 		if errors.Is(err, errOnlyReplaces) {
@@ -226,6 +220,9 @@ var errOnlyReplaces = errors.New("driver: the file system renames without lookin
 // takeName gives the temporary file its name if the name is free, else it fails with
 // fs.ErrExist. It renames the file, or makes a link.
 func (u *atomicUpload) takeName() error {
+	if err := flush(u.temp.f); err != nil {
+		return err
+	}
 	err := renameToFree(u.parent, u.temp.name, u.base)
 	if !errors.Is(err, errors.ErrUnsupported) {
 		return err

@@ -71,7 +71,6 @@ const lockPatience = 10 * time.Second
 type heldFile struct {
 	f      *os.File // nil if it can't even be read
 	info   fs.FileInfo
-	size   int64 // without what a process that was killed had added
 	key    string
 	write  bool // f is open for writing
 	system bool // other processes are excluded, too
@@ -182,13 +181,8 @@ func (h *heldFile) settle(parent *os.Root, base string) (err error) {
 			return err
 		}
 	}
-	if h.info, err = h.f.Stat(); err != nil {
-		return err
-	}
-	if h.size = h.info.Size(); h.system && !h.write {
-		h.size = ownSize(h.f, h.size)
-	}
-	return nil
+	h.info, err = h.f.Stat()
+	return err
 }
 
 // undo takes back what was being added. A file that isn't open for writing is opened

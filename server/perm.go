@@ -38,20 +38,12 @@ var dirPermissions = []permission{
 // rights tell which letters of "perm" a session doesn't have. The commands that are
 // switched off are looked up once for a listing, however long that is.
 type rights struct {
-	files           driver.FS
-	ruled           bool // an OpChecker may be asked
+	rules           driver.OpChecker // nil for none
 	fileOff, dirOff []byte
 }
 
 func (s *session) rights() *rights {
-	return &rights{s.files, mayCheckOps(s.files), s.lettersOff(filePermissions), s.lettersOff(dirPermissions)}
-}
-
-// mayCheckOps reports whether driver.CheckOp may find anybody to ask.
-func mayCheckOps(files driver.FS) bool {
-	_, checks := files.(driver.OpChecker)
-	_, wraps := files.(interface{ Unwrap() driver.FS })
-	return checks || wraps
+	return &rights{driver.OpCheckerOf(s.files), s.lettersOff(filePermissions), s.lettersOff(dirPermissions)}
 }
 
 // lettersOff returns the letters whose commands are all switched off.
@@ -68,14 +60,14 @@ func (s *session) lettersOff(all []permission) []byte {
 // deniedIn does what denied does for an entry of a directory. It makes a path only for
 // rules to be asked about: the paths of a long listing are a lot of garbage.
 func (r *rights) deniedIn(ctx context.Context, dst []byte, dir, entry string, isDir bool) []byte {
-	if r.ruled {
+	if r.rules != nil {
 		entry = path.Join(dir, entry)
 	}
 	return r.denied(ctx, dst, entry, isDir)
 }
 
 // denied appends the letters that the session is known not to have for a name: the
-// root stays, the command is switched off, or the driver says no (driver.CheckOp).
+// root stays, the command is switched off, or the rules of the driver say no.
 func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) []byte {
 	all, off := filePermissions, r.fileOff
 	if dir {
@@ -85,7 +77,7 @@ func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) 
 	if name == "." {
 		dst = append(dst, "df"...)
 	}
-	if !r.ruled {
+	if r.rules == nil {
 		return dst
 	}
 	for _, p := range all {
@@ -98,7 +90,7 @@ func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) 
 
 func (r *rights) refused(ctx context.Context, ops []driver.Op, name string) bool {
 	for _, op := range ops {
-		if driver.CheckOp(ctx, r.files, op, name) != nil {
+		if r.rules.CheckOp(ctx, op, name) != nil {
 			return true
 		}
 	}

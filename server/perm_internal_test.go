@@ -30,7 +30,9 @@ func TestRightsWithoutRulesTakeNoMemory(t *testing.T) {
 		line := make([]byte, 1024)
 		return testing.AllocsPerRun(100, func() { line = l.line(t.Context(), line[:0], entry) })
 	}
-	require.Equal(t, allocs(files, false), allocs(files, true))
+	for _, files := range []driver.FS{files, driver.Inspect(files, nil)} {
+		require.Equal(t, allocs(files, false), allocs(files, true), "%T", files)
+	}
 	ruled := driver.Restrict(files, func(context.Context, driver.Op, string) error { return nil })
 	require.Greater(t, allocs(ruled, true), allocs(ruled, false), "rules are asked about paths")
 }
