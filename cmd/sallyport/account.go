@@ -101,16 +101,14 @@ func keysOfAccount() iter.Seq2[string, int] {
 // accounts returns the users with what they inherit, and what is wrong with them.
 func (f *configFile) accounts(places strict.Places) (map[string]account, []*strict.Problem) {
 	c := &accountCheck{places: places, groups: f.groups}
-	for _, name := range slices.Sorted(maps.Keys(f.groups)) {
-		g := f.groups[name]
+	for name, g := range inOrder(f.groups) {
 		c.check("group", name, &g)
 		if g.Group != "" {
 			c.problem("group", name, "group", "a group is in no other group")
 		}
 	}
 	all := map[string]account{}
-	for _, name := range slices.Sorted(maps.Keys(f.users)) {
-		a := f.users[name]
+	for name, a := range inOrder(f.users) {
 		c.check("user", name, &a)
 		c.user(name, &a)
 		all[name] = a
@@ -129,12 +127,17 @@ func (c *accountCheck) problem(table, name, key, format string, args ...any) {
 	c.problems = append(c.problems, c.places.Problem(strict.Key(table, name, key), format, args...))
 }
 
+// add adds errors about a value, which may be joined.
+func (c *accountCheck) add(table, name, key string, err error) {
+	for _, err := range joined.Errors(err) {
+		c.problem(table, name, key, "%v", err)
+	}
+}
+
 // check looks at what a table says itself.
 func (c *accountCheck) check(table, name string, a *account) {
 	if a.Password != "" {
-		if err := checkPassword(a.Password); err != nil {
-			c.problem(table, name, "password", "%v", err)
-		}
+		c.add(table, name, "password", checkPassword(a.Password))
 	}
 	if a.Start != "" && !driver.ValidName(a.Start) {
 		c.problem(table, name, "start", "%q is no name within the home; want one such as in/new, without a slash in front", a.Start)
@@ -142,9 +145,7 @@ func (c *accountCheck) check(table, name string, a *account) {
 	if a.Sessions < 0 {
 		c.problem(table, name, "sessions", "%d is less than none; want how many sessions there may be at once", a.Sessions)
 	}
-	if err := checkCommands(a.Disable); err != nil {
-		c.problem(table, name, "disable", "%v", err)
-	}
+	c.add(table, name, "disable", checkCommands(a.Disable))
 }
 
 // user looks at what a user has together with what it inherits.
@@ -162,9 +163,7 @@ func (c *accountCheck) user(name string, a *account) {
 		c.problem("user", name, "", "a name has at least one letter, no colon and no control characters")
 	}
 	home, err := homeOf(a.Home, name)
-	if err != nil {
-		c.problem("user", name, "home", "%v", err)
-	}
+	c.add("user", name, "home", err)
 	a.Home = home
 }
 

@@ -47,15 +47,22 @@ func (s *settings) askingClients(c *certificate) (*certificate, error) {
 	if s.clientCA == "" {
 		return &asking, nil
 	}
-	text, err := os.ReadFile(s.clientCA)
+	pool, err := readCA(s.clientCA)
+	asking.config.ClientCAs, asking.config.ClientAuth = pool, tls.VerifyClientCertIfGiven
+	return &asking, s.told("client-ca", err)
+}
+
+// readCA reads certificates that are trusted to sign others.
+func readCA(file string) (*x509.CertPool, error) {
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return &asking, fmt.Errorf("%s: %w", s.at("client-ca"), err)
+		return nil, err
 	}
-	asking.config.ClientCAs, asking.config.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
-	if !asking.config.ClientCAs.AppendCertsFromPEM(text) {
-		return &asking, fmt.Errorf("%s: %s holds no certificate in PEM", s.at("client-ca"), s.clientCA)
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
 	}
-	return &asking, nil
+	return pool, nil
 }
 
 // ownCertificate reads the certificate, or makes one for this run and writes

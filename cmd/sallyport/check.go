@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -13,9 +14,9 @@ import (
 // mistakes are what is wrong with the values of options.
 type mistakes []error
 
-// add adds an error, if there is one, with the option in front as it was given.
+// add adds errors that may be joined, each with the option in front as it was given.
 func (m *mistakes) add(option string, err error) {
-	if err != nil {
+	for _, err := range joined.Errors(err) {
 		*m = append(*m, fmt.Errorf("%s: %w", option, err))
 	}
 }

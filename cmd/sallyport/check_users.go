@@ -18,8 +18,8 @@ func (s *settings) checkUsers() (errs []error) {
 	if s.dir == "" && (len(all) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(all)), needsDir)) {
 		errs = append(errs, fmt.Errorf("the directory to serve is missing: sallyport serve DIR, or dir = \"DIR\" in a configuration file (--config FILE, or %s)", usualConfig))
 	}
-	for _, name := range s.names() {
-		if _, err := homeOf(s.home, name); err != nil && all[name].from["home"] == s.at("home") {
+	for name, a := range inOrder(all) {
+		if _, err := homeOf(s.home, name); err != nil && a.from["home"] == s.at("home") {
 			errs = append(errs, fmt.Errorf("%s: %w", s.at("home"), err))
 		}
 	}
@@ -34,8 +34,7 @@ func needsDir(a account) bool { return !filepath.IsAbs(a.Home) }
 // can only read stores nothing.
 func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 	first := map[string]string{}
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		a := all[name]
+	for name, a := range inOrder(all) {
 		if a.ReadOnly {
 			continue
 		}

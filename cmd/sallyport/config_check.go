@@ -140,9 +140,7 @@ func (c *inspection) lookAtHomes() {
 	if c.dir != "" {
 		c.bad(c.told("dir", openable(c.dir)))
 	}
-	all := c.everybody()
-	for _, name := range c.names() {
-		a := all[name]
+	for name, a := range inOrder(c.everybody()) {
 		if a.Home == "" {
 			continue
 		}
@@ -174,8 +172,8 @@ func (c *inspection) lookAtChoices() {
 		c.warn("there is no user: one is made for each run")
 	}
 	now := time.Now()
-	for _, name := range c.names() {
-		if a := all[name]; !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
+	for name, a := range inOrder(all) {
+		if !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
 			c.warn("%s: user %s has expired", a.from["expires"], name)
 		}
 	}

@@ -35,11 +35,7 @@ func (e *entry) isDefault() bool {
 		return false // none is the default of all
 	}
 	s := defaults()
-	for _, own := range s.entries() {
-		if own.name == e.name {
-			own.set(strings.Trim(e.toml, `"`))
-		}
-	}
+	find(s.options(), e.name).set(strings.Trim(e.toml, `"`))
 	return reflect.DeepEqual(s, defaults())
 }
 

@@ -30,9 +30,7 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 			fmt.Fprintf(&b, "# %s is not set\n", e.name)
 		}
 	}
-	all := s.everybody()
-	for _, name := range s.names() {
-		a := all[name]
+	for name, a := range inOrder(s.everybody()) {
 		from := a.from[""]
 		if a.Group != "" {
 			from += ", of group " + a.Group

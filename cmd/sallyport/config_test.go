@@ -65,7 +65,7 @@ func plain(t *testing.T, environ []string) *settings {
 
 // forget makes settings forget where they come from.
 func forget(s *settings) *settings {
-	s.config, s.files, s.sources, s.accounts = "", nil, nil, nil
+	s.files, s.sources, s.accounts = nil, nil, nil
 	return s
 }
 

@@ -106,7 +106,7 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 func (f *configFile) explain(problems []*strict.Problem) {
 	for _, p := range problems {
 		name := p.Key[strings.LastIndexByte(p.Key, '.')+1:]
-		if f.options[name] != nil && name != p.Key && strings.HasPrefix(p.Text, "this is not known") {
+		if p.Unknown && f.options[name] != nil && name != p.Key {
 			p.Text = "this is no key of users but an option of the server; options stand before the first line in [ ]"
 		}
 	}

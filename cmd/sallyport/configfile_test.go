@@ -148,6 +148,11 @@ sallyport.toml:1:1: drain: "x" is no duration; want one such as 30s or 5m`, got,
 	got = complaints(t, configure(t, "listen = \"x\"\nnothing = 1\n[user.a]", "[user.b]\nhom = 1"), []string{"DIR", "--drain", "x"}, []string{"SALLYPORT_UPLOADS=x"})
 	require.Equal(t, 7, len(strings.Split(got, "\n")), got)
 	require.Contains(t, got, "conf.d/b.toml:2:1: user.b.hom: this is not known; did you mean home?")
+	const twice = "disable = [\"DELLE\", \"RNTOO\"]\n"
+	got = complaints(t, configure(t, twice+alice+twice), []string{"DIR"}, nil)
+	for _, want := range []string{`1:1: disable: "DELLE"`, `1:1: disable: "RNTOO"`, `4:1: user.alice.disable: "DELLE"`, `4:1: user.alice.disable: "RNTOO"`} {
+		require.Contains(t, got, "sallyport.toml:"+want)
+	}
 	_, err := load("serve", []string{"DIR", "--config", "/does/not/exist.toml"}, nil)
 	require.ErrorContains(t, err, "/does/not/exist.toml: no such file")
 }

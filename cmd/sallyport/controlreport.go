@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -155,12 +154,10 @@ type portReport struct {
 	Unopenable uint64 `json:"unopenable"`
 }
 
-func (d *daemon) portReport() portReport { return reportOf(d.ports) }
-
-func reportOf(p *passive.Ports) portReport {
-	s := p.Stats()
+func (d *daemon) portReport() portReport {
+	s := d.ports.Stats()
 	return portReport{
-		p.String(), p.Len(), s.Listeners, s.Leases, s.Untaken, s.Waiting, s.Unproven,
+		d.ports.String(), d.ports.Len(), s.Listeners, s.Leases, s.Untaken, s.Waiting, s.Unproven,
 		s.Leased, s.Accepted, s.Expired, s.Busy, s.Strangers, s.Unopenable,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -162,15 +163,7 @@ func (c *controlSocket) admits(p peer) bool {
 		return false
 	}
 	ids, err := who.GroupIds()
-	if err != nil {
-		return false
-	}
-	for _, id := range ids {
-		if id == strconv.Itoa(c.group) {
-			return true
-		}
-	}
-	return false
+	return err == nil && slices.Contains(ids, strconv.Itoa(c.group))
 }
 
 // peer is who has connected to the control socket.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/netip"
 
+	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
 )
 
@@ -12,7 +13,7 @@ import (
 // reason to stay down after a restart.
 func (d *daemon) canDoWith(err error) bool {
 	taken := make(map[netip.Addr]int)
-	for _, e := range flatten(err) {
+	for _, e := range joined.Errors(err) {
 		var port *passive.PortError
 		if !errors.As(e, &port) || !port.InUse() {
 			return false
@@ -29,19 +30,4 @@ func (d *daemon) canDoWith(err error) bool {
 		}
 	}
 	return true
-}
-
-// flatten takes errors apart that were joined.
-func flatten(err error) (errs []error) {
-	joined, ok := err.(interface{ Unwrap() []error })
-	switch {
-	case err == nil:
-		return nil
-	case !ok:
-		return []error{err}
-	}
-	for _, e := range joined.Unwrap() {
-		errs = append(errs, flatten(e)...)
-	}
-	return errs
 }

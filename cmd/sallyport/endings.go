@@ -66,14 +66,3 @@ func awaitSignals(ctx context.Context, h *hangup) (e endings, stop func()) {
 		release()
 	}
 }
-
-// isTerminal reports whether a file is a terminal: a character device, but not the
-// one that services and containers get for want of one.
-func isTerminal(f *os.File) bool {
-	info, err := f.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return false
-	}
-	null, err := os.Stat(os.DevNull)
-	return err != nil || !os.SameFile(info, null)
-}

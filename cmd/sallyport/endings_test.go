@@ -61,15 +61,3 @@ func TestEndings(t *testing.T) {
 		})
 	}
 }
-
-func TestIsTerminal(t *testing.T) {
-	null, err := os.Open(os.DevNull)
-	require.NoError(t, err)
-	defer null.Close()
-	require.False(t, isTerminal(null))
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	defer r.Close()
-	defer w.Close()
-	require.False(t, isTerminal(r))
-}

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/firewall"
+	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/internal/networks"
 	"github.com/sallyport/sallyport/passive"
 )
@@ -179,7 +180,7 @@ var optionOf = map[string]string{
 // explain names options in place of fields.
 func explain(err error) []error {
 	var errs []error
-	for _, err := range flatten(err) {
+	for _, err := range joined.Errors(err) {
 		if field, ok := errors.AsType[*firewall.FieldError](err); ok {
 			var options []string
 			for _, name := range field.Fields {
@@ -196,15 +197,18 @@ func explain(err error) []error {
 
 // setup returns the server that serve would be with these options.
 func (s *rulesSettings) setup() (firewall.Setup, error) {
+	var errs mistakes
 	ports, err := passive.Range(s.passive)
-	if err != nil {
-		return firewall.Setup{}, fmt.Errorf("--passive: %w", err)
-	}
+	errs.add("--passive", err)
+	var rules passive.Rules
 	if s.announce != "" {
-		rules, err := passive.ParseRules(s.announce)
-		if err != nil {
-			return firewall.Setup{}, fmt.Errorf("--announce: %w", err)
-		}
+		rules, err = passive.ParseRules(s.announce)
+		errs.add("--announce", err)
+	}
+	if len(errs) > 0 {
+		return firewall.Setup{}, errors.Join(errs...)
+	}
+	if rules != nil {
 		ports.Announce = rules
 	}
 	list := func(addr string) []string {

@@ -107,6 +107,7 @@ func TestFirewallMistakes(t *testing.T) {
 		{"--passive any", "--passive: no rule can name ports that the system chooses"},
 		{"--passive 9-1", "--passive: "},
 		{"--announce 300.1.1.1", "--announce: "},
+		{"--passive 9-1,z --announce 300.1.1.1", "write 1-9\n--passive: passive: ports \"z\": want a port from 1 to 65535 such as 21000, or a range such as 21000-21010\n--announce: "},
 		{"--listen= --listen-implicit=", "--listen, --listen-implicit: no control port; give one (21 is usual"},
 		{"--listen :0", `--listen: ":0": want a port from 1 to 65535`},
 		{"--listen :21000", "--passive, --listen, --listen-implicit: 21000 is a control port and a data port"},

@@ -3,6 +3,8 @@ package main
 import (
 	"log/slog"
 	"os"
+
+	"golang.org/x/term"
 )
 
 // hangup deals with SIGHUP. A terminal that is closed ends what was started in it by that signal. Elsewhere the signal
@@ -15,7 +17,7 @@ type hangup struct {
 }
 
 func newHangup(s *settings, log *slog.Logger) *hangup {
-	return &hangup{rereads: len(s.files) > 0, terminal: isTerminal(os.Stdin), reload: make(chan struct{}, 1), log: log}
+	return &hangup{rereads: len(s.files) > 0, terminal: term.IsTerminal(int(os.Stdin.Fd())), reload: make(chan struct{}, 1), log: log}
 }
 
 // received reports whether a SIGHUP ends the server, and has the configuration read again if there is one.

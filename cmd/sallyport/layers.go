@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
-	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // layer is what one place says of the options: the command line, the environment or the configuration files.
@@ -78,10 +77,8 @@ func (s *settings) at(name string) string {
 
 // told puts an option in front of errors about its value, as it was given.
 func (s *settings) told(option string, err error) error {
-	var errs []error
-	for _, err := range joined.Errors(err) {
-		errs = append(errs, fmt.Errorf("%s: %w", s.at(option), err))
-	}
+	var errs mistakes
+	errs.add(s.at(option), err)
 	return errors.Join(errs...)
 }
 

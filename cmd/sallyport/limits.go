@@ -41,11 +41,11 @@ func number(to *int) func(string) error {
 	}
 }
 
-// period reads a duration.
-func period(to *time.Duration) func(string) error {
+// duration reads a duration that is not shorter than least.
+func duration(to *time.Duration, least time.Duration) func(string) error {
 	return func(text string) error {
 		d, err := time.ParseDuration(text)
-		if err != nil || d < 0 {
+		if err != nil || d < least {
 			return fmt.Errorf("%q is no duration; want one such as 30s or 5m", text)
 		}
 		*to = d

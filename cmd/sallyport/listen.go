@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/passive"
 )
@@ -43,7 +44,7 @@ func notPermitted(option, addr, usual string) error {
 // on them if any error is a lack of that right. usual are ports that anybody may
 // use.
 func withPortCures(err error, usual string) error {
-	for _, e := range flatten(err) {
+	for _, e := range joined.Errors(err) {
 		var port *passive.PortError
 		if errors.As(e, &port) && errors.Is(port, fs.ErrPermission) {
 			lowest, _, _ := strings.Cut(strings.ReplaceAll(port.Ports, ",", "-"), "-")

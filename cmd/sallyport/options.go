@@ -12,7 +12,7 @@ import (
 
 // settings are the options of serve as they were given.
 type settings struct {
-	dir, config       string
+	dir               string
 	listen, implicit  string
 	passive, announce string
 	proxies           []netip.Prefix
@@ -73,7 +73,7 @@ func (e *entry) isList() bool { return strings.HasPrefix(e.toml, "[") || e.name 
 
 func (s *settings) entries() []entry {
 	return []entry{
-		{option{"config", "FILE", "the configuration file, in TOML; conf.d/*.toml beside it is read after it\n(" + usualConfig + " if it is there)", text(&s.config)}, "", atStart},
+		{option{"config", "FILE", "the configuration file, in TOML; conf.d/*.toml beside it is read after it\n(" + usualConfig + " if it is there)", text(new(string))}, "", atStart},
 		{option{"dir", "DIR", "the directory to serve, for where it is no argument", text(&s.dir)}, `"/srv/ftp"`, atReload},
 		{option{"listen", "ADDR", "where explicit FTPS (AUTH TLS) is spoken; \"\" for nowhere (:2121)", text(&s.listen)}, `":2121"`, atStart},
 		{option{"listen-implicit", "ADDR", "where TLS comes first; \"\" for nowhere (:2990)", text(&s.implicit)}, `":2990"`, atStart},
@@ -96,12 +96,12 @@ func (s *settings) entries() []entry {
 		{option{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)}, `false`, atStart},
 		{option{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)}, `false`, atStart},
 		{option{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)}, `false`, atStart},
-		{option{"idle-timeout", "DURATION", "how long a session may send no command while nothing is transferred;\n0s for no limit (5m)", period(&s.limits.idle)}, `"5m"`, atReload},
+		{option{"idle-timeout", "DURATION", "how long a session may send no command while nothing is transferred;\n0s for no limit (5m)", duration(&s.limits.idle, 0)}, `"5m"`, atReload},
 		{option{"max-sessions", "N", "connections at once; 0 for no limit, as for the two that follow (5000)", number(&s.limits.sessions)}, `5000`, atReload},
 		{option{"max-sessions-per-address", "N", "connections at once of one client address, or IPv6 network of 64 bits (500)", number(&s.limits.perAddress)}, `500`, atReload},
 		{option{"max-login-failures", "N", "refused logins that end a connection (3)", number(&s.limits.failures)}, `3`, atReload},
 		{option{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)}, `"info"`, atReload},
-		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", period(&s.drain)}, `"30s"`, atReload},
+		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", duration(&s.drain, 0)}, `"30s"`, atReload},
 		{option{"control", "PATH", "the Unix socket on which sallyport status, sessions, kick, ports, reload and drain ask\nthis server; \"\" for none (" + usualControl + " with a configuration file\nif that can be made, else none)", text(&s.control)}, `"` + usualControl + `"`, atStart},
 		{option{"control-group", "GROUP", "whose members may use that socket, besides root and the server's own user (none)", text(&s.controlGroup)}, `"adm"`, atStart},
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -12,7 +11,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/sallyport/sallyport/probe"
 )
@@ -55,8 +53,8 @@ func (s *probeSettings) options() []option {
 		{"path", "DIR", "the directory to list (the one that the login starts in)", text(&s.Path)},
 		{"write", "", "store a file of 1,000 bytes there, read it back and delete it", toggle(&s.AllowWrite)},
 		{"requests", "N", "how many data ports to ask for, to see their range and whether each is open (10)", s.setRequests},
-		{"idle", "DURATION", "leave the session alone for so long, to see whether a firewall forgets it", duration(&s.Idle)},
-		{"timeout", "DURATION", "the limit of each step (10s)", duration(&s.Timeout)},
+		{"idle", "DURATION", "leave the session alone for so long, to see whether a firewall forgets it", duration(&s.Idle, 1)},
+		{"timeout", "DURATION", "the limit of each step (10s)", duration(&s.Timeout, 1)},
 		{"insecure-untrusted", "", "send the password even if the certificate does not prove whose server it is", toggle(&s.InsecureUntrusted)},
 		{"insecure-plaintext", "", "send the password in clear, too, to see what equipment on the way changes then", toggle(&s.InsecurePlaintext)},
 		{"trace", "", "show the control connections on stderr, passwords masked", toggle(&s.trace)},
@@ -87,17 +85,6 @@ func (s *probeSettings) setRequests(text string) error {
 	}
 	s.Requests = n
 	return nil
-}
-
-func duration(to *time.Duration) func(string) error {
-	return func(text string) error {
-		d, err := time.ParseDuration(text)
-		if err != nil || d <= 0 {
-			return fmt.Errorf("%q is no duration; want one such as 30s or 5m", text)
-		}
-		*to = d
-		return nil
-	}
 }
 
 // setTarget reads HOST, HOST:PORT, [IPv6]:PORT or an IPv6 address alone.
@@ -146,28 +133,16 @@ func parseProbe(args []string, env func(string) string) (*probeSettings, error) 
 			errs = append(errs, errors.New("--user needs a password; set "+passwordVariable+", or give --password"))
 		}
 	}
-	if err := s.readCA(); err != nil {
-		errs = append(errs, err)
+	if s.ca != "" {
+		var err error
+		if s.RootCAs, err = readCA(s.ca); err != nil {
+			errs = append(errs, fmt.Errorf("--ca: %w", err))
+		}
 	}
 	if len(errs) > 0 {
 		return nil, &usageError{"probe", errs}
 	}
 	return s, nil
-}
-
-func (s *probeSettings) readCA() error {
-	if s.ca == "" {
-		return nil
-	}
-	pem, err := os.ReadFile(s.ca)
-	if err != nil {
-		return fmt.Errorf("--ca: %w", err)
-	}
-	s.RootCAs = x509.NewCertPool()
-	if !s.RootCAs.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("--ca: %s has no certificate in PEM form", s.ca)
-	}
-	return nil
 }
 
 func runProbe(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -86,6 +87,17 @@ func (s *settings) everybody() map[string]account {
 		}
 	}
 	return all
+}
+
+// inOrder yields the entries of a map by their keys.
+func inOrder[V any](all map[string]V) iter.Seq2[string, V] {
+	return func(yield func(string, V) bool) {
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			if !yield(key, all[key]) {
+				return
+			}
+		}
+	}
 }
 
 // names returns those of all users, in order.

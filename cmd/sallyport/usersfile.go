@@ -60,8 +60,8 @@ func (s *settings) addLine(line, at string) error {
 
 // checkPasswords reports users who have none.
 func (s *settings) checkPasswords() (errs []error) {
-	for _, name := range s.names() {
-		if a := s.accounts[name]; a.from != nil && a.Password == "" {
+	for name, a := range inOrder(s.accounts) {
+		if a.Password == "" {
 			errs = append(errs, fmt.Errorf("%s: %s: it is missing: put the bcrypt hash here that sallyport config password prints",
 				a.from[""], strict.Key("user", name, "password")))
 		}

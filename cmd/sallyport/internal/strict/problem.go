@@ -20,6 +20,7 @@ type Problem struct {
 	Position        // zero for what is in no file
 	Key      string // as it would be written in a file, dotted
 	Text     string // what is wrong and what would be right
+	Unknown  bool   // nothing reads the key
 }
 
 func (p *Problem) Error() string {

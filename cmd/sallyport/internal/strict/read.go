@@ -51,9 +51,6 @@ func (p Places) Problem(key, format string, args ...any) *Problem {
 	return problem
 }
 
-// Set reports whether a file has set the value of a key.
-func (p Places) Set(key string) bool { _, ok := p[key]; return ok }
-
 // Read reads sources into a struct, of which to is a pointer.
 func Read(to any, sources ...Source) (Places, []*Problem) {
 	r := &reading{places: Places{}}
@@ -71,7 +68,7 @@ type reading struct {
 }
 
 func (r *reading) problem(n *node, key, format string, args ...any) {
-	r.problems = append(r.problems, &Problem{n.Position, key, fmt.Sprintf(format, args...)})
+	r.problems = append(r.problems, &Problem{Position: n.Position, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
 // Table is a struct whose fields are known at run time only.
@@ -111,13 +108,12 @@ func (r *reading) table(key string, n *node, v reflect.Value) {
 			r.value(inner, value, field)
 			continue
 		}
-		known := slices.Collect(maps.Keys(fields))
+		known := slices.Sorted(maps.Keys(fields))
+		hint := "known here are " + strings.Join(known, ", ")
 		if like := Nearest(name, known); like != "" {
-			r.problem(value, inner, "this is not known; did you mean %s?", like)
-			continue
+			hint = "did you mean " + like + "?"
 		}
-		slices.Sort(known)
-		r.problem(value, inner, "this is not known; known here are %s", strings.Join(known, ", "))
+		r.problems = append(r.problems, &Problem{Position: value.Position, Key: inner, Text: "this is not known; " + hint, Unknown: true})
 	}
 }
 

@@ -93,7 +93,7 @@ func (b *builder) syntax(err error) {
 		at = b.at(b.parser.Range(known.Highlight))
 		err = errors.New(known.Message)
 	}
-	b.problems = append(b.problems, &Problem{at, "", err.Error() + "; what follows was not read: " + b.shown(at.Line)})
+	b.problems = append(b.problems, &Problem{Position: at, Text: err.Error() + "; what follows was not read: " + b.shown(at.Line)})
 }
 
 // shown is a line of the file with invisible characters made visible.
@@ -114,7 +114,7 @@ func (b *builder) at(r unstable.Range) Position {
 }
 
 func (b *builder) problem(at Position, key, format string, args ...any) {
-	b.problems = append(b.problems, &Problem{at, key, fmt.Sprintf(format, args...)})
+	b.problems = append(b.problems, &Problem{Position: at, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
 // Key returns a dotted key, as problems and places name it.
