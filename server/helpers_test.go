@@ -281,10 +281,16 @@ func (ts *testServer) login(t testing.TB) *client {
 // loginWith is login with a TLS configuration of the client's own.
 func (ts *testServer) loginWith(t testing.TB, cfg *stdtls.Config) *client {
 	t.Helper()
+	return ts.loginOf(t, testUser, cfg)
+}
+
+// loginOf is loginWith as somebody else.
+func (ts *testServer) loginOf(t testing.TB, user string, cfg *stdtls.Config) *client {
+	t.Helper()
 	c := newClient(t, dialTCP(t, ts.Addr), cfg)
 	c.expect(220)
 	c.authTLS()
-	require.NoError(t, c.Login(testUser, testPassword))
+	require.NoError(t, c.Login(user, testPassword))
 	return c
 }
 

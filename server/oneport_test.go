@@ -71,18 +71,6 @@ func (ts *testServer) loginAs(t testing.TB, user string) *client {
 	return ts.loginOf(t, user, ts.Config)
 }
 
-func (ts *testServer) loginOf(t testing.TB, user string, cfg *stdtls.Config) *client {
-	t.Helper()
-	c := newClient(t, dialTCP(t, ts.Addr), cfg)
-	c.expect(220)
-	c.authTLS()
-	c.cmd(331, "USER %s", user)
-	c.cmd(230, "PASS %s", testPassword)
-	c.protect()
-	c.cmd(200, "TYPE I")
-	return c
-}
-
 func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache) (*member, error) {
 	return ts.joinHost("", user, name, cache)
 }
