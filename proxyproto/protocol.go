@@ -43,6 +43,9 @@ type Protocol struct {
 	// checks, which end before a header, are none. It may be called concurrently.
 	// Nil tells nobody.
 	Refused func(conn net.Conn, reason error)
+	// Listen opens the listeners of ListenData, for a program that may not listen
+	// itself. Nil is [net.ListenConfig.Listen] without MPTCP.
+	Listen func(ctx context.Context, network, address string) (net.Listener, error)
 
 	mu   sync.Mutex
 	logs [kinds]loglimit.Share
@@ -76,7 +79,11 @@ func (p *Protocol) Wrap(ln net.Listener) *Listener { return p.wrap(ln, false) }
 // passive.Ports.Listen. Connections that a balancer makes for itself belong to
 // nobody here and are closed without a word.
 func (p *Protocol) ListenData(ctx context.Context, network, address string) (net.Listener, error) {
-	ln, err := tcp.Listen(ctx, network, address)
+	listen := p.Listen
+	if listen == nil {
+		listen = tcp.Listen
+	}
+	ln, err := listen(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
