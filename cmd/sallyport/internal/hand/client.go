@@ -8,6 +8,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 )
 
 // DefaultPatience is how long a call may be without an answer.
@@ -18,8 +20,10 @@ var ErrGone = errors.New("hand: the process that has the files has ended")
 
 // Client is the [driver.FS] of a hand. It is safe for concurrent use.
 type Client struct {
-	s        *socket
+	s        *channel.Socket
 	patience time.Duration
+
+	ended chan struct{} // closed when gone
 
 	mu    sync.Mutex
 	last  uint64 // number of a call
@@ -41,34 +45,38 @@ type answer struct {
 	taken bool // by takeFile
 }
 
-// NewClient takes over one end of Pair. A patience of 0 is DefaultPatience: a hand that lets a call wait for longer, as
-// one does that its user has stopped, is taken for gone, and whoever started the process ends it.
+// NewClient takes over one end of channel.Pair. A patience of 0 is DefaultPatience: a hand that lets a call wait for
+// longer, as one does that its user has stopped, is taken for gone, and whoever started the process ends it.
 func NewClient(f *os.File, patience time.Duration) (*Client, error) {
 	if patience == 0 {
 		patience = DefaultPatience
 	}
-	s, err := newSocket(f)
+	s, err := channel.Open(f, channel.RegularFiles)
 	if err != nil {
 		return nil, err
 	}
-	s.patient = patience
-	c := &Client{s: s, patience: patience, calls: map[uint64]*call{}}
+	s.Patience = patience
+	c := &Client{s: s, patience: patience, calls: map[uint64]*call{}, ended: make(chan struct{})}
 	go c.receive()
 	return c, nil
 }
 
 // Close ends the socket, and Serve at its other end returns.
-func (c *Client) Close() error { return c.s.conn.Close() }
+func (c *Client) Close() error { return c.s.Close() }
+
+// Done is closed when the hand has ended, was found to be stuck, or Close was called.
+func (c *Client) Done() <-chan struct{} { return c.ended }
 
 // receive hands answers to those that wait for them, until the socket ends.
 func (c *Client) receive() {
-	buf := make([]byte, maxMessage)
+	buf := make([]byte, channel.MaxMessage)
 	for c.receiveOne(buf) == nil {
 	}
-	c.s.conn.Close()
+	c.s.Close()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.gone = true
+	close(c.ended)
 	for _, w := range c.calls {
 		close(w.answers)
 	}
@@ -76,13 +84,13 @@ func (c *Client) receive() {
 }
 
 func (c *Client) receiveOne(buf []byte) error {
-	b, f, err := c.s.receive(buf)
+	b, f, err := c.s.Receive(buf)
 	if err != nil {
 		return err
 	}
 	o, id, r := parse(append([]byte(nil), b...))
-	if r.err == nil && o != opReply && o != opEntries {
-		r.fail()
+	if r.Mistake() == nil && o != opReply && o != opEntries {
+		r.Fail()
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -90,18 +98,18 @@ func (c *Client) receiveOne(buf []byte) error {
 	if o == opReply {
 		delete(c.calls, id)
 	}
-	if r.err == nil && w != nil {
+	if r.Mistake() == nil && w != nil {
 		select {
 		case w.answers <- answer{op: o, reader: r, file: f}:
 			return nil
 		default:
-			r.fail() // more of a listing than was asked for
+			r.Fail() // more of a listing than was asked for
 		}
 	}
 	if f != nil {
 		f.Close() // nobody waits any more
 	}
-	return r.err
+	return r.Mistake()
 }
 
 // writers are messages to be used again.
@@ -130,15 +138,15 @@ func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
 func (c *Client) send(o op, id uint64, build func(w *writer)) error {
 	m := writers.Get().(*writer)
 	defer writers.Put(m)
-	m.begin(o, id)
+	begin(m, o, id)
 	if build != nil {
 		build(m)
 	}
-	if len(*m) > maxMessage {
-		return errMessage // nothing was sent
+	if len(*m) > channel.MaxMessage {
+		return channel.ErrMessage // nothing was sent
 	}
-	if err := c.s.send(*m, nil); err != nil {
-		c.s.conn.Close()
+	if err := c.s.Send(*m, nil); err != nil {
+		c.s.Close()
 		return errors.Join(ErrGone, err)
 	}
 	return nil
@@ -158,7 +166,7 @@ func (c *Client) next(ctx context.Context, w *call) (answer, error) {
 		c.cancel(w)
 		return answer{}, ctx.Err()
 	case <-timer.C:
-		c.s.conn.Close()
+		c.s.Close()
 		return answer{}, ErrGone
 	}
 }
@@ -203,11 +211,11 @@ func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(
 	if err != nil {
 		return err
 	}
-	if err = a.error(); err == nil {
+	if err = a.Failure(); err == nil {
 		if take != nil {
 			take(&a)
 		}
-		err = a.end()
+		err = a.End()
 	}
 	if err != nil || !a.taken {
 		a.closeFile()
@@ -225,7 +233,7 @@ func (a *answer) closeFile() {
 // takeFile returns the file that must have come.
 func (a *answer) takeFile() *os.File {
 	if a.taken = true; a.file == nil {
-		a.fail()
+		a.Fail()
 	}
 	return a.file
 }

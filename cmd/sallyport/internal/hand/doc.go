@@ -6,10 +6,7 @@
 // bytes before they are committed ([driver.Inspect]) therefore belong into the hand, and those that refuse by rule or
 // count ([driver.Restrict], [driver.Limit]) before the Client.
 //
-// The socket keeps messages apart (SOCK_SEQPACKET). Any number of calls are under way at once, each with a number.
-// Neither end believes the other: lengths are checked, numbers have to be known, a descriptor has to be of a regular
-// file, and whoever sends anything else has ended the socket, and with it all that was asked over it.
-//
-// The format belongs to one version of the program, which every message begins with: after an upgrade the processes of
-// the old program keep their own hands.
+// Messages go over a socket of package channel. Any number of calls are under way at once, each with a number. Neither
+// end believes the other: numbers have to be known, a descriptor has to be of a regular file, and whoever sends
+// anything else has ended the socket, and with it all that was asked over it.
 package hand

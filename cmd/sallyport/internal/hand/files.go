@@ -32,7 +32,7 @@ var _ interface {
 func (c *Client) named(ctx context.Context, o op, names ...string) error {
 	return c.do(ctx, o, func(w *writer) {
 		for _, name := range names {
-			w.string(name)
+			w.String(name)
 		}
 	}, nil)
 }
@@ -57,29 +57,29 @@ func (c *Client) SetGroup(ctx context.Context, name, group string) error {
 }
 
 func (c *Client) SetMode(ctx context.Context, name string, mode fs.FileMode) error {
-	return c.do(ctx, opSetMode, func(w *writer) { w.string(name); w.uint(uint64(mode)) }, nil)
+	return c.do(ctx, opSetMode, func(w *writer) { w.String(name); w.Uint(uint64(mode)) }, nil)
 }
 
 func (c *Client) SetTimes(ctx context.Context, name string, t driver.Times) error {
 	return c.do(ctx, opSetTimes, func(w *writer) {
-		w.string(name)
-		w.time(t.Modify)
-		w.time(t.Access)
-		w.time(t.Create)
+		w.String(name)
+		writeTime(w, t.Modify)
+		writeTime(w, t.Access)
+		writeTime(w, t.Create)
 	}, nil)
 }
 
 func (c *Client) RemoveSame(ctx context.Context, name string, fi fs.FileInfo) error {
-	return c.do(ctx, opRemoveSame, func(w *writer) { w.string(name); w.info(fi, false) }, nil)
+	return c.do(ctx, opRemoveSame, func(w *writer) { w.String(name); writeInfo(w, fi, false) }, nil)
 }
 
 func (c *Client) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
-	return c.do(ctx, opCheckStore, func(w *writer) { w.string(name); w.options(opts) }, nil)
+	return c.do(ctx, opCheckStore, func(w *writer) { w.String(name); writeOptions(w, opts) }, nil)
 }
 
 func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	fi := new(info)
-	err := c.do(ctx, opStat, func(w *writer) { w.string(name) }, func(a *answer) { a.info(fi, false) })
+	err := c.do(ctx, opStat, func(w *writer) { w.String(name) }, func(a *answer) { readInfo(a.reader, fi, false) })
 	if err != nil {
 		return nil, err
 	}
@@ -87,28 +87,28 @@ func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 }
 
 func (c *Client) ReadLink(ctx context.Context, name string) (target string, err error) {
-	err = c.do(ctx, opReadLink, func(w *writer) { w.string(name) }, func(a *answer) { target = a.string() })
+	err = c.do(ctx, opReadLink, func(w *writer) { w.String(name) }, func(a *answer) { target = a.String() })
 	return target, err
 }
 
 func (c *Client) Space(ctx context.Context, name string) (n int64, err error) {
-	err = c.do(ctx, opSpace, func(w *writer) { w.string(name) }, func(a *answer) { n = a.int() })
+	err = c.do(ctx, opSpace, func(w *writer) { w.String(name) }, func(a *answer) { n = a.Int() })
 	return n, err
 }
 
 func (c *Client) Checksum(ctx context.Context, name, algorithm string, offset, length int64) (sum []byte, err error) {
 	err = c.do(ctx, opChecksum, func(w *writer) {
-		w.string(name)
-		w.string(algorithm)
-		w.int(offset)
-		w.int(length)
-	}, func(a *answer) { sum = []byte(a.string()) })
+		w.String(name)
+		w.String(algorithm)
+		w.Int(offset)
+		w.Int(length)
+	}, func(a *answer) { sum = []byte(a.String()) })
 	return sum, err
 }
 
 // RawNames is false of a hand that has ended.
 func (c *Client) RawNames(name string) (ok bool) {
-	err := c.do(context.Background(), opRawNames, func(w *writer) { w.string(name) }, func(a *answer) { ok = a.bool() })
+	err := c.do(context.Background(), opRawNames, func(w *writer) { w.String(name) }, func(a *answer) { ok = a.Bool() })
 	return ok && err == nil
 }
 
@@ -132,7 +132,7 @@ func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func
 			yield(nil, err)
 			return
 		}
-		w, err := c.begin(opList, func(w *writer) { w.string(name); w.bool(nameOnly) })
+		w, err := c.begin(opList, func(w *writer) { w.String(name); w.Bool(nameOnly) })
 		if err != nil {
 			yield(nil, err)
 			return
@@ -148,23 +148,23 @@ func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func
 				yield(nil, err)
 				return
 			}
-			for n := a.uint(); n > 0 && a.err == nil; n-- {
+			for n := a.Uint(); n > 0 && a.Mistake() == nil; n-- {
 				if err := ctx.Err(); err != nil {
 					yield(nil, err)
 					return
 				}
 				fi := next()
-				if a.info(fi, nameOnly); a.err == nil && !yield(fi, nil) {
+				if readInfo(a.reader, fi, nameOnly); a.Mistake() == nil && !yield(fi, nil) {
 					return
 				}
 			}
-			if a.op == opEntries && a.end() == nil {
+			if a.op == opEntries && a.End() == nil {
 				continue
 			}
-			if err := a.error(); err != nil {
+			if err := a.Failure(); err != nil {
 				yield(nil, err)
-			} else if a.end() != nil {
-				yield(nil, a.err)
+			} else if a.End() != nil {
+				yield(nil, a.Mistake())
 			}
 			return
 		}
@@ -183,8 +183,8 @@ func (p *part) Close() error            { return p.f.Close() }
 // Open opens a file in the hand and takes the descriptor over.
 func (c *Client) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	p := &part{LimitedReader: new(io.LimitedReader)}
-	err := c.do(ctx, opOpen, func(w *writer) { w.string(name); w.int(offset) }, func(a *answer) {
-		p.N, p.f = a.int(), a.takeFile()
+	err := c.do(ctx, opOpen, func(w *writer) { w.String(name); w.Int(offset) }, func(a *answer) {
+		p.N, p.f = a.Int(), a.takeFile()
 	})
 	if err != nil {
 		return nil, err

@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
 )
@@ -43,7 +44,7 @@ func TestMain(m *testing.M) {
 // here serves files in a goroutine of this process.
 func here(t testing.TB, files driver.FS) *Client {
 	t.Helper()
-	a, b, err := Pair()
+	a, b, err := channel.Pair()
 	require.NoError(t, err)
 	c, err := NewClient(a, 0)
 	require.NoError(t, err)
@@ -59,7 +60,7 @@ func here(t testing.TB, files driver.FS) *Client {
 // child serves a directory in a process of its own, run by nobody if the tests are run by root.
 func child(t testing.TB, root string, patience time.Duration) (*Client, *exec.Cmd) {
 	t.Helper()
-	a, b, err := Pair()
+	a, b, err := channel.Pair()
 	require.NoError(t, err)
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), "HAND_ROOT="+root)
@@ -237,7 +238,7 @@ func TestStopped(t *testing.T) {
 // An engine that ends takes its uploads back.
 func TestServerEnds(t *testing.T) {
 	root := t.TempDir()
-	a, b, err := Pair()
+	a, b, err := channel.Pair()
 	require.NoError(t, err)
 	c, err := NewClient(a, 0)
 	require.NoError(t, err)
@@ -256,24 +257,24 @@ func TestServerEnds(t *testing.T) {
 
 // An engine that ends without reading its answers ends the hand in order.
 func TestAnswersUnread(t *testing.T) {
-	a, b, err := Pair()
+	a, b, err := channel.Pair()
 	require.NoError(t, err)
-	s, err := newSocket(a)
+	s, err := channel.Open(a, channel.RegularFiles)
 	require.NoError(t, err)
 	served := make(chan error, 1)
 	go func() { served <- Serve(b, driver.Mem()) }()
 	var w writer
-	w.begin(opStat, 1)
-	w.string(".")
-	require.NoError(t, s.send(w, nil))
-	raw, err := s.conn.SyscallConn()
+	begin(&w, opStat, 1)
+	w.String(".")
+	require.NoError(t, s.Send(w, nil))
+	raw, err := s.SyscallConn()
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { // the answer is there
 		n := 0
 		raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT) })
 		return n > 0
 	}, time.Minute, time.Millisecond)
-	require.NoError(t, s.conn.Close())
+	require.NoError(t, s.Close())
 	require.NoError(t, <-served)
 }
 
@@ -312,7 +313,7 @@ func TestErrors(t *testing.T) {
 		_, got := c.Stat(t.Context(), "a")
 		require.Error(t, got)
 		require.Contains(t, got.Error(), err.Error())
-		for _, kind := range kinds {
+		for _, kind := range channel.Kinds() {
 			require.Equal(t, errors.Is(driver.SysError(err), kind), errors.Is(got, kind), "%v: %v", err, kind)
 		}
 		var told *driver.Error
@@ -355,51 +356,51 @@ func (f *failing) fail() error {
 // Whatever one end sends, the other neither panics nor hangs.
 func FuzzServe(f *testing.F) {
 	var w writer
-	w.begin(opStat, 1)
-	w.string("a")
+	begin(&w, opStat, 1)
+	w.String("a")
 	f.Add([]byte(w))
-	w.begin(opCommit, 2)
-	w.uint(7)
-	w.int(-1)
+	begin(&w, opCommit, 2)
+	w.Uint(7)
+	w.Int(-1)
 	f.Add([]byte(w))
-	w.begin(opList, 3)
-	w.string(".")
-	w.bool(false)
+	begin(&w, opList, 3)
+	w.String(".")
+	w.Bool(false)
 	f.Add([]byte(w))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) == 0 {
 			return
 		}
-		a, z, err := Pair()
+		a, z, err := channel.Pair()
 		require.NoError(t, err)
 		served := make(chan error, 1)
 		go func() { served <- Serve(z, driver.Mem()) }()
-		s, err := newSocket(a)
+		s, err := channel.Open(a, channel.RegularFiles)
 		require.NoError(t, err)
-		s.send(b[:min(len(b), maxMessage)], nil)
-		s.conn.Close()
+		s.Send(b[:min(len(b), channel.MaxMessage)], nil)
+		s.Close()
 		<-served
 	})
 }
 
 func FuzzClient(f *testing.F) {
 	var w writer
-	w.begin(opReply, 1)
-	w.error(fs.ErrExist)
+	begin(&w, opReply, 1)
+	w.Failure(fs.ErrExist)
 	f.Add([]byte(w))
-	w.begin(opEntries, 1)
-	w.uint(1 << 60)
+	begin(&w, opEntries, 1)
+	w.Uint(1 << 60)
 	f.Add([]byte(w))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) == 0 {
 			return
 		}
-		a, z, err := Pair()
+		a, z, err := channel.Pair()
 		require.NoError(t, err)
 		c, err := NewClient(a, 0)
 		require.NoError(t, err)
 		defer c.Close()
-		s, err := newSocket(z)
+		s, err := channel.Open(z, channel.RegularFiles)
 		require.NoError(t, err)
 		done := make(chan struct{})
 		go func() {
@@ -407,11 +408,11 @@ func FuzzClient(f *testing.F) {
 			for range c.List(t.Context(), ".") {
 			}
 		}()
-		buf := make([]byte, maxMessage)
-		_, _, err = s.receive(buf)
+		buf := make([]byte, channel.MaxMessage)
+		_, _, err = s.Receive(buf)
 		require.NoError(t, err)
-		s.send(b[:min(len(b), maxMessage)], nil)
-		s.conn.Close()
+		s.Send(b[:min(len(b), channel.MaxMessage)], nil)
+		s.Close()
 		<-done
 	})
 }

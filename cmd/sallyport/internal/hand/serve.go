@@ -11,22 +11,23 @@ import (
 	"sync"
 	"syscall"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/driver"
 )
 
 // maxCalls is how many calls are under way at once, and how many uploads, before more are refused.
 const maxCalls = 4096
 
-// Serve does with files what is asked over one end of Pair. It takes the end over and returns when the other is closed,
-// after all uploads that are not committed have been taken back. Its error is nil then.
+// Serve does with files what is asked over one end of channel.Pair. It takes the end over and returns when the other is
+// closed, after all uploads that are not committed have been taken back. Its error is nil then.
 func Serve(f *os.File, files driver.FS) error {
-	s, err := newSocket(f)
+	s, err := channel.Open(f, channel.RegularFiles)
 	if err != nil {
 		return err
 	}
 	h := &server{s: s, files: files, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
 	err = h.receive()
-	s.conn.Close()
+	s.Close()
 	h.end()
 	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) { // the latter if an answer was not read
 		return nil
@@ -36,7 +37,7 @@ func Serve(f *os.File, files driver.FS) error {
 
 // server is the hand's end of the socket.
 type server struct {
-	s     *socket
+	s     *channel.Socket
 	files driver.FS
 	busy  sync.WaitGroup // calls
 
@@ -56,24 +57,24 @@ type job struct {
 }
 
 func (h *server) receive() error {
-	buf := make([]byte, maxMessage)
+	buf := make([]byte, channel.MaxMessage)
 	for {
-		b, f, err := h.s.receive(buf)
+		b, f, err := h.s.Receive(buf)
 		if err != nil {
 			return err
 		}
 		o, id, r := parse(b)
 		if f != nil {
 			f.Close()
-			r.fail()
+			r.Fail()
 		}
 		switch {
-		case r.err != nil || o > opCancel:
-			return errMessage
+		case r.Mistake() != nil || o > opCancel:
+			return channel.ErrMessage
 		case o == opMore || o == opCancel:
 			h.tell(o, id)
 		default:
-			r.b = append([]byte(nil), r.b...)
+			r.Keep()
 			if err := h.begin(o, id, r); err != nil {
 				return err
 			}
@@ -116,9 +117,9 @@ func (h *server) begin(o op, id uint64, r *reader) error {
 	h.mu.Unlock()
 	switch {
 	case known:
-		return errMessage
+		return channel.ErrMessage
 	case full:
-		return h.answer(id, func(w *writer) *os.File { w.error(driver.ErrBusy); return nil })
+		return h.answer(id, func(w *writer) *os.File { w.Failure(driver.ErrBusy); return nil })
 	}
 	h.busy.Go(func() {
 		h.do(o, j)
@@ -156,21 +157,21 @@ func (h *server) do(o op, j *job) {
 	}
 	handle := handlers[o]
 	if handle == nil {
-		h.s.conn.Close()
+		h.s.Close()
 		return
 	}
 	h.answer(j.id, func(w *writer) (f *os.File) {
-		w.error(nil)
+		w.Failure(nil)
 		err := rescued(func() (err error) {
 			f, err = handle(h, j, w)
 			return err
 		})
 		if err == nil {
-			err = j.end()
+			err = j.End()
 		}
 		if err != nil {
-			w.begin(opReply, j.id)
-			w.error(err)
+			begin(w, opReply, j.id)
+			w.Failure(err)
 		}
 		return f
 	})
@@ -190,14 +191,14 @@ func rescued(call func() error) (err error) {
 func (h *server) answer(id uint64, build func(w *writer) *os.File) error {
 	m := writers.Get().(*writer)
 	defer writers.Put(m)
-	m.begin(opReply, id)
+	begin(m, opReply, id)
 	f := build(m)
 	if f != nil {
 		defer f.Close()
 	}
-	err := h.s.send(*m, f)
+	err := h.s.Send(*m, f)
 	if err != nil {
-		h.s.conn.Close()
+		h.s.Close()
 	}
 	return err
 }
@@ -205,56 +206,56 @@ func (h *server) answer(id uint64, build func(w *writer) *os.File) error {
 // handlers do the calls with one answer. Each reads what was asked and writes what is answered; the file that it
 // returns is sent and closed.
 var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
-	opMkdir:     func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Mkdir(j.ctx, j.string()) },
-	opRemove:    func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Remove(j.ctx, j.string()) },
-	opRemoveDir: func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.RemoveDir(j.ctx, j.string()) },
+	opMkdir:     func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Mkdir(j.ctx, j.String()) },
+	opRemove:    func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Remove(j.ctx, j.String()) },
+	opRemoveDir: func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.RemoveDir(j.ctx, j.String()) },
 	opRename: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, h.files.Rename(j.ctx, j.string(), j.string())
+		return nil, h.files.Rename(j.ctx, j.String(), j.String())
 	},
 	opSymlink: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.Symlink(j.ctx, h.files, j.string(), j.string())
+		return nil, driver.Symlink(j.ctx, h.files, j.String(), j.String())
 	},
 	opSetGroup: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.SetGroup(j.ctx, h.files, j.string(), j.string())
+		return nil, driver.SetGroup(j.ctx, h.files, j.String(), j.String())
 	},
 	opSetMode: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.SetMode(j.ctx, h.files, j.string(), os.FileMode(j.uint()))
+		return nil, driver.SetMode(j.ctx, h.files, j.String(), os.FileMode(j.Uint()))
 	},
 	opSetTimes: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.SetTimes(j.ctx, h.files, j.string(), driver.Times{Modify: j.time(), Access: j.time(), Create: j.time()})
+		return nil, driver.SetTimes(j.ctx, h.files, j.String(), driver.Times{Modify: readTime(j.reader), Access: readTime(j.reader), Create: readTime(j.reader)})
 	},
 	opRemoveSame: func(h *server, j *job, _ *writer) (*os.File, error) {
-		name, fi := j.string(), new(info)
-		j.info(fi, false)
+		name, fi := j.String(), new(info)
+		readInfo(j.reader, fi, false)
 		return nil, driver.RemoveSame(j.ctx, h.files, name, fi)
 	},
 	opCheckStore: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.CheckStore(j.ctx, h.files, j.string(), j.options())
+		return nil, driver.CheckStore(j.ctx, h.files, j.String(), readOptions(j.reader))
 	},
 	opStat: func(h *server, j *job, w *writer) (*os.File, error) {
-		fi, err := h.files.Stat(j.ctx, j.string())
+		fi, err := h.files.Stat(j.ctx, j.String())
 		if err == nil {
-			w.info(fi, false)
+			writeInfo(w, fi, false)
 		}
 		return nil, err
 	},
 	opReadLink: func(h *server, j *job, w *writer) (*os.File, error) {
-		target, err := driver.ReadLink(j.ctx, h.files, j.string())
-		w.string(target)
+		target, err := driver.ReadLink(j.ctx, h.files, j.String())
+		w.String(target)
 		return nil, err
 	},
 	opSpace: func(h *server, j *job, w *writer) (*os.File, error) {
-		n, err := driver.Space(j.ctx, h.files, j.string())
-		w.int(n)
+		n, err := driver.Space(j.ctx, h.files, j.String())
+		w.Int(n)
 		return nil, err
 	},
 	opChecksum: func(h *server, j *job, w *writer) (*os.File, error) {
-		sum, err := driver.Checksum(j.ctx, h.files, j.string(), j.string(), j.int(), j.int())
-		w.string(string(sum))
+		sum, err := driver.Checksum(j.ctx, h.files, j.String(), j.String(), j.Int(), j.Int())
+		w.String(string(sum))
 		return nil, err
 	},
 	opRawNames: func(h *server, j *job, w *writer) (*os.File, error) {
-		w.bool(driver.RawNames(h.files, j.string()))
+		w.Bool(driver.RawNames(h.files, j.String()))
 		return nil, nil
 	},
 	opOpen:    (*server).open,
@@ -269,17 +270,17 @@ const noPart = -1
 
 // open sends the descriptor of a file.
 func (h *server) open(j *job, w *writer) (*os.File, error) {
-	r, err := h.files.Open(j.ctx, j.string(), j.int())
+	r, err := h.files.Open(j.ctx, j.String(), j.Int())
 	if err != nil {
 		return nil, err
 	}
 	switch r := r.(type) {
 	case *os.File:
-		w.int(noPart)
+		w.Int(noPart)
 		return r, nil
 	case driver.FilePart:
 		f, n := r.Part()
-		w.int(n)
+		w.Int(n)
 		return f, nil
 	}
 	r.Close()
@@ -289,12 +290,12 @@ func (h *server) open(j *job, w *writer) (*os.File, error) {
 // list sends a listing in pieces, no more ahead than is asked for.
 func (h *server) list(j *job) {
 	l := &listing{h: h, j: j}
-	name, nameOnly := j.string(), j.bool()
-	err := j.end()
+	name, nameOnly := j.String(), j.Bool()
+	err := j.End()
 	if err == nil {
 		err = rescued(func() error { return l.entries(name, nameOnly) })
 	}
-	l.send(opReply, func(w *writer) { w.error(err) })
+	l.send(opReply, func(w *writer) { w.Failure(err) })
 }
 
 // listing is what is sent of a directory.
@@ -312,7 +313,7 @@ func (l *listing) entries(name string, nameOnly bool) error {
 		if err != nil {
 			return err
 		}
-		l.batch.info(fi, nameOnly)
+		writeInfo(&l.batch, fi, nameOnly)
 		if l.n++; len(l.batch) < batch {
 			continue
 		}
@@ -330,16 +331,16 @@ func (l *listing) entries(name string, nameOnly bool) error {
 
 // send sends the entries that are there, and what end adds.
 func (l *listing) send(o op, end func(w *writer)) error {
-	l.message.begin(o, l.j.id)
-	l.message.uint(l.n)
+	begin(&l.message, o, l.j.id)
+	l.message.Uint(l.n)
 	l.message = append(l.message, l.batch...)
 	if end != nil {
 		end(&l.message)
 	}
 	l.n, l.batch = 0, l.batch[:0]
-	err := l.h.s.send(l.message, nil)
+	err := l.h.s.Send(l.message, nil)
 	if err != nil {
-		l.h.s.conn.Close()
+		l.h.s.Close()
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/driver"
 )
 
@@ -21,7 +22,7 @@ type stored struct {
 }
 
 func (h *server) store(j *job, w *writer) (*os.File, error) {
-	up, err := h.files.Store(j.ctx, j.string(), j.options())
+	up, err := h.files.Store(j.ctx, j.String(), readOptions(j.reader))
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +31,7 @@ func (h *server) store(j *job, w *writer) (*os.File, error) {
 		up.Close(err)
 		return nil, err
 	}
-	w.uint(j.id)
+	w.Uint(j.id)
 	return f, nil
 }
 
@@ -57,12 +58,12 @@ func (h *server) keep(j *job, up driver.Upload) (*os.File, error) {
 
 // upload finds the upload that a call is about, and holds it.
 func (h *server) upload(j *job) (id uint64, u *stored, err error) {
-	id = j.uint()
+	id = j.Uint()
 	h.mu.Lock()
 	u = h.uploads[id]
 	h.mu.Unlock()
 	if u == nil {
-		return id, nil, errMessage
+		return id, nil, channel.ErrMessage
 	}
 	u.mu.Lock()
 	return id, u, nil
@@ -75,9 +76,9 @@ func (h *server) with(j *job, do func(u *stored) error) (id uint64, err error) {
 		return id, err
 	}
 	defer u.mu.Unlock()
-	n := j.int()
-	if n < u.told || j.end() != nil {
-		return id, errMessage
+	n := j.Int()
+	if n < u.told || j.End() != nil {
+		return id, channel.ErrMessage
 	}
 	u.Wrote(n - u.told)
 	u.told = n
@@ -110,7 +111,7 @@ func (h *server) close(j *job, _ *writer) (*os.File, error) {
 	}
 	defer u.mu.Unlock()
 	defer h.drop(id)
-	return nil, u.Close(j.error())
+	return nil, u.Close(j.Failure())
 }
 
 func (h *server) drop(id uint64) {

@@ -14,8 +14,8 @@ import (
 // Store begins an upload in the hand and takes over a descriptor to write into.
 func (c *Client) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	u := &upload{c: c}
-	err := c.do(ctx, opStore, func(w *writer) { w.string(name); w.options(opts) }, func(a *answer) {
-		u.id, u.f = a.uint(), a.takeFile()
+	err := c.do(ctx, opStore, func(w *writer) { w.String(name); writeOptions(w, opts) }, func(a *answer) {
+		u.id, u.f = a.Uint(), a.takeFile()
 	})
 	if err != nil {
 		return nil, err
@@ -78,7 +78,7 @@ func (u *upload) ask(o op) error {
 	if err := u.writable(); err != nil {
 		return err
 	}
-	return u.c.do(context.Background(), o, func(w *writer) { w.uint(u.id); w.int(u.n) }, nil)
+	return u.c.do(context.Background(), o, func(w *writer) { w.Uint(u.id); w.Int(u.n) }, nil)
 }
 
 func (u *upload) Close(cause error) error {
@@ -86,7 +86,7 @@ func (u *upload) Close(cause error) error {
 		return nil
 	}
 	u.end()
-	return u.c.do(context.Background(), opClose, func(w *writer) { w.uint(u.id); w.error(cause) }, nil)
+	return u.c.do(context.Background(), opClose, func(w *writer) { w.Uint(u.id); w.Failure(cause) }, nil)
 }
 
 func (u *upload) end() {

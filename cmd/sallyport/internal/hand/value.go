@@ -28,15 +28,15 @@ func (i *info) Owner() string      { return i.owner }
 func (i *info) Group() string      { return i.group }
 func (i *info) ID() string         { return i.id }
 
-// info writes what describes a file, or its name only.
-func (w *writer) info(fi fs.FileInfo, nameOnly bool) {
-	w.string(fi.Name())
+// writeInfo writes what describes a file, or its name only.
+func writeInfo(w *writer, fi fs.FileInfo, nameOnly bool) {
+	w.String(fi.Name())
 	if nameOnly {
 		return
 	}
-	w.int(fi.Size())
-	w.uint(uint64(fi.Mode()))
-	w.time(fi.ModTime())
+	w.Int(fi.Size())
+	w.Uint(uint64(fi.Mode()))
+	writeTime(w, fi.ModTime())
 	var owner, group, id string
 	if o, ok := fi.(driver.FileOwner); ok {
 		owner, group = o.Owner(), o.Group()
@@ -44,49 +44,49 @@ func (w *writer) info(fi fs.FileInfo, nameOnly bool) {
 	if f, ok := fi.(driver.FileID); ok {
 		id = f.ID()
 	}
-	w.string(owner)
-	w.string(group)
-	w.string(id)
+	w.String(owner)
+	w.String(group)
+	w.String(id)
 }
 
-func (r *reader) info(i *info, nameOnly bool) {
-	*i = info{name: r.string()}
+func readInfo(r *reader, i *info, nameOnly bool) {
+	*i = info{name: r.String()}
 	if nameOnly {
 		return
 	}
-	i.size = r.int()
-	i.mode = fs.FileMode(r.uint())
-	i.time = r.time()
-	i.owner = r.string()
-	i.group = r.string()
-	i.id = r.string()
+	i.size = r.Int()
+	i.mode = fs.FileMode(r.Uint())
+	i.time = readTime(r)
+	i.owner = r.String()
+	i.group = r.String()
+	i.id = r.String()
 }
 
-// time writes a time. Seconds and nanoseconds apart reach further than the years 1678 to 2262.
-func (w *writer) time(t time.Time) {
-	w.bool(!t.IsZero())
+// writeTime writes a time. Seconds and nanoseconds apart reach further than the years 1678 to 2262.
+func writeTime(w *writer, t time.Time) {
+	w.Bool(!t.IsZero())
 	if !t.IsZero() {
-		w.int(t.Unix())
-		w.uint(uint64(t.Nanosecond()))
+		w.Int(t.Unix())
+		w.Uint(uint64(t.Nanosecond()))
 	}
 }
 
-func (r *reader) time() time.Time {
-	if !r.bool() {
+func readTime(r *reader) time.Time {
+	if !r.Bool() {
 		return time.Time{}
 	}
-	seconds, nanoseconds := r.int(), r.uint()
+	seconds, nanoseconds := r.Int(), r.Uint()
 	return time.Unix(seconds, int64(nanoseconds%1e9))
 }
 
-func (w *writer) options(o driver.StoreOptions) {
-	w.bool(o.Append)
-	w.int(o.Offset)
-	w.bool(o.Exclusive)
-	w.int(o.Size)
-	w.bool(o.Whole)
+func writeOptions(w *writer, o driver.StoreOptions) {
+	w.Bool(o.Append)
+	w.Int(o.Offset)
+	w.Bool(o.Exclusive)
+	w.Int(o.Size)
+	w.Bool(o.Whole)
 }
 
-func (r *reader) options() driver.StoreOptions {
-	return driver.StoreOptions{Append: r.bool(), Offset: r.int(), Exclusive: r.bool(), Size: r.int(), Whole: r.bool()}
+func readOptions(r *reader) driver.StoreOptions {
+	return driver.StoreOptions{Append: r.Bool(), Offset: r.Int(), Exclusive: r.Bool(), Size: r.Int(), Whole: r.Bool()}
 }

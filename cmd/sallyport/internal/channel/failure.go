@@ -1,0 +1,79 @@
+//go:build linux
+
+package channel
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"syscall"
+
+	"github.com/sallyport/sallyport/driver"
+)
+
+// kinds are the errors that callers of a driver tell apart. A message has their places in this list.
+var kinds = []error{
+	fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, fs.ErrInvalid, fs.ErrClosed, errors.ErrUnsupported,
+	driver.ErrQuota, driver.ErrOffset, driver.ErrIsDir, driver.ErrNotDir, driver.ErrNotEmpty, driver.ErrName,
+	driver.ErrChanged, driver.ErrBusy, context.Canceled, context.DeadlineExceeded, driver.ErrLogin, driver.ErrNeedPassword,
+	syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS,
+	ErrGone, ErrStuck, ErrTooMany, ErrMessage,
+}
+
+// Kinds returns the errors that errors.Is finds at the other end.
+func Kinds() []error { return slices.Clone(kinds) }
+
+// maxText is how much of an error's text is told, in bytes.
+const maxText = 4096
+
+// failure is an error of the other end: its text, and what errors.Is and errors.As find in it.
+type failure struct {
+	text string
+	is   []error
+}
+
+func (f *failure) Error() string   { return f.text }
+func (f *failure) Unwrap() []error { return f.is }
+
+// Failure writes an error, or that there is none.
+func (w *Writer) Failure(err error) {
+	w.Bool(err != nil)
+	if err == nil {
+		return
+	}
+	err = driver.SysError(err)
+	text := err.Error()
+	w.String(text[:min(len(text), maxText)])
+	var mask uint64
+	for i, kind := range kinds {
+		if errors.Is(err, kind) {
+			mask |= 1 << i
+		}
+	}
+	w.Uint(mask)
+	var own *driver.Error
+	w.Bool(errors.As(err, &own))
+	if own != nil {
+		w.Uint(uint64(own.Code))
+		w.String(own.Text[:min(len(own.Text), maxText)])
+	}
+}
+
+// Failure reads an error, nil if there is none.
+func (r *Reader) Failure() error {
+	if !r.Bool() {
+		return nil
+	}
+	f := &failure{text: r.String()}
+	mask := r.Uint()
+	for i, kind := range kinds {
+		if mask&(1<<i) != 0 {
+			f.is = append(f.is, kind)
+		}
+	}
+	if r.Bool() {
+		f.is = append(f.is, &driver.Error{Code: int(r.Uint()), Text: r.String()})
+	}
+	return f
+}
