@@ -1,0 +1,3 @@
+// Package part starts this program again as a part of a server that is split into processes, and has what each part
+// does first.
+package part

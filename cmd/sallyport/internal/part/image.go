@@ -1,0 +1,54 @@
+//go:build linux
+
+package part
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// program is the executable that runs, also when its file was replaced meanwhile.
+const program = "/proc/self/exe"
+
+// image copies the executable into memory, where parts can execute it and not read it. So the system keeps their memory
+// from other processes of their user from the first moment on, and their rights need not reach the directory of the
+// executable. It returns the path for exec, and keeps the copy for the life of this process.
+func image() (path string, err error) {
+	own, err := os.Open(program)
+	if err != nil {
+		return "", err
+	}
+	defer own.Close()
+	fd, err := unix.MemfdCreate("sallyport", unix.MFD_CLOEXEC|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 all could be executed
+		fd, err = unix.MemfdCreate("sallyport", unix.MFD_CLOEXEC)
+	}
+	if err != nil {
+		return "", os.NewSyscallError("memfd_create", err)
+	}
+	f := os.NewFile(uintptr(fd), "sallyport")
+	defer f.Close()
+	if _, err := io.Copy(f, own); err != nil {
+		return "", err
+	}
+	const onlyExecuted = 0o111
+	if err := f.Chmod(onlyExecuted); err != nil {
+		return "", err
+	}
+	// What is open for writing can't be executed.
+	again, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return "", os.NewSyscallError("open", err)
+	}
+	defer unix.Close(again)
+	const beyondThoseOfParts = 64 // whose descriptors get their numbers before exec looks for this one
+	kept, err := unix.FcntlInt(uintptr(again), unix.F_DUPFD_CLOEXEC, beyondThoseOfParts)
+	if err != nil {
+		return "", os.NewSyscallError("fcntl", err)
+	}
+	return fmt.Sprintf("/proc/self/fd/%d", kept), nil
+}

@@ -1,0 +1,146 @@
+//go:build linux
+
+package part
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+)
+
+// Rights are those that a process has: numbers of the system.
+type Rights struct {
+	UID, GID int
+	Groups   []int // besides GID
+}
+
+// Starter starts parts. They are killed when this process ends, however it does.
+type Starter struct {
+	path     string // of the executable
+	requests chan request
+}
+
+type request struct {
+	cmd    *exec.Cmd
+	result chan error
+}
+
+// NewStarter returns a Starter, for the rest of this process's life.
+func NewStarter() (*Starter, error) {
+	path, err := image()
+	if err != nil {
+		return nil, err
+	}
+	s := &Starter{path, make(chan request)}
+	go s.run()
+	return s, nil
+}
+
+// run starts what is asked for. The system kills a part at the end of the thread that has started it, so that thread is
+// kept.
+func (s *Starter) run() {
+	runtime.LockOSThread()
+	for r := range s.requests {
+		r.result <- r.cmd.Start()
+	}
+}
+
+// Process is a part that was started.
+type Process struct {
+	*channel.Peer // what it asks and is asked
+	PID           int
+	process       *os.Process
+	ended         chan struct{}
+	status        int
+}
+
+// Start starts a part with some rights. answer answers what it asks. It finds more, which are closed here, as
+// descriptors from 4 on.
+func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more ...*os.File) (*Process, error) {
+	defer closeAll(more)
+	mine, its, err := channel.Pair()
+	if err != nil {
+		return nil, err
+	}
+	peer, err := channel.NewPeer(mine, channel.AnyFiles, answer)
+	if err != nil {
+		its.Close()
+		return nil, err
+	}
+	defer its.Close()
+	cmd := &exec.Cmd{
+		Path: s.path, Args: []string{"sallyport", Command, name}, Dir: "/", Env: environment(), Stderr: os.Stderr,
+		ExtraFiles: append([]*os.File{its}, more...),
+		SysProcAttr: &syscall.SysProcAttr{
+			Pdeathsig:  syscall.SIGKILL,
+			Credential: &syscall.Credential{Uid: uint32(rights.UID), Gid: uint32(rights.GID), Groups: unsigned(rights.Groups)},
+		},
+	}
+	r := request{cmd, make(chan error, 1)}
+	s.requests <- r
+	if err := <-r.result; err != nil {
+		peer.Close()
+		return nil, explained(err)
+	}
+	p := &Process{Peer: peer, PID: cmd.Process.Pid, process: cmd.Process, ended: make(chan struct{})}
+	go func() {
+		cmd.Wait()
+		p.status = cmd.ProcessState.ExitCode()
+		close(p.ended)
+		peer.Close()
+	}()
+	return p, nil
+}
+
+// explained adds to the error of a start what may be the cure.
+func explained(err error) error {
+	if errors.Is(err, syscall.EPERM) {
+		return errors.New("this process may not start others as other users: " + err.Error() + " (it needs the capabilities SETUID, SETGID and KILL)")
+	}
+	return err
+}
+
+// Command is the command of sallyport by which parts are started.
+const Command = "part"
+
+// Ended is closed when the process has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
+// Status returns the exit status after the end, -1 of a process that a signal has killed.
+func (p *Process) Status() int {
+	<-p.ended
+	return p.status
+}
+
+// Kill ends the process at once.
+func (p *Process) Kill() { p.process.Kill() }
+
+// environment returns what parts get of this process's environment: what the Go runtime goes by, and the time zone.
+func environment() (env []string) {
+	for _, name := range []string{"TZ", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	if len(env) == 0 {
+		return []string{"LANG=C"} // none at all would be this process's
+	}
+	return env
+}
+
+func unsigned(numbers []int) (u []uint32) {
+	for _, n := range numbers {
+		u = append(u, uint32(n))
+	}
+	return u
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
+}
