@@ -23,6 +23,8 @@ type account struct {
 	Group    string `toml:"group"`
 	Password string `toml:"password"` // a hash
 
+	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
+
 	Home     string   `toml:"home"`  // empty for the directory that is served
 	Start    string   `toml:"start"` // the directory that sessions start in, below the home
 	Uploads  uploads  `toml:"uploads"`

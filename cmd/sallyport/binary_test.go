@@ -65,7 +65,7 @@ func start(t *testing.T, more ...string) *process {
 }
 
 // startWith is start with a command that configure has changed.
-func startWith(t *testing.T, configure func(*exec.Cmd), more ...string) *process {
+func startWith(t testing.TB, configure func(*exec.Cmd), more ...string) *process {
 	t.Helper()
 	file, err := binary()
 	if err != nil {
@@ -114,7 +114,7 @@ func startWith(t *testing.T, configure func(*exec.Cmd), more ...string) *process
 }
 
 // fact is what the banner says after a name.
-func (p *process) fact(t *testing.T, name string) string {
+func (p *process) fact(t testing.TB, name string) string {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^  ` + name + ` +(\S+)`).FindStringSubmatch(p.banner)
 	if m == nil {
@@ -124,7 +124,7 @@ func (p *process) fact(t *testing.T, name string) string {
 }
 
 // clientTLS trusts the process.
-func (p *process) clientTLS(t *testing.T) *stdtls.Config {
+func (p *process) clientTLS(t testing.TB) *stdtls.Config {
 	t.Helper()
 	pem, err := os.ReadFile(p.fact(t, "certificate"))
 	if err != nil {

@@ -169,3 +169,11 @@ func (s *settings) certificateNames() []string {
 	}
 	return names
 }
+
+// pair returns the certificate with its chain and key, as it is in the files.
+func (c *certificate) pair() (*tls.Certificate, error) {
+	if len(c.config.Certificates) > 0 {
+		return &c.config.Certificates[0], nil
+	}
+	return c.config.GetCertificate(&tls.ClientHelloInfo{})
+}

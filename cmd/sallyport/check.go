@@ -58,6 +58,7 @@ func (s *settings) check() []error {
 	if s.shared && s.reuse == tls.Off {
 		errs.say("%s demands that data connections resume, which %s off gives up", s.at("shared-address"), s.at("session-reuse"))
 	}
+	errs = append(errs, s.checkSystemUsers()...)
 	return append(errs, s.checkUsers()...)
 }
 

@@ -46,9 +46,17 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 		}
 		b := all[other]
 		if with := s.place(&b); with != at && (with.quota.set || at.quota.set) {
-			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, or uploads, or without; give both the same",
+			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, uploads or system-user, or without; give both the same",
 				a.from[""], name, other))
 		}
 	}
 	return errs
+}
+
+// checkDir reports a directory that is served and can't be opened.
+func (s *settings) checkDir() error {
+	if s.dir == "" {
+		return nil
+	}
+	return s.told("dir", openable(s.dir))
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -161,6 +162,9 @@ func openable(dir string) error {
 
 // lookAtChoices looks at options that give something up.
 func (c *inspection) lookAtChoices() {
+	if c.runAs == "" && runtime.GOOS == "linux" && os.Geteuid() == 0 {
+		c.warn("%s is not set: started by root, one process has all rights, and clients talk to it; docs/operating.md says how to split it", c.at("run-as"))
+	}
 	if c.plaintext {
 		c.warn("%s: anybody on the way can read passwords and files", c.at("insecure-plaintext"))
 	}

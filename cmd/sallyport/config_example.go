@@ -50,6 +50,8 @@ const exampleUsers = `
 #[group.customers]
 # The directory that the user sees; {user} is the name, and dir is where relative ones begin.
 #home = "/srv/ftp/{user}"
+# With whose rights its files are touched, with run-as: a user of this host, or UID:GID.
+#system-user = "ftp"
 # Where below it sessions start.
 #start = "in"
 # Whether nothing can be changed, and names that can't be seen nor made.

@@ -21,7 +21,7 @@ import (
 const hash = "$2a$04$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"
 
 // configure writes configuration files and returns the name of the first, F in what complaints says.
-func configure(t *testing.T, texts ...string) string {
+func configure(t testing.TB, texts ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "conf.d"), 0o755))
@@ -129,7 +129,7 @@ func TestConfigMistakes(t *testing.T) {
 		{alice + `group = "x"`, "DIR", "", `sallyport.toml:3:1: user.alice.group: there is no group "x"; begin one by [group.x]`},
 		{alice + "[group.a]\ngroup = \"b\"", "DIR", "", `sallyport.toml:4:1: group.a.group: a group is in no other group`},
 		{alice, "DIR --user alice:x", "", `--user: "alice" is in a configuration file, too; leave one of the two`},
-		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, or uploads, or without; give both the same`},
+		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, uploads or system-user, or without; give both the same`},
 		{alice + `listen = ":21"`, "DIR", "", `sallyport.toml:3:1: user.alice.listen: this is no key of users but an option of the server; options stand before the first line in [ ]`},
 		{alice + "quota = \"1 GB\"\n[user.bob]\nread-only = true\npassword = \"" + hash + "\"", "DIR", "", ""},
 	} {

@@ -163,7 +163,7 @@ func (c *control) reload(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	c.log(r, "the configuration is read again")
-	read := c.d.reload()
+	read := c.d.reloads()
 	status := http.StatusOK
 	if len(read.Mistakes) > 0 {
 		status = http.StatusUnprocessableEntity

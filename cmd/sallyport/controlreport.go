@@ -24,6 +24,23 @@ type status struct {
 	Busy          int               `json:"busy"` // sessions that carry out a command
 	Configuration reloaded          `json:"configuration"`
 	Certificate   certificateReport `json:"certificate"`
+	Processes     []systemProcess   `json:"processes,omitempty"` // of a server that is split
+}
+
+// systemProcess is one of several that make up a server.
+type systemProcess struct {
+	Part  string `json:"part"` // keeper, signer, clerk, engine or hand
+	PID   int    `json:"pid"`
+	UID   int    `json:"uid"`
+	Dir   string `json:"dir,omitempty"`      // of a hand
+	Users int    `json:"sessions,omitempty"` // that a hand serves
+}
+
+// report is what the keeper knows of a server that is split.
+type report struct {
+	Started       time.Time
+	Configuration reloaded
+	Processes     []systemProcess // the keeper first
 }
 
 // listening is a listener for control connections.
@@ -62,6 +79,11 @@ func (d *daemon) status(now time.Time) status {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	s.Configuration = d.last
+	if d.about != nil {
+		all := d.about()
+		s.PID, s.Started, s.Configuration, s.Processes = all.Processes[0].PID, all.Started, all.Configuration, all.Processes
+		s.Uptime = now.Sub(s.Started).Round(time.Millisecond).Seconds()
+	}
 	s.Certificate = certificateReport{File: d.settings.cert, Fingerprint: tls.Fingerprint(d.cert.config)}
 	if leaf := d.cert.leaf(); leaf != nil {
 		s.Certificate.Expires = leaf.NotAfter

@@ -22,6 +22,7 @@ type place struct {
 	dir     string
 	uploads uploads
 	quota   quota
+	as      string // the system user with whose rights the files are touched; empty for the server's own
 }
 
 // home is an open place.
@@ -99,17 +100,21 @@ func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, er
 		return nil, fmt.Errorf("the home of the user can't be used: %w", err)
 	}
 	context.AfterFunc(ctx, done)
-	files := h.files
-	if len(a.Hidden) > 0 {
+	return seenBy(h.files, a.Hidden, a.ReadOnly), nil
+}
+
+// seenBy returns what a user sees of files and may do with them.
+func seenBy(files driver.FS, hidden patterns, readOnly bool) driver.FS {
+	if len(hidden) > 0 {
 		files = driver.Restrict(files, func(_ context.Context, _ driver.Op, name string) error {
-			if a.Hidden.match(name) {
+			if hidden.match(name) {
 				return fs.ErrNotExist
 			}
 			return nil
 		})
 	}
-	if a.ReadOnly {
+	if readOnly {
 		files = driver.WithoutWrites(files)
 	}
-	return files, nil
+	return files
 }

@@ -47,9 +47,17 @@ type exitStatus int
 func (s exitStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "part" { // a process of a server that is split
+		end(runPart(os.Args[2:]))
+		return
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	end(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// end ends the program with what became of it.
+func end(err error) {
 	if err == nil {
 		return
 	}

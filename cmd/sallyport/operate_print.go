@@ -47,6 +47,9 @@ func (s *status) print(w io.Writer, now time.Time) {
 		}
 		row("certificate", fmt.Sprintf("%s, ends %s (%s)", cmp.Or(s.Certificate.File, "made for this run"), s.Certificate.Expires.Format(time.RFC3339), left(s.Certificate.Expires.Sub(now))))
 		row("SHA-256", s.Certificate.Fingerprint)
+		for _, p := range s.Processes {
+			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.Dir), " "))
+		}
 	})
 }
 

@@ -34,10 +34,14 @@ type settings struct {
 	limits            limits
 	control           string // the path of its socket, as it was given
 	controlGroup      string
+	runAs             string // the user of the processes that clients reach; empty for one process
+	systemUser        string // whose rights the files of users are under
+	uidMin            int
 
-	accounts map[string]account // of configuration files and of users
-	files    []string           // the configuration files, in the order of reading
-	sources  map[string]source  // where options that were set come from
+	systemUsers map[string]identity // those of users and of runAs, by what names them
+	accounts    map[string]account  // of configuration files and of users
+	files       []string            // the configuration files, in the order of reading
+	sources     map[string]source   // where options that were set come from
 }
 
 const (
@@ -50,6 +54,7 @@ func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
+		uidMin: 1000,
 	}
 }
 
@@ -103,6 +108,9 @@ func (s *settings) entries() []entry {
 		{option{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)}, `"info"`, atReload},
 		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", duration(&s.drain, 0)}, `"30s"`, atReload},
 		{option{"control", "PATH", "the Unix socket on which sallyport status, sessions, kick, ports, reload and drain ask\nthis server; \"\" for none (" + usualControl + " with a configuration file\nif that can be made, else none)", text(&s.control)}, `"` + usualControl + `"`, atStart},
+		{option{"run-as", "NAME", "split the server into processes (Linux, started as root): what clients reach has the\nrights of this user, or UID:GID, and files are touched by processes that have those of\nsystem-user (one process, with all rights of who starts it)", text(&s.runAs)}, `"sallyport"`, atStart},
+		{option{"system-user", "NAME", "with run-as: the user of this host, or UID:GID, with whose rights the files of each user\nare touched, for users whose tables name none (none, so each table has to)", text(&s.systemUser)}, `"ftp"`, atReload},
+		{option{"uid-min", "N", "the lowest number that a system-user may have (1000)", number(&s.uidMin)}, `1000`, atReload},
 		{option{"control-group", "GROUP", "whose members may use that socket, besides root and the server's own user (none)", text(&s.controlGroup)}, `"adm"`, atStart},
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"net"
 	"strings"
 
@@ -21,20 +22,19 @@ func (s *settings) addProxies(text string) error {
 }
 
 // behindProxies makes everything that listens read PROXY headers, if the options
-// name somebody to read them from.
-func (d *daemon) behindProxies() {
+// name somebody to read them from. listen opens data ports.
+func (d *daemon) behindProxies(listen func(ctx context.Context, network, address string) (net.Listener, error)) {
+	d.ports.Listen = listen
 	if len(d.proxies) == 0 {
 		return
 	}
-	p := &proxyproto.Protocol{Trusted: d.proxies, Logger: d.log}
+	p := &proxyproto.Protocol{Trusted: d.proxies, Logger: d.log, Listen: listen}
 	for _, ln := range []*net.Listener{&d.explicit, &d.implicit} {
 		if *ln != nil {
 			*ln = p.Wrap(*ln)
 		}
 	}
-	if d.ports != nil {
-		d.ports.Listen = p.ListenData
-	}
+	d.ports.Listen = p.ListenData
 }
 
 // proxyNames returns the networks of the proxies as they are written.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -18,7 +19,7 @@ func (d *daemon) reload() reloaded {
 	defer d.reloading.Unlock()
 	next, err := d.reread()
 	if err == nil {
-		err = d.follow(next)
+		err = d.apply(next)
 	}
 	read := d.readAgain(joined.Errors(err)...)
 	d.mu.Lock()
@@ -57,29 +58,45 @@ func (d *daemon) follow(next *settings) error {
 	leave, err4 := d.homes.keep(next)
 	err := errors.Join(err1, err2, err3, err4)
 	if err == nil {
-		err = d.srv.Update(func(s *server.Settings) {
-			s.Driver, s.TLS, s.Announce, s.Greeting, s.Disabled = users, cert.config, announce, next.greeting, next.disabled
-			next.limits.into(s)
-		})
+		err = d.update(next, users, cert, announce)
 	}
 	if err != nil {
 		leave()
-		if cert != nil && cert.file != d.cert.file {
-			cert.remove()
-		}
+		d.discard(cert)
 		return err
 	}
-	old, oldLeave := d.cert, d.leave
+	oldLeave := d.leave
+	d.use(next, cert, leave)
+	oldLeave()
+	d.places.Store(next.places())
+	return nil
+}
+
+// update has the server go by settings.
+func (d *daemon) update(next *settings, users driver.Driver, cert *certificate, announce passive.Announcer) error {
+	return d.srv.Update(func(s *server.Settings) {
+		s.Driver, s.TLS, s.Announce, s.Greeting, s.Disabled = users, cert.config, announce, next.greeting, next.disabled
+		next.limits.into(s)
+	})
+}
+
+// use notes the settings that are in force from now on.
+func (d *daemon) use(next *settings, cert *certificate, leave func()) {
+	old := d.cert
 	d.mu.Lock()
 	d.settings, d.leave, d.cert = next, leave, cert
 	d.mu.Unlock()
-	oldLeave()
 	if cert.file != old.file {
 		old.remove()
 	}
-	d.places.Store(next.places())
 	d.level.Set(next.level)
-	return nil
+}
+
+// discard removes a certificate that is not used after all.
+func (d *daemon) discard(cert *certificate) {
+	if cert != nil && cert.file != d.cert.file {
+		cert.remove()
+	}
 }
 
 // certificateFor returns the certificate of other settings. One that was made for this run stays.

@@ -53,7 +53,7 @@ func (c configured) hangUp(t *testing.T, log string) {
 }
 
 // dial logs in.
-func (c configured) dial(t *testing.T, user string) (*ftpclient.Client, error) {
+func (c configured) dial(t testing.TB, user string) (*ftpclient.Client, error) {
 	t.Helper()
 	client, err := ftpclient.Dial(c.fact(t, "explicit FTPS"), false, c.clientTLS(t), user, "secret")
 	if err == nil {

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
@@ -47,9 +49,12 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return err
 	}
 	d.level, d.hangup, d.end = level, hangup, end
-	d.reread = func() (*settings, error) { return parseServe(args) }
+	d.reread, d.apply, d.reloads = func() (*settings, error) { return parseServe(args) }, d.follow, d.reload
 	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
 	defer facts.Close(logGrace)
+	if s.runAs != "" {
+		return d.keep(until, facts, lines)
+	}
 	io.WriteString(facts, d.banner())
 	return d.serve(until, lines)
 }
@@ -59,7 +64,7 @@ type daemon struct {
 	*settings
 	log                *slog.Logger
 	level              *slog.LevelVar
-	homes              *homes
+	homes              *homes // nil where hands have them
 	leave              func() // gives up the directory that is served
 	places             atomic.Pointer[[]place]
 	cert               *certificate
@@ -70,7 +75,10 @@ type daemon struct {
 
 	hangup  *hangup
 	reread  func() (*settings, error)
-	started *settings // those of the start
+	apply   func(next *settings) error // puts what was read again into force
+	reloads func() reloaded            // does what the control socket asks for
+	about   func() report              // of all processes; nil if this is the only one
+	started *settings                  // those of the start
 
 	socket    *controlSocket // nil for none
 	startedAt time.Time
@@ -91,53 +99,72 @@ func (d *daemon) current() *settings {
 // open takes hold of files, certificate and ports. Its error tells of all that
 // can't be had. The daemon is to be closed in any case.
 func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) {
-	d := &daemon{settings: s, started: s, startedAt: time.Now(), log: log, homes: newHomes(ctx), password: strings.ToLower(rand.Text())}
+	d := &daemon{settings: s, started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
 	d.last = d.readAgain()
-	var errs [6]error
-	d.leave, errs[0] = d.homes.keep(s)
-	d.cert, errs[1] = s.loadCertificate(log)
-	d.explicit, errs[2] = s.listener(ctx, "listen", s.listen, defaults().listen)
-	d.implicit, errs[3] = s.listener(ctx, "listen-implicit", s.implicit, defaults().implicit)
-	errs[4] = d.openPorts(ctx)
-	errs[5] = d.openControl()
-	if err := errors.Join(errs[:]...); err != nil {
+	if s.runAs != "" {
+		return d, errors.Join(canSplit(), s.checkDir(), d.hold(ctx))
+	}
+	d.homes = newHomes(ctx)
+	var err1 error
+	d.leave, err1 = d.homes.keep(s)
+	if err := errors.Join(err1, d.hold(ctx)); err != nil {
 		return d, err
 	}
+	d.behindProxies(tcp.Listen)
 	d.places.Store(s.places())
 	users, err := s.driver(d.homes.login, d.password)
+	d.srv = d.server(users)
+	return d, errors.Join(err, d.srv.Validate())
+}
+
+// hold takes hold of certificate and ports.
+func (d *daemon) hold(ctx context.Context) error {
+	var errs [5]error
+	d.cert, errs[0] = d.loadCertificate(d.log)
+	d.explicit, errs[1] = d.listener(ctx, "listen", d.listen, defaults().listen)
+	d.implicit, errs[2] = d.listener(ctx, "listen-implicit", d.settings.implicit, defaults().implicit)
+	errs[3] = d.openPorts(ctx)
+	errs[4] = d.openControl()
+	return errors.Join(errs[:]...)
+}
+
+// server makes the server of what is held.
+func (d *daemon) server(users driver.Driver) *server.Server {
 	var bounds server.Settings
-	s.limits.into(&bounds)
-	d.srv = &server.Server{
-		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: s.reuse,
-		RequireCloseNotify: s.closeNotify, InsecurePlaintext: s.plaintext, Logger: log,
-		SharedAddress: s.shared, NeverConvert: s.neverConvert, Disabled: s.disabled, AllowSymlink: s.symlink,
-		Greeting: s.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
+	d.limits.into(&bounds)
+	srv := &server.Server{
+		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: d.reuse,
+		RequireCloseNotify: d.closeNotify, InsecurePlaintext: d.plaintext, Logger: d.log,
+		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
+		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
 		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures,
 	}
-	if s.active {
-		d.srv.Active = &server.Active{}
+	if d.active {
+		srv.Active = &server.Active{}
 	}
-	return d, errors.Join(err, d.srv.Validate())
+	return srv
+}
+
+// makePorts makes the data ports.
+func (d *daemon) makePorts() (err error) {
+	if d.ports, err = passive.Range(d.passive); err != nil || d.announce == "" {
+		return err
+	}
+	rules, err := passive.ParseRules(d.announce)
+	if err == nil {
+		d.ports.Announce = rules
+	}
+	return err
 }
 
 // openPorts makes the data ports and tries each once where clients will come
 // in.
 func (d *daemon) openPorts(ctx context.Context) error {
-	ports, err := passive.Range(d.passive)
-	if err != nil {
+	if err := d.makePorts(); err != nil {
 		return err
 	}
-	d.ports = ports
-	if d.announce != "" {
-		rules, err := passive.ParseRules(d.announce)
-		if err != nil {
-			return err
-		}
-		ports.Announce = rules
-	}
-	d.behindProxies()
 	addrs := listenedOn(d.explicit, d.implicit)
-	err = ports.Check(ctx, addrs...)
+	err := d.ports.Check(ctx, addrs...)
 	if !d.canDoWith(err) {
 		return withPortCures(err, defaults().passive)
 	}
@@ -188,7 +215,9 @@ func (d *daemon) close() {
 // serve serves until it is asked to end or a listener fails.
 func (d *daemon) serve(until endings, stderr io.Writer) error {
 	ctx := until.drain
-	d.keepSwept(ctx)
+	if d.homes != nil {
+		d.keepSwept(ctx)
+	}
 	defer d.startControl()()
 	ended := make(chan error, 2)
 	if d.explicit != nil {
@@ -221,7 +250,9 @@ func (d *daemon) shutdown(cut context.Context, stderr io.Writer) error {
 	all, busy := d.counts()
 	fmt.Fprintf(stderr, "shutting down: %d of %d sessions are busy and get %v; another signal cuts them off\n", busy, all, drain)
 	if err := d.srv.Shutdown(ctx); err != nil {
-		return errors.New("stopped before all transfers were over")
+		return errCut
 	}
 	return nil
 }
+
+var errCut = errors.New("stopped before all transfers were over")

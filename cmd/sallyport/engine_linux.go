@@ -1,0 +1,236 @@
+package main
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// engine is the process that clients reach: it has the network, and neither files, keys nor passwords.
+type engine struct {
+	*daemon
+	keeper *channel.Peer
+	signer signer.Client
+	hands  engineHands
+	begun  chan struct{} // closed when all is there
+
+	drainNow, cutNow context.CancelFunc
+
+	updating sync.Mutex // held by whoever changes the settings
+}
+
+// runEngine serves until the keeper says that it is enough.
+func runEngine() error {
+	lines := logTo(os.Stderr)
+	defer lines.Close(logGrace)
+	level := new(slog.LevelVar)
+	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: level})).With("part", partEngine)
+	drain, drainNow := context.WithCancel(context.Background())
+	cut, cutNow := context.WithCancel(context.Background())
+	e := &engine{daemon: &daemon{log: log, level: level, leave: func() {}}, begun: make(chan struct{}), drainNow: drainNow, cutNow: cutNow}
+	e.hands.e = e
+	var err error
+	if e.keeper, err = part.Keeper(e.answer); err != nil {
+		return err
+	}
+	go func() {
+		<-e.keeper.Done()
+		os.Exit(statusFailed)
+	}()
+	if err := e.open(); err != nil {
+		return err
+	}
+	close(e.begun)
+	if err := e.keeper.Ask(drain, usualPatience, askReady, nil, nil, nil); err != nil {
+		return err
+	}
+	e.end = func() { e.tell(askEnd) }
+	err = e.serve(endings{drain, cut}, lines)
+	if err == errCut {
+		return exitStatus(statusFailed) // the keeper says it
+	}
+	return err
+}
+
+// tell asks the keeper for what has no answer.
+func (e *engine) tell(op byte) error {
+	return e.keeper.Ask(context.Background(), usualPatience, op, nil, nil, nil)
+}
+
+// fetch asks the keeper for a value.
+func fetch[T any](e *engine, op byte) (to T, err error) {
+	err = e.keeper.Ask(context.Background(), usualPatience, op, nil, nil, func(_ *channel.Reader, f *os.File) error { return unpack(f, &to) })
+	return to, err
+}
+
+// open gets from the keeper what is needed.
+func (e *engine) open() error {
+	told, err := fetch[engineSettings](e, askSettings)
+	if err != nil {
+		return err
+	}
+	e.settings = told.settings()
+	e.started = e.settings
+	e.level.Set(told.Level)
+	e.hangup = &hangup{rereads: told.Configured}
+	e.reloads, e.about = e.reload, e.report
+	if e.cert, err = e.certificate(&told); err != nil {
+		return err
+	}
+	for name, to := range map[string]*net.Listener{"explicit": &e.explicit, "implicit": &e.daemon.implicit} {
+		if *to, err = e.listener(name); err != nil {
+			return err
+		}
+	}
+	if told.ControlPath != "" {
+		ln, err := e.listener("control")
+		if err != nil {
+			return err
+		}
+		e.socket = &controlSocket{Listener: ln, path: told.ControlPath, group: told.ControlGroup}
+	}
+	if err := e.makePorts(); err != nil {
+		return err
+	}
+	e.behindProxies(e.listenData)
+	e.srv = e.server(e)
+	return e.srv.Validate()
+}
+
+// listener gets a listener from the keeper, nil if there is none.
+func (e *engine) listener(name string) (ln net.Listener, err error) {
+	err = e.keeper.Ask(context.Background(), usualPatience, askFile, func(w *channel.Writer) { w.String(name) }, nil, func(_ *channel.Reader, f *os.File) error {
+		if f == nil {
+			return nil
+		}
+		defer f.Close()
+		var err error
+		ln, err = net.FileListener(f)
+		return err
+	})
+	if err != nil {
+		err = fmt.Errorf("the %s listener: %w", name, err)
+	}
+	return ln, err
+}
+
+// listenData has the keeper open a data port.
+func (e *engine) listenData(ctx context.Context, network, address string) (ln net.Listener, err error) {
+	err = e.keeper.Ask(ctx, usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address) }, nil, func(_ *channel.Reader, f *os.File) error {
+		if f == nil {
+			return channel.ErrMessage
+		}
+		defer f.Close()
+		var err error
+		ln, err = net.FileListener(f)
+		return err
+	})
+	return ln, err
+}
+
+// certificate returns what clients are shown: the chain is here, and the signer has the key.
+func (e *engine) certificate(told *engineSettings) (*certificate, error) {
+	if len(told.Chain) == 0 {
+		return nil, errors.New("there is no certificate")
+	}
+	leaf, err := x509.ParseCertificate(told.Chain[0])
+	if err != nil {
+		return nil, err
+	}
+	key, err := e.signer.Signer(leaf.PublicKey)
+	if err != nil {
+		return nil, err
+	}
+	config := &tls.Config{Certificates: []tls.Certificate{{Certificate: told.Chain, PrivateKey: key, Leaf: leaf}}, MinVersion: tls.VersionTLS12}
+	if told.ClientCA != nil {
+		config.ClientCAs, config.ClientAuth = x509.NewCertPool(), tls.VerifyClientCertIfGiven
+		config.ClientCAs.AppendCertsFromPEM(told.ClientCA)
+	}
+	return &certificate{config: config, remove: func() {}}, nil
+}
+
+// answer answers what the keeper asks.
+func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
+	f := c.File
+	c.File = nil
+	switch c.Op {
+	case tellSigner:
+		if f == nil {
+			return nil, channel.ErrMessage
+		}
+		return nil, e.signer.Use(f)
+	case tellHand:
+		return nil, e.hands.add(c.Uint(), f)
+	case tellRetired:
+		e.hands.retire(c.Uint())
+		return nil, nil
+	case tellSettings:
+		return nil, e.follow(f)
+	case tellDrain:
+		<-e.begun
+		e.drainNow()
+		return nil, nil
+	case tellCut:
+		e.cutNow()
+		return nil, nil
+	}
+	if f != nil {
+		f.Close()
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// follow has the engine go by other settings, if they are right.
+func (e *engine) follow(f *os.File) error {
+	var told engineSettings
+	if err := unpack(f, &told); err != nil {
+		return err
+	}
+	<-e.begun
+	e.updating.Lock()
+	defer e.updating.Unlock()
+	next := told.settings()
+	cert, err := e.certificate(&told)
+	if err != nil {
+		return err
+	}
+	announce, err := e.announcer(next)
+	if err == nil {
+		err = e.update(next, e, cert, announce)
+	}
+	if err == nil {
+		e.use(next, cert, func() {})
+	}
+	return err
+}
+
+// reload has the keeper read the configuration again.
+func (e *engine) reload() reloaded {
+	r, err := fetch[reloaded](e, askReload)
+	if err != nil {
+		r.Mistakes = append(r.Mistakes, err.Error())
+	}
+	return r
+}
+
+// report asks the keeper how all parts are.
+func (e *engine) report() report {
+	r, err := fetch[report](e, askReport)
+	if err != nil {
+		e.log.Warn("the keeper doesn't say how the processes are", "err", err)
+	}
+	if len(r.Processes) == 0 {
+		r.Processes = []systemProcess{{Part: partEngine, PID: os.Getpid(), UID: os.Geteuid()}}
+	}
+	return r
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
+)
+
+// Login implements driver.Driver: the keeper judges, and says which hand has the files.
+func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+	asked := question{user: l.User, password: l.Password, certificate: l.Certificate != nil}
+	if l.Peer.IsValid() {
+		asked.peer = l.Peer.String()
+	}
+	if l.Certificate != nil {
+		asked.commonName = l.Certificate.Subject.CommonName
+	}
+	var g granted
+	err := e.keeper.Ask(ctx, loginPatience, askLogin, asked.write, nil, func(r *channel.Reader, _ *os.File) error {
+		return json.Unmarshal([]byte(r.String()), &g)
+	})
+	if errors.Is(err, channel.ErrStuck) || errors.Is(err, channel.ErrTooMany) {
+		err = errTryAgain(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { e.hands.logout(g.Hand) })
+	h := e.hands.find(g.Hand)
+	if h == nil {
+		return nil, errTryAgain(hand.ErrGone)
+	}
+	files, err := h.limited(ctx, g)
+	if err != nil {
+		return nil, err
+	}
+	return &driver.Account{FS: seenBy(files, g.Hidden, g.ReadOnly), Policy: g.Policy, Value: h}, nil
+}
+
+// engineHands are the hands that the keeper has told of.
+type engineHands struct {
+	e *engine
+
+	mu  sync.Mutex
+	all map[uint64]*engineHand
+}
+
+// engineHand is what touches the files of sessions. It is the Value of their accounts.
+type engineHand struct {
+	id      uint64
+	client  *hand.Client
+	retired bool // guarded by engineHands.mu
+
+	limiting sync.Mutex
+	files    driver.FS // with the quota; nil before the first login, guarded by limiting
+}
+
+// limited returns the files with the quota of their place, which all sessions share.
+func (h *engineHand) limited(ctx context.Context, g granted) (driver.FS, error) {
+	if !g.Limited {
+		return h.client, nil
+	}
+	h.limiting.Lock()
+	defer h.limiting.Unlock()
+	if h.files == nil {
+		files, err := driver.Limit(ctx, h.client, driver.Quota{Bytes: g.Quota})
+		if err != nil {
+			return nil, err
+		}
+		h.files = files
+	}
+	return h.files, nil
+}
+
+// add takes over the socket of a hand.
+func (hs *engineHands) add(id uint64, f *os.File) error {
+	if f == nil {
+		return channel.ErrMessage
+	}
+	client, err := hand.NewClient(f, 0)
+	if err != nil {
+		return err
+	}
+	h := &engineHand{id: id, client: client}
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if hs.all == nil {
+		hs.all = map[uint64]*engineHand{}
+	}
+	hs.all[id] = h
+	go hs.watch(h)
+	return nil
+}
+
+func (hs *engineHands) find(id uint64) *engineHand {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.all[id]
+}
+
+// retire ends a hand that no session has.
+func (hs *engineHands) retire(id uint64) {
+	hs.mu.Lock()
+	h := hs.all[id]
+	if h != nil {
+		h.retired = true
+	}
+	hs.mu.Unlock()
+	if h != nil {
+		h.client.Close()
+	}
+}
+
+// logout tells the keeper that a session of a hand is over.
+func (hs *engineHands) logout(id uint64) {
+	hs.e.keeper.Ask(context.Background(), usualPatience, askLogout, func(w *channel.Writer) { w.Uint(id) }, nil, nil)
+}
+
+// handLost is what clients are told whose hand has ended.
+const handLost = "The files are not within reach any more. Log in again."
+
+// watch waits for the end of a hand, and ends the sessions that had it.
+func (hs *engineHands) watch(h *engineHand) {
+	<-h.client.Done()
+	hs.mu.Lock()
+	delete(hs.all, h.id)
+	retired := h.retired
+	hs.mu.Unlock()
+	if retired {
+		return
+	}
+	hs.e.keeper.Ask(context.Background(), usualPatience, askLost, func(w *channel.Writer) { w.Uint(h.id) }, nil, nil)
+	<-hs.e.begun
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	n, _ := hs.e.srv.DisconnectFunc(ctx, func(i server.SessionInfo) bool { return i.Value == any(h) }, handLost)
+	hs.e.log.Warn("the sessions of a hand that has ended were ended", "hand", h.id, "sessions", n)
+}

@@ -1,0 +1,17 @@
+//go:build !linux
+
+package main
+
+import (
+	"errors"
+	"io"
+)
+
+var errOneProcess = errors.New("a server can be split into processes on Linux only")
+
+func canSplit() error { return errOneProcess }
+
+func (d *daemon) keep(endings, io.Writer, io.Writer) error { return errOneProcess }
+
+// runPart is for the parts of a server that is split.
+func runPart([]string) error { return errOneProcess }

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+)
+
+const (
+	handIdle   = 30 * time.Second // how long a hand without sessions is kept
+	handGrace  = 10 * time.Second // how long one may take to end
+	handStarts = 8                // that go on at once
+)
+
+// hands are the processes that have the rights of users, one for each place. A hand belongs to the engine that was told
+// of it.
+type hands struct {
+	k        *keeper
+	starting chan struct{} // places of starts
+
+	mu    sync.Mutex
+	last  uint64 // number of a hand
+	place map[place]*handProcess
+	all   map[uint64]*handProcess // those that no session can get any more, too
+}
+
+// handProcess is one of them.
+type handProcess struct {
+	id uint64
+	at place
+	as identity
+
+	begun chan struct{} // closed when the engine has it, or err is set
+	err   error
+
+	// Guarded by hands.mu.
+	process  *part.Process // nil before
+	sessions int           // logins that were granted or wait, and have not ended
+	idle     *time.Timer
+}
+
+func newHands(k *keeper) *hands {
+	return &hands{k: k, starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
+}
+
+// login returns the hand of a place for a session, which logout ends. It starts one if there is none.
+func (hs *hands) login(ctx context.Context, at place, as identity) (*handProcess, error) {
+	hs.mu.Lock()
+	h := hs.place[at]
+	if h == nil {
+		hs.last++
+		h = &handProcess{id: hs.last, at: at, as: as, begun: make(chan struct{})}
+		hs.place[at], hs.all[h.id] = h, h
+		go hs.start(h)
+	}
+	h.sessions++
+	if h.idle != nil {
+		h.idle.Stop()
+	}
+	hs.mu.Unlock()
+	var err error
+	select {
+	case <-h.begun:
+		err = h.err
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	if err != nil {
+		hs.logout(h.id)
+		return nil, err
+	}
+	return h, nil
+}
+
+// start starts a hand and tells the engine of it.
+func (hs *hands) start(h *handProcess) {
+	hs.starting <- struct{}{}
+	defer func() { <-hs.starting }()
+	p, err := hs.begin(h)
+	if err != nil {
+		h.err = err
+		hs.remove(h)
+	} else {
+		go hs.watch(h, p)
+	}
+	close(h.begun)
+}
+
+func (hs *hands) begin(h *handProcess) (*part.Process, error) {
+	ctx := context.Background()
+	mine, its, err := channel.Pair()
+	if err != nil {
+		return nil, err
+	}
+	defer mine.Close()
+	p, err := hs.k.starter.Start(partHand, part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups}, nil, its)
+	if err != nil {
+		return nil, err
+	}
+	hs.mu.Lock()
+	h.process = p
+	hs.mu.Unlock()
+	what, err := json.Marshal(handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace})
+	if err == nil {
+		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(string(what)) }, nil, nil)
+	}
+	if err == nil {
+		err = hs.k.ask(ctx, partEngine, tellHand, func(w *channel.Writer) { w.Uint(h.id) }, mine, nil)
+	}
+	if err != nil {
+		p.Kill()
+		return nil, err
+	}
+	return p, nil
+}
+
+// watch waits for the end of a hand.
+func (hs *hands) watch(h *handProcess, p *part.Process) {
+	<-p.Ended()
+	if hs.remove(h) {
+		hs.k.log.Warn("a hand has ended", "dir", h.at.dir, "uid", h.as.uid, "pid", p.PID, "status", p.Status())
+	}
+}
+
+// remove forgets a hand, and reports whether sessions could still get it.
+func (hs *hands) remove(h *handProcess) (inUse bool) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	delete(hs.all, h.id)
+	return hs.retire(h)
+}
+
+// retire has no more sessions get a hand. The caller holds mu.
+func (hs *hands) retire(h *handProcess) (inUse bool) {
+	if h.idle != nil {
+		h.idle.Stop()
+	}
+	inUse = hs.place[h.at] == h
+	if inUse {
+		delete(hs.place, h.at)
+	}
+	return inUse
+}
+
+// logout ends a session of a hand. The last one has the hand ended after a while.
+func (hs *hands) logout(id uint64) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	h := hs.all[id]
+	if h == nil || h.sessions == 0 {
+		return
+	}
+	if h.sessions--; h.sessions > 0 {
+		return
+	}
+	if h.idle == nil {
+		h.idle = time.AfterFunc(handIdle, func() { hs.expire(h) })
+		return
+	}
+	h.idle.Reset(handIdle)
+}
+
+// expire ends a hand that no session has.
+func (hs *hands) expire(h *handProcess) {
+	hs.mu.Lock()
+	if h.sessions > 0 || !hs.retire(h) {
+		hs.mu.Unlock()
+		return
+	}
+	p := h.process
+	hs.mu.Unlock()
+	if p == nil {
+		return
+	}
+	hs.k.ask(context.Background(), partEngine, tellRetired, func(w *channel.Writer) { w.Uint(h.id) }, nil, nil)
+	killLate(p)
+}
+
+// lost ends a hand that the engine has given up.
+func (hs *hands) lost(id uint64) {
+	hs.mu.Lock()
+	h := hs.all[id]
+	if h == nil || h.process == nil {
+		hs.mu.Unlock()
+		return
+	}
+	inUse := hs.retire(h)
+	hs.mu.Unlock()
+	if inUse {
+		hs.k.log.Warn("a hand does not answer, or has ended", "dir", h.at.dir, "uid", h.as.uid, "pid", h.process.PID)
+	}
+	go killLate(h.process)
+}
+
+// killLate kills a process that does not end by itself.
+func killLate(p *part.Process) {
+	select {
+	case <-p.Ended():
+	case <-time.After(handGrace):
+		p.Kill()
+	}
+}
+
+// drop has all hands end, since their engine has. They take back the uploads of that first.
+func (hs *hands) drop() (all []*part.Process) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	for _, h := range hs.all {
+		hs.retire(h)
+		if h.process != nil {
+			all = append(all, h.process)
+			go killLate(h.process)
+		}
+	}
+	return all
+}
+
+// end ends all hands and waits for that.
+func (hs *hands) end() {
+	late := time.After(handGrace)
+	for _, p := range hs.drop() {
+		select {
+		case <-p.Ended():
+		case <-late:
+			return // they are killed with this process
+		}
+	}
+}
+
+// report returns how the hands are.
+func (hs *hands) report() (all []systemProcess) {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	for _, h := range hs.all {
+		if h.process != nil {
+			all = append(all, systemProcess{Part: partHand, PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Users: h.sessions})
+		}
+	}
+	return all
+}

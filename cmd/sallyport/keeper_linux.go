@@ -1,0 +1,241 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
+)
+
+// keeper is the process with all rights of a server that is split. It holds ports and configuration, starts the other
+// parts, starts them again when they die, and decides on logins. It reads nothing that comes from the network, but for
+// what the engine tells of logins.
+type keeper struct {
+	*daemon
+	starter *part.Starter
+	rights  part.Rights // of signer, clerk and engine
+	hands   *hands
+	users   logins
+
+	telling sync.Mutex // held by whoever tells the engine of settings
+	told    [][]byte   // the certificates of those; guarded by telling
+
+	meeting sync.Mutex // held by whoever brings engine and signer together
+
+	mu      sync.Mutex
+	parts   map[string]*part.Process // those that live, by name
+	ready   chan struct{}            // closed when an engine serves for the first time
+	serving bool
+}
+
+// Parts but for the hands.
+const (
+	partSigner = "signer"
+	partClerk  = "clerk"
+	partEngine = "engine"
+	partHand   = "hand"
+)
+
+// engineGrace is how long the engine may take beyond the time for transfers, and to begin.
+const engineGrace = 30 * time.Second
+
+// keep splits the server, and serves until it is asked to end.
+func (d *daemon) keep(until endings, facts, lines io.Writer) error {
+	starter, err := part.NewStarter()
+	if err != nil {
+		return err
+	}
+	k := &keeper{daemon: d, starter: starter, parts: map[string]*part.Process{}, ready: make(chan struct{})}
+	as := d.systemUsers[d.runAs]
+	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
+	k.hands = newHands(k)
+	d.apply, d.log = k.follow, d.log.With("part", "keeper")
+	if err := errors.Join(part.Harden(), k.check(d.settings, d.cert)); err != nil {
+		return err
+	}
+	k.users.use(d.settings, d.password)
+	ctx, end := context.WithCancel(context.Background())
+	defer k.end()
+	defer end()
+	failed := make(chan error, 3)
+	for _, name := range []string{partSigner, partClerk, partEngine} {
+		p, err := k.start(ctx, name)
+		if err != nil {
+			return fmt.Errorf("the %s can't be started: %w", name, err)
+		}
+		go func() { failed <- k.supervise(ctx, name, p) }()
+	}
+	select {
+	case <-k.ready:
+	case err := <-failed:
+		return err
+	case <-until.drain.Done():
+		return nil
+	case <-time.After(engineGrace):
+		return errors.New("the engine does not begin to serve")
+	}
+	io.WriteString(facts, d.banner())
+	go k.watchCertificate(ctx)
+	for {
+		select {
+		case <-d.hangup.reload:
+			d.reload()
+		case <-until.drain.Done():
+			end() // nothing is started again
+			return k.shutdown(until.cut)
+		}
+	}
+}
+
+// part returns a part that lives, nil if there is none.
+func (k *keeper) part(name string) *part.Process {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.parts[name]
+}
+
+// ask asks a part.
+func (k *keeper) ask(ctx context.Context, name string, op byte, build func(w *channel.Writer), f *os.File, take func(*channel.Reader, *os.File) error) error {
+	p := k.part(name)
+	if p == nil {
+		return channel.ErrGone
+	}
+	return p.Ask(ctx, usualPatience, op, build, f, take)
+}
+
+// shutdown lets transfers finish, for as long as the engine has for that and until cut ends.
+func (k *keeper) shutdown(cut context.Context) error {
+	k.draining.Store(true)
+	engine := k.part(partEngine)
+	if engine == nil {
+		return errors.New("stopped while the engine was not there")
+	}
+	background := context.Background()
+	err := engine.Ask(background, usualPatience, tellDrain, nil, nil, nil)
+	late := time.NewTimer(k.current().drain + engineGrace)
+	defer late.Stop()
+	select {
+	case <-engine.Ended():
+	case <-late.C:
+	case <-cut.Done():
+		err = engine.Ask(background, usualPatience, tellCut, nil, nil, nil)
+		select {
+		case <-engine.Ended():
+		case <-time.After(usualPatience):
+		}
+	}
+	engine.Kill()
+	switch status := engine.Status(); {
+	case status == 0:
+		return nil
+	case status == statusFailed:
+		return errCut
+	default:
+		return errors.Join(errors.New("the engine was killed"), err)
+	}
+}
+
+// end ends all parts.
+func (k *keeper) end() {
+	k.mu.Lock()
+	parts := k.parts
+	k.parts = map[string]*part.Process{}
+	k.mu.Unlock()
+	if engine := parts[partEngine]; engine != nil {
+		engine.Kill()
+		<-engine.Ended()
+	}
+	k.hands.end()
+	for _, p := range parts {
+		p.Kill()
+		<-p.Ended()
+	}
+}
+
+// answer answers what the engine asks.
+func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
+	switch c.Op {
+	case askSettings:
+		k.telling.Lock()
+		defer k.telling.Unlock()
+		return k.packedSettings()
+	case askFile:
+		return k.file(c.String())
+	case askPort:
+		return k.port(c)
+	case askLogin:
+		return nil, k.login(c, w)
+	case askLogout:
+		k.hands.logout(c.Uint())
+		return nil, nil
+	case askLost:
+		k.hands.lost(c.Uint())
+		return nil, nil
+	case askReady:
+		k.introduce(c.Ctx)
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		if !k.serving {
+			k.serving = true
+			close(k.ready)
+		}
+		return nil, nil
+	case askReload:
+		return packed(k.reload())
+	case askEnd:
+		k.daemon.end()
+		return nil, nil
+	case askReport:
+		return packed(k.report())
+	}
+	return nil, errors.ErrUnsupported
+}
+
+// introduce gives the engine a socket to the signer, when both are there.
+func (k *keeper) introduce(ctx context.Context) {
+	k.meeting.Lock()
+	defer k.meeting.Unlock()
+	s, e := k.part(partSigner), k.part(partEngine)
+	if s == nil || e == nil {
+		return // whoever of them comes next has them meet
+	}
+	socket, err := signer.Attach(ctx, s.Peer)
+	if err == nil {
+		err = e.Ask(ctx, usualPatience, tellSigner, nil, socket, nil)
+		socket.Close()
+	}
+	if err != nil && ctx.Err() == nil {
+		k.log.Warn("the engine can't reach the signer", "err", err)
+	}
+}
+
+// report says how all parts are.
+func (k *keeper) report() report {
+	k.daemon.mu.Lock()
+	r := report{Started: k.startedAt, Configuration: k.last}
+	k.daemon.mu.Unlock()
+	r.Processes = append(r.Processes, systemProcess{Part: "keeper", PID: os.Getpid(), UID: os.Geteuid()})
+	k.mu.Lock()
+	for _, name := range []string{partSigner, partClerk, partEngine} {
+		if p := k.parts[name]; p != nil {
+			r.Processes = append(r.Processes, systemProcess{Part: name, PID: p.PID, UID: k.rights.UID})
+		}
+	}
+	k.mu.Unlock()
+	all := k.hands.report()
+	slices.SortFunc(all, func(a, b systemProcess) int {
+		return cmp.Or(strings.Compare(a.Dir, b.Dir), cmp.Compare(a.PID, b.PID))
+	})
+	r.Processes = append(r.Processes, all...)
+	return r
+}

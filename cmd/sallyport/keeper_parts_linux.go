@@ -1,0 +1,105 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
+)
+
+// How soon a part that has died is started again: the more often it dies the later.
+const (
+	restartFirst = 20 * time.Millisecond
+	restartLast  = 10 * time.Second
+	livesWell    = 5 * time.Second // as long, and what was before is forgotten
+)
+
+// supervise starts a part again whenever it has died, until ctx ends. Its error is that an engine has not even begun.
+func (k *keeper) supervise(ctx context.Context, name string, p *part.Process) error {
+	pause := restartFirst
+	for {
+		began := time.Now()
+		if p != nil {
+			<-p.Ended()
+			k.dropped(name, p)
+			if ctx.Err() != nil {
+				return nil
+			}
+			if name == partEngine && !k.hasServed() {
+				return fmt.Errorf("the engine has ended before it served anybody, with status %d", p.Status())
+			}
+			k.log.Error("a part has ended and is started again", "name", name, "pid", p.PID, "status", p.Status())
+		}
+		if time.Since(began) > livesWell {
+			pause = restartFirst
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return nil
+		}
+		pause = min(2*pause, restartLast)
+		var err error
+		if p, err = k.start(ctx, name); err != nil {
+			k.log.Error("a part can't be started again", "name", name, "err", err)
+		}
+	}
+}
+
+// hasServed reports whether an engine has begun to serve.
+func (k *keeper) hasServed() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.serving
+}
+
+// start starts a part and gives it what it needs first.
+func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err error) {
+	if name == partEngine {
+		p, err = k.starter.Start(name, k.rights, k.answer)
+	} else {
+		p, err = k.starter.Start(name, k.rights, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if name == partSigner {
+		if err := k.giveKey(ctx, p); err != nil {
+			p.Kill()
+			return nil, err
+		}
+	}
+	k.mu.Lock()
+	k.parts[name] = p
+	k.mu.Unlock()
+	if name == partSigner {
+		k.introduce(ctx)
+	}
+	return p, nil
+}
+
+// dropped notes that a part has ended.
+func (k *keeper) dropped(name string, p *part.Process) {
+	k.mu.Lock()
+	if k.parts[name] == p {
+		delete(k.parts, name)
+	}
+	k.mu.Unlock()
+	if name == partEngine {
+		k.hands.drop() // they were this engine's
+	}
+}
+
+// giveKey gives the signer the private key of the certificate in force.
+func (k *keeper) giveKey(ctx context.Context, p *part.Process) error {
+	k.daemon.mu.Lock()
+	cert := k.cert
+	k.daemon.mu.Unlock()
+	pair, err := cert.pair()
+	if err != nil {
+		return err
+	}
+	return signer.GiveKey(ctx, p.Peer, pair.PrivateKey)
+}

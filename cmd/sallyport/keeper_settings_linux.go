@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
+	"github.com/sallyport/sallyport/driver"
+)
+
+// check reports what the server would say of settings.
+func (k *keeper) check(s *settings, cert *certificate) error {
+	users, err := s.driver(func(context.Context, *account, place) (driver.FS, error) { return nil, errors.ErrUnsupported }, k.password)
+	trial := &daemon{settings: s, cert: cert, log: k.log}
+	if err := errors.Join(err, trial.makePorts()); err != nil {
+		return err
+	}
+	defer trial.ports.Close()
+	return trial.server(users).Validate()
+}
+
+// follow puts settings into force, or nothing of them.
+func (k *keeper) follow(next *settings) error {
+	cert, err := k.certificateFor(next)
+	if err == nil {
+		err = errors.Join(next.checkDir(), k.check(next, cert))
+	}
+	if err == nil {
+		err = k.tell(next, cert, func() { k.use(next, cert, func() {}) })
+	}
+	if err != nil {
+		k.discard(cert)
+		return err
+	}
+	k.users.use(next, k.password)
+	return nil
+}
+
+// tell gives the signer the key of a certificate and the engine the settings, and has them in force here if the engine
+// takes them. A part that is not there learns of them when it begins.
+func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	f, err := k.packedFor(s, cert)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	err = k.ask(context.Background(), partEngine, tellSettings, nil, f, nil)
+	if err != nil && !errors.Is(err, channel.ErrGone) {
+		return err
+	}
+	use()
+	return nil
+}
+
+// packedSettings returns what the engine is to go by. The caller holds telling.
+func (k *keeper) packedSettings() (*os.File, error) {
+	k.daemon.mu.Lock()
+	s, cert := k.settings, k.cert
+	k.daemon.mu.Unlock()
+	return k.packedFor(s, cert)
+}
+
+// packedFor packs settings for the engine, when the signer has the key.
+func (k *keeper) packedFor(s *settings, cert *certificate) (*os.File, error) {
+	pair, err := cert.pair()
+	if err != nil {
+		return nil, err
+	}
+	if p := k.part(partSigner); p != nil {
+		err := signer.GiveKey(context.Background(), p.Peer, pair.PrivateKey)
+		if err != nil && !errors.Is(err, channel.ErrGone) { // the next one gets it when it begins
+			return nil, err
+		}
+	}
+	k.told = pair.Certificate
+	e := s.forEngine()
+	e.Chain, e.ControlGroup = pair.Certificate, -1
+	if k.socket != nil {
+		e.ControlPath, e.ControlGroup = k.socket.path, k.socket.group
+	}
+	if s.clientCA != "" {
+		if e.ClientCA, err = os.ReadFile(s.clientCA); err != nil {
+			return nil, err
+		}
+	}
+	return packed(e)
+}
+
+// lookEvery is how often the keeper looks whether the certificate was renewed.
+const lookEvery = 2 * time.Second
+
+// watchCertificate has signer and engine use a certificate that was renewed, until ctx ends.
+func (k *keeper) watchCertificate(ctx context.Context) {
+	ticker := time.NewTicker(lookEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		k.reloading.Lock()
+		pair, err := k.cert.pair()
+		if err == nil && !k.hasTold(pair.Certificate) {
+			err = k.tell(k.settings, k.cert, func() {})
+		}
+		k.reloading.Unlock()
+		if err != nil {
+			k.log.Error("the certificate that was read again is not in use yet", "err", err)
+		}
+	}
+}
+
+// hasTold reports whether the engine was told of a chain of certificates last.
+func (k *keeper) hasTold(chain [][]byte) bool {
+	k.telling.Lock()
+	defer k.telling.Unlock()
+	return slices.EqualFunc(k.told, chain, bytes.Equal)
+}

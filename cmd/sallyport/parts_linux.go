@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
+	"github.com/sallyport/sallyport/driver"
+)
+
+// runPart is a process of a server that is split, until the keeper ends or closes the socket.
+func runPart(args []string) error {
+	if len(args) != 1 {
+		return errors.New("sallyport starts its parts itself, when the option run-as is given; nobody else can")
+	}
+	if err := part.Begin(); err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(logTo(os.Stderr), nil)).With("part", args[0])
+	switch args[0] {
+	case partSigner:
+		return endWith(part.Keeper(signer.New().Answer))
+	case partClerk:
+		return endWith(part.Keeper(newClerk().answer))
+	case partHand:
+		return runHand(log)
+	case partEngine:
+		return runEngine()
+	}
+	return errors.New("there is no such part")
+}
+
+// endWith waits for the end of the keeper.
+func endWith(keeper *channel.Peer, err error) error {
+	if err == nil {
+		<-keeper.Done()
+	}
+	return err
+}
+
+// clerk compares passwords with hashes, for the keeper has better things to do and more to lose.
+type clerk struct{ places chan struct{} } // of comparisons at once
+
+func newClerk() *clerk { return &clerk{make(chan struct{}, runtime.NumCPU())} }
+
+func (k *clerk) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
+	hash, l := c.String(), &driver.Login{User: "any", Password: c.String()}
+	if c.Op != tellCheck {
+		return nil, errors.ErrUnsupported
+	}
+	select {
+	case k.places <- struct{}{}:
+		defer func() { <-k.places }()
+	case <-c.Ctx.Done():
+		return nil, c.Ctx.Err()
+	}
+	err := driver.CheckPassword(c.Ctx, l, hash)
+	w.Bool(err == nil)
+	if errors.Is(err, driver.ErrLogin) {
+		err = nil
+	}
+	return nil, err
+}
+
+// runHand touches the files of one place, with the rights of their user, for the engine.
+func runHand(log *slog.Logger) error {
+	socket, err := part.File(0)
+	if err != nil {
+		return err
+	}
+	opened := make(chan *driver.Dir, 1)
+	keeper, err := part.Keeper(func(c *channel.Call, _ *channel.Writer) (*os.File, error) {
+		var at handPlace
+		if err := json.Unmarshal([]byte(c.String()), &at); err != nil {
+			return nil, err
+		}
+		dir, err := driver.OpenDir(at.Dir)
+		if err != nil {
+			return nil, err
+		}
+		if at.InPlace {
+			dir.Uploads = driver.InPlace
+		}
+		select {
+		case opened <- dir:
+			return nil, nil
+		default:
+			dir.Close()
+			return nil, channel.ErrMessage // once is enough
+		}
+	})
+	if err != nil {
+		return err
+	}
+	var dir *driver.Dir
+	select {
+	case dir = <-opened:
+	case <-keeper.Done():
+		return nil
+	}
+	go sweepOften(dir, log)
+	served := make(chan error, 1)
+	go func() { served <- hand.Serve(socket, dir) }()
+	select {
+	case err := <-served:
+		return err
+	case <-keeper.Done():
+		return nil
+	}
+}
+
+// sweepOften removes what uploads left behind when a process was killed, now and every hour.
+func sweepOften(dir *driver.Dir, log *slog.Logger) {
+	for {
+		n, err := dir.Sweep(context.Background(), sweepAge)
+		if n > 0 {
+			log.Info("removed what interrupted uploads left behind", "files", n)
+		}
+		if err != nil {
+			log.Warn("looking for what interrupted uploads left behind", "err", err)
+		}
+		time.Sleep(sweepEvery)
+	}
+}

@@ -1,0 +1,590 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	stdtls "crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"io"
+	numbers "math/big"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
+	"github.com/sallyport/sallyport/passive"
+)
+
+// Users of these tests, which no host has.
+const (
+	engineUID = 20000
+	aliceUID  = 20001
+	bobUID    = 20002
+)
+
+// splitServer is a server that is split into processes, of alice and bob, who have a home each and other rights.
+type splitServer struct {
+	controlled
+	homes string
+}
+
+// startSplit starts one. more are options for the file, and ports are data ports.
+func startSplit(t testing.TB, more string, ports int) *splitServer {
+	t.Helper()
+	testenv.NeedRoot(t)
+	homes, err := os.MkdirTemp("", "sallyport-split-")
+	require.NoError(t, err)
+	t.Cleanup(func() { os.RemoveAll(homes) })
+	require.NoError(t, os.Chmod(homes, 0o755))
+	for name, uid := range map[string]int{"alice": aliceUID, "bob": bobUID, "shared": 0} {
+		dir := filepath.Join(homes, name)
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		require.NoError(t, os.Chown(dir, uid, uid))
+	}
+	require.NoError(t, os.Chmod(filepath.Join(homes, "shared"), 0o777))
+	s := &splitServer{homes: homes}
+	s.file = configure(t, s.text(more))
+	s.socket = filepath.Join(homes, "run", "control.sock")
+	s.process = startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = append(cmd.Args, "--config", s.file, "--control", s.socket, "--passive", testenv.FreePortSet(t, ports))
+		cmd.Env = append(cmd.Env, "SECRET_OF_THE_KEEPER=1")
+	})
+	return s
+}
+
+// text returns the configuration, with more options and more in the tables at the end.
+func (s *splitServer) text(more string, tables ...string) string {
+	text := "run-as = \"20000:20000\"\n" + more + "\n"
+	for _, name := range []string{"alice", "bob"} {
+		uid := map[string]int{"alice": aliceUID, "bob": bobUID}[name]
+		text += fmt.Sprintf("[user.%s]\npassword = %q\nhome = %q\nsystem-user = \"%d:%d\"\n", name, hash, filepath.Join(s.homes, name), uid, uid)
+	}
+	return text + strings.Join(tables, "")
+}
+
+// processes returns the parts by name, with the user of a hand behind it. Of two such the older one is about to end.
+func (s *splitServer) processes(t *testing.T) map[string]systemProcess {
+	t.Helper()
+	all := map[string]systemProcess{}
+	for _, p := range told[status](t, s.controlled, "status").Processes {
+		name := p.Part
+		if p.Part == partHand {
+			name += fmt.Sprint(" ", p.UID)
+		}
+		if p.PID > all[name].PID {
+			all[name] = p
+		}
+	}
+	return all
+}
+
+// mustDial logs in.
+func (s *splitServer) mustDial(t testing.TB, user string) *ftpclient.Client {
+	t.Helper()
+	c, err := s.dial(t, user)
+	require.NoError(t, err)
+	return c
+}
+
+// dialAgain logs in as soon as that is possible again.
+func (s *splitServer) dialAgain(t *testing.T, user string) (c *ftpclient.Client) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		var err error
+		c, err = s.dial(t, user)
+		return err == nil
+	}, time.Minute, 10*time.Millisecond)
+	return c
+}
+
+// of returns what /proc says of a process under a name.
+func of(t *testing.T, pid int, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	require.NoError(t, err)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, name+":"); ok {
+			return strings.Join(strings.Fields(value), " ")
+		}
+	}
+	t.Fatalf("no %s in\n%s", name, text)
+	return ""
+}
+
+// Files are touched with the rights of who logs in, and all that clients reach has none.
+func TestSplit(t *testing.T) {
+	s := startSplit(t, "allow-symlink = true", 3)
+	require.Equal(t, 3, len(s.processes(t))-1, "no hand without a session")
+	clients := map[int]*ftpclient.Client{aliceUID: s.mustDial(t, "alice"), bobUID: s.mustDial(t, "bob")}
+	for uid, c := range clients {
+		require.NoError(t, c.Put("STOR file", fmt.Sprint(uid)))
+		_, err := c.Cmd(257, "MKD dir")
+		require.NoError(t, err)
+		for _, name := range []string{"file", "dir"} {
+			info, err := os.Stat(filepath.Join(s.homes, map[int]string{aliceUID: "alice", bobUID: "bob"}[uid], name))
+			require.NoError(t, err)
+			require.EqualValues(t, uid, info.Sys().(*syscall.Stat_t).Uid)
+			require.EqualValues(t, uid, info.Sys().(*syscall.Stat_t).Gid)
+		}
+		got, err := c.Get("RETR file")
+		require.NoError(t, err)
+		require.Equal(t, fmt.Sprint(uid), got)
+		got, err = c.Get("MLSD")
+		require.NoError(t, err)
+		require.Contains(t, got, " file\r\n")
+	}
+	all := s.processes(t)
+	require.Equal(t, s.Process.Pid, all["keeper"].PID)
+	for name, uid := range map[string]int{"keeper": 0, "signer": engineUID, "clerk": engineUID, "engine": engineUID, "hand 20001": aliceUID, "hand 20002": bobUID} {
+		p, ok := all[name]
+		require.True(t, ok, name)
+		want := fmt.Sprint(uid)
+		require.Equal(t, strings.Join([]string{want, want, want, want}, " "), of(t, p.PID, "Uid"), name)
+		require.Equal(t, uid, p.UID)
+		memory, err := os.Stat(fmt.Sprintf("/proc/%d/mem", p.PID))
+		require.NoError(t, err)
+		require.Zero(t, memory.Sys().(*syscall.Stat_t).Uid, "processes of the same user can't read the memory of the %s", name)
+		if name == "keeper" {
+			continue
+		}
+		require.Equal(t, want, of(t, p.PID, "Gid")[:len(want)])
+		require.Empty(t, of(t, p.PID, "Groups"), name)
+		require.Equal(t, "0000000000000000", of(t, p.PID, "CapEff"), name)
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
+		require.NoError(t, err)
+		require.NotContains(t, string(environ), "SECRET", name)
+		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.PID))
+		require.NoError(t, err)
+		require.Regexp(t, `Max core file size +0 +0`, string(limits))
+	}
+	out, code := s.ask(t, nil, "status")
+	require.Zero(t, code)
+	require.Regexp(t, `hand +process \d+ of user 20001 `+s.homes+"/alice\n", out)
+	require.Equal(t, 2, all["keeper"].UID+len(told[sessionList](t, s.controlled, "sessions").Sessions))
+
+	_, err := s.dial(t, "nobody")
+	require.ErrorContains(t, err, "530")
+	_, err = ftpclient.Dial(s.fact(t, "explicit FTPS"), false, s.clientTLS(t), "alice", "wrong")
+	require.ErrorContains(t, err, "530")
+	_, err = clients[aliceUID].Cmd(200, "SITE CHMOD 600 file")
+	require.NoError(t, err)
+}
+
+// Two users of one directory: the system says who may read what, however they get there.
+func TestSplitSharedHome(t *testing.T) {
+	s := startSplit(t, "allow-symlink = true", 3)
+	shared := strings.NewReplacer(filepath.Join(s.homes, "alice"), filepath.Join(s.homes, "shared"), filepath.Join(s.homes, "bob"), filepath.Join(s.homes, "shared"))
+	s.rewrite(t, shared.Replace(s.text("")), reread)
+	a, b := s.mustDial(t, "alice"), s.mustDial(t, "bob")
+	require.NoError(t, a.Put("STOR private", "hers"))
+	_, err := a.Cmd(200, "SITE CHMOD 600 private")
+	require.NoError(t, err)
+	_, err = b.Cmd(200, "SITE SYMLINK private link")
+	require.NoError(t, err)
+	for _, name := range []string{"private", "link"} {
+		_, err = b.Get("RETR " + name)
+		require.ErrorContains(t, err, "550")
+	}
+	_, err = b.Cmd(550, "SITE CHMOD 666 private")
+	require.NoError(t, err)
+	got, err := a.Get("RETR link")
+	require.NoError(t, err)
+	require.Equal(t, "hers", got)
+}
+
+// A home that the system user may not enter is told in the log, and the client learns nothing.
+func TestSplitHomeOfAnother(t *testing.T) {
+	s := startSplit(t, "", 3)
+	require.NoError(t, os.Chown(filepath.Join(s.homes, "alice"), bobUID, bobUID))
+	_, err := s.dial(t, "alice")
+	require.ErrorContains(t, err, "530")
+	s.wantLog(t, "the home of the user can't be used")
+	s.wantLog(t, "permission denied")
+	require.NoError(t, os.Chown(filepath.Join(s.homes, "alice"), aliceUID, aliceUID))
+	s.mustDial(t, "alice")
+}
+
+// What tables of users say holds as in one process.
+func TestSplitAccounts(t *testing.T) {
+	s := startSplit(t, "", 3)
+	s.rewrite(t, s.text("", "quota = \"10 B\"\nhidden = [\"*.key\"]\ndisable = [\"DELE\"]\n"), reread) // bob's
+	b := s.mustDial(t, "bob")
+	require.NoError(t, b.Put("STOR a", "12345678"))
+	require.ErrorContains(t, b.Put("STOR b", "123"), "552")
+	require.Error(t, b.Put("STOR x.key", "1"))
+	_, err := b.Cmd(502, "DELE a")
+	require.NoError(t, err)
+	again := s.mustDial(t, "bob")
+	require.ErrorContains(t, again.Put("STOR c", "123"), "552")
+	s.rewrite(t, s.text("", "read-only = true\nexpires = 2020-01-01\n"), reread)
+	_, err = s.dial(t, "bob")
+	require.ErrorContains(t, err, "This account has expired.")
+	s.rewrite(t, s.text("", "read-only = true\n"), reread)
+	require.ErrorContains(t, s.mustDial(t, "bob").Put("STOR a", "1"), "550")
+}
+
+// Both ways of a reload change what logins get and end no session; what is wrong is told to who asks.
+func TestSplitReload(t *testing.T) {
+	s := startSplit(t, "", 3)
+	a := s.mustDial(t, "alice")
+	carol := fmt.Sprintf("[user.carol]\npassword = %q\nhome = %q\nsystem-user = \"20003:20003\"\n", hash, filepath.Join(s.homes, "shared"))
+	_, err := s.dial(t, "carol")
+	require.ErrorContains(t, err, "530")
+	s.rewrite(t, s.text("greeting = \"Hello\"\ndisable = [\"SIZE\"]", carol), reread)
+	c := s.mustDial(t, "carol")
+	require.NoError(t, c.Put("STOR hers", "x"))
+	info, err := os.Stat(filepath.Join(s.homes, "shared", "hers"))
+	require.NoError(t, err)
+	require.EqualValues(t, 20003, info.Sys().(*syscall.Stat_t).Uid)
+	_, err = a.Cmd(502, "SIZE x")
+	require.NoError(t, err)
+
+	require.NoError(t, os.WriteFile(s.file, []byte(s.text("greting = \"x\"\nuid-min = 20003")), 0o600))
+	out, code := s.ask(t, nil, "reload")
+	require.Equal(t, statusUsage, code)
+	require.Contains(t, out, "did you mean greeting?")
+	require.Contains(t, out, `"20001:20001" has the number 20001, below`)
+	s.mustDial(t, "carol")
+	require.NoError(t, os.WriteFile(s.file, []byte(s.text("")), 0o600))
+	out, code = s.ask(t, nil, "reload")
+	require.Zero(t, code, out)
+	_, err = s.dial(t, "carol")
+	require.ErrorContains(t, err, "530")
+	require.NoError(t, c.Put("STOR hers", "still"))
+}
+
+// A part that is killed costs what hung on it: clients get a clear reply, old files stay as they were, no half file is
+// left, ports stay bound, and soon all is there again.
+func TestSplitDeaths(t *testing.T) {
+	s := startSplit(t, "", 3)
+	old := filepath.Join(s.homes, "alice", "upload")
+	for range 2 {
+		for _, name := range []string{"hand 20001", "signer", "clerk", "engine"} {
+			c := s.dialAgain(t, "alice")
+			require.NoError(t, c.Put("STOR upload", "the old one"))
+			bob := s.mustDial(t, "bob")
+			data, err := c.Open("STOR upload")
+			require.NoError(t, err)
+			_, err = io.WriteString(data, "first half, ")
+			require.NoError(t, err)
+			before := s.processes(t)
+			require.NoError(t, syscall.Kill(before[name].PID, syscall.SIGKILL))
+			for _, addr := range []string{"explicit FTPS", "implicit FTPS"} {
+				conn, err := net.Dial("tcp", s.fact(t, addr))
+				require.NoError(t, err, "the ports stay bound")
+				conn.Close()
+			}
+			want := "the old one"
+			switch name {
+			case "signer", "clerk": // on which no transfer hangs
+				_, err = io.WriteString(data, "second half")
+				require.NoError(t, err)
+				require.NoError(t, data.Close())
+				require.NoError(t, c.Done())
+				want = "first half, second half"
+			case "engine":
+				_, err = c.ReadReply()
+				require.Error(t, err)
+			default:
+				reply, err := c.ReadReply()
+				for err == nil && reply.Code != 421 {
+					require.Equal(t, 426, reply.Code, reply.String())
+					reply, err = c.ReadReply()
+				}
+				require.NoError(t, err)
+				require.Contains(t, reply.Text(), handLost)
+			}
+			if name != "engine" {
+				_, err = bob.Get("NLST")
+				require.NoError(t, err, "others notice nothing")
+			}
+			again := s.dialAgain(t, "alice")
+			got, err := again.Get("RETR upload")
+			require.NoError(t, err)
+			require.Equal(t, want, got)
+			require.Eventually(t, func() bool {
+				entries, err := os.ReadDir(filepath.Dir(old))
+				require.NoError(t, err)
+				return len(entries) == 1
+			}, time.Minute, 10*time.Millisecond, "nothing is left over")
+			require.Eventually(t, func() bool {
+				p, ok := s.processes(t)[name]
+				return ok && p.PID != before[name].PID
+			}, time.Minute, 10*time.Millisecond)
+			require.Equal(t, before["keeper"], s.processes(t)["keeper"])
+		}
+	}
+}
+
+// gone waits for the end of processes.
+func gone(t *testing.T, all map[string]systemProcess) {
+	t.Helper()
+	for name, p := range all {
+		require.Eventually(t, func() bool {
+			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
+			return err != nil || bytes.Contains(stat, []byte(") Z ")) // for want of an init process that waits
+		}, time.Minute, 10*time.Millisecond, "%s %d", name, p.PID)
+	}
+}
+
+// All parts end with the keeper, even one that was stopped.
+func TestSplitKeeperKilled(t *testing.T) {
+	s := startSplit(t, "", 3)
+	s.mustDial(t, "alice")
+	all := s.processes(t)
+	require.Len(t, all, 5)
+	require.NoError(t, syscall.Kill(all["hand 20001"].PID, syscall.SIGSTOP))
+	require.NoError(t, s.Process.Kill())
+	gone(t, all)
+}
+
+// A signal lets transfers finish, and another one cuts them.
+func TestSplitDrains(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		s := startSplit(t, "", 3)
+		c := s.mustDial(t, "alice")
+		data, err := c.Open("STOR upload")
+		require.NoError(t, err)
+		_, err = io.WriteString(data, "first half, ")
+		require.NoError(t, err)
+		all := s.processes(t)
+		for _, p := range all { // as a supervisor does
+			require.NoError(t, syscall.Kill(p.PID, syscall.SIGTERM))
+		}
+		s.wantLog(t, "shutting down: 1 of 1 sessions are busy")
+		if cut {
+			time.Sleep(oneEnding + 100*time.Millisecond)
+			s.terminate(t)
+			require.Equal(t, statusFailed, s.end(t))
+			require.Contains(t, s.log.String(), "stopped before all transfers were over")
+			require.NoFileExists(t, filepath.Join(s.homes, "alice", "upload"))
+		} else {
+			_, err = io.WriteString(data, "second half")
+			require.NoError(t, err)
+			require.NoError(t, data.Close())
+			require.NoError(t, c.Done())
+			require.Zero(t, s.end(t))
+			got, err := os.ReadFile(filepath.Join(s.homes, "alice", "upload"))
+			require.NoError(t, err)
+			require.Equal(t, "first half, second half", string(got))
+		}
+		gone(t, all)
+		require.NoFileExists(t, s.socket)
+		entries, err := os.ReadDir(filepath.Join(s.homes, "alice"))
+		require.NoError(t, err)
+		require.LessOrEqual(t, len(entries), 1)
+	}
+}
+
+// The control socket's drain is the keeper's business.
+func TestSplitDrainByHand(t *testing.T) {
+	s := startSplit(t, "", 3)
+	_, code := s.ask(t, nil, "drain")
+	require.Zero(t, code)
+	require.Zero(t, s.end(t))
+}
+
+// writeCertificate writes a certificate for localhost that is its own authority, and a key that only root may read.
+func writeCertificate(t *testing.T, cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	template := &x509.Certificate{
+		SerialNumber: numbers.NewInt(time.Now().UnixNano()), DNSNames: []string{"localhost"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
+	require.NoError(t, err)
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	require.NoError(t, err)
+	for name, block := range map[string]*pem.Block{key: {Type: "PRIVATE KEY", Bytes: pkcs8}, cert: {Type: "CERTIFICATE", Bytes: der}} {
+		require.NoError(t, os.WriteFile(name+".new", pem.EncodeToMemory(block), 0o600))
+		require.NoError(t, os.Rename(name+".new", name))
+	}
+}
+
+// A certificate that was renewed is shown soon, a session goes on, and nobody but root can read the key.
+func TestSplitRenewal(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	writeCertificate(t, cert, key)
+	s := startSplit(t, fmt.Sprintf("cert = %q\nkey = %q", cert, key), 3)
+	first := told[status](t, s.controlled, "status").Certificate.Fingerprint
+	c := s.mustDial(t, "alice")
+	writeCertificate(t, cert, key)
+	require.Eventually(t, func() bool {
+		return told[status](t, s.controlled, "status").Certificate.Fingerprint != first
+	}, time.Minute, 20*time.Millisecond)
+	require.NoError(t, c.Put("STOR old", "session"))
+	s.mustDial(t, "alice") // trusts the new one
+	for _, name := range []string{"signer", "engine"} {
+		pid := s.processes(t)[name].PID
+		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+		s.dialAgain(t, "alice")
+	}
+}
+
+// Several sessions share one data port by resuming, as in one process, and stock clients come in.
+func TestSplitOnePort(t *testing.T) {
+	s := startSplit(t, "", 1)
+	a, b := s.mustDial(t, "alice"), s.mustDial(t, "bob")
+	first, err := a.Open("STOR x")
+	require.NoError(t, err)
+	second, err := b.Open("STOR x")
+	require.NoError(t, err)
+	for name, data := range map[string]net.Conn{"alice": first, "bob": second} {
+		_, err = io.WriteString(data, name)
+		require.NoError(t, err)
+		require.NoError(t, data.Close())
+	}
+	require.NoError(t, a.Done())
+	require.NoError(t, b.Done())
+	for _, name := range []string{"alice", "bob"} {
+		got, err := os.ReadFile(filepath.Join(s.homes, name, "x"))
+		require.NoError(t, err)
+		require.Equal(t, name, string(got))
+	}
+
+	curl := testenv.NeedBinary(t, "curl")
+	big := filepath.Join(t.TempDir(), "big")
+	require.NoError(t, os.WriteFile(big, bytes.Repeat([]byte("0123456789abcdef"), 1<<16), 0o600))
+	_, port, err := net.SplitHostPort(s.fact(t, "implicit FTPS"))
+	require.NoError(t, err)
+	ca := []string{"--silent", "--show-error", "--cacert", s.fact(t, "certificate"), "--user", "alice:secret"}
+	url := "ftps://localhost:" + port + "/big"
+	out, err := exec.CommandContext(t.Context(), curl, append(ca, "--upload-file", big, url)...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	out, err = exec.CommandContext(t.Context(), curl, append(ca, url)...).CombinedOutput()
+	require.NoError(t, err)
+	want, err := os.ReadFile(big)
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, out), "%d bytes of %d", len(out), len(want))
+}
+
+// Client certificates are verified by the engine and compared with the name by the keeper.
+func TestSplitClientCertificates(t *testing.T) {
+	cert, file := clientCertificate(t, "alice")
+	s := startSplit(t, fmt.Sprintf("client-ca = %q", file), 3)
+	s.rewrite(t, strings.ReplaceAll(s.text(fmt.Sprintf("client-ca = %q", file)), "system-user", "require-certificate = true\nsystem-user"), reread)
+	with := func(user string, certs ...stdtls.Certificate) error {
+		config := s.clientTLS(t)
+		config.Certificates = certs
+		c, err := ftpclient.Dial(s.fact(t, "explicit FTPS"), false, config, user, "secret")
+		if err == nil {
+			c.Close()
+		}
+		return err
+	}
+	require.NoError(t, with("alice", cert))
+	require.ErrorContains(t, with("alice"), "530")
+	require.ErrorContains(t, with("bob", cert), "530")
+}
+
+// The keeper opens no other ports than the data ports for the engine.
+func TestSplitPorts(t *testing.T) {
+	ports, err := passive.Range("21000-21010,!21005")
+	require.NoError(t, err)
+	k := &keeper{daemon: &daemon{ports: ports}}
+	for _, address := range []string{":21000", "127.0.0.1:21010", "[::1]:21001", "[fe80::1%lo]:21001"} {
+		require.NoError(t, k.mayOpen("tcp", address), address)
+	}
+	for _, address := range []string{"", ":0", ":22", ":21005", ":21011", "example.com:21000", "127.0.0.1:ftp", "/tmp/x", "127.0.0.1"} {
+		require.Error(t, k.mayOpen("tcp", address), address)
+	}
+	require.Error(t, k.mayOpen("unix", ":21000"))
+	require.Error(t, k.mayOpen("udp", ":21000"))
+	k.ports = passive.Any()
+	require.NoError(t, k.mayOpen("tcp", ":0"))
+	require.Error(t, k.mayOpen("tcp", ":22"))
+}
+
+// Only root can split a server, and nobody starts a part by hand.
+func TestSplitRefused(t *testing.T) {
+	testenv.NeedRoot(t)
+	file, err := binary()
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(filepath.Dir(file), 0o755))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, file, "serve", "/", "--config=", "--listen", "127.0.0.1:0", "--listen-implicit=", "--passive", "any", "--run-as", "20000:20000", "--system-user", "20001:20001")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 20005, Gid: 20005}}
+	out, err := cmd.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), "by root only")
+	for _, args := range [][]string{{"part"}, {"part", "engine"}, {"part", "hand"}, {"part", "nothing"}} {
+		out, err := exec.CommandContext(ctx, file, args...).CombinedOutput()
+		require.Error(t, err, args)
+		require.Regexp(t, "sallyport starts its parts itself|no such part", string(out))
+	}
+}
+
+// What makes no sense as a user of the system is told with the place, before anything starts.
+func TestSplitMistakes(t *testing.T) {
+	for text, want := range map[string]string{
+		alice:                                 "",
+		alice + `system-user = "20001:20001"`: `sallyport.toml:3:1: system-user needs --run-as: one process`,
+		"system-user = \"20001:20001\"\n" + alice:                                                    `sallyport.toml:1:1: system-user needs --run-as`,
+		"run-as = \"20000:20000\"\n" + alice:                                                         `sallyport.toml:2:7: user alice needs a system-user, with whose rights its files are touched, or all need --system-user`,
+		"run-as = \"root\"\n" + alice + `system-user = "20001:20001"`:                                `sallyport.toml:1:1: run-as: "root" is root`,
+		"run-as = \"20000:20000\"\n" + alice + `system-user = "0:0"`:                                 `sallyport.toml:4:1: system-user: "0:0" is root`,
+		"run-as = \"20000:20000\"\n" + alice + `system-user = "999:999"`:                             `sallyport.toml:4:1: system-user: "999:999" has the number 999, below --uid-min 1000`,
+		"run-as = \"20000:20000\"\nuid-min = 5\n" + alice + `system-user = "999:999"`:                "",
+		"run-as = \"20000:20000\"\n" + alice + `system-user = "20000:7"`:                             `sallyport.toml:4:1: system-user: "20000:7" is the user of sallyport.toml:1:1: run-as`,
+		"run-as = \"20000:20000\"\n" + alice + `system-user = "no such user"`:                        `there is no user "no such user" on this host; make one (useradd --system 'no such user'), or give UID:GID`,
+		"run-as = \"20000:20000\"\n" + alice + `system-user = "x:y"`:                                 `"x:y" is neither a name nor UID:GID, such as 1001:1001`,
+		"run-as = \"20000:20000\"\nsystem-user = \"20001:20001\"\n" + alice:                          "",
+		"run-as = \"20000:20000\"\n" + alice + "group = \"g\"\n[group.g]\nsystem-user = \"20001:1\"": "",
+		"run-as = \"20000:20000\"":                                                                   `--user: user demo needs a system-user`,
+	} {
+		file := configure(t, text)
+		_, err := load("serve", []string{"DIR", "--config", file}, nil)
+		if want == "" {
+			require.NoError(t, err, text)
+			continue
+		}
+		require.Error(t, err, text)
+		require.Contains(t, strings.ReplaceAll(err.Error(), filepath.Dir(file)+"/", ""), want, text)
+	}
+}
+
+// Whatever an engine that was taken over sends as a login, the keeper reads a login or none.
+func FuzzQuestion(f *testing.F) {
+	var w channel.Writer
+	(&question{"alice", "secret", "192.0.2.1:4000", true, "alice"}).write(&w)
+	f.Add([]byte(w))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var head channel.Writer
+		head.Begin(askLogin, 1)
+		_, _, r := channel.Parse(append(head, b...))
+		var a question
+		if a.read(r) != nil {
+			return
+		}
+		var again channel.Writer
+		a.write(&again)
+		var same question
+		_, _, r = channel.Parse(append(head, again...))
+		require.NoError(t, same.read(r))
+		require.Equal(t, a, same)
+		l, err := a.login()
+		if err == nil && a.peer != "" {
+			require.NotEqual(t, netip.AddrPort{}, l.Peer)
+		}
+	})
+}

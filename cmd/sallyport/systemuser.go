@@ -1,0 +1,125 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os/user"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// identity is a user of the system: what its processes may do.
+type identity struct {
+	uid, gid int
+	groups   []int // besides gid
+}
+
+// systemUserOf returns whose rights the files of a user are under; empty in a server of one process.
+func (s *settings) systemUserOf(a *account) string {
+	if s.runAs == "" {
+		return ""
+	}
+	return cmp.Or(a.SystemUser, s.systemUser)
+}
+
+// lookUpSystemUser finds a user of this host, by its name or as UID:GID.
+func lookUpSystemUser(name string) (id identity, err error) {
+	if uid, gid, ok := strings.Cut(name, ":"); ok {
+		u, err1 := strconv.ParseUint(uid, 10, 31)
+		g, err2 := strconv.ParseUint(gid, 10, 31)
+		if err1 != nil || err2 != nil {
+			return id, fmt.Errorf("%q is neither a name nor UID:GID, such as 1001:1001", name)
+		}
+		return identity{uid: int(u), gid: int(g)}, nil
+	}
+	who, err := user.Lookup(name)
+	if errors.As(err, new(user.UnknownUserError)) {
+		return id, fmt.Errorf("there is no user %q on this host; make one (useradd --system %s), or give UID:GID", name, shell(name))
+	}
+	if err != nil {
+		return id, err
+	}
+	groups, err := who.GroupIds()
+	if err != nil {
+		return id, fmt.Errorf("the groups of %q: %w", name, err)
+	}
+	if id.uid, err = strconv.Atoi(who.Uid); err == nil {
+		id.gid, err = strconv.Atoi(who.Gid)
+	}
+	for _, g := range groups {
+		if n, err := strconv.Atoi(g); err == nil && n != id.gid {
+			id.groups = append(id.groups, n)
+		}
+	}
+	return id, err
+}
+
+// checkSystemUsers looks up the users of this host that options and tables name, and reports which can't be used.
+func (s *settings) checkSystemUsers() (errs mistakes) {
+	all := s.everybody()
+	if s.runAs == "" {
+		if s.systemUser != "" {
+			errs.say("%s needs %s: one process touches all files with its own rights", s.at("system-user"), s.at("run-as"))
+		}
+		for _, name := range s.names() {
+			if a := all[name]; a.SystemUser != "" {
+				errs.say("%s: system-user needs %s: one process touches all files with its own rights", a.from["system-user"], s.at("run-as"))
+			}
+		}
+		return errs
+	}
+	if runtime.GOOS != "linux" {
+		errs.say("%s: a server can be split into processes on Linux only", s.at("run-as"))
+		return errs
+	}
+	s.systemUsers = map[string]identity{}
+	own, err := s.findSystemUser(s.runAs, 1)
+	errs.add(s.at("run-as"), err)
+	if len(all) == 0 {
+		all = map[string]account{demoUser: {}}
+	}
+	wrong := map[string]bool{} // told already
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		a := all[name]
+		as, at := s.systemUserOf(&a), s.at("system-user")
+		if a.SystemUser != "" {
+			at = a.from["system-user"] + ": system-user"
+		}
+		if as == "" {
+			errs.say("%s: user %s needs a system-user, with whose rights its files are touched, or all need %s", cmp.Or(a.from[""], s.at("user")), name, at)
+			continue
+		}
+		id, err := s.findSystemUser(as, s.uidMin)
+		if err == nil && id.uid == own.uid {
+			err = fmt.Errorf("%q is the user of %s: what clients reach would have the rights of the files", as, s.at("run-as"))
+		}
+		if err != nil && !wrong[at+as] {
+			errs.add(at, err)
+			wrong[at+as] = true
+		}
+	}
+	return errs
+}
+
+// findSystemUser looks a user of this host up, whose number must not be below least.
+func (s *settings) findSystemUser(name string, least int) (identity, error) {
+	id, known := s.systemUsers[name]
+	if !known {
+		var err error
+		if id, err = lookUpSystemUser(name); err != nil {
+			return id, err
+		}
+		s.systemUsers[name] = id
+	}
+	switch {
+	case id.uid == 0:
+		return id, fmt.Errorf("%q is root, with whose rights nothing is done for clients", name)
+	case id.uid < least:
+		return id, fmt.Errorf("%q has the number %d, below %s %d: those are of the system's own services", name, id.uid, s.at("uid-min"), least)
+	}
+	return id, nil
+}
