@@ -49,6 +49,8 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 type engineHands struct {
 	e *engine
 
+	leaving sync.Mutex // held by the only logout that the keeper is told of now
+
 	mu  sync.Mutex
 	all map[uint64]*engineHand
 }
@@ -119,8 +121,10 @@ func (hs *engineHands) retire(id uint64) {
 	}
 }
 
-// logout tells the keeper that a session of a hand is over.
+// logout tells the keeper that a session of a hand is over. Thousands may be at once.
 func (hs *engineHands) logout(id uint64) {
+	hs.leaving.Lock()
+	defer hs.leaving.Unlock()
 	hs.e.keeper.Ask(context.Background(), usualPatience, askLogout, func(w *channel.Writer) { w.Uint(id) }, nil, nil)
 }
 

@@ -86,6 +86,7 @@ func (d *daemon) keep(until endings, facts, lines io.Writer) error {
 	}
 	io.WriteString(facts, d.banner())
 	go k.watchCertificate(ctx)
+	go fewThreads(ctx)
 	for {
 		select {
 		case <-d.hangup.reload:

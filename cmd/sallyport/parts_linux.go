@@ -25,6 +25,9 @@ func runPart(args []string) error {
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(logTo(os.Stderr), nil)).With("part", args[0])
+	if args[0] != partEngine { // which does so while it serves
+		go fewThreads(context.Background())
+	}
 	switch args[0] {
 	case partSigner:
 		return endWith(part.Keeper(signer.New().Answer))

@@ -126,6 +126,19 @@ func of(t *testing.T, pid int, name string) string {
 	return ""
 }
 
+// openSockets counts the sockets of a process.
+func openSockets(t *testing.T, pid int) (n int) {
+	t.Helper()
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	require.NoError(t, err)
+	for _, link := range links {
+		if target, _ := os.Readlink(link); strings.HasPrefix(target, "socket:") {
+			n++
+		}
+	}
+	return n
+}
+
 // Files are touched with the rights of who logs in, and all that clients reach has none.
 func TestSplit(t *testing.T) {
 	s := startSplit(t, "allow-symlink = true", 3)
@@ -168,6 +181,10 @@ func TestSplit(t *testing.T) {
 		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
 		require.NoError(t, err)
 		require.NotContains(t, string(environ), "SECRET", name)
+		if name != "engine" { // which has those of clients
+			want := map[string]int{"signer": 2, "clerk": 1, "hand 20001": 2, "hand 20002": 2}[name]
+			require.Equal(t, want, openSockets(t, p.PID), "the %s has no more sockets than to keeper and engine", name)
+		}
 		limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.PID))
 		require.NoError(t, err)
 		require.Regexp(t, `Max core file size +0 +0`, string(limits))
@@ -474,6 +491,35 @@ func TestSplitOnePort(t *testing.T) {
 	want, err := os.ReadFile(big)
 	require.NoError(t, err)
 	require.True(t, bytes.Equal(want, out), "%d bytes of %d", len(out), len(want))
+}
+
+// The engine opens ports by the keeper where the system chooses them, and where balancers send PROXY headers.
+func TestSplitOtherPorts(t *testing.T) {
+	s := startSplit(t, "", 3)
+	s.terminate(t)
+	require.Zero(t, s.end(t))
+	again := func(more string) configured {
+		file := configure(t, s.text("passive = \"any\"\n"+more))
+		return configured{startWith(t, func(cmd *exec.Cmd) {
+			cmd.Args = []string{cmd.Args[0], "serve", cmd.Args[2], "--listen", "127.0.0.1:0", "--listen-implicit", "127.0.0.1:0", "--config", file, "--control="}
+		}), file}
+	}
+	c, err := again("").dial(t, "alice")
+	require.NoError(t, err)
+	require.NoError(t, c.Put("STOR any", "port"))
+
+	s = startSplit(t, "proxy-protocol = [\"127.0.0.1\"]", 2)
+	_, err = s.dial(t, "alice")
+	require.Error(t, err)
+	_, control, err := net.SplitHostPort(s.fact(t, "explicit FTPS"))
+	require.NoError(t, err)
+	forward(t, control)
+	forward(t, s.fact(t, "data ports"))
+	c, err = ftpclient.Dial(net.JoinHostPort("127.0.0.9", control), false, s.clientTLS(t), "alice", "secret")
+	require.NoError(t, err)
+	defer c.Close()
+	require.NoError(t, c.Put("STOR proxied", "x"))
+	require.Contains(t, told[sessionList](t, s.controlled, "sessions").Sessions[0].Peer, "198.51.100.7:")
 }
 
 // Client certificates are verified by the engine and compared with the name by the keeper.

@@ -281,10 +281,11 @@ func (p *Peer) Ask(ctx context.Context, patience time.Duration, op byte, build f
 			ended = nil
 			p.send(opCancel, id, nil, nil)
 		case <-timer.C:
-			if p.forget(id) {
-				return ErrStuck
+			if !p.forget(id) {
+				return <-w.done
 			}
-			return <-w.done
+			p.send(opCancel, id, nil, nil)
+			return ErrStuck
 		}
 	}
 }
