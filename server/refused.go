@@ -16,6 +16,10 @@ type Refusal struct {
 	// Err is the reason: ErrTooManySessions, wrapped with the name of the limit,
 	// ErrServerClosed, or what was given to Server.Refused.
 	Err error
+	// Limit is the field of Server that stood against the connection, MaxSessions or
+	// MaxSessionsPerAddress; empty when Err is another reason. MaxSessionsPerAddress alone
+	// says that the peer has too many connections itself.
+	Limit string
 }
 
 // ErrTooManySessions is the reason, wrapped with the name of the limit, for which a
@@ -35,8 +39,19 @@ var (
 // what Protocol.Refused of package proxyproto can be set to.
 func (srv *Server) Refused(conn net.Conn, err error) {
 	if h := srv.Hooks; h != nil && h.Refuse != nil {
-		srv.hookRefuse(Refusal{Peer: addrPort(conn.RemoteAddr()), Local: dialled(conn), Err: err})
+		srv.hookRefuse(Refusal{Peer: addrPort(conn.RemoteAddr()), Local: dialled(conn), Err: err, Limit: limitOf(err)})
 	}
+}
+
+// limitOf returns the field of Server that a refusal goes back to, empty for none.
+func limitOf(err error) string {
+	switch err {
+	case errMaxSessions:
+		return "MaxSessions"
+	case errMaxSessionsHere:
+		return "MaxSessionsPerAddress"
+	}
+	return ""
 }
 
 // hookRefuse calls the hook. There is no session that a panic could end.

@@ -54,6 +54,7 @@ func TestRefusedByLimits(t *testing.T) {
 			x := r.last(t, 1)
 			require.ErrorIs(t, x.Err, server.ErrTooManySessions)
 			require.ErrorContains(t, x.Err, want)
+			require.Equal(t, want, x.Limit+" is reached")
 			require.Equal(t, []string{c.Conn.LocalAddr().String(), ts.Addr}, []string{x.Peer.String(), x.Local.String()})
 			implicit := newClient(t, dialTCP(t, ts.ImplicitAddr), ts.Config)
 			_, err := implicit.ReadLine()

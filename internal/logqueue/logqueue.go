@@ -22,8 +22,11 @@ type Queue struct {
 
 	mu      sync.Mutex
 	filled  sync.Cond // something waits, or the queue is closed
+	emptied sync.Cond // gone has changed, or the patience of Written is over
 	lines   [][]byte
 	size    int    // of lines
+	queued  uint64 // lines that were ever put into lines
+	gone    uint64 // lines of those that were written, or that could not be
 	dropped uint64 // and not told of yet
 	closed  bool
 	ended   chan struct{}
@@ -36,7 +39,7 @@ func New(to io.Writer, limit int, notice func(dropped uint64) string) *Queue {
 		limit = DefaultLimit
 	}
 	q := &Queue{to: to, limit: limit, notice: notice, ended: make(chan struct{})}
-	q.filled.L = &q.mu
+	q.filled.L, q.emptied.L = &q.mu, &q.mu
 	go q.run()
 	return q
 }
@@ -52,6 +55,7 @@ func (q *Queue) Write(line []byte) (int, error) {
 	}
 	q.lines = append(q.lines, append([]byte(nil), line...))
 	q.size += len(line)
+	q.queued++
 	q.filled.Signal()
 	return len(line), nil
 }
@@ -102,6 +106,31 @@ func (q *Queue) written(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.size -= n
+	q.gone++
+	q.emptied.Broadcast()
+}
+
+// Written waits until the writer has been given every line that was queued before the call, for no longer than
+// patience, and reports whether that is so. A line that the writer has refused counts as given.
+func (q *Queue) Written(patience time.Duration) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	last := q.queued
+	if q.gone >= last || patience <= 0 {
+		return q.gone >= last
+	}
+	late := false
+	timer := time.AfterFunc(patience, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		late = true
+		q.emptied.Broadcast()
+	})
+	defer timer.Stop()
+	for q.gone < last && !late {
+		q.emptied.Wait()
+	}
+	return q.gone >= last
 }
 
 // tell writes how many lines are missing, including the lines that failed just

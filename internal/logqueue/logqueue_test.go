@@ -131,3 +131,27 @@ func TestCloseIsBounded(t *testing.T) {
 		require.Equal(t, "a\n", r.all())
 	})
 }
+
+// Who wants to know that a line is written waits for that, and no longer than it says.
+func TestWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := new(reader)
+		q := New(r, 0, missing)
+		defer q.Close(time.Second)
+		require.True(t, q.Written(0))
+		write(q, "a")
+		require.True(t, q.Written(time.Hour))
+		require.Equal(t, "a\n", r.all())
+		stall := make(chan struct{})
+		r.set(nil, stall)
+		write(q, "b", "c")
+		start := time.Now()
+		require.False(t, q.Written(time.Minute))
+		require.Equal(t, time.Minute, time.Since(start))
+		require.False(t, q.Written(0))
+		time.AfterFunc(time.Second, func() { r.set(errors.New("disk full"), nil); close(stall) })
+		require.True(t, q.Written(time.Minute)) // c is lost, which notice tells
+		require.Equal(t, time.Minute+time.Second, time.Since(start))
+		r.set(nil, nil)
+	})
+}
