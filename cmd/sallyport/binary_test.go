@@ -40,6 +40,7 @@ var buildDir string
 func TestMain(m *testing.M) {
 	os.Setenv("SALLYPORT_CONFIG", "") // a server of this host may have a file
 	os.Setenv("SALLYPORT_CONTROL", "")
+	os.Setenv("SALLYPORT_STATE_DIR", "")
 	var err error
 	if buildDir, err = os.MkdirTemp("", "sallyport-test-"); err != nil {
 		panic(err)

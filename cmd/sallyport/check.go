@@ -59,6 +59,8 @@ func (s *settings) check() []error {
 		errs.say("%s demands that data connections resume, which %s off gives up", s.at("shared-address"), s.at("session-reuse"))
 	}
 	errs = append(errs, s.checkSystemUsers()...)
+	errs.checkLogs(s)
+	errs.checkBans(s)
 	return append(errs, s.checkUsers()...)
 }
 

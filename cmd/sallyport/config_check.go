@@ -30,6 +30,8 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	c.lookAtChoices()
 	c.lookAtAnnounced(ctx)
 	c.lookAtPorts(ctx)
+	c.lookAtLogs()
+	c.lookAtState()
 	_, err := c.groupID()
 	c.bad(err)
 	if len(c.wrong) > 0 {

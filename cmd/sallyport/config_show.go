@@ -15,7 +15,9 @@ import (
 func shownConfig(_ context.Context, s *settings) (string, error) {
 	var b strings.Builder
 	line := func(key, value, from string) { fmt.Fprintf(&b, "%-40s # %s\n", key+" = "+value, from) }
-	usual, _ := s.controlPath()
+	control, _ := s.controlPath()
+	state, _ := s.statePath()
+	usual := map[string]string{"control": control, "state-dir": state}
 	for _, e := range s.entries() {
 		from, set := s.sources[e.name]
 		switch {
@@ -24,8 +26,8 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 			line(e.name, e.written(from.values), strings.TrimSuffix(from.where, ": "+e.name))
 		case e.isDefault():
 			line(e.name, e.toml, "the default")
-		case e.name == "control" && usual != "":
-			line(e.name, written(usual), "the default with a configuration file, if it can be made")
+		case usual[e.name] != "":
+			line(e.name, written(usual[e.name]), "the default with a configuration file, if it can be made")
 		default:
 			fmt.Fprintf(&b, "# %s is not set\n", e.name)
 		}

@@ -57,6 +57,9 @@ func (c *control) routes() http.Handler {
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.status(time.Now())) })
 	mux.HandleFunc("GET /v1/sessions", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.sessions()) })
 	mux.HandleFunc("GET /v1/ports", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.portReport()) })
+	mux.HandleFunc("GET /v1/bans", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, banList{c.d.bans.list()}) })
+	mux.HandleFunc("POST /v1/ban", c.ban)
+	mux.HandleFunc("POST /v1/unban", c.unban)
 	mux.HandleFunc("POST /v1/kick", c.kick)
 	mux.HandleFunc("POST /v1/reload", c.reload)
 	mux.HandleFunc("POST /v1/drain", c.drain)
@@ -111,9 +114,16 @@ func (k *kickRequest) check() error {
 	switch {
 	case (k.Session == "") == (k.User == ""):
 		return errors.New(`want either "session" or "user"`)
-	case len(k.Reason) > maxReason:
-		return fmt.Errorf("the reason has %d bytes; want %d at most", len(k.Reason), maxReason)
-	case strings.ContainsFunc(k.Reason, unicode.IsControl):
+	}
+	return checkReason(k.Reason)
+}
+
+// checkReason reports what is wrong with a text that goes into a reply, the log or a list.
+func checkReason(reason string) error {
+	switch {
+	case len(reason) > maxReason:
+		return fmt.Errorf("the reason has %d bytes; want %d at most", len(reason), maxReason)
+	case strings.ContainsFunc(reason, unicode.IsControl):
 		return errors.New("the reason has control characters")
 	}
 	return nil

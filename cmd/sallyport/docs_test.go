@@ -35,7 +35,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test|sessions|kick|ports|status|reload|drain)(?: (.*))?$|`sallyport (firewall) ([^`]*)`")
+	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test|sessions|kick|ban|unban|bans|ports|status|reload|drain)(?: (.*))?$|`sallyport (firewall) ([^`]*)`")
 	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 )
 
@@ -71,7 +71,7 @@ func TestDocumentedCommands(t *testing.T) {
 				err = runFirewall(args, t.Output())
 			case "test":
 				_, err = parseTest(args)
-			case "status", "sessions", "kick", "ports", "reload", "drain":
+			case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain":
 				_, _, err = parseOperate(cmd, args)
 			case "probe":
 				_, err = parseProbe(args, func(string) string { return "secret" })
@@ -174,7 +174,7 @@ func TestDocumentedControl(t *testing.T) {
 	text := documents(t)["operating.md"]
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[status](), reflect.TypeFor[listening](), reflect.TypeFor[certificateReport](), reflect.TypeFor[reloaded](), reflect.TypeFor[session](),
-		reflect.TypeFor[portReport](), reflect.TypeFor[kickRequest](), reflect.TypeFor[kicked](), reflect.TypeFor[drained](), reflect.TypeFor[failure](),
+		reflect.TypeFor[portReport](), reflect.TypeFor[kickRequest](), reflect.TypeFor[banList](), reflect.TypeFor[ban](), reflect.TypeFor[banRequest](), reflect.TypeFor[banned](), reflect.TypeFor[unbanRequest](), reflect.TypeFor[unbanned](), reflect.TypeFor[kicked](), reflect.TypeFor[drained](), reflect.TypeFor[failure](),
 	} {
 		for field := range of.Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -31,10 +31,9 @@ type engine struct {
 
 // runEngine serves until the keeper says that it is enough.
 func runEngine() error {
-	lines := logTo(os.Stderr)
-	defer lines.Close(logGrace)
 	level := new(slog.LevelVar)
-	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: level})).With("part", partEngine)
+	log, lines := partLog(partEngine, level)
+	defer lines.Close(logGrace)
 	drain, drainNow := context.WithCancel(context.Background())
 	cut, cutNow := context.WithCancel(context.Background())
 	e := &engine{daemon: &daemon{log: log, level: level, leave: func() {}}, begun: make(chan struct{}), drainNow: drainNow, cutNow: cutNow}
@@ -55,7 +54,9 @@ func runEngine() error {
 		return err
 	}
 	e.end = func() { e.tell(askEnd) }
-	err = e.serve(endings{drain, cut}, lines)
+	err = e.serve(endings{drain, cut}, partWords(log, lines))
+	e.bans.state.close()
+	e.audit.shut()
 	if err == errCut {
 		return exitStatus(statusFailed) // the keeper says it
 	}
@@ -99,9 +100,10 @@ func (e *engine) open() error {
 		}
 		e.socket = &controlSocket{Listener: ln, path: told.ControlPath, group: told.ControlGroup}
 	}
-	if err := e.makePorts(); err != nil {
+	if err := errors.Join(e.makePorts(), e.openBans()); err != nil {
 		return err
 	}
+	e.openAudit(told.AuditFormat)
 	e.behindProxies(e.listenData)
 	e.srv = e.server(e)
 	return e.srv.Validate()

@@ -11,7 +11,7 @@ var errOneProcess = errors.New("a server can be split into processes on Linux on
 
 func canSplit() error { return errOneProcess }
 
-func (d *daemon) keep(endings, io.Writer, io.Writer) error { return errOneProcess }
+func (d *daemon) keep(endings, io.Writer, *serverLog) error { return errOneProcess }
 
 // runPart is for the parts of a server that is split.
 func runPart([]string) error { return errOneProcess }

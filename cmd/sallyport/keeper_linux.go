@@ -50,11 +50,16 @@ const (
 const engineGrace = 30 * time.Second
 
 // keep splits the server, and serves until it is asked to end.
-func (d *daemon) keep(until endings, facts, lines io.Writer) error {
+func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	starter, err := part.NewStarter()
 	if err != nil {
 		return err
 	}
+	relayed, err := out.ofParts(starter)
+	if err != nil {
+		return err
+	}
+	defer relayed()
 	k := &keeper{daemon: d, starter: starter, parts: map[string]*part.Process{}, ready: make(chan struct{})}
 	as := d.systemUsers[d.runAs]
 	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
@@ -198,6 +203,12 @@ func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		return nil, nil
 	case askReport:
 		return packed(k.report())
+	case askAudit:
+		return nil, k.writeAudit(c)
+	case askBans:
+		return packed(keptBans{stateVersion, k.bans.list()})
+	case askKept:
+		return nil, k.keptBans(c, w)
 	}
 	return nil, errors.ErrUnsupported
 }

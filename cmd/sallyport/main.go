@@ -30,6 +30,7 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
   sallyport status        say how a server that runs on this host is; sessions and ports say more
   sallyport kick          end sessions of that server; reload has it read its configuration
                           again, and drain has it shut down
+  sallyport ban ADDRESS   have that server take no connections from there; unban and bans
   sallyport version       say which version this is
   sallyport help COMMAND  list the options of a command
 `
@@ -87,14 +88,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runProbe(ctx, rest, stdout, stderr)
 	case "test":
 		return runTest(ctx, rest, os.Stdin, stdout, stderr)
-	case "status", "sessions", "kick", "ports", "reload", "drain":
+	case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain":
 		return runOperate(ctx, cmd, rest, stdout, stderr)
 	case "version", "--version", "-version":
 		return printVersion(stdout)
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ports, reload, drain, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ban, unban, bans, ports, reload, drain, version or help", cmd)}}
 	}
 }
 
@@ -112,8 +113,8 @@ func printHelp(args []string, stdout io.Writer) error {
 			out = probeUsage + describe(new(probeSettings).options())
 		case "test":
 			out = testUsage + describe(new(testSettings).options())
-		case "status", "sessions", "kick", "ports", "reload", "drain":
-			out = operateUsage + describe(new(operateSettings).options("kick"))
+		case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain":
+			out = operateUsage + describe(new(operateSettings).options(""))
 		}
 	}
 	_, err := io.WriteString(stdout, out)

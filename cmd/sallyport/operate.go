@@ -15,9 +15,11 @@ import (
 	"time"
 )
 
-const operateUsage = `sallyport status|sessions|ports|reload|drain [--option value ...]
+const operateUsage = `sallyport status|sessions|ports|bans|reload|drain [--option value ...]
 sallyport kick SESSION [--option value ...]
 sallyport kick --user NAME [--option value ...]
+sallyport ban ADDRESS|NETWORK [--option value ...]
+sallyport unban ADDRESS|NETWORK [--option value ...]
 
 Each asks the server that runs on this host, by its control socket. Root may do that, and so
 may the server's own user and the members of its --control-group.
@@ -28,6 +30,10 @@ counts what happens on the data ports.
 
 kick ends a session, as sessions lists them, or all of a user. Clients are told 421 and the
 reason. A user may log in again.
+
+ban has the server close connections from an address or a network, such as 192.0.2.0/24,
+at once, and ends the sessions from there; unban ends that, and bans lists which hold, those
+of the server's own (ban-after) among them.
 
 reload has the configuration read again, as SIGHUP does, and says what is wrong with it.
 drain has the server shut down when its transfers are over, or after what --drain of the
@@ -42,17 +48,26 @@ configuration, and the old one stays; 3, no server listens there.
 type operateSettings struct {
 	control, user, reason string
 	json                  bool
+	period                time.Duration // 0 without an end
+	keepSessions          bool
 }
 
+// options returns those of a command, or of all for the empty one.
 func (s *operateSettings) options(command string) []option {
 	all := []option{
 		{"control", "PATH", "the server's control socket (SALLYPORT_CONTROL, else " + usualControl + ")", text(&s.control)},
 		{"json", "", "print the server's answer as it is, as docs/operating.md describes it", toggle(&s.json)},
 	}
-	if command == "kick" {
+	if command == "kick" || command == "" {
+		all = append(all, option{"user", "NAME", "kick: the user whose sessions end", text(&s.user)})
+	}
+	if command == "kick" || command == "ban" || command == "" {
+		all = append(all, option{"reason", "TEXT", "kick: what the clients are told (a sentence of the server's);\nban: why, for the log and for bans", text(&s.reason)})
+	}
+	if command == "ban" || command == "" {
 		all = append(all,
-			option{"user", "NAME", "kick: the user whose sessions end", text(&s.user)},
-			option{"reason", "TEXT", "kick: what the clients are told (a sentence of the server's)", text(&s.reason)})
+			option{"for", "DURATION", "ban: how long it holds, such as 1h (without an end)", s.setPeriod},
+			option{"keep-sessions", "", "ban: sessions from there that are there already go on", toggle(&s.keepSessions)})
 	}
 	return all
 }
@@ -73,6 +88,9 @@ func parseOperate(command string, args []string) (*operateSettings, *order, erro
 		return nil, nil, errHelp
 	}
 	s.control = cmp.Or(s.control, os.Getenv(variable("control")), usualControl)
+	if command == "ban" || command == "unban" || command == "bans" {
+		return s.parseBan(command, rest, errs)
+	}
 	o := s.order(command, rest)
 	switch {
 	case command != "kick" && len(rest) > 0:

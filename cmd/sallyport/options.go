@@ -37,6 +37,11 @@ type settings struct {
 	runAs             string // the user of the processes that clients reach; empty for one process
 	systemUser        string // whose rights the files of users are under
 	uidMin            int
+	log, logFormat    string
+	auditLog          string
+	auditFormat       string
+	stateDir          string // as it was given
+	bans              banRules
 
 	systemUsers map[string]identity // those of users and of runAs, by what names them
 	accounts    map[string]account  // of configuration files and of users
@@ -54,7 +59,8 @@ func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
-		uidMin: 1000,
+		uidMin:    1000,
+		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans,
 	}
 }
 
@@ -106,8 +112,17 @@ func (s *settings) entries() []entry {
 		{option{"max-sessions-per-address", "N", "connections at once of one client address, or IPv6 network of 64 bits (500)", number(&s.limits.perAddress)}, `500`, atReload},
 		{option{"max-login-failures", "N", "refused logins that end a connection (3)", number(&s.limits.failures)}, `3`, atReload},
 		{option{"log-level", "LEVEL", "debug, info, warn or error (info)", setLevel(&s.level)}, `"info"`, atReload},
+		{option{"log", "FILE", "where the log goes; a file that was renamed is made anew (standard error)", text(&s.log)}, `"/var/log/sallyport/sallyport.log"`, atStart},
+		{option{"log-format", "FORMAT", "text, json, or journald for the journal of systemd with a field for each value (text)", choice(&s.logFormat, formatText, formatJSON, formatJournal)}, `"text"`, atStart},
+		{option{"audit-log", "FILE", "where a line goes for each login, logout, file operation and refused connection; - for\nstandard error, journald for the journal of systemd (none)", text(&s.auditLog)}, `"/var/log/sallyport/audit.log"`, atStart},
+		{option{"audit-format", "FORMAT", "json or text (json)", choice(&s.auditFormat, formatJSON, formatText)}, `"json"`, atStart},
+		{option{"ban-after", "N", "refused logins, and connections beyond max-sessions-per-address, of one address or IPv6\nnetwork of 64 bits within ban-window that ban it; 0 for never (0)", number(&s.bans.after)}, `0`, atReload},
+		{option{"ban-window", "DURATION", "within what time those count (10m)", duration(&s.bans.window, 0)}, `"10m"`, atReload},
+		{option{"ban-for", "DURATION", "how long such a ban lasts (1h)", duration(&s.bans.period, 0)}, `"1h"`, atReload},
+		{option{"ban-never", "CIDR[,CIDR]", "networks and addresses that no ban holds for (none)", s.addNeverBanned}, `["192.0.2.0/24"]`, atReload},
+		{option{"state-dir", "DIR", "where bans are kept over a restart; \"\" for nowhere (" + usualState + " with a\nconfiguration file if that can be made, else nowhere)", text(&s.stateDir)}, `"` + usualState + `"`, atStart},
 		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", duration(&s.drain, 0)}, `"30s"`, atReload},
-		{option{"control", "PATH", "the Unix socket on which sallyport status, sessions, kick, ports, reload and drain ask\nthis server; \"\" for none (" + usualControl + " with a configuration file\nif that can be made, else none)", text(&s.control)}, `"` + usualControl + `"`, atStart},
+		{option{"control", "PATH", "the Unix socket on which sallyport status, sessions, kick, ban and the like ask this\nserver; \"\" for none (" + usualControl + " with a configuration file\nif that can be made, else none)", text(&s.control)}, `"` + usualControl + `"`, atStart},
 		{option{"run-as", "NAME", "split the server into processes (Linux, started as root): what clients reach has the\nrights of this user, or UID:GID, and files are touched by processes that have those of\nsystem-user (one process, with all rights of who starts it)", text(&s.runAs)}, `"sallyport"`, atStart},
 		{option{"system-user", "NAME", "with run-as: the user of this host, or UID:GID, with whose rights the files of each user\nare touched, for users whose tables name none (none, so each table has to)", text(&s.systemUser)}, `"ftp"`, atReload},
 		{option{"uid-min", "N", "the lowest number that a system-user may have (1000)", number(&s.uidMin)}, `1000`, atReload},

@@ -24,7 +24,7 @@ func runPart(args []string) error {
 	if err := part.Begin(); err != nil {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(logTo(os.Stderr), nil)).With("part", args[0])
+	log, _ := partLog(args[0], slog.LevelInfo)
 	if args[0] != partEngine { // which does so while it serves
 		go fewThreads(context.Background())
 	}

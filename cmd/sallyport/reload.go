@@ -90,6 +90,7 @@ func (d *daemon) use(next *settings, cert *certificate, leave func()) {
 		old.remove()
 	}
 	d.level.Set(next.level)
+	d.bans.follow(next.automatic())
 }
 
 // discard removes a certificate that is not used after all.

@@ -33,11 +33,9 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	// A reader of the log that is dead or asleep must not end or stop the server.
 	signal.Ignore(syscall.SIGPIPE)
-	lines := logTo(stderr)
-	defer lines.Close(logGrace)
-	level := new(slog.LevelVar)
-	level.Set(s.level)
-	log := slog.New(slog.NewTextHandler(lines, &slog.HandlerOptions{Level: level}))
+	out := s.openLog(stderr)
+	defer out.close()
+	log := out.Logger
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	hangup := newHangup(s, log)
@@ -45,18 +43,18 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	defer stop()
 	d, err := s.open(until.drain, log)
 	defer d.close()
-	if err != nil {
+	if err = errors.Join(out.err, err); err != nil {
 		return err
 	}
-	d.level, d.hangup, d.end = level, hangup, end
+	d.level, d.hangup, d.end = out.level, hangup, end
 	d.reread, d.apply, d.reloads = func() (*settings, error) { return parseServe(args) }, d.follow, d.reload
 	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
 	defer facts.Close(logGrace)
 	if s.runAs != "" {
-		return d.keep(until, facts, lines)
+		return d.keep(until, facts, out)
 	}
 	io.WriteString(facts, d.banner())
-	return d.serve(until, lines)
+	return d.serve(until, out.words)
 }
 
 // daemon is a server with everything it stands on.
@@ -79,6 +77,9 @@ type daemon struct {
 	reloads func() reloaded            // does what the control socket asks for
 	about   func() report              // of all processes; nil if this is the only one
 	started *settings                  // those of the start
+
+	bans  *bans
+	audit *auditor // nil for none
 
 	socket    *controlSocket // nil for none
 	startedAt time.Time
@@ -119,12 +120,14 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 
 // hold takes hold of certificate and ports.
 func (d *daemon) hold(ctx context.Context) error {
-	var errs [5]error
+	var errs [7]error
 	d.cert, errs[0] = d.loadCertificate(d.log)
 	d.explicit, errs[1] = d.listener(ctx, "listen", d.listen, defaults().listen)
 	d.implicit, errs[2] = d.listener(ctx, "listen-implicit", d.settings.implicit, defaults().implicit)
 	errs[3] = d.openPorts(ctx)
 	errs[4] = d.openControl()
+	errs[5] = d.openAudit()
+	errs[6] = d.openBans()
 	return errors.Join(errs[:]...)
 }
 
@@ -138,6 +141,7 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
 		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
 		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures,
+		Hooks: d.hooks(), Intercept: d.intercept(),
 	}
 	if d.active {
 		srv.Active = &server.Active{}
@@ -210,6 +214,10 @@ func (d *daemon) close() {
 	if d.cert != nil {
 		d.cert.remove()
 	}
+	if d.bans != nil {
+		d.bans.state.close()
+	}
+	d.audit.shut()
 }
 
 // serve serves until it is asked to end or a listener fails.
@@ -221,10 +229,10 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	defer d.startControl()()
 	ended := make(chan error, 2)
 	if d.explicit != nil {
-		go func() { ended <- d.srv.Serve(d.explicit) }()
+		go func() { ended <- d.srv.Serve(d.guard(d.explicit)) }()
 	}
 	if d.implicit != nil {
-		go func() { ended <- d.srv.ServeTLS(d.implicit) }()
+		go func() { ended <- d.srv.ServeTLS(d.guard(d.implicit)) }()
 	}
 	go tidy(ctx)
 	go fewThreads(ctx)

@@ -28,6 +28,9 @@ const (
 	askReload
 	askEnd // the control socket was told to drain
 	askReport
+	askAudit // to write a line of the audit log
+	askBans  // those that hold: keptBans, as a file
+	askKept  // to keep other bans over a restart; the answer says whether they are
 )
 
 // What the keeper tells the parts.
@@ -72,9 +75,19 @@ type engineSettings struct {
 	Chain    [][]byte
 	ClientCA []byte
 
+	AuditFormat string // empty for no audit log
+	Bans        engineBans
+
 	Configured   bool // there is a configuration file
 	ControlPath  string
 	ControlGroup int
+}
+
+// engineBans are the rules of automatic bans.
+type engineBans struct {
+	After          int
+	Window, Period time.Duration
+	Never          []netip.Prefix
 }
 
 // forEngine returns what the engine needs to know of settings. The certificate is missing.
@@ -84,6 +97,7 @@ func (s *settings) forEngine() *engineSettings {
 		CloseNotify: s.closeNotify, Plaintext: s.plaintext, Shared: s.shared, NeverConvert: s.neverConvert, Symlink: s.symlink,
 		Active: s.active, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
+		AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
 	}
 }
 
@@ -94,6 +108,7 @@ func (e *engineSettings) settings() *settings {
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
 		active: e.Active, level: e.Level, drain: e.Drain, cert: e.CertFile,
 		limits: limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
+		bans:   banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	stdtls "crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -27,6 +28,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
+	"github.com/sallyport/sallyport/internal/wire"
 	"github.com/sallyport/sallyport/passive"
 )
 
@@ -633,4 +635,81 @@ func FuzzQuestion(f *testing.F) {
 			require.NotEqual(t, netip.AddrPort{}, l.Peer)
 		}
 	})
+}
+
+// The audit log is the keeper's file, and lines of the engine are in it before the client has its reply. Bans outlive
+// the engine, and a restart.
+func TestSplitAuditAndBans(t *testing.T) {
+	dir := t.TempDir()
+	audit := filepath.Join(dir, "audit.log")
+	t.Setenv("SALLYPORT_STATE_DIR", dir)
+	s := startSplit(t, fmt.Sprintf("audit-log = %q\nban-after = 3", audit), 3)
+	info, err := os.Stat(audit)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o640), info.Mode())
+	require.Zero(t, info.Sys().(*syscall.Stat_t).Uid)
+	c := s.mustDial(t, "alice")
+	require.NoError(t, c.Put("STOR one", "12345"))
+	require.NoError(t, os.Rename(audit, audit+".1"))
+	deep := strings.TrimSuffix(strings.Repeat(strings.Repeat("\x02", 200)+"/", 19), "/")
+	_, err = c.Cmd(550, "DELE "+deep) // a line that is longer than a message
+	require.NoError(t, err)
+	require.NoError(t, syscall.Kill(s.processes(t)[partEngine].PID, syscall.SIGKILL))
+	first, second := auditOf(t, audit+".1"), auditOf(t, audit)
+	require.Equal(t, "STOR 226 alice /one 5 true", first[len(first)-1].of("event", "code", "user", "path", "bytes", "committed"))
+	require.Len(t, second, 1)
+	require.Equal(t, "/"+deep, wire.Original(second[0]["path"].(string)))
+
+	s.dialAgain(t, "alice")
+	for i := range 3 {
+		_, err := s.logIn(t, "127.0.0.2", fmt.Sprint("mallory", i), "wrong")
+		require.Error(t, err)
+	}
+	require.True(t, told[banned](t, s.controlled, "ban", "127.0.0.3").Kept)
+	require.True(t, s.isBanned(t, "127.0.0.2"))
+	require.True(t, s.isBanned(t, "127.0.0.3"))
+	require.NoError(t, syscall.Kill(s.processes(t)[partEngine].PID, syscall.SIGKILL))
+	s.dialAgain(t, "alice")
+	require.True(t, s.isBanned(t, "127.0.0.2"))
+	require.True(t, s.isBanned(t, "127.0.0.3"))
+	told[unbanned](t, s.controlled, "unban", "127.0.0.3")
+	s.terminate(t)
+	require.Zero(t, s.end(t))
+	kept, err := readBans(filepath.Join(dir, "bans.json"))
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	require.Equal(t, "127.0.0.2/32", kept[0].Network.String())
+	left := 0
+	for _, a := range auditOf(t, audit) {
+		if a["event"] == "logout" { // the last session's; those of engines that were killed have none
+			require.Equal(t, "alice", a["user"])
+			left++
+		}
+	}
+	require.Equal(t, 1, left)
+}
+
+// What all processes write to their logs is in the file, and as JSON if that is wanted.
+func TestSplitLog(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "log")
+	s := startSplit(t, fmt.Sprintf("log = %q\nlog-format = \"json\"\nlog-level = \"debug\"", file), 3)
+	c := s.mustDial(t, "alice")
+	require.NoError(t, c.Put("STOR one", "12345"))
+	require.NoError(t, c.Close())
+	require.NoError(t, os.Rename(file, file+".1"))
+	require.NoError(t, syscall.Kill(s.processes(t)[partClerk].PID, syscall.SIGABRT)) // which has Go print all goroutines
+	s.dialAgain(t, "alice")
+	s.terminate(t)
+	require.Zero(t, s.end(t))
+	require.Empty(t, s.log.String())
+	seen := map[string]bool{}
+	for _, line := range append(linesOf(t, file), linesOf(t, file+".1")...) {
+		var is struct{ Msg, Part, Verb, Line string }
+		require.NoError(t, json.Unmarshal([]byte(line), &is), line)
+		seen[is.Part+" "+is.Msg+is.Verb] = true
+		seen["goroutines"] = seen["goroutines"] || strings.HasPrefix(is.Line, "goroutine ")
+	}
+	require.True(t, seen["engine transferSTOR"], "%v", seen)
+	require.True(t, seen["keeper a part has ended and is started again"], "%v", seen)
+	require.True(t, seen["goroutines"], "%v", seen)
 }

@@ -3,6 +3,7 @@
 package part
 
 import (
+	"cmp"
 	"errors"
 	"os"
 	"os/exec"
@@ -20,6 +21,9 @@ type Rights struct {
 
 // Starter starts parts. They are killed when this process ends, however it does.
 type Starter struct {
+	Stderr *os.File // where parts write their logs; nil is standard error
+	Env    []string // what parts find in their environment besides the usual
+
 	path     string // of the executable
 	requests chan request
 }
@@ -35,7 +39,7 @@ func NewStarter() (*Starter, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Starter{path, make(chan request)}
+	s := &Starter{path: path, requests: make(chan request)}
 	go s.run()
 	return s, nil
 }
@@ -73,7 +77,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 	}
 	defer its.Close()
 	cmd := &exec.Cmd{
-		Path: s.path, Args: []string{"sallyport", Command, name}, Dir: "/", Env: environment(), Stderr: os.Stderr,
+		Path: s.path, Args: []string{"sallyport", Command, name}, Dir: "/", Env: append(environment(), s.Env...), Stderr: cmp.Or(s.Stderr, os.Stderr),
 		ExtraFiles: append([]*os.File{its}, more...),
 		SysProcAttr: &syscall.SysProcAttr{
 			Pdeathsig:  syscall.SIGKILL,

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loglimit"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// auditor makes lines of the audit log of what the server does: one for each login, logout, file operation and refused
+// connection. A nil auditor makes none.
+type auditor struct {
+	*auditLog
+
+	mu      sync.Mutex
+	waiting map[string]waitingLine // by session
+	strange loglimit.Share         // of refused connections, which anybody can cause
+}
+
+// waitingLine is a line that lacks the code of the reply, which is written when all else is known.
+type waitingLine struct {
+	event string
+	verbs []string    // the commands whose reply it can be
+	who   []slog.Attr // what stands before the code, and attrs what stands behind it
+	attrs []slog.Attr
+}
+
+// written returns the attributes of the line. A code of 0 is of a reply that was never written.
+func (w waitingLine) written(code int) []slog.Attr {
+	if code == 0 {
+		return append(w.who, w.attrs...)
+	}
+	return append(append(w.who, slog.Int("code", code)), w.attrs...)
+}
+
+// openAudit opens the audit log, if the options name one.
+func (d *daemon) openAudit() error {
+	if d.auditLog == "" {
+		return nil
+	}
+	log, err := d.openAuditLog(d.log)
+	if err != nil {
+		return d.told("audit-log", err)
+	}
+	d.audit = newAuditor(log)
+	return nil
+}
+
+func newAuditor(log *auditLog) *auditor {
+	return &auditor{auditLog: log, waiting: map[string]waitingLine{}}
+}
+
+// shut writes what is left and closes the audit log.
+func (a *auditor) shut() {
+	if a != nil {
+		a.auditLog.close()
+	}
+}
+
+// hooks are told what happens, for the audit log and bans.
+func (d *daemon) hooks() *server.Hooks {
+	h := &server.Hooks{
+		Connect: d.bans.connected,
+		Refuse:  func(r server.Refusal) { d.bans.refused(r); d.audit.refused(r) },
+		Login:   func(l server.Login) { d.audit.login(l); d.bans.login(l) },
+	}
+	if d.audit != nil {
+		h.Logout, h.Transfer, h.Disconnect = d.audit.logout, d.audit.transfer, d.audit.disconnect
+	}
+	return h
+}
+
+// intercept stands between the clients and the server for the audit log, nil for none.
+func (d *daemon) intercept() *server.Intercept {
+	if d.audit == nil {
+		return nil
+	}
+	return &server.Intercept{Command: d.audit.command}
+}
+
+// whose returns what a line says of the session it is about.
+func whose(s server.SessionInfo, user string) []slog.Attr {
+	return []slog.Attr{slog.String("session", s.ID), slog.String("user", user), slog.String("peer", s.Peer.String())}
+}
+
+// secured returns what a line says of the TLS of a connection, nil for none.
+func secured(t *server.TLSInfo, resumed bool) []slog.Attr {
+	version := ""
+	if t != nil {
+		version = tls.VersionName(t.Version)
+	}
+	return []slog.Attr{slog.String("tls", version), slog.Bool("resumed", t != nil && resumed)}
+}
+
+// onControl returns the same for a control connection as it is now.
+func onControl(s server.SessionInfo) []slog.Attr {
+	if !s.Secure || s.TLS == nil {
+		return secured(nil, false)
+	}
+	return secured(s.TLS, s.TLS.Resumed)
+}
+
+// login has a line wait for the reply to a login.
+func (a *auditor) login(l server.Login) {
+	if a == nil {
+		return
+	}
+	result := "undecided"
+	var words *driver.Error
+	switch {
+	case l.Err == nil:
+		result = "ok"
+	case errors.Is(l.Err, driver.ErrLogin), errors.Is(l.Err, server.ErrTooManySessions), errors.As(l.Err, &words):
+		result = "refused"
+	}
+	attrs := append([]slog.Attr{slog.String("result", result)}, onControl(l.Session)...)
+	a.wait(l.Session.ID, waitingLine{"login", []string{"PASS", "USER", "ACCT"}, whose(l.Session, l.User), append(attrs, cause(l.Err)...)})
+}
+
+// cause returns the attribute of an error, if there is one.
+func cause(err error) []slog.Attr {
+	if err == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("err", err.Error())}
+}
+
+// logout writes the line of a logout.
+func (a *auditor) logout(s server.SessionInfo) {
+	a.flush(s.ID)
+	attrs := append(whose(s, s.User), slog.Int64("received", s.Received), slog.Int64("sent", s.Sent))
+	a.write("logout", append(attrs, slog.Duration("duration", time.Since(s.LoggedIn)))...)
+}
+
+// refused writes the line of a refused connection. Anybody can cause those as often as they like, and they are refused
+// where connections are accepted: the lines are limited, and nobody waits for them.
+func (a *auditor) refused(r server.Refusal) {
+	if a == nil {
+		return
+	}
+	a.mu.Lock()
+	ok, dropped := a.strange.Allow()
+	a.mu.Unlock()
+	if !ok {
+		return
+	}
+	attrs := []slog.Attr{slog.String("peer", r.Peer.String()), slog.String("local", r.Local.String())}
+	if dropped > 0 {
+		attrs = append(attrs, slog.Uint64("unreported", dropped))
+	}
+	a.post("connection-refused", append(attrs, cause(r.Err)...)...)
+}
+
+// stores are the commands after which a file is there, or isn't.
+var stores = []string{"STOR", "APPE", "STOU", "COMB", "SITE CPTO"}
+
+// transfer has a line wait for the reply to a transfer.
+func (a *auditor) transfer(t server.Transfer) {
+	who := append(whose(t.Session, t.Session.User), slog.String("path", t.Path))
+	who = append(who, a.files("from", t.From)...)
+	attrs := []slog.Attr{slog.Int64("offset", t.Offset), slog.Int64("bytes", t.Bytes)}
+	if slices.Contains(stores, t.Verb) {
+		attrs = append(attrs, slog.Bool("committed", t.Err == nil), slog.Bool("vouched", t.Err == nil && !t.Unproven))
+	}
+	attrs = append(attrs, secured(t.TLS, t.Resumed)...)
+	attrs = append(attrs, slog.Duration("duration", t.Duration))
+	a.wait(t.Session.ID, waitingLine{t.Verb, []string{t.Verb}, who, append(attrs, cause(t.Err)...)})
+}
+
+// looks are commands that have a path and neither read nor change what is there. All others that have one are audited.
+var looks = []string{"CWD", "XCWD", "CDUP", "XCUP", "SIZE", "MLST", "STAT", "AVBL", "RNFR", "SITE CPFR"}
+
+// setsTime is a line of MDTM that sets a time.
+var setsTime = regexp.MustCompile(`^\w+ [0-9]{14}(\.[0-9]+)? .`)
+
+// verbOf returns the verb of a line, with that of SITE behind it.
+func verbOf(line string) string {
+	verb, rest, _ := strings.Cut(line, " ")
+	verb = strings.ToUpper(verb)
+	if verb == "SITE" {
+		second, _, _ := strings.Cut(rest, " ")
+		verb += " " + strings.ToUpper(second)
+	}
+	return verb
+}
+
+// command has a command carried out. Its line is written before the client hears of the reply.
+func (a *auditor) command(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
+	start := time.Now()
+	reply := run()
+	verb := verbOf(c.Line)
+	if line, ok := a.take(c.Session.ID, verb); ok {
+		a.write(line.event, line.written(reply.Code)...)
+		return reply
+	}
+	if c.Path == "" || slices.Contains(looks, verb) || verb == "MDTM" && !setsTime.MatchString(c.Line) {
+		return reply
+	}
+	attrs := append(whose(c.Session, c.Session.User), slog.String("path", c.Path))
+	attrs = append(append(attrs, a.files("from", c.From)...), slog.Int("code", reply.Code))
+	attrs = append(attrs, onControl(c.Session)...)
+	a.write(verb, append(attrs, slog.Duration("duration", time.Since(start)), slog.Any("line", printed(c.Line)))...)
+	return reply
+}
+
+// disconnect writes what still waits when a session is over, as when a driver has not returned.
+func (a *auditor) disconnect(s server.SessionInfo, _ error) { a.flush(s.ID) }
+
+// wait has a line wait for the reply. One that waited before is written.
+func (a *auditor) wait(session string, line waitingLine) {
+	a.flush(session)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting[session] = line
+}
+
+// take returns the line that waits for the reply to a command.
+func (a *auditor) take(session, verb string) (line waitingLine, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	line, ok = a.waiting[session]
+	if !ok || !slices.Contains(line.verbs, verb) {
+		return waitingLine{}, false
+	}
+	delete(a.waiting, session)
+	return line, true
+}
+
+// flush writes the line of a session that waits, without a code.
+func (a *auditor) flush(session string) {
+	a.mu.Lock()
+	line, ok := a.waiting[session]
+	delete(a.waiting, session)
+	a.mu.Unlock()
+	if ok {
+		a.write(line.event, line.written(0)...)
+	}
+}
+
+// banned writes the line of a ban that the server imposes, and doesn't wait: connections may be accepted meanwhile.
+func (a *auditor) banned(b ban) {
+	if a != nil {
+		a.post("ban", a.about(b, "")...)
+	}
+}
+
+// ban writes the line of what somebody did about a ban.
+func (a *auditor) ban(event string, b ban, by string) {
+	if a != nil {
+		a.write(event, a.about(b, by)...)
+	}
+}
+
+func (a *auditor) about(b ban, by string) []slog.Attr {
+	attrs := []slog.Attr{slog.String("network", b.Network.String()), slog.Bool("automatic", b.Automatic)}
+	if b.Until != nil {
+		attrs = append(attrs, slog.Time("until", *b.Until))
+	}
+	if by != "" {
+		attrs = append(attrs, slog.String("by", by))
+	}
+	return append(attrs, slog.String("reason", b.Reason))
+}

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/sallyport/sallyport/internal/logqueue"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+const (
+	// auditPatience is how long a session waits until its line is written.
+	auditPatience = 2 * time.Second
+	// auditGrace is how long the end of the server waits for lines that are not written yet.
+	auditGrace = 10 * time.Second
+)
+
+// auditStderr, as the file of the audit log, is standard error.
+const auditStderr = "-"
+
+// auditFile returns the path of the audit log, empty if it is no file.
+func (s *settings) auditFile() string {
+	if s.auditLog == auditStderr || s.auditLog == formatJournal {
+		return ""
+	}
+	return s.auditLog
+}
+
+// auditKind returns the format of the audit log, empty for none.
+func (s *settings) auditKind() string {
+	switch s.auditLog {
+	case "":
+		return ""
+	case formatJournal:
+		return formatJournal
+	}
+	return s.auditFormat
+}
+
+// auditLog writes lines of the audit log. Who writes one waits until the file has it, so that a server that is killed
+// has lost nothing. Nobody waits for longer than auditPatience, and while the file takes nothing for as long nobody
+// waits at all: lines queue up then, and those beyond the queue's limit are counted, which a line tells later.
+type auditLog struct {
+	format string
+	log    *slog.Logger
+	queue  *logqueue.Queue
+	to     io.Closer
+	stuck  atomic.Bool // the last one who waited did so in vain
+}
+
+// openAuditLog opens the audit log that the options name. server is the server's log.
+func (s *settings) openAuditLog(server *slog.Logger) (*auditLog, error) {
+	a := &auditLog{format: s.auditKind()}
+	var to io.Writer
+	switch s.auditLog {
+	case auditStderr:
+		to, a.to = os.Stderr, io.NopCloser(nil)
+	case formatJournal:
+		j, err := openJournal(usualJournal)
+		if err != nil {
+			return nil, err
+		}
+		to, a.to = j, j
+	default:
+		f, err := openLogFile(s.auditLog, func(err error) {
+			if err != nil {
+				server.Error("the audit log can't be opened anew; lines go to the file that had its name", "file", s.auditLog, "err", err)
+			} else {
+				server.Info("the audit log goes to its file again", "file", s.auditLog)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+		to, a.to = f, f
+	}
+	a.begin(to, server)
+	return a, nil
+}
+
+// begin has lines go to a writer.
+func (a *auditLog) begin(to io.Writer, server *slog.Logger) {
+	a.queue = logqueue.New(to, 0, func(lost uint64) string {
+		server.Error("lines of the audit log were lost: its file took none for too long", "lines", lost)
+		var line bytes.Buffer
+		slog.New(format(a.format, &line, slog.LevelInfo, auditAttr)).Info("lines-lost", "lines", lost)
+		return line.String()
+	})
+	a.log = slog.New(format(a.format, a.queue, slog.LevelInfo, auditAttr))
+}
+
+// auditAttr has lines hold an event in place of level and message, and no byte that could end a line or is not UTF-8.
+func auditAttr(_ []string, a slog.Attr) slog.Attr {
+	switch {
+	case a.Key == slog.LevelKey:
+		return slog.Attr{}
+	case a.Key == slog.MessageKey:
+		a.Key = "event"
+	case a.Value.Kind() == slog.KindString:
+		a.Value = slog.StringValue(wire.Printable(a.Value.String()))
+	case a.Value.Kind() == slog.KindDuration:
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
+}
+
+// printed is a text that is printable already.
+type printed string
+
+func (p printed) String() string { return string(p) }
+
+// files returns the attribute of several files. The text format repeats the key, since a list of names in one value
+// could not be taken apart again.
+func (a *auditLog) files(key string, names []string) (attrs []slog.Attr) {
+	var list []string
+	for _, name := range names {
+		attrs = append(attrs, slog.String(key, name))
+		list = append(list, wire.Printable(name))
+	}
+	if a.format == formatJSON && len(list) > 0 {
+		return []slog.Attr{slog.Any(key, list)}
+	}
+	return attrs
+}
+
+// write writes a line and waits until it is written.
+func (a *auditLog) write(event string, attrs ...slog.Attr) {
+	idle := a.queue.Written(0)
+	a.post(event, attrs...)
+	if idle || !a.stuck.Load() {
+		a.stuck.Store(!a.queue.Written(auditPatience))
+	}
+}
+
+// post writes a line and doesn't wait.
+func (a *auditLog) post(event string, attrs ...slog.Attr) {
+	a.log.LogAttrs(context.Background(), slog.LevelInfo, event, attrs...)
+}
+
+// relay writes a line that another process has made, and returns when it is written.
+func (a *auditLog) relay(line string) error {
+	io.WriteString(a.queue, line) // which never fails
+	if !a.queue.Written(auditPatience) {
+		return errors.New("the audit log's file takes nothing")
+	}
+	return nil
+}
+
+// close waits for lines that are not written yet, and closes the file.
+func (a *auditLog) close() {
+	a.queue.Close(auditGrace)
+	if a.queue.Written(0) {
+		a.to.Close()
+	}
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// linesOf returns those of a file.
+func linesOf(t *testing.T, path string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	if len(text) == 0 {
+		return nil
+	}
+	require.True(t, bytes.HasSuffix(text, []byte("\n")), "%q", text)
+	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+}
+
+// Lines follow the name of the file, whatever became of the file that had it: it was renamed, removed, or emptied.
+func TestLogFileFollowsItsName(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("an open file can't be renamed there")
+	}
+	path := filepath.Join(t.TempDir(), "log")
+	var told []error
+	l, err := openLogFile(path, func(err error) { told = append(told, err) })
+	require.NoError(t, err)
+	say := func(text string) {
+		t.Helper()
+		n, err := io.WriteString(l, text+"\n")
+		require.NoError(t, err)
+		require.Equal(t, len(text)+1, n)
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o640), info.Mode())
+	say("one")
+	require.NoError(t, os.Rename(path, path+".1"))
+	say("two")
+	say("three")
+	require.Equal(t, []string{"one"}, linesOf(t, path+".1"))
+	require.Equal(t, []string{"two", "three"}, linesOf(t, path))
+	require.NoError(t, os.Remove(path))
+	say("four")
+	require.Equal(t, []string{"four"}, linesOf(t, path))
+	require.NoError(t, os.Truncate(path, 0)) // copytruncate
+	say("five")
+	require.Equal(t, []string{"five"}, linesOf(t, path))
+	require.NoError(t, os.Rename(path, path+".2"))
+	require.NoError(t, os.WriteFile(path, nil, 0o600)) // create
+	say("six")
+	require.Equal(t, []string{"six"}, linesOf(t, path))
+	require.Empty(t, told)
+
+	require.NoError(t, os.Rename(path, path+".3"))
+	require.NoError(t, os.Mkdir(path, 0o755))
+	say("seven")
+	say("eight")
+	require.Equal(t, []string{"six", "seven", "eight"}, linesOf(t, path+".3"))
+	require.Len(t, told, 1)
+	require.ErrorContains(t, told[0], "is a directory")
+	require.NoError(t, os.Remove(path))
+	say("nine")
+	require.Equal(t, []string{"nine"}, linesOf(t, path))
+	require.Equal(t, []error{told[0], nil}, told)
+	require.NoError(t, l.Close())
+}
+
+// A line that was written in part, by a process that was killed perhaps, spoils no other.
+func TestLogFileAfterATornLine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	require.NoError(t, os.WriteFile(path, []byte("whole\nhal"), 0o600))
+	l, err := openLogFile(path, nil)
+	require.NoError(t, err)
+	for _, text := range []string{"one\n", "tw", "three\n"} {
+		_, err = io.WriteString(l, text)
+		require.NoError(t, err)
+	}
+	require.NoError(t, l.Close())
+	require.Equal(t, []string{"whole", "hal", "one", "tw", "three"}, linesOf(t, path))
+}
+
+// What can't be a log file is refused at the start.
+func TestLogFileThatCannotBe(t *testing.T) {
+	dir := t.TempDir()
+	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "missing", "log"): "missing"} {
+		_, err := openLogFile(path, nil)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, checkLogFile(path), want)
+	}
+	fine := filepath.Join(dir, "log")
+	require.NoError(t, checkLogFile(fine))
+	require.NoFileExists(t, fine)
+}
+
+// slowFile takes lines, or holds who writes one.
+type slowFile struct {
+	mu    sync.Mutex
+	lines []string
+	err   error
+	stall chan struct{} // nil for none
+}
+
+func (s *slowFile) Write(line []byte) (int, error) {
+	s.mu.Lock()
+	stall := s.stall
+	s.mu.Unlock()
+	if stall != nil {
+		<-stall
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.lines = append(s.lines, string(line))
+	}
+	return len(line), s.err
+}
+
+func (s *slowFile) Close() error { return nil }
+
+func (s *slowFile) set(stall chan struct{}, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stall, s.err = stall, err
+}
+
+func (s *slowFile) events(t *testing.T) (events []string) {
+	t.Helper()
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range s.lines {
+		var is struct {
+			Event string
+			Lines int
+		}
+		require.NoError(t, json.Unmarshal([]byte(line), &is))
+		if is.Lines > 0 {
+			is.Event += fmt.Sprint(" ", is.Lines)
+		}
+		events = append(events, is.Event)
+	}
+	return events
+}
+
+// A line is written when write returns. A file that takes nothing holds a session for two seconds, and then nobody;
+// what waits is written later, and what did not fit is counted in both logs.
+func TestAuditLogOfAStuckFile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var server bytes.Buffer
+		file := new(slowFile)
+		a := &auditLog{format: formatJSON, to: file}
+		a.begin(file, slog.New(slog.NewTextHandler(&server, nil)))
+		a.write("one")
+		file.mu.Lock()
+		require.Len(t, file.lines, 1) // without waiting any further
+		file.mu.Unlock()
+
+		stall := make(chan struct{})
+		file.set(stall, nil)
+		start := time.Now()
+		a.write("two")
+		require.Equal(t, auditPatience, time.Since(start))
+		long := slog.String("path", strings.Repeat("x", 1000))
+		for range 2000 {
+			a.write("more", long)
+		}
+		require.Equal(t, auditPatience, time.Since(start))
+		close(stall)
+		events := file.events(t)
+		require.Equal(t, []string{"one", "two"}, events[:2])
+		lost := 2000 - (len(events) - 3) // with the line about them
+		require.Contains(t, events, fmt.Sprint("lines-lost ", lost))
+		require.Contains(t, server.String(), fmt.Sprint("lines=", lost))
+		require.Greater(t, lost, 900)
+
+		a.write("three") // and waits again
+		again := make(chan struct{})
+		file.set(again, nil)
+		start = time.Now()
+		time.AfterFunc(time.Second, func() { close(again) })
+		a.write("four")
+		require.Equal(t, time.Second, time.Since(start))
+
+		file.set(nil, errors.New("disk full"))
+		a.write("lost")
+		file.set(nil, nil)
+		last := make(chan struct{})
+		file.set(last, nil)
+		a.post("five")
+		time.AfterFunc(auditGrace/2, func() { close(last) })
+		a.close()
+		events = file.events(t)
+		require.Equal(t, []string{"three", "four", "five", "lines-lost 1"}, events[len(events)-4:])
+	})
+}
