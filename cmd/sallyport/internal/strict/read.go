@@ -51,13 +51,38 @@ func (p Places) Problem(key, format string, args ...any) *Problem {
 	return problem
 }
 
+// Set reports whether a file has set the value of a key.
+func (p Places) Set(key string) bool { _, ok := p[key]; return ok }
+
 // Read reads sources into a struct, of which to is a pointer.
-func Read(to any, sources ...Source) (Places, []*Problem) {
-	r := &reading{places: Places{}}
+func Read(to any, sources ...Source) (Places, []*Problem) { return ReadTable("", to, sources...) }
+
+// ReadTable is Read of sources that are one table of a larger whole. key is how that table is called in places and
+// problems, such as user.alice.
+func ReadTable(key string, to any, sources ...Source) (Places, []*Problem) {
+	var trees []tree
 	for _, s := range sources {
-		root, problems := build(s.Name, s.Text)
-		r.problems = append(r.problems, problems...)
-		r.table("", root, reflect.ValueOf(to).Elem())
+		root, problems := build(key, s.Name, s.Text)
+		trees = append(trees, tree{root, problems})
+	}
+	return fill(key, to, trees...)
+}
+
+// tree is what a source holds, and what is wrong with its form.
+type tree struct {
+	root     *node
+	problems []*Problem
+}
+
+// fill reads trees into a struct.
+func fill(key string, to any, trees ...tree) (Places, []*Problem) {
+	r := &reading{places: Places{}}
+	for _, t := range trees {
+		r.problems = append(r.problems, t.problems...)
+		if key != "" {
+			r.places[key] = t.root.Position
+		}
+		r.table(key, t.root, reflect.ValueOf(to).Elem())
 	}
 	return r.places, r.problems
 }

@@ -105,8 +105,8 @@ ports = []
 	require.Equal(t, "b:6:1", places["folder[2].path"].String())
 	require.Equal(t, "a:13:7: user.\"b.ob\".home: no", places.Problem(`user."b.ob".home`, "n%s", "o").Error())
 	require.Equal(t, "absent: no", places.Problem("absent", "no").Error())
-	require.Contains(t, places, "wait")
-	require.NotContains(t, places, "small")
+	require.True(t, places.Set("wait"))
+	require.False(t, places.Set("small"))
 }
 
 // Everything that is wrong is told at once, with its place.

@@ -48,6 +48,7 @@ func (n *node) isTime() bool {
 // builder makes a tree of what the parser finds in one file.
 type builder struct {
 	parser   unstable.Parser
+	key      string // of the table that the file is; empty for a whole
 	file     string
 	text     []byte
 	lines    []int // where each begins
@@ -55,8 +56,8 @@ type builder struct {
 }
 
 // build parses a file. After a mistake in its syntax the tree has what came before.
-func build(file string, text []byte) (*node, []*Problem) {
-	b := &builder{file: file, text: text, lines: []int{0}}
+func build(key, file string, text []byte) (*node, []*Problem) {
+	b := &builder{key: key, file: file, text: text, lines: []int{0}}
 	for i, c := range text {
 		if c == '\n' {
 			b.lines = append(b.lines, i+1)
@@ -64,7 +65,7 @@ func build(file string, text []byte) (*node, []*Problem) {
 	}
 	root := newTable(Position{file, 1, 1})
 	b.parser.Reset(text)
-	into, path := root, ""
+	into, path := root, key
 	for b.parser.NextExpression() {
 		switch e := b.parser.Expression(); e.Kind {
 		case unstable.KeyValue:
@@ -140,7 +141,7 @@ func join(path, name string) string {
 
 // table opens a table, or a new one of an array, and returns nil if it can't be.
 func (b *builder) table(root *node, e *unstable.Node) (into *node, path string) {
-	into = root
+	into, path = root, b.key
 	keys := e.Key()
 	for keys.Next() {
 		k := keys.Node()
