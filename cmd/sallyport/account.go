@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/joined"
@@ -20,8 +21,9 @@ import (
 
 // account is what is known of a user, or what a group says of its users.
 type account struct {
-	Group    string `toml:"group"`
-	Password string `toml:"password"` // a hash
+	Group       string `toml:"group"`
+	Password    string `toml:"password"`          // a hash; sources give none away
+	Certificate bool   `toml:"certificate-login"` // that of the user needs no password
 
 	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
 
@@ -46,7 +48,8 @@ type account struct {
 	RequireReuse   bool `toml:"require-session-reuse"`
 	RequireCert    bool `toml:"require-certificate"`
 
-	from map[string]string // where each key comes from; "" is the table
+	Owner string            // names the account where several names are one; empty for the name of the user
+	from  map[string]string // where each key comes from; "" is the table
 }
 
 // policy is the part of an account that the server holds it to.
@@ -59,7 +62,7 @@ func (a *account) policy() driver.Policy {
 	}
 }
 
-// refuses returns why a login whose password is right is refused all the same.
+// refuses returns why a login that its source has accepted is refused all the same.
 func (a *account) refuses(l *driver.Login, now time.Time) error {
 	if !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
 		return &driver.Error{Code: 530, Text: "This account has expired."}
@@ -75,12 +78,12 @@ func (a *account) refuses(l *driver.Login, now time.Time) error {
 	return nil
 }
 
-// inherit takes from a group what the user's table doesn't say, and notes where everything comes from.
-func (a *account) inherit(name string, group account, places strict.Places) {
-	a.from = map[string]string{"": places[strict.Key("user", name)].String()}
+// inherit takes from a group what the table of a user doesn't say, and notes where everything comes from.
+func (a *account) inherit(table string, group account, places strict.Places) {
+	a.from = map[string]string{"": places[table].String()}
 	to, from := reflect.ValueOf(a).Elem(), reflect.ValueOf(group)
 	for key, i := range keysOfAccount() {
-		if at, ok := places[strict.Key("user", name, key)]; ok {
+		if at, ok := places[table+"."+key]; ok {
 			a.from[key] = at.String()
 		} else if at, ok := places[strict.Key("group", a.Group, key)]; ok && a.Group != "" {
 			a.from[key] = at.String()
@@ -100,22 +103,47 @@ func keysOfAccount() iter.Seq2[string, int] {
 	}
 }
 
-// accounts returns the users with what they inherit, and what is wrong with them.
+// accounts returns the users with what they inherit, and what is wrong with them and with groups.
 func (f *configFile) accounts(places strict.Places) (map[string]account, []*strict.Problem) {
 	c := &accountCheck{places: places, groups: f.groups}
 	for name, g := range inOrder(f.groups) {
-		c.check("group", name, &g)
+		table := strict.Key("group", name)
+		c.check(table, &g)
 		if g.Group != "" {
-			c.problem("group", name, "group", "a group is in no other group")
+			c.problem(table, "group", "a group is in no other group")
 		}
 	}
 	all := map[string]account{}
 	for name, a := range inOrder(f.users) {
-		c.check("user", name, &a)
-		c.user(name, &a)
+		c.complete(strict.Key("user", name), name, &a)
 		all[name] = a
 	}
 	return all, c.problems
+}
+
+// groups are the groups of the configuration files, which users of all sources may be in.
+type groups struct {
+	tables map[string]account
+	places strict.Places // of their keys
+}
+
+// groupTables returns the groups.
+func (f *configFile) groupTables(places strict.Places) groups {
+	g := groups{f.groups, strict.Places{}}
+	for key, at := range places {
+		if strings.HasPrefix(key, "group.") {
+			g.places[key] = at
+		}
+	}
+	return g
+}
+
+// complete finishes an account that was read by itself, as the table of a user, and returns what is wrong with it.
+func (g *groups) complete(table, name string, a *account, places strict.Places) []*strict.Problem {
+	c := &accountCheck{places: maps.Clone(places), groups: g.tables}
+	maps.Copy(c.places, g.places)
+	c.complete(table, name, a)
+	return c.problems
 }
 
 // accountCheck finds out what is wrong with users and groups.
@@ -125,57 +153,71 @@ type accountCheck struct {
 	problems []*strict.Problem
 }
 
-func (c *accountCheck) problem(table, name, key, format string, args ...any) {
-	c.problems = append(c.problems, c.places.Problem(strict.Key(table, name, key), format, args...))
+// problem adds what is wrong with a key of a table; with the table itself if key is empty.
+func (c *accountCheck) problem(table, key, format string, args ...any) {
+	if key != "" {
+		table += "." + key
+	}
+	c.problems = append(c.problems, c.places.Problem(table, format, args...))
 }
 
 // add adds errors about a value, which may be joined.
-func (c *accountCheck) add(table, name, key string, err error) {
+func (c *accountCheck) add(table, key string, err error) {
 	for _, err := range joined.Errors(err) {
-		c.problem(table, name, key, "%v", err)
+		c.problem(table, key, "%v", err)
 	}
 }
 
 // check looks at what a table says itself.
-func (c *accountCheck) check(table, name string, a *account) {
+func (c *accountCheck) check(table string, a *account) {
 	if a.Password != "" {
-		c.add(table, name, "password", checkPassword(a.Password))
+		c.add(table, "password", checkPassword(a.Password))
 	}
 	if a.Start != "" && !driver.ValidName(a.Start) {
-		c.problem(table, name, "start", "%q is no name within the home; want one such as in/new, without a slash in front", a.Start)
+		c.problem(table, "start", "%q is no name within the home; want one such as in/new, without a slash in front", a.Start)
 	}
 	if a.Sessions < 0 {
-		c.problem(table, name, "sessions", "%d is less than none; want how many sessions there may be at once", a.Sessions)
+		c.problem(table, "sessions", "%d is less than none; want how many sessions there may be at once", a.Sessions)
 	}
-	c.add(table, name, "disable", checkCommands(a.Disable))
+	c.add(table, "disable", checkCommands(a.Disable))
 }
 
-// user looks at what a user has together with what it inherits.
-func (c *accountCheck) user(name string, a *account) {
+// complete looks at the table of a user, and gives the user what its group says and a home.
+func (c *accountCheck) complete(table, name string, a *account) {
+	c.check(table, a)
 	g, ok := c.groups[a.Group]
 	if a.Group != "" && !ok {
 		if like := strict.Nearest(a.Group, slices.Collect(maps.Keys(c.groups))); like != "" {
-			c.problem("user", name, "group", "there is no group %q; did you mean %s?", a.Group, like)
+			c.problem(table, "group", "there is no group %q; did you mean %s?", a.Group, like)
 		} else {
-			c.problem("user", name, "group", "there is no group %q; begin one by [group.%s]", a.Group, a.Group)
+			c.problem(table, "group", "there is no group %q; begin one by [group.%s]", a.Group, a.Group)
 		}
 	}
-	a.inherit(name, g, c.places)
-	if _, _, err := splitUser(name + ":x"); err != nil || strings.Contains(name, ":") {
-		c.problem("user", name, "", "a name has at least one letter, no colon and no control characters")
-	}
+	a.inherit(table, g, c.places)
+	c.add(table, "", checkName(name))
 	home, err := homeOf(a.Home, name)
-	c.add("user", name, "home", err)
+	c.add(table, "home", err)
 	a.Home = home
 }
 
-// checkPassword accepts bcrypt hashes only, and doesn't repeat what is none.
-func checkPassword(hash string) error {
-	if !isBcrypt(hash) {
-		return errors.New("this is no bcrypt hash, and passwords in clear don't belong into a file: put here what sallyport config password prints")
+// checkName returns why nobody can have a name.
+func checkName(name string) error {
+	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 127 || r == ':' }) {
+		return errors.New("a name has at least one letter, no colon and no control characters")
 	}
-	if err := (driver.Users{"name": {Hash: hash, Files: driver.Mem()}}).Validate(); err != nil {
-		return errors.New("this bcrypt hash is damaged or demands too much work; make it anew with sallyport config password")
+	return nil
+}
+
+// checkPassword accepts hashes only, and doesn't repeat what is none.
+func checkPassword(hash string) error {
+	err := passhash.Validate(hash)
+	switch {
+	case err == nil && strings.HasPrefix(hash, "$token$"):
+		return errors.New("a token is no hash for a file; put here what sallyport config password prints")
+	case errors.Is(err, passhash.ErrUnknown):
+		return fmt.Errorf("%w, and passwords in clear don't belong into a file: put here what sallyport config password prints", err)
+	case err != nil:
+		return fmt.Errorf("%w; make one with sallyport config password", err)
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func (d *daemon) served() string {
 }
 
 // made reports whether the only user was made for this run.
-func (d *daemon) made() bool { return len(d.everybody()) == 0 }
+func (d *daemon) made() bool { return d.nobody() }
 
 func (d *daemon) describe(b *strings.Builder) {
 	row := func(name, format string, args ...any) {
@@ -66,7 +66,7 @@ func (d *daemon) describe(b *strings.Builder) {
 		row("user", "%s", demoUser)
 		row("password", "%s  (made for this run)", d.password)
 	} else {
-		row("users", "%s", namesOf(d.names()))
+		row("users", "%s", strings.Join(d.whoIsKnown(), ", "))
 	}
 	switch {
 	case d.cert.trouble != nil:
@@ -83,6 +83,23 @@ func (d *daemon) describe(b *strings.Builder) {
 	if d.plaintext {
 		row("WARNING", "logins and files without TLS are allowed: anybody on the way can read them")
 	}
+}
+
+// whoIsKnown says whose logins are accepted.
+func (s *settings) whoIsKnown() (known []string) {
+	if names := s.names(); len(names) > 0 {
+		known = append(known, namesOf(names))
+	}
+	if s.anonymous != nil {
+		known = append(known, anonymousTable)
+	}
+	if len(s.authProgram) > 0 {
+		known = append(known, "those of "+s.authProgram[0])
+	}
+	if s.authURL != "" {
+		known = append(known, "those of "+s.authURL)
+	}
+	return known
 }
 
 // namesOf lists names, if they are not too many to read.
@@ -176,7 +193,13 @@ func (d *daemon) login(sep string) string {
 	if d.made() {
 		return demoUser + sep + d.password
 	}
-	return d.names()[0]
+	if names := d.names(); len(names) > 0 {
+		return names[0]
+	}
+	if d.anonymous != nil {
+		return anonymousNames[0]
+	}
+	return "USER"
 }
 
 // dialled returns the address that a client on this host dials.

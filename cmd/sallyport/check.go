@@ -61,6 +61,11 @@ func (s *settings) check() []error {
 	errs = append(errs, s.checkSystemUsers()...)
 	errs.checkLogs(s)
 	errs.checkBans(s)
+	for _, err := range []error{s.checkAuthProgram(), s.checkAuthURL()} {
+		if err != nil {
+			errs = append(errs, err)
+		}
+	}
 	return append(errs, s.checkUsers()...)
 }
 

@@ -14,8 +14,8 @@ func (s *settings) checkUsers() (errs []error) {
 			errs = append(errs, fmt.Errorf("%s: %q is in a configuration file, too; leave one of the two", s.at("user"), c.name))
 		}
 	}
-	all := s.everybody()
-	if s.dir == "" && (len(all) == 0 || slices.ContainsFunc(slices.Collect(maps.Values(all)), needsDir)) {
+	all := s.withAnonymous()
+	if s.dir == "" && (s.nobody() || slices.ContainsFunc(slices.Collect(maps.Values(all)), needsDir)) {
 		errs = append(errs, fmt.Errorf("the directory to serve is missing: sallyport serve DIR, or dir = \"DIR\" in a configuration file (--config FILE, or %s)", usualConfig))
 	}
 	for name, a := range inOrder(all) {
@@ -24,7 +24,23 @@ func (s *settings) checkUsers() (errs []error) {
 		}
 	}
 	errs = append(errs, s.checkPasswords()...)
+	errs = append(errs, s.checkCertificates(all)...)
 	return append(errs, s.checkQuotas(all)...)
+}
+
+// checkCertificates reports users who need a certificate where nobody is asked for one.
+func (s *settings) checkCertificates(all map[string]account) (errs []error) {
+	if s.clientCA != "" {
+		return nil
+	}
+	for _, a := range inOrder(all) {
+		for key, needed := range inOrder(map[string]bool{"certificate-login": a.Certificate, "require-certificate": a.RequireCert}) {
+			if needed {
+				errs = append(errs, fmt.Errorf("%s: %s: it needs client-ca, the certificates of those who sign those of clients", a.from[key], key))
+			}
+		}
+	}
+	return errs
 }
 
 // needsDir reports whether the home of a user is the directory that is served, or below it.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 const configUsage = `sallyport config example
 sallyport config check [DIR] [--option value ...]
 sallyport config show [DIR] [--option value ...]
-sallyport config password
+sallyport config password [--kind bcrypt|argon2id|sha512]
 
 example prints a configuration file with every option, all of them commented out.
 
@@ -21,8 +23,9 @@ nothing. Its status is 0 if nothing is wrong, whatever is unwise, and 2 otherwis
 show prints the values that serve would go by, each with where it comes from. Passwords are
 left out.
 
-password reads a password, from a terminal or as a line of its standard input, and prints the
-bcrypt hash of it, which is what configuration files and --user take.
+password reads a password, from a terminal or as a line of its standard input, and prints a
+hash of it, which is what configuration files and --user take. The hash is one of bcrypt unless
+--kind says something else.
 
 check and show take the options of serve, and read the environment and the configuration
 files as serve does: sallyport help serve.
@@ -35,12 +38,18 @@ func runConfig(ctx context.Context, args []string, stdin *os.File, stdout, stder
 	}
 	var say func(context.Context, *settings) (string, error)
 	switch args[0] {
-	case "example", "password":
+	case "password":
+		kind, err := hashKind(args[1:])
+		if err == errHelp {
+			return printHelp([]string{"config"}, stdout)
+		}
+		if err != nil {
+			return &usageError{"config", joined.Errors(err)}
+		}
+		return hashPassword(kind, stdin, stdout, stderr)
+	case "example":
 		if len(args) > 1 {
 			return &usageError{"config", []error{fmt.Errorf("%s takes nothing more: %q", args[0], args[1])}}
-		}
-		if args[0] == "password" {
-			return hashPassword(stdin, stdout, stderr)
 		}
 		_, err := io.WriteString(stdout, exampleConfig())
 		return err

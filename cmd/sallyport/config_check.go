@@ -28,6 +28,7 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	c.lookAtRights()
 	c.lookAtHomes()
 	c.lookAtChoices()
+	c.lookAtSources()
 	c.lookAtAnnounced(ctx)
 	c.lookAtPorts(ctx)
 	c.lookAtLogs()
@@ -82,7 +83,7 @@ func (c *inspection) lookAtCertificate(now time.Time) {
 	if cert, err = c.askingClients(cert); err != nil {
 		c.bad(err)
 	}
-	users, err := c.driver(func(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }, "of the inspection only")
+	users, err := c.driver(func(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }, "of the inspection only", slog.New(slog.DiscardHandler))
 	if err == nil {
 		err = (&server.Server{Driver: users, TLS: cert.config, SessionReuse: c.reuse, InsecurePlaintext: c.plaintext}).Validate()
 	}
@@ -115,6 +116,13 @@ func (c *inspection) lookAtRights() {
 	if c.usersFile != "" {
 		c.rights(c.at("users-file")+": "+c.usersFile, c.usersFile, 0o006)
 	}
+	if c.usersDir != "" {
+		c.rights(c.at("users-dir")+": "+c.usersDir, c.usersDir, 0o002)
+		files, _ := c.usersInDir() // read before
+		for _, file := range files {
+			c.rights(file, file, 0o006)
+		}
+	}
 	for _, name := range c.files {
 		mode := fs.FileMode(0o002)
 		if len(c.accounts) > 0 {
@@ -143,7 +151,7 @@ func (c *inspection) lookAtHomes() {
 	if c.dir != "" {
 		c.bad(c.told("dir", openable(c.dir)))
 	}
-	for name, a := range inOrder(c.everybody()) {
+	for name, a := range inOrder(c.withAnonymous()) {
 		if a.Home == "" {
 			continue
 		}
@@ -173,14 +181,30 @@ func (c *inspection) lookAtChoices() {
 	if c.reuse == tls.Off {
 		c.warn("%s: whoever connects first from the address of a client gets its data", c.at("session-reuse"))
 	}
-	all := c.everybody()
-	if len(all) == 0 {
+	if c.nobody() {
 		c.warn("there is no user: one is made for each run")
 	}
 	now := time.Now()
-	for name, a := range inOrder(all) {
+	for name, a := range inOrder(c.everybody()) {
 		if !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
 			c.warn("%s: user %s has expired", a.from["expires"], name)
+		}
+	}
+}
+
+// lookAtSources looks at where users are known from.
+func (c *inspection) lookAtSources() {
+	c.unwise = append(c.unwise, c.hidden...)
+	if c.anonymous != nil && !c.anonymous.ReadOnly {
+		c.warn("%s: everybody can store files and remove them", c.anonymous.from["read-only"])
+	}
+	if c.authURLClear {
+		c.warn("%s: anybody on the way to %s can read passwords", c.at("insecure-auth-url"), c.authURL)
+	}
+	if len(c.authProgram) > 0 {
+		c.rights(c.at("auth-program")+": "+c.authProgram[0], c.authProgram[0], 0o002)
+		if os.Geteuid() == 0 && c.authProgramUser == "root" {
+			c.warn("%s: the program runs as root with names that anybody may send", c.at("auth-program-user"))
 		}
 	}
 }

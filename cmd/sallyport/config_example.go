@@ -42,10 +42,18 @@ func (e *entry) isDefault() bool {
 const exampleUsers = `
 # Users. Each has a table, and so has each group: what the group of a user says holds unless
 # the user's own table says something else. Without any user one is made for each run.
-# password is a bcrypt hash, as sallyport config password prints it.
+# password is a hash, as sallyport config password prints it.
 #[user.alice]
 #group = "customers"
 #password = "$2y$10$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"
+
+# A certificate of client-ca whose common name is alice logs in without a password.
+#certificate-login = true
+
+# Who calls himself anonymous or ftp gets in with any password, and can change nothing unless
+# read-only = false stands here. The other keys are those of users.
+#[anonymous]
+#home = "/srv/ftp/public"
 
 #[group.customers]
 # The directory that the user sees; {user} is the name, and dir is where relative ones begin.

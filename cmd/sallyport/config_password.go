@@ -10,16 +10,26 @@ import (
 
 	"golang.org/x/term"
 
-	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 )
 
-// hashPassword reads a password, from a terminal twice and unseen, and prints its bcrypt hash.
-func hashPassword(in *os.File, stdout, stderr io.Writer) error {
+// hashKind returns the kind of hash that the arguments of config password ask for.
+func hashKind(args []string) (string, error) {
+	kind := passhash.Kinds()[0]
+	rest, errs := parse([]option{{"kind", "KIND", "", choice(&kind, passhash.Kinds()...)}}, args)
+	if len(rest) > 0 {
+		errs = append(errs, fmt.Errorf("password takes no argument, and reads the password itself: %d too many", len(rest))) // it may be a password
+	}
+	return kind, errors.Join(errs...)
+}
+
+// hashPassword reads a password, from a terminal twice and unseen, and prints a hash of it.
+func hashPassword(kind string, in *os.File, stdout, stderr io.Writer) error {
 	password, err := readPassword(in, stderr)
 	if err != nil {
 		return err
 	}
-	hash, err := driver.HashPassword(password)
+	hash, err := passhash.Make(kind, password)
 	if err != nil {
 		return err
 	}

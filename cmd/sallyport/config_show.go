@@ -32,12 +32,12 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 			fmt.Fprintf(&b, "# %s is not set\n", e.name)
 		}
 	}
-	for name, a := range inOrder(s.everybody()) {
+	table := func(name string, a account) {
 		from := a.from[""]
 		if a.Group != "" {
 			from += ", of group " + a.Group
 		}
-		fmt.Fprintf(&b, "\n%-40s # %s\n", "["+strict.Key("user", name)+"]", from)
+		fmt.Fprintf(&b, "\n%-40s # %s\n", "["+name+"]", from)
 		for key, i := range keysOfAccount() {
 			from, set := a.from[key]
 			switch {
@@ -50,6 +50,12 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 				line(key, written(reflect.ValueOf(a).Field(i).Interface()), from)
 			}
 		}
+	}
+	if s.anonymous != nil {
+		table(anonymousTable, *s.anonymous)
+	}
+	for name, a := range inOrder(s.everybody()) {
+		table(strict.Key("user", name), a)
 	}
 	return b.String(), nil
 }

@@ -44,6 +44,7 @@ func TestConfigExample(t *testing.T) {
 	all := line.ReplaceAllString(text, "$1")
 	more := filepath.Join(t.TempDir(), "users")
 	require.NoError(t, os.WriteFile(more, nil, 0o600))
+	require.NoError(t, os.Mkdir(more+".d", 0o755))
 	all = strings.ReplaceAll(all, "/etc/sallyport/users", more)
 	split := strings.NewReplacer(`run-as = "sallyport"`, `run-as = "65001:65001"`, `system-user = "ftp"`, `system-user = "65002:65002"`)
 	if runtime.GOOS != "linux" {
@@ -71,7 +72,7 @@ func plain(t *testing.T, environ []string) *settings {
 
 // forget makes settings forget where they come from.
 func forget(s *settings) *settings {
-	s.files, s.sources, s.accounts = nil, nil, nil
+	s.files, s.sources, s.accounts, s.groups = nil, nil, nil, groups{}
 	return s
 }
 

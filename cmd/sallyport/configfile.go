@@ -15,10 +15,11 @@ import (
 // usualConfig is the configuration file that is read when no other is named.
 const usualConfig = "/etc/sallyport/sallyport.toml"
 
-// configFile is what configuration files can hold: options, and tables of users and groups.
+// configFile is what configuration files can hold: options, and tables of users, groups and anonymous.
 type configFile struct {
 	options       map[string]any // *string, *int, *bool or *[]string
 	users, groups map[string]account
+	anonymous     account
 }
 
 // newConfigFile makes room for options.
@@ -42,7 +43,7 @@ func newConfigFile(entries []entry) *configFile {
 
 // Fields returns the options and the tables.
 func (f *configFile) Fields() map[string]any {
-	fields := map[string]any{"user": &f.users, "group": &f.groups}
+	fields := map[string]any{"user": &f.users, "group": &f.groups, anonymousTable: &f.anonymous}
 	for name, to := range f.options {
 		fields[name] = to
 	}
@@ -92,8 +93,11 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 	places, wrong := strict.Read(file, sources...)
 	problems = append(problems, wrong...)
 	file.explain(problems)
+	s.groups = file.groupTables(places)
 	accounts, wrong := file.accounts(places)
 	s.accounts = accounts
+	problems = append(problems, wrong...)
+	s.anonymous, wrong = file.readAnonymous(places)
 	var errs []error
 	for _, p := range append(problems, wrong...) {
 		errs = append(errs, p)

@@ -109,9 +109,9 @@ func TestConfigMistakes(t *testing.T) {
 		{`idle-timeout = "-5s"`, "DIR", "", `sallyport.toml:1:1: idle-timeout: "-5s" is no duration; want one such as 30s or 5m`},
 		{"config = \"other\"", "DIR", "", `sallyport.toml:1:1: config: this is not known; known here are active, `},
 
-		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the bcrypt hash here that sallyport config password prints`},
-		{"[user.alice]\npassword = \"secret\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this is no bcrypt hash, and passwords in clear don't belong into a file: put here what sallyport config password prints`},
-		{"[user.alice]\npassword = \"$2y$10$abc\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this bcrypt hash is damaged or demands too much work; make it anew with sallyport config password`},
+		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the hash here that sallyport config password prints`},
+		{"[user.alice]\npassword = \"secret\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this is no hash of a known kind (bcrypt, argon2id, SHA-crypt, yescrypt), and passwords in clear don't belong into a file: put here what sallyport config password prints`},
+		{"[user.alice]\npassword = \"$2y$10$abc\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this bcrypt hash is damaged or demands more work than a cost of 16; make one with sallyport config password`},
 		{alice + `home = "/srv/{user}"`, "", "", ""},
 		{alice + `home = "alice"`, "", "", "the directory to serve is missing: "},
 		{"[user.\"../x\"]\npassword = \"" + hash + "\"\nhome = \"/srv/{user}\"", "", "", `sallyport.toml:3:1: user."../x".home: "../x" can't be the name of a directory, which {user} would make of it`},
@@ -131,6 +131,23 @@ func TestConfigMistakes(t *testing.T) {
 		{alice, "DIR --user alice:x", "", `--user: "alice" is in a configuration file, too; leave one of the two`},
 		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, uploads or system-user, or without; give both the same`},
 		{alice + `listen = ":21"`, "DIR", "", `sallyport.toml:3:1: user.alice.listen: this is no key of users but an option of the server; options stand before the first line in [ ]`},
+		{"[user.alice]\npassword = \"$6$rounds=9000000$abc$" + strings.Repeat("x", 86) + "\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this SHA-crypt hash has 9000000 rounds; want from 1000 to 1000000; make one with sallyport config password`},
+		{"", "DIR --user alice:$argon2id$v=19$m=9999999,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "", `--user: "alice": this argon2id hash demands too much of each login: m=9999999 (KiB), t=1; m may be 262144 at most, and m times t 1048576`},
+		{"[user.alice]\ncertificate-login = true", "DIR", "", `sallyport.toml:2:1: certificate-login: it needs client-ca, the certificates of those who sign those of clients`},
+		{alice + "group = \"x\"\n[group.x]\nrequire-certificate = true", "DIR", "", `sallyport.toml:5:1: require-certificate: it needs client-ca, the certificates of those who sign those of clients`},
+		{"[anonymous]", "DIR", "", `sallyport.toml:1:2: anonymous.home: it is missing: say which directory everybody may see`},
+		{"[anonymous]\nhome = \"/srv\"\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:3:1: anonymous.password: nobody has to prove to be anonymous; leave it out`},
+		{"[anonymous]\nhome = \"public\"", "", "", "the directory to serve is missing: "},
+		{"[anonymous]\nhome = \"/srv\"", "", "", ""},
+		{`users-dir = "/no/dir"`, "DIR", "", `sallyport.toml:1:1: users-dir: open /no/dir: `},
+		{`auth-program = ["check", "x"]`, "DIR", "", `sallyport.toml:1:1: auth-program: "check" is no absolute path; want one such as /usr/local/bin/check, and arguments apart from it`},
+		{`auth-program-user = "nobody"`, "DIR", "", `sallyport.toml:1:1: auth-program-user says who runs a program, and auth-program names none`},
+		{`auth-url = "auth.example.com"`, "DIR", "", `sallyport.toml:1:1: auth-url: want a URL such as https://auth.example.com/login`},
+		{`auth-url = "https://user:secret@auth.example.com/"`, "DIR", "", `sallyport.toml:1:1: auth-url: want a URL without a user, a password and a fragment`},
+		{`auth-url = "http://auth.example.com/"`, "DIR", "", `sallyport.toml:1:1: auth-url: passwords would go to auth.example.com in clear; want https://, or insecure-auth-url if that is meant`},
+		{"auth-url = \"http://auth.example.com/\"\ninsecure-auth-url = true", "DIR", "", ""},
+		{`auth-url = "http://127.0.0.1:80/"`, "", "", ""},
+		{`insecure-auth-url = true`, "DIR", "", `sallyport.toml:1:1: insecure-auth-url allows something of auth-url, which names no endpoint`},
 		{alice + "quota = \"1 GB\"\n[user.bob]\nread-only = true\npassword = \"" + hash + "\"", "DIR", "", ""},
 	} {
 		got := complaints(t, configure(t, c.file), strings.Fields(c.args), strings.Fields(c.environ))
@@ -174,13 +191,13 @@ func TestUsersFile(t *testing.T) {
 	require.Equal(t, "/srv/carol", all["carol"].Home)
 	require.Equal(t, "/own", all["alice"].Home)
 
+	require.Empty(t, s.hidden)
+
 	write("bob\nbob:secret\nalice:" + hash + "\ndave:" + hash + "\ndave:" + hash + "\ncarol:" + hash + "\n..:" + hash + "\n")
 	got := strings.ReplaceAll(complaints(t, configure(t, alice), args, nil), users, "USERS")
 	require.Equal(t, `USERS:1: want NAME:HASH, as htpasswd -B writes it
-USERS:2: "bob": this is no bcrypt hash, and passwords in clear don't belong into a file: put here what sallyport config password prints
-USERS:3: "alice" has a password at sallyport.toml:2:1, too; leave one of the two
+USERS:2: "bob": this is no hash of a known kind (bcrypt, argon2id, SHA-crypt, yescrypt), and passwords in clear don't belong into a file: put here what sallyport config password prints
 USERS:5: "dave" has a password at USERS:4, too; leave one of the two
---user: "carol" is in a configuration file, too; leave one of the two
 --home: ".." can't be the name of a directory, which {user} would make of it`, got)
 	require.Contains(t, complaints(t, configure(t, ""), []string{"DIR", "--users-file", "/no/users"}, nil), "--users-file: open /no/users: ")
 }
@@ -189,7 +206,7 @@ const alice = "[user.alice]\npassword = \"" + hash + "\"\n"
 
 // A user has what the group says unless the user's own table says something else.
 func TestGroups(t *testing.T) {
-	s, err := load("serve", []string{"--config", configure(t, alice+`
+	s, err := load("serve", []string{"--config", configure(t, "client-ca = \"ca.pem\"\n"+alice+`
 group = "staff"
 read-only = false
 disable = []

@@ -63,7 +63,11 @@ func TestDocumentedCommands(t *testing.T) {
 				}
 				_, err = load("serve", args, environ)
 			case "config":
-				if len(args) == 1 && (args[0] == "example" || args[0] == "password") {
+				if args[0] == "password" {
+					_, err = hashKind(args[1:])
+					break
+				}
+				if len(args) == 1 && args[0] == "example" {
 					break
 				}
 				_, err = load("config", args[1:], []string{"SALLYPORT_CONFIG=" + configure(t, documentedConfig(t))})
@@ -181,6 +185,36 @@ func TestDocumentedControl(t *testing.T) {
 			if !strings.Contains(text, "`"+name+"`") && !strings.Contains(text, `"`+name+`"`) {
 				t.Errorf("docs/operating.md doesn't name %s of %v", name, of)
 			}
+		}
+	}
+}
+
+// Every source of users that the documents show is one that works, and what programs are told is documented.
+func TestDocumentedSources(t *testing.T) {
+	text := documents(t)["operating.md"]
+	_, sources, _ := strings.Cut(text, "\n## Where users come from\n")
+	sources, _, _ = strings.Cut(sources, "\n## ")
+	blocks := regexp.MustCompile("(?ms)^(?:`/etc/sallyport/users.d/(\\w+).toml`:\n\n)?```toml\n(.*?)^```").FindAllStringSubmatch(sources, -1)
+	dir := t.TempDir()
+	for _, b := range blocks {
+		file := configure(t, strings.ReplaceAll(b[2], "/etc/sallyport/users.d", dir))
+		if b[1] != "" {
+			file = configure(t, fmt.Sprintf("users-dir = %q", dir))
+			if err := os.WriteFile(filepath.Join(dir, b[1]+".toml"), []byte(b[2]), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if s, err := load("serve", []string{"--config", file}, nil); err != nil || s.nobody() {
+			t.Errorf("%v\n%s", err, b[2])
+		}
+	}
+	if len(blocks) < 5 {
+		t.Errorf("only %d were found", len(blocks))
+	}
+	for field := range reflect.TypeFor[attempt]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name != "-" && !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("docs/operating.md doesn't name %s", name)
 		}
 	}
 }

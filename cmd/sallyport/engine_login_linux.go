@@ -16,15 +16,9 @@ import (
 
 // Login implements driver.Driver: the keeper judges, and says which hand has the files.
 func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
-	asked := question{user: l.User, password: l.Password, certificate: l.Certificate != nil}
-	if l.Peer.IsValid() {
-		asked.peer = l.Peer.String()
-	}
-	if l.Certificate != nil {
-		asked.commonName = l.Certificate.Subject.CommonName
-	}
+	q := asked(l)
 	var g granted
-	err := e.keeper.Ask(ctx, loginPatience, askLogin, asked.write, nil, func(r *channel.Reader, _ *os.File) error {
+	err := e.keeper.Ask(ctx, loginPatience, askLogin, q.write, nil, func(r *channel.Reader, _ *os.File) error {
 		return json.Unmarshal([]byte(r.String()), &g)
 	})
 	if errors.Is(err, channel.ErrStuck) || errors.Is(err, channel.ErrTooMany) {
@@ -42,7 +36,7 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 	if err != nil {
 		return nil, err
 	}
-	return &driver.Account{FS: seenBy(files, g.Hidden, g.ReadOnly), Policy: g.Policy, Value: h}, nil
+	return &driver.Account{FS: seenBy(files, g.Hidden, g.ReadOnly), Policy: g.Policy, Owner: g.Owner, Value: h}, nil
 }
 
 // engineHands are the hands that the keeper has told of.

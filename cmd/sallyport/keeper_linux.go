@@ -65,10 +65,14 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
 	k.hands = newHands(k)
 	d.apply, d.log = k.follow, d.log.With("part", "keeper")
-	if err := errors.Join(part.Harden(), k.check(d.settings, d.cert)); err != nil {
+	users, err := k.judges(d.settings)
+	if err == nil {
+		err = errors.Join(part.Harden(), k.check(d.settings, d.cert))
+	}
+	if err != nil {
 		return err
 	}
-	k.users.use(d.settings, d.password)
+	k.users.now.Store(users)
 	ctx, end := context.WithCancel(context.Background())
 	defer k.end()
 	defer end()

@@ -5,88 +5,77 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
 	"net/netip"
 	"os"
-	"slices"
 	"sync/atomic"
-	"time"
-
-	"golang.org/x/crypto/bcrypt"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/driver"
 )
 
-// logins are the users that may log in now.
-type logins struct{ now atomic.Pointer[directory] }
+// logins is who judges logins now.
+type logins struct{ now atomic.Pointer[chain] }
 
-// directory is what the keeper knows of users.
-type directory struct {
-	*settings
-	accounts map[string]account
-	decoy    string // the hash that the passwords of unknown users are compared with
-}
-
-// use has logins to come judged by settings. Without any user there is the one made for this run.
-func (l *logins) use(s *settings, password string) error {
-	d := &directory{settings: s, accounts: s.everybody()}
-	if len(d.accounts) == 0 {
-		hash, err := driver.HashToken(password)
-		if err != nil {
-			return err
-		}
-		d.accounts[demoUser] = account{Password: hash}
-	}
-	d.decoy = dearest(d.accounts)
-	l.now.Store(d)
-	return nil
-}
-
-// dearest returns the hash that takes longest to compare, so that the time of a refusal doesn't tell who is known.
-func dearest(all map[string]account) (hash string) {
-	most := -1
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		cost, err := bcrypt.Cost([]byte(all[name].Password))
-		if err != nil {
-			cost = 0 // a token
-		}
-		if cost > most {
-			hash, most = all[name].Password, cost
-		}
-	}
-	return hash
+// judges returns who judges logins by settings.
+func (k *keeper) judges(s *settings) (*chain, error) {
+	return s.chain(labour{k.compare, k.post}, k.password, k.log)
 }
 
 // question is a login as the engine tells of it.
 type question struct {
+	session        string // by which the log names it
 	user, password string
-	peer           string
+	peer, local    string
+	host           string
+	secure         bool
 	certificate    bool // the client has shown one, which the engine has verified
 	commonName     string
 }
 
+// asked returns what the keeper is told of a login.
+func asked(l *driver.Login) question {
+	q := question{session: l.Session, user: l.User, password: l.Password, host: l.Host, secure: l.Secure, certificate: l.Certificate != nil}
+	if l.Peer.IsValid() {
+		q.peer = l.Peer.String()
+	}
+	if l.Local.IsValid() {
+		q.local = l.Local.String()
+	}
+	if l.Certificate != nil {
+		q.commonName = l.Certificate.Subject.CommonName
+	}
+	return q
+}
+
 func (a *question) write(w *channel.Writer) {
-	w.String(a.user)
-	w.String(a.password)
-	w.String(a.peer)
+	for _, text := range []string{a.session, a.user, a.password, a.peer, a.local, a.host, a.commonName} {
+		w.String(text)
+	}
+	w.Bool(a.secure)
 	w.Bool(a.certificate)
-	w.String(a.commonName)
 }
 
 func (a *question) read(r *channel.Reader) error {
-	*a = question{r.String(), r.String(), r.String(), r.Bool(), r.String()}
+	for _, to := range []*string{&a.session, &a.user, &a.password, &a.peer, &a.local, &a.host, &a.commonName} {
+		*to = r.String()
+	}
+	a.secure, a.certificate = r.Bool(), r.Bool()
 	return r.End()
 }
 
 // login returns what is known of a login.
 func (a *question) login() (*driver.Login, error) {
-	l := &driver.Login{User: a.user, Password: a.password}
-	if a.peer != "" {
+	l := &driver.Login{Session: a.session, User: a.user, Password: a.password, Host: a.host, Secure: a.secure}
+	for _, at := range []struct {
+		text string
+		to   *netip.AddrPort
+	}{{a.peer, &l.Peer}, {a.local, &l.Local}} {
+		if at.text == "" {
+			continue
+		}
 		var err error
-		if l.Peer, err = netip.ParseAddrPort(a.peer); err != nil {
+		if *at.to, err = netip.ParseAddrPort(at.text); err != nil {
 			return nil, channel.ErrMessage
 		}
 	}
@@ -112,58 +101,48 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 		return err
 	}
 	now := k.users.now.Load()
-	a, err := k.admit(c.Ctx, now, l)
+	a, err := now.admit(c.Ctx, l)
 	if err != nil {
 		return err
 	}
-	at := now.place(a)
-	h, err := k.hands.login(c.Ctx, at, now.systemUsers[at.as])
+	at := now.settings.place(a)
+	as, err := now.settings.systemUserFor(at.as)
+	if err != nil {
+		return fmt.Errorf("the files of user %q can't be touched: %w", l.User, err)
+	}
+	h, err := k.hands.login(c.Ctx, at, as)
 	if err != nil {
 		return fmt.Errorf("the home of the user can't be used: %w", err)
 	}
 	text, err := json.Marshal(granted{
-		Hand: h.id, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
+		Hand: h.id, Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
 	})
 	w.String(string(text))
 	return err
 }
 
-// admit returns the account that a login is for, if it is right.
-func (k *keeper) admit(ctx context.Context, now *directory, l *driver.Login) (*account, error) {
-	a, known := now.accounts[l.User]
-	switch {
-	case l.Password == "" && l.Certificate != nil:
-		return nil, driver.ErrNeedPassword
-	case l.Password == "":
-		return nil, driver.ErrLogin
-	}
-	hash := now.decoy
-	if known {
-		hash = a.Password
-	}
-	right, err := k.compare(ctx, hash, l.Password)
-	if err != nil {
-		return nil, err
-	}
-	if !known || !right {
-		return nil, driver.ErrLogin
-	}
-	if err := a.refuses(l, time.Now()); err != nil {
-		return nil, err
-	}
-	return &a, nil
-}
-
 // compare has the clerk compare a password with a hash.
 func (k *keeper) compare(ctx context.Context, hash, password string) (right bool, err error) {
+	err = k.askClerk(ctx, tellCheck, func(w *channel.Writer) { w.String(hash); w.String(password) },
+		func(r *channel.Reader, _ *os.File) error { right = r.Bool(); return nil })
+	return right, err
+}
+
+// post has the clerk ask an HTTP endpoint.
+func (k *keeper) post(ctx context.Context, url string, question []byte) (status int, said []byte, err error) {
+	err = k.askClerk(ctx, tellPost, func(w *channel.Writer) { w.String(url); w.String(string(question)) },
+		func(r *channel.Reader, _ *os.File) error {
+			status, said = int(r.Uint()), []byte(r.String())
+			return nil
+		})
+	return status, said, err
+}
+
+// askClerk asks the clerk.
+func (k *keeper) askClerk(ctx context.Context, op byte, build func(w *channel.Writer), take func(*channel.Reader, *os.File) error) error {
 	p := k.part(partClerk)
 	if p == nil {
-		return false, errTryAgain(channel.ErrGone)
+		return channel.ErrGone
 	}
-	err = p.Ask(ctx, loginPatience, tellCheck, func(w *channel.Writer) { w.String(hash); w.String(password) }, nil,
-		func(r *channel.Reader, _ *os.File) error { right = r.Bool(); return nil })
-	if errors.Is(err, channel.ErrGone) || errors.Is(err, channel.ErrStuck) || errors.Is(err, channel.ErrTooMany) {
-		err = errTryAgain(err)
-	}
-	return right, err
+	return p.Ask(ctx, loginPatience, op, build, nil, take)
 }

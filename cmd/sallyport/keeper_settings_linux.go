@@ -15,7 +15,7 @@ import (
 
 // check reports what the server would say of settings.
 func (k *keeper) check(s *settings, cert *certificate) error {
-	users, err := s.driver(func(context.Context, *account, place) (driver.FS, error) { return nil, errors.ErrUnsupported }, k.password)
+	users, err := s.driver(func(context.Context, *account, place) (driver.FS, error) { return nil, errors.ErrUnsupported }, k.password, k.log)
 	trial := &daemon{settings: s, cert: cert, log: k.log}
 	if err := errors.Join(err, trial.makePorts()); err != nil {
 		return err
@@ -27,7 +27,8 @@ func (k *keeper) check(s *settings, cert *certificate) error {
 // follow puts settings into force, or nothing of them.
 func (k *keeper) follow(next *settings) error {
 	cert, err := k.certificateFor(next)
-	if err == nil {
+	users, err2 := k.judges(next)
+	if err = errors.Join(err, err2); err == nil {
 		err = errors.Join(next.checkDir(), k.check(next, cert))
 	}
 	if err == nil {
@@ -37,7 +38,7 @@ func (k *keeper) follow(next *settings) error {
 		k.discard(cert)
 		return err
 	}
-	k.users.use(next, k.password)
+	k.users.now.Store(users)
 	return nil
 }
 

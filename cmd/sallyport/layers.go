@@ -40,7 +40,8 @@ func load(command string, args, environ []string) (*settings, error) {
 	for _, l := range []layer{flags, environment, files} {
 		errs = append(errs, s.add(l)...)
 	}
-	errs = append(errs, s.readUsers()...)
+	errs = append(errs, s.readUsersFile()...)
+	errs = append(errs, s.readUsersDir()...)
 	errs = append(errs, s.check()...)
 	if len(errs) > 0 {
 		return nil, &usageError{command, errs}

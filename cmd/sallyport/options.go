@@ -17,7 +17,12 @@ type settings struct {
 	passive, announce string
 	proxies           []netip.Prefix
 	users             []credentials
-	usersFile, home   string
+	usersFile         string
+	usersDir, home    string
+	authProgram       []string // and its arguments
+	authProgramUser   string
+	authURL           string
+	authURLClear      bool // passwords may go in clear to other hosts
 	clientCA          string
 	greeting          string
 	cert, key         string
@@ -44,9 +49,14 @@ type settings struct {
 	bans              banRules
 
 	systemUsers map[string]identity // those of users and of runAs, by what names them
-	accounts    map[string]account  // of configuration files and of users
-	files       []string            // the configuration files, in the order of reading
-	sources     map[string]source   // where options that were set come from
+	accounts    map[string]account  // of configuration files, with passwords of the users file
+	fromFile    map[string]account  // other users of the users file
+	fromDir     map[string]account  // of the directory of users
+	anonymous   *account            // nil if nobody may be
+	groups      groups
+	hidden      []string          // users who count for nothing, since somebody else has their name
+	files       []string          // the configuration files, in the order of reading
+	sources     map[string]source // where options that were set come from
 }
 
 const (
@@ -91,8 +101,13 @@ func (s *settings) entries() []entry {
 		{option{"passive", "SET", "data ports, such as 21000-21010 or 21000,21002-21005 or 21000-21010,!21005;\n\"any\" lets the system choose, which no firewall rule can name (21000-21010)", text(&s.passive)}, `"21000-21010"`, atStart},
 		{option{"announce", "ADDR", "the address clients are told for PASV, when a NAT hides this host's: an address,\na DNS name, or rules such as 10.0.0.0/8=dialled,*=203.0.113.7; \"port+10000\" behind\nan address shifts the ports that are told (the one they dialled)", text(&s.announce)}, `"203.0.113.7"`, atReload},
 		{option{"proxy-protocol", "CIDR[,CIDR]", "the load balancers in front, which send PROXY headers (version 1 or 2) on control\nand data ports; nobody else gets in then, and clients count by their own address.\nThey are believed whatever they say, so name no network that others share (none)", s.addProxies}, `["192.0.2.10"]`, atStart},
-		{option{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its bcrypt hash, as sallyport config password prints. In the\nenvironment a line each; in a file tables, [user.NAME]\n(demo, with a password made for this run)", s.addUser}, "", atReload},
+		{option{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its hash, as sallyport config password prints. In the\nenvironment a line each; in a file tables, [user.NAME]\n(demo, with a password made for this run)", s.addUser}, "", atReload},
 		{option{"users-file", "FILE", "more users, a line NAME:HASH each, as htpasswd -B writes it", text(&s.usersFile)}, `"/etc/sallyport/users"`, atReload},
+		{option{"users-dir", "DIR", "more users, a file NAME.toml each with the keys of a table [user.NAME]", text(&s.usersDir)}, `"/etc/sallyport/users.d"`, atReload},
+		{option{"auth-program", "ARG", "a program that is asked about all other names; repeat the option for its arguments.\nNo shell reads them: docs/operating.md (none)", s.addAuthProgram}, `["/usr/local/bin/check", "--domain", "example.com"]`, atReload},
+		{option{"auth-program-user", "NAME", "the system's user that runs the program, if serve runs as root", text(&s.authProgramUser)}, `"nobody"`, atReload},
+		{option{"auth-url", "URL", "an HTTPS endpoint that is asked after that, by POST; http:// for this host only (none)", text(&s.authURL)}, `"https://127.0.0.1:8443/login"`, atReload},
+		{option{"insecure-auth-url", "", "allow http:// to other hosts, too: anybody on the way reads passwords", toggle(&s.authURLClear)}, `false`, atReload},
 		{option{"home", "DIR", "the directory of each user who has none of its own: {user} is the name, and a relative\none is below the directory that is served (that directory)", text(&s.home)}, `"/srv/ftp/{user}"`, atReload},
 		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},
 		{option{"key", "FILE", "the certificate's private key, PEM", text(&s.key)}, `"/etc/sallyport/key.pem"`, atReload},
@@ -142,6 +157,12 @@ func (s *settings) setReuse(text string) error {
 	if err := s.reuse.UnmarshalText([]byte(text)); err != nil {
 		return fmt.Errorf("%q is not known; want prefer, require or off", text)
 	}
+	return nil
+}
+
+// addAuthProgram reads the next argument of the program, the first of which is the program itself.
+func (s *settings) addAuthProgram(arg string) error {
+	s.authProgram = append(s.authProgram, arg)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func TestUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	users, err := s.driver(inMemory, "")
+	users, err := s.driver(inMemory, "", slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +145,12 @@ func inMemory(context.Context, *account, place) (driver.FS, error) { return driv
 
 func TestDemoUser(t *testing.T) {
 	const password = "made for this run only"
-	users, err := defaults().driver(inMemory, password)
+	users, err := defaults().driver(inMemory, password, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := users.Login(t.Context(), &driver.Login{User: demoUser, Password: password}); err != nil || len(users) != 1 {
-		t.Errorf("%d users: %v", len(users), err)
+	if _, err := users.Login(t.Context(), &driver.Login{User: demoUser, Password: password}); err != nil {
+		t.Errorf("nobody can log in: %v", err)
 	}
 }
 

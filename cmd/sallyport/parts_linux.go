@@ -6,12 +6,12 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 	"github.com/sallyport/sallyport/driver"
 )
@@ -49,28 +49,28 @@ func endWith(keeper *channel.Peer, err error) error {
 	return err
 }
 
-// clerk compares passwords with hashes, for the keeper has better things to do and more to lose.
-type clerk struct{ places chan struct{} } // of comparisons at once
+// clerk compares passwords with hashes and asks HTTP endpoints: the keeper has better things to do and more to lose.
+type clerk struct {
+	checker *passhash.Checker
+	poster  *poster
+}
 
-func newClerk() *clerk { return &clerk{make(chan struct{}, runtime.NumCPU())} }
+func newClerk() *clerk { return &clerk{passhash.NewChecker(), newPoster()} }
 
 func (k *clerk) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
-	hash, l := c.String(), &driver.Login{User: "any", Password: c.String()}
-	if c.Op != tellCheck {
-		return nil, errors.ErrUnsupported
+	one, other := c.String(), c.String()
+	switch c.Op {
+	case tellCheck:
+		right, err := k.checker.Check(c.Ctx, one, other)
+		w.Bool(right)
+		return nil, err
+	case tellPost:
+		status, said, err := k.poster.post(c.Ctx, one, []byte(other))
+		w.Uint(uint64(status))
+		w.String(string(said))
+		return nil, err
 	}
-	select {
-	case k.places <- struct{}{}:
-		defer func() { <-k.places }()
-	case <-c.Ctx.Done():
-		return nil, c.Ctx.Err()
-	}
-	err := driver.CheckPassword(c.Ctx, l, hash)
-	w.Bool(err == nil)
-	if errors.Is(err, driver.ErrLogin) {
-		err = nil
-	}
-	return nil, err
+	return nil, errors.ErrUnsupported
 }
 
 // runHand touches the files of one place, with the rights of their user, for the engine.

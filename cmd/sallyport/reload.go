@@ -52,7 +52,7 @@ func (d *daemon) readAgain(mistakes ...error) reloaded {
 
 // follow puts settings into force, as far as that needs no restart, or nothing of them.
 func (d *daemon) follow(next *settings) error {
-	users, err1 := next.driver(d.homes.login, d.password)
+	users, err1 := next.driver(d.homes.login, d.password, d.log)
 	announce, err2 := d.announcer(next)
 	cert, err3 := d.certificateFor(next)
 	leave, err4 := d.homes.keep(next)

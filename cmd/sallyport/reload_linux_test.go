@@ -231,7 +231,7 @@ func TestClientCertificates(t *testing.T) {
 		}
 		return err
 	}
-	p.rewrite(t, alice+"require-certificate = true", "RequireCertificate")
+	p.rewrite(t, alice+"require-certificate = true", "it needs client-ca")
 	require.NoError(t, with("alice"))
 	both := alice + "require-certificate = true\n" + strings.ReplaceAll(alice, "alice", "bob")
 	p.rewrite(t, fmt.Sprintf("client-ca = %q\n", file)+both+"require-certificate = true", reread)

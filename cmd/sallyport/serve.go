@@ -113,7 +113,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	}
 	d.behindProxies(tcp.Listen)
 	d.places.Store(s.places())
-	users, err := s.driver(d.homes.login, d.password)
+	users, err := s.driver(d.homes.login, d.password, log)
 	d.srv = d.server(users)
 	return d, errors.Join(err, d.srv.Validate())
 }

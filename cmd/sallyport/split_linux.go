@@ -42,6 +42,7 @@ const (
 	tellDrain                             // the engine: let transfers finish, and end
 	tellCut                               // the engine: end
 	tellCheck                             // the clerk: compare a password with a hash
+	tellPost                              // the clerk: ask an HTTP endpoint
 	tellOpen                              // a hand: the directory to serve
 )
 
@@ -115,6 +116,7 @@ func (e *engineSettings) settings() *settings {
 // granted is what a login has opened.
 type granted struct {
 	Hand     uint64
+	Owner    string // of the account
 	Policy   driver.Policy
 	Hidden   patterns
 	ReadOnly bool

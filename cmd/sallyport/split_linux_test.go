@@ -8,12 +8,15 @@ import (
 	"crypto/rand"
 	stdtls "crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	numbers "math/big"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -26,6 +29,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -610,10 +614,72 @@ func TestSplitMistakes(t *testing.T) {
 	}
 }
 
+// The sources of users are asked by those who may: the program runs as its own user, and the clerk asks the endpoint.
+// What they say of rights is checked as what files say.
+func TestSplitSources(t *testing.T) {
+	s := startSplit(t, "", 3)
+	second := newEndpoint(t, (*httptest.Server).Start, func(w http.ResponseWriter, at attempt) {
+		switch at.User {
+		case "pat":
+			fmt.Fprintf(w, `{"home": %q, "read-only": true}`, filepath.Join(s.homes, "alice"))
+		case "rooted":
+			io.WriteString(w, `{"system-user": "0:0"}`)
+		case "own":
+			io.WriteString(w, `{"system-user": "20000:20000"}`)
+		default:
+			w.WriteHeader(404)
+		}
+	})
+	require.NoError(t, os.WriteFile(filepath.Join(s.homes, "check"), []byte(`#!/bin/sh
+case $AUTH_USER in
+prog) [ "$AUTH_PASSWORD" = secret ] || exit 1; echo '{"home": "`+s.homes+`/bob", "system-user": "20002:20002"}' ;;
+who) echo "$(id -u) $(id -G) $AUTH_PEER $(cut -d, -f1)" >&2; exit 9 ;;
+*) exit 2 ;;
+esac
+`), 0o755))
+	require.NoError(t, os.Mkdir(filepath.Join(s.homes, "public"), 0o755))
+	more := fmt.Sprintf("system-user = \"20001:20001\"\nauth-program = [%q]\nauth-program-user = \"nobody\"\nauth-url = %q\n", filepath.Join(s.homes, "check"), second.URL)
+	s.rewrite(t, s.text(more, fmt.Sprintf("[anonymous]\nhome = %q\nsessions = 2\n", filepath.Join(s.homes, "public"))), reread)
+
+	c := s.mustDial(t, "alice")
+	require.NoError(t, c.Put("STOR hers", "x"))
+	c = s.mustDial(t, "prog")
+	require.NoError(t, c.Put("STOR its", "x"))
+	info, err := os.Stat(filepath.Join(s.homes, "bob", "its"))
+	require.NoError(t, err)
+	require.EqualValues(t, bobUID, info.Sys().(*syscall.Stat_t).Uid)
+	c = s.mustDial(t, "pat")
+	got, err := c.Get("RETR hers")
+	require.NoError(t, err)
+	require.Equal(t, "x", got)
+	require.ErrorContains(t, c.Put("STOR new", "x"), "550")
+	for _, name := range []string{"ftp", "anonymous"} {
+		c = s.mustDial(t, name)
+		require.ErrorContains(t, c.Put("STOR new", "x"), "550")
+	}
+	_, err = s.dial(t, "ftp")
+	require.ErrorContains(t, err, "421")
+	refused := func(user, reply, log string) {
+		_, err := s.dial(t, user)
+		require.ErrorContains(t, err, reply)
+		s.wantLog(t, log)
+	}
+	refused("who", "421 Logins can't be checked just now", `exit status 9: 65534 65534 127.0.0.1 {\"user\":\"who\"`)
+	refused("rooted", "421", `system-user: \"0:0\" is root`)
+	refused("own", "421", `system-user: \"20000:20000\" is the user of `)
+	refused("nobody", "530", "nobody has the name")
+	second.Close()
+	refused("someone", "421", "connection refused")
+}
+
 // Whatever an engine that was taken over sends as a login, the keeper reads a login or none.
 func FuzzQuestion(f *testing.F) {
 	var w channel.Writer
-	(&question{"alice", "secret", "192.0.2.1:4000", true, "alice"}).write(&w)
+	q := asked(&driver.Login{
+		Session: "1", User: "alice", Password: "secret", Peer: netip.MustParseAddrPort("192.0.2.1:4000"), Local: netip.MustParseAddrPort("[2001:db8::1]:21"),
+		Host: "example.com", Secure: true, Certificate: &x509.Certificate{Subject: pkix.Name{CommonName: "alice"}},
+	})
+	q.write(&w)
 	f.Add([]byte(w))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -72,7 +72,7 @@ func (s *settings) places() *[]place {
 	if s.dir != "" {
 		all = append(all, s.place(&account{}))
 	}
-	for _, a := range s.everybody() {
+	for _, a := range s.withAnonymous() {
 		at := s.place(&a)
 		at.quota = quota{}
 		all = append(all, at)

@@ -4,10 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os/user"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 )
@@ -60,13 +58,13 @@ func lookUpSystemUser(name string) (id identity, err error) {
 
 // checkSystemUsers looks up the users of this host that options and tables name, and reports which can't be used.
 func (s *settings) checkSystemUsers() (errs mistakes) {
-	all := s.everybody()
+	all := s.withAnonymous()
 	if s.runAs == "" {
 		if s.systemUser != "" {
 			errs.say("%s needs %s: one process touches all files with its own rights", s.at("system-user"), s.at("run-as"))
 		}
-		for _, name := range s.names() {
-			if a := all[name]; a.SystemUser != "" {
+		for _, a := range inOrder(all) {
+			if a.SystemUser != "" {
 				errs.say("%s: system-user needs %s: one process touches all files with its own rights", a.from["system-user"], s.at("run-as"))
 			}
 		}
@@ -79,12 +77,17 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 	s.systemUsers = map[string]identity{}
 	own, err := s.findSystemUser(s.runAs, 1)
 	errs.add(s.at("run-as"), err)
-	if len(all) == 0 {
+	s.systemUsers[s.runAs] = own
+	if s.nobody() {
 		all = map[string]account{demoUser: {}}
 	}
 	wrong := map[string]bool{} // told already
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		a := all[name]
+	if s.systemUser != "" {    // whoever answers may leave it to that
+		_, err := s.systemUserFor(s.systemUser)
+		errs.add(s.at("system-user"), err)
+		wrong[s.at("system-user")+s.systemUser] = true
+	}
+	for name, a := range inOrder(all) {
 		as, at := s.systemUserOf(&a), s.at("system-user")
 		if a.SystemUser != "" {
 			at = a.from["system-user"] + ": system-user"
@@ -93,9 +96,9 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 			errs.say("%s: user %s needs a system-user, with whose rights its files are touched, or all need %s", cmp.Or(a.from[""], s.at("user")), name, at)
 			continue
 		}
-		id, err := s.findSystemUser(as, s.uidMin)
-		if err == nil && id.uid == own.uid {
-			err = fmt.Errorf("%q is the user of %s: what clients reach would have the rights of the files", as, s.at("run-as"))
+		id, err := s.systemUserFor(as)
+		if err == nil {
+			s.systemUsers[as] = id
 		}
 		if err != nil && !wrong[at+as] {
 			errs.add(at, err)
@@ -106,14 +109,12 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 }
 
 // findSystemUser looks a user of this host up, whose number must not be below least.
-func (s *settings) findSystemUser(name string, least int) (identity, error) {
+func (s *settings) findSystemUser(name string, least int) (id identity, err error) {
 	id, known := s.systemUsers[name]
 	if !known {
-		var err error
 		if id, err = lookUpSystemUser(name); err != nil {
 			return id, err
 		}
-		s.systemUsers[name] = id
 	}
 	switch {
 	case id.uid == 0:
@@ -122,4 +123,28 @@ func (s *settings) findSystemUser(name string, least int) (identity, error) {
 		return id, fmt.Errorf("%q has the number %d, below %s %d: those are of the system's own services", name, id.uid, s.at("uid-min"), least)
 	}
 	return id, nil
+}
+
+// systemUserFor returns the user of this host with whose rights files may be touched for clients.
+func (s *settings) systemUserFor(name string) (identity, error) {
+	id, err := s.findSystemUser(name, s.uidMin)
+	if err == nil && id.uid == s.systemUsers[s.runAs].uid {
+		err = fmt.Errorf("%q is the user of %s: what clients reach would have the rights of the files", name, s.at("run-as"))
+	}
+	return id, err
+}
+
+// checkSystemUserOf returns why the files of a user whom only a program or an endpoint knows can't be touched.
+func (s *settings) checkSystemUserOf(a *account) error {
+	as := s.systemUserOf(a)
+	switch {
+	case s.runAs == "" && a.SystemUser == "":
+		return nil
+	case s.runAs == "":
+		return fmt.Errorf("it needs %s: one process touches all files with its own rights", s.at("run-as"))
+	case as == "":
+		return fmt.Errorf("it is missing, and %s says nothing for all", s.at("system-user"))
+	}
+	_, err := s.systemUserFor(as)
+	return err
 }

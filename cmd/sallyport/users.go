@@ -6,13 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loglimit"
 )
 
 // credentials are the value of --user.
@@ -47,46 +49,48 @@ func (s *settings) addUser(text string) error {
 		}
 	}
 	hash := password
-	if !isBcrypt(password) {
+	if !passhash.Is(password) {
 		if hash, err = driver.HashKnown(password); err != nil {
 			return fmt.Errorf("%q: %w", name, err)
 		}
 	}
-	if err := (driver.Users{name: {Hash: hash, Files: driver.Mem()}}).Validate(); err != nil {
-		return err
+	if err := passhash.Validate(hash); err != nil {
+		return fmt.Errorf("%q: %w", name, err)
 	}
 	s.users = append(s.users, credentials{name, hash})
 	return nil
 }
 
-// isBcrypt tells a hash, right or wrong, from a password.
-func isBcrypt(s string) bool {
-	for _, prefix := range []string{"$2a$", "$2b$", "$2y$"} {
-		if strings.HasPrefix(s, prefix) {
-			return true
-		}
-	}
-	return false
-}
-
-// everybody returns all users, those of options and those of configuration files.
+// everybody returns all users that this host knows: those of options, of configuration files, of the users file and of
+// the directory of users. The first of them that has a name has it alone.
 func (s *settings) everybody() map[string]account {
-	all := maps.Clone(s.accounts)
-	if all == nil {
-		all = map[string]account{}
+	all := map[string]account{}
+	for _, more := range []map[string]account{s.fromDir, s.fromFile, s.accounts} {
+		maps.Copy(all, more)
 	}
 	for _, c := range s.users {
 		all[c.name] = account{Password: c.hash, from: map[string]string{"": s.at("user"), "password": s.at("user")}}
 	}
 	for name, a := range all {
-		if a.Home == "" && s.home != "" {
-			a.Home, _ = homeOf(s.home, name) // checkUsers tells the error
-			a.from = maps.Clone(a.from)
-			a.from["home"] = s.at("home")
-			all[name] = a
-		}
+		all[name], _ = s.housed(name, a) // checkUsers tells the error
 	}
 	return all
+}
+
+// housed returns an account with the home that the option says, if it has none of its own.
+func (s *settings) housed(name string, a account) (account, error) {
+	if a.Home != "" || s.home == "" {
+		return a, nil
+	}
+	home, err := homeOf(s.home, name)
+	a.Home, a.from = home, maps.Clone(a.from)
+	a.from["home"] = s.at("home")
+	return a, err
+}
+
+// nobody reports whether no source is configured, so that a user is made for this run.
+func (s *settings) nobody() bool {
+	return len(s.everybody()) == 0 && s.anonymous == nil && len(s.authProgram) == 0 && s.authURL == ""
 }
 
 // inOrder yields the entries of a map by their keys.
@@ -121,25 +125,47 @@ func (s *settings) place(a *account) place {
 // opener gives the files of an account to a session, until ctx ends.
 type opener func(ctx context.Context, a *account, at place) (driver.FS, error)
 
-// driver makes the driver. Without any user it makes one, who has the password that is given.
-func (s *settings) driver(open opener, password string) (driver.Users, error) {
-	all := s.everybody()
-	if len(all) == 0 {
+// driver makes the driver, which asks the sources in their order. Without any it makes one user, who has the password
+// that is given.
+func (s *settings) driver(open opener, password string, log *slog.Logger) (driver.Driver, error) {
+	c, err := s.chain(ownLabour(), password, log)
+	c.open = open
+	return c, err
+}
+
+// labour is what chain leaves to others, since it takes long or meets strangers.
+type labour struct {
+	compare func(ctx context.Context, hash, password string) (bool, error)
+	post    func(ctx context.Context, url string, question []byte) (status int, said []byte, err error)
+}
+
+// ownLabour has it done in this process.
+func ownLabour() labour { return labour{passhash.NewChecker().Check, newPoster().post} }
+
+// chain makes the chain of sources.
+func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, error) {
+	c := &chain{settings: s, log: log, told: map[userSource]*loglimit.Share{}}
+	accounts := s.everybody()
+	if s.nobody() {
 		hash, err := driver.HashToken(password)
 		if err != nil {
-			return nil, err
+			return c, err
 		}
-		all[demoUser] = account{Password: hash}
+		accounts[demoUser] = account{Password: hash}
 	}
-	users := driver.Users{}
-	for name, a := range all {
-		at := s.place(&a)
-		users[name] = driver.UserEntry{Hash: a.Password, Policy: a.policy(), Home: func(ctx context.Context, l *driver.Login) (driver.FS, error) {
-			if err := a.refuses(l, time.Now()); err != nil {
-				return nil, err
-			}
-			return open(ctx, &a, at)
-		}}
+	c.local = newLocalUsers(accounts, by.compare)
+	c.sources = append(c.sources, c.local)
+	if s.anonymous != nil {
+		c.sources = append(c.sources, &anonymousUser{*s.anonymous})
 	}
-	return users, nil
+	var errs []error
+	if len(s.authProgram) > 0 {
+		p, err := s.newAuthProgram()
+		errs = append(errs, err)
+		c.sources = append(c.sources, p)
+	}
+	if s.authURL != "" {
+		c.sources = append(c.sources, s.newAuthURL(by.post))
+	}
+	return c, errors.Join(errs...)
 }

@@ -3,16 +3,19 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 )
 
-// readUsers adds the users of the users file: a line each, as htpasswd -B writes it.
-func (s *settings) readUsers() (errs []error) {
+// readUsersFile adds the users of the users file: a line each, as htpasswd -B writes it.
+func (s *settings) readUsersFile() (errs []error) {
+	s.fromFile = map[string]account{}
 	if s.usersFile == "" {
 		return nil
 	}
@@ -47,22 +50,38 @@ func (s *settings) addLine(line, at string) error {
 		return fmt.Errorf("%q: %w", name, err)
 	}
 	a, known := s.accounts[name]
+	first, twice := s.fromFile[name]
 	switch {
+	case twice || known && strings.HasPrefix(a.from["password"], s.usersFile+":"):
+		return fmt.Errorf("%q has a password at %s, too; leave one of the two", name, cmp.Or(first.from["password"], a.from["password"]))
+	case s.isOption(name):
+		s.hide(at, name, s.at("user"))
 	case known && a.Password != "":
-		return fmt.Errorf("%q has a password at %s, too; leave one of the two", name, a.from["password"])
-	case !known:
-		a.from = map[string]string{"": at}
+		s.hide(at, name, a.from["password"])
+	case known:
+		a.Password, a.from["password"] = hash, at
+		s.accounts[name] = a
+	default:
+		s.fromFile[name] = account{Password: hash, from: map[string]string{"": at, "password": at}}
 	}
-	a.Password, a.from["password"] = hash, at
-	s.accounts[name] = a
 	return nil
+}
+
+// isOption reports whether a user is one of those that options name.
+func (s *settings) isOption(name string) bool {
+	return slices.ContainsFunc(s.users, func(c credentials) bool { return c.name == name })
+}
+
+// hide notes that a user counts for nothing, since a source that comes before has the name.
+func (s *settings) hide(at, name, first string) {
+	s.hidden = append(s.hidden, fmt.Sprintf("%s: user %q is at %s, too, and that one counts", at, name, first))
 }
 
 // checkPasswords reports users who have none.
 func (s *settings) checkPasswords() (errs []error) {
-	for name, a := range inOrder(s.accounts) {
-		if a.Password == "" {
-			errs = append(errs, fmt.Errorf("%s: %s: it is missing: put the bcrypt hash here that sallyport config password prints",
+	for name, a := range inOrder(s.everybody()) {
+		if a.Password == "" && !a.Certificate {
+			errs = append(errs, fmt.Errorf("%s: %s: it is missing: put the hash here that sallyport config password prints",
 				a.from[""], strict.Key("user", name, "password")))
 		}
 	}

@@ -123,9 +123,10 @@ func (p *Process) Status() int {
 // Kill ends the process at once.
 func (p *Process) Kill() { p.process.Kill() }
 
-// environment returns what parts get of this process's environment: what the Go runtime goes by, and the time zone.
+// environment returns what parts get of this process's environment: what the Go runtime goes by,
+// the time zone, and whom TLS trusts.
 func environment() (env []string) {
-	for _, name := range []string{"TZ", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK"} {
+	for _, name := range []string{"TZ", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)
 		}

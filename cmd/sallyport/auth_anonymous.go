@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+)
+
+// anonymousNames are the names that nobody has to prove: RFC 1635.
+var anonymousNames = []string{"anonymous", "ftp"}
+
+// anonymousTable is the table of the configuration file.
+const anonymousTable = "anonymous"
+
+func isAnonymous(user string) bool {
+	return slices.ContainsFunc(anonymousNames, func(name string) bool { return strings.EqualFold(name, user) })
+}
+
+// anonymousUser lets everybody in who says so. The password is compared with nothing and written nowhere.
+type anonymousUser struct{ account account }
+
+func (u *anonymousUser) name() string { return "anonymous" }
+
+func (u *anonymousUser) ask(_ context.Context, at *attempt) (*account, decision, error) {
+	if at.Half || !isAnonymous(at.User) {
+		return nil, notMine, nil
+	}
+	a := u.account
+	return &a, accepted, nil
+}
+
+// readAnonymous returns the account of the table [anonymous], nil if there is none, and what is wrong with it. It is
+// read-only unless the table itself says something else.
+func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Problem) {
+	if !places.Set(anonymousTable) {
+		return nil, nil
+	}
+	c := &accountCheck{places: places, groups: f.groups}
+	a := f.anonymous
+	c.complete(anonymousTable, anonymousNames[0], &a)
+	if !places.Set(anonymousTable + ".read-only") {
+		a.ReadOnly, a.from["read-only"] = true, "the default"
+	}
+	for _, key := range []string{"password", "certificate-login", "require-certificate"} {
+		if places.Set(anonymousTable + "." + key) {
+			c.problem(anonymousTable, key, "nobody has to prove to be anonymous; leave it out")
+		}
+		delete(a.from, key)
+	}
+	if a.Home == "" {
+		c.problem(anonymousTable, "home", "it is missing: say which directory everybody may see")
+	}
+	a.Password, a.Certificate, a.RequireCert = "", false, false // what a group says is for its users
+	a.Owner = anonymousTable
+	return &a, c.problems
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+)
+
+const (
+	// askedFor is how long a program or endpoint may take.
+	askedFor = 10 * time.Second
+	// maxAnswer bounds an answer, in bytes.
+	maxAnswer = 32 << 10
+	// maxProblem bounds what the log says of a wrong answer, in bytes.
+	maxProblem = 1000
+)
+
+// errSlow is that a program or endpoint has taken longer than that.
+var errSlow = fmt.Errorf("no answer within %v", askedFor)
+
+// answers makes accounts of what programs and endpoints say of users.
+type answers struct{ settings *settings }
+
+// asks reports whether others are asked about an attempt. A certificate alone is none of their business. A name that is
+// not UTF-8, or has control characters, might mean something else to them than it does here.
+func (s answers) asks(at *attempt) bool {
+	return at.Password != "" && checkName(at.User) == nil && utf8.ValidString(at.User) &&
+		utf8.ValidString(at.Password) && !strings.ContainsRune(at.Password, 0)
+}
+
+// read checks an answer as strictly as a file: it has the keys of a user's table. source is how a problem calls it.
+func (s answers) read(source, user string, text []byte) (*account, error) {
+	var a account
+	table := strict.Key("user", user)
+	places, problems := strict.ReadJSON(table, &a, strict.Source{Name: source, Text: text})
+	for _, key := range []string{"password", "certificate-login"} {
+		if places.Set(table + "." + key) {
+			problems = append(problems, places.Problem(table+"."+key, "who answers has decided already; leave it out"))
+		}
+	}
+	if len(problems) == 0 {
+		problems = s.settings.groups.complete(table, user, &a, places)
+	}
+	var errs []error
+	for _, p := range problems {
+		errs = append(errs, p)
+	}
+	if len(errs) > 0 {
+		return nil, errors.New(shortened(errors.Join(errs...).Error(), maxProblem))
+	}
+	a, err := s.settings.housed(user, a)
+	if err != nil {
+		return nil, s.settings.told("home", err)
+	}
+	if s.settings.dir == "" && needsDir(a) {
+		return nil, fmt.Errorf("the home %q is in the directory that is served, and there is none; want an absolute path", a.Home)
+	}
+	if err := s.settings.checkSystemUserOf(&a); err != nil {
+		return nil, fmt.Errorf("system-user: %w", err)
+	}
+	a.Password, a.Certificate = "", false // a group may have them
+	return &a, nil
+}
+
+// shortened cuts a text off.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + " ..."
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loglimit"
+	"github.com/sallyport/sallyport/internal/wire"
+)
+
+// chain is a driver whose users are those of several sources. It asks one after the other until one knows the name. A
+// source that is down ends the session with 421: whoever is known to it must not be taken for another's, and a password
+// that was taken away there must not count again.
+type chain struct {
+	settings *settings
+	open     opener // nil where others open what a login is for
+	log      *slog.Logger
+	local    *localUsers
+	sources  []userSource // local is the first
+
+	mu   sync.Mutex
+	told map[userSource]*loglimit.Share // how often the log has heard that one is down
+}
+
+// Login implements driver.Driver.
+func (c *chain) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+	a, err := c.admit(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	files, err := c.open(ctx, a, c.settings.place(a))
+	if err != nil {
+		return nil, err
+	}
+	return &driver.Account{FS: files, Policy: a.policy(), Owner: a.Owner}, nil
+}
+
+// admit returns the account that a login is for. It asks the sources.
+func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
+	at := newAttempt(l)
+	for _, s := range c.sources {
+		a, v, err := s.ask(ctx, at)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return nil, ctx.Err()
+		case err != nil:
+			return nil, c.down(s, l, err)
+		case v == refused:
+			return nil, fmt.Errorf("%s refuses: %w", s.name(), driver.ErrLogin)
+		case v == accepted:
+			return a, a.refuses(l, time.Now())
+		}
+	}
+	if at.Half {
+		return nil, driver.ErrNeedPassword
+	}
+	// The time must not tell that nobody has the name.
+	if err := c.local.pretend(ctx, at.Password); ctx.Err() != nil {
+		return nil, ctx.Err()
+	} else if err != nil {
+		return nil, c.down(c.local, l, err)
+	}
+	return nil, fmt.Errorf("nobody has the name: %w", driver.ErrLogin)
+}
+
+// down notes that a source can't tell, and returns what the client hears.
+func (c *chain) down(s userSource, l *driver.Login, err error) error {
+	c.tell(s, l, err)
+	return &driver.Error{Code: 421, Text: "Logins can't be checked just now; try again later."}
+}
+
+// tell writes to the log that a source is down, of each a few times a minute.
+func (c *chain) tell(s userSource, l *driver.Login, err error) {
+	c.mu.Lock()
+	if c.told[s] == nil {
+		c.told[s] = &loglimit.Share{}
+	}
+	ok, dropped := c.told[s].Allow()
+	c.mu.Unlock()
+	if !ok {
+		return
+	}
+	args := []any{"source", s.name(), "session", l.Session, "user", wire.Printable(l.User), "err", wire.Printable(err.Error())}
+	if dropped > 0 {
+		args = append(args, "unreported", dropped)
+	}
+	c.log.Error("a source of users is down", args...)
+}

@@ -1,0 +1,151 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Exit statuses by which a program says what it knows of an attempt. All others are that it can't tell.
+const (
+	programAccepts  = 0
+	programRefuses  = 1
+	programDisowns  = 2
+	programLinger   = time.Second // how long after its end others may hold its output
+	maxProgramWords = 1000        // bytes of its standard error that the log has
+)
+
+// authProgram asks a program about each attempt: JSON on its standard input and variables of its environment, the keys
+// of a user's table as JSON on its standard output.
+type authProgram struct {
+	answers
+	argv     []string
+	as       *programUser // nil for the server's own
+	patience time.Duration
+}
+
+// newAuthProgram looks for the program and its user.
+func (s *settings) newAuthProgram() (*authProgram, error) {
+	p := &authProgram{answers{s}, s.authProgram, nil, askedFor}
+	_, err := exec.LookPath(p.argv[0]) // which is absolute
+	if err != nil {
+		err = s.told("auth-program", err)
+	}
+	if s.authProgramUser == "" {
+		if os.Geteuid() == 0 {
+			err = errors.Join(err, fmt.Errorf("%s: serve runs as root, and the program would, too; say who is to run it by auth-program-user, such as nobody, or root if it has to be", s.at("auth-program")))
+		}
+		return p, err
+	}
+	as, err2 := findProgramUser(s.authProgramUser)
+	p.as = as
+	return p, errors.Join(err, s.told("auth-program-user", err2))
+}
+
+// checkAuthProgram reports what can be seen to be wrong with the options of the program.
+func (s *settings) checkAuthProgram() error {
+	switch {
+	case len(s.authProgram) == 0 && s.authProgramUser != "":
+		return fmt.Errorf("%s says who runs a program, and auth-program names none", s.at("auth-program-user"))
+	case len(s.authProgram) > 0 && !filepath.IsAbs(s.authProgram[0]) && !strings.HasPrefix(s.authProgram[0], "/"): // without a volume's name
+		return fmt.Errorf("%s: %q is no absolute path; want one such as /usr/local/bin/check, and arguments apart from it", s.at("auth-program"), s.authProgram[0])
+	}
+	return nil
+}
+
+func (p *authProgram) name() string { return "auth-program " + p.argv[0] }
+
+func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision, error) {
+	if !p.asks(at) {
+		return nil, notMine, nil
+	}
+	said, words, err := p.run(ctx, at)
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		a, err := p.read("its answer", at.User, said)
+		return a, accepted, err
+	case errors.As(err, &exit) && exit.ExitCode() == programRefuses:
+		return nil, refused, nil
+	case errors.As(err, &exit) && exit.ExitCode() == programDisowns:
+		return nil, notMine, nil
+	}
+	return nil, refused, withWords(err, words, at.Password)
+}
+
+// withWords adds what a program has said to an error, unless that has the password in it.
+func withWords(err error, words, password string) error {
+	words = strings.TrimSpace(strings.ToValidUTF8(words, "?"))
+	switch {
+	case words == "":
+		return err
+	case strings.Contains(words, password):
+		return fmt.Errorf("%w (what it wrote is left out, for the password is in it)", err)
+	}
+	return fmt.Errorf("%w: %s", err, words)
+}
+
+// run runs the program. Its error is an *exec.ExitError if the program has ended by itself with another status than 0.
+func (p *authProgram) run(ctx context.Context, at *attempt) (said []byte, words string, err error) {
+	question, err := json.Marshal(at)
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	ctx, stop := context.WithTimeoutCause(ctx, p.patience, errSlow)
+	defer stop()
+	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
+	cmd.Dir = string(filepath.Separator)
+	cmd.Env = environmentOf(at)
+	cmd.Stdin = bytes.NewReader(append(question, '\n'))
+	out := &bounded{most: maxAnswer, over: func() { cancel(fmt.Errorf("its answer is longer than %d KiB", maxAnswer>>10)) }}
+	errs := &bounded{most: maxProgramWords, over: func() {}}
+	cmd.Stdout, cmd.Stderr = out, errs
+	cmd.WaitDelay = programLinger
+	apart(cmd, p.as)
+	err = cmd.Run()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if errors.Is(err, exec.ErrWaitDelay) {
+		killGroup(cmd)
+		err = errors.New("it has ended, but a process that it left behind holds its output")
+	}
+	return out.text, string(errs.text), err
+}
+
+// environmentOf returns the environment of a program: of the server's own, which may have hashes in it, only where
+// programs are and what makes them start.
+func environmentOf(at *attempt) []string {
+	env := []string{"AUTH_USER=" + at.User, "AUTH_PASSWORD=" + at.Password, "AUTH_PEER=" + at.Peer}
+	for _, name := range []string{"PATH", "TZ", "SystemRoot"} {
+		if value, ok := os.LookupEnv(name); ok {
+			env = append(env, name+"="+value)
+		}
+	}
+	return env
+}
+
+// bounded keeps the beginning of what is written.
+type bounded struct {
+	text []byte
+	most int
+	over func() // is told of more
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	room := min(len(p), b.most-len(b.text))
+	b.text = append(b.text, p[:room]...)
+	if room < len(p) {
+		b.over()
+	}
+	return len(p), nil
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+)
+
+// readUsersDir adds the users of the directory of users: NAME.toml each, with the keys of a table [user.NAME].
+func (s *settings) readUsersDir() (errs []error) {
+	s.fromDir = map[string]account{}
+	if s.usersDir == "" {
+		return nil
+	}
+	names, err := s.usersInDir()
+	if err != nil {
+		return []error{fmt.Errorf("%s: %w", s.at("users-dir"), err)}
+	}
+	for _, file := range names {
+		sources, problems := strict.Files(file)
+		name := strings.TrimSuffix(filepath.Base(file), ".toml")
+		var a account
+		table := strict.Key("user", name)
+		places, wrong := strict.ReadTable(table, &a, sources...)
+		problems = append(problems, wrong...)
+		problems = append(problems, s.groups.complete(table, name, &a, places)...)
+		for _, p := range problems {
+			errs = append(errs, p)
+		}
+		first, known := s.accounts[name]
+		if !known {
+			first, known = s.fromFile[name]
+		}
+		switch {
+		case s.isOption(name):
+			s.hide(file, name, s.at("user"))
+		case known:
+			s.hide(file, name, first.from[""])
+		default:
+			s.fromDir[name] = a
+		}
+	}
+	return errs
+}
+
+// usersInDir returns the files of users, in order.
+func (s *settings) usersInDir() (files []string, err error) {
+	entries, err := os.ReadDir(s.usersDir)
+	for _, e := range entries {
+		if strings.HasSuffix(e.Name(), ".toml") && !strings.HasPrefix(e.Name(), ".") {
+			files = append(files, filepath.Join(s.usersDir, e.Name()))
+		}
+	}
+	return files, err
+}
+
+// withAnonymous returns all users of this host, and the one whom nobody has to prove to be.
+func (s *settings) withAnonymous() map[string]account {
+	all := maps.Clone(s.everybody())
+	if s.anonymous == nil {
+		return all
+	}
+	for _, name := range anonymousNames {
+		if _, taken := all[name]; !taken {
+			all[name] = *s.anonymous
+			break
+		}
+	}
+	return all
+}
