@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -29,8 +30,10 @@ func Serve(f *os.File, files driver.FS) error {
 	err = h.receive()
 	s.Close()
 	h.end()
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) { // the latter if an answer was not read
-		return nil
+	for _, usual := range []error{io.EOF, syscall.ECONNRESET, net.ErrClosed} { // the others if an answer was not read or sent
+		if errors.Is(err, usual) {
+			return nil
+		}
 	}
 	return err
 }
