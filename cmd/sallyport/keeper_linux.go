@@ -30,6 +30,8 @@ type keeper struct {
 	telling sync.Mutex // held by whoever tells the engine of settings
 	told    [][]byte   // the certificates of those; guarded by telling
 
+	unpacking sync.Mutex // held by whoever reads a file of the engine's, which may be long
+
 	meeting sync.Mutex // held by whoever brings engine and signer together
 
 	mu      sync.Mutex
@@ -96,6 +98,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	io.WriteString(facts, d.banner())
 	go k.watchCertificate(ctx)
 	go fewThreads(ctx)
+	go tidy(ctx)
 	for {
 		select {
 		case <-d.hangup.reload:
@@ -208,10 +211,16 @@ func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	case askReport:
 		return packed(k.report())
 	case askAudit:
+		if c.File != nil {
+			k.unpacking.Lock()
+			defer k.unpacking.Unlock()
+		}
 		return nil, k.writeAudit(c)
 	case askBans:
 		return packed(keptBans{stateVersion, k.bans.list()})
 	case askKept:
+		k.unpacking.Lock()
+		defer k.unpacking.Unlock()
 		return nil, k.keptBans(c, w)
 	}
 	return nil, errors.ErrUnsupported

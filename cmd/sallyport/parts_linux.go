@@ -25,13 +25,12 @@ func runPart(args []string) error {
 		return err
 	}
 	log, _ := partLog(args[0], slog.LevelInfo)
-	if args[0] != partEngine { // which does so while it serves
-		go fewThreads(context.Background())
-	}
 	switch args[0] {
 	case partSigner:
+		go tidy(context.Background())
 		return endWith(part.Keeper(signer.New().Answer))
 	case partClerk:
+		go tidy(context.Background())
 		return endWith(part.Keeper(newClerk().answer))
 	case partHand:
 		return runHand(log)
@@ -108,6 +107,9 @@ func runHand(log *slog.Logger) error {
 	case dir = <-opened:
 	case <-keeper.Done():
 		return nil
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(1) // files are the system's work, and there may be a thousand hands
 	}
 	go sweepOften(dir, log)
 	served := make(chan error, 1)

@@ -130,8 +130,8 @@ type handPlace struct {
 	InPlace bool
 }
 
-// maxTold is how long a value may be that goes from the keeper to the engine as a file, in bytes.
-const maxTold = 64 << 20
+// maxTold is how long a value may be that goes between keeper and engine as a file, in bytes.
+const maxTold = 16 << 20
 
 // packed returns a file in memory that holds a value, for messages have bounds.
 func packed(v any) (*os.File, error) {

@@ -70,7 +70,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 	if err != nil {
 		return nil, err
 	}
-	peer, err := channel.NewPeer(mine, channel.AnyFiles, answer)
+	peer, err := channel.NewPeer(mine, channel.RegularFiles, answer)
 	if err != nil {
 		its.Close()
 		return nil, err
