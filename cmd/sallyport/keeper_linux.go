@@ -36,6 +36,7 @@ type keeper struct {
 
 	mu      sync.Mutex
 	parts   map[string]*part.Process // those that live, by name
+	arrived chan struct{}            // closed when another part lives
 	ready   chan struct{}            // closed when an engine serves for the first time
 	serving bool
 }
@@ -62,7 +63,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 		return err
 	}
 	defer relayed()
-	k := &keeper{daemon: d, starter: starter, parts: map[string]*part.Process{}, ready: make(chan struct{})}
+	k := &keeper{daemon: d, starter: starter, parts: map[string]*part.Process{}, ready: make(chan struct{}), arrived: make(chan struct{})}
 	as := d.systemUsers[d.runAs]
 	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
 	k.hands = newHands(k)

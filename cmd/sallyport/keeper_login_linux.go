@@ -5,12 +5,14 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
 	"sync/atomic"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/driver"
 )
 
@@ -138,11 +140,16 @@ func (k *keeper) post(ctx context.Context, url string, question []byte) (status 
 	return status, said, err
 }
 
-// askClerk asks the clerk.
+// askClerk asks the clerk, and once more the next one if the clerk ends meanwhile.
 func (k *keeper) askClerk(ctx context.Context, op byte, build func(w *channel.Writer), take func(*channel.Reader, *os.File) error) error {
-	p := k.part(partClerk)
-	if p == nil {
-		return channel.ErrGone
+	var p *part.Process
+	for range 2 {
+		if p = k.await(ctx, partClerk, p); p == nil {
+			break
+		}
+		if err := p.Ask(ctx, loginPatience, op, build, nil, take); !errors.Is(err, channel.ErrGone) {
+			return err
+		}
 	}
-	return p.Ask(ctx, loginPatience, op, build, nil, take)
+	return channel.ErrGone
 }

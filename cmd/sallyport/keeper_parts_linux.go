@@ -73,11 +73,37 @@ func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err e
 	}
 	k.mu.Lock()
 	k.parts[name] = p
+	close(k.arrived)
+	k.arrived = make(chan struct{})
 	k.mu.Unlock()
 	if name == partSigner {
 		k.introduce(ctx)
 	}
 	return p, nil
+}
+
+// awaited is how long who needs a part waits for it to be started again.
+const awaited = 3 * time.Second
+
+// await returns a part that lives and is another than the one before, nil if none comes soon.
+func (k *keeper) await(ctx context.Context, name string, before *part.Process) *part.Process {
+	late := time.NewTimer(awaited)
+	defer late.Stop()
+	for {
+		k.mu.Lock()
+		p, arrived := k.parts[name], k.arrived
+		k.mu.Unlock()
+		if p != nil && p != before {
+			return p
+		}
+		select {
+		case <-arrived:
+		case <-late.C:
+			return nil
+		case <-ctx.Done():
+			return nil
+		}
+	}
 }
 
 // dropped notes that a part has ended.

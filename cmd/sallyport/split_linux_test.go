@@ -314,7 +314,8 @@ func TestSplitDeaths(t *testing.T) {
 			}
 			want := "the old one"
 			switch name {
-			case "signer", "clerk": // on which no transfer hangs
+			case "signer", "clerk": // on which no transfer hangs, and who comes waits for the next one
+				s.mustDial(t, "bob")
 				_, err = io.WriteString(data, "second half")
 				require.NoError(t, err)
 				require.NoError(t, data.Close())
