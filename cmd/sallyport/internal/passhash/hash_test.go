@@ -77,6 +77,7 @@ func TestValidate(t *testing.T) {
 		strings.Replace(bcryptHash, "$04$", "$17$", 1):               "more work than a cost of 16",
 		strings.Replace(argonHash, "m=65536", "m=262145", 1):         "this argon2id hash demands too much of each login: m=262145 (KiB), t=2; m may be 262144 at most, and m times t 1048576",
 		strings.Replace(argonHash, "t=2", "t=17", 1):                 "demands too much",
+		strings.Replace(argonHash, "t=2", "t=999999999", 1):          "demands too much",
 		strings.Replace(argonHash, "m=65536", "m=7", 1):              "m=7, t=2 and p=1; want t of 1 or more, p from 1 to 16 and m of 8 times p or more",
 		strings.Replace(argonHash, "t=2", "t=0", 1):                  "want t of 1",
 		strings.Replace(argonHash, "p=1", "p=17", 1):                 "p from 1 to 16",

@@ -64,7 +64,7 @@ func parseArgon2id(text string) (hash, error) {
 		return nil, damaged("argon2id")
 	case passes < 1 || lanes < 1 || lanes > maxArgonLanes || memory < 8*lanes:
 		return nil, fmt.Errorf("this argon2id hash has m=%d, t=%d and p=%d; want t of 1 or more, p from 1 to %d and m of 8 times p or more", memory, passes, lanes, maxArgonLanes)
-	case memory > maxMemory || memory*passes > maxArgonWork:
+	case memory > maxMemory || passes > maxArgonWork/memory:
 		return nil, fmt.Errorf("this argon2id hash demands too much of each login: m=%d (KiB), t=%d; m may be %d at most, and m times t %d", memory, passes, maxMemory, maxArgonWork)
 	}
 	return argon{uint32(memory), uint32(passes), uint8(lanes), salt, key}, nil
