@@ -41,7 +41,7 @@ type remembered struct {
 }
 
 func (s *settings) newAuthURL(post func(ctx context.Context, url string, question []byte) (int, []byte, error)) *authURL {
-	u := &authURL{answers: answers{s}, url: s.authURL, post: post, secret: make([]byte, sha256.Size), remembered: map[[sha256.Size]byte]remembered{}}
+	u := &authURL{answers: newAnswers(s), url: s.authURL, post: post, secret: make([]byte, sha256.Size), remembered: map[[sha256.Size]byte]remembered{}}
 	rand.Read(u.secret) // never fails
 	return u
 }
@@ -66,6 +66,12 @@ func (s *settings) checkAuthURL() error {
 	return nil
 }
 
+// endpoint returns where the endpoint is, without what may be a key.
+func (s *settings) endpoint() string {
+	at, _, _ := strings.Cut(s.authURL, "?")
+	return at
+}
+
 // isLoopback reports whether a host is this one.
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
@@ -86,7 +92,12 @@ func (u *authURL) ask(ctx context.Context, at *attempt) (*account, decision, err
 	if a := u.recall(key, time.Now()); a != nil {
 		return a, accepted, nil
 	}
+	end, err := u.begin()
+	if err != nil {
+		return nil, refused, err
+	}
 	status, said, err := u.post(ctx, u.url, question)
+	end()
 	switch {
 	case err != nil:
 		return nil, refused, err

@@ -202,20 +202,53 @@ func TestAuthProgramHangs(t *testing.T) {
 	for _, pid := range pids("pat") {
 		requireDead(t, pid)
 	}
-	conn, err := ftpclient.DialTCP(p.fact(t, "explicit FTPS"))
-	require.NoError(t, err)
-	c := ftpclient.New(conn, p.clientTLS(t))
-	_, err = c.Expect(220)
-	require.NoError(t, err)
-	require.NoError(t, c.AuthTLS())
-	_, err = c.Cmd(331, "USER gone")
-	require.NoError(t, err)
-	require.NoError(t, c.Send("PASS secret"))
+	c := p.beginLogin(t, "gone")
 	gone := pids("gone")
 	c.Conn.Close()
 	for _, pid := range gone {
 		requireDead(t, pid)
 	}
+}
+
+// beginLogin sends a name and a password and doesn't wait for the reply.
+func (c configured) beginLogin(t *testing.T, user string) *ftpclient.Client {
+	t.Helper()
+	conn, err := ftpclient.DialTCP(c.fact(t, "explicit FTPS"))
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	client := ftpclient.New(conn, c.clientTLS(t))
+	_, err = client.Expect(220)
+	require.NoError(t, err)
+	require.NoError(t, client.AuthTLS())
+	_, err = client.Cmd(331, "USER "+user)
+	require.NoError(t, err)
+	require.NoError(t, client.Send("PASS secret"))
+	return client
+}
+
+// While a program hangs, whoever stands in a file gets in.
+func TestHangingProgramHoldsUpNobodyElse(t *testing.T) {
+	notes := t.TempDir()
+	p := startConfigured(t, askedProgram(t, "echo $$ >"+notes+"/$AUTH_USER; exec sleep 600")+alice)
+	for n := range 6 {
+		p.beginLogin(t, fmt.Sprint("unknown", n))
+	}
+	var asked []os.DirEntry
+	require.Eventually(t, func() bool {
+		asked, _ = os.ReadDir(notes)
+		return len(asked) > 1
+	}, 10*time.Second, 10*time.Millisecond)
+	_, err := p.with(t, "alice", "secret")
+	require.NoError(t, err)
+	alive := 0
+	for _, file := range asked {
+		pid, err := os.ReadFile(filepath.Join(notes, file.Name()))
+		require.NoError(t, err)
+		if exec.CommandContext(t.Context(), "kill", "-0", strings.TrimSpace(string(pid))).Run() == nil {
+			alive++
+		}
+	}
+	require.NotZero(t, alive, "it was the end of the others that let her in")
 }
 
 // Where serve runs as root a program runs as the user that is named, with that user's groups, and never as root
@@ -382,7 +415,9 @@ func TestHashesOverTheWire(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, c.Put("STOR x", "x"), "550")
 	require.NoError(t, os.Remove(file))
-	p.hangUp(t, reread)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bcrypt.toml"), []byte(fmt.Sprintf("password = %q\n", hash)), 0o600))
+	p.hangUp(t, "a user counts for nothing")
+	p.wantLog(t, "bcrypt.toml: user \\\"bcrypt\\\" is at ")
 	p.wantRefused(t, "dora", "secret", "530", "nobody has the name")
 	require.NotContains(t, p.log.String(), "ecret")
 }

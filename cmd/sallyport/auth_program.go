@@ -33,7 +33,7 @@ type authProgram struct {
 
 // newAuthProgram looks for the program and its user.
 func (s *settings) newAuthProgram() (*authProgram, error) {
-	p := &authProgram{answers{s}, s.authProgram, nil, askedFor}
+	p := &authProgram{newAnswers(s), s.authProgram, nil, askedFor}
 	_, err := exec.LookPath(p.argv[0]) // which is absolute
 	if err != nil {
 		err = s.told("auth-program", err)
@@ -66,7 +66,12 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 	if !p.asks(at) {
 		return nil, notMine, nil
 	}
+	end, err := p.begin()
+	if err != nil {
+		return nil, refused, err
+	}
 	said, words, err := p.run(ctx, at)
+	end()
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -83,8 +84,8 @@ func TestChain(t *testing.T) {
 	require.Equal(t, context.Canceled, err, "a client that is gone says nothing of a source")
 }
 
-// A name that nobody has, and one that has no password, take as long as a wrong password: one comparison with a hash. What
-// another source decides takes none.
+// A name that nobody has, and one that has no password, take as long as a wrong password: one comparison with a hash.
+// What another source decides takes none.
 func TestComparisons(t *testing.T) {
 	fake := &fakeSource{}
 	c := sources(fake)
@@ -237,6 +238,33 @@ func TestAuthURL(t *testing.T) {
 			require.Equal(t, "/srv/pat", a.Home)
 		}
 	}
+}
+
+// A source that hangs is asked a bounded number of times at once. Who comes then hears that it is down.
+func TestAuthURLIsBusy(t *testing.T) {
+	release, begun := make(chan struct{}), make(chan struct{})
+	u, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		<-release
+		io.WriteString(w, "{}")
+	})
+	ended := make(chan error)
+	for n := range cap(u.places) {
+		go func() {
+			_, _, err := u.ask(t.Context(), &attempt{User: fmt.Sprint(n), Password: "secret"})
+			ended <- err
+		}()
+		<-begun
+	}
+	_, _, err := u.ask(t.Context(), &attempt{User: "pat", Password: "secret"})
+	require.Equal(t, errManyAsked, err)
+	close(release)
+	for range cap(u.places) {
+		require.NoError(t, <-ended)
+	}
+	_, says, err := u.ask(t.Context(), &attempt{User: "0", Password: "secret"})
+	require.NoError(t, err)
+	require.Equal(t, accepted, says)
 }
 
 // What an endpoint is told is the attempt, and names that could mislead are kept from it.

@@ -97,7 +97,7 @@ func (s *settings) whoIsKnown() (known []string) {
 		known = append(known, "those of "+s.authProgram[0])
 	}
 	if s.authURL != "" {
-		known = append(known, "those of "+s.authURL)
+		known = append(known, "those of "+s.endpoint())
 	}
 	return known
 }

@@ -199,7 +199,7 @@ func (c *inspection) lookAtSources() {
 		c.warn("%s: everybody can store files and remove them", c.anonymous.from["read-only"])
 	}
 	if c.authURLClear {
-		c.warn("%s: anybody on the way to %s can read passwords", c.at("insecure-auth-url"), c.authURL)
+		c.warn("%s: anybody on the way to %s can read passwords", c.at("insecure-auth-url"), c.endpoint())
 	}
 	if len(c.authProgram) > 0 {
 		c.rights(c.at("auth-program")+": "+c.authProgram[0], c.authProgram[0], 0o002)

@@ -32,10 +32,18 @@ func (d *daemon) reload() reloaded {
 		return read
 	}
 	d.log.Info("the configuration was read again", "files", read.Files, "users", read.Users)
+	d.tellHidden()
 	for _, name := range read.Waiting {
 		d.log.Warn("a changed option takes effect at the next start", "option", name)
 	}
 	return read
+}
+
+// tellHidden writes to the log which users count for nothing, since their names may have other rights than is thought.
+func (d *daemon) tellHidden() {
+	for _, text := range d.settings.hidden {
+		d.log.Warn("a user counts for nothing", "problem", text)
+	}
 }
 
 // readAgain returns what came of reading the configuration, for the settings that are now in force.

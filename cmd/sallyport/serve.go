@@ -46,6 +46,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err = errors.Join(out.err, err); err != nil {
 		return err
 	}
+	d.tellHidden()
 	d.level, d.hangup, d.end = out.level, hangup, end
 	d.reread, d.apply, d.reloads = func() (*settings, error) { return parseServe(args) }, d.follow, d.reload
 	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
