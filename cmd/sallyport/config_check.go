@@ -152,12 +152,28 @@ func (c *inspection) lookAtHomes() {
 		c.bad(c.told("dir", openable(c.dir)))
 	}
 	for name, a := range inOrder(c.withAnonymous()) {
-		if a.Home == "" {
-			continue
+		at, from := c.place(&a), cmp.Or(a.from["home"], c.at("dir"))
+		if at.as != "" {
+			c.lookAtRightsFor(name, at, from)
+		} else if err := openable(at.dir); a.Home != "" && err != nil {
+			c.warn("%s: user %s can't log in: %v", from, name, err)
 		}
-		if err := openable(c.place(&a).dir); err != nil {
-			c.warn("%s: user %s can't log in: %v", a.from["home"], name, err)
-		}
+	}
+}
+
+// lookAtRightsFor looks whether the system user of an account gets into its home.
+func (c *inspection) lookAtRightsFor(name string, at place, from string) {
+	open := func() error { return openable(at.dir) }
+	if os.Geteuid() != 0 {
+		c.notes = append(c.notes, fmt.Sprintf("%s: whether system-user %s gets into %s can be seen by root only", from, at.as, at.dir))
+		return
+	}
+	as, err := c.systemUserFor(at.as)
+	if err == nil {
+		err = as.try(open)
+	}
+	if err != nil {
+		c.warn("%s: user %s can't log in, for system-user %s doesn't get in: %v", from, name, at.as, err)
 	}
 }
 

@@ -81,6 +81,10 @@ func (hs *hands) start(h *handProcess) {
 	hs.starting <- struct{}{}
 	defer func() { <-hs.starting }()
 	p, err := hs.begin(h)
+	if err == nil && !hs.wanted(h) {
+		p.Kill()
+		err = channel.ErrGone
+	}
 	if err != nil {
 		h.err = err
 		hs.remove(h)
@@ -88,6 +92,13 @@ func (hs *hands) start(h *handProcess) {
 		go hs.watch(h, p)
 	}
 	close(h.begun)
+}
+
+// wanted reports whether the engine that a hand is for has not ended meanwhile.
+func (hs *hands) wanted(h *handProcess) bool {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return hs.place[h.at] == h
 }
 
 func (hs *hands) begin(h *handProcess) (*part.Process, error) {

@@ -54,10 +54,7 @@ const engineGrace = 30 * time.Second
 
 // keep splits the server, and serves until it is asked to end.
 func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
-	starter, err := part.NewStarter()
-	if err != nil {
-		return err
-	}
+	starter := part.NewStarter()
 	relayed, err := out.ofParts(starter)
 	if err != nil {
 		return err
@@ -68,6 +65,9 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
 	k.hands = newHands(k)
 	d.apply, d.log = k.follow, d.log.With("part", "keeper")
+	if starter.Exposed != nil {
+		d.log.Warn("for a moment after its start other processes of its user can look into a part", "err", starter.Exposed)
+	}
 	users, err := k.judges(d.settings)
 	if err == nil {
 		err = errors.Join(part.Harden(), k.check(d.settings, d.cert))

@@ -261,6 +261,21 @@ func TestSplitAccounts(t *testing.T) {
 	require.ErrorContains(t, s.mustDial(t, "bob").Put("STOR a", "1"), "550")
 }
 
+// The check of a configuration says whose home is out of reach of its system user, though root gets everywhere.
+func TestSplitConfigCheck(t *testing.T) {
+	s := startSplit(t, "", 3)
+	got := output(t, "config", "check", s.homes, "--config", s.file, "--control=")
+	require.NotContains(t, got, "can't log in")
+	require.NotContains(t, got, "run-as")
+	require.NoError(t, os.Chown(filepath.Join(s.homes, "bob"), aliceUID, aliceUID))
+	got = output(t, "config", "check", s.homes, "--config", s.file, "--control=")
+	require.Regexp(t, `unwise: .*sallyport.toml:\d+:1: user bob can't log in, for system-user 20002:20002 doesn't get in: .*permission denied`, got)
+	require.NotContains(t, got, "user alice can't")
+	require.Zero(t, os.Geteuid())
+	require.NoError(t, os.Chmod(filepath.Join(s.homes, "bob"), 0o750))
+	require.NoError(t, identity{uid: bobUID, gid: bobUID, groups: []int{aliceUID}}.try(func() error { return openable(filepath.Join(s.homes, "bob")) }))
+}
+
 // Both ways of a reload change what logins get and end no session; what is wrong is told to who asks.
 func TestSplitReload(t *testing.T) {
 	s := startSplit(t, "", 3)

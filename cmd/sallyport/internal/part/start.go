@@ -24,6 +24,10 @@ type Starter struct {
 	Stderr *os.File // where parts write their logs; nil is standard error
 	Env    []string // what parts find in their environment besides the usual
 
+	// Exposed is why other processes of a part's user could look into its memory until it hardens itself; nil if they
+	// can't.
+	Exposed error
+
 	path     string // of the executable
 	requests chan request
 }
@@ -34,14 +38,13 @@ type request struct {
 }
 
 // NewStarter returns a Starter, for the rest of this process's life.
-func NewStarter() (*Starter, error) {
-	path, err := image()
-	if err != nil {
-		return nil, err
+func NewStarter() *Starter {
+	s := &Starter{requests: make(chan request)}
+	if s.path, s.Exposed = image(); s.Exposed != nil {
+		s.path = program
 	}
-	s := &Starter{path: path, requests: make(chan request)}
 	go s.run()
-	return s, nil
+	return s
 }
 
 // run starts what is asked for. The system kills a part at the end of the thread that has started it, so that thread is
