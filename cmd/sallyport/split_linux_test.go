@@ -181,6 +181,9 @@ func TestSplit(t *testing.T) {
 		if name == "keeper" {
 			continue
 		}
+		exe, err := os.Stat(fmt.Sprintf("/proc/%d/exe", p.PID))
+		require.NoError(t, err)
+		require.EqualValues(t, 0o111, exe.Mode().Perm(), "which keeps the memory of the %s closed from the first moment on", name)
 		require.Equal(t, want, of(t, p.PID, "Gid")[:len(want)])
 		require.Empty(t, of(t, p.PID, "Groups"), name)
 		require.Equal(t, "0000000000000000", of(t, p.PID, "CapEff"), name)
