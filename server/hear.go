@@ -39,14 +39,29 @@ func (t *transfer) hasten() {
 	}
 }
 
-// tell ends the wait of awaitNews: the client is gone, or has sent QUIT after the end of
-// the data. Nothing else may call it, since nothing else decides about an upload.
+// tell ends the wait of awaitNews: the client is gone, or has sent QUIT since 150.
+// Nothing else may call it, since nothing else decides about an upload.
 func (t *transfer) tell() {
 	t.hasten()
 	select {
 	case t.news <- struct{}{}:
 	default:
 	}
+}
+
+// quits notes QUIT, which waits for the end of the transfer (RFC 959, section 4.1.1). A
+// client that has 150 for its upload and sends QUIT does not wait for the reply: that
+// speaks against an end of the data which nothing proves. Whether the QUIT is heard before
+// that end tells nothing, nor whether it is heard before the data, because it comes on
+// another connection and overtakes both. Only a QUIT from before 150 is older than the data.
+func (t *transfer) quits() {
+	if !t.begun {
+		t.quitAhead = true
+		t.hasten()
+		return
+	}
+	t.quit.Store(true)
+	t.tell()
 }
 
 // hear deals with one command during a transfer, as the column during of its row says.
@@ -62,11 +77,7 @@ func (s *session) hear(in input, t *transfer) {
 		s.inbox.put(in)
 	case row.during == hastens:
 		s.inbox.put(in)
-		t.hasten()
-		if t.ended.Load() != 0 { // else it lets the transfer finish (RFC 959, section 4.1.1)
-			t.quit.Store(true)
-			t.tell()
-		}
+		t.quits()
 	case row.during == aborts:
 		t.cancel(errAborted)
 		s.inbox.putFirst(in)

@@ -68,8 +68,10 @@ type Server struct {
 	// EndGrace is how long an upload whose end nothing proves waits for news on
 	// the control connection before it is committed: its end, ABOR or QUIT
 	// within that time mean that the client was killed or gave up, and the reply
-	// is 426. QUIT before the end of the data shortens nothing. A client that
-	// closes its data connection in order and ends later than that can't be told
+	// is 426. QUIT means that at any time between 150 and the reply, for it overtakes
+	// the data on its own connection; a QUIT from before 150 lets the upload finish if
+	// any data comes, and shortens nothing. A client that closes its data connection
+	// in order, sends no QUIT, and ends later than that can't be told
 	// from one that is done. An end is proven by TLS close_notify, by the end of a
 	// compressed stream (MODE Z), or by exactly the size that ALLO announced, and
 	// then there is no wait. Default 100 ms under TLS and 20 ms in clear, and up to 200 ms and

@@ -39,10 +39,12 @@ type transfer struct {
 	sorted                        bool // resumed by its own ticket though the owner has other sessions
 	sibling                       bool // resumed by the ticket of one of those
 
-	unproven bool          // nothing vouches for the end of an upload
-	ended    atomic.Int64  // when all data had moved, in ns; 0 before that
-	quit     atomic.Bool   // QUIT came after that
-	news     chan struct{} // told of what means that an unproven end is none, see tell
+	unproven  bool          // nothing vouches for the end of an upload
+	ended     atomic.Int64  // when all data had moved, in ns; 0 before that
+	begun     bool          // what is heard from now on came after 150, see quits
+	quitAhead bool          // QUIT came before that
+	quit      atomic.Bool   // QUIT came after that
+	news      chan struct{} // told of what means that an unproven end is none, see tell
 
 	where    atomic.Int32 // the owner is, see inDriver
 	patience *time.Timer  // see hurry
@@ -92,6 +94,9 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 // ClientHello only after 150.
 func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, error) {
 	s.givePlace()
+	if t.upload {
+		s.takeSent()
+	}
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
@@ -176,6 +181,7 @@ func (s *session) during(t *transfer, work func() error) error {
 		}
 		return nil
 	})
+	t.begun = true
 	if err != nil {
 		t.cancel(err) // work is left to release what it has
 	}

@@ -80,8 +80,8 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 		return context.Cause(t.ctx)
 	case s.ctl.gone.Load():
 		return &dataError{426, "The client went away during the upload.", nil}
-	case t.quit.Load():
-		return &dataError{426, "The client quit at the end of the upload.", nil}
+	case t.quit.Load(), t.quitAhead && t.bytes.Load() == 0:
+		return &dataError{426, "The client quit before the reply to its upload.", nil}
 	case !heardAll:
 		return &dataError{426, "Too many commands wait to tell whether the upload is whole.", nil}
 	}
@@ -92,17 +92,24 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 // ABOR, before it is decided about an upload. It reports whether that is all.
 func (s *session) hearSent(t *transfer) (all bool) {
 	s.inbox.relieve()
-	all = s.hearWaiting(t)
+	all = s.hearWaiting(true, func(in input) { s.hear(in, t) })
 	s.inbox.attend(0, func() { s.attendTo(t) })
 	return all
 }
 
+// takeSent puts into the inbox what the client has sent before it can know of 150. An end
+// of the control connection does not end the transfer yet, see abandon.
+func (s *session) takeSent() {
+	s.inbox.relieve()
+	s.hearWaiting(s.ctl.showsInput(), s.inbox.put)
+}
+
 // hearWaiting hears commands that have arrived on the control connection, and the
-// end of that connection. It waits for no others, and reports whether there are none:
-// a client may have sent more than wait in the queue, ABOR behind them for example.
-// Behind AUTH and its like nothing is looked for, see held.
+// end of that connection; unless look is set only commands that were read with others.
+// It waits for no others, and reports whether there are none: a client may have sent more
+// than wait in the queue, ABOR behind them for example. Behind AUTH and its like nothing is looked for, see held.
 // Only the session's owner calls it, while there is no attendant.
-func (s *session) hearWaiting(t *transfer) (all bool) {
+func (s *session) hearWaiting(look bool, hear func(input)) (all bool) {
 	defer func() {
 		s.ctl.readUntil(time.Time{})
 		if !s.ctl.gone.Load() && hungUp(s.ctl.raw) {
@@ -117,9 +124,12 @@ func (s *session) hearWaiting(t *transfer) (all bool) {
 		s.ctl.readUntil(limit)
 		in := s.read()
 		if !in.interrupted() {
-			s.hear(in, t)
+			hear(in)
 			limit = longAgo
 			continue
+		}
+		if !look {
+			return true
 		}
 		if limit = s.ctl.waitingInput(limit); limit.IsZero() {
 			return true

@@ -32,16 +32,11 @@ var endings = map[string]struct {
 	"clear, set": {false, time.Second, time.Second},
 }
 
-// ended is a client whose upload to a has just ended without proof. It sent the
-// lines during the upload.
-func (fs *fakeServer) ended(t testing.TB, secure bool, lines ...string) *client {
+// ended is a client whose upload to a, begun with line, has just ended without proof.
+func (fs *fakeServer) ended(t testing.TB, secure bool, line string) *client {
 	t.Helper()
 	fs.writeFile(t, "a", "old")
-	c, data := fs.opened(t, secure, buffer, "STOR a")
-	for _, line := range lines {
-		c.send("%s", line)
-		synctest.Wait()
-	}
+	c, data := fs.opened(t, secure, buffer, line)
 	_, err := io.WriteString(data, "new")
 	require.NoError(t, err)
 	if sec, ok := data.(*stdtls.Conn); ok {
@@ -58,7 +53,7 @@ func TestKilledUploader(t *testing.T) {
 	for name, e := range endings {
 		t.Run(name, func(t *testing.T) {
 			fake(t, func(t *testing.T, fs *fakeServer) {
-				c := fs.ended(t, e.secure)
+				c := fs.ended(t, e.secure, "STOR a")
 				time.Sleep(e.grace - 1)
 				closeTCP(t, c)
 				synctest.Wait()
@@ -66,7 +61,7 @@ func TestKilledUploader(t *testing.T) {
 				require.Equal(t, "old", fs.readFile(t, "a"))
 				require.Error(t, fs.lastTransfer(t).Err)
 
-				c = fs.ended(t, e.secure)
+				c = fs.ended(t, e.secure, "STOR a")
 				start := time.Now()
 				c.expect(226)
 				took := time.Since(start) - looking
@@ -102,7 +97,7 @@ func TestGivenUpAtTheEnd(t *testing.T) {
 		for verb, code := range map[string]int{"ABOR": 226, "QUIT": 221} {
 			t.Run(name+" "+verb, func(t *testing.T) {
 				fake(t, func(t *testing.T, fs *fakeServer) {
-					c := fs.ended(t, e.secure)
+					c := fs.ended(t, e.secure, "STOR a")
 					time.Sleep(e.grace - 1)
 					c.send("%s", verb)
 					c.expect(426)
@@ -277,22 +272,106 @@ func wantOld(t *testing.T, ts *testServer) {
 	require.Equal(t, "old", ts.readFile(t, "a"))
 }
 
-// QUIT before the end of the data of an upload lets the upload finish (RFC 959,
-// section 4.1.1).
-func TestQuitDuringUpload(t *testing.T) {
-	fake(t, func(t *testing.T, fs *fakeServer) {
-		c, data := fs.opened(t, false, buffer, "STOR a")
-		c.send("QUIT")
-		synctest.Wait()
-		io.WriteString(data, "new")
-		data.Close()
-		c.expect(226)
-		c.expect(221)
-		require.Equal(t, "new", fs.readFile(t, "a"))
-	})
+// QUIT that was sent with the command of an upload lets the upload finish (RFC 959,
+// section 4.1.1): scripts send ahead.
+func TestQuitSentAhead(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure)
+			for _, line := range []string{"STOR a\r\nQUIT", "STOR a\r\nNOOP\r\nQUIT", "APPE b\r\nQUIT"} {
+				c := ts.loginClear(t)
+				if secure {
+					c = ts.login(t)
+				}
+				data := c.open("%s", line)
+				io.WriteString(data, "new")
+				if secure {
+					closeBare(t, data)
+				} else {
+					data.Close()
+				}
+				for code := 0; code != 226; {
+					code = c.expect(200, 226).Code
+				}
+				c.expect(221)
+				require.True(t, ts.lastTransfer(t).Unproven)
+			}
+			require.Equal(t, "new", ts.readFile(t, "a"))
+			require.Equal(t, "new", ts.readFile(t, "b"))
+		})
+	}
 }
 
-// QUIT that came before the end of the data is no news of that end: an end that
+// A client that sends QUIT before it has the reply to its upload, as Python's ftplib does
+// when its source fails, has given up unless the end is proven. It makes no difference
+// when QUIT is heard: before the data, in its midst or with its end.
+func TestQuitDuringUpload(t *testing.T) {
+	for name, e := range endings {
+		for when, parts := range map[string][2]string{"before": {"", "new"}, "amid": {"ne", "w"}, "behind": {"new", ""}, "without": {"", ""}} {
+			t.Run(name+" "+when, func(t *testing.T) {
+				fake(t, func(t *testing.T, fs *fakeServer) {
+					fs.writeFile(t, "a", "old")
+					c, data := fs.opened(t, e.secure, buffer, "STOR a")
+					io.WriteString(data, parts[0])
+					synctest.Wait()
+					c.send("QUIT")
+					synctest.Wait()
+					io.WriteString(data, parts[1])
+					if sec, ok := data.(*stdtls.Conn); ok {
+						data = sec.NetConn()
+					}
+					data.Close()
+					c.expect(426)
+					c.expect(221)
+					require.Equal(t, "old", fs.readFile(t, "a"))
+				}, func(srv *server.Server) { srv.EndGrace = e.set })
+			})
+		}
+	}
+}
+
+// QUIT that was sent with the command, and no byte: the client gave up the wait for 150.
+func TestQuitInsteadOfUpload(t *testing.T) {
+	ts := start(t, insecure)
+	ts.writeFile(t, "a", "old")
+	c := ts.loginClear(t)
+	data := c.open("STOR a\r\nQUIT")
+	data.Close()
+	c.expect(426)
+	c.expect(221)
+	require.Equal(t, "old", ts.readFile(t, "a"))
+}
+
+// What a client sends and ends at once, QUIT included, is the same to the server in
+// whatever order it sees that.
+func TestQuitRightAfterTheEnd(t *testing.T) {
+	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
+		t.Run(name, func(t *testing.T) {
+			ts := start(t, insecure)
+			ts.writeFile(t, "a", "old")
+			for i := range 60 {
+				c := ts.loginClear(t)
+				if secure {
+					c = ts.login(t)
+				}
+				data := c.open("STOR a")
+				_, err := io.WriteString(data, strings.Repeat("new", 100*i*i))
+				require.NoError(t, err)
+				if secure {
+					closeBare(t, data)
+				} else {
+					data.Close()
+				}
+				c.send("QUIT")
+				c.expect(426)
+				c.expect(221)
+				require.Equal(t, "old", ts.readFile(t, "a"))
+			}
+		})
+	}
+}
+
+// QUIT that was sent ahead is no news of the end of the data: an end that
 // nothing proves waits for all of EndGrace, and what comes then is heard.
 func TestQuitKeepsTheGrace(t *testing.T) {
 	for name, e := range endings {
@@ -304,7 +383,7 @@ func TestQuitKeepsTheGrace(t *testing.T) {
 		} {
 			t.Run(name+" "+what, func(t *testing.T) {
 				fake(t, func(t *testing.T, fs *fakeServer) {
-					c := fs.ended(t, e.secure, "QUIT")
+					c := fs.ended(t, e.secure, "STOR a\r\nQUIT")
 					if then == nil {
 						start := time.Now()
 						c.expect(226)
@@ -351,11 +430,9 @@ func TestKilledAfterQuit(t *testing.T) {
 			if secure {
 				c = ts.login(t)
 			}
-			data := c.open("STOR a")
+			data := c.open("STOR a\r\nQUIT")
 			_, err := io.WriteString(data, "new")
 			require.NoError(t, err)
-			c.send("QUIT")
-			time.Sleep(30 * time.Millisecond) // enough for QUIT to be heard, or the test shows less
 			if secure {
 				closeBare(t, data)
 			} else {
@@ -374,7 +451,7 @@ func TestPreparedDuringTheGrace(t *testing.T) {
 	files := driver.Mem()
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.FS = files
-		c := fs.ended(t, false)
+		c := fs.ended(t, false, "STOR a")
 		start := time.Now()
 		after(t, time.Second+looking, func() { c.expect(226) })
 		require.Equal(t, 600*time.Millisecond, prepared.Sub(start))
@@ -391,7 +468,7 @@ func TestPrepareFails(t *testing.T) {
 	files := driver.Mem()
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.FS = files
-		c := fs.ended(t, false)
+		c := fs.ended(t, false, "STOR a")
 		c.expect(552)
 		require.Equal(t, "old", fs.readFile(t, "a"))
 	}, preparing(files, func() error { return driver.ErrQuota }))

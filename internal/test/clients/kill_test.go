@@ -91,8 +91,40 @@ func TestInterruptedPython(t *testing.T) {
 	}
 }
 
-// killed kills a client at a random moment of its upload, and waits until the
-// server has made up its mind.
+// A Python program that uses ftplib as a context manager closes its data connection in
+// order and sends QUIT at once, when it is interrupted and when its source fails.
+func TestManagedPython(t *testing.T) {
+	ends := map[string]struct {
+		signals []syscall.Signal
+		upload  func(c *scripted, local, remote string) error
+	}{
+		"interrupted": {[]syscall.Signal{syscall.SIGINT}, func(c *scripted, local, remote string) error {
+			return c.run(nil, "managed-upload", local, remote)
+		}},
+		"source fails": {nil, func(c *scripted, local, remote string) error {
+			return c.run(nil, "failing-upload", local, remote, rand.N(1000))
+		}},
+	}
+	for name, e := range ends {
+		for _, m := range []Mode{{Name: "TLS"}, {Name: "clear", Clear: true}} {
+			t.Run(name+" "+m.Name, func(t *testing.T) {
+				s := Start(t, Options{Mode: m})
+				st := &stage{t, s, pythonKind.New(t, s), t.TempDir()}
+				st.write(s.Path("a"), content(1000))
+				st.write(st.local("new"), content(20_000_000))
+				for i := range kills(t) {
+					s.killed(t, e.signals, func() error { return e.upload(st.c.(*scripted), st.local("new"), "/a") })
+					if st.want(s.Path("a"), content(1000)); t.Failed() {
+						t.Fatalf("end %d", i)
+					}
+				}
+			})
+		}
+	}
+}
+
+// killed kills a client at a random moment of its upload, or lets it fail if there are no
+// signals, and waits until the server has made up its mind.
 func (s *Server) killed(t *testing.T, signals []syscall.Signal, upload func() error) {
 	t.Helper()
 	before := len(s.uploads())
@@ -108,11 +140,14 @@ func (s *Server) killed(t *testing.T, signals []syscall.Signal, upload func() er
 		}
 		return len(ended) > 0
 	})
-	time.Sleep(rand.N(50 * time.Millisecond))
-	sig := signals[rand.N(len(signals))]
-	fmt.Fprintf(s, "$ %v\n", sig)
-	if err := p.Signal(sig); err != nil {
-		t.Fatal(err)
+	var sig syscall.Signal
+	if len(signals) > 0 {
+		time.Sleep(rand.N(50 * time.Millisecond))
+		sig = signals[rand.N(len(signals))]
+		fmt.Fprintf(s, "$ %v\n", sig)
+		if err := p.Signal(sig); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := <-ended; err == nil {
 		t.Fatal("the client survived")

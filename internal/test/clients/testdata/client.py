@@ -88,6 +88,20 @@ class Slow:
         return self.file.read(n)
 
 
+class Failing(Slow):
+    """A file that can't be read to its end."""
+
+    def __init__(self, file, blocks):
+        super().__init__(file)
+        self.blocks = blocks
+
+    def read(self, n):
+        if self.blocks == 0:
+            raise OSError("the source fails")
+        self.blocks -= 1
+        return self.file.read(n)
+
+
 def main(a):
     op, args = a["op"], a["args"]
     # ftplib's debugging output goes to standard output.
@@ -107,6 +121,13 @@ def main(a):
     elif op == "slow-upload":
         with open(args[0], "rb") as f:
             ftp.storbinary("STOR " + args[1], Slow(f))
+    elif op == "managed-upload":
+        # Whatever ends this block, ftplib closes the data connection and sends QUIT.
+        with ftp, open(args[0], "rb") as f:
+            ftp.storbinary("STOR " + args[1], Slow(f))
+    elif op == "failing-upload":
+        with ftp, open(args[0], "rb") as f:
+            ftp.storbinary("STOR " + args[1], Failing(f, args[2]))
     elif op == "download":
         with open(args[1], "wb") as f:
             ftp.retrbinary("RETR " + args[0], f.write)
