@@ -251,6 +251,22 @@ func TestHangingProgramHoldsUpNobodyElse(t *testing.T) {
 	require.NotZero(t, alive, "it was the end of the others that let her in")
 }
 
+// A reload leaves a login that is being decided to the program that was asked, and what it answers counts.
+func TestReloadDuringALogin(t *testing.T) {
+	notes := t.TempDir()
+	script := "echo >" + notes + "/begun; until [ -e " + notes + "/go ]; do sleep 0.01; done; echo '{\"read-only\": true}'"
+	p := startConfigured(t, askedProgram(t, script))
+	c := p.beginLogin(t, "pat")
+	require.Eventually(t, func() bool { _, err := os.Stat(filepath.Join(notes, "begun")); return err == nil }, 10*time.Second, 10*time.Millisecond)
+	p.rewrite(t, alice, reread)
+	p.wantRefused(t, "other", "secret", "530", "nobody has the name")
+	require.NoError(t, os.WriteFile(filepath.Join(notes, "go"), nil, 0o644))
+	_, err := c.Expect(230)
+	require.NoError(t, err)
+	_, err = c.Cmd(550, "MKD new")
+	require.NoError(t, err)
+}
+
 // Where serve runs as root a program runs as the user that is named, with that user's groups, and never as root
 // unasked.
 func TestAuthProgramUser(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
@@ -201,6 +202,25 @@ func TestConfigPassword(t *testing.T) {
 		users := driver.Users{"alice": {Hash: hash, Files: driver.Mem()}}
 		_, err = users.Login(t.Context(), &driver.Login{User: "alice", Password: line})
 		require.NoError(t, err)
+	}
+	for _, kind := range append(passhash.Kinds(), "SHA512") {
+		file := filepath.Join(t.TempDir(), "in")
+		require.NoError(t, os.WriteFile(file, []byte("secret\n"), 0o600))
+		in, err := os.Open(file)
+		require.NoError(t, err)
+		defer in.Close()
+		var out bytes.Buffer
+		require.NoError(t, runConfig(t.Context(), []string{"password", "--kind", kind}, in, &out, t.Output()))
+		hash := strings.TrimSpace(out.String())
+		require.NoError(t, checkPassword(hash))
+		right, err := passhash.NewChecker().Check(t.Context(), hash, "secret")
+		require.NoError(t, err)
+		require.True(t, right)
+	}
+	for _, args := range []string{"--kind md5", "--kind", "hunter2", "--knid bcrypt"} {
+		err := runConfig(t.Context(), append([]string{"password"}, strings.Fields(args)...), nil, io.Discard, t.Output())
+		require.ErrorAs(t, err, new(*usageError))
+		require.NotContains(t, err.Error(), "hunter2")
 	}
 	empty, err := os.Open(os.DevNull)
 	require.NoError(t, err)

@@ -122,7 +122,8 @@ func TestUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := parseServe([]string{"dir", "--user", "alice:pass:word", "--user", "bob:" + hash})
+	const sha = "$5$UJ2RmYqtqJJbk3NB$QXUH5vKU7XafoX38I.jRvty11Fz4rwZEEurnCMzW/75" // of secret
+	s, err := parseServe([]string{"dir", "--user", "alice:pass:word", "--user", "bob:" + hash, "--user", "carol:" + sha})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,11 +131,11 @@ func TestUsers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, password := range map[string]string{"alice": "pass:word", "bob": "other"} {
+	for name, password := range map[string]string{"alice": "pass:word", "bob": "other", "carol": "secret"} {
 		if _, err := users.Login(t.Context(), &driver.Login{User: name, Password: password}); err != nil {
 			t.Errorf("%s can't log in: %v", name, err)
 		}
-		if _, err := users.Login(t.Context(), &driver.Login{User: name, Password: hash}); err == nil {
+		if _, err := users.Login(t.Context(), &driver.Login{User: name, Password: map[string]string{"alice": hash, "bob": hash, "carol": sha}[name]}); err == nil {
 			t.Errorf("%s logs in with a hash", name)
 		}
 	}

@@ -566,6 +566,27 @@ func TestSplitClientCertificates(t *testing.T) {
 	require.ErrorContains(t, with("bob", cert), "530")
 }
 
+// A certificate alone logs in whom it names, whose table says so, and nobody else.
+func TestSplitCertificateLogin(t *testing.T) {
+	cert, file := clientCertificate(t, "alice")
+	s := startSplit(t, fmt.Sprintf("client-ca = %q", file), 3)
+	text := s.text(fmt.Sprintf("client-ca = %q", file))
+	s.rewrite(t, strings.Replace(text, "system-user", "certificate-login = true\nsystem-user", 1), reread)
+	for user, code := range map[string]int{"alice": 232, "bob": 331} {
+		conn, err := ftpclient.DialTCP(s.fact(t, "explicit FTPS"))
+		require.NoError(t, err)
+		defer conn.Close()
+		config := s.clientTLS(t)
+		config.Certificates = []stdtls.Certificate{cert}
+		c := ftpclient.New(conn, config)
+		_, err = c.Expect(220)
+		require.NoError(t, err)
+		require.NoError(t, c.AuthTLS())
+		_, err = c.Cmd(code, "USER "+user)
+		require.NoError(t, err)
+	}
+}
+
 // The keeper opens no other ports than the data ports for the engine.
 func TestSplitPorts(t *testing.T) {
 	ports, err := passive.Range("21000-21010,!21005")
