@@ -114,16 +114,20 @@ func (a *auditor) login(l server.Login) {
 	if a == nil {
 		return
 	}
-	result := "undecided"
+	attrs := append([]slog.Attr{slog.String("result", resultOf(l.Err))}, onControl(l.Session)...)
+	a.hold(l.Session.ID, waitingLine{"login", []string{"PASS", "USER", "ACCT"}, whose(l.Session, l.User), append(attrs, cause(l.Err)...)})
+}
+
+// resultOf says in a word what came of a login. A reply of 4yz says that nobody could decide.
+func resultOf(err error) string {
 	var words *driver.Error
 	switch {
-	case l.Err == nil:
-		result = "ok"
-	case errors.Is(l.Err, driver.ErrLogin), errors.Is(l.Err, server.ErrTooManySessions), errors.As(l.Err, &words):
-		result = "refused"
+	case err == nil:
+		return "ok"
+	case errors.Is(err, driver.ErrLogin), errors.Is(err, server.ErrTooManySessions), errors.As(err, &words) && words.Code >= 500:
+		return "refused"
 	}
-	attrs := append([]slog.Attr{slog.String("result", result)}, onControl(l.Session)...)
-	a.wait(l.Session.ID, waitingLine{"login", []string{"PASS", "USER", "ACCT"}, whose(l.Session, l.User), append(attrs, cause(l.Err)...)})
+	return "undecided"
 }
 
 // cause returns the attribute of an error, if there is one.
@@ -173,7 +177,7 @@ func (a *auditor) transfer(t server.Transfer) {
 	}
 	attrs = append(attrs, secured(t.TLS, t.Resumed)...)
 	attrs = append(attrs, slog.Duration("duration", t.Duration))
-	a.wait(t.Session.ID, waitingLine{t.Verb, []string{t.Verb}, who, append(attrs, cause(t.Err)...)})
+	a.hold(t.Session.ID, waitingLine{t.Verb, []string{t.Verb}, who, append(attrs, cause(t.Err)...)})
 }
 
 // looks are commands that have a path and neither read nor change what is there. All others that have one are audited.
@@ -215,8 +219,8 @@ func (a *auditor) command(_ context.Context, c server.Command, run func() server
 // disconnect writes what still waits when a session is over, as when a driver has not returned.
 func (a *auditor) disconnect(s server.SessionInfo, _ error) { a.flush(s.ID) }
 
-// wait has a line wait for the reply. One that waited before is written.
-func (a *auditor) wait(session string, line waitingLine) {
+// hold has a line wait for the reply. One that waited before is written.
+func (a *auditor) hold(session string, line waitingLine) {
 	a.flush(session)
 	a.mu.Lock()
 	defer a.mu.Unlock()

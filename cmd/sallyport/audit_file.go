@@ -3,13 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/loglimit"
 	"github.com/sallyport/sallyport/internal/logqueue"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -86,8 +86,11 @@ func (s *settings) openAuditLog(server *slog.Logger) (*auditLog, error) {
 
 // begin has lines go to a writer.
 func (a *auditLog) begin(to io.Writer, server *slog.Logger) {
+	var share loglimit.Share // a disk that is full may refuse each line
 	a.queue = logqueue.New(to, 0, func(lost uint64) string {
-		server.Error("lines of the audit log were lost: its file took none for too long", "lines", lost)
+		if ok, _ := share.Allow(); ok {
+			server.Error("lines of the audit log were lost: its file didn't take them", "lines", lost)
+		}
 		var line bytes.Buffer
 		slog.New(format(a.format, &line, slog.LevelInfo, auditAttr)).Info("lines-lost", "lines", lost)
 		return line.String()
@@ -131,8 +134,13 @@ func (a *auditLog) files(key string, names []string) (attrs []slog.Attr) {
 
 // write writes a line and waits until it is written.
 func (a *auditLog) write(event string, attrs ...slog.Attr) {
+	a.wait(func() { a.post(event, attrs...) })
+}
+
+// wait queues a line and waits until it is written, unless the file takes nothing.
+func (a *auditLog) wait(queue func()) {
 	idle := a.queue.Written(0)
-	a.post(event, attrs...)
+	queue()
 	if idle || !a.stuck.Load() {
 		a.stuck.Store(!a.queue.Written(auditPatience))
 	}
@@ -143,13 +151,9 @@ func (a *auditLog) post(event string, attrs ...slog.Attr) {
 	a.log.LogAttrs(context.Background(), slog.LevelInfo, event, attrs...)
 }
 
-// relay writes a line that another process has made, and returns when it is written.
-func (a *auditLog) relay(line string) error {
-	io.WriteString(a.queue, line) // which never fails
-	if !a.queue.Written(auditPatience) {
-		return errors.New("the audit log's file takes nothing")
-	}
-	return nil
+// relay writes a line that another process has made, and waits as write does.
+func (a *auditLog) relay(line string) {
+	a.wait(func() { io.WriteString(a.queue, line) })
 }
 
 // close waits for lines that are not written yet, and closes the file.

@@ -186,7 +186,11 @@ func TestAudit(t *testing.T) {
 
 	var seen []string
 	var all []audited
+	_, documented, _ := strings.Cut(documents(t)["operating.md"], "## Audit log")
 	for _, a := range auditOf(t, file) {
+		for key := range a {
+			require.True(t, key == "time" || strings.Contains(documented, "`"+key+"`"), "docs/operating.md doesn't say what %s is", key)
+		}
 		if a["event"] == "connection-refused" { // by the end, which the test waits for so
 			continue
 		}

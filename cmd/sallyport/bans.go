@@ -149,8 +149,8 @@ func (g *guardedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return conn, err
 		}
-		peer, ok := conn.RemoteAddr().(*net.TCPAddr)
-		if !ok || !g.d.bans.holds(peer.AddrPort().Addr()) {
+		peer, err := netip.ParseAddrPort(conn.RemoteAddr().String()) // of whatever type, as a proxy tells it
+		if err != nil || !g.d.bans.holds(peer.Addr()) {
 			return conn, nil
 		}
 		conn.Close()

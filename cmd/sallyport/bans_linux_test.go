@@ -218,3 +218,33 @@ func TestBadBansFile(t *testing.T) {
 		require.Contains(t, string(out), "remove the file")
 	}
 }
+
+// Behind a load balancer the address counts that its header tells. Whoever comes without a header is refused, which the
+// audit log tells.
+func TestBanBehindProxy(t *testing.T) {
+	audit := filepath.Join(t.TempDir(), "audit.log")
+	c := startControlled(t, "--proxy-protocol", "127.0.0.5", "--audit-log", audit)
+	told[banned](t, c, "ban", "198.51.100.0/24")
+	greeted := func(client string) bool {
+		conn := c.from(t, "127.0.0.5", "explicit")
+		_, err := fmt.Fprintf(conn, "PROXY TCP4 %s 127.0.0.1 4711 21\r\n", client)
+		require.NoError(t, err)
+		n, err := conn.Read(make([]byte, 1))
+		require.False(t, os.IsTimeout(err))
+		return n > 0
+	}
+	require.False(t, greeted("198.51.100.7"))
+	require.True(t, greeted("203.0.113.7"))
+	n, err := c.from(t, "127.0.0.6", "explicit").Read(make([]byte, 1))
+	require.Zero(t, n)
+	require.False(t, os.IsTimeout(err))
+	c.terminate(t)
+	require.Zero(t, c.end(t))
+	var refused []string
+	for _, a := range auditOf(t, audit) {
+		if host, _, err := net.SplitHostPort(fmt.Sprint(a["peer"])); err == nil && a["event"] == "connection-refused" && host != "127.0.0.1" { // from where the test waits for the end
+			refused = append(refused, host)
+		}
+	}
+	require.Equal(t, []string{"198.51.100.7", "127.0.0.6"}, refused)
+}

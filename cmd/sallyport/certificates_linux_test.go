@@ -7,6 +7,7 @@ import (
 	stdtls "crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"io"
 	numbers "math/big"
 	"net"
@@ -129,40 +130,51 @@ func TestCertificateRenewed(t *testing.T) {
 			},
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			old := x.first(t, dir)
-			c := startControlled(t, "--cert", dir+"/live/ex/fullchain.pem", "--key", dir+"/live/ex/privkey.pem")
-			require.NoError(t, os.WriteFile(filepath.Join(c.dir, "big"), make([]byte, 64<<20), 0o644))
-			up, got := c.shown(t)
-			require.Equal(t, old, got)
-			down, _ := c.shown(t)
-			upload, err := up.Open("STOR upload")
-			require.NoError(t, err)
-			_, err = io.WriteString(upload, "first half, ")
-			require.NoError(t, err)
-			download, err := down.Open("RETR big")
-			require.NoError(t, err)
-			_, err = io.ReadFull(download, make([]byte, 1000))
-			require.NoError(t, err)
-			before := told[status](t, c, "status").Certificate.Fingerprint
-
-			renewed := x.renew(t, c, dir, old)
-			c.showsSoon(t, renewed, old)
-			require.NotEqual(t, before, told[status](t, c, "status").Certificate.Fingerprint)
-			_, err = io.WriteString(upload, "second half")
-			require.NoError(t, err)
-			require.NoError(t, upload.Close())
-			require.NoError(t, up.Done())
-			rest, err := ftpclient.ReadAll(download)
-			require.NoError(t, err)
-			require.Len(t, rest, 64<<20-1000)
-			require.NoError(t, down.Done())
-			for _, client := range []*ftpclient.Client{up, down} {
-				text, err := client.Get("RETR upload")
+		for form, start := range map[string]func(t *testing.T, cert, key string) (c controlled, home string){
+			"one process": func(t *testing.T, cert, key string) (controlled, string) {
+				c := startControlled(t, "--cert", cert, "--key", key)
+				return c, c.dir
+			},
+			"split": func(t *testing.T, cert, key string) (controlled, string) {
+				s := startSplit(t, fmt.Sprintf("cert = %q\nkey = %q", cert, key), 5)
+				return s.controlled, filepath.Join(s.homes, "alice")
+			},
+		} {
+			t.Run(name+", "+form, func(t *testing.T) {
+				dir := t.TempDir()
+				old := x.first(t, dir)
+				c, home := start(t, dir+"/live/ex/fullchain.pem", dir+"/live/ex/privkey.pem")
+				require.NoError(t, os.WriteFile(filepath.Join(home, "big"), make([]byte, 64<<20), 0o644))
+				up, got := c.shown(t)
+				require.Equal(t, old, got)
+				down, _ := c.shown(t)
+				upload, err := up.Open("STOR upload")
 				require.NoError(t, err)
-				require.Equal(t, "first half, second half", text)
-			}
-		})
+				_, err = io.WriteString(upload, "first half, ")
+				require.NoError(t, err)
+				download, err := down.Open("RETR big")
+				require.NoError(t, err)
+				_, err = io.ReadFull(download, make([]byte, 1000))
+				require.NoError(t, err)
+				before := told[status](t, c, "status").Certificate.Fingerprint
+
+				renewed := x.renew(t, c, dir, old)
+				c.showsSoon(t, renewed, old)
+				require.NotEqual(t, before, told[status](t, c, "status").Certificate.Fingerprint)
+				_, err = io.WriteString(upload, "second half")
+				require.NoError(t, err)
+				require.NoError(t, upload.Close())
+				require.NoError(t, up.Done())
+				rest, err := ftpclient.ReadAll(download)
+				require.NoError(t, err)
+				require.Len(t, rest, 64<<20-1000)
+				require.NoError(t, down.Done())
+				for _, client := range []*ftpclient.Client{up, down} {
+					text, err := client.Get("RETR upload")
+					require.NoError(t, err)
+					require.Equal(t, "first half, second half", text)
+				}
+			})
+		}
 	}
 }

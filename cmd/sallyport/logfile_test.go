@@ -17,6 +17,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/server"
 )
 
 // linesOf returns those of a file.
@@ -208,4 +211,17 @@ func TestAuditLogOfAStuckFile(t *testing.T) {
 		events = file.events(t)
 		require.Equal(t, []string{"three", "four", "five", "lines-lost 1"}, events[len(events)-4:])
 	})
+}
+
+// What came of a login is told in a word, and what nobody could decide is not said to be refused.
+func TestAuditedResults(t *testing.T) {
+	for want, errs := range map[string][]error{
+		"ok":        {nil},
+		"refused":   {fmt.Errorf("not from there: %w", driver.ErrLogin), &driver.Error{Code: 530}, fmt.Errorf("%w: of alice", server.ErrTooManySessions)},
+		"undecided": {errors.New("no directory"), &driver.Error{Code: 421}},
+	} {
+		for _, err := range errs {
+			require.Equal(t, want, resultOf(err), "%v", err)
+		}
+	}
 }

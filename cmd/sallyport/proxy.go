@@ -29,6 +29,7 @@ func (d *daemon) behindProxies(listen func(ctx context.Context, network, address
 		return
 	}
 	p := &proxyproto.Protocol{Trusted: d.proxies, Logger: d.log, Listen: listen}
+	p.Refused = func(conn net.Conn, err error) { d.srv.Refused(conn, err) }
 	for _, ln := range []*net.Listener{&d.explicit, &d.implicit} {
 		if *ln != nil {
 			*ln = p.Wrap(*ln)

@@ -13,6 +13,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log/slog"
 	numbers "math/big"
 	"net"
 	"net/http"
@@ -818,4 +819,22 @@ func TestSplitLog(t *testing.T) {
 	require.True(t, seen["engine transferSTOR"], "%v", seen)
 	require.True(t, seen["keeper a part has ended and is started again"], "%v", seen)
 	require.True(t, seen["goroutines"], "%v", seen)
+}
+
+// Lines of parts go to the journal with their level and their values as fields, and what is no line as an error.
+func TestPartsInTheJournal(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "socket")
+	fake := fakeJournal(t, path)
+	j, err := openJournal(path)
+	require.NoError(t, err)
+	defer j.Close()
+	l := &serverLog{format: formatJournal, Logger: slog.New(format(formatJournal, j, slog.LevelDebug, nil))}
+	var part bytes.Buffer
+	slog.New(format(formatJSON, &part, slog.LevelDebug, nil)).With("part", "engine").Warn("odd", "user", "a\nb", "n", 3)
+	part.WriteString("goroutine 1 [running]:\nhalf a line")
+	l.relay(&part)
+	e := fieldsOf(t, fake)
+	require.Equal(t, []string{"4", "engine", "a\nb", "3"}, []string{e["PRIORITY"], e["SALLYPORT_PART"], e["SALLYPORT_USER"], e["SALLYPORT_N"]})
+	e = fieldsOf(t, fake)
+	require.Equal(t, []string{"3", "goroutine 1 [running]:"}, []string{e["PRIORITY"], e["SALLYPORT_LINE"]})
 }
