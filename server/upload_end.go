@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/crowding"
 )
 
 // Defaults of Server.EndGrace.
@@ -33,7 +34,7 @@ func (srv *Server) endGrace(secure bool) time.Duration {
 
 // crowded returns a default for this machine, as busy as it is.
 func crowded(grace time.Duration) time.Duration {
-	return min(grace*time.Duration(min(crowding(), 5)), crowdedGrace)
+	return min(grace*time.Duration(min(crowding.Now(), 5)), crowdedGrace)
 }
 
 // endOfUpload decides whether the end of the data is the end of the file. FTP

@@ -323,7 +323,7 @@ func TestControlAdmits(t *testing.T) {
 	}{
 		{-1, peer{0, 0}, true}, {-1, peer{1, 1}, false}, {-1, peer{65534, 0}, false}, {5, peer{54321, 5}, true}, {5, peer{54321, 6}, false}, {7, peer{54321, -1}, false},
 	} {
-		require.Equal(t, x.admit, (&controlSocket{group: x.group}).admits(x.peer), "%+v", x)
+		require.Equal(t, x.admit, (&controlSocket{group: x.group, isMember: isMember}).admits(x.peer), "%+v", x)
 	}
 	daemon, err := user.Lookup("daemon") // its process may have another group
 	if err != nil {
@@ -333,8 +333,8 @@ func TestControlAdmits(t *testing.T) {
 	require.NoError(t, err)
 	gid, err := strconv.Atoi(daemon.Gid)
 	require.NoError(t, err)
-	require.True(t, (&controlSocket{group: gid}).admits(peer{uid, 65534}))
-	require.False(t, (&controlSocket{group: gid + 1}).admits(peer{uid, 65534}))
+	require.True(t, (&controlSocket{group: gid, isMember: isMember}).admits(peer{uid, 65534}))
+	require.False(t, (&controlSocket{group: gid + 1, isMember: isMember}).admits(peer{uid, 65534}))
 }
 
 // Several who ask at once, and reload meanwhile, don't get in each other's way.

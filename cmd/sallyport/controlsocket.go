@@ -47,6 +47,8 @@ type controlSocket struct {
 	path  string
 	group int         // whose members may use it, -1 for none
 	made  os.FileInfo // the file as it was made
+
+	isMember func(uid, group int) bool // whether a user is in a group of this host
 }
 
 // openControl opens the control socket, nil for none. The usual one, which nobody asked for, may be missing.
@@ -98,7 +100,7 @@ func listenControl(path string, group int) (*controlSocket, error) {
 		ln.Close()
 		return nil, err
 	}
-	return &controlSocket{ln, path, group, made}, nil
+	return &controlSocket{ln, path, group, made, isMember}, nil
 }
 
 // checkVacant returns an error if something stands where a socket is to be: another file, or the socket of a process
@@ -155,15 +157,17 @@ func (c *controlSocket) admits(p peer) bool {
 	if p.uid == 0 || p.uid == os.Geteuid() || c.group >= 0 && p.gid == c.group {
 		return true
 	}
-	if c.group < 0 {
-		return false
-	}
-	who, err := user.LookupId(strconv.Itoa(p.uid))
+	return c.group >= 0 && c.isMember(p.uid, c.group)
+}
+
+// isMember reports whether a user is in a group of this host.
+func isMember(uid, group int) bool {
+	who, err := user.LookupId(strconv.Itoa(uid))
 	if err != nil {
 		return false
 	}
 	ids, err := who.GroupIds()
-	return err == nil && slices.Contains(ids, strconv.Itoa(c.group))
+	return err == nil && slices.Contains(ids, strconv.Itoa(group))
 }
 
 // peer is who has connected to the control socket.

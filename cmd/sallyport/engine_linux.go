@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"sync"
 
@@ -84,7 +85,7 @@ func (e *engine) open() error {
 	e.started = e.settings
 	e.level.Set(told.Level)
 	e.hangup = &hangup{rereads: told.Configured}
-	e.reloads, e.about = e.reload, e.report
+	e.reloads, e.about, e.lookUp = e.reload, e.report, e.askAddrs
 	if e.cert, err = e.certificate(&told); err != nil {
 		return err
 	}
@@ -98,7 +99,7 @@ func (e *engine) open() error {
 		if err != nil {
 			return err
 		}
-		e.socket = &controlSocket{Listener: ln, path: told.ControlPath, group: told.ControlGroup}
+		e.socket = &controlSocket{Listener: ln, path: told.ControlPath, group: told.ControlGroup, isMember: e.askIsMember}
 	}
 	if err := errors.Join(e.makePorts(), e.openBans()); err != nil {
 		return err
@@ -138,6 +139,24 @@ func (e *engine) listenData(ctx context.Context, network, address string) (ln ne
 		return err
 	})
 	return ln, err
+}
+
+// askAddrs has the addresses of a name looked up.
+func (e *engine) askAddrs(ctx context.Context, _, name string) (addrs []netip.Addr, err error) {
+	err = e.keeper.Ask(ctx, loginPatience, askLookUp, func(w *channel.Writer) { w.String(name) }, nil, func(r *channel.Reader, _ *os.File) (err error) {
+		addrs, err = readAddrs(r)
+		return err
+	})
+	return addrs, err
+}
+
+// askIsMember asks the keeper whether a user is in the group of the control socket.
+func (e *engine) askIsMember(uid, _ int) (is bool) {
+	err := e.keeper.Ask(context.Background(), usualPatience, askMember, func(w *channel.Writer) { w.Uint(uint64(uid)) }, nil, func(r *channel.Reader, _ *os.File) error {
+		is = r.Bool()
+		return nil
+	})
+	return is && err == nil
 }
 
 // certificate returns what clients are shown: the chain is here, and the signer has the key.

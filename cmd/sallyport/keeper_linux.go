@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
@@ -29,6 +30,8 @@ type keeper struct {
 
 	telling sync.Mutex // held by whoever tells the engine of settings
 	told    [][]byte   // the certificates of those; guarded by telling
+
+	offered atomic.Pointer[settings] // that the engine was told of last, whether it takes them or not
 
 	unpacking sync.Mutex // held by whoever reads a file of the engine's, which may be long
 
@@ -219,6 +222,12 @@ func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		return nil, k.writeAudit(c)
 	case askBans:
 		return packed(keptBans{stateVersion, k.bans.list()})
+	case askLookUp:
+		return nil, k.addrs(c, w)
+	case askMember:
+		uid := c.Uint()
+		w.Bool(k.socket != nil && k.socket.group >= 0 && isMember(int(uid), k.socket.group))
+		return nil, nil
 	case askKept:
 		k.unpacking.Lock()
 		defer k.unpacking.Unlock()

@@ -52,6 +52,7 @@ func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
 		return err
 	}
 	defer f.Close()
+	k.offered.Store(s)
 	err = k.ask(context.Background(), partEngine, tellSettings, nil, f, nil)
 	if err != nil && !errors.Is(err, channel.ErrGone) {
 		return err

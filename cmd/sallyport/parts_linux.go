@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"net"
 	"os"
 	"runtime"
 	"time"
@@ -49,7 +50,8 @@ func endWith(keeper *channel.Peer, err error) error {
 	return err
 }
 
-// clerk compares passwords with hashes and asks HTTP endpoints: the keeper has better things to do and more to lose.
+// clerk compares passwords with hashes, asks HTTP endpoints and looks up names: the keeper has better things to do and
+// more to lose.
 type clerk struct {
 	checker *passhash.Checker
 	poster  *poster
@@ -60,6 +62,8 @@ func newClerk() *clerk { return &clerk{passhash.NewChecker(), newPoster()} }
 func (k *clerk) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	one, other := c.String(), c.String()
 	switch c.Op {
+	case tellLookUp:
+		return nil, lookUp(c.Ctx, w, one)
 	case tellCheck:
 		right, err := k.checker.Check(c.Ctx, one, other)
 		w.Bool(right)
@@ -71,6 +75,18 @@ func (k *clerk) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		return nil, err
 	}
 	return nil, errors.ErrUnsupported
+}
+
+// lookUp writes the addresses of a name. It asks by Go's own means: the C library may want sockets and files for that
+// which nobody can foresee.
+func lookUp(ctx context.Context, w *channel.Writer, name string) error {
+	addrs, err := (&net.Resolver{PreferGo: true}).LookupNetIP(ctx, "ip", name)
+	addrs = addrs[:min(len(addrs), maxAddrs)]
+	w.Uint(uint64(len(addrs)))
+	for _, a := range addrs {
+		w.String(a.String())
+	}
+	return err
 }
 
 // runHand touches the files of one place, with the rights of their user, for the engine.

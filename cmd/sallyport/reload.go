@@ -125,7 +125,7 @@ func (d *daemon) announcer(next *settings) (passive.Announcer, error) {
 	if next.announce == d.started.announce {
 		return nil, nil
 	}
-	return passive.ParseRules(cmp.Or(next.announce, "dialled"))
+	return d.rules(cmp.Or(next.announce, "dialled"))
 }
 
 // waiting returns the options that differ from those of the start and take effect at the next one.

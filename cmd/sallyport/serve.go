@@ -77,6 +77,7 @@ type daemon struct {
 	apply   func(next *settings) error // puts what was read again into force
 	reloads func() reloaded            // does what the control socket asks for
 	about   func() report              // of all processes; nil if this is the only one
+	lookUp  resolver                   // of names that are announced; nil for the system's
 	started *settings                  // those of the start
 
 	bans  *bans
@@ -90,6 +91,9 @@ type daemon struct {
 	mu        sync.Mutex // guards what a reload changes and the control socket reads: settings, leave, cert, last
 	last      reloaded
 }
+
+// resolver looks up the addresses of a name; network is always "ip".
+type resolver = func(ctx context.Context, network, name string) ([]netip.Addr, error)
 
 // current returns the settings in force.
 func (d *daemon) current() *settings {
@@ -155,11 +159,22 @@ func (d *daemon) makePorts() (err error) {
 	if d.ports, err = passive.Range(d.passive); err != nil || d.announce == "" {
 		return err
 	}
-	rules, err := passive.ParseRules(d.announce)
+	rules, err := d.rules(d.announce)
 	if err == nil {
 		d.ports.Announce = rules
 	}
 	return err
+}
+
+// rules reads what clients are told.
+func (d *daemon) rules(text string) (passive.Rules, error) {
+	rules, err := passive.ParseRules(text)
+	for _, r := range rules {
+		if name, ok := r.Announce.(*passive.Name); ok {
+			name.Resolver = d.lookUp
+		}
+	}
+	return rules, err
 }
 
 // openPorts makes the data ports and tries each once where clients will come

@@ -28,9 +28,11 @@ const (
 	askReload
 	askEnd // the control socket was told to drain
 	askReport
-	askAudit // to write a line of the audit log
-	askBans  // those that hold: keptBans, as a file
-	askKept  // to keep other bans over a restart; the answer says whether they are
+	askAudit  // to write a line of the audit log
+	askBans   // those that hold: keptBans, as a file
+	askKept   // to keep other bans over a restart; the answer says whether they are
+	askLookUp // the addresses of a name that is announced
+	askMember // whether a user of this host is in the group of the control socket
 )
 
 // What the keeper tells the parts.
@@ -43,6 +45,7 @@ const (
 	tellCut                               // the engine: end
 	tellCheck                             // the clerk: compare a password with a hash
 	tellPost                              // the clerk: ask an HTTP endpoint
+	tellLookUp                            // the clerk: look up the addresses of a name
 	tellOpen                              // a hand: the directory to serve
 )
 

@@ -1,0 +1,2 @@
+// Package crowding tells how busy this machine is.
+package crowding
