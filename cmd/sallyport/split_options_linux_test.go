@@ -1,0 +1,58 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// keeperOptions are those that the engine needs to know nothing of: what they say is done by the keeper, or by whom the
+// keeper tells.
+var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir auth-program auth-program-user auth-url
+	insecure-auth-url home key client-ca uploads log log-format state-dir control run-as system-user uid-min control-group`)
+
+// Every option reaches the engine of a server that is split, unless it is the keeper's business: in the message and out
+// of it again.
+func TestSplitOptions(t *testing.T) {
+	told := func(s *settings) string {
+		text, err := json.Marshal(s.forEngine())
+		require.NoError(t, err)
+		return string(text)
+	}
+	values := map[string]string{
+		"session-reuse": "off", "uploads": uploadsInPlace, "log-level": "debug", "log-format": formatJSON, "audit-format": formatText,
+		"greeting": "Hello", "passive": "1024", "proxy-protocol": "192.0.2.1", "ban-never": "192.0.2.1", "user": "bob:secret",
+		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "drain": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE",
+	}
+	for i, e := range defaults().entries() {
+		s, plain := defaults(), defaults()
+		s.auditLog, plain.auditLog = "-", "-" // without which its format means nothing
+		value, ok := values[e.name]
+		switch {
+		case ok:
+		case e.value == "":
+			value = "true"
+		case e.value == "N":
+			value = "7"
+		default:
+			value = "/x"
+		}
+		if e.name == "audit-log" {
+			plain.auditLog = ""
+		}
+		require.NoError(t, s.entries()[i].set(value), e.name)
+		keepers := false
+		for _, name := range keeperOptions {
+			keepers = keepers || name == e.name
+		}
+		require.Equal(t, keepers, told(s) == told(plain), "does the engine hear of %s? split_linux.go says what it hears of", e.name)
+
+		var there engineSettings
+		require.NoError(t, json.Unmarshal([]byte(told(s)), &there))
+		again := there.settings()
+		again.auditLog, again.auditFormat = s.auditLog, s.auditFormat // of which openAudit is told
+		require.Equal(t, told(s), told(again), "%s doesn't get out of what the engine is told", e.name)
+	}
+}
