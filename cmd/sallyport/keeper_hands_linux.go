@@ -12,7 +12,7 @@ import (
 
 const (
 	handIdle   = 30 * time.Second // how long a hand without sessions is kept
-	handGrace  = 10 * time.Second // how long one may take to end
+	handGrace  = 5 * time.Second  // how long one may take to end
 	handStarts = 8                // that go on at once
 )
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"slices"
 	"time"
@@ -26,6 +27,9 @@ func (k *keeper) check(s *settings, cert *certificate) error {
 
 // follow puts settings into force, or nothing of them.
 func (k *keeper) follow(next *settings) error {
+	if next.runAs != k.started.runAs {
+		return fmt.Errorf("%s: the processes are those of %q already; restart the server to change that, or put it back", next.at("run-as"), k.started.runAs)
+	}
 	cert, err := k.certificateFor(next)
 	users, err2 := k.judges(next)
 	if err = errors.Join(err, err2); err == nil {

@@ -302,6 +302,13 @@ func TestSplitReload(t *testing.T) {
 	require.Contains(t, out, "did you mean greeting?")
 	require.Contains(t, out, `"20001:20001" has the number 20001, below`)
 	s.mustDial(t, "carol")
+	for _, change := range []*strings.Replacer{strings.NewReplacer("run-as = \"20000", "run-as = \"20004"), strings.NewReplacer("run-as", "#", "system-user", "#")} {
+		require.NoError(t, os.WriteFile(s.file, []byte(change.Replace(s.text("", carol))), 0o600))
+		out, code = s.ask(t, nil, "reload")
+		require.Equal(t, statusUsage, code)
+		require.Contains(t, out, `the processes are those of "20000:20000" already`)
+	}
+	s.mustDial(t, "carol")
 	require.NoError(t, os.WriteFile(s.file, []byte(s.text("")), 0o600))
 	out, code = s.ask(t, nil, "reload")
 	require.Zero(t, code, out)
@@ -432,6 +439,26 @@ func TestSplitDrains(t *testing.T) {
 		require.NoError(t, err)
 		require.LessOrEqual(t, len(entries), 1)
 	}
+}
+
+// A user may stop his own hand: others notice nothing, and the server ends all the same.
+func TestSplitHandStopped(t *testing.T) {
+	s := startSplit(t, "drain = \"1s\"", 3)
+	c := s.mustDial(t, "alice")
+	data, err := c.Open("STOR upload")
+	require.NoError(t, err)
+	_, err = io.WriteString(data, "half")
+	require.NoError(t, err)
+	all := s.processes(t)
+	require.NoError(t, syscall.Kill(all["hand 20001"].PID, syscall.SIGSTOP))
+	require.NoError(t, c.Send("STAT"))
+	require.NoError(t, data.Close())
+	require.NoError(t, s.mustDial(t, "bob").Put("STOR x", "y"))
+	all = s.processes(t)
+	s.terminate(t)
+	require.Equal(t, statusFailed, s.end(t))
+	gone(t, all)
+	require.NoFileExists(t, filepath.Join(s.homes, "alice", "upload"))
 }
 
 // The control socket's drain is the keeper's business.
