@@ -23,7 +23,7 @@ type chain struct {
 	sources  []userSource // local is the first
 
 	mu   sync.Mutex
-	told map[userSource]*loglimit.Share // how often the log has heard that one is down
+	told map[string]*loglimit.Share // how often the log has heard what of which source
 }
 
 // Login implements driver.Driver.
@@ -69,24 +69,25 @@ func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 
 // down notes that a source can't tell, and returns what the client hears.
 func (c *chain) down(s userSource, l *driver.Login, err error) error {
-	c.tell(s, l, err)
+	c.often(slog.LevelError, "a source of users is down", s.name(), "session", l.Session, "user", wire.Printable(l.User), "err", wire.Printable(err.Error()))
 	return &driver.Error{Code: 421, Text: "Logins can't be checked just now; try again later."}
 }
 
-// tell writes to the log that a source is down, of each a few times a minute.
-func (c *chain) tell(s userSource, l *driver.Login, err error) {
+// often writes a line about a source to the log, of each kind and source a few times a minute.
+func (c *chain) often(level slog.Level, msg, source string, args ...any) {
+	kind := msg + " " + source
 	c.mu.Lock()
-	if c.told[s] == nil {
-		c.told[s] = &loglimit.Share{}
+	if c.told[kind] == nil {
+		c.told[kind] = &loglimit.Share{}
 	}
-	ok, dropped := c.told[s].Allow()
+	ok, dropped := c.told[kind].Allow()
 	c.mu.Unlock()
 	if !ok {
 		return
 	}
-	args := []any{"source", s.name(), "session", l.Session, "user", wire.Printable(l.User), "err", wire.Printable(err.Error())}
+	args = append([]any{"source", source}, args...)
 	if dropped > 0 {
 		args = append(args, "unreported", dropped)
 	}
-	c.log.Error("a source of users is down", args...)
+	c.log.Log(context.Background(), level, msg, args...)
 }

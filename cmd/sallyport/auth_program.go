@@ -26,14 +26,15 @@ const (
 // of a user's table as JSON on its standard output.
 type authProgram struct {
 	answers
-	argv     []string
-	as       *programUser // nil for the server's own
-	patience time.Duration
+	argv      []string
+	as        *programUser // nil for the server's own
+	patience  time.Duration
+	overheard func(at *attempt, words string) // is told what the program writes to standard error beside a decision; may be nil
 }
 
 // newAuthProgram looks for the program and its user.
 func (s *settings) newAuthProgram() (*authProgram, error) {
-	p := &authProgram{newAnswers(s), s.authProgram, nil, askedFor}
+	p := &authProgram{answers: newAnswers(s), argv: s.authProgram, patience: askedFor}
 	_, err := exec.LookPath(p.argv[0]) // which is absolute
 	if err != nil {
 		err = s.told("auth-program", err)
@@ -72,29 +73,38 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 	}
 	said, words, err := p.run(ctx, at)
 	end()
+	words = withoutPassword(words, at.Password)
 	var exit *exec.ExitError
-	switch {
-	case err == nil:
-		a, err := p.read("its answer", at.User, said)
-		return a, accepted, err
-	case errors.As(err, &exit) && exit.ExitCode() == programRefuses:
+	status := programAccepts
+	if errors.As(err, &exit) {
+		status = exit.ExitCode()
+	}
+	if err != nil && status != programRefuses && status != programDisowns {
+		if words != "" {
+			err = fmt.Errorf("%w: %s", err, words)
+		}
+		return nil, refused, err
+	}
+	if words != "" && p.overheard != nil { // a program that fails may end as one that refuses does
+		p.overheard(at, words)
+	}
+	switch status {
+	case programRefuses:
 		return nil, refused, nil
-	case errors.As(err, &exit) && exit.ExitCode() == programDisowns:
+	case programDisowns:
 		return nil, notMine, nil
 	}
-	return nil, refused, withWords(err, words, at.Password)
+	a, err := p.read("its answer", at.User, said)
+	return a, accepted, err
 }
 
-// withWords adds what a program has said to an error, unless that has the password in it.
-func withWords(err error, words, password string) error {
-	words = strings.TrimSpace(strings.ToValidUTF8(words, "?"))
-	switch {
-	case words == "":
-		return err
-	case strings.Contains(words, password):
-		return fmt.Errorf("%w (what it wrote is left out, for the password is in it)", err)
+// withoutPassword returns the beginning of what a program has said, unless that has the password in it. words has more
+// than the beginning by the length of a password, which could be cut off in its middle.
+func withoutPassword(words, password string) string {
+	if strings.Contains(words, password) {
+		return "(what it wrote is left out, for the password is in it)"
 	}
-	return fmt.Errorf("%w: %s", err, words)
+	return shortened(strings.TrimSpace(strings.ToValidUTF8(words, "?")), maxProgramWords)
 }
 
 // run runs the program. Its error is an *exec.ExitError if the program has ended by itself with another status than 0.
@@ -112,7 +122,7 @@ func (p *authProgram) run(ctx context.Context, at *attempt) (said []byte, words 
 	cmd.Env = environmentOf(at)
 	cmd.Stdin = bytes.NewReader(append(question, '\n'))
 	out := &bounded{most: maxAnswer, over: func() { cancel(fmt.Errorf("its answer is longer than %d KiB", maxAnswer>>10)) }}
-	errs := &bounded{most: maxProgramWords, over: func() {}}
+	errs := &bounded{most: maxProgramWords + len(at.Password), over: func() {}}
 	cmd.Stdout, cmd.Stderr = out, errs
 	cmd.WaitDelay = programLinger
 	apart(cmd, p.as)

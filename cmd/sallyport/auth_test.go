@@ -40,7 +40,7 @@ func (f *fakeSource) ask(context.Context, *attempt) (*account, decision, error) 
 
 // sources returns what one place after the other is asked, behind alice with the password secret.
 func sources(fakes ...*fakeSource) *chain {
-	c := &chain{settings: defaults(), open: inMemory, told: map[userSource]*loglimit.Share{}, local: newLocalUsers(map[string]account{"alice": {Password: hash}}, passhash.NewChecker().Check)}
+	c := &chain{settings: defaults(), open: inMemory, told: map[string]*loglimit.Share{}, local: newLocalUsers(map[string]account{"alice": {Password: hash}}, passhash.NewChecker().Check)}
 	c.sources = append(c.sources, c.local)
 	for _, f := range fakes {
 		c.sources = append(c.sources, f)

@@ -15,6 +15,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/loglimit"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // credentials are the value of --user.
@@ -144,7 +145,7 @@ func ownLabour() labour { return labour{passhash.NewChecker().Check, newPoster()
 
 // chain makes the chain of sources.
 func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, error) {
-	c := &chain{settings: s, log: log, told: map[userSource]*loglimit.Share{}}
+	c := &chain{settings: s, log: log, told: map[string]*loglimit.Share{}}
 	accounts := s.everybody()
 	if s.nobody() {
 		hash, err := driver.HashToken(password)
@@ -162,6 +163,9 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 	if len(s.authProgram) > 0 {
 		p, err := s.newAuthProgram()
 		errs = append(errs, err)
+		p.overheard = func(at *attempt, words string) {
+			c.often(slog.LevelWarn, "the program that decides on logins has written to standard error", p.name(), "user", wire.Printable(at.User), "text", wire.Printable(words))
+		}
 		c.sources = append(c.sources, p)
 	}
 	if s.authURL != "" {
