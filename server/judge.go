@@ -29,14 +29,15 @@ const judgeSlow = time.Second
 var errCrowded = errors.New("server: other logins were judged first until LoginTimeout was over")
 
 // enter waits until a guess of a user's password may be judged. Call leave when
-// it was. After an error, which is why it may not be judged, call nothing.
-func (j *judge) enter(ctx context.Context, from netip.Prefix, user string, fails int, patience time.Duration, draining <-chan struct{}) (*turn, error) {
+// it was. After an error, which is why it may not be judged, call nothing. inLine is
+// told when waiting begins and when waiting ends, and nothing if it may be judged at once.
+func (j *judge) enter(ctx context.Context, from netip.Prefix, user string, fails int, patience time.Duration, draining <-chan struct{}, inLine func(bool)) (*turn, error) {
 	j.mu.Lock()
 	w := j.guard.ask(from, user, fails, time.Now())
 	j.dispatch()
 	j.mu.Unlock()
 
-	if err := w.wait(ctx, patience, draining); err != nil && j.withdraw(w) {
+	if err := w.wait(ctx, patience, draining, inLine); err != nil && j.withdraw(w) {
 		return nil, err
 	}
 	return &turn{w, time.AfterFunc(judgeSlow, func() { j.drag(w) })}, nil
@@ -48,13 +49,15 @@ type turn struct {
 	slow  *time.Timer
 }
 
-// wait waits for the guess's turn.
-func (w *guess) wait(ctx context.Context, patience time.Duration, draining <-chan struct{}) error {
+// wait waits for the guess's turn, and tells inLine if there is anything to wait for.
+func (w *guess) wait(ctx context.Context, patience time.Duration, draining <-chan struct{}, inLine func(bool)) error {
 	select {
 	case <-w.ready:
 		return nil
 	default:
 	}
+	inLine(true)
+	defer inLine(false)
 	t := time.NewTimer(patience)
 	defer t.Stop()
 	select {

@@ -141,10 +141,8 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 
 // lineUp waits until the login may be judged, or no longer matters.
 func (s *session) lineUp(user string) (*turn, error) {
-	s.setInLine(true)
-	defer s.setInLine(false)
 	patience := time.Until(s.loginSince.Add(s.srv.loginTimeout()))
-	return s.srv.judge.enter(s.ctx, s.network(), user, s.fails, patience, s.srv.draining)
+	return s.srv.judge.enter(s.ctx, s.network(), user, s.fails, patience, s.srv.draining, s.setInLine)
 }
 
 // network returns what takes turns with others: the client's network, unless addresses
