@@ -6,19 +6,20 @@ import (
 	"io/fs"
 )
 
-// stored is what is counted for a file that is being uploaded, so that what an
-// FS which isn't atomic shows of it meanwhile isn't counted a second time. Its
-// fields are guarded by the lock of the Limited.
+// stored is what is counted for a file that is being uploaded, without what the
+// uploads in place have brought: that is in the file, and counts as reserved by them
+// until they end. Its fields are guarded by the lock of the Limited.
 type stored struct {
 	count
 	uploads int
+	several bool   // there was more than one upload at a time
 	name    string // the first of names
 	names   []string
 	id      string
 
-	// What the uploads that append have brought so far, and the size without
-	// that: the file must not exceed FileSize when all of them commit.
-	base, appended int64
+	// What the uploads that append have brought so far: the file must not exceed
+	// FileSize when all of them commit.
+	appended int64
 
 	asking chan struct{} // full while somebody asks the FS for the size
 }
@@ -88,17 +89,18 @@ func (l *Limited) forgetID(s *stored) {
 	s.id = ""
 }
 
-// refresh counts a file as the FS shows it now. If the name is free the file counts
-// as committed says: somebody may have renamed a directory by another name of the
-// directory. Calls for one file wait for one another, so that the last to ask is the
-// last to count.
-func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed count) (now count, err error) {
+// refresh counts a file as the FS shows it now, and at the same moment gives back what
+// ended has reserved, if not nil. If the name is free the file counts as committed says:
+// somebody may have renamed a directory by another name of the directory. Calls for one
+// file wait for one another, so that the last to ask is the last to count.
+func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed count, ended *limitUpload) (now count, err error) {
 	select {
 	case s.asking <- struct{}{}:
 	case <-ctx.Done():
 		return count{}, ctx.Err()
 	}
 	defer func() { <-s.asking }() // the FS may panic
+	least := l.written(s, ended)
 	now, id, err := l.sizeOf(ctx, name, false)
 	if err != nil {
 		return count{}, err
@@ -109,8 +111,57 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 		now, id = committed, s.id
 	}
 	l.known(s, name, id)
-	l.set(s, now)
+	if ended != nil {
+		ended.giveBack()
+	}
+	l.see(s, now, least)
 	return now, nil
+}
+
+// written returns how many bytes of the uploads in place to a file, but for one of them,
+// are in the file for certain.
+func (l *Limited) written(s *stored, but *limitUpload) (n int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for u := range l.uploads {
+		if u.file == s && u.there && u != but {
+			n += u.written
+		}
+	}
+	return n
+}
+
+// see counts a file that the FS showed. Of its size, what the uploads in place have
+// brought is counted already: at least so much, and at most what they have reserved, as
+// the FS was asked while they wrote. Within these bounds the file counts as before. mu is
+// held.
+func (l *Limited) see(s *stored, now count, least int64) {
+	own, most := s.bytes, int64(0)
+	for u := range l.uploads {
+		if u.file != s || u.given {
+			continue
+		}
+		if now.files > 0 { // the file that u was to make
+			l.reserved.files -= u.reserved.files
+			u.reserved.files = 0
+		}
+		u.there = u.there || u.showsIn(now.bytes)
+		if !u.there {
+			continue
+		}
+		most += u.reserved.bytes
+		if !u.opts.Append && now.bytes != own { // u has cut the file off
+			own = min(own, u.kept)
+		}
+	}
+	own = min(max(own, now.bytes-most), now.bytes-least)
+	l.set(s, count{max(own, 0), now.files})
+}
+
+// showsIn reports whether a file that has grown to a size during this append alone shows
+// that an FS of another package writes in place. mu is held.
+func (u *limitUpload) showsIn(size int64) bool {
+	return u.opts.Append && !u.file.several && size > u.kept && size <= u.kept+u.reserved.bytes
 }
 
 // set counts a file anew. mu is held.

@@ -66,8 +66,16 @@ func (u *limitUpload) fits() (count, error) {
 		return size, u.full()
 	}
 	u.l.mu.Lock()
-	more := size.minus(u.file.count).minus(u.reserved)
+	more := size.minus(u.file.count)
+	if u.opts.Append {
+		more.bytes = u.written
+	}
+	more = more.minus(u.reserved)
+	there := u.there
 	u.l.mu.Unlock()
+	if there {
+		return size, nil
+	}
 	if u.reserve(count{max(more.bytes, 0), max(more.files, 0)}) != nil {
 		return size, u.full()
 	}
@@ -79,25 +87,16 @@ func (u *limitUpload) size() (count, error) {
 	if !u.opts.Append {
 		return count{u.kept + u.written, 1}, nil
 	}
-	now, err := u.l.refresh(u.ctx, u.file, u.name, count{})
+	now, err := u.l.refresh(u.ctx, u.file, u.name, count{}, nil)
 	if err != nil {
 		return count{}, err
 	}
-	if u.inFile(now.bytes) {
+	u.l.mu.Lock()
+	defer u.l.mu.Unlock()
+	if u.there {
 		return count{now.bytes, 1}, nil
 	}
 	return count{now.bytes + u.written, 1}, nil
-}
-
-// inFile reports whether what was written is in the file already; now is the size
-// of the file. An FS of another package that isn't atomic shows itself by its size.
-func (u *limitUpload) inFile(now int64) bool {
-	if u.inPlace {
-		return true
-	}
-	u.l.mu.Lock()
-	defer u.l.mu.Unlock()
-	return u.written > 0 && u.file.uploads == 1 && now == u.kept+u.written
 }
 
 // writesInPlace reports whether an upload is in place or wraps an upload in place.

@@ -34,14 +34,15 @@ func (u *limitUpload) settle(committed count) {
 }
 
 // end counts the file as the FS shows it. If the FS can't tell, the file counts as
-// large as committed says.
+// large as committed says, and one that was written in place as large as it must be.
 func (u *limitUpload) end(ctx context.Context, committed count) {
 	u.done = true
 	counted := false
 	defer func() { // the FS may panic
 		u.l.mu.Lock()
 		defer u.l.mu.Unlock()
-		if !counted && committed.files > 0 {
+		u.giveBack()
+		if !counted && committed.files > 0 && !(u.there && u.opts.Append) {
 			u.l.set(u.file, committed)
 		}
 		u.forget()
@@ -51,27 +52,37 @@ func (u *limitUpload) end(ctx context.Context, committed count) {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limitPatience)
 		defer cancel()
 	}
-	_, err := u.l.refresh(ctx, u.file, u.name, committed)
+	_, err := u.l.refresh(ctx, u.file, u.name, committed, u)
 	counted = err == nil
 }
 
-// forget gives back what is reserved, and forgets the file when this was the last
-// upload to it. mu is held.
-func (u *limitUpload) forget() {
-	l := u.l
-	l.reserved.add(count{}.minus(u.reserved))
-	delete(l.uploads, u)
+// giveBack gives back what is reserved. What was written in place is the file's from now
+// on. A second call does nothing. mu is held.
+func (u *limitUpload) giveBack() {
+	if u.given {
+		return
+	}
+	u.given = true
+	u.l.reserved.add(count{}.minus(u.reserved))
+	u.reserved = count{}
 	if u.file == nil {
 		return
 	}
 	if u.opts.Append {
 		u.file.appended -= u.written
-		u.file.base = u.file.bytes
-		for other := range l.uploads {
-			if other.file == u.file && other.inPlace && other.opts.Append {
-				u.file.base -= other.written
-			}
-		}
+	}
+	if u.there {
+		u.l.set(u.file, count{u.file.bytes + u.written, 1})
+	}
+}
+
+// forget forgets the upload, and the file when this was the last upload to it. mu is held.
+func (u *limitUpload) forget() {
+	l := u.l
+	u.giveBack()
+	delete(l.uploads, u)
+	if u.file == nil {
+		return
 	}
 	if u.file.uploads--; u.file.uploads == 0 {
 		l.forgetID(u.file)

@@ -295,6 +295,12 @@ func TestLimitAtRandom(t *testing.T) {
 							_ = open[r.IntN(len(open))].Close(errors.New("cut"))
 						}
 					}
+					bytes, files := l.Used()
+					require.LessOrEqual(t, bytes, int64(500))
+					require.LessOrEqual(t, files, int64(6))
+					if name == "in place" {
+						require.Equal(t, onDisk(t, fsys), used(l))
+					}
 				}
 				for _, u := range open {
 					_ = u.Close(errors.New("cut"))
@@ -308,6 +314,12 @@ func TestLimitAtRandom(t *testing.T) {
 			}
 		})
 	}
+}
+
+// onDisk is what is stored, as used says it.
+func onDisk(t *testing.T, fsys driver.FS) string {
+	t.Helper()
+	return used(limit(t, fsys, driver.Quota{}))
 }
 
 // What is being uploaded counts as a file, and what a refused write had no room for

@@ -18,9 +18,11 @@ type limitUpload struct {
 	written  int64
 	reserved count
 	file     *stored
-	inPlace  bool // what is written is in the file at once
+	inPlace  bool // an upload in place of this package is within: see Commit
+	there    bool // what is written is in the file at once
 	err      error
 	done     bool // it is counted as stored or as gone
+	given    bool // see giveBack
 	closed   bool
 }
 
@@ -58,14 +60,8 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	if u.Upload, err = l.fsys.Store(ctx, name, opts); err != nil {
 		return nil, err
 	}
-	if u.inPlace = writesInPlace(u.Upload); u.inPlace && opts.Append {
-		// Store may have waited for another upload, which has changed the file.
-		there, _, err := l.sizeOf(ctx, name, false)
-		if err != nil {
-			return nil, err
-		}
-		u.kept = there.bytes
-	}
+	u.inPlace = writesInPlace(u.Upload)
+	u.there = u.inPlace
 	u.begin(now, id)
 	if r, ok := u.Upload.(io.ReaderFrom); ok {
 		return &limitReaderFrom{u, r}, nil
@@ -81,14 +77,19 @@ func (u *limitUpload) begin(now count, id string) {
 	if u.file == nil || u.file.uploads == 0 { // it may have ended since
 		u.file = &stored{count: now, name: u.name, asking: make(chan struct{}, 1)}
 	}
-	if u.file.uploads++; u.file.appended == 0 && u.opts.Append {
-		u.file.base = u.kept
-	}
+	u.file.uploads++
 	l.uploads[u] = struct{}{}
 	l.known(u.file, u.name, id)
 	l.mu.Unlock()
-	// An FS that isn't atomic may have changed the file by now.
-	_, _ = l.refresh(u.ctx, u.file, u.name, count{})
+	// An FS that isn't atomic may have changed the file by now, which shows what it is.
+	seen, err := l.refresh(u.ctx, u.file, u.name, count{}, nil)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if u.file.uploads > 1 {
+		u.file.several = true
+	} else if err == nil && seen != now {
+		u.there = true
+	}
 }
 
 // abandon forgets an upload that nobody will close.
@@ -129,7 +130,7 @@ func (u *limitUpload) claim(n int64) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if most := l.quota.FileSize; most > 0 && u.opts.Append {
-		n = min(n, most-u.file.base-u.file.appended)
+		n = min(n, most-u.file.bytes-u.file.appended)
 	} else if most > 0 {
 		n = min(n, most-u.kept-u.written)
 	}
@@ -160,6 +161,9 @@ func (u *limitUpload) wrote(claimed, n int64, err error) {
 	defer u.l.mu.Unlock()
 	u.claimed(n - claimed)
 	u.written += n
+	if u.there && !u.opts.Append && n > 0 && u.kept < u.file.bytes { // what was behind is gone
+		u.l.set(u.file, count{u.kept, u.file.files})
+	}
 	u.err = err
 }
 
