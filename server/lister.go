@@ -2,26 +2,34 @@ package server
 
 import (
 	"context"
-	"sync/atomic"
+	"io/fs"
 	"time"
 )
 
 // lister makes the lines of a listing and sends them, in a goroutine of its own
 // that begins before the data connection is there. Lines go out as they are
-// made: a directory of a million names takes no more memory than one of ten.
+// made: a directory of a million names takes no more memory than one of ten. Lines
+// that wait while the driver looks for the next entry are sent by the session's goroutine.
 type lister struct {
 	t     *transfer
 	l     *listing
-	buf   *[]byte        // of chunks, while there are lines to be sent
-	out   []byte         // these, in buf
-	limit int            // of out
-	late  atomic.Bool    // the lines have waited long enough for others
-	timer *time.Timer    // says so
-	conn  *dataConn      // nil until the first flush
-	given chan *dataConn // where it comes from
+	given chan *dataConn // where conn comes from
+	timer *time.Timer    // the lines have waited long enough for others
 	began chan struct{}  // closed with the first entry, or after the last
 	done  chan struct{}  // closed at the end
 	err   error          // once done is closed
+
+	line []byte // the last one
+	n    int    // entries
+
+	// turn guards what follows: whoever puts something into it may use that. Nobody
+	// calls the driver then.
+	turn   chan struct{}
+	buf    *[]byte   // of chunks, while there are lines to be sent
+	out    []byte    // these, in buf
+	limit  int       // of out
+	conn   *dataConn // nil until the first flush
+	failed error     // why the session's goroutine could not send lines
 }
 
 // firstEntry is how long 150 waits for the first entry of a listing at most. A
@@ -34,8 +42,9 @@ const listChunk = 64 << 10
 
 // newLister begins to list. end must be called.
 func newLister(t *transfer, l *listing) *lister {
-	w := &lister{t: t, l: l, given: make(chan *dataConn, 1), began: make(chan struct{}), done: make(chan struct{})}
-	w.timer = time.AfterFunc(lullTime, func() { w.late.Store(true) })
+	w := &lister{t: t, l: l, given: make(chan *dataConn, 1), turn: make(chan struct{}, 1), began: make(chan struct{}), done: make(chan struct{})}
+	w.timer = time.NewTimer(forever)
+	w.timer.Stop() // until there is a line
 	go func() {
 		defer close(w.done)
 		defer w.timer.Stop()
@@ -62,8 +71,27 @@ func (w *lister) first() error {
 func (w *lister) send(conn *dataConn) (err error) {
 	defer w.t.inDriver(&err)()
 	w.given <- conn
-	<-w.done
-	return w.err
+	for {
+		select {
+		case <-w.done:
+			return w.err
+		case <-w.timer.C:
+			w.sendLate()
+		}
+	}
+}
+
+// sendLate sends the lines that have waited long enough. The goroutine that lists hears
+// of a failure with the next entry, and ends.
+func (w *lister) sendLate() {
+	w.turn <- struct{}{}
+	defer w.unlock()
+	if len(w.out) == 0 || w.failed != nil {
+		return
+	}
+	w.t.ours.Store(true)
+	defer w.t.ours.Store(false)
+	w.failed = w.flush(true)
 }
 
 // end stops the listing unless it is over.
@@ -73,39 +101,79 @@ func (w *lister) end() {
 }
 
 func (w *lister) run() error {
-	defer w.release()
-	n := 0
+	defer func() {
+		w.lock()
+		defer w.unlock()
+		w.release()
+	}()
 	for info, err := range w.l.entries(w.t.ctx, w.l) {
-		if err != nil && n > 0 {
-			_ = w.apart(w.flush) // what there is, and then the reply tells
-		}
-		if err != nil {
+		if err := w.add(info, err); err != nil {
 			return err
 		}
-		if n++; n == 1 {
-			close(w.began)
-		}
-		if w.buf == nil {
-			if err := w.awaitRoom(); err != nil {
-				return err
-			}
-			w.take()
-		}
-		if w.out = w.l.line(w.t.ctx, w.out, info); len(w.out) >= w.limit || w.late.Load() {
-			if err := w.apart(w.flush); err != nil {
-				return err
-			}
-		}
+	}
+	return w.finish()
+}
+
+// finish sends the last lines and ends the data connection.
+func (w *lister) finish() error {
+	w.lock()
+	defer w.unlock()
+	if w.failed != nil {
+		return w.failed
 	}
 	w.t.ours.Store(true)
-	if n == 0 {
+	if w.n == 0 {
 		close(w.began)
 	}
-	if err := w.flush(); err != nil {
+	if err := w.flush(false); err != nil {
 		return err
 	}
 	return finish(w.conn)
 }
+
+// add adds a line for the next entry, and sends lines when there are enough. After an
+// error of the driver it sends what there is, and then the reply tells.
+func (w *lister) add(info fs.FileInfo, err error) error {
+	if err == nil {
+		if w.n++; w.n == 1 {
+			close(w.began)
+		}
+		w.line = w.l.line(w.t.ctx, w.line[:0], info)
+	}
+	w.lock()
+	defer w.unlock()
+	switch {
+	case w.failed != nil:
+		return w.failed
+	case err != nil:
+		if w.n > 0 {
+			_ = w.apart(func() error { return w.flush(false) })
+		}
+		return err
+	}
+	if w.buf == nil {
+		if err := w.awaitRoom(); err != nil {
+			return err
+		}
+		w.take()
+	}
+	if w.out = append(w.out, w.line...); len(w.out) < w.limit {
+		return nil
+	}
+	return w.apart(func() error { return w.flush(false) })
+}
+
+// lock takes the turn, which the session's goroutine may have until the client has taken
+// lines.
+func (w *lister) lock() {
+	select {
+	case w.turn <- struct{}{}:
+	default:
+		_ = w.apart(func() error { w.turn <- struct{}{}; return nil })
+	}
+}
+
+func (w *lister) unlock() { <-w.turn }
 
 // apart does what waits for the client: hurry does not take that for a driver at rest.
 func (w *lister) apart(wait func() error) error {
@@ -138,7 +206,6 @@ func (w *lister) awaitRoom() error {
 // take gets memory for lines. A listing that waits for room or its turn has none.
 func (w *lister) take() {
 	w.buf = chunks.take()
-	w.late.Store(false)
 	w.timer.Reset(lullTime)
 	w.out, w.limit = (*w.buf)[:0], min(w.limit, len(*w.buf)*4/5) // with room for a line that goes beyond
 }
@@ -152,8 +219,8 @@ func (w *lister) release() {
 }
 
 // flush sends the lines made so far, on the data connection as soon as that is
-// there.
-func (w *lister) flush() error {
+// there. Compression keeps none back if they are late. The caller has the turn.
+func (w *lister) flush(late bool) error {
 	if w.conn == nil {
 		select {
 		case w.conn = <-w.given:
@@ -164,12 +231,13 @@ func (w *lister) flush() error {
 	if len(w.out) == 0 {
 		return nil
 	}
+	w.timer.Stop()
 	err := w.sendOut()
 	w.release()
 	switch {
 	case err != nil:
 		return err
-	case w.late.Load():
+	case late:
 		err = w.conn.flush()
 	case w.conn.tls != nil:
 		err = w.conn.tls.Flush() // gathering more would only take memory

@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bufio"
 	"compress/zlib"
 	"context"
 	"io"
@@ -101,39 +102,48 @@ func TestSlowSource(t *testing.T) {
 	}
 }
 
-// So it is with the lines of a listing.
+// So it is with the lines of a listing: none waits for the next.
 func TestSlowListing(t *testing.T) {
-	for name, mode := range map[string]struct{ secure, z bool }{
-		"clear": {false, false}, "TLS": {true, false}, "clear, MODE Z": {false, true}, "TLS, MODE Z": {true, true},
-	} {
-		t.Run(name, func(t *testing.T) {
-			fake(t, func(t *testing.T, fs *fakeServer) {
-				for _, name := range []string{"a", "b", "c", "d"} {
-					fs.writeFile(t, name, "x")
-				}
-				login := map[bool]func(testing.TB) *client{false: fs.in, true: fs.inTLS}[mode.secure]
-				c := login(t)
-				if mode.z {
-					c.cmd(200, "MODE Z")
-				}
-				start := time.Now()
-				var data io.Reader = fs.data(t, c, buffer)
-				c.cmd(150, "NLST")
-				if mode.secure {
-					data = c.dataTLS(data.(patient))
-				}
-				if mode.z {
-					z, err := zlib.NewReader(data)
-					require.NoError(t, err)
-					data = z
-				}
-				_, err := io.ReadFull(data, make([]byte, 3))
-				require.NoError(t, err)
-				require.LessOrEqual(t, time.Since(start), 2*time.Second, "the first line came with the last")
-				_, err = io.ReadAll(data)
-				require.NoError(t, err)
-				c.expect(226)
-			}, slowSource(time.Second))
-		})
+	for _, pause := range []time.Duration{100 * time.Millisecond, time.Second} {
+		for _, verb := range []string{"NLST", "MLSD", "LIST", "LIST *"} {
+			for name, mode := range map[string]struct{ secure, z bool }{
+				"clear": {false, false}, "TLS": {true, false}, "clear, MODE Z": {false, true}, "TLS, MODE Z": {true, true},
+			} {
+				t.Run(verb+" "+name+" "+pause.String(), func(t *testing.T) {
+					fake(t, func(t *testing.T, fs *fakeServer) {
+						names := []string{"a", "b", "c", "d", "e"}
+						for _, name := range names {
+							fs.writeFile(t, name, "x")
+						}
+						login := map[bool]func(testing.TB) *client{false: fs.in, true: fs.inTLS}[mode.secure]
+						c := login(t)
+						if mode.z {
+							c.cmd(200, "MODE Z")
+						}
+						start := time.Now()
+						var data io.Reader = fs.data(t, c, buffer)
+						c.cmd(150, "%s", verb)
+						if mode.secure {
+							data = c.dataTLS(data.(patient))
+						}
+						if mode.z {
+							z, err := zlib.NewReader(data)
+							require.NoError(t, err)
+							data = z
+						}
+						lines := bufio.NewReader(data)
+						for i, name := range names {
+							line, err := lines.ReadString('\n')
+							require.NoError(t, err)
+							require.True(t, strings.HasSuffix(line, name+"\r\n"), line)
+							require.Less(t, time.Since(start), time.Duration(i+1)*pause+40*time.Millisecond)
+						}
+						_, err := lines.ReadByte()
+						require.ErrorIs(t, err, io.EOF)
+						c.expect(226)
+					}, slowSource(pause))
+				})
+			}
+		}
 	}
 }
