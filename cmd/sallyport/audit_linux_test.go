@@ -347,3 +347,15 @@ func TestLogInAFile(t *testing.T) {
 	require.Regexp(t, `"duration":0\.\d+`, strings.Join(linesOf(t, file), "\n"))
 	require.Empty(t, p.log.String())
 }
+
+// The audit log may be standard error, beside the log.
+func TestAuditOnStandardError(t *testing.T) {
+	p := start(t, "--audit-log", "-", "--audit-format", "text")
+	c := p.login(t, "explicit")
+	require.NoError(t, c.Put("STOR a b", "12345"))
+	p.wantLog(t, `path="/a b" code=226 offset=0 bytes=5 committed=true vouched=true`)
+	require.NoError(t, c.Close())
+	p.terminate(t)
+	require.Zero(t, p.end(t))
+	require.Contains(t, p.log.String(), " event=logout ")
+}
