@@ -22,8 +22,8 @@ type auditor struct {
 	*auditLog
 
 	mu      sync.Mutex
-	waiting map[string]waitingLine // by session
-	strange loglimit.Share         // of refused connections, which anybody can cause
+	waiting map[string]waitingLine       // by session
+	strange [refusalKinds]loglimit.Share // of refused connections, which anybody can cause
 }
 
 // waitingLine is a line that lacks the code of the reply, which is written when all else is known.
@@ -145,6 +145,24 @@ func (a *auditor) logout(s server.SessionInfo) {
 	a.write("logout", append(attrs, slog.Duration("duration", time.Since(s.LoggedIn)))...)
 }
 
+// Kinds of refused connections. Each has a share of lines of its own, so that a storm of one hides no other.
+const (
+	refusedByBan = iota
+	refusedByLimit
+	refusedOtherwise
+	refusalKinds // how many there are
+)
+
+func refusalKind(r server.Refusal) int {
+	switch {
+	case errors.Is(r.Err, errBanned):
+		return refusedByBan
+	case r.Limit != "":
+		return refusedByLimit
+	}
+	return refusedOtherwise
+}
+
 // refused writes the line of a refused connection. Anybody can cause those as often as they like, and they are refused
 // where connections are accepted: the lines are limited, and nobody waits for them.
 func (a *auditor) refused(r server.Refusal) {
@@ -152,7 +170,7 @@ func (a *auditor) refused(r server.Refusal) {
 		return
 	}
 	a.mu.Lock()
-	ok, dropped := a.strange.Allow()
+	ok, dropped := a.strange[refusalKind(r)].Allow()
 	a.mu.Unlock()
 	if !ok {
 		return

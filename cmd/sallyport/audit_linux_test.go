@@ -283,8 +283,12 @@ func TestAuditOfAKilledServer(t *testing.T) {
 
 // Refused connections have lines, as many as the log has of what anybody can cause.
 func TestAuditOfRefusedConnections(t *testing.T) {
-	p, file := startAudited(t, "--max-sessions", "1")
+	p, file := startAudited(t, "--max-sessions", "1", "--control", filepath.Join(t.TempDir(), "control"))
 	c := p.login(t, "explicit")
+	told[banned](t, controlled{configured{p, ""}, p.Args[len(p.Args)-1]}, "ban", "127.0.0.2")
+	for range 30 {
+		require.True(t, p.isBanned(t, "127.0.0.2"))
+	}
 	for range 30 {
 		conn, err := net.Dial("tcp", p.fact(t, "explicit FTPS"))
 		require.NoError(t, err)
@@ -294,14 +298,14 @@ func TestAuditOfRefusedConnections(t *testing.T) {
 	require.NoError(t, c.Close())
 	p.terminate(t)
 	require.Zero(t, p.end(t))
-	refused := 0
+	refused := map[string]int{}
 	for _, a := range auditOf(t, file) {
 		if a["event"] == "connection-refused" {
-			require.Contains(t, a["err"], "MaxSessions is reached")
-			refused++
+			refused[a["err"].(string)]++
 		}
 	}
-	require.Equal(t, 10, refused)
+	require.Equal(t, 10, refused["server: too many sessions: MaxSessions is reached"], refused)
+	require.Equal(t, 10, refused[errBanned.Error()], refused)
 }
 
 // Logs that can't be are told at the start, where the option was given, and options that contradict each other are
