@@ -229,3 +229,23 @@ func TestAuditedResults(t *testing.T) {
 		}
 	}
 }
+
+// A transfer whose reply is never written, for a driver doesn't return, has its line at the end of the session.
+func TestAuditOfADriverThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		file := new(slowFile)
+		log := &auditLog{format: formatJSON, to: file}
+		log.begin(file, slog.New(slog.DiscardHandler))
+		a := newAuditor(log)
+		s := server.SessionInfo{ID: "1", User: "alice"}
+		a.transfer(server.Transfer{Session: s, Verb: "STOR", Path: "/x", Err: errors.New("the driver does not return")})
+		require.Zero(t, file.count())
+		a.logout(s)
+		a.disconnect(s, nil)
+		require.Equal(t, []string{"STOR", "logout"}, file.events(t))
+		require.Contains(t, file.lines[0], `"committed":false,"vouched":false`)
+		require.NotContains(t, file.lines[0], `"code"`)
+		require.Empty(t, a.waiting)
+		a.shut()
+	})
+}
