@@ -78,7 +78,7 @@ func (s *session) demand() passive.ProofPolicy {
 	if s.srv.SharedAddress {
 		return passive.Required // its address says nothing
 	}
-	s.proof.shares = s.ctl.bind != nil && !s.ctl.bind.Alone() && !s.keepsApart()
+	s.proof.shares = s.ctl.bind != nil && !s.ctl.bind.Alone() && !s.proof.steady() && !s.keepsApart()
 	return s.proof.demand(s.reuseDemanded())
 }
 

@@ -337,10 +337,10 @@ func TestThievesOnOnePort(t *testing.T) {
 
 // A program with several connections and one cache of tickets for all of them
 // offers any ticket on any data connection. Nothing is mixed up and nothing is
-// refused, through one port or several, whether the connections log in at once
-// or in turn.
+// refused, through one port or several, whether the connections log in at once, in
+// turn, or when one of them has shown its own ticket many times.
 func TestOneCacheForSeveralSessions(t *testing.T) {
-	for _, at := range []string{"once", "in turn"} {
+	for _, at := range []string{"once", "in turn", "one first"} {
 		for _, many := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/many=%t", at, many), func(t *testing.T) {
 				ts := start(t, func(srv *server.Server) {
@@ -352,7 +352,23 @@ func TestOneCacheForSeveralSessions(t *testing.T) {
 				var logins sync.Mutex
 				var wg sync.WaitGroup
 				errs := make([]error, 6)
+				if at == "one first" {
+					m, err := ts.joinAs(testUser, "first", all)
+					require.NoError(t, err)
+					defer m.Conn.Close()
+					rounds := func(n int) {
+						for i := 0; i < n && err == nil; i++ {
+							err = m.round("first"+strconv.Itoa(i), 3000)
+						}
+					}
+					rounds(8)
+					require.NoError(t, err)
+					wg.Go(func() { rounds(16); errs[0] = err })
+				}
 				for i := range errs {
+					if i == 0 && at == "one first" {
+						continue
+					}
 					wg.Go(func() {
 						if at == "in turn" {
 							logins.Lock()

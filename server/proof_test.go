@@ -289,6 +289,31 @@ func TestStuckTransferOfTheAccount(t *testing.T) {
 	}
 }
 
+// A session that has shown its own ticket for eight transfers has to show it for the next
+// one as well, though another session of its user has logged in meanwhile: somebody without
+// it at the client's address gets nothing.
+func TestSessionThatProvesItselfAlone(t *testing.T) {
+	for _, version := range []uint16{stdtls.VersionTLS12, stdtls.VersionTLS13} {
+		t.Run(stdtls.VersionName(version), func(t *testing.T) {
+			ports := onePort(t)
+			ports.TTL = 3 * time.Second
+			ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+			ts.writeFile(t, "a", "secret")
+			cfg := ts.Config.Clone()
+			cfg.MaxVersion = version
+			c := ts.loginWith(t, cfg)
+			for range 8 {
+				require.Equal(t, "secret", c.get("RETR a"))
+			}
+			ts.login(t)
+			conn := c.open2("RETR a")
+			require.ErrorContains(t, stdtls.Client(conn, trust(ts.TLS)).Handshake(), "access denied")
+			c.expect(425)
+			require.Equal(t, "secret", c.get("RETR a"))
+		})
+	}
+}
+
 // The sessions of one program share a port once it was seen to keep their tickets apart,
 // not each of them eight times over: ten connections of one client are no slower on one
 // port than on ten.

@@ -85,12 +85,14 @@ type proof struct {
 	keeps  bool                // the client had a ticket all the same, and always will
 	loses  bool                // it had none
 	shares bool                // its owner has other sessions, which may use its tickets up for all that is known
-	sorted int                 // how often in a row it was the session's own although its owner had others
+	own    int                 // how often in a row it was by the session's own ticket
+	sorted int                 // how often since it was last by another's, while the owner had others
 }
 
-// sortedAfter is how many data connections in a row have to show their own session's
-// ticket before its program is believed to keep the tickets of its sessions apart.
-// One that keeps them in one place (curl --parallel) shows the right one by chance.
+// sortedAfter is how many data connections have to show their own session's ticket
+// before the session is believed to have one always, and, if its owner had other
+// sessions meanwhile, before its program is believed to keep their tickets apart. One
+// that keeps them in one place (curl --parallel) shows the right one by chance.
 const sortedAfter = 8
 
 // demand returns what the next data connection has to prove.
@@ -118,13 +120,21 @@ func (p *proof) learn(t *transfer, err error) {
 		p.keeps = p.keeps || p.spent
 		p.used = p.given.Load()
 		p.ever, p.spent = true, t.upload || err != nil
+		p.own++
 		switch {
+		case t.sibling:
+			p.own, p.sorted = 0, 0
 		case t.sorted:
 			p.sorted++
-		case t.sibling:
-			p.sorted = 0
 		}
 	case t.secured:
 		p.policy, p.loses = passive.Unlikely, true
+		if !p.spent {
+			p.own = 0 // others may have used its tickets up
+		}
 	}
 }
+
+// steady reports whether the session showed its own ticket so often in a row that no
+// other session is believed to use its tickets up.
+func (p *proof) steady() bool { return p.own >= sortedAfter }
