@@ -640,6 +640,38 @@ func TestProverPanics(t *testing.T) {
 	})
 }
 
+// shakyTeller is a prover that panics before the handshake.
+type shakyTeller struct {
+	*teller
+	identify bool // in Identify, else in OwnerOf once the connection was identified
+}
+
+func (p shakyTeller) Identify(c net.Conn) (string, net.Conn, error) {
+	if p.identify {
+		panic("in Identify")
+	}
+	return p.teller.Identify(c)
+}
+
+func (p shakyTeller) OwnerOf(string) string { panic("in OwnerOf") }
+
+// A prover that panics before the handshake loses one connection, as if its client had hung up.
+func TestProverPanicsEarly(t *testing.T) {
+	for _, identify := range []bool{true, false} {
+		for policy, want := range map[ProofPolicy]error{Untested: ErrGone, Expected: ErrExpired} {
+			proving(t, "21000", func(s *stage) {
+				r := session(s.t, "a", policy)
+				r.Prover = shakyTeller{s.t, identify}
+				l := lease(s.T, s.p, r)
+				take := s.asked(l)
+				s.comes("home", "proof b")
+				take.fails(want, defaultTTL)
+				quiet(s.T, s.p)
+			})
+		}
+	}
+}
+
 // A thief who was there first, of whom nothing better is known, waits for the client's own connection, even if the
 // client connects only after the transfer was asked for.
 func TestThiefBeforeTheClient(t *testing.T) {

@@ -66,7 +66,9 @@ type owner struct {
 
 func (r *Request) owner() owner { return owner{r.Prover, r.Owner} }
 
-// ErrPanic is returned by [Lease.Accept] when a Prover panicked; the stack is in its text.
+// ErrPanic is returned by [Lease.Accept] when the Handshake of a Prover panicked; the stack is in its text. A panic in
+// Identify or OwnerOf loses the connection, as if its client had hung up: Accept waits on for another one, and returns
+// [ErrGone] or [ErrExpired] in the end.
 var ErrPanic = errors.New("passive: panic in the prover")
 
 // identify asks the provers of a door, in turn, whose a connection claims to be.
