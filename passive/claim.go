@@ -7,11 +7,13 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // claim gives a connection to the lease it belongs to, or closes it. This is the only place where the two meet.
 func (p *Ports) claim(d *door, c net.Conn) {
-	from, err := guarded("RemoteAddr", func() (netip.Addr, error) { return addrOf(c.RemoteAddr()), nil })
+	from, err := nopanic.Call("RemoteAddr", func() (netip.Addr, error) { return addrOf(c.RemoteAddr()), nil })
 	if err != nil {
 		reset(c)
 		p.deaf(d, err)
@@ -108,7 +110,7 @@ func (p *Ports) deaf(d *door, err error) {
 // reset closes a stranger's connection without leaving it in TIME_WAIT: a storm of strangers would leave many there.
 func reset(c net.Conn) {
 	if t, ok := c.(interface{ SetLinger(sec int) error }); ok {
-		_, _ = guarded("SetLinger", func() (struct{}, error) { return struct{}{}, t.SetLinger(0) })
+		_ = nopanic.Do("SetLinger", func() error { return t.SetLinger(0) })
 	}
 	quietly(c)
 }
@@ -135,7 +137,7 @@ const (
 func (d *door) serve() {
 	pause := acceptPauseMin
 	for {
-		c, err := guarded("Accept", d.ln.Accept)
+		c, err := nopanic.Call("Accept", d.ln.Accept)
 		if err == nil {
 			pause = acceptPauseMin
 			d.ports.claim(d, c)

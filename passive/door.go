@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/nopanic"
 	"github.com/sallyport/sallyport/internal/tcp"
 )
 
@@ -123,7 +124,7 @@ func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (f
 // name finds out the number that was opened and the one to announce.
 func (p *Ports) name(ln net.Listener, number uint16) (port, announced uint16, err error) {
 	if number == 0 {
-		at, err := guarded("Addr", func() (netip.AddrPort, error) { return netip.ParseAddrPort(ln.Addr().String()) })
+		at, err := nopanic.Call("Addr", func() (netip.AddrPort, error) { return netip.ParseAddrPort(ln.Addr().String()) })
 		if err != nil {
 			return 0, 0, err
 		}
@@ -146,33 +147,22 @@ func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (ne
 		}
 	}
 	if p.Listen != nil {
-		return guarded("Listen", func() (net.Listener, error) { return p.Listen(ctx, network, address) })
+		return nopanic.Call("Listen", func() (net.Listener, error) { return p.Listen(ctx, network, address) })
 	}
 	return tcp.Listen(ctx, network, address)
 }
 
-// guarded makes an error of a panic in the embedder's code, which must not take along those who share the outcome.
-func guarded[T any](what string, f func() (T, error)) (result T, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = fmt.Errorf("%s panicked: %v", what, v)
-		}
-	}()
-	return f()
-}
-
 // quietly closes what may be the embedder's, and makes an error of a panic.
 func quietly(c io.Closer) error {
-	_, err := guarded("Close", func() (struct{}, error) { return struct{}{}, c.Close() })
-	return err
+	return nopanic.Do("Close", c.Close)
 }
 
 // deadline sets the read deadline of a connection, which may be the embedder's. One that panics is closed, since
 // nothing else would end the reading. The caller holds mu.
 func (p *Ports) deadline(c net.Conn, t time.Time) {
-	_, err := guarded("SetReadDeadline", func() (struct{}, error) {
+	err := nopanic.Do("SetReadDeadline", func() error {
 		_ = c.SetReadDeadline(t) // fails on a connection that has ended, which is noticed by reading
-		return struct{}{}, nil
+		return nil
 	})
 	if err != nil {
 		p.refused = append(p.refused, c)

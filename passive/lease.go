@@ -69,9 +69,7 @@ func (l *Lease) AnnouncedPort() uint16 { return l.told }
 // Announced returns the address and port to tell the client. It may look up a DNS name, within ctx, the first time
 // one is needed. The error says why there is no address that makes sense to a client; the lease is unharmed by it.
 func (l *Lease) Announced(ctx context.Context) (netip.AddrPort, error) {
-	addr, err := guarded("Announce", func() (netip.Addr, error) {
-		return announce(ctx, l.announcer(), l.req.Client, l.req.Dialled)
-	})
+	addr, err := announce(ctx, l.announcer(), l.req.Client, l.req.Dialled)
 	if err != nil {
 		return netip.AddrPort{}, err
 	}
@@ -89,16 +87,17 @@ func (l *Lease) announcer() Announcer {
 	return l.ports.Announce
 }
 
-// mapPort finds the number by which the client reaches the port. When that is none it ends the lease.
+// mapPort finds the number by which the client reaches the port. When that is none, or the embedder's Offset panics, it
+// ends the lease.
 func (l *Lease) mapPort() error {
-	n, err := guarded("Offset", func() (int, error) { return offset(l.announcer(), l.req.Client), nil })
-	if err != nil {
-		l.Close()
-		return fmt.Errorf("passive: %w", err)
-	}
+	defer func() {
+		if l.told == 0 {
+			l.Close()
+		}
+	}()
+	n := offset(l.announcer(), l.req.Client)
 	told := int(l.door.announced) + n
 	if told < 1 || told > 65535 {
-		l.Close()
 		return fmt.Errorf("passive: with offset %d port %d would be announced as %d, which is no port", n, l.door.announced, told)
 	}
 	l.told = uint16(told)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // Times of a look-up. A failed one is repeated sooner than a good one ages, but not at once.
@@ -125,7 +127,7 @@ func (n *Name) lookup(flight *lookup) {
 	if resolver == nil {
 		resolver = net.DefaultResolver.LookupNetIP
 	}
-	answer, err := guarded("the Resolver", func() ([]netip.Addr, error) { return resolver(ctx, "ip", n.Host) })
+	answer, err := nopanic.Call("the Resolver", func() ([]netip.Addr, error) { return resolver(ctx, "ip", n.Host) })
 	var addrs []netip.Addr
 	for _, a := range answer {
 		if a = a.Unmap(); announceable(a) == nil {

@@ -76,31 +76,16 @@ func TestPortMapsThatAreNone(t *testing.T) {
 	require.Zero(t, p.Stats().Leases)
 }
 
-// shaky is an announcer whose methods panic.
-type shaky struct{}
+// shaky is a PortMapper whose Offset panics.
+type shaky struct{ Announcer }
 
-func (shaky) Announce(context.Context, netip.Addr, netip.Addr) (netip.Addr, error) { panic("boom") }
+func (shaky) Offset(netip.Addr) int { panic("boom") }
 
-// shakyMap is a PortMapper whose methods panic.
-type shakyMap struct{ shaky }
-
-func (shakyMap) Offset(netip.Addr) int { panic("boom") }
-
-// An announcer that panics is one that fails: without a number for the port there is no lease, and without an address
-// the lease goes on.
-func TestAnnouncerPanics(t *testing.T) {
+// A PortMapper that panics leaves no port reserved.
+func TestPortMapPanics(t *testing.T) {
 	p, _ := memPorts(t, "21000")
 	defer p.Close()
-	p.Announce = shakyMap{}
-	_, err := p.Lease(t.Context(), Request{Client: outside4, Local: local})
-	require.EqualError(t, err, "passive: Offset panicked: boom")
-	quiet(t, p)
-
-	l, err := p.Lease(t.Context(), Request{Client: outside4, Local: local, Announce: shaky{}})
-	require.NoError(t, err)
-	_, err = l.Announced(t.Context())
-	require.EqualError(t, err, "Announce panicked: boom")
-	require.False(t, l.Over())
-	require.NoError(t, l.Close())
+	p.Announce = shaky{Rules{}}
+	require.PanicsWithValue(t, "boom", func() { p.Lease(t.Context(), Request{Client: outside4, Local: local}) })
 	quiet(t, p)
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/loglimit"
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // What the zero values of Ports stand for.
@@ -205,9 +206,9 @@ func (p *Ports) wait() time.Duration { return or(p.Wait, defaultWait) }
 // log writes to p.Logger or, without one, to logger.
 func (p *Ports) log(ctx context.Context, logger *slog.Logger, level slog.Level, msg string, args ...any) {
 	if logger = cmp.Or(p.Logger, logger); logger != nil {
-		_, _ = guarded("the Logger", func() (struct{}, error) { // there is nobody to tell of a panic
+		_ = nopanic.Do("the Logger", func() error { // there is nobody to tell of a panic
 			logger.Log(ctx, level, msg, args...)
-			return struct{}{}, nil
+			return nil
 		})
 	}
 }

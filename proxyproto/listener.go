@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // maxPending bounds the connections of a listener whose headers are being read
@@ -43,7 +45,7 @@ type result struct {
 
 func (p *Protocol) wrap(ln net.Listener, data bool) *Listener {
 	return &Listener{
-		protocol: p, inner: ln, data: data,
+		protocol: p, inner: nopanic.Listener(ln), data: data,
 		ready: make(chan result), slots: make(chan struct{}, maxPending), done: make(chan struct{}),
 	}
 }

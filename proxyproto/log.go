@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // Kinds of refusals. Each has its own share of the log, lest scanners use up
@@ -14,6 +16,7 @@ const (
 	kindStranger = iota
 	kindHeader
 	kindCrowd
+	kindPanic
 	kinds
 )
 
@@ -27,8 +30,11 @@ func (l *Listener) refuse(kind int, msg string, conn net.Conn, err error, args .
 		reason = fmt.Errorf("%w: %w", reason, err)
 	}
 	p.report(kind, msg, conn, args...)
-	if p.Refused != nil && !l.data {
-		p.Refused(conn, reason)
+	if p.Refused == nil || l.data {
+		return
+	}
+	if err := nopanic.Do("Refused", func() error { p.Refused(conn, reason); return nil }); err != nil {
+		p.report(kindPanic, "nobody was told of it", conn, "err", err)
 	}
 }
 
@@ -47,5 +53,5 @@ func (p *Protocol) report(kind int, msg string, conn net.Conn, args ...any) {
 	if dropped > 0 {
 		args = append(args, "unreported", dropped)
 	}
-	p.Logger.Log(context.Background(), slog.LevelWarn, "connection refused: "+msg, args...)
+	nopanic.Logger(p.Logger).Log(context.Background(), slog.LevelWarn, "connection refused: "+msg, args...)
 }

@@ -72,7 +72,9 @@ type door struct {
 func open(t *testing.T, p *Protocol, data bool) *door {
 	t.Helper()
 	d := &door{log: new(journal), came: make(chan net.Conn, 2*maxPending)}
-	p.Logger = d.log.logger()
+	if p.Logger == nil {
+		p.Logger = d.log.logger()
+	}
 	if data {
 		ln, err := p.ListenData(t.Context(), "tcp", "127.0.0.1:0")
 		require.NoError(t, err)

@@ -41,7 +41,7 @@ type Protocol struct {
 	// Refused is told of each control connection that is closed and not handed over,
 	// and why; Server.Refused of package server fits, and tells Hooks.Refuse. Port
 	// checks, which end before a header, are none. It may be called concurrently.
-	// Nil tells nobody.
+	// A panic goes to the Logger. Nil tells nobody.
 	Refused func(conn net.Conn, reason error)
 	// Listen opens the listeners of ListenData, for a program that may not listen
 	// itself. Nil is [net.ListenConfig.Listen] without MPTCP.

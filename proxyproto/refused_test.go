@@ -1,12 +1,16 @@
 package proxyproto
 
 import (
+	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // Whoever is turned away is told of, with the reason; a look whether the port is open
@@ -51,3 +55,26 @@ func TestRefused(t *testing.T) {
 	d.turnedAway(t, []byte("USER alice\r\n"))
 	require.Empty(t, take())
 }
+
+// A panic of the embedder's functions, as the connection is refused, costs neither the
+// process nor the listener.
+func TestRefusedPanics(t *testing.T) {
+	var lines testenv.Buffer
+	for _, trusted := range []netip.Prefix{loopback[0], netip.MustParsePrefix("192.0.2.0/24")} {
+		for _, handler := range []slog.Handler{slog.NewTextHandler(&lines, nil), slog.NewTextHandler(panicWriter{}, nil)} {
+			d := open(t, &Protocol{
+				Trusted: []netip.Prefix{trusted},
+				Refused: func(net.Conn, error) { panic("boom") },
+				Logger:  slog.New(handler),
+			}, false)
+			for range 2 {
+				d.turnedAway(t, []byte("USER alice\r\n"))
+			}
+		}
+	}
+	require.Equal(t, 4, strings.Count(lines.String(), "Refused panicked: boom"))
+}
+
+type panicWriter struct{}
+
+func (panicWriter) Write([]byte) (int, error) { panic("boom") }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -143,16 +144,28 @@ func TestForeignPanicsLeakNothing(t *testing.T) {
 	}
 }
 
+// panicMapper is an announcer that panics when it is asked for a port.
+type panicMapper struct{ passive.Announcer }
+
+func (panicMapper) Offset(netip.Addr) int { panic("boom") }
+
 // An Announcer that panics leaves no port reserved.
 func TestAnnouncerPanicsLeakNothing(t *testing.T) {
-	ports := passive.Any()
-	ports.Announce = panicAnnouncer{}
-	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
-	c := ts.loginClear(t)
-	c.cmd(421, "PASV")
-	eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
-	stats := ports.Stats()
-	require.Zero(t, stats.Leases+stats.Untaken+stats.Waiting, "%+v", stats)
+	for command, announcer := range map[string]passive.Announcer{
+		"PASV": panicAnnouncer{},
+		"EPSV": panicMapper{passive.Address("127.0.0.1")},
+	} {
+		t.Run(command, func(t *testing.T) {
+			ports := passive.Any()
+			ports.Announce = announcer
+			ts := start(t, insecure, func(srv *server.Server) { srv.Passive = ports })
+			c := ts.loginClear(t)
+			c.cmd(421, "%s", command)
+			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+			stats := ports.Stats()
+			require.Zero(t, stats.Leases+stats.Untaken+stats.Waiting, "%+v", stats)
+		})
+	}
 }
 
 // closePanics is a connection of the embedder's whose end panics.

@@ -68,6 +68,16 @@ func (c *panicPortConn) Read(p []byte) (int, error) {
 	return c.TCPConn.Read(p)
 }
 
+func (c *panicPortConn) Write(p []byte) (int, error) {
+	c.on("Write")
+	return c.TCPConn.Write(p)
+}
+
+func (c *panicPortConn) LocalAddr() net.Addr {
+	c.on("LocalAddr")
+	return c.TCPConn.LocalAddr()
+}
+
 func (c *panicPortConn) RemoteAddr() net.Addr {
 	c.on("RemoteAddr")
 	return c.TCPConn.RemoteAddr()

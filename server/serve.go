@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/nopanic"
 	"github.com/sallyport/sallyport/internal/rawio"
 	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/internal/wire"
@@ -59,6 +60,7 @@ func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 func (srv *Server) ServeTLS(ln net.Listener) error { return srv.serve(ln, true) }
 
 func (srv *Server) serve(ln net.Listener, implicit bool) error {
+	ln = nopanic.Listener(ln)
 	defer ln.Close()
 	if err := srv.start(); err != nil {
 		return err

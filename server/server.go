@@ -13,6 +13,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/ftptls"
+	"github.com/sallyport/sallyport/internal/nopanic"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -202,7 +203,7 @@ type Server struct {
 	// can cause without a login, refused logins among them, are limited to ten a
 	// minute of each kind; the next one tells how many were left out. Who needs every
 	// refused login, to ban addresses, has Hooks.Login. Sessions write to it themselves, so a
-	// handler that blocks holds them up.
+	// handler that blocks holds them up; one that panics loses the line.
 	Logger *slog.Logger
 
 	updating sync.Mutex // held by Update
@@ -252,7 +253,7 @@ var ErrServerClosed = errors.New("server: closed")
 // start prepares the server once, however many listeners it serves.
 func (srv *Server) start() error {
 	srv.once.Do(func() {
-		srv.log = srv.Logger
+		srv.log = nopanic.Logger(srv.Logger)
 		if srv.log == nil {
 			srv.log = slog.New(slog.DiscardHandler)
 		}

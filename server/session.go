@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport/sallyport/internal/nopanic"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -122,6 +123,9 @@ func (s *session) end(err error) {
 	defer s.srv.remove(s)
 	s.awaitDiscard()
 	err = firstCause(s.ctx, err)
+	if p, ok := errors.AsType[*nopanic.Panic](err); ok { // of the connection
+		s.logPanic(p.Value, p.Stack)
+	}
 	s.cancel(err)
 	s.dropData()
 	s.ctl.close()

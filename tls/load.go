@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // Loader loads certificates from files. Zero is ready for use.
@@ -42,7 +44,7 @@ func (l Loader) Load(certFile, keyFile string, more ...string) (*Config, error) 
 	for i := 0; i < len(more); i += 2 {
 		pairs = append(pairs, pair{more[i], more[i+1]})
 	}
-	s := &store{logger: l.Logger, now: time.Now}
+	s := &store{logger: nopanic.Logger(l.Logger), now: time.Now}
 	var problems []error
 	for _, p := range pairs {
 		f, err := s.open(p)
