@@ -135,6 +135,24 @@ func (l *Lease) Close() error {
 	return quietly(c)
 }
 
+// CloseUnused does what Close does, unless the connection is there, or one has come from the client's address, since the
+// client could have heard of the lease, of which nobody knows yet whose it is. It is for a client that may have ended:
+// one that has connected before may still be served.
+func (l *Lease) CloseUnused() {
+	l.ports.mu.Lock()
+	defer l.ports.unlock()
+	if (l.state == opening || l.state == waiting) && !l.hasVisitor() {
+		l.ports.end(l, ErrClosed)
+	}
+}
+
+// hasVisitor reports whether a connection waits that may be the lease's. The caller holds mu.
+func (l *Lease) hasVisitor() bool {
+	return slices.ContainsFunc(l.group.arrived, func(c *candidate) bool {
+		return l.state == waiting && c.number > l.number && (c.lease == l || c.lease == nil && !c.roaming)
+	})
+}
+
 // expire ends the lease when its timer says so.
 func (l *Lease) expire() {
 	l.ports.mu.Lock()

@@ -81,3 +81,40 @@ func TestRetiredSaysSo(t *testing.T) {
 		s.asked(first).fails(ErrRetired, proofWait)
 	})
 }
+
+// A lease that may be given up is kept only for a connection that may be its own.
+func TestCloseUnused(t *testing.T) {
+	for name, test := range map[string]struct {
+		before, from, line string
+		stays              bool
+	}{
+		"nobody came":                        {},
+		"its connection waits":               {from: "home", stays: true},
+		"its connection is there":            {from: "home", line: "proof a", stays: true},
+		"one came before":                    {before: "home"},
+		"one waits elsewhere":                {from: "elsewhere"},
+		"one from elsewhere is being judged": {from: "elsewhere", line: "stalls a", stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			proving(t, "21000", func(s *stage) {
+				if test.before != "" {
+					other := s.lease("b", Untested)
+					s.comes(test.before, "")
+					defer other.Close()
+					synctest.Wait()
+				}
+				l := s.lease("a", Untested)
+				if test.from != "" {
+					s.comes(test.from, test.line)
+				}
+				synctest.Wait()
+				l.CloseUnused()
+				require.Equal(t, !test.stays, l.Over())
+				if !test.stays {
+					s.asked(l).fails(ErrClosed, 0)
+				}
+				l.Close()
+			})
+		})
+	}
+}

@@ -43,6 +43,7 @@ func (s *session) dropData() {
 	if s.data != nil {
 		s.data.Close()
 		s.data = nil
+		s.port.Store(nil)
 	}
 }
 
@@ -121,6 +122,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 		return nil, &dataError{425, "No data port available.", err}
 	}
 	s.setData(lease)
+	s.port.Store(lease)
 	return lease, nil
 }
 

@@ -111,7 +111,7 @@ func (srv *Server) awaitEnd(s *session) <-chan struct{} {
 // disconnect tells the session to end. Whoever takes no reply, or has yet to finish a
 // handshake, is cut after a while.
 func (s *session) disconnect(why *disconnection) {
-	s.cancel(why)
+	s.stop(why)
 	s.waiter.wake()
 	time.AfterFunc(silence, func() { s.cut(why) })
 }

@@ -96,7 +96,7 @@ func (s *session) hear(in input, t *transfer) {
 			return reply
 		})
 		if err := s.write(reply); err != nil {
-			s.cancel(err)
+			s.stop(err)
 		}
 		if s.isEnding() { // by Intercept
 			t.cancel(s.ending.cause)
@@ -105,12 +105,26 @@ func (s *session) hear(in input, t *transfer) {
 	}
 }
 
-// abortBy ends a transfer if the command is ABOR, which is answered in its turn
-// (RFC 959, section 4.1.3).
+// abortBy ends a transfer that has not begun if the command is ABOR, which is answered in
+// its turn (RFC 959, section 4.1.3).
 func (s *session) abortBy(in input, t *transfer) {
-	if row := commands[in.cmd.Verb]; in.err == nil && row != nil && row.during == aborts && !s.isOff(row.name) {
+	if s.isAbort(in) {
 		t.cancel(errAborted)
+		s.giveUpPort()
 	}
+}
+
+// giveUpPort closes the port that no transfer has taken. After ABOR none will, since a
+// transfer that was asked for before is aborted as well.
+func (s *session) giveUpPort() {
+	if l := s.port.Load(); l != nil {
+		l.Close()
+	}
+}
+
+func (s *session) isAbort(in input) bool {
+	row := commands[in.cmd.Verb]
+	return in.err == nil && row != nil && row.during == aborts && !s.isOff(row.name)
 }
 
 // listen reads commands until relieve, until hear returns false, or until no more may be
@@ -133,6 +147,9 @@ func (s *session) watch() {
 	s.inbox.attend(attendAfter, func() {
 		s.listen(func(in input) bool {
 			s.inbox.put(in)
+			if s.isAbort(in) {
+				s.giveUpPort()
+			}
 			return true
 		})
 	})

@@ -2,9 +2,11 @@ package server_test
 
 import (
 	"bytes"
+	"context"
 	stdtls "crypto/tls"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"slices"
 	"sync"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
@@ -263,6 +266,92 @@ func TestPortIsGivenBack(t *testing.T) {
 			require.Equal(t, "content", next.get("RETR a"))
 		})
 	}
+}
+
+// stuckDriver has files whose Open or Stat ignores its context and returns when it is
+// told to: those of the names Open and Stat.
+type stuckDriver struct {
+	driver.Driver
+	reached, release chan struct{}
+}
+
+func (d *stuckDriver) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
+	account, err := d.Driver.Login(ctx, l)
+	if err == nil {
+		account.FS = stuckFS{account.FS, d}
+	}
+	return account, err
+}
+
+type stuckFS struct {
+	driver.FS
+	d *stuckDriver
+}
+
+func (f stuckFS) wait(name, at string) {
+	if name == at {
+		f.d.reached <- struct{}{}
+		<-f.d.release
+	}
+}
+
+func (f stuckFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	f.wait(name, "Stat")
+	return f.FS.Stat(ctx, name)
+}
+
+func (f stuckFS) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	f.wait(name, "Open")
+	return f.FS.Open(ctx, name, offset)
+}
+
+// A control connection that ends, and ABOR, give the one port back at once, though a
+// driver that ignores its context has not returned yet.
+func TestPortIsGivenBackBeforeTheDriverReturns(t *testing.T) {
+	for _, in := range []string{"Open", "Stat"} {
+		for name, end := range map[string]func(c *client, raw *ftpclient.TCPConn){
+			"FIN":  func(_ *client, raw *ftpclient.TCPConn) { raw.CloseWrite() },
+			"RST":  func(_ *client, raw *ftpclient.TCPConn) { raw.SetLinger(0); raw.Close() },
+			"ABOR": func(c *client, _ *ftpclient.TCPConn) { c.send("ABOR") },
+		} {
+			t.Run(in+" "+name, func(t *testing.T) {
+				t.Parallel()
+				ports := onePort(t)
+				ports.TTL = time.Hour
+				d := &stuckDriver{reached: make(chan struct{}), release: make(chan struct{})}
+				ts := start(t, func(srv *server.Server) {
+					d.Driver, srv.Driver, srv.Passive = srv.Driver, d, ports
+				})
+				ts.writeFile(t, in, "content")
+				c := ts.loginWith(t, never(ts.Config))
+				c.epsv()
+				c.send("%s", map[string]string{"Open": "RETR Open", "Stat": "RETR Stat/"}[in])
+				<-d.reached
+				end(c, c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn))
+				eventually(t, "the port", func() bool { return ports.Stats().Leases == 0 })
+				close(d.release)
+			})
+		}
+	}
+}
+
+// A client that ends its side of the control connection behind its last command, when its
+// data connection is there already, is served.
+func TestHalfClosedBehindTheCommand(t *testing.T) {
+	ports := onePort(t)
+	d := &stuckDriver{reached: make(chan struct{}), release: make(chan struct{})}
+	ts := start(t, func(srv *server.Server) { d.Driver, srv.Driver, srv.Passive = srv.Driver, d, ports })
+	ts.writeFile(t, "Open", "content")
+	c := ts.login(t)
+	data := c.dataTCP(c.pasv())
+	eventually(t, "the connection", func() bool { return ports.Stats().Unproven == 1 })
+	c.send("RETR Open")
+	<-d.reached
+	c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).CloseWrite()
+	time.Sleep(100 * time.Millisecond) // so that it has been heard
+	require.Equal(t, 1, ports.Stats().Leases)
+	close(d.release)
+	require.Equal(t, "content", readAll(t, c.dataTLS(data)))
 }
 
 // A transfer that is stuck holds up no other session of its account, on one port.

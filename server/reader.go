@@ -48,7 +48,7 @@ func (s *session) controlEnded(err error) {
 	err = explainControl(err)
 	known := s.ctl.gone.Swap(true)
 	if !isEOF(err) || s.isInLine() {
-		s.cancel(err)
+		s.stop(err)
 		return
 	}
 	if known {
@@ -65,12 +65,16 @@ func (s *session) linger(err error) {
 		time.AfterFunc(lingerAfterEOF, func() { s.linger(err) })
 		return
 	}
-	s.cancel(err)
+	s.stop(err)
 }
 
 // abandon ends a transfer whose data connection has not come when the control
-// connection ends: its port is worth more to others.
+// connection ends, and gives up the port of one that has not begun: it is worth more to
+// others.
 func (s *session) abandon() {
+	if l := s.port.Load(); l != nil {
+		l.CloseUnused()
+	}
 	if t := s.current(); t != nil && !t.local && !t.opened.Load() {
 		t.cancel(errAbandoned)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/internal/nopanic"
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/passive"
 )
 
 // session is one client: who has logged in, what was agreed on, and the commands that
@@ -41,6 +42,7 @@ type session struct {
 	logout     func(cause error) // ends the context of the login; nil before the first
 	foundPath  string            // what the command under way came to be about, if the argument left that open
 
+	port       atomic.Pointer[passive.Lease] // data is; nil for another. Whoever hears that the client ends may close it.
 	proof      proof
 	mustResume atomic.Bool  // by the policy of the account that logged in last
 	afterReply func() error // what follows the reply being written
@@ -205,9 +207,16 @@ func (s *session) write(r wire.Reply) error {
 	return explainControl(err)
 }
 
+// stop ends the session's context, and gives up the port that no transfer has taken: a
+// driver may not return for a while. It may be called from anywhere.
+func (s *session) stop(cause error) {
+	s.cancel(cause)
+	s.giveUpPort()
+}
+
 // cut ends the session from outside, whatever it is doing.
 func (s *session) cut(cause error) {
-	s.cancel(cause)
+	s.stop(cause)
 	s.waiter.wake()
 	s.ctl.cut()
 }

@@ -100,6 +100,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
 	s.setMoving(t)
+	s.port.Store(nil) // from now on who hears the client ends the transfer
 	t.meter = s.meter(t.upload)
 	d.TransferStarting()
 	var announced error

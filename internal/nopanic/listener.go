@@ -48,7 +48,8 @@ type conn struct {
 	below                  *net.TCPConn
 }
 
-// guard returns a conn in place of a connection that isn't package net's. One that does not tell its addresses is closed.
+// guard returns a conn in place of a connection that isn't package net's, and closes one that does not tell its
+// addresses.
 func guard(c net.Conn) (net.Conn, error) {
 	if _, ok := c.(*net.TCPConn); ok {
 		return c, nil
