@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Logger returns a logger that loses the lines at which the handler of l panics, since there is nobody to tell. Nil stays
-// nil.
+// Logger returns a logger that loses the lines at which the handler of l panics, since there is nobody to tell. Nil
+// stays nil.
 func Logger(l *slog.Logger) *slog.Logger {
 	if l == nil {
 		return nil
