@@ -191,6 +191,9 @@ func (c *inspection) lookAtChoices() {
 	if c.runAs == "" && runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		c.warn("%s is not set: started by root, one process has all rights, and clients talk to it; docs/operating.md says how to split it", c.at("run-as"))
 	}
+	if c.runAs != "" && c.sandbox == sandboxOff {
+		c.warn("%s: a process that is taken over can do whatever its user may", c.at("sandbox"))
+	}
 	if c.plaintext {
 		c.warn("%s: anybody on the way can read passwords and files", c.at("insecure-plaintext"))
 	}

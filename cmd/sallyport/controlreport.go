@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -34,6 +35,8 @@ type systemProcess struct {
 	UID   int    `json:"uid"`
 	Dir   string `json:"dir,omitempty"`      // of a hand
 	Users int    `json:"sessions,omitempty"` // that a hand serves
+
+	Sandbox *sandbox.Kernel `json:"sandbox,omitempty"` // what confines it; nil for nothing
 }
 
 // report is what the keeper knows of a server that is split.

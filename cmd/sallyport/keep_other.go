@@ -11,6 +11,8 @@ var errOneProcess = errors.New("a server can be split into processes on Linux on
 
 func canSplit() error { return errOneProcess }
 
+func (s *settings) canConfine() error { return nil }
+
 func (d *daemon) keep(endings, io.Writer, *serverLog) error { return errOneProcess }
 
 // runPart is for the parts of a server that is split.

@@ -108,7 +108,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	defer mine.Close()
-	p, err := hs.k.starter.Start(partHand, part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups}, nil, its)
+	p, err := hs.k.starter.Start(partHand, part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir)}, nil, its)
 	if err != nil {
 		return nil, err
 	}
@@ -244,11 +244,12 @@ func (hs *hands) end() {
 
 // report returns how the hands are.
 func (hs *hands) report() (all []systemProcess) {
+	sandboxes := hs.k.started.confines()
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	for _, h := range hs.all {
 		if h.process != nil {
-			all = append(all, systemProcess{Part: partHand, PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Users: h.sessions})
+			all = append(all, systemProcess{Part: partHand, PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Users: h.sessions, Sandbox: sandboxes})
 		}
 	}
 	return all

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 )
 
@@ -79,6 +80,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 		return err
 	}
 	k.users.now.Store(users)
+	tellLacks(k.log, d.sandbox, sandbox.Look())
 	ctx, end := context.WithCancel(context.Background())
 	defer k.end()
 	defer end()
@@ -263,7 +265,7 @@ func (k *keeper) report() report {
 	k.mu.Lock()
 	for _, name := range []string{partSigner, partClerk, partEngine} {
 		if p := k.parts[name]; p != nil {
-			r.Processes = append(r.Processes, systemProcess{Part: name, PID: p.PID, UID: k.rights.UID})
+			r.Processes = append(r.Processes, systemProcess{Part: name, PID: p.PID, UID: k.rights.UID, Sandbox: k.started.confines()})
 		}
 	}
 	k.mu.Unlock()

@@ -57,10 +57,12 @@ func (k *keeper) hasServed() bool {
 
 // start starts a part and gives it what it needs first.
 func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err error) {
+	rights := k.rights
+	rights.Sandbox = k.started.sandboxOf(name, "")
 	if name == partEngine {
-		p, err = k.starter.Start(name, k.rights, k.answer)
+		p, err = k.starter.Start(name, rights, k.answer)
 	} else {
-		p, err = k.starter.Start(name, k.rights, nil)
+		p, err = k.starter.Start(name, rights, nil)
 	}
 	if err != nil {
 		return nil, err

@@ -48,9 +48,20 @@ func (s *status) print(w io.Writer, now time.Time) {
 		row("certificate", fmt.Sprintf("%s, ends %s (%s)", cmp.Or(s.Certificate.File, "made for this run"), s.Certificate.Expires.Format(time.RFC3339), left(s.Certificate.Expires.Sub(now))))
 		row("SHA-256", s.Certificate.Fingerprint)
 		for _, p := range s.Processes {
-			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.Dir), " "))
+			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.Dir), " ")+p.confinedBy())
 		}
 	})
+}
+
+// confinedBy tells what confines a process.
+func (p *systemProcess) confinedBy() string {
+	switch {
+	case p.Part == "keeper":
+		return ""
+	case p.Sandbox == nil:
+		return " (not confined)"
+	}
+	return " (" + p.Sandbox.String() + ")"
 }
 
 func (l *sessionList) print(w io.Writer, now time.Time) {

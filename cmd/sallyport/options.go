@@ -42,6 +42,7 @@ type settings struct {
 	runAs             string // the user of the processes that clients reach; empty for one process
 	systemUser        string // whose rights the files of users are under
 	uidMin            int
+	sandbox           string // how much the kernel has to confine processes
 	log, logFormat    string
 	auditLog          string
 	auditFormat       string
@@ -64,12 +65,18 @@ const (
 	uploadsInPlace = "inplace"
 )
 
+const (
+	sandboxRequired   = "required"
+	sandboxBestEffort = "best-effort"
+	sandboxOff        = "off"
+)
+
 // defaults need no privileges.
 func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
-		uidMin:    1000,
+		uidMin: 1000, sandbox: sandboxBestEffort,
 		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans,
 	}
 }
@@ -141,6 +148,7 @@ func (s *settings) entries() []entry {
 		{option{"run-as", "NAME", "split the server into processes (Linux, started as root): what clients reach has the\nrights of this user, or UID:GID, and files are touched by processes that have those of\nsystem-user (one process, with all rights of who starts it)", text(&s.runAs)}, `"sallyport"`, atStart},
 		{option{"system-user", "NAME", "with run-as: the user of this host, or UID:GID, with whose rights the files of each user\nare touched, for users whose tables name none (none, so each table has to)", text(&s.systemUser)}, `"ftp"`, atReload},
 		{option{"uid-min", "N", "the lowest number that a system-user may have (1000)", number(&s.uidMin)}, `1000`, atReload},
+		{option{"sandbox", "HOW", "with run-as: required has the kernel confine each process to what it needs (Landlock and\nseccomp), or the server doesn't start; best-effort does as much as this kernel can, and\nsays what it can't; off does nothing (best-effort)", choice(&s.sandbox, sandboxRequired, sandboxBestEffort, sandboxOff)}, `"best-effort"`, atStart},
 		{option{"control-group", "GROUP", "whose members may use that socket, besides root and the server's own user (none)", text(&s.controlGroup)}, `"adm"`, atStart},
 	}
 }

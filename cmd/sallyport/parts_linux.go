@@ -16,6 +16,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/crowding"
 )
 
 // runPart is a process of a server that is split, until the keeper ends or closes the socket.
@@ -23,7 +24,7 @@ func runPart(args []string) error {
 	if len(args) != 1 {
 		return errors.New("sallyport starts its parts itself, when the option run-as is given; nobody else can")
 	}
-	if err := part.Begin(); err != nil {
+	if err := part.Begin(func() { crowding.Now() }); err != nil { // which opens what tells it
 		return err
 	}
 	log, _ := partLog(args[0], slog.LevelInfo)

@@ -108,7 +108,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	d := &daemon{settings: s, started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
 	d.last = d.readAgain()
 	if s.runAs != "" {
-		return d, errors.Join(canSplit(), s.checkDir(), d.hold(ctx))
+		return d, errors.Join(canSplit(), s.canConfine(), s.checkDir(), d.hold(ctx))
 	}
 	d.homes = newHomes(ctx)
 	var err1 error

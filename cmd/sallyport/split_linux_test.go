@@ -201,7 +201,7 @@ func TestSplit(t *testing.T) {
 	}
 	out, code := s.ask(t, nil, "status")
 	require.Zero(t, code)
-	require.Regexp(t, `hand +process \d+ of user 20001 `+s.homes+"/alice\n", out)
+	require.Regexp(t, `hand +process \d+ of user 20001 `+s.homes+"/alice \\(.+\\)\n", out)
 	require.Equal(t, 2, all["keeper"].UID+len(told[sessionList](t, s.controlled, "sessions").Sessions))
 
 	_, err := s.dial(t, "nobody")
@@ -656,8 +656,10 @@ func TestSplitRefused(t *testing.T) {
 // What makes no sense as a user of the system is told with the place, before anything starts.
 func TestSplitMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		alice:                                 "",
-		alice + `system-user = "20001:20001"`: `sallyport.toml:3:1: system-user needs --run-as: one process`,
+		alice:                                                                                        "",
+		"sandbox = \"off\"\n" + alice:                                                                `sallyport.toml:1:1: sandbox needs --run-as`,
+		"sandbox = \"on\"\n" + alice:                                                                 `sallyport.toml:1:1: sandbox: "on" is not known; want required or best-effort or off`,
+		alice + `system-user = "20001:20001"`:                                                        `sallyport.toml:3:1: system-user needs --run-as: one process`,
 		"system-user = \"20001:20001\"\n" + alice:                                                    `sallyport.toml:1:1: system-user needs --run-as`,
 		"run-as = \"20000:20000\"\n" + alice:                                                         `sallyport.toml:2:7: user alice needs a system-user, with whose rights its files are touched, or all need --system-user`,
 		"run-as = \"root\"\n" + alice + `system-user = "20001:20001"`:                                `sallyport.toml:1:1: run-as: "root" is root`,

@@ -60,6 +60,9 @@ func lookUpSystemUser(name string) (id identity, err error) {
 func (s *settings) checkSystemUsers() (errs mistakes) {
 	all := s.withAnonymous()
 	if s.runAs == "" {
+		if s.sandbox != sandboxBestEffort {
+			errs.say("%s needs %s: one process has to do everything, and is not confined", s.at("sandbox"), s.at("run-as"))
+		}
 		if s.systemUser != "" {
 			errs.say("%s needs %s: one process touches all files with its own rights", s.at("system-user"), s.at("run-as"))
 		}

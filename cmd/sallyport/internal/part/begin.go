@@ -21,14 +21,17 @@ func Harden() error {
 	return os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
 }
 
-// Begin is what each part does first. A part ends when the keeper says so, or ends: signals of a terminal, or of a
-// supervisor that sends them to all processes, are the keeper's business.
-func Begin() error {
+// Begin is what each part does first. It returns when nobody can take from this process what was not given to it, and
+// nothing that it has given up can be had again: prepare is called before, for what has to be opened first.
+//
+// A part ends when the keeper says so, or ends: signals of a terminal, or of a supervisor that sends them to all
+// processes, are the keeper's business.
+func Begin(prepare func()) error {
 	if err := Harden(); err != nil {
 		return err
 	}
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGQUIT)
-	return nil
+	return confine(prepare)
 }
 
 // Keeper returns this end of the socket to the keeper. answer answers what the keeper asks.

@@ -4,19 +4,24 @@ package part
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"syscall"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
 )
 
 // Rights are those that a process has: numbers of the system.
 type Rights struct {
 	UID, GID int
 	Groups   []int // besides GID
+
+	Sandbox *sandbox.Rules // what it is left with of what the system lets these users do; nil for all
 }
 
 // Starter starts parts. They are killed when this process ends, however it does.
@@ -79,8 +84,17 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 		return nil, err
 	}
 	defer its.Close()
+	env := append(environment(), s.Env...)
+	if rights.Sandbox != nil {
+		text, err := json.Marshal(confinement{Rules: *rights.Sandbox})
+		if err != nil {
+			peer.Close()
+			return nil, err
+		}
+		env = append(env, confined+"="+string(text))
+	}
 	cmd := &exec.Cmd{
-		Path: s.path, Args: []string{"sallyport", Command, name}, Dir: "/", Env: append(environment(), s.Env...), Stderr: cmp.Or(s.Stderr, os.Stderr),
+		Path: s.path, Args: []string{"sallyport", Command, name}, Dir: "/", Env: env, Stderr: cmp.Or(s.Stderr, os.Stderr),
 		ExtraFiles: append([]*os.File{its}, more...),
 		SysProcAttr: &syscall.SysProcAttr{
 			Pdeathsig:  syscall.SIGKILL,
@@ -138,6 +152,18 @@ func environment() (env []string) {
 		return []string{"LANG=C"} // none at all would be this process's
 	}
 	return env
+}
+
+// Trusted returns where the environment says that those are whom TLS trusts.
+func Trusted() (paths []string) {
+	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
+		for _, path := range filepath.SplitList(os.Getenv(name)) {
+			if path != "" {
+				paths = append(paths, path)
+			}
+		}
+	}
+	return paths
 }
 
 func unsigned(numbers []int) (u []uint32) {

@@ -1,0 +1,144 @@
+package sandbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Look returns what the running kernel has.
+func Look() (k Kernel) {
+	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
+	if errno == 0 && version >= leastLandlock {
+		k.Landlock = int(version)
+	}
+	k.Seccomp = seccompWorks()
+	return k
+}
+
+// Rights of Landlock's.
+const (
+	read    = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
+	execute = unix.LANDLOCK_ACCESS_FS_EXECUTE
+	// change is what may be done in a Tree besides. No devices, FIFOs and sockets are made there.
+	change = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_REFER |
+		unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
+		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SYM
+	// ofFiles are the rights that files other than directories can have.
+	ofFiles = execute | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
+		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+)
+
+// handled returns the rights that a version of Landlock knows.
+func handled(version int) uint64 {
+	all := uint64(execute | read | change | unix.LANDLOCK_ACCESS_FS_MAKE_CHAR | unix.LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+		unix.LANDLOCK_ACCESS_FS_MAKE_FIFO | unix.LANDLOCK_ACCESS_FS_MAKE_SOCK)
+	if version < 3 {
+		all &^= unix.LANDLOCK_ACCESS_FS_TRUNCATE
+	}
+	if version >= 5 {
+		all |= unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
+	}
+	return all
+}
+
+// Enter has Landlock restrict a thread, and that execute this program again with other variables. It returns when it
+// has failed.
+func (r *Rules) Enter(environ []string) error {
+	runtime.LockOSThread() // and never unlocked, since the thread is not as others are any more
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl", err)
+	}
+	if err := r.restrict(); err != nil {
+		return err
+	}
+	return os.NewSyscallError("execve", unix.Exec("/proc/self/exe", os.Args, environ))
+}
+
+// restrict has Landlock restrict this thread.
+func (r *Rules) restrict() error {
+	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled(r.Landlock)}
+	if r.Landlock >= 4 && !r.Bind {
+		attr.Handled_access_net |= unix.LANDLOCK_ACCESS_NET_BIND_TCP
+	}
+	if r.Landlock >= 4 && !r.Connect {
+		attr.Handled_access_net |= unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
+	}
+	if r.Landlock >= 6 {
+		attr.Scoped = unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET | unix.LANDLOCK_SCOPE_SIGNAL
+	}
+	fd, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&attr)), unsafe.Sizeof(attr), 0)
+	if errno != 0 {
+		return os.NewSyscallError("landlock_create_ruleset", errno)
+	}
+	defer unix.Close(int(fd))
+	own, err := mapped()
+	if err != nil {
+		return err
+	}
+	for _, path := range own {
+		err = errors.Join(err, allow(fd, path, (read|execute)&attr.Handled_access_fs))
+	}
+	for _, path := range r.Read {
+		err = errors.Join(err, allow(fd, path, read&attr.Handled_access_fs))
+	}
+	if r.Tree != "" {
+		err = errors.Join(err, allow(fd, r.Tree, (read|change)&attr.Handled_access_fs))
+	}
+	if err != nil {
+		return err
+	}
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, fd, 0, 0); errno != 0 {
+		return os.NewSyscallError("landlock_restrict_self", errno)
+	}
+	return nil
+}
+
+// allow allows what is at a path, and below it. What can't be found can't be opened later either.
+func allow(ruleset uintptr, path string, rights uint64) error {
+	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil
+	}
+	defer unix.Close(fd)
+	var stat unix.Stat_t
+	if err := unix.Fstat(fd, &stat); err != nil {
+		return os.NewSyscallError("fstat", err)
+	}
+	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
+		rights &= ofFiles
+	}
+	// The structure of the kernel is packed: rights and descriptor, without a gap at the end, which nobody reads.
+	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
+	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("landlock_add_rule: %s: %w", path, errno)
+	}
+	return nil
+}
+
+// mapped returns the files that this program consists of: the loader and shared libraries, if it was linked with any,
+// which are needed once more when it is executed.
+func mapped() (files []string, err error) {
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return nil, err
+	}
+	for line := range bytes.Lines(maps) { // "7f1c00000000-7f1c00021000 r-xp 00000000 fe:00 1234  /lib/libc.so.6"
+		_, path, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " /")
+		if path = "/" + path; ok && !strings.HasPrefix(path, "/memfd:") && !slices.Contains(files, path) {
+			files = append(files, path)
+		}
+	}
+	if len(files) > 0 {
+		files = append(files, "/etc/ld.so.cache")
+	}
+	return files, nil
+}
