@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 )
@@ -126,6 +127,8 @@ func (p *authProgram) run(ctx context.Context, at *attempt) (said []byte, words 
 	cmd.Stdout, cmd.Stderr = out, errs
 	cmd.WaitDelay = programLinger
 	apart(cmd, p.as)
+	runtime.LockOSThread() // the program ends with its thread: see endTogether
+	defer runtime.UnlockOSThread()
 	err = cmd.Run()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

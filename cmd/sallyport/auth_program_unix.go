@@ -48,6 +48,7 @@ func findProgramUser(name string) (*programUser, error) {
 // apart runs a program as a user, in a process group of its own, which ends as a whole.
 func apart(cmd *exec.Cmd, as *programUser) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as}
+	endTogether(cmd.SysProcAttr)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
