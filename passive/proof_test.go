@@ -1240,3 +1240,25 @@ func TestUntestedTickets(t *testing.T) {
 		})
 	}
 }
+
+// Behind a session that waits for its connection, each transfer of another session of the owner waits, as long as
+// nobody knows whether the owner keeps the tickets apart: a second if that other has to prove itself, else five.
+func TestBehindAStuckSession(t *testing.T) {
+	for policy, want := range map[ProofPolicy]time.Duration{Untested: 5 * time.Second, Expected: time.Second, Required: time.Second} {
+		proving(t, "21000", func(s *stage) {
+			s.t.owners = map[string]string{"stuck": "alice", "other": "alice"}
+			request := func(name string, policy ProofPolicy) Request {
+				r := session(s.t, name, policy)
+				r.UntestedTickets = true
+				return r
+			}
+			stuck := s.asked(lease(s.T, s.p, request("stuck", Untested)))
+			for n := range 3 {
+				l := lease(s.T, s.p, request("other", policy))
+				since(s.T, s.start, time.Duration(n+1)*want)
+				s.asked(l).gets(s.comes("home", "proof other"), 0)
+			}
+			stuck.pending()
+		})
+	}
+}
