@@ -46,7 +46,7 @@ func (u *atomicUpload) changeHeld(h *heldFile) error {
 	done, err := u.fill(t, h, keep)
 	if err == nil && !done {
 		if err = u.finish(t, h.info); err == nil {
-			err = u.rename(t)
+			err = u.supersede(t, h)
 		}
 		done = t != u.temp
 	}

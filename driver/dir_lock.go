@@ -29,7 +29,8 @@ import (
 // file only what it brings, behind a hole as long as what was there when it
 // began. Commit takes the lock and then decides: the file has gone (450), or the
 // upload was to keep an offset and the file isn't the same (450), or the hole is
-// filled from the file as it now is, and the temporary file renamed; or grow.
+// filled from the file as it now is, and the temporary file takes its place (see
+// dir_exchange.go); or grow.
 //
 // grow, under the lock, for a file of n bytes and t new ones:
 //
@@ -213,11 +214,15 @@ func (h *heldFile) release() error {
 	if h == nil {
 		return nil
 	}
+	h.unlock()
+	return h.close()
+}
+
+func (h *heldFile) unlock() {
 	if h.system {
 		unlockFile(h.f)
 	}
 	fileLocks.unlock(h.key)
-	return h.close()
 }
 
 func (h *heldFile) close() error {

@@ -117,6 +117,9 @@ func (s *sweep) file(ctx context.Context, p string) error {
 	if now, err := s.d.root.Lstat(p); err != nil || !os.SameFile(now, fi) {
 		return err
 	}
+	if foreign(p, fi) {
+		return errForeign
+	}
 	if base := owner(f); base != "" {
 		if err := s.undo(ctx, filepath.Join(filepath.Dir(p), filepath.Base(base))); err != nil {
 			return err
@@ -141,6 +144,9 @@ func (s *sweep) old(p string) error {
 	if _, live := s.d.live.Load(filepath.Base(p)); live || !fi.ModTime().Before(s.before) {
 		s.busy++
 		return nil
+	}
+	if foreign(p, fi) {
+		return errForeign
 	}
 	return s.remove(p)
 }

@@ -60,7 +60,10 @@ func (t *tempFile) named() bool {
 // remove removes the file.
 func (t *tempFile) remove() error {
 	t.f.Close()
-	err := t.parent.Remove(t.name)
+	var err error
+	if t.name != "" {
+		err = t.parent.Remove(t.name)
+	}
 	t.release()
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil

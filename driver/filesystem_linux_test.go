@@ -56,6 +56,7 @@ func TestDirOnOtherFileSystems(t *testing.T) {
 			t.Run("atomic", TestDirAtomic)
 			t.Run("in place", TestDirInPlace)
 			t.Run("killed", TestDirKilled)
+			t.Run("rotated", TestDirRotatedMeanwhile)
 		})
 	}
 }

@@ -1,0 +1,136 @@
+package driver
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// How a file takes the place of the one that it was made from.
+//
+// Programs that take no lock, such as logrotate, may rename the old file between the
+// last look at the name and the rename of the new file. The new file would have the
+// name then beside the old one, and whatever else had got the name would be lost. So
+// the two files exchange their names, where the system can (Linux, but not each of its
+// file systems), and what comes out is looked at: the old file is removed, anything
+// else gets the name back. Nobody who takes locks changes the new file until then, as
+// its lock is held, too.
+//
+// While that happens the temporary name says which two files may have it: a sweep
+// removes no other, if the process ends before the name is given back.
+
+// errNotExchanged is returned by exchange where names can't be exchanged.
+var errNotExchanged = errors.New("driver: the file system can't exchange names")
+
+// supersede gives a temporary file the name of the file that is locked, if the name
+// still leads to that.
+func (u *atomicUpload) supersede(t *tempFile, h *heldFile) error {
+	fi, err := t.f.Stat()
+	if err != nil {
+		return err
+	}
+	if !canExchange {
+		return u.rename(t)
+	}
+	if err := flush(t.f); err != nil {
+		return err
+	}
+	if err := t.mayBe(fi, h.info); err != nil {
+		return err
+	}
+	n := &heldFile{f: t.f, info: fi, key: lockKey(fi, u.parent, t.name)}
+	wait, cancel := context.WithTimeout(u.ctx, lockPatience)
+	defer cancel()
+	if err := n.lock(wait, false); err != nil {
+		return err
+	}
+	err = u.durably(func() error { return u.swap(t, fi, h.info) })
+	n.unlock()
+	if errors.Is(err, errNotExchanged) {
+		return u.rename(t)
+	}
+	return err
+}
+
+// swap exchanges a temporary file with the file old that it is made from.
+func (u *atomicUpload) swap(t *tempFile, temp, old fs.FileInfo) error {
+	err := exchange(u.parent, t.name, u.base)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ErrChanged
+	case err != nil:
+		return err
+	}
+	out, err := u.parent.Lstat(t.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil // a sweep of another process has removed it
+	case err != nil:
+		return err
+	case os.SameFile(out, old):
+		_ = u.parent.Remove(t.name) // or a sweep does
+		return nil
+	}
+	return u.swapBack(t, temp)
+}
+
+// swapBack gives a file of another program the name back that it had for a moment. If
+// that program has taken the new file away meanwhile, it has an empty one instead.
+func (u *atomicUpload) swapBack(t *tempFile, temp fs.FileInfo) error {
+	err := exchange(u.parent, t.name, u.base)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = renameToFree(u.parent, t.name, u.base)
+	}
+	out, e := u.parent.Lstat(t.name)
+	switch {
+	case e == nil && os.SameFile(out, temp):
+		return ErrChanged
+	case errors.Is(e, fs.ErrNotExist):
+		return first(t.f.Truncate(0), ErrChanged)
+	}
+	// The program has put one more file in place, which now gets the name that the other
+	// has, if it has come so far.
+	if err == nil {
+		_ = exchange(u.parent, t.name, u.base)
+	}
+	other := u.base + "." + strings.ToLower(rand.Text())
+	if err := renameToFree(u.parent, t.name, other); err != nil {
+		other = t.name
+	}
+	t.d.live.Delete(t.name)
+	t.name = "" // not to be removed
+	return fmt.Errorf("a file of another program is %s now: %w", other, first(t.f.Truncate(0), ErrChanged))
+}
+
+// mayBe gives a temporary file a name that says which two files may have it.
+func (t *tempFile) mayBe(temp, old fs.FileInfo) error {
+	name := tempName() + "." + sysID(temp) + "." + sysID(old)
+	t.d.live.Store(name, nil)
+	if err := t.parent.Rename(t.name, name); err != nil {
+		t.d.live.Delete(name)
+		return err
+	}
+	t.d.live.Delete(t.name)
+	t.name = name
+	return nil
+}
+
+// errForeign is returned for a file of another program that has a temporary name, since
+// the process ended when it was about to give the file its name back.
+var errForeign = errors.New("a file of another program, which a crash left under this name")
+
+// foreign reports a file which, going by its temporary name, is no temporary file.
+func foreign(p string, fi fs.FileInfo) bool {
+	ids := strings.Split(path.Base(filepath.ToSlash(p)), ".")
+	if len(ids) != 4 { // the first is empty
+		return false
+	}
+	id := sysID(fi)
+	return id != ids[2] && id != ids[3]
+}
