@@ -23,6 +23,9 @@ func Look() (k Kernel) {
 	return k
 }
 
+// program is the executable that runs.
+const program = "/proc/self/exe"
+
 // Rights of Landlock's.
 const (
 	read    = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
@@ -59,7 +62,7 @@ func (r *Rules) Enter(environ []string) error {
 	if err := r.restrict(); err != nil {
 		return err
 	}
-	return os.NewSyscallError("execve", unix.Exec("/proc/self/exe", os.Args, environ))
+	return os.NewSyscallError("execve", unix.Exec(program, os.Args, environ))
 }
 
 // restrict has Landlock restrict this thread.
@@ -118,6 +121,9 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 	// The structure of the kernel is packed: rights and descriptor, without a gap at the end, which nobody reads.
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
+	if errno == unix.EBADFD { // it is in memory only, as a copy of this program may be, and no rule is needed for that
+		return nil
+	}
 	if errno != 0 {
 		return fmt.Errorf("landlock_add_rule: %s: %w", path, errno)
 	}
@@ -131,13 +137,14 @@ func mapped() (files []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	files = append(files, program)        // also where its directory can't be entered
 	for line := range bytes.Lines(maps) { // "7f1c00000000-7f1c00021000 r-xp 00000000 fe:00 1234  /lib/libc.so.6"
 		_, path, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " /")
 		if path = "/" + path; ok && !strings.HasPrefix(path, "/memfd:") && !slices.Contains(files, path) {
 			files = append(files, path)
 		}
 	}
-	if len(files) > 0 {
+	if len(files) > 1 {
 		files = append(files, "/etc/ld.so.cache")
 	}
 	return files, nil
