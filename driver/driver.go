@@ -22,8 +22,15 @@
 // The server resolves every name before a driver sees it: names obey
 // [fs.ValidPath] (no leading slash, no "..", no empty element, the root is
 // "."), or [ValidName], which allows what is not UTF-8, if the FS is a [RawNamer].
-// The context of a call ends when the control connection ends or the
-// client aborts. An [FS] may be used by several goroutines at once.
+// The context of a call ends when the session ends. If the client ends the control
+// connection in order, the context of a call outside of a transfer ends two seconds later,
+// so that commands sent ahead are done. ABOR ends the context of Open, Store, CheckStore,
+// List and Checksum, and of all other calls that a transfer, a copy or a listing makes
+// once it is under way; a command that makes one other call, such as
+// SIZE, MKD, DELE, RMD, RNTO, MFMT, SITE CHMOD or AVBL, is done before ABOR is answered.
+// QUIT ends no context, since what was sent before QUIT is done first, but that of a
+// transfer whose driver moves nothing for ten seconds.
+// An [FS] may be used by several goroutines at once.
 // An [Upload] is used by one goroutine at a time and Close is always called.
 //
 // # Guarantees to the server

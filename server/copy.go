@@ -83,7 +83,11 @@ func (t *transfer) combine(files driver.FS, target string, sources []string) (ke
 	}
 	for i, name := range sources {
 		// What somebody wrote meanwhile is not in the target.
-		if driver.RemoveSame(t.ctx, files, name, infos[i]) != nil {
+		err := driver.RemoveSame(t.ctx, files, name, infos[i])
+		if _, ok := closing(err); ok {
+			return kept, err
+		}
+		if err != nil {
 			kept++
 		}
 	}
@@ -117,12 +121,12 @@ func (d *distinct) add(name string, info fs.FileInfo) bool {
 }
 
 // copyFile adds all of a file to what is being stored.
-func (t *transfer) copyFile(to io.Writer, files driver.FS, name string) error {
+func (t *transfer) copyFile(to io.Writer, files driver.FS, name string) (err error) {
 	file, err := files.Open(t.ctx, name, 0)
 	if err != nil {
 		return err
 	}
-	defer t.closeSource(file)
+	defer t.closeSource(file, &err)
 	return t.copyBytes(to, file)
 }
 
@@ -182,7 +186,11 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 		}
 		var seen distinct
 		seen.add(from, info)
-		if old, err := s.files.Stat(t.ctx, to); err == nil && !seen.add(to, old) {
+		old, err := s.files.Stat(t.ctx, to)
+		if _, ok := closing(err); ok {
+			return err
+		}
+		if err == nil && !seen.add(to, old) {
 			return errSameFile // writing in place would empty it
 		}
 		return t.keep(s.files, to, driver.StoreOptions{Size: info.Size(), Whole: true}, func(up io.Writer) error {

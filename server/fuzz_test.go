@@ -213,8 +213,8 @@ func (c *fuzzClient) read() (wire.Reply, error) {
 		return r, err
 	}
 	for _, line := range r.Lines {
-		if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' }) {
-			return r, errors.New("a control character in " + line)
+		if strings.ContainsAny(line, "\r\n\x00") {
+			return r, errors.New("what breaks a line in " + line)
 		}
 	}
 	switch r.Code {

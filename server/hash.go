@@ -133,7 +133,8 @@ func (a *account) firstOf(ctx context.Context, names []string) (at int, info fs.
 		if e == nil && found.IsDir() {
 			e = driver.ErrIsDir
 		}
-		if e == nil || i == 0 {
+		_, ends := closing(e)
+		if e == nil || i == 0 || ends {
 			at, info, err = i, found, e
 		}
 		if !errors.Is(e, fs.ErrNotExist) {
@@ -144,7 +145,7 @@ func (a *account) firstOf(ctx context.Context, names []string) (at int, info fs.
 }
 
 // sum asks the driver for a checksum, and computes it when that has none.
-func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size int64) ([]byte, int64, error) {
+func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size int64) (_ []byte, end int64, err error) {
 	if span.End > size {
 		span.End = size
 	}
@@ -163,7 +164,7 @@ func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size
 	if err != nil {
 		return nil, 0, err
 	}
-	defer t.closeSource(file)
+	defer t.closeSource(file, &err)
 	var from io.Reader = file
 	if length >= 0 {
 		from = io.LimitReader(file, length)

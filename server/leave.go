@@ -59,11 +59,11 @@ func (t *transfer) allMoved() { t.ended.CompareAndSwap(0, time.Now().UnixNano())
 
 // closeSource closes a file that local work has read. As Close has no context, a
 // client that sent QUIT waits for it as it does after all data has moved, not for
-// ever.
-func (t *transfer) closeSource(file io.Closer) {
+// ever. All bytes were read, so that a failure tells nothing, but for 421.
+func (t *transfer) closeSource(file io.Closer, err *error) {
 	t.allMoved()
 	defer t.ended.Store(0) // there may be more files
-	_ = file.Close()
+	closes(file.Close(), err)
 }
 
 // guarded is an upload whose calls may not return.
@@ -92,10 +92,13 @@ func (g guarded) Close(cause error) (err error) {
 	return g.up.Close(cause)
 }
 
-// closeFile closes the file of a download.
-func (t *transfer) closeFile() (err error) {
-	defer t.inDriver(&err)()
-	return t.file.Close()
+// closeFile closes the file of a download, whose bytes have all been read. Of the
+// failures it tells *err 421 only.
+func (t *transfer) closeFile(err *error) {
+	var failed error
+	defer func() { closes(failed, err) }()
+	defer t.inDriver(&failed)()
+	failed = t.file.Close()
 }
 
 // source is the file of a download, whose Read may not return.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -351,7 +352,7 @@ func TestHookPanicsAt150(t *testing.T) {
 // A driver that says 421 ends the session (RFC 959, section 4.2.2).
 func TestDriverSays421(t *testing.T) {
 	for _, f := range faults {
-		if f.method == "Size" || f.method == "ReadLink" || f.line == "RNFR a" || f.method == "Store.Close" {
+		if f.method == "Size" || f.line == "RNFR a" || f.method == "Store.Close" {
 			continue
 		}
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
@@ -361,4 +362,66 @@ func TestDriverSays421(t *testing.T) {
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 		})
 	}
+}
+
+// So does a call whose other failures are nobody's business.
+func TestDriverSays421Aside(t *testing.T) {
+	closed := &driver.Error{Code: 421, Text: "Closed for the night."}
+	want := func(t *testing.T, ts *testServer, c *client) {
+		require.Equal(t, "421 Closed for the night.", c.final().String())
+		c.end()
+		eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
+	}
+	for _, f := range []struct{ method, line string }{
+		{"Open.Close", "RETR a"}, {"Open.Close", "HASH a"}, {"Open.Close", "XCRC a"}, {"Open.Close", "COMB b a"},
+		{"ReadLink", "STAT /"}, {"ReadLink", "RNFR nothing"},
+	} {
+		t.Run(f.method+" "+f.line, func(t *testing.T) {
+			ts, c, _ := play(t, f.method, f.line, drivertest.Fail(closed))
+			want(t, ts, c)
+		})
+	}
+	for method, line := range map[string]string{"CheckOp": "MLSD", "CheckOp of MLST": "MLST a", "RemoveSame": "COMB b a", "Stat": "SITE CPTO b"} {
+		t.Run(method+" "+line, func(t *testing.T) {
+			ts := start(t, insecure, func(srv *server.Server) {
+				wrapFiles(srv, func(files driver.FS) driver.FS { return closingFS{files, strings.Fields(method)[0], closed} })
+			})
+			ts.writeFile(t, "a", "old")
+			c := ts.loginClear(t)
+			c.dataTCP(c.pasv())
+			if strings.HasPrefix(line, "SITE") {
+				c.cmd(350, "SITE CPFR a")
+			}
+			c.send("%s", line)
+			want(t, ts, c)
+		})
+	}
+}
+
+// closingFS closes the session in one of its methods; in Stat for the name b.
+type closingFS struct {
+	driver.FS
+	method string
+	closed error
+}
+
+func (f closingFS) CheckOp(context.Context, driver.Op, string) error {
+	if f.method == "CheckOp" {
+		return f.closed
+	}
+	return nil
+}
+
+func (f closingFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
+	if f.method == "RemoveSame" {
+		return f.closed
+	}
+	return driver.RemoveSame(ctx, f.FS, name, info)
+}
+
+func (f closingFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
+	if f.method == "Stat" && name == "b" {
+		return nil, f.closed
+	}
+	return f.FS.Stat(ctx, name)
 }

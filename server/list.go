@@ -22,6 +22,7 @@ type listing struct {
 	rights  *rights // for a form that shows what the session may do
 	whole   bool    // the argument named the directory itself
 	place   *place  // held while entries compute; nil otherwise
+	closed  error   // with which the driver closes the control connection
 }
 
 // apart does what waits for the client, and leaves the place to others meanwhile.
@@ -42,9 +43,12 @@ func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
 		if l.rights != nil {
 			denied = l.rights.deniedIn(ctx, denied[:0], l.dir, e.Name, e.Mode.IsDir())
 			e.Denied = denied
+			closes(l.rights.closed, &l.closed)
 		}
 		if e.Mode&fs.ModeSymlink != 0 {
-			e.Target, _ = driver.ReadLink(ctx, l.session.files, path.Join(l.dir, e.Name))
+			target, err := driver.ReadLink(ctx, l.session.files, path.Join(l.dir, e.Name))
+			closes(err, &l.closed)
+			e.Target = target
 		}
 		return form(dst, &e)
 	}
@@ -145,7 +149,10 @@ func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
 	var e wire.Entry
 	fillEntry(&e, info)
 	if s.facts&wire.FactPerm != 0 {
-		e.Denied = s.rights().denied(ctx, nil, name, info.IsDir())
+		r := s.rights()
+		if e.Denied = r.denied(ctx, nil, name, info.IsDir()); r.closed != nil {
+			return wire.Reply{}, r.closed
+		}
 	}
 	line := wire.AppendMLSx([]byte{' '}, &e, "", wire.Display(name), s.facts)
 	return wire.Multi(250, "Listing:", string(line[:len(line)-2]), "End"), nil

@@ -139,6 +139,7 @@ func (w *lister) add(info fs.FileInfo, err error) error {
 			close(w.began)
 		}
 		w.line = w.l.line(w.t.ctx, w.line[:0], info)
+		err = w.l.closed
 	}
 	w.lock()
 	defer w.unlock()

@@ -82,6 +82,9 @@ func (a *account) exists(ctx context.Context, p wire.Path) error {
 		return nil
 	}
 	_, linkErr := driver.ReadLink(ctx, a.files, p.Name)
+	if _, ok := closing(linkErr); ok {
+		return linkErr
+	}
 	isLink := linkErr == nil
 	switch {
 	case isLink && !p.Dir:

@@ -40,10 +40,11 @@ var dirPermissions = []permission{
 type rights struct {
 	rules           driver.OpChecker // nil for none
 	fileOff, dirOff []byte
+	closed          error // with which the driver closes the control connection
 }
 
 func (s *session) rights() *rights {
-	return &rights{driver.OpCheckerOf(s.files), s.lettersOff(filePermissions), s.lettersOff(dirPermissions)}
+	return &rights{rules: driver.OpCheckerOf(s.files), fileOff: s.lettersOff(filePermissions), dirOff: s.lettersOff(dirPermissions)}
 }
 
 // lettersOff returns the letters whose commands are all switched off.
@@ -90,7 +91,8 @@ func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) 
 
 func (r *rights) refused(ctx context.Context, ops []driver.Op, name string) bool {
 	for _, op := range ops {
-		if r.rules.CheckOp(ctx, op, name) != nil {
+		if err := r.rules.CheckOp(ctx, op, name); err != nil {
+			closes(err, &r.closed)
 			return true
 		}
 	}

@@ -72,6 +72,21 @@ func TestNamesAreBytes(t *testing.T) {
 			c.cmd(250, "CWD d\xe9")
 			require.Equal(t, "257 \"/d\xe9\" is the current directory.", c.cmd(257, "PWD").String())
 			c.cmd(250, "CDUP")
+			for _, name := range odd {
+				name += ".d" // not the name of a file
+				quoted := `"/` + doubled(name) + `"`
+				require.Contains(t, c.cmd(257, "MKD %s", doubled(name)).String(), quoted)
+				require.Contains(t, c.cmd(250, "CWD %s", doubled(name)).String(), quoted)
+				require.Contains(t, c.cmd(257, "PWD").String(), quoted)
+				require.Contains(t, c.cmd(250, "MLST").String(), " /"+doubled(name)+"\n")
+				c.cmd(250, "CDUP")
+				c.cmd(250, "RMD %s", doubled(name))
+			}
+			for _, name := range odd {
+				require.Contains(t, c.cmd(250, "MLST %s", doubled(name)).String(), " /"+doubled(name)+"\n")
+				require.Contains(t, c.cmd(213, "HASH %s", doubled(name)).String(), " "+doubled(name))
+				require.Contains(t, c.cmd(213, "STAT %s", doubled(name)).String(), " "+doubled(name)+"\n")
+			}
 			require.Contains(t, c.cmd(250, "MLST %s", doubled("a\xffb")).String(), " /a\xff\xffb\n")
 			require.Contains(t, c.cmd(213, "STAT %s", doubled("\xff")).String(), " \xff\xff\n")
 			require.Equal(t, []string{"caf\xe9.txt"}, shown("NLST", c.get("NLST caf[\xe8-\xea]*")))

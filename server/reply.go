@@ -63,6 +63,17 @@ func closing(err error) (own *driver.Error, ok bool) {
 	return own, ok
 }
 
+// closes makes failed the error of a command that succeeded otherwise, if a driver closes
+// the control connection with it.
+func closes(failed error, err *error) {
+	if failed == nil || *err != nil {
+		return
+	}
+	if _, ok := closing(failed); ok {
+		*err = failed
+	}
+}
+
 // errorReply turns the error of a handler into a reply. sayings holds the replies
 // to errors of a driver; a dataError, made where the data connection failed, brings
 // its own. Words that were not written for the client stay in the log: they may

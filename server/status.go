@@ -48,6 +48,9 @@ func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
 			return append(lines, fmt.Sprintf("End; only the first %d entries are shown, use LIST.", len(lines)-1)), nil
 		}
 		line := l.line(ctx, nil, info)
+		if l.closed != nil {
+			return nil, l.closed
+		}
 		lines = append(lines, string(line[:len(line)-2]))
 		size += len(line)
 	}

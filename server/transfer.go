@@ -225,7 +225,7 @@ func rescued(work func() error) (err error) {
 // runJob gets the data connection and lets the job use it.
 func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 	if t.file != nil {
-		defer t.closeFile()
+		defer t.closeFile(&err)
 	}
 	defer d.Close()
 	conn, err := s.openData(t.ctx, t, d)

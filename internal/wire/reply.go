@@ -29,8 +29,9 @@ func Multi(code int, lines ...string) Reply { return Reply{code, lines} }
 // it for the last. Other lines between are verbatim: RFC 2389, section 3.2 and
 // RFC 3659, section 7.2 want exactly one space there, which the caller writes.
 //
-// C0 control bytes become '?', and 0xFF is doubled, since alone it is telnet's IAC
-// (RFC 854); other bytes go as they are, UTF-8 or not, for names are bytes. A line
+// CR, LF and NUL become '?', and 0xFF is doubled, since alone it is telnet's IAC
+// (RFC 854); other bytes go as they are, UTF-8, control bytes or not, for names are
+// bytes, and a client sends back what it read. A line
 // longer than 8,000 bytes is cut between two runes. A code out of range is a bug
 // of the caller and sent as 451, so that the client stays in step.
 func (r Reply) Append(dst []byte) []byte {
@@ -70,7 +71,7 @@ func appendText(dst []byte, text string, limit int) []byte {
 			break
 		}
 		switch c := text[i]; {
-		case c < ' ':
+		case c == '\r', c == '\n', c == 0:
 			dst = append(dst, '?')
 		case c == telnetIAC:
 			dst = append(dst, telnetIAC, telnetIAC)

@@ -22,7 +22,7 @@ func TestReplyAppend(t *testing.T) {
 		{Multi(220, "one"), "220 one\r\n"},
 		{Multi(211, "Features", " MLST type*;", "End"), "211-Features\r\n MLST type*;\r\n211 End\r\n"},
 		{Multi(214, "a", "", "211 fake", "-x", "b"), "214-a\r\n\r\n 211 fake\r\n-x\r\n214 b\r\n"},
-		{Text(550, "a\r\n220 b\x00\x1b\t\xff ü\xe9"), "550 a??220 b???\xff\xff ü\xe9\r\n"},
+		{Text(550, "a\r\n220 b\x00\x1b\t\xff ü\xe9"), "550 a??220 b?\x1b\t\xff\xff ü\xe9\r\n"},
 		{Multi(211, "a\n", "\r\n", "\nb"), "211-a?\r\n??\r\n211 ?b\r\n"},
 		{Text(0, "x"), "451 x\r\n"},
 		{Text(-200, "x"), "451 x\r\n"},
