@@ -1,13 +1,20 @@
 package driver
 
-import "context"
+import (
+	"context"
+
+	"github.com/spf13/afero"
+)
 
 // CheckStore tells what Store would refuse, as far as looking at the name and
-// its directory shows it.
+// its directory shows it, and that a file system is an [afero.ReadOnlyFs].
 func (a *aferoFS) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	p, err := a.begin(ctx, "store", name)
 	if err != nil {
 		return err
+	}
+	if _, ok := a.fs.(*afero.ReadOnlyFs); ok {
+		return fail("store", name, errReadOnly)
 	}
 	unlock, err := a.holdName(ctx, p)
 	if err != nil {

@@ -1,9 +1,11 @@
 package driver_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 
+	"github.com/spf13/afero"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -13,6 +15,18 @@ import (
 func TestCheckStoreWithoutTheAbility(t *testing.T) {
 	bare := struct{ driver.FS }{driver.Mem()}
 	assert.NoError(t, driver.CheckStore(t.Context(), bare, "missing/a", driver.StoreOptions{}), "nothing is known")
+}
+
+// afero's own read-only file system refuses every upload, which is known beforehand.
+func TestAferoReadOnlyChecksStore(t *testing.T) {
+	m := afero.NewMemMapFs()
+	require.NoError(t, afero.WriteFile(m, "/a", []byte("x"), 0o644))
+	f := driver.Afero(afero.NewReadOnlyFs(m))
+	for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 1}, {Exclusive: true}} {
+		for _, name := range []string{"a", "new"} {
+			assert.ErrorIs(t, driver.CheckStore(t.Context(), f, name, opts), fs.ErrPermission, "%s %+v", name, opts)
+		}
+	}
 }
 
 // A full quota is known beforehand, and for what.

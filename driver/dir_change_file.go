@@ -78,9 +78,13 @@ func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 	return u.at, replaceable(h.info)
 }
 
-// unchanged reports whether was, nil if there was nothing, is the file that now is.
+// unchanged reports whether was, nil if there was nothing, is the file that now is. A
+// program can set the time of modification back, but not that of the last change to
+// anything of the file, where the system tells that. So new permission bits, times or
+// links are a change, too.
 func unchanged(was, now fs.FileInfo) bool {
-	return was != nil && os.SameFile(was, now) && was.Size() == now.Size() && was.ModTime().Equal(now.ModTime())
+	return was != nil && os.SameFile(was, now) && was.Size() == now.Size() && was.ModTime().Equal(now.ModTime()) &&
+		changeTime(was).Equal(changeTime(now))
 }
 
 // fill makes t what the file will be, or reports that the file itself has grown.
