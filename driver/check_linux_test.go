@@ -4,8 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // unprivileged runs f as a user who owns nothing, if need be in a thread of its
@@ -70,6 +73,45 @@ func TestDirChecksPermissions(t *testing.T) {
 			}
 		}
 		assert.NotZero(t, refused)
+	})
+}
+
+// What chattr(1) and a sticky directory forbid is known as well.
+func TestDirChecksAttributes(t *testing.T) {
+	both(t, func(t *testing.T, d *driver.Dir, path string) {
+		for name, mode := range map[string]fs.FileMode{"sticky": 0o777 | fs.ModeSticky, "i": 0o777, "a": 0o777, "file-i": 0o777, "file-a": 0o777} {
+			dir := filepath.Join(path, name)
+			file := filepath.Join(dir, "f")
+			require.NoError(t, os.Mkdir(dir, 0o777))
+			require.NoError(t, os.Chmod(dir, mode))
+			require.NoError(t, os.WriteFile(file, []byte("0123456789"), 0o666))
+			require.NoError(t, os.Chmod(file, 0o666))
+			as, what := func(f func()) { f() }, dir
+			if strings.HasPrefix(name, "file-") {
+				what = file
+			}
+			if name == "sticky" {
+				as = func(f func()) { unprivileged(t, f) }
+			} else {
+				testenv.NeedRoot(t)
+				if exec.Command("chattr", "+"+name[len(name)-1:], what).Run() != nil {
+					continue // not on this file system
+				}
+				t.Cleanup(func() { _ = exec.Command("chattr", "-ia", what).Run() })
+			}
+			for _, base := range []string{"f", "new"} {
+				for _, opts := range []driver.StoreOptions{{Append: true}, {Offset: 5}, {}} {
+					if base == "new" && opts.Offset > 0 {
+						continue
+					}
+					as(func() {
+						check := driver.CheckStore(t.Context(), d, name+"/"+base, opts)
+						err := store(t.Context(), d, name+"/"+base, "x", opts)
+						assert.Equal(t, err == nil, check == nil, "%s/%s %+v: CheckStore says %v, Store %v", name, base, opts, check, err)
+					})
+				}
+			}
+		}
 	})
 }
 

@@ -47,7 +47,7 @@ func (d *Dir) checkStore(p, name string, opts StoreOptions) error {
 			return err
 		}
 	}
-	if err := d.checkParent(name, fi != nil); err != nil {
+	if err := d.checkParent(name, fi, opts.Whole); err != nil {
 		return err
 	}
 	return d.checkTarget(name, fi, opts)
@@ -56,9 +56,10 @@ func (d *Dir) checkStore(p, name string, opts StoreOptions) error {
 // checkParent checks that Store may work in the directory of name: an atomic
 // upload makes a file there in any case, an upload in place only if the file is
 // new.
-func (d *Dir) checkParent(name string, exists bool) error {
+func (d *Dir) checkParent(name string, old fs.FileInfo, whole bool) error {
 	dir := filepath.FromSlash(path.Dir(name))
 	fi, err := d.root.Stat(dir)
+	inPlace := d.Uploads == InPlace && !whole
 	if dir == "." {
 		err = d.gone(err)
 	}
@@ -67,10 +68,14 @@ func (d *Dir) checkParent(name string, exists bool) error {
 		return err
 	case !fi.IsDir():
 		return ErrNotDir
-	case exists && d.Uploads == InPlace:
+	case old != nil && inPlace:
 		return nil
+	case old != nil && !old.IsDir():
+		if err := sticky(fi, old); err != nil {
+			return err
+		}
 	}
-	return d.access(dir, ".", mayWrite|mayEnter)
+	return first(d.access(dir, ".", mayWrite|mayEnter), d.fixed(dir, ".", old == nil))
 }
 
 // checkTarget checks what has the name, nil for nothing.
@@ -87,8 +92,12 @@ func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error 
 	if !opts.Append && opts.Offset > fi.Size() {
 		return ErrOffset
 	}
+	inPlace := d.Uploads == InPlace && !opts.Whole
+	if err := d.fixed(filepath.FromSlash(path.Dir(name)), path.Base(name), inPlace && opts.Append); err != nil {
+		return err
+	}
 	var want permission
-	if d.Uploads == InPlace {
+	if inPlace {
 		want = mayWrite
 	} else {
 		if err := replaceable(fi); err != nil {

@@ -1,0 +1,54 @@
+package driver
+
+import (
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// fixed returns unix.EPERM for a file of a directory, or with "." for the directory
+// itself, that chattr(1) has made immutable or, unless adding is all that is wanted, open
+// for adding only.
+func (d *Dir) fixed(dir, base string, add bool) error {
+	f, err := d.root.OpenFile(dir, os.O_RDONLY|onlyDir|pathOnly, 0)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	var st unix.Statx_t
+	if unix.Statx(int(f.Fd()), base, unix.AT_SYMLINK_NOFOLLOW, 0, &st) != nil {
+		return nil
+	}
+	refused := uint64(unix.STATX_ATTR_IMMUTABLE)
+	if !add {
+		refused |= unix.STATX_ATTR_APPEND
+	}
+	if st.Attributes&refused != 0 {
+		return unix.EPERM
+	}
+	return nil
+}
+
+// sticky returns unix.EPERM for a file of another user in a directory where only the
+// owners of a file and of the directory may rename something over the file.
+func sticky(dir, file fs.FileInfo) error {
+	if dir.Mode()&fs.ModeSticky == 0 {
+		return nil
+	}
+	a, ok1 := dir.Sys().(*syscall.Stat_t)
+	b, ok2 := file.Sys().(*syscall.Stat_t)
+	uid, err := unix.SetfsuidRetUid(-1) // changes nothing
+	if !ok1 || !ok2 || err != nil || uint32(uid) == a.Uid || uint32(uid) == b.Uid || mayForAll() {
+		return nil
+	}
+	return unix.EPERM
+}
+
+// mayForAll reports whether the system takes this process for the owner of every file.
+func mayForAll() bool {
+	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	return unix.Capget(&head, &data[0]) != nil || data[0].Effective&(1<<unix.CAP_FOWNER) != 0
+}

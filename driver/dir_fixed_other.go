@@ -1,0 +1,10 @@
+//go:build !linux
+
+package driver
+
+import "io/fs"
+
+// fixed returns nil: the attempt will show.
+func (d *Dir) fixed(dir, base string, add bool) error { return nil }
+
+func sticky(dir, file fs.FileInfo) error { return nil }
