@@ -135,15 +135,16 @@ func (l *Lease) Close() error {
 	return quietly(c)
 }
 
-// CloseUnused does what Close does, unless the connection is there, or one that may turn out to be it has come since
-// the client could have heard of the lease. It is for a client that may have ended: one that has connected before may
-// still be served.
-func (l *Lease) CloseUnused() {
+// CloseUnused does what Close does, unless the connection is there, or one has come from the client's address, since the
+// client could have heard of the lease, of which nobody knows yet whose it is. It is for a client that may have ended:
+// one that has connected before may still be served. CloseUnused reports whether the lease is over.
+func (l *Lease) CloseUnused() bool {
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
 	if (l.state == opening || l.state == waiting) && !l.hasVisitor() {
 		l.ports.end(l, ErrClosed)
 	}
+	return l.state == ended
 }
 
 // hasVisitor reports whether a connection waits that may be the lease's. The caller holds mu.

@@ -354,6 +354,35 @@ func TestHalfClosedBehindTheCommand(t *testing.T) {
 	require.Equal(t, "content", readAll(t, c.dataTLS(data)))
 }
 
+// So is one that ends it before the server has got to the transfer, or while the handshake is under way.
+func TestHalfClosedBehindUpload(t *testing.T) {
+	for _, early := range []bool{true, false} {
+		ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t) })
+		for i := range 20 {
+			c := ts.login(t)
+			data := c.dataTCP(c.pasv())
+			if early {
+				data = c.dataTLS(data)
+			} else {
+				eventually(t, "the connection", func() bool { return ts.Passive.Stats().Unproven == 1 })
+			}
+			name := fmt.Sprint(early, i)
+			c.send("STOR %s", name)
+			require.NoError(t, c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).CloseWrite())
+			if !early {
+				data = c.dataTLS(data)
+			}
+			_, err := io.WriteString(data, "content")
+			require.NoError(t, err)
+			require.NoError(t, data.Close())
+			c.expect(150)
+			c.expect(226)
+			require.Equal(t, "content", ts.readFile(t, name))
+			c.Close()
+		}
+	}
+}
+
 // A transfer that is stuck holds up no other session of its account, on one port.
 func TestStuckTransferOfTheAccount(t *testing.T) {
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {

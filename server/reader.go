@@ -70,12 +70,12 @@ func (s *session) linger(err error) {
 
 // abandon ends a transfer whose data connection has not come when the control
 // connection ends, and gives up the port of one that has not begun: it is worth more to
-// others.
+// others. What came before the end may still be served.
 func (s *session) abandon() {
 	if l := s.port.Load(); l != nil {
 		l.CloseUnused()
 	}
-	if t := s.current(); t != nil && !t.local && !t.opened.Load() {
+	if t := s.current(); t != nil && !t.local && !t.opened.Load() && (t.port == nil || t.port.CloseUnused()) {
 		t.cancel(errAbandoned)
 	}
 }

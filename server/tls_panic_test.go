@@ -162,6 +162,37 @@ func panicInHandshake(t *testing.T, set func(*tls.Config, func()), where string,
 	})
 }
 
+// A KeyLogWriter that panics fails one handshake: crypto/tls calls it under a lock that all handshakes take.
+func TestKeyLogWriterPanics(t *testing.T) {
+	for _, chosen := range []bool{false, true} {
+		var armed atomic.Bool
+		ts := start(t, func(srv *server.Server) {
+			srv.TLS = certificate().Clone()
+			srv.TLS.KeyLogWriter = panicking(armed.Swap)
+			if chosen {
+				other := srv.TLS.Clone()
+				srv.TLS.KeyLogWriter = nil
+				srv.TLS.GetConfigForClient = func(*stdtls.ClientHelloInfo) (*stdtls.Config, error) { return other, nil }
+			}
+		})
+		ts.Config = trust(certificate())
+		armed.Store(true)
+		shakeInVain(t, dialTCP(t, ts.ImplicitAddr), ts.Config)
+		require.False(t, armed.Load())
+		ts.login(t).put("new", "STOR a")
+	}
+}
+
+// panicking is a writer that panics if disarm(false) says so.
+type panicking func(bool) bool
+
+func (disarm panicking) Write(p []byte) (int, error) {
+	if disarm(false) {
+		panic("boom")
+	}
+	return len(p), nil
+}
+
 // Whoever overheard the ticket of a session and shows it from elsewhere can bring about
 // a panic in a handshake on behalf of that session, which goes on.
 func TestStrangersHandshakePanics(t *testing.T) {

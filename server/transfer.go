@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
+	"github.com/sallyport/sallyport/passive"
 )
 
 // transfer is a transfer of a file or a listing under way, or other work on
@@ -52,8 +53,9 @@ type transfer struct {
 	hung     atomic.Int32 // how many times in a row hurry has found the driver at rest
 	ours     atomic.Bool  // what whereDriver says of a listing is not so, see lister.apart
 
-	opened  atomic.Bool // the data connection is there and the handshake done
-	secured bool        // the data connection's handshake succeeded
+	port    *passive.Lease // nil in active mode
+	opened  atomic.Bool    // the data connection is there and the handshake done
+	secured bool           // the data connection's handshake succeeded
 	peer    netip.AddrPort
 
 	ctx    context.Context // ends with ABOR and with the session
@@ -85,6 +87,7 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 		news:      make(chan struct{}, 1),
 	}
 	_, t.active = s.data.(*activeDialer)
+	t.port = s.port.Load()
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t, nil
 }

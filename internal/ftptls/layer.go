@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/sallyport/sallyport/internal/nopanic"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -178,6 +179,8 @@ func (l *Layer) adapt(cfg *tls.Config, c *Conn) {
 	// Small first records help a browser to render early; a transfer only
 	// pays for them.
 	cfg.DynamicRecordSizingDisabled = true
+	// A panic in there would leave a lock of crypto/tls locked that all handshakes of the process take.
+	cfg.KeyLogWriter = nopanic.Writer(cfg.KeyLogWriter)
 	cfg.WrapSession = c.wrapSession
 	cfg.UnwrapSession = c.unwrapSession
 	cfg.NextProtos = controlProtos
