@@ -135,9 +135,9 @@ func (l *Lease) Close() error {
 	return quietly(c)
 }
 
-// CloseUnused does what Close does, unless the connection is there, or one has come from the client's address, since the
-// client could have heard of the lease, of which nobody knows yet whose it is. It is for a client that may have ended:
-// one that has connected before may still be served. CloseUnused reports whether the lease is over.
+// CloseUnused does what Close does, unless the connection is there, or one has come from the client's address, since
+// the client could have heard of the lease, of which nobody knows yet whose it is. It is for a client that may have
+// ended: one that has connected before may still be served. CloseUnused reports whether the lease is over.
 func (l *Lease) CloseUnused() bool {
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
