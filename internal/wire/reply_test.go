@@ -130,7 +130,7 @@ func FuzzReplyText(f *testing.F) {
 			lines++
 			require.LessOrEqual(t, len(line), maxReplyLine)
 			require.True(t, bytes.HasSuffix(line, []byte("\r\n")))
-			require.Equal(t, -1, bytes.IndexFunc(line[:len(line)-2], func(r rune) bool { return r < ' ' }))
+			require.Equal(t, -1, bytes.IndexAny(line[:len(line)-2], "\r\n\x00"))
 		}
 		require.Equal(t, 3, lines)
 		again, err := ReadReply(NewLineReader(bytes.NewReader(out), maxReplyLine))
