@@ -105,8 +105,8 @@ func (s *session) hear(in input, t *transfer) {
 	}
 }
 
-// abortBy ends a transfer that has not begun if the command is ABOR, which is answered in
-// its turn (RFC 959, section 4.1.3).
+// abortBy ends a transfer if the command is ABOR, and gives up the port of one that has not
+// begun. The command is answered in its turn (RFC 959, section 4.1.3).
 func (s *session) abortBy(in input, t *transfer) {
 	if s.isAbort(in) {
 		t.cancel(errAborted)

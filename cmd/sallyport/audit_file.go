@@ -107,10 +107,8 @@ func auditAttr(_ []string, a slog.Attr) slog.Attr {
 		a.Key = "event"
 	case a.Value.Kind() == slog.KindString:
 		a.Value = slog.StringValue(wire.Printable(a.Value.String()))
-	case a.Value.Kind() == slog.KindDuration:
-		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
 	}
-	return a
+	return secondsOf(a)
 }
 
 // printed is a text that is printable already.

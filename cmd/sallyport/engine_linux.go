@@ -112,13 +112,10 @@ func (e *engine) open() error {
 
 // listener gets a listener from the keeper, nil if there is none.
 func (e *engine) listener(name string) (ln net.Listener, err error) {
-	err = e.keeper.Ask(context.Background(), usualPatience, askFile, func(w *channel.Writer) { w.String(name) }, nil, func(_ *channel.Reader, f *os.File) error {
-		if f == nil {
-			return nil
+	err = e.keeper.Ask(context.Background(), usualPatience, askFile, func(w *channel.Writer) { w.String(name) }, nil, func(_ *channel.Reader, f *os.File) (err error) {
+		if f != nil {
+			ln, err = listenerOf(f)
 		}
-		defer f.Close()
-		var err error
-		ln, err = net.FileListener(f)
 		return err
 	})
 	if err != nil {
@@ -129,16 +126,20 @@ func (e *engine) listener(name string) (ln net.Listener, err error) {
 
 // listenData has the keeper open a data port.
 func (e *engine) listenData(ctx context.Context, network, address string) (ln net.Listener, err error) {
-	err = e.keeper.Ask(ctx, usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address) }, nil, func(_ *channel.Reader, f *os.File) error {
+	err = e.keeper.Ask(ctx, usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address) }, nil, func(_ *channel.Reader, f *os.File) (err error) {
 		if f == nil {
 			return channel.ErrMessage
 		}
-		defer f.Close()
-		var err error
-		ln, err = net.FileListener(f)
+		ln, err = listenerOf(f)
 		return err
 	})
 	return ln, err
+}
+
+// listenerOf makes a listener of its descriptor, and closes the file.
+func listenerOf(f *os.File) (net.Listener, error) {
+	defer f.Close()
+	return net.FileListener(f)
 }
 
 // askAddrs has the addresses of a name looked up.

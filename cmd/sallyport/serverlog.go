@@ -67,12 +67,15 @@ func inSeconds(name string) func([]string, slog.Attr) slog.Attr {
 	if name != formatJSON {
 		return nil
 	}
-	return func(_ []string, a slog.Attr) slog.Attr {
-		if a.Value.Kind() == slog.KindDuration {
-			a.Value = slog.Float64Value(a.Value.Duration().Seconds())
-		}
-		return a
+	return func(_ []string, a slog.Attr) slog.Attr { return secondsOf(a) }
+}
+
+// secondsOf has a duration told in seconds.
+func secondsOf(a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
 	}
+	return a
 }
 
 // close waits for what reads the log, for so long and no longer.
@@ -112,17 +115,20 @@ func (c *inspection) lookAtLogs() {
 		}
 	}
 	if c.logFormat == formatJournal {
-		if j, err := openJournal(usualJournal); err != nil {
+		if err := checkJournal(); err != nil {
 			c.notes = append(c.notes, fmt.Sprintf("%s: %v: here the log would go to stderr", c.at("log-format"), err))
-		} else {
-			j.Close()
 		}
 	}
 	if c.auditLog == formatJournal {
-		j, err := openJournal(usualJournal)
-		if err == nil {
-			j.Close()
-		}
-		c.bad(c.told("audit-log", err))
+		c.bad(c.told("audit-log", checkJournal()))
 	}
+}
+
+// checkJournal reports why there is no journal.
+func checkJournal() error {
+	j, err := openJournal(usualJournal)
+	if err == nil {
+		j.Close()
+	}
+	return err
 }
