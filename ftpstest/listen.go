@@ -6,34 +6,42 @@ import (
 	"net"
 
 	"github.com/sallyport/sallyport/internal/tcp"
-	"github.com/sallyport/sallyport/server"
 )
 
-// serve opens both listeners.
+// serve opens both listeners and serves them. Both addresses are written down
+// before the first connection is served: the goroutines of sessions read them.
 func (s *Server) serve(c Config) error {
-	host, err := c.host()
+	explicit, err := c.listen(c.Addr)
 	if err != nil {
 		return err
 	}
-	free := net.JoinHostPort(host, "0")
-	for _, door := range []struct {
-		addr  string
-		at    *string
-		serve func(net.Listener) error
-	}{{cmp.Or(c.Addr, free), &s.Addr, s.Server.Serve}, {cmp.Or(c.ImplicitAddr, free), &s.ImplicitAddr, s.Server.ServeTLS}} {
-		ln, err := tcp.Listen(context.Background(), "tcp", door.addr)
-		if err != nil {
-			return err
-		}
-		*door.at = ln.Addr().String()
-		ended := make(chan error, 1)
-		s.ended = append(s.ended, ended)
-		if door.at == &s.ImplicitAddr && s.Server.TLS == nil { // Configure has taken it away
-			ln.Close()
-			ended <- server.ErrServerClosed
-			continue
-		}
-		go func() { ended <- door.serve(watched{ln, &s.sessions}) }()
+	implicit, err := c.listen(c.ImplicitAddr)
+	if err != nil {
+		explicit.Close()
+		return err
 	}
+	s.Addr, s.ImplicitAddr = explicit.Addr().String(), implicit.Addr().String()
+	s.start(s.Server.Serve, explicit)
+	if s.Server.TLS == nil { // Configure has taken it away
+		return implicit.Close()
+	}
+	s.start(s.Server.ServeTLS, implicit)
 	return nil
+}
+
+// listen opens a listener at an address, or at a free port where none is asked
+// for.
+func (c Config) listen(addr string) (net.Listener, error) {
+	host, err := c.host()
+	if err != nil {
+		return nil, err
+	}
+	return tcp.Listen(context.Background(), "tcp", cmp.Or(addr, net.JoinHostPort(host, "0")))
+}
+
+// start serves a listener until the server ends.
+func (s *Server) start(serve func(net.Listener) error, ln net.Listener) {
+	ended := make(chan error, 1)
+	s.ended = append(s.ended, ended)
+	go func() { ended <- serve(watched{ln, &s.sessions}) }()
 }
