@@ -2,7 +2,6 @@ package server
 
 import (
 	"net"
-	"syscall"
 
 	"github.com/sallyport/sallyport/internal/tcp"
 )
@@ -20,7 +19,5 @@ func ackNow(conn net.Conn) {
 	if err != nil {
 		return
 	}
-	raw.Control(func(fd uintptr) {
-		syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, 1)
-	})
+	raw.Control(quickAck)
 }

@@ -19,12 +19,13 @@ import (
 // what is being computed. A place is held while the server computes and not while it
 // waits for the client. The zero value is ready.
 type handshakes struct {
-	mu        sync.Mutex
-	sites     map[netip.Prefix]*handshakeSite
-	lines     map[netip.Prefix]*handshakeLine
-	waiting   []*handshakeLine // the lines, that of the network whose turn was longest ago first
-	computing int
-	turns     uint64 // given out so far
+	mu      sync.Mutex
+	sites   map[netip.Prefix]*handshakeSite
+	lines   map[netip.Prefix]*handshakeLine
+	waiting []*handshakeLine  // the lines, that of the network whose turn was longest ago first
+	held    []*handshakePlace // those that compute, that which began first in front
+	watch   *time.Timer       // runs takeBack at the latest when a place is due; may run for nothing
+	turns   uint64            // given out so far
 }
 
 // handshakeSite is where networks of one owner may be, see site.
@@ -46,6 +47,7 @@ type handshakeLine struct {
 type handshakePlace struct {
 	line  *handshakeLine // in which it waits or waited
 	ready chan struct{}  // closed when the place is held
+	due   time.Time      // when it is taken back
 	over  bool           // was given back
 }
 
@@ -114,10 +116,10 @@ func (h *handshakes) admit() {
 		if len(line.waiting) > 0 {
 			h.queue(line)
 		}
-		h.computing++
 		h.turns++
 		line.site.computing++
 		line.site.turn = h.turns
+		h.hold(p)
 		close(p.ready)
 	}
 }
@@ -125,7 +127,7 @@ func (h *handshakes) admit() {
 // next returns the line whose turn it is, nil when no place is free for any. The caller
 // holds mu.
 func (h *handshakes) next() (next *handshakeLine) {
-	if all, _ := handshakePlaces(anyNetwork); h.computing >= all {
+	if all, _ := handshakePlaces(anyNetwork); len(h.held) >= all {
 		return nil
 	}
 	for _, line := range h.waiting {
@@ -137,6 +139,30 @@ func (h *handshakes) next() (next *handshakeLine) {
 		}
 	}
 	return next
+}
+
+// hold notes that a place is held. A timer for each place would wake the thread that
+// waits for the network with each handshake; one that runs at most once in
+// handshakeSlow does. The caller holds mu.
+func (h *handshakes) hold(p *handshakePlace) {
+	p.due = time.Now().Add(handshakeSlow)
+	if h.held = append(h.held, p); h.watch == nil {
+		h.watch = time.AfterFunc(handshakeSlow, h.takeBack)
+	}
+}
+
+// takeBack gives back the places that are due.
+func (h *handshakes) takeBack() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watch = nil
+	now := time.Now()
+	for len(h.held) > 0 && !h.held[0].due.After(now) {
+		h.release(h.held[0])
+	}
+	if len(h.held) > 0 && h.watch == nil {
+		h.watch = time.AfterFunc(h.held[0].due.Sub(now), h.takeBack)
+	}
 }
 
 // queue puts a line behind the others. The caller holds mu.
@@ -156,6 +182,11 @@ func (h *handshakes) dequeue(line *handshakeLine) {
 func (h *handshakes) leave(p *handshakePlace) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.release(p)
+}
+
+// release is leave for a caller that holds mu.
+func (h *handshakes) release(p *handshakePlace) {
 	if p.over {
 		return
 	}
@@ -166,7 +197,7 @@ func (h *handshakes) leave(p *handshakePlace) {
 			h.dequeue(line)
 		}
 	} else {
-		h.computing--
+		h.held = slices.DeleteFunc(h.held, func(q *handshakePlace) bool { return q == p })
 		line.site.computing--
 	}
 	if line.site.places--; line.site.places == 0 {
@@ -186,7 +217,6 @@ type handshakeTurns struct {
 	until time.Time
 	begun bool            // the ClientHello has come
 	place *handshakePlace // nil while none is held
-	slow  *time.Timer
 }
 
 // errHandshakeCrowded is why a handshake was not gone on with; ErrHandshake is put before it.
@@ -212,7 +242,7 @@ func (t *handshakeTurns) take() error {
 		t.all.leave(p)
 		return err
 	}
-	t.place, t.slow = p, time.AfterFunc(handshakeSlow, func() { t.all.leave(p) })
+	t.place = p
 	return nil
 }
 
@@ -239,7 +269,6 @@ func (t *handshakeTurns) give() {
 	if t == nil || t.place == nil {
 		return
 	}
-	t.slow.Stop()
 	t.all.leave(t.place)
 	t.place = nil
 }

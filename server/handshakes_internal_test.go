@@ -41,7 +41,7 @@ func TestHandshakesOfOneSite(t *testing.T) {
 	for _, p := range append(theirs, mine...) {
 		h.leave(p)
 	}
-	require.Zero(t, h.computing)
+	require.Empty(t, h.held)
 	require.Empty(t, h.lines)
 	require.Empty(t, h.sites)
 	require.Empty(t, h.waiting)

@@ -18,9 +18,8 @@ func hungUp(conn net.Conn) (gone bool) {
 }
 
 func hungUpFD(fd uintptr) bool {
-	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
-	n, err := unix.Poll(p[:], 0)
-	return err == nil && n > 0
+	happened, err := pollNow(fd, unix.POLLRDHUP)
+	return err == nil && happened != 0
 }
 
 // awaitHangUp waits until the other end ends the connection or until the deadline

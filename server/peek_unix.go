@@ -27,9 +27,8 @@ func inputWaits(conn *net.TCPConn) (waits, known bool) {
 // peek would take the error of a connection that was reset off the socket, and the
 // read that follows would find an orderly end.
 func hasInput(fd uintptr) bool {
-	p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	n, err := unix.Poll(p[:], 0)
-	return n > 0 || err != nil && err != syscall.EINTR
+	happened, err := pollNow(fd, unix.POLLIN)
+	return happened != 0 || err != nil && err != syscall.EINTR
 }
 
 // dropInput drops the input that has arrived on a connection. It does not wait.

@@ -48,8 +48,7 @@ func roomNow(raw syscall.RawConn, ahead int) (n int, ok bool) {
 func awaitRoom(raw syscall.RawConn, ahead int) (n int, err error) {
 	err = raw.Write(func(fd uintptr) bool {
 		// Asked so, the kernel will also report when that has changed.
-		p := [1]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		if ready, err := unix.Poll(p[:], 0); err != nil || ready == 0 {
+		if ready, err := pollNow(fd, unix.POLLOUT); err != nil || ready == 0 {
 			return false
 		}
 		n, _ = roomOf(fd, ahead)
