@@ -164,19 +164,6 @@ func (l *Limited) uploading() bool {
 	return len(l.uploads) > 0
 }
 
-// reserve counts in advance, or refuses with ErrQuota. The comparison subtracts
-// rather than adds, so that no sum can overflow.
-func (l *Limited) reserve(c count) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	left := l.left()
-	if c.bytes > left.bytes || c.files > left.files {
-		return ErrQuota
-	}
-	l.reserved.add(c)
-	return nil
-}
-
 // adjust changes what counts as stored.
 func (l *Limited) adjust(change count) {
 	l.mu.Lock()

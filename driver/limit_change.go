@@ -17,11 +17,8 @@ type stored struct {
 	names   []string
 	id      string
 
-	// What the uploads that append have brought so far: the file must not exceed
-	// FileSize when all of them commit.
-	appended int64
-
-	asking chan struct{} // full while somebody asks the FS for the size
+	asking     chan struct{} // full while somebody asks the FS for the size
+	committing chan struct{} // full while an upload that isn't in place commits
 }
 
 // sizeOf returns size and ID of the file that the FS has under a name; nothing for a
@@ -116,6 +113,17 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 	}
 	l.see(s, now, least)
 	return now, nil
+}
+
+// reservedFor returns how many bytes are reserved by those uploads to a file that which
+// chooses. mu is held.
+func (l *Limited) reservedFor(s *stored, which func(*limitUpload) bool) (n int64) {
+	for u := range l.uploads {
+		if u.file == s && which(u) {
+			n += u.reserved.bytes
+		}
+	}
+	return n
 }
 
 // written returns how many bytes of the uploads in place to a file, but for one of them,

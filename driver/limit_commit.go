@@ -27,6 +27,12 @@ func (u *limitUpload) Commit() error {
 		return fail("commit", u.name, err)
 	}
 	defer unlock()
+	select { // another name of the file has another lock
+	case u.file.committing <- struct{}{}:
+	case <-u.ctx.Done():
+		return fail("commit", u.name, u.ctx.Err())
+	}
+	defer func() { <-u.file.committing }()
 	size, err := u.commitWithin()
 	if err == nil {
 		u.end(u.ctx, size)

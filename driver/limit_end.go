@@ -68,9 +68,6 @@ func (u *limitUpload) giveBack() {
 	if u.file == nil {
 		return
 	}
-	if u.opts.Append {
-		u.file.appended -= u.written
-	}
 	if u.there {
 		u.l.set(u.file, count{u.file.bytes + u.written, 1})
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,6 +42,30 @@ func TestLimitOtherNames(t *testing.T) {
 			require.Equal(t, "7 bytes 1 files", used(l))
 		})
 	}
+}
+
+// An upload that commits by one name of a file waits for an upload that commits by another:
+// what is appended would else come behind more than was there when its size was judged.
+func TestLimitCommitsByTwoNames(t *testing.T) {
+	path := t.TempDir()
+	h := &hanging{FS: openDir(t, path), name: "a", reached: make(chan struct{}), release: make(chan struct{})}
+	write(t, h.FS, "a", "12345")
+	require.NoError(t, os.Symlink("a", filepath.Join(path, "link")))
+	l := limit(t, h, driver.Quota{Bytes: 100, FileSize: 10})
+	appended := begun(t, l, "a", "678", driver.StoreOptions{Append: true})
+	large := begun(t, l, "link", "1234567890", driver.StoreOptions{})
+	done := make(chan error)
+	go func() { done <- appended.Commit() }()
+	<-h.reached
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, store(short, l, "link", "x", driver.StoreOptions{}), context.DeadlineExceeded)
+	go func() { done <- large.Commit() }()
+	h.release <- struct{}{}
+	require.NoError(t, <-done)
+	require.NoError(t, <-done)
+	require.Equal(t, "10 bytes 1 files", used(l))
+	require.Equal(t, "1234567890", read(t, l, "a"))
 }
 
 // A file that an upload in place has made is known by its other names, too.

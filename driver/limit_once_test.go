@@ -125,60 +125,109 @@ func TestLimitInPlaceCountsOnceInReadFrom(t *testing.T) {
 	}
 }
 
-// Uploads in place never count as more than there is room for, whatever happens to
-// their files meanwhile, and no room that is there is refused in the end.
-func TestLimitInPlaceNeverBeyond(t *testing.T) {
-	d := openDir(t, t.TempDir())
-	d.Uploads = driver.InPlace
-	l := limit(t, d, driver.Quota{Bytes: 3000, Files: 3, FileSize: 1500})
-	stop := make(chan struct{})
-	var watch, wg sync.WaitGroup
-	watch.Go(func() {
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			if bytes, files := l.Used(); bytes > 3000 || files > 3 {
-				assert.Fail(t, "beyond the quota", "%d bytes, %d files", bytes, files)
-				return
-			}
-		}
-	})
-	for i := range 8 {
-		wg.Go(func() {
-			r := rand.New(rand.NewPCG(1, uint64(i)))
-			for range 40 {
-				name := string(rune('a' + r.IntN(4)))
-				opts := driver.StoreOptions{Append: r.IntN(2) == 0, Whole: r.IntN(5) == 0, Offset: int64(r.IntN(2) * r.IntN(40))}
-				switch r.IntN(8) {
-				case 0:
-					_ = l.Remove(context.Background(), name)
-				case 1:
-					_ = l.Rename(context.Background(), name, string(rune('a'+r.IntN(4))))
-				default:
-					u, err := l.Store(context.Background(), name, opts)
-					if err != nil {
-						continue
+// Uploads never count as more than there is room for, and no file becomes larger than it
+// may, whatever happens to their files meanwhile; no room that is there is refused in the end.
+func TestLimitNeverBeyond(t *testing.T) {
+	for kind, fsys := range places(t) {
+		t.Run(kind, func(t *testing.T) {
+			l := limit(t, fsys, driver.Quota{Bytes: 3000, Files: 3, FileSize: 1500})
+			stop := make(chan struct{})
+			var watch, wg sync.WaitGroup
+			watch.Go(func() {
+				for {
+					select {
+					case <-stop:
+						return
+					default:
 					}
-					for range r.IntN(5) {
-						if _, err = u.Write(make([]byte, r.IntN(400))); err != nil {
-							break
-						}
+					if bytes, files := l.Used(); bytes > 3000 || files > 3 {
+						assert.Fail(t, "beyond the quota", "%d bytes, %d files", bytes, files)
+						return
 					}
-					if err == nil && r.IntN(3) > 0 {
-						_ = u.Commit()
+					if !noLarger(t, l, 1500) {
+						return
 					}
-					_ = u.Close(errors.New("cut"))
 				}
+			})
+			for i := range 8 {
+				wg.Go(func() {
+					r := rand.New(rand.NewPCG(1, uint64(i)))
+					for range 40 {
+						disturb(l, r, string(rune('a'+r.IntN(4))))
+					}
+				})
+			}
+			wg.Wait()
+			close(stop)
+			watch.Wait()
+			counted := used(l)
+			require.NoError(t, l.Measure(t.Context()))
+			require.Equal(t, used(l), counted)
+			noLarger(t, l, 1500)
+		})
+	}
+}
+
+// noLarger checks that no file is larger than it may be.
+func noLarger(t *testing.T, l *driver.Limited, most int64) bool {
+	for fi, err := range l.List(context.Background(), ".") {
+		if err == nil && fi.Size() > most {
+			return assert.Fail(t, "beyond the size of a file", "%s: %d bytes", fi.Name(), fi.Size())
+		}
+	}
+	return true
+}
+
+// disturb removes or renames a file, or uploads something to it, whatever comes of that.
+func disturb(l *driver.Limited, r *rand.Rand, name string) {
+	ctx := context.Background()
+	switch r.IntN(8) {
+	case 0:
+		_ = l.Remove(ctx, name)
+		return
+	case 1:
+		_ = l.Rename(ctx, name, string(rune('a'+r.IntN(4))))
+		return
+	}
+	u, err := l.Store(ctx, name, driver.StoreOptions{
+		Append: r.IntN(2) == 0, Whole: r.IntN(5) == 0, Offset: int64(r.IntN(2) * r.IntN(40)),
+	})
+	if err != nil {
+		return
+	}
+	for range r.IntN(5) {
+		if _, err = u.Write(make([]byte, r.IntN(400))); err != nil {
+			break
+		}
+	}
+	if err == nil && r.IntN(3) > 0 {
+		_ = u.Commit()
+	}
+	_ = u.Close(errors.New("cut"))
+}
+
+// Uploads to one and the same file, of every kind and at once, leave a file that is no
+// larger than it may be, and sums that are right.
+func TestLimitOneFileAtRandom(t *testing.T) {
+	for kind, fsys := range places(t) {
+		t.Run(kind, func(t *testing.T) {
+			l := limit(t, fsys, driver.Quota{Bytes: 1 << 20, FileSize: 900})
+			for round := range 10 {
+				var wg sync.WaitGroup
+				for i := range 4 {
+					wg.Go(func() {
+						r := rand.New(rand.NewPCG(uint64(round), uint64(i)))
+						for range 15 {
+							disturb(l, r, "a")
+							noLarger(t, l, 900)
+						}
+					})
+				}
+				wg.Wait()
+				counted := used(l)
+				require.NoError(t, l.Measure(t.Context()))
+				require.Equal(t, used(l), counted)
 			}
 		})
 	}
-	wg.Wait()
-	close(stop)
-	watch.Wait()
-	counted := used(l)
-	require.NoError(t, l.Measure(t.Context()))
-	require.Equal(t, used(l), counted)
 }

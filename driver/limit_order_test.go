@@ -1,6 +1,8 @@
 package driver_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -49,7 +51,7 @@ func TestLimitInPlaceWhole(t *testing.T) {
 	l := limit(t, inPlace, driver.Quota{Bytes: 1000, FileSize: 10})
 	write(t, l, "a", "123")
 	u := begun(t, l, "a", "45678", driver.StoreOptions{Append: true, Whole: true})
-	write(t, l, "a", "123456")
+	require.NoError(t, store(t.Context(), l, "a", "123456", driver.StoreOptions{Whole: true}))
 	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
 	require.NoError(t, u.Close(driver.ErrQuota))
 	require.Equal(t, "6 bytes 1 files", used(l))
@@ -72,4 +74,88 @@ func TestLimitInPlaceRoom(t *testing.T) {
 	require.NoError(t, store(t.Context(), l, "a", "890", driver.StoreOptions{Append: true}))
 	require.ErrorIs(t, store(t.Context(), l, "a", "1", driver.StoreOptions{Append: true}), driver.ErrQuota)
 	require.Equal(t, "10 bytes 1 files", used(l))
+}
+
+// late is an FS in place whose uploads are over before their Commit returns.
+type late struct {
+	driver.FS
+	reached chan struct{}
+	release chan struct{}
+}
+
+func (l *late) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := l.FS.Store(ctx, name, opts)
+	if err != nil || opts.Append {
+		return u, err
+	}
+	return &lateUpload{u, l}, nil
+}
+
+type lateUpload struct {
+	driver.Upload
+	l *late
+}
+
+func (u *lateUpload) Commit() error {
+	err := u.Upload.Commit()
+	close(u.l.reached)
+	<-u.l.release
+	return err
+}
+
+func (u *lateUpload) Unwrap() driver.Upload { return u.Upload }
+
+// What an upload in place has brought bounds an append that begins when the upload has
+// ended in the FS, and is not counted for the file yet.
+func TestLimitInPlaceAppendsBehindTheLast(t *testing.T) {
+	for name, opts := range map[string]driver.StoreOptions{"replaces": {}, "offset": {Offset: 10}} {
+		for kind, whole := range map[string]bool{"in place": false, "whole": true} {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				inPlace := openDir(t, t.TempDir())
+				inPlace.Uploads = driver.InPlace
+				write(t, inPlace, "a", strings.Repeat("x", 90))
+				fsys := &late{inPlace, make(chan struct{}), make(chan struct{})}
+				l := limit(t, fsys, driver.Quota{Bytes: 1000, FileSize: 100})
+				first := begun(t, l, "a", strings.Repeat("y", 80-int(opts.Offset)), opts)
+				committed := make(chan error)
+				go func() { committed <- first.Commit() }()
+				<-fsys.reached
+				fits := begun(t, l, "a", strings.Repeat("z", 20), driver.StoreOptions{Append: true, Whole: whole})
+				_, err := fits.Write([]byte("z"))
+				require.ErrorIs(t, err, driver.ErrQuota)
+				require.NoError(t, fits.Close(err))
+				close(fsys.release)
+				require.NoError(t, <-committed)
+				counted := used(l)
+				require.NoError(t, l.Measure(t.Context()))
+				require.Equal(t, used(l), counted)
+				bytes, _ := l.Used()
+				require.LessOrEqual(t, bytes, int64(100))
+			})
+		}
+	}
+}
+
+// An upload in place leaves room for what is appended as a whole and was accepted before,
+// and has all that the appends before it left when it cut them off.
+func TestLimitInPlaceBesideWholeAppend(t *testing.T) {
+	inPlace := openDir(t, t.TempDir())
+	inPlace.Uploads = driver.InPlace
+	for name, opts := range map[string]driver.StoreOptions{"replaces": {}, "offset": {Offset: 10}} {
+		t.Run(name, func(t *testing.T) {
+			write(t, inPlace, "a", strings.Repeat("x", 60))
+			l := limit(t, inPlace, driver.Quota{Bytes: 1000, FileSize: 100})
+			require.NoError(t, store(t.Context(), l, "a", strings.Repeat("x", 10), driver.StoreOptions{Append: true}))
+			whole := begun(t, l, "a", strings.Repeat("w", 30), driver.StoreOptions{Append: true, Whole: true})
+			u := begun(t, l, "a", strings.Repeat("u", 70-int(opts.Offset)), opts)
+			_, err := u.Write([]byte("u"))
+			require.ErrorIs(t, err, driver.ErrQuota)
+			require.NoError(t, u.Close(err))
+			require.NoError(t, whole.Commit())
+			require.Equal(t, "100 bytes 1 files", used(l))
+			require.NoError(t, l.Measure(t.Context()))
+			require.Equal(t, "100 bytes 1 files", used(l))
+			require.NoError(t, store(t.Context(), l, "a", strings.Repeat("u", 100-int(opts.Offset)), opts))
+		})
+	}
 }

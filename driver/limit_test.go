@@ -270,7 +270,7 @@ func TestLimitAtRandom(t *testing.T) {
 	for name, fsys := range map[string]driver.FS{"mem": driver.Mem(), "dir": openDir(t, t.TempDir()), "in place": inPlace} {
 		t.Run(name, func(t *testing.T) {
 			r := rand.New(rand.NewPCG(1, 2))
-			l := limit(t, fsys, driver.Quota{Bytes: 500, Files: 6})
+			l := limit(t, fsys, driver.Quota{Bytes: 500, Files: 6, FileSize: 150})
 			pick := func() string { return string(rune('a' + r.IntN(8))) }
 			for range 40 {
 				var open []driver.Upload
@@ -298,6 +298,7 @@ func TestLimitAtRandom(t *testing.T) {
 					bytes, files := l.Used()
 					require.LessOrEqual(t, bytes, int64(500))
 					require.LessOrEqual(t, files, int64(6))
+					noLarger(t, l, 150)
 					if name == "in place" {
 						require.Equal(t, onDisk(t, fsys), used(l))
 					}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math"
 )
 
 // limitUpload counts what is written.
@@ -75,7 +76,7 @@ func (u *limitUpload) begin(now count, id string) {
 	u.file = l.find(u.ctx, u.name, id)
 	l.mu.Lock()
 	if u.file == nil || u.file.uploads == 0 { // it may have ended since
-		u.file = &stored{count: now, name: u.name, asking: make(chan struct{}, 1)}
+		u.file = &stored{count: now, name: u.name, asking: make(chan struct{}, 1), committing: make(chan struct{}, 1)}
 	}
 	u.file.uploads++
 	l.uploads[u] = struct{}{}
@@ -106,13 +107,19 @@ func (u *limitUpload) abandon() {
 
 var errAbandoned = errors.New("driver: the upload could not begin")
 
-// reserve counts in advance what forget will give back.
+// reserve counts in advance what forget will give back, or refuses with ErrQuota. The
+// comparison subtracts rather than adds, so that no sum can overflow.
 func (u *limitUpload) reserve(c count) error {
-	err := u.l.reserve(c)
-	if err == nil {
-		u.reserved.add(c)
+	l := u.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	left := l.left()
+	if c.bytes > left.bytes || c.files > left.files {
+		return ErrQuota
 	}
-	return err
+	l.reserved.add(c)
+	u.reserved.add(c)
+	return nil
 }
 
 // ready refuses a call that comes too late.
@@ -129,23 +136,32 @@ func (u *limitUpload) claim(n int64) int64 {
 	l := u.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if most := l.quota.FileSize; most > 0 && u.opts.Append {
-		n = min(n, most-u.file.bytes-u.file.appended)
-	} else if most > 0 {
-		n = min(n, most-u.kept-u.written)
-	}
-	n = max(min(n, l.left().bytes), 0)
+	n = max(min(n, u.room(), l.left().bytes), 0)
 	u.claimed(n)
 	return n
+}
+
+// room returns how many bytes more the size of one file leaves to the upload. An upload
+// that appends comes behind what is in the file, and no file must be too large when all
+// that append have committed. An upload that replaces the file as a whole leaves that to
+// the Commit of those: they see then how large the file is. mu is held.
+func (u *limitUpload) room() int64 {
+	most := u.l.quota.FileSize
+	switch {
+	case most == 0:
+		return math.MaxInt64
+	case u.opts.Append:
+		return most - u.file.bytes - u.l.reservedFor(u.file, func(v *limitUpload) bool { return v.there || v.opts.Append })
+	case u.there:
+		most -= u.l.reservedFor(u.file, func(v *limitUpload) bool { return !v.there && v.opts.Append })
+	}
+	return most - u.kept - u.written
 }
 
 // claimed counts n bytes more, or fewer. mu is held.
 func (u *limitUpload) claimed(n int64) {
 	u.l.reserved.bytes += n
 	u.reserved.bytes += n
-	if u.opts.Append {
-		u.file.appended += n
-	}
 }
 
 // full returns the error of a write that there is no room for. Nothing can be
