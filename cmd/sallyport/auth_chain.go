@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -44,7 +45,10 @@ func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 	at := newAttempt(l)
 	for _, s := range c.sources {
 		a, v, err := s.ask(ctx, at)
+		var because *refusal
 		switch {
+		case errors.As(err, &because):
+			return nil, fmt.Errorf("%s refuses %w", s.name(), because.why)
 		case err != nil && ctx.Err() != nil:
 			return nil, ctx.Err()
 		case err != nil:

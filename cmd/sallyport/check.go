@@ -59,6 +59,7 @@ func (s *settings) check() []error {
 		errs.say("%s demands that data connections resume, which %s off gives up", s.at("shared-address"), s.at("session-reuse"))
 	}
 	errs = append(errs, s.checkSystemUsers()...)
+	errs = append(errs, s.checkSystemSource()...)
 	errs.checkLogs(s)
 	errs.checkBans(s)
 	for _, err := range []error{s.checkAuthProgram(), s.checkAuthURL()} {

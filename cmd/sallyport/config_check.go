@@ -29,6 +29,7 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	c.lookAtHomes()
 	c.lookAtChoices()
 	c.lookAtSources()
+	c.lookAtSystemUsers()
 	c.lookAtAnnounced(ctx)
 	c.lookAtPorts(ctx)
 	c.lookAtLogs()

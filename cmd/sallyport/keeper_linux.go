@@ -51,6 +51,7 @@ const (
 	partClerk  = "clerk"
 	partEngine = "engine"
 	partHand   = "hand"
+	partJudge  = "judge" // of one login
 )
 
 // engineGrace is how long the engine may take beyond the time for transfers, and to begin.
@@ -81,6 +82,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	}
 	k.users.now.Store(users)
 	tellLacks(k.log, d.sandbox, sandbox.Look())
+	d.tellSystemUsers(k.log)
 	ctx, end := context.WithCancel(context.Background())
 	defer k.end()
 	defer end()

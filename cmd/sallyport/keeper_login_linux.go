@@ -21,7 +21,7 @@ type logins struct{ now atomic.Pointer[chain] }
 
 // judges returns who judges logins by settings.
 func (k *keeper) judges(s *settings) (*chain, error) {
-	return s.chain(labour{k.compare, k.post}, k.password, k.log)
+	return s.chain(labour{k.compare, k.post, k.judgeLogin}, k.password, k.log)
 }
 
 // question is a login as the engine tells of it.
@@ -108,7 +108,7 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 		return err
 	}
 	at := now.settings.place(a)
-	as, err := now.settings.systemUserFor(at.as)
+	as, err := now.settings.rightsOf(a, at)
 	if err != nil {
 		return fmt.Errorf("the files of user %q can't be touched: %w", l.User, err)
 	}

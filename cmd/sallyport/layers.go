@@ -42,6 +42,7 @@ func load(command string, args, environ []string) (*settings, error) {
 	}
 	errs = append(errs, s.readUsersFile()...)
 	errs = append(errs, s.readUsersDir()...)
+	s.hideSystemUsers()
 	errs = append(errs, s.check()...)
 	if len(errs) > 0 {
 		return nil, &usageError{command, errs}

@@ -37,6 +37,8 @@ func runPart(args []string) error {
 		return endWith(part.Keeper(newClerk().answer))
 	case partHand:
 		return runHand(log)
+	case partJudge:
+		return endWith(part.Keeper(new(judgePart).answer))
 	case partEngine:
 		return runEngine()
 	}

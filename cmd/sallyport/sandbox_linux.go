@@ -70,7 +70,7 @@ func (s *settings) sandboxOf(name, dir string) *sandbox.Rules {
 	}
 	r := &sandbox.Rules{Kernel: *kernel, Read: slices.Clone(readByAll)}
 	switch name {
-	case partSigner:
+	case partSigner, partJudge:
 		r.Minimal = true
 	case partEngine:
 		r.Connect, r.Bind = s.active, s.active

@@ -232,7 +232,7 @@ func newPlayground(t *testing.T) *playground {
 	p.k = &keeper{daemon: &daemon{settings: s, started: s, log: slog.New(slog.DiscardHandler)}}
 	p.k.ports, err = passive.Range("21000-21010")
 	require.NoError(t, err)
-	users, err := s.chain(labour{passhash.NewChecker().Check, nil}, "", p.k.log)
+	users, err := s.chain(labour{compare: passhash.NewChecker().Check}, "", p.k.log)
 	require.NoError(t, err)
 	p.k.users.now.Store(users)
 	p.starter = part.NewStarter()
@@ -295,12 +295,13 @@ func TestSandboxTricks(t *testing.T) {
 	p := newPlayground(t)
 	may := map[string][]string{
 		partSigner:              nil,
+		partJudge:               nil,
 		partEngine:              nil,
 		partEngine + ", active": {"connect to 127.0.0.1"},
 		partClerk:               {"connect to 127.0.0.1", "read /etc/hostname"},
 		partHand:                {"write into its own tree"},
 	}
-	parts := []string{partSigner, partClerk, partEngine, partEngine + ", active", partHand}
+	parts := []string{partSigner, partJudge, partClerk, partEngine, partEngine + ", active", partHand}
 	results := map[string]map[string]string{}
 	for _, name := range parts {
 		results[name] = p.try(t, strings.ReplaceAll(name, ",", ""), sandboxRequired)

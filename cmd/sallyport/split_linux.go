@@ -47,6 +47,8 @@ const (
 	tellPost                              // the clerk: ask an HTTP endpoint
 	tellLookUp                            // the clerk: look up the addresses of a name
 	tellOpen                              // a hand: the directory to serve
+	tellText                              // a judge: one of the files to go by
+	tellJudge                             // a judge: a login
 )
 
 // How long calls between parts may take.

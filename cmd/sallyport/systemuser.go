@@ -16,10 +16,22 @@ type identity struct {
 	groups   []int // besides gid
 }
 
+// String returns the numbers, the same for the same rights.
+func (id identity) String() string {
+	text := fmt.Sprintf("%d:%d", id.uid, id.gid)
+	for i, group := range id.groups {
+		text += fmt.Sprintf("%c%d", "+,"[min(i, 1)], group)
+	}
+	return text
+}
+
 // systemUserOf returns whose rights the files of a user are under; empty in a server of one process.
 func (s *settings) systemUserOf(a *account) string {
-	if s.runAs == "" {
+	switch {
+	case s.runAs == "":
 		return ""
+	case a.rights != nil:
+		return a.rights.String()
 	}
 	return cmp.Or(a.SystemUser, s.systemUser)
 }
@@ -119,22 +131,44 @@ func (s *settings) findSystemUser(name string, least int) (id identity, err erro
 			return id, err
 		}
 	}
+	return id, s.checkNumber(id, name, least)
+}
+
+// checkNumber returns why a user with a number below least gets nothing.
+func (s *settings) checkNumber(id identity, name string, least int) error {
 	switch {
 	case id.uid == 0:
-		return id, fmt.Errorf("%q is root, with whose rights nothing is done for clients", name)
+		return fmt.Errorf("%q is root, with whose rights nothing is done for clients", name)
 	case id.uid < least:
-		return id, fmt.Errorf("%q has the number %d, below %s %d: those are of the system's own services", name, id.uid, s.at("uid-min"), least)
+		return fmt.Errorf("%q has the number %d, below %s %d: those are of the system's own services", name, id.uid, s.at("uid-min"), least)
 	}
-	return id, nil
+	return nil
 }
 
 // systemUserFor returns the user of this host with whose rights files may be touched for clients.
 func (s *settings) systemUserFor(name string) (identity, error) {
 	id, err := s.findSystemUser(name, s.uidMin)
+	if err == nil {
+		err = s.allows(id, name)
+	}
+	return id, err
+}
+
+// rightsOf returns the rights that the files of an account at a place are touched with.
+func (s *settings) rightsOf(a *account, at place) (identity, error) {
+	if a.rights != nil {
+		return *a.rights, s.allows(*a.rights, at.as)
+	}
+	return s.systemUserFor(at.as)
+}
+
+// allows returns why files may not be touched for clients with the rights of a user.
+func (s *settings) allows(id identity, name string) error {
+	err := s.checkNumber(id, name, s.uidMin)
 	if err == nil && id.uid == s.systemUsers[s.runAs].uid {
 		err = fmt.Errorf("%q is the user of %s: what clients reach would have the rights of the files", name, s.at("run-as"))
 	}
-	return id, err
+	return err
 }
 
 // checkSystemUserOf returns why the files of a user whom only a program or an endpoint knows can't be touched.

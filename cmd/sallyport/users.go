@@ -91,7 +91,7 @@ func (s *settings) housed(name string, a account) (account, error) {
 
 // nobody reports whether no source is configured, so that a user is made for this run.
 func (s *settings) nobody() bool {
-	return len(s.everybody()) == 0 && s.anonymous == nil && len(s.authProgram) == 0 && s.authURL == ""
+	return len(s.everybody()) == 0 && s.anonymous == nil && len(s.authProgram) == 0 && s.authURL == "" && !s.systemSource
 }
 
 // inOrder yields the entries of a map by their keys.
@@ -138,10 +138,11 @@ func (s *settings) driver(open opener, password string, log *slog.Logger) (drive
 type labour struct {
 	compare func(ctx context.Context, hash, password string) (bool, error)
 	post    func(ctx context.Context, url string, question []byte) (status int, said []byte, err error)
+	judge   judge
 }
 
 // ownLabour has it done in this process.
-func ownLabour() labour { return labour{passhash.NewChecker().Check, newPoster().post} }
+func ownLabour() labour { return labour{compare: passhash.NewChecker().Check, post: newPoster().post} }
 
 // chain makes the chain of sources.
 func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, error) {
@@ -170,6 +171,10 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 	}
 	if s.authURL != "" {
 		c.sources = append(c.sources, s.newAuthURL(by.post))
+	}
+	if s.systemSource {
+		errs = append(errs, s.canJudge())
+		c.sources = append(c.sources, &systemUsers{s, by.judge})
 	}
 	return c, errors.Join(errs...)
 }

@@ -1,0 +1,152 @@
+package hostuser
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
+)
+
+// Verdict is what the files of a host say of a login.
+type Verdict struct {
+	Known bool // the name is that of a user
+	User  User
+
+	// Reason is why the login of a user is refused, for the log; empty if it is accepted.
+	Reason string
+	// Told is what the client hears of that. It is set only where the password was right.
+	Told string
+}
+
+// Judge judges a login. check compares a password with a hash; each login costs one comparison, an unknown name too, as
+// far as anybody has a password.
+func (f *Files) Judge(ctx context.Context, check func(ctx context.Context, hash, password string) (bool, error), name, password string, now time.Time) (Verdict, error) {
+	u, known := f.user(name)
+	entry, listed := f.shadow(name)
+	hash, reason := entry.hash, ""
+	if known {
+		reason = entry.unusable(listed)
+	}
+	if !known || reason != "" {
+		hash = f.decoy()
+	}
+	right, err := check(ctx, hash, password)
+	if err != nil || !known {
+		return Verdict{}, err
+	}
+	v := Verdict{Known: true, User: u, Reason: reason}
+	switch {
+	case reason != "":
+	case !right:
+		v.Reason = "the password is wrong"
+	case !f.allowsShell(u.Shell):
+		v.Reason = "the shell " + strconv.Quote(u.Shell) + " is not one to log in with"
+	case names(f.FTPUsers, name):
+		v.Reason = "ftpusers names the user"
+	default:
+		v.Reason, v.Told = entry.expired(now)
+	}
+	return v, nil
+}
+
+// allowsShell reports whether a user with a shell may log in: /etc/shells has to have it, and shells that let nobody in
+// are refused wherever they stand.
+func (f *Files) allowsShell(shell string) bool {
+	if shell == "" {
+		shell = "/bin/sh" // passwd(5)
+	}
+	if base := path.Base(shell); base == "nologin" || base == "false" {
+		return false
+	}
+	if f.Shells == nil {
+		return shell == "/bin/sh" || shell == "/bin/csh" // getusershell(3)
+	}
+	return names(f.Shells, shell)
+}
+
+// shadow is a line of a shadow file: shadow(5). Days count from 1970-01-01, and -1 is what is not set.
+type shadow struct {
+	hash                            string
+	changed, most, inactive, expire int
+}
+
+// shadow returns the line of a user.
+func (f *Files) shadow(name string) (shadow, bool) {
+	for _, fields := range fieldsOf(f.Shadow, 9) {
+		if fields[0] == name {
+			return shadow{fields[1], days(fields[2]), days(fields[4]), days(fields[6]), days(fields[7])}, true
+		}
+	}
+	return shadow{}, false
+}
+
+// days reads a number of days. One that makes no sense counts as one that is not set, as in the C library.
+func days(text string) int {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return -1
+	}
+	return int(n)
+}
+
+// unusable returns why nobody can log in with the password of a line; empty if somebody can.
+func (s shadow) unusable(listed bool) string {
+	switch {
+	case !listed:
+		return "the shadow file has no line of the user"
+	case s.hash == "":
+		return "the user has no password"
+	case strings.HasPrefix(s.hash, "!") || strings.HasPrefix(s.hash, "*"):
+		return "the password is locked"
+	case strings.HasPrefix(s.hash, "$token$"):
+		return "the hash is of a kind that no shadow file has"
+	}
+	if err := passhash.Validate(s.hash); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+// expired returns why the user may not log in at a time, for the log and for the client. A password that has to be
+// changed is refused, since FTP has no way to do that.
+func (s shadow) expired(now time.Time) (reason, told string) {
+	today := int(now.Unix() / (24 * 60 * 60))
+	age := today - s.changed
+	switch {
+	case s.expire >= 0 && today >= s.expire:
+		return "the account has expired", "This account has expired."
+	case s.changed == 0:
+		return "the password has to be changed at the first login", "The password has to be changed first, and not by FTP."
+	case s.changed < 0 || s.most < 0 || age <= s.most:
+		return "", ""
+	case s.inactive >= 0 && age > s.most+s.inactive:
+		return "the password has expired, and the account with it", "The password has expired. Ask for a new one."
+	}
+	return "the password has expired", "The password has expired. It has to be changed first, and not by FTP."
+}
+
+// decoy returns the hash that a password is compared with in vain, of the most usual kind.
+func (f *Files) decoy() string {
+	return passhash.Decoy(func(yield func(string) bool) {
+		for _, fields := range fieldsOf(f.Shadow, 9) {
+			if !yield(fields[1]) {
+				return
+			}
+		}
+	})
+}
+
+// Known reports which of some names are those of users with a number from least on, with their lines.
+func Known(passwd []byte, some []string, least int) map[string]int {
+	all := map[string]int{}
+	for line, u := range Users(passwd) {
+		if u.UID >= least && slices.Contains(some, u.Name) {
+			all[u.Name] = line
+		}
+	}
+	return all
+}
