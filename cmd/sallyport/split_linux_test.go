@@ -398,7 +398,7 @@ func TestSplitKeeperKilled(t *testing.T) {
 	s.mustDial(t, "alice")
 	all := s.processes(t)
 	require.Len(t, all, 5)
-	require.NoError(t, syscall.Kill(all["hand 20001"].PID, syscall.SIGSTOP))
+	testenv.Stop(t, all["hand 20001"].PID)
 	require.NoError(t, s.Process.Kill())
 	gone(t, all)
 }
@@ -450,7 +450,7 @@ func TestSplitHandStopped(t *testing.T) {
 	_, err = io.WriteString(data, "half")
 	require.NoError(t, err)
 	all := s.processes(t)
-	require.NoError(t, syscall.Kill(all["hand 20001"].PID, syscall.SIGSTOP))
+	testenv.Stop(t, all["hand 20001"].PID)
 	require.NoError(t, c.Send("STAT"))
 	require.NoError(t, data.Close())
 	require.NoError(t, s.mustDial(t, "bob").Put("STOR x", "y"))

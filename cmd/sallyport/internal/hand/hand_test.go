@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/driver/drivertest"
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // TestMain is the process of a hand if it was started as one.
@@ -185,7 +185,7 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, err)
 	_, err = u.Write([]byte("new"))
 	require.NoError(t, err)
-	stop(t, cmd)
+	testenv.Stop(t, cmd.Process.Pid)
 	asked := make(chan error, 1)
 	go func() {
 		_, err := c.Stat(t.Context(), "a")
@@ -202,16 +202,6 @@ func TestKilled(t *testing.T) {
 	require.Equal(t, "old", string(got))
 }
 
-// stop stops a hand, and returns when it has stopped.
-func stop(t *testing.T, cmd *exec.Cmd) {
-	t.Helper()
-	require.NoError(t, cmd.Process.Signal(syscall.SIGSTOP))
-	require.Eventually(t, func() bool {
-		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
-		return err == nil && strings.Contains(string(status), "State:\tT")
-	}, time.Minute, time.Millisecond)
-}
-
 // shared is a directory that every user may write into.
 func shared(t testing.TB) string {
 	t.Helper()
@@ -226,7 +216,7 @@ func shared(t testing.TB) string {
 func TestStopped(t *testing.T) {
 	c, cmd := child(t, shared(t), 2*time.Second)
 	store(t, c, "a", "x")
-	stop(t, cmd)
+	testenv.Stop(t, cmd.Process.Pid)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 	defer cancel()
 	_, err := c.Stat(ctx, "a")
