@@ -111,6 +111,25 @@ func (d *daemon) counts() (all, busy int) {
 	return all, busy
 }
 
+// aliveWithin is how long a server that is well may take to say how it is.
+const aliveWithin = 20 * time.Second
+
+// alive reports whether the server still answers: no lock is held for good.
+func (d *daemon) alive() bool {
+	well := make(chan struct{})
+	go func() {
+		d.counts()
+		d.ports.Stats()
+		close(well)
+	}()
+	select {
+	case <-well:
+		return true
+	case <-time.After(aliveWithin):
+		return false
+	}
+}
+
 // session is what the control socket says of one.
 type session struct {
 	ID          string     `json:"id"`

@@ -124,16 +124,21 @@ func (e *engine) listener(name string) (ln net.Listener, err error) {
 	return ln, err
 }
 
-// listenData has the keeper open a data port.
+// listenData has the keeper open a data port. Those that the keeper holds open are shared.
 func (e *engine) listenData(ctx context.Context, network, address string) (ln net.Listener, err error) {
-	err = e.keeper.Ask(ctx, usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address) }, nil, func(_ *channel.Reader, f *os.File) (err error) {
+	held := false
+	err = e.keeper.Ask(ctx, usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address) }, nil, func(r *channel.Reader, f *os.File) (err error) {
 		if f == nil {
 			return channel.ErrMessage
 		}
+		held = r.Bool()
 		ln, err = listenerOf(f)
 		return err
 	})
-	return ln, err
+	if err != nil || !held {
+		return ln, err
+	}
+	return e.inUse.listen(ln, address)
 }
 
 // listenerOf makes a listener of its descriptor, and closes the file.
@@ -198,6 +203,14 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		return nil, nil
 	case tellSettings:
 		return nil, e.follow(f)
+	case tellPing:
+		select {
+		case <-e.begun: // what takes no locks for good can say that
+			e.counts()
+			e.ports.Stats()
+		default:
+		}
+		return nil, nil
 	case tellDrain:
 		<-e.begun
 		e.drainNow()

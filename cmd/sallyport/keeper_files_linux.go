@@ -39,11 +39,16 @@ func descriptorOf(ln net.Listener) (*os.File, error) {
 	return own.File()
 }
 
-// port opens a data port of the set.
-func (k *keeper) port(c *channel.Call) (*os.File, error) {
+// port opens a data port of the set, or gives one that is held, and says which.
+func (k *keeper) port(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	network, address := c.String(), c.String()
 	if err := c.End(); err != nil {
 		return nil, err
+	}
+	held := heldFor(k.held, address)
+	w.Bool(held != nil)
+	if held != nil {
+		return descriptorOf(held)
 	}
 	if err := k.mayOpen(network, address); err != nil {
 		k.log.Warn("the engine has asked for a port that is none of the data ports", "network", network, "address", address)

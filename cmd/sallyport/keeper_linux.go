@@ -104,6 +104,9 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 		return errors.New("the engine does not begin to serve")
 	}
 	io.WriteString(facts, d.banner())
+	d.sup.store(d)
+	d.sup.ready("Serving")
+	go k.watchEngine(ctx)
 	go k.watchCertificate(ctx)
 	go fewThreads(ctx)
 	go tidy(ctx)
@@ -137,6 +140,7 @@ func (k *keeper) ask(ctx context.Context, name string, op byte, build func(w *ch
 // shutdown lets transfers finish, for as long as the engine has for that and until cut ends.
 func (k *keeper) shutdown(cut context.Context) error {
 	k.draining.Store(true)
+	k.sup.stopping()
 	engine := k.part(partEngine)
 	if engine == nil {
 		return errors.New("stopped while the engine was not there")
@@ -193,7 +197,7 @@ func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	case askFile:
 		return k.file(c.String())
 	case askPort:
-		return k.port(c)
+		return k.port(c, w)
 	case askLogin:
 		return nil, k.login(c, w)
 	case askLogout:

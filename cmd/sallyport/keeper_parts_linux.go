@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 )
@@ -130,4 +132,40 @@ func (k *keeper) giveKey(ctx context.Context, p *part.Process) error {
 		return err
 	}
 	return signer.GiveKey(ctx, p.Peer, pair.PrivateKey)
+}
+
+// How often the engine is asked whether it is well, and how long it may take to say so before it is killed.
+const (
+	pingEvery    = 3 * time.Second
+	pingPatience = aliveWithin
+)
+
+// watchEngine ends an engine that hangs, so that another is started, until ctx ends. The supervisor hears that the
+// server is well as long as the engine answers.
+func (k *keeper) watchEngine(ctx context.Context) {
+	go k.sup.watch(ctx, func() bool { return k.pinged(ctx) })
+	ticker := time.NewTicker(pingEvery)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			k.pinged(ctx)
+		}
+	}
+}
+
+// pinged reports whether the engine says that it is well. One that does not answer is killed.
+func (k *keeper) pinged(ctx context.Context) bool {
+	engine := k.part(partEngine)
+	if engine == nil {
+		return false
+	}
+	err := engine.Ask(ctx, pingPatience, tellPing, nil, nil, nil)
+	if errors.Is(err, channel.ErrStuck) && ctx.Err() == nil {
+		k.log.Error("the engine hangs and is killed", "pid", engine.PID, "after", pingPatience)
+		engine.Kill()
+	}
+	return err == nil
 }

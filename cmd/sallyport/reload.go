@@ -17,6 +17,7 @@ import (
 func (d *daemon) reload() reloaded {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	d.sup.reloading()
 	next, err := d.reread()
 	if err == nil {
 		err = d.apply(next)
@@ -29,8 +30,10 @@ func (d *daemon) reload() reloaded {
 		d.log.Error("the configuration is wrong, and the old one stays", "problem", problem)
 	}
 	if err != nil {
+		d.sup.ready("The configuration is wrong, and the old one stays: " + read.Mistakes[0])
 		return read
 	}
+	d.sup.ready("Serving")
 	d.log.Info("the configuration was read again", "files", read.Files, "users", read.Users)
 	d.tellHidden()
 	for _, name := range read.Waiting {

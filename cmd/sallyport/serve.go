@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/internal/tcp"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 )
@@ -41,9 +40,10 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	hangup := newHangup(s, log)
 	until, stop := awaitSignals(ctx, hangup)
 	defer stop()
-	d, err := s.open(until.drain, log)
+	sup, errSup := newSupervisor(log)
+	d, err := s.open(until.drain, log, sup)
 	defer d.close()
-	if err = errors.Join(out.err, err); err != nil {
+	if err = errors.Join(out.err, errSup, err); err != nil {
 		return err
 	}
 	d.tellHidden()
@@ -55,6 +55,9 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 		return d.keep(until, facts, out)
 	}
 	io.WriteString(facts, d.banner())
+	sup.store(d)
+	sup.ready("Serving")
+	go sup.watch(ctx, d.alive)
 	return d.serve(until, out.words)
 }
 
@@ -69,7 +72,10 @@ type daemon struct {
 	cert               *certificate
 	ports              *passive.Ports
 	explicit, implicit net.Listener // nil for none
-	password           string       // made for this run
+	sup                *supervisor
+	held               []net.Listener // data ports that are open for good
+	inUse              sharedPorts    // those of them that are used by this process
+	password           string         // made for this run
 	srv                *server.Server
 
 	hangup  *hangup
@@ -104,8 +110,8 @@ func (d *daemon) current() *settings {
 
 // open takes hold of files, certificate and ports. Its error tells of all that
 // can't be had. The daemon is to be closed in any case.
-func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) {
-	d := &daemon{settings: s, started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
+func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor) (*daemon, error) {
+	d := &daemon{settings: s, sup: sup, started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
 	d.last = d.readAgain()
 	if s.runAs != "" {
 		return d, errors.Join(canSplit(), s.canConfine(), s.checkDir(), d.hold(ctx))
@@ -116,7 +122,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 	if err := errors.Join(err1, d.hold(ctx)); err != nil {
 		return d, err
 	}
-	d.behindProxies(tcp.Listen)
+	d.behindProxies(d.listenData)
 	d.places.Store(s.places())
 	users, err := s.driver(d.homes.login, d.password, log)
 	d.srv = d.server(users)
@@ -127,13 +133,21 @@ func (s *settings) open(ctx context.Context, log *slog.Logger) (*daemon, error) 
 func (d *daemon) hold(ctx context.Context) error {
 	var errs [7]error
 	d.cert, errs[0] = d.loadCertificate(d.log)
-	d.explicit, errs[1] = d.listener(ctx, "listen", d.listen, defaults().listen)
-	d.implicit, errs[2] = d.listener(ctx, "listen-implicit", d.settings.implicit, defaults().implicit)
+	d.explicit, errs[1] = d.control(ctx, "listen", d.listen, defaults().listen)
+	d.implicit, errs[2] = d.control(ctx, "listen-implicit", d.settings.implicit, defaults().implicit)
 	errs[3] = d.openPorts(ctx)
 	errs[4] = d.openControl()
 	errs[5] = d.openAudit()
 	errs[6] = d.openBans()
 	return errors.Join(errs[:]...)
+}
+
+// control takes the listener for control connections that the supervisor hands over, or opens one.
+func (d *daemon) control(ctx context.Context, option, addr, usual string) (net.Listener, error) {
+	if ln := d.sup.take(option, addr); ln != nil {
+		return ln, nil
+	}
+	return d.listener(ctx, option, addr, usual)
 }
 
 // server makes the server of what is held.
@@ -184,7 +198,16 @@ func (d *daemon) openPorts(ctx context.Context) error {
 		return err
 	}
 	addrs := listenedOn(d.explicit, d.implicit)
-	err := d.ports.Check(ctx, addrs...)
+	var err error
+	if d.held, err = d.sup.data(d); err != nil {
+		return err
+	}
+	if d.sup.keepsData(d.ports.Len(), max(len(addrs), 1)) {
+		d.held = append(d.held, d.holdData(ctx, addrs)...)
+	}
+	d.ports.Listen = d.listenChecked
+	err = d.ports.Check(ctx, addrs...)
+	d.ports.Listen = nil
 	if !d.canDoWith(err) {
 		return withPortCures(err, defaults().passive)
 	}
@@ -218,7 +241,7 @@ func (d *daemon) close() {
 	if d.socket != nil {
 		d.socket.remove()
 	}
-	for _, ln := range []net.Listener{d.explicit, d.implicit} {
+	for _, ln := range append([]net.Listener{d.explicit, d.implicit}, d.held...) {
 		if ln != nil {
 			ln.Close()
 		}
@@ -268,6 +291,7 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 // shutdown lets transfers finish, for the time given and until cut ends.
 func (d *daemon) shutdown(cut context.Context, stderr io.Writer) error {
 	d.draining.Store(true)
+	d.sup.stopping()
 	drain := d.current().drain
 	ctx, cancel := context.WithTimeout(cut, drain)
 	defer cancel()

@@ -49,6 +49,7 @@ const (
 	tellOpen                              // a hand: the directory to serve
 	tellText                              // a judge: one of the files to go by
 	tellJudge                             // a judge: a login
+	tellPing                              // the engine: say that it is well
 )
 
 // How long calls between parts may take.

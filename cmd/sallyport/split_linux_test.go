@@ -53,6 +53,12 @@ type splitServer struct {
 // startSplit starts one. more are options for the file, and ports are data ports.
 func startSplit(t testing.TB, more string, ports int) *splitServer {
 	t.Helper()
+	return startSplitWith(t, more, ports, func(*exec.Cmd) {})
+}
+
+// startSplitWith does what startSplit does, with a command that was changed.
+func startSplitWith(t testing.TB, more string, ports int, change func(*exec.Cmd)) *splitServer {
+	t.Helper()
 	testenv.NeedRoot(t)
 	homes, err := os.MkdirTemp("", "sallyport-split-")
 	require.NoError(t, err)
@@ -70,6 +76,7 @@ func startSplit(t testing.TB, more string, ports int) *splitServer {
 	s.process = startWith(t, func(cmd *exec.Cmd) {
 		cmd.Args = append(cmd.Args, "--config", s.file, "--control", s.socket, "--passive", testenv.FreePortSet(t, ports))
 		cmd.Env = append(cmd.Env, "SECRET_OF_THE_KEEPER=1")
+		change(cmd)
 	})
 	return s
 }

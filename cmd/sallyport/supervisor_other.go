@@ -1,0 +1,22 @@
+//go:build !linux
+
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net"
+)
+
+// supervisor is for systemd, which is there on Linux only.
+type supervisor struct{}
+
+func newSupervisor(*slog.Logger) (*supervisor, error)    { return nil, nil }
+func (*supervisor) ready(string)                         {}
+func (*supervisor) reloading()                           {}
+func (*supervisor) stopping()                            {}
+func (*supervisor) watch(context.Context, func() bool)   {}
+func (*supervisor) take(_, _ string) net.Listener        { return nil }
+func (*supervisor) data(*daemon) ([]net.Listener, error) { return nil, nil }
+func (*supervisor) store(*daemon)                        {}
+func (*supervisor) keepsData(_, _ int) bool              { return false }
