@@ -108,7 +108,9 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	defer mine.Close()
-	p, err := hs.k.starter.Start(partHand, part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir)}, nil, its)
+	p, err := hs.k.starter.Start(partHand, part.Rights{
+		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir), Seldom: true,
+	}, nil, its)
 	if err != nil {
 		return nil, err
 	}

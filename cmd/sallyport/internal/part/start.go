@@ -11,6 +11,9 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
@@ -22,7 +25,18 @@ type Rights struct {
 	Groups   []int // besides GID
 
 	Sandbox *sandbox.Rules // what it is left with of what the system lets these users do; nil for all
+
+	// Seldom is for parts that have little to do at a time, see seldom.
+	Seldom bool
 }
+
+// seldom is how late the timers of a part may be that has little to do at a time. While there is anything to do, Go
+// itself wakes every 20 µs and looks whether a system call keeps its thread from others: that costs a hand more than a
+// message does. So another thread may take over from one that waits for a disk that much later.
+const seldom = 10 * time.Millisecond
+
+// usual is how late timers are otherwise, as Linux has it.
+const usual = 50 * time.Microsecond
 
 // Starter starts parts. They are killed when this process ends, however it does.
 type Starter struct {
@@ -39,6 +53,7 @@ type Starter struct {
 
 type request struct {
 	cmd    *exec.Cmd
+	seldom bool
 	result chan error
 }
 
@@ -57,6 +72,11 @@ func NewStarter() *Starter {
 func (s *Starter) run() {
 	runtime.LockOSThread()
 	for r := range s.requests {
+		slack := usual
+		if r.seldom {
+			slack = seldom
+		}
+		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // which what is started inherits
 		r.result <- r.cmd.Start()
 	}
 }
@@ -101,7 +121,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 			Credential: &syscall.Credential{Uid: uint32(rights.UID), Gid: uint32(rights.GID), Groups: unsigned(rights.Groups)},
 		},
 	}
-	r := request{cmd, make(chan error, 1)}
+	r := request{cmd, rights.Seldom, make(chan error, 1)}
 	s.requests <- r
 	if err := <-r.result; err != nil {
 		peer.Close()
