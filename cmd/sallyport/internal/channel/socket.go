@@ -5,9 +5,10 @@ package channel
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"net"
 	"os"
+	"sync"
 	"syscall"
 	"time"
 
@@ -27,9 +28,12 @@ type Socket struct {
 	// Patience is how long a message may take to be sent; 0 is without end.
 	Patience time.Duration
 
-	conn  *net.UnixConn
+	f     *os.File // the socket; calls say whether they wait
+	raw   syscall.RawConn
+	ready *os.File // tells that there is a message; nil if Receive waits in the system
 	files Files
-	oob   []byte // of Receive
+	oob   []byte     // of Receive
+	full  sync.Mutex // held by whoever waits for room to send
 }
 
 // Pair returns the two ends of a socket.
@@ -43,36 +47,79 @@ func Pair() (a, z *os.File, err error) {
 
 // Open takes over one end of Pair.
 func Open(f *os.File, files Files) (*Socket, error) {
-	defer f.Close()
-	conn, err := net.FileConn(f)
+	s, err := OpenBlocking(f, files)
+	if err == nil {
+		s.ready, err = watch(s.raw)
+	}
 	if err != nil {
+		f.Close()
 		return nil, err
 	}
-	uc, ok := conn.(*net.UnixConn)
-	if !ok {
-		conn.Close()
-		return nil, errors.New("channel: not a Unix socket")
+	return s, nil
+}
+
+// OpenBlocking is Open for a process that has little else to do: Receive keeps a thread while it waits, and what comes
+// wakes that thread and no other.
+func OpenBlocking(f *os.File, files Files) (*Socket, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		f.Close()
+		return nil, err
 	}
-	return &Socket{conn: uc, files: files, oob: make([]byte, unix.CmsgSpace(4))}, nil
+	var kind int
+	if e := raw.Control(func(fd uintptr) {
+		kind, err = unix.GetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_TYPE)
+	}); e != nil || err != nil || kind != unix.SOCK_SEQPACKET {
+		f.Close()
+		return nil, errors.New("channel: not a socket of Pair")
+	}
+	return &Socket{f: f, raw: raw, files: files, oob: make([]byte, unix.CmsgSpace(4))}, nil
+}
+
+// watch returns what Go can wait for until a message is there. Go itself would wait for room to send as well, and each
+// message that the other end takes makes room: every one would wake this process once more, for nothing.
+func watch(socket syscall.RawConn) (*os.File, error) {
+	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	err = unix.SetNonblock(fd, true) // by which os knows that it can be waited for
+	if e := socket.Control(func(s uintptr) {
+		if err == nil {
+			err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, int(s), &unix.EpollEvent{Events: unix.EPOLLIN})
+		}
+	}); err == nil {
+		err = e
+	}
+	if err != nil {
+		unix.Close(fd)
+		return nil, os.NewSyscallError("epoll_ctl", err)
+	}
+	return os.NewFile(uintptr(fd), "channel"), nil
 }
 
 // SyscallConn implements syscall.Conn.
-func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.conn.SyscallConn() }
+func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
 
-// Close ends the socket at both ends.
-func (s *Socket) Close() error { return s.conn.Close() }
+// Close ends the socket at both ends. Later calls do nothing.
+func (s *Socket) Close() error {
+	s.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // ends what waits in the system
+	if s.ready != nil {
+		s.ready.Close()
+	}
+	if err := s.f.Close(); !errors.Is(err, os.ErrClosed) {
+		return err
+	}
+	return nil
+}
 
 // Send sends a message, and a descriptor of f unless that is nil.
 func (s *Socket) Send(b []byte, f *os.File) error {
 	if len(b) > MaxMessage {
 		return fmt.Errorf("channel: a message of %d bytes", len(b))
 	}
-	if s.Patience > 0 {
-		s.conn.SetWriteDeadline(time.Now().Add(s.Patience))
-	}
 	if f == nil {
-		_, _, err := s.conn.WriteMsgUnix(b, nil, nil)
-		return err
+		return s.send(b, nil)
 	}
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -80,18 +127,72 @@ func (s *Socket) Send(b []byte, f *os.File) error {
 	}
 	var sending error
 	err = raw.Control(func(fd uintptr) { // keeps f open until it is sent
-		_, _, sending = s.conn.WriteMsgUnix(b, unix.UnixRights(int(fd)), nil)
+		sending = s.send(b, unix.UnixRights(int(fd)))
 	})
 	return errors.Join(err, sending)
 }
 
-// Receive reads one message into buf, which has room for MaxMessage bytes, and the file that came with it, if any.
-func (s *Socket) Receive(buf []byte) (b []byte, f *os.File, err error) {
-	n, oobn, flags, _, err := s.conn.ReadMsgUnix(buf, s.oob)
-	if err != nil {
-		return nil, nil, err
+func (s *Socket) send(b, oob []byte) error {
+	err := s.sendNow(b, oob)
+	if err != unix.EAGAIN {
+		return os.NewSyscallError("sendmsg", err)
 	}
-	if oobn > 0 {
+	s.full.Lock() // one thread is enough to wait
+	defer s.full.Unlock()
+	for start := time.Now(); ; {
+		if err = s.sendNow(b, oob); err != unix.EAGAIN {
+			return os.NewSyscallError("sendmsg", err)
+		}
+		left := time.Duration(-1)
+		if s.Patience > 0 {
+			if left = s.Patience - time.Since(start); left <= 0 {
+				return os.ErrDeadlineExceeded
+			}
+		}
+		s.awaitRoom(left)
+	}
+}
+
+// sendNow doesn't wait.
+func (s *Socket) sendNow(b, oob []byte) (err error) {
+	if e := s.raw.Control(func(fd uintptr) {
+		err = again(func() error { return unix.Sendmsg(int(fd), b, oob, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) })
+	}); e != nil {
+		return os.ErrClosed
+	}
+	return err
+}
+
+// awaitRoom waits until there is room to send, for no longer than some time; without end if that is negative.
+func (s *Socket) awaitRoom(most time.Duration) {
+	wait := -1
+	if most >= 0 {
+		wait = int(most/time.Millisecond) + 1
+	}
+	s.raw.Control(func(fd uintptr) {
+		unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}, wait)
+	})
+}
+
+// again makes a call again that a signal has ended.
+func again(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}
+
+// Receive reads one message into buf, which has room for MaxMessage bytes, and the file that came with it, if any. The
+// error is io.EOF after the other end was closed, and that or os.ErrClosed after Close.
+func (s *Socket) Receive(buf []byte) (b []byte, f *os.File, err error) {
+	n, oobn, flags, err := s.receive(buf)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case n == 0 && oobn == 0:
+		return nil, nil, io.EOF
+	case oobn > 0:
 		f, err = s.descriptor(s.oob[:oobn])
 	}
 	if err == nil && (n == 0 || flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0) {
@@ -104,6 +205,33 @@ func (s *Socket) Receive(buf []byte) (b []byte, f *os.File, err error) {
 		return nil, nil, err
 	}
 	return buf[:n], f, nil
+}
+
+func (s *Socket) receive(buf []byte) (n, oobn, flags int, err error) {
+	take := func(wait int) (done bool) {
+		e := s.raw.Control(func(fd uintptr) {
+			err = again(func() (err error) {
+				n, oobn, flags, _, err = unix.Recvmsg(int(fd), buf, s.oob, unix.MSG_CMSG_CLOEXEC|wait)
+				return err
+			})
+		})
+		if e != nil {
+			err = os.ErrClosed
+		}
+		return err != unix.EAGAIN
+	}
+	if s.ready == nil {
+		take(0)
+		return n, oobn, flags, os.NewSyscallError("recvmsg", err)
+	}
+	ready, e := s.ready.SyscallConn()
+	if e == nil {
+		e = ready.Read(func(uintptr) bool { return take(unix.MSG_DONTWAIT) })
+	}
+	if e != nil {
+		err = os.ErrClosed
+	}
+	return n, oobn, flags, os.NewSyscallError("recvmsg", err)
 }
 
 // descriptor takes the one descriptor out of what came beside a message.
@@ -126,7 +254,6 @@ func (s *Socket) descriptor(oob []byte) (*os.File, error) {
 		}
 		return nil, ErrMessage
 	}
-	unix.CloseOnExec(all[0])
 	f := os.NewFile(uintptr(all[0]), "file of another process")
 	if s.files == AnyFiles {
 		return f, nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
@@ -23,7 +24,8 @@ type Client struct {
 	s        *channel.Socket
 	patience time.Duration
 
-	ended chan struct{} // closed when gone
+	ended  chan struct{} // closed when gone
+	atomic atomic.Bool   // whether nothing of an upload is there before Commit, as CheckStore was told
 
 	mu    sync.Mutex
 	last  uint64 // number of a call
@@ -207,6 +209,11 @@ func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(
 	if err != nil {
 		return err
 	}
+	return c.end(ctx, w, take)
+}
+
+// end waits for the one answer to a call.
+func (c *Client) end(ctx context.Context, w *call, take func(a *answer)) error {
 	a, err := c.next(ctx, w)
 	if err != nil {
 		return err

@@ -74,7 +74,9 @@ func (c *Client) RemoveSame(ctx context.Context, name string, fi fs.FileInfo) er
 }
 
 func (c *Client) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
-	return c.do(ctx, opCheckStore, func(w *writer) { w.String(name); writeOptions(w, opts) }, nil)
+	return c.do(ctx, opCheckStore, func(w *writer) { w.String(name); writeOptions(w, opts) }, func(a *answer) {
+		c.atomic.Store(a.Bool())
+	})
 }
 
 func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {

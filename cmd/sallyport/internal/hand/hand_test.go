@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -95,6 +96,9 @@ func TestFS(t *testing.T) {
 	t.Run("atomic", func(t *testing.T) {
 		drivertest.Run(t, func(t *testing.T) driver.FS { return here(t, openDir(t, t.TempDir())) })
 	})
+	t.Run("asked before", func(t *testing.T) {
+		drivertest.Run(t, func(t *testing.T) driver.FS { return asking{here(t, openDir(t, t.TempDir()))} })
+	})
 	t.Run("in place", func(t *testing.T) {
 		drivertest.RunWith(t, drivertest.Options{InPlace: true}, func(t *testing.T) driver.FS {
 			dir := openDir(t, t.TempDir())
@@ -102,6 +106,14 @@ func TestFS(t *testing.T) {
 			return here(t, dir)
 		})
 	})
+}
+
+// asking asks before each upload, as the server does, whether it is refused.
+type asking struct{ *Client }
+
+func (a asking) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	a.CheckStore(ctx, name, opts)
+	return a.Client.Store(ctx, name, opts)
 }
 
 // What the engine gets is good for what was asked for, and for nothing else.
@@ -405,4 +417,91 @@ func FuzzClient(f *testing.F) {
 		s.Close()
 		<-done
 	})
+}
+
+// An upload that is short enough is one message: the hand knows nothing of it before Commit. One that gets longer is
+// begun, with what was written before.
+func TestUploadInOneMessage(t *testing.T) {
+	for _, size := range []int{0, 1, maxPut, maxPut + 1, 5 * maxPut} {
+		for _, piece := range []int{maxPut / 2, 10 * maxPut} {
+			for cause, want := range map[error]bool{nil: true, errors.New("cut off"): false} {
+				root := t.TempDir()
+				c := asking{here(t, openDir(t, root))}
+				u, err := c.Store(t.Context(), "a", driver.StoreOptions{})
+				require.NoError(t, err)
+				content := strings.Repeat("0123456789", size/10+1)[:size]
+				for i := 0; i < size; i += piece {
+					_, err := io.WriteString(u, content[i:min(size, i+piece)])
+					require.NoError(t, err)
+				}
+				there, err := os.ReadDir(root)
+				require.NoError(t, err)
+				require.Equal(t, size > maxPut, len(there) > 0, "a temporary file, with %d bytes", size)
+				require.NoError(t, driver.Prepare(u))
+				if cause == nil {
+					require.NoError(t, u.Commit())
+				}
+				require.NoError(t, u.Close(cause))
+				_, err = u.Write([]byte("x"))
+				require.ErrorIs(t, err, fs.ErrClosed)
+				require.ErrorIs(t, u.Commit(), fs.ErrClosed)
+				got, err := os.ReadFile(filepath.Join(root, "a"))
+				require.Equal(t, want, err == nil)
+				if want {
+					require.Equal(t, content, string(got))
+				}
+			}
+		}
+	}
+}
+
+// What makes a difference before Commit is begun at once: uploads in place, and those that depend on what is there.
+func TestUploadBegunAtOnce(t *testing.T) {
+	root := t.TempDir()
+	inPlace := openDir(t, root)
+	inPlace.Uploads = driver.InPlace
+	for _, c := range []struct {
+		dir  *driver.Dir
+		opts driver.StoreOptions
+	}{
+		{inPlace, driver.StoreOptions{}},
+		{openDir(t, root), driver.StoreOptions{Append: true}},
+		{openDir(t, root), driver.StoreOptions{Offset: 1}},
+		{openDir(t, root), driver.StoreOptions{Size: maxPut + 1}},
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, "a"), []byte("abc"), 0o600))
+		u, err := asking{here(t, c.dir)}.Store(t.Context(), "a", c.opts)
+		require.NoError(t, err)
+		require.NotNil(t, u.(*upload).f, "%+v", c.opts)
+		require.NoError(t, u.Close(nil))
+	}
+	_, err := asking{here(t, openDir(t, root))}.Store(t.Context(), "a", driver.StoreOptions{Exclusive: true})
+	require.ErrorIs(t, err, fs.ErrExist)
+}
+
+// The end of a context and of a hand are the end of an upload in one message, too.
+func TestUploadInOneMessageFails(t *testing.T) {
+	root := shared(t)
+	far, cmd := child(t, root, 0)
+	c := asking{far}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended, err := c.Store(ctx, "a", driver.StoreOptions{})
+	require.NoError(t, err)
+	cancel()
+	require.ErrorIs(t, ended.Commit(), context.Canceled)
+	require.NoError(t, ended.Close(nil))
+	_, err = c.Store(ctx, "a", driver.StoreOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+
+	u, err := c.Store(t.Context(), "no/such/directory", driver.StoreOptions{})
+	require.NoError(t, err)
+	require.ErrorIs(t, u.Commit(), fs.ErrNotExist)
+	require.NoError(t, u.Close(fs.ErrNotExist))
+
+	u, err = c.Store(t.Context(), "a", driver.StoreOptions{})
+	require.NoError(t, err)
+	require.NoError(t, cmd.Process.Kill())
+	<-far.Done()
+	require.ErrorIs(t, u.Commit(), ErrGone)
+	require.NoError(t, u.Close(nil))
 }

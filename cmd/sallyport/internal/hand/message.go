@@ -16,6 +16,9 @@ const (
 	window = 3
 )
 
+// maxPut is how long an upload may be that is one message, in bytes. A descriptor costs more than to copy so little.
+const maxPut = 32 << 10
+
 // op says what a message is: what is asked, or what is answered.
 type op byte
 
@@ -38,6 +41,7 @@ const (
 	opSpace
 	opChecksum
 	opRawNames
+	opPut // an upload with its content
 
 	// Of an upload, named by the number of its opStore.
 	opPrepare

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -22,15 +21,16 @@ const maxCalls = 4096
 // Serve does with files what is asked over one end of channel.Pair. It takes the end over and returns when the other is
 // closed, after all uploads that are not committed have been taken back. Its error is nil then.
 func Serve(f *os.File, files driver.FS) error {
-	s, err := channel.Open(f, channel.RegularFiles)
+	s, err := channel.OpenBlocking(f, channel.RegularFiles)
 	if err != nil {
 		return err
 	}
-	h := &server{s: s, files: files, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
+	dir, ok := files.(*driver.Dir)
+	h := &server{s: s, files: files, atomic: ok && dir.Uploads == driver.Atomic, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
 	err = h.receive()
 	s.Close()
 	h.end()
-	for _, usual := range []error{io.EOF, syscall.ECONNRESET, net.ErrClosed} { // the others if an answer was not read or sent
+	for _, usual := range []error{io.EOF, syscall.ECONNRESET, os.ErrClosed} { // the others if an answer was not read or sent
 		if errors.Is(err, usual) {
 			return nil
 		}
@@ -42,7 +42,9 @@ func Serve(f *os.File, files driver.FS) error {
 type server struct {
 	s     *channel.Socket
 	files driver.FS
-	busy  sync.WaitGroup // calls
+	// Whether nothing of an upload is there before Commit. It makes no difference then when Store is called.
+	atomic bool
+	busy   sync.WaitGroup // calls
 
 	mu      sync.Mutex
 	calls   map[uint64]*job
@@ -54,35 +56,50 @@ type job struct {
 	id     uint64
 	ctx    context.Context
 	cancel context.CancelFunc
-	more   chan struct{} // messages of a listing that may be sent
+	more   chan struct{} // messages of a listing that may be sent; nil of other calls
 	kept   bool          // ctx goes on after the answer
 	*reader
 }
 
+// receive deals with messages until the socket ends. Whatever has received a message does at once what that asks for,
+// and something else waits for the next one: no thread has to be woken between the two.
 func (h *server) receive() error {
+	ended := make(chan error, 1)
 	buf := make([]byte, channel.MaxMessage)
-	for {
-		b, f, err := h.s.Receive(buf)
+	var next func()
+	next = func() {
+		do, err := h.next(buf)
 		if err != nil {
-			return err
+			ended <- err
+			return
 		}
-		o, id, r := parse(b)
-		if f != nil {
-			f.Close()
-			r.Fail()
-		}
-		switch {
-		case r.Mistake() != nil || o > opCancel:
-			return channel.ErrMessage
-		case o == opMore || o == opCancel:
-			h.tell(o, id)
-		default:
-			r.Keep()
-			if err := h.begin(o, id, r); err != nil {
-				return err
-			}
-		}
+		go next()
+		do()
 	}
+	go next()
+	return <-ended
+}
+
+// next receives a message into buf and returns what has to be done for it, which needs buf no more.
+func (h *server) next(buf []byte) (do func(), err error) {
+	b, f, err := h.s.Receive(buf)
+	if err != nil {
+		return nil, err
+	}
+	o, id, r := parse(b)
+	if f != nil {
+		f.Close()
+		r.Fail()
+	}
+	switch {
+	case r.Mistake() != nil || o > opCancel:
+		return nil, channel.ErrMessage
+	case o == opMore || o == opCancel:
+		h.tell(o, id)
+		return func() {}, nil
+	}
+	r.Keep()
+	return h.begin(o, id, r)
 }
 
 // tell tells a call that more may be sent, or that the call is not needed any more, nor the upload that came of it.
@@ -104,27 +121,34 @@ func (h *server) tell(o op, id uint64) {
 	}
 }
 
-// begin does a call in a goroutine of its own.
-func (h *server) begin(o op, id uint64, r *reader) error {
-	j := &job{id: id, more: make(chan struct{}, window), reader: r}
-	for range window {
-		j.more <- struct{}{}
+// begin notes a call and returns what does it.
+func (h *server) begin(o op, id uint64, r *reader) (do func(), err error) {
+	j := &job{id: id, reader: r}
+	if o == opList {
+		j.more = make(chan struct{}, window)
+		for range window {
+			j.more <- struct{}{}
+		}
 	}
-	j.ctx, j.cancel = context.WithCancel(context.Background())
 	h.mu.Lock()
 	_, known := h.calls[id]
 	full := len(h.calls) >= maxCalls
 	if !known && !full {
+		j.ctx, j.cancel = context.WithCancel(context.Background())
 		h.calls[id] = j
 	}
 	h.mu.Unlock()
 	switch {
 	case known:
-		return channel.ErrMessage
+		return nil, channel.ErrMessage
 	case full:
-		return h.answer(id, func(w *writer) *os.File { w.Failure(driver.ErrBusy); return nil })
+		return func() {
+			h.answer(id, func(w *writer) *os.File { w.Failure(driver.ErrBusy); return nil })
+		}, nil
 	}
-	h.busy.Go(func() {
+	h.busy.Add(1)
+	return func() {
+		defer h.busy.Done()
 		h.do(o, j)
 		if !j.kept {
 			j.cancel()
@@ -132,8 +156,7 @@ func (h *server) begin(o op, id uint64, r *reader) error {
 		h.mu.Lock()
 		delete(h.calls, id)
 		h.mu.Unlock()
-	})
-	return nil
+	}, nil
 }
 
 // end ends what is under way.
@@ -232,7 +255,8 @@ var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
 		readInfo(j.reader, fi, false)
 		return nil, driver.RemoveSame(j.ctx, h.files, name, fi)
 	},
-	opCheckStore: func(h *server, j *job, _ *writer) (*os.File, error) {
+	opCheckStore: func(h *server, j *job, w *writer) (*os.File, error) {
+		w.Bool(h.atomic)
 		return nil, driver.CheckStore(j.ctx, h.files, j.String(), readOptions(j.reader))
 	},
 	opStat: func(h *server, j *job, w *writer) (*os.File, error) {
@@ -263,6 +287,7 @@ var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
 	},
 	opOpen:    (*server).open,
 	opStore:   (*server).store,
+	opPut:     (*server).put,
 	opPrepare: (*server).prepare,
 	opCommit:  (*server).commit,
 	opClose:   (*server).close,

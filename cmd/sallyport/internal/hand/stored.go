@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -33,6 +34,27 @@ func (h *server) store(j *job, w *writer) (*os.File, error) {
 	}
 	w.Uint(j.id)
 	return f, nil
+}
+
+// put does all of an upload.
+func (h *server) put(j *job, _ *writer) (_ *os.File, err error) {
+	name, opts, content := j.String(), readOptions(j.reader), j.String()
+	if err := j.End(); err != nil {
+		return nil, err
+	}
+	up, err := h.files.Store(j.ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if e := up.Close(err); err == nil {
+			err = e
+		}
+	}()
+	if _, err := io.WriteString(up, content); err != nil {
+		return nil, err
+	}
+	return nil, up.Commit()
 }
 
 // keep keeps an upload until it is closed, and opens its file for the other end.
