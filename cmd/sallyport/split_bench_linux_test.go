@@ -18,8 +18,8 @@ import (
 
 // BenchmarkSplit compares a server of one process with one that is split: logins with the hand there, files of 4 KiB
 // and of 1 GiB over TLS, and a listing. CPU is that of all processes of a server, as the scheduler of the system counts
-// it. Rounds of the two alternate, so that both meet the same machine; the least of each is what the work takes, and the
-// median what it takes beside all else.
+// it. Rounds of the two alternate, so that both meet the same machine; the least of each is what the work takes, and
+// the median what it takes beside all else.
 //
 //	go test -run '^$' -bench Split -benchtime 20x ./cmd/sallyport
 func BenchmarkSplit(b *testing.B) {
