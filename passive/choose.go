@@ -77,11 +77,11 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 		return nil, errors.New("passive: Request.Client is not an address")
 	}
 	since := time.Now()
-	for {
+	for first := true; ; first = false {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		l, w, err := p.reserve(r)
+		l, w, err := p.reserve(r, first)
 		if err != nil {
 			return nil, err
 		}
@@ -106,8 +106,9 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 	}
 }
 
-// reserve puts a lease into the table, or the caller into the queue.
-func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
+// reserve puts a lease into the table, or the caller into the queue. Where every port could not be opened lately, the
+// first call for a request has one of them tried again: an error at once would serve nobody.
+func (p *Ports) reserve(r Request, first bool) (*Lease, *waiter, error) {
 	p.mu.Lock()
 	defer p.unlock()
 	if p.closed {
@@ -119,6 +120,9 @@ func (p *Ports) reserve(r Request) (*Lease, *waiter, error) {
 	who := peer{p.key(r.Client), r.Local}
 	if !p.queues[who].exclusive() {
 		l, busy := p.place(who, r, r.Policy.demands(), false)
+		if l == nil && !busy && first && p.forgive(who.local) {
+			l, busy = p.place(who, r, r.Policy.demands(), false)
+		}
 		switch {
 		case l != nil:
 			return l, nil, nil

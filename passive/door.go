@@ -236,8 +236,8 @@ func (p *Ports) shut(d *door) net.Listener {
 	return d.ln
 }
 
-// A port that could not be opened is left alone this long. The memory of such ports is bounded; a forgotten one is
-// merely tried again.
+// A port that could not be opened is left alone this long, as far as there are others. The memory of such ports is
+// bounded; a forgotten one is merely tried again.
 const (
 	badFor   = 30 * time.Second
 	badLimit = 1 << 16
@@ -264,4 +264,21 @@ func (p *Ports) shun(at slot, err error) (first bool) {
 func (p *Ports) shunned(at slot, now time.Time) bool {
 	f, ok := p.bad[at]
 	return ok && now.Before(f.until)
+}
+
+// forgive lets the port be tried that has been left alone for the longest time, if there is one. The caller holds mu.
+func (p *Ports) forgive(local netip.Addr) bool {
+	var oldest slot
+	var left failure
+	for n := range p.set.all() {
+		at := slot{local, n}
+		if f, ok := p.bad[at]; ok && (left.err == nil || f.until.Before(left.until)) {
+			oldest, left = at, f
+		}
+	}
+	if left.err == nil {
+		return false
+	}
+	p.bad[oldest] = failure{err: left.err}
+	return true
 }

@@ -162,7 +162,7 @@ func TestWaitGiveUpRace(t *testing.T) {
 		cancel()
 		for i := range 100 {
 			holder := lease(t, p, ask(alice))
-			_, w, err := p.reserve(ask(alice))
+			_, w, err := p.reserve(ask(alice), true)
 			require.NoError(t, err)
 			require.NoError(t, holder.Close())
 			ctx := t.Context()
@@ -277,6 +277,59 @@ func TestNoPortToBeHad(t *testing.T) {
 		net.Fail = func(string) error { return context.DeadlineExceeded }
 		_, err = ports.Lease(t.Context(), ask(alice))
 		require.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+}
+
+// Where no port can be opened, each request has one tried again, once: what was wrong may be over.
+func TestTriedAgainWithoutAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log journal
+		p, mem := memPorts(t, "21000-21002")
+		defer p.Close()
+		p.Logger = log.logger()
+		var tried []string
+		mem.Fail = func(address string) error {
+			tried = append(tried, address)
+			return errors.New("no answer")
+		}
+		start := time.Now()
+		for _, tries := range []int{3, 1, 1, 1} {
+			tried = nil
+			_, err := p.Lease(t.Context(), ask(alice))
+			require.ErrorContains(t, err, "21000-21002 on 127.0.0.1: no answer")
+			require.Len(t, tried, tries)
+			time.Sleep(time.Second)
+		}
+		require.Len(t, log.lines(), 3, "each is said once")
+		mem.Fail = nil
+		lease(t, p, ask(alice))
+		since(t, start, 4*time.Second)
+	})
+	// Those who queued for it do not try one by one.
+	synctest.Test(t, func(t *testing.T) {
+		p, mem := memPorts(t, "21000")
+		defer p.Close()
+		tries := 0
+		p.Listen = func(context.Context, string, string) (net.Listener, error) {
+			tries++
+			time.Sleep(time.Second)
+			return nil, errors.New("no answer")
+		}
+		start := time.Now()
+		ended := make(chan error)
+		for range 3 {
+			go func() {
+				_, err := p.Lease(t.Context(), ask(alice))
+				ended <- err
+			}()
+		}
+		for range 3 {
+			require.ErrorContains(t, <-ended, "no answer")
+		}
+		since(t, start, time.Second)
+		require.Equal(t, 1, tries)
+		p.Listen = mem.Listen
+		lease(t, p, ask(alice))
 	})
 }
 
