@@ -122,10 +122,8 @@ func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip
 func (l *Lease) Close() error {
 	var c net.Conn
 	l.ports.mu.Lock()
-	switch l.state {
-	case opening, waiting:
-		l.ports.end(l, ErrClosed)
-	case connected:
+	l.closeUnconnected()
+	if l.state == connected {
 		c = l.ports.drop(l)
 	}
 	l.ports.unlock()
@@ -135,22 +133,42 @@ func (l *Lease) Close() error {
 	return quietly(c)
 }
 
-// CloseUnused does what Close does, unless the connection is there, or one has come from the client's address, since
-// the client could have heard of the lease, of which nobody knows yet whose it is. It is for a client that may have
-// ended: one that has connected before may still be served. CloseUnused reports whether the lease is over.
-func (l *Lease) CloseUnused() bool {
+// CloseUnused does what Close does, unless the connection is there, or one from the client's address has spoken of
+// which nobody knows yet whose it is. It is for a client that may have ended: one that has connected before may still
+// be served. A connection that was there and has said nothing has a fifth of a second to speak.
+func (l *Lease) CloseUnused() {
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
-	if (l.state == opening || l.state == waiting) && !l.hasVisitor() {
-		l.ports.end(l, ErrClosed)
+	switch {
+	case l.hasVisitor(false):
+	case l.hasVisitor(true):
+		time.AfterFunc(lateFor, l.closeUnspoken)
+	default:
+		l.closeUnconnected()
 	}
-	return l.state == ended
 }
 
-// hasVisitor reports whether a connection waits that may be the lease's. The caller holds mu.
-func (l *Lease) hasVisitor() bool {
+// closeUnspoken is CloseUnused when the silent have had their time.
+func (l *Lease) closeUnspoken() {
+	l.ports.mu.Lock()
+	defer l.ports.unlock()
+	if !l.hasVisitor(false) {
+		l.closeUnconnected()
+	}
+}
+
+// closeUnconnected ends the lease unless it has a connection. The caller holds mu.
+func (l *Lease) closeUnconnected() {
+	if l.state == opening || l.state == waiting {
+		l.ports.end(l, ErrClosed)
+	}
+}
+
+// hasVisitor reports whether a connection waits that may be the lease's: one that has spoken, or with silent any. The
+// caller holds mu.
+func (l *Lease) hasVisitor(silent bool) bool {
 	return slices.ContainsFunc(l.group.arrived, func(c *candidate) bool {
-		return l.state == waiting && c.number > l.number && (c.lease == l || c.lease == nil && !c.roaming)
+		return l.state == waiting && c.number > l.number && (silent || c.spoke != 0) && (c.lease == l || c.lease == nil && !c.roaming)
 	})
 }
 

@@ -86,14 +86,19 @@ func TestRetiredSaysSo(t *testing.T) {
 func TestCloseUnused(t *testing.T) {
 	for name, test := range map[string]struct {
 		before, from, line string
+		late               string // what it says a moment before its time to speak is over
 		stays              bool
+		after              time.Duration // when the lease is over, if not at once
 	}{
 		"nobody came":                        {},
-		"its connection waits":               {from: "home", stays: true},
+		"one says nothing":                   {from: "home", after: lateFor},
+		"its connection speaks in time":      {from: "home", late: "proof a", stays: true},
+		"its connection has spoken":          {from: "home", line: "hello", stays: true},
 		"its connection is there":            {from: "home", line: "proof a", stays: true},
 		"one came before":                    {before: "home"},
 		"one waits elsewhere":                {from: "elsewhere"},
 		"one from elsewhere is being judged": {from: "elsewhere", line: "stalls a", stays: true},
+		"one from elsewhere fails":           {from: "elsewhere", line: "fails a"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proving(t, "21000", func(s *stage) {
@@ -104,14 +109,24 @@ func TestCloseUnused(t *testing.T) {
 					synctest.Wait()
 				}
 				l := s.lease("a", Untested)
+				var v *visitor
 				if test.from != "" {
-					s.comes(test.from, test.line)
+					v = s.comes(test.from, test.line)
 				}
 				synctest.Wait()
+				start := time.Now()
 				l.CloseUnused()
-				require.Equal(t, !test.stays, l.Over())
+				if test.late != "" {
+					time.Sleep(lateFor - 1)
+					v.say(test.late)
+				}
 				if !test.stays {
+					<-l.done
+					since(s.T, start, test.after)
 					s.asked(l).fails(ErrClosed, 0)
+				} else {
+					time.Sleep(2 * lateFor)
+					require.False(s, l.Over())
 				}
 				l.Close()
 			})

@@ -78,6 +78,9 @@ func (s *session) hear(in input, t *transfer) {
 	case row.during == hastens:
 		s.inbox.put(in)
 		t.quits()
+		if l := s.port.Load(); l != nil && !t.local {
+			time.AfterFunc(lingerAfterEOF, l.CloseUnused)
+		}
 	case row.during == aborts:
 		t.cancel(errAborted)
 		s.inbox.putFirst(in)
@@ -114,8 +117,8 @@ func (s *session) abortBy(in input, t *transfer) {
 	}
 }
 
-// giveUpPort closes the port that no transfer has taken. After ABOR none will, since a
-// transfer that was asked for before is aborted as well.
+// giveUpPort closes the data port, unless the transfer has its connection. After ABOR no
+// transfer will, since one that was asked for before is aborted as well.
 func (s *session) giveUpPort() {
 	if l := s.port.Load(); l != nil {
 		l.Close()

@@ -400,6 +400,11 @@ func (c *client) epsv() string {
 	return at
 }
 
+// tcp returns what is below TLS on the control connection.
+func (c *client) tcp() *ftpclient.TCPConn {
+	return c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn)
+}
+
 // dataTCP dials a data port and speaks no TLS on it.
 func (c *client) dataTCP(addr string) net.Conn {
 	c.t.Helper()

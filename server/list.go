@@ -121,7 +121,7 @@ func (s *session) cmdMlsd(ctx context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	if !info.IsDir() {
+	if !info.IsDir() { // RFC 3659, section 7.2.1, wants 501
 		return ok(501, "MLSD needs a directory; use MLST for a file.")
 	}
 	facts := s.facts

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -249,7 +248,13 @@ func TestPortIsGivenBack(t *testing.T) {
 		"FIN after 150": func(t *testing.T, ts *testServer, c *client) {
 			c.epsv()
 			c.cmd(150, "RETR a")
-			c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).TCPConn.CloseWrite()
+			c.tcp().CloseWrite()
+		},
+		"QUIT after 150": func(t *testing.T, ts *testServer, c *client) {
+			c.epsv()
+			c.cmd(150, "RETR a")
+			c.cmd(425, "QUIT")
+			c.expect(221)
 		},
 		"ABOR": func(t *testing.T, ts *testServer, c *client) { c.epsv(); c.cmd(226, "ABOR") },
 	}
@@ -257,8 +262,8 @@ func TestPortIsGivenBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			ports := onePort(t)
-			ports.Wait = -1
-			ts := start(t, func(srv *server.Server) { srv.Passive = ports })
+			ports.Wait, ports.TTL = -1, time.Hour
+			ts := start(t, func(srv *server.Server) { srv.Passive, srv.HandshakeTimeout = ports, time.Hour })
 			ts.writeFile(t, "a", "content")
 			c, next := ts.loginWith(t, never(ts.Config)), ts.loginWith(t, never(ts.Config))
 			end(t, ts, c)
@@ -309,10 +314,10 @@ func (f stuckFS) Open(ctx context.Context, name string, offset int64) (io.ReadCl
 // driver that ignores its context has not returned yet.
 func TestPortIsGivenBackBeforeTheDriverReturns(t *testing.T) {
 	for _, in := range []string{"Open", "Stat"} {
-		for name, end := range map[string]func(c *client, raw *ftpclient.TCPConn){
-			"FIN":  func(_ *client, raw *ftpclient.TCPConn) { raw.CloseWrite() },
-			"RST":  func(_ *client, raw *ftpclient.TCPConn) { raw.SetLinger(0); raw.Close() },
-			"ABOR": func(c *client, _ *ftpclient.TCPConn) { c.send("ABOR") },
+		for name, end := range map[string]func(c *client){
+			"FIN":  func(c *client) { c.tcp().CloseWrite() },
+			"RST":  func(c *client) { c.tcp().SetLinger(0); c.tcp().Close() },
+			"ABOR": func(c *client) { c.send("ABOR") },
 		} {
 			t.Run(in+" "+name, func(t *testing.T) {
 				t.Parallel()
@@ -327,7 +332,7 @@ func TestPortIsGivenBackBeforeTheDriverReturns(t *testing.T) {
 				c.epsv()
 				c.send("%s", map[string]string{"Open": "RETR Open", "Stat": "RETR Stat/"}[in])
 				<-d.reached
-				end(c, c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn))
+				end(c)
 				eventually(t, "the port", func() bool { return ports.Stats().Leases == 0 })
 				close(d.release)
 			})
@@ -338,49 +343,64 @@ func TestPortIsGivenBackBeforeTheDriverReturns(t *testing.T) {
 // A client that ends its side of the control connection behind its last command, when its
 // data connection is there already, is served.
 func TestHalfClosedBehindTheCommand(t *testing.T) {
-	ports := onePort(t)
 	d := &stuckDriver{reached: make(chan struct{}), release: make(chan struct{})}
-	ts := start(t, func(srv *server.Server) { d.Driver, srv.Driver, srv.Passive = srv.Driver, d, ports })
+	ts := start(t, func(srv *server.Server) { d.Driver, srv.Driver, srv.Passive = srv.Driver, d, onePort(t) })
 	ts.writeFile(t, "Open", "content")
 	c := ts.login(t)
-	data := c.dataTCP(c.pasv())
-	eventually(t, "the connection", func() bool { return ports.Stats().Unproven == 1 })
+	data := c.dataTLS(c.dataTCP(c.pasv()))
 	c.send("RETR Open")
 	<-d.reached
-	c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).CloseWrite()
+	require.NoError(t, c.tcp().CloseWrite())
 	time.Sleep(100 * time.Millisecond) // so that it has been heard
-	require.Equal(t, 1, ports.Stats().Leases)
 	close(d.release)
-	require.Equal(t, "content", readAll(t, c.dataTLS(data)))
+	require.Equal(t, "content", readAll(t, data))
 }
 
 // So is one that ends it before the server has got to the transfer, or while the handshake is under way.
 func TestHalfClosedBehindUpload(t *testing.T) {
 	for _, early := range []bool{true, false} {
-		ts := start(t, func(srv *server.Server) { srv.Passive = onePort(t) })
-		for i := range 20 {
-			c := ts.login(t)
-			data := c.dataTCP(c.pasv())
-			if early {
-				data = c.dataTLS(data)
-			} else {
-				eventually(t, "the connection", func() bool { return ts.Passive.Stats().Unproven == 1 })
+		for _, reuse := range []tls.Reuse{tls.Prefer, tls.Off} {
+			ts := start(t, func(srv *server.Server) { srv.SessionReuse, srv.Passive = reuse, onePort(t) })
+			for i := range 20 {
+				c := ts.login(t)
+				name := fmt.Sprint(early, i)
+				order := func() {
+					c.send("STOR %s", name)
+					require.NoError(t, c.tcp().CloseWrite())
+				}
+				data := c.dataTCP(c.pasv())
+				if early {
+					data = c.dataTLS(data)
+					order()
+				} else {
+					data = c.dataTLS(&midway{data, order})
+				}
+				_, err := io.WriteString(data, "content")
+				require.NoError(t, err)
+				require.NoError(t, data.Close())
+				c.expect(150)
+				c.expect(226)
+				require.Equal(t, "content", ts.readFile(t, name))
+				c.Close()
 			}
-			name := fmt.Sprint(early, i)
-			c.send("STOR %s", name)
-			require.NoError(t, c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).CloseWrite())
-			if !early {
-				data = c.dataTLS(data)
-			}
-			_, err := io.WriteString(data, "content")
-			require.NoError(t, err)
-			require.NoError(t, data.Close())
-			c.expect(150)
-			c.expect(226)
-			require.Equal(t, "content", ts.readFile(t, name))
-			c.Close()
 		}
 	}
+}
+
+// midway is a connection that does something when the first answer has come.
+type midway struct {
+	net.Conn
+	do func()
+}
+
+func (c *midway) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if c.do != nil {
+		do := c.do
+		c.do = nil
+		do()
+	}
+	return n, err
 }
 
 // A transfer that is stuck holds up no other session of its account, on one port.

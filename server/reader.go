@@ -10,7 +10,8 @@ import (
 
 // lingerAfterEOF is how long a command may go on after the client closed its
 // sending side. A client that pipes commands in and hangs up still gets them
-// done; a driver that blocks for longer is told by its context.
+// done; a driver that blocks for longer is told by its context. One that has sent
+// QUIT behind the command of a transfer has as long to open the data connection.
 const lingerAfterEOF = 2 * time.Second
 
 // input is a command, or why there is none.
@@ -75,7 +76,7 @@ func (s *session) abandon() {
 	if l := s.port.Load(); l != nil {
 		l.CloseUnused()
 	}
-	if t := s.current(); t != nil && !t.local && !t.opened.Load() && (t.port == nil || t.port.CloseUnused()) {
+	if t := s.current(); t != nil && t.active && !t.opened.Load() {
 		t.cancel(errAbandoned)
 	}
 }

@@ -42,7 +42,7 @@ type session struct {
 	logout     func(cause error) // ends the context of the login; nil before the first
 	foundPath  string            // what the command under way came to be about, if the argument left that open
 
-	port       atomic.Pointer[passive.Lease] // data is; nil for another. Whoever hears that the client ends may close it.
+	port       atomic.Pointer[passive.Lease] // until its transfer ends; whoever hears the client end may close it
 	proof      proof
 	mustResume atomic.Bool  // by the policy of the account that logged in last
 	afterReply func() error // what follows the reply being written
@@ -207,8 +207,8 @@ func (s *session) write(r wire.Reply) error {
 	return explainControl(err)
 }
 
-// stop ends the session's context, and gives up the port that no transfer has taken: a
-// driver may not return for a while. It may be called from anywhere.
+// stop ends the session's context, and gives up the data port: a driver may not return
+// for a while. It may be called from anywhere.
 func (s *session) stop(cause error) {
 	s.cancel(cause)
 	s.giveUpPort()

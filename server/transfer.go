@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
-	"github.com/sallyport/sallyport/passive"
 )
 
 // transfer is a transfer of a file or a listing under way, or other work on
@@ -53,9 +52,8 @@ type transfer struct {
 	hung     atomic.Int32 // how many times in a row hurry has found the driver at rest
 	ours     atomic.Bool  // what whereDriver says of a listing is not so, see lister.apart
 
-	port    *passive.Lease // nil in active mode
-	opened  atomic.Bool    // the data connection is there and the handshake done
-	secured bool           // the data connection's handshake succeeded
+	opened  atomic.Bool // the data connection is there and the handshake done
+	secured bool        // the data connection's handshake succeeded
 	peer    netip.AddrPort
 
 	ctx    context.Context // ends with ABOR and with the session
@@ -87,7 +85,6 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 		news:      make(chan struct{}, 1),
 	}
 	_, t.active = s.data.(*activeDialer)
-	t.port = s.port.Load()
 	t.ctx, t.cancel = context.WithCancelCause(s.ctx)
 	return t, nil
 }
@@ -102,8 +99,8 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	}
 	d := s.data
 	s.data = nil // whatever becomes of it, the next transfer needs another
+	defer s.port.Store(nil)
 	s.setMoving(t)
-	s.port.Store(nil) // from now on who hears the client ends the transfer
 	t.meter = s.meter(t.upload)
 	d.TransferStarting()
 	var announced error
