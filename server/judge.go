@@ -28,16 +28,24 @@ const judgeSlow = time.Second
 // errCrowded is why a login was not judged.
 var errCrowded = errors.New("server: other logins were judged first until LoginTimeout was over")
 
-// enter waits until a guess of a user's password may be judged. Call leave when
-// it was. After an error, which is why it may not be judged, call nothing. inLine is
-// told when waiting begins and when waiting ends, and nothing if it may be judged at once.
-func (j *judge) enter(ctx context.Context, from netip.Prefix, user string, fails int, patience time.Duration, draining <-chan struct{}, inLine func(bool)) (*turn, error) {
+// entrant is a session that asks for a guess of a user's password to be judged.
+type entrant struct {
+	from     netip.Prefix
+	user     string
+	fails    int             // refused logins of the session so far
+	draining <-chan struct{} // closed when nobody new is judged any more
+	inLine   func(bool)      // told when waiting begins and ends, and nothing without a wait
+}
+
+// enter waits until a guess may be judged, as long as ctx lasts. Call leave when it was.
+// After an error, which is why it may not be judged, call nothing.
+func (j *judge) enter(ctx context.Context, e entrant) (*turn, error) {
 	j.mu.Lock()
-	w := j.guard.ask(from, user, fails, time.Now())
+	w := j.guard.ask(e.from, e.user, e.fails, time.Now())
 	j.dispatch()
 	j.mu.Unlock()
 
-	if err := w.wait(ctx, patience, draining, inLine); err != nil && j.withdraw(w) {
+	if err := w.wait(ctx, e); err != nil && j.withdraw(w) {
 		return nil, err
 	}
 	return &turn{w, time.AfterFunc(judgeSlow, func() { j.drag(w) })}, nil
@@ -49,25 +57,21 @@ type turn struct {
 	slow  *time.Timer
 }
 
-// wait waits for the guess's turn, and tells inLine if there is anything to wait for.
-func (w *guess) wait(ctx context.Context, patience time.Duration, draining <-chan struct{}, inLine func(bool)) error {
+// wait waits for the guess's turn, and tells e.inLine if there is anything to wait for.
+func (w *guess) wait(ctx context.Context, e entrant) error {
 	select {
 	case <-w.ready:
 		return nil
 	default:
 	}
-	inLine(true)
-	defer inLine(false)
-	t := time.NewTimer(patience)
-	defer t.Stop()
+	e.inLine(true)
+	defer e.inLine(false)
 	select {
 	case <-w.ready:
 		return nil
-	case <-t.C:
-		return errCrowded
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-draining:
+	case <-e.draining:
 		return errServerClosing
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"net/netip"
 	"testing"
 	"testing/synctest"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +15,7 @@ func TestJudgeTellsOfWaiting(t *testing.T) {
 		j := &judge{places: func() int { return 1 }}
 		var told []bool
 		enter := func(user string, inLine func(bool)) *turn {
-			turn, err := j.enter(t.Context(), network(netip.MustParseAddr("192.0.2.1")), user, 0, time.Minute, nil, inLine)
+			turn, err := j.enter(t.Context(), entrant{from: network(netip.MustParseAddr("192.0.2.1")), user: user, inLine: inLine})
 			require.NoError(t, err)
 			return turn
 		}

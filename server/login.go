@@ -141,8 +141,9 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 
 // lineUp waits until the login may be judged, or no longer matters.
 func (s *session) lineUp(user string) (*turn, error) {
-	patience := time.Until(s.loginSince.Add(s.srv.loginTimeout()))
-	return s.srv.judge.enter(s.ctx, s.network(), user, s.fails, patience, s.srv.draining, s.setInLine)
+	ctx, cancel := context.WithDeadlineCause(s.ctx, s.loginSince.Add(s.srv.loginTimeout()), errCrowded)
+	defer cancel()
+	return s.srv.judge.enter(ctx, entrant{s.network(), user, s.fails, s.srv.draining, s.setInLine})
 }
 
 // network returns what takes turns with others: the client's network, unless addresses
