@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -20,7 +21,8 @@ import (
 
 // Row 54: clients that stop reading, or sending. What they hold is bounded by
 // little, so that a thousand of them are no more than 100 MiB; here both ends are
-// counted. The test is not parallel to others: it looks at all memory.
+// counted. Each case is a process of its own, since it looks at all memory, which other
+// tests would take and give back meanwhile.
 func TestStalledTransfersHoldLittle(t *testing.T) {
 	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
 		t.Skip("the kernel is not asked for room here, see room_other.go")
@@ -33,7 +35,7 @@ func TestStalledTransfersHoldLittle(t *testing.T) {
 	big := string(make([]byte, 32<<20)) // more than the kernel takes
 	for name, come := range map[string]struct {
 		open func(*testServer, *testing.T) net.Conn
-		with func(*server.Server)
+		with func(*testing.T, *server.Server)
 	}{
 		"TLS":   {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("RETR big") }, nil},
 		"clear": {func(ts *testServer, t *testing.T) net.Conn { return ts.loginClear(t).open("RETR big") }, nil},
@@ -47,23 +49,26 @@ func TestStalledTransfersHoldLittle(t *testing.T) {
 		"upload, stuck disk": {stallUpload, stuckDisk},
 		"listing":            {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("LIST") }, manyNamesIn},
 		// What is read of a directory at once is held as well.
-		"NLST of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("NLST") }, longNamesIn(t)},
-		"MLSD of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, longNamesIn(t)},
-		"MLSD without Scan": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, func(srv *server.Server) {
-			longNamesIn(t)(srv)
+		"NLST of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("NLST") }, longNamesIn},
+		"MLSD of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, longNamesIn},
+		"MLSD without Scan": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, func(t *testing.T, srv *server.Server) {
+			longNamesIn(t, srv)
 			wrapFiles(srv, func(files driver.FS) driver.FS { return struct{ driver.FS }{files} })
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			if !inOwnProcess(t) {
+				return
+			}
 			options := []func(*server.Server){insecure}
 			if come.with != nil {
-				options = append(options, come.with)
+				options = append(options, func(srv *server.Server) { come.with(t, srv) })
 			}
 			ts := start(t, options...)
 			ts.writeFile(t, "big", big)
 			first := 20
 			if strings.Contains(name, "upload") {
-				first = 50 // as many as get a large buffer
+				first = 100 // more than get a large buffer, and more than read ahead besides
 			}
 			for range first { // what the first need is not what each does
 				come.open(ts, t)
@@ -86,13 +91,30 @@ func TestStalledTransfersHoldLittle(t *testing.T) {
 	}
 }
 
-func manyNamesIn(srv *server.Server) {
+// inOwnProcess reports whether a test runs in a process of its own. Elsewhere it runs the
+// test in one, and has the test fail with that.
+func inOwnProcess(t *testing.T) bool {
+	t.Helper()
+	const key = "SALLYPORT_OWN_PROCESS"
+	if os.Getenv(key) == t.Name() {
+		return true
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
+	cmd.Env = append(os.Environ(), key+"="+t.Name())
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NotContains(t, string(out), "no tests to run")
+	t.Logf("%s", out)
+	return false
+}
+
+func manyNamesIn(_ *testing.T, srv *server.Server) {
 	wrapFiles(srv, func(files driver.FS) driver.FS { return manyFS{files, 1_000_000} })
 }
 
 // longNamesIn serves a directory of files whose names alone are more than the
 // kernel takes.
-func longNamesIn(t *testing.T) func(*server.Server) {
+func longNamesIn(t *testing.T, srv *server.Server) {
 	path := t.TempDir()
 	for i := range 10_000 {
 		require.NoError(t, os.WriteFile(fmt.Sprintf("%s/%0240d", path, i), nil, 0o600))
@@ -100,7 +122,7 @@ func longNamesIn(t *testing.T) func(*server.Server) {
 	dir, err := driver.OpenDir(path)
 	require.NoError(t, err)
 	t.Cleanup(func() { dir.Close() })
-	return func(srv *server.Server) { wrapFiles(srv, func(driver.FS) driver.FS { return dir }) }
+	wrapFiles(srv, func(driver.FS) driver.FS { return dir })
 }
 
 // settled is a figure that goes down no more.
@@ -163,14 +185,14 @@ type writtenUpload struct {
 
 func (u writtenUpload) Write(p []byte) (int, error) { return u.write(u.ctx, p) }
 
-func dropping(srv *server.Server) {
+func dropping(_ *testing.T, srv *server.Server) {
 	wrapFiles(srv, func(files driver.FS) driver.FS {
 		return writtenFS{files, func(_ context.Context, p []byte) (int, error) { return len(p), nil }}
 	})
 }
 
 // stuckDisk takes no byte.
-func stuckDisk(srv *server.Server) {
+func stuckDisk(_ *testing.T, srv *server.Server) {
 	wrapFiles(srv, func(files driver.FS) driver.FS {
 		return writtenFS{files, func(ctx context.Context, _ []byte) (int, error) {
 			<-ctx.Done()
