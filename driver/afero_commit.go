@@ -27,6 +27,16 @@ func (u *aferoUpload) commit() error {
 		return err
 	}
 	defer unlock()
+	for range changeTries {
+		if err = u.tryCommit(); !errors.Is(err, errOutrun) {
+			return err
+		}
+	}
+	return err
+}
+
+// tryCommit makes the new file of what the file is at this moment.
+func (u *aferoUpload) tryCommit() error {
 	old, err := u.a.target(u.path)
 	if err == nil {
 		err = u.may(old)
@@ -73,9 +83,10 @@ func (u *aferoUpload) keeps(old fs.FileInfo) int64 {
 }
 
 // placeBehind makes a file of the first bytes of the old one and the new ones, and
-// puts that in place.
+// puts that in place, unless a program that knows no locks has written into the old one
+// meanwhile.
 func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
-	temp := sibling(u.path)
+	was, temp := aferoStat(old, ""), sibling(u.path) // MemMapFs changes what it has returned
 	f, err := u.a.create(temp, old)
 	if err != nil {
 		return err
@@ -96,6 +107,13 @@ func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
 	if err := f.Close(); err != nil {
 		return err
 	}
+	now, err := u.a.target(u.path)
+	if err != nil {
+		return err
+	}
+	if !sameOrNone(was, aferoStatOrNone(now)) {
+		return errOutrun
+	}
 	if err := u.place(temp, old); err != nil {
 		return err
 	}
@@ -104,7 +122,8 @@ func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
 	return nil
 }
 
-// copyFrom copies the first n bytes of a file, or all of it if n is negative.
+// copyFrom copies the first n bytes of a file, or all of it if n is negative. If the file has
+// not as many any more, the error is errOutrun.
 func (u *aferoUpload) copyFrom(dst io.Writer, p string, n int64) error {
 	src, err := u.a.fs.Open(p)
 	if err != nil {
@@ -123,7 +142,7 @@ func (u *aferoUpload) copyFrom(dst io.Writer, p string, n int64) error {
 		case err == io.EOF && all:
 			return nil
 		case err == io.EOF:
-			return io.ErrUnexpectedEOF
+			return errOutrun
 		case err != nil:
 			return err
 		case u.ctx.Err() != nil:

@@ -252,3 +252,79 @@ func aferoStore(ctx context.Context, fsys driver.FS, data string, opts driver.St
 	}
 	return u.Commit()
 }
+
+// outrunFs is an afero.Fs that another program uses as well, at the moment when a file of
+// some name is opened.
+type outrunFs struct {
+	afero.Fs
+	when func(name string) bool
+	do   func()
+	done int
+}
+
+func (o *outrunFs) Open(name string) (afero.File, error) {
+	if o.when(name) {
+		o.done++
+		o.do()
+	}
+	return o.Fs.Open(name)
+}
+
+// What a program that knows no locks writes into a file while it is copied is not lost.
+func TestAferoOutrun(t *testing.T) {
+	for kind, fsys := range map[string]func(t *testing.T) afero.Fs{
+		"memory": func(*testing.T) afero.Fs { return afero.NewMemMapFs() },
+		"system": func(t *testing.T) afero.Fs { return afero.NewBasePathFs(afero.NewOsFs(), t.TempDir()) },
+	} {
+		for name, c := range map[string]struct {
+			copied  bool // the old part, when the program comes
+			content string
+		}{
+			"longer": {true, "0123456789other"}, "cut off": {true, "0123"}, "shorter": {false, "01"}, "gone": {false, ""},
+		} {
+			for _, opts := range []driver.StoreOptions{{Append: true}, {Offset: 8}} {
+				t.Run(fmt.Sprint(kind, " ", name, " ", opts), func(t *testing.T) {
+					o := &outrunFs{Fs: fsys(t)}
+					f := driver.Afero(o)
+					write(t, f, "a", "0123456789")
+					o.when = func(name string) bool {
+						return o.done == 0 && strings.Contains(name, ".sallyport-") == c.copied
+					}
+					o.do = func() { require.NoError(t, afero.WriteFile(o.Fs, "/a", []byte(c.content), 0o644)) }
+					u := begun(t, f, "a", "{new}", opts)
+					err := u.Commit()
+					require.NoError(t, u.Close(err))
+					require.Equal(t, 1, o.done)
+					want := c.content
+					if opts.Append {
+						require.NoError(t, err)
+						want += "{new}"
+					} else {
+						require.ErrorIs(t, err, driver.ErrChanged)
+					}
+					require.Equal(t, want, read(t, f, "a"))
+					require.Equal(t, []string{"a"}, names(t, f, "."))
+				})
+			}
+		}
+	}
+}
+
+// A program that writes all the time is left alone after some tries.
+func TestAferoOutrunAllTheTime(t *testing.T) {
+	o := &outrunFs{Fs: afero.NewMemMapFs(), when: func(name string) bool { return strings.Contains(name, ".sallyport-") }}
+	f := driver.Afero(o)
+	content := "old"
+	o.do = func() {
+		content += "+"
+		require.NoError(t, afero.WriteFile(o.Fs, "/a", []byte(content), 0o644))
+	}
+	write(t, f, "a", content)
+	u := begun(t, f, "a", "{new}", driver.StoreOptions{Append: true})
+	err := u.Commit()
+	require.ErrorIs(t, err, driver.ErrChanged)
+	require.NoError(t, u.Close(err))
+	require.Greater(t, o.done, 1)
+	require.Equal(t, content, read(t, f, "a"))
+	require.Equal(t, []string{"a"}, names(t, f, "."))
+}

@@ -30,14 +30,30 @@ func (u *atomicUpload) change() error {
 	}
 }
 
+// changeTries bounds how often a file is copied that another program writes to all the time.
+const changeTries = 10
+
 // changeHeld changes the file, which is locked.
-func (u *atomicUpload) changeHeld(h *heldFile) error {
+func (u *atomicUpload) changeHeld(h *heldFile) (err error) {
+	for range changeTries {
+		if err = u.tryChange(h); !errors.Is(err, errOutrun) {
+			return err
+		}
+		if h.info, err = h.f.Stat(); err != nil {
+			return err
+		}
+	}
+	return errOutrun
+}
+
+// tryChange changes the file as h describes it.
+func (u *atomicUpload) tryChange(h *heldFile) error {
 	keep, err := u.kept(h)
 	if err != nil {
 		return err
 	}
 	t := u.temp
-	if keep != u.at { // the hole has not the right size any more
+	if keep != u.at || u.filled { // the hole has not the right size any more
 		if t, err = u.d.newTemp(u.parent, h.info.Mode().Perm()|0o600); err != nil {
 			return err
 		}
@@ -89,6 +105,7 @@ func unchanged(was, now fs.FileInfo) bool {
 
 // fill makes t what the file will be, or reports that the file itself has grown.
 func (u *atomicUpload) fill(t *tempFile, h *heldFile, keep int64) (done bool, err error) {
+	u.filled = u.filled || t == u.temp
 	cloned, err := cloneHead(u.ctx, t.f, h.f, keep)
 	if err != nil {
 		return false, err

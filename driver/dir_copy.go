@@ -6,8 +6,9 @@ import (
 	"os"
 )
 
-// copyHead copies the first n bytes of src, which has as many, to the start of
-// dst, whose first n bytes are a hole or not there yet. Holes stay holes.
+// copyHead copies the first n bytes of src to the start of dst, whose first n bytes are a
+// hole or not there yet. Holes stay holes. If src has not as many any more, the error is
+// errOutrun.
 func copyHead(ctx context.Context, dst, src *os.File, n int64) error {
 	for at := int64(0); at < n; {
 		from, to, err := nextData(src, at, n)
@@ -46,9 +47,31 @@ func copyPart(ctx context.Context, dst, src *os.File, from, to int64) error {
 			return err
 		}
 		if n == 0 {
-			return io.ErrUnexpectedEOF
+			return errOutrun
 		}
 		from += n
 	}
 	return nil
 }
+
+// copyTail copies src from offset at on to the place to of dst.
+func copyTail(ctx context.Context, dst *os.File, to int64, src *os.File, at int64) error {
+	if _, err := src.Seek(at, io.SeekStart); err != nil {
+		return err
+	}
+	if _, err := dst.Seek(to, io.SeekStart); err != nil {
+		return err
+	}
+	for {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := dst.ReadFrom(io.LimitReader(src, copyStep))
+		if n == 0 || err != nil {
+			return err
+		}
+	}
+}
+
+// copyStep is how much is copied between two looks at the context.
+const copyStep = 16 << 20

@@ -14,13 +14,16 @@ import (
 
 // How a file takes the place of the one that it was made from.
 //
-// Programs that take no lock, such as logrotate, may rename the old file between the
-// last look at the name and the rename of the new file. The new file would have the
-// name then beside the old one, and whatever else had got the name would be lost. So
-// the two files exchange their names, where the system can (Linux, but not each of its
-// file systems), and what comes out is looked at: the old file is removed, anything
-// else gets the name back. Nobody who takes locks changes the new file until then, as
-// its lock is held, too.
+// Programs that take no lock, such as logrotate, may rename the old file, add to it or
+// rewrite it while it is copied, until the rename of the new file. The new file would have the
+// name then beside the old one, or without what the program wrote, and whatever else had got
+// the name would be lost. So the two files exchange their names, where the system can (Linux,
+// but not each of its file systems), and what comes out is looked at: the old file is removed
+// if it is as it was copied, anything else gets the name back. Nobody who takes locks changes
+// the new file until then, as its lock is held, too.
+//
+// To rename a file changes the time of its last change. So the times of modification are
+// compared after the exchange, and all that the system tells before it.
 //
 // While that happens the temporary name says which two files may have it: a sweep
 // removes no other, if the process ends before the name is given back.
@@ -28,17 +31,24 @@ import (
 // errNotExchanged is returned by exchange where names can't be exchanged.
 var errNotExchanged = errors.New("driver: the file system can't exchange names")
 
+// errOutrun is returned if a program that takes no lock wrote into the file while it was
+// copied. The file has its name, and the upload can be added to what is there now.
+var errOutrun = fmt.Errorf("another program writes to the file: %w", ErrChanged)
+
 // supersede gives a temporary file the name of the file that is locked, if the name
-// still leads to that.
+// still leads to that and nobody has written into it.
 func (u *atomicUpload) supersede(t *tempFile, h *heldFile) error {
-	fi, err := t.f.Stat()
-	if err != nil {
-		return err
-	}
 	if !canExchange {
+		if err := u.same(h.info); err != nil {
+			return err
+		}
 		return u.rename(t)
 	}
 	if err := flush(t.f); err != nil {
+		return err
+	}
+	fi, err := t.f.Stat()
+	if err != nil {
 		return err
 	}
 	if err := t.mayBe(fi, h.info); err != nil {
@@ -58,8 +68,23 @@ func (u *atomicUpload) supersede(t *tempFile, h *heldFile) error {
 	return err
 }
 
+// same checks that the name still leads to the file old, as that was copied.
+func (u *atomicUpload) same(old fs.FileInfo) error {
+	now, err := u.parent.Lstat(u.base)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && !os.SameFile(old, now):
+		return ErrChanged
+	case err == nil && !unchanged(old, now):
+		return errOutrun
+	}
+	return err
+}
+
 // swap exchanges a temporary file with the file old that it is made from.
 func (u *atomicUpload) swap(t *tempFile, temp, old fs.FileInfo) error {
+	if err := u.same(old); err != nil {
+		return err
+	}
 	err := exchange(u.parent, t.name, u.base)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -73,24 +98,34 @@ func (u *atomicUpload) swap(t *tempFile, temp, old fs.FileInfo) error {
 		return nil // a sweep of another process has removed it
 	case err != nil:
 		return err
-	case os.SameFile(out, old):
-		_ = u.parent.Remove(t.name) // or a sweep does
-		return nil
+	case !os.SameFile(out, old):
+		return u.swapBack(t, temp, ErrChanged)
+	case !sameContent(out, old):
+		return u.swapBack(t, temp, errOutrun)
 	}
-	return u.swapBack(t, temp)
+	_ = u.parent.Remove(t.name) // or a sweep does
+	return nil
 }
 
-// swapBack gives a file of another program the name back that it had for a moment. If
-// that program has taken the new file away meanwhile, it has an empty one instead.
-func (u *atomicUpload) swapBack(t *tempFile, temp fs.FileInfo) error {
+// sameContent reports whether nobody has written into a file between two looks at it, as
+// far as its size and time of modification tell.
+func sameContent(a, b fs.FileInfo) bool {
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
+}
+
+// swapBack gives a file the name back that it had, and returns why. If another program has
+// taken the new file away meanwhile, it has an empty one instead.
+func (u *atomicUpload) swapBack(t *tempFile, temp fs.FileInfo, why error) error {
 	err := exchange(u.parent, t.name, u.base)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = renameToFree(u.parent, t.name, u.base)
 	}
 	out, e := u.parent.Lstat(t.name)
 	switch {
-	case e == nil && os.SameFile(out, temp):
-		return ErrChanged
+	case e == nil && os.SameFile(out, temp) && sameContent(out, temp):
+		return why
+	case e == nil && os.SameFile(out, temp): // a program wrote into it while it had the name
+		return u.leave(t, ErrChanged)
 	case errors.Is(e, fs.ErrNotExist):
 		return first(t.f.Truncate(0), ErrChanged)
 	}
@@ -99,13 +134,19 @@ func (u *atomicUpload) swapBack(t *tempFile, temp fs.FileInfo) error {
 	if err == nil {
 		_ = exchange(u.parent, t.name, u.base)
 	}
+	return u.leave(t, first(t.f.Truncate(0), ErrChanged))
+}
+
+// leave gives a file with a temporary name that belongs to another program a name beside the
+// file, and adds that to an error.
+func (u *atomicUpload) leave(t *tempFile, err error) error {
 	other := u.base + "." + strings.ToLower(rand.Text())
-	if err := renameToFree(u.parent, t.name, other); err != nil {
+	if renameToFree(u.parent, t.name, other) != nil {
 		other = t.name
 	}
 	t.d.live.Delete(t.name)
 	t.name = "" // not to be removed
-	return fmt.Errorf("a file of another program is %s now: %w", other, first(t.f.Truncate(0), ErrChanged))
+	return fmt.Errorf("a file of another program is %s now: %w", other, err)
 }
 
 // mayBe gives a temporary file a name that says which two files may have it.

@@ -35,12 +35,13 @@ func (u *atomicUpload) growMarked(h *heldFile, n, t int64) error {
 		return errNoGrowth
 	}
 	growing.begin(h.key, n)
-	err := u.tail(h.f, n)
-	if err == nil {
-		err = unmark(h.f)
+	err := u.tail(h, n)
+	outrun := errors.Is(err, errOutrun) // nothing was added
+	if err == nil || outrun {
+		err = first(unmark(h.f), err)
 	}
-	if err != nil {
-		err = undone(err, h.f.Truncate(n), unmark(h.f))
+	if err != nil && !outrun {
+		err = undone(err, cut(h.f, n), unmark(h.f))
 	}
 	growing.end(h.key)
 	if err == nil && u.sync {
@@ -49,6 +50,15 @@ func (u *atomicUpload) growMarked(h *heldFile, n, t int64) error {
 		}
 	}
 	return err
+}
+
+// cut shortens a file to n bytes, if there are more.
+func cut(f *os.File, n int64) error {
+	fi, err := f.Stat()
+	if err != nil || fi.Size() <= n {
+		return err
+	}
+	return f.Truncate(n)
 }
 
 // undone returns the error of a change together with those of taking it back. Each is
@@ -66,20 +76,27 @@ func undone(err error, undo ...error) error {
 	return errors.Join(errs...)
 }
 
-// tail copies what the upload brought to the end of a file of n bytes.
-func (u *atomicUpload) tail(f *os.File, n int64) error {
+// tail copies what the upload brought to the end of a file of n bytes, unless a program
+// that takes no lock has written into the file since it was looked at.
+func (u *atomicUpload) tail(h *heldFile, n int64) error {
 	if u.sync {
-		if err := f.Sync(); err != nil {
+		if err := h.f.Sync(); err != nil {
 			return err
 		}
 	}
-	if err := copyTail(u.ctx, f, n, u.temp.f, u.at); err != nil {
+	switch fi, err := h.f.Stat(); {
+	case err != nil:
+		return err
+	case !sameContent(h.info, fi):
+		return errOutrun
+	}
+	if err := appendTail(u.ctx, h.f, n, u.temp.f, u.at); err != nil {
 		return err
 	}
 	if u.sync {
-		return f.Sync()
+		return h.f.Sync()
 	}
-	return flush(f)
+	return flush(h.f)
 }
 
 // undoGrowth cuts what a process that was killed had added to a file, which is locked.
@@ -105,27 +122,41 @@ func ownSize(f *os.File, size int64) int64 {
 	return size
 }
 
-// copyTail copies src from offset at on to the place to of dst.
-func copyTail(ctx context.Context, dst *os.File, to int64, src *os.File, at int64) error {
+// appendTail adds src from offset at on to a file of n bytes. Each piece is added to the
+// end that the file has then, so that nothing is overwritten that another program adds
+// meanwhile. If the program cuts the file off, the error is ErrChanged.
+func appendTail(ctx context.Context, dst *os.File, n int64, src *os.File, at int64) error {
+	if err := setAppend(dst); err != nil {
+		return err
+	}
 	if _, err := src.Seek(at, io.SeekStart); err != nil {
 		return err
 	}
-	if _, err := dst.Seek(to, io.SeekStart); err != nil {
-		return err
-	}
+	buf := make([]byte, 1<<20)
 	for {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		n, err := dst.ReadFrom(io.LimitReader(src, copyStep))
-		if n == 0 || err != nil {
+		m, err := src.Read(buf)
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
+		if _, err := dst.Write(buf[:m]); err != nil {
+			return err
+		}
+		end, err := dst.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return err
+		}
+		if at := end - int64(m); at < n {
+			return first(cut(dst, at), ErrChanged)
+		}
+		n += int64(m)
 	}
 }
-
-// copyStep is how much is copied between two looks at the context.
-const copyStep = 16 << 20
 
 // growth knows the files that this process is adding to, and the size they are
 // said to have meanwhile.

@@ -37,7 +37,8 @@ import (
 //  1. The temporary file is given the attribute that says whose it is.
 //  2. The file is given the mark "n t".
 //  3. From now on sessions of this process are shown n bytes (growing).
-//  4. The t bytes are copied behind the end.
+//  4. The t bytes are added, each piece to the end that the file has then: another
+//     program that takes no lock may add to it as well.
 //  5. The mark is removed. This is the moment at which the file has changed.
 //  6. The temporary file is removed.
 //

@@ -59,3 +59,12 @@ func attr(f *os.File, name string) string {
 	}
 	return string(buf[:n])
 }
+
+// setAppend makes each write to an open file one to the end of the file.
+func setAppend(f *os.File) error {
+	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
+	if err == nil {
+		_, err = unix.FcntlInt(f.Fd(), unix.F_SETFL, flags|unix.O_APPEND)
+	}
+	return os.NewSyscallError("fcntl", err)
+}

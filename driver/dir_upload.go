@@ -114,6 +114,7 @@ type atomicUpload struct {
 	looked *lookedAt   // what Commit has to find; nil accepts any file
 	temp   *tempFile
 	at     int64 // where in temp the upload begins
+	filled bool  // there is no hole before that any more
 }
 
 func (d *Dir) storeAtomic(ctx context.Context, name string, opts StoreOptions) (_ Upload, err error) {

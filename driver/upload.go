@@ -10,7 +10,8 @@ import (
 type StoreOptions struct {
 	// Append adds to the end of the file as it is at Commit, creating it if
 	// need be (APPE). Offset is ignored. If the file was there in Store and
-	// has been removed since, Commit is ErrChanged.
+	// has been removed since, Commit is ErrChanged, as it may be if a program
+	// that takes no lock changes the file during Commit.
 	Append bool
 
 	// Offset keeps the first Offset bytes and replaces the rest (REST, then
