@@ -64,7 +64,8 @@ const (
 	// Commit, which puts it in place in one step. Nobody ever sees a part of
 	// a file, and when an upload is cut the old file is whole. Writing needs
 	// permission on the directory; a file without any write bit isn't
-	// replaced.
+	// replaced. In a directory to which chattr(1) on Linux only lets files be
+	// added, the file has no name until Commit.
 	//
 	// Append and Offset copy the bytes they keep in Commit, by reference where
 	// the file system can (XFS, Btrfs) and with holes as holes. Elsewhere what

@@ -149,6 +149,9 @@ func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
 // before: some systems tell only then that it could not be written (NFS, quotas), and
 // Windows renames no open file.
 func (u *atomicUpload) rename(t *tempFile) error {
+	if t.name == "" {
+		return errOnlyAdds
+	}
 	if err := t.f.Close(); err != nil {
 		return err
 	}
@@ -222,6 +225,9 @@ var errOnlyReplaces = errors.New("driver: the file system renames without lookin
 func (u *atomicUpload) takeName() error {
 	if err := flush(u.temp.f); err != nil {
 		return err
+	}
+	if u.temp.name == "" {
+		return nameUnnamed(u.temp.f, u.parent, u.base)
 	}
 	err := renameToFree(u.parent, u.temp.name, u.base)
 	if !errors.Is(err, errors.ErrUnsupported) {

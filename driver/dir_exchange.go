@@ -38,7 +38,7 @@ var errOutrun = fmt.Errorf("another program writes to the file: %w", ErrChanged)
 // supersede gives a temporary file the name of the file that is locked, if the name
 // still leads to that and nobody has written into it.
 func (u *atomicUpload) supersede(t *tempFile, h *heldFile) error {
-	if !canExchange {
+	if !canExchange || t.name == "" {
 		if err := u.same(h.info); err != nil {
 			return err
 		}

@@ -12,13 +12,24 @@ import (
 type tempFile struct {
 	d      *Dir
 	parent *os.Root
-	name   string
+	name   string // empty if there is none, or not any more
 	f      *os.File
 	lock   *os.File // the same open file; nil where there are no locks
 }
 
-// newTemp makes a temporary file, open for reading and writing.
+// errOnlyAdds is returned where files can be made but not replaced.
+var errOnlyAdds = fmt.Errorf("files of the directory can't be replaced: %w", fs.ErrPermission)
+
+// newTemp makes a temporary file, open for reading and writing. The file has no name where
+// a name could never be removed.
 func (d *Dir) newTemp(parent *os.Root, mode fs.FileMode) (*tempFile, error) {
+	if onlyAdds(parent) {
+		f, err := openUnnamed(parent, mode)
+		if err != nil {
+			return nil, err
+		}
+		return &tempFile{d: d, parent: parent, f: f}, nil
+	}
 	for range 10 {
 		t, err := d.tryTemp(parent, mode)
 		if t != nil || err != nil {

@@ -227,8 +227,11 @@ func (u *atomicUpload) create() (err error) {
 		mode = u.old.Mode().Perm() | 0o600
 	}
 	u.temp, err = u.d.newTemp(u.parent, mode)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case u.temp.name == "" && u.old != nil:
+		return errOnlyAdds
 	}
 	if u.f = u.temp.f; u.at > 0 {
 		_, err = u.f.Seek(u.at, io.SeekStart)
