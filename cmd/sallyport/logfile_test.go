@@ -213,7 +213,7 @@ func TestAuditLogOfAStuckFile(t *testing.T) {
 		time.AfterFunc(auditGrace/2, func() { close(last) })
 		a.close()
 		events = file.events(t)
-		require.Equal(t, []string{"three", "four", "five", "lines-lost 1"}, events[len(events)-4:])
+		require.Equal(t, []string{"three", "four", "lines-lost 1", "five"}, events[len(events)-4:])
 	})
 }
 

@@ -3,6 +3,7 @@
 package logqueue
 
 import (
+	"bytes"
 	"io"
 	"sync"
 	"time"
@@ -14,7 +15,8 @@ const DefaultLimit = 1 << 20
 // Queue writes lines to another writer in a goroutine of its own. Writing to a
 // Queue never blocks and never fails: what does not fit, or can't be written, is
 // dropped and counted, and as soon as lines are taken again one of them tells how
-// many are missing. Lines keep their order. It may be used concurrently.
+// many are missing, in the place where they are. Lines keep their order. It may be
+// used concurrently.
 type Queue struct {
 	to     io.Writer
 	limit  int
@@ -23,13 +25,19 @@ type Queue struct {
 	mu      sync.Mutex
 	filled  sync.Cond // something waits, or the queue is closed
 	emptied sync.Cond // gone has changed, or the patience of Written is over
-	lines   [][]byte
+	lines   []line
 	size    int    // of lines
 	queued  uint64 // lines that were ever put into lines
 	gone    uint64 // lines of those that were written, or that could not be
-	dropped uint64 // and not told of yet
+	dropped uint64 // after the last of lines, and not told of yet
 	closed  bool
 	ended   chan struct{}
+}
+
+// line is a line that waits.
+type line struct {
+	text    []byte
+	missing uint64 // lines that were dropped before it
 }
 
 // New makes a Queue that holds limit bytes, 0 for DefaultLimit. notice words the
@@ -46,18 +54,19 @@ func New(to io.Writer, limit int, notice func(dropped uint64) string) *Queue {
 
 // Write queues one line, or several that belong together. It always reports
 // success: a logger could do nothing about a failure.
-func (q *Queue) Write(line []byte) (int, error) {
+func (q *Queue) Write(text []byte) (int, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.size+len(line) > q.limit {
+	if q.closed || q.size+len(text) > q.limit {
 		q.dropped++
-		return len(line), nil
+		return len(text), nil
 	}
-	q.lines = append(q.lines, append([]byte(nil), line...))
-	q.size += len(line)
+	q.lines = append(q.lines, line{bytes.Clone(text), q.dropped})
+	q.dropped = 0
+	q.size += len(text)
 	q.queued++
 	q.filled.Signal()
-	return len(line), nil
+	return len(text), nil
 }
 
 // Close waits until everything is written, for no longer than grace: after that
@@ -80,17 +89,20 @@ func (q *Queue) run() {
 	for lines := q.take(); len(lines) > 0; lines = q.take() {
 		var failed uint64
 		for _, line := range lines {
-			if _, err := q.to.Write(line); err != nil {
+			if line.missing > 0 {
+				failed = q.tell(failed + line.missing)
+			}
+			if _, err := q.to.Write(line.text); err != nil {
 				failed++
 			}
-			q.written(len(line))
+			q.written(len(line.text))
 		}
-		q.tell(failed)
+		q.tellLast(failed)
 	}
 }
 
 // take waits for lines and takes them all. After Close there may be none.
-func (q *Queue) take() (lines [][]byte) {
+func (q *Queue) take() (lines []line) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for len(q.lines) == 0 && !q.closed {
@@ -133,19 +145,35 @@ func (q *Queue) Written(patience time.Duration) bool {
 	return q.gone >= last
 }
 
-// tell writes how many lines are missing, including the lines that failed just
-// now. If nobody takes that line either, the count is kept for another time.
-func (q *Queue) tell(failed uint64) {
+// tell writes how many lines are missing. It returns how many still are to be told
+// of, for nobody may take that line either.
+func (q *Queue) tell(missing uint64) (left uint64) {
+	if _, err := io.WriteString(q.to, q.notice(missing)); err != nil {
+		return missing
+	}
+	return 0
+}
+
+// tellLast writes how many lines are missing at the end of those that were taken: the
+// lines that failed, and what was dropped unless lines wait that came before.
+func (q *Queue) tellLast(failed uint64) {
 	q.mu.Lock()
-	missing := q.dropped + failed
-	q.dropped = 0
+	missing := failed
+	if len(q.lines) == 0 {
+		missing += q.dropped
+		q.dropped = 0
+	}
 	q.mu.Unlock()
 	if missing == 0 {
 		return
 	}
-	if _, err := io.WriteString(q.to, q.notice(missing)); err != nil {
+	if missing = q.tell(missing); missing > 0 {
 		q.mu.Lock()
-		q.dropped += missing
-		q.mu.Unlock()
+		defer q.mu.Unlock()
+		if len(q.lines) > 0 {
+			q.lines[0].missing += missing
+		} else {
+			q.dropped += missing
+		}
 	}
 }

@@ -77,13 +77,22 @@ func TestWritesInOrder(t *testing.T) {
 }
 
 // Row 55 of the security cases: a reader that stalls holds nobody up, memory is
-// bounded, and what is missing is counted where it is missing.
+// bounded, and what is missing is counted where it is missing, whether the goroutine
+// that writes has taken one line by then or all.
 func TestReaderStalls(t *testing.T) {
+	for _, taken := range []func(){synctest.Wait, func() {}} {
+		testReaderStalls(t, taken)
+	}
+}
+
+func testReaderStalls(t *testing.T, taken func()) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{stall: make(chan struct{})}
 		q := New(r, 10, missing)
 		start := time.Now()
-		write(q, "1234", "5678") // ten bytes
+		write(q, "1234")
+		taken()
+		write(q, "5678") // ten bytes
 		for range 1000 {
 			write(q, "lost")
 			synctest.Wait()
@@ -113,7 +122,7 @@ func TestReaderDies(t *testing.T) {
 		r.set(nil, nil)
 		require.Equal(t, "a\n", r.all())
 		write(q, "b")
-		require.Equal(t, "a\nb\n(3 dropped)\n", r.all())
+		require.Equal(t, "a\n(3 dropped)\nb\n", r.all())
 		q.Close(time.Second)
 	})
 }
