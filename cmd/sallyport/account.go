@@ -48,7 +48,8 @@ type account struct {
 	RequireReuse   bool `toml:"require-session-reuse"`
 	RequireCert    bool `toml:"require-certificate"`
 
-	rights *identity // of a user of this host; nil for those of SystemUser
+	rights  *identity // of a user of this host; nil for those of SystemUser
+	session string    // the user whose session PAM opens; empty for none
 
 	Owner string            // names the account where several names are one; empty for the name of the user
 	from  map[string]string // where each key comes from; "" is the table

@@ -142,7 +142,7 @@ func openHostFile(path string) (*os.File, error) {
 
 // hideSystemUsers notes which users of this host count for nothing, since a source that is asked before has the name.
 func (s *settings) hideSystemUsers() {
-	if !s.systemSource {
+	if !s.systemSource && !s.pam {
 		return
 	}
 	file := filepath.Join(s.systemDir, "passwd")

@@ -108,6 +108,7 @@ func TestSystemUsers(t *testing.T) {
 	h.add(t, "group", fmt.Sprintf("staff:x:%d:six,yes\n", staffGID))
 	c := h.start(t, "")
 	c.wantLog(t, "NSS is not asked")
+	require.Contains(t, c.banner, "those of "+h.file("passwd")+"\n")
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, []byte("hello"), 0o644))
 	for name, uid := range uids {

@@ -99,6 +99,12 @@ func (s *settings) whoIsKnown() (known []string) {
 	if s.authURL != "" {
 		known = append(known, "those of "+s.endpoint())
 	}
+	if s.systemSource {
+		known = append(known, "those of "+filepath.Join(s.systemDir, "passwd"))
+	}
+	if s.pam {
+		known = append(known, "those of PAM (service "+s.pamService+")")
+	}
 	return known
 }
 

@@ -30,6 +30,7 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	c.lookAtChoices()
 	c.lookAtSources()
 	c.lookAtSystemUsers()
+	c.lookAtPAM()
 	c.lookAtAnnounced(ctx)
 	c.lookAtPorts(ctx)
 	c.lookAtLogs()

@@ -23,6 +23,7 @@ type place struct {
 	uploads uploads
 	quota   quota
 	as      string // the system user with whose rights the files are touched; empty for the server's own
+	session string // the user whose session PAM opens; empty for none
 }
 
 // home is an open place.

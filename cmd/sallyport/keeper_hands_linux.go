@@ -108,12 +108,22 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	defer mine.Close()
+	session, err := hs.openSession(ctx, h.at)
+	if err != nil {
+		its.Close()
+		return nil, err
+	}
 	p, err := hs.k.starter.Start(partHand, part.Rights{
 		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir), Seldom: true,
 	}, nil, its)
 	if err != nil {
+		session.close()
 		return nil, err
 	}
+	go func() {
+		<-p.Ended()
+		session.close()
+	}()
 	hs.mu.Lock()
 	h.process = p
 	hs.mu.Unlock()

@@ -26,6 +26,9 @@ type settings struct {
 	systemSource      bool   // users of this host may log in
 	systemGroup       string // whose keys hold for them
 	systemDir         string // where the files are that know them
+	pam               bool   // whom PAM accepts may log in
+	pamService        string // by which PAM knows the server
+	pamProgram        string // that asks PAM; empty for the one beside this program
 	clientCA          string
 	greeting          string
 	cert, key         string
@@ -79,7 +82,7 @@ func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
-		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir,
+		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport",
 		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans,
 	}
 }
@@ -119,8 +122,11 @@ func (s *settings) entries() []entry {
 		{option{"auth-url", "URL", "an HTTPS endpoint that is asked after that, by POST; http:// for this host only (none)", text(&s.authURL)}, `"https://127.0.0.1:8443/login"`, atReload},
 		{option{"insecure-auth-url", "", "allow http:// to other hosts, too: anybody on the way reads passwords", toggle(&s.authURLClear)}, `false`, atReload},
 		{option{"system-users", "", "with run-as: users of this host may log in, as its passwd and shadow files say, with\ntheir own rights and in their own homes; asked after all others", toggle(&s.systemSource)}, `false`, atReload},
-		{option{"system-users-group", "NAME", "the group, [group.NAME], whose keys hold for them (none)", text(&s.systemGroup)}, `"hosted"`, atReload},
+		{option{"system-users-group", "NAME", "the group, [group.NAME], whose keys hold for them, and for those of pam (none)", text(&s.systemGroup)}, `"hosted"`, atReload},
 		{option{"system-users-dir", "DIR", "where passwd, shadow, group, shells and ftpusers are (/etc)", text(&s.systemDir)}, `"/etc"`, atReload},
+		{option{"pam", "", "with run-as: PAM is asked about all other users of this host, by the program sallyport-pam", toggle(&s.pam)}, `false`, atReload},
+		{option{"pam-service", "NAME", "the service that PAM goes by: /etc/pam.d/NAME (sallyport)", text(&s.pamService)}, `"sallyport"`, atReload},
+		{option{"pam-helper", "FILE", "where sallyport-pam is (beside this program)", text(&s.pamProgram)}, `"/usr/local/bin/sallyport-pam"`, atReload},
 		{option{"home", "DIR", "the directory of each user who has none of its own: {user} is the name, and a relative\none is below the directory that is served (that directory)", text(&s.home)}, `"/srv/ftp/{user}"`, atReload},
 		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},
 		{option{"key", "FILE", "the certificate's private key, PEM", text(&s.key)}, `"/etc/sallyport/key.pem"`, atReload},

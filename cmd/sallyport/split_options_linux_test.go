@@ -11,7 +11,7 @@ import (
 // keeperOptions are those that the engine needs to know nothing of: what they say is done by the keeper, or by whom the
 // keeper tells.
 var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir auth-program auth-program-user auth-url
-	insecure-auth-url system-users system-users-group system-users-dir home key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group`)
+	insecure-auth-url system-users system-users-group system-users-dir pam pam-service pam-helper home key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group`)
 
 // Every option reaches the engine of a server that is split, unless it is the keeper's business: in the message and out
 // of it again.

@@ -91,7 +91,7 @@ func (s *settings) housed(name string, a account) (account, error) {
 
 // nobody reports whether no source is configured, so that a user is made for this run.
 func (s *settings) nobody() bool {
-	return len(s.everybody()) == 0 && s.anonymous == nil && len(s.authProgram) == 0 && s.authURL == "" && !s.systemSource
+	return len(s.everybody()) == 0 && s.anonymous == nil && len(s.authProgram) == 0 && s.authURL == "" && !s.systemSource && !s.pam
 }
 
 // inOrder yields the entries of a map by their keys.
@@ -110,7 +110,7 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 
 // place returns where the files of a user are.
 func (s *settings) place(a *account) place {
-	at := place{dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), quota: a.Quota, as: s.systemUserOf(a)}
+	at := place{dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), quota: a.Quota, as: s.systemUserOf(a), session: a.session}
 	if a.ReadOnly {
 		at.quota = quota{} // nothing is stored
 	}
@@ -139,6 +139,7 @@ type labour struct {
 	compare func(ctx context.Context, hash, password string) (bool, error)
 	post    func(ctx context.Context, url string, question []byte) (status int, said []byte, err error)
 	judge   judge
+	login   pamLogin
 }
 
 // ownLabour has it done in this process.
@@ -175,6 +176,10 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 	if s.systemSource {
 		errs = append(errs, s.canJudge())
 		c.sources = append(c.sources, &systemUsers{s, by.judge})
+	}
+	if s.pam {
+		errs = append(errs, s.canAskPAM())
+		c.sources = append(c.sources, s.newPAMUsers(by.login))
 	}
 	return c, errors.Join(errs...)
 }

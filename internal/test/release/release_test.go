@@ -36,6 +36,8 @@ func TestRelease(t *testing.T) {
 		bin := t.TempDir()
 		run(t, bin, proxy.env("GOBIN="+bin), "go", "install", module+"/cmd/sallyport@"+version)
 		require.Contains(t, run(t, bin, nil, filepath.Join(bin, "sallyport"), "version"), version)
+		run(t, bin, proxy.env("GOBIN="+bin), "go", "install", module+"/cmd/sallyport-pam@"+version) // without PAM, which few hosts have headers of
+		require.FileExists(t, filepath.Join(bin, "sallyport-pam"))
 	})
 	t.Run("binaries", func(t *testing.T) {
 		target := runtime.GOOS + "/" + runtime.GOARCH
@@ -110,7 +112,8 @@ func fileProxy(t *testing.T, repo string) proxies {
 	env := append(withCache(t, cache), "GOPRIVATE="+module, "GOWORK=off",
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=url.file://"+repo+".insteadOf", "GIT_CONFIG_VALUE_0=https://"+module)
 	run(t, t.TempDir(), env, "go", "mod", "download", module+"@"+version,
-		module+"/proxyproto@"+version, module+"/driver/s3@"+version, module+"/cmd/sallyport@"+version)
+		module+"/proxyproto@"+version, module+"/driver/s3@"+version, module+"/cmd/sallyport@"+version,
+		module+"/cmd/sallyport-pam@"+version)
 	others := strings.TrimSpace(run(t, repo, nil, "go", "env", "GOMODCACHE")) + "/cache/download"
 	return proxies{t, "file://" + filepath.ToSlash(cache) + "/cache/download,file://" + filepath.ToSlash(others)}
 }

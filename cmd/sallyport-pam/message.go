@@ -1,0 +1,85 @@
+package main
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// version is that of questions and answers.
+const version = 1
+
+// maxMessage is how long a message may be, in bytes.
+const maxMessage = 64 << 10
+
+// question is what the server asks.
+type question struct {
+	Version  int    `json:"version"`
+	Do       string `json:"do"` // doCheck, doLogin or doSession
+	Service  string `json:"service"`
+	User     string `json:"user"`
+	Password string `json:"password"`
+	Peer     string `json:"peer"` // the address of the client; empty for none
+}
+
+const (
+	doCheck   = "check"   // whether this program can ask PAM at all
+	doLogin   = "login"   // whether a user may log in
+	doSession = "session" // open a session, and close it when standard input ends
+)
+
+// answer is what it hears.
+type answer struct {
+	Version int     `json:"version"`
+	Verdict string  `json:"verdict"` // accepted, refused or down
+	Reason  string  `json:"reason"`  // of another verdict than accepted
+	Told    string  `json:"told"`    // what the client may hear of a refusal besides that; only with the right password
+	User    account `json:"user"`    // of a login that is accepted
+}
+
+// Verdicts.
+const (
+	accepted = "accepted"
+	refused  = "refused"
+	down     = "down" // PAM can't tell
+)
+
+// account is a user as the system's databases, which NSS asks, know it.
+type account struct {
+	Name   string `json:"name"`
+	UID    int    `json:"uid"`
+	GID    int    `json:"gid"`
+	Groups []int  `json:"groups"` // besides GID
+	Home   string `json:"home"`
+}
+
+// receive reads a message.
+func receive(from io.Reader, to any) error {
+	var length [4]byte
+	if _, err := io.ReadFull(from, length[:]); err != nil {
+		return err
+	}
+	n := binary.BigEndian.Uint32(length[:])
+	if n > maxMessage {
+		return fmt.Errorf("a message of %d bytes; there may be %d", n, maxMessage)
+	}
+	text := make([]byte, n)
+	if _, err := io.ReadFull(from, text); err != nil {
+		return err
+	}
+	return json.Unmarshal(text, to)
+}
+
+// send writes a message.
+func send(to io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if len(text) > maxMessage {
+		return fmt.Errorf("a message of %d bytes; there may be %d", len(text), maxMessage)
+	}
+	_, err = to.Write(append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...))
+	return err
+}

@@ -1,0 +1,14 @@
+//go:build !(linux && cgo && pam)
+
+package main
+
+// check returns that this program was built without PAM.
+func check() answer {
+	return answer{Version: version, Verdict: down, Reason: "this program was built without PAM: on Linux, with cgo and libpam's headers (Debian: apt install gcc libpam0g-dev), build it with -tags pam"}
+}
+
+// login decides nothing.
+func login(*question) answer { return check() }
+
+// session opens none.
+func session(*question) (answer, func() answer) { return check(), check }
