@@ -114,7 +114,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	p, err := hs.k.starter.Start(partHand, part.Rights{
-		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir), Seldom: true,
+		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir), Light: true,
 	}, nil, its)
 	if err != nil {
 		session.close()

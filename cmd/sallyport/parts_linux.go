@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
@@ -127,9 +126,6 @@ func runHand(log *slog.Logger) error {
 	case dir = <-opened:
 	case <-keeper.Done():
 		return nil
-	}
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS(1) // files are the system's work, and there may be a thousand hands
 	}
 	go sweepOften(dir, log)
 	served := make(chan error, 1)

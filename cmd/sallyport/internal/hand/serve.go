@@ -27,6 +27,7 @@ func Serve(f *os.File, files driver.FS) error {
 	}
 	dir, ok := files.(*driver.Dir)
 	h := &server{s: s, files: files, atomic: ok && dir.Uploads == driver.Atomic, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
+	h.quiet.disturb()
 	err = h.receive()
 	s.Close()
 	h.end()
@@ -46,6 +47,7 @@ type server struct {
 	atomic bool
 	busy   sync.WaitGroup // calls
 
+	quiet   quiet
 	mu      sync.Mutex
 	calls   map[uint64]*job
 	uploads map[uint64]*stored
@@ -86,6 +88,7 @@ func (h *server) next(buf []byte) (do func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	h.quiet.disturb()
 	o, id, r := parse(b)
 	if f != nil {
 		f.Close()

@@ -26,14 +26,15 @@ type Rights struct {
 
 	Sandbox *sandbox.Rules // what it is left with of what the system lets these users do; nil for all
 
-	// Seldom is for parts that have little to do at a time, see seldom.
-	Seldom bool
+	// Light is for a part that has little to do at a time, and of which there may be a thousand: Go uses one processor
+	// unless GOMAXPROCS is set here, and timers may be late.
+	Light bool
 }
 
-// seldom is how late the timers of a part may be that has little to do at a time. While there is anything to do, Go
+// late is how late the timers of a light part may be. While there is anything to do, Go
 // itself wakes every 20 µs and looks whether a system call keeps its thread from others: that costs a hand more than a
 // message does. So another thread may take over from one that waits for a disk that much later.
-const seldom = 10 * time.Millisecond
+const late = 10 * time.Millisecond
 
 // usual is how late timers are otherwise, as Linux has it.
 const usual = 50 * time.Microsecond
@@ -53,7 +54,7 @@ type Starter struct {
 
 type request struct {
 	cmd    *exec.Cmd
-	seldom bool
+	light  bool
 	result chan error
 }
 
@@ -73,8 +74,8 @@ func (s *Starter) run() {
 	runtime.LockOSThread()
 	for r := range s.requests {
 		slack := usual
-		if r.seldom {
-			slack = seldom
+		if r.light {
+			slack = late
 		}
 		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // which what is started inherits
 		r.result <- r.cmd.Start()
@@ -105,6 +106,9 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 	}
 	defer its.Close()
 	env := append(environment(), s.Env...)
+	if rights.Light && os.Getenv("GOMAXPROCS") == "" {
+		env = append(env, "GOMAXPROCS=1")
+	}
 	if rights.Sandbox != nil {
 		text, err := json.Marshal(confinement{Rules: *rights.Sandbox})
 		if err != nil {
@@ -121,7 +125,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 			Credential: &syscall.Credential{Uid: uint32(rights.UID), Gid: uint32(rights.GID), Groups: unsigned(rights.Groups)},
 		},
 	}
-	r := request{cmd, rights.Seldom, make(chan error, 1)}
+	r := request{cmd, rights.Light, make(chan error, 1)}
 	s.requests <- r
 	if err := <-r.result; err != nil {
 		peer.Close()

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/go-crypt/x/crypt"
 	"github.com/go-crypt/x/yescrypt"
@@ -49,10 +50,13 @@ type argon struct {
 	salt, key      []byte
 }
 
-var argonForm = regexp.MustCompile(`^\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`)
+// argonForm and its like take milliseconds to be made, which every part of a split server would need at its start.
+var argonForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`)
+})
 
 func parseArgon2id(text string) (hash, error) {
-	m := argonForm.FindStringSubmatch(text)
+	m := argonForm().FindStringSubmatch(text)
 	if m == nil {
 		return nil, fmt.Errorf("%w; want $argon2id$v=19$m=...,t=...,p=...$salt$key", damaged("argon2id"))
 	}
@@ -84,10 +88,12 @@ type sha struct {
 	salt, key string
 }
 
-var shaForm = regexp.MustCompile(`^\$[56]\$(?:rounds=(\d{1,9})\$)?([./0-9A-Za-z]{1,16})\$([./0-9A-Za-z]+)$`)
+var shaForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\$[56]\$(?:rounds=(\d{1,9})\$)?([./0-9A-Za-z]{1,16})\$([./0-9A-Za-z]+)$`)
+})
 
 func parseSHACrypt(text string) (hash, error) {
-	m := shaForm.FindStringSubmatch(text)
+	m := shaForm().FindStringSubmatch(text)
 	size, letters := sha256.Size, 43
 	if strings.HasPrefix(text, "$6$") {
 		size, letters = sha512.Size, 86
@@ -119,10 +125,12 @@ func (h sha) class() string { return fmt.Sprintf("SHA-crypt %d %d", h.size, h.ro
 // yes is a hash of yescrypt, which shadow files of Debian have.
 type yes struct{ text, work string }
 
-var yesForm = regexp.MustCompile(`^\$y\$(j[./0-9A-Za-z]{2})\$([./0-9A-Za-z]{1,86})\$[./0-9A-Za-z]{43}$`)
+var yesForm = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^\$y\$(j[./0-9A-Za-z]{2})\$([./0-9A-Za-z]{1,86})\$[./0-9A-Za-z]{43}$`)
+})
 
 func parseYescrypt(text string) (hash, error) {
-	m := yesForm.FindStringSubmatch(text)
+	m := yesForm().FindStringSubmatch(text)
 	if m == nil {
 		return nil, fmt.Errorf("this yescrypt hash is damaged, or has parameters that mkpasswd doesn't make")
 	}
