@@ -30,6 +30,7 @@ type account struct {
 	Home     string   `toml:"home"`  // empty for the directory that is served
 	Start    string   `toml:"start"` // the directory that sessions start in, below the home
 	Uploads  uploads  `toml:"uploads"`
+	Umask    umask    `toml:"umask"`
 	ReadOnly bool     `toml:"read-only"`
 	Hidden   patterns `toml:"hidden"`
 	Quota    quota    `toml:"quota"`

@@ -67,6 +67,8 @@ const exampleUsers = `
 #hidden = [".*"]
 # As uploads above.
 #uploads = "atomic"
+# Rights that new files and directories don't have.
+#umask = "022"
 # How much the home may hold, and bytes per second of all sessions of the user together.
 #quota = "10 GiB"
 #rate-up = "5 MiB/s"

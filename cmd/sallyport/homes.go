@@ -21,6 +21,7 @@ type homes struct {
 type place struct {
 	dir     string
 	uploads uploads
+	umask   umask
 	quota   quota
 	as      string // the system user with whose rights the files are touched; empty for the server's own
 	session string // the user whose session PAM opens; empty for none
@@ -75,6 +76,7 @@ func (h *home) enter(ctx context.Context, at place) (err error) {
 	if at.uploads == uploadsInPlace {
 		h.dir.Uploads = driver.InPlace
 	}
+	h.dir.FileMode, h.dir.DirMode = at.umask.modes()
 	h.files = h.dir
 	if at.quota.set {
 		h.files, err = driver.Limit(ctx, h.dir, driver.Quota{Bytes: at.quota.bytes})

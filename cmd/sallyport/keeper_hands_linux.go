@@ -127,7 +127,9 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	hs.mu.Lock()
 	h.process = p
 	hs.mu.Unlock()
-	what, err := json.Marshal(handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace})
+	where := handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace}
+	where.FileMode, where.DirMode = h.at.umask.modes()
+	what, err := json.Marshal(where)
 	if err == nil {
 		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(string(what)) }, nil, nil)
 	}

@@ -110,6 +110,7 @@ func runHand(log *slog.Logger) error {
 		if at.InPlace {
 			dir.Uploads = driver.InPlace
 		}
+		dir.FileMode, dir.DirMode = at.FileMode, at.DirMode
 		select {
 		case opened <- dir:
 			return nil, nil

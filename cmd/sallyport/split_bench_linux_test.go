@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
-	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // BenchmarkSplit compares a server of one process with one that is split: logins with the hand there, files of 4 KiB
@@ -23,7 +21,7 @@ import (
 //
 //	go test -run '^$' -bench Split -benchtime 20x ./cmd/sallyport
 func BenchmarkSplit(b *testing.B) {
-	servers := [2]*splitServer{startWhole(b), startSplit(b, "", 20)}
+	servers := [2]*splitServer{startWhole(b, ""), startSplit(b, "", 20)}
 	var clients [2]*ftpclient.Client
 	for i, s := range servers {
 		home := filepath.Join(s.homes, "alice")
@@ -101,19 +99,6 @@ func BenchmarkSplit(b *testing.B) {
 			}
 		})
 	}
-}
-
-// startWhole starts the server of startSplit in one process.
-func startWhole(b *testing.B) *splitServer {
-	b.Helper()
-	s := &splitServer{homes: b.TempDir()}
-	home := filepath.Join(s.homes, "alice")
-	require.NoError(b, os.Mkdir(home, 0o755))
-	s.file = configure(b, fmt.Sprintf("%shome = %q\n", alice, home))
-	s.process = startWith(b, func(cmd *exec.Cmd) {
-		cmd.Args = append(cmd.Args, "--config", s.file, "--control=", "--passive", testenv.FreePortSet(b, 20))
-	})
-	return s
 }
 
 // cpu returns what each part of the server has used so far, in microseconds.

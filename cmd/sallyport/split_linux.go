@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net/netip"
 	"os"
@@ -132,8 +133,10 @@ type granted struct {
 
 // place of a hand, as the hand is told.
 type handPlace struct {
-	Dir     string
-	InPlace bool
+	Dir      string
+	InPlace  bool
+	FileMode fs.FileMode
+	DirMode  fs.FileMode
 }
 
 // maxTold is how long a value may be that goes between keeper and engine as a file, in bytes.

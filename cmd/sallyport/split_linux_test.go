@@ -81,6 +81,19 @@ func startSplitWith(t testing.TB, more string, ports int, change func(*exec.Cmd)
 	return s
 }
 
+// startWhole starts the server of startSplit in one process, without bob. more is for the table of alice.
+func startWhole(t testing.TB, more string) *splitServer {
+	t.Helper()
+	s := &splitServer{homes: t.TempDir()}
+	home := filepath.Join(s.homes, "alice")
+	require.NoError(t, os.Mkdir(home, 0o755))
+	s.file = configure(t, fmt.Sprintf("%shome = %q\n%s", alice, home, more))
+	s.process = startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = append(cmd.Args, "--config", s.file, "--control=", "--passive", testenv.FreePortSet(t, 20))
+	})
+	return s
+}
+
 // text returns the configuration, with more options and more in the tables at the end.
 func (s *splitServer) text(more string, tables ...string) string {
 	text := "run-as = \"20000:20000\"\n" + more + "\n"
@@ -217,6 +230,28 @@ func TestSplit(t *testing.T) {
 	require.ErrorContains(t, err, "530")
 	_, err = clients[aliceUID].Cmd(200, "SITE CHMOD 600 file")
 	require.NoError(t, err)
+}
+
+// New files and directories have the rights that the umask of the account leaves, whatever the umask of the server is.
+func TestUmask(t *testing.T) {
+	const line = "umask = \"007\"\n"
+	split := startSplit(t, "", 3)
+	split.rewrite(t, split.text("", line), reread)
+	whole := startWhole(t, line)
+	for user, s := range map[string]*splitServer{"bob": split, "alice": whole} {
+		c := s.mustDial(t, user)
+		for name, size := range map[string]int{"small": 10, "big": 100_000} {
+			require.NoError(t, c.Put("STOR "+name, strings.Repeat("x", size)))
+			info, err := os.Stat(filepath.Join(s.homes, user, name))
+			require.NoError(t, err)
+			require.Equal(t, os.FileMode(0o660), info.Mode(), user)
+		}
+		_, err := c.Cmd(257, "MKD dir")
+		require.NoError(t, err)
+		info, err := os.Stat(filepath.Join(s.homes, user, "dir"))
+		require.NoError(t, err)
+		require.Equal(t, os.ModeDir|0o770, info.Mode(), user)
+	}
 }
 
 // Two users of one directory: the system says who may read what, however they get there.

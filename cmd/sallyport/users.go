@@ -110,7 +110,10 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 
 // place returns where the files of a user are.
 func (s *settings) place(a *account) place {
-	at := place{dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), quota: a.Quota, as: s.systemUserOf(a), session: a.session}
+	at := place{
+		dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), umask: a.Umask, quota: a.Quota,
+		as: s.systemUserOf(a), session: a.session,
+	}
 	if a.ReadOnly {
 		at.quota = quota{} // nothing is stored
 	}

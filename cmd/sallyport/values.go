@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io/fs"
 	"math"
 	"net/netip"
 	"path"
@@ -87,6 +88,31 @@ func (u *uploads) UnmarshalText(text []byte) error {
 	err := choice(&how, uploadsAtomic, uploadsInPlace)(string(text))
 	*u = uploads(how)
 	return err
+}
+
+// umask are the rights that new files and directories don't have, if anything says so.
+type umask struct {
+	bits fs.FileMode
+	set  bool
+}
+
+func (u *umask) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 8, 32)
+	if err != nil || n > 0o777 || n&0o700 != 0 {
+		return fmt.Errorf("%q is no umask; want octal digits such as 022 or 007, which leave the user all rights", text)
+	}
+	u.bits, u.set = fs.FileMode(n), true
+	return nil
+}
+
+func (u umask) String() string { return fmt.Sprintf("%03o", uint32(u.bits)) }
+
+// modes returns the modes of new files and directories; 0 for what the umask of the process makes them.
+func (u umask) modes() (file, dir fs.FileMode) {
+	if !u.set {
+		return 0, 0
+	}
+	return 0o666 &^ u.bits, 0o777 &^ u.bits
 }
 
 // patterns are of names that are hidden.
