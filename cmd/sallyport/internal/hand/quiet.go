@@ -11,8 +11,8 @@ import (
 // quietAfter is how long nothing is asked before a hand gives memory back to the system.
 const quietAfter = 3 * time.Second
 
-// quiet gives memory back when nothing has been asked for a while. There may be a thousand hands, most of which wait for
-// the next command of somebody, and one that waits has no timers.
+// quiet gives memory back when nothing has been asked for a while. There may be a thousand hands, most of which wait
+// for the next command of somebody, and one that waits has no timers.
 type quiet struct {
 	disturbed atomic.Bool // since watch has looked
 	watched   atomic.Bool // whether watch will look again
