@@ -76,18 +76,20 @@ func TestLimitInPlaceRoom(t *testing.T) {
 	require.Equal(t, "10 bytes 1 files", used(l))
 }
 
-// late is an FS in place whose uploads are over before their Commit returns.
+// late is an FS in place whose first upload is over before its Commit returns.
 type late struct {
 	driver.FS
 	reached chan struct{}
 	release chan struct{}
+	begun   bool
 }
 
 func (l *late) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	u, err := l.FS.Store(ctx, name, opts)
-	if err != nil || opts.Append {
+	if err != nil || l.begun {
 		return u, err
 	}
+	l.begun = true
 	return &lateUpload{u, l}, nil
 }
 
@@ -114,7 +116,7 @@ func TestLimitInPlaceAppendsBehindTheLast(t *testing.T) {
 				inPlace := openDir(t, t.TempDir())
 				inPlace.Uploads = driver.InPlace
 				write(t, inPlace, "a", strings.Repeat("x", 90))
-				fsys := &late{inPlace, make(chan struct{}), make(chan struct{})}
+				fsys := &late{FS: inPlace, reached: make(chan struct{}), release: make(chan struct{})}
 				l := limit(t, fsys, driver.Quota{Bytes: 1000, FileSize: 100})
 				first := begun(t, l, "a", strings.Repeat("y", 80-int(opts.Offset)), opts)
 				committed := make(chan error)
@@ -136,8 +138,30 @@ func TestLimitInPlaceAppendsBehindTheLast(t *testing.T) {
 	}
 }
 
-// An upload in place leaves room for what is appended as a whole and was accepted before,
-// and has all that the appends before it left when it cut them off.
+// An upload in place that cuts off what was appended has the room of that, also when the
+// append has ended in the FS and is not counted for the file yet.
+func TestLimitInPlaceReplacesTheLast(t *testing.T) {
+	inPlace := openDir(t, t.TempDir())
+	inPlace.Uploads = driver.InPlace
+	write(t, inPlace, "a", strings.Repeat("x", 10))
+	fsys := &late{FS: inPlace, reached: make(chan struct{}), release: make(chan struct{})}
+	l := limit(t, fsys, driver.Quota{Bytes: 1000, FileSize: 100})
+	first := begun(t, l, "a", strings.Repeat("y", 80), driver.StoreOptions{Append: true})
+	committed := make(chan error)
+	go func() { committed <- first.Commit() }()
+	<-fsys.reached
+	u := begun(t, l, "a", strings.Repeat("z", 60), driver.StoreOptions{})
+	_, err := u.Write([]byte(strings.Repeat("z", 40)))
+	require.NoError(t, err)
+	require.NoError(t, u.Commit())
+	close(fsys.release)
+	require.NoError(t, <-committed)
+	require.Equal(t, "100 bytes 1 files", used(l))
+	require.NoError(t, l.Measure(t.Context()))
+	require.Equal(t, "100 bytes 1 files", used(l))
+}
+
+// An upload in place leaves room for what is appended as a whole and was accepted before.
 func TestLimitInPlaceBesideWholeAppend(t *testing.T) {
 	inPlace := openDir(t, t.TempDir())
 	inPlace.Uploads = driver.InPlace
