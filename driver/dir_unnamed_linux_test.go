@@ -31,8 +31,14 @@ func onlyAdding(t *testing.T) (d *driver.Dir, path string) {
 // nothing if it is cut or refused.
 func TestDirOnlyAdds(t *testing.T) {
 	d, path := onlyAdding(t)
+	was, err := os.Stat(filepath.Join(path, "old"))
+	require.NoError(t, err)
+	write(t, d, "first", "new")
+	fi, err := os.Stat(filepath.Join(path, "first"))
+	require.NoError(t, err)
+	require.Equal(t, was.Mode(), fi.Mode())
 	d.FileMode = 0o640
-	want := []string{"old"}
+	want := []string{"old", "first"}
 	for name, opts := range map[string]driver.StoreOptions{
 		"a-replace": {}, "b-exclusive": {Exclusive: true}, "c-append": {Append: true}, "d-whole": {Whole: true},
 	} {
