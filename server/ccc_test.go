@@ -30,10 +30,11 @@ func TestDataAfterCCC(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		for _, implicit := range []bool{false, true} {
 			t.Run(tls.VersionName(version), func(t *testing.T) {
+				t.Parallel()
 				ts := start(t, allowCCC, func(srv *server.Server) {
 					srv.SessionReuse = tls.Require
 					srv.Passive = onePort(t)
-					srv.Passive.TTL = time.Second
+					srv.Passive.TTL = 5 * time.Second
 				})
 				cfg := ts.Config.Clone()
 				cfg.MinVersion, cfg.MaxVersion = version, version

@@ -13,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -276,20 +275,18 @@ func TestNeverResumesUnderPrefer(t *testing.T) {
 func TestNeverResumesUnderRequire(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
-		ts := start(t, func(srv *server.Server) {
-			srv.SessionReuse, srv.Passive = tls.Require, passive.Any()
-			srv.Passive.TTL = time.Second
-		})
-		ts.writeFile(t, "a.txt", "hello")
-		c := ts.loginWith(t, never(cfg(ts)))
-		for _, command := range []string{"RETR a.txt", "STOR b.txt", "LIST"} {
-			conn := c.open2("%s", command)
-			assert.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied", command)
-			c.expect(522)
-		}
-		_, err := ts.FS.Stat(context.Background(), "b.txt")
-		assert.ErrorIs(t, err, os.ErrNotExist)
-		c.cmd(257, "PWD")
+		fake(t, func(t *testing.T, ts *fakeServer) {
+			ts.writeFile(t, "a.txt", "hello")
+			c := ts.loginWith(t, never(cfg(ts.testServer)))
+			for _, command := range []string{"RETR a.txt", "STOR b.txt", "LIST"} {
+				conn := c.open2("%s", command)
+				assert.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied", command)
+				c.expect(522)
+			}
+			_, err := ts.FS.Stat(context.Background(), "b.txt")
+			assert.ErrorIs(t, err, os.ErrNotExist)
+			c.cmd(257, "PWD")
+		}, func(srv *server.Server) { srv.SessionReuse = tls.Require })
 	})
 }
 

@@ -42,10 +42,7 @@ func listenMem(t testing.TB, network *memnet.Net, port uint16) net.Listener {
 }
 
 // fakeServer is a server on a network in memory, for tests in fake time.
-type fakeServer struct {
-	*testServer
-	net *memnet.Net
-}
+type fakeServer struct{ *testServer }
 
 // fake runs f in fake time with a server whose data ports are 21000 to 21003.
 // InsecurePlaintext is on, so that a test needs TLS only when it is about TLS.
@@ -53,7 +50,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 	t.Helper()
 	certificate() // with the real time in it
 	synctest.Test(t, func(t *testing.T) {
-		fs := &fakeServer{testServer: &testServer{FS: driver.Mem(), Log: new(testenv.Buffer), Config: trust(certificate())}, net: new(memnet.Net)}
+		fs := &fakeServer{&testServer{FS: driver.Mem(), Log: new(testenv.Buffer), Config: trust(certificate()), net: new(memnet.Net)}}
 		fs.Config.InsecureSkipVerify = true // the fake clock starts before the certificate does
 		ports, err := passive.Range("21000-21003")
 		require.NoError(t, err)
@@ -66,6 +63,7 @@ func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server
 			option(fs.Server)
 		}
 		explicit, implicit := listenMem(t, fs.net, explicitPort), listenMem(t, fs.net, implicitPort)
+		fs.Addr, fs.ImplicitAddr = explicit.Addr().String(), implicit.Addr().String()
 		done := make(chan error, 2)
 		go func() { done <- fs.Serve(explicit) }()
 		go func() { done <- fs.ServeTLS(implicit) }()
@@ -89,9 +87,9 @@ func (patient) SetReadDeadline(time.Time) error  { return nil }
 func (patient) SetWriteDeadline(time.Time) error { return nil }
 
 // tcp connects to a port of the server's from an address.
-func (fs *fakeServer) tcp(t testing.TB, from netip.Addr, port uint16, buffer int) net.Conn {
+func (ts *testServer) tcp(t testing.TB, from netip.Addr, port uint16, buffer int) net.Conn {
 	t.Helper()
-	c, _ := fs.net.Connect(netip.AddrPortFrom(from, 50000), netip.AddrPortFrom(memServer, port), buffer)
+	c, _ := ts.net.Connect(netip.AddrPortFrom(from, 50000), netip.AddrPortFrom(memServer, port), buffer)
 	require.NotNil(t, c, "nobody listens on port %d", port)
 	t.Cleanup(func() { c.Close() })
 	return patient{c}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/netip"
 	"slices"
 	"sync"
 	"testing"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/memnet"
 	"github.com/sallyport/sallyport/internal/test/testenv"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -40,6 +42,7 @@ type testServer struct {
 	FS           *driver.MemFS
 	Config       *stdtls.Config  // for a client: it trusts the server
 	Log          *testenv.Buffer // the log in text, from level debug
+	net          *memnet.Net     // of a fakeServer; nil for loopback
 
 	mu        sync.Mutex
 	transfers []server.Transfer
@@ -229,7 +232,8 @@ func readFile(t testing.TB, files driver.FS, name string) string {
 // goroutine its Client serves.
 type client struct {
 	*ftpclient.Client
-	t testing.TB
+	t  testing.TB
+	to *testServer // nil where the test has dialled
 }
 
 type reply = ftpclient.Reply
@@ -243,7 +247,7 @@ func newClient(t testing.TB, conn net.Conn, cfg *stdtls.Config) *client {
 			cfg.ClientSessionCache = stdtls.NewLRUClientSessionCache(0)
 		}
 	}
-	c := &client{ftpclient.New(conn, cfg), t}
+	c := &client{Client: ftpclient.New(conn, cfg), t: t}
 	t.Cleanup(func() { c.Conn.Close() })
 	return c
 }
@@ -251,7 +255,24 @@ func newClient(t testing.TB, conn net.Conn, cfg *stdtls.Config) *client {
 // connect opens a control connection and reads nothing.
 func (ts *testServer) connect(t testing.TB) *client {
 	t.Helper()
-	return newClient(t, dialTCP(t, ts.Addr), ts.Config)
+	return ts.clientOf(t, ts.Addr, ts.Config)
+}
+
+// clientOf is a client of an address of the server's that has read nothing.
+func (ts *testServer) clientOf(t testing.TB, addr string, cfg *stdtls.Config) *client {
+	t.Helper()
+	c := newClient(t, ts.dialTCP(t, addr), cfg)
+	c.to = ts
+	return c
+}
+
+// dialTCP dials an address of the server's.
+func (ts *testServer) dialTCP(t testing.TB, addr string) net.Conn {
+	t.Helper()
+	if ts.net == nil {
+		return dialTCP(t, addr)
+	}
+	return ts.tcp(t, memClient, netip.MustParseAddrPort(addr).Port(), buffer)
 }
 
 // dial opens a control connection in clear and reads the greeting.
@@ -265,7 +286,7 @@ func (ts *testServer) dial(t testing.TB) *client {
 // dialImplicit opens a control connection by implicit TLS and reads the greeting.
 func (ts *testServer) dialImplicit(t testing.TB) *client {
 	t.Helper()
-	c := newClient(t, dialTCP(t, ts.ImplicitAddr), ts.Config)
+	c := ts.clientOf(t, ts.ImplicitAddr, ts.Config)
 	c.upgrade()
 	c.expect(220)
 	c.Private = true
@@ -287,7 +308,7 @@ func (ts *testServer) loginWith(t testing.TB, cfg *stdtls.Config) *client {
 // loginOf is loginWith as somebody else.
 func (ts *testServer) loginOf(t testing.TB, user string, cfg *stdtls.Config) *client {
 	t.Helper()
-	c := newClient(t, dialTCP(t, ts.Addr), cfg)
+	c := ts.clientOf(t, ts.Addr, cfg)
 	c.expect(220)
 	c.authTLS()
 	require.NoError(t, c.Login(user, testPassword))
@@ -408,6 +429,9 @@ func (c *client) tcp() *ftpclient.TCPConn {
 // dataTCP dials a data port and speaks no TLS on it.
 func (c *client) dataTCP(addr string) net.Conn {
 	c.t.Helper()
+	if c.to != nil {
+		return c.to.dialTCP(c.t, addr)
+	}
 	return dialTCP(c.t, addr)
 }
 

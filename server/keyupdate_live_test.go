@@ -21,6 +21,7 @@ import (
 // Sessions that ask for new keys and read no answer, before login and after, don't
 // hold up Shutdown. Transfers that do so end by DataTimeout.
 func TestKeyUpdatesNeverReadOverTCP(t *testing.T) {
+	t.Parallel()
 	ts := start(t, func(srv *server.Server) {
 		srv.DataTimeout = time.Second
 		srv.Passive = passive.Any()

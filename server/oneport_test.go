@@ -32,6 +32,9 @@ func crowd() int {
 	if n, err := strconv.Atoi(os.Getenv("SALLYPORT_CROWD")); err == nil {
 		return n
 	}
+	if raceEnabled {
+		return 20
+	}
 	return 40
 }
 
@@ -340,6 +343,7 @@ func TestThievesOnOnePort(t *testing.T) {
 // refused, through one port or several, whether the connections log in at once, in
 // turn, or when one of them has shown its own ticket many times.
 func TestOneCacheForSeveralSessions(t *testing.T) {
+	t.Parallel()
 	for _, at := range []string{"once", "in turn", "one first"} {
 		for _, many := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/many=%t", at, many), func(t *testing.T) {

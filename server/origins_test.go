@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -69,24 +68,22 @@ func sharedAddress(srv *server.Server) { srv.SharedAddress, srv.InsecurePlaintex
 // Where addresses are shared, a data connection without proof gets nothing from the
 // first transfer on, and the client hears why; one with proof is served.
 func TestSharedAddressDemandsProof(t *testing.T) {
-	t.Parallel()
-	ports := passive.Any()
-	ports.TTL = time.Second
-	ts := start(t, sharedAddress, func(srv *server.Server) { srv.Passive = ports })
-	ts.writeFile(t, "a", "content")
-	c := ts.login(t)
-	cache := c.TLS.ClientSessionCache
-	c.TLS.ClientSessionCache = nil
-	raw := c.dataTCP(c.pasv())
-	c.cmd(150, "RETR a")
-	sec := stdtls.Client(raw, c.TLS)
-	if sec.HandshakeContext(t.Context()) == nil {
-		n, _ := sec.Read(make([]byte, 1))
-		require.Zero(t, n, "a connection without proof got data")
-	}
-	require.Contains(t, c.expect(522).String(), "must resume")
-	c.TLS.ClientSessionCache = cache
-	require.Equal(t, "content", c.get("RETR a"))
+	fake(t, func(t *testing.T, ts *fakeServer) {
+		ts.writeFile(t, "a", "content")
+		c := ts.login(t)
+		cache := c.TLS.ClientSessionCache
+		c.TLS.ClientSessionCache = nil
+		raw := c.dataTCP(c.pasv())
+		c.cmd(150, "RETR a")
+		sec := stdtls.Client(raw, c.TLS)
+		if sec.HandshakeContext(t.Context()) == nil {
+			n, _ := sec.Read(make([]byte, 1))
+			require.Zero(t, n, "a connection without proof got data")
+		}
+		require.Contains(t, c.expect(522).String(), "must resume")
+		c.TLS.ClientSessionCache = cache
+		require.Equal(t, "content", c.get("RETR a"))
+	}, sharedAddress)
 }
 
 // The delays after refused logins, and the limit of sessions, are by user.

@@ -12,7 +12,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -106,33 +105,30 @@ func TestPolicyRequirePrivate(t *testing.T) {
 // The data connections of an account with RequireReuse have to resume, whatever
 // the server tolerates; those of another need not.
 func TestPolicyRequireReuse(t *testing.T) {
-	t.Parallel()
 	for name, reuse := range map[string]tls.Reuse{"prefer": tls.Prefer, "off": tls.Off} {
 		t.Run(name, func(t *testing.T) {
-			ts := start(t, policies(map[string]driver.Policy{"strict": {RequireReuse: true}, "free": {}}), func(srv *server.Server) {
-				srv.SessionReuse, srv.Passive = reuse, passive.Any()
-				srv.Passive.TTL = time.Second // how long proof is waited for
-			})
-			ts.writeFile(t, "a", "hello")
-			in := func(user string) *client {
-				c := ts.dial(t)
-				c.authTLS()
-				as(c, user).protect()
-				return c
-			}
-			c := in("strict")
-			require.Equal(t, "hello", c.get("RETR a"))
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "hello")
+				in := func(user string) *client {
+					c := ts.dial(t)
+					c.authTLS()
+					as(c, user).protect()
+					return c
+				}
+				c := in("strict")
+				require.Equal(t, "hello", c.get("RETR a"))
 
-			c = in("strict")
-			c.TLS.ClientSessionCache = nil
-			conn := c.dataTCP(c.pasv())
-			c.cmd(150, "RETR a")
-			require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
-			c.expect(522)
+				c = in("strict")
+				c.TLS.ClientSessionCache = nil
+				conn := c.dataTCP(c.pasv())
+				c.cmd(150, "RETR a")
+				require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
+				c.expect(522)
 
-			// The same connection, for another account.
-			as(c, "free")
-			require.Equal(t, "hello", c.get("RETR a"))
+				// The same connection, for another account.
+				as(c, "free")
+				require.Equal(t, "hello", c.get("RETR a"))
+			}, policies(map[string]driver.Policy{"strict": {RequireReuse: true}, "free": {}}), func(srv *server.Server) { srv.SessionReuse = reuse })
 		})
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/driver"
-	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -433,21 +432,20 @@ func TestStuckTransferOfTheAccount(t *testing.T) {
 func TestSessionThatProvesItselfAlone(t *testing.T) {
 	for _, version := range []uint16{stdtls.VersionTLS12, stdtls.VersionTLS13} {
 		t.Run(stdtls.VersionName(version), func(t *testing.T) {
-			ports := onePort(t)
-			ports.TTL = 3 * time.Second
-			ts := start(t, func(srv *server.Server) { srv.Passive = ports })
-			ts.writeFile(t, "a", "secret")
-			cfg := ts.Config.Clone()
-			cfg.MaxVersion = version
-			c := ts.loginWith(t, cfg)
-			for range 8 {
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "secret")
+				cfg := ts.Config.Clone()
+				cfg.MaxVersion = version
+				c := ts.loginWith(t, cfg)
+				for range 8 {
+					require.Equal(t, "secret", c.get("RETR a"))
+				}
+				ts.login(t)
+				conn := c.open2("RETR a")
+				require.ErrorContains(t, stdtls.Client(conn, ts.Config).Handshake(), "access denied")
+				c.expect(425)
 				require.Equal(t, "secret", c.get("RETR a"))
-			}
-			ts.login(t)
-			conn := c.open2("RETR a")
-			require.ErrorContains(t, stdtls.Client(conn, trust(ts.TLS)).Handshake(), "access denied")
-			c.expect(425)
-			require.Equal(t, "secret", c.get("RETR a"))
+			})
 		})
 	}
 }
@@ -549,33 +547,30 @@ func TestHandshakeFirstBesideOthers(t *testing.T) {
 // later: whoever got one transfer of a client that can't prove itself does not get
 // the right to those of one that can.
 func TestUnprovenTicketIsWorthNothing(t *testing.T) {
-	t.Parallel()
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
-			ts := start(t, func(srv *server.Server) {
-				srv.Passive = passive.Any()
-				srv.Passive.TTL = 2 * time.Second
-			})
-			ts.writeFile(t, "a", "secret")
-			cfg := ts.Config.Clone()
-			cfg.MaxVersion = version
-			owner := ts.loginWith(t, cfg)
-			// The thief is faster, with no ticket, and gets one.
-			thief := cfg.Clone()
-			thief.ClientSessionCache = new(keeper)
-			conn := owner.dataTCP(owner.pasv())
-			owner.cmd(150, "RETR a")
-			require.Equal(t, "secret", readAll(t, stdtls.Client(conn, thief)), "nothing is known of the session yet")
-			owner.expect(226)
-			require.False(t, ts.lastTransfer(t).Resumed)
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "secret")
+				cfg := ts.Config.Clone()
+				cfg.MaxVersion = version
+				owner := ts.loginWith(t, cfg)
+				// The thief is faster, with no ticket, and gets one.
+				thief := cfg.Clone()
+				thief.ClientSessionCache = new(keeper)
+				conn := owner.dataTCP(owner.pasv())
+				owner.cmd(150, "RETR a")
+				require.Equal(t, "secret", readAll(t, stdtls.Client(conn, thief)), "nothing is known of the session yet")
+				owner.expect(226)
+				require.False(t, ts.lastTransfer(t).Resumed)
 
-			require.Equal(t, "secret", owner.get("RETR a"))
-			require.True(t, ts.lastTransfer(t).Resumed, "the owner can prove itself")
-			conn = owner.dataTCP(owner.pasv())
-			owner.cmd(150, "RETR a")
-			got, _ := io.ReadAll(stdtls.Client(conn, thief))
-			require.Empty(t, got)
-			owner.expect(425)
+				require.Equal(t, "secret", owner.get("RETR a"))
+				require.True(t, ts.lastTransfer(t).Resumed, "the owner can prove itself")
+				conn = owner.dataTCP(owner.pasv())
+				owner.cmd(150, "RETR a")
+				got, _ := io.ReadAll(stdtls.Client(conn, thief))
+				require.Empty(t, got)
+				owner.expect(425)
+			})
 		})
 	}
 }

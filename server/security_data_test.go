@@ -108,55 +108,52 @@ func TestPortsAreNotASequence(t *testing.T) {
 // either policy; one without any is refused under Require, and by a session that
 // has proved itself before.
 func TestForeignTicket(t *testing.T) {
-	t.Parallel()
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
 		t.Run(policy.String(), func(t *testing.T) {
-			ts := start(t, everybody, func(srv *server.Server) {
-				srv.SessionReuse, srv.Passive = policy, passive.Any()
-				srv.Passive.TTL = 3 * time.Second
-			})
-			ts.writeFile(t, "a", "secret")
-			victim, thief := ts.login(t), ts.loginAs(t, "thief")
-			at := victim.pasv()
-			conn := thief.dataTCP(at)
-			victim.cmd(150, "RETR a")
-			// It offers the thief's session and is turned away; the transfer waits
-			// for its own.
-			conn.SetDeadline(time.Now().Add(patience))
-			require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
-			sec := victim.dataTLS(victim.dataTCP(at))
-			got, err := io.ReadAll(sec)
-			require.NoError(t, err)
-			require.Equal(t, "secret", string(got))
-			sec.Close()
-			victim.expect(226)
-			require.True(t, ts.lastTransfer(t).Resumed)
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "secret")
+				victim, thief := ts.login(t), ts.loginAs(t, "thief")
+				at := victim.pasv()
+				conn := thief.dataTCP(at)
+				victim.cmd(150, "RETR a")
+				// It offers the thief's session and is turned away; the transfer waits
+				// for its own.
+				conn.SetDeadline(time.Now().Add(patience))
+				require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
+				sec := victim.dataTLS(victim.dataTCP(at))
+				got, err := io.ReadAll(sec)
+				require.NoError(t, err)
+				require.Equal(t, "secret", string(got))
+				sec.Close()
+				victim.expect(226)
+				require.True(t, ts.lastTransfer(t).Resumed)
 
-			// Nothing better comes: the client is told why.
-			thief = ts.loginAs(t, "thief") // with a ticket that was not used up
-			conn = thief.dataTCP(victim.pasv())
-			victim.cmd(150, "RETR a")
-			conn.SetDeadline(time.Now().Add(patience))
-			require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
-			code := map[tls.Reuse]int{tls.Prefer: 425, tls.Require: 522}[policy]
-			victim.expect(code)
+				// Nothing better comes: the client is told why.
+				thief = ts.loginAs(t, "thief") // with a ticket that was not used up
+				conn = thief.dataTCP(victim.pasv())
+				victim.cmd(150, "RETR a")
+				conn.SetDeadline(time.Now().Add(patience))
+				require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
+				code := map[tls.Reuse]int{tls.Prefer: 425, tls.Require: 522}[policy]
+				victim.expect(code)
 
-			// What has proved itself has to again, and Require demands it of all. One
-			// that never proved anything is served under Prefer.
-			for _, c := range []*client{victim, ts.loginAs(t, "other")} {
-				c.TLS = trust(ts.TLS)
-				conn := c.open2("STOR b")
-				if c != victim && policy == tls.Prefer {
-					sec := c.dataTLS(conn)
-					io.WriteString(sec, "x")
-					sec.Close()
-					c.expect(226)
-					continue
+				// What has proved itself has to again, and Require demands it of all. One
+				// that never proved anything is served under Prefer.
+				for _, c := range []*client{victim, ts.loginAs(t, "other")} {
+					c.TLS = ts.Config
+					conn := c.open2("STOR b")
+					if c != victim && policy == tls.Prefer {
+						sec := c.dataTLS(conn)
+						io.WriteString(sec, "x")
+						sec.Close()
+						c.expect(226)
+						continue
+					}
+					require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
+					c.expect(code)
+					c.cmd(550, "SIZE b")
 				}
-				require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
-				c.expect(code)
-				c.cmd(550, "SIZE b")
-			}
+			}, everybody, func(srv *server.Server) { srv.SessionReuse = policy })
 		})
 	}
 }

@@ -3,7 +3,6 @@ package server_test
 import (
 	stdtls "crypto/tls"
 	"io"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -24,30 +23,23 @@ func TestTicketAge(t *testing.T) {
 		{"TLS 1.3, since the last transfer", stdtls.VersionTLS13, 6 * day, 8 * day},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			var ahead atomic.Int64
-			clock := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
-			ts := start(t, func(srv *server.Server) {
-				srv.Passive = onePort(t)
-				srv.Passive.TTL = 3 * time.Second
-				srv.TLS = srv.TLS.Clone()
-				srv.TLS.Time = clock
-			})
-			ts.writeFile(t, "a", "content")
-			cfg := ts.Config.Clone()
-			cfg.MaxVersion, cfg.Time = test.version, clock
-			c := ts.loginWith(t, cfg)
-			require.Equal(t, "content", c.get("RETR a"))
-			ahead.Add(int64(test.first))
-			require.Equal(t, "content", c.get("RETR a"))
-			require.True(t, ts.lastTransfer(t).Resumed)
-			ahead.Add(int64(test.second))
-			conn := c.dataTCP(c.pasv())
-			c.cmd(150, "RETR a")
-			got, _ := io.ReadAll(stdtls.Client(conn, c.TLS))
-			require.Empty(t, got)
-			c.expect(425)
-			require.Equal(t, "content", ts.loginWith(t, cfg).get("RETR a"))
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "content")
+				cfg := ts.Config.Clone()
+				cfg.MaxVersion = test.version
+				c := ts.loginWith(t, cfg)
+				require.Equal(t, "content", c.get("RETR a"))
+				time.Sleep(test.first)
+				require.Equal(t, "content", c.get("RETR a"))
+				require.True(t, ts.lastTransfer(t).Resumed)
+				time.Sleep(test.second)
+				conn := c.dataTCP(c.pasv())
+				c.cmd(150, "RETR a")
+				got, _ := io.ReadAll(stdtls.Client(conn, c.TLS))
+				require.Empty(t, got)
+				c.expect(425)
+				require.Equal(t, "content", ts.loginWith(t, cfg).get("RETR a"))
+			}, func(srv *server.Server) { srv.IdleTimeout = -1 })
 		})
 	}
 }
