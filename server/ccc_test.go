@@ -5,11 +5,11 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -78,20 +78,21 @@ func TestCCCNotEnded(t *testing.T) {
 	for name, misbehave := range map[string]func(*client){
 		"goes on under TLS": func(c *client) { c.send("MKD x") },
 		"hangs up":          func(c *client) { c.Conn.(*stdtls.Conn).NetConn().Close() },
-		"half closes":       func(c *client) { c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn).CloseWrite() },
+		"half closes":       func(c *client) { c.Conn.(*stdtls.Conn).NetConn().(patient).CloseWrite() },
 		"talks in clear":    func(c *client) { io.WriteString(c.Conn.(*stdtls.Conn).NetConn(), "MKD x\r\n") },
 		"waits":             func(*client) {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ts := start(t, allowCCC, func(srv *server.Server) { srv.HandshakeTimeout = 200 * time.Millisecond })
-			c := ts.login(t)
-			c.cmd(200, "CCC")
-			begin := time.Now()
-			misbehave(c)
-			eventually(t, "the end of the session", func() bool { return len(ts.Sessions()) == 0 })
-			require.Less(t, time.Since(begin), patience/2)
-			_, err := ts.FS.Stat(t.Context(), "x")
-			require.Error(t, err)
+			fake(t, func(t *testing.T, fs *fakeServer) {
+				c := fs.login(t)
+				c.cmd(200, "CCC")
+				misbehave(c)
+				time.Sleep(server.DefaultHandshakeTimeout)
+				synctest.Wait()
+				require.Empty(t, fs.Sessions())
+				_, err := fs.FS.Stat(t.Context(), "x")
+				require.Error(t, err)
+			}, allowCCC)
 		})
 	}
 }

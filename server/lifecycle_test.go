@@ -82,29 +82,28 @@ func inDir(t testing.TB, dir string) func(*server.Server) {
 }
 
 func TestCloseEndsEverything(t *testing.T) {
-	ts := start(t)
-	idle, up, down := ts.login(t), ts.login(t), ts.login(t)
-	silent := dialTCP(t, ts.ImplicitAddr)
-	ts.writeFile(t, "big", string(make([]byte, 8<<20)))
-	data := up.open("STOR a")
-	io.WriteString(data, "half")
-	down.open("RETR big")
+	fake(t, func(t *testing.T, ts *fakeServer) {
+		idle, up, down := ts.login(t), ts.login(t), ts.login(t)
+		silent := ts.dialTCP(t, ts.ImplicitAddr)
+		ts.writeFile(t, "big", string(make([]byte, 8<<20)))
+		data := up.open("STOR a")
+		io.WriteString(data, "half")
+		down.open("RETR big")
 
-	start := time.Now()
-	require.NoError(t, ts.Close())
-	require.Less(t, time.Since(start), 4*time.Second, "waited for somebody")
-	require.Empty(t, ts.Sessions())
-	for _, c := range []*client{idle, up, down} {
-		if r, err := c.ReadReply(); err == nil {
-			require.Contains(t, []int{421, 426}, r.Code)
-			_, err = c.ReadReply()
-			require.Error(t, err)
+		after(t, 0, func() { require.NoError(t, ts.Close()) }) // it waits for nobody
+		require.Empty(t, ts.Sessions())
+		for _, c := range []*client{idle, up, down} {
+			if r, err := c.ReadReply(); err == nil {
+				require.Contains(t, []int{421, 426}, r.Code)
+				_, err = c.ReadReply()
+				require.Error(t, err)
+			}
 		}
-	}
-	_, err := silent.Read(make([]byte, 1))
-	require.Error(t, err)
-	_, err = ts.FS.Stat(t.Context(), "a")
-	require.Error(t, err)
+		_, err := silent.Read(make([]byte, 1))
+		require.Error(t, err)
+		_, err = ts.FS.Stat(t.Context(), "a")
+		require.Error(t, err)
+	})
 }
 
 func TestServeAfterTheEnd(t *testing.T) {

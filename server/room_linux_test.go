@@ -22,7 +22,7 @@ func TestSlowAndStalledReaders(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ts := start(t, insecure, func(srv *server.Server) { srv.DataTimeout = time.Second })
+			ts := start(t, insecure, func(srv *server.Server) { srv.DataTimeout = 3 * time.Second })
 			big := string(make([]byte, 24<<20))
 			ts.writeFile(t, "big", big)
 			slow, stalled := in(ts, t), in(ts, t)
@@ -31,7 +31,7 @@ func TestSlowAndStalledReaders(t *testing.T) {
 			// The kernel tells of what was taken when a sixteenth of the client's buffer is
 			// free again, which of one that has grown can take longer than DataTimeout.
 			require.NoError(t, netConn(data).(interface{ SetReadBuffer(int) error }).SetReadBuffer(256<<10))
-			first := readSlowly(t, data, 4*time.Second)
+			first := readSlowly(t, data, 12*time.Second)
 			require.Len(t, readAll(t, data), len(big)-first)
 			data.Close()
 			slow.expect(226)
@@ -40,11 +40,11 @@ func TestSlowAndStalledReaders(t *testing.T) {
 	}
 }
 
-// readSlowly reads a few hundred kilobytes a second for a while.
+// readSlowly reads a hundred kilobytes or two a second for a while.
 func readSlowly(t *testing.T, conn net.Conn, d time.Duration) (n int) {
 	t.Helper()
 	piece := make([]byte, 64<<10)
-	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(150 * time.Millisecond) {
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(450 * time.Millisecond) {
 		m, err := io.ReadFull(conn, piece)
 		require.NoError(t, err)
 		n += m
