@@ -122,9 +122,6 @@ func (hs *engineHands) logout(id uint64) {
 	hs.e.keeper.Ask(context.Background(), usualPatience, askLogout, func(w *channel.Writer) { w.Uint(id) }, nil, nil)
 }
 
-// handLost is what clients are told whose hand has ended.
-const handLost = "The files are not within reach any more. Log in again."
-
 // watch waits for the end of a hand, and ends the sessions that had it.
 func (hs *engineHands) watch(h *engineHand) {
 	<-h.client.Done()
@@ -139,6 +136,6 @@ func (hs *engineHands) watch(h *engineHand) {
 	<-hs.e.begun
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	n, _ := hs.e.srv.DisconnectFunc(ctx, func(i server.SessionInfo) bool { return i.Value == any(h) }, handLost)
+	n, _ := hs.e.srv.DisconnectFunc(ctx, func(i server.SessionInfo) bool { return i.Value == any(h) }, hand.ErrGone.Text)
 	hs.e.log.Warn("the sessions of a hand that has ended were ended", "hand", h.id, "sessions", n)
 }

@@ -30,6 +30,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
@@ -399,7 +400,7 @@ func TestSplitDeaths(t *testing.T) {
 					reply, err = c.ReadReply()
 				}
 				require.NoError(t, err)
-				require.Contains(t, reply.Text(), handLost)
+				require.Contains(t, reply.Text(), hand.ErrGone.Text)
 			}
 			if name != "engine" {
 				_, err = bob.Get("NLST")
@@ -501,6 +502,34 @@ func TestSplitHandStopped(t *testing.T) {
 	require.Equal(t, statusFailed, s.end(t))
 	gone(t, all)
 	require.NoFileExists(t, filepath.Join(s.homes, "alice", "upload"))
+}
+
+// Nobody knows what a hand that was killed has done of a command: its reply says so rather than that it failed.
+func TestSplitHandKilledInACommand(t *testing.T) {
+	s := startSplit(t, "", 3)
+	for _, command := range []string{"COMB b a", "SITE CPTO b", "DELE b", "RNTO c", "MKD d"} {
+		c := s.mustDial(t, "alice")
+		require.NoError(t, c.Put("STOR a", "one"))
+		require.NoError(t, c.Put("STOR b", "two"))
+		switch command {
+		case "SITE CPTO b":
+			_, err := c.Cmd(350, "SITE CPFR a")
+			require.NoError(t, err)
+		case "RNTO c":
+			_, err := c.Cmd(350, "RNFR a")
+			require.NoError(t, err)
+		}
+		its := s.processes(t)["hand 20001"].PID
+		testenv.Stop(t, its)
+		require.NoError(t, c.Send(command))
+		time.Sleep(100 * time.Millisecond) // the command is most likely with the hand; it is 421 in any case
+		require.NoError(t, syscall.Kill(its, syscall.SIGKILL))
+		reply, err := c.ReadReply()
+		require.NoError(t, err)
+		require.Equal(t, 421, reply.Code, "%s: %s", command, reply)
+		require.Contains(t, reply.Text(), "may be done or not")
+		s.dialAgain(t, "alice")
+	}
 }
 
 // The control socket's drain is the keeper's business.

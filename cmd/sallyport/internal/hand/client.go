@@ -11,13 +11,18 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/driver"
 )
 
 // DefaultPatience is how long a call may be without an answer.
 const DefaultPatience = 2 * time.Minute
 
-// ErrGone is the error of every call after the hand has ended, or was found to be stuck.
-var ErrGone = errors.New("hand: the process that has the files has ended")
+// ErrGone is the error of every call after the hand has ended, or was found to be stuck. It ends the session: what
+// the call that was under way has done nobody knows, so the client should look before it repeats the command.
+var ErrGone = &driver.Error{
+	Code: 421, Text: "The files are not within reach any more. What was asked for last may be done or not: log in again and look.",
+	Err: errors.New("hand: the process that has the files has ended"),
+}
 
 // Client is the [driver.FS] of a hand. It is safe for concurrent use.
 type Client struct {
