@@ -31,13 +31,13 @@ type engine struct {
 }
 
 // runEngine serves until the keeper says that it is enough.
-func runEngine() error {
+func runEngine(processors int) error {
 	level := new(slog.LevelVar)
 	log, lines := partLog(partEngine, level)
 	defer lines.Close(logGrace)
 	drain, drainNow := context.WithCancel(context.Background())
 	cut, cutNow := context.WithCancel(context.Background())
-	e := &engine{daemon: &daemon{log: log, level: level, leave: func() {}}, begun: make(chan struct{}), drainNow: drainNow, cutNow: cutNow}
+	e := &engine{daemon: &daemon{log: log, level: level, leave: func() {}, processors: processors}, begun: make(chan struct{}), drainNow: drainNow, cutNow: cutNow}
 	e.hands.e = e
 	var err error
 	if e.keeper, err = part.Keeper(e.answer); err != nil {

@@ -108,7 +108,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	d.sup.ready("Serving")
 	go k.watchEngine(ctx)
 	go k.watchCertificate(ctx)
-	go fewThreads(ctx)
+	go fewThreads(ctx, 0)
 	go tidy(ctx)
 	for {
 		select {

@@ -23,7 +23,8 @@ func runPart(args []string) error {
 	if len(args) != 1 {
 		return errors.New("sallyport starts its parts itself, when the option run-as is given; nobody else can")
 	}
-	if err := part.Begin(func() { crowding.Now() }); err != nil { // which opens what tells it
+	processors, err := part.Begin(func() { crowding.Now() }) // which opens what tells it
+	if err != nil {
 		return err
 	}
 	log, _ := partLog(args[0], slog.LevelInfo)
@@ -39,7 +40,7 @@ func runPart(args []string) error {
 	case partJudge:
 		return endWith(part.Keeper(new(judgePart).answer))
 	case partEngine:
-		return runEngine()
+		return runEngine(processors)
 	}
 	return errors.New("there is no such part")
 }

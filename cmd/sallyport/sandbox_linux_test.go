@@ -159,7 +159,7 @@ var tricks = []trick{
 
 // runTricks is a part that tries all tricks in place of its work, and says what came of each.
 func runTricks(string) error {
-	if err := part.Begin(func() {}); err != nil {
+	if _, err := part.Begin(func() {}); err != nil {
 		return err
 	}
 	told := make(chan targets, 1)

@@ -86,6 +86,8 @@ type daemon struct {
 	lookUp  resolver                   // of names that are announced; nil for the system's
 	started *settings                  // those of the start
 
+	processors int // that Go may use; 0 for as many as it finds
+
 	bans  *bans
 	audit *auditor // nil for none
 
@@ -274,7 +276,7 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 		go func() { ended <- d.srv.ServeTLS(d.guard(d.implicit)) }()
 	}
 	go tidy(ctx)
-	go fewThreads(ctx)
+	go fewThreads(ctx, d.processors)
 	for {
 		select {
 		case err := <-ended:

@@ -10,14 +10,20 @@ import (
 // fewThreads lets Go run on one CPU while that is enough, until ctx ends. With
 // more of them allowed, each pause of a session makes Go wake another thread,
 // which finds nothing to do: a sixth of what a small file costs. Whoever has set
-// GOMAXPROCS has decided already.
-func fewThreads(ctx context.Context) {
+// GOMAXPROCS has decided already. most is how many it may be otherwise, as a process
+// has to be told that is confined and can't ask the system any more; 0 is as many as
+// Go takes, which follows the system.
+func fewThreads(ctx context.Context, most int) {
 	last, known := cpuTime()
 	if !known || os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 {
 		return
 	}
+	allow := runtime.SetDefaultGOMAXPROCS
+	if most > 0 {
+		allow = func() { runtime.GOMAXPROCS(most) }
+	}
 	runtime.GOMAXPROCS(1)
-	defer runtime.SetDefaultGOMAXPROCS()
+	defer allow()
 	timer := time.NewTimer(threadsEvery)
 	defer timer.Stop()
 	var p pace
@@ -32,7 +38,7 @@ func fewThreads(ctx context.Context) {
 		was := p.several
 		switch several := p.adjust(float64(used-last)/float64(took), took-threadsEvery); {
 		case several && !was:
-			runtime.SetDefaultGOMAXPROCS()
+			allow()
 		case was && !several:
 			runtime.GOMAXPROCS(1)
 		}

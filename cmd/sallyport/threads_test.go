@@ -51,12 +51,12 @@ func TestFewThreads(t *testing.T) {
 	runtime.SetDefaultGOMAXPROCS()
 	all := runtime.GOMAXPROCS(0)
 	if all == 1 {
-		fewThreads(t.Context()) // returns at once: there is nothing to decide
+		fewThreads(t.Context(), 0) // returns at once: there is nothing to decide
 		return
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var looking, working sync.WaitGroup
-	looking.Go(func() { fewThreads(ctx) })
+	looking.Go(func() { fewThreads(ctx, 0) })
 	comesTo := func(n int) {
 		t.Helper()
 		require.Eventually(t, func() bool { return runtime.GOMAXPROCS(0) == n }, time.Minute, 20*time.Millisecond)
@@ -81,6 +81,34 @@ func TestFewThreadsAsSet(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "2")
 	was := runtime.GOMAXPROCS(2)
 	defer runtime.GOMAXPROCS(was)
-	fewThreads(t.Context()) // returns at once
+	fewThreads(t.Context(), 0) // returns at once
 	require.Equal(t, 2, runtime.GOMAXPROCS(0))
+}
+
+// A process that can't ask the system takes as many CPUs as it was told, and not those that Go sees.
+func TestFewThreadsAsTold(t *testing.T) {
+	t.Setenv("GOMAXPROCS", "")
+	defer runtime.SetDefaultGOMAXPROCS()
+	const told = 3
+	runtime.GOMAXPROCS(told)
+	ctx, cancel := context.WithCancel(t.Context())
+	var looking, working sync.WaitGroup
+	looking.Go(func() { fewThreads(ctx, told) })
+	comesTo := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return runtime.GOMAXPROCS(0) == n }, time.Minute, 20*time.Millisecond)
+	}
+	comesTo(1)
+	var enough atomic.Bool
+	working.Go(func() {
+		for !enough.Load() {
+		}
+	})
+	comesTo(told)
+	enough.Store(true)
+	working.Wait()
+	comesTo(1)
+	cancel()
+	looking.Wait()
+	require.Equal(t, told, runtime.GOMAXPROCS(0))
 }

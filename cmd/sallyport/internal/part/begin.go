@@ -22,13 +22,14 @@ func Harden() error {
 }
 
 // Begin is what each part does first. It returns when nobody can take from this process what was not given to it, and
-// nothing that it has given up can be had again: prepare is called before, for what has to be opened first.
+// nothing that it has given up can be had again: prepare is called before, for what has to be opened first. processors
+// is how many Go may use if this process can't ask the system for that any more, else 0.
 //
 // A part ends when the keeper says so, or ends: signals of a terminal, or of a supervisor that sends them to all
 // processes, are the keeper's business.
-func Begin(prepare func()) error {
+func Begin(prepare func()) (processors int, err error) {
 	if err := Harden(); err != nil {
-		return err
+		return 0, err
 	}
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGQUIT)
 	return confine(prepare)
