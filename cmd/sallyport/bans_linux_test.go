@@ -261,3 +261,27 @@ func TestBanBehindProxy(t *testing.T) {
 	}
 	require.Equal(t, []string{"198.51.100.7", "127.0.0.6"}, refused)
 }
+
+// A state directory has one server. The second is told at its start by the option's place, and may have it when the
+// first has ended, however it did.
+func TestStateIsLocked(t *testing.T) {
+	dir := t.TempDir()
+	config := configure(t, fmt.Sprintf("\nstate-dir = %q\n", dir)+alice)
+	start := func() *process {
+		return startWith(t, func(cmd *exec.Cmd) {
+			cmd.Args = append(cmd.Args, "--config", config, "--control=")
+			cmd.Env = []string{"TMPDIR=" + t.TempDir()}
+		})
+	}
+	first := start()
+	file, err := binary()
+	require.NoError(t, err)
+	second := exec.CommandContext(t.Context(), file, "serve", t.TempDir(), "--config", config, "--listen", "127.0.0.1:0", "--listen-implicit=", "--control=")
+	second.Env = []string{}
+	out, err := second.CombinedOutput()
+	require.Error(t, err)
+	require.Contains(t, string(out), fmt.Sprintf("%s:2:1: state-dir: %s is in use by another server, process %d; give each server a directory of its own", config, dir, first.Process.Pid))
+	require.NoError(t, first.Process.Kill())
+	first.end(t)
+	start()
+}

@@ -54,13 +54,16 @@ type keptBans struct {
 }
 
 // openState reads the bans of before and has bans kept from now on. The usual directory, which nobody asked for, may be
-// missing.
+// missing, or in use by another server.
 func (d *daemon) openState() error {
 	dir, asked := d.statePath()
 	if dir == "" {
 		return nil
 	}
 	err := makeState(dir)
+	if err == nil {
+		d.stateLock, err = lockState(dir)
+	}
 	if err != nil && !asked {
 		d.log.Warn("bans are not kept over a restart", "problem", err, "cure", "--state-dir DIR, or --state-dir= for nowhere")
 		return nil

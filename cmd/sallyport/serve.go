@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"os"
 	"os/signal"
 	"slices"
 	"strings"
@@ -88,8 +89,9 @@ type daemon struct {
 
 	processors int // that Go may use; 0 for as many as it finds
 
-	bans  *bans
-	audit *auditor // nil for none
+	bans      *bans
+	stateLock *os.File // nil for none
+	audit     *auditor // nil for none
 
 	socket    *controlSocket // nil for none
 	startedAt time.Time
@@ -258,6 +260,7 @@ func (d *daemon) close() {
 	if d.bans != nil {
 		d.bans.state.close()
 	}
+	d.stateLock.Close() // nothing to do for none
 	d.audit.shut()
 }
 
