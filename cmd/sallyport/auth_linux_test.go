@@ -523,7 +523,7 @@ func TestDocumentedProgram(t *testing.T) {
 	lines := askedProgram(t, strings.ReplaceAll(script, "/etc/partners", partners))
 	s, err := load("serve", []string{"--config", configure(t, lines)}, nil)
 	require.NoError(t, err)
-	p, err := s.newAuthProgram()
+	p, err := s.newAuthProgram(runProgram)
 	require.NoError(t, err)
 	for login, want := range map[string]decision{"partner-x secret": accepted, "partner-x wrong": refused, "partner-y secret": refused, "partner-/../x x": refused, "bob secret": notMine} {
 		name, password, _ := strings.Cut(login, " ")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"time"
 )
 
 // Exit statuses by which a program says what it knows of an attempt. All others are that it can't tell.
@@ -19,8 +16,7 @@ const (
 	programAccepts  = 0
 	programRefuses  = 1
 	programDisowns  = 2
-	programLinger   = time.Second // how long after its end others may hold its output
-	maxProgramWords = 1000        // bytes of its standard error that the log has
+	maxProgramWords = 1000 // bytes of its standard error that the log has
 )
 
 // authProgram asks a program about each attempt: JSON on its standard input and variables of its environment, the keys
@@ -29,13 +25,13 @@ type authProgram struct {
 	answers
 	argv      []string
 	as        *programUser // nil for the server's own
-	patience  time.Duration
+	run       runner
 	overheard func(at *attempt, words string) // is told what the program writes to standard error beside a decision; may be nil
 }
 
 // newAuthProgram looks for the program and its user.
-func (s *settings) newAuthProgram() (*authProgram, error) {
-	p := &authProgram{answers: newAnswers(s), argv: s.authProgram, patience: askedFor}
+func (s *settings) newAuthProgram(run runner) (*authProgram, error) {
+	p := &authProgram{answers: newAnswers(s), argv: s.authProgram, run: run}
 	_, err := exec.LookPath(p.argv[0]) // which is absolute
 	if err != nil {
 		err = s.told("auth-program", err)
@@ -68,19 +64,24 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 	if !p.asks(at) {
 		return nil, notMine, nil
 	}
+	question, err := json.Marshal(at)
+	if err != nil {
+		return nil, refused, err
+	}
 	end, err := p.begin()
 	if err != nil {
 		return nil, refused, err
 	}
-	said, words, err := p.run(ctx, at)
+	out, err := p.run(ctx, p.as, &errand{
+		argv: p.argv, env: environmentOf(at), input: string(question) + "\n", patience: askedFor,
+		maxSaid: maxAnswer, maxWords: maxProgramWords + len(at.Password),
+	})
 	end()
-	words = withoutPassword(words, at.Password)
-	var exit *exec.ExitError
-	status := programAccepts
-	if errors.As(err, &exit) {
-		status = exit.ExitCode()
+	words := withoutPassword(out.words, at.Password)
+	if err == nil && out.status != programAccepts && out.status != programRefuses && out.status != programDisowns {
+		err = fmt.Errorf("exit status %d", out.status)
 	}
-	if err != nil && status != programRefuses && status != programDisowns {
+	if err != nil {
 		if words != "" {
 			err = fmt.Errorf("%w: %s", err, words)
 		}
@@ -89,13 +90,13 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 	if words != "" && p.overheard != nil { // a program that fails may end as one that refuses does
 		p.overheard(at, words)
 	}
-	switch status {
+	switch out.status {
 	case programRefuses:
 		return nil, refused, nil
 	case programDisowns:
 		return nil, notMine, nil
 	}
-	a, err := p.read("its answer", at.User, said)
+	a, err := p.read("its answer", at.User, out.said)
 	return a, accepted, err
 }
 
@@ -108,38 +109,6 @@ func withoutPassword(words, password string) string {
 	return shortened(strings.TrimSpace(strings.ToValidUTF8(words, "?")), maxProgramWords)
 }
 
-// run runs the program. Its error is an *exec.ExitError if the program has ended by itself with another status than 0.
-func (p *authProgram) run(ctx context.Context, at *attempt) (said []byte, words string, err error) {
-	question, err := json.Marshal(at)
-	if err != nil {
-		return nil, "", err
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	ctx, stop := context.WithTimeoutCause(ctx, p.patience, errSlow)
-	defer stop()
-	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
-	cmd.Dir = string(filepath.Separator)
-	cmd.Env = environmentOf(at)
-	cmd.Stdin = bytes.NewReader(append(question, '\n'))
-	out := &bounded{most: maxAnswer, over: func() { cancel(fmt.Errorf("its answer is longer than %d KiB", maxAnswer>>10)) }}
-	errs := &bounded{most: maxProgramWords + len(at.Password), over: func() {}}
-	cmd.Stdout, cmd.Stderr = out, errs
-	cmd.WaitDelay = programLinger
-	apart(cmd, p.as)
-	runtime.LockOSThread() // the program ends with its thread: see endTogether
-	defer runtime.UnlockOSThread()
-	err = cmd.Run()
-	if ctx.Err() != nil {
-		err = context.Cause(ctx)
-	}
-	if errors.Is(err, exec.ErrWaitDelay) {
-		killGroup(cmd)
-		err = errors.New("it has ended, but a process that it left behind holds its output")
-	}
-	return out.text, string(errs.text), err
-}
-
 // environmentOf returns the environment of a program: of the server's own, which may have hashes in it, only where
 // programs are and what makes them start.
 func environmentOf(at *attempt) []string {
@@ -150,20 +119,4 @@ func environmentOf(at *attempt) []string {
 		}
 	}
 	return env
-}
-
-// bounded keeps the beginning of what is written.
-type bounded struct {
-	text []byte
-	most int
-	over func() // is told of more
-}
-
-func (b *bounded) Write(p []byte) (int, error) {
-	room := min(len(p), b.most-len(b.text))
-	b.text = append(b.text, p[:room]...)
-	if room < len(p) {
-		b.over()
-	}
-	return len(p), nil
 }

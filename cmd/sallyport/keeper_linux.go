@@ -45,13 +45,14 @@ type keeper struct {
 	serving bool
 }
 
-// Parts but for the hands.
+// Parts by their names.
 const (
 	partSigner = "signer"
 	partClerk  = "clerk"
 	partEngine = "engine"
 	partHand   = "hand"
 	partJudge  = "judge" // of one login
+	partRunner = "runner"
 )
 
 // engineGrace is how long the engine may take beyond the time for transfers, and to begin.

@@ -21,7 +21,7 @@ type logins struct{ now atomic.Pointer[chain] }
 
 // judges returns who judges logins by settings.
 func (k *keeper) judges(s *settings) (*chain, error) {
-	return s.chain(labour{k.compare, k.post, k.judgeLogin, loginByPAM}, k.password, k.log)
+	return s.chain(labour{k.compare, k.post, k.judgeLogin, loginByPAM, k.run}, k.password, k.log)
 }
 
 // question is a login as the engine tells of it.

@@ -35,6 +35,8 @@ func runPart(args []string) error {
 	case partClerk:
 		go tidy(context.Background())
 		return endWith(part.Keeper(newClerk().answer))
+	case partRunner:
+		return runRunner()
 	case partHand:
 		return runHand(log)
 	case partJudge:

@@ -51,6 +51,7 @@ const (
 	tellText                              // a judge: one of the files to go by
 	tellJudge                             // a judge: a login
 	tellPing                              // the engine: say that it is well
+	tellRun                               // a runner: run a program
 )
 
 // How long calls between parts may take.

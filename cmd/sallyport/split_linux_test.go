@@ -775,6 +775,8 @@ func TestSplitSources(t *testing.T) {
 case $AUTH_USER in
 prog) [ "$AUTH_PASSWORD" = secret ] || exit 1; echo '{"home": "`+s.homes+`/bob", "system-user": "20002:20002"}' ;;
 who) echo "$(id -u) $(id -G) $AUTH_PEER $(cut -d, -f1)" >&2; exit 9 ;;
+parent) echo $(grep -h -e ^Uid -e ^Groups -e ^CapEff /proc/$PPID/status) $(grep ^SigIgn /proc/$$/status) >&2; exit 9 ;;
+hangs) sleep 600 & echo $! $$ >'`+s.homes+`/hangs'; wait ;;
 *) exit 2 ;;
 esac
 `), 0o755))
@@ -806,11 +808,28 @@ esac
 		s.wantLog(t, log)
 	}
 	refused("who", "421 Logins can't be checked just now", `exit status 9: 65534 65534 127.0.0.1 {\"user\":\"who\"`)
+	// What starts the program has the rights of its user, and not those of the keeper.
+	refused("parent", "421", `exit status 9: Uid: 65534 65534 65534 65534 Groups: 65534 CapEff: 0000000000000000 SigIgn: 0000000000000000`)
 	refused("rooted", "421", `system-user: \"0:0\" is root`)
 	refused("own", "421", `system-user: \"20000:20000\" is the user of `)
 	refused("nobody", "530", "nobody has the name")
 	second.Close()
 	refused("someone", "421", "connection refused")
+
+	// A program that is not waited for any more ends with what it has started.
+	require.NoError(t, os.WriteFile(filepath.Join(s.homes, "hangs"), nil, 0o666))
+	require.NoError(t, os.Chmod(filepath.Join(s.homes, "hangs"), 0o666))
+	hanging := s.beginLogin(t, "hangs", "127.0.0.1")
+	var pids []string
+	require.Eventually(t, func() bool {
+		text, err := os.ReadFile(filepath.Join(s.homes, "hangs"))
+		pids = strings.Fields(string(text))
+		return err == nil && len(pids) == 2
+	}, time.Minute, 10*time.Millisecond)
+	hanging.Conn.Close()
+	for _, pid := range pids {
+		requireDead(t, pid)
+	}
 }
 
 // Whatever an engine that was taken over sends as a login, the keeper reads a login or none.

@@ -143,10 +143,13 @@ type labour struct {
 	post    func(ctx context.Context, url string, question []byte) (status int, said []byte, err error)
 	judge   judge
 	login   pamLogin
+	run     runner
 }
 
 // ownLabour has it done in this process.
-func ownLabour() labour { return labour{compare: passhash.NewChecker().Check, post: newPoster().post} }
+func ownLabour() labour {
+	return labour{compare: passhash.NewChecker().Check, post: newPoster().post, run: runProgram}
+}
 
 // chain makes the chain of sources.
 func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, error) {
@@ -166,7 +169,7 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 	}
 	var errs []error
 	if len(s.authProgram) > 0 {
-		p, err := s.newAuthProgram()
+		p, err := s.newAuthProgram(by.run)
 		errs = append(errs, err)
 		p.overheard = func(at *attempt, words string) {
 			c.often(slog.LevelWarn, "the program that decides on logins has written to standard error", p.name(), "user", wire.Printable(at.User), "text", wire.Printable(words))
