@@ -46,6 +46,18 @@ func (u *atomicUpload) OpenStaged() (io.ReadCloser, error) {
 	return section{io.NewSectionReader(u.f, u.at, u.n)}, nil
 }
 
+// openStagedFile opens the temporary file, unless bytes of another file have their place in it.
+func (u *atomicUpload) openStagedFile() (*os.File, error) {
+	if u.done || u.err != nil {
+		return nil, u.refuse("read")
+	}
+	if u.at > 0 {
+		return nil, fail("read", u.name, errors.ErrUnsupported)
+	}
+	f, err := reopenReading(u.f)
+	return f, fail("read", u.name, err)
+}
+
 // Close removes the temporary file unless it was committed.
 func (u *atomicUpload) Close(error) error {
 	if u.done {

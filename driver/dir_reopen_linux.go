@@ -29,3 +29,8 @@ func reopen(f *os.File) (*os.File, error) {
 	}
 	return again, nil
 }
+
+// reopenReading opens a file once more, for reading only and from the first byte on.
+func reopenReading(f *os.File) (*os.File, error) {
+	return os.Open(fmt.Sprintf("/proc/self/fd/%d", f.Fd()))
+}

@@ -8,3 +8,5 @@ import (
 )
 
 func reopen(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }
+
+func reopenReading(*os.File) (*os.File, error) { return nil, errors.ErrUnsupported }

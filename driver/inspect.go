@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"iter"
+	"os"
 )
 
 // Inspect has a function look at every upload before it becomes a file, as a virus
@@ -78,10 +79,15 @@ func (i *inspected) Store(ctx context.Context, name string, opts StoreOptions) (
 		return nil, errors.Join(err, up.Close(err))
 	}
 	u := &inspectedUpload{Upload: up, within: i, ctx: ctx, name: name, opts: opts}
-	if from, ok := up.(io.ReaderFrom); ok {
-		return &inspectedReaderFrom{u, from}, nil
+	from, ok := up.(io.ReaderFrom)
+	if !ok {
+		return u, nil
 	}
-	return u, nil
+	r := &inspectedReaderFrom{u, from}
+	if file, ok := up.(FileUpload); ok {
+		return &inspectedFile{r, file}, nil
+	}
+	return r, nil
 }
 
 // inspectedUpload is an upload that is looked at in Commit.
@@ -141,4 +147,19 @@ func (u *inspectedReaderFrom) ReadFrom(r io.Reader) (int64, error) {
 	n, err := u.from.ReadFrom(r)
 	u.n += n
 	return n, err
+}
+
+// inspectedFile is an upload that another process can write.
+type inspectedFile struct {
+	*inspectedReaderFrom
+	file FileUpload
+}
+
+// OpenFile implements FileUpload.
+func (u *inspectedFile) OpenFile() (*os.File, error) { return u.file.OpenFile() }
+
+// Wrote implements FileUpload.
+func (u *inspectedFile) Wrote(n int64) {
+	u.n += n
+	u.file.Wrote(n)
 }

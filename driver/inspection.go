@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"os"
 )
 
 // Inspection is an upload that [Inspect] shows before it is committed. It may be
@@ -46,6 +47,30 @@ func (i *Inspection) Open() (io.ReadCloser, error) {
 	}
 	r.Reader, r.parts = io.MultiReader(&exactly{old, kept}, staged), append(r.parts, old)
 	return r, nil
+}
+
+// OpenFile opens the file as it is going to be, for reading only, where it is one of the
+// system already: in a [Dir] on Linux, unless the upload adds to a file. A process that has
+// no rights to the file can read it by that descriptor. Elsewhere the error is
+// errors.ErrUnsupported, and Open reads the file all the same. The caller closes it.
+func (i *Inspection) OpenFile() (*os.File, error) {
+	u := i.up
+	for i.Size == i.Written {
+		if f, ok := u.(stagedFile); ok {
+			return f.openStagedFile()
+		}
+		w, ok := u.(interface{ Unwrap() Upload })
+		if !ok {
+			break
+		}
+		u = w.Unwrap()
+	}
+	return nil, unsupported("opening an upload as a file of the system before it is committed")
+}
+
+// stagedFile is an upload into a file of the system that has nothing else in it.
+type stagedFile interface {
+	openStagedFile() (*os.File, error)
 }
 
 // inspectionReader reads a file that is not there yet.

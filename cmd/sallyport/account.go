@@ -27,13 +27,14 @@ type account struct {
 
 	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
 
-	Home     string   `toml:"home"`  // empty for the directory that is served
-	Start    string   `toml:"start"` // the directory that sessions start in, below the home
-	Uploads  uploads  `toml:"uploads"`
-	Umask    umask    `toml:"umask"`
-	ReadOnly bool     `toml:"read-only"`
-	Hidden   patterns `toml:"hidden"`
-	Quota    quota    `toml:"quota"`
+	Home         string   `toml:"home"`  // empty for the directory that is served
+	Start        string   `toml:"start"` // the directory that sessions start in, below the home
+	Uploads      uploads  `toml:"uploads"`
+	Umask        umask    `toml:"umask"`
+	ReadOnly     bool     `toml:"read-only"`
+	CheckProgram []string `toml:"check-program"` // that looks at uploads, and its arguments
+	Hidden       patterns `toml:"hidden"`
+	Quota        quota    `toml:"quota"`
 
 	UploadRate   rate          `toml:"rate-up"`
 	DownloadRate rate          `toml:"rate-down"`

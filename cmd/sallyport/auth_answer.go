@@ -48,6 +48,9 @@ func (s answers) begin() (end func(), err error) {
 	}
 }
 
+// whoDecided is what is wrong with a key that is about the password.
+const whoDecided = "who answers has decided already; leave it out"
+
 // asks reports whether others are asked about an attempt. A certificate alone is none of their business. A name that is
 // not UTF-8, or has control characters, might mean something else to them than it does here.
 func (s answers) asks(at *attempt) bool {
@@ -60,9 +63,11 @@ func (s answers) read(source, user string, text []byte) (*account, error) {
 	var a account
 	table := strict.Key("user", user)
 	places, problems := strict.ReadJSON(table, &a, strict.Source{Name: source, Text: text})
-	for _, key := range []string{"password", "certificate-login"} {
+	for key, why := range inOrder(map[string]string{
+		"password": whoDecided, "certificate-login": whoDecided, "check-program": "programs are named by the configuration only; name a group that has it",
+	}) {
 		if places.Set(table + "." + key) {
-			problems = append(problems, places.Problem(table+"."+key, "who answers has decided already; leave it out"))
+			problems = append(problems, places.Problem(table+"."+key, "%s", why))
 		}
 	}
 	if len(problems) == 0 {

@@ -112,7 +112,11 @@ func withoutPassword(words, password string) string {
 // environmentOf returns the environment of a program: of the server's own, which may have hashes in it, only where
 // programs are and what makes them start.
 func environmentOf(at *attempt) []string {
-	env := []string{"AUTH_USER=" + at.User, "AUTH_PASSWORD=" + at.Password, "AUTH_PEER=" + at.Peer}
+	return append(usualEnvironment(), "AUTH_USER="+at.User, "AUTH_PASSWORD="+at.Password, "AUTH_PEER="+at.Peer)
+}
+
+// usualEnvironment returns what every program gets.
+func usualEnvironment() (env []string) {
 	for _, name := range []string{"PATH", "TZ", "SystemRoot"} {
 		if value, ok := os.LookupEnv(name); ok {
 			env = append(env, name+"="+value)

@@ -68,6 +68,7 @@ func (s *settings) check() []error {
 			errs = append(errs, err)
 		}
 	}
+	errs = append(errs, s.checkChecks()...)
 	return append(errs, s.checkUsers()...)
 }
 

@@ -62,7 +62,7 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 		}
 		b := all[other]
 		if with := s.place(&b); with != at && (with.quota.set || at.quota.set) {
-			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, uploads, umask or system-user, or without; give both the same",
+			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, uploads, umask, system-user or check-program, or without; give both the same",
 				a.from[""], name, other))
 		}
 	}

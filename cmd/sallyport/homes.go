@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"sync"
 
 	"github.com/sallyport/sallyport/driver"
@@ -11,7 +12,8 @@ import (
 
 // homes are the directories that users see. One is open while somebody needs it, and all who share it share its quota.
 type homes struct {
-	ctx context.Context // the daemon's
+	ctx    context.Context // the daemon's
+	checks *checks
 
 	mu   sync.Mutex
 	open map[place]*home
@@ -25,6 +27,7 @@ type place struct {
 	quota   quota
 	as      string // the system user with whose rights the files are touched; empty for the server's own
 	session string // the user whose session PAM opens; empty for none
+	check   string // of uploads, see checkOf; empty for none
 }
 
 // home is an open place.
@@ -35,7 +38,9 @@ type home struct {
 	files  driver.FS // dir, or with its quota
 }
 
-func newHomes(ctx context.Context) *homes { return &homes{ctx: ctx, open: map[place]*home{}} }
+func newHomes(ctx context.Context, log *slog.Logger) *homes {
+	return &homes{ctx: ctx, checks: newChecks(runProgram, log), open: map[place]*home{}}
+}
 
 // keep has the directory that is served open until done is called, if there is one.
 func (hs *homes) keep(s *settings) (done func(), err error) {
@@ -55,7 +60,7 @@ func (hs *homes) use(at place) (h *home, done func(), err error) {
 	h = hs.open[at]
 	if h == nil {
 		h = &home{}
-		h.opened = sync.OnceValue(func() error { return h.enter(hs.ctx, at) })
+		h.opened = sync.OnceValue(func() error { return h.enter(hs.ctx, at, hs.checks) })
 		hs.open[at] = h
 	}
 	h.users++
@@ -69,7 +74,7 @@ func (hs *homes) use(at place) (h *home, done func(), err error) {
 }
 
 // enter opens the directory and measures what is stored there.
-func (h *home) enter(ctx context.Context, at place) (err error) {
+func (h *home) enter(ctx context.Context, at place, checks *checks) (err error) {
 	if h.dir, err = driver.OpenDir(at.dir); err != nil {
 		return err
 	}
@@ -78,8 +83,11 @@ func (h *home) enter(ctx context.Context, at place) (err error) {
 	}
 	h.dir.FileMode, h.dir.DirMode = at.umask.modes()
 	h.files = h.dir
+	if at.check != "" {
+		h.files = driver.Inspect(h.dir, checks.inspect(at))
+	}
 	if at.quota.set {
-		h.files, err = driver.Limit(ctx, h.dir, driver.Quota{Bytes: at.quota.bytes})
+		h.files, err = driver.Limit(ctx, h.files, driver.Quota{Bytes: at.quota.bytes})
 	}
 	return err
 }

@@ -20,6 +20,7 @@ const (
 // of it.
 type hands struct {
 	k        *keeper
+	checks   *checks
 	starting chan struct{} // places of starts
 
 	mu    sync.Mutex
@@ -44,7 +45,7 @@ type handProcess struct {
 }
 
 func newHands(k *keeper) *hands {
-	return &hands{k: k, starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
+	return &hands{k: k, checks: newChecks(k.run, k.log), starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
 }
 
 // login returns the hand of a place for a session, which logout ends. It starts one if there is none.
@@ -115,7 +116,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	}
 	p, err := hs.k.starter.Start(partHand, part.Rights{
 		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir), Light: true,
-	}, nil, its)
+	}, hs.answerHand(h), its)
 	if err != nil {
 		session.close()
 		return nil, err
@@ -127,7 +128,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	hs.mu.Lock()
 	h.process = p
 	hs.mu.Unlock()
-	where := handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace}
+	where := handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace, Checked: h.at.check != ""}
 	where.FileMode, where.DirMode = h.at.umask.modes()
 	what, err := json.Marshal(where)
 	if err == nil {

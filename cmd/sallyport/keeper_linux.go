@@ -69,8 +69,8 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	k := &keeper{daemon: d, starter: starter, parts: map[string]*part.Process{}, ready: make(chan struct{}), arrived: make(chan struct{})}
 	as := d.systemUsers[d.runAs]
 	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
-	k.hands = newHands(k)
 	d.apply, d.log = k.follow, d.log.With("part", "keeper")
+	k.hands = newHands(k)
 	if starter.Exposed != nil {
 		d.log.Warn("for a moment after its start other processes of its user can look into a part", "err", starter.Exposed)
 	}

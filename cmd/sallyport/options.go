@@ -30,6 +30,9 @@ type settings struct {
 	pamService        string // by which PAM knows the server
 	pamProgram        string // that asks PAM; empty for the one beside this program
 	clientCA          string
+	checkProgram      []string // and its arguments
+	checkProgramUser  string
+	checkTimeout      time.Duration
 	greeting          string
 	cert, key         string
 	reuse             tls.Reuse
@@ -82,7 +85,7 @@ func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
-		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport",
+		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", checkTimeout: defaultCheckTimeout,
 		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans,
 	}
 }
@@ -135,6 +138,9 @@ func (s *settings) entries() []entry {
 		{option{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse}, `"prefer"`, atStart},
 		{option{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)}, `false`, atStart},
 		{option{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)}, `"atomic"`, atReload},
+		{option{"check-program", "ARG", "a program that looks at each upload before it becomes a file, such as a virus scanner;\nrepeat the option for its arguments. Status 0 accepts and 1 refuses:\ndocs/operating.md (none)", s.addCheckProgram}, `["/usr/bin/clamdscan", "--no-summary", "-"]`, atReload},
+		{option{"check-program-user", "NAME", "the system's user that runs such programs, if serve runs as root", text(&s.checkProgramUser)}, `"nobody"`, atReload},
+		{option{"check-timeout", "DURATION", "how long such a program may take for an upload (30s)", duration(&s.checkTimeout, 0)}, `"30s"`, atReload},
 		{option{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)}, `false`, atStart},
 		{option{"never-convert", "", "keep line ends as they are for clients that send TYPE A, too", toggle(&s.neverConvert)}, `false`, atStart},
 		{option{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled}, `["DELE", "SITE CHMOD"]`, atReload},

@@ -100,7 +100,11 @@ func runHand(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	opened := make(chan *driver.Dir, 1)
+	type opening struct {
+		dir *driver.Dir
+		at  handPlace
+	}
+	opened := make(chan opening, 1)
 	keeper, err := part.Keeper(func(c *channel.Call, _ *channel.Writer) (*os.File, error) {
 		var at handPlace
 		if err := json.Unmarshal([]byte(c.String()), &at); err != nil {
@@ -115,7 +119,7 @@ func runHand(log *slog.Logger) error {
 		}
 		dir.FileMode, dir.DirMode = at.FileMode, at.DirMode
 		select {
-		case opened <- dir:
+		case opened <- opening{dir, at}:
 			return nil, nil
 		default:
 			dir.Close()
@@ -125,15 +129,19 @@ func runHand(log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	var dir *driver.Dir
+	var o opening
 	select {
-	case dir = <-opened:
+	case o = <-opened:
 	case <-keeper.Done():
 		return nil
 	}
-	go sweepOften(dir, log)
+	go sweepOften(o.dir, log)
+	var files driver.FS = o.dir
+	if o.at.Checked {
+		files = driver.Inspect(o.dir, inspectBy(keeper, o.at.Dir))
+	}
 	served := make(chan error, 1)
-	go func() { served <- hand.Serve(socket, dir) }()
+	go func() { served <- hand.Serve(socket, files) }()
 	select {
 	case err := <-served:
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,8 +16,9 @@ import (
 // errand is a program to be run, without a shell, in the root directory.
 type errand struct {
 	argv, env []string
-	input     string   // what it reads
-	file      *os.File // what it reads in place of that, nil for none
+	input     string    // what it reads
+	file      *os.File  // what it reads in place of that, nil for none
+	stream    io.Reader // the same where this process runs the program
 	patience  time.Duration
 	maxSaid   int // bytes of its standard output, of which more are a mistake; 0 if it goes where standard error does
 	maxWords  int // bytes of its standard error that are kept
@@ -41,13 +43,18 @@ const programLinger = time.Second
 func runProgram(ctx context.Context, as *programUser, e *errand) (outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	ctx, stop := context.WithTimeoutCause(ctx, e.patience, fmt.Errorf("no answer within %v", e.patience))
+	ctx, stop := context.WithTimeoutCause(ctx, e.patience, fmt.Errorf("no answer within %v", e.patience.Round(time.Second/10)))
 	defer stop()
 	cmd := exec.CommandContext(ctx, e.argv[0], e.argv[1:]...)
 	cmd.Dir = string(filepath.Separator)
 	cmd.Env = e.env
-	if cmd.Stdin = strings.NewReader(e.input); e.file != nil {
+	switch {
+	case e.file != nil:
 		cmd.Stdin = e.file
+	case e.stream != nil:
+		cmd.Stdin = e.stream
+	default:
+		cmd.Stdin = strings.NewReader(e.input)
 	}
 	said := &bounded{most: e.maxSaid, over: func() { cancel(fmt.Errorf("its answer is longer than %d KiB", e.maxSaid>>10)) }}
 	words := &bounded{most: e.maxWords, over: func() {}}

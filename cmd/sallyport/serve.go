@@ -120,7 +120,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor) 
 	if s.runAs != "" {
 		return d, errors.Join(canSplit(), s.canConfine(), s.checkDir(), d.hold(ctx))
 	}
-	d.homes = newHomes(ctx)
+	d.homes = newHomes(ctx, log)
 	var err1 error
 	d.leave, err1 = d.homes.keep(s)
 	if err := errors.Join(err1, d.hold(ctx)); err != nil {

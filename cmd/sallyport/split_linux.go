@@ -138,6 +138,7 @@ type handPlace struct {
 	InPlace  bool
 	FileMode fs.FileMode
 	DirMode  fs.FileMode
+	Checked  bool // uploads are looked at
 }
 
 // maxTold is how long a value may be that goes between keeper and engine as a file, in bytes.

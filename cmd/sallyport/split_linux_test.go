@@ -923,7 +923,9 @@ func TestSplitLog(t *testing.T) {
 	require.NoError(t, c.Put("STOR one", "12345"))
 	require.NoError(t, c.Close())
 	require.NoError(t, os.Rename(file, file+".1"))
-	require.NoError(t, syscall.Kill(s.processes(t)[partClerk].PID, syscall.SIGABRT)) // which has Go print all goroutines
+	clerk := s.processes(t)[partClerk].PID
+	require.NoError(t, syscall.Kill(clerk, syscall.SIGABRT)) // which has Go print all goroutines
+	require.Eventually(t, func() bool { return s.processes(t)[partClerk].PID > clerk }, time.Minute, 10*time.Millisecond, "the next one")
 	s.dialAgain(t, "alice")
 	s.terminate(t)
 	require.Zero(t, s.end(t))

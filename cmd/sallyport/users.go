@@ -112,7 +112,7 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 func (s *settings) place(a *account) place {
 	at := place{
 		dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), umask: a.Umask, quota: a.Quota,
-		as: s.systemUserOf(a), session: a.session,
+		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a),
 	}
 	if a.ReadOnly {
 		at.quota = quota{} // nothing is stored
@@ -167,7 +167,7 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 	if s.anonymous != nil {
 		c.sources = append(c.sources, &anonymousUser{*s.anonymous})
 	}
-	var errs []error
+	errs := []error{s.findChecks()}
 	if len(s.authProgram) > 0 {
 		p, err := s.newAuthProgram(by.run)
 		errs = append(errs, err)
