@@ -23,7 +23,9 @@ type Quota struct {
 	// Files is the number of files. Zero leaves the number open.
 	Files int64
 
-	// FileSize is the size of one file. Zero leaves it to Bytes.
+	// FileSize is the size of one file. Zero leaves it to Bytes. Uploads to one
+	// file at once don't exceed FileSize together, unless an FS of another package
+	// writes in place and lets several uploads write into one file.
 	FileSize int64
 }
 
