@@ -36,6 +36,14 @@ type answer struct {
 	Reason  string  `json:"reason"`  // of another verdict than accepted
 	Told    string  `json:"told"`    // what the client may hear of a refusal besides that; only with the right password
 	User    account `json:"user"`    // of a login that is accepted
+
+	Limits map[int]limit `json:"limits"` // that modules have set for a session, by their numbers of getrlimit(2)
+}
+
+// limit is a limit of getrlimit(2).
+type limit struct {
+	Soft uint64 `json:"soft"`
+	Hard uint64 `json:"hard"`
 }
 
 // Verdicts.

@@ -5,8 +5,10 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os/user"
 	"strconv"
+	"syscall"
 
 	"github.com/msteinert/pam/v2"
 )
@@ -97,13 +99,17 @@ func session(q *question) (a answer, end func() answer) {
 		defer t.End()
 		return failed("setcred", err, said), nothing
 	}
+	before := limits()
 	if err := t.OpenSession(0); err != nil {
 		a := failed("open_session", err, said)
 		t.SetCred(pam.DeleteCred)
 		t.End()
 		return a, nothing
 	}
-	return nothing(), func() answer {
+	a = nothing()
+	a.Limits = limits()
+	maps.DeleteFunc(a.Limits, func(resource int, l limit) bool { return l == before[resource] })
+	return a, func() answer {
 		err1 := t.CloseSession(0)
 		err2 := t.SetCred(pam.DeleteCred)
 		t.End()
@@ -115,6 +121,21 @@ func session(q *question) (a answer, end func() answer) {
 		}
 		return nothing()
 	}
+}
+
+// resources is how many limits there are: getrlimit(2) counts from 0 (RLIMIT_CPU) to 15 (RLIMIT_RTTIME).
+const resources = 16
+
+// limits returns the limits of this process.
+func limits() map[int]limit {
+	all := map[int]limit{}
+	for resource := range resources {
+		var l syscall.Rlimit
+		if syscall.Getrlimit(resource, &l) == nil {
+			all[resource] = limit{l.Cur, l.Max}
+		}
+	}
+	return all
 }
 
 // Errors by which PAM refuses a user. All others are that it can't tell.

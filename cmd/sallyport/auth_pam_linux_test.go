@@ -67,10 +67,12 @@ auth required pam_unix.so nodelay
 account required pam_unix.so
 account required pam_listfile.so onerr=succeed item=user sense=deny file=ETC/denied
 session required pam_exec.so quiet ETC/script
+session required pam_limits.so conf=ETC/limits
 session required pam_permit.so
 `, "ETC", h.etc))
 	h.add(t, "allowed", "alice\nbob\nlate\nstale\nslow\nunlucky\nroot\nservice\nsomebody\n")
 	h.add(t, "denied", "bob\n")
+	h.add(t, "limits", "alice - nofile 234\n")
 	good := mkpasswd(t, "yescrypt") + ":19999:0:99999:7:::"
 	h.uid = h.user(t, "alice", "/bin/sh", good)
 	for _, name := range []string{"bob", "slow", "unlucky", "unlisted"} {
@@ -143,6 +145,10 @@ func TestPAM(t *testing.T) {
 	for _, p := range told[status](t, c, "status").Processes {
 		if p.Part == partHand {
 			require.Equal(t, fmt.Sprint(staffGID), of(t, p.PID, "Groups"))
+			limits, err := os.ReadFile(fmt.Sprintf("/proc/%d/limits", p.PID))
+			require.NoError(t, err)
+			require.Regexp(t, `Max open files +234 +234`, string(limits))
+			require.Regexp(t, `Max core file size +0 +0`, string(limits))
 			require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
 			killed++
 		}

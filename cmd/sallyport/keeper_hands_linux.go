@@ -128,7 +128,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	hs.mu.Lock()
 	h.process = p
 	hs.mu.Unlock()
-	where := handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace, Checked: h.at.check != ""}
+	where := handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace, Checked: h.at.check != "", Limits: session.limits()}
 	where.FileMode, where.DirMode = h.at.umask.modes()
 	what, err := json.Marshal(where)
 	if err == nil {

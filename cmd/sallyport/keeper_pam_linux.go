@@ -42,6 +42,14 @@ func (hs *hands) openSession(ctx context.Context, at place) (*pamSession, error)
 	return nil, errTryAgain(fmt.Errorf("PAM opens no session of user %q: %w", at.session, err))
 }
 
+// limits returns the limits that PAM's modules have set for processes of the session.
+func (s *pamSession) limits() map[int]pamhelper.Limit {
+	if s == nil {
+		return nil
+	}
+	return s.Limits
+}
+
 // close has PAM close the session.
 func (s *pamSession) close() {
 	if s == nil {

@@ -4,13 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
@@ -110,6 +114,9 @@ func runHand(log *slog.Logger) error {
 		if err := json.Unmarshal([]byte(c.String()), &at); err != nil {
 			return nil, err
 		}
+		if err := keepTo(at.Limits); err != nil {
+			return nil, err
+		}
 		dir, err := driver.OpenDir(at.Dir)
 		if err != nil {
 			return nil, err
@@ -148,6 +155,22 @@ func runHand(log *slog.Logger) error {
 	case <-keeper.Done():
 		return nil
 	}
+}
+
+// keepTo gives this process limits, as far as they are below those that it has: only root could raise them.
+func keepTo(limits map[int]pamhelper.Limit) error {
+	for resource, l := range limits {
+		var now unix.Rlimit
+		err := unix.Getrlimit(resource, &now)
+		if err == nil {
+			most := min(l.Hard, now.Max)
+			err = unix.Setrlimit(resource, &unix.Rlimit{Cur: min(l.Soft, most), Max: most})
+		}
+		if err != nil {
+			return fmt.Errorf("limit %d of the session: %w", resource, err)
+		}
+	}
+	return nil
 }
 
 // sweepOften removes what uploads left behind when a process was killed, now and every hour.

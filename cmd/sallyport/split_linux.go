@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -138,7 +139,8 @@ type handPlace struct {
 	InPlace  bool
 	FileMode fs.FileMode
 	DirMode  fs.FileMode
-	Checked  bool // uploads are looked at
+	Checked  bool                    // uploads are looked at
+	Limits   map[int]pamhelper.Limit // that PAM has set for its session
 }
 
 // maxTold is how long a value may be that goes between keeper and engine as a file, in bytes.

@@ -162,7 +162,12 @@ func (p *process) end() {
 }
 
 // Session is a session that PAM has opened. The helper that has it closes it when this process ends, too.
-type Session struct{ process *process }
+type Session struct {
+	// Limits are those that modules have set for processes of the session, by their numbers of getrlimit(2).
+	Limits map[int]Limit
+
+	process *process
+}
 
 // Open opens a session of a user. The error is that there is none, of an Answer that says why.
 func (h Helper) Open(ctx context.Context, user string) (*Session, Answer, error) {
@@ -175,7 +180,7 @@ func (h Helper) Open(ctx context.Context, user string) (*Session, Answer, error)
 		p.kill()
 		return nil, a, err
 	}
-	return &Session{p}, a, nil
+	return &Session{a.Limits, p}, a, nil
 }
 
 // Close closes the session, and returns what went wrong. It may be called once.

@@ -43,6 +43,14 @@ type Answer struct {
 	Reason  string `json:"reason"` // of another verdict than Accepted
 	Told    string `json:"told"`   // what the client may hear of a refusal besides that
 	User    User   `json:"user"`   // of a login that is accepted
+
+	Limits map[int]Limit `json:"limits"` // of a session that is opened
+}
+
+// Limit is a limit of getrlimit(2).
+type Limit struct {
+	Soft uint64 `json:"soft"`
+	Hard uint64 `json:"hard"`
 }
 
 // Verdicts. Any other is a mistake.
