@@ -77,16 +77,13 @@ const usualSystemDir = "/etc"
 
 // checkSystemSource reports what can be seen to be wrong with the options of users of this host.
 func (s *settings) checkSystemSource() (errs mistakes) {
-	if !s.systemSource {
-		return nil
-	}
-	if s.runAs == "" {
+	if s.systemSource && s.runAs == "" {
 		errs.say("%s needs %s: one process would touch the files of all with its own rights; have root start the server on Linux with run-as = \"sallyport\", or give users tables", s.at("system-users"), s.at("run-as"))
 	}
-	if !filepath.IsAbs(s.systemDir) {
+	if s.systemSource && !filepath.IsAbs(s.systemDir) {
 		errs.say("%s: %q is no absolute path; want one such as %s", s.at("system-users-dir"), s.systemDir, usualSystemDir)
 	}
-	if s.systemGroup == "" {
+	if s.systemGroup == "" || !s.systemSource && !s.pam {
 		return errs
 	}
 	g, known := s.groups.tables[s.systemGroup]
@@ -172,10 +169,10 @@ func (s *settings) tellSystemUsers(log *slog.Logger) {
 
 // lookAtSystemUsers looks at what the files of this host don't say of its users.
 func (c *inspection) lookAtSystemUsers() {
+	if c.systemGroup != "" && !c.systemSource && !c.pam {
+		c.warn("%s means nothing without %s or %s", c.at("system-users-group"), c.at("system-users"), c.at("pam"))
+	}
 	if !c.systemSource {
-		if c.systemGroup != "" {
-			c.warn("%s means nothing without %s", c.at("system-users-group"), c.at("system-users"))
-		}
 		return
 	}
 	if os.Geteuid() != 0 {

@@ -298,6 +298,7 @@ func TestSystemUsersMistakes(t *testing.T) {
 		{"run-as = \"20000:20000\"\nsystem-users = true\nsystem-users-group = \"x\"\n[group.x]\nsystem-user = \"ftp\"", `F:5:1: users of this host have their own rights; leave system-user out, or name another group in F:3:1: system-users-group`},
 		{"run-as = \"20000:20000\"\nsystem-users = true\nsystem-users-group = \"x\"\n[group.x]\nhome = \"{user}\"", `F:5:1: the home "{user}" is in the directory that is served, and there is none; want an absolute path`},
 		{"run-as = \"20000:20000\"\nsystem-users = true\nsystem-users-dir = \"etc\"", `F:3:1: system-users-dir: "etc" is no absolute path; want one such as /etc`},
+		{"run-as = \"20000:20000\"\npam = true\nsystem-users-group = \"x\"", `F:3:1: system-users-group: there is no group "x"; begin one by [group.x]`},
 		{"run-as = \"20000:20000\"\nsystem-users = true", ""},
 	} {
 		got := strings.ReplaceAll(complaints(t, configure(t, c.text), nil, nil), "sallyport.toml", "F")
@@ -320,7 +321,7 @@ func TestSystemUsersCheck(t *testing.T) {
 	require.Contains(t, got, h.file("shadow")+": every user of this host can read it")
 	require.Regexp(t, `system-users = true +# `+file+`:2:1\n`, output(t, "config", "show", "--config", file))
 	off := configure(t, "system-users-group = \"x\"")
-	require.Contains(t, output(t, "config", "check", h.homes, "--config", off, "--control="), off+":1:1: system-users-group means nothing without --system-users")
+	require.Contains(t, output(t, "config", "check", h.homes, "--config", off, "--control="), off+":1:1: system-users-group means nothing without --system-users or --pam")
 	require.NoError(t, os.Remove(h.file("shadow")))
 	cmd := exec.Command(mustBinary(t), "serve", "--config", file, "--listen", "127.0.0.1:0", "--listen-implicit=", "--passive", testenv.FreePortSet(t, 1), "--control=")
 	out, err := cmd.CombinedOutput()
