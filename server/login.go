@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loginwait"
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
@@ -124,7 +125,7 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 	verdict := undecided // if the driver panics
 	defer func() { s.srv.judge.leave(turn, verdict) }()
 
-	err = s.ask(l)
+	err = s.ask(l, turn)
 	if errors.Is(err, driver.ErrNeedPassword) {
 		if half {
 			return turn, err
@@ -157,7 +158,7 @@ func (s *session) network() netip.Prefix {
 
 // ask lets the driver decide, and logs the user in. What the driver opened is
 // released when its context ends, which is at the logout.
-func (s *session) ask(l *driver.Login) error {
+func (s *session) ask(l *driver.Login, turn *turn) error {
 	decides := s.srv.inForce().Driver
 	if decides == nil {
 		return driver.ErrLogin
@@ -167,7 +168,7 @@ func (s *session) ask(l *driver.Login) error {
 	s.logout = cancel
 	asked := *l // the driver's to change
 	asked.Session = s.id
-	account, err := decides.Login(ctx, &asked)
+	account, err := decides.Login(loginwait.With(ctx, func() { s.srv.judge.drag(turn.guess) }), &asked)
 	var allowed policy
 	if err == nil {
 		allowed, err = admit(account, l)

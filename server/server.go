@@ -179,8 +179,9 @@ type Server struct {
 	MaxSessionsPerAddress int
 	// MaxLogins bounds the logins that Driver judges at once, since a slow hash
 	// takes all of a processor; others wait for their turn. A login that takes
-	// more than a second no longer counts. Default runtime.GOMAXPROCS less one,
-	// at least 1; more suits a Driver that asks another host.
+	// more than a second, or has said that it waits ([driver.LoginWaits]), no longer
+	// counts. Default runtime.GOMAXPROCS less one, at least 1; more suits a Driver that
+	// asks another host.
 	//
 	// Those with the fewest refusals behind them have their turn first. After a
 	// refusal the next login of the same user from the same address (or IPv6

@@ -140,6 +140,33 @@ func TestUpdateMaxLogins(t *testing.T) {
 	})
 }
 
+// A login that says that it waits for others makes room for the next at once, as often as may wait.
+func TestLoginWaits(t *testing.T) {
+	var judged atomic.Int32
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		began := time.Now()
+		for n := range 20 {
+			c := fs.from(t, fmt.Sprint("198.51.100.", n))
+			c.expect(220)
+			c.cmd(331, "USER alice")
+			c.send("PASS x")
+		}
+		synctest.Wait()
+		require.EqualValues(t, 16, judged.Load())
+		require.Zero(t, time.Since(began))
+	}, func(srv *server.Server) {
+		srv.MaxLogins = 1
+		srv.Driver = driver.Func(func(ctx context.Context, _ *driver.Login) (*driver.Account, error) {
+			judged.Add(1)
+			driver.LoginWaits(ctx)
+			driver.LoginWaits(ctx)
+			<-ctx.Done()
+			driver.LoginWaits(ctx)
+			return nil, ctx.Err()
+		})
+	})
+}
+
 // Sessions come, work and go while the settings change all the time.
 func TestUpdateRaces(t *testing.T) {
 	ts := start(t)

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,30 +22,13 @@ const (
 // errSlow is that a program or endpoint has taken longer than that.
 var errSlow = fmt.Errorf("no answer within %v", askedFor)
 
-// errManyAsked is that no more questions are asked until one is answered.
-var errManyAsked = errors.New("too many wait for its answer already")
-
 // answers makes accounts of what a program or an endpoint says of users.
 type answers struct {
+	*questions
 	settings *settings
-	places   chan struct{} // of questions under way
 }
 
-// newAnswers allows half as many questions at once as the server judges logins while those take long: one source that
-// hangs must not take the place of all others.
-func newAnswers(s *settings) answers {
-	return answers{s, make(chan struct{}, 8*max(runtime.NumCPU()-1, 1))}
-}
-
-// begin takes a place for a question, until end is called.
-func (s answers) begin() (end func(), err error) {
-	select {
-	case s.places <- struct{}{}:
-		return func() { <-s.places }, nil
-	default:
-		return nil, errManyAsked
-	}
-}
+func newAnswers(s *settings) answers { return answers{newQuestions(mostAsked), s} }
 
 // whoDecided is what is wrong with a key that is about the password.
 const whoDecided = "who answers has decided already; leave it out"

@@ -92,7 +92,7 @@ func (u *authURL) ask(ctx context.Context, at *attempt) (*account, decision, err
 	if a := u.recall(key, time.Now()); a != nil {
 		return a, accepted, nil
 	}
-	end, err := u.begin()
+	end, err := u.begin(ctx)
 	if err != nil {
 		return nil, refused, err
 	}

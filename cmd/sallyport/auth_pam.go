@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hostuser"
@@ -17,16 +16,16 @@ import (
 
 // pamUsers are whom PAM lets in.
 type pamUsers struct {
+	*questions
 	settings *settings
 	login    pamLogin
-	places   chan struct{} // of logins under way
 }
 
 // pamLogin has the helper ask PAM about a login.
 type pamLogin func(ctx context.Context, h pamhelper.Helper, user, password, peer string) (pamhelper.Answer, error)
 
 func (s *settings) newPAMUsers(login pamLogin) *pamUsers {
-	return &pamUsers{s, login, make(chan struct{}, 8*max(runtime.NumCPU()-1, 1))}
+	return &pamUsers{newQuestions(mostAskedOfPAM), s, login}
 }
 
 func (u *pamUsers) name() string { return "pam" }
@@ -36,12 +35,11 @@ func (u *pamUsers) ask(ctx context.Context, at *attempt) (*account, decision, er
 	if at.Password == "" || checkName(at.User) != nil || strings.ContainsRune(at.Password, 0) {
 		return nil, notMine, nil
 	}
-	select {
-	case u.places <- struct{}{}:
-		defer func() { <-u.places }()
-	default:
-		return nil, refused, errManyAsked
+	end, err := u.begin(ctx)
+	if err != nil {
+		return nil, refused, err
 	}
+	defer end()
 	a, err := u.login(ctx, u.settings.pamHelper(), at.User, at.Password, at.Peer)
 	switch {
 	case err != nil:

@@ -68,7 +68,7 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 	if err != nil {
 		return nil, refused, err
 	}
-	end, err := p.begin()
+	end, err := p.begin(ctx)
 	if err != nil {
 		return nil, refused, err
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loginwait"
 	"github.com/sallyport/sallyport/internal/loglimit"
 )
 
@@ -368,5 +369,48 @@ func TestAuthURLForgets(t *testing.T) {
 		require.Len(t, u.remembered, maxRemembered, "what is over goes first")
 		u.remember(key(2001), account{}, time.Now())
 		require.Len(t, u.remembered, 1)
+	})
+}
+
+// While a source hangs, logins that it is asked about make room for others at once; the first does so after a while.
+// More than a few are not asked about.
+func TestSourceThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newQuestions(mostAsked)
+		var waits []time.Duration
+		begin := func() func() {
+			began := time.Now()
+			end, err := s.begin(loginwait.With(t.Context(), func() { waits = append(waits, time.Since(began)) }))
+			require.NoError(t, err)
+			return end
+		}
+		told := func() (all []time.Duration) {
+			synctest.Wait()
+			all, waits = waits, nil
+			return all
+		}
+		begin()()
+		require.Empty(t, told(), "it answers at once")
+		first := begin()
+		time.Sleep(time.Minute)
+		require.Equal(t, []time.Duration{slowAnswer}, told())
+		second := begin()
+		require.Equal(t, []time.Duration{0}, told())
+		var more []func()
+		for range mostAsked*mostLogins() - 2 {
+			more = append(more, begin())
+		}
+		_, err := s.begin(t.Context())
+		require.ErrorIs(t, err, errManyAsked)
+		time.Sleep(time.Minute)
+		for _, end := range append(more, first, second) {
+			end()
+		}
+		told()
+		begin()() // the last answer took long, and this one does not
+		require.Equal(t, []time.Duration{0}, told())
+		begin()()
+		time.Sleep(time.Minute)
+		require.Empty(t, told())
 	})
 }

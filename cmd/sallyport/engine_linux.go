@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -23,6 +24,7 @@ type engine struct {
 	keeper *channel.Peer
 	signer signer.Client
 	hands  engineHands
+	judged sync.Map      // of logins that the keeper judges, the contexts by session
 	begun  chan struct{} // closed when all is there
 
 	drainNow, cutNow context.CancelFunc
@@ -209,6 +211,11 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 			e.counts()
 			e.ports.Stats()
 		default:
+		}
+		return nil, nil
+	case tellWaits:
+		if ctx, ok := e.judged.Load(c.String()); ok {
+			driver.LoginWaits(ctx.(context.Context))
 		}
 		return nil, nil
 	case tellDrain:

@@ -17,6 +17,8 @@ import (
 // Login implements driver.Driver: the keeper judges, and says which hand has the files.
 func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 	q := asked(l)
+	e.judged.Store(l.Session, ctx)
+	defer e.judged.Delete(l.Session)
 	var g granted
 	err := e.keeper.Ask(ctx, loginPatience, askLogin, q.write, nil, func(r *channel.Reader, _ *os.File) error {
 		return json.Unmarshal([]byte(r.String()), &g)

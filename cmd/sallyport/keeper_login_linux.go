@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loginwait"
 )
 
 // logins is who judges logins now.
@@ -103,7 +104,7 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 		return err
 	}
 	now := k.users.now.Load()
-	a, err := now.admit(c.Ctx, l)
+	a, err := now.admit(loginwait.With(c.Ctx, func() { go k.waits(l.Session) }), l)
 	if err != nil {
 		return err
 	}
@@ -121,6 +122,11 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 	})
 	w.String(string(text))
 	return err
+}
+
+// waits has the engine judge other logins while one waits.
+func (k *keeper) waits(session string) {
+	k.ask(context.Background(), partEngine, tellWaits, func(w *channel.Writer) { w.String(session) }, nil, nil)
 }
 
 // compare has the clerk compare a password with a hash.

@@ -163,7 +163,7 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		RequireCloseNotify: d.closeNotify, InsecurePlaintext: d.plaintext, Logger: d.log,
 		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
 		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
-		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures,
+		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures, MaxLogins: mostLogins(),
 		Hooks: d.hooks(), Intercept: d.intercept(),
 	}
 	if d.active {

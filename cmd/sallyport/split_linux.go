@@ -45,6 +45,7 @@ const (
 	tellRetired                           // the engine: a hand that no session has, and none will get
 	tellDrain                             // the engine: let transfers finish, and end
 	tellCut                               // the engine: end
+	tellWaits                             // the engine: a login waits for others than its processors
 	tellCheck                             // the clerk: compare a password with a hash
 	tellPost                              // the clerk: ask an HTTP endpoint
 	tellLookUp                            // the clerk: look up the addresses of a name

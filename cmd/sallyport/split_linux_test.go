@@ -959,3 +959,25 @@ func TestPartsInTheJournal(t *testing.T) {
 	e = fieldsOf(t, fake)
 	require.Equal(t, []string{"3", "goroutine 1 [running]:"}, []string{e["PRIORITY"], e["SALLYPORT_LINE"]})
 }
+
+// A program that hangs is asked a few times at once, and holds up nobody whom another source knows. Who comes then
+// hears that at once.
+func TestSplitSourceHangs(t *testing.T) {
+	s := startSplit(t, "", 3)
+	notes := filepath.Join(s.homes, "notes")
+	require.NoError(t, os.Mkdir(notes, 0o777))
+	require.NoError(t, os.Chmod(notes, 0o777))
+	require.NoError(t, os.WriteFile(filepath.Join(s.homes, "check"), []byte("#!/bin/sh\n>"+notes+"/$AUTH_USER; exec sleep 600"), 0o755))
+	more := fmt.Sprintf("system-user = \"20001:20001\"\nauth-program = [%q]\nauth-program-user = \"nobody\"\n", filepath.Join(s.homes, "check"))
+	s.rewrite(t, s.text(more), reread)
+	most := mostAsked * mostLogins()
+	for n := range most {
+		s.beginLogin(t, fmt.Sprint("unknown", n), fmt.Sprint("127.0.1.", 1+n))
+	}
+	require.Eventually(t, func() bool { asked, _ := os.ReadDir(notes); return len(asked) == most }, askedFor-time.Second, 10*time.Millisecond)
+	_, err := s.with(t, "more", "secret")
+	require.ErrorContains(t, err, "421 Logins can't be checked just now")
+	s.mustDial(t, "alice")
+	require.NotContains(t, s.log.String(), "no answer within", "it was the end of the others that let her in")
+	s.wantLog(t, "too many wait for its answer already")
+}
