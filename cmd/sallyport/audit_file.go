@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +53,9 @@ type auditLog struct {
 	queue  *logqueue.Queue
 	to     io.Closer
 	stuck  atomic.Bool // the last one who waited did so in vain
+
+	relaying sync.Mutex // held by whoever writes a line past the queue
+	out      io.Writer
 }
 
 // openAuditLog opens the audit log that the options name. server is the server's log.
@@ -86,6 +90,7 @@ func (s *settings) openAuditLog(server *slog.Logger) (*auditLog, error) {
 
 // begin has lines go to a writer.
 func (a *auditLog) begin(to io.Writer, server *slog.Logger) {
+	a.out = to
 	var share loglimit.Share // a disk that is full may refuse each line
 	a.queue = logqueue.New(to, 0, func(lost uint64) string {
 		if ok, _ := share.Allow(); ok {
@@ -130,15 +135,10 @@ func (a *auditLog) files(key string, names []string) (attrs []slog.Attr) {
 	return attrs
 }
 
-// write writes a line and waits until it is written.
+// write writes a line and waits until it is written, unless the file takes nothing.
 func (a *auditLog) write(event string, attrs ...slog.Attr) {
-	a.wait(func() { a.post(event, attrs...) })
-}
-
-// wait queues a line and waits until it is written, unless the file takes nothing.
-func (a *auditLog) wait(queue func()) {
 	idle := a.queue.Written(0)
-	queue()
+	a.post(event, attrs...)
 	if idle || !a.stuck.Load() {
 		a.stuck.Store(!a.queue.Written(auditPatience))
 	}
@@ -149,9 +149,13 @@ func (a *auditLog) post(event string, attrs ...slog.Attr) {
 	a.log.LogAttrs(context.Background(), slog.LevelInfo, event, attrs...)
 }
 
-// relay writes a line that another process has made, and waits as write does.
-func (a *auditLog) relay(line string) {
-	a.wait(func() { io.WriteString(a.queue, line) })
+// relay writes a line that another process has made, for as long as that takes: the lines queue up over there, where
+// those are counted, too, that could not be written.
+func (a *auditLog) relay(line string) error {
+	a.relaying.Lock()
+	defer a.relaying.Unlock()
+	_, err := io.WriteString(a.out, line)
+	return err
 }
 
 // close waits for lines that are not written yet, and closes the file.

@@ -111,6 +111,9 @@ const (
 	maxLine  = 1 << 20
 )
 
+// auditStuck is how long the keeper may take for a line: nobody knows what becomes of a line that is not waited for.
+const auditStuck = 24 * time.Hour
+
 // auditByKeeper has the keeper write lines of the audit log, whose file the engine can neither open nor shorten.
 type auditByKeeper struct{ e *engine }
 
@@ -126,7 +129,7 @@ func (a auditByKeeper) Write(line []byte) (int, error) {
 		defer f.Close()
 		text = ""
 	}
-	err := a.e.keeper.Ask(context.Background(), usualPatience, askAudit, func(w *channel.Writer) { w.String(text) }, f, nil)
+	err := a.e.keeper.Ask(context.Background(), auditStuck, askAudit, func(w *channel.Writer) { w.String(text) }, f, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -186,8 +189,7 @@ func (k *keeper) writeAudit(c *channel.Call) error {
 	if k.audit == nil || len(line) == 0 || len(line) > maxLine {
 		return channel.ErrMessage
 	}
-	k.audit.relay(line)
-	return nil
+	return k.audit.relay(line)
 }
 
 // keptBans keeps bans for the engine: here, and over a restart if there is a place for them.
