@@ -17,13 +17,9 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// helper is sallyport-pam, built once.
+// helper builds sallyport-pam once, elsewhere than beside the server.
 var helper = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "sallyport-pam-")
-	if err != nil {
-		return "", err
-	}
-	file := filepath.Join(dir, usualHelper)
+	file := filepath.Join(buildDir, "pam", usualHelper)
 	cmd := exec.Command("go", "build", "-tags", "pam", "-o", file, ".")
 	cmd.Dir, cmd.Env = filepath.Join("..", usualHelper), append(os.Environ(), "GOWORK=off", "CGO_ENABLED=1", "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
