@@ -92,8 +92,12 @@ type workload struct {
 	// ports is the set of data ports, "" for the usual "21000-21010".
 	ports string
 
-	// only is the one contender it is run on, "" for all. The limit uses it.
-	only string
+	// only are the contenders it is run on, nil for all but the limit and split. The
+	// limit uses it.
+	only []string
+
+	// split is whether it is run on split besides.
+	split bool
 
 	// run does it once. Warming up is its own business.
 	run func(ctx context.Context, l *load) (sample, error)

@@ -51,6 +51,7 @@ func (b bulk) workload() workload {
 	}
 	return workload{
 		name:  fmt.Sprintf("%s-%s-%d", protection, way, b.sessions),
+		split: b.sessions == 1 && !b.clear && !b.up,
 		title: fmt.Sprintf("%s %s %s", verb, what, in),
 		unit:  "GiB",
 		ports: ports,

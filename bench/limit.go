@@ -30,7 +30,7 @@ func limits() []workload {
 		name:  "limit",
 		title: "Send 1 GiB with crypto/tls, without FTP: what any server in Go pays",
 		unit:  "GiB",
-		only:  limitName,
+		only:  []string{limitName},
 		run:   limit,
 	}}
 }

@@ -20,6 +20,7 @@ func lists() []workload {
 		for _, verb := range []struct{ name, command string }{{"list", "LIST"}, {"mlsd", "MLSD"}, {"nlst", "NLST"}} {
 			all = append(all, workload{
 				name:  verb.name + "-" + size.name,
+				split: verb.name == "list" && size.name == "100k",
 				title: fmt.Sprintf("%s of a directory of %d files over TLS", verb.command, size.files),
 				unit:  "listing",
 				run:   listing{verb.command, size.files, size.repeats}.run,

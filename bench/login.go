@@ -8,6 +8,7 @@ func logins() []workload {
 		name:  "login",
 		title: "Connect, AUTH TLS, USER, PASS, QUIT: 1,000 times, one after the other, without a ticket",
 		unit:  "login",
+		split: true,
 		run: func(ctx context.Context, l *load) (sample, error) {
 			d, err := l.dialer()
 			if err != nil {

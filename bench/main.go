@@ -21,6 +21,10 @@ import (
 // ours is the contender that the others are compared with.
 const ours = "Sallyport"
 
+// split is ours in several processes, with one for each user's files. It is no other
+// server: marks of its own compare it.
+const split = "Sallyport run-as"
+
 func main() {
 	if part() {
 		return

@@ -92,12 +92,20 @@ func (s *setup) empty() error {
 	return err
 }
 
+// takes reports whether a workload is run on a contender.
+func (r *runner) takes(w workload, c contender) bool {
+	if w.only != nil {
+		return slices.Contains(w.only, c.name)
+	}
+	return c.name != r.limit && (w.split || c.name != split)
+}
+
 // workload runs all rounds of one.
 func (r *runner) workload(ctx context.Context, w workload) (outcome, error) {
 	out := outcome{Workload: w.name, Title: w.title, Unit: w.unit}
 	var turn []contender
 	for _, c := range r.contenders {
-		if w.only == c.name || w.only == "" && c.name != r.limit {
+		if r.takes(w, c) {
 			turn = append(turn, c)
 			out.Rows = append(out.Rows, row{Server: c.name})
 		}

@@ -80,7 +80,7 @@ func TestRounds(t *testing.T) {
 // The limit runs what is made for it and nothing else.
 func TestOnly(t *testing.T) {
 	run := func(context.Context, *load) (sample, error) { return sample{cpu: 1}, nil }
-	r, log := newRunner(t, workload{name: "two", only: "limit", run: run}, workload{name: "three", only: "nobody", run: run})
+	r, log := newRunner(t, workload{name: "two", only: []string{"limit"}, run: run}, workload{name: "three", only: []string{"nobody"}, run: run})
 	r.rounds = 1
 	outcomes, err := r.run(t.Context())
 	require.NoError(t, err)

@@ -11,42 +11,73 @@ import (
 
 // startSallyport runs the command of this module as an ordinary user.
 func startSallyport(ctx context.Context, s *setup) (*instance, error) {
-	// Next to the others it is only built anew when the source has changed.
-	built := filepath.Join(s.daemons, "sallyport")
-	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", built, "github.com/sallyport/sallyport/cmd/sallyport")
-	if out, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build: %w\n%s", err, out)
-	}
-	// The user may enter scratch, and perhaps not the place where it was built,
-	// nor read the key where it is.
-	program, err := s.lend(built, 0o755)
+	cmd, addr, err := s.sallyport(ctx)
 	if err != nil {
-		return nil, err
-	}
-	key, err := s.lend(s.key, 0o400)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.hand(); err != nil {
 		return nil, err
 	}
 	accounts, err := s.accounts()
 	if err != nil {
 		return nil, err
 	}
-	addr, _, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	cmd := exec.CommandContext(ctx, program, "serve", s.root, "--listen", addr, "--listen-implicit", "",
-		"--passive", s.ports, "--cert", s.cert, "--key", key,
-		"--insecure-plaintext", "--log-level", "warn")
 	for _, a := range accounts {
 		cmd.Args = append(cmd.Args, "--user", a.name+":"+a.password)
 	}
 	confine(cmd)
 	become(cmd, nobody, nogroup)
 	return launch(ctx, ours, addr, s, cmd)
+}
+
+// startSplit runs it as root, in several processes.
+func startSplit(ctx context.Context, s *setup) (*instance, error) {
+	cmd, addr, err := s.sallyport(ctx)
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := s.accounts()
+	if err != nil {
+		return nil, err
+	}
+	const engine = 39_999
+	text := fmt.Sprintf("run-as = \"%d:%d\"\nstate-dir = %q\ncontrol = \"\"\n", engine, engine, filepath.Join(s.scratch, "state"))
+	for _, a := range accounts {
+		text += fmt.Sprintf("[user.%s]\npassword = %q\nsystem-user = \"%d:%d\"\n", a.name, a.hash, a.uid, nogroup)
+	}
+	config, err := s.write("sallyport.toml", "%s", text)
+	if err != nil {
+		return nil, err
+	}
+	cmd.Args = append(cmd.Args, "--config", config)
+	confine(cmd)
+	return launch(ctx, split, addr, s, cmd)
+}
+
+// sallyport builds the command and lends it, for the user that sessions act as, what that needs.
+func (s *setup) sallyport(ctx context.Context) (cmd *exec.Cmd, addr string, err error) {
+	// Next to the others it is only built anew when the source has changed.
+	built := filepath.Join(s.daemons, "sallyport")
+	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", built, "github.com/sallyport/sallyport/cmd/sallyport")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
+	if out, err := build.CombinedOutput(); err != nil {
+		return nil, "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	// The user may enter scratch, and perhaps not the place where it was built,
+	// nor read the key where it is.
+	program, err := s.lend(built, 0o755)
+	if err != nil {
+		return nil, "", err
+	}
+	key, err := s.lend(s.key, 0o400)
+	if err != nil {
+		return nil, "", err
+	}
+	if err := s.hand(); err != nil {
+		return nil, "", err
+	}
+	if addr, _, err = freePort(); err != nil {
+		return nil, "", err
+	}
+	return exec.CommandContext(ctx, program, "serve", s.root, "--listen", addr, "--listen-implicit", "",
+		"--passive", s.ports, "--cert", s.cert, "--key", key, "--insecure-plaintext", "--log-level", "warn"), addr, nil
 }
 
 // lend copies a file into scratch, for the user that sessions act as.

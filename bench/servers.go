@@ -19,7 +19,8 @@ import (
 // contenders returns the servers under measure. What is equal for all of them:
 //
 //   - two users; the sessions of both act as the system's nobody, see setup.root
-//     as "/", and may read, write and delete there
+//     as "/", and may read, write and delete there; and a hundred who only look at it,
+//     as users of their own where a server has such
 //   - one certificate; TLS 1.2 and 1.3; TLS is offered on control and data
 //     connections and not required, nor is it that data connections resume
 //   - room for 1,200 sessions and more, without throttles; but Sallyport's command
@@ -30,6 +31,7 @@ import (
 func contenders() []contender {
 	return []contender{
 		{ours, startSallyport},
+		{split, startSplit},
 		{"vsftpd", startVsftpd},
 		{"ProFTPD", startProFTPD},
 		{"Pure-FTPd", startPureFTPd},
@@ -228,9 +230,12 @@ func freePort() (addr string, port int, err error) {
 }
 
 // account is what a server is told of a user.
-type account struct{ name, password, hash string }
+type account struct {
+	name, password, hash string
+	uid                  int
+}
 
-// accounts returns the accounts of both users. A server that takes passwords as
+// accounts returns the accounts of both users and of the crowd. A server that takes passwords as
 // they are gets the password. All others get the cheapest hash that all of them
 // know, since servers are compared and not hashes.
 func (s *setup) accounts() ([]account, error) {
@@ -240,10 +245,19 @@ func (s *setup) accounts() ([]account, error) {
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, account{u[0], u[1], string(hash)})
+		all = append(all, account{u[0], u[1], string(hash), nobody})
+	}
+	for i := range crowdUsers {
+		all = append(all, account{crowdUser(i), s.password, all[0].hash, crowdUID + i})
 	}
 	return all, nil
 }
+
+// The crowd are users who have the password of setup.user, and numbers on this host from crowdUID on.
+const crowdUsers, crowdUID = 100, 40_000
+
+// crowdUser returns the name of one of the crowd.
+func crowdUser(i int) string { return fmt.Sprintf("crowd%02d", i) }
 
 // passwd returns the accounts as passwd(5) has them, a line for each, with something
 // else after the home directory.
@@ -251,7 +265,7 @@ func (s *setup) passwd(rest string) (string, error) {
 	accounts, err := s.accounts()
 	var lines strings.Builder
 	for _, a := range accounts {
-		fmt.Fprintf(&lines, "%s:%s:%d:%d::%s%s\n", a.name, a.hash, nobody, nogroup, s.root, rest)
+		fmt.Fprintf(&lines, "%s:%s:%d:%d::%s%s\n", a.name, a.hash, a.uid, nogroup, s.root, rest)
 	}
 	return lines.String(), err
 }

@@ -48,6 +48,7 @@ func (m small) workload() workload {
 	}
 	return workload{
 		name:  fmt.Sprintf("%s-small%s-%d", protection, way, m.sessions),
+		split: m.sessions == 1 && !m.clear && !m.bare,
 		title: fmt.Sprintf("%s %d files of 4 KiB %s %s", verb, m.files, in, who),
 		unit:  "file",
 		ports: ports,

@@ -13,7 +13,7 @@ func (rep *report) judge() []verdict {
 	for _, m := range marks {
 		found := false
 		for _, o := range rep.Outcomes {
-			if match, _ := path.Match(m.workload, o.Workload); match && len(o.row(ours).Samples)+len(o.row(ours).Errors) > 0 {
+			if match, _ := path.Match(m.workload, o.Workload); match && len(o.row(m.subject()).Samples)+len(o.row(m.subject()).Errors) > 0 {
 				all = append(all, rep.verdict(m, o))
 				found = true
 			}
@@ -25,10 +25,10 @@ func (rep *report) judge() []verdict {
 	return all
 }
 
-// verdict judges one workload that was run on ours.
+// verdict judges one workload that was run on the one whose mark it is.
 func (rep *report) verdict(m mark, o outcome) verdict {
 	v := verdict{mark: m, workload: o.Workload, state: short}
-	our := o.row(ours)
+	our := o.row(m.subject())
 	if len(our.Samples) == 0 || len(our.Errors) > 0 {
 		v.because = "failed: " + our.Errors[0]
 		return v
@@ -66,17 +66,31 @@ func (rep *report) other(m mark, o outcome) (row, string) {
 	if m.than == theLimit {
 		return rep.limitOf(m, o), "the limit's"
 	}
+	switch m.than {
+	case single:
+		return whole(o.row(ours), m.metric), "one process's"
+	case forking:
+		return whole(o.row("vsftpd"), m.metric), "vsftpd's"
+	}
 	var best row
 	for _, r := range rep.servers(o) {
 		better := r.of(m.metric).median < best.of(m.metric).median
 		if m.than == everyPeer {
 			better = r.of(m.metric).median > best.of(m.metric).median
 		}
-		if r.Server != ours && r.whole() && r.has(m.metric) && (best.Samples == nil || better) {
+		if r.Server != ours && r.Server != split && r.whole() && r.has(m.metric) && (best.Samples == nil || better) {
 			best = r
 		}
 	}
 	return best, best.Server + "'s"
+}
+
+// whole returns a row that has all of a metric, or an empty one.
+func whole(r row, m metric) row {
+	if !r.whole() || !r.has(m) {
+		return row{}
+	}
+	return r
 }
 
 // servers returns the rows but the limit's.
@@ -97,7 +111,7 @@ func (rep *report) limitOf(m mark, o outcome) row {
 // without returns the verdict when there is nothing to compare with. That all peers
 // failed at what ours has done is enough.
 func (rep *report) without(m mark, o outcome) (state, string) {
-	if m.than != theLimit && len(rep.servers(o)) > 1 {
+	if (m.than == bestPeer || m.than == everyPeer) && len(rep.servers(o)) > 1 {
 		return met, "no other server has done it whole"
 	}
 	return notRun, "nothing was run to compare with"
@@ -116,7 +130,14 @@ func (m mark) shown(o outcome, r row) string {
 // String says what is wanted.
 func (m mark) String() string {
 	name := map[metric]string{cpu: "CPU", rate: "rate", each: "memory", peak: "peak memory", done: "transfers", stolen: "stolen", slower: "longer than alone"}[m.metric]
+	if m.of != "" {
+		name = "run-as: " + name
+	}
 	switch m.than {
+	case single:
+		return fmt.Sprintf("%s <= %.2f x one process", name, m.factor)
+	case forking:
+		return fmt.Sprintf("%s <= %.2f x vsftpd", name, m.factor)
 	case bestPeer:
 		return fmt.Sprintf("%s <= %.2f x best other server", name, m.factor)
 	case theLimit:

@@ -11,6 +11,7 @@ func workloads() []workload {
 		smalls(),
 		logins(),
 		idles(),
+		users(),
 		pressures(),
 		squats(),
 		thieves(),
