@@ -64,7 +64,9 @@ type job struct {
 }
 
 // receive deals with messages until the socket ends. Whatever has received a message does at once what that asks for,
-// and something else waits for the next one: no thread has to be woken between the two.
+// and something else waits for the next one: no thread has to be woken between the two. A wait keeps the one processor
+// of a hand until Go notices. So whatever a message makes ready to run, such as a listing that may go on, becomes ready
+// only after the next wait does, and Go runs it first.
 func (h *server) receive() error {
 	ended := make(chan error, 1)
 	buf := make([]byte, channel.MaxMessage)
@@ -98,8 +100,7 @@ func (h *server) next(buf []byte) (do func(), err error) {
 	case r.Mistake() != nil || o > opCancel:
 		return nil, channel.ErrMessage
 	case o == opMore || o == opCancel:
-		h.tell(o, id)
-		return func() {}, nil
+		return func() { h.tell(o, id) }, nil
 	}
 	r.Keep()
 	return h.begin(o, id, r)
