@@ -5,6 +5,7 @@
 //	go run ./bench                  # everything, some 40 minutes
 //	go run ./bench -run '^tls-'     # the workloads that a pattern names; -list shows them
 //	go run ./bench -check           # fails if a mark is missed
+//	go run ./bench -run '^(users|first-login)$'   # many users: Sallyport in processes beside vsftpd
 //	go run ./bench -growth          # what grows with sessions and entries, and what does not
 //	go run ./bench -soak 20m        # whether all returns to its start
 //

@@ -38,8 +38,13 @@ func startSplit(ctx context.Context, s *setup) (*instance, error) {
 		return nil, err
 	}
 	const engine = 39_999
-	text := fmt.Sprintf("run-as = \"%d:%d\"\nstate-dir = %q\ncontrol = \"\"\n", engine, engine, filepath.Join(s.scratch, "state"))
+	text := fmt.Sprintf("run-as = \"%d:%d\"\nsystem-user = \"%d:%d\"\nstate-dir = %q\ncontrol = \"\"\n",
+		engine, engine, nobody, nogroup, filepath.Join(s.scratch, "state"))
 	for _, a := range accounts {
+		if a.uid == nobody { // no hash is counted, as in one process
+			cmd.Args = append(cmd.Args, "--user", a.name+":"+a.password)
+			continue
+		}
 		text += fmt.Sprintf("[user.%s]\npassword = %q\nsystem-user = \"%d:%d\"\n", a.name, a.hash, a.uid, nogroup)
 	}
 	config, err := s.write("sallyport.toml", "%s", text)
