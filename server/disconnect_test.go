@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -275,6 +276,65 @@ func TestDisconnectFromWithin(t *testing.T) {
 				require.Equal(t, "421 "+maintenance, said[len(said)-1], said)
 			}
 			eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
+		})
+	}
+}
+
+// deadlinePort is a listener of the embedder's. The connections it has made call on
+// whenever the server sets their deadline for reading.
+type deadlinePort struct {
+	net.Listener
+	on func(time.Time)
+}
+
+func (ln *deadlinePort) Accept() (net.Conn, error) {
+	conn, err := ln.Listener.Accept()
+	return &deadlineConn{conn, ln}, err
+}
+
+type deadlineConn struct {
+	net.Conn
+	ln *deadlinePort
+}
+
+func (c *deadlineConn) SetReadDeadline(t time.Time) error {
+	c.ln.on(t)
+	return c.Conn.SetReadDeadline(t)
+}
+
+// A connection of the embedder's can end its own session while the server sets its
+// deadline: at the beginning of the wait for a command, and at its end.
+func TestDisconnectFromDeadline(t *testing.T) {
+	for _, tt := range []struct {
+		place string
+		is    func(time.Time) bool
+	}{
+		{"begins", func(t time.Time) bool { return !t.IsZero() }},
+		{"ends", time.Time.IsZero},
+		{"always", func(time.Time) bool { return true }},
+	} {
+		t.Run(tt.place, func(t *testing.T) {
+			var armed atomic.Bool
+			errs := make(chan error, 100)
+			ts := start(t)
+			ts.Addr = ts.listenOn(t, &deadlinePort{loopback(t), func(at time.Time) {
+				if tt.is(at) && (tt.place == "always" && armed.Load() || armed.CompareAndSwap(true, false)) {
+					for _, info := range ts.Sessions() {
+						errs <- ts.Disconnect(context.Background(), info.ID, maintenance)
+					}
+				}
+			}}, ts.Serve)
+			c := ts.login(t)
+			armed.Store(true)
+			c.send("NOOP")
+			r := c.expect(200, 421)
+			if r.Code == 200 {
+				r = c.expect(421)
+			}
+			require.Equal(t, "421 "+maintenance, r.String())
+			require.NoError(t, <-errs)
+			eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
+			require.ErrorIs(t, ts.lastEnd(t), server.ErrDisconnected)
 		})
 	}
 }

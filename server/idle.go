@@ -27,28 +27,34 @@ type waiter struct {
 	long   bool      // it has lasted for parkAfter, and goes on parked or in a new goroutine
 	number uint64    // in the idle poller
 
-	mu      sync.Mutex // makes either wake or what it ends the first
-	reading bool       // from beginWait to endWait
+	mu         sync.Mutex     // guards what follows; not held while the connection, the embedder's, is called
+	reading    bool           // from beginWait to endWait
+	woken      bool           // wake has interrupted this wait, or is about to
+	interrupts sync.WaitGroup // counts calls of wake that interrupt the wait
 }
 
-// beginWait gives the next read its time. It reports false if there must be none,
-// since the session is to end.
+// beginWait sets the deadline of the next read. It returns false if the session is to
+// end, so that no command may be read.
 func (w *waiter) beginWait(limit time.Time) bool {
 	w.mu.Lock()
-	defer w.mu.Unlock()
+	w.reading, w.woken = true, false
+	w.mu.Unlock()
+	w.ctl.readUntil(limit)
+	// This deadline may have replaced that of a wake. Whoever called wake had made mustEnd
+	// true before.
 	if w.session.mustEnd() {
+		w.endWait()
 		return false
 	}
-	w.reading = true
-	w.ctl.readUntil(limit)
 	return true
 }
 
-// endWait ends the time that beginWait gave: no deadline may hit a command.
+// endWait removes the deadline that beginWait or wake set, lest it hit a command.
 func (w *waiter) endWait() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.reading = false
+	w.mu.Unlock()
+	w.interrupts.Wait() // an interrupt after readUntil would hit a command
 	w.ctl.readUntil(time.Time{})
 }
 
@@ -56,12 +62,19 @@ func (w *waiter) endWait() {
 // true before.
 func (w *waiter) wake() {
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.reading {
-		w.ctl.interrupt()
+	interrupt := w.reading && !w.woken
+	if interrupt {
+		w.woken = true
+		w.interrupts.Add(1)
 	}
-	if w.poller.remove(w) {
+	parked := w.poller.remove(w)
+	w.mu.Unlock()
+	if parked {
 		go w.session.resume()
+	}
+	if interrupt {
+		defer w.interrupts.Done() // the connection may panic
+		w.ctl.interrupt()
 	}
 }
 
