@@ -38,6 +38,8 @@ func errnoKind(errno syscall.Errno) error {
 		return ErrName
 	case syscall.EROFS, syscall.ENXIO, syscall.ELOOP:
 		return fs.ErrPermission
+	case syscall.EBUSY, syscall.ETXTBSY:
+		return ErrBusy
 	case syscall.EINVAL:
 		return fs.ErrInvalid
 	case syscall.EXDEV:

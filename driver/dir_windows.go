@@ -28,6 +28,8 @@ func errnoKind(errno syscall.Errno) error {
 		return ErrName
 	case syscall.ELOOP, windows.ERROR_WRITE_PROTECT, windows.ERROR_SHARING_VIOLATION:
 		return fs.ErrPermission
+	case syscall.EBUSY, syscall.ETXTBSY:
+		return ErrBusy
 	case syscall.EINVAL, windows.ERROR_INVALID_PARAMETER:
 		return fs.ErrInvalid
 	case syscall.EXDEV, windows.ERROR_NOT_SAME_DEVICE:

@@ -19,6 +19,7 @@ import (
 //	ENOSPC, EDQUOT, EFBIG ErrQuota
 //	ENAMETOOLONG          ErrName
 //	EROFS, ELOOP          fs.ErrPermission
+//	EBUSY, ETXTBSY        ErrBusy
 //	EINVAL                fs.ErrInvalid
 //	EXDEV                 errors.ErrUnsupported
 //

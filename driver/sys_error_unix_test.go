@@ -22,6 +22,7 @@ func TestSysErrorMeanings(t *testing.T) {
 		syscall.ENOSPC: driver.ErrQuota, syscall.EDQUOT: driver.ErrQuota, syscall.EFBIG: driver.ErrQuota,
 		syscall.ENAMETOOLONG: driver.ErrName, syscall.EROFS: fs.ErrPermission, syscall.ELOOP: fs.ErrPermission,
 		syscall.EINVAL: fs.ErrInvalid, syscall.EXDEV: errors.ErrUnsupported,
+		syscall.EBUSY: driver.ErrBusy, syscall.ETXTBSY: driver.ErrBusy,
 	}
 	for errno, want := range meanings {
 		for _, err := range []error{

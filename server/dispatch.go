@@ -36,7 +36,7 @@ func (s *session) handle(cmd wire.Command) error {
 func (s *session) dispatch(cmd wire.Command, c Command) (reply wire.Reply) {
 	defer func() {
 		if v := recover(); v != nil {
-			reply = s.panicked(v)
+			reply = s.panicked(v, debug.Stack())
 		}
 	}()
 	row := commands[cmd.Verb]
@@ -90,14 +90,14 @@ func refuses(r wire.Reply) bool { return r.Code >= 400 && (r.Code < 500 || r.Cod
 // command, hooks and those of its tls.Config, from ending the process.
 func (s *session) rescue(err *error) {
 	if v := recover(); v != nil {
-		s.panicked(v)
+		s.panicked(v, debug.Stack())
 		*err = errPanic
 	}
 }
 
-// panicked reports a panic and ends the session.
-func (s *session) panicked(v any) wire.Reply {
-	s.logPanic(v, debug.Stack())
+// panicked logs a panic, with the stack from where it happened, and ends the session.
+func (s *session) panicked(v any, stack []byte) wire.Reply {
+	s.logPanic(v, stack)
 	s.ending, s.afterReply = ending{true, errPanic}, nil
 	return wire.Text(421, "Internal error; closing the control connection.")
 }

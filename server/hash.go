@@ -112,10 +112,12 @@ func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, p
 	}
 	err = s.onFiles(verb, names[0], func(t *transfer) error {
 		at, info, err := s.firstOf(t.ctx, names)
+		if !errors.Is(err, fs.ErrNotExist) {
+			s.foundPath = names[at]
+		}
 		if err != nil {
 			return err
 		}
-		s.foundPath = names[at]
 		span := parts[at].Span
 		if span.Start > info.Size() || span.End > info.Size() && !clip {
 			return driver.ErrOffset

@@ -2,6 +2,7 @@ package server
 
 import (
 	"io"
+	"runtime/debug"
 	"time"
 
 	"github.com/sallyport/sallyport/internal/wire"
@@ -12,7 +13,7 @@ import (
 func (s *session) attendTo(t *transfer) {
 	defer func() {
 		if v := recover(); v != nil { // a hook's
-			s.panicked(v)
+			s.panicked(v, debug.Stack())
 			t.cancel(errPanic)
 		}
 	}()

@@ -40,12 +40,14 @@ type Intercept struct {
 	// protected, before any file is created; t says what is known by then.
 	// What it returns, conn itself or something around it, is read from or
 	// written to, and closed unless the connection is aborted; its Close must
-	// close conn. An error is treated as one of the driver's. conn is a *Conn of
-	// package tls or, in clear, a connection with a method NetConn; what is
+	// close conn. An error is treated as one of the driver's. conn is a
+	// [tls.Conn] or, in clear, a connection with a method NetConn; what is
 	// around it keeps files from being handed to the kernel (sendfile). It
 	// carries what crosses the network: with CRLF in TYPE A, compressed in MODE
-	// Z. TLS gathers what is written; its Flush sends it. The context ends when
-	// the transfer is over, aborted or not; Read and Write of conn fail then.
+	// Z. A tls.Conn gathers what is written until it is half a megabyte, the connection
+	// is closed, or Flush of tls.Conn is called; a connection in clear sends at once. The
+	// server calls Flush itself while a slow driver has nothing more to send. The context
+	// ends when the transfer is over, aborted or not; Read and Write of conn fail then.
 	Data func(ctx context.Context, t Transfer, conn net.Conn) (net.Conn, error)
 }
 

@@ -257,6 +257,37 @@ func TestInterceptDataText(t *testing.T) {
 	require.Equal(t, 2, closed)
 }
 
+// What Flush of a protected data connection sends reaches the client before more comes.
+func TestInterceptDataFlush(t *testing.T) {
+	read := make(chan struct{})
+	ts := start(t, func(srv *server.Server) {
+		srv.Intercept = &server.Intercept{Data: func(ctx context.Context, _ server.Transfer, conn net.Conn) (net.Conn, error) {
+			if _, err := io.WriteString(conn, "head "); err != nil {
+				return nil, err
+			}
+			if err := conn.(tls.Conn).Flush(); err != nil {
+				return nil, err
+			}
+			select {
+			case <-read:
+				return conn, nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
+		}}
+	})
+	ts.writeFile(t, "a", "content")
+	c := ts.login(t)
+	data := c.open("RETR a")
+	head := make([]byte, len("head "))
+	_, err := io.ReadFull(data, head)
+	require.NoError(t, err)
+	require.Equal(t, "head ", string(head))
+	close(read)
+	require.Equal(t, "content", readAll(t, data))
+	c.expect(226)
+}
+
 // ABOR ends the context of what holds a transfer up.
 func TestInterceptDataAborted(t *testing.T) {
 	hanging := make(chan struct{}, 1)

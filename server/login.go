@@ -19,7 +19,7 @@ func (s *session) greeting() wire.Reply {
 	if text == "" {
 		text = "FTP server ready."
 	}
-	return wire.Multi(220, strings.Split(text, "\n")...)
+	return wire.Multi(220, strings.Split(strings.ReplaceAll(text, "\r\n", "\n"), "\n")...)
 }
 
 // USER <name>: RFC 959, section 4.1.1. A second USER starts over: the files of

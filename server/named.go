@@ -26,7 +26,7 @@ var (
 		}
 		return namesList(arg)
 	}
-	namesStou naming = func(arg string) []string { // the server names the rest, see session.found
+	namesStou naming = func(arg string) []string { // the server names the rest, see session.foundPath
 		if arg == "" {
 			return nil
 		}
@@ -65,7 +65,9 @@ var (
 		if err != nil {
 			return nil
 		}
-		return []string{parts[0].Path} // or a shorter one, see session.found
+		// The shortest: the numbers are a range, unless checksum finds a file whose name ends
+		// in them (session.foundPath).
+		return []string{parts[len(parts)-1].Path}
 	}
 )
 

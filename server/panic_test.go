@@ -44,6 +44,38 @@ func TestDriverPanics(t *testing.T) {
 	}
 }
 
+// The hook of a transfer is told what a driver or another function panicked with, and
+// the log where.
+func TestPanicAsErr(t *testing.T) {
+	for _, tt := range []struct {
+		name, where string
+		set         func(*server.Server)
+	}{
+		{"driver", "drivertest/faulty", func(srv *server.Server) {
+			wrapFiles(srv, func(files driver.FS) driver.FS { return faulty(files, "Open.Read", drivertest.Panic("boom")) })
+		}},
+		{"Intercept.Data", "wrapData", wrapData},
+		{"hook of 150", "onReply", onReply(150)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			told := make(chan error, 2)
+			ts := start(t, insecure, tt.set, func(srv *server.Server) {
+				srv.Hooks.Transfer = func(x server.Transfer) { told <- x.Err }
+			})
+			ts.writeFile(t, "a", "content")
+			c := ts.loginClear(t)
+			c.dataTCP(c.pasv())
+			c.send("RETR a")
+			for c.expect(150, 421).Code == 150 {
+			}
+			c.end()
+			require.EqualError(t, <-told, "panic: boom")
+			require.Contains(t, ts.Log.String(), "value=boom")
+			require.Contains(t, ts.Log.String(), tt.where)
+		})
+	}
+}
+
 // An error is an answer, and the session goes on; the words of an error that
 // was not made for the wire stay in the log (row 39).
 func TestDriverErrors(t *testing.T) {

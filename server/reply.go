@@ -87,7 +87,7 @@ func (s *session) errorReply(err error) wire.Reply {
 	)
 	switch {
 	case errors.As(err, &panicked):
-		return s.panicked(panicked)
+		return s.panicked(panicked.value, panicked.stack)
 	case errors.As(err, &onData):
 		return wire.Text(onData.code, onData.text)
 	case errors.As(err, &own):

@@ -51,7 +51,7 @@ func TestReplyInjection(t *testing.T) {
 	})
 	ts.writeFile(t, "x", "")
 	c := ts.connect(t)
-	c.expect(220)
+	require.Equal(t, []string{"220-Hello.", " 331 x", "220 220 y"}, c.expect(220).Lines)
 	c.login()
 	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
 		got := c.get("%s", verb)

@@ -142,7 +142,8 @@ type Server struct {
 	// can point elsewhere after the link or its directory was moved.
 	AllowSymlink bool
 
-	// Greeting is the text of the first reply, in one line or several. Empty means
+	// Greeting is the text of the first reply, in one line or several, which
+	// \n or \r\n separates. Empty means
 	// "FTP server ready". It goes out before any login.
 	Greeting string
 

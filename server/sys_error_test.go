@@ -28,6 +28,8 @@ func TestSysErrorReplies(t *testing.T) {
 		{"RemoveDir", "RMD d", syscall.ENOTEMPTY, 550, "Directory not empty."},
 		{"Stat", "SIZE a/b", syscall.ENOTDIR, 550, "Not a directory."},
 		{"Mkdir", "MKD x", syscall.EDQUOT, 552, "Storage limit reached."},
+		{"RemoveDir", "RMD d", syscall.EBUSY, 450, "The file is in use; try again later."},
+		{"Store.Commit", "STOR b", syscall.ETXTBSY, 450, "The file is in use; try again later."},
 		{"Store.Write", "STOR b", syscall.ENOSPC, 552, "Storage limit reached."},
 		{"Store.Commit", "STOR b", syscall.EDQUOT, 552, "Storage limit reached."},
 	} {

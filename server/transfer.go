@@ -265,13 +265,14 @@ func (s *session) runJob(t *transfer, d dataSource, job job) (err error) {
 	return err
 }
 
-// panicError is a panic in a transfer's goroutine.
+// panicError is a panic of the embedder's code as an error. Hooks get it; the stack is for
+// the log.
 type panicError struct {
 	value any
 	stack []byte
 }
 
-func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v", p.value) }
 
 // ABOR: RFC 959, section 4.1.3, case 1, when nothing is under way.
 func (s *session) cmdAbor(context.Context, string) (wire.Reply, error) {

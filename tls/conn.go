@@ -7,9 +7,9 @@ import "net"
 //
 //	sec, protected := conn.(tls.Conn)
 //
-// On a data connection Write gathers up to 512 KiB before it sends; CloseWrite and
-// Close send the rest. One goroutine at a time reads and one writes; Close, the deadlines and the other
-// methods may be called from any.
+// On a data connection Write gathers up to 512 KiB before it sends; Flush, CloseWrite and
+// Close send what it has gathered. One goroutine at a time reads and one writes; Close, the
+// deadlines and the other methods may be called from any.
 type Conn interface {
 	net.Conn
 
@@ -25,6 +25,11 @@ type Conn interface {
 	// Truncated reports whether Read returned io.EOF without the client's close_notify:
 	// nobody vouches that the last byte was the last (RFC 8446, section 6.1).
 	Truncated() bool
+
+	// Flush sends what Write has gathered, and does nothing if that is nothing. Whoever
+	// waits for an answer of the client, or for anything else that may take long, calls it
+	// before. An error means that written data was lost.
+	Flush() error
 
 	// CloseWrite sends what Write has gathered and close_notify, and shuts the
 	// connection for writing; the client can still send.
