@@ -68,7 +68,9 @@ import (
 //	Validate() error
 //
 // is asked by the server, before the server listens, whether the configuration
-// of the Driver makes sense; [User] and [Users] have it.
+// of the Driver makes sense, and again by Server.Update; [User] and [Users] have it.
+// Validate must not call Update or a Serve method of that server, which would wait for
+// Validate to return.
 type Driver interface {
 	// Login returns the account that this session uses from now on, a value
 	// of its own that the caller may change. The context ends at the logout

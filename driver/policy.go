@@ -30,7 +30,9 @@ type Policy struct {
 	RequirePrivate bool
 
 	// RequireReuse refuses protected data connections that don't resume the TLS
-	// session of their control connection, as tls.Require does for all accounts.
+	// session of their control connection, as tls.Require does for all accounts. A client
+	// that never resumes hears 522 only when the lease of its data port ends, by default
+	// 30 seconds after PASV.
 	RequireReuse bool
 
 	// RequireCertificate refuses the login without a client certificate that was

@@ -135,7 +135,7 @@ func (c *control) write(r wire.Reply) error {
 // shrink gives back the memory that waiting does not need.
 func (c *control) shrink() {
 	c.out = nil
-	c.lines.Rest()
+	c.lines.Shrink()
 }
 
 // waitingInput returns until when a read makes sense after one with the deadline

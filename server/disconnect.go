@@ -69,7 +69,8 @@ func (srv *Server) Disconnect(ctx context.Context, id, reason string) error {
 
 // DisconnectFunc ends all sessions that match as Disconnect ends one: those of one
 // user, say. It returns how many there were, and the error of ctx if that ended before
-// they were gone. match is called in the caller's goroutine, once for each session.
+// they were gone. match is called in the caller's goroutine, once for each session, and
+// must not be nil.
 func (srv *Server) DisconnectFunc(ctx context.Context, match func(SessionInfo) bool, reason string) (n int, err error) {
 	var gone []<-chan struct{}
 	for _, s := range srv.list() {

@@ -36,8 +36,11 @@ type Hooks struct {
 	// final and preliminary ones, the greeting, and what no command asked for.
 	Reply func(SessionInfo, Reply)
 	// Transfer is called when a transfer is over and its file closed, before
-	// the client is told; also for an upload that was refused before it began. SITE CPTO
-	// and COMB, which move files within the server, are told of likewise.
+	// the client is told: each transfer that got 150 or whose data port was lost just
+	// before, and each upload that the driver refused before 150 (CheckStore). What else is
+	// refused before 150 is no transfer, and only Command is told: a path or a REST that makes no
+	// sense, a missing PASV or PROT P, a file that can't be opened, a directory that can't be
+	// listed. SITE CPTO and COMB, which move files within the server, are told of likewise.
 	Transfer func(Transfer)
 	// Disconnect is called when a session is over, after its last transfer, with why:
 	// nil after QUIT. What Server.Disconnect ended, also in a handshake or a driver that

@@ -46,7 +46,9 @@ type Settings struct {
 // all of it and nothing has changed. No session ends: logins, connections and
 // commands to come go by the new settings. It starts a server that has not been
 // started, so that Validate's errors are returned as well. It may be called at any
-// time by any goroutine, but not by the function itself. The fields of Server keep
+// time by any goroutine, but not by the function itself, nor by a method Validate of the
+// Driver, of the Announcer or of what else Update asks: such a call waits for the Update
+// that it is part of, for ever. The function must not be nil. The fields of Server keep
 // what they were set to.
 func (srv *Server) Update(change func(*Settings)) error {
 	if err := srv.start(); err != nil {

@@ -10,7 +10,8 @@ import (
 
 // Validate reports everything that is wrong with the fields at once: a [FieldError] for
 // each thing, joined with [errors.Join]. nil means that the server can start. The Serve
-// methods call it.
+// methods call it. It calls a method Validate of Driver and Passive, which must not call
+// Update or a Serve method of this server: those would wait for it for ever.
 func (srv *Server) Validate() error {
 	var errs []error
 	bad := func(fields, format string, args ...any) { errs = append(errs, wrong(fields, format, args...)) }

@@ -17,7 +17,9 @@ const (
 	Prefer Reuse = iota
 	// Require refuses every data connection that does not resume this very
 	// session, with ErrNotResumed or ErrForeign. Clients such as Python's
-	// ftplib cannot transfer anything under it.
+	// ftplib cannot transfer anything under it. Their data connections are closed at once,
+	// but they hear 522 only when the lease of the data port ends, passive.Ports.TTL (30
+	// seconds) after PASV: until then the right connection may still come.
 	Require
 	// Off checks nothing. Tickets are still issued and accepted, because
 	// resuming costs both sides less.

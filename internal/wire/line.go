@@ -180,8 +180,9 @@ func (l *LineReader) Buffered() int {
 	return l.n + l.w - l.r
 }
 
-// Rest gives back the memory of a reader that waits for a line.
-func (l *LineReader) Rest() {
+// Shrink gives back the memory of a reader that waits for a line. It does nothing while
+// a part of a line has arrived. The next read takes memory again.
+func (l *LineReader) Shrink() {
 	if l.Buffered() == 0 {
 		l.buf, l.n, l.r, l.w, l.given = nil, 0, 0, 0, false
 	}
