@@ -206,8 +206,8 @@ func (a *aferoFS) moved(uploads []*aferoUpload, from, to string) {
 	}
 }
 
-// touched tells the uploads in progress that what they began with is not there any
-// more. Names of directories mean all below.
+// touched tells the uploads in progress to some names that what has these names now is not
+// what the uploads began with. The name of a directory stands for everything below it.
 func (a *aferoFS) touched(names ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -56,7 +56,7 @@ func (u *aferoUpload) tryCommit() error {
 	return u.placeBehind(keep, old)
 }
 
-// may returns an error if the upload may not be committed over old any more, which
+// may returns an error if the upload may no longer be committed over old, which is what
 // has the name now.
 func (u *aferoUpload) may(old fs.FileInfo) error {
 	u.a.mu.Lock()

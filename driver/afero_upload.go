@@ -75,7 +75,7 @@ func (a *aferoFS) create(temp string, old fs.FileInfo) (afero.File, error) {
 	return a.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 }
 
-// check returns an error if the upload may not have the name, which old has now.
+// check returns an error if the upload may not take the name, which old has now.
 func (u *aferoUpload) check(old fs.FileInfo) error {
 	switch {
 	case old == nil:

@@ -34,8 +34,9 @@ func CheckPassword(ctx context.Context, l *Login, hash string) error {
 // random and forgotten.
 const nobodysHash = "$2a$10$mTceVppVqiBPCaq/xRsOEuS9nJ/h2YKAHvM9XBoRIGPh8ZiyMOU7W"
 
-// usersHash returns a hash that can be compared with a password, and whether it
-// is the user's own.
+// usersHash returns a hash to compare a password with, and reports whether it is the
+// user's own. If the user has no valid one, it is nobodysHash, so that the comparison
+// takes as long.
 func usersHash(hash string) (h string, own bool) {
 	if checkHash(hash) == nil {
 		return hash, true

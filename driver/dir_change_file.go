@@ -46,7 +46,7 @@ func (u *atomicUpload) changeHeld(h *heldFile) (err error) {
 	return errOutrun
 }
 
-// tryChange changes the file as h describes it.
+// tryChange changes the file once, as h found it.
 func (u *atomicUpload) tryChange(h *heldFile) error {
 	keep, err := u.kept(h)
 	if err != nil {

@@ -78,7 +78,8 @@ func (d *Dir) checkParent(name string, old fs.FileInfo, whole bool) error {
 	return first(d.access(dir, ".", mayWrite|mayEnter), d.fixed(dir, ".", old == nil))
 }
 
-// checkTarget checks what has the name, nil for nothing.
+// checkTarget returns an error if what has the name (nil for nothing) can't be replaced or
+// written to.
 func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error {
 	if fi == nil {
 		if opts.Offset > 0 && !opts.Append {

@@ -20,7 +20,8 @@ func (u *atomicUpload) Commit() error {
 	return u.err
 }
 
-// errNotSafe is part of an error that came when the file was in place already.
+// errNotSafe is part of an error that came when the file had its name already, so that
+// only its survival of a power loss is in doubt.
 var errNotSafe = errors.New("driver: committed, but perhaps not on the disk")
 
 func notSafe(err error) error {

@@ -68,7 +68,8 @@ func (u *atomicUpload) supersede(t *tempFile, h *heldFile) error {
 	return err
 }
 
-// same checks that the name still leads to the file old, as that was copied.
+// same returns an error unless the name still leads to the file old and the file is as it
+// was when it was copied.
 func (u *atomicUpload) same(old fs.FileInfo) error {
 	now, err := u.parent.Lstat(u.base)
 	switch {
@@ -80,7 +81,9 @@ func (u *atomicUpload) same(old fs.FileInfo) error {
 	return err
 }
 
-// swap exchanges a temporary file with the file old that it is made from.
+// swap exchanges the names of a temporary file and of the file old, from which the
+// temporary file was made. If it then finds that old is not what it was, it calls
+// swapBack.
 func (u *atomicUpload) swap(t *tempFile, temp, old fs.FileInfo) error {
 	if err := u.same(old); err != nil {
 		return err
@@ -113,8 +116,10 @@ func sameContent(a, b fs.FileInfo) bool {
 	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime())
 }
 
-// swapBack gives a file the name back that it had, and returns why. If another program has
-// taken the new file away meanwhile, it has an empty one instead.
+// swapBack undoes an exchange of names by swap, and returns why, the reason for undoing
+// it. If another program has renamed or removed the new file meanwhile, the old file gets
+// its name back all the same, the new one is emptied since it was not committed, and the
+// error is ErrChanged.
 func (u *atomicUpload) swapBack(t *tempFile, temp fs.FileInfo, why error) error {
 	err := exchange(u.parent, t.name, u.base)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -166,7 +171,8 @@ func (t *tempFile) mayBe(temp, old fs.FileInfo) error {
 // the process ended when it was about to give the file its name back.
 var errForeign = errors.New("a file of another program, which a crash left under this name")
 
-// foreign reports a file which, going by its temporary name, is no temporary file.
+// foreign reports a file that has the name of a temporary file but, going by that very
+// name (mayBe), belongs to another program.
 func foreign(p string, fi fs.FileInfo) bool {
 	ids := strings.Split(path.Base(filepath.ToSlash(p)), ".")
 	if len(ids) != 4 { // the first is empty

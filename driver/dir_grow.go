@@ -29,7 +29,8 @@ func (u *atomicUpload) grow(h *heldFile, n, t int64) error {
 	return u.durably(func() error { return u.growMarked(h, n, t) })
 }
 
-// growMarked does of grow what is between setting the mark and removing it.
+// growMarked is the part of grow between setting the mark and removing it: it adds the
+// bytes.
 func (u *atomicUpload) growMarked(h *heldFile, n, t int64) error {
 	if mark(h.f, n, t) != nil {
 		return errNoGrowth

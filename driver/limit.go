@@ -71,9 +71,9 @@ type Limited struct {
 // count is what a quota bounds.
 type count struct{ bytes, files int64 }
 
-// Limit puts a quota on an FS. It walks the tree to measure what is stored
-// already, which ctx may end; [LimitFrom] doesn't. More than the quota may be: then
-// nothing can be added until enough is removed.
+// Limit puts a quota on an FS. It walks the tree to measure what is stored already, until
+// ctx ends; [LimitFrom] walks nothing. If more than the quota is stored already, that is
+// no error, but nothing can be added until enough is removed.
 func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
 	l, err := LimitFrom(fsys, q, 0, 0)
 	if err != nil {
@@ -85,11 +85,11 @@ func Limit(ctx context.Context, fsys FS, q Quota) (*Limited, error) {
 	return l, nil
 }
 
-// LimitFrom puts a quota on an FS in which so many bytes and files are known to be
-// stored, for instance since a database keeps what [Limited.Used] said last. It
-// asks the FS nothing, so a login costs no walk. What is stored beyond a usage that
-// is too low can be added to the quota once; [Limited.Measure] sets it right at any
-// time. A negative number is an error.
+// LimitFrom puts a quota on an FS in which so many bytes and files are known to be stored,
+// for instance because a database keeps what [Limited.Used] returned last. LimitFrom asks
+// the FS nothing, so a login costs no walk. If the numbers are too low, as much as they
+// lack can be stored beyond the quota; [Limited.Measure] sets them right at any time. A
+// negative number is an error.
 func LimitFrom(fsys FS, q Quota, bytes, files int64) (*Limited, error) {
 	var errs []error
 	if fsys == nil {

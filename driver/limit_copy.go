@@ -31,7 +31,7 @@ func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// atEnd tells data that just fits from data that goes on where there is no room.
+// atEnd reports whether the data ends where there is no more room, rather than going on.
 func (u *limitReaderFrom) atEnd(r io.Reader) error {
 	var b [1]byte
 	switch n, err := io.ReadFull(r, b[:]); {

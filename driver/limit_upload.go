@@ -158,7 +158,8 @@ func (u *limitUpload) room() int64 {
 	return most - u.kept - u.written
 }
 
-// claimed counts n bytes more, or fewer. mu is held.
+// claimed adds n, which may be negative, to what is counted as reserved by the upload. mu
+// is held.
 func (u *limitUpload) claimed(n int64) {
 	u.l.reserved.bytes += n
 	u.reserved.bytes += n

@@ -88,7 +88,7 @@ func (m *MemFS) Rename(ctx context.Context, from, to string) error {
 	})
 }
 
-// put changes an entry of a directory; a nil node removes it.
+// put gives a name in a directory to a node; a nil node removes the name.
 func (n *memNode) put(base string, e *memNode) {
 	if e == nil {
 		delete(n.entries, base)

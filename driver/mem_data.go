@@ -208,14 +208,14 @@ func (u *memUpload) Commit() error {
 // errAgain is returned where a file was replaced while its content was being made.
 var errAgain = errors.New("driver: try again")
 
-// at runs f under the lock on what has the name.
+// at runs f, under the lock, on the node that has the name.
 func (u *memUpload) at(f func(dir *memNode, base string, n *memNode) error) error {
 	return u.m.change(context.Background(), "commit", u.name, func(dir *memNode, base string) error {
 		return f(dir, base, dir.entries[base])
 	})
 }
 
-// may returns an error if the upload may not be committed over now any more, which
+// may returns an error if the upload may no longer be committed over now, which is what
 // has the name.
 func (u *memUpload) may(now *memNode) error {
 	switch {
@@ -234,7 +234,7 @@ func (u *memUpload) keeps(now *memNode) int64 {
 	return u.opts.Offset
 }
 
-// over returns the content that the upload makes of a file.
+// over returns the content that a file has after the upload was committed to it.
 func (u *memUpload) over(now *memNode) memData {
 	keep := u.keeps(now)
 	if keep == 0 {

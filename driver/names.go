@@ -87,8 +87,8 @@ func within(name, target string) error {
 	return nil
 }
 
-// relative returns the target to, which counts from the root, as a link in the
-// directory from has to say it.
+// relative returns the text of a link in the directory from that leads to the name to;
+// both count from the root.
 func relative(from, to string) string {
 	f, t := elements(from), elements(to)
 	n := 0

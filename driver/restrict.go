@@ -72,8 +72,8 @@ func (r *restricted) ask(ctx context.Context, op Op, name string) error {
 	return fail(string(op), name, r.allow(ctx, op, name))
 }
 
-// refused reports whether an error of ask says that the session may not, rather
-// than that this could not be found out.
+// refused reports whether an error of ask means that the session may not. Any other error
+// means that this could not be found out.
 func refused(err error) bool {
 	var own *Error
 	if errors.As(err, &own) {

@@ -101,7 +101,8 @@ func (l *Lease) TransferStarting() {
 	l.want()
 }
 
-// want notes that the transfer has been asked for. The caller holds mu.
+// want notes that the transfer has been asked for. A connection that comes from now on may be an answer to 150. The
+// caller holds mu.
 func (l *Lease) want() {
 	p := l.ports
 	if l.quiet != nil {

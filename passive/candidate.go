@@ -174,8 +174,8 @@ func (p *Ports) awaitOwner(c *candidate, of identity) (owner string, err error) 
 	}
 }
 
-// leased reports whether it does not matter to whom a session belongs: the session has a lease on the door itself, or
-// the connection is not waited for any more.
+// leased reports whether the owner of a session need not be known: because the session has a lease on the door itself,
+// or because nobody waits for the connection any more.
 func (p *Ports) leased(c *candidate, of identity) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -188,7 +188,7 @@ func ownerOf(of identity) (owner string, err error) {
 	return of.prover.OwnerOf(of.session), nil
 }
 
-// heard notes what a connection claims. The caller holds mu.
+// heard notes which session a connection claims to be for, by what the client has sent. The caller holds mu.
 func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn, err error) {
 	if c.gone {
 		return
@@ -242,9 +242,10 @@ func (p *Ports) claims(c *candidate, who identity, owner string) {
 	c.claim, c.lease = claims, l
 }
 
-// sibling returns a lease on a door that has the owner of a session without one. There is none if the session was told
-// of the port lately and the owner is not known to mix proofs up: then the connection is a late one of the session. The
-// caller holds mu.
+// sibling finds the lease that a connection is for whose ticket is from a session without a lease on the door: a lease
+// of another session of the same owner. It returns nil if the client of that session was told of the port lately and
+// the owner is not known to offer the ticket of one session for another: then the connection came late, and is nobody
+// else's. The caller holds mu.
 func (p *Ports) sibling(d *door, who identity, name string) *Lease {
 	one := owner{who.prover, name}
 	for _, g := range d.groups {
@@ -256,8 +257,8 @@ func (p *Ports) sibling(d *door, who identity, name string) *Lease {
 	return nil
 }
 
-// mixed reports whether several sessions of an owner wait on a lease's port who mixes their proofs up: then a claim
-// says nothing about which of them is meant. The caller holds mu.
+// mixed reports whether several sessions wait on a lease's port that belong to one owner, who offers the ticket of one
+// session for another. A ticket does not tell then which of the sessions is meant. The caller holds mu.
 func (p *Ports) mixed(l *Lease) bool {
 	return l.group.owners[l.req.owner()] > 1 && p.mixers.has(l.req.owner())
 }
@@ -270,7 +271,7 @@ func (p *Ports) move(c *candidate, to *group) {
 	p.dirty = append(p.dirty, to)
 }
 
-// depart takes a candidate from its group, which may mean something to the others there. The caller holds mu.
+// depart takes a candidate from its group, and has the rule judge those who stay there again. The caller holds mu.
 func (p *Ports) depart(c *candidate) {
 	g := c.group
 	p.dirty = append(p.dirty, g)
@@ -320,7 +321,7 @@ func (d *door) loggerFor(l *Lease) *slog.Logger {
 	return d.logger
 }
 
-// cure is for the operator who finds a refused connection of an honest client in the log.
+// cure is the advice in the log for an operator whose honest client was refused.
 const cure = "let the client resume the control connection's TLS session on its data connections"
 
 // refuse turns a candidate away and says why, from where, and the cure. The caller holds mu.

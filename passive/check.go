@@ -140,14 +140,15 @@ func reasonFor(err error) string {
 	return err.Error()
 }
 
-// portsOwn tells whether another port may work although this one failed with err. A lack of descriptors or of the
-// address itself is no port's fault.
+// portsOwn reports whether err is about this port alone, so that another port may work. A lack of descriptors, or of
+// the address itself, is not.
 func portsOwn(err error) bool {
 	return !isErrno(err, syscall.EADDRNOTAVAIL, 10049) && !isErrno(err, syscall.EMFILE, 10024) &&
 		!isErrno(err, syscall.ENFILE, 0) && !isErrno(err, syscall.ENOBUFS, 10055) && !errors.Is(err, ErrClosed)
 }
 
-// isErrno compares with the number that Winsock has for the same thing, too: package syscall does not map those.
+// isErrno reports whether an error is one of the system's: unix or, on Windows, the number of Winsock for the same,
+// which package syscall does not map.
 func isErrno(err error, unix, winsock syscall.Errno) bool {
 	if errors.Is(err, unix) {
 		return true

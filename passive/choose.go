@@ -216,7 +216,8 @@ func plain(a netip.Addr) netip.Addr {
 	return a
 }
 
-// wildcard turns the IPv6 wildcard, which serves both families, into the zero Addr, which says so.
+// wildcard turns the IPv6 wildcard address [::], on which a listener serves both families, into the zero Addr, which
+// stands for all addresses.
 func wildcard(a netip.Addr) netip.Addr {
 	if a == netip.IPv6Unspecified() {
 		return netip.Addr{}

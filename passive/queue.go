@@ -160,8 +160,8 @@ func (p *Ports) retire(who peer, now time.Time) {
 	}
 }
 
-// untilRetire returns how long it takes until retire finds a lease, the longest time if it never will. The caller holds
-// mu.
+// untilRetire returns how long it takes until retire will find a lease of the peer, or the longest duration if it will
+// find none. The caller holds mu.
 func (p *Ports) untilRetire(who peer, now time.Time) time.Duration {
 	next := time.Duration(math.MaxInt64)
 	for l := range p.unused(who) {

@@ -61,7 +61,7 @@ const (
 	foreign               // another session
 )
 
-// deed is what is to be done with a connection.
+// deed is what is to be done with a connection, as judge decides.
 type deed uint8
 
 const (
@@ -91,7 +91,7 @@ type leaseVerdict struct {
 	contested bool  // others wait for the turn of its handshake to be over
 }
 
-// wait is a time to be waited for, 0 for none.
+// wait is the reason for a wait of the rule, 0 for none. How long each lasts is in patience.
 type wait uint8
 
 const (
@@ -149,7 +149,7 @@ func (f *facts) proofFirst(v *verdict, roaming bool) {
 	}
 }
 
-// line says whether the turn of a connection has come that claims a lease.
+// line decides about a connection that claims a lease: whether its turn for the handshake has come.
 func (f *facts) line(v *verdict, i int) connVerdict {
 	l := f.conns[i].lease
 	if !f.leases[l].shaking && !taken(v, l) {
@@ -159,7 +159,8 @@ func (f *facts) line(v *verdict, i int) connVerdict {
 	return connVerdict{}
 }
 
-// taken reports whether a connection gets a lease, or a handshake for the lease, by what was said so far.
+// taken reports whether the verdict so far gives a lease to a connection, or gives a connection a handshake for the
+// lease.
 func taken(v *verdict, lease int) bool {
 	for _, c := range v.conns {
 		if (c.do == shake || c.do == give) && c.lease == lease {
@@ -221,7 +222,7 @@ func (f *facts) open() (open int, guests uint64) {
 	return open, guests
 }
 
-// mayBe says whether a connection without proof may be the open lease's, and refuses it if not.
+// mayBe reports whether a connection without proof may be the open lease's. If it can't be, mayBe has it refused.
 func (f *facts) mayBe(v *verdict, c connFacts, open int, guests uint64) connVerdict {
 	no := func(why error) connVerdict { return connVerdict{do: refuse, why: why} }
 	switch {
@@ -380,8 +381,8 @@ func (f *facts) claimed(lease int, roaming bool) bool {
 	return false
 }
 
-// endings ends a lease that waits in vain before its time: a doubted lease that gets no proof, and a lease whose client
-// has tried to prove itself, failed, and does not try again.
+// endings ends two kinds of leases before their time: a doubted lease for which no proof comes, and a lease whose
+// client has tried to prove itself, has failed and does not try again.
 func (f *facts) endings(v *verdict, i int) {
 	l, r := f.leases[i], &v.leases[i]
 	doubted := (l.doubted || r.doubt) && !l.demand.demands()

@@ -158,7 +158,7 @@ func (l *Lease) stop(w wait) {
 	}
 }
 
-// patience returns how long a wait is. The caller holds mu.
+// patience returns how long a wait of the rule lasts. The caller holds mu.
 func (l *Lease) patience(w wait) time.Duration {
 	switch {
 	case w == forBetter:

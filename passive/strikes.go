@@ -18,7 +18,8 @@ const (
 	strikeLimit      = 4096
 )
 
-// strike notes that a claim to a lease has failed, and why if its handshake has. The caller holds mu.
+// strike counts a failed claim to a lease against the network that it came from, and against the session if it may be
+// the session's own. err is why the handshake failed, nil if there was none. The caller holds mu.
 func (p *Ports) strike(l *Lease, c *candidate, err error) {
 	few := p.strikes.add(network(c.from), strikeFor) <= fewStrikes
 	counts := false
@@ -59,7 +60,7 @@ func (s *strikes[K]) add(of K, within time.Duration) int {
 	return k.n
 }
 
-// many reports whether there were more than some lately.
+// many reports whether more than some events were counted lately.
 func (s strikes[K]) many(of K, some int) bool {
 	k, ok := s[of]
 	return ok && k.n > some && time.Now().Before(k.until)

@@ -46,9 +46,9 @@ func (srv *Server) leaveAccount(s *session) {
 	s.holding = nil
 }
 
-// letGo deletes what the sessions of an account shared, now or when its rates owe
-// nothing more: a login for each small file would get around them else. The caller has
-// locked srv.mu.
+// letGo deletes what the sessions of an account shared: now, or as soon as the rates of
+// the account owe nothing. Were the rates deleted sooner, a client could get around them
+// by a login for each small file. The caller has locked srv.mu.
 func (srv *Server) letGo(h *holding) {
 	owed := max(h.up.owed(), h.down.owed())
 	if h.kept = owed > 0; !h.kept {

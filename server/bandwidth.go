@@ -53,8 +53,8 @@ func (b *bucket) piece() (n int64, limited bool) {
 	return min(max(b.rate/int64(time.Second/pieceTime), 1), sendChunk), b.rate > 0
 }
 
-// owed returns how long the bucket differs from a new one: until its debt is over and
-// it has saved all that it may.
+// owed returns how long it takes until the bucket is as good as a new one: until its debt
+// is paid and it has saved the most that it may save.
 func (b *bucket) owed() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -64,8 +64,8 @@ func (b *bucket) owed() time.Duration {
 	return time.Until(b.booked.Add(burstTime))
 }
 
-// meter lets the bytes of one transfer pass at the rate of a bucket, which may get one
-// only while they do. Nil lets all pass at once.
+// meter lets the bytes of one transfer pass at the rate of a bucket. The bucket may get
+// a rate, or lose it, while the transfer runs. A nil meter lets everything pass at once.
 type meter struct {
 	from *bucket
 	next time.Time // when the next piece may move

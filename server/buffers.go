@@ -14,7 +14,8 @@ type pool struct {
 	full, small sync.Pool
 }
 
-// smallBuffer is the size of those that are not full, a record of TLS.
+// smallBuffer is the size of the buffers that take returns when no full one is left: a
+// record of TLS.
 const smallBuffer = 16 << 10
 
 var (

@@ -28,9 +28,9 @@ func sentence(text string, cause error) string {
 	return ourName + text
 }
 
-// firstCause returns why a session ends that failed with err: what the session was
-// ended for before, as by a shutdown that closed the connection. What else went wrong
-// than the control connection is told behind that.
+// firstCause returns why a session ends that failed with err. If the session was ended
+// from outside before, as by a shutdown that closed the connection, that is the cause.
+// Unless err is about the control connection, firstCause adds it.
 func firstCause(ctx context.Context, err error) error {
 	first := context.Cause(ctx)
 	switch {
@@ -42,8 +42,9 @@ func firstCause(ctx context.Context, err error) error {
 	return &endedIn{first, err}
 }
 
-// endedIn is why a session was ended from outside, and what that found or broke in it:
-// a driver that did not return, say, or a handshake. It is both errors.
+// endedIn holds two errors of a session that was ended from outside: why it was ended, and
+// what went wrong in it meanwhile, such as a driver that did not return, or a handshake.
+// errors.Is finds both.
 type endedIn struct{ why, found error }
 
 func (e *endedIn) Error() string {

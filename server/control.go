@@ -138,8 +138,8 @@ func (c *control) shrink() {
 	c.lines.Shrink()
 }
 
-// waitingInput returns until when a read makes sense after one with the deadline
-// last has brought nothing, and zero if there is nothing to read.
+// waitingInput returns the deadline for another read, after a read with the deadline last
+// has brought nothing. It returns zero if there is nothing to read.
 func (c *control) waitingInput(last time.Time) time.Time {
 	waits, known := inputWaits(rawio.TCP(c.raw)) // what is around TCP may have read ahead
 	switch {

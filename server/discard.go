@@ -64,9 +64,10 @@ func (s *session) awaitDiscard() {
 	}
 }
 
-// drop reads what comes until the end of the connection, at most so much and no
-// longer than until. A client that has stopped sending may wait for our end of
-// the connection, so that goes first when nothing comes any more.
+// drop reads and discards what the client sends until the connection ends, until so many
+// bytes have come, or until the time is over. A client that has stopped sending may wait
+// for the server's end of the connection, so drop ends the sending side when nothing comes
+// any more.
 func (c *dataConn) drop(size int64, until time.Time) {
 	// Below compression and what Intercept put around: the bytes mean nothing now.
 	var from io.Reader = c.idle

@@ -82,8 +82,8 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 // errUsage is returned by a handler whose argument has not the form that HELP tells.
 var errUsage = errors.New("server: not the syntax of the command")
 
-// refuses reports whether a transfer was refused. A command that was not
-// understood is none that was refused.
+// refuses reports whether a reply refuses a transfer. A reply that says that a command was
+// not understood refuses none.
 func refuses(r wire.Reply) bool { return r.Code >= 400 && (r.Code < 500 || r.Code > 503) }
 
 // rescue keeps a panic of the embedder's functions that run outside of a

@@ -100,7 +100,7 @@ func (d *drains) drop(x *drain) {
 	}
 }
 
-// dropDue drops the input of those whose time has come.
+// dropDue drops the input of the connections whose time has come.
 func (d *drains) dropDue() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -124,7 +124,7 @@ func (d *drains) dropDue() {
 	d.tell()
 }
 
-// dropSome drops the input of one, and reports whether more may come.
+// dropSome drops the input of one connection, and reports whether more may come.
 func (x *drain) dropSome(now time.Time) bool {
 	switch found := dropInput(x.conn); {
 	case found == inputEnded || now.After(x.ends):
@@ -145,7 +145,7 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// tell tells who waits that there are none left. The caller holds mu.
+// tell closes the channel of wait if no connection is left. The caller holds mu.
 func (d *drains) tell() {
 	if len(d.all) == 0 && d.empty != nil {
 		close(d.empty)
@@ -180,7 +180,7 @@ func (d *drains) close() {
 	d.tell()
 }
 
-// found is what dropInput found on a connection.
+// found says what dropInput found on a connection.
 type found int
 
 const (

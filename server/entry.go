@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// fillEntry makes a line's material of what a driver says of a file.
+// fillEntry fills an entry of a listing with what a driver says of a file.
 func fillEntry(e *wire.Entry, info fs.FileInfo) {
 	*e = wire.Entry{
 		Name:    info.Name(),

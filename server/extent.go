@@ -7,15 +7,16 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// extent is a file of the system that is sent, and where the part that is meant ended
-// when the file was opened. The zero value is a file of which that is unknown.
+// extent is a file of the system that is being sent, and the offset at which the part that
+// was asked for ended when the file was opened. The zero value is a file of which that is
+// unknown.
 type extent struct {
 	f   *os.File
 	end int64
 }
 
-// extentOf returns the extent of what a driver opened at offset. An until above zero is
-// where a shorter part ends that was asked for.
+// extentOf returns the extent of a file that a driver opened at offset. If only a part was
+// asked for, until is where the part ends; otherwise until is 0.
 func extentOf(file io.Reader, offset, until int64) (e extent) {
 	switch r := file.(type) {
 	case *os.File:

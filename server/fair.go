@@ -22,7 +22,7 @@ type fair struct {
 	free time.Time // when the last place was given back
 }
 
-// place is the right to compute. It belongs to one goroutine.
+// place is the right of one session to compute. It belongs to one goroutine.
 type place struct {
 	fair  *fair
 	ctx   context.Context
@@ -82,7 +82,8 @@ func (p *place) take() {
 	p.wait()
 }
 
-// wait waits for the turn, and sees to it that lost places are found.
+// wait waits until p gets a place, and sees to it that places are found whose holders
+// don't give them back.
 func (p *place) wait() {
 	look := time.NewTicker(lostAfter)
 	defer look.Stop()
@@ -136,8 +137,8 @@ func (p *place) give() {
 	}
 }
 
-// exhausted reports whether the only processor has long been busy. It then looks
-// for what came from the network only when it has nothing to do.
+// exhausted reports whether the only processor has been busy for long. Go's scheduler then
+// looks for input from the network only when it has nothing else to do.
 func (f *fair) exhausted(now time.Time) bool {
 	if runtime.GOMAXPROCS(0) > 1 {
 		return false

@@ -36,7 +36,7 @@ type guard struct {
 	turns    int
 }
 
-// guess is one attempt to log in, from when it lines up until it was judged.
+// guess is one attempt to log in, from the moment it lines up until it is judged.
 type guess struct {
 	network, pair *record
 	region        *record       // counts for the order only
@@ -50,7 +50,7 @@ type guess struct {
 	previous      time.Time     // when the pair was refused the time before
 }
 
-// verdict is what judging a guess came to.
+// verdict is the result of judging a guess.
 type verdict int
 
 const (
@@ -158,7 +158,8 @@ func (w *guess) due() (time.Time, bool) {
 	return at, true
 }
 
-// before reports whether w goes before c, wherever in the line they are.
+// before reports whether guess w is judged before guess c, whatever their places in the
+// line.
 func (w *guess) before(c *guess, now time.Time) bool {
 	a, b := w.suspicion(now), c.suspicion(now)
 	switch {

@@ -51,8 +51,8 @@ type handshakePlace struct {
 	over  bool           // was given back
 }
 
-// handshakeSlow is how long a place is held at most. No signature takes so long,
-// but an embedder's function that asks another host for one does.
+// handshakeSlow is how long a handshake holds a place at most. No signature takes so long,
+// but a function of the embedder's may, which asks another host for one.
 const handshakeSlow = time.Second
 
 // handshakePlaces returns how many handshakes compute at once, of all sites and of one.
@@ -206,10 +206,9 @@ func (h *handshakes) release(p *handshakePlace) {
 	h.admit()
 }
 
-// handshakeTurns are the turns of one handshake: the first when the whole
-// ClientHello has come, and another one after each wait for the client. nil is a
-// handshake that takes no turns. The methods are for the goroutine that does the
-// handshake.
+// handshakeTurns are the turns of one handshake. It takes the first when the whole
+// ClientHello has come, and another one after each wait for the client. nil is a handshake
+// that takes no turns. Only the goroutine that does the handshake calls the methods.
 type handshakeTurns struct {
 	all   *handshakes
 	ctx   context.Context // of the session
@@ -219,10 +218,12 @@ type handshakeTurns struct {
 	place *handshakePlace // nil while none is held
 }
 
-// errHandshakeCrowded is why a handshake was not gone on with; ErrHandshake is put before it.
+// errHandshakeCrowded is the cause, behind ErrHandshake, of a handshake that was broken
+// off because its turn did not come in time.
 var errHandshakeCrowded = errors.New("other handshakes came first until HandshakeTimeout was over")
 
-// errHandshakeGone is why a handshake was not begun, likewise.
+// errHandshakeGone is the cause, behind ErrHandshake, of a handshake that was not begun
+// because its client has hung up.
 var errHandshakeGone = errors.New("the client hung up before its handshake's turn")
 
 // begin waits for the first turn.

@@ -78,8 +78,9 @@ func (s *session) cmdHash(ctx context.Context, arg string) (wire.Reply, error) {
 	return okf(213, "%s %d-%d %s %s", sums[s.hashAlgo].name, span.Start, max(end-1, span.Start), hex.EncodeToString(sum), arg)
 }
 
-// sumCommand is XCRC and its like: <file> [<start> [<end>]], where the end is
-// the byte behind the last, as in other servers.
+// sumCommand returns the handler of XCRC or its like for the checksum i of sums. The
+// argument is <file> [<start> [<end>]], where end is the byte behind the last, as in other
+// servers.
 func sumCommand(i int) handler {
 	return func(s *session, ctx context.Context, arg string) (wire.Reply, error) {
 		parts, err := wire.ParsePart(arg)
@@ -146,7 +147,7 @@ func (a *account) firstOf(ctx context.Context, names []string) (at int, info fs.
 	return at, info, err
 }
 
-// sum asks the driver for a checksum, and computes it when that has none.
+// sum asks the driver for a checksum, or computes it if the driver has none.
 func (t *transfer) sum(files driver.FS, name string, i int, span wire.Span, size int64) (_ []byte, end int64, err error) {
 	if span.End > size {
 		span.End = size

@@ -118,8 +118,8 @@ func (s *session) abortBy(in input, t *transfer) {
 	}
 }
 
-// giveUpPort closes the data port, unless the transfer has its connection. After ABOR no
-// transfer will, since one that was asked for before is aborted as well.
+// giveUpPort closes the data port if the transfer has no connection yet. A port is not
+// needed after ABOR, which aborts also a transfer that was asked for before it.
 func (s *session) giveUpPort() {
 	if l := s.port.Load(); l != nil {
 		l.Close()
@@ -145,8 +145,8 @@ func (s *session) listen(hear func(input) (more bool)) (gone bool) {
 	return s.awaitEnd()
 }
 
-// watch has the attendant keep what follows: a driver that blocks learns from its
-// context when the client is gone.
+// watch has the attendant read and queue what the client sends next. So a driver that
+// blocks learns from its context when the client is gone.
 func (s *session) watch() {
 	s.inbox.attend(attendAfter, func() {
 		s.listen(func(in input) bool {

@@ -112,8 +112,9 @@ func (r source) Read(p []byte) (n int, err error) {
 	return r.from.Read(p)
 }
 
-// watchOver has the session end without its owner if a driver does not return
-// from what belongs to a transfer. What it returns ends that.
+// watchOver has hurry end the session without its owner, if the owner is stuck in a call
+// of the driver that belongs to the transfer. The caller calls stop when the transfer is
+// over.
 func (s *session) watchOver(t *transfer) (stop func()) {
 	t.patience = time.AfterFunc(forever, func() { s.hurry(t) })
 	t.patience.Stop()
@@ -142,9 +143,9 @@ func (s *session) hurry(t *transfer) {
 	}
 }
 
-// stuck reports whether it is time to end a transfer: all data moved endPatience ago, or
-// no byte has moved since the last call and the client is gone, or none since the call before
-// that and a driver is what does not move it. hurry calls it every movePatience.
+// stuck reports whether a transfer must be ended. It must if all data moved endPatience
+// ago; if the client is gone and no byte has moved since the last call; or if it is a
+// driver that moves no byte, for endPatience. hurry calls stuck every movePatience.
 func (t *transfer) stuck(gone bool) bool {
 	if ended := t.ended.Load(); ended != 0 {
 		return time.Since(time.Unix(0, ended)) >= endPatience

@@ -25,7 +25,7 @@ type listing struct {
 	closed  error   // with which the driver closes the control connection
 }
 
-// apart does what waits for the client, and leaves the place to others meanwhile.
+// apart runs what waits for the client. Meanwhile the session leaves its place to others.
 func (l *listing) apart(wait func() error) error {
 	if l.place != nil {
 		l.place.give()
@@ -34,7 +34,8 @@ func (l *listing) apart(wait func() error) error {
 	return wait()
 }
 
-// show makes lines of all that is known of an entry, and of where links lead.
+// show sets what goes into a line to all that is known of an entry, and to where links
+// lead.
 func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
 	var e wire.Entry
 	var denied []byte

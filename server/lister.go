@@ -53,7 +53,7 @@ func newLister(t *transfer, l *listing) *lister {
 	return w
 }
 
-// first waits for the first entry. It returns an error if there is one instead.
+// first waits for the first entry, and returns an error if listing fails before that.
 func (w *lister) first() error {
 	patience := time.NewTimer(firstEntry)
 	defer patience.Stop()
@@ -81,8 +81,8 @@ func (w *lister) send(conn *dataConn) (err error) {
 	}
 }
 
-// sendLate sends the lines that have waited long enough. The goroutine that lists hears
-// of a failure with the next entry, and ends.
+// sendLate sends the lines that have waited long enough. If that fails, the goroutine that
+// lists learns of it with the next entry and ends.
 func (w *lister) sendLate() {
 	w.turn <- struct{}{}
 	defer w.unlock()
@@ -164,8 +164,8 @@ func (w *lister) add(info fs.FileInfo, err error) error {
 	return w.apart(func() error { return w.flush(false) })
 }
 
-// lock takes the turn, which the session's goroutine may have until the client has taken
-// lines.
+// lock waits for the turn. The session's goroutine may have the turn until the client has
+// taken lines, so such a wait is one for the client (apart).
 func (w *lister) lock() {
 	select {
 	case w.turn <- struct{}{}:
@@ -176,15 +176,16 @@ func (w *lister) lock() {
 
 func (w *lister) unlock() { <-w.turn }
 
-// apart does what waits for the client: hurry does not take that for a driver at rest.
+// apart runs what waits for the client, so that hurry does not take the wait for a driver
+// at rest.
 func (w *lister) apart(wait func() error) error {
 	w.t.ours.Store(true)
 	defer w.t.ours.Store(false)
 	return w.l.apart(wait)
 }
 
-// awaitRoom waits until there is room for lines on the data connection, or that is not
-// there yet, and for the turn to make them.
+// awaitRoom waits until lines can be made: for the turn and, if the data connection is
+// there, for room on it.
 func (w *lister) awaitRoom() error {
 	w.limit = listChunk
 	if w.conn == nil {

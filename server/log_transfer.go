@@ -23,10 +23,10 @@ func (s *session) logTransfer(t *Transfer) {
 	}
 }
 
-// stopped reports whether a transfer ended early since the client wanted it so:
-// it sent ABOR (RFC 959, section 4.1.3), or closed the data connection of a
-// download, as players do that look into a file. Nobody has to see to that. An
-// upload that breaks is another matter: somebody misses a file.
+// stopped reports whether a transfer ended early because the client wanted it so: the
+// client sent ABOR (RFC 959, section 4.1.3), or closed the data connection of a download,
+// as players do that look into a file. No operator has to act on that. An upload that
+// breaks is another matter: somebody misses a file.
 func (t *Transfer) stopped() bool {
 	var onData *dataError
 	if !errors.As(t.Err, &onData) || onData.code != 426 {

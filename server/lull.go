@@ -54,7 +54,7 @@ func (l *lull) catchUp() error {
 	return l.leave()
 }
 
-// wrote says that something was written, which is now gathered perhaps.
+// wrote notes that something was written, which may be gathered now.
 func (l *lull) wrote() {
 	if !l.dirty {
 		l.dirty = true

@@ -28,8 +28,9 @@ const (
 // rate is how fast something happened lately.
 type rate struct{ until time.Time }
 
-// ahead counts one more and returns how much too early that was, zero or less for
-// not at all: there may be burst at once and one more every interval.
+// ahead counts an event, and returns how much sooner it came than the rate allows; zero or
+// less means that the rate allows it. The rate is one event for each interval, and burst
+// of them at once.
 func (r *rate) ahead(burst int, interval time.Duration) time.Duration {
 	now := time.Now()
 	if r.until.Before(now) {

@@ -35,8 +35,8 @@ var dirPermissions = []permission{
 	{'p', []string{"DELE", "RMD"}, nil},
 }
 
-// rights tell which letters of "perm" a session doesn't have. The commands that are
-// switched off are looked up once for a listing, however long that is.
+// rights tells which letters of the fact perm a session does not have. It looks up once
+// for each listing, however long, which commands are switched off.
 type rights struct {
 	rules           driver.OpChecker // nil for none
 	fileOff, dirOff []byte

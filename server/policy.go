@@ -79,9 +79,10 @@ func certifiable(p driver.Policy, cfg *tls.Config) error {
 	return fmt.Errorf("it lets nobody in while TLS.ClientAuth is %v: want tls.VerifyClientCertIfGiven, and ClientCAs", cfg.ClientAuth)
 }
 
-// admits returns an error if a policy refuses a login. Whoever lacks a certificate
-// may have guessed the password, and must not learn that; that a connection is in
-// clear the client knows.
+// admits returns an error if a policy refuses a login. If a certificate is missing, the
+// error is that of a wrong password: the client may have guessed the password, and must
+// not learn that it is right. That the connection is in clear the client knows, so that
+// error says so.
 func (p *policy) admits(l *driver.Login) error {
 	switch {
 	case p.RequireTLS && !l.Secure:

@@ -32,7 +32,7 @@ func (p *prover) enter(s *session) {
 	p.sessions[s.ctl.bind.ID()] = s
 }
 
-// exit forgets a session.
+// exit forgets a session that enter made known.
 func (p *prover) exit(s *session) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -135,6 +135,6 @@ func (p *proof) learn(t *transfer, err error) {
 	}
 }
 
-// steady reports whether the session showed its own ticket so often in a row that no
-// other session is believed to use its tickets up.
+// steady reports whether the session has shown its own ticket so many times in a row that
+// other sessions are believed to leave its tickets alone.
 func (p *proof) steady() bool { return p.own >= sortedAfter }

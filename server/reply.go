@@ -19,8 +19,8 @@ func okf(code int, format string, args ...any) (wire.Reply, error) {
 	return wire.Text(code, fmt.Sprintf(format, args...)), nil
 }
 
-// dataError is a transfer that failed on the data connection rather than in
-// the driver.
+// dataError is the failure of a transfer on the data connection, rather than in the
+// driver.
 type dataError struct {
 	code int
 	text string
@@ -56,15 +56,15 @@ var sayings = []struct {
 	{context.Canceled, 426, "Aborted."},
 }
 
-// closing finds the words of a driver with which it closes the control connection:
-// 421 does that (RFC 959, section 4.2.2).
+// closing finds the words with which a driver closes the control connection, which a
+// driver.Error with code 421 does (RFC 959, section 4.2.2).
 func closing(err error) (own *driver.Error, ok bool) {
 	ok = errors.As(err, &own) && own.Code == 421
 	return own, ok
 }
 
-// closes makes failed the error of a command that succeeded otherwise, if a driver closes
-// the control connection with it.
+// closes sets *err to failed, the error of a step behind a command that has succeeded, if
+// the driver closes the control connection by it. Other errors of such a step are dropped.
 func closes(failed error, err *error) {
 	if failed == nil || *err != nil {
 		return

@@ -103,8 +103,8 @@ func (t *transfer) sendFile(conn *dataConn, f *os.File, most int64) error {
 	return t.finish(conn)
 }
 
-// sendPart moves what there is room for, or less. It reports whether the file
-// goes on.
+// sendPart sends as much as there is room for, or less, and reports whether the file goes
+// on.
 func (t *transfer) sendPart(conn *dataConn, file *lull, room int, convert *wire.ToCRLF) (more bool, err error) {
 	buf := chunks.take()
 	defer chunks.give(buf)
@@ -132,8 +132,8 @@ func (t *transfer) sendPart(conn *dataConn, file *lull, room int, convert *wire.
 	return readErr == nil, readErr
 }
 
-// pages rounds down to whole pages of memory, if n has any: files are read faster
-// so.
+// pages rounds n down to whole pages of memory, unless n is less than one: whole pages are
+// read faster.
 func pages(n int) int {
 	const page = 4 << 10
 	if n > page {

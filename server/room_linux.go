@@ -18,10 +18,11 @@ const (
 	leastAhead = 512 << 10
 	mostAhead  = 4 << 20
 	aheadTimes = 8
-	// enoughRoom is not waited for to grow.
+	// enoughRoom bytes of room are worth a write: with so much room, or with a third of the
+	// send buffer if that is less, roomNow does not ask for a wait until there is more.
 	enoughRoom = 256 << 10
-	// someRoom is returned at least when the kernel says that a socket can be
-	// written to.
+	// someRoom bytes are the least that awaitRoom returns when the kernel says that a socket
+	// can be written to.
 	someRoom = 2 << 10
 )
 

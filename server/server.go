@@ -324,8 +324,9 @@ func (srv *Server) checkDataPorts(ctx context.Context, ln net.Listener) {
 	})
 }
 
-// addrPort returns the address of a TCP connection or listener without the IPv4-in-IPv6 form, or
-// the zero value for another kind of connection.
+// addrPort returns the address of a TCP connection or listener, an IPv4 address in its
+// plain form and not as IPv4-mapped IPv6. It returns the zero value for a connection of
+// another kind.
 func addrPort(a net.Addr) netip.AddrPort {
 	if t, ok := a.(interface{ AddrPort() netip.AddrPort }); ok {
 		ap := t.AddrPort()

@@ -11,9 +11,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// visible is what others see of a session: Sessions, hooks, SessionFrom, Shutdown.
-// Only the session changes it, by methods that hold mu, so the session's goroutine
-// reads it without and any other goroutine by methods that hold mu too.
+// visible is what others may see of a session, by Sessions, hooks, SessionFrom and
+// Shutdown. Only the session's goroutine changes it, and holds mu to do so. Hence that
+// goroutine reads without mu, and every other goroutine with it.
 type visible struct {
 	mu             sync.Mutex
 	user           string

@@ -67,7 +67,8 @@ func (srv *Server) Update(change func(*Settings)) error {
 	return nil
 }
 
-// inForce is what a server goes by, and what was made of it. It is never changed.
+// inForce holds the settings that a server goes by, and what was made of them. A value is
+// never changed, only replaced.
 type inForce struct {
 	Settings
 	off disabled // by Disabled, and for want of what allows it

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// account is what belongs to a user: it goes when another USER comes.
+// account holds what belongs to the user of a session. Another USER replaces it.
 type account struct {
 	claimedUser string // the argument of USER before PASS
 	files       driver.FS

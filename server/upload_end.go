@@ -32,7 +32,7 @@ func (srv *Server) endGrace(secure bool) time.Duration {
 	return crowded(DefaultEndGraceClear)
 }
 
-// crowded returns a default for this machine, as busy as it is.
+// crowded returns a default grace for this machine, longer the busier the machine is.
 func crowded(grace time.Duration) time.Duration {
 	return min(grace*time.Duration(min(crowding.Now(), 5)), crowdedGrace)
 }

@@ -178,14 +178,15 @@ func (o *outbound) finish() error {
 	return nil
 }
 
-// close comes after the connection was closed.
+// close drops what was gathered. It is called after the connection below was closed.
 func (o *outbound) close() {
 	o.closed.Store(true)
 	o.clean()
 }
 
-// clean is called with closed set: by close, or by the writer that close found
-// at work. Whoever of the two comes last gets the lock.
+// clean drops what was gathered and makes later writes fail with net.ErrClosed, unless a
+// writer is at work: that writer calls clean when it is done. Before that, closed must be
+// set.
 func (o *outbound) clean() {
 	if o.mu.TryLock() {
 		if o.err == nil {
