@@ -15,7 +15,8 @@ import (
 // concurrently, once for each PASV.
 //
 // An Announcer that can be wrong from the beginning says so in a method Validate() error, which [Ports.Validate]
-// calls, as does server.Server.Update, which Validate must not call itself; one that depends on the network does in a method Check([context.Context]) error, which [Ports.Check] calls.
+// and server.Server.Update call, so that it must not call Update itself; one that depends on the network does in a
+// method Check([context.Context]) error, which [Ports.Check] calls.
 type Announcer interface {
 	Announce(ctx context.Context, client, local netip.Addr) (netip.Addr, error)
 }
