@@ -153,8 +153,13 @@ func (c *inspection) lookAtHomes() {
 	if c.dir != "" {
 		c.bad(c.told("dir", openable(c.dir)))
 	}
+	looked := map[string]bool{}
 	for name, a := range inOrder(c.withAnonymous()) {
 		at, from := c.place(&a), cmp.Or(a.from["home"], c.at("dir"))
+		if why := forgets(at.dir); why != "" && !a.ReadOnly && !looked[at.dir] {
+			c.warn("%s: a crash of this host can take files of %s that clients were told are stored: %s", from, at.dir, why)
+		}
+		looked[at.dir] = true
 		if at.as != "" {
 			c.lookAtRightsFor(name, at, from)
 		} else if err := openable(at.dir); a.Home != "" && err != nil {

@@ -159,6 +159,7 @@ dir = %q
 		require.Contains(t, got, want)
 	}
 	lines := 11
+	lines += strings.Count(got, "a crash of this host can take files of ") // where temporary files are in memory
 	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		require.Contains(t, got, "unwise: --run-as is not set: ")
 		lines++
@@ -233,4 +234,28 @@ func TestConfigCheckOfGroup(t *testing.T) {
 	file := configure(t, "control-group = \"no such group\"\n")
 	err := run(t.Context(), []string{"config", "check", t.TempDir(), "--config", file}, io.Discard, io.Discard)
 	require.ErrorContains(t, err, `sallyport.toml:1:1: control-group: there is no group "no such group" on this host`)
+}
+
+// Certificates that don't fit their key, ranges that are reversed and options that contradict one another are told
+// together; a certificate that has expired is told by the check.
+func TestConfigCheckTellsAllAtOnce(t *testing.T) {
+	cert, key := weak(t)
+	_, other := weak(t)
+	file := configure(t, fmt.Sprintf("cert = %q\nkey = %q\npassive = \"21010-21000\"\nshared-address = true\nactive = true\n", cert, other)+alice)
+	err := run(t.Context(), []string{"config", "check", "--config", file}, io.Discard, io.Discard)
+	require.ErrorAs(t, err, new(*usageError))
+	for _, want := range []string{":1:1: cert: ", ":3:1: passive: ", "reversed; write 21000-21010", ":5:1: active would connect to the address that "} {
+		require.Contains(t, err.Error(), want)
+	}
+	require.Regexp(t, `:1:1: cert: .*key`, err.Error())
+
+	file = configure(t, fmt.Sprintf("cert = %q\nkey = %q\n", cert, key)+alice)
+	s, err := load("config", []string{t.TempDir(), "--config", file}, nil)
+	require.NoError(t, err)
+	c := &inspection{settings: s}
+	c.lookAtCertificate(time.Now().AddDate(0, 0, 8))
+	require.Contains(t, c.unwise[0], file+":1:1: cert: the certificate has expired on ")
+	c = &inspection{settings: s}
+	c.lookAtCertificate(time.Now().AddDate(0, 0, -8))
+	require.Contains(t, c.unwise[0], "the certificate is not valid before ")
 }

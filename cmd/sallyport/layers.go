@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // layer is what one place says of the options: the command line, the environment or the configuration files.
@@ -45,9 +47,19 @@ func load(command string, args, environ []string) (*settings, error) {
 	s.hideSystemUsers()
 	errs = append(errs, s.check()...)
 	if len(errs) > 0 {
-		return nil, &usageError{command, errs}
+		return nil, &usageError{command, append(errs, joined.Errors(s.wrongCertificate())...)}
 	}
 	return s, nil
+}
+
+// wrongCertificate returns what is wrong with certificate and key, which are read later, for whoever is told of other
+// mistakes already.
+func (s *settings) wrongCertificate() error {
+	if s.cert == "" || s.key == "" {
+		return nil
+	}
+	_, err := s.ownCertificate(slog.New(slog.DiscardHandler))
+	return err
 }
 
 // add takes from a layer what no layer above has set. The rest is only looked at for mistakes.
