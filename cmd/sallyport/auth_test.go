@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -377,15 +378,22 @@ func TestAuthURLForgets(t *testing.T) {
 func TestSourceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newQuestions(mostAsked)
+		var mu sync.Mutex
 		var waits []time.Duration
 		begin := func() func() {
 			began := time.Now()
-			end, err := s.begin(loginwait.With(t.Context(), func() { waits = append(waits, time.Since(began)) }))
+			end, err := s.begin(loginwait.With(t.Context(), func() {
+				mu.Lock()
+				defer mu.Unlock()
+				waits = append(waits, time.Since(began))
+			}))
 			require.NoError(t, err)
 			return end
 		}
 		told := func() (all []time.Duration) {
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			all, waits = waits, nil
 			return all
 		}

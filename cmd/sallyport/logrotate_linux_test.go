@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// logrotate itself, as the documents say and with each way of its, moves the logs of a server that runs away: what comes
-// before is in the old files, and what comes after in the new ones.
+// The logs of a server that runs are moved away by logrotate itself, as the documents say and in each of its ways: what
+// comes before is in the old files, and what comes after in the new ones.
 func TestLogrotate(t *testing.T) {
 	program := testenv.NeedBinary(t, "logrotate")
 	testenv.NeedRoot(t) // it would not take files of others
