@@ -51,7 +51,8 @@ type Dir struct {
 	Owners Owners
 
 	root *os.Root
-	live sync.Map // names of the temporary files of uploads in progress
+	is   fs.FileInfo // what root is
+	live sync.Map    // names of the temporary files of uploads in progress
 
 	users, groups idNames
 }
@@ -112,7 +113,12 @@ func OpenDir(path string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("driver: open directory: %w", err)
 	}
-	return &Dir{root: root}, nil
+	is, err := root.Stat(".")
+	if err != nil {
+		root.Close()
+		return nil, fmt.Errorf("driver: open directory: %w", err)
+	}
+	return &Dir{root: root, is: is}, nil
 }
 
 // Close closes the directory. Uploads in progress can still be committed;

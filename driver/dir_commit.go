@@ -171,14 +171,20 @@ func (u *atomicUpload) rename(t *tempFile) error {
 	return u.durably(func() error { return u.parent.Rename(t.name, u.base) })
 }
 
-// durably makes a change in the directory. With Sync, the change is on the disk when
-// durably returns. The directory is opened before: once the name has changed, an error
-// can no longer say that nothing has.
+// durably makes a change in the directory, if that is still in the tree. With Sync, the
+// change is on the disk when durably returns. The directory is opened before: once the name
+// has changed, an error can no longer say that nothing has.
 func (u *atomicUpload) durably(change func() error) error {
-	if !u.sync {
+	checked := func() error {
+		if err := u.within(); err != nil {
+			return err
+		}
 		return change()
 	}
-	return changeAndSync(change, u.parent)
+	if !u.sync {
+		return checked()
+	}
+	return changeAndSync(checked, u.parent)
 }
 
 // changeAndSync makes a change in some directories and waits until it is on the disk.

@@ -97,7 +97,7 @@ func (w *writing) refuse(op string) error {
 }
 
 // atomicUpload writes a temporary file. It holds the directory open: the upload ends
-// where it began even if a directory on the way is renamed meanwhile.
+// where it began even if a directory on the way is renamed meanwhile. See dir_moved.go.
 //
 // With Append or an Offset the file holds only what is new, from the place on
 // where it will be if the old file stays the same: see dir_lock.go.

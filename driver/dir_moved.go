@@ -1,0 +1,28 @@
+package driver
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+)
+
+// within returns fs.ErrNotExist if the directory of the upload is not in the tree any more:
+// another program may have moved it elsewhere, where nothing may be stored. To a directory
+// that was moved within the tree the upload goes on.
+func (u *atomicUpload) within() error {
+	is, err := u.parent.Stat(".")
+	if err != nil {
+		return err
+	}
+	now, err := u.d.root.Stat(filepath.FromSlash(path.Dir(u.name) + "/."))
+	if err == nil && os.SameFile(is, now) {
+		return nil
+	}
+	inside, err := isBelow(u.parent, is, u.d.is)
+	if err == nil && !inside {
+		err = fmt.Errorf("directory was moved out of the tree: %w", fs.ErrNotExist)
+	}
+	return err
+}
