@@ -184,7 +184,7 @@ func (l *Limited) busy(ctx context.Context, op, name, id string) error {
 	busy := l.find(ctx, name, id) != nil
 	l.mu.Lock()
 	for u := range l.uploads {
-		busy = busy || below(u.name, name)
+		busy = busy || below(u.name, name) || below(u.real(), name)
 	}
 	l.mu.Unlock()
 	if !busy {
@@ -216,13 +216,13 @@ func (l *Limited) remove(ctx context.Context, name string, remove func() error) 
 	if err := enter(ctx, "remove", name); err != nil {
 		return err
 	}
-	unlock, err := l.lock(ctx, name)
+	locked, unlock, err := l.lockFiles(ctx, false, name)
 	if err != nil {
 		return fail("remove", name, err)
 	}
 	defer unlock()
 	was, id, err := l.sizeOf(ctx, name, true)
-	if err := first(err, l.busy(ctx, "remove", name, id)); err != nil {
+	if err := first(err, l.busy(ctx, "remove", locked[0], id)); err != nil {
 		return err
 	}
 	if err := remove(); err != nil {
@@ -241,21 +241,21 @@ func (l *Limited) Rename(ctx context.Context, from, to string) error {
 	if err := renames(from, to); err != nil {
 		return err
 	}
-	unlock, err := l.lock(ctx, from, to)
+	locked, unlock, err := l.lockFiles(ctx, false, from, to)
 	if err != nil {
 		return fail("rename", from, err)
 	}
 	defer unlock()
 	moved, movedID, err1 := l.sizeOf(ctx, from, true)
 	was, id, err2 := l.sizeOf(ctx, to, true)
-	if err := first(err1, err2, l.busy(ctx, "rename", from, movedID), l.busy(ctx, "rename", to, id)); err != nil {
+	if err := first(err1, err2, l.busy(ctx, "rename", locked[0], movedID), l.busy(ctx, "rename", locked[1], id)); err != nil {
 		return err
 	}
 	if err := l.fsys.Rename(ctx, from, to); err != nil {
 		return err
 	}
 	// Renaming a file to another name of itself replaces nothing.
-	if same := from == to || id != "" && id == movedID && moved == was; !same {
+	if same := locked[0] == locked[1] || id != "" && id == movedID && moved == was; !same {
 		l.adjust(count{}.minus(was))
 	}
 	return nil

@@ -22,12 +22,12 @@ func (u *limitUpload) Commit() error {
 	case u.inPlace:
 		return u.commitInPlace()
 	}
-	unlock, err := u.l.lock(u.ctx, u.name)
+	unlock, err := u.lock(u.ctx)
 	if err != nil {
 		return fail("commit", u.name, err)
 	}
 	defer unlock()
-	select { // another name of the file has another lock
+	select { // another name of the file, a hard link for one, has another lock
 	case u.file.committing <- struct{}{}:
 	case <-u.ctx.Done():
 		return fail("commit", u.name, u.ctx.Err())
@@ -93,7 +93,7 @@ func (u *limitUpload) size() (count, error) {
 	if !u.opts.Append {
 		return count{u.kept + u.written, 1}, nil
 	}
-	now, err := u.l.refresh(u.ctx, u.file, u.name, count{}, nil)
+	now, err := u.l.refresh(u.ctx, u.file, u.real(), count{}, nil)
 	if err != nil {
 		return count{}, err
 	}

@@ -27,7 +27,7 @@ func (u *limitUpload) Close(cause error) error {
 func (u *limitUpload) settle(committed count) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), limitPatience)
 	defer cancel()
-	if unlock, err := u.l.lock(ctx, u.name); err == nil {
+	if unlock, err := u.lock(ctx); err == nil {
 		defer unlock()
 	}
 	u.end(ctx, committed)
@@ -52,7 +52,7 @@ func (u *limitUpload) end(ctx context.Context, committed count) {
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), limitPatience)
 		defer cancel()
 	}
-	_, err := u.l.refresh(ctx, u.file, u.name, committed, u)
+	_, err := u.l.refresh(ctx, u.file, u.real(), committed, u)
 	counted = err == nil
 }
 

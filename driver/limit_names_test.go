@@ -8,7 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -202,4 +204,66 @@ func TestLimitOtherFSInPlace(t *testing.T) {
 	require.Equal(t, "10 bytes 1 files", used(l))
 	require.NoError(t, store(t.Context(), l, "a", "", driver.StoreOptions{Append: true}))
 	require.ErrorIs(t, store(t.Context(), l, "a", strings.Repeat("x", 3), driver.StoreOptions{Append: true}), driver.ErrQuota)
+}
+
+// halting calls a function when an upload begins or is committed in the FS within.
+type halting struct {
+	*driver.Dir
+	at func(op string)
+}
+
+func (h *halting) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	h.at("store " + name)
+	u, err := h.Dir.Store(ctx, name, opts)
+	if err != nil {
+		return nil, err
+	}
+	return haltingUpload{u, func() { h.at("commit " + name) }}, nil
+}
+
+type haltingUpload struct {
+	driver.Upload
+	at func()
+}
+
+func (h haltingUpload) Commit() error {
+	h.at()
+	return h.Upload.Commit()
+}
+
+// Two uploads to one file by two names, of which one has a link in it, count as one file,
+// wherever one of them is when the other goes all its way.
+func TestLimitStoresByTwoNames(t *testing.T) {
+	for _, names := range [][2]string{{"d/f", "e/f"}, {"e/f", "d/f"}, {"d/f", "d/link"}, {"e/link", "d/f"}, {"deep/e/f", "d/f"}} {
+		for _, opts := range []driver.StoreOptions{{}, {Append: true}} {
+			for _, moment := range []string{"store ", "commit "} {
+				synctest.Test(t, func(t *testing.T) {
+					path := t.TempDir()
+					require.NoError(t, os.MkdirAll(filepath.Join(path, "d"), 0o777))
+					require.NoError(t, os.Mkdir(filepath.Join(path, "deep"), 0o777))
+					require.NoError(t, os.WriteFile(filepath.Join(path, "d/f"), []byte("12345"), 0o644))
+					for name, to := range map[string]string{"e": "d", "d/link": "f", "deep/e": "../e"} {
+						require.NoError(t, os.Symlink(to, filepath.Join(path, name)))
+					}
+					done := make(chan error, 1)
+					h := &halting{Dir: openDir(t, path), at: func(string) {}}
+					l := limit(t, h, driver.Quota{Bytes: 100})
+					var once sync.Once
+					h.at = func(op string) {
+						if op == moment+names[0] {
+							once.Do(func() {
+								go func() { done <- store(t.Context(), l, names[1], "other", opts) }()
+								synctest.Wait()
+							})
+						}
+					}
+					require.NoError(t, store(t.Context(), l, names[0], "another one", opts))
+					require.NoError(t, <-done)
+					counted := used(l)
+					require.NoError(t, l.Measure(t.Context()))
+					require.Equal(t, used(l), counted, "%s %v %s", names, opts, moment)
+				})
+			}
+		}
+	}
 }

@@ -14,6 +14,7 @@ type limitUpload struct {
 	l        *Limited
 	ctx      context.Context // of Store
 	name     string
+	locked   lockedNames
 	opts     StoreOptions
 	kept     int64 // bytes of the old file that are part of the new one
 	written  int64
@@ -32,7 +33,7 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	if err := enter(ctx, "store", name); err != nil {
 		return nil, err
 	}
-	unlock, err := l.lock(ctx, name)
+	locked, unlock, err := l.lockFiles(ctx, true, name)
 	if err != nil {
 		return nil, fail("store", name, err)
 	}
@@ -41,7 +42,7 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	if err != nil {
 		return nil, err
 	}
-	u := &limitUpload{l: l, ctx: ctx, name: name, opts: opts, kept: max(opts.Offset, 0)}
+	u := &limitUpload{l: l, ctx: ctx, name: name, locked: locked, opts: opts, kept: max(opts.Offset, 0)}
 	if opts.Append {
 		u.kept = now.bytes
 	}
@@ -73,17 +74,17 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 // begin takes note of the upload. The file was as large as now says before Store.
 func (u *limitUpload) begin(now count, id string) {
 	l := u.l
-	u.file = l.find(u.ctx, u.name, id)
+	u.file = l.find(u.ctx, u.real(), id)
 	l.mu.Lock()
 	if u.file == nil || u.file.uploads == 0 { // it may have ended since
-		u.file = &stored{count: now, name: u.name, asking: make(chan struct{}, 1), committing: make(chan struct{}, 1)}
+		u.file = &stored{count: now, name: u.real(), asking: make(chan struct{}, 1), committing: make(chan struct{}, 1)}
 	}
 	u.file.uploads++
 	l.uploads[u] = struct{}{}
-	l.known(u.file, u.name, id)
+	l.known(u.file, u.real(), id)
 	l.mu.Unlock()
 	// An FS that isn't atomic may have changed the file by now, which shows what it is.
-	seen, err := l.refresh(u.ctx, u.file, u.name, count{}, nil)
+	seen, err := l.refresh(u.ctx, u.file, u.real(), count{}, nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if u.file.uploads > 1 {

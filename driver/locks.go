@@ -85,6 +85,15 @@ func (t *lockTable) unlock(name string) {
 // renamed meanwhile. The keys begin with prefix. The function it returns gives them
 // back.
 func (t *lockTable) alone(ctx context.Context, prefix string, names ...string) (unlock func(), err error) {
+	shared := shareAbove(prefix, names...)
+	for _, p := range names {
+		shared[prefix+p] = false
+	}
+	return t.all(ctx, shared)
+}
+
+// shareAbove returns for lockTable.all the shared locks of the directories above some names.
+func shareAbove(prefix string, names ...string) map[string]bool {
 	shared := make(map[string]bool)
 	for _, p := range names {
 		for dir := p; dir != parentOf(dir); {
@@ -92,10 +101,7 @@ func (t *lockTable) alone(ctx context.Context, prefix string, names ...string) (
 			shared[prefix+dir] = true
 		}
 	}
-	for _, p := range names {
-		shared[prefix+p] = false
-	}
-	return t.all(ctx, shared)
+	return shared
 }
 
 // parentOf returns the directory of a name, itself for the root.
