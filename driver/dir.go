@@ -88,7 +88,11 @@ const (
 	// InPlace writes into the file itself, so that a client whose transfer
 	// was cut can look at the size and resume. Without Append or Offset the
 	// old content is gone when Store returns. While a file is being written
-	// another upload to it is ErrBusy, unless both append.
+	// another upload to it is ErrBusy, unless both append. If a program that
+	// takes no lock changes the file meanwhile, an upload with an Offset is
+	// ErrChanged as far as the change can be seen, and so is one without Append
+	// if the file is not as long in Commit as the upload has made it. The file
+	// then stays as it is.
 	InPlace
 )
 

@@ -25,6 +25,10 @@ type inPlaceUpload struct {
 	fresh bool // the upload made the file
 	ended bool // the old data behind the offset is gone
 	held  *heldFile
+
+	// See dir_inplace_seen.go.
+	seen   fs.FileInfo // with an offset: the file after what the upload did last
+	others bool        // not only this process writes
 }
 
 func (d *Dir) storeInPlace(ctx context.Context, p, name string, opts StoreOptions) (Upload, error) {
@@ -108,7 +112,10 @@ func (u *inPlaceUpload) ready() error {
 	}
 	switch {
 	case u.opts.Offset > 0:
-		return seek(u.f, u.opts.Offset)
+		if err := seek(u.f, u.opts.Offset); err != nil {
+			return err
+		}
+		return u.see()
 	case !u.opts.Append:
 		return u.f.Truncate(0)
 	}
@@ -130,7 +137,15 @@ func (u *inPlaceUpload) Write(p []byte) (int, error) {
 	if len(p) > 0 {
 		u.end()
 	}
-	return u.writing.Write(p)
+	if u.opts.Offset == 0 {
+		return u.writing.Write(p)
+	}
+	u.check()
+	n, err := u.writing.Write(p)
+	if err == nil {
+		err = u.saw()
+	}
+	return n, err
 }
 
 // ReadFrom writes the first piece by itself, as only then it is known that there
@@ -149,6 +164,10 @@ func (u *inPlaceUpload) ReadFrom(r io.Reader) (int64, error) {
 	case err != nil:
 		return int64(n), u.wrote(0, err)
 	}
+	if u.opts.Offset > 0 { // each Write looks whether the file is as the last one left it
+		m, err := io.Copy(struct{ io.Writer }{u}, struct{ io.Reader }{r})
+		return int64(n) + m, err
+	}
 	m, err := u.writing.ReadFrom(r)
 	return int64(n) + m, err
 }
@@ -156,6 +175,7 @@ func (u *inPlaceUpload) ReadFrom(r io.Reader) (int64, error) {
 // OpenFile implements FileUpload. The old data behind the offset is gone from then on.
 func (u *inPlaceUpload) OpenFile() (*os.File, error) {
 	u.end()
+	u.others = true
 	return u.writing.OpenFile()
 }
 
@@ -164,8 +184,15 @@ func (u *inPlaceUpload) end() {
 	if u.ended || u.done || u.err != nil {
 		return
 	}
+	if u.check(); u.err != nil {
+		return
+	}
 	u.ended = true
-	u.err = u.d.fail("write", u.name, u.f.Truncate(u.opts.Offset))
+	err := u.f.Truncate(u.opts.Offset)
+	if err == nil {
+		err = u.see()
+	}
+	u.err = u.d.fail("write", u.name, err)
 }
 
 // Commit closes the file. If it has been removed meanwhile, or another was renamed
@@ -174,7 +201,8 @@ func (u *inPlaceUpload) Commit() error {
 	if u.done || u.err != nil {
 		return u.refuse("commit")
 	}
-	if u.end(); u.err != nil {
+	u.end()
+	if u.check(); u.err != nil {
 		return u.err
 	}
 	err := u.settle()
