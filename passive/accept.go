@@ -21,6 +21,9 @@ import (
 // Call it when the transfer has been asked for: only then a connection without proof is given to a lease, since before
 // that a connection with proof may still come.
 func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
+	if l.far != nil {
+		return l.far.Accept(ctx)
+	}
 	l.accept(1)
 	defer l.accept(-1)
 	for {
@@ -64,6 +67,9 @@ func (l *Lease) accept(n int) {
 // Over reports that the lease has ended without a connection, so that Accept returns an error at once. A server asks
 // before it invites the client to connect.
 func (l *Lease) Over() bool {
+	if l.far != nil {
+		return l.far.Over()
+	}
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
 	return l.state == ended
@@ -96,6 +102,10 @@ func (l *Lease) take(ctx context.Context) (net.Conn, error) {
 // TransferStarting says that the transfer has been asked for, as Accept does too. Call it before sending 150: a
 // connection that the client opens because of the 150 must be ordered after this call.
 func (l *Lease) TransferStarting() {
+	if l.far != nil {
+		l.far.TransferStarting()
+		return
+	}
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
 	l.want()
@@ -125,6 +135,9 @@ func (l *Lease) want() {
 // the client is then the connection of the lease. DropProof reports whether dropping is possible: not on a port shared
 // with others, nor when connections are there already, or may still come, of which it is not clear whose they are.
 func (l *Lease) DropProof() bool {
+	if l.far != nil {
+		return l.far.DropProof()
+	}
 	p := l.ports
 	p.mu.Lock()
 	defer p.unlock()

@@ -59,6 +59,7 @@ type Request struct {
 //
 // The error is [ErrBusy], [ErrClosed] or the error of ctx, or says which ports cannot be opened and why.
 func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
+	given := r
 	r.Client, r.Local, r.Dialled = plain(r.Client), plain(r.Local), plain(r.Dialled)
 	if !r.Dialled.IsValid() {
 		r.Dialled = r.Local
@@ -80,6 +81,14 @@ func (p *Ports) Lease(ctx context.Context, r Request) (*Lease, error) {
 	for first := true; ; first = false {
 		if err := ctx.Err(); err != nil {
 			return nil, err
+		}
+		t, err := p.follows()
+		if err != nil {
+			return nil, err
+		}
+		if t != nil {
+			given.Dialled = r.Dialled
+			return p.leaseElsewhere(ctx, t, given)
 		}
 		l, w, err := p.reserve(r, first)
 		if err != nil {

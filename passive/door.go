@@ -171,11 +171,15 @@ func (p *Ports) deadline(c net.Conn, t time.Time) {
 
 // startIdle starts the time after which a door without leases is closed. The caller holds mu.
 func (p *Ports) startIdle(d *door) {
+	after := max(p.idle(), 0)
+	if p.elsewhere != nil {
+		after = 0 // whoever has the table wants the port
+	}
 	if d.idle == nil {
-		d.idle = time.AfterFunc(max(p.idle(), 0), d.close)
+		d.idle = time.AfterFunc(after, d.close)
 		return
 	}
-	d.idle.Reset(max(p.idle(), 0))
+	d.idle.Reset(after)
 }
 
 // close shuts the door when the idle timer says so, unless a lease has come in the meantime.

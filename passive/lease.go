@@ -14,6 +14,7 @@ import (
 // methods may be called concurrently, at any time.
 type Lease struct {
 	ports *Ports
+	far   TableLease // in another table, of which this one only knows req, door.port and told; nil for one of this table
 	door  *door
 	req   Request
 	key   netip.Addr
@@ -120,6 +121,9 @@ func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip
 // Close ends the lease and frees its port. A connection that came and was not taken is closed. Closing again, or after
 // the lease ended in another way, does nothing.
 func (l *Lease) Close() error {
+	if l.far != nil {
+		return l.far.Close()
+	}
 	var c net.Conn
 	l.ports.mu.Lock()
 	l.closeUnconnected()
@@ -137,6 +141,10 @@ func (l *Lease) Close() error {
 // which nobody knows yet whose it is. It is for a client that may have ended: one that has connected before may still
 // be served. A connection that was there and has said nothing has a fifth of a second to speak.
 func (l *Lease) CloseUnused() {
+	if l.far != nil {
+		l.far.CloseUnused()
+		return
+	}
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
 	switch {

@@ -90,6 +90,7 @@ type Ports struct {
 
 	mu             sync.Mutex
 	closed         bool
+	elsewhere      Table // makes the leases; nil for this table
 	doors          map[slot]*door
 	closing        map[slot]*door // shut, with listeners still to be closed
 	queues         map[peer]*queue
