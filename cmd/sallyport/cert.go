@@ -73,15 +73,20 @@ func (s *settings) ownCertificate(log *slog.Logger) (*certificate, error) {
 		config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
 		return &certificate{config: config, remove: func() {}}, s.told("cert", err)
 	}
-	c := &certificate{names: s.certificateNames(), remove: func() {}}
-	var err error
-	if c.config, err = tls.SelfSigned(c.names...); err != nil {
+	config, err := tls.SelfSigned(s.certificateNames()...)
+	if err != nil {
 		return nil, err
 	}
+	return s.shownCertificate(config, log), nil
+}
+
+// shownCertificate returns one that was made for this run.
+func (s *settings) shownCertificate(config *tls.Config, log *slog.Logger) *certificate {
+	c := &certificate{config: config, names: s.certificateNames(), remove: func() {}}
 	if c.trouble = c.write(); c.trouble != nil {
 		log.Warn("the certificate made for this run is in no file for clients to trust", "err", c.trouble)
 	}
-	return c, nil
+	return c
 }
 
 // write writes the certificate to a file of its own.

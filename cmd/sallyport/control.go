@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -62,6 +63,7 @@ func (c *control) routes() http.Handler {
 	mux.HandleFunc("POST /v1/unban", c.unban)
 	mux.HandleFunc("POST /v1/kick", c.kick)
 	mux.HandleFunc("POST /v1/reload", c.reload)
+	mux.HandleFunc("POST /v1/upgrade", c.upgrade)
 	mux.HandleFunc("POST /v1/drain", c.drain)
 	return c.guard(mux)
 }
@@ -180,6 +182,37 @@ func (c *control) reload(w http.ResponseWriter, r *http.Request) {
 	}
 	answer(w, status, read)
 }
+
+// upgraded is what came of an order to start the program anew.
+type upgraded struct {
+	Version string `json:"version,omitempty"` // of the program that takes over now
+	Engine  int    `json:"engine,omitempty"`  // the process that has served so far
+	Problem string `json:"problem,omitempty"` // why all stays as it is
+}
+
+// upgrade has the program started anew. The new one may not serve yet when the answer comes.
+func (c *control) upgrade(w http.ResponseWriter, r *http.Request) {
+	switch {
+	case c.d.draining.Load():
+		refuse(w, http.StatusConflict, errors.New("the server is shutting down"))
+		return
+	case c.d.upgrades == nil:
+		refuse(w, http.StatusConflict, errors.New("only a server that is split (run-as) can be upgraded while it runs; restart this one"))
+		return
+	}
+	c.log(r, "the program is to be started anew")
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(upgradePatience))
+	u := c.d.upgrades()
+	u.Engine = os.Getpid()
+	status := http.StatusAccepted
+	if u.Problem != "" {
+		status = http.StatusUnprocessableEntity
+	}
+	answer(w, status, u)
+}
+
+// upgradePatience is how long it may take to find out whether another program can take over.
+const upgradePatience = time.Minute
 
 // drained is what a server that shuts down still has to do.
 type drained struct {

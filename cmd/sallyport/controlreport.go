@@ -26,6 +26,7 @@ type status struct {
 	Configuration reloaded          `json:"configuration"`
 	Certificate   certificateReport `json:"certificate"`
 	Processes     []systemProcess   `json:"processes,omitempty"` // of a server that is split
+	Upgrade       string            `json:"upgrade,omitempty"`   // why the last one came to nothing
 }
 
 // systemProcess is one of several that make up a server.
@@ -36,6 +37,8 @@ type systemProcess struct {
 	Dir   string `json:"dir,omitempty"`      // of a hand
 	Users int    `json:"sessions,omitempty"` // that a hand serves
 
+	Retired *time.Time `json:"retired,omitempty"` // of an engine: since when another serves who connects
+
 	Sandbox *sandbox.Kernel `json:"sandbox,omitempty"` // what confines it; nil for nothing
 }
 
@@ -43,7 +46,8 @@ type systemProcess struct {
 type report struct {
 	Started       time.Time
 	Configuration reloaded
-	Processes     []systemProcess // the keeper first
+	Processes     []systemProcess // the keeper first, and of engines the newest
+	Upgrade       string          // why the last one came to nothing
 }
 
 // listening is a listener for control connections.
@@ -85,6 +89,7 @@ func (d *daemon) status(now time.Time) status {
 	if d.about != nil {
 		all := d.about()
 		s.PID, s.Started, s.Configuration, s.Processes = all.Processes[0].PID, all.Started, all.Configuration, all.Processes
+		s.Upgrade = all.Upgrade
 		s.Uptime = now.Sub(s.Started).Round(time.Millisecond).Seconds()
 	}
 	s.Certificate = certificateReport{File: d.settings.cert, Fingerprint: tls.Fingerprint(d.cert.config)}

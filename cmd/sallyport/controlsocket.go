@@ -61,6 +61,11 @@ func (d *daemon) openControl() error {
 	if err != nil {
 		return err
 	}
+	if d.left != nil {
+		if done, err := d.left.control(d, path, group); done || err != nil {
+			return err
+		}
+	}
 	d.socket, err = listenControl(path, group)
 	switch {
 	case err == nil || asked:

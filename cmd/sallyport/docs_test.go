@@ -76,7 +76,7 @@ func TestDocumentedCommands(t *testing.T) {
 				err = runFirewall(args, t.Output())
 			case "test":
 				_, err = parseTest(args)
-			case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain":
+			case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain":
 				_, _, err = parseOperate(cmd, args)
 			case "probe":
 				_, err = parseProbe(args, func(string) string { return "secret" })
@@ -179,7 +179,7 @@ func TestDocumentedControl(t *testing.T) {
 	text := documents(t)["operating.md"]
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[status](), reflect.TypeFor[listening](), reflect.TypeFor[certificateReport](), reflect.TypeFor[reloaded](), reflect.TypeFor[session](),
-		reflect.TypeFor[portReport](), reflect.TypeFor[kickRequest](), reflect.TypeFor[banList](), reflect.TypeFor[ban](), reflect.TypeFor[banRequest](), reflect.TypeFor[banned](), reflect.TypeFor[unbanRequest](), reflect.TypeFor[unbanned](), reflect.TypeFor[kicked](), reflect.TypeFor[drained](), reflect.TypeFor[failure](),
+		reflect.TypeFor[portReport](), reflect.TypeFor[kickRequest](), reflect.TypeFor[banList](), reflect.TypeFor[ban](), reflect.TypeFor[banRequest](), reflect.TypeFor[banned](), reflect.TypeFor[unbanRequest](), reflect.TypeFor[unbanned](), reflect.TypeFor[kicked](), reflect.TypeFor[drained](), reflect.TypeFor[upgraded](), reflect.TypeFor[failure](),
 	} {
 		for field := range of.Fields() {
 			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

@@ -10,8 +10,10 @@ import (
 	"net/netip"
 	"os"
 	"sync"
+	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/lending"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 	"github.com/sallyport/sallyport/driver"
@@ -25,6 +27,7 @@ type engine struct {
 	signer signer.Client
 	hands  engineHands
 	judged sync.Map      // of logins that the keeper judges, the contexts by session
+	table  lending.Table // of the newest engine, when this one is older
 	begun  chan struct{} // closed when all is there
 
 	drainNow, cutNow context.CancelFunc
@@ -87,7 +90,7 @@ func (e *engine) open() error {
 	e.started = e.settings
 	e.level.Set(told.Level)
 	e.hangup = &hangup{rereads: told.Configured}
-	e.reloads, e.about, e.lookUp = e.reload, e.report, e.askAddrs
+	e.reloads, e.about, e.lookUp, e.upgrades = e.reload, e.report, e.askAddrs, e.upgrade
 	if e.cert, err = e.certificate(&told); err != nil {
 		return err
 	}
@@ -126,10 +129,11 @@ func (e *engine) listener(name string) (ln net.Listener, err error) {
 	return ln, err
 }
 
-// listenData has the keeper open a data port. Those that the keeper holds open are shared.
+// listenData has the keeper open a data port. Those that the keeper holds open are shared. What is only a look whether
+// that is possible has no context that ends, and waits for nobody.
 func (e *engine) listenData(ctx context.Context, network, address string) (ln net.Listener, err error) {
 	held := false
-	err = e.keeper.Ask(ctx, usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address) }, nil, func(r *channel.Reader, f *os.File) (err error) {
+	err = e.keeper.Ask(ctx, leaseEnds+usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address); w.Bool(ctx.Done() != nil) }, nil, func(r *channel.Reader, f *os.File) (err error) {
 		if f == nil {
 			return channel.ErrMessage
 		}
@@ -205,6 +209,21 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		return nil, nil
 	case tellSettings:
 		return nil, e.follow(f)
+	case tellLend:
+		<-e.begun
+		if f == nil {
+			return nil, channel.ErrMessage
+		}
+		return nil, lending.Serve(f, e.ports)
+	case tellBorrow:
+		<-e.begun
+		if f == nil {
+			return nil, channel.ErrMessage
+		}
+		return nil, e.borrow(f)
+	case tellUses:
+		w.Bool(e.inUse.uses(c.String()))
+		return nil, nil
 	case tellPing:
 		select {
 		case <-e.begun: // what takes no locks for good can say that
@@ -275,4 +294,42 @@ func (e *engine) report() report {
 		r.Processes = []systemProcess{{Part: partEngine, PID: os.Getpid(), UID: os.Geteuid()}}
 	}
 	return r
+}
+
+// upgrade has the keeper start the program anew.
+func (e *engine) upgrade() (u upgraded) {
+	err := e.keeper.Ask(context.Background(), upgradePatience, askUpgrade, nil, nil, func(_ *channel.Reader, f *os.File) error { return unpack(f, &u) })
+	if err != nil {
+		u.Problem = err.Error()
+	}
+	return u
+}
+
+// sessionsEvery is how often an engine that is not the newest looks whether its sessions are over.
+const sessionsEvery = 200 * time.Millisecond
+
+// borrow has leases made by the newest engine, which gets whoever connects from now on. This one ends with the last of
+// its sessions.
+func (e *engine) borrow(f *os.File) error {
+	if err := e.table.Use(f); err != nil {
+		return err
+	}
+	e.ports.Follow(&e.table)
+	e.inUse.release()
+	if e.retired.Swap(true) {
+		return nil
+	}
+	for _, ln := range []net.Listener{e.explicit, e.daemon.implicit} {
+		if ln != nil {
+			ln.Close()
+		}
+	}
+	go func() {
+		e.stopControl() // which may wait for who has asked for this
+		for all, _ := e.counts(); all > 0; all, _ = e.counts() {
+			time.Sleep(sessionsEvery)
+		}
+		e.drainNow()
+	}()
+	return nil
 }

@@ -55,7 +55,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	for _, cmd := range []string{"sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain"} {
+	for _, cmd := range []string{"sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain"} {
 		if output(t, cmd, "--help") != output(t, "help", "status") {
 			t.Errorf("%s has another help than status", cmd)
 		}

@@ -109,6 +109,30 @@ func (s *sharedPorts) listen(ln net.Listener, address string) (net.Listener, err
 	return p.share(at.Addr())
 }
 
+// uses reports whether connections of a held port are accepted here.
+func (s *sharedPorts) uses(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.all[name]
+	if p != nil && p.isClosed() {
+		delete(s.all, name)
+		return false
+	}
+	return p != nil
+}
+
+// release gives up all held ports, each when it has no share any more.
+func (s *sharedPorts) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, p := range s.all {
+		p.mu.Lock()
+		p.released = true
+		p.closeUnused()
+		p.mu.Unlock()
+	}
+}
+
 // sharedPort is a listener whose connections are told apart by the address of this host that they came to.
 type sharedPort struct {
 	net.Listener
@@ -116,6 +140,22 @@ type sharedPort struct {
 	mu     sync.Mutex
 	shares map[netip.Addr]*portShare // the zero Addr has what no other has
 	closed bool
+
+	released bool // the last share closes the listener
+}
+
+// closeUnused closes a listener that was given up. The caller holds mu.
+func (p *sharedPort) closeUnused() {
+	if p.released && len(p.shares) == 0 && !p.closed {
+		p.closed = true
+		p.Listener.Close()
+	}
+}
+
+func (p *sharedPort) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
 }
 
 func (p *sharedPort) share(at netip.Addr) (net.Listener, error) {
@@ -202,6 +242,7 @@ func (s *portShare) Close() error {
 		delete(s.port.shares, s.at)
 		close(s.quit)
 	}
+	s.port.closeUnused()
 	return nil
 }
 

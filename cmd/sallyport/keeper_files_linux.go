@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"syscall"
+	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/internal/tcp"
@@ -40,12 +42,17 @@ func descriptorOf(ln net.Listener) (*os.File, error) {
 }
 
 // port opens a data port of the set, or gives one that is held, and says which.
-func (k *keeper) port(c *channel.Call, w *channel.Writer) (*os.File, error) {
-	network, address := c.String(), c.String()
+func (k *keeper) port(e *engineProcess, c *channel.Call, w *channel.Writer) (*os.File, error) {
+	network, address, patient := c.String(), c.String(), c.Bool()
 	if err := c.End(); err != nil {
 		return nil, err
 	}
 	held := heldFor(k.held, address)
+	if held != nil && patient {
+		if err := k.awaitRelease(c.Ctx, e, held.Addr().String()); err != nil {
+			return nil, err
+		}
+	}
 	w.Bool(held != nil)
 	if held != nil {
 		return descriptorOf(held)
@@ -57,11 +64,66 @@ func (k *keeper) port(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(c.Ctx, usualPatience)
 	defer cancel()
 	ln, err := tcp.Listen(ctx, network, address)
+	for late := time.After(k.portPatience()); patient && errors.Is(err, syscall.EADDRINUSE) && len(k.allEngines()) > 1; {
+		select {
+		case <-time.After(portPoll): // an older engine has leases there
+			ln, err = tcp.Listen(c.Ctx, network, address)
+			continue
+		case <-late:
+		case <-c.Ctx.Done():
+		}
+		break
+	}
+	if !patient && errors.Is(err, syscall.EADDRINUSE) && len(k.allEngines()) > 1 { // by leases of an older engine, which will end
+		host, _, _ := net.SplitHostPort(address)
+		ln, err = tcp.Listen(ctx, network, net.JoinHostPort(host, "0")) // for a look one port is as good as another
+	}
 	if err != nil {
 		return nil, err
 	}
 	defer ln.Close()
 	return descriptorOf(ln)
+}
+
+// portPoll is how often the keeper looks whether an older engine has given up a data port.
+const portPoll = 5 * time.Millisecond
+
+// portPatience is how long an engine waits for a port on which an older one still has leases. Where there are others it
+// takes one of them instead.
+func (k *keeper) portPatience() time.Duration {
+	if k.ports.Len() > 1 {
+		return time.Second
+	}
+	return leaseEnds
+}
+
+// leaseEnds is longer than a lease lasts that gets no connection.
+const leaseEnds = 35 * time.Second
+
+// awaitRelease waits until no older engine takes connections from a held port.
+func (k *keeper) awaitRelease(ctx context.Context, e *engineProcess, name string) error {
+	late := time.After(k.portPatience())
+	for {
+		used := false
+		for _, other := range k.allEngines() {
+			if other != e {
+				other.Ask(ctx, usualPatience, tellUses, func(w *channel.Writer) { w.String(name) }, nil, func(r *channel.Reader, _ *os.File) error {
+					used = r.Bool() || used
+					return nil
+				})
+			}
+		}
+		if !used {
+			return nil
+		}
+		select {
+		case <-time.After(portPoll):
+		case <-late:
+			return syscall.EADDRINUSE
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // mayOpen returns an error unless an address has a port of the set. In place of a host it has an address, or nothing.

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,6 +23,7 @@ const (
 type hands struct {
 	k        *keeper
 	checks   *checks
+	engine   *engineProcess
 	starting chan struct{} // places of starts
 
 	mu    sync.Mutex
@@ -44,8 +47,8 @@ type handProcess struct {
 	idle     *time.Timer
 }
 
-func newHands(k *keeper) *hands {
-	return &hands{k: k, checks: newChecks(k.run, k.log), starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
+func newHands(e *engineProcess) *hands {
+	return &hands{k: e.k, engine: e, checks: newChecks(e.k.run, e.k.log), starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
 }
 
 // login returns the hand of a place for a session, which logout ends. It starts one if there is none.
@@ -135,7 +138,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(string(what)) }, nil, nil)
 	}
 	if err == nil {
-		err = hs.k.ask(ctx, partEngine, tellHand, func(w *channel.Writer) { w.Uint(h.id) }, mine, nil)
+		err = hs.engine.Ask(ctx, usualPatience, tellHand, func(w *channel.Writer) { w.Uint(h.id) }, mine, nil)
 	}
 	if err != nil {
 		p.Kill()
@@ -192,6 +195,8 @@ func (hs *hands) logout(id uint64) {
 
 // expire ends a hand that no session has.
 func (hs *hands) expire(h *handProcess) {
+	hs.k.quiet.RLock()
+	defer hs.k.quiet.RUnlock()
 	hs.mu.Lock()
 	if h.sessions > 0 || !hs.retire(h) {
 		hs.mu.Unlock()
@@ -202,8 +207,8 @@ func (hs *hands) expire(h *handProcess) {
 	if p == nil {
 		return
 	}
-	hs.k.ask(context.Background(), partEngine, tellRetired, func(w *channel.Writer) { w.Uint(h.id) }, nil, nil)
-	killLate(p)
+	hs.engine.Ask(context.Background(), usualPatience, tellRetired, func(w *channel.Writer) { w.Uint(h.id) }, nil, nil)
+	go killLate(p)
 }
 
 // lost ends a hand that the engine has given up.
@@ -268,4 +273,23 @@ func (hs *hands) report() (all []systemProcess) {
 		}
 	}
 	return all
+}
+
+// every returns all hands that live.
+func (hs *hands) every() []*handProcess {
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	return slices.Collect(maps.Values(hs.all))
+}
+
+// settled waits until no hand is about to begin.
+func (hs *hands) settled(ctx context.Context) error {
+	for _, h := range hs.every() {
+		select {
+		case <-h.begun:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }

@@ -25,8 +25,8 @@ import (
 type keeper struct {
 	*daemon
 	starter *part.Starter
+	out     *serverLog
 	rights  part.Rights // of signer, clerk and engine
-	hands   *hands
 	users   logins
 
 	telling sync.Mutex // held by whoever tells the engine of settings
@@ -36,10 +36,17 @@ type keeper struct {
 
 	unpacking sync.Mutex // held by whoever reads a file of the engine's, which may be long
 
-	meeting sync.Mutex // held by whoever brings engine and signer together
+	meeting sync.Mutex // held by whoever brings engines and signer together
+
+	succeeding sync.Mutex // held by whoever brings engines together
+
+	quiet     sync.RWMutex // held for writing while no part may be asked nor started
+	upgrading atomic.Bool
 
 	mu      sync.Mutex
-	parts   map[string]*part.Process // those that live, by name
+	parts   map[string]*part.Process // those that live, by name; of engines the newest
+	engines []*engineProcess         // the oldest first
+	failed  string                   // why the last upgrade came to nothing
 	arrived chan struct{}            // closed when another part lives
 	ready   chan struct{}            // closed when an engine serves for the first time
 	serving bool
@@ -61,16 +68,16 @@ const engineGrace = 30 * time.Second
 // keep splits the server, and serves until it is asked to end.
 func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	starter := part.NewStarter()
-	relayed, err := out.ofParts(starter)
+	pipe, relayed, err := out.ofParts(starter, d.left)
 	if err != nil {
 		return err
 	}
 	defer relayed()
-	k := &keeper{daemon: d, starter: starter, parts: map[string]*part.Process{}, ready: make(chan struct{}), arrived: make(chan struct{})}
+	d.logPipe = pipe
+	k := &keeper{daemon: d, starter: starter, out: out, parts: map[string]*part.Process{}, ready: make(chan struct{}), arrived: make(chan struct{})}
 	as := d.systemUsers[d.runAs]
 	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
 	d.apply, d.log = k.follow, d.log.With("part", "keeper")
-	k.hands = newHands(k)
 	if starter.Exposed != nil {
 		d.log.Warn("for a moment after its start other processes of its user can look into a part", "err", starter.Exposed)
 	}
@@ -87,6 +94,14 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	ctx, end := context.WithCancel(context.Background())
 	defer k.end()
 	defer end()
+	if d.left != nil && !d.left.trial {
+		d.startedAt, d.password = d.left.Started, d.left.Password
+		k.serving = true // by the engines of before, in a way
+		close(k.ready)
+		if err := k.adopt(d.left); err != nil {
+			return err
+		}
+	}
 	failed := make(chan error, 3)
 	for _, name := range []string{partSigner, partClerk, partEngine} {
 		p, err := k.start(ctx, name)
@@ -94,6 +109,9 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 			return fmt.Errorf("the %s can't be started: %w", name, err)
 		}
 		go func() { failed <- k.supervise(ctx, name, p) }()
+	}
+	if d.left.isTrial() {
+		return k.try(failed, facts)
 	}
 	select {
 	case <-k.ready:
@@ -104,7 +122,9 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	case <-time.After(engineGrace):
 		return errors.New("the engine does not begin to serve")
 	}
-	io.WriteString(facts, d.banner())
+	if d.left == nil {
+		io.WriteString(facts, d.banner())
+	}
 	d.sup.store(d)
 	d.sup.ready("Serving")
 	go k.watchEngine(ctx)
@@ -142,10 +162,11 @@ func (k *keeper) ask(ctx context.Context, name string, op byte, build func(w *ch
 func (k *keeper) shutdown(cut context.Context) error {
 	k.draining.Store(true)
 	k.sup.stopping()
-	engine := k.part(partEngine)
-	if engine == nil {
-		return errors.New("stopped while the engine was not there")
-	}
+	return k.shutEngines(cut)
+}
+
+// shutEngine has an engine end.
+func (k *keeper) shutEngine(cut context.Context, engine *engineProcess) error {
 	background := context.Background()
 	err := engine.Ask(background, usualPatience, tellDrain, nil, nil, nil)
 	late := time.NewTimer(k.current().drain + engineGrace)
@@ -174,22 +195,24 @@ func (k *keeper) shutdown(cut context.Context) error {
 // end ends all parts.
 func (k *keeper) end() {
 	k.mu.Lock()
-	parts := k.parts
-	k.parts = map[string]*part.Process{}
+	parts, engines := k.parts, k.engines
+	k.parts, k.engines = map[string]*part.Process{}, nil
 	k.mu.Unlock()
-	if engine := parts[partEngine]; engine != nil {
-		engine.Kill()
-		<-engine.Ended()
+	for _, e := range engines {
+		e.Kill()
 	}
-	k.hands.end()
+	for _, e := range engines {
+		<-e.Ended()
+		e.hands.end()
+	}
 	for _, p := range parts {
 		p.Kill()
 		<-p.Ended()
 	}
 }
 
-// answer answers what the engine asks.
-func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
+// answer answers what an engine asks.
+func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*os.File, error) {
 	switch c.Op {
 	case askSettings:
 		k.telling.Lock()
@@ -198,22 +221,26 @@ func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	case askFile:
 		return k.file(c.String())
 	case askPort:
-		return k.port(c, w)
+		return k.port(e, c, w)
 	case askLogin:
-		return nil, k.login(c, w)
+		return nil, k.login(e, c, w)
 	case askLogout:
-		k.hands.logout(c.Uint())
+		e.hands.logout(c.Uint())
 		return nil, nil
 	case askLost:
-		k.hands.lost(c.Uint())
+		e.hands.lost(c.Uint())
 		return nil, nil
 	case askReady:
 		k.introduce(c.Ctx)
+		k.succeed(c.Ctx, e)
 		k.mu.Lock()
-		defer k.mu.Unlock()
 		if !k.serving {
 			k.serving = true
 			close(k.ready)
+		}
+		k.mu.Unlock()
+		if k.left.isTrial() {
+			<-c.Ctx.Done() // it must not serve
 		}
 		return nil, nil
 	case askReload:
@@ -240,26 +267,30 @@ func (k *keeper) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	case askKept:
 		k.unpacking.Lock()
 		defer k.unpacking.Unlock()
-		return nil, k.keptBans(c, w)
+		return nil, k.keptBans(e, c, w)
+	case askUpgrade:
+		return packed(k.upgrade(c.Ctx))
 	}
 	return nil, errors.ErrUnsupported
 }
 
-// introduce gives the engine a socket to the signer, when both are there.
+// introduce gives the engines sockets to the signer, when it is there.
 func (k *keeper) introduce(ctx context.Context) {
 	k.meeting.Lock()
 	defer k.meeting.Unlock()
-	s, e := k.part(partSigner), k.part(partEngine)
-	if s == nil || e == nil {
-		return // whoever of them comes next has them meet
+	s := k.part(partSigner)
+	if s == nil {
+		return // when it comes they meet
 	}
-	socket, err := signer.Attach(ctx, s.Peer)
-	if err == nil {
-		err = e.Ask(ctx, usualPatience, tellSigner, nil, socket, nil)
-		socket.Close()
-	}
-	if err != nil && ctx.Err() == nil {
-		k.log.Warn("the engine can't reach the signer", "err", err)
+	for _, e := range k.allEngines() {
+		socket, err := signer.Attach(ctx, s.Peer)
+		if err == nil {
+			err = e.Ask(ctx, usualPatience, tellSigner, nil, socket, nil)
+			socket.Close()
+		}
+		if err != nil && ctx.Err() == nil {
+			k.log.Warn("the engine can't reach the signer", "pid", e.PID, "err", err)
+		}
 	}
 }
 
@@ -270,13 +301,18 @@ func (k *keeper) report() report {
 	k.daemon.mu.Unlock()
 	r.Processes = append(r.Processes, systemProcess{Part: "keeper", PID: os.Getpid(), UID: os.Geteuid()})
 	k.mu.Lock()
-	for _, name := range []string{partSigner, partClerk, partEngine} {
+	for _, name := range []string{partSigner, partClerk} {
 		if p := k.parts[name]; p != nil {
 			r.Processes = append(r.Processes, systemProcess{Part: name, PID: p.PID, UID: k.rights.UID, Sandbox: k.started.confines()})
 		}
 	}
+	var all []systemProcess
+	for _, e := range slices.Backward(k.engines) {
+		r.Processes = append(r.Processes, systemProcess{Part: partEngine, PID: e.PID, UID: k.rights.UID, Retired: moment(e.retired), Sandbox: k.started.confines()})
+		all = append(all, e.hands.report()...)
+	}
+	r.Upgrade = k.failed
 	k.mu.Unlock()
-	all := k.hands.report()
 	slices.SortFunc(all, func(a, b systemProcess) int {
 		return cmp.Or(strings.Compare(a.Dir, b.Dir), cmp.Compare(a.PID, b.PID))
 	})

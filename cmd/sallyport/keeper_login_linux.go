@@ -94,7 +94,7 @@ func errTryAgain(err error) error {
 }
 
 // login judges a login and answers what it opens.
-func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
+func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) error {
 	var asked question
 	if err := asked.read(c.Reader); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 		return err
 	}
 	now := k.users.now.Load()
-	a, err := now.admit(loginwait.With(c.Ctx, func() { go k.waits(l.Session) }), l)
+	a, err := now.admit(loginwait.With(c.Ctx, func() { go e.waits(l.Session) }), l)
 	if err != nil {
 		return err
 	}
@@ -113,7 +113,7 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 	if err != nil {
 		return fmt.Errorf("the files of user %q can't be touched: %w", l.User, err)
 	}
-	h, err := k.hands.login(c.Ctx, at, as)
+	h, err := e.hands.login(c.Ctx, at, as)
 	if err != nil {
 		return fmt.Errorf("the home of the user can't be used: %w", err)
 	}
@@ -125,8 +125,8 @@ func (k *keeper) login(c *channel.Call, w *channel.Writer) error {
 }
 
 // waits has the engine judge other logins while one waits.
-func (k *keeper) waits(session string) {
-	k.ask(context.Background(), partEngine, tellWaits, func(w *channel.Writer) { w.String(session) }, nil, nil)
+func (e *engineProcess) waits(session string) {
+	e.Ask(context.Background(), usualPatience, tellWaits, func(w *channel.Writer) { w.String(session) }, nil, nil)
 }
 
 // compare has the clerk compare a password with a hash.

@@ -59,10 +59,12 @@ func (k *keeper) hasServed() bool {
 
 // start starts a part and gives it what it needs first.
 func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err error) {
+	k.quiet.RLock()
+	defer k.quiet.RUnlock()
 	rights := k.rights
 	rights.Sandbox = k.started.sandboxOf(name, "")
 	if name == partEngine {
-		p, err = k.starter.Start(name, rights, k.answer)
+		p, err = k.startEngine(rights)
 	} else {
 		p, err = k.starter.Start(name, rights, nil)
 	}
@@ -118,7 +120,7 @@ func (k *keeper) dropped(name string, p *part.Process) {
 	}
 	k.mu.Unlock()
 	if name == partEngine {
-		k.hands.drop() // they were this engine's
+		k.engineEnded(p)
 	}
 }
 
@@ -158,14 +160,16 @@ func (k *keeper) watchEngine(ctx context.Context) {
 
 // pinged reports whether the engine says that it is well. One that does not answer is killed.
 func (k *keeper) pinged(ctx context.Context) bool {
-	engine := k.part(partEngine)
-	if engine == nil {
-		return false
+	k.quiet.RLock()
+	defer k.quiet.RUnlock()
+	well := false // the newest, which is the last
+	for _, engine := range k.allEngines() {
+		err := engine.Ask(ctx, pingPatience, tellPing, nil, nil, nil)
+		if errors.Is(err, channel.ErrStuck) && ctx.Err() == nil {
+			k.log.Error("the engine hangs and is killed", "pid", engine.PID, "after", pingPatience)
+			engine.Kill()
+		}
+		well = err == nil
 	}
-	err := engine.Ask(ctx, pingPatience, tellPing, nil, nil, nil)
-	if errors.Is(err, channel.ErrStuck) && ctx.Err() == nil {
-		k.log.Error("the engine hangs and is killed", "pid", engine.PID, "after", pingPatience)
-		engine.Kill()
-	}
-	return err == nil
+	return well
 }

@@ -49,6 +49,8 @@ func (k *keeper) follow(next *settings) error {
 // tell gives the signer the key of a certificate and the engine the settings, and has them in force here if the engine
 // takes them. A part that is not there learns of them when it begins.
 func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
+	k.quiet.RLock()
+	defer k.quiet.RUnlock()
 	k.telling.Lock()
 	defer k.telling.Unlock()
 	f, err := k.packedFor(s, cert)
@@ -58,6 +60,13 @@ func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
 	defer f.Close()
 	k.offered.Store(s)
 	err = k.ask(context.Background(), partEngine, tellSettings, nil, f, nil)
+	for _, e := range k.allEngines() {
+		if err == nil && !k.isNewest(e) {
+			if err := e.Ask(context.Background(), usualPatience, tellSettings, nil, f, nil); err != nil && !errors.Is(err, channel.ErrGone) {
+				k.log.Warn("an engine of before an upgrade goes on by other settings", "pid", e.PID, "err", err)
+			}
+		}
+	}
 	if err != nil && !errors.Is(err, channel.ErrGone) {
 		return err
 	}

@@ -30,6 +30,7 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
   sallyport status        say how a server that runs on this host is; sessions and ports say more
   sallyport kick          end sessions of that server; reload has it read its configuration
                           again, and drain has it shut down
+  sallyport upgrade       have that server go on as the program that is installed now
   sallyport ban ADDRESS   have that server take no connections from there; unban and bans
   sallyport version       say which version this is
   sallyport help COMMAND  list the options of a command
@@ -52,6 +53,14 @@ func main() {
 		end(runPart(os.Args[2:]))
 		return
 	}
+	serveMain(func() {
+		runMain()
+		os.Exit(0)
+	})
+	runMain()
+}
+
+func runMain() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	end(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -88,14 +97,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runProbe(ctx, rest, stdout, stderr)
 	case "test":
 		return runTest(ctx, rest, os.Stdin, stdout, stderr)
-	case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain":
+	case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain":
 		return runOperate(ctx, cmd, rest, stdout, stderr)
 	case "version", "--version", "-version":
 		return printVersion(stdout)
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ban, unban, bans, ports, reload, drain, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ban, unban, bans, ports, reload, upgrade, drain, version or help", cmd)}}
 	}
 }
 
@@ -113,7 +122,7 @@ func printHelp(args []string, stdout io.Writer) error {
 			out = probeUsage + describe(new(probeSettings).options())
 		case "test":
 			out = testUsage + describe(new(testSettings).options())
-		case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "drain":
+		case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain":
 			out = operateUsage + describe(new(operateSettings).options(""))
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-const operateUsage = `sallyport status|sessions|ports|bans|reload|drain [--option value ...]
+const operateUsage = `sallyport status|sessions|ports|bans|reload|upgrade|drain [--option value ...]
 sallyport kick SESSION [--option value ...]
 sallyport kick --user NAME [--option value ...]
 sallyport ban ADDRESS|NETWORK [--option value ...]
@@ -36,11 +36,14 @@ at once, and ends the sessions from there; unban ends that, and bans lists which
 of the server's own (ban-after) among them.
 
 reload has the configuration read again, as SIGHUP does, and says what is wrong with it.
+upgrade has a server that is split (run-as) go on as the program that is installed now. Sessions
+that are there go on with the old one, for as long as --upgrade-drain of the server says. If the
+new program can't take over the old one stays, and upgrade says why.
 drain has the server shut down when its transfers are over, or after what --drain of the
 server says; it doesn't wait for that.
 
 Exit status: 0, done; 1, it can't be done; 2, the command line is wrong, or, of reload, the
-configuration, and the old one stays; 3, no server listens there.
+configuration, or, of upgrade, the new program, and the old one stays; 3, no server listens there.
 
 `
 
@@ -130,6 +133,9 @@ func (s *operateSettings) order(command string, rest []string) *order {
 	case "reload":
 		told := new(reloaded)
 		return &order{http.MethodPost, "/v1/reload", nil, told, told.print}
+	case "upgrade":
+		told := new(upgraded)
+		return &order{http.MethodPost, "/v1/upgrade", nil, told, told.print}
 	case "drain":
 		told := new(drained)
 		return &order{http.MethodPost, "/v1/drain", nil, told, told.print}
@@ -159,6 +165,9 @@ func runOperate(ctx context.Context, command string, args []string, stdout, stde
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%s: only root, the server's own user and members of its control-group may use this socket", s.control)
 	}
+	if err == nil {
+		err = o.settle(ctx, answer, s.control)
+	}
 	if err != nil {
 		return err
 	}
@@ -180,7 +189,7 @@ func isUnreachable(err error) bool { return isRefused(err) || errors.Is(err, fs.
 
 // Bounds for a server that is asleep or is none.
 const (
-	operatePatience = time.Minute
+	operatePatience = 90 * time.Second
 	operateMost     = 64 << 20 // bytes
 )
 

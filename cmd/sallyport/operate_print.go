@@ -47,10 +47,21 @@ func (s *status) print(w io.Writer, now time.Time) {
 		}
 		row("certificate", fmt.Sprintf("%s, ends %s (%s)", cmp.Or(s.Certificate.File, "made for this run"), s.Certificate.Expires.Format(time.RFC3339), left(s.Certificate.Expires.Sub(now))))
 		row("SHA-256", s.Certificate.Fingerprint)
+		if s.Upgrade != "" {
+			row("UPGRADE", "came to nothing: "+s.Upgrade)
+		}
 		for _, p := range s.Processes {
-			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.Dir), " ")+p.confinedBy())
+			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.Dir), " ")+p.confinedBy()+p.since(now))
 		}
 	})
+}
+
+// since tells since when an engine serves nobody new.
+func (p *systemProcess) since(now time.Time) string {
+	if p.Retired == nil {
+		return ""
+	}
+	return fmt.Sprintf(", for sessions of before an upgrade %s ago", ago(now.Sub(*p.Retired)))
 }
 
 // confinedBy tells what confines a process.

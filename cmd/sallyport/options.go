@@ -45,6 +45,7 @@ type settings struct {
 	symlink           bool     // SITE SYMLINK
 	level             slog.Level
 	drain             time.Duration
+	upgradeDrain      time.Duration
 	limits            limits
 	control           string // the path of its socket, as it was given
 	controlGroup      string
@@ -84,7 +85,7 @@ const (
 func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
-		uploads: uploadsAtomic, drain: 30 * time.Second, greeting: "FTP server ready.", limits: defaultLimits,
+		uploads: uploadsAtomic, drain: 30 * time.Second, upgradeDrain: 24 * time.Hour, greeting: "FTP server ready.", limits: defaultLimits,
 		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", checkTimeout: defaultCheckTimeout,
 		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans,
 	}
@@ -162,6 +163,7 @@ func (s *settings) entries() []entry {
 		{option{"ban-never", "CIDR[,CIDR]", "networks and addresses that no ban holds for (none)", s.addNeverBanned}, `["192.0.2.0/24"]`, atReload},
 		{option{"state-dir", "DIR", "where bans are kept over a restart; \"\" for nowhere (" + usualState + " with a\nconfiguration file if that can be made, else nowhere)", text(&s.stateDir)}, `"` + usualState + `"`, atStart},
 		{option{"drain", "DURATION", "how long a signal lets running transfers go on (30s)", duration(&s.drain, 0)}, `"30s"`, atReload},
+		{option{"upgrade-drain", "DURATION", "with run-as: how long sessions of before sallyport upgrade may go on (24h)", duration(&s.upgradeDrain, 0)}, `"24h"`, atReload},
 		{option{"control", "PATH", "the Unix socket on which sallyport status, sessions, kick, ban and the like ask this\nserver; \"\" for none (" + usualControl + " with a configuration file\nif that can be made, else none)", text(&s.control)}, `"` + usualControl + `"`, atStart},
 		{option{"run-as", "NAME", "split the server into processes (Linux, started as root): what clients reach has the\nrights of this user, or UID:GID, and files are touched by processes that have those of\nsystem-user (one process, with all rights of who starts it)", text(&s.runAs)}, `"sallyport"`, atStart},
 		{option{"system-user", "NAME", "with run-as: the user of this host, or UID:GID, with whose rights the files of each user\nare touched, for users whose tables name none (none, so each table has to)", text(&s.systemUser)}, `"ftp"`, atReload},

@@ -153,7 +153,7 @@ var tricks = []trick{
 		return keeperSocket.Ask(context.Background(), time.Minute, askLogin, q.write, nil, nil)
 	}},
 	{"ask the keeper for port 22", func(*targets) error {
-		return keeperSocket.Ask(context.Background(), time.Minute, askPort, func(w *channel.Writer) { w.String("tcp"); w.String("127.0.0.1:22") }, nil, nil)
+		return keeperSocket.Ask(context.Background(), time.Minute, askPort, func(w *channel.Writer) { w.String("tcp"); w.String("127.0.0.1:22"); w.Bool(true) }, nil, nil)
 	}},
 }
 
@@ -230,6 +230,7 @@ func newPlayground(t *testing.T) *playground {
 	s, err := load("serve", []string{dir, "--config", file}, nil)
 	require.NoError(t, err)
 	p.k = &keeper{daemon: &daemon{settings: s, started: s, log: slog.New(slog.DiscardHandler)}}
+	p.k.engines = append(p.k.engines, p.k.newEngine())
 	p.k.ports, err = passive.Range("21000-21010")
 	require.NoError(t, err)
 	users, err := s.chain(labour{compare: passhash.NewChecker().Check}, "", p.k.log)
@@ -265,7 +266,7 @@ func (p *playground) try(t *testing.T, name string, how string) (results map[str
 			told <- c.String()
 			return nil, nil
 		case name == partEngine:
-			return p.k.answer(c, w)
+			return p.k.answer(p.k.engines[0], c, w)
 		}
 		return nil, errors.ErrUnsupported // as a Peer without an Answer says
 	}

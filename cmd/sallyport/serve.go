@@ -24,6 +24,10 @@ import (
 )
 
 func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	left, err := leftBehind()
+	if err != nil {
+		return err
+	}
 	s, err := parseServe(args)
 	if err == errHelp {
 		return printHelp([]string{"serve"}, stdout)
@@ -42,7 +46,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	until, stop := awaitSignals(ctx, hangup)
 	defer stop()
 	sup, errSup := newSupervisor(log)
-	d, err := s.open(until.drain, log, sup)
+	d, err := s.open(until.drain, log, sup, left)
 	defer d.close()
 	if err = errors.Join(out.err, errSup, err); err != nil {
 		return err
@@ -74,18 +78,22 @@ type daemon struct {
 	ports              *passive.Ports
 	explicit, implicit net.Listener // nil for none
 	sup                *supervisor
+	left               *handover      // by another program that has served so far; nil for none
+	program            string         // the path of this one
+	logPipe            []*os.File     // where parts write their log; none for standard error
 	held               []net.Listener // data ports that are open for good
 	inUse              sharedPorts    // those of them that are used by this process
 	password           string         // made for this run
 	srv                *server.Server
 
-	hangup  *hangup
-	reread  func() (*settings, error)
-	apply   func(next *settings) error // puts what was read again into force
-	reloads func() reloaded            // does what the control socket asks for
-	about   func() report              // of all processes; nil if this is the only one
-	lookUp  resolver                   // of names that are announced; nil for the system's
-	started *settings                  // those of the start
+	hangup   *hangup
+	reread   func() (*settings, error)
+	apply    func(next *settings) error // puts what was read again into force
+	upgrades func() upgraded            // starts the program anew; nil where that is not possible
+	reloads  func() reloaded            // does what the control socket asks for
+	about    func() report              // of all processes; nil if this is the only one
+	lookUp   resolver                   // of names that are announced; nil for the system's
+	started  *settings                  // those of the start
 
 	processors int // that Go may use; 0 for as many as it finds
 
@@ -93,13 +101,15 @@ type daemon struct {
 	stateLock *os.File // nil for none
 	audit     *auditor // nil for none
 
-	socket    *controlSocket // nil for none
-	startedAt time.Time
-	end       func() // has the server shut down
-	draining  atomic.Bool
-	reloading sync.Mutex // held by the only reload
-	mu        sync.Mutex // guards what a reload changes and the control socket reads: settings, leave, cert, last
-	last      reloaded
+	socket      *controlSocket // nil for none
+	stopControl func()
+	startedAt   time.Time
+	end         func() // has the server shut down
+	draining    atomic.Bool
+	retired     atomic.Bool // another process serves whoever connects
+	reloading   sync.Mutex  // held by the only reload
+	mu          sync.Mutex  // guards what a reload changes and the control socket reads: settings, leave, cert, last
+	last        reloaded
 }
 
 // resolver looks up the addresses of a name; network is always "ip".
@@ -114,9 +124,18 @@ func (d *daemon) current() *settings {
 
 // open takes hold of files, certificate and ports. Its error tells of all that
 // can't be had. The daemon is to be closed in any case.
-func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor) (*daemon, error) {
-	d := &daemon{settings: s, sup: sup, started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
+func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, left *handover) (*daemon, error) {
+	d := &daemon{settings: s, sup: sup, left: left, program: programPath(), started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
 	d.last = d.readAgain()
+	if left != nil {
+		if s.runAs == "" {
+			return d, fmt.Errorf("%s: a server that is split can't go on in one process; restart it", s.at("run-as"))
+		}
+		var err error
+		if d.sup, err = left.supervisor(sup, d); err != nil {
+			return d, err
+		}
+	}
 	if s.runAs != "" {
 		return d, errors.Join(canSplit(), s.canConfine(), s.checkDir(), d.hold(ctx))
 	}
@@ -136,7 +155,12 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor) 
 // hold takes hold of certificate and ports.
 func (d *daemon) hold(ctx context.Context) error {
 	var errs [7]error
-	d.cert, errs[0] = d.loadCertificate(d.log)
+	if d.left != nil {
+		d.cert, errs[0] = d.left.certificate(d.settings, d.log)
+	}
+	if d.cert == nil && errs[0] == nil {
+		d.cert, errs[0] = d.loadCertificate(d.log)
+	}
 	d.explicit, errs[1] = d.control(ctx, "listen", d.listen, defaults().listen)
 	d.implicit, errs[2] = d.control(ctx, "listen-implicit", d.settings.implicit, defaults().implicit)
 	errs[3] = d.openPorts(ctx)
@@ -209,6 +233,9 @@ func (d *daemon) openPorts(ctx context.Context) error {
 	if d.sup.keepsData(d.ports.Len(), max(len(addrs), 1)) {
 		d.held = append(d.held, d.holdData(ctx, addrs)...)
 	}
+	if d.left != nil { // others are at work on the ports
+		return d.ports.Validate()
+	}
 	d.ports.Listen = d.listenChecked
 	err = d.ports.Check(ctx, addrs...)
 	d.ports.Listen = nil
@@ -270,7 +297,8 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	if d.homes != nil {
 		d.keepSwept(ctx)
 	}
-	defer d.startControl()()
+	d.stopControl = sync.OnceFunc(d.startControl())
+	defer d.stopControl()
 	ended := make(chan error, 2)
 	if d.explicit != nil {
 		go func() { ended <- d.srv.Serve(d.guard(d.explicit)) }()
@@ -283,6 +311,9 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	for {
 		select {
 		case err := <-ended:
+			if d.retired.Load() {
+				continue
+			}
 			d.srv.Close()
 			return err
 		case <-d.hangup.reload:

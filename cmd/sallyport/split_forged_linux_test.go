@@ -36,13 +36,15 @@ func takenOver(t testing.TB) (*channel.Peer, *keeper) {
 	ports, err := passive.Range("21000-21010")
 	require.NoError(t, err)
 	k := &keeper{daemon: &daemon{settings: s, started: s, log: log, ports: ports, leave: func() {}}, arrived: make(chan struct{}), ready: make(chan struct{})}
-	k.hands = newHands(k)
+	e := k.newEngine()
+	k.engines = append(k.engines, e)
+	close(e.started)
 	clerk, _ := peers(newClerk().answer)
 	k.parts = map[string]*part.Process{partClerk: {Peer: clerk}}
 	users, err := k.judges(s)
 	require.NoError(t, err)
 	k.users.now.Store(users)
-	engine, _ := peers(k.answer)
+	engine, _ := peers(e.answer)
 	return engine, k
 }
 
@@ -68,9 +70,9 @@ func TestSplitForgedMessages(t *testing.T) {
 		require.True(t, errors.Is(err, driver.ErrLogin) || errors.Is(err, driver.ErrNeedPassword), "%+v: %v", q, err)
 	}
 	require.ErrorIs(t, ask(askLogin, (&question{user: "alice", password: "secret", peer: "nonsense"}).write), channel.ErrMessage)
-	require.Empty(t, k.hands.report())
+	require.Empty(t, k.engines[0].hands.report())
 	for _, address := range []string{":22", ":0", "127.0.0.1:80"} {
-		require.Error(t, ask(askPort, func(w *channel.Writer) { w.String("tcp"); w.String(address) }), address)
+		require.Error(t, ask(askPort, func(w *channel.Writer) { w.String("tcp"); w.String(address); w.Bool(true) }), address)
 	}
 	for _, name := range []string{"/etc/shadow", "", "signer", "../x"} {
 		require.ErrorIs(t, ask(askFile, func(w *channel.Writer) { w.String(name) }), fs.ErrNotExist, name)
@@ -79,7 +81,7 @@ func TestSplitForgedMessages(t *testing.T) {
 		require.NoError(t, ask(op, func(w *channel.Writer) { w.Uint(7) }), "of a hand that is not there")
 	}
 	for op := range byte(255) {
-		if op >= channel.FirstOp && op != askEnd && op != askReload { // which only the operator's socket asks for, and which harm nobody
+		if op >= channel.FirstOp && op != askEnd && op != askReload && op != askUpgrade { // which only the operator's socket asks for, and which harm nobody
 			ask(op, func(w *channel.Writer) { w.String("x") })
 		}
 	}
@@ -97,7 +99,7 @@ func FuzzKeeper(f *testing.F) {
 	}
 	engine, k := takenOver(f)
 	f.Fuzz(func(t *testing.T, op byte, b []byte) {
-		if op == askEnd || op == askReload || op < channel.FirstOp {
+		if op == askEnd || op == askReload || op == askUpgrade || op < channel.FirstOp {
 			return
 		}
 		engine.Ask(t.Context(), time.Minute, op, func(w *channel.Writer) { *w = append(*w, b...) }, nil, func(_ *channel.Reader, f *os.File) error {
@@ -106,6 +108,6 @@ func FuzzKeeper(f *testing.F) {
 			}
 			return nil
 		})
-		require.Empty(t, k.hands.report())
+		require.Empty(t, k.engines[0].hands.report())
 	})
 }

@@ -30,11 +30,12 @@ const (
 	askReload
 	askEnd // the control socket was told to drain
 	askReport
-	askAudit  // to write a line of the audit log
-	askBans   // those that hold: keptBans, as a file
-	askKept   // to keep other bans over a restart; the answer says whether they are
-	askLookUp // the addresses of a name that is announced
-	askMember // whether a user of this host is in the group of the control socket
+	askAudit   // to write a line of the audit log
+	askBans    // those that hold: keptBans, as a file
+	askUpgrade // to start the program anew: upgraded, as a file
+	askKept    // to keep other bans over a restart; the answer says whether they are
+	askLookUp  // the addresses of a name that is announced
+	askMember  // whether a user of this host is in the group of the control socket
 )
 
 // What the keeper tells the parts.
@@ -52,6 +53,9 @@ const (
 	tellOpen                              // a hand: the directory to serve
 	tellText                              // a judge: one of the files to go by
 	tellJudge                             // a judge: a login
+	tellLend                              // the newest engine: a socket to an older one, which gets leases
+	tellBorrow                            // an older engine: that socket; it serves nobody new from then on
+	tellUses                              // an older engine: whether it takes connections from a data port that is held
 	tellPing                              // the engine: say that it is well
 	tellRun                               // a runner: run a program
 )

@@ -36,13 +36,18 @@ func partWords(log *slog.Logger, lines *logqueue.Queue) io.Writer {
 }
 
 // ofParts has the logs of parts go where the log goes. done waits for what they wrote.
-func (l *serverLog) ofParts(s *part.Starter) (done func(), err error) {
+func (l *serverLog) ofParts(s *part.Starter, left *handover) (pipe []*os.File, done func(), err error) {
 	if l.to == nil && l.format == formatText {
-		return func() {}, nil
+		return nil, func() {}, nil
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if left != nil && len(left.Log) == 2 { // to which older engines write
+		r.Close()
+		w.Close()
+		r, w = os.NewFile(uintptr(left.Log[0]), "log"), os.NewFile(uintptr(left.Log[1]), "log")
 	}
 	if l.format != formatText {
 		s.Env = append(s.Env, partFormat+"="+formatJSON)
@@ -53,7 +58,7 @@ func (l *serverLog) ofParts(s *part.Starter) (done func(), err error) {
 		defer close(ended)
 		l.relay(r)
 	}()
-	return func() {
+	return []*os.File{r, w}, func() {
 		w.Close()
 		select {
 		case <-ended:
@@ -193,7 +198,7 @@ func (k *keeper) writeAudit(c *channel.Call) error {
 }
 
 // keptBans keeps bans for the engine: here, and over a restart if there is a place for them.
-func (k *keeper) keptBans(c *channel.Call, w *channel.Writer) error {
+func (k *keeper) keptBans(e *engineProcess, c *channel.Call, w *channel.Writer) error {
 	var kept keptBans
 	f := c.File
 	c.File = nil
@@ -202,6 +207,10 @@ func (k *keeper) keptBans(c *channel.Call, w *channel.Writer) error {
 	}
 	if err := kept.check(); err != nil {
 		return err
+	}
+	if !k.isNewest(e) {
+		w.Bool(true) // it knows less than the newest one
+		return nil
 	}
 	k.bans.restore(kept.Bans)
 	w.Bool(k.bans.state.save())

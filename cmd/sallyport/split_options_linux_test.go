@@ -11,7 +11,7 @@ import (
 // keeperOptions are those that the engine needs to know nothing of: what they say is done by the keeper, or by whom the
 // keeper tells.
 var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir auth-program auth-program-user auth-url
-	insecure-auth-url check-program check-program-user check-timeout system-users system-users-group system-users-dir pam pam-service pam-helper home key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group`)
+	insecure-auth-url check-program check-program-user check-timeout system-users system-users-group system-users-dir pam pam-service pam-helper home key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group upgrade-drain`)
 
 // Every option reaches the engine of a server that is split, unless it is the keeper's business: in the message and out
 // of it again.
@@ -24,7 +24,7 @@ func TestSplitOptions(t *testing.T) {
 	values := map[string]string{
 		"session-reuse": "off", "uploads": uploadsInPlace, "log-level": "debug", "log-format": formatJSON, "audit-format": formatText,
 		"greeting": "Hello", "passive": "1024", "proxy-protocol": "192.0.2.1", "ban-never": "192.0.2.1", "user": "bob:secret",
-		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "drain": "7m", "check-timeout": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE", "sandbox": sandboxOff,
+		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "drain": "7m", "upgrade-drain": "7m", "check-timeout": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE", "sandbox": sandboxOff,
 	}
 	for i, e := range defaults().entries() {
 		s, plain := defaults(), defaults()

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/tls"
 )
 
 // kinds are the errors that callers of a driver tell apart. A message has their places in this list.
@@ -19,6 +21,8 @@ var kinds = []error{
 	driver.ErrChanged, driver.ErrBusy, context.Canceled, context.DeadlineExceeded, driver.ErrLogin, driver.ErrNeedPassword,
 	syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS,
 	ErrGone, ErrStuck, ErrTooMany, ErrMessage,
+	passive.ErrBusy, passive.ErrExpired, passive.ErrClosed, passive.ErrAmbiguous, passive.ErrRetired, passive.ErrUnproven, passive.ErrGone,
+	passive.ErrForeign, tls.ErrForeign, tls.ErrNotResumed, tls.ErrOtherCertificate,
 }
 
 // Kinds returns the errors that errors.Is finds at the other end.

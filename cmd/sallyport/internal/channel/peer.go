@@ -57,6 +57,10 @@ type Peer struct {
 	last  uint64 // number of a call
 	calls map[uint64]*waiting
 	asked map[uint64]context.CancelFunc // of calls of the other end
+
+	paused   bool
+	held     []Message     // that came meanwhile
+	detached chan struct{} // closed when nothing is read any more; nil unless that is wanted
 }
 
 // waiting is a call without an answer yet.
@@ -72,10 +76,15 @@ func NewPeer(f *os.File, files Files, answer Answer) (*Peer, error) {
 		return nil, err
 	}
 	s.Patience = sending
-	p := &Peer{s: s, answer: answer, calls: map[uint64]*waiting{}, asked: map[uint64]context.CancelFunc{}}
-	p.ctx, p.end = context.WithCancel(context.Background())
+	p := newPeer(s, answer)
 	go p.receive()
 	return p, nil
+}
+
+func newPeer(s *Socket, answer Answer) *Peer {
+	p := &Peer{s: s, answer: answer, calls: map[uint64]*waiting{}, asked: map[uint64]context.CancelFunc{}}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	return p
 }
 
 // Done is closed when the socket has ended.
@@ -96,6 +105,9 @@ func (p *Peer) receive() {
 		b, f, err := p.s.Receive(buf)
 		if err == nil {
 			err = p.handle(b, f)
+		}
+		if p.leaves(err) {
+			return
 		}
 		if err != nil {
 			break
@@ -119,6 +131,8 @@ func (p *Peer) handle(b []byte, f *os.File) error {
 	case r.Mistake() != nil || op == opCancel && (f != nil || r.End() != nil):
 		closeFile(f)
 		return ErrMessage
+	case op != opAnswer && p.hold(b, f):
+		return nil
 	case op == opCancel:
 		p.mu.Lock()
 		defer p.mu.Unlock()

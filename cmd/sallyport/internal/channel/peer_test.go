@@ -147,3 +147,41 @@ func FuzzPeer(f *testing.F) {
 		<-other.Done()
 	})
 }
+
+// Another program goes on at one end: no question of the other end is lost, and none is answered twice.
+func TestPeerDetached(t *testing.T) {
+	p, other := pair(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	waiting := make(chan error, 1)
+	go func() { waiting <- p.Ask(ctx, time.Minute, opWait, nil, nil, nil) }()
+	require.Eventually(t, func() bool { other.mu.Lock(); defer other.mu.Unlock(); return len(other.asked) == 1 }, time.Minute, time.Millisecond)
+	late, stop := context.WithTimeout(t.Context(), time.Millisecond)
+	defer stop()
+	require.ErrorIs(t, other.Pause(late), context.DeadlineExceeded, "a question is not answered yet")
+	other.Resume()
+	cancel()
+	require.ErrorIs(t, <-waiting, context.Canceled)
+
+	require.NoError(t, other.Pause(t.Context()))
+	answers := make(chan string, 2)
+	echoed := func(text string) {
+		got, err := ask(t.Context(), p, opEcho, text)
+		if err != nil {
+			got = err.Error()
+		}
+		answers <- got
+	}
+	go echoed("one")
+	require.Eventually(t, func() bool { other.mu.Lock(); defer other.mu.Unlock(); return len(other.held) == 1 }, time.Minute, time.Millisecond)
+	d, err := other.Detach()
+	require.NoError(t, err)
+	require.Len(t, d.Held, 1)
+	go echoed("two") // which stays in the socket
+	next, err := Attach(d, AnyFiles, echo)
+	require.NoError(t, err)
+	require.ElementsMatch(t, []string{"one", "two"}, []string{<-answers, <-answers})
+	_, err = ask(t.Context(), next, opEcho, "")
+	require.ErrorIs(t, err, errors.ErrUnsupported, "what p answers")
+	require.NoError(t, next.Close())
+	other.Resume() // and cleaning up ends it
+}

@@ -228,10 +228,32 @@ func (s *Socket) receive(buf []byte) (n, oobn, flags int, err error) {
 	if e == nil {
 		e = ready.Read(func(uintptr) bool { return take(unix.MSG_DONTWAIT) })
 	}
-	if e != nil {
+	switch {
+	case errors.Is(e, os.ErrDeadlineExceeded):
+		return 0, 0, 0, e
+	case e != nil:
 		err = os.ErrClosed
 	}
 	return n, oobn, flags, os.NewSyscallError("recvmsg", err)
+}
+
+// interrupt has Receive take nothing more from the socket, and return os.ErrDeadlineExceeded, until goOn. It is not for
+// a socket of OpenBlocking.
+func (s *Socket) interrupt() error { return s.ready.SetReadDeadline(time.Unix(1, 0)) }
+
+func (s *Socket) goOn() error { return s.ready.SetReadDeadline(time.Time{}) }
+
+// duplicate returns the descriptor of the socket once more.
+func (s *Socket) duplicate() (*os.File, error) {
+	var fd int
+	var err error
+	if e := s.raw.Control(func(own uintptr) { fd, err = unix.FcntlInt(own, unix.F_DUPFD_CLOEXEC, 0) }); e != nil {
+		return nil, e
+	}
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), "channel"), nil
 }
 
 // descriptor takes the one descriptor out of what came beside a message.

@@ -49,20 +49,18 @@ type Starter struct {
 	Exposed error
 
 	path     string // of the executable
-	requests chan request
-}
-
-type request struct {
-	cmd    *exec.Cmd
-	light  bool
-	result chan error
+	requests chan func()
 }
 
 // NewStarter returns a Starter, for the rest of this process's life.
 func NewStarter() *Starter {
-	s := &Starter{requests: make(chan request)}
+	s := &Starter{requests: make(chan func())}
 	if s.path, s.Exposed = image(); s.Exposed != nil {
 		s.path = program
+	}
+	if onMain != nil {
+		s.requests = onMain
+		return s
 	}
 	go s.run()
 	return s
@@ -72,14 +70,56 @@ func NewStarter() *Starter {
 // kept.
 func (s *Starter) run() {
 	runtime.LockOSThread()
-	for r := range s.requests {
-		slack := usual
-		if r.light {
-			slack = late
-		}
-		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // which what is started inherits
-		r.result <- r.cmd.Start()
+	for do := range s.requests {
+		do()
 	}
+}
+
+// do has something done by the thread that starts parts.
+func (s *Starter) do(what func() error) error {
+	result := make(chan error, 1)
+	s.requests <- func() { result <- what() }
+	return <-result
+}
+
+// Replace executes another program in place of this one, which parts survive, with some descriptors. It returns only if
+// that fails.
+func (s *Starter) Replace(path string, args, env []string, keep []int) error {
+	return s.do(func() error { // for parts end with the thread that has started them, and only this one lives on
+		syscall.ForkLock.Lock()
+		defer syscall.ForkLock.Unlock()
+		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(usual), 0, 0, 0)
+		for _, fd := range keep {
+			unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+		}
+		err := syscall.Exec(path, args, env)
+		for _, fd := range keep {
+			unix.CloseOnExec(fd)
+		}
+		return &os.PathError{Op: "exec", Path: path, Err: err}
+	})
+}
+
+// Adopt returns a part that the program has started which this one was executed in place of. answer answers what the
+// part asks.
+func Adopt(pid int, at *channel.Detached, answer channel.Answer) (*Process, error) {
+	process, err := os.FindProcess(pid)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := channel.Attach(at, channel.RegularFiles, answer)
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{Peer: peer, PID: pid, process: process, ended: make(chan struct{}), status: -1}
+	go func() {
+		if state, err := process.Wait(); err == nil {
+			p.status = state.ExitCode()
+		}
+		close(p.ended)
+		peer.Close()
+	}()
+	return p, nil
 }
 
 // Process is a part that was started.
@@ -125,9 +165,14 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 			Credential: &syscall.Credential{Uid: uint32(rights.UID), Gid: uint32(rights.GID), Groups: unsigned(rights.Groups)},
 		},
 	}
-	r := request{cmd, rights.Light, make(chan error, 1)}
-	s.requests <- r
-	if err := <-r.result; err != nil {
+	slack := usual
+	if rights.Light {
+		slack = late
+	}
+	if err := s.do(func() error {
+		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // which what is started inherits
+		return cmd.Start()
+	}); err != nil {
 		peer.Close()
 		return nil, explained(err)
 	}

@@ -1,0 +1,169 @@
+//go:build linux
+
+package lending
+
+import (
+	"context"
+	stdtls "crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
+	"github.com/sallyport/sallyport/passive"
+	"github.com/sallyport/sallyport/server"
+	"github.com/sallyport/sallyport/tls"
+)
+
+// one is a server for alice with data ports.
+type one struct {
+	addr  string
+	ports *passive.Ports
+}
+
+// serve starts one.
+func serve(t *testing.T, set string, config *tls.Config) *one {
+	t.Helper()
+	ports, err := passive.Range(set)
+	require.NoError(t, err)
+	srv := &server.Server{Driver: driver.User("alice", "secret", driver.Mem()), TLS: config, Passive: ports, InsecurePlaintext: true}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	ended := make(chan error, 1)
+	go func() { ended <- srv.Serve(ln) }()
+	t.Cleanup(func() {
+		srv.Close()
+		<-ended
+		ports.Close()
+	})
+	return &one{ln.Addr().String(), ports}
+}
+
+// dial logs in. A client that resumes keeps its tickets.
+func (o *one) dial(t *testing.T, config *stdtls.Config, resumes bool) *ftpclient.Client {
+	t.Helper()
+	config = config.Clone()
+	if resumes {
+		config.ClientSessionCache = stdtls.NewLRUClientSessionCache(0)
+	}
+	c, err := ftpclient.Dial(o.addr, false, config, "alice", "secret")
+	require.NoError(t, err)
+	t.Cleanup(func() { c.Conn.Close() })
+	return c
+}
+
+// introduce has table make its leases in ports.
+func introduce(t *testing.T, table *Table, ports *passive.Ports) (end func()) {
+	t.Helper()
+	mine, its, err := channel.Pair()
+	require.NoError(t, err)
+	require.NoError(t, Serve(its, ports))
+	require.NoError(t, table.Use(mine))
+	peer, _ := table.current()
+	t.Cleanup(func() { peer.Close() })
+	return func() { peer.Close() }
+}
+
+// round stores a file and gets it back.
+func round(c *ftpclient.Client, name, content string) error {
+	if err := c.Put("STOR "+name, content); err != nil {
+		return fmt.Errorf("STOR %s: %w", name, err)
+	}
+	got, err := c.Get("RETR " + name)
+	if err != nil {
+		return fmt.Errorf("RETR %s: %w", name, err)
+	}
+	if got != content {
+		return fmt.Errorf("%s: %d bytes of %d", name, len(got), len(content))
+	}
+	return nil
+}
+
+// Two servers share one port: one has it and the other asks, whether clients resume their TLS, never do, or have none.
+func TestTwoServersOnOnePort(t *testing.T) {
+	config, err := tls.SelfSigned("127.0.0.1")
+	require.NoError(t, err)
+	set := testenv.FreePortSet(t, 1)
+	newer, older := serve(t, set, config), serve(t, set, config)
+	client := &stdtls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1"}
+	before := older.dial(t, client, true)
+	require.NoError(t, round(before, "before", "x"))
+	waiting, err := before.EPSV()
+	require.NoError(t, err)
+
+	table := new(Table)
+	end := introduce(t, table, newer.ports)
+	older.ports.Follow(table)
+	data, err := before.OpenAt(waiting, "STOR told-before")
+	require.NoError(t, err, "a port that was told before is there still")
+	require.NoError(t, data.Close())
+	require.NoError(t, before.Done())
+
+	large := strings.Repeat("0123456789abcdef", 100_000)
+	var wg sync.WaitGroup
+	for i, c := range []*ftpclient.Client{before, older.dial(t, client, true), newer.dial(t, client, true), older.dial(t, client, false), newer.dial(t, client, false)} {
+		wg.Go(func() {
+			for n := range 5 {
+				if err := round(c, fmt.Sprintf("%d-%d", i, n), large); err != nil {
+					t.Errorf("client %d: %v", i, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	clear := older.dial(t, client, true)
+	_, err = clear.Cmd(200, "PROT C")
+	require.NoError(t, err)
+	clear.Private = false
+	require.NoError(t, round(clear, "clear", large))
+	require.Zero(t, older.ports.Stats().Listeners, "the older one has no port")
+	require.NotZero(t, newer.ports.Stats().Accepted)
+
+	// Leases end in both tables, used or not.
+	_, err = before.EPSV()
+	require.NoError(t, err)
+	require.Equal(t, 1, newer.ports.Stats().Leases)
+	require.NoError(t, before.Close())
+	require.Eventually(t, func() bool { return newer.ports.Stats().Leases == 0 }, ftpclient.Patience, 1e6)
+
+	// Another process takes over from the one that has the ports.
+	c := older.dial(t, client, true)
+	end()
+	require.NoError(t, newer.ports.Close())
+	third := serve(t, set, config)
+	introduce(t, table, third.ports)
+	require.NoError(t, round(c, "third", large))
+	require.NoError(t, round(third.dial(t, client, true), "third", large))
+}
+
+// Who wants a lease while nobody has the ports waits for somebody.
+func TestNobodyHasThePorts(t *testing.T) {
+	table := new(Table)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := table.Lease(ctx, passive.Request{})
+	require.ErrorIs(t, err, context.Canceled)
+	ports, err := passive.Range(testenv.FreePortSet(t, 1))
+	require.NoError(t, err)
+	defer ports.Close()
+	got := make(chan error, 1)
+	local := netip.MustParseAddr("127.0.0.1")
+	go func() {
+		l, err := table.Lease(t.Context(), passive.Request{Client: local, Local: local})
+		if err == nil {
+			l.Close()
+		}
+		got <- err
+	}()
+	introduce(t, table, ports)
+	require.NoError(t, <-got)
+}
