@@ -34,7 +34,9 @@ import (
 // What the contract asks for is checked before acting, since file systems differ
 // in what they refuse. So that this holds, changes of one name made through one FS
 // wait for one another, each as long as its context lasts, and a look-up waits
-// while the name changes hands. How well names are contained is up to fsys:
+// while the name changes hands. Names of one file by links to its directory are
+// known where the file system tells the numbers of directories (OsFs on Unix).
+// How well names are contained is up to fsys:
 // [afero.BasePathFs] follows links out of its base, [Dir] doesn't.
 //
 // It sets times and permission bits. What fsys itself can do beside its interface
