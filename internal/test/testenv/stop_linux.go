@@ -7,8 +7,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/stretchr/testify/require"
 )
 
 // Stop stops a process with SIGSTOP, and returns when it has stopped: the signal
@@ -16,9 +14,18 @@ import (
 // waits for a processor.
 func Stop(t testing.TB, pid int) {
 	t.Helper()
-	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
-	require.Eventually(t, func() bool {
+	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-		return err == nil && strings.Contains(string(status), "State:\tT")
-	}, time.Minute, time.Millisecond)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case strings.Contains(string(status), "State:\tT"):
+			return
+		case time.Now().After(end):
+			t.Fatalf("process %d goes on after SIGSTOP:\n%s", pid, status)
+		}
+	}
 }
