@@ -37,10 +37,10 @@ type Symlinker interface {
 	Symlink(ctx context.Context, target, name string) error
 }
 
-// A LinkReader is an FS that can say where a symbolic link leads, for
-// listings. The answer is relative to the directory of the link, as ls -l
-// shows it, and [fs.ErrPermission] when it leads out of the FS. A name that is
-// no link is an error.
+// A LinkReader is an FS that can say where a symbolic link leads, for listings.
+// The answer is relative to the directory of the link, as ls -l shows it. The
+// error is [fs.ErrPermission] when the link leads out of the FS. A name that is no
+// link is an error.
 type LinkReader interface {
 	ReadLink(ctx context.Context, name string) (string, error)
 }
@@ -57,11 +57,11 @@ type SpaceReporter interface {
 // asks before it invites the client to send (reply 150 to STOR, APPE and STOU):
 // most clients hear no refusal while they send.
 //
-// CheckStore changes nothing. It returns nil, or the error that Store, the
-// Writes or Commit would return; it must not refuse what they would take, but
-// for an empty file where no byte can be stored. Nil is no promise: Store
-// decides again. A wrapper that has Unwrap and whose Store takes what that of
-// the FS within refuses must be a StoreChecker itself.
+// CheckStore changes nothing. It returns nil, or the error that Store, the Writes
+// or Commit would return; CheckStore must not refuse an upload that they would
+// take, except for an empty file where no byte can be stored. Nil is no promise:
+// Store decides again. A wrapper that has Unwrap, and whose Store takes uploads
+// that Store of the wrapped FS refuses, must be a StoreChecker itself.
 type StoreChecker interface {
 	CheckStore(ctx context.Context, name string, opts StoreOptions) error
 }
@@ -71,7 +71,7 @@ type StoreChecker interface {
 // [ValidName] without CR, LF and NUL, and List gives such names as they are.
 // Without the ability names are UTF-8, and the server answers 501 to any other.
 type RawNamer interface {
-	// RawNames reports that for what is below name.
+	// RawNames reports whether names below name need not be UTF-8.
 	RawNames(name string) bool
 }
 
@@ -146,9 +146,9 @@ type SameRemover interface {
 }
 
 // RemoveSame removes a file if it is still the one that info, from Stat of the
-// same FS, describes. It asks fsys itself and not what that wraps, so that what a
-// wrapper makes of Remove isn't passed over; an FS without the ability is asked
-// for Stat and then Remove, between which the file may change.
+// same FS, describes. RemoveSame asks fsys itself and no FS behind it, so that no
+// wrapper's Remove is bypassed. On an FS without the ability RemoveSame calls Stat
+// and then Remove, between which the file may change.
 func RemoveSame(ctx context.Context, fsys FS, name string, info fs.FileInfo) error {
 	if s, ok := fsys.(SameRemover); ok {
 		return s.RemoveSame(ctx, name, info)
@@ -164,13 +164,13 @@ func RemoveSame(ctx context.Context, fsys FS, name string, info fs.FileInfo) err
 }
 
 // RawNames reports whether fsys takes names below name that are not UTF-8, asking
-// the first FS behind it that says so.
+// the first [RawNamer] behind fsys.
 func RawNames(fsys FS, name string) bool {
 	r, ok := as[RawNamer](fsys)
 	return ok && r.RawNames(name)
 }
 
-// as finds an ability on fsys or on what it wraps.
+// as finds an ability on fsys or on the nearest FS behind its Unwrap methods.
 func as[T any](fsys FS) (T, bool) {
 	for fsys != nil {
 		if t, ok := fsys.(T); ok {
@@ -198,10 +198,10 @@ type FileOwner interface {
 	Group() string
 }
 
-// A FileID is an [fs.FileInfo] that knows an identifier that no other file of
-// the FS has at the same time (RFC 3659, section 7.5.2, "unique"). An empty
-// string means unknown. Size, time and ID tell RemoveSame a file from the one that
-// replaced it: where times are coarse, the latter needs another ID.
+// A FileID is an [fs.FileInfo] that knows an identifier that no other file of the
+// FS has at the same time (RFC 3659, section 7.5.2, "unique"). An empty string
+// means unknown. RemoveSame tells a file from its replacement by size, time and
+// ID: where times are coarse, the replacement needs another ID.
 type FileID interface {
 	ID() string
 }

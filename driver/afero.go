@@ -27,28 +27,29 @@ import (
 // that a crash left behind stays. While there is an upload into a directory,
 // RemoveDir is ErrNotEmpty with the code 450.
 //
-// An upload that adds to a file, or keeps its beginning, copies what it keeps in
-// Commit. That another program changed the file meanwhile shows in its size and
-// time.
+// An upload that adds to a file, or keeps its beginning, copies the kept bytes in
+// Commit. Commit notices by size and time that another program has changed the
+// file meanwhile.
 //
-// What the contract asks for is checked before acting, since file systems differ
-// in what they refuse. So that this holds, changes of one name made through one FS
-// wait for one another, each as long as its context lasts, and a look-up waits
-// while the name changes hands. Names of one file by links to its directory are
-// known where the file system tells the numbers of directories (OsFs on Unix).
-// How well names are contained is up to fsys:
-// [afero.BasePathFs] follows links out of its base, [Dir] doesn't.
+// Each call checks what the contract demands before acting, since file systems
+// differ in what they refuse. To make the checks reliable, changes of one name
+// made through one FS wait for one another, each as long as its context lasts, and
+// a look-up of a name waits while the name is given to another file or taken away.
+// Several names of one file, by links to its directory, count as one where the
+// file system tells the numbers of directories (OsFs on Unix). How well names are
+// contained is up to fsys: [afero.BasePathFs] follows links out of its base, [Dir]
+// doesn't.
 //
-// It sets times and permission bits. What fsys itself can do beside its interface
-// is found by method, as drivers of ftpserverlib have them:
+// The FS sets times and permission bits. Further abilities of fsys are found by
+// these methods, which drivers of ftpserverlib have,
 //
 //	RemoveDir(name string) error                      RemoveDir, instead of Remove
 //	ReadDir(name string) ([]os.FileInfo, error)       List, instead of Open and Readdir
 //	GetAvailableSpace(dirName string) (int64, error)  Space
 //	Symlink(oldname, newname string) error            Symlink
 //
-// and as afero has them: SymlinkIfPossible, ReadlinkIfPossible and LstatIfPossible
-// for symbolic links. ReadDir holds all of a directory in memory. The server never
+// and by afero's SymlinkIfPossible, ReadlinkIfPossible and LstatIfPossible for
+// symbolic links. ReadDir holds all of a directory in memory. The server never
 // closes fsys.
 func Afero(fsys afero.Fs) FS {
 	return &aferoFS{fs: fsys, uploads: make(map[*aferoUpload]struct{})}
@@ -62,11 +63,11 @@ type aferoFS struct {
 	uploads map[*aferoUpload]struct{} // in progress
 }
 
-// begin makes the checks every method begins with and gives the name that the
-// file system knows.
+// begin makes the checks that every method begins with, and returns the name as
+// the file system knows it.
 func (a *aferoFS) begin(ctx context.Context, op, name string) (string, error) {
 	if !fs.ValidPath(name) {
-		return "", fail(op, name, fs.ErrInvalid) // what it makes of other names than UTF-8 is unknown
+		return "", fail(op, name, fs.ErrInvalid) // nobody knows what the file system does with names that are not UTF-8
 	}
 	p, err := begin(ctx, op, name)
 	if err != nil {
@@ -79,8 +80,8 @@ func (a *aferoFS) begin(ctx context.Context, op, name string) (string, error) {
 	return path.Join("/", p), nil
 }
 
-// stat looks something up, for an error that tells a file on the way from a
-// missing directory.
+// stat describes the file or directory p. An answer without description and
+// without error counts as fs.ErrNotExist.
 func (a *aferoFS) stat(p string) (fs.FileInfo, error) {
 	fi, err := a.fs.Stat(p)
 	if err == nil && fi == nil {
@@ -89,7 +90,7 @@ func (a *aferoFS) stat(p string) (fs.FileInfo, error) {
 	return fi, err
 }
 
-// parent checks that the directory of p is one.
+// parent returns an error unless the parent of p is a directory.
 func (a *aferoFS) parent(p string) error {
 	fi, err := a.stat(filepath.Dir(p))
 	if err == nil && !fi.IsDir() {
@@ -115,7 +116,8 @@ func (a *aferoFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return aferoStat(fi, path.Base(name)), nil
 }
 
-// aferoStat copies a FileInfo: what MemMapFs returns changes with the file.
+// aferoStat copies a FileInfo under the name base, because a FileInfo of MemMapFs
+// changes with its file.
 func aferoStat(fi fs.FileInfo, base string) fs.FileInfo {
 	mode := fi.Mode() &^ fs.ModeTemporary // a mark of MemMapFs
 	if fi.IsDir() {
@@ -196,11 +198,13 @@ func (a *aferoFS) batch(ctx context.Context, p string, f afero.File) ([]fs.FileI
 	return f.Readdir(listBatch)
 }
 
-// isMem recognises a directory of afero's MemMapFs. It panics when entries
-// are removed between two batches, and with a lock held, so that nothing under
-// it could be used any more. Its entries are in memory anyway.
+// isMem reports whether f is a directory of afero's MemMapFs, whose entries are in
+// memory anyway. Such a directory must be read at once: if entries are removed
+// between two batches MemMapFs panics, with a lock held that makes the whole file
+// system unusable.
 //
-// Its FileInfo tells, which the wrappers of afero (BasePathFs, RegexpFs) hand on.
+// isMem goes by the type of the FileInfo, which afero's wrappers (BasePathFs,
+// RegexpFs) hand on.
 func isMem(f afero.File) bool {
 	fi, err := f.Stat()
 	_, ok := fi.(*mem.FileInfo)
@@ -227,7 +231,8 @@ func (a *aferoFS) Open(ctx context.Context, name string, offset int64) (io.ReadC
 	return f, nil
 }
 
-// open opens a regular file: some file systems open a directory like a file.
+// open opens a regular file. It refuses a directory by Stat, because some file
+// systems open a directory like a file.
 func (a *aferoFS) open(p string) (afero.File, fs.FileInfo, error) {
 	fi, err := a.stat(p)
 	if err == nil {
@@ -240,7 +245,7 @@ func (a *aferoFS) open(p string) (afero.File, fs.FileInfo, error) {
 	return f, fi, err
 }
 
-// empty reports whether a directory has no entries.
+// empty returns ErrNotEmpty if a directory has entries.
 func (a *aferoFS) empty(p string) error {
 	if r, ok := a.fs.(aferoDirReader); ok {
 		infos, err := r.ReadDir(p)

@@ -13,9 +13,9 @@ import (
 	"github.com/spf13/afero"
 )
 
-// What an afero.Fs may do beside its interface. The first four are methods that
-// drivers of ftpserverlib have; the others are afero's own, which answer with an
-// error where they can't.
+// Abilities that an afero.Fs may have beside its interface. The first four are
+// methods that drivers of ftpserverlib have; RealPath is a method of afero's
+// BasePathFs.
 type (
 	aferoDirRemover interface{ RemoveDir(name string) error }
 	aferoDirReader  interface {
@@ -32,7 +32,8 @@ type (
 	}
 )
 
-// Space asks GetAvailableSpace for the directory that name is or is in.
+// Space calls GetAvailableSpace for the directory name, or for the directory that
+// the file name is in.
 func (a *aferoFS) Space(ctx context.Context, name string) (int64, error) {
 	p, err := a.begin(ctx, "space", name)
 	if err != nil {
@@ -53,8 +54,8 @@ func (a *aferoFS) Space(ctx context.Context, name string) (int64, error) {
 	return n, fail("space", name, err)
 }
 
-// Symlink asks Symlink or SymlinkIfPossible; both take names from the root of the
-// file system.
+// Symlink calls the file system's Symlink or SymlinkIfPossible, both of which
+// take names from the root of the file system.
 func (a *aferoFS) Symlink(ctx context.Context, target, name string) error {
 	t, err := a.begin(ctx, "symlink", target)
 	if err != nil {
@@ -88,7 +89,7 @@ func (a *aferoFS) symlinker() (func(oldname, newname string) error, error) {
 	return nil, unsupported("making links")
 }
 
-// noLinks makes afero's errors for a missing ability those of the contract.
+// noLinks turns afero's errors for a missing ability into errors.ErrUnsupported.
 func noLinks(err error) error {
 	if errors.Is(err, afero.ErrNoSymlink) || errors.Is(err, afero.ErrNoReadlink) {
 		return fmt.Errorf("%w (%v)", errors.ErrUnsupported, err)
@@ -96,7 +97,7 @@ func noLinks(err error) error {
 	return err
 }
 
-// ReadLink asks ReadlinkIfPossible.
+// ReadLink calls the file system's ReadlinkIfPossible.
 func (a *aferoFS) ReadLink(ctx context.Context, name string) (string, error) {
 	p, err := a.begin(ctx, "readlink", name)
 	if err != nil {
@@ -117,8 +118,8 @@ func (a *aferoFS) ReadLink(ctx context.Context, name string) (string, error) {
 }
 
 // linkTarget makes the target of a link relative to the link's directory.
-// SECURITY: BasePathFs says it with its base in front, a path that is nobody's
-// business.
+// SECURITY: BasePathFs returns targets with its base in front, a path that
+// clients must not learn.
 func (a *aferoFS) linkTarget(name, target string) (string, error) {
 	if filepath.IsAbs(target) || path.IsAbs(target) {
 		root := "/"
@@ -149,7 +150,8 @@ func (a *aferoFS) isLink(p string) bool {
 	return err == nil && fi != nil && fi.Mode()&fs.ModeSymlink != 0
 }
 
-// removeDir removes an empty directory, by RemoveDir where that is not Remove.
+// removeDir removes an empty directory, by the file system's RemoveDir if it has
+// that method, else by Remove.
 func (a *aferoFS) removeDir(p string) error {
 	if r, ok := a.fs.(aferoDirRemover); ok {
 		return r.RemoveDir(p)

@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// change runs f under the lock on what has the name now, which is nil if nothing
-// has and the directory for it is there.
+// change locks a name and calls f with a description of the file or directory that has the
+// name, nil if the name is free. The error is that of f, or says that the parent is no
+// directory.
 func (a *aferoFS) change(ctx context.Context, op, name string, f func(p string, old fs.FileInfo) error) error {
 	p, err := a.begin(ctx, op, name)
 	if err != nil {
@@ -28,7 +29,8 @@ func (a *aferoFS) change(ctx context.Context, op, name string, f func(p string, 
 	return fail(op, name, err)
 }
 
-// target returns what has a name, nil if the name is free.
+// target describes the file or directory p, nil if the name is free. The parent must be a
+// directory.
 func (a *aferoFS) target(p string) (fs.FileInfo, error) {
 	if err := a.parent(p); err != nil {
 		return nil, err
@@ -55,7 +57,7 @@ func (a *aferoFS) Remove(ctx context.Context, name string) error {
 		case old != nil && old.IsDir() && !a.isLink(p):
 			return ErrIsDir
 		case old == nil:
-			// It may still be a link that leads nowhere.
+			// The name may still be that of a link that leads nowhere.
 			return a.fs.Remove(p)
 		}
 		return a.remove(ctx, p, a.fs.Remove)
@@ -97,8 +99,9 @@ func (a *aferoFS) RemoveDir(ctx context.Context, name string) error {
 	})
 }
 
-// remove removes a name that is taken. CopyOnWriteFs says "not found" of what only
-// its base has.
+// remove removes a file or directory that was found before. If the file system doesn't
+// find it, remove returns errReadOnly: CopyOnWriteFs reports so for files that are only in
+// its read-only base.
 func (a *aferoFS) remove(ctx context.Context, p string, remove func(name string) error) error {
 	unlock, err := a.hands(ctx, p)
 	if err != nil {
@@ -157,7 +160,9 @@ func (a *aferoFS) renameHeld(ctx context.Context, p, t string) error {
 	return err
 }
 
-// rename renames even where the file system doesn't replace a file.
+// rename renames p to t, whose file is taken (nil if t is free). Where the file system
+// doesn't replace a file, rename moves the file aside and, if the second rename fails,
+// back.
 func (a *aferoFS) rename(ctx context.Context, p, t string, taken fs.FileInfo) error {
 	unlock, err := a.hands(ctx, p, t)
 	if err != nil {
@@ -191,8 +196,9 @@ func (a *aferoFS) uploadsBelow(dir string) (found []*aferoUpload) {
 	return found
 }
 
-// moved tells uploads that their temporary files have gone along with a directory, so that
-// Close finds them. What ended meanwhile has not found its own.
+// moved tells uploads that their temporary files have been renamed along with a directory,
+// so that Close finds them. For an upload that ended during the rename, and so didn't find
+// its temporary file, moved removes the file.
 func (a *aferoFS) moved(uploads []*aferoUpload, from, to string) {
 	for _, u := range uploads {
 		a.mu.Lock()
@@ -206,8 +212,8 @@ func (a *aferoFS) moved(uploads []*aferoUpload, from, to string) {
 	}
 }
 
-// touched tells the uploads in progress to some names that what has these names now is not
-// what the uploads began with. The name of a directory stands for everything below it.
+// touched marks the uploads in progress to some names, because another file is getting
+// these names. The name of a directory stands for everything below it.
 func (a *aferoFS) touched(names ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -220,8 +226,8 @@ func (a *aferoFS) touched(names ...string) {
 	}
 }
 
-// SetTimes sets the times of modification and access. A zero time of access
-// becomes that of modification, because afero has no way to leave it.
+// SetTimes sets the times of modification and access. A zero time of access becomes that
+// of modification, because afero has no way to set only one of them.
 func (a *aferoFS) SetTimes(ctx context.Context, name string, t Times) error {
 	if !t.Create.IsZero() {
 		return fail("set times", name, fmt.Errorf("time of creation: %w", errors.ErrUnsupported))

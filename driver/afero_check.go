@@ -6,8 +6,9 @@ import (
 	"github.com/spf13/afero"
 )
 
-// CheckStore tells what Store would refuse, as far as looking at the name and
-// its directory shows it, and that a file system is an [afero.ReadOnlyFs].
+// CheckStore returns the error that Store would return, as far as a look at the
+// name and its directory shows it. It refuses every upload to an
+// [afero.ReadOnlyFs].
 func (a *aferoFS) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	p, err := a.begin(ctx, "store", name)
 	if err != nil {

@@ -35,7 +35,8 @@ func (u *aferoUpload) commit() error {
 	return err
 }
 
-// tryCommit makes the new file of what the file is at this moment.
+// tryCommit commits once, over the file that has the name at this moment. The error is
+// errOutrun if another program changed that file during the copy.
 func (u *aferoUpload) tryCommit() error {
 	old, err := u.a.target(u.path)
 	if err == nil {
@@ -44,8 +45,8 @@ func (u *aferoUpload) tryCommit() error {
 	if err != nil {
 		return err
 	}
-	// It is closed before it is read or renamed, because many file systems store
-	// it only then.
+	// Close the temporary file before it is read or renamed, because many file systems store
+	// a file only when it is closed.
 	if err := u.closeTemp(); err != nil {
 		return err
 	}
@@ -56,8 +57,8 @@ func (u *aferoUpload) tryCommit() error {
 	return u.placeBehind(keep, old)
 }
 
-// may returns an error if the upload may no longer be committed over old, which is what
-// has the name now.
+// may returns an error if the upload may no longer be committed over old, the file that has
+// the name now.
 func (u *aferoUpload) may(old fs.FileInfo) error {
 	u.a.mu.Lock()
 	touched := u.touched
@@ -82,11 +83,11 @@ func (u *aferoUpload) keeps(old fs.FileInfo) int64 {
 	return old.Size()
 }
 
-// placeBehind makes a file of the first bytes of the old one and the new ones, and
-// puts that in place, unless a program that knows no locks has written into the old one
+// placeBehind makes a file of the first keep bytes of old and the uploaded bytes, and puts it
+// in place. The error is errOutrun if a program that knows no locks has written into old
 // meanwhile.
 func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
-	was, temp := aferoStat(old, ""), sibling(u.path) // MemMapFs changes what it has returned
+	was, temp := aferoStat(old, ""), sibling(u.path) // a copy, because MemMapFs changes old with the file
 	f, err := u.a.create(temp, old)
 	if err != nil {
 		return err
@@ -123,7 +124,7 @@ func (u *aferoUpload) placeBehind(keep int64, old fs.FileInfo) (err error) {
 }
 
 // copyFrom copies the first n bytes of a file, or all of it if n is negative. If the file has
-// not as many any more, the error is errOutrun.
+// become shorter than n bytes, the error is errOutrun.
 func (u *aferoUpload) copyFrom(dst io.Writer, p string, n int64) error {
 	src, err := u.a.fs.Open(p)
 	if err != nil {
@@ -152,11 +153,12 @@ func (u *aferoUpload) copyFrom(dst io.Writer, p string, n int64) error {
 	return nil
 }
 
-// place renames a temporary file.
+// place gives a temporary file the name of the upload. It replaces old, which is nil if the
+// name is free.
 func (u *aferoUpload) place(temp string, old fs.FileInfo) error {
 	if old != nil {
-		// As the umask may have taken bits of the old mode away. Not every
-		// file system has modes.
+		// Restore the mode, because the umask may have taken bits of the old mode away. Not
+		// every file system has modes.
 		_ = u.a.fs.Chmod(temp, old.Mode().Perm())
 	}
 	u.a.touched(u.path)
@@ -167,7 +169,7 @@ func (u *aferoUpload) place(temp string, old fs.FileInfo) error {
 	return err
 }
 
-// copyBack copies a temporary file to its place, in file systems without Rename.
+// copyBack copies a temporary file to the name of the upload, in file systems without Rename.
 func (u *aferoUpload) copyBack(temp string) error {
 	unlock, err := u.a.hands(u.ctx, u.path)
 	if err != nil {

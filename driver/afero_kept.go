@@ -5,7 +5,8 @@ import (
 	"io/fs"
 )
 
-// Keep says how many bytes of the file stay, and has Commit change no other.
+// Keep returns how many bytes of the old file Commit keeps. From then on Commit
+// is ErrChanged if the file is another one or has changed.
 func (u *aferoUpload) Keep() (int64, error) {
 	switch {
 	case u.done:
@@ -19,7 +20,8 @@ func (u *aferoUpload) Keep() (int64, error) {
 	return n, fail("read", u.name, err)
 }
 
-// noteFile takes note of the file under its lock.
+// noteFile records which file has the name now, under the lock of the name, and
+// returns how many of its bytes the upload keeps.
 func (u *aferoUpload) noteFile() (int64, error) {
 	unlock, err := u.a.alone(u.ctx, u.path)
 	if err != nil {
@@ -39,7 +41,7 @@ func (u *aferoUpload) noteFile() (int64, error) {
 	return u.keeps(now), nil
 }
 
-// aferoStatOrNone describes a file, nil if there is none.
+// aferoStatOrNone copies a FileInfo as aferoStat does, and returns nil for nil.
 func aferoStatOrNone(fi fs.FileInfo) fs.FileInfo {
 	if fi == nil {
 		return nil

@@ -5,24 +5,23 @@ import (
 	"path/filepath"
 )
 
-// The locks of an aferoFS, by name. Whoever changes what has a name holds the lock
-// "change" of the name alone, and shares the lock "change" of each directory above
-// with others, so that no directory above is removed or renamed meanwhile. Only
-// while the name itself changes hands "name" is held as well. Look-ups wait for
-// "name" alone, and so never for the making of the content, which may take long.
-// Locks are taken in the order of their keys, so that nobody waits for ever;
-// "change" sorts before "name".
+// The locks of an aferoFS, by name. A change of a name holds the lock "change" of the name
+// alone, and shares the lock "change" of each directory above with other changes, so that no
+// directory above is removed or renamed meanwhile. Only while the name is given to a file or
+// taken away, the change holds the lock "name" as well. Look-ups wait for "name" alone, and so
+// never for the writing of content, which may take long. Locks are taken in the order of their
+// keys, so that no two calls wait for each other; "change" sorts before "name".
 //
-// Where the file system tells the number of a directory, as one of the system does on Unix, a
-// change holds "at" as well, which is the name in the directory of that number: a link may lead
-// to the directory, and the file has several names then.
+// Where the file system tells the number of a directory, as OsFs does on Unix, a change holds
+// the lock "at" as well, whose key is the number of the directory and the name in it: links may
+// lead to the directory, and the file then has several names.
 const (
 	entryLock  = "at "
 	changeLock = "change "
 	nameLock   = "name "
 )
 
-// alone locks names for a change. The function it returns unlocks them.
+// alone locks names for a change. unlock gives the locks back.
 func (a *aferoFS) alone(ctx context.Context, names ...string) (unlock func(), err error) {
 	keys := shareAbove(changeLock, names...)
 	for _, p := range names {
@@ -34,7 +33,8 @@ func (a *aferoFS) alone(ctx context.Context, names ...string) (unlock func(), er
 	return a.locks.all(ctx, keys)
 }
 
-// hands locks names while something takes or leaves them.
+// hands takes the lock "name" of each name alone, while the name is given to a file or taken
+// away.
 func (a *aferoFS) hands(ctx context.Context, names ...string) (unlock func(), err error) {
 	shared := make(map[string]bool)
 	for _, p := range names {
@@ -43,8 +43,8 @@ func (a *aferoFS) hands(ctx context.Context, names ...string) (unlock func(), er
 	return a.locks.all(ctx, shared)
 }
 
-// holdName waits until a name doesn't change hands, and keeps it from that until
-// unlock is called.
+// holdName shares the lock "name" of a name: until unlock is called, the name is neither given
+// to another file nor taken away.
 func (a *aferoFS) holdName(ctx context.Context, p string) (unlock func(), err error) {
 	return a.locks.all(ctx, map[string]bool{nameLock + p: true})
 }

@@ -11,8 +11,9 @@ import (
 	"github.com/spf13/afero"
 )
 
-// aferoUpload writes a temporary file beside the one it will be. With Append or an
-// Offset the temporary file holds only what is new.
+// aferoUpload writes a temporary file in the directory of the file that it is
+// going to be. With Append or an Offset the temporary file holds only the uploaded
+// bytes.
 type aferoUpload struct {
 	a       *aferoFS
 	ctx     context.Context // of Store
@@ -75,7 +76,8 @@ func (a *aferoFS) create(temp string, old fs.FileInfo) (afero.File, error) {
 	return a.fs.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, mode)
 }
 
-// check returns an error if the upload may not take the name, which old has now.
+// check returns an error if the upload may not replace old, the file that has the
+// name now; old is nil if the name is free.
 func (u *aferoUpload) check(old fs.FileInfo) error {
 	switch {
 	case old == nil:
@@ -109,8 +111,8 @@ func (u *aferoUpload) closeTemp() error {
 	return u.f.Close()
 }
 
-// OpenStaged opens the temporary file, which many file systems store only when it
-// is closed.
+// OpenStaged opens the temporary file for reading. It first closes the file for
+// writing, because many file systems store a file only when it is closed.
 func (u *aferoUpload) OpenStaged() (io.ReadCloser, error) {
 	switch {
 	case u.done:

@@ -15,10 +15,10 @@ import (
 //
 // It also sets times, permission bits and, on Unix, groups, makes and reads
 // links, and knows the free space. It serves regular files only: FIFOs, sockets
-// and devices are listed, and may be renamed and removed, but never opened.
-// Names that begin with ".sallyport-" are its own, for uploads in progress.
-// Names are bytes as the system has them; where that wants UTF-8 (Windows, macOS)
-// others are errors.
+// and devices are listed, and may be renamed and removed, but never opened. Names
+// that begin with ".sallyport-" are its own, for uploads in progress. Names are
+// bytes as the system has them; where the system wants UTF-8 (Windows, macOS),
+// other names are errors.
 //
 // The fields are set before the first use and not changed afterwards; all
 // methods may then be called concurrently. A Dir comes from [OpenDir].
@@ -38,9 +38,9 @@ type Dir struct {
 
 	// Sync makes Commit wait until the data is on the disk (fsync). The data then
 	// survives a loss of power, and so do names that are made, changed and
-	// removed. Sync costs most of the speed of storing small files. An error of
-	// the disk after the file has its name is an *Error with code 451 that
-	// says so.
+	// removed. Sync costs most of the speed of storing small files. If the disk
+	// fails after the file has its name, the error is an *Error with code 451
+	// that says so.
 	//
 	// Without Sync a loss of power may take what was stored in the last
 	// seconds; docs/embedding.md says what each file system may lose.
@@ -51,7 +51,7 @@ type Dir struct {
 	Owners Owners
 
 	root *os.Root
-	is   fs.FileInfo // what root is
+	is   fs.FileInfo // describes root
 	live sync.Map    // names of the temporary files of uploads in progress
 
 	users, groups idNames
@@ -79,20 +79,20 @@ const (
 	// copied.
 	//
 	// Changes of a file wait for one another for up to ten seconds, and are
-	// ErrBusy after that. This holds between processes too, where the system
-	// and the file system have locks: OFD locks on Linux, flock on BSD and
-	// macOS. Linux needs flock too, where several processes may read a file and
-	// none of them write it; NFS has no such flock.
+	// ErrBusy after that. This holds between processes too, where the system and
+	// the file system have locks: OFD locks on Linux, flock on BSD and macOS.
+	// Linux needs flock too, for a file that processes may read but not write;
+	// NFS has no flock for such a file.
 	Atomic Uploads = iota
 
-	// InPlace writes into the file itself, so that a client whose transfer
-	// was cut can look at the size and resume. Without Append or Offset the
-	// old content is gone when Store returns. While a file is being written
-	// another upload to it is ErrBusy, unless both append. If a program that
-	// takes no lock changes the file meanwhile, an upload with an Offset is
-	// ErrChanged as far as the change can be seen, and so is one without Append
-	// if the file is not as long in Commit as the upload has made it. The file
-	// then stays as it is.
+	// InPlace writes into the file itself, so that a client whose transfer was
+	// cut can look at the size and resume. Without Append or Offset the old
+	// content is gone when Store returns. While a file is being written another
+	// upload to it is ErrBusy, unless both append. If a program that takes no
+	// lock changes the file meanwhile, an upload with an Offset is ErrChanged as
+	// far as the change can be seen, and so is an upload without Append if the
+	// file is not as long in Commit as the upload has made it. The file then
+	// stays as it is.
 	InPlace
 )
 
@@ -108,10 +108,10 @@ const (
 	OwnersHidden
 )
 
-// OpenDir opens a directory. The Dir stays with the directory even if that is
-// renamed. If it is removed, and perhaps made again, every call fails with an
-// error that the server logs at level ERROR. Close it when no session uses it any
-// more.
+// OpenDir opens a directory. The Dir stays with the directory even if the
+// directory is renamed. If the directory is removed, and perhaps made again,
+// every call fails with an error that the server logs at level ERROR. Close the
+// Dir when no session uses it any more.
 func OpenDir(path string) (*Dir, error) {
 	root, err := os.OpenRoot(path)
 	if err != nil {
@@ -147,7 +147,8 @@ func (d *Dir) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 
 // Open opens a regular file. The reader is a FilePart that ends where the file
 // ends now, whatever is added to it meanwhile; in place it is an *os.File. A file
-// without a size, as some systems make up when it is read, has an open end.
+// of size 0 whose content the system makes up when it is read, as in /proc, is
+// read to its end.
 func (d *Dir) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	p, err := begin(ctx, "open", name)
 	if err != nil {
@@ -182,9 +183,9 @@ func seek(f *os.File, offset int64) error {
 	return err
 }
 
-// openRegular opens a regular file. The first look keeps it from opening a
-// device, which can have effects of its own; the second, together with
-// noBlock, decides when the file was swapped in between.
+// openRegular opens a regular file. The first Stat keeps openRegular from opening
+// a device, which can have effects of its own. The second one, together with
+// noBlock, refuses a device or FIFO that was swapped in between.
 func openRegular(root *os.Root, p string, flag int, perm fs.FileMode) (*os.File, error) {
 	if fi, err := root.Stat(p); err == nil {
 		if err := regular(fi); err != nil {
@@ -219,7 +220,8 @@ func regular(fi fs.FileInfo) error {
 	return nil
 }
 
-// begin makes the checks every method begins with.
+// begin makes the checks that every method begins with, and returns the name as
+// package os takes it.
 func begin(ctx context.Context, op, name string) (string, error) {
 	p, err := local(op, name)
 	if err != nil {

@@ -69,7 +69,8 @@ func (d *Dir) Symlink(ctx context.Context, target, name string) error {
 	return d.fail("symlink", name, err)
 }
 
-// ReadLink says where a link leads.
+// ReadLink returns the target of a link, relative to the link's directory. A
+// target out of the tree is [fs.ErrPermission].
 func (d *Dir) ReadLink(ctx context.Context, name string) (string, error) {
 	p, err := begin(ctx, "readlink", name)
 	if err != nil {
@@ -85,8 +86,8 @@ func (d *Dir) ReadLink(ctx context.Context, name string) (string, error) {
 	return filepath.ToSlash(target), nil
 }
 
-// resolve follows the links in a name to the name of what they lead to. It only
-// finds out where to work; that the work stays in the tree is up to os.Root.
+// resolve follows the links in a name to the name of what they lead to. The
+// result only says where to work; os.Root keeps the work within the tree.
 func (d *Dir) resolve(name string) (string, error) {
 	var done []string
 	rest := elements(name)

@@ -2,4 +2,4 @@
 
 package driver
 
-const anySize = 0 // files have 64 bits
+const anySize = 0 // sizes of files have 64 bits here

@@ -26,8 +26,8 @@ func (d *Dir) Mkdir(ctx context.Context, name string) error {
 	if d.DirMode == 0 {
 		return nil
 	}
-	// The umask took bits away. A set-group bit comes from the parent and
-	// must stay.
+	// Set the bits that the umask took away. SetMode keeps a set-group bit, which comes from
+	// the parent.
 	return d.SetMode(ctx, name, mode)
 }
 
@@ -40,8 +40,8 @@ func (d *Dir) Remove(ctx context.Context, name string) error {
 	return d.fail("remove", name, d.remove(ctx, p, nil))
 }
 
-// RemoveSame removes a file if it is still the one that was described. While the
-// file is being written in place it is ErrBusy.
+// RemoveSame removes a file if it is still the one that was described. While the file is
+// being written in place the error is ErrBusy.
 func (d *Dir) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
 	p, err := begin(ctx, "remove", name)
 	if err != nil {
@@ -65,13 +65,13 @@ func (d *Dir) remove(ctx context.Context, p string, same fs.FileInfo) error {
 	case same != nil && !sameFile(same, fi):
 		return ErrChanged
 	case same != nil && fi.Mode().IsRegular() && len(held) == 0:
-		return ErrBusy // it is being written, and may be another in a moment
+		return ErrBusy // the file is being written, and may change at any moment
 	}
 	return d.durably(func() error { return d.root.Remove(p) }, p)
 }
 
-// RemoveDir removes an empty directory. Files that a crash left behind there go
-// with it; while there is an upload in progress it is ErrNotEmpty with the code
+// RemoveDir removes an empty directory, and with it files that a crash left behind there.
+// While an upload into the directory is in progress the error is ErrNotEmpty with the code
 // 450.
 func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 	p, err := begin(ctx, "rmdir", name)
@@ -91,7 +91,7 @@ func (d *Dir) RemoveDir(ctx context.Context, name string) error {
 	return d.fail("rmdir", name, err)
 }
 
-// removeDir removes a directory, and before that what nobody sees of it.
+// removeDir removes a directory, after removing temporary files in it that no upload uses.
 func (d *Dir) removeDir(ctx context.Context, p string) error {
 	remove := func() error { return d.root.Remove(p) }
 	err := d.durably(remove, p)
@@ -112,14 +112,14 @@ func (d *Dir) removeDir(ctx context.Context, p string) error {
 	return err
 }
 
-// notEmpty reports the errors that a directory with entries has. POSIX allows
-// two.
+// notEmpty reports whether an error says that a directory has entries. POSIX allows two
+// errors for that.
 func notEmpty(err error) bool {
 	return err != nil && (errors.Is(err, syscall.EEXIST) || errors.Is(fail("", "", err), ErrNotEmpty))
 }
 
-// Rename moves a file, directory or link, across directories of the tree but
-// not across file systems: that is [errors.ErrUnsupported].
+// Rename moves a file, directory or link, across directories of the tree. Across file
+// systems the error is [errors.ErrUnsupported].
 func (d *Dir) Rename(ctx context.Context, from, to string) error {
 	f, err := begin(ctx, "rename", from)
 	if err != nil {
@@ -158,8 +158,8 @@ func (d *Dir) tryRename(ctx context.Context, f, t string) error {
 	return d.durably(func() error { return d.move(f, t, held) }, f, t)
 }
 
-// move renames a file to a name that is locked, or free, or is that of something else than a
-// file.
+// move renames f to t, if t is free, or the file that has the name t is among those held, or
+// t is no regular file.
 func (d *Dir) move(f, t string, held []*heldFile) error {
 	if d.Uploads == Atomic && !d.holds(held, t) {
 		err := renameToFree(d.root, f, t)
@@ -179,8 +179,8 @@ func (d *Dir) move(f, t string, held []*heldFile) error {
 	return nil
 }
 
-// leadsTo reports whether f is a symbolic link to t. If the link took that name, it would
-// lead to itself, and the file would be gone.
+// leadsTo reports whether f is a symbolic link to t. Renamed to t, the link would lead to
+// itself, and the file would be gone.
 func (d *Dir) leadsTo(f, t string) bool {
 	link, err := d.root.Lstat(f)
 	if err != nil || link.Mode()&fs.ModeSymlink == 0 {
@@ -191,8 +191,8 @@ func (d *Dir) leadsTo(f, t string) bool {
 	return e1 == nil && e2 == nil && os.SameFile(file, target)
 }
 
-// renameError tells a name that is taken from the other reasons why a rename
-// fails: systems have several errors for it.
+// renameError returns fs.ErrExist if a rename failed because the new name is taken, for
+// which systems have several errors; else it returns err.
 func (d *Dir) renameError(f, t string, err error) error {
 	old, e1 := d.root.Lstat(f)
 	taken, e2 := d.root.Lstat(t)

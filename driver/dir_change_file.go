@@ -7,7 +7,8 @@ import (
 	"os"
 )
 
-// change adds the upload to the file, or puts it behind the part that is kept.
+// change commits an upload with Append or an Offset: it adds the new bytes to the file, or
+// replaces the bytes behind the kept part.
 func (u *atomicUpload) change() error {
 	for {
 		h, err := u.d.hold(u.ctx, u.parent, u.base, true)
@@ -18,7 +19,7 @@ func (u *atomicUpload) change() error {
 			defer h.release()
 			return u.changeHeld(h)
 		case u.old != nil, u.looked.found():
-			return ErrChanged // it was removed
+			return ErrChanged // the file was removed
 		}
 		if fi, err := u.parent.Lstat(u.base); err == nil && !fi.Mode().IsRegular() {
 			return replaceable(fi)
@@ -26,11 +27,12 @@ func (u *atomicUpload) change() error {
 		if err := u.placeExclusive(); !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		// Somebody has created it since: it is added to.
+		// Somebody has created the file since: add to it.
 	}
 }
 
-// changeTries bounds how often a file is copied that another program writes to all the time.
+// changeTries bounds how often an upload copies a file that another program writes to all
+// the time.
 const changeTries = 10
 
 // changeHeld changes the file, which is locked.
@@ -46,18 +48,19 @@ func (u *atomicUpload) changeHeld(h *heldFile) (err error) {
 	return errOutrun
 }
 
-// tryChange changes the file once, as h found it.
+// tryChange changes the file once. The error is errOutrun if another program wrote into the
+// file after h was described.
 func (u *atomicUpload) tryChange(h *heldFile) error {
 	keep, err := u.kept(h)
 	if err != nil {
 		return err
 	}
 	t := u.temp
-	if keep != u.at || u.filled { // the hole has not the right size any more
+	if keep != u.at || u.filled { // the hole no longer has the right size
 		if t, err = u.d.newTemp(u.parent, h.info.Mode().Perm()|0o600); err != nil {
 			return err
 		}
-		defer t.remove() // by then it has another name, or is in the way
+		defer t.remove() // finds nothing if t has got the name of the file
 	}
 	done, err := u.fill(t, h, keep)
 	if err == nil && !done {
@@ -77,7 +80,7 @@ func (u *atomicUpload) tryChange(h *heldFile) error {
 // must be the one that Store saw, and after Keep the one that Keep saw.
 func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 	size := h.info.Size()
-	if h.system && !h.write { // what a process that was killed had added may still be there
+	if h.system && !h.write { // a killed process may have left bytes that are not part of the file
 		size = ownSize(h.f, size)
 	}
 	switch {
@@ -94,16 +97,17 @@ func (u *atomicUpload) kept(h *heldFile) (int64, error) {
 	return u.at, replaceable(h.info)
 }
 
-// unchanged reports whether was, nil if there was nothing, is the file that now is. A
-// program can set the time of modification back, but not that of the last change to
-// anything of the file, where the system tells that. So new permission bits, times or
-// links are a change, too.
+// unchanged reports whether now describes the same file as was (nil if there was none),
+// without a change since. A program can set the time of modification back, but not the time
+// of the last change to anything of the file (ctime), where the system tells that time. New
+// permission bits, times or links therefore count as a change, too.
 func unchanged(was, now fs.FileInfo) bool {
 	return was != nil && os.SameFile(was, now) && was.Size() == now.Size() && was.ModTime().Equal(now.ModTime()) &&
 		changeTime(was).Equal(changeTime(now))
 }
 
-// fill makes t what the file will be, or reports that the file itself has grown.
+// fill completes t with the kept bytes of the file. It reports done if it has added the
+// upload to the file itself instead (grow).
 func (u *atomicUpload) fill(t *tempFile, h *heldFile, keep int64) (done bool, err error) {
 	u.filled = u.filled || t == u.temp
 	cloned, err := cloneHead(u.ctx, t.f, h.f, keep)

@@ -8,8 +8,8 @@ import (
 	"path/filepath"
 )
 
-// CheckStore tells what Store would refuse, permissions of the system included
-// where the system can be asked about them.
+// CheckStore returns the error that Store would return, including denied permissions where
+// the system can be asked about them.
 func (d *Dir) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	p, err := begin(ctx, "store", name)
 	if err != nil {
@@ -36,7 +36,7 @@ func (d *Dir) checkStore(p, name string, opts StoreOptions) error {
 	case opts.Exclusive && !fi.IsDir():
 		return fs.ErrExist
 	case fi.Mode()&fs.ModeSymlink != 0:
-		// The file that the link leads to is replaced, or made.
+		// Store replaces or makes the file that the link leads to.
 		if name, err = d.resolve(name); err != nil {
 			return err
 		}
@@ -78,8 +78,8 @@ func (d *Dir) checkParent(name string, old fs.FileInfo, whole bool) error {
 	return first(d.access(dir, ".", mayWrite|mayEnter), d.fixed(dir, ".", old == nil))
 }
 
-// checkTarget returns an error if what has the name (nil for nothing) can't be replaced or
-// written to.
+// checkTarget returns an error if the file fi, nil for none, can't be replaced or written
+// to.
 func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error {
 	if fi == nil {
 		if opts.Offset > 0 && !opts.Append {

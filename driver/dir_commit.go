@@ -20,15 +20,15 @@ func (u *atomicUpload) Commit() error {
 	return u.err
 }
 
-// errNotSafe is part of an error that came when the file had its name already, so that
-// only its survival of a power loss is in doubt.
+// errNotSafe is wrapped by errors that come after the file has its name, so that only its
+// survival of a power loss is in doubt.
 var errNotSafe = errors.New("driver: committed, but perhaps not on the disk")
 
 func notSafe(err error) error {
 	return &Error{Code: 451, Text: "Done, but the disk does not confirm that it will last.", Err: errors.Join(errNotSafe, err)}
 }
 
-// Prepare makes the data durable, which is what takes long of Commit.
+// Prepare makes the data durable, which is the part of Commit that takes long.
 func (u *atomicUpload) Prepare() error {
 	if u.done || u.err != nil {
 		return u.refuse("prepare")
@@ -47,7 +47,8 @@ func (u *atomicUpload) OpenStaged() (io.ReadCloser, error) {
 	return section{io.NewSectionReader(u.f, u.at, u.n)}, nil
 }
 
-// openStagedFile opens the temporary file, unless bytes of another file have their place in it.
+// openStagedFile opens the temporary file, unless the file has room in front for bytes of
+// the old file.
 func (u *atomicUpload) openStagedFile() (*os.File, error) {
 	if u.done || u.err != nil {
 		return nil, u.refuse("read")
@@ -96,7 +97,7 @@ func (u *atomicUpload) place() error {
 	return u.replace()
 }
 
-// replace makes the upload the file, whatever was there.
+// replace puts the upload in place of whatever has the name.
 func (u *atomicUpload) replace() error {
 	if err := u.finish(u.temp, u.old); err != nil {
 		return err
@@ -117,17 +118,17 @@ func (u *atomicUpload) replace() error {
 			return err
 		}
 		if fi, err := u.parent.Lstat(u.base); err == nil && !fi.Mode().IsRegular() {
-			return u.rename(u.temp) // nothing is added to a link or FIFO
+			return u.rename(u.temp) // no upload is added to a link or FIFO
 		}
-		// Somebody has created a file since, and may be about to add to it.
+		// Somebody has created a file since, and may be about to add to it: lock that file.
 		if err := u.ctx.Err(); err != nil {
 			return err
 		}
 	}
 }
 
-// replaceHeld replaces a file that is locked, as far as it may still be replaced. It may
-// not be the file any more that Store saw, or have other bits.
+// replaceHeld replaces a locked file, if it may still be replaced. That file may be another
+// one than Store saw, or have other permission bits, so the upload is given its bits anew.
 func (u *atomicUpload) replaceHeld(h *heldFile) error {
 	if err := replaceable(h.info); err != nil {
 		return err
@@ -140,13 +141,13 @@ func (u *atomicUpload) replaceHeld(h *heldFile) error {
 	return u.rename(u.temp)
 }
 
-// finish gives a temporary file what is needed beside the content to take the place of
-// old, which may be nil.
+// finish gives a temporary file the owner and permission bits of old, which is nil if there
+// is no old file, and syncs the data of an upload that has to last.
 func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
 	var err error
 	switch {
 	case old != nil:
-		// The owner first: changing it clears mode bits.
+		// Change the owner first, because that clears mode bits.
 		ownLike(t.f, old)
 		err = t.f.Chmod(old.Mode().Perm())
 	case u.d.FileMode != 0:
@@ -158,9 +159,9 @@ func (u *atomicUpload) finish(t *tempFile, old fs.FileInfo) error {
 	return err
 }
 
-// rename gives a temporary file its name, whatever has that name. The file is closed
-// before: some systems tell only then that it could not be written (NFS, quotas), and
-// Windows renames no open file.
+// rename gives a temporary file its final name, replacing whatever has that name. It closes
+// the file first: some systems report only then that the file could not be written (NFS,
+// quotas), and Windows renames no open file.
 func (u *atomicUpload) rename(t *tempFile) error {
 	if t.name == "" {
 		return errOnlyAdds
@@ -171,9 +172,9 @@ func (u *atomicUpload) rename(t *tempFile) error {
 	return u.durably(func() error { return u.parent.Rename(t.name, u.base) })
 }
 
-// durably makes a change in the directory, if that is still in the tree. With Sync, the
-// change is on the disk when durably returns. The directory is opened before: once the name
-// has changed, an error can no longer say that nothing has.
+// durably makes a change in the directory, if the directory is still in the tree. With
+// Sync, the change is on the disk when durably returns. It opens the directory before the
+// change: an error afterwards could no longer say that nothing has changed.
 func (u *atomicUpload) durably(change func() error) error {
 	checked := func() error {
 		if err := u.within(); err != nil {
@@ -210,7 +211,7 @@ func changeAndSync(change func() error, dirs ...*os.Root) error {
 	return syncDirs(open)
 }
 
-// syncDirs makes what has changed in directories last.
+// syncDirs makes the changes in some directories durable.
 func syncDirs(dirs []*os.File) error {
 	for _, f := range dirs {
 		if err := syncDir(f); err != nil {
@@ -220,8 +221,9 @@ func syncDirs(dirs []*os.File) error {
 	return nil
 }
 
-// placeExclusive overwrites nothing, not even what appeared a moment ago. Where
-// it fails since the name is taken the temporary file stays open.
+// placeExclusive gives the upload its name and overwrites nothing, not even a file that
+// appeared a moment ago. If it fails because the name is taken, the temporary file stays
+// open.
 func (u *atomicUpload) placeExclusive() error {
 	if err := u.finish(u.temp, nil); err != nil {
 		return err
@@ -264,8 +266,8 @@ func (u *atomicUpload) takeName() error {
 	return errOnlyReplaces
 }
 
-// reserve makes an empty file to have the name, and replaces that. The empty file stays if
-// the process ends at that moment.
+// reserve takes the name with an empty file, and then replaces that file. The empty file
+// stays if the process ends in between.
 func (u *atomicUpload) reserve() error {
 	f, err := u.parent.OpenFile(u.base, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -275,8 +277,8 @@ func (u *atomicUpload) reserve() error {
 }
 
 // replaceReserved renames the temporary file over the empty file that reserves the name,
-// under the lock of the empty file. Somebody may have been quicker to lock that file, and
-// have put something else in its place.
+// under the lock of the empty file. The error is fs.ErrExist if somebody was quicker to
+// lock that file and to put something else in its place.
 func (u *atomicUpload) replaceReserved(f *os.File) error {
 	fi, err := f.Stat()
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 )
 
 // copyHead copies the first n bytes of src to the start of dst, whose first n bytes are a
-// hole or not there yet. Holes stay holes. If src has not as many any more, the error is
-// errOutrun.
+// hole or not there yet. Holes stay holes. If src has become shorter than n bytes, the
+// error is errOutrun.
 func copyHead(ctx context.Context, dst, src *os.File, n int64) error {
 	for at := int64(0); at < n; {
 		from, to, err := nextData(src, at, n)
@@ -54,7 +54,7 @@ func copyPart(ctx context.Context, dst, src *os.File, from, to int64) error {
 	return nil
 }
 
-// copyTail copies src from offset at on to the place to of dst.
+// copyTail copies the bytes of src behind the offset at to the offset to of dst.
 func copyTail(ctx context.Context, dst *os.File, to int64, src *os.File, at int64) error {
 	if _, err := src.Seek(at, io.SeekStart); err != nil {
 		return err
@@ -73,5 +73,5 @@ func copyTail(ctx context.Context, dst *os.File, to int64, src *os.File, at int6
 	}
 }
 
-// copyStep is how much is copied between two looks at the context.
+// copyStep is how many bytes are copied between two looks at the context.
 const copyStep = 16 << 20

@@ -20,7 +20,8 @@ func changeTime(fi fs.FileInfo) time.Time {
 	return time.Unix(st.Ctim.Unix())
 }
 
-// distant are file systems that set the times of a file elsewhere, perhaps later than the write.
+// distant lists file systems on which another machine or process sets the times of a file,
+// perhaps later than the write.
 var distant = []int64{
 	unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC,
 	unix.FUSE_SUPER_MAGIC, unix.CEPH_SUPER_MAGIC, unix.V9FS_MAGIC, unix.AFS_FS_MAGIC,

@@ -6,8 +6,8 @@ import (
 	"os"
 )
 
-// fail makes err an error of this package's contract about a name as clients
-// know it, without the path that the system was asked for.
+// fail wraps err as an error of the contract, about a name as clients know it
+// and without the path that the system was asked for.
 func fail(op, name string, err error) error {
 	if err == nil {
 		return nil
@@ -31,8 +31,8 @@ func bare(err error) error {
 	}
 }
 
-// classify adds the meaning in the contract to an error of the system or of
-// package os.
+// classify wraps an error of the system or of package os with the error of the
+// contract that it means.
 func classify(err error) error {
 	// Package os doesn't export this error; a test holds its text.
 	if err.Error() == "path escapes from parent" {

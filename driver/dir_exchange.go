@@ -12,31 +12,32 @@ import (
 	"strings"
 )
 
-// How a file takes the place of the one that it was made from.
+// Replacing a file by the one that was made from it.
 //
-// Programs that take no lock, such as logrotate, may rename the old file, add to it or
-// rewrite it while it is copied, until the rename of the new file. The new file would have the
-// name then beside the old one, or without what the program wrote, and whatever else had got
-// the name would be lost. So the two files exchange their names, where the system can (Linux,
-// but not each of its file systems), and what comes out is looked at: the old file is removed
-// if it is as it was copied, anything else gets the name back. Nobody who takes locks changes
-// the new file until then, as its lock is held, too.
+// Programs that take no lock, such as logrotate, may rename the old file, add to it or rewrite
+// it while it is copied, until the new file is renamed. After a plain rename the new file
+// would then stand beside the old one, or lack what the program wrote, and any other file that
+// had got the name would be lost. So the two files exchange their names, where the system can
+// do that (Linux, but not each of its file systems), and swap looks at the file that the
+// temporary name leads to then: the old file is removed if it is as it was copied, anything
+// else gets the name back. Until then nobody who takes locks changes the new file, whose lock
+// is held, too.
 //
-// To rename a file changes the time of its last change. So the times of modification are
-// compared after the exchange, and all that the system tells before it.
+// Renaming a file changes the time of its last change (ctime). So only size and time of
+// modification are compared after the exchange, and all that the system tells before it.
 //
-// While that happens the temporary name says which two files may have it: a sweep
-// removes no other, if the process ends before the name is given back.
+// During the exchange the temporary name holds the numbers of the two files that may have it
+// (mayBe). If the process ends before the name is given back, a sweep removes no other file.
 
 // errNotExchanged is returned by exchange where names can't be exchanged.
 var errNotExchanged = errors.New("driver: the file system can't exchange names")
 
 // errOutrun is returned if a program that takes no lock wrote into the file while it was
-// copied. The file has its name, and the upload can be added to what is there now.
+// copied. The file keeps its name, and the upload can be added to its new content.
 var errOutrun = fmt.Errorf("another program writes to the file: %w", ErrChanged)
 
-// supersede gives a temporary file the name of the file that is locked, if the name
-// still leads to that and nobody has written into it.
+// supersede puts a temporary file in place of the locked file h, if the name still leads to h
+// and no program has written into it.
 func (u *atomicUpload) supersede(t *tempFile, h *heldFile) error {
 	if !canExchange || t.name == "" {
 		if err := u.same(h.info); err != nil {
@@ -81,8 +82,8 @@ func (u *atomicUpload) same(old fs.FileInfo) error {
 	return err
 }
 
-// swap exchanges the names of a temporary file and of the file old, from which the
-// temporary file was made. If it then finds that old is not what it was, it calls
+// swap exchanges the names of a temporary file and of the file old, from which the temporary
+// file was made. If old then turns out to be another file or to have changed, swap calls
 // swapBack.
 func (u *atomicUpload) swap(t *tempFile, temp, old fs.FileInfo) error {
 	if err := u.same(old); err != nil {
@@ -134,16 +135,16 @@ func (u *atomicUpload) swapBack(t *tempFile, temp fs.FileInfo, why error) error 
 	case errors.Is(e, fs.ErrNotExist):
 		return first(t.f.Truncate(0), ErrChanged)
 	}
-	// The program has put one more file in place, which now gets the name that the other
-	// has, if it has come so far.
+	// The program has put one more file in place. If the exchange back took the name from
+	// that file, exchange once more to give the name back.
 	if err == nil {
 		_ = exchange(u.parent, t.name, u.base)
 	}
 	return u.leave(t, first(t.f.Truncate(0), ErrChanged))
 }
 
-// leave gives a file with a temporary name that belongs to another program a name beside the
-// file, and adds that to an error.
+// leave renames a file of another program from its temporary name to base and a random
+// suffix, and adds the new name to err.
 func (u *atomicUpload) leave(t *tempFile, err error) error {
 	other := u.base + "." + strings.ToLower(rand.Text())
 	if renameToFree(u.parent, t.name, other) != nil {
@@ -154,7 +155,8 @@ func (u *atomicUpload) leave(t *tempFile, err error) error {
 	return fmt.Errorf("a file of another program is %s now: %w", other, err)
 }
 
-// mayBe gives a temporary file a name that says which two files may have it.
+// mayBe gives a temporary file a name that holds the numbers of the two files that may have
+// it.
 func (t *tempFile) mayBe(temp, old fs.FileInfo) error {
 	name := tempName() + "." + sysID(temp) + "." + sysID(old)
 	t.d.live.Store(name, nil)
@@ -171,8 +173,8 @@ func (t *tempFile) mayBe(temp, old fs.FileInfo) error {
 // the process ended when it was about to give the file its name back.
 var errForeign = errors.New("a file of another program, which a crash left under this name")
 
-// foreign reports a file that has the name of a temporary file but, going by that very
-// name (mayBe), belongs to another program.
+// foreign reports whether a file with a temporary name belongs to another program, since the
+// name, made by mayBe, holds the numbers of two other files.
 func foreign(p string, fi fs.FileInfo) bool {
 	ids := strings.Split(path.Base(filepath.ToSlash(p)), ".")
 	if len(ids) != 4 { // the first is empty

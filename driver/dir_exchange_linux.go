@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// canExchange: some file systems of this system can exchange names.
+// canExchange says that some file systems of this system can exchange names.
 const canExchange = true
 
 // exchange exchanges two names of a directory.

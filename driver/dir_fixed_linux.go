@@ -8,9 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fixed returns unix.EPERM for a file of a directory, or with "." for the directory
-// itself, that chattr(1) has made immutable or, unless adding is all that is wanted, open
-// for adding only.
+// fixed returns unix.EPERM if chattr(1) has made the file base of a directory, or the
+// directory itself if base is ".", immutable or, unless add is set, open for adding only.
 func (d *Dir) fixed(dir, base string, add bool) error {
 	f, err := d.root.OpenFile(dir, os.O_RDONLY|onlyDir|pathOnly, 0)
 	if err != nil {
@@ -46,7 +45,8 @@ func sticky(dir, file fs.FileInfo) error {
 	return unix.EPERM
 }
 
-// mayForAll reports whether the system takes this process for the owner of every file.
+// mayForAll reports whether the system takes this process for the owner of every file
+// (CAP_FOWNER), or can't tell.
 func mayForAll() bool {
 	head := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 	var data [2]unix.CapUserData

@@ -11,7 +11,7 @@ import (
 )
 
 // renameToFree renames a file, and fails with fs.ErrExist if the new name is taken. The error
-// is errors.ErrUnsupported where the system or the file system can't rename so.
+// is errors.ErrUnsupported where the system or the file system has no such rename.
 func renameToFree(root *os.Root, old, name string) error {
 	from, err := openDirectory(root, filepath.Dir(old))
 	if err != nil {

@@ -6,13 +6,13 @@ import (
 	"io/fs"
 )
 
-// errGone is no error of the contract: that the whole tree is missing is nothing
-// that a client did or could know, but something for the operator's log.
+// errGone is no error of the contract: a client neither caused nor could know that
+// the whole tree is missing. The error is for the operator's log.
 var errGone = errors.New("the served directory was removed; restart to serve what has its name now")
 
-// gone returns err, unless nothing can be found any more since the directory itself
-// was removed. A Dir stays with its directory: another one of that name may have
-// been put there by somebody else.
+// gone returns errGone if the served directory itself was removed, else err. A Dir
+// stays with the directory that it opened, because somebody else may have put
+// another one of that name there.
 func (d *Dir) gone(err error) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -23,7 +23,8 @@ func (d *Dir) gone(err error) error {
 	return err
 }
 
-// fail is fail for what a Dir returns: the operator learns whatever call it is.
+// fail wraps an error as the function fail does. If the served directory was
+// removed it says so, whichever method failed, so that the operator learns of it.
 func (d *Dir) fail(op, name string, err error) error {
 	if err != nil {
 		err = d.gone(err)

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// removed reports an open directory that no name leads to.
+// removed reports whether an open directory has no name any more.
 func removed(fi fs.FileInfo) bool {
 	st, ok := fi.Sys().(*syscall.Stat_t)
 	return ok && st.Nlink == 0

@@ -9,11 +9,11 @@ import (
 	"sync/atomic"
 )
 
-// small is the size up to which a file is rather copied than grown: that takes
-// no longer than marking it.
+// small is the size up to which a file is copied rather than grown, because a copy takes no longer
+// than setting a mark.
 const small = 64 << 10
 
-// errNoGrowth is returned by grow when the system has not what it needs.
+// errNoGrowth is returned by grow where a lock or a mark that grow needs can't be had.
 var errNoGrowth = errors.New("driver: the file system keeps no marks")
 
 // grow adds a tail of t bytes to a file of n bytes which is locked, as the
@@ -25,7 +25,7 @@ func (u *atomicUpload) grow(h *heldFile, n, t int64) error {
 	if belongs(u.temp.f, u.base) != nil {
 		return errNoGrowth
 	}
-	// The name of the file may be as new as what is added.
+	// Sync the directory too, because the name of the file may be as new as the added bytes.
 	return u.durably(func() error { return u.growMarked(h, n, t) })
 }
 
@@ -62,8 +62,8 @@ func cut(f *os.File, n int64) error {
 	return f.Truncate(n)
 }
 
-// undone returns the error of a change together with those of taking it back. Each is
-// given its meaning, which fail finds in no error that is made of several.
+// undone joins the error of a change and the errors of undoing it. It classifies each, because fail
+// can't classify a joined error.
 func undone(err error, undo ...error) error {
 	errs := []error{classify(bare(err))}
 	for _, err := range undo {
@@ -77,8 +77,8 @@ func undone(err error, undo ...error) error {
 	return errors.Join(errs...)
 }
 
-// tail copies what the upload brought to the end of a file of n bytes, unless a program
-// that takes no lock has written into the file since it was looked at.
+// tail adds the uploaded bytes to the end of a file of n bytes. The error is errOutrun if a program
+// that takes no lock has written into the file since h was described.
 func (u *atomicUpload) tail(h *heldFile, n int64) error {
 	if u.sync {
 		if err := h.f.Sync(); err != nil {
@@ -100,7 +100,7 @@ func (u *atomicUpload) tail(h *heldFile, n int64) error {
 	return flush(h.f)
 }
 
-// undoGrowth cuts what a process that was killed had added to a file, which is locked.
+// undoGrowth removes the bytes that a killed process had added to a file, which is locked.
 func undoGrowth(f *os.File) error {
 	if _, _, ok := marked(f); !ok {
 		return nil
@@ -114,8 +114,9 @@ func undoGrowth(f *os.File) error {
 	return first(err, unmark(f))
 }
 
-// ownSize returns how long a file is without what a process that was killed had added, or is
-// adding if the file isn't locked. A size that grow can't have left behind is somebody else's doing.
+// ownSize returns the size of a file without the bytes that a killed process had added, or that a
+// process is adding if the file isn't locked. If grow can't have left the file at this size, another
+// program has changed it, and all bytes count.
 func ownSize(f *os.File, size int64) int64 {
 	if n, t, ok := marked(f); ok && size > n && size-n <= t {
 		return n
@@ -123,9 +124,9 @@ func ownSize(f *os.File, size int64) int64 {
 	return size
 }
 
-// appendTail adds src from offset at on to a file of n bytes. Each piece is added to the
-// end that the file has then, so that nothing is overwritten that another program adds
-// meanwhile. If the program cuts the file off, the error is ErrChanged.
+// appendTail adds src, from the offset at on, to a file of n bytes. Each piece goes to the current
+// end of the file, so that it overwrites nothing that another program adds meanwhile. If another
+// program cuts the file off, the error is ErrChanged.
 func appendTail(ctx context.Context, dst *os.File, n int64, src *os.File, at int64) error {
 	if err := setAppend(dst); err != nil {
 		return err
@@ -159,15 +160,15 @@ func appendTail(ctx context.Context, dst *os.File, n int64, src *os.File, at int
 	}
 }
 
-// growth knows the files that this process is adding to, and the size they are
-// said to have meanwhile.
+// growth holds the files that this process is adding to, with the size that sessions are shown
+// meanwhile.
 type growth struct {
 	mu    sync.RWMutex
 	sizes map[string]int64 // by the number of the file
 	turns atomic.Uint64    // changes with each begin and end
 }
 
-// growing is that of all Dirs: two may lead to the same file.
+// growing is one for all Dirs, because two of them may lead to the same file.
 var growing growth
 
 func (g *growth) begin(key string, size int64) {
@@ -187,7 +188,8 @@ func (g *growth) end(key string) {
 	g.turns.Add(1)
 }
 
-// size returns the size to tell of a file, if the file grows.
+// size returns the size that sessions are shown of a file that is being added to. It reports false
+// for any other file.
 func (g *growth) size(key func() string) (int64, bool) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
@@ -198,10 +200,9 @@ func (g *growth) size(key func() string) (int64, bool) {
 	return n, ok
 }
 
-// settled calls look until nothing began or ended to grow meanwhile: a size that
-// was read before the end must not be taken for that after it. When files grow
-// one after the other without a pause it gives up, with a look at a file that
-// most likely isn't among them.
+// settled calls look until no growth began or ended during the call, so that a size read before the
+// end isn't taken for the size after it. After a hundred calls, as when files grow without a pause,
+// settled gives up: the file looked at most likely isn't among them.
 func (g *growth) settled(look func() error) error {
 	for range 100 {
 		turn := g.turns.Load()

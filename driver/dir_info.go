@@ -23,7 +23,7 @@ type shorterInfo struct {
 // Size returns the size without what is being added.
 func (i shorterInfo) Size() int64 { return i.size }
 
-// info describes what look finds, as sessions may see it.
+// info returns the description that look finds, as sessions may see it.
 func (d *Dir) info(look func() (fs.FileInfo, error)) (info fs.FileInfo, err error) {
 	err = growing.settled(func() error {
 		fi, err := look()
@@ -36,7 +36,8 @@ func (d *Dir) info(look func() (fs.FileInfo, error)) (info fs.FileInfo, err erro
 	return info, err
 }
 
-// seen returns fi as sessions may see it.
+// seen returns fi as sessions may see it: with the old size if the file is being
+// added to.
 func (d *Dir) seen(fi fs.FileInfo) fs.FileInfo {
 	if size, ok := growing.size(func() string { return sysID(fi) }); ok {
 		return shorterInfo{dirInfo{fi, d}, size}
@@ -47,7 +48,8 @@ func (d *Dir) seen(fi fs.FileInfo) fs.FileInfo {
 // ID returns the system's number of the file, empty where it has none.
 func (i dirInfo) ID() string { return sysID(i.FileInfo) }
 
-// Owner returns the name of the file's owner as Dir.Owners wants it.
+// Owner returns the name or number of the file's owner, or nothing, as
+// Dir.Owners says.
 func (i dirInfo) Owner() string {
 	if uid, ok := i.uid(); ok {
 		return i.d.owner(uid)
@@ -55,7 +57,8 @@ func (i dirInfo) Owner() string {
 	return ""
 }
 
-// Group returns the name of the file's group as Dir.Owners wants it.
+// Group returns the name or number of the file's group, or nothing, as
+// Dir.Owners says.
 func (i dirInfo) Group() string {
 	if gid, ok := i.gid(); ok {
 		return i.d.group(gid)

@@ -13,10 +13,10 @@ import (
 // inPlaceUpload writes into the file itself. What arrived stays when the upload
 // is cut, so that the client can resume from the size it then sees.
 //
-// With an offset the file ends where the new data ends, from the first byte on:
-// were the old end kept, the size would tell a client that nothing is missing, and
-// the file would be a mixture of two versions, also if the process ends. When not
-// even one byte arrived the file is left as it was.
+// With an Offset, the first Write cuts the file off at the offset. If the old end
+// stayed, a cut upload or the end of the process would leave a mixture of two
+// versions, with a size that tells the client that nothing is missing. If no byte
+// arrives, the file stays as it was.
 type inPlaceUpload struct {
 	writing
 	d     *Dir
@@ -48,8 +48,8 @@ func (d *Dir) storeInPlace(ctx context.Context, p, name string, opts StoreOption
 	return u, nil
 }
 
-// open opens the file. Reading is for the lock: a file that may only be written
-// does without.
+// open opens the file, for reading as well because some locks need that. A file that
+// may only be written is opened for writing alone.
 func (u *inPlaceUpload) open() (err error) {
 	flag := 0
 	if u.opts.Offset == 0 {
@@ -88,7 +88,8 @@ func (u *inPlaceUpload) begin(ctx context.Context) error {
 }
 
 // lock takes the lock of the file until the end of the upload; uploads that append
-// share the lock. It waits no longer than somebody who is about to end may need.
+// share the lock. It waits for 100 milliseconds at most, enough for an upload that is
+// about to end.
 func (u *inPlaceUpload) lock(ctx context.Context) error {
 	fi, err := u.f.Stat()
 	if err != nil {
@@ -122,8 +123,8 @@ func (u *inPlaceUpload) ready() error {
 	return nil
 }
 
-// offsetError tells a missing file, which is empty for an offset, from a missing
-// directory.
+// offsetError returns ErrOffset for an offset into a missing file, which counts as
+// empty, if the directory exists; else it returns err.
 func (d *Dir) offsetError(p string, opts StoreOptions, err error) error {
 	if opts.Offset > 0 && errors.Is(err, fs.ErrNotExist) {
 		if fi, e := d.root.Stat(filepath.Dir(p)); e == nil && fi.IsDir() {
@@ -148,8 +149,8 @@ func (u *inPlaceUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom writes the first piece by itself, as only then it is known that there
-// is one.
+// ReadFrom passes the first piece to Write, which cuts off the old data. If there is
+// no first piece, the old data stays.
 func (u *inPlaceUpload) ReadFrom(r io.Reader) (int64, error) {
 	var first [4096]byte
 	n, err := r.Read(first[:])
@@ -172,7 +173,7 @@ func (u *inPlaceUpload) ReadFrom(r io.Reader) (int64, error) {
 	return int64(n) + m, err
 }
 
-// OpenFile implements FileUpload. The old data behind the offset is gone from then on.
+// OpenFile implements FileUpload. It removes the old data behind the offset first.
 func (u *inPlaceUpload) OpenFile() (*os.File, error) {
 	u.end()
 	u.others = true
@@ -195,8 +196,8 @@ func (u *inPlaceUpload) end() {
 	u.err = u.d.fail("write", u.name, err)
 }
 
-// Commit closes the file. If it has been removed meanwhile, or another was renamed
-// to its name, the data is in nobody's file.
+// Commit closes the file. The error is ErrChanged if the file has lost its name
+// meanwhile, by removal or because another was renamed over it.
 func (u *inPlaceUpload) Commit() error {
 	if u.done || u.err != nil {
 		return u.refuse("commit")
@@ -213,7 +214,8 @@ func (u *inPlaceUpload) Commit() error {
 	return u.err
 }
 
-// settle makes what was written last, and the name of the file if the name is new.
+// settle makes the data durable if Sync is set, and the name of a new file as well.
+// The error is ErrChanged if the file has no name any more.
 func (u *inPlaceUpload) settle() error {
 	fi, err := u.f.Stat()
 	switch {

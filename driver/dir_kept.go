@@ -6,15 +6,15 @@ import (
 	"os"
 )
 
-// lookedAt is the file that an upload adds to as Keep found it. It stays open, so that
-// no other file gets its number.
+// lookedAt is the file that an upload adds to, as Keep found it. The file stays open,
+// so that no other file gets its number.
 type lookedAt struct {
 	f    *os.File    // nil if there was none
-	info fs.FileInfo // as above
+	info fs.FileInfo // nil if there was none
 	n    int64       // how many bytes are kept
 }
 
-// found reports whether there was a file. Without a look there is no such claim.
+// found reports whether Keep has found a file.
 func (l *lookedAt) found() bool { return l != nil && l.f != nil }
 
 func (l *lookedAt) close() {
@@ -23,7 +23,8 @@ func (l *lookedAt) close() {
 	}
 }
 
-// Keep says how many bytes of the file stay, and has Commit change no other.
+// Keep returns how many bytes of the old file Commit keeps. From then on Commit is
+// ErrChanged if the file is another one or has changed.
 func (u *atomicUpload) Keep() (int64, error) {
 	if u.done || u.err != nil {
 		return 0, u.refuse("read")
@@ -40,14 +41,14 @@ func (u *atomicUpload) Keep() (int64, error) {
 	return l.n, nil
 }
 
-// openLocked opens the file under its lock, when nobody is adding to it.
+// openLocked opens the file under its lock, while nobody is adding to the file.
 func (u *atomicUpload) openLocked() (*lookedAt, error) {
 	h, err := u.d.hold(u.ctx, u.parent, u.base, true)
 	switch {
 	case err != nil:
 		return nil, err
 	case h == nil && (u.old != nil || u.looked.found()):
-		return nil, ErrChanged // it was removed
+		return nil, ErrChanged // the file was removed
 	case h == nil:
 		return &lookedAt{}, nil
 	}
@@ -71,7 +72,7 @@ func (u *atomicUpload) openLocked() (*lookedAt, error) {
 	return &lookedAt{f, info, n}, nil
 }
 
-// OpenKept opens the bytes of the file that stay.
+// OpenKept opens the kept bytes of the file.
 func (u *atomicUpload) OpenKept() (io.ReadCloser, error) {
 	if u.done || u.err != nil {
 		return nil, u.refuse("read")

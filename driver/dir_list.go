@@ -24,7 +24,7 @@ func (d *Dir) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, erro
 	})
 }
 
-// Scan lists a directory without garbage where the system is Linux.
+// Scan lists a directory as List does, on Linux without making garbage.
 func (d *Dir) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	if self != FS(d) {
 		return self.List(ctx, name)
@@ -32,8 +32,8 @@ func (d *Dir) Scan(ctx context.Context, self FS, name string, nameOnly bool) ite
 	return d.scan(ctx, name, nameOnly)
 }
 
-// entry returns an entry of a listing as sessions may see it. It is looked at again if
-// a file began or ended to grow since the listing began.
+// entry returns an entry of a listing as sessions may see it. If any file began or
+// ended to grow since the listing began, entry describes the file anew.
 func (d *Dir) entry(dir string, fi fs.FileInfo, turn uint64) fs.FileInfo {
 	if !fi.Mode().IsRegular() || growing.turns.Load() == turn {
 		return d.seen(fi)
@@ -45,7 +45,7 @@ func (d *Dir) entry(dir string, fi fs.FileInfo, turn uint64) fs.FileInfo {
 	return d.seen(fi)
 }
 
-// list returns a sequence of what read yields of the open directory.
+// list returns a sequence of the entries that read yields for the open directory.
 func (d *Dir) list(ctx context.Context, name string, read func(*os.File, func(fs.FileInfo, error) bool) error) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		p, err := begin(ctx, "list", name)
@@ -101,8 +101,8 @@ func readdir(ctx context.Context, f *os.File, each func(fs.FileInfo) bool) error
 	}
 }
 
-// badEntry reports an error of Readdir that is about one entry: the next call goes
-// on behind it. A test holds the name of the operation.
+// badEntry reports whether an error of Readdir is about one entry, so that the next
+// call goes on behind that entry. A test checks the name of the operation.
 func badEntry(err error) bool {
 	at, ok := err.(*fs.PathError)
 	return ok && at.Op == "fstatat"

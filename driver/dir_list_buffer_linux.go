@@ -7,13 +7,12 @@ import (
 	"sync/atomic"
 )
 
-// dirBuffers lends memory for what the system tells of a directory at once. A
-// client that stalls in a listing holds its buffer for as long, so only most of
-// the full size are out at once, and who comes later gets a small one, with which
-// the system is called more often.
+// dirBuffers lends buffers for reading directories. A listing whose client stalls
+// keeps its buffer meanwhile, so dirBuffers lends at most a fixed number of full
+// ones, and small ones beyond, which take more calls of the system.
 type dirBuffers struct {
 	size, most  int
-	out         atomic.Int64 // full ones
+	out         atomic.Int64 // full buffers that are lent
 	full, small sync.Pool
 }
 
@@ -23,12 +22,12 @@ const smallDirBuffer = 4 << 10
 var (
 	// scanBuffers hold some 800 names.
 	scanBuffers = dirBuffers{size: 32 << 10, most: 16}
-	// nameBuffers hold some 6,500: where nothing else is asked of the system,
-	// longer calls are cheaper than more of them.
+	// nameBuffers hold some 6,500 names: where nothing else is asked of the
+	// system, long calls are cheaper than many.
 	nameBuffers = dirBuffers{size: 256 << 10, most: 8}
 )
 
-// take returns a buffer that give wants back.
+// take lends a buffer, to be returned by give.
 func (p *dirBuffers) take() *[]byte {
 	from, size := &p.full, p.size
 	if p.out.Add(1) > int64(p.most) {

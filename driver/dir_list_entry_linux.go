@@ -15,7 +15,7 @@ type scanned struct {
 	name        string // in the buffer of the scan
 	stat        syscall.Stat_t
 	id          [maxID]byte
-	unknown     bool // but for the name and the type: the system could not tell (EACCES, ESTALE)
+	unknown     bool // the system told only name and type (EACCES, ESTALE)
 	owners      *Dir
 	user, group lastOwner
 }
@@ -70,7 +70,7 @@ func (l *lastOwner) name(id uint32, of func(uint32) string) string {
 	return l.text
 }
 
-// fileMode returns the system's mode in the words of package fs.
+// fileMode converts a mode of the system to an fs.FileMode.
 func fileMode(mode uint32) fs.FileMode {
 	m := fs.FileMode(mode).Perm()
 	switch mode & syscall.S_IFMT {

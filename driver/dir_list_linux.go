@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// scan lists with lent buffers and one entry for all of a directory. Package os
-// makes a string, a path and a FileInfo of each, which cost as much as asking
-// the system and have Go collect garbage several times in a long listing.
+// scan lists a directory with lent buffers and one entry for all names. Package os makes
+// a string, a path and a FileInfo for each name, which costs as much as asking the
+// system and makes Go collect garbage several times in a long listing.
 func (d *Dir) scan(ctx context.Context, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	return d.list(ctx, name, func(f *os.File, yield func(fs.FileInfo, error) bool) error {
 		s := dirScan{dir: int(f.Fd()), nameOnly: nameOnly, entry: scanned{owners: d}, yield: yield}
@@ -90,7 +90,8 @@ func (s *dirScan) describe(name []byte, kind byte) bool {
 	return true
 }
 
-// describe describes the entry of that name as sessions may see it.
+// describe asks the system about the entry of that name, with the size that sessions may
+// see.
 func (e *scanned) describe(dir int, name []byte) error {
 	return growing.settled(func() error {
 		err := lstatAt(dir, name, &e.stat)
@@ -104,8 +105,8 @@ func (e *scanned) describe(dir int, name []byte) error {
 	})
 }
 
-// nextDirent cuts the first off the records of getdents64(2): the number of the
-// file, an offset, the length of the record, the type and the name.
+// nextDirent splits the first record off those of getdents64(2): the number of the file,
+// an offset, the length of the record, the type and the name.
 func nextDirent(records []byte) (name []byte, kind byte, rest []byte) {
 	const lengthAt, kindAt, nameAt, align = 16, 18, 19, 8
 	length := int(binary.NativeEndian.Uint16(records[lengthAt:]))

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// How a Dir keeps what was acknowledged.
+// How a Dir keeps uploads that were acknowledged to a client.
 //
 // A file is changed in one of two ways. Most changes make a new file under a
 // temporary name and rename it: what the name leads to is the old version or the
@@ -16,21 +16,21 @@ import (
 // writes behind the end of the file itself, which would leave a part if the
 // process ended in the middle; so the file is marked before.
 //
-// Locks. Whoever changes which file a name leads to, or writes into a file,
-// holds the lock of that file: first this process's own (fileLocks, by the number
-// of the file, for all Dirs together), then the system's (an OFD lock on Linux),
-// which excludes other processes. Only then the name is looked at again: if it
-// leads to another file by now, all begins anew with that one. A file that is
-// not opened for writing has a shared OFD lock, which excludes those who write, and
-// the lock of flock(2), by which those who don't write exclude one another.
-// Two files are locked in the order of their numbers.
+// Locks. Whoever changes which file a name leads to, or writes into a file, holds
+// the lock of that file: first this process's own (fileLocks, by the number of the
+// file, for all Dirs together), then the system's (an OFD lock on Linux), which
+// excludes other processes. Only under the locks, the name is looked at again: if
+// the name leads to another file by now, all begins anew with that file. A file that
+// is not opened for writing has a shared OFD lock, which excludes those who write,
+// and the lock of flock(2), by which those who don't write exclude one another. Two
+// files are locked in the order of their numbers.
 //
-// An upload that adds to a file or keeps its beginning holds in its temporary
-// file only what it brings, behind a hole as long as what was there when it
-// began. Commit takes the lock and then decides: the file has gone (450), or the
-// upload was to keep an offset and the file isn't the same (450), or the hole is
-// filled from the file as it now is, and the temporary file takes its place (see
-// dir_exchange.go); or grow.
+// An upload that adds to a file or keeps its beginning holds only the uploaded bytes
+// in its temporary file, behind a hole as long as the kept part was when the upload
+// began. Commit takes the lock and then decides: if the file has gone, or if the
+// upload has an offset and the file isn't the same, the upload is refused (450);
+// else the hole is filled from the file as it now is, and the temporary file takes
+// its place (see dir_exchange.go); or the file grows, as follows.
 //
 // grow, under the lock, for a file of n bytes and t new ones:
 //
@@ -42,15 +42,15 @@ import (
 //  5. The mark is removed. This is the moment at which the file has changed.
 //  6. The temporary file is removed.
 //
-// When the process ends before 5, the system gives up its locks and the mark
-// stays. Whoever locks a file that has a mark cuts it to n bytes first, which is
+// If the process ends before 5, the system gives up its locks and the mark stays.
+// Whoever locks a file that has a mark cuts the file to n bytes first, which is
 // right since nobody was told that the bytes are there; Open never reads beyond n
-// bytes of such a file. Sweep, at the next start, finds the temporary file, to
-// whose lock nobody holds on, and by it the file. When the mark can't be set or
-// no system lock be had, the file is copied instead.
+// bytes of such a file. Sweep, at the next start, finds the temporary file, whose
+// lock nobody holds, and in its attribute the name of the file. Where the mark can't
+// be set or the system has no locks, the file is copied instead.
 //
-// Temporary files are locked (flock) from the moment they exist until they are
-// gone or have their name. Whoever makes one and then doesn't get the lock, or
+// Temporary files are locked (flock) from the moment they exist until they are gone
+// or have their final name. A process that makes one and doesn't get the lock, or
 // finds the name gone, has met a sweep and takes another name.
 //
 // Without Sync the order of these steps on the disk is the file system's affair;
@@ -78,8 +78,8 @@ type heldFile struct {
 	system bool // other processes are excluded, too
 }
 
-// hold locks the regular file that has a name, to write it or only to change
-// what the name leads to. It returns nil if there is none.
+// hold locks the regular file that has a name, to write into the file or only to
+// change what the name leads to. It returns nil if there is none.
 func (d *Dir) hold(ctx context.Context, parent *os.Root, base string, write bool) (*heldFile, error) {
 	wait, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
@@ -108,7 +108,8 @@ func (d *Dir) hold(ctx context.Context, parent *os.Root, base string, write bool
 	}
 }
 
-// openHeld opens what has a name in order to lock it.
+// openHeld opens the regular file that has a name in order to lock the file. It
+// returns nil if there is none.
 func openHeld(parent *os.Root, base string, write bool) (*heldFile, error) {
 	for {
 		fi, err := parent.Lstat(base)
@@ -132,12 +133,12 @@ func openHeld(parent *os.Root, base string, write bool) (*heldFile, error) {
 		}
 		if err != nil {
 			h.f = nil
-			return h, nil // locked among this process's own at least
+			return h, nil // h.lock excludes this process's own changes at least
 		}
 		if now, err := h.f.Stat(); err == nil && os.SameFile(now, fi) {
 			return h, nil
 		}
-		h.f.Close() // somebody was quicker
+		h.f.Close() // the name leads to another file by now
 	}
 }
 
@@ -172,8 +173,8 @@ func (h *heldFile) lock(ctx context.Context, shared bool) error {
 	}
 }
 
-// settle describes the file as it is under the lock, and takes back what a process that
-// was killed had added.
+// settle describes the file as it is under the lock, after removing bytes that a killed
+// process had added.
 func (h *heldFile) settle(parent *os.Root, base string) (err error) {
 	if h.f == nil {
 		return nil
@@ -187,9 +188,10 @@ func (h *heldFile) settle(parent *os.Root, base string) (err error) {
 	return err
 }
 
-// undo takes back what was being added. A file that isn't open for writing is opened
-// once more: a sweep would not find the file under another name. Where that is not
-// allowed, the file stays as it is, and nobody keeps more of it than its size says.
+// undo removes bytes that a killed process had added. A file that isn't open for
+// writing is opened once more, because no sweep would find the file under another
+// name. Where that is not allowed the file stays as it is, and uploads keep no more
+// than ownSize of it.
 func (h *heldFile) undo(parent *os.Root, base string) error {
 	if _, _, ok := marked(h.f); !ok {
 		return nil
@@ -208,8 +210,8 @@ func (h *heldFile) undo(parent *os.Root, base string) error {
 	return undoGrowth(f)
 }
 
-// release gives the lock back and closes the file. It may be called on nil. The
-// file is closed last: once it is, a new file may get its number, and would be
+// release gives the lock back and closes the file. It may be called on nil. release
+// closes the file last: a new file may get the number of a closed file, and would be
 // taken for locked.
 func (h *heldFile) release() error {
 	if h == nil {

@@ -28,8 +28,8 @@ func flock(f *os.File, shared bool) error {
 	}
 }
 
-// dup returns f a second time, with the same lock. It stays locked when f is closed.
-// Programs that this one starts don't inherit it.
+// dup returns a second descriptor of the open file f. The lock of f stays when f is
+// closed. Programs that this one starts don't inherit the descriptor.
 func dup(f *os.File) (*os.File, error) {
 	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
@@ -38,8 +38,8 @@ func dup(f *os.File) (*os.File, error) {
 	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
-// flush makes errors show that some systems (NFS, quotas) tell only when a file
-// is closed, while f stays open.
+// flush returns errors that some systems (NFS, quotas) report only when a file is
+// closed. It closes a duplicate, so f stays open.
 func flush(f *os.File) error {
 	again, err := dup(f)
 	if err != nil {

@@ -12,10 +12,10 @@ import (
 // anything that leads to the same file. Other programs that lock files with
 // fcntl(2) are excluded as well.
 //
-// A file that is open for reading only can't have an OFD lock but a shared one,
-// which excludes those who write and nobody else. Such a file has the lock of
-// flock(2) besides, always taken after the OFD lock; on NFS, where flock wants a
-// file open for writing, the OFD lock is all.
+// A file that is open for reading only can have no OFD lock but a shared one,
+// which excludes those who write and nobody else. Such a file is locked with
+// flock(2) besides, always after the OFD lock; on NFS, where flock needs a file
+// open for writing, the OFD lock is the only one.
 func lockFile(f *os.File, shared bool) error {
 	l := unix.Flock_t{Type: unix.F_WRLCK}
 	if shared {

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The attributes that grow leaves behind if the process ends in the middle.
+// Attributes that grow leaves behind if the process ends in the middle.
 const (
 	growsAttr = "user.sallyport.grows" // of the file: its length, and how many bytes are being added
 	forAttr   = "user.sallyport.for"   // of the temporary file: the name of the file beside it
 )
 
-// mark says that a file of n bytes is being added t bytes to. Not every file
-// system keeps attributes.
+// mark sets the attribute of a file of n bytes that t bytes are being added to.
+// Not every file system keeps attributes.
 func mark(f *os.File, n, t int64) error {
 	return unix.Fsetxattr(int(f.Fd()), growsAttr, fmt.Append(nil, n, " ", t), 0)
 }
 
-// unmark says that a file is whole again.
+// unmark removes the attribute that mark sets.
 func unmark(f *os.File) error {
 	err := unix.Fremovexattr(int(f.Fd()), growsAttr)
 	if errors.Is(err, unix.ENODATA) {
@@ -31,7 +31,8 @@ func unmark(f *os.File) error {
 	return err
 }
 
-// marked returns what mark said of a file, and whether it did.
+// marked returns the two sizes that mark has set. It reports false for a file
+// without a mark.
 func marked(f *os.File) (n, t int64, ok bool) {
 	before, added, ok := strings.Cut(attr(f, growsAttr), " ")
 	if !ok {
@@ -42,12 +43,13 @@ func marked(f *os.File) (n, t int64, ok bool) {
 	return n, t, err1 == nil && err2 == nil && n >= 0 && t >= 0
 }
 
-// belongs says to which file beside it a temporary file belongs.
+// belongs sets the attribute of a temporary file that names the file beside it
+// to which it belongs.
 func belongs(temp *os.File, base string) error {
 	return unix.Fsetxattr(int(temp.Fd()), forAttr, []byte(base), 0)
 }
 
-// owner returns what belongs said, empty if nothing.
+// owner returns the name that belongs has set, empty if there is none.
 func owner(temp *os.File) string { return attr(temp, forAttr) }
 
 // attr returns the value of an attribute, empty without one.

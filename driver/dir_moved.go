@@ -9,8 +9,8 @@ import (
 )
 
 // within returns fs.ErrNotExist if the directory of the upload is not in the tree any more:
-// another program may have moved it elsewhere, where nothing may be stored. To a directory
-// that was moved within the tree the upload goes on.
+// another program may have moved it elsewhere, where nothing may be stored. An upload goes
+// on if its directory was moved within the tree.
 func (u *atomicUpload) within() error {
 	is, err := u.parent.Stat(".")
 	if err != nil {

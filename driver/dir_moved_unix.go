@@ -10,7 +10,7 @@ import (
 )
 
 // isBelow reports whether an open directory, which is described as dir, is root or below
-// root. It climbs from the directory, whose name it doesn't know.
+// root. It climbs by "..", since the directory's name isn't known.
 func isBelow(open *os.Root, dir, root fs.FileInfo) (bool, error) {
 	f, err := open.OpenFile(".", os.O_RDONLY|onlyDir|pathOnly, 0)
 	if err != nil {

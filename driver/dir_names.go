@@ -35,11 +35,12 @@ func (d *Dir) lockInOrder(ctx context.Context, names []string) ([]*heldFile, err
 		if len(held) < 2 || held[0].key < held[1].key || err != nil {
 			return held, err
 		}
-		releaseAll(held) // the second was another file a moment ago
+		releaseAll(held) // a name leads to another file than a moment ago
 	}
 }
 
-// tryHoldNames locks in the order that the files seem to have.
+// tryHoldNames locks the files of one or two names, in the order of the keys that the
+// files had a moment ago.
 func (d *Dir) tryHoldNames(ctx context.Context, names []string) (held []*heldFile, err error) {
 	if len(names) == 2 && d.keyOf(names[0]) > d.keyOf(names[1]) {
 		names = []string{names[1], names[0]}
@@ -56,7 +57,7 @@ func (d *Dir) tryHoldNames(ctx context.Context, names []string) (held []*heldFil
 			releaseAll(held)
 			return nil, err
 		}
-		// Any other error is that of the change, too.
+		// Ignore any other error: the change will meet it, too.
 	}
 	return held, nil
 }

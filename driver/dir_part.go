@@ -11,13 +11,12 @@ import (
 type FilePart interface {
 	io.ReadCloser
 
-	// Part returns the file, which is at the next byte to be read, and how
-	// many bytes belong to the part from there on. Whoever uses it doesn't
-	// call Read any more.
+	// Part returns the file, positioned at the next byte to be read, and how many
+	// bytes belong to the part from there on. Don't call Read after Part.
 	Part() (f *os.File, n int64)
 }
 
-// filePart is a file up to an end.
+// filePart reads the next bytes of a file, as many as are left of the part.
 type filePart struct {
 	f    *os.File
 	left int64
@@ -43,7 +42,8 @@ func (p *filePart) WriteTo(w io.Writer) (int64, error) {
 	return n, err
 }
 
-// part returns an open file from an offset on to the end that sessions may see.
+// part returns a reader of an open file, from an offset to the end that sessions may
+// see.
 func (d *Dir) part(f *os.File, offset int64) (io.ReadCloser, error) {
 	if d.Uploads == InPlace {
 		return f, seek(f, offset)
@@ -65,9 +65,10 @@ func (d *Dir) part(f *os.File, offset int64) (io.ReadCloser, error) {
 	return &filePart{f, size - offset}, err
 }
 
-// size returns the size of an open file as sessions may see it. What is behind a mark
-// belongs to nobody yet, or to a process that was killed. Another process may
-// begin and end to add between any two calls, so everything is looked at twice.
+// size returns the size of an open file as sessions may see it. Bytes behind a mark
+// are being added, or were left by a killed process, and don't count. Another process
+// may begin or end to add between any two calls, so mark and size are looked at
+// twice.
 func (d *Dir) size(f *os.File) (int64, error) {
 	for {
 		before, _, grew := marked(f)

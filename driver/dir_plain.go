@@ -8,7 +8,7 @@ import (
 	"os"
 )
 
-// rawNames: to Windows and the like names are text.
+// rawNames is false: to Windows and the like names are text.
 const rawNames = false
 
 func lookupGroup(string) (int, error) { return 0, errors.ErrUnsupported }
@@ -25,5 +25,5 @@ func syncDir(*os.File) error { return nil }
 func (i dirInfo) uid() (uint32, bool) { return 0, false }
 func (i dirInfo) gid() (uint32, bool) { return 0, false }
 
-// sysID is empty: the system has no number for a file that is not open.
+// sysID returns "": the system has no number for a file that is not open.
 func sysID(fs.FileInfo) string { return "" }

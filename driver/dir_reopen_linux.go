@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reopen opens a file once more, for writing only and with a place of its own in it.
+// reopen opens a file once more, for writing only and with an offset of its own,
+// which begins at that of f.
 func reopen(f *os.File) (*os.File, error) {
 	at, err := f.Seek(0, io.SeekCurrent)
 	if err != nil {

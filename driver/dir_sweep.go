@@ -14,11 +14,11 @@ import (
 const staleAge = 24 * time.Hour
 
 // Sweep removes the temporary files that a crash left behind and reports how
-// many, and takes back what was being added to a file when it happened. Call it
-// before the first session and now and then: until then, listings and Stat show a
-// file as large as the crash left it, though nobody can read more than belongs to
-// it. What belongs to an upload in progress, here or in another process, is
-// locked and stays.
+// many. It also removes the bytes that were being added to a file at the crash.
+// Call Sweep before the first session and now and then: until then, listings and
+// Stat show a file as large as the crash left it, though nobody can read more
+// than belongs to it. Files of uploads in progress, here or in another process,
+// are locked and stay.
 //
 // Where a file system has no locks (see Atomic), files changed less than
 // olderThan ago stay, too: choose it longer than any transfer may stall.
@@ -91,7 +91,7 @@ func readNames(ctx context.Context, f *os.File, each func(fs.DirEntry)) error {
 	}
 }
 
-// file removes a temporary file to whose lock nobody holds on.
+// file removes a temporary file whose lock nobody holds.
 func (s *sweep) file(ctx context.Context, p string) error {
 	f, err := s.d.root.OpenFile(p, os.O_RDONLY|noBlock|anySize, 0)
 	if errors.Is(err, fs.ErrPermission) {
@@ -108,8 +108,8 @@ func (s *sweep) file(ctx context.Context, p string) error {
 		s.busy++
 		return nil
 	}
-	// Before the lock, the file may have got its final name, or another file the
-	// temporary one.
+	// Look again: before the lock was taken, the file may have got its final
+	// name, or another file the temporary one.
 	fi, err := f.Stat()
 	if err != nil {
 		return err
@@ -128,14 +128,14 @@ func (s *sweep) file(ctx context.Context, p string) error {
 	return s.remove(p)
 }
 
-// undo takes back what was being added to a file.
+// undo removes bytes that a killed process had added to a file, which hold does.
 func (s *sweep) undo(ctx context.Context, p string) error {
 	h, err := s.d.hold(ctx, s.d.root, p, true)
 	h.release()
 	return err
 }
 
-// old removes a temporary file that can't be locked and is old enough.
+// old removes a temporary file that can't be locked, if the file is old enough.
 func (s *sweep) old(p string) error {
 	fi, err := s.d.root.Lstat(p)
 	if err != nil {

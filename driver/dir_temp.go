@@ -7,12 +7,12 @@ import (
 	"os"
 )
 
-// tempFile is a temporary file in the directory of the file it will be. It is
-// locked until it has its name or is gone, so that a sweep leaves it alone.
+// tempFile is a temporary file in the directory of the file that it is going to be. It is
+// locked until it has its final name or is gone, so that a sweep leaves it alone.
 type tempFile struct {
 	d      *Dir
 	parent *os.Root
-	name   string // empty if there is none, or not any more
+	name   string // empty if the file has none, or no temporary one any more
 	f      *os.File
 	lock   *os.File // the same open file; nil where there are no locks
 }
@@ -20,8 +20,8 @@ type tempFile struct {
 // errOnlyAdds is returned where files can be made but not replaced.
 var errOnlyAdds = fmt.Errorf("files of the directory can't be replaced: %w", fs.ErrPermission)
 
-// newTemp makes a temporary file, open for reading and writing. The file has no name where
-// a name could never be removed.
+// newTemp makes a temporary file, open for reading and writing. Where a name could never
+// be removed, the file has none.
 func (d *Dir) newTemp(parent *os.Root, mode fs.FileMode) (*tempFile, error) {
 	if onlyAdds(parent) {
 		f, err := openUnnamed(parent, mode)
@@ -39,7 +39,8 @@ func (d *Dir) newTemp(parent *os.Root, mode fs.FileMode) (*tempFile, error) {
 	return nil, fmt.Errorf("temporary files vanish: %w", fs.ErrPermission)
 }
 
-// tryTemp returns nil if a sweep took the file before it was locked.
+// tryTemp makes a temporary file and locks it. It returns nil if a sweep took the file
+// before the lock.
 func (d *Dir) tryTemp(parent *os.Root, mode fs.FileMode) (*tempFile, error) {
 	t := &tempFile{d: d, parent: parent, name: tempName()}
 	d.live.Store(t.name, nil)
@@ -82,7 +83,7 @@ func (t *tempFile) remove() error {
 	return err
 }
 
-// release gives up the lock of a file that has its name or is gone.
+// release gives up the lock of a file that has its final name or is gone.
 func (t *tempFile) release() {
 	t.f.Close()
 	if t.lock != nil {

@@ -13,7 +13,7 @@ import (
 	"syscall"
 )
 
-// rawNames: names are bytes, but for Apple's file systems.
+// rawNames says that names are bytes, except on Apple's file systems.
 const rawNames = runtime.GOOS != "darwin" && runtime.GOOS != "ios"
 
 const (
@@ -88,8 +88,8 @@ func linked(fi fs.FileInfo) bool {
 // openForSync opens a directory for syncDir.
 func openForSync(dir *os.Root) (*os.File, error) { return openDirectory(dir, ".") }
 
-// syncDir makes what changed in a directory last. Some file systems don't sync
-// directories, and say so by EINVAL.
+// syncDir makes the changes in a directory durable. Some file systems don't
+// sync directories, and say so by EINVAL.
 func syncDir(dir *os.File) error {
 	err := dir.Sync()
 	if errors.Is(err, syscall.EINVAL) {

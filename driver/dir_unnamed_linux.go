@@ -22,8 +22,8 @@ func onlyAdds(dir *os.Root) bool {
 	return err == nil && st.Attributes&unix.STATX_ATTR_APPEND != 0
 }
 
-// openUnnamed makes a file in a directory that has no name there, and is gone when it is
-// closed without one.
+// openUnnamed makes a file without a name in the file system of a directory. Unless
+// nameUnnamed gives the file a name, it is gone when it is closed.
 func openUnnamed(dir *os.Root, mode fs.FileMode) (*os.File, error) {
 	f, err := openDirectory(dir, ".")
 	if err != nil {
@@ -37,7 +37,8 @@ func openUnnamed(dir *os.Root, mode fs.FileMode) (*os.File, error) {
 	return os.NewFile(uintptr(fd), filepath.Join(dir.Name(), "unnamed")), nil
 }
 
-// nameUnnamed gives a file of openUnnamed a name, and fails with fs.ErrExist if that is taken.
+// nameUnnamed gives a file of openUnnamed a name, and fails with fs.ErrExist if the name is
+// taken.
 func nameUnnamed(f *os.File, dir *os.Root, name string) error {
 	to, err := openDirectory(dir, ".")
 	if err != nil {

@@ -96,11 +96,12 @@ func (w *writing) refuse(op string) error {
 	return w.err
 }
 
-// atomicUpload writes a temporary file. It holds the directory open: the upload ends
-// where it began even if a directory on the way is renamed meanwhile. See dir_moved.go.
+// atomicUpload writes a temporary file. It holds the directory open, so that the file
+// gets into the directory where the upload began even if a directory on the way is
+// renamed meanwhile. See dir_moved.go.
 //
-// With Append or an Offset the file holds only what is new, from the place on
-// where it will be if the old file stays the same: see dir_lock.go.
+// With Append or an Offset the temporary file holds only the uploaded bytes, at the
+// offset where they belong if the old file stays the same: see dir_lock.go.
 type atomicUpload struct {
 	writing
 	d      *Dir
@@ -114,7 +115,7 @@ type atomicUpload struct {
 	looked *lookedAt   // what Commit has to find; nil accepts any file
 	temp   *tempFile
 	at     int64 // where in temp the upload begins
-	filled bool  // there is no hole before that any more
+	filled bool  // the hole before at has been filled
 }
 
 func (d *Dir) storeAtomic(ctx context.Context, name string, opts StoreOptions) (_ Upload, err error) {
@@ -144,7 +145,7 @@ func (u *atomicUpload) keep() (err error) {
 	case u.old == nil || !u.opts.Append && u.opts.Offset == 0:
 		return nil
 	}
-	// Commit will have to read it: better refused now than then.
+	// Refuse a file now that Commit could not read then.
 	u.src, err = openRegular(u.parent, u.base, os.O_RDONLY, 0)
 	if errors.Is(err, fs.ErrNotExist) && u.opts.Append {
 		u.old = nil // it has been removed since find saw it
@@ -173,7 +174,8 @@ func (u *atomicUpload) keep() (err error) {
 	return nil
 }
 
-// find opens the directory and looks at what has the name now.
+// find opens the directory of name, following a link, and describes the file that has
+// the name now.
 func (u *atomicUpload) find(name string) error {
 	for range 2 {
 		// The "." makes the system open the last element as a directory and
@@ -207,8 +209,8 @@ func (u *atomicUpload) find(name string) error {
 	return fmt.Errorf("link changed meanwhile: %w", fs.ErrPermission)
 }
 
-// replaceable refuses what writing in place would refuse: renaming needs no
-// permission on the file itself, so a file made read-only would be lost.
+// replaceable refuses a file that writing in place would refuse: renaming over a file
+// needs no permission on the file itself, so a file made read-only would be lost.
 func replaceable(fi fs.FileInfo) error {
 	if err := regular(fi); err != nil {
 		return err

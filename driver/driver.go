@@ -19,28 +19,26 @@
 //
 // # Guarantees to a driver
 //
-// The server resolves every name before a driver sees it: names obey
-// [fs.ValidPath] (no leading slash, no "..", no empty element, the root is
-// "."), or [ValidName], which allows what is not UTF-8, if the FS is a [RawNamer].
-// The context of a call ends when the session ends. If the client ends the control
-// connection in order, the context of a call outside of a transfer ends two seconds later,
-// so that commands sent ahead are done. ABOR ends the context of Open, Store, CheckStore,
-// List and Checksum, and of all other calls that a transfer, a copy or a listing makes
-// once it is under way; a command that makes one other call, such as
-// SIZE, MKD, DELE, RMD, RNTO, MFMT, SITE CHMOD or AVBL, is done before ABOR is answered.
-// QUIT ends no context, since what was sent before QUIT is done first, but that of a
-// transfer whose driver moves nothing for ten seconds.
-// An [FS] may be used by several goroutines at once.
-// An [Upload] is used by one goroutine at a time and Close is always called.
+// The server resolves every name before a driver sees it: names obey [fs.ValidPath] (no
+// leading slash, no "..", no empty element, the root is "."), or [ValidName], which allows
+// what is not UTF-8, if the FS is a [RawNamer]. The context of a call ends when the
+// session ends. If the client ends the control connection in order, the context of a call
+// outside of a transfer ends two seconds later, so that commands sent ahead are done. ABOR
+// ends the context of Open, Store, CheckStore, List and Checksum, and of all other calls
+// that a transfer, a copy or a listing makes once it is under way; a command that makes
+// one other call, such as SIZE, MKD, DELE, RMD, RNTO, MFMT, SITE CHMOD or AVBL, is done
+// before ABOR is answered. QUIT ends no context, since commands sent before QUIT are done
+// first, except the context of a transfer whose driver moves nothing for ten seconds. An
+// [FS] may be used by several goroutines at once. An [Upload] is used by one goroutine at
+// a time and Close is always called.
 //
 // # Guarantees to the server
 //
 // Errors are those of io/fs, wrapped or not: [fs.ErrNotExist], [fs.ErrExist],
-// [fs.ErrPermission], [errors.ErrUnsupported], and [ErrQuota], [ErrOffset],
-// [ErrIsDir], [ErrNotDir], [ErrNotEmpty], [ErrName], [ErrChanged], [ErrBusy] of
-// this package. A driver that wants its own words on the wire returns an [*Error]; the text of
-// any other error goes to the log only. [SysError] makes these of the errors of the
-// system.
+// [fs.ErrPermission], [errors.ErrUnsupported], and [ErrQuota], [ErrOffset], [ErrIsDir],
+// [ErrNotDir], [ErrNotEmpty], [ErrName], [ErrChanged], [ErrBusy] of this package. A driver
+// that wants its own words on the wire returns an [*Error]; the text of any other error goes
+// to the log only. [SysError] translates errors of the system into these.
 //
 // # Security considerations
 //
@@ -62,37 +60,36 @@ import (
 	"net/netip"
 )
 
-// Driver decides who may log in and which files they see. Implementations
-// must be safe for concurrent use. One that also has a method
+// Driver decides who may log in and which files they see. Implementations must be safe
+// for concurrent use. If an implementation also has a method
 //
 //	Validate() error
 //
-// is asked by the server, before the server listens, whether the configuration
-// of the Driver makes sense, and again by Server.Update; [User] and [Users] have it.
-// Validate must not call Update or a Serve method of that server, which would wait for
-// Validate to return.
+// the server calls Validate before it listens, and again in Server.Update, to learn
+// whether the configuration of the Driver makes sense; [User] and [Users] have the
+// method. Validate must not call Update or a Serve method of that server, which would
+// wait for Validate to return.
 type Driver interface {
-	// Login returns the account that this session uses from now on, a value
-	// of its own that the caller may change. The context ends at the logout
-	// (USER, REIN or AUTH: RFC 959, section 4.1.1), when the control connection
-	// does, and when Login returns an error. What the client hears of an error,
-	// and whether it counts as a guess of a password, depends on what it holds,
-	// wrapped or not:
+	// Login returns the account that this session uses from now on, a value of its own
+	// that the caller may change. The context ends at the logout (USER, REIN or AUTH:
+	// RFC 959, section 4.1.1), when the control connection ends, and when Login
+	// returns an error. The error, wrapped or not, decides what the client reads and
+	// whether the attempt counts as a guessed password:
 	//
 	//   - ErrLogin means that the credentials are wrong. The client reads 530
-	//     "Login incorrect." It is the only guess: the next login of the same
-	//     user from the same address waits, and a session has few of them.
+	//     "Login incorrect." Only this error counts as a guess: the next login of
+	//     the same user from the same address waits, and a session has few guesses.
 	//   - ErrNeedPassword means that Certificate is right but must come with a
 	//     password, for which the client is asked.
 	//   - An [*Error] is sent with its text, and with its code if that is 421,
 	//     which ends the session, or 530 to 539, else with 530: the account has
-	//     expired, or may not log in from here. It is no guess, unless its Err is
+	//     expired, or may not log in from here. It counts as no guess, unless its Err is
 	//     ErrLogin. Words about an account are for whoever has proved to own it:
 	//     compare the password first and with the same effort, or everybody learns
 	//     which accounts there are, and without a wait.
 	//   - Any other error means that the login could not be decided, as when a
-	//     directory is out of order. The client reads what it does after ErrLogin,
-	//     the log has the error, and nothing is counted.
+	//     directory is out of order. The client reads the same reply as for
+	//     ErrLogin, the log has the error, and nothing is counted.
 	//
 	// A client that hangs up before Login returns has made a guess, unless the
 	// error is an *Error without ErrLogin.
@@ -101,25 +98,25 @@ type Driver interface {
 
 // Account is what a login opens.
 type Account struct {
-	// FS is the tree of files that the session sees. Nil is a mistake of the
-	// Driver, and nobody gets in.
+	// FS is the tree of files that the session sees. If FS is nil, the Driver has made
+	// a mistake, and the login fails.
 	FS FS
 
-	// Owner names the account. Sessions with the same Owner and the same
-	// client address are taken for one program's: it may offer the TLS
-	// ticket of one of them on a data connection of another. Empty, the zero
-	// value, is what decided the login: Login.Host and Login.User. Set it where
-	// several names are one account, or where one name is several. It is
-	// compared and never shown to a client.
+	// Owner names the account. The server treats sessions with the same Owner and the
+	// same client address as one program, which may offer the TLS ticket of one
+	// session on a data connection of another. If Owner is empty, Login.Host and
+	// Login.User together name the account. Set Owner where several names are one
+	// account, or where one name is several accounts. Owner is compared and never
+	// shown to a client.
 	Owner string
 
-	// Value is the program's own: a tenant, a record of a database. The server
-	// hands it on until the logout as SessionInfo.Value, to hooks and to whoever
-	// asks server.SessionFrom, and looks at it nowhere.
+	// Value belongs to the program: a tenant, a record of a database. The server hands
+	// Value on until the logout as SessionInfo.Value, to hooks and to callers of
+	// server.SessionFrom, and never looks at it.
 	Value any
 
-	// Policy is what holds for this account besides the server's settings. The zero
-	// value adds nothing.
+	// Policy holds rules for this account in addition to the server's settings. The
+	// zero value adds nothing.
 	Policy Policy
 }
 
@@ -158,45 +155,44 @@ type Login struct {
 	Secure bool
 }
 
-// ErrLogin is returned by Login when the credentials are wrong. It says no
-// more on purpose: a client must not learn which half was wrong. To say more all
-// the same, wrap it: &Error{Code: 530, Text: "…", Err: ErrLogin}.
+// ErrLogin is returned by Login when the credentials are wrong. ErrLogin says no more
+// on purpose: a client must not learn whether the name or the password was wrong. To
+// tell the client more all the same, wrap ErrLogin: &Error{Code: 530, Text: "…", Err:
+// ErrLogin}.
 var ErrLogin = errors.New("driver: login incorrect")
 
-// ErrNeedPassword is returned by Login for a Certificate without a Password when
-// only both together log in (RFC 4217, section 5), or when certificates log
-// nobody in. The client is asked for a password, as after ErrLogin, but nothing
-// was refused yet: no hook is called and no failure counted. With a password it
+// ErrNeedPassword is returned by Login for a Certificate without a Password when only
+// both together log in (RFC 4217, section 5), or when certificates log nobody in. The
+// client is asked for a password, as after ErrLogin, but nothing was refused yet: no
+// hook is called and no failure counted. For a Login with a password, ErrNeedPassword
 // means what ErrLogin does.
 var ErrNeedPassword = errors.New("driver: a password is needed")
 
-// FS is the tree of files one session sees. Names obey [fs.ValidPath], or
-// [ValidName] if the FS is a [RawNamer].
-// Implementations must be safe for concurrent use. The server never closes an
-// FS, because sessions may share one; what belongs to one session is released
-// with [context.AfterFunc] on the context given to Login. An invalid name is an
-// error ([fs.ErrInvalid] or [ErrName]), never a panic.
+// FS is the tree of files one session sees. Names obey [fs.ValidPath], or [ValidName]
+// if the FS is a [RawNamer]. Implementations must be safe for concurrent use. The
+// server never closes an FS, because sessions may share one; whatever belongs to one
+// session is released with [context.AfterFunc] on the context given to Login. An
+// invalid name is an error ([fs.ErrInvalid] or [ErrName]), never a panic.
 type FS interface {
 	// Stat describes the named file, following symbolic links where the FS
 	// has them. The Name of the root is ".".
 	Stat(ctx context.Context, name string) (fs.FileInfo, error)
 
-	// List yields the entries of the named directory, in any order, without
-	// "." and "..". It yields one error, as the last pair, when the listing
-	// can't be completed; an FS must not read ahead more than a bounded
-	// number of entries. Listing a file yields an error that is ErrNotDir.
-	// An entry that vanishes meanwhile is left out; one that can't be
-	// described is too, or has what is known: it does not end the listing. A
-	// symbolic link is described itself. The sequence may be used once.
+	// List yields the entries of the named directory, in any order, without "." and
+	// "..". It yields one error, as the last pair, when the listing can't be
+	// completed; an FS must not read ahead more than a bounded number of entries.
+	// Listing a file yields an error that is ErrNotDir. An entry that vanishes
+	// meanwhile is left out. An entry that can't be described is left out or described
+	// as far as it is known, and does not end the listing. A symbolic link is
+	// described as a link, not as its target. The sequence may be used once.
 	List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error]
 
-	// Open opens the named file for reading from offset bytes after its
-	// start. An offset beyond the end is ErrOffset; at the end it is a
-	// reader that has nothing; a negative one is fs.ErrInvalid. Opening a
-	// directory is ErrIsDir. A file replaced or removed meanwhile reads to its
-	// end if the FS is atomic. A file added to meanwhile reads to the end that
-	// it had at Open. When the reader is an *os.File or a FilePart the server
-	// may send it without copying.
+	// Open opens the named file for reading from offset bytes after its start. An
+	// offset beyond the end is ErrOffset; an offset at the end gives a reader without
+	// bytes; a negative offset is fs.ErrInvalid. Opening a directory is ErrIsDir. A
+	// file replaced or removed meanwhile reads to its end if the FS is atomic. A file
+	// that grows meanwhile reads to the end that the file had at Open. When the reader
+	// is an *os.File or a FilePart the server may send it without copying.
 	Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error)
 
 	// Store begins an upload. Nothing is visible under name until Commit
@@ -222,15 +218,14 @@ type FS interface {
 	// with entries ErrNotEmpty, the root fs.ErrPermission.
 	RemoveDir(ctx context.Context, name string) error
 
-	// Rename moves a file, or a directory with all that is in it. What is
-	// missing is fs.ErrNotExist. A file replaces a file of the new name; any
-	// other name that is taken is fs.ErrExist, so a directory replaces
-	// nothing and is not replaced. A file or directory renamed to its own
-	// name stays as it is. The new parent must exist, else fs.ErrNotExist, and
-	// be a directory, else ErrNotDir or fs.ErrNotExist. A directory moved
-	// below itself is fs.ErrInvalid, and the root can neither be moved nor
-	// replaced: fs.ErrPermission. An FS that can't move a directory in one
-	// step refuses with errors.ErrUnsupported, or copies a bounded number of
-	// files and puts everything back if that fails.
+	// Rename moves a file, or a directory with all that is in it. A missing file is
+	// fs.ErrNotExist. A file replaces a file of the new name; any other name that is
+	// taken is fs.ErrExist, so a directory replaces nothing and is not replaced. A
+	// file or directory renamed to its own name stays as it is. The new parent must
+	// exist, else fs.ErrNotExist, and be a directory, else ErrNotDir or
+	// fs.ErrNotExist. A directory moved below itself is fs.ErrInvalid, and the root
+	// can neither be moved nor replaced: fs.ErrPermission. An FS that can't move a
+	// directory in one step refuses with errors.ErrUnsupported, or copies a bounded
+	// number of files and puts everything back if that fails.
 	Rename(ctx context.Context, from, to string) error
 }

@@ -42,5 +42,6 @@ func (e *Error) Error() string {
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// errUploading is that a directory can't be removed for what nobody sees in it.
+// errUploading is the error of RemoveDir for a directory that seems empty but
+// holds the temporary file of an upload.
 var errUploading = &Error{Code: 450, Text: "An upload into the directory is in progress.", Err: ErrNotEmpty}

@@ -2,8 +2,8 @@ package driver
 
 import "os"
 
-// A FileUpload is an [Upload] into a file of the system, which another process can write into: the one that has
-// the network, while this one has the rights of the user. The uploads of a [Dir] are, on Linux.
+// A FileUpload is an [Upload] into a file of the system that another process can write into: the one that has
+// the network, while this one has the rights of the user. The uploads of a [Dir] are FileUploads on Linux.
 type FileUpload interface {
 	Upload
 
@@ -11,6 +11,7 @@ type FileUpload interface {
 	// Where the system can't, the error is errors.ErrUnsupported.
 	OpenFile() (*os.File, error)
 
-	// Wrote says how many bytes were written that way, in order and before Commit. Write is not used then.
+	// Wrote reports that n bytes were written to the file of OpenFile, in order and before Commit.
+	// Write is not used then.
 	Wrote(n int64)
 }

@@ -17,26 +17,26 @@ import (
 // error, best an [*Error] such as 552 or 553 and a text. A nil accept refuses every
 // upload with [fs.ErrPermission].
 //
-// STOR, APPE, STOU and the targets of COMB and SITE CPTO come to accept; nothing
-// else makes content. The content is that of the whole file as it is going to be:
-// with APPE, or REST before STOR, what is kept of the old file comes first, since
-// what is harmless in two parts need not be so in one. What is
-// committed is what accept saw: where the file that is added to was replaced, removed
-// or changed during the look, by another of its names too, the upload fails with
-// [ErrChanged] (450), and the client may send it again. Uploads to one name that go
-// through this FS wait for one another and don't meet ErrChanged. Clients wait for
-// the reply meanwhile, some for a minute only.
+// STOR, APPE, STOU and the targets of COMB and SITE CPTO come to accept; nothing else
+// makes content. The content is that of the whole file as it is going to be: with
+// APPE, or REST before STOR, what is kept of the old file comes first, since what is
+// harmless in two parts need not be so in one. The committed content is the content
+// that accept saw: if the file that is added to was replaced, removed or changed
+// meanwhile, under any of its names, the upload fails with [ErrChanged] (450), and
+// the client may send it again. Uploads to one name that go through this FS wait for
+// one another and don't cause ErrChanged. While accept runs the client waits for the
+// reply, some clients for a minute only.
 //
 // Each upload of fsys must be a [StagedReader], as those of [Dir], [MemFS], [Afero]
-// and of what this package puts around them are. Where one is not, Store fails with
-// [errors.ErrUnsupported]. An upload in place would be seen before accept has looked:
-// [StoreOptions].Whole is set, which makes the upload atomic in a Dir with
-// [InPlace], and lasting, at the cost of a sync. An FS of another package that is
-// not atomic in spite of Whole must not be a StagedReader. An FS whose uploads can
+// and of what this package puts around them are. Otherwise Store fails with
+// [errors.ErrUnsupported]. Because others would see an upload in place before accept
+// does, Inspect sets [StoreOptions].Whole, which makes the upload atomic in a Dir
+// with [InPlace], and durable, at the cost of a sync. An FS of another package that
+// is not atomic in spite of Whole must not be a StagedReader. An FS whose uploads can
 // add to a file should make each a [KeptReader].
 //
-// Put [Restrict] around Inspect and not within, so that rules refuse before anything
-// is looked at, and so that what Inspect reads of an old file needs no leave.
+// Put [Restrict] around Inspect and not within, so that rules refuse an upload before
+// accept sees it, and so that Inspect needs no permission to read the old file.
 //
 // The FS has all abilities of fsys. One value may serve many sessions, and accept
 // may be called concurrently.
@@ -50,7 +50,8 @@ type inspected struct {
 	locks  lockTable // of names, held from the look at an upload to the end of its Commit
 }
 
-// Unwrap returns the FS within for the abilities there. No ability makes content.
+// Unwrap returns the wrapped FS, whose abilities are used. None of them stores
+// content that accept would have to see.
 func (i *inspected) Unwrap() FS { return i.FS }
 
 // RemoveSame removes a file if it is still the one that was described.
@@ -66,7 +67,7 @@ func (i *inspected) Scan(ctx context.Context, self FS, name string, nameOnly boo
 	return Scan(ctx, i.FS, name, nameOnly)
 }
 
-// Store begins an upload that will be looked at.
+// Store begins an upload whose Commit calls accept.
 func (i *inspected) Store(ctx context.Context, name string, opts StoreOptions) (Upload, error) {
 	opts.Whole = true
 	up, err := i.FS.Store(ctx, name, opts)
@@ -90,7 +91,7 @@ func (i *inspected) Store(ctx context.Context, name string, opts StoreOptions) (
 	return r, nil
 }
 
-// inspectedUpload is an upload that is looked at in Commit.
+// inspectedUpload calls accept in Commit, before the upload becomes the file.
 type inspectedUpload struct {
 	Upload
 	within *inspected
@@ -102,7 +103,7 @@ type inspectedUpload struct {
 	ended  bool
 }
 
-// Unwrap returns the upload within for the abilities there.
+// Unwrap returns the wrapped upload, whose abilities are used.
 func (u *inspectedUpload) Unwrap() Upload { return u.Upload }
 
 func (u *inspectedUpload) Write(p []byte) (int, error) {
@@ -111,7 +112,7 @@ func (u *inspectedUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit asks accept, and makes the upload the file if that agrees.
+// Commit calls accept, and commits the upload if accept returns nil.
 func (u *inspectedUpload) Commit() error {
 	switch {
 	case u.ended:

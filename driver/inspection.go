@@ -11,11 +11,10 @@ import (
 // Inspection is an upload that [Inspect] shows before it is committed. It may be
 // used until accept returns, and by one goroutine at a time.
 type Inspection struct {
-	// Name is that of the file when the upload began. The directory may have another
-	// by now.
+	// Name is the name of the file when the upload began. The directory may have another
+	// name by now.
 	Name string
-	// Options are those of Store: with Append or an Offset the upload adds to a
-	// file.
+	// Options are the options of Store: with Append or an Offset the upload adds to a file.
 	Options StoreOptions
 	// Size is how many bytes the whole file is going to have, and Written how
 	// many of them were uploaded: the last ones.
@@ -49,10 +48,10 @@ func (i *Inspection) Open() (io.ReadCloser, error) {
 	return r, nil
 }
 
-// OpenFile opens the file as it is going to be, for reading only, where it is one of the
-// system already: in a [Dir] on Linux, unless the upload adds to a file. A process that has
-// no rights to the file can read it by that descriptor. Elsewhere the error is
-// errors.ErrUnsupported, and Open reads the file all the same. The caller closes it.
+// OpenFile opens the file as it is going to be, for reading only, if the upload is already
+// in a file of the system: in a [Dir] on Linux, unless the upload adds to a file. A process
+// without rights to the file can read it through the descriptor. Elsewhere the error is
+// errors.ErrUnsupported, and Open reads the file all the same. The caller closes the file.
 func (i *Inspection) OpenFile() (*os.File, error) {
 	u := i.up
 	for i.Size == i.Written {
@@ -68,12 +67,14 @@ func (i *Inspection) OpenFile() (*os.File, error) {
 	return nil, unsupported("opening an upload as a file of the system before it is committed")
 }
 
-// stagedFile is an upload into a file of the system that has nothing else in it.
+// stagedFile is an upload in a file of the system that holds the uploaded bytes and no
+// others.
 type stagedFile interface {
 	openStagedFile() (*os.File, error)
 }
 
-// inspectionReader reads a file that is not there yet.
+// inspectionReader reads the file that Commit is going to make, until the context of Store
+// ends.
 type inspectionReader struct {
 	io.Reader
 	ctx   context.Context
@@ -100,7 +101,7 @@ func (r *inspectionReader) Close() error {
 	return errors.Join(errs...)
 }
 
-// exactly reads n bytes, and fails if there are fewer.
+// exactly reads n bytes, and fails with ErrChanged if there are fewer.
 type exactly struct {
 	r io.Reader
 	n int64
@@ -121,7 +122,7 @@ func (e *exactly) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// inspect asks accept about the upload.
+// inspect describes the upload to accept and returns the error of accept.
 func (u *inspectedUpload) inspect() error {
 	if u.within.accept == nil {
 		return fs.ErrPermission
@@ -146,7 +147,7 @@ func (u *inspectedUpload) inspect() error {
 	return nil
 }
 
-// ask calls accept, and closes what that leaves open.
+// ask calls accept, and closes the readers that accept leaves open.
 func (u *inspectedUpload) ask(i *Inspection) error {
 	defer func() {
 		for _, r := range i.open {

@@ -17,8 +17,8 @@ import (
 type KeptReader interface {
 	// Keep says how many bytes of the old file Commit is going to keep, 0 if there is
 	// none. It is called after the last Write and once at most. From then on Commit is
-	// ErrChanged if the file is another one or has been changed since; where that is
-	// so already, Keep may be ErrChanged itself.
+	// ErrChanged if the file is another one or has been changed since; if it has
+	// changed already, Keep may be ErrChanged itself.
 	Keep() (int64, error)
 
 	// OpenKept opens the old file, any number of times after a Keep that is not 0. The
@@ -31,8 +31,9 @@ type KeptReader interface {
 // adds reports whether an upload keeps something of an old file.
 func (o StoreOptions) adds() bool { return o.Append || o.Offset > 0 }
 
-// keptReader finds what an upload keeps. A wrapper that changes the bytes, and
-// therefore opens what was written by itself, must open what is kept as well.
+// keptReader returns the KeptReader of an upload, or one that goes by the name of the
+// file. Only the StagedReader itself counts: a wrapper that changes the bytes, and so
+// has an OpenStaged of its own, needs an OpenKept of its own as well.
 func (u *inspectedUpload) keptReader() KeptReader {
 	if k, ok := stagedReader(u.Upload).(KeptReader); ok {
 		return k
@@ -40,7 +41,8 @@ func (u *inspectedUpload) keptReader() KeptReader {
 	return &keptByName{ctx: u.ctx, fsys: u.within.FS, name: u.name, opts: u.opts}
 }
 
-// keptByName finds by its name what an upload keeps that can't say so itself.
+// keptByName takes the place of a KeptReader that an upload lacks. It finds the old
+// file by name.
 type keptByName struct {
 	ctx  context.Context // of Store
 	fsys FS
@@ -61,7 +63,7 @@ func (k *keptByName) Keep() (_ int64, err error) {
 	return k.was.Size(), nil
 }
 
-// stat describes what has the name now, nil if there is nothing.
+// stat describes the file that has the name now, nil if there is none.
 func (k *keptByName) stat() (fs.FileInfo, error) {
 	fi, err := k.fsys.Stat(k.ctx, k.name)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -41,10 +41,10 @@ type Quota struct {
 // All that is stored must go through this one value: give every session of a
 // user the same. Changes made by another way count after [Limited.Measure].
 //
-// A change of a name waits for other changes of that name, and a change of a
-// directory for changes below the directory, as long as the context lasts. The
-// Writes of uploads wait for nothing. So the Commit of an FS of another package
-// may not wait for the end of another upload that the FS has let begin.
+// A change of a name waits for other changes of that name, and a change of a directory
+// for changes below the directory, as long as the context lasts. The Writes of uploads
+// wait for nothing. So Commit of an FS of another package must not wait for the end of
+// another upload that the FS has let begin.
 //
 // An open upload takes no more of a [Dir] than the bytes that it brought, which
 // count. What a commit copies for a moment (what is kept of the old file, or what
@@ -59,7 +59,7 @@ type Limited struct {
 	fsys  FS
 	quota Quota
 
-	locks lockTable // of names, held while the FS changes what has them
+	locks lockTable // of names, held while the FS gives them to files or takes them away
 
 	mu       sync.Mutex
 	active   map[string]*stored
@@ -113,18 +113,18 @@ func LimitFrom(fsys FS, q Quota, bytes, files int64) (*Limited, error) {
 	}, nil
 }
 
-// Used reports the bytes and the number of files that count now, uploads in
-// progress included. When there are none it is what [LimitFrom] may begin with next
-// time.
+// Used reports the bytes and the number of files that count now, uploads in progress
+// included. When there are no uploads, the numbers are those that [LimitFrom] may begin
+// with next time.
 func (l *Limited) Used() (bytes, files int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.used.bytes + l.reserved.bytes, l.used.files + l.reserved.files
 }
 
-// Measure walks the tree and counts anew. Changes wait until it is done. It
-// fails with [fs.ErrPermission] while there are uploads, whose part in what it
-// sees can't be known; on any error the old count stays.
+// Measure walks the tree and counts anew. Changes wait until it is done. During uploads
+// it fails with [fs.ErrPermission], because it can't know how much of them it sees. On
+// any error the old count stays.
 func (l *Limited) Measure(ctx context.Context) error {
 	unlock, err := l.lock(ctx, ".")
 	if err != nil {
@@ -173,9 +173,9 @@ func (l *Limited) adjust(change count) {
 	l.count(change)
 }
 
-// count changes what counts as stored. A usage that LimitFrom was given too low
-// doesn't become negative, as every file that is removed would then make room for
-// two. mu is held.
+// count changes what counts as stored. If LimitFrom was given too low a usage, the count
+// stops at zero: below zero, every file that is removed would make room for two. mu is
+// held.
 func (l *Limited) count(d count) {
 	l.used.add(d)
 	l.used = count{max(l.used.bytes, 0), max(l.used.files, 0)}

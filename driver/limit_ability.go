@@ -25,7 +25,7 @@ func (l *Limited) Space(ctx context.Context, name string) (int64, error) {
 	}
 }
 
-// Scan lists a directory as the FS does.
+// Scan lists a directory as the wrapped FS does.
 func (l *Limited) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	if self != FS(l) {
 		return self.List(ctx, name)
@@ -58,5 +58,5 @@ func (l *Limited) Checksum(ctx context.Context, name, algorithm string, offset, 
 	return Checksum(ctx, l.fsys, name, algorithm, offset, length)
 }
 
-// RawNames reports what the FS within takes.
+// RawNames reports whether the wrapped FS takes names that are not UTF-8.
 func (l *Limited) RawNames(name string) bool { return RawNames(l.fsys, name) }

@@ -6,9 +6,9 @@ import (
 	"io/fs"
 )
 
-// stored is what is counted for a file that is being uploaded, without what the
-// uploads in place have brought: that is in the file, and counts as reserved by them
-// until they end. Its fields are guarded by the lock of the Limited.
+// stored is the count of a file that is being uploaded, without the bytes that uploads
+// in place have written. Those bytes are in the file, and count as reserved by the
+// uploads until they end. Its fields are guarded by the lock of the Limited.
 type stored struct {
 	count
 	uploads int
@@ -42,11 +42,11 @@ func (l *Limited) sizeOf(ctx context.Context, name string, link bool) (c count, 
 	return count{}, "", nil
 }
 
-// find returns what is counted for a file that is being uploaded, nil if the file
-// isn't. One file may have several names (links, and upper and lower case on some
-// systems), so a file with the same ID is the same file. The ID is compared again
-// with that of the file under its known name: a commit may have replaced that file
-// a moment ago, and the system given the ID to another.
+// find returns the count of a file that is being uploaded, nil for any other file. One
+// file may have several names (links, and upper and lower case on some systems), so a
+// file with the same ID is the same file. The ID is compared again with that of the file
+// under its known name: a commit may have replaced that file a moment ago, and the
+// system may have given the ID to another.
 func (l *Limited) find(ctx context.Context, name, id string) *stored {
 	l.mu.Lock()
 	s, alias := l.active["name:"+name], l.active["id:"+id]
@@ -87,9 +87,10 @@ func (l *Limited) forgetID(s *stored) {
 }
 
 // refresh counts a file as the FS shows it now, and at the same moment gives back what
-// ended has reserved, if not nil. If the name is free the file counts as committed says:
-// somebody may have renamed a directory by another name of the directory. Calls for one
-// file wait for one another, so that the last to ask is the last to count.
+// the upload ended, if not nil, has reserved. If the name is free the file counts as
+// committed says: somebody may have renamed a directory above under another name of that
+// directory. Calls for one file wait for one another, so that the last to ask is the
+// last to count.
 func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed count, ended *limitUpload) (now count, err error) {
 	select {
 	case s.asking <- struct{}{}:
@@ -115,8 +116,8 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 	return now, nil
 }
 
-// reservedFor returns how many bytes are reserved by those uploads to a file that which
-// chooses. mu is held.
+// reservedFor returns how many bytes the uploads to a file have reserved, counting those
+// uploads that which chooses. mu is held.
 func (l *Limited) reservedFor(s *stored, which func(*limitUpload) bool) (n int64) {
 	for u := range l.uploads {
 		if u.file == s && which(u) {
@@ -126,8 +127,8 @@ func (l *Limited) reservedFor(s *stored, which func(*limitUpload) bool) (n int64
 	return n
 }
 
-// written returns how many bytes of the uploads in place to a file, but for one of them,
-// are in the file for certain.
+// written returns how many bytes of uploads in place, not counting the upload but, are
+// in a file for certain.
 func (l *Limited) written(s *stored, but *limitUpload) (n int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -139,17 +140,17 @@ func (l *Limited) written(s *stored, but *limitUpload) (n int64) {
 	return n
 }
 
-// see counts a file that the FS showed. Of its size, what the uploads in place have
-// brought is counted already: at least so much, and at most what they have reserved, as
-// the FS was asked while they wrote. Within these bounds the file counts as before. mu is
-// held.
+// see counts a file as the FS showed it. A part of its size is counted already, as
+// reserved by uploads in place: at least least bytes, and at most all that these uploads
+// have reserved, since they went on writing while the FS was asked. Within these bounds
+// the file counts as before. mu is held.
 func (l *Limited) see(s *stored, now count, least int64) {
 	own, most := s.bytes, int64(0)
 	for u := range l.uploads {
 		if u.file != s || u.given {
 			continue
 		}
-		if now.files > 0 { // the file that u was to make
+		if now.files > 0 { // u needs to make no file any more
 			l.reserved.files -= u.reserved.files
 			u.reserved.files = 0
 		}
@@ -178,8 +179,9 @@ func (l *Limited) set(s *stored, now count) {
 	s.count = now
 }
 
-// busy refuses to remove or rename what is being uploaded: the file could not be
-// found any more under the name that it is counted by.
+// busy returns an error if the file name, or a file below the directory name, is being
+// uploaded: once removed or renamed, the file could not be found under the name that it
+// is counted by.
 func (l *Limited) busy(ctx context.Context, op, name, id string) error {
 	busy := l.find(ctx, name, id) != nil
 	l.mu.Lock()

@@ -2,9 +2,10 @@ package driver
 
 import "context"
 
-// CheckStore tells that no byte or no file more may be stored, or what the FS
-// within would refuse. With no byte left it refuses an empty file too, since
-// nobody can know that the file will be empty; but not to cut a file off.
+// CheckStore returns ErrQuota if no byte or no file more may be stored, or the
+// error of the wrapped FS. With no byte left it refuses an empty file too,
+// since nobody can know that the file will be empty. It does not refuse an
+// upload at an offset that shortens the file.
 func (l *Limited) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	if err := enter(ctx, "store", name); err != nil {
 		return err

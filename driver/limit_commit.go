@@ -1,6 +1,6 @@
 package driver
 
-// Prepare prepares the upload of the FS below.
+// Prepare calls Prepare of the wrapped upload.
 func (u *limitUpload) Prepare() error {
 	if err := u.ready("prepare"); err != nil {
 		return err
@@ -9,12 +9,13 @@ func (u *limitUpload) Prepare() error {
 	return u.err
 }
 
-// Commit checks once more: what the upload keeps of the old file is no longer
-// counted, or more than there was, if another upload has replaced that.
+// Commit checks the quota once more. If another upload has replaced the old file,
+// the bytes that this one keeps are no longer counted, or are more than there were.
 //
-// The lock of the name comes before the FS's own locks. An upload in place has the
-// FS's lock of the file since Store, and only Commit gives that back. Such an
-// upload commits first: what it wrote is counted already.
+// The lock of the name is taken before the FS takes its own locks. An upload in
+// place has the FS's lock of the file from Store on, and only Commit gives that
+// lock back. So an upload in place commits without the lock of the name: the bytes
+// that it wrote are counted already.
 func (u *limitUpload) Commit() error {
 	switch err := u.ready("commit"); {
 	case err != nil:
@@ -50,8 +51,8 @@ func (u *limitUpload) commitInPlace() error {
 	return err
 }
 
-// commitWithin commits the upload below if the file fits, and returns the size that
-// the file has then.
+// commitWithin commits the wrapped upload if the file fits, and returns the size
+// that the file has then.
 func (u *limitUpload) commitWithin() (count, error) {
 	size, err := u.fits()
 	if err != nil {

@@ -5,8 +5,7 @@ import "io"
 // limitStep is how much ReadFrom reserves at a time.
 const limitStep = 1 << 20
 
-// limitReaderFrom is an upload of an FS that can take data from a reader by
-// itself.
+// limitReaderFrom is an upload whose wrapped upload takes data from a reader by itself.
 type limitReaderFrom struct {
 	*limitUpload
 	from io.ReaderFrom
@@ -31,7 +30,8 @@ func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
 	}
 }
 
-// atEnd reports whether the data ends where there is no more room, rather than going on.
+// atEnd returns nil if the data ends exactly where the room ends, and ErrQuota if there
+// is more data.
 func (u *limitReaderFrom) atEnd(r io.Reader) error {
 	var b [1]byte
 	switch n, err := io.ReadFull(r, b[:]); {

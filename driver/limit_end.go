@@ -22,8 +22,8 @@ func (u *limitUpload) Close(cause error) error {
 	return u.Upload.Close(cause)
 }
 
-// settle counts what is there after an upload has ended in the FS; committed is zero
-// if the upload was cut. The wait for an FS that hangs ends after limitPatience.
+// settle counts the file that is there after an upload has ended in the FS; committed is
+// zero if the upload was cut. It waits for an FS that hangs no longer than limitPatience.
 func (u *limitUpload) settle(committed count) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.ctx), limitPatience)
 	defer cancel()
@@ -33,8 +33,9 @@ func (u *limitUpload) settle(committed count) {
 	u.end(ctx, committed)
 }
 
-// end counts the file as the FS shows it. If the FS can't tell, the file counts as
-// large as committed says, and one that was written in place as large as it must be.
+// end counts the file as the FS shows it. If the FS can't tell, the file counts as large
+// as committed says, and a file that was written in place as large as its uploads have
+// made it.
 func (u *limitUpload) end(ctx context.Context, committed count) {
 	u.done = true
 	counted := false
@@ -56,8 +57,8 @@ func (u *limitUpload) end(ctx context.Context, committed count) {
 	counted = err == nil
 }
 
-// giveBack gives back what is reserved. What was written in place is the file's from now
-// on. A second call does nothing. mu is held.
+// giveBack gives back what the upload has reserved. Bytes written in place count as the
+// file's from now on. A second call does nothing. mu is held.
 func (u *limitUpload) giveBack() {
 	if u.given {
 		return

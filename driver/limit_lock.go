@@ -10,16 +10,17 @@ import (
 )
 
 // One file may be reached by several names, where a directory or the file itself is a symbolic
-// link. The locks of a Limited are those of the names without links, as far as the FS tells where
-// links lead: what is known of a file must not change between two looks at it. A link to a file
-// has a lock of its own beside that of the file, since some FS replace the link itself.
+// link. A Limited locks names whose links are resolved, as far as the FS tells where links lead:
+// the count of a file must not change between two looks at the file. A link to a file has a lock
+// of its own beside that of the file, since some FS replace the link itself.
 
-// lockedNames are names without links to directories on the way, and behind these the files that
-// they lead to by links.
+// lockedNames are names whose directories have no links, followed by the files that these names
+// lead to if they are links themselves.
 type lockedNames []string
 
-// lockFiles locks names, and with target what the last elements lead to. The first of the names
-// that it returns are those that were asked for.
+// lockFiles locks names and, with target, the files that they lead to if they are links. The
+// first of the names that it returns are those that were asked for, without links to directories
+// on the way.
 func (l *Limited) lockFiles(ctx context.Context, target bool, names ...string) (locked lockedNames, unlock func(), err error) {
 	for {
 		locked = l.withoutLinks(ctx, target, names)
@@ -35,8 +36,8 @@ func (l *Limited) lockFiles(ctx context.Context, target bool, names ...string) (
 	}
 }
 
-// stillWithoutLinks reports whether no link was changed until the names were locked, else it
-// unlocks them.
+// stillWithoutLinks reports whether no link was changed before the names were locked. If one was,
+// it unlocks the names.
 func (l *Limited) stillWithoutLinks(ctx context.Context, target bool, names []string, locked lockedNames, unlock func()) (same bool) {
 	defer func() { // the FS may panic
 		if !same {
@@ -46,7 +47,8 @@ func (l *Limited) stillWithoutLinks(ctx context.Context, target bool, names []st
 	return slices.Equal(locked, l.withoutLinks(ctx, target, names))
 }
 
-// lockNames locks names without links, and has links on the way to them stay.
+// lockNames locks names whose links are resolved, and keeps the links on the way from being
+// changed.
 func (l *Limited) lockNames(ctx context.Context, locked lockedNames, names []string) (unlock func(), err error) {
 	keys := shareAbove("", names...)
 	maps.Copy(keys, shareAbove("", locked...))

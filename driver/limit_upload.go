@@ -8,7 +8,7 @@ import (
 	"math"
 )
 
-// limitUpload counts what is written.
+// limitUpload is an upload whose bytes count as they are written.
 type limitUpload struct {
 	Upload
 	l        *Limited
@@ -71,19 +71,20 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 	return u, nil
 }
 
-// begin takes note of the upload. The file was as large as now says before Store.
+// begin registers the upload. The file was as large as now says before Store.
 func (u *limitUpload) begin(now count, id string) {
 	l := u.l
 	u.file = l.find(u.ctx, u.real(), id)
 	l.mu.Lock()
-	if u.file == nil || u.file.uploads == 0 { // it may have ended since
+	if u.file == nil || u.file.uploads == 0 { // its last upload may have ended since
 		u.file = &stored{count: now, name: u.real(), asking: make(chan struct{}, 1), committing: make(chan struct{}, 1)}
 	}
 	u.file.uploads++
 	l.uploads[u] = struct{}{}
 	l.known(u.file, u.real(), id)
 	l.mu.Unlock()
-	// An FS that isn't atomic may have changed the file by now, which shows what it is.
+	// An FS that isn't atomic may have changed the file in Store, which shows that it
+	// writes in place.
 	seen, err := l.refresh(u.ctx, u.file, u.real(), count{}, nil)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -142,10 +143,10 @@ func (u *limitUpload) claim(n int64) int64 {
 	return n
 }
 
-// room returns how many bytes more the size of one file leaves to the upload. An upload
-// that appends comes behind what is in the file, and no file must be too large when all
-// that append have committed. An upload that replaces the file as a whole leaves that to
-// the Commit of those: they see then how large the file is. mu is held.
+// room returns how many bytes more FileSize leaves to the upload. An upload that appends
+// adds to the end of the file, and the file must not be too large when all that append
+// have committed. An upload that replaces the file as a whole leaves that to the Commits
+// of the appends, which see then how large the file is. mu is held.
 func (u *limitUpload) room() int64 {
 	most := u.l.quota.FileSize
 	switch {
@@ -173,13 +174,13 @@ func (u *limitUpload) full() error {
 	return u.err
 }
 
-// wrote takes note of n bytes and gives back what else was claimed for them.
+// wrote records that n bytes were written, and gives back the rest of the claimed ones.
 func (u *limitUpload) wrote(claimed, n int64, err error) {
 	u.l.mu.Lock()
 	defer u.l.mu.Unlock()
 	u.claimed(n - claimed)
 	u.written += n
-	if u.there && !u.opts.Append && n > 0 && u.kept < u.file.bytes { // what was behind is gone
+	if u.there && !u.opts.Append && n > 0 && u.kept < u.file.bytes { // the old bytes behind are gone
 		u.l.set(u.file, count{u.kept, u.file.files})
 	}
 	u.err = err
@@ -199,5 +200,5 @@ func (u *limitUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap returns the upload of the FS below for the abilities there.
+// Unwrap returns the wrapped upload, whose abilities are used.
 func (u *limitUpload) Unwrap() Upload { return u.Upload }

@@ -92,12 +92,12 @@ func (m *MemFS) begin(ctx context.Context, op, name string) error {
 		return err
 	}
 	if strings.IndexByte(name, 0) >= 0 {
-		return fail(op, name, ErrName) // as every system has it
+		return fail(op, name, ErrName) // NUL is in no name on any system
 	}
 	return ctx.Err()
 }
 
-// RawNames reports that every name is taken, UTF-8 or not.
+// RawNames returns true: a MemFS takes every name, UTF-8 or not.
 func (m *MemFS) RawNames(string) bool { return true }
 
 // Stat describes a file as it is at this moment.
@@ -203,7 +203,8 @@ func (i memInfo) ModTime() time.Time { return i.modTime }
 func (i memInfo) IsDir() bool        { return i.mode.IsDir() }
 func (i memInfo) Sys() any           { return nil }
 
-// ID returns the number of the node, and nothing for a directory that no MemFS made.
+// ID returns the number of the node, empty for a description that was made without a
+// node.
 func (i memInfo) ID() string {
 	if i.id == 0 {
 		return ""

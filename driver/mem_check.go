@@ -5,7 +5,7 @@ import (
 	"io/fs"
 )
 
-// CheckStore tells what Store would refuse.
+// CheckStore returns the error that Store would return.
 func (m *MemFS) CheckStore(ctx context.Context, name string, opts StoreOptions) error {
 	if err := m.begin(ctx, "store", name); err != nil {
 		return err

@@ -113,8 +113,8 @@ func (r *memReader) Close() error {
 	return nil
 }
 
-// memUpload is content that no node has yet: all of a new file, or with Append or
-// an Offset what is to come behind the first bytes of an old one.
+// memUpload is content that no node has yet: all of a new file, or with Append or an
+// Offset the part behind the kept bytes of an old one.
 type memUpload struct {
 	m    *MemFS
 	name string
@@ -160,7 +160,8 @@ func (n *memNode) length() int64 {
 	return n.data.size
 }
 
-// check returns an error if the upload may not have the name, which n has now.
+// check returns an error if the upload may not replace n, the node that has the name; n
+// is nil if the name is free.
 func (u *memUpload) check(n *memNode) error {
 	switch {
 	case u.name == "." || n != nil && n.entries != nil:
@@ -215,7 +216,7 @@ func (u *memUpload) at(f func(dir *memNode, base string, n *memNode) error) erro
 	})
 }
 
-// may returns an error if the upload may no longer be committed over now, which is what
+// may returns an error if the upload may no longer be committed over now, the node that
 // has the name.
 func (u *memUpload) may(now *memNode) error {
 	switch {

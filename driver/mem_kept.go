@@ -13,7 +13,8 @@ func (u *memUpload) OpenStaged() (io.ReadCloser, error) {
 	return &memReader{data: u.data}, nil
 }
 
-// Keep says how many bytes of the file stay, and has Commit change no other.
+// Keep returns how many bytes of the old file Commit keeps. From then on Commit
+// is ErrChanged if the file is another one.
 func (u *memUpload) Keep() (int64, error) {
 	if u.done {
 		return 0, fail("read", u.name, fs.ErrClosed)
@@ -34,7 +35,7 @@ func (u *memUpload) Keep() (int64, error) {
 	return u.keeps(u.kept), nil
 }
 
-// OpenKept opens the bytes of the file that stay.
+// OpenKept opens the kept bytes of the old file.
 func (u *memUpload) OpenKept() (io.ReadCloser, error) {
 	if u.done {
 		return nil, fail("read", u.name, fs.ErrClosed)

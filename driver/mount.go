@@ -66,7 +66,7 @@ func Mount(at map[string]FS) (*MountFS, error) {
 	return m, nil
 }
 
-// prefix returns what the IDs of a new mount point's files begin with. An FS that is
+// prefix returns the prefix of the IDs of a new mount point's files. An FS that is
 // mounted twice has one prefix, so that a file is known to be the same by both names.
 func (m *MountFS) prefix(fsys FS, i int) (prefix string) {
 	prefix = fmt.Sprintf("m%d.", i)
@@ -158,7 +158,7 @@ func (m *MountFS) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return memInfo{name: path.Base(name), mode: fs.ModeDir | 0o555, modTime: m.made}, nil
 }
 
-// List yields the mount points in a directory first, then what else is there.
+// List yields the mount points in a directory first, then the other entries.
 func (m *MountFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		if err := enter(ctx, "list", name); err != nil {
@@ -179,7 +179,8 @@ func (m *MountFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, 
 			}
 			return
 		}
-		// The FS need not have a directory that only leads to a mount point.
+		// The FS need not have a directory of that name if the directory is there
+		// only because of a mount point in it.
 		_, mountPoint := m.points[name]
 		optional := m.isVirtual(name) && !mountPoint
 		for fi, err := range p.fsys.List(ctx, inner) {

@@ -47,7 +47,7 @@ func (m *MountFS) SetGroup(ctx context.Context, name, group string) error {
 	return SetGroup(ctx, fsys, inner, group)
 }
 
-// Symlink makes a link within one FS if that can.
+// Symlink makes a link within one FS if the FS can.
 func (m *MountFS) Symlink(ctx context.Context, target, name string) error {
 	if err := first(enter(ctx, "symlink", name), valid("symlink", target)); err != nil {
 		return err
@@ -71,7 +71,8 @@ func (m *MountFS) ReadLink(ctx context.Context, name string) (string, error) {
 	return ReadLink(ctx, fsys, inner)
 }
 
-// Space reports what the FS of the name says, and 0 where there is no FS.
+// Space reports the free space that the FS of the name tells, and 0 where there
+// is no FS.
 func (m *MountFS) Space(ctx context.Context, name string) (int64, error) {
 	fsys, inner, err := m.ability(ctx, "space", name)
 	if errors.Is(err, errReadOnly) {
@@ -92,7 +93,7 @@ func (m *MountFS) Checksum(ctx context.Context, name, algorithm string, offset, 
 	return Checksum(ctx, fsys, inner, algorithm, offset, length)
 }
 
-// RawNames reports what the FS of the name takes.
+// RawNames reports whether the FS of the name takes names that are not UTF-8.
 func (m *MountFS) RawNames(name string) bool {
 	if !ValidName(name) {
 		return false

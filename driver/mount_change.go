@@ -6,8 +6,8 @@ import (
 	"path"
 )
 
-// file finds where a file is or will be. The names of virtual directories are
-// taken by directories.
+// file finds the FS that a file is or will be in, and its name there. The name
+// of a virtual directory is ErrIsDir.
 func (m *MountFS) file(ctx context.Context, op, name string) (FS, string, error) {
 	if err := enter(ctx, op, name); err != nil {
 		return nil, "", err
@@ -18,8 +18,9 @@ func (m *MountFS) file(ctx context.Context, op, name string) (FS, string, error)
 	return m.inside(op, name)
 }
 
-// inside finds the FS of a name that is not virtual. In a virtual directory
-// without an FS there is nothing else, and nothing can be made.
+// inside finds the FS of a name that is not virtual, and the name there. A
+// virtual directory without an FS holds nothing but mount points, and nothing
+// can be made in it.
 func (m *MountFS) inside(op, name string) (FS, string, error) {
 	p, inner, ok := m.find(name)
 	switch {
@@ -49,9 +50,9 @@ func (m *MountFS) CheckStore(ctx context.Context, name string, opts StoreOptions
 	return CheckStore(ctx, fsys, inner, opts)
 }
 
-// Mkdir creates a directory. Below a directory that only leads to a mount point
-// its parent may be missing in the FS that the name belongs to: then it is
-// [fs.ErrNotExist].
+// Mkdir creates a directory. Below a directory that is there only because of a
+// mount point, the parent may be missing in the FS that the name belongs to: the
+// error is then [fs.ErrNotExist].
 func (m *MountFS) Mkdir(ctx context.Context, name string) error {
 	if err := enter(ctx, "mkdir", name); err != nil {
 		return err
@@ -87,8 +88,8 @@ func (m *MountFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo)
 	return RemoveSame(ctx, fsys, inner, info)
 }
 
-// RemoveDir removes an empty directory, never a mount point or one that leads to
-// it.
+// RemoveDir removes an empty directory, never a mount point or a directory that
+// leads to one.
 func (m *MountFS) RemoveDir(ctx context.Context, name string) error {
 	if err := enter(ctx, "rmdir", name); err != nil {
 		return err

@@ -10,24 +10,24 @@ import (
 	"strings"
 )
 
-// tempPrefix begins the name of a file that holds an upload before Commit. It
-// is taken from the clients: they can neither see nor use such names.
+// tempPrefix begins the name of a file that holds an upload before Commit. Clients can
+// neither see nor use such names.
 const tempPrefix = ".sallyport-"
 
 // tempName returns a fresh name for an upload. Its length doesn't depend on that of
 // the file's name, which may be the longest that the file system takes.
 func tempName() string { return tempPrefix + strings.ToLower(rand.Text()) }
 
-// reserved reports whether an element of a path is taken by tempPrefix. Case is
-// ignored because some file systems do.
+// reserved reports whether an element of a path begins with tempPrefix. Case is
+// ignored because some file systems ignore it.
 func reserved(element string) bool {
 	return len(element) >= len(tempPrefix) && element[0] == tempPrefix[0] && strings.EqualFold(element[:len(tempPrefix)], tempPrefix)
 }
 
 // ValidName reports whether name is one that an FS may be asked for: [fs.ValidPath]
-// without its rule that names are UTF-8. A name has no slash in front and none at
-// its end, no empty element and none that is "." or ".."; the root is ".". Which
-// of them an FS takes that are not UTF-8 it says as a [RawNamer].
+// without its rule that names are UTF-8. A name has no slash in front and none at its
+// end, no empty element and none that is "." or ".."; the root is ".". An FS that
+// takes such names without UTF-8 is a [RawNamer].
 func ValidName(name string) bool {
 	if name == "." {
 		return true
@@ -40,7 +40,7 @@ func ValidName(name string) bool {
 	return true
 }
 
-// valid reports a name that doesn't obey ValidName.
+// valid returns fs.ErrInvalid for a name that doesn't obey ValidName.
 func valid(op, name string) error {
 	if !ValidName(name) {
 		return &fs.PathError{Op: op, Path: name, Err: fs.ErrInvalid}
@@ -67,8 +67,9 @@ func local(op, name string) (string, error) {
 	return p, nil
 }
 
-// localize does what filepath.Localize does, which takes UTF-8 only. Where names are
-// bytes to the system, a name without NUL that obeys ValidName means itself.
+// localize turns a valid name into one of the system as filepath.Localize does, which
+// takes UTF-8 only. Where names are bytes to the system, a name without NUL stays as
+// it is.
 func localize(name string) (string, error) {
 	if rawNames && strings.IndexByte(name, 0) < 0 {
 		return name, nil
@@ -76,8 +77,8 @@ func localize(name string) (string, error) {
 	return filepath.Localize(name)
 }
 
-// within checks that the target of a link at name, which is relative to the
-// link's directory, stays in the tree.
+// within returns an error unless the target of a link at name, which is relative to
+// the link's directory, stays in the tree.
 func within(name, target string) error {
 	t := filepath.ToSlash(target)
 	if path.IsAbs(t) || filepath.IsAbs(target) || filepath.VolumeName(target) != "" ||

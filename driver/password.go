@@ -16,8 +16,8 @@ import (
 const (
 	// tokenPrefix marks a hash by HashToken or HashKnown: $token$salt$digest.
 	tokenPrefix = "$token$"
-	// minToken is the least length of a token, about 96 bits in base64. What
-	// is shorter could be guessed offline at the speed of SHA-256.
+	// minToken is the least length of a token, about 96 bits in base64. A shorter
+	// token could be guessed offline at the speed of SHA-256.
 	minToken = 16
 	// maxBcryptCost bounds the work a hash can demand of a login: a second or
 	// so. The algorithm would allow centuries.
@@ -38,8 +38,8 @@ func HashPassword(password string) (string, error) {
 }
 
 // HashToken makes a salted SHA-256 hash for [UserEntry.Hash] that is cheap to
-// compare. It is only for passwords that a machine drew at random, of at least
-// 16 characters: one that a person chose would soon be found by trying.
+// compare. It is only for passwords that a machine drew at random, of at least 16
+// characters: a password that a person chose would soon be found by trying.
 func HashToken(token string) (string, error) {
 	if len(token) < minToken {
 		return "", fmt.Errorf("driver: a token needs at least %d characters; use HashPassword", minToken)
@@ -47,9 +47,9 @@ func HashToken(token string) (string, error) {
 	return HashKnown(token)
 }
 
-// HashKnown makes a hash as HashToken does, for a password that the program
-// knows anyway, such as one from its configuration. There a slow hash would keep
-// nothing secret and make each login cost 60 ms of CPU. It must not be stored.
+// HashKnown makes a hash as HashToken does, for a password that the program knows
+// anyway, such as one from its configuration. A slow hash would keep nothing secret
+// there, and make each login cost 60 ms of CPU. The hash must not be stored.
 func HashKnown(password string) (string, error) {
 	if password == "" {
 		return "", errors.New("driver: password is empty")
@@ -83,7 +83,8 @@ func parseToken(hash string) (salt, digest []byte, err error) {
 	return salt, digest, nil
 }
 
-// matches compares in constant time. Nothing matches an empty password.
+// matches compares a password with a hash in constant time. An empty password
+// matches nothing.
 func matches(hash, password string) bool {
 	var ok bool
 	if strings.HasPrefix(hash, tokenPrefix) {
@@ -95,7 +96,8 @@ func matches(hash, password string) bool {
 	return ok && password != ""
 }
 
-// cost orders hashes by the work they are; -1 can't be compared.
+// cost returns how much work it is to compare a hash, 0 for a token; -1 if the hash
+// can't be compared.
 func cost(hash string) int {
 	if strings.HasPrefix(hash, tokenPrefix) {
 		return 0
@@ -106,8 +108,8 @@ func cost(hash string) int {
 	return -1
 }
 
-// bcryptCost refuses $2x$ and older forms, which package bcrypt would take for
-// something they are not.
+// bcryptCost returns the cost of a bcrypt hash. It refuses $2x$ and older forms,
+// which package bcrypt would take for something they are not.
 func bcryptCost(hash string) (int, error) {
 	switch c, err := bcrypt.Cost([]byte(hash)); {
 	case err != nil || len(hash) != 60 || hash[:2] != "$2" || !strings.Contains("aby", hash[2:3]):

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Policy is what holds for one account besides the server's settings. The zero value
-// leaves everything to those settings. A Policy adds demands to the server's and
+// Policy holds rules for one account in addition to the server's settings. The zero
+// value leaves everything to those settings. A Policy adds demands to the server's and
 // never lifts any.
 //
 // Sessions of one account share MaxSessions and the rates. [Account.Owner] names the
@@ -15,9 +15,9 @@ import (
 // and whatever host the client named. Where one name is several users, as on
 // different hosts, or several names are one, set Owner.
 type Policy struct {
-	// Dir is the directory that a session starts in, a name as [FS] has them. Empty
-	// is the root. Where Dir is no directory the session starts in the root, and the
-	// log says so.
+	// Dir is the directory that a session starts in, a name as [FS] has them. Empty is
+	// the root. If Dir is no directory the session starts in the root, and the log says
+	// so.
 	Dir string
 
 	// RequireTLS refuses the login over a control connection in clear, and later CCC
@@ -56,21 +56,21 @@ type Policy struct {
 	MaxSessions int
 
 	// UploadRate and DownloadRate bound the bytes per second of all the account's
-	// sessions together, listings included, which share them fairly. Bytes count as
-	// they are in files, before compression. Replies count for nothing, nor do the
+	// sessions together, listings included. The sessions share a rate fairly. Bytes
+	// count as they are in files, before compression. Replies don't count, nor do the
 	// listings in them, of at most 1000 entries (STAT of a path). The rate of the latest
-	// login holds for all of them, also for a transfer under way, and what an account
-	// owes when it logs out it still owes when it comes back. 0 means no limit.
+	// login holds for all sessions, also for a transfer under way. An account that owes
+	// a wait when it logs out still owes it at the next login. 0 means no limit.
 	UploadRate, DownloadRate int64
 
 	// Disabled are commands that the account can't use: "DELE", say, or "SITE CHMOD".
-	// They mean what Server.Disabled says. A name that no command has is a mistake of
-	// the [Driver], and nobody gets in.
+	// The names mean what Server.Disabled says. If no command has one of the names, the
+	// [Driver] has made a mistake, and the login fails.
 	Disabled []string
 }
 
-// Validate reports everything that is wrong with a policy, but for the names of
-// commands, which the server knows.
+// Validate reports everything that is wrong with a policy, except unknown names of
+// commands, which only the server knows.
 func (p *Policy) Validate() error {
 	var errs []error
 	if p.Dir != "" && !ValidName(p.Dir) {

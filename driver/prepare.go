@@ -1,13 +1,13 @@
 package driver
 
-// Preparer is an optional ability of an [Upload]: it does in advance what takes
-// long of Commit, such as making the data durable. The server calls Prepare after
-// the last Write, while the server waits whether the end of the data is to be
-// believed: Prepare must show nothing of the upload yet. After Prepare only
-// Commit and Close are called.
+// Preparer is an optional ability of an [Upload]: Prepare does in advance the
+// part of Commit that takes long, such as making the data durable. The server
+// calls Prepare after the last Write, while it waits to learn whether the data
+// ended as it should: Prepare must show nothing of the upload yet. After Prepare
+// only Commit and Close are called.
 //
-// An Upload that wraps another has an Unwrap method that returns that, or a
-// Prepare of its own.
+// An Upload that wraps another has an Unwrap method that returns the wrapped one,
+// or a Prepare of its own.
 type Preparer interface {
 	// Prepare returns an error if the upload can't be committed any more.
 	Prepare() error

@@ -170,7 +170,8 @@ func (r *readOnly) ReadLink(ctx context.Context, name string) (string, error) {
 	return target, nil
 }
 
-// enter holds names to what package fs wants.
+// enter makes the checks that every method begins with. Names must obey
+// fs.ValidPath, as package fs demands.
 func (r *readOnly) enter(ctx context.Context, op, name string) error {
 	if !fs.ValidPath(name) {
 		return fail(op, name, fs.ErrInvalid)
@@ -178,7 +179,8 @@ func (r *readOnly) enter(ctx context.Context, op, name string) error {
 	return ctx.Err()
 }
 
-// enter makes the checks every method begins with where no name is reserved.
+// enter makes the checks that every method of an FS without reserved names begins
+// with.
 func enter(ctx context.Context, op, name string) error {
 	if err := valid(op, name); err != nil {
 		return err
@@ -194,7 +196,7 @@ func (m masked) Owner() string     { return ownerOf(m.FileInfo) }
 func (m masked) Group() string     { return groupOf(m.FileInfo) }
 func (m masked) ID() string        { return idOf(m.FileInfo) }
 
-// ownerOf, groupOf and idOf ask a FileInfo that may not know.
+// ownerOf, groupOf and idOf return what a FileInfo tells, empty if it can't tell.
 func ownerOf(fi fs.FileInfo) string {
 	if o, ok := fi.(FileOwner); ok {
 		return o.Owner()

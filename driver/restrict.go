@@ -12,26 +12,26 @@ import (
 // Restrict asks allow before anything is done with fsys: every method of FS and
 // every optional ability goes through that one function, so nothing is forgotten.
 //
-// Allow returns nil if the session may do op with the name, and else the error that
-// the client is told: [fs.ErrPermission], [fs.ErrNotExist] for what shall not be
-// known to exist, or an [*Error] for words of its own. Allow may be called
-// concurrently, and must be quick: a listing asks about each entry, and MLSD several
-// times, to tell what may be done with each (CheckOp); nothing is done then. A nil
-// allow refuses everything with [fs.ErrPermission].
+// Allow returns nil if the session may do op with the name, and else the error that the
+// client is told: [fs.ErrPermission], [fs.ErrNotExist] for a name that shall not be
+// known to exist, or an [*Error] for words of its own. Allow may be called concurrently,
+// and must be quick: a listing asks about each entry, and MLSD several times, to tell
+// the client its rights to each (CheckOp), without doing anything. A nil allow refuses
+// everything with [fs.ErrPermission].
 //
-// Each name is asked about as it is, the root being "."; leave to go into a
-// directory gives no leave for what is in it. A file that is renamed has two names,
-// and both are asked about. A directory takes along what is in it, so each entry
-// below is asked about as well, which takes a walk, and so is each upload under way
-// below through any Restrict around the same fsys. A symbolic link and its target are
-// both asked about.
+// Allow is asked about each name as it is, the root being "."; permission for a
+// directory is no permission for what is in it. A rename is asked about under the old
+// name and the new one. A directory takes along what is in it, so allow is asked about
+// each entry below as well, which takes a walk, and about each upload under way below
+// through any Restrict around the same fsys. A symbolic link and its target are both
+// asked about.
 //
-// Who may store and not replace (OpReplace) can't add to a file either, nor rename
-// another file over the old one. Uploads are then Exclusive: if two upload at once
-// to one free name, the FS refuses one of the two. The same holds for such uploads
-// and renames together, through any Restrict around the same fsys. A rename replaces
-// a file that comes to the free name at the same moment by a way around Restrict, or
-// from a session that may replace.
+// A session that may store but not replace (OpReplace) can't add to a file either, nor
+// rename another file over the old one. Uploads of such a session are Exclusive: if two
+// upload at once to one free name, the FS refuses one of the two. The same holds for
+// such uploads and renames together, through any Restrict around the same fsys. A rename
+// does replace a file that gets the free name at the same moment by a way around
+// Restrict, or from a session that may replace.
 //
 // An entry that OpStat is refused for is left out of listings. An error of allow
 // that is no refusal (none of the above, or an [*Error] of code 4xx) ends the
@@ -57,11 +57,11 @@ func Restrict(fsys FS, allow func(ctx context.Context, op Op, name string) error
 type restricted struct {
 	fsys  FS
 	allow func(ctx context.Context, op Op, name string) error
-	tree  string // whose files fsys has: see treeOf
+	tree  string // identifies fsys: see treeOf
 }
 
-// ask returns the error of a name that is not allowed. Names that obey no rule of
-// this package are refused before allow sees them.
+// ask returns the error of allow for a name. A name that doesn't obey ValidName is
+// refused before allow sees it.
 func (r *restricted) ask(ctx context.Context, op Op, name string) error {
 	if err := enter(ctx, string(op), name); err != nil {
 		return err
@@ -72,8 +72,8 @@ func (r *restricted) ask(ctx context.Context, op Op, name string) error {
 	return fail(string(op), name, r.allow(ctx, op, name))
 }
 
-// refused reports whether an error of ask means that the session may not. Any other error
-// means that this could not be found out.
+// refused reports whether an error of ask means that the session may not do it. Any other
+// error means that allow could not find out.
 func refused(err error) bool {
 	var own *Error
 	if errors.As(err, &own) {
@@ -93,7 +93,7 @@ func (r *restricted) List(ctx context.Context, name string) iter.Seq2[fs.FileInf
 	return r.list(ctx, name, func() iter.Seq2[fs.FileInfo, error] { return r.fsys.List(ctx, name) })
 }
 
-// Scan leaves the same entries out as List.
+// Scan leaves out the same entries as List.
 func (r *restricted) Scan(ctx context.Context, self FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	if self != FS(r) {
 		return self.List(ctx, name)
@@ -154,5 +154,6 @@ func (r *restricted) Space(ctx context.Context, name string) (int64, error) {
 	return Space(ctx, r.fsys, name)
 }
 
-// RawNames is what names may be; allow sees them as they are.
+// RawNames reports whether the wrapped FS takes names that are not UTF-8; allow sees
+// names as they are.
 func (r *restricted) RawNames(name string) bool { return RawNames(r.fsys, name) }

@@ -32,8 +32,9 @@ func (r *restricted) CheckStore(ctx context.Context, name string, opts StoreOpti
 	return CheckStore(ctx, r.fsys, name, opts)
 }
 
-// askStore asks about an upload. An upload that may replace nothing gets
-// Exclusive, so as not to replace what is committed meanwhile either.
+// askStore asks about an upload. An upload that may replace nothing is made
+// Exclusive, so that it doesn't replace a file either that another commits
+// meanwhile.
 func (r *restricted) askStore(ctx context.Context, name string, opts StoreOptions) (StoreOptions, error) {
 	if err := r.ask(ctx, OpStore, name); err != nil {
 		return opts, err
@@ -52,8 +53,8 @@ func (r *restricted) askStore(ctx context.Context, name string, opts StoreOption
 	return opts, nil
 }
 
-// askReplace asks about a name that is going to be given to a file, if a file has
-// the name.
+// askReplace asks about replacing the file that has a name, before another file
+// is given the name. For a free name and for a directory it asks nothing.
 func (r *restricted) askReplace(ctx context.Context, name string) error {
 	refusal := r.ask(ctx, OpReplace, name)
 	if refusal == nil {
@@ -122,7 +123,7 @@ func (r *restricted) Rename(ctx context.Context, from, to string) error {
 	return err
 }
 
-// askBelow asks about all that is renamed with a directory.
+// askBelow asks about everything that the renaming of a directory takes along.
 func (r *restricted) askBelow(ctx context.Context, from, to string) error {
 	switch fi, err := r.fsys.Stat(ctx, from); {
 	case errors.Is(err, fs.ErrNotExist): // also a link that leads nowhere

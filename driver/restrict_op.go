@@ -3,7 +3,7 @@ package driver
 // Op is something that a session is about to do with a name: see [Restrict].
 type Op string
 
-// What a session may do. Behind each are the commands that come to it.
+// The operations. The commands that ask about an operation are named behind it.
 const (
 	// OpStat sees that a name is there, what it is and where it leads if it is a
 	// link: SIZE, MDTM, MLST, STAT, CWD, and each entry of a listing.
@@ -16,8 +16,8 @@ const (
 	// OpStore makes, replaces or adds to a file: STOR, APPE, STOU, the targets of
 	// COMB and SITE CPTO.
 	OpStore Op = "store"
-	// OpReplace does so with a name that a file has already: what OpStore and
-	// OpRenameTo are asked about needs this as well, unless the name is free.
+	// OpReplace replaces or adds to a file that has the name already. OpStore and
+	// OpRenameTo need it as well, unless the name is free.
 	OpReplace Op = "replace"
 	// OpMkdir makes a directory: MKD, SITE MKDIR.
 	OpMkdir Op = "mkdir"

@@ -9,18 +9,19 @@ import (
 	"sync"
 )
 
-// restrictions is what all values of Restrict know together, as the sessions that share
-// files have one each: the uploads under way, and locks of names that are asked about
-// and then given or taken away. Rules are about names, so between the question and
-// the deed no name may change its meaning.
+// restrictions is shared by all values of Restrict, since each of the sessions that
+// share files has one of its own. It holds the uploads under way, and locks of names
+// that are asked about and then given or taken away: between the question and the
+// operation a name must not come to mean another file.
 var restrictions struct {
 	locks   lockTable
 	mu      sync.Mutex
 	uploads map[*restrictedUpload]struct{}
 }
 
-// treeOf tells the files of one FS from those of another. An FS that is no pointer
-// can't be told, and each Restrict around it goes by itself.
+// treeOf returns a key that all values of Restrict around one FS have in common. An FS
+// that is no pointer can't be told from others, so each Restrict around it has a key of
+// its own.
 func treeOf(fsys FS, r *restricted) string {
 	if v := reflect.ValueOf(fsys); v.Kind() == reflect.Pointer {
 		return fmt.Sprintf("%T %x ", fsys, v.Pointer())
@@ -28,7 +29,8 @@ func treeOf(fsys FS, r *restricted) string {
 	return fmt.Sprintf("%T %p ", r, r)
 }
 
-// alone locks names of the tree for a change, as lockTable.alone does, with patience.
+// alone locks names of the tree for a change, as lockTable.alone does. After
+// lockPatience the error is ErrBusy.
 func (r *restricted) alone(ctx context.Context, names ...string) (unlock func(), err error) {
 	wait, cancel := context.WithTimeout(ctx, lockPatience)
 	defer cancel()
@@ -39,7 +41,7 @@ func (r *restricted) alone(ctx context.Context, names ...string) (unlock func(),
 	return unlock, err
 }
 
-// restrictedUpload is an upload that a directory may take along.
+// restrictedUpload is an upload that the renaming of a directory may take along.
 type restrictedUpload struct {
 	Upload
 	r    *restricted
@@ -48,7 +50,7 @@ type restrictedUpload struct {
 	name string // guarded by restrictions.mu
 }
 
-// begin takes note of an upload.
+// begin registers an upload.
 func (r *restricted) begin(ctx context.Context, name string, opts StoreOptions, up Upload) Upload {
 	u := &restrictedUpload{Upload: up, r: r, ctx: ctx, name: name, opts: opts}
 	restrictions.mu.Lock()
@@ -69,11 +71,12 @@ type restrictedReaderFrom struct {
 	io.ReaderFrom
 }
 
-// Unwrap returns the upload within for the abilities there.
+// Unwrap returns the wrapped upload, whose abilities are used.
 func (u *restrictedUpload) Unwrap() Upload { return u.Upload }
 
-// Commit of an upload that may replace nothing excludes renames to its name, which look
-// first whether that is free. In place, the name is taken since Store.
+// Commit locks the name of an upload that may replace nothing: a rename to that name,
+// which looks first whether the name is free, must not come in between. An upload in
+// place needs no lock, because it has had the name since Store.
 func (u *restrictedUpload) Commit() error {
 	if u.opts.Exclusive && !writesInPlace(u.Upload) {
 		name := u.now()
@@ -102,8 +105,9 @@ func (u *restrictedUpload) now() string {
 	return u.name
 }
 
-// askUploadsBelow asks about the names of the uploads that a directory takes along.
-// SECURITY: as askMoveBelow, since a Dir puts them where the directory is by then.
+// askUploadsBelow asks about the names of the uploads that the renaming of a directory
+// takes along. SECURITY: like askMoveBelow, because a Dir commits an upload to wherever
+// its directory is by then.
 func (r *restricted) askUploadsBelow(ctx context.Context, from, to string) error {
 	for rest := range r.uploadsBelow(from) {
 		if err := r.askMove(ctx, from+rest, to+rest); err != nil {

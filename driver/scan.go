@@ -20,8 +20,8 @@ type Scanner interface {
 }
 
 // Scan lists a directory for a reader that keeps no entry, as the server does. It
-// asks fsys itself and nothing behind it, so that what a wrapper hides stays
-// hidden; an FS that is no [Scanner] is asked for List. The listing of a [Dir]
+// asks fsys itself and no FS behind it, so that names which a wrapper hides stay
+// hidden. If fsys is no [Scanner], Scan returns its List. The listing of a [Dir]
 // then makes no garbage, and costs the system less.
 func Scan(ctx context.Context, fsys FS, name string, nameOnly bool) iter.Seq2[fs.FileInfo, error] {
 	if s, ok := fsys.(Scanner); ok {

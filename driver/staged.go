@@ -5,19 +5,20 @@ import "io"
 // StagedReader is an optional ability of an [Upload] whose bytes can be read
 // before Commit: see [Inspect].
 //
-// An Upload that wraps another has an Unwrap method that returns that, or an
-// OpenStaged of its own.
+// An Upload that wraps another has an Unwrap method that returns the wrapped one,
+// or an OpenStaged of its own.
 type StagedReader interface {
-	// OpenStaged opens what was written, from the first byte on; what
-	// [StoreOptions].Append or Offset keep of the old file is not included. It is
-	// called after the last Write, any number of times; afterwards only Prepare,
-	// OpenStaged, the methods of [KeptReader], Commit and Close are. The readers
-	// are closed before Commit and Close.
+	// OpenStaged opens the bytes written to this upload, from the first one on;
+	// bytes that [StoreOptions].Append or Offset keep of the old file are not
+	// included. It is called after the last Write, any number of times; afterwards
+	// only Prepare, OpenStaged, the methods of [KeptReader], Commit and Close are
+	// called. The readers are closed before Commit and Close.
 	OpenStaged() (io.ReadCloser, error)
 }
 
-// OpenStaged opens what was written to an upload, or to one that it wraps, and was
-// not committed yet. Without a [StagedReader] the error is [errors.ErrUnsupported].
+// OpenStaged opens the bytes that were written to an upload, or to one that it
+// wraps, before they are committed. Without a [StagedReader] the error is
+// [errors.ErrUnsupported].
 func OpenStaged(u Upload) (io.ReadCloser, error) {
 	if s := stagedReader(u); s != nil {
 		return s.OpenStaged()
@@ -50,7 +51,7 @@ func innermost(u Upload) Upload {
 	}
 }
 
-// section is part of an open file that the upload itself closes.
+// section is a part of an open file. The upload, and not section, closes the file.
 type section struct{ *io.SectionReader }
 
 func (section) Close() error { return nil }

@@ -46,8 +46,8 @@ type systemError struct{ kind, err error }
 
 func (e *systemError) Error() string { return fmt.Sprintf("%v (%v)", e.kind, e.err) }
 
-// Unwrap returns both, but for ENOTEMPTY: the system's error is fs.ErrExist then,
-// which the contract has for a name that is taken.
+// Unwrap returns both errors, except for ErrNotEmpty: the system's error is
+// fs.ErrExist as well then, which in the contract means that a name is taken.
 func (e *systemError) Unwrap() []error {
 	if e.kind == ErrNotEmpty {
 		return []error{e.kind}

@@ -30,10 +30,10 @@ type StoreOptions struct {
 	// It is a hint: more or fewer may follow.
 	Size int64
 
-	// Whole is for an upload that other files are removed for (COMB, CPTO).
-	// It is atomic even in an FS that otherwise writes in place, and durable
-	// when Commit returns even if the FS is told not to wait for the disk. An
-	// FS that can do neither ignores it.
+	// Whole is set for the target of COMB, whose sources are removed after Commit,
+	// and of SITE CPTO. The upload is atomic even in an FS that otherwise writes
+	// in place, and durable when Commit returns even if the FS is told not to wait
+	// for the disk. An FS that can do neither ignores Whole.
 	Whole bool
 }
 
@@ -42,15 +42,16 @@ type StoreOptions struct {
 type Upload interface {
 	io.Writer
 
-	// Commit makes the upload the file. When it returns nil the data is as
-	// safe as the FS can make it. The name is judged once more, as the tree may
-	// have changed since Store: the error is ErrIsDir or fs.ErrExist if the name
-	// has become a directory, fs.ErrExist if the name must be free (Exclusive) and
-	// is taken, and fs.ErrNotExist if a directory above was removed. With Append,
-	// each may be ErrChanged as well. Nothing of the upload then stays. An FS may
-	// instead make the removed directory anew, as an object store does, or refuse
-	// to remove it while an upload is under way. After Commit only Close may be
-	// called; anything else is an error. Commit after a failed Write fails.
+	// Commit makes the upload the file. When it returns nil the data is as safe as
+	// the FS can make it. Commit looks at the name once more, as the tree may have
+	// changed since Store: the error is ErrIsDir or fs.ErrExist if the name has
+	// become a directory, fs.ErrExist if the name must be free (Exclusive) and is
+	// taken, and fs.ErrNotExist if a directory above was removed. With Append,
+	// each of these may be ErrChanged instead. Nothing of the upload then stays.
+	// An FS may also make the removed directory anew, as an object store does, or
+	// refuse to remove it while an upload is under way. After Commit only Close
+	// may be called; any other call is an error. Commit after a failed Write
+	// fails.
 	Commit() error
 
 	// Close releases the upload. Without a successful Commit before it the

@@ -9,14 +9,14 @@ import (
 	"errors"
 )
 
-// User is a Driver with one user, who sees files. It keeps a salted digest of
-// the password rather than the password. An empty name or password, or nil
-// files, never log in, and the Driver's Validate method says so, which the
-// server calls at start.
+// User is a Driver with one user, who sees files. User keeps a salted digest of
+// the password rather than the password. With an empty name or password, or
+// with nil files, nobody logs in; the Driver's Validate method, which the
+// server calls at start, reports that.
 //
 // The digest is a fast one: it suits a password that the program knows anyway.
-// Where it should know no more than a bcrypt hash, such as htpasswd -nB prints,
-// take [Users], which may be one user as well:
+// If the program is to know no more than a bcrypt hash, such as htpasswd -nB
+// prints, use [Users], which may be one user as well:
 //
 //	driver.Users{"alice": {Hash: os.Getenv("FTP_HASH"), Files: files}}
 func User(name, password string, files FS) Driver {
@@ -38,7 +38,7 @@ type oneUser struct {
 	problem        error
 }
 
-// Login compares both halves in constant time, whichever is wrong.
+// Login compares name and password in constant time, both in any case.
 func (u *oneUser) Login(ctx context.Context, l *Login) (*Account, error) {
 	if l.Password == "" {
 		return nil, l.withoutPassword()

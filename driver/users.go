@@ -19,23 +19,21 @@ import (
 // use one kind of hash and one cost for all.
 type Users map[string]UserEntry
 
-// UserEntry is what Users know about one user. The zero value never logs in.
+// UserEntry describes one user of Users. The zero value never logs in.
 type UserEntry struct {
-	// Hash is what HashPassword or HashToken made of the password; a bcrypt
-	// hash of another program ($2a$, $2b$, $2y$, as htpasswd -B writes) will
-	// do as well. An empty one never logs in.
+	// Hash is made of the password by HashPassword or HashToken; a bcrypt hash of another program
+	// ($2a$, $2b$, $2y$, as htpasswd -B writes) will do as well. With an empty Hash nobody logs in.
 	Hash string
 
-	// Files is what the user sees. It may be shared with other accounts.
+	// Files are the files that the user sees. They may be shared with other accounts.
 	Files FS
 
-	// Home makes the files at login, in place of Files. What they hold open
-	// is released with context.AfterFunc on ctx, which ends at the logout. An error that is not ErrLogin
-	// is logged.
+	// Home makes the files at login, in place of Files. Whatever the files hold open is released with
+	// context.AfterFunc on ctx, which ends at the logout. The server logs an error that is not ErrLogin.
 	Home func(ctx context.Context, l *Login) (FS, error)
 
-	// Policy is what holds for this user besides the server's settings. The zero
-	// value adds nothing.
+	// Policy holds rules for this user in addition to the server's settings. The zero value adds
+	// nothing.
 	Policy Policy
 }
 
@@ -47,8 +45,8 @@ func (u Users) Login(ctx context.Context, l *Login) (*Account, error) {
 	if l.Password == "" {
 		return nil, l.withoutPassword()
 	}
-	// The decoy is chosen even when it isn't needed, or the time for choosing
-	// it would tell.
+	// Choose the decoy even if it isn't needed: otherwise the time for choosing it would tell which
+	// names are known.
 	decoy := u.decoy()
 	a, known := u[l.User]
 	if !known || !usable(a.Hash) {

@@ -104,7 +104,7 @@ func (r refusal) Rename(ctx context.Context, from, _ string) error {
 	return r.refuse(ctx, "rename", from)
 }
 
-// The abilities refuse as well: without them a client would read "not
+// The abilities refuse as well: without these methods a client would read "not
 // implemented" where "permission denied" is meant.
 
 func (r refusal) SetTimes(ctx context.Context, name string, _ Times) error {

@@ -13,8 +13,9 @@
 //
 // Most cases are scripts, see cases.txt in the source of this package.
 //
-// An FS that wraps another also has to bear the failures of that: [RunFaults].
-// [Faulty] is an FS for tests in which the calls fail that they name.
+// An FS that wraps another must cope with failures of the wrapped one as well:
+// [RunFaults] proves that. [Faulty] is an FS for tests, in which those calls fail
+// that the test names.
 package drivertest
 
 import (
@@ -101,11 +102,12 @@ type check struct {
 	run      func(ctx context.Context, f *probe) error
 }
 
-// broken tells what was promised and what came instead.
+// broken returns the text of a failure: the sentence that the FS promises, and what
+// happened instead.
 func (c check) broken(err error) string { return fmt.Sprintf("%s\n%v", c.sentence, err) }
 
-// try runs a check. A panic of the FS is an error like others, and so is that it
-// does not end; the context of what hangs ends then.
+// try runs a check. A panic of the FS is an error like others. A check that hangs
+// is an error too, and its context ends then.
 func (c check) try(ctx context.Context, fsys driver.FS, o Options) error {
 	if fsys == nil {
 		return errors.New("open returned nil")
@@ -142,7 +144,7 @@ func checks(o Options) []check {
 	return append(all, stagedCheck, keptCheck)
 }
 
-// probe is the FS under test with short forms of what the cases do to it.
+// probe is the FS under test, with short methods for what the cases do to it.
 type probe struct {
 	driver.FS
 	o Options
@@ -177,8 +179,8 @@ func (f *probe) promises(word string) error {
 	return nil
 }
 
-// checks skips a case when the FS can't tell whether an upload would be refused:
-// then not even one to a directory that is missing is.
+// checks skips a case when the FS has no CheckStore of its own, which shows when
+// CheckStore refuses not even an upload to a missing directory.
 func (f *probe) checks(ctx context.Context) error {
 	if driver.CheckStore(ctx, f.FS, f.at("missing/parent"), driver.StoreOptions{}) == nil {
 		return &absentError{"checking uploads beforehand"}

@@ -11,10 +11,11 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// RunFaults proves what an FS that wraps another makes of failures there. Each
-// call of wrap gives the FS to be tested around fsys, which holds a few files,
-// has all abilities and is all that it may wrap. The options are those of the FS
-// that wrap gives; [Options.Dir] is where the FS shows fsys.
+// RunFaults proves that an FS that wraps another copes with failures of the
+// wrapped one. Each call of wrap gives the FS to be tested around fsys, which
+// holds a few files, has all abilities and is all that the FS may wrap. The
+// options are those of the FS that wrap gives; [Options.Dir] is where the FS
+// shows fsys.
 //
 //	func TestFaults(t *testing.T) {
 //		drivertest.RunFaults(t, drivertest.Options{}, func(t *testing.T, fsys driver.FS) driver.FS {
@@ -22,9 +23,10 @@ import (
 //		})
 //	}
 //
-// Each operation is done once, to see which methods of fsys it calls, and then
-// on a new FS for each of these calls, which goes wrong: by an error, by an error
-// in the middle of the data, by a panic, by hanging until its context ends. Then
+// Each operation is done once, to see which methods of fsys it calls. Then it is
+// done on a new FS for each of these calls, and the call goes wrong: by an error,
+// by an error in the middle of the data, by a panic, or by hanging until its
+// context ends. Each time
 //
 //   - the operation fails with that error, unless it has done what it should;
 //   - it has changed nothing, unless it has done what it should;
@@ -34,8 +36,7 @@ import (
 //   - it can be done again: no lock is held, and in the end Space is the same as
 //     if nothing had gone wrong.
 //
-// Operations that the FS refuses, as one that is read-only does, are skipped by
-// name.
+// Operations that the FS refuses, as a read-only FS does, are skipped by name.
 func RunFaults(t *testing.T, o Options, wrap func(t *testing.T, fsys driver.FS) driver.FS) {
 	t.Helper()
 	for _, op := range operations(o) {
@@ -55,7 +56,7 @@ func RunFaults(t *testing.T, o Options, wrap func(t *testing.T, fsys driver.FS) 
 
 var errFault = errors.New("drivertest: a fault")
 
-// A way is one of going wrong.
+// A way is one kind of failure.
 type way struct {
 	name string
 	part int
@@ -70,12 +71,12 @@ var ways = []way{
 	{"hangs", 0, nil, []error{context.Canceled}},
 }
 
-// A lab does one operation again and again.
+// A lab does one operation again and again, each time with another fault.
 type lab struct {
 	op       operation
 	o        Options
 	wrap     func(driver.FS) driver.FS
-	patience time.Duration // for what ends if it ends at all
+	patience time.Duration // how long to wait for a call that may hang
 
 	after view // of the FS when nothing has gone wrong
 }
@@ -124,7 +125,8 @@ func (l *lab) run(ctx context.Context) error {
 	return nil
 }
 
-// clean does the operation with nothing going wrong and says what it calls.
+// clean does the operation without a fault and returns the calls that it makes of
+// the FS within.
 func (l *lab) clean(ctx context.Context, tr *trial) (calls []string, err error) {
 	switch err := l.op.run(ctx, tr.probe); {
 	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrPermission):
@@ -165,8 +167,8 @@ func (l *lab) spoil(ctx context.Context, fault Fault, w way) error {
 	return l.within("something is still locked", func() error { return l.again(ctx, tr, failed) })
 }
 
-// again holds the FS to what it must be after an operation that went wrong, and
-// does it again.
+// again checks the FS after an operation that went wrong, and does the operation
+// again.
 func (l *lab) again(ctx context.Context, tr *trial, failed error) error {
 	now, err := tr.view(ctx)
 	if err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A Fault is something that goes wrong in a call of an FS. It comes instead of
-// the call: what is below hears nothing of it.
+// A Fault makes a call of an FS go wrong. The fault happens instead of the call:
+// the FS within hears nothing of it.
 type Fault struct {
 	// Method is the call that goes wrong:
 	//
@@ -32,29 +32,30 @@ type Fault struct {
 	Part int
 
 	// Do is what happens: Fail, Hang, Panic or a function of the test. The
-	// context is that of the call; of a reader and an upload it is that of
-	// Open and Store. If Do returns nil the call goes on as if nothing were.
+	// context is that of the call; for calls of a reader or an upload, that of
+	// Open or Store. If Do returns nil the call goes on as if there were no
+	// fault.
 	Do func(ctx context.Context) error
 }
 
-// Fail is for [Fault.Do]: the call returns err.
+// Fail returns a [Fault.Do] that makes the call return err.
 func Fail(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-// Panic is for [Fault.Do]: the call panics with v.
+// Panic returns a [Fault.Do] that makes the call panic with v.
 func Panic(v any) func(context.Context) error {
 	return func(context.Context) error { panic(v) }
 }
 
-// Hang is for [Fault.Do]: the call does nothing until its context ends, and then
-// returns its error.
+// Hang is a [Fault.Do]: the call does nothing until its context ends, and then
+// returns the error of the context.
 func Hang(ctx context.Context) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
 
-// methods are those that a Fault may name.
+// methods are the values that Fault.Method may have.
 var methods = []string{
 	"Stat", "List", "List.Next", "Open", "Open.Read", "Open.Close", "Store", "Store.Write", "Store.Commit", "Store.Close",
 	"Mkdir", "Remove", "RemoveDir", "Rename",
@@ -62,8 +63,9 @@ var methods = []string{
 }
 
 // FaultyFS is an FS in which calls go wrong. It comes from [Faulty]. It has all
-// abilities, which are [errors.ErrUnsupported] where the FS within has none, and
-// CheckStore nil. All methods may be called concurrently.
+// abilities. Where the FS within lacks an ability, the method returns
+// [errors.ErrUnsupported], and CheckStore nil. All methods may be called
+// concurrently.
 type FaultyFS struct {
 	fsys driver.FS
 
@@ -75,12 +77,12 @@ type FaultyFS struct {
 	cause  error // that the last upload was closed with
 }
 
-// A handle is something that the FS gave and that must be given back.
+// A handle stands for a reader, an upload or a listing that must be given back.
 type handle struct{ what string }
 
-// Faulty returns an FS like fsys, but for the faults. The same calls go wrong in
-// each run. Use it to see what a server, or an FS that wraps another,
-// makes of failures; [RunFaults] does that for any wrapper.
+// Faulty returns an FS that does what fsys does, except for the faults. The same
+// calls go wrong in each run. Use it to see how a server, or an FS that wraps
+// another, copes with failures; [RunFaults] does that for any wrapper.
 //
 // Faulty panics if a fault names no method of [Fault.Method], or has no Do.
 func Faulty(fsys driver.FS, faults ...Fault) *FaultyFS {
@@ -109,8 +111,8 @@ func (f *FaultyFS) Calls() []string {
 }
 
 // Held names the readers and uploads that were not closed yet and the listings
-// that were not ended, for example `upload "a"`. A close that goes wrong is a
-// close.
+// that were not ended, for example `upload "a"`. A Close that goes wrong counts
+// as a Close.
 func (f *FaultyFS) Held() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -122,7 +124,7 @@ func (f *FaultyFS) Held() []string {
 	return all
 }
 
-// hold takes note of something that must be given back.
+// hold registers something that must be given back.
 func (f *FaultyFS) hold(kind, name string) *handle {
 	h := &handle{fmt.Sprintf("%s %q", kind, name)}
 	f.mu.Lock()

@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// faultyReader is a file whose reads go wrong. It hides what the reader can do
-// besides.
+// faultyReader is a file whose reads go wrong. It hides all other methods of the
+// reader.
 type faultyReader struct {
 	io.ReadCloser
 	f   *FaultyFS
@@ -41,7 +41,7 @@ func (u *faultyUpload) Write(p []byte) (int, error) {
 	return u.f.move(u.ctx, "Store.Write", p, u.Upload.Write)
 }
 
-// Unwrap returns the upload below for the abilities there.
+// Unwrap returns the wrapped upload, whose abilities are used.
 func (u *faultyUpload) Unwrap() driver.Upload { return u.Upload }
 
 func (u *faultyUpload) Commit() error {
@@ -200,11 +200,11 @@ func (f *FaultyFS) CheckStore(ctx context.Context, name string, opts driver.Stor
 	return driver.CheckStore(ctx, f.fsys, name, opts)
 }
 
-// RawNames reports what the FS within takes.
+// RawNames reports whether the FS within takes names that are not UTF-8.
 func (f *FaultyFS) RawNames(name string) bool { return driver.RawNames(f.fsys, name) }
 
-// CheckOp tells what would be refused if the FS within can. It can't be made to fail:
-// a server takes what it returns for a refusal and nothing else.
+// CheckOp tells what would be refused if the FS within can. It can't be made to fail,
+// because a server takes any error of CheckOp for a refusal.
 func (f *FaultyFS) CheckOp(ctx context.Context, op driver.Op, name string) error {
 	return driver.CheckOp(ctx, f.fsys, op, name)
 }

@@ -9,14 +9,16 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// turn is how long others get while a call hangs, before their contexts end.
+// turn is how long each of the other calls may take while a call hangs, before
+// its context ends.
 const turn = 5 * time.Millisecond
 
 var errStuck = errors.New("it does not end")
 
-// attempt does the operation with a fault. It returns the error of the operation,
-// and another one if the operation does not end as it should. When a call below
-// hangs, other calls have a turn before the context of the operation ends.
+// attempt does the operation with a fault. It returns the error of the operation
+// as failed, and in err why the operation does not end as it should. When a call
+// of the FS within hangs, other calls have a turn before the context of the
+// operation ends.
 func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (failed, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -54,8 +56,8 @@ func (l *lab) attempt(ctx context.Context, tr *trial, fault Fault, w way) (faile
 	return failed, nil
 }
 
-// others makes calls that must end with their context, whatever hangs. The calls
-// change nothing, and what comes of them doesn't matter.
+// others makes calls that must end with their contexts, whatever hangs. The calls
+// change nothing, and their results don't matter.
 func (tr *trial) others(ctx context.Context) error {
 	for _, call := range []func(ctx context.Context) error{
 		func(ctx context.Context) error { _, err := tr.Stat(ctx, tr.at("d")); return err },
@@ -72,7 +74,7 @@ func (tr *trial) others(ctx context.Context) error {
 	return nil
 }
 
-// within returns f's error, or what it means that f does not end.
+// within returns f's error. If f does not end, the error says what that means.
 func (l *lab) within(meaning string, f func() error) error {
 	err := begin(f).wait(l.patience)
 	if errors.Is(err, errStuck) {

@@ -53,7 +53,7 @@ func (f *probe) keeps(ctx context.Context, opts driver.StoreOptions, changed boo
 	return f.holds(ctx, "a", want)
 }
 
-// readKept holds what an upload keeps to "old".
+// readKept checks that an upload keeps the bytes "old".
 func readKept(u driver.Upload) error {
 	k := keptReader(u)
 	if k == nil {
@@ -69,7 +69,7 @@ func readKept(u driver.Upload) error {
 	return err
 }
 
-// readOld opens what is kept once.
+// readOld opens the kept bytes and checks them, once.
 func readOld(k driver.KeptReader) error {
 	r, err := k.OpenKept()
 	if err != nil {

@@ -76,7 +76,7 @@ func (u readerFrom) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{u.Upload}, r)
 }
 
-// operations returns those that suit the promises.
+// operations returns the operations that suit the promises.
 func operations(o Options) []operation {
 	store := func(name string, opts driver.StoreOptions, move func(u driver.Upload, data string) error) func(context.Context, *probe) error {
 		return func(ctx context.Context, f *probe) error { return f.upload(ctx, f.at(name), opts, move) }
@@ -157,7 +157,7 @@ var abilities = []operation{
 	}},
 }
 
-// download reads a file to its end as the server does: what was opened is closed
+// download reads a file to its end as the server does: it closes the reader
 // whatever happens.
 func (f *probe) download(ctx context.Context, name string, offset int64) error {
 	r, err := f.Open(ctx, name, offset)

@@ -95,7 +95,8 @@ func refuses(ctx context.Context, f *probe) error {
 	return showsTree(ctx, f)
 }
 
-// deniesAhead wants CheckStore to refuse what Store does, of an FS that has it.
+// deniesAhead wants CheckStore, of an FS that has it, to refuse an upload as
+// Store does.
 func (f *probe) deniesAhead(ctx context.Context) error {
 	if f.checks(ctx) != nil {
 		return nil

@@ -37,8 +37,8 @@ func staged(ctx context.Context, f *probe) error {
 	return nil
 }
 
-// stages holds an upload, in which "something " was written over "old content", to
-// the sentence.
+// stages checks the sentence of stagedCheck for an upload to which "something "
+// was written and whose file holds "old content".
 func (f *probe) stages(ctx context.Context, u driver.Upload) error {
 	if _, err := io.WriteString(u, "new"); err != nil {
 		return err

@@ -143,7 +143,8 @@ func number(words []string, key string) int64 {
 	return 0
 }
 
-// stat gives "dir", or the size of a file. It holds Stat to its own answer.
+// stat gives "dir", or the size of a file. It checks that the FileInfo makes
+// sense.
 func (f *probe) stat(ctx context.Context, name string) ([]string, error) {
 	fi, err := f.Stat(ctx, name)
 	if err != nil {
@@ -158,7 +159,7 @@ func (f *probe) stat(ctx context.Context, name string) ([]string, error) {
 	return []string{strconv.FormatInt(fi.Size(), 10)}, nil
 }
 
-// sane holds a FileInfo to what every FileInfo must be.
+// sane checks what must be true of every FileInfo.
 func sane(fi fs.FileInfo, base string) error {
 	switch {
 	case fi.Name() != base:
@@ -210,7 +211,7 @@ func (f *probe) read(ctx context.Context, name string, offset int64) (string, er
 	return readAll(r)
 }
 
-// readAll reads to the end and closes.
+// readAll reads r to its end and closes it.
 func readAll(r io.ReadCloser) (string, error) {
 	data, err := io.ReadAll(r)
 	if err != nil {
@@ -241,7 +242,8 @@ func (f *probe) store(ctx context.Context, name, data string, opts driver.StoreO
 	return u.Close(nil)
 }
 
-// checkedStore stores, and holds CheckStore to what came of that.
+// checkedStore stores a file, and checks that CheckStore did not refuse an
+// upload that Store takes.
 func (f *probe) checkedStore(ctx context.Context, name, data string, opts driver.StoreOptions, cut bool) error {
 	refused := driver.CheckStore(ctx, f.FS, name, opts)
 	err := f.store(ctx, name, data, opts, cut)
@@ -251,7 +253,7 @@ func (f *probe) checkedStore(ctx context.Context, name, data string, opts driver
 	return err
 }
 
-// needs skips the case when the FS can't have files of such a name.
+// needs skips the case when the FS can't have a file of that name.
 func (f *probe) needs(ctx context.Context, name string) error {
 	err := f.store(ctx, name, "", driver.StoreOptions{}, false)
 	if errors.Is(err, driver.ErrName) || errors.Is(err, fs.ErrInvalid) {

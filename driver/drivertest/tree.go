@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// What Commit makes of a tree that has changed since Store.
+// treeChecks call Commit in a tree that has changed since Store.
 var treeChecks = []check{
 	{"exclusive-commit", "Of two uploads with Exclusive that were begun while the name was free, the second Commit is fs.ErrExist and the first file stays.", exclusiveCommit},
 	{"commit-on-directory", "Commit to a name that has become a directory since Store is ErrIsDir or fs.ErrExist, and the directory stays.", commitOnDirectory},
@@ -66,7 +66,7 @@ func commitWithoutParent(ctx context.Context, f *probe) error {
 }
 
 // commitBelowRemoved removes the directory of an upload before Commit. An FS may
-// refuse to, since something is in it.
+// refuse to remove the directory, since the upload is in it.
 func (f *probe) commitBelowRemoved(ctx context.Context, opts driver.StoreOptions) error {
 	if err := f.Mkdir(ctx, f.at("d")); err != nil {
 		return err
@@ -92,7 +92,7 @@ func (f *probe) commitBelowRemoved(ctx context.Context, opts driver.StoreOptions
 }
 
 // wantRefusal wants one of some errors from Commit. An upload that appends may also
-// say that what it was to be added to has changed.
+// say that the file to which it adds has changed.
 func wantRefusal(err error, opts driver.StoreOptions, want ...error) error {
 	if opts.Append {
 		want = append(want, driver.ErrChanged)

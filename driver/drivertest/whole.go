@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// What an FS that writes files whole, such as an object store, says of what it
-// can't do. It must say so in Store, before the client has sent its data.
+// Cases for an FS that writes files whole, such as an object store. Store must
+// refuse what the FS can't do, before the client has sent its data.
 var (
 	noOffsetCheck = check{"no-offset",
 		"Store with Append or an Offset is errors.ErrUnsupported and changes nothing.", refusesOffset}

@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// What two writers to one file do to one another.
+// writerChecks are about uploads to one file at once, and about changes of a file
+// during an upload.
 var writerChecks = []check{
 	{"append-both", "Of two uploads that append at once both parts are in the file, in the order of their Commits.", appendBoth},
 	{"append-create-both", "Two uploads that append to a missing file at once create it together.", appendCreateBoth},
@@ -23,7 +24,7 @@ var writerChecks = []check{
 	{"whole", "An upload with Whole that is cut leaves the old file, in place too.", wholeCut},
 }
 
-// sizes are those of old files: some drivers treat small ones differently.
+// sizes are the sizes of old files: some drivers treat small files differently.
 var sizes = []int{0, 5, 64 << 10, 200_001}
 
 // old stores a file of n bytes and returns it.
@@ -178,8 +179,8 @@ func appendRemoved(ctx context.Context, f *probe) error {
 	return nil
 }
 
-// spares reports whether an FS refuses to remove or rename what is being
-// uploaded.
+// spares reports whether an error of Remove or Rename says that the FS refuses because
+// the file is being uploaded.
 func spares(err error) bool {
 	return errors.Is(err, fs.ErrPermission) || errors.Is(err, driver.ErrBusy)
 }
@@ -216,7 +217,8 @@ func appendRenamed(ctx context.Context, f *probe) error {
 	return nil
 }
 
-// offsetChanges returns what may happen to a file, each with what the file holds then.
+// offsetChanges returns the changes that may happen to a file, each of which returns
+// what the file holds then.
 func (f *probe) offsetChanges(ctx context.Context, name, old string) map[string]func() (string, error) {
 	other := strings.Repeat("x", len(old))
 	return map[string]func() (string, error){

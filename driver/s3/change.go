@@ -64,7 +64,8 @@ func (f *FS) remove(ctx context.Context, name string, same fs.FileInfo) error {
 	if name == "." {
 		return driver.ErrIsDir
 	}
-	// The store says nothing about removing what is not there.
+	// Look first: the store reports no error for the removal of an object that is
+	// not there.
 	o, err := f.head(ctx, name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -88,7 +89,7 @@ func (f *FS) delete(ctx context.Context, key string) error {
 	return meaning(f.Client.RemoveObject(ctx, f.Bucket, key, minio.RemoveObjectOptions{}))
 }
 
-// keep makes a directory of its own of one that was implied by an object which is
+// keep puts an object for a directory that was implied only by an object that is
 // now gone.
 func (f *FS) keep(ctx context.Context, dir string) error {
 	is, err := f.isDir(ctx, dir)

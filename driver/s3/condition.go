@@ -17,8 +17,9 @@ import (
 // errNoCondition is returned where the store can't remove on a condition.
 var errNoCondition = errors.New("s3: the store removes without a condition only")
 
-// deleteSame removes an object if it still has that ETag; another one stays, and the
-// error is ErrChanged. A look comes first, for stores that ignore the condition.
+// deleteSame removes an object if it still has that ETag. An object with another
+// ETag stays, and the error is ErrChanged. A look comes first, for stores that
+// ignore the condition.
 func (f *FS) deleteSame(ctx context.Context, key, etag string) error {
 	there, err := f.has(ctx, key, etag)
 	if err != nil || !there {
@@ -28,8 +29,9 @@ func (f *FS) deleteSame(ctx context.Context, key, etag string) error {
 }
 
 // deleteSeen removes an object that has just been seen to have that ETag, as
-// deleteSame does. The request with the condition may have taken its time to fail,
-// or have removed the object all the same: look again before the one without.
+// deleteSame does. Where the store knows no condition, deleteSeen removes the object
+// without one. It looks again before that, because the first request may have taken
+// its time to fail, or have removed the object all the same.
 func (f *FS) deleteSeen(ctx context.Context, key, etag string) error {
 	err := f.deleteIf(ctx, key, etag)
 	if !errors.Is(err, errNoCondition) {
@@ -86,7 +88,8 @@ func (f *FS) deleteIf(ctx context.Context, key, etag string) error {
 	case http.StatusPreconditionFailed, http.StatusConflict:
 		return driver.ErrChanged
 	}
-	// Whatever it is, the request without a condition says it better.
+	// Leave any other answer to the request without a condition, whose error says
+	// more.
 	return noCondition(ctx, errors.New(answer.Status))
 }
 
@@ -97,8 +100,8 @@ func noCondition(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", errNoCondition, err)
 }
 
-// transports keeps minio's own transports for http and for https, and with each
-// the idle connections.
+// transports holds minio's own transports for http and for https, and so their idle
+// connections.
 var transports sync.Map
 
 func (f *FS) transport(secure bool) (http.RoundTripper, error) {

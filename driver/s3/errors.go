@@ -16,7 +16,7 @@ import (
 var meanings = map[string]error{
 	"NoSuchKey":                      fs.ErrNotExist,
 	"AccessDenied":                   fs.ErrPermission,
-	"PreconditionFailed":             fs.ErrExist, // the one condition that is set: that there is nothing
+	"PreconditionFailed":             fs.ErrExist, // the only condition that is ever set says that the name is free
 	"ConditionalRequestConflict":     fs.ErrExist,
 	"ExistingObjectIsDirectory":      driver.ErrIsDir,
 	"KeyTooLongError":                driver.ErrName,
@@ -29,8 +29,8 @@ var meanings = map[string]error{
 	"NotImplemented":                 errors.ErrUnsupported,
 }
 
-// meaning gives an error of the store the meaning that such an error has here, if
-// any.
+// meaning wraps an error of the store with the error of the contract that it
+// means, if there is one.
 func meaning(err error) error {
 	var r minio.ErrorResponse
 	if errors.As(err, &r) && meanings[r.Code] != nil {

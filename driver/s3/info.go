@@ -23,8 +23,8 @@ type info struct {
 }
 
 func fileInfo(name string, o minio.ObjectInfo) info {
-	// The header that describes one object knows no fractions of a second, other
-	// than listings do.
+	// Cut off fractions of a second, which listings tell and the headers of a single
+	// object don't.
 	return info{name, o.Size, 0o644, o.LastModified.UTC().Truncate(time.Second), o.Key, o.ETag}
 }
 
@@ -37,9 +37,9 @@ func (i info) ModTime() time.Time { return i.modTime }
 func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return nil }
 
-// ID returns another identifier for each name, and for a file that is stored again
-// with other content: what driver compares two descriptions by, which may agree in
-// size and second. A directory has none.
+// ID returns an identifier that is another one for each name, and for a file that is
+// stored again with other content. Package driver compares descriptions by it, which
+// may agree in size and second. A directory has none.
 func (i info) ID() string {
 	if i.etag == "" {
 		return ""
@@ -49,7 +49,7 @@ func (i info) ID() string {
 }
 
 // describedBy reports whether a description, perhaps a wrapped one, is of the file as
-// it is. One without the ID can't tell.
+// it is. A description without the ID doesn't count.
 func (i info) describedBy(other fs.FileInfo) bool {
 	known, ok := other.(driver.FileID)
 	return ok && i.ID() != "" && known.ID() == i.ID() &&

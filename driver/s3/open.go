@@ -43,7 +43,7 @@ func (f *FS) open(ctx context.Context, name string, offset int64) (io.ReadCloser
 	case minio.ToErrorResponse(err).Code != "InvalidRange":
 		return nil, err
 	}
-	// To the store the end of the file is beyond it, too.
+	// The store also gives that error for an offset at the end of the file.
 	o, err = f.head(ctx, name)
 	switch {
 	case err != nil:
@@ -54,8 +54,8 @@ func (f *FS) open(ctx context.Context, name string, offset int64) (io.ReadCloser
 	return io.NopCloser(io.LimitReader(nil, 0)), nil
 }
 
-// get asks for the bytes of a file from an offset on; with an ETag only if the file
-// still has it.
+// get requests the bytes of a file from an offset on. If etag is not empty, the
+// file must still have it.
 func (f *FS) get(ctx context.Context, name string, offset int64, etag string) (io.ReadCloser, minio.ObjectInfo, error) {
 	var o minio.GetObjectOptions
 	if offset > 0 { // an empty file has no range
@@ -72,7 +72,8 @@ func (f *FS) get(ctx context.Context, name string, offset int64, etag string) (i
 	return body, info, meaning(err)
 }
 
-// patience is how often in a row a connection may break without a byte between.
+// patience is how often in a row a connection may break before another byte has
+// come.
 const patience = 3
 
 // reader reads a file to the end it had when it was opened.
@@ -94,7 +95,7 @@ func (r *reader) Read(p []byte) (int, error) {
 		n, err := r.body.Read(p)
 		if r.at += int64(n); n > 0 {
 			r.broken = 0
-			return n, nil // what went wrong after it shows at the next call
+			return n, nil // the next call shows what went wrong behind these bytes
 		}
 		if err == nil {
 			return 0, nil

@@ -15,16 +15,15 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// maxCopy is the size of what S3 copies in one request, and copyPart that of the
-// parts in which it copies what is larger.
+// maxCopy is the size up to which S3 copies an object in one request, and copyPart the size
+// of the parts in which larger objects are copied.
 const (
 	maxCopy  = 5 << 30
 	copyPart = 1 << 30
 )
 
-// Rename moves a file, by a copy that the store makes and a removal, or a
-// directory, by doing so with everything below it. If a copy fails, everything is
-// as it was.
+// Rename moves a file, by a copy that the store makes and a removal, or a directory, by
+// copying and removing everything below it. If a copy fails, everything is as it was.
 func (f *FS) Rename(ctx context.Context, from, to string) error {
 	return fail("rename", from, f.rename(ctx, from, to))
 }
@@ -58,11 +57,11 @@ func (f *FS) rename(ctx context.Context, from, to string) error {
 	return f.keep(ctx, path.Dir(from))
 }
 
-// deleteOwn removes an object that Rename has read or made. What somebody stored in
-// its place stays.
+// deleteOwn removes an object that Rename has read or made. An object that somebody stored
+// in its place stays.
 func (f *FS) deleteOwn(ctx context.Context, key, etag string) error {
 	if isDirKey(key) {
-		return f.delete(ctx, key) // one is like any other
+		return f.delete(ctx, key) // all objects of directories are alike
 	}
 	err := f.deleteSame(ctx, key, etag)
 	if errors.Is(err, driver.ErrChanged) {
@@ -74,8 +73,9 @@ func (f *FS) deleteOwn(ctx context.Context, key, etag string) error {
 func isDirKey(key string) bool { return strings.HasSuffix(key, "/") }
 
 // copyObject copies an object with all metadata, unless the object has changed, and returns
-// the ETag of the copy. If the store doesn't tell it, the ETag of the object is most
-// likely that of the copy, which may have been made also when there is an error.
+// the ETag of the copy. If the store doesn't tell that ETag, copyObject returns the ETag of
+// the object, which is most likely the same. The copy may have been made even when there is
+// an error.
 func (f *FS) copyObject(ctx context.Context, o minio.ObjectInfo, key string) (etag string, err error) {
 	if o.Size == 0 && isDirKey(key) {
 		return o.ETag, f.putDir(ctx, key) // some stores can't copy a directory
@@ -130,15 +130,15 @@ func tooMany(limit int) error {
 
 // move copies all objects of a directory and then removes them.
 func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to string) error {
-	copies := make([]minio.ObjectInfo, len(objects)) // those that were begun
-	// A copy that is no longer waited for may be made all the same, later than
-	// what removes it.
+	copies := make([]minio.ObjectInfo, len(objects)) // the copies that were begun
+	// Wait for each copy even after ctx has ended: the store might make a copy that nobody
+	// waits for after the request that removes it.
 	waiting := context.WithoutCancel(ctx)
 	err := each(ctx, len(objects), func(i int) (err error) {
 		key := f.dirKey(to) + strings.TrimPrefix(objects[i].Key, f.dirKey(from))
-		// The directory was not there, but others see it since the first copy. What one
-		// of them stores between this look and the copy is replaced: a condition for
-		// the target of a copy is nothing that stores know alike.
+		// Look whether another has stored a file in the new directory, which others see
+		// since the first copy. A file that comes between this look and the copy is
+		// replaced: stores don't agree on a condition for the target of a copy.
 		if err := f.wantNoObject(waiting, key, fs.ErrExist); err != nil {
 			return err
 		}
@@ -157,9 +157,9 @@ func (f *FS) move(ctx context.Context, objects []minio.ObjectInfo, from, to stri
 	return f.keep(ctx, path.Dir(from))
 }
 
-// deleteAll removes objects, which are in order of their keys: first the files and
-// then the directories, inner ones first, as a store that keeps objects in a file
-// system has to have it. Those without a key are none.
+// deleteAll removes objects, which are in order of their keys: first the files and then the
+// directories, inner ones first, as needed by stores that keep objects in a file system. It
+// skips entries without a key.
 func (f *FS) deleteAll(ctx context.Context, objects []minio.ObjectInfo) error {
 	err := each(ctx, len(objects), func(i int) error {
 		if o := objects[i]; o.Key != "" && !isDirKey(o.Key) {

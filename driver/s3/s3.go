@@ -30,21 +30,21 @@
 //
 // A file is written whole: appending to one (APPE) and writing in its middle (REST
 // with STOR) are [errors.ErrUnsupported]. Reading from an offset is as cheap as
-// reading from the start. Rename of a file is a copy by the store, then a removal
-// of what was copied: a file that somebody stored under the old name meanwhile
-// stays, if the store removes on a condition (Amazon S3, Versity); with others it
-// may be lost when it came in the very moment of the removal. So it is with the files
-// that COMB has joined ([FS.RemoveSame]). Files are told apart by the ETag, and by
-// COMB by the time in seconds as well: the same bytes stored again may be removed.
+// reading from the start. Rename of a file is a copy by the store, then a removal of
+// what was copied: a file that somebody stored under the old name meanwhile stays, if
+// the store removes on a condition (Amazon S3, Versity); with others it may be lost
+// when it came in the very moment of the removal. The same is true of files that COMB
+// has joined ([FS.RemoveSame]). Files are told apart by the ETag, and by COMB by the
+// time in seconds as well: the same bytes stored again may be removed.
 //
-// Rename of a directory does so for each file below, and is therefore bounded by
-// [FS.MaxRename]; others may see both names for a while. A file that somebody stores
-// under the new name before the copy there is begun makes the rename fail; one that
-// comes in the very moment of the copy is replaced. A rename that fails removes its
-// copies, and leaves what was stored over one. If the connection broke before the
-// store told the ETag of a copy, the copy of a file that was uploaded in parts may
-// stay. Times can't be set: a file has the time when its upload began or ended, as
-// the store sees it.
+// Rename of a directory copies and removes each file below, and is therefore bounded
+// by [FS.MaxRename]; others may see both names for a while. A file that somebody
+// stores under the new name before the copy there is begun makes the rename fail; a
+// file that comes in the very moment of the copy is replaced. A rename that fails
+// removes its copies, and leaves what was stored over one. If the connection broke
+// before the store told the ETag of a copy, the copy of a file that was uploaded in
+// parts may stay. Times can't be set: a file has the time when its upload began or
+// ended, as the store sees it.
 //
 // Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
 // the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
@@ -124,21 +124,22 @@ type FS struct {
 	// 10,000, which bounds its size.
 	//
 	// 0 is 8 MiB and grows with the file: it doubles every 1,000 parts, so that a
-	// file that nobody announced may have 8 TiB. A file that the client announced
-	// (ALLO) has parts large enough from the start. Stores that want parts of one
-	// size, such as Cloudflare R2, need a PartSize for files of more than 7.8 GiB.
+	// file whose size was not announced may have 8 TiB. A file that the client
+	// announced (ALLO) has parts large enough from the start. Stores that want parts
+	// of one size, such as Cloudflare R2, need a PartSize for files of more than 7.8
+	// GiB.
 	PartSize int64
 
 	// MaxRename is how many objects may be below a directory that is renamed.
 	// 0 is 1000; with a negative number only files can be renamed.
 	MaxRename int
 
-	// Transport is that of the Client's options, nil for minio's own. The
-	// Client can't remove an object on a condition, so Rename and RemoveSame ask by
-	// themselves.
+	// Transport is the Transport of the Client's options, nil for minio's own. Rename
+	// and RemoveSame use it for requests that the Client can't make: to remove an
+	// object on a condition.
 	Transport http.RoundTripper
 
-	copyLimit int64 // what is larger is copied in parts; 0 is what S3 demands
+	copyLimit int64 // larger objects are copied in parts; 0 stands for S3's limit
 }
 
 // Check reports whether the options make sense and the bucket can be reached. A
@@ -189,7 +190,7 @@ func (f *FS) partSizeAt(first int64, n int) int64 {
 	return within(first << (n / partsBeforeGrowth))
 }
 
-// within returns what S3 takes for a part.
+// within returns the nearest size that S3 takes for a part.
 func within(size int64) int64 { return min(max(size, minPartSize), maxPartSize) }
 
 // largest returns the size that a file may have if the client announces the size.
@@ -205,8 +206,8 @@ func (f *FS) core() minio.Core { return minio.Core{Client: f.Client} }
 // key returns the key of a file.
 func (f *FS) key(name string) string { return path.Join(f.Prefix, name) }
 
-// dirKey returns the key of the object that stands for a directory, and what the keys
-// below it begin with. It is empty for the root of the whole bucket.
+// dirKey returns the key of the object that stands for a directory, which is also the
+// prefix of the keys below. It is empty for the root of the whole bucket.
 func (f *FS) dirKey(name string) string {
 	if key := f.key(name); key != "." {
 		return key + "/"

@@ -74,7 +74,7 @@ func (f *FS) below(ctx context.Context, name string, n int) ([]minio.ObjectInfo,
 	return some, ctx.Err() // the client ends silently with the context
 }
 
-// wantParent checks that the directory of a new name exists.
+// wantParent returns an error unless the directory of a new name exists.
 func (f *FS) wantParent(ctx context.Context, name string) error {
 	dir := path.Dir(name)
 	is, err := f.isDir(ctx, dir)
@@ -87,8 +87,8 @@ func (f *FS) wantParent(ctx context.Context, name string) error {
 	return driver.ErrNotDir
 }
 
-// wantNoFile checks that no file has the name. Without an error for one that has,
-// there is nothing to check.
+// wantNoFile returns taken if a file has the name. If taken is nil, it checks
+// nothing.
 func (f *FS) wantNoFile(ctx context.Context, name string, taken error) error {
 	if taken == nil {
 		return nil
@@ -96,7 +96,7 @@ func (f *FS) wantNoFile(ctx context.Context, name string, taken error) error {
 	return f.wantNoObject(ctx, f.key(name), taken)
 }
 
-// wantNoObject checks that no object has the key.
+// wantNoObject returns taken if an object has the key.
 func (f *FS) wantNoObject(ctx context.Context, key string, taken error) error {
 	switch _, err := f.headKey(ctx, key); {
 	case err == nil:
@@ -107,7 +107,7 @@ func (f *FS) wantNoObject(ctx context.Context, key string, taken error) error {
 	return nil
 }
 
-// wantNoDir checks that no directory has the name.
+// wantNoDir returns taken if a directory has the name.
 func (f *FS) wantNoDir(ctx context.Context, name string, taken error) error {
 	is, err := f.isDir(ctx, name)
 	if err == nil && is {

@@ -9,8 +9,8 @@ import (
 // workers is how many requests one call makes at the same time.
 const workers = 8
 
-// together asks several things in the time of one and returns the first error in
-// the order of the arguments.
+// together runs checks at the same time, and returns the first error in the
+// order of the arguments.
 func together(checks ...func() error) error {
 	errs := make([]error, len(checks))
 	var wg sync.WaitGroup

@@ -13,12 +13,13 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// cleanTime is how long what was cut is cleaned up at most, when the caller no
-// longer waits.
+// cleanTime bounds the time for removing what a cut upload or a failed rename has left, when the
+// caller no longer waits.
 const cleanTime = 30 * time.Second
 
-// settleTime is how long a part that is being sent may go on after its upload was cut. A store that has the whole part
-// by then adds it, even to an upload that was aborted meanwhile, which would be there again and nobody's.
+// settleTime is how long the sending of a part may go on after its upload was cut. A store that has received the whole
+// part by then adds the part, even to an upload that was aborted meanwhile: the upload would be there again, and
+// nobody would remove it.
 const settleTime = 2 * time.Second
 
 // Store begins an upload. Nothing is sent before there is more than one part.
@@ -30,7 +31,7 @@ func (f *FS) Store(ctx context.Context, name string, opts driver.StoreOptions) (
 		first: f.partSize(opts.Size)}
 	u.ctx, u.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	u.forget = context.AfterFunc(ctx, u.cut)
-	if opts.Exclusive || opts.Append { // Append has been found to be to a free name
+	if opts.Exclusive || opts.Append { // mayStore lets Append pass only for a free name
 		u.options.SetMatchETagExcept("*")
 	}
 	return u, nil
@@ -40,7 +41,7 @@ func (f *FS) mayStore(ctx context.Context, name string, opts driver.StoreOptions
 	if err := f.begin(ctx, name); err != nil {
 		return err
 	}
-	var taken error // for a name that a file has; nil if it may
+	var taken error // the error if a file has the name; nil if it may be replaced
 	switch {
 	case name == ".":
 		return driver.ErrIsDir
@@ -75,13 +76,13 @@ type upload struct {
 	options   minio.PutObjectOptions
 
 	caller context.Context
-	forget func() bool     // ends waiting for the end of caller
+	forget func() bool     // stops the AfterFunc of caller
 	ctx    context.Context // of parts: ends settleTime after caller, or after Close
 	cancel context.CancelFunc
 
 	first int64  // the size of the first parts
 	part  []byte // being filled
-	spare []byte // what the part before it was in
+	spare []byte // the memory of the part before
 
 	id     string // of the multipart upload; empty while there is none
 	parts  []minio.CompletePart
@@ -121,8 +122,7 @@ func (u *upload) fill(p []byte) int {
 	return len(p)
 }
 
-// send waits for the part before to be at the store and begins to send the one
-// that is full.
+// send waits until the part before is at the store, and begins to send the part that is full.
 func (u *upload) send() error {
 	if err := u.wait(); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (u *upload) send() error {
 	return nil
 }
 
-// wait waits for the part that is being sent, and tells what went wrong so far.
+// wait waits for the part that is being sent, and returns the first error of the upload so far.
 func (u *upload) wait() error {
 	if u.moving != nil {
 		err := <-u.moving
@@ -212,7 +212,7 @@ func (u *upload) Close(error) error {
 	if u.id == "" {
 		return nil
 	}
-	// The caller may have gone, which is when there is most to clean up.
+	// Clean up even if the caller has gone, which is when there is most to remove.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(u.caller), cleanTime)
 	defer cancel()
 	err := u.f.core().AbortMultipartUpload(ctx, u.f.Bucket, u.key, u.id)
@@ -222,7 +222,8 @@ func (u *upload) Close(error) error {
 	return fail("abort", u.name, err)
 }
 
-// cut lets the part that is being sent arrive, if it soon does.
+// cut ends the context of the parts after settleTime, until which a part that is being sent may
+// arrive.
 func (u *upload) cut() { time.AfterFunc(settleTime, u.cancel) }
 
 func (u *upload) end() {

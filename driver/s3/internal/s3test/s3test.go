@@ -21,7 +21,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// What every server has.
+// Credentials and region of every server.
 const (
 	AccessKey = "access-of-tests"
 	SecretKey = "secret-of-tests"

@@ -1,5 +1,5 @@
 // Package versitygw holds nothing. Its module names the S3 server that the tests
-// start, so that what that server is made of burdens nobody else:
+// start, so that the dependencies of that server are those of no other module:
 //
 //	go tool -n versitygw
 //
