@@ -24,11 +24,11 @@ var abilities = []reflect.Type{
 	reflect.TypeFor[driver.Checksummer](), reflect.TypeFor[driver.Scanner](), reflect.TypeFor[driver.OpChecker](),
 }
 
-// others are the interfaces of the package that are no ability of an FS.
+// others are the interfaces of the package that are no abilities of an FS.
 var others = []string{"Driver", "FS", "Upload", "Preparer", "StagedReader", "KeptReader", "FileUpload", "FileOwner", "FileID", "FilePart"}
 
-// Whoever adds an interface has to say here whether it is an ability, and hears
-// from the tests below which wrappers lack it.
+// An interface that is added to the package must be listed above, as an ability
+// or not. The tests below then tell which wrappers lack the ability.
 func TestAbilitiesAreKnown(t *testing.T) {
 	known := make(map[string]bool)
 	for _, name := range others {
@@ -69,8 +69,8 @@ func interfaces(t *testing.T) (names []string) {
 	return names
 }
 
-// A wrapper without an ability hides that of the FS within, or lets it pass by
-// what the wrapper restricts.
+// Every wrapper has every ability. A wrapper without one would hide that of the
+// wrapped FS, or let a client get around what the wrapper restricts.
 func TestWrappersHaveEveryAbility(t *testing.T) {
 	mount, err := driver.Mount(map[string]driver.FS{".": driver.Mem()})
 	require.NoError(t, err)

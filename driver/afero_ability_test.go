@@ -17,9 +17,8 @@ import (
 	"github.com/sallyport/sallyport/driver/drivertest"
 )
 
-// libDriver is what programs have that were written for ftpserverlib: an
-// afero.Fs with some more methods, which opens no directory and whose Remove is
-// for files.
+// libDriver is a driver that was written for ftpserverlib: an afero.Fs with some
+// more methods, which opens no directory and whose Remove is for files.
 type libDriver struct {
 	afero.Fs
 	calls *[]string
@@ -58,7 +57,8 @@ func (d libDriver) Symlink(oldname, newname string) error {
 	return d.Fs.(afero.Linker).SymlinkIfPossible(oldname, newname)
 }
 
-// together keeps no record, as the kit calls from several goroutines.
+// together is a libDriver that records no calls, because drivertest calls it from
+// several goroutines.
 type together struct{ libDriver }
 
 func (d together) RemoveDir(name string) error             { return d.Fs.Remove(name) }
@@ -100,7 +100,8 @@ func TestAferoFindsMethods(t *testing.T) {
 	assert.Equal(t, "x", read(t, f, "link"))
 }
 
-// Without the methods an afero.Fs has no abilities but its own.
+// An afero.Fs without the methods of libDriver has no abilities but those of
+// afero.
 func TestAferoWithoutMethods(t *testing.T) {
 	ctx := t.Context()
 	for name, fsys := range map[string]afero.Fs{"memory": afero.NewMemMapFs(), "read-only": afero.NewReadOnlyFs(afero.NewOsFs())} {
@@ -116,8 +117,8 @@ func TestAferoWithoutMethods(t *testing.T) {
 	assert.ErrorIs(t, err, errors.ErrUnsupported)
 }
 
-// A link leads somewhere in the tree or its target is not told: what is above the
-// base is nobody's business.
+// ReadLink tells where a link leads within the tree and refuses any other link:
+// clients must not learn the paths above the base.
 func TestAferoReadLink(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("links need a privilege there")

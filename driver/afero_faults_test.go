@@ -24,7 +24,7 @@ type aferoFault struct {
 	panics    bool
 	fixed     bool // files can't be renamed
 	open      int
-	removed   bool // the call that goes wrong is that which removes something
+	removed   bool // the call that goes wrong removes something
 }
 
 var errAfero = errors.New("afero is at fault")
@@ -146,8 +146,8 @@ func (f *aferoFaultFile) Close() error {
 	return f.File.Close()
 }
 
-// Whatever call of the file system fails or panics: files are closed, temporary
-// ones are gone, nothing is locked, and a file is the old one or the new one.
+// Whichever call of the file system fails or panics, files are closed, temporary files
+// are gone, nothing is locked, and a file has the old content or the new one.
 func TestAferoFaults(t *testing.T) {
 	for _, panics := range []bool{false, true} {
 		for name, op := range aferoOperations {
@@ -190,12 +190,13 @@ func aferoTree(t *testing.T) afero.Fs {
 	return m
 }
 
-// aferoWhole looks past the faults.
+// aferoWhole checks, without the faults, that no temporary file is left and that the file
+// has the old content or the new one.
 func aferoWhole(t *testing.T, a *aferoFault, what string) {
 	infos, err := afero.ReadDir(a.Fs, "/")
 	require.NoError(t, err)
 	for _, fi := range infos {
-		// One that could not be removed stays.
+		// A temporary file that could not be removed stays.
 		require.False(t, !a.removed && strings.HasPrefix(fi.Name(), ".sallyport-"), "%s is left: %s", fi.Name(), what)
 	}
 	data, err := afero.ReadFile(a.Fs, "/a")
@@ -253,8 +254,8 @@ func aferoStore(ctx context.Context, fsys driver.FS, data string, opts driver.St
 	return u.Commit()
 }
 
-// outrunFs is an afero.Fs that another program uses as well, at the moment when a file of
-// some name is opened.
+// outrunFs is an afero.Fs in which another program does something when a file of some
+// name is opened.
 type outrunFs struct {
 	afero.Fs
 	when func(name string) bool
@@ -270,7 +271,8 @@ func (o *outrunFs) Open(name string) (afero.File, error) {
 	return o.Fs.Open(name)
 }
 
-// What a program that knows no locks writes into a file while it is copied is not lost.
+// Commit loses nothing that a program which knows no locks writes into the file while it
+// is copied.
 func TestAferoOutrun(t *testing.T) {
 	for kind, fsys := range map[string]func(t *testing.T) afero.Fs{
 		"memory": func(*testing.T) afero.Fs { return afero.NewMemMapFs() },
@@ -310,7 +312,7 @@ func TestAferoOutrun(t *testing.T) {
 	}
 }
 
-// A program that writes all the time is left alone after some tries.
+// Commit gives up after some tries if a program writes into the file all the time.
 func TestAferoOutrunAllTheTime(t *testing.T) {
 	o := &outrunFs{Fs: afero.NewMemMapFs(), when: func(name string) bool { return strings.Contains(name, ".sallyport-") }}
 	f := driver.Afero(o)

@@ -26,8 +26,8 @@ func (a *aferoRenaming) Rename(from, to string) error {
 	return a.Fs.Rename(from, to)
 }
 
-// An append by one name of a directory waits for one by another: it would be lost, as the other
-// has copied the file already.
+// An append by one name of a directory waits for an append by another name. It would otherwise
+// be lost, since the other append has copied the file already.
 func TestAferoAppendsByTwoNames(t *testing.T) {
 	for _, target := range []string{"d", "absolute"} {
 		synctest.Test(t, func(t *testing.T) {

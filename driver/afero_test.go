@@ -39,8 +39,8 @@ func TestAferoCopyOnWriteBase(t *testing.T) {
 	assert.Equal(t, []string{"a"}, names(t, f, "d"))
 }
 
-// MemMapFs panics, with a lock held, when a directory shrinks between two
-// readings.
+// Listing a directory that shrinks meanwhile works with MemMapFs, which panics, with a
+// lock held, when a directory shrinks between two readings.
 func TestAferoDirectoryShrinksWhileListed(t *testing.T) {
 	mem := afero.NewMemMapFs()
 	based := afero.NewBasePathFs(afero.NewBasePathFs(mem, "/"), "/d")
@@ -138,7 +138,8 @@ func TestAferoHidesTemporaryFiles(t *testing.T) {
 	}
 }
 
-// The temporary file of an upload goes along with its directory, and goes with the upload.
+// The temporary file of an upload is renamed along with its directory, and is removed at
+// the end of the upload.
 func TestAferoDirectoryOfUpload(t *testing.T) {
 	path := t.TempDir()
 	f := driver.Afero(afero.NewBasePathFs(afero.NewOsFs(), path))
@@ -168,7 +169,8 @@ func TestAferoDirectoryOfUpload(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// MemMapFs by itself dies of two renames of one file at once.
+// Two renames of one file at once, which make MemMapFs by itself crash, work through
+// Afero.
 func TestAferoRenamesTogether(t *testing.T) {
 	f := driver.Afero(afero.NewMemMapFs())
 	var wg sync.WaitGroup
@@ -208,7 +210,7 @@ func TestReadOnlySkipsWithoutSeeker(t *testing.T) {
 	assert.ErrorIs(t, err, driver.ErrOffset)
 }
 
-// plainFS has one file that can do no more than an fs.File must.
+// plainFS has one file, which has no methods but those of fs.File.
 type plainFS struct{ data string }
 
 func (p plainFS) Open(name string) (fs.File, error) {

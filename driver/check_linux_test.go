@@ -38,8 +38,8 @@ func unprivileged(t *testing.T, f func()) {
 	<-done
 }
 
-// What the system forbids is known beforehand, and what it allows is not
-// refused: CheckStore says what Store then says.
+// CheckStore says what Store then says: it refuses what the system forbids, and
+// takes what the system allows.
 func TestDirChecksPermissions(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		refused := 0
@@ -76,7 +76,7 @@ func TestDirChecksPermissions(t *testing.T) {
 	})
 }
 
-// What chattr(1) and a sticky directory forbid is known as well.
+// CheckStore refuses what chattr(1) and a sticky directory forbid.
 func TestDirChecksAttributes(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		for name, mode := range map[string]fs.FileMode{"sticky": 0o777 | fs.ModeSticky, "i": 0o777, "a": 0o777, "file-i": 0o777, "file-a": 0o777} {
@@ -115,7 +115,7 @@ func TestDirChecksAttributes(t *testing.T) {
 	})
 }
 
-// A link is checked where it leads to.
+// CheckStore of a link checks the file that the link leads to.
 func TestDirChecksLinks(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		require.NoError(t, os.Mkdir(filepath.Join(path, "d"), 0o777))

@@ -17,7 +17,7 @@ func TestCheckStoreWithoutTheAbility(t *testing.T) {
 	assert.NoError(t, driver.CheckStore(t.Context(), bare, "missing/a", driver.StoreOptions{}), "nothing is known")
 }
 
-// afero's own read-only file system refuses every upload, which is known beforehand.
+// CheckStore refuses every upload to afero's own read-only file system.
 func TestAferoReadOnlyChecksStore(t *testing.T) {
 	m := afero.NewMemMapFs()
 	require.NoError(t, afero.WriteFile(m, "/a", []byte("x"), 0o644))
@@ -29,7 +29,8 @@ func TestAferoReadOnlyChecksStore(t *testing.T) {
 	}
 }
 
-// A full quota is known beforehand, and for what.
+// CheckStore refuses with ErrQuota exactly the uploads for which the quota has no
+// room.
 func TestLimitChecksStore(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 30, Files: 2, FileSize: 12})
 	check := func(name string, opts driver.StoreOptions) error {

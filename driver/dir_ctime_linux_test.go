@@ -12,9 +12,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A program that rewrites a file at the same length and sets its time back has changed
-// it all the same, and so has one that changed its permission bits. What only reads the
-// file, and a session's own look at it, has not.
+// An upload at an offset is refused if a program has rewritten the file at the same
+// length and set its time back, or changed its permission bits. It is not refused after
+// reading, nor after a session's own look at the file.
 func TestDirOffsetSetBack(t *testing.T) {
 	dir := t.TempDir()
 	d, path := openDir(t, dir), filepath.Join(dir, "a")

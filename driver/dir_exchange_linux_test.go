@@ -15,9 +15,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A program that renames the file and takes no lock loses nothing that was
-// acknowledged, and neither does one that puts a file of its own in place: that is never
-// replaced by what was made from the old file.
+// A program that takes no lock and renames the file makes an upload lose nothing that
+// was acknowledged. A file that the program puts in place is never replaced by one made
+// from the old file.
 func TestDirRotatedMeanwhile(t *testing.T) {
 	for _, size := range []int64{10, 70 << 10} { // the larger one is cloned where that can be
 		for _, opts := range []driver.StoreOptions{{Append: true}, {Offset: 10}} {

@@ -17,9 +17,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/syscalls"
 )
 
-// A name that was free may be another process's by the time it is taken, and that process may
-// be about to change the file again. What takes the name comes before or after that change, and
-// is not undone by it.
+// Another process may take a free name first, and change its file again. STOR and RNTO to that
+// name come before or after that change, and don't undo it.
 func TestDirFreeNameIsTaken(t *testing.T) {
 	for name, change := range map[string]func(d *driver.Dir) error{
 		"STOR": func(d *driver.Dir) error { return store(t.Context(), d, "a", "new", driver.StoreOptions{}) },
@@ -60,9 +59,9 @@ func TestDirFreeNameIsTaken(t *testing.T) {
 	}
 }
 
-// A free name is taken by whatever the file system has for it, and nobody sees an empty file
-// by that name unless it has nothing but a plain rename. A plain rename is all there is to
-// replace a file, so STOR doesn't reserve the name.
+// An upload takes a free name by the best means of the file system, and nobody sees an empty
+// file by that name unless there is nothing but a plain rename. STOR, which replaces files by a
+// plain rename anyway, doesn't reserve the name.
 func TestDirTakesFreeName(t *testing.T) {
 	for name, c := range map[string]struct {
 		noReplace, link syscall.Errno

@@ -60,8 +60,8 @@ func (d *Dir) add(t *testing.T, opts StoreOptions) error {
 	return first(err, u.Close(err))
 }
 
-// What a process that was killed had added to a file is nobody's: it can't be
-// read, and is gone before anything else is written.
+// Bytes that a killed process had added to a file can't be read, and are gone before anything
+// else is written.
 func TestDirTakesBackHalfATail(t *testing.T) {
 	changes := map[string]struct {
 		do   func(t *testing.T, d *Dir) error
@@ -123,8 +123,8 @@ func TestDirTakesBackHalfATail(t *testing.T) {
 	}
 }
 
-// A process that may not write a file can't take back what another that was killed had added,
-// but keeps nothing of that either when it replaces the file by a longer one.
+// A process that may not write a file can't remove the bytes that a killed process had added.
+// It keeps none of them either when it replaces the file by a longer one.
 func TestDirKeepsNoHalfTailOfOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts StoreOptions
@@ -153,7 +153,7 @@ func TestDirKeepsNoHalfTailOfOthers(t *testing.T) {
 	}
 }
 
-// An offset into what was never committed is beyond the end.
+// An offset into bytes that were never committed is beyond the end.
 func TestDirOffsetIntoHalfATail(t *testing.T) {
 	d, _, old := crashed(t)
 	require.ErrorIs(t, d.add(t, StoreOptions{Offset: int64(len(old)) + 4}), ErrOffset)
@@ -171,7 +171,7 @@ func TestDirLeavesWhatOthersWrote(t *testing.T) {
 	}
 }
 
-// What another program appended behind half a tail can't be told from it, unless
+// Bytes that another program appended behind half a tail can't be told from the tail, unless
 // both are longer than the whole tail.
 func TestDirTakesBackWhatOthersAppended(t *testing.T) {
 	for added, stays := range map[int]bool{91: false, 92: true} { // beside 9 of 100 bytes
@@ -278,7 +278,7 @@ func TestDirWaitsForLocksOfOthers(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// Open appends take no more of the disk than the quota they count in.
+// Appends in progress take no more of the disk than they count in the quota.
 func TestLimitBoundsTheDisk(t *testing.T) {
 	path := t.TempDir()
 	d, err := OpenDir(path)
@@ -310,8 +310,8 @@ func TestLimitBoundsTheDisk(t *testing.T) {
 	require.LessOrEqual(t, blocks, int64(8*mib+mib/4))
 }
 
-// A disk that is full while Commit adds what was brought is told as full, and the
-// file is as it was. Here the file is as long as the file system lets it be.
+// A disk that is full while Commit adds the uploaded bytes is reported as full, and the file
+// is as it was. In this test the file is as long as the file system lets it be.
 func TestDirFullWhileGrowing(t *testing.T) {
 	path := t.TempDir()
 	d, err := OpenDir(path)
@@ -341,9 +341,9 @@ func TestDirFullWhileGrowing(t *testing.T) {
 	require.Len(t, entries, 1)
 }
 
-// What must last is added only if the directory can be made to last as well: the
-// name of the file may be as new as what it leads to. The directory is opened before
-// anything changes.
+// Bytes that must last are added only if the directory can be made to last as well, because
+// the name of the file may be as new as the bytes. The directory is opened before anything
+// changes.
 func TestDirGrowingSyncsTheName(t *testing.T) {
 	for _, lasts := range []bool{false, true} {
 		path := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Who looks at a file while a long part is added to it sees the old size until all
-// is there.
+// Stat and List show the old size of a file while a long part is added to it,
+// until all is there.
 func TestDirShowsNoPartOfATail(t *testing.T) {
 	d, err := OpenDir(t.TempDir())
 	require.NoError(t, err)
@@ -54,7 +54,7 @@ func TestDirShowsNoPartOfATail(t *testing.T) {
 	require.Len(t, d.content(t, "a"), len(old)+len(tail))
 }
 
-// A mark that makes no sense is nobody's reason to cut a file.
+// A mark that makes no sense doesn't make anybody cut the file.
 func TestDirLeavesStrangeMarks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	require.NoError(t, os.WriteFile(path, []byte("content"), 0o644))

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A program that takes no lock changes a file into which REST and STOR write in place: the
-// upload is refused, whether it has begun to write or not. What only reads the file is no change.
+// An upload in place with REST is refused if a program that takes no lock changes the file,
+// whether the upload has begun to write or not. Reading the file is no change.
 func TestDirInPlaceChangedMeanwhile(t *testing.T) {
 	changes := map[string]struct {
 		do   func(t *testing.T, file string)

@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Whatever is cut, refused or left early, no descriptor stays open.
+// No descriptor stays open after uploads that are cut or refused and listings
+// that are left early.
 func TestDirLeaksNothing(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		require.NoError(t, d.Mkdir(t.Context(), "dir"))

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Listings beyond those that have a full buffer see every name just the same, the
-// longest included, and full buffers are there again when some have come back.
+// Listings that get no full buffer see every name just the same, the longest
+// included. Full buffers are lent again when some have come back.
 func TestScanWithSmallBuffers(t *testing.T) {
 	path := t.TempDir()
 	d, err := OpenDir(path)

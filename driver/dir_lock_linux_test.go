@@ -9,9 +9,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Whoever locks a file excludes everybody else, also where one of them or both may only
-// read the file. Those who share the lock exclude all but one another. Locks belong to
-// open files, so two of this process stand for two processes.
+// A lock of a file excludes all other processes, also where one or both may only read
+// the file. Processes that share the lock exclude all but one another. Locks belong to
+// open files, so two open files of this process stand for two processes.
 func TestDirLocksExclude(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	require.NoError(t, os.WriteFile(path, nil, 0o644))

@@ -16,7 +16,8 @@ import (
 )
 
 // An upload ends in the directory that it began in, wherever in the tree another program has
-// moved that. Outside of the tree nothing is stored, and no hidden file stays.
+// moved the directory. If the directory was moved out of the tree, nothing is stored, and no
+// hidden file stays.
 func TestDirMovedMeanwhile(t *testing.T) {
 	large := strings.Repeat("old/", 50_000)
 	for name, c := range map[string]struct {

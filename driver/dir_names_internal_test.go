@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Nothing stays locked when a context ends in whatever moment.
+// No file stays locked, at whatever moment the context of a change ends.
 func TestDirLocksAreGivenBack(t *testing.T) {
 	path := t.TempDir()
 	d, err := OpenDir(path)

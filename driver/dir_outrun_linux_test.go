@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// appendTo is what a program does that takes no lock, as echo >> file.
+// appendTo appends to a file without a lock, as echo >> file does.
 func appendTo(t *testing.T, path, data string) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if assert.NoError(t, err) {
@@ -31,9 +31,8 @@ func exchanges(call syscalls.Call) bool {
 	return call.Number == unix.SYS_RENAMEAT2 && call.Args[4]&unix.RENAME_EXCHANGE != 0
 }
 
-// What a program that takes no lock writes into a file while something is appended to it
-// is not lost: the append is made anew with what is there now. An upload at an offset is
-// refused.
+// Nothing that a program without locks writes into a file during an append is lost: the
+// append is made anew to the file as it is then. An upload at an offset is refused.
 func TestDirOutrun(t *testing.T) {
 	changes := map[string]struct {
 		do   func(file string)
@@ -106,8 +105,8 @@ func TestDirOutrun(t *testing.T) {
 	}
 }
 
-// A program that writes whenever the file is about to be replaced is left alone after some
-// tries.
+// Commit gives up after some tries if a program writes whenever the file is about to be
+// replaced.
 func TestDirOutrunAllTheTime(t *testing.T) {
 	path := t.TempDir()
 	d, file := openDir(t, path), filepath.Join(path, "a")
@@ -130,8 +129,8 @@ func TestDirOutrunAllTheTime(t *testing.T) {
 	require.Equal(t, []string{"a"}, entries(t, path))
 }
 
-// What a program writes into the new file, in the moment before the file gives the name
-// back, stays beside the old file.
+// Bytes that a program writes into the new file, just before the file gives the name back,
+// stay in a file beside the old one.
 func TestDirOutrunTwice(t *testing.T) {
 	path := t.TempDir()
 	d, file := openDir(t, path), filepath.Join(path, "a")
@@ -168,8 +167,8 @@ func (m meddling) Err() error {
 }
 
 // While a long part is added to the end of a file, other programs may add to the file as
-// well: nothing is overwritten. What they do before the first byte is added is respected
-// as if the upload came later.
+// well, and nothing is overwritten. If they change the file before the first byte is added,
+// the upload counts as the later one.
 func TestDirGrowsBesideOthers(t *testing.T) {
 	const tail = 5 << 20
 	old, long := strings.Repeat("old/", 50_000), strings.Repeat("x", tail)
@@ -233,8 +232,8 @@ func TestDirGrowsBesideOthers(t *testing.T) {
 	}
 }
 
-// A program that writes into a large file in the moment before a part is added to its end
-// is as good as one that wrote earlier.
+// A program may write into a large file just before a part is added to its end: the result
+// is as if it had written earlier.
 func TestDirGrowsAfterOthers(t *testing.T) {
 	old := strings.Repeat("old/", 50_000)
 	for name, opts := range map[string]driver.StoreOptions{"append": {Append: true}, "whole": {Append: true, Whole: true}, "offset": {Offset: int64(len(old))}} {
@@ -277,8 +276,8 @@ func TestDirGrowsAfterOthers(t *testing.T) {
 	}
 }
 
-// A program that renames the file at the last moment has the old file under the name that it
-// chose, and what it put in place of the file under the old name.
+// If a program renames the file at the last moment, the old file keeps the name that the
+// program chose, and a file that the program put in its place keeps the old name.
 func TestDirRotatedAtTheLastMoment(t *testing.T) {
 	for name, put := range map[string]bool{"renamed": false, "replaced": true} {
 		t.Run(name, func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A change waits for the change before, but not for ever: the error is
-// driver.ErrBusy then, or the error of the context if that ended first. Time is
+// A change waits for the change before it, but not for ever: then the error is
+// driver.ErrBusy, or the error of the context if that ended first. Time is
 // fake.
 func TestDirLockPatience(t *testing.T) {
 	path := t.TempDir()

@@ -15,9 +15,9 @@ import (
 	"github.com/sallyport/sallyport/internal/test/syscalls"
 )
 
-// Two processes that may both only read a file exclude each other as well: what one of them
-// has stored meanwhile is neither removed as what was there before nor replaced by an append
-// to that. Another open file of this process stands for the other process.
+// Two processes that may only read a file exclude each other as well: neither removes a file
+// that the other has stored meanwhile, nor appends to the old one. Another open file of this
+// process stands for the other process.
 func TestDirWaitsForReadersOfOthers(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(d *driver.Dir, u driver.Upload, was fs.FileInfo) error
@@ -66,8 +66,9 @@ func TestDirWaitsForReadersOfOthers(t *testing.T) {
 	}
 }
 
-// Somebody may add to the empty file that reserves a name before the upload has locked it:
-// the upload is added to what is there then, and an exclusive one is refused.
+// Another process may add to the empty file that reserves a name, before the upload has
+// locked that file: the upload is then added to the file as it is, and an exclusive one is
+// refused.
 func TestDirReservedNameIsTaken(t *testing.T) {
 	for name, c := range map[string]struct {
 		opts driver.StoreOptions

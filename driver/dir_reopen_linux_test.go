@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Somebody else writes into the file of an upload, who can read nothing of it, and Commit takes what was told.
+// A FileUpload takes bytes that another process writes into its file, and Commit counts those that
+// Wrote reports. The other process can read nothing of the file.
 func TestDirFileUpload(t *testing.T) {
 	for name, uploads := range map[string]driver.Uploads{"atomic": driver.Atomic, "in place": driver.InPlace} {
 		for what, tt := range map[string]struct {

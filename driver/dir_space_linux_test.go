@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Dir tells what the system tells, beside a file as in the directory of it. Other programs
-// may write meanwhile.
+// Space of a file and of its directory is what the system tells, though other programs may
+// write meanwhile.
 func TestDirSpace(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)

@@ -39,7 +39,7 @@ func TestLasting(t *testing.T) {
 	require.Equal(t, 1, made, "the directory could not be opened")
 }
 
-// An upload that is in place although the disk failed is over: Close takes nothing
+// After an upload that has its name although the disk failed, Close takes nothing
 // back.
 func TestCommittedButNotSafe(t *testing.T) {
 	path := t.TempDir()
@@ -60,8 +60,8 @@ func TestCommittedButNotSafe(t *testing.T) {
 	require.Equal(t, "new", string(b))
 }
 
-// In place the old end is gone from the first byte on, so that a process which ends
-// then leaves no mixture of two versions with the old size.
+// An upload in place cuts off the old end with the first byte, so that a process
+// which ends then leaves no mixture of two versions with the old size.
 func TestInPlaceCutsFirst(t *testing.T) {
 	path := t.TempDir()
 	d, err := OpenDir(path)

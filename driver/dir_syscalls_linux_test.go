@@ -19,15 +19,15 @@ import (
 	"github.com/sallyport/sallyport/internal/test/syscalls"
 )
 
-// With Sync what was acknowledged is on the disk, in an order in which a loss of power
-// leaves the old file or the new one. From wherever on the disk fails, the upload is refused and
-// the old file stays, or the error says that the new one is there.
+// With Sync, acknowledged data is on the disk, in an order in which a loss of power leaves the old
+// file or the new one. From whichever step the disk fails, the upload is refused and the old file
+// stays, or the error says that the new one is there.
 func TestDirSyncFails(t *testing.T) {
 	small, large := "old", strings.Repeat("old/", 50_000)
 	for name, c := range map[string]struct {
 		old, want string
 		opts      driver.StoreOptions
-		synced    string // each with how long the file is then
+		synced    string // what is synced, each with the length of the file at that moment
 	}{
 		"new":            {"", "new", driver.StoreOptions{}, "temp:none dir:3"},
 		"exclusive":      {"", "new", driver.StoreOptions{Exclusive: true}, "temp:none dir:3"},
@@ -93,7 +93,8 @@ func lasts(err error) bool {
 
 func statError(path string) error { _, err := os.Lstat(path); return err }
 
-// kind says which of the files of a directory is meant.
+// kind returns "dir" for the directory itself, "temp" for a temporary file in it, else the name of
+// the file.
 func kind(dir, path string) string {
 	switch name := filepath.Base(path); {
 	case path == dir:
@@ -105,7 +106,7 @@ func kind(dir, path string) string {
 	}
 }
 
-// length says how long a file is.
+// length returns the size of a file, "none" if it is missing.
 func length(path string) string {
 	fi, err := os.Stat(path)
 	if err != nil {
@@ -114,8 +115,8 @@ func length(path string) string {
 	return strconv.FormatInt(fi.Size(), 10)
 }
 
-// A file system without hard links and without a rename that replaces nothing takes exclusive uploads
-// too: the name is reserved first, and given back if the upload can't have it.
+// Exclusive uploads work on a file system without hard links and without a rename that replaces
+// nothing: the name is reserved first, and given back if the upload can't have it.
 func TestDirExclusiveWithoutLinks(t *testing.T) {
 	for name, c := range map[string]struct {
 		taken  bool // by another program, after Store
@@ -168,9 +169,8 @@ func onlyReplaces(call syscalls.Call) syscall.Errno {
 	return 0
 }
 
-// What is added to a large file is copied behind its end only under locks that hold off
-// other processes, and with marks by which they could take it back. Without them the file
-// is copied.
+// Bytes are added behind the end of a large file only under locks that keep other processes off,
+// and with marks by which they could remove the bytes. Without locks or marks the file is copied.
 func TestDirCopiesWhatItCantGrow(t *testing.T) {
 	for name, c := range map[string]struct {
 		fails func(call syscalls.Call) bool
@@ -211,8 +211,8 @@ func TestDirCopiesWhatItCantGrow(t *testing.T) {
 	}
 }
 
-// Some file systems tell only when a file is closed that it could not be written. The upload
-// is refused then, and what was there stays.
+// An upload is refused, and the old file stays, if the file system tells only when a file is closed
+// that it could not be written.
 func TestDirFullOnClose(t *testing.T) {
 	large := strings.Repeat("old/", 50_000)
 	for name, c := range map[string]struct {
@@ -252,7 +252,7 @@ func TestDirFullOnClose(t *testing.T) {
 	}
 }
 
-// Where a mode can't be set an upload that needs it is refused.
+// An upload is refused if it needs a mode that can't be set.
 func TestDirModeFails(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		d.FileMode, d.Sync = 0o640, true
@@ -266,8 +266,8 @@ func TestDirModeFails(t *testing.T) {
 	})
 }
 
-// A name may lead to another file by the time the file that it led to is locked: the other
-// is the one to add to.
+// A name may lead to another file by the time that the first file is locked: the upload is added to
+// the other file.
 func TestDirLocksWhatTheNameLeadsTo(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)
@@ -287,8 +287,8 @@ func TestDirLocksWhatTheNameLeadsTo(t *testing.T) {
 	require.Equal(t, "othernew", read(t, d, "a"))
 }
 
-// A file that this process may not write is locked for reading: it isn't replaced while
-// another process writes it.
+// A file that this process may not write is locked for reading, so that it isn't replaced while
+// another process writes into it.
 func TestDirWaitsForWritersOfOthers(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)
@@ -319,8 +319,8 @@ func TestDirWaitsForWritersOfOthers(t *testing.T) {
 	require.Equal(t, "new", read(t, d, "a"))
 }
 
-// Where a file system has no locks, or a file belongs to others, a sweep goes by age, and
-// leaves what this process itself is uploading.
+// A sweep goes by the age of files where the file system has no locks or a file belongs to others.
+// It leaves what this process itself is uploading.
 func TestDirSweepsByAge(t *testing.T) {
 	for name, fails := range map[string]func(call syscalls.Call) syscall.Errno{
 		"without locks": func(call syscalls.Call) syscall.Errno {
@@ -370,7 +370,7 @@ func TestDirSweepsByAge(t *testing.T) {
 	}
 }
 
-// What has the name of a temporary file by the time that file is locked is another's.
+// A sweep leaves a file that has got the name of a temporary file before that one was locked.
 func TestDirSweepLooksAgain(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)
@@ -388,8 +388,8 @@ func TestDirSweepLooksAgain(t *testing.T) {
 	require.FileExists(t, left)
 }
 
-// A temporary file that a sweep of another process removes, or has locked to do so, is given
-// up for one of another name.
+// An upload takes a temporary file of another name if a sweep of another process removes the first
+// one, or has locked it to do so.
 func TestDirTempTakenBySweep(t *testing.T) {
 	for name, locked := range map[string]syscall.Errno{"removed": 0, "being removed": unix.EWOULDBLOCK} {
 		t.Run(name, func(t *testing.T) {
@@ -417,8 +417,8 @@ func TestDirTempTakenBySweep(t *testing.T) {
 	}
 }
 
-// A sweep tells what it could not remove. What vanished under it is no error, nor does that
-// keep a directory from being removed.
+// Sweep returns an error for a file that it could not remove. A file that vanished meanwhile is no
+// error, and doesn't keep the directory from being removed.
 func TestDirSweepTells(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)

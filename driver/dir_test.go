@@ -194,7 +194,7 @@ func TestDirSweep(t *testing.T) {
 	}
 	live, err := d.Store(t.Context(), "a/new", driver.StoreOptions{})
 	require.NoError(t, err)
-	elsewhere := openDir(t, path) // another process has no list of this one's uploads
+	elsewhere := openDir(t, path) // a second Dir stands for another process, which has no list of this one's uploads
 
 	n, err := elsewhere.Sweep(t.Context(), -time.Hour)
 	require.NoError(t, err)
@@ -291,8 +291,8 @@ func TestDirSync(t *testing.T) {
 	})
 }
 
-// A file that is being written in place isn't the same for long. RemoveSame keeps such a
-// file, and Remove removes it.
+// RemoveSame keeps a file that is being written in place, because the file changes any
+// moment. Remove removes it.
 func TestDirRemoveSameWhileWritten(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	d.Uploads = driver.InPlace

@@ -20,8 +20,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// outside makes a tree with files beside the one that is served, and links into
-// it by each way a link can be written.
+// outside makes a tree with files beside the served one, and links from the served tree to
+// them in each way that a link can be written.
 func outside(t *testing.T) (served, secret string) {
 	top := t.TempDir()
 	served, secret = filepath.Join(top, "root"), filepath.Join(top, "rootX")
@@ -44,7 +44,7 @@ func outside(t *testing.T) (served, secret string) {
 	return served, secret
 }
 
-// untouched checks what lies outside.
+// untouched checks that the files outside of the served tree are as they were.
 func untouched(t *testing.T, secret string) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join(secret, "file"))
@@ -91,7 +91,7 @@ func TestDirLinksDontLeadOut(t *testing.T) {
 	})
 }
 
-// A component of the path is swapped for a link while it is being used.
+// No method leaves the tree when a component of the path is swapped for a link meanwhile.
 func TestDirSwappedForLink(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, _ string) {
 		served, secret := outside(t)
@@ -299,7 +299,7 @@ func TestDirIDs(t *testing.T) {
 	}
 }
 
-// Many links that lead to one another must not keep the server busy.
+// A chain of many links is refused, so that it doesn't keep the server busy.
 func TestDirLinkChain(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)
@@ -313,13 +313,13 @@ func TestDirLinkChain(t *testing.T) {
 
 func mkfifo(path string) error { return syscall.Mkfifo(path, 0o666) }
 
-// A directory that lists nothing can be removed, unless an upload into it is in
-// progress; then the client is told so.
+// A directory that seems empty can be removed, unless an upload into it is in progress: then
+// the error says so to the client.
 func TestDirRemoveDirSweeps(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		require.NoError(t, d.Mkdir(t.Context(), "d"))
 		require.NoError(t, os.WriteFile(filepath.Join(path, "d/.sallyport-left"), nil, 0o666))
-		other := openDir(t, path) // as of another process
+		other := openDir(t, path) // a second Dir stands for another process
 		up, err := other.Store(t.Context(), "d/a", driver.StoreOptions{})
 		require.NoError(t, err)
 		err = d.RemoveDir(t.Context(), "d")
@@ -361,8 +361,8 @@ func TestDirSweepsAll(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// A link that took the name of the file it leads to would lead to itself, and the file would
-// be gone.
+// Renaming a link over the file that it leads to is refused: the link would lead to itself,
+// and the file would be gone.
 func TestDirKeepsFileOfRenamedLink(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		write(t, d, "a", "content")
@@ -381,8 +381,8 @@ func TestDirKeepsFileOfRenamedLink(t *testing.T) {
 	})
 }
 
-// What is replaced is the file that is there at the commit: it keeps the bits that it has by
-// then, and stays if it may not be written any more.
+// Commit replaces the file that is there at that moment: the new file gets the permission
+// bits that this one has by then, and Commit fails if it has become read-only.
 func TestDirModeChangedDuringUpload(t *testing.T) {
 	for name, c := range map[string]struct {
 		old  bool

@@ -27,8 +27,8 @@ func onlyAdding(t *testing.T) (d *driver.Dir, path string) {
 	return d, path
 }
 
-// In a directory where no name can be removed an upload leaves none but its own, and
-// nothing if it is cut or refused.
+// In a directory where no name can be removed an upload leaves no name but its own, and
+// none if it is cut or refused.
 func TestDirOnlyAdds(t *testing.T) {
 	d, path := onlyAdding(t)
 	was, err := os.Stat(filepath.Join(path, "old"))

@@ -11,7 +11,7 @@ import (
 
 func mkfifo(string) error { return errors.ErrUnsupported }
 
-// What means something else to Windows than to a client is refused.
+// Names that mean something else to Windows than to a client are refused.
 func TestDirWindowsNames(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	for _, name := range []string{`a\b`, `..\a`, `c:`, `c:a`, `file:stream`, "NUL", "com1", "dir/aux", "CONIN$"} {

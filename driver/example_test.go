@@ -160,7 +160,7 @@ func ExampleStoreChecker() {
 	// <nil>
 }
 
-// Names that are not UTF-8 go where the files take them.
+// RawNames tells where names that are not UTF-8 are taken.
 func ExampleRawNames() {
 	files, err := driver.Mount(map[string]driver.FS{"camera": driver.Mem(), "docs": driver.ReadOnly(fstest.MapFS{})})
 	if err != nil {
@@ -244,7 +244,7 @@ func ExampleRestrict() {
 	// rmdir invoices: permission denied
 }
 
-// A scanner looks at each upload before it is a file.
+// A scanner looks at each upload before it becomes a file.
 func ExampleInspect() {
 	files := driver.Inspect(driver.Mem(), func(ctx context.Context, up *driver.Inspection) error {
 		r, err := up.Open() // what is kept of the old file included, as with APPE

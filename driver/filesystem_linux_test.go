@@ -45,8 +45,8 @@ func mounted(t *testing.T, kind string, options ...string) string {
 	return dir
 }
 
-// Btrfs and XFS keep every promise of a Dir as other file systems do, and lose and
-// halve nothing when the process is killed.
+// A Dir on Btrfs and on XFS keeps every promise as on other file systems, and loses
+// nothing and leaves no part when the process is killed.
 func TestDirOnOtherFileSystems(t *testing.T) {
 	for _, kind := range []string{"btrfs", "xfs"} {
 		t.Run(kind, func(t *testing.T) {
@@ -61,9 +61,9 @@ func TestDirOnOtherFileSystems(t *testing.T) {
 	}
 }
 
-// Where files can be cloned an upload that keeps a part of a file takes the room of
-// what it brings, and is a new file: whoever has the old one open sees nothing of
-// it.
+// Where files can be cloned, an upload that keeps a part of a file takes no more
+// room than its own bytes, and makes a new file: a reader of the old one sees
+// nothing of it.
 func TestDirClones(t *testing.T) {
 	const size = 64 * mib
 	for _, kind := range []string{"btrfs", "xfs"} {
@@ -95,14 +95,14 @@ func TestDirClones(t *testing.T) {
 	}
 }
 
-// noise is content that no file system can make smaller.
+// noise returns content that no file system can make smaller.
 func noise(n int) []byte {
 	b := make([]byte, n)
 	rand.NewChaCha8([32]byte{}).Read(b)
 	return b
 }
 
-// taken is how many bytes a file system holds, once it has written them.
+// taken returns how many bytes a file system holds, once it has written them.
 func taken(t *testing.T, dir string) int64 {
 	t.Helper()
 	f, err := os.Open(dir)

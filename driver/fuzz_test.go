@@ -31,7 +31,8 @@ func FuzzDirName(f *testing.F) {
 		require.NoError(t, os.MkdirAll(filepath.Join(served, "sub"), 0o777))
 		require.NoError(t, os.Mkdir(secret, 0o777))
 		require.NoError(t, os.WriteFile(filepath.Join(secret, "file"), []byte("secret"), 0o644))
-		// Both the link that a client can make and any that was there before.
+		// Try the link that a client can make and any that may have been there
+		// before.
 		d := openDir(t, served)
 		_ = d.Symlink(t.Context(), target, "sub/made")
 		_ = os.Symlink(target, filepath.Join(served, "link"))

@@ -17,7 +17,7 @@ import (
 // adding are the two kinds of upload that keep the three bytes of a file.
 var adding = map[string]driver.StoreOptions{"APPE": {Append: true}, "REST": {Offset: 3}}
 
-// noVirus refuses whatever has the word, and calls meanwhile before it agrees.
+// noVirus refuses content that has the word, and calls meanwhile before it agrees.
 func noVirus(meanwhile func()) func(context.Context, *driver.Inspection) error {
 	return func(_ context.Context, up *driver.Inspection) error {
 		r, err := up.Open()
@@ -36,7 +36,7 @@ func noVirus(meanwhile func()) func(context.Context, *driver.Inspection) error {
 	}
 }
 
-// content returns what a file has, and nothing for one that is not there.
+// content returns the content of a file, empty for one that is not there.
 func content(ctx context.Context, fsys driver.FS, name string) string {
 	r, err := fsys.Open(ctx, name, 0)
 	if err != nil {
@@ -47,8 +47,8 @@ func content(ctx context.Context, fsys driver.FS, name string) string {
 	return string(b)
 }
 
-// An upload may end in the directory where it began, whatever name that has by
-// then. What is looked at is what the upload adds to.
+// An upload ends in the directory where it began, whatever name that directory has
+// by then. Inspect looks at the file that the upload adds to.
 func TestInspectOfDirectoryThatMoves(t *testing.T) {
 	for name, open := range staging {
 		for verb, opts := range adding {
@@ -72,8 +72,8 @@ func TestInspectOfDirectoryThatMoves(t *testing.T) {
 	}
 }
 
-// A file that takes the name during the look has not been looked at with what is
-// added.
+// Commit is refused if another file has taken the name during the look: accept has
+// not seen it together with the added bytes.
 func TestInspectOfFileThatChanges(t *testing.T) {
 	for name, open := range staging {
 		for verb, opts := range adding {
@@ -94,7 +94,8 @@ func TestInspectOfFileThatChanges(t *testing.T) {
 	}
 }
 
-// The same with a name that was free, and with a file that goes.
+// Commit is refused as well if the name was free and is taken during the look, or
+// if the file is removed.
 func TestInspectOfFileThatComesOrGoes(t *testing.T) {
 	for name, open := range staging {
 		t.Run(name, func(t *testing.T) {
@@ -119,8 +120,8 @@ func TestInspectOfFileThatComesOrGoes(t *testing.T) {
 	}
 }
 
-// Two names of one file don't wait for one another, and so the second to commit has
-// to begin anew.
+// Uploads by two names of one file don't wait for one another, so the second Commit
+// must not add to content that accept has not seen.
 func TestInspectOfFileWithTwoNames(t *testing.T) {
 	for _, size := range []int{1, 1 << 17} { // below and above what a Dir adds to in place
 		for kind, link := range map[string]func(from, to string) error{"symbolic": os.Symlink, "hard": os.Link} {
@@ -150,7 +151,7 @@ func TestInspectOfFileWithTwoNames(t *testing.T) {
 	}
 }
 
-// An upload that says nothing about what it keeps is compared by name.
+// The file that an upload without KeptReader adds to is compared by name.
 func TestInspectWithoutKeptReader(t *testing.T) {
 	within, ctx := driver.Mem(), t.Context()
 	for verb, opts := range adding {
@@ -166,7 +167,7 @@ func TestInspectWithoutKeptReader(t *testing.T) {
 	}
 }
 
-// stagedOnly is an FS whose uploads show what was written and nothing else.
+// stagedOnly is an FS whose uploads are StagedReaders and no KeptReaders.
 type stagedOnly struct{ driver.FS }
 
 func (s stagedOnly) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {

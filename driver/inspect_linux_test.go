@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// An upload that another process writes is looked at as any other, and the look can be that of a process that gets
-// nothing but a descriptor. What is added to a file is in none yet.
+// Inspect looks at an upload that another process writes as at any other. OpenFile gives a descriptor, with which
+// a process without rights to the file can look. An upload that adds to a file has no such descriptor.
 func TestInspectOfFileOfTheSystem(t *testing.T) {
 	dir, err := driver.OpenDir(t.TempDir())
 	require.NoError(t, err)

@@ -72,7 +72,7 @@ var staging = map[string]func(t *testing.T) driver.FS{
 
 var errInfected = &driver.Error{Code: 553, Text: "Infected: EICAR."}
 
-// scan refuses whatever has the word.
+// scan refuses content that has the word.
 func scan(_ context.Context, up *driver.Inspection) error {
 	r, err := up.Open()
 	if err != nil {
@@ -85,9 +85,9 @@ func scan(_ context.Context, up *driver.Inspection) error {
 	return err
 }
 
-// What is refused never becomes a file, leaves nothing behind and takes nothing of
-// a quota. The whole new file is looked at: neither half of the word is refused by
-// itself.
+// A refused upload never becomes a file, leaves nothing behind and takes nothing
+// of a quota. The whole new file is looked at: neither half of the word is refused
+// by itself.
 func TestInspectRefuses(t *testing.T) {
 	for name, open := range staging {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +127,8 @@ func TestInspectRefuses(t *testing.T) {
 	}
 }
 
-// No file is left, whether temporary or written in place.
+// A refused upload leaves no file on the disk, neither a temporary one nor one
+// written in place.
 func TestInspectLeavesNothingOnDisk(t *testing.T) {
 	for _, uploads := range []driver.Uploads{driver.Atomic, driver.InPlace} {
 		path := t.TempDir()
@@ -152,7 +153,7 @@ func TestInspectWithoutFunction(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-// An FS whose uploads can't be looked at takes none.
+// Inspect takes no uploads to an FS whose uploads are no StagedReaders.
 func TestInspectNeedsStagedReader(t *testing.T) {
 	f := driver.Inspect(blind{driver.Mem()}, accepting)
 	_, err := f.Store(t.Context(), "a", driver.StoreOptions{})
@@ -169,8 +170,8 @@ func (b blind) Store(ctx context.Context, name string, opts driver.StoreOptions)
 	return struct{ driver.Upload }{u}, err
 }
 
-// Two that append at once are looked at one after the other: the second with what
-// the first has added.
+// Two uploads that append at once are looked at one after the other: accept sees
+// the second together with the bytes that the first has added.
 func TestInspectOneAfterAnother(t *testing.T) {
 	m := driver.Mem()
 	write(t, m, "a", "E")

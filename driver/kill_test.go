@@ -77,7 +77,7 @@ func TestDirKilled(t *testing.T) {
 	}
 }
 
-// lighten begins anew with files that have become large.
+// lighten removes files that have become large, so that the writers begin anew.
 func lighten(t *testing.T, d *driver.Dir, acked map[string]bool) {
 	for _, name := range []string{"log", "late", "offset"} {
 		if fi, err := d.Stat(t.Context(), name); err != nil || fi.Size() < 20<<20 {
@@ -88,7 +88,8 @@ func lighten(t *testing.T, d *driver.Dir, acked map[string]bool) {
 	}
 }
 
-// killTwo runs two writers for a moment and notes what they said.
+// killTwo runs two writers for a moment, kills them and records the commits that
+// they reported.
 func killTwo(t *testing.T, path string, run int, acked map[string]bool) {
 	var mu sync.Mutex
 	var wg sync.WaitGroup
@@ -123,8 +124,8 @@ func killTwo(t *testing.T, path string, run int, acked map[string]bool) {
 	wg.Wait()
 }
 
-// writeUntilKilled stores without a pause, through two Dirs, and says of each
-// commit that it was made.
+// writeUntilKilled stores without a pause, through two Dirs, and reports each
+// commit on its output.
 func writeUntilKilled(path string) {
 	run := os.Getenv("SALLYPORT_RUN")
 	var dirs [2]*driver.Dir
@@ -168,8 +169,8 @@ func writeOne(d *driver.Dir, name, id string) error {
 	return store(ctx, d, name, record(id), opts)
 }
 
-// record is a line that tells whether it is whole. Some are long, as the moment in
-// which a file grows is short.
+// record returns a line from which can be told whether it is whole. Some lines are
+// long, because the moment in which a file grows is short.
 func record(id string) string {
 	n := rand.IntN(30_000)
 	if rand.IntN(2) == 0 {
@@ -238,8 +239,8 @@ func wholeVersion(t *testing.T, d *driver.Dir, acked map[string]bool) {
 	require.GreaterOrEqual(t, slices.Compare(is[:], newest[:]), 0, "version %v was acknowledged, but %v is there", newest, is)
 }
 
-// versionOf is the run and the number within it of a record's name, which has the
-// file, the run, the process, the writer and the number.
+// versionOf returns the run, and the number within the run, of a record's name.
+// Such a name has the file, the run, the process, the writer and the number.
 func versionOf(id string) (n [2]int) {
 	parts := strings.Split(id, "-")
 	n[0], _ = strconv.Atoi(parts[1])

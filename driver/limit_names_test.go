@@ -46,8 +46,8 @@ func TestLimitOtherNames(t *testing.T) {
 	}
 }
 
-// An upload that commits by one name of a file waits for an upload that commits by another:
-// what is appended would else come behind more than was there when its size was judged.
+// A Commit by one name of a file waits for a Commit by another name. Appended bytes would
+// otherwise come behind more than was there when the size was judged.
 func TestLimitCommitsByTwoNames(t *testing.T) {
 	path := t.TempDir()
 	h := &hanging{FS: openDir(t, path), name: "a", reached: make(chan struct{}), release: make(chan struct{})}
@@ -101,7 +101,7 @@ func TestLimitRenameToItself(t *testing.T) {
 	require.Equal(t, "10 bytes 2 files", used(l))
 }
 
-// To remove a symbolic link gives nothing back: what it leads to stays.
+// Removing a symbolic link gives nothing back, because the file that it leads to stays.
 func TestLimitRemovesLinks(t *testing.T) {
 	path := t.TempDir()
 	l := limit(t, openDir(t, path), driver.Quota{Bytes: 1000})
@@ -111,8 +111,8 @@ func TestLimitRemovesLinks(t *testing.T) {
 	require.Equal(t, "5 bytes 1 files", used(l))
 }
 
-// What was committed counts though its directory was renamed meanwhile by another
-// program and the file can't be seen under its name any more.
+// A committed file counts though another program has renamed its directory meanwhile and
+// the file can't be seen under its name any more.
 func TestLimitDirectoryRenamedByOthers(t *testing.T) {
 	for name, opts := range map[string]driver.StoreOptions{"new": {}, "offset": {Offset: 2}} {
 		t.Run(name, func(t *testing.T) {
@@ -151,8 +151,8 @@ func (n *numbered) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return numberedInfo{fi, n.numbers[name]}, nil
 }
 
-// A system gives the number of a file that was replaced to a new one, which is not
-// taken for the file that is being uploaded.
+// A new file to which the system gives the number of a replaced file is not taken for the
+// file that is being uploaded.
 func TestLimitNumberUsedAgain(t *testing.T) {
 	for name, second := range map[string]string{"new number": "2", "none": ""} {
 		t.Run(name, func(t *testing.T) {
@@ -167,7 +167,8 @@ func TestLimitNumberUsedAgain(t *testing.T) {
 			write(t, l, "b", "new")
 			require.NoError(t, l.Remove(t.Context(), "b"))
 
-			// So it is before anybody has looked at the new number.
+			// Give the replaced file's number to a second file, before anybody has looked
+			// at the new number of the first.
 			n.numbers = map[string]string{"a": "3", "b": second}
 			write(t, l, "b", "new")
 			require.NoError(t, l.Remove(t.Context(), "b"))
@@ -177,7 +178,7 @@ func TestLimitNumberUsedAgain(t *testing.T) {
 	}
 }
 
-// alien is an FS in place whose uploads don't show that.
+// alien is an FS that writes in place, with uploads that don't show it.
 type alien struct{ *driver.Dir }
 
 func (a alien) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -194,7 +195,7 @@ func (a alienUpload) Write(p []byte) (int, error) { return a.u.Write(p) }
 func (a alienUpload) Commit() error               { return a.u.Commit() }
 func (a alienUpload) Close(cause error) error     { return a.u.Close(cause) }
 
-// What an FS of another package has written in place counts once.
+// Bytes that an FS of another package has written in place count once.
 func TestLimitOtherFSInPlace(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	d.Uploads = driver.InPlace
@@ -231,8 +232,8 @@ func (h haltingUpload) Commit() error {
 	return h.Upload.Commit()
 }
 
-// Two uploads to one file by two names, of which one has a link in it, count as one file,
-// wherever one of them is when the other goes all its way.
+// Two uploads to one file by two names, one of which has a link in it, count as one file,
+// at whatever step one of them is while the other runs from its beginning to its end.
 func TestLimitStoresByTwoNames(t *testing.T) {
 	for _, names := range [][2]string{{"d/f", "e/f"}, {"e/f", "d/f"}, {"d/f", "d/link"}, {"e/link", "d/f"}, {"deep/e/f", "d/f"}} {
 		for _, opts := range []driver.StoreOptions{{}, {Append: true}} {

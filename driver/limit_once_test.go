@@ -38,7 +38,8 @@ func shown(t *testing.T) map[string]driver.FS {
 	return fsyss
 }
 
-// What is being written in place counts once, whoever has the file looked at meanwhile.
+// Bytes that are being written in place count once, whichever call looks at the file
+// meanwhile.
 func TestLimitInPlaceCountsOnce(t *testing.T) {
 	for kind, fsys := range shown(t) {
 		for name, how := range map[string]struct {
@@ -88,7 +89,8 @@ func TestLimitInPlaceCountsOnce(t *testing.T) {
 	}
 }
 
-// What the system has copied of a piece that is still on its way counts once, too.
+// Bytes that the system has copied of a piece in ReadFrom count once, though the piece is
+// still on its way.
 func TestLimitInPlaceCountsOnceInReadFrom(t *testing.T) {
 	for opts, want := range map[driver.StoreOptions]int64{
 		{}: 100, {Append: true}: 100,
@@ -125,8 +127,8 @@ func TestLimitInPlaceCountsOnceInReadFrom(t *testing.T) {
 	}
 }
 
-// Uploads never count as more than there is room for, and no file becomes larger than it
-// may, whatever happens to their files meanwhile; no room that is there is refused in the end.
+// Uploads never exceed the quota, and no file becomes larger than FileSize, whatever happens
+// to the files meanwhile; in the end no upload is refused for which there is room.
 func TestLimitNeverBeyond(t *testing.T) {
 	for kind, fsys := range places(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -178,7 +180,7 @@ func noLarger(t *testing.T, l *driver.Limited, most int64) bool {
 	return true
 }
 
-// disturb removes or renames a file, or uploads something to it, whatever comes of that.
+// disturb removes or renames a file, or uploads to it, and ignores errors.
 func disturb(l *driver.Limited, r *rand.Rand, name string) {
 	ctx := context.Background()
 	switch r.IntN(8) {
@@ -206,8 +208,8 @@ func disturb(l *driver.Limited, r *rand.Rand, name string) {
 	_ = u.Close(errors.New("cut"))
 }
 
-// Uploads to one and the same file, of every kind and at once, leave a file that is no
-// larger than it may be, and sums that are right.
+// Uploads of every kind to one file at once leave a file no larger than FileSize, and a count
+// that is right.
 func TestLimitOneFileAtRandom(t *testing.T) {
 	for kind, fsys := range places(t) {
 		t.Run(kind, func(t *testing.T) {

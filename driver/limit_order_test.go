@@ -11,9 +11,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// An upload in place holds its file from Store on; one that replaces the file as a
-// whole waits for it in Commit. Neither keeps what the other waits for. Time is
-// fake: it goes on only when nobody else can, until the patience of the one ends.
+// An upload in place holds its file from Store on, and an upload that replaces the whole
+// file waits for it in Commit. Neither holds a lock that the other waits for. Time is
+// fake: it goes on only when no goroutine can, so that patience would end if they did.
 func TestLimitInPlaceOrder(t *testing.T) {
 	inPlace := openDir(t, t.TempDir())
 	inPlace.Uploads = driver.InPlace
@@ -43,8 +43,8 @@ func TestLimitInPlaceOrder(t *testing.T) {
 	}
 }
 
-// What is added to a file as a whole counts before it is there, also where other
-// uploads are written in place.
+// Bytes of an append that is not in place count before they are in the file, also beside
+// uploads in place.
 func TestLimitInPlaceWhole(t *testing.T) {
 	inPlace := openDir(t, t.TempDir())
 	inPlace.Uploads = driver.InPlace
@@ -76,7 +76,8 @@ func TestLimitInPlaceRoom(t *testing.T) {
 	require.Equal(t, "10 bytes 1 files", used(l))
 }
 
-// late is an FS in place whose first upload is over before its Commit returns.
+// late is an FS that writes in place, whose first upload is over before its Commit
+// returns.
 type late struct {
 	driver.FS
 	reached chan struct{}
@@ -107,8 +108,8 @@ func (u *lateUpload) Commit() error {
 
 func (u *lateUpload) Unwrap() driver.Upload { return u.Upload }
 
-// What an upload in place has brought bounds an append that begins when the upload has
-// ended in the FS, and is not counted for the file yet.
+// Bytes of an upload in place bound an append that begins after that upload has ended in
+// the FS, but before it is counted for the file.
 func TestLimitInPlaceAppendsBehindTheLast(t *testing.T) {
 	for name, opts := range map[string]driver.StoreOptions{"replaces": {}, "offset": {Offset: 10}} {
 		for kind, whole := range map[string]bool{"in place": false, "whole": true} {
@@ -138,8 +139,8 @@ func TestLimitInPlaceAppendsBehindTheLast(t *testing.T) {
 	}
 }
 
-// An upload in place that cuts off what was appended has the room of that, also when the
-// append has ended in the FS and is not counted for the file yet.
+// An upload in place that cuts off appended bytes has the room of those bytes, also when
+// the append has ended in the FS and is not counted for the file yet.
 func TestLimitInPlaceReplacesTheLast(t *testing.T) {
 	inPlace := openDir(t, t.TempDir())
 	inPlace.Uploads = driver.InPlace
@@ -161,7 +162,8 @@ func TestLimitInPlaceReplacesTheLast(t *testing.T) {
 	require.Equal(t, "100 bytes 1 files", used(l))
 }
 
-// An upload in place leaves room for what is appended as a whole and was accepted before.
+// An upload in place leaves room for an append that is not in place and was accepted
+// before.
 func TestLimitInPlaceBesideWholeAppend(t *testing.T) {
 	inPlace := openDir(t, t.TempDir())
 	inPlace.Uploads = driver.InPlace

@@ -31,7 +31,7 @@ func used(l *driver.Limited) string {
 	return fmt.Sprintf("%d bytes %d files", bytes, files)
 }
 
-// begun is an upload to which data was written.
+// begun begins an upload and writes data to it.
 func begun(t testing.TB, fsys driver.FS, name, data string, opts driver.StoreOptions) driver.Upload {
 	t.Helper()
 	u, err := fsys.Store(t.Context(), name, opts)
@@ -57,7 +57,7 @@ func TestLimitArguments(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 }
 
-// A usage that is known costs no walk: the FS is not asked.
+// LimitFrom with a known usage costs no walk: it doesn't ask the FS.
 func TestLimitFrom(t *testing.T) {
 	m := driver.Mem()
 	for _, name := range []string{"a", "b", "c"} {
@@ -82,7 +82,7 @@ func TestLimitFrom(t *testing.T) {
 	}
 }
 
-// A usage that is too low lets no more be stored than what it lacks beside the quota.
+// A usage that is too low lets no more be stored beyond the quota than it lacks.
 func TestLimitFromTooLittle(t *testing.T) {
 	m := driver.Mem()
 	for _, name := range []string{"a", "b"} {
@@ -161,8 +161,8 @@ func TestLimitFileSize(t *testing.T) {
 	}
 }
 
-// An upload that appends keeps the file as it is when it commits, which counts for
-// as much.
+// An upload that appends keeps the file as it is at Commit, and counts the bytes that
+// the file has then.
 func TestLimitReplaceDuringAppend(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 100})
 	write(t, l, "a", strings.Repeat("x", 80))
@@ -317,14 +317,14 @@ func TestLimitAtRandom(t *testing.T) {
 	}
 }
 
-// onDisk is what is stored, as used says it.
+// onDisk returns what a walk finds stored, in the form of used.
 func onDisk(t *testing.T, fsys driver.FS) string {
 	t.Helper()
 	return used(limit(t, fsys, driver.Quota{}))
 }
 
-// What is being uploaded counts as a file, and what a refused write had no room for
-// is others' to use at once.
+// A file that is being uploaded counts as a file. Room that a refused write could not
+// use is free for other uploads at once.
 func TestLimitWhileUploading(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 10, Files: 9})
 	u := begun(t, l, "a", "123", driver.StoreOptions{})
@@ -352,7 +352,7 @@ func TestLimitFileSizeFromOffset(t *testing.T) {
 	}
 }
 
-// fewer is an FS that writes less than it is given, and says why.
+// fewer is an FS whose uploads write less than they are given, with an error.
 type fewer struct{ driver.FS }
 
 func (f fewer) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -373,7 +373,7 @@ func (f fewerUpload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// What was not written of what a write brought doesn't count.
+// Bytes of a Write that were not written don't count.
 func TestLimitShortWrite(t *testing.T) {
 	l := limit(t, fewer{driver.Mem()}, driver.Quota{Bytes: 100})
 	u, err := l.Store(t.Context(), "a", driver.StoreOptions{})

@@ -68,8 +68,8 @@ func TestLimitFileSizeTogether(t *testing.T) {
 	}
 }
 
-// An upload that fits when it is written may no longer fit in what another has made
-// of the file.
+// Commit refuses an upload that fitted while it was written, if the file has become
+// too large for it by another upload.
 func TestLimitFileSizeAtCommit(t *testing.T) {
 	l := limit(t, driver.Mem(), driver.Quota{Bytes: 1000, FileSize: 100})
 	write(t, l, "a", "x")
@@ -80,7 +80,8 @@ func TestLimitFileSizeAtCommit(t *testing.T) {
 	assert.Equal(t, "60 bytes 1 files", used(l))
 }
 
-// An append in place that waited for another upload counts what that has written.
+// An append in place that waited for another upload counts the bytes that the other
+// has written.
 func TestLimitFileSizeAfterWait(t *testing.T) {
 	d := openDir(t, t.TempDir())
 	d.Uploads = driver.InPlace
@@ -97,7 +98,7 @@ func TestLimitFileSizeAfterWait(t *testing.T) {
 	require.EqualValues(t, 100, fi.Size())
 }
 
-// changedInStore is an FS whose Store waits while something happens.
+// changedInStore is an FS that does something in Store before the upload begins.
 type changedInStore struct {
 	driver.FS
 	before func()
@@ -137,8 +138,8 @@ func (u *hangingUpload) Commit() error {
 	return u.Upload.Commit()
 }
 
-// A Commit that hangs keeps nobody from other names, and keeps whoever wants the
-// same name no longer than the context lasts.
+// A Commit that hangs holds up no calls for other names, and those for the same
+// name no longer than their contexts last.
 func TestLimitCommitHangs(t *testing.T) {
 	h := &hanging{FS: driver.Mem(), name: "a", reached: make(chan struct{}), release: make(chan struct{})}
 	l := limit(t, h, driver.Quota{Bytes: 1000})
@@ -171,8 +172,8 @@ func (s *stuckFs) Rename(from, to string) error {
 	return s.Fs.Rename(from, to)
 }
 
-// A file system that hangs in one call keeps nobody from other names; a look at the
-// name in question ends with its context.
+// An afero.Fs that hangs in one call holds up no calls for other names. A look at
+// the name in question ends with its context.
 func TestAferoHangs(t *testing.T) {
 	s := &stuckFs{afero.NewMemMapFs(), make(chan struct{}), make(chan struct{})}
 	f := driver.Afero(s)

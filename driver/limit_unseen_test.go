@@ -37,7 +37,8 @@ func TestLimitCountsWhatIsNotSeen(t *testing.T) {
 	assert.Equal(t, "8 bytes 2 files", used(l))
 }
 
-// What is left of a quota is no answer if the disk may have less.
+// Space fails if the FS can't tell its free space, since the disk may have less than
+// is left of the quota.
 func TestLimitSpaceFails(t *testing.T) {
 	f := drivertest.Faulty(driver.Mem())
 	l := limit(t, f, driver.Quota{Bytes: 100})
@@ -47,8 +48,9 @@ func TestLimitSpaceFails(t *testing.T) {
 	assert.ErrorIs(t, err, stale)
 }
 
-// Another program replaces the file that is being uploaded, and the system gives its
-// number to a new file: that is free, and known by its own uploads only.
+// If another program replaces the file that is being uploaded, and the system gives
+// the number of that file to a new one, the new file counts as free and is known by
+// its own uploads only.
 func TestLimitNumberGivenToAnother(t *testing.T) {
 	n := &numbered{driver.Mem(), map[string]string{"a": "1"}}
 	for _, name := range []string{"a", "b", "c", "link"} {

@@ -13,8 +13,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// An entry that the system does not describe ends no listing. Here it describes
-// none, because the directory may be read and not entered.
+// A listing goes on behind an entry that the system can't describe. In this
+// test the system describes none, because the directory may be read and not
+// entered.
 func TestDirListsAroundBadEntries(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)
@@ -25,7 +26,7 @@ func TestDirListsAroundBadEntries(t *testing.T) {
 	}
 	require.NoError(t, os.Mkdir(filepath.Join(sub, "sub"), 0o777))
 	require.NoError(t, os.Chmod(sub, 0o444))
-	require.NoError(t, os.Chmod(filepath.Dir(path), 0o755)) // afero goes by the path
+	require.NoError(t, os.Chmod(filepath.Dir(path), 0o755)) // afero opens by the path, which must be allowed
 	defer os.Chmod(sub, 0o777)
 	unprivileged(t, func() {
 		for _, err := range d.List(t.Context(), "d") {
@@ -49,7 +50,8 @@ func TestDirListsAroundBadEntries(t *testing.T) {
 	})
 }
 
-// A directory that is removed is missed, and not by the client alone.
+// Each call on a served directory that was removed returns an error for the
+// operator, not that of a missing file.
 func TestDirGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "served")
 	require.NoError(t, os.Mkdir(path, 0o777))

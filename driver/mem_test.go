@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A reader hands over chunks as they are, from wherever it stands, and says how many
-// bytes were taken.
+// WriteTo hands over chunks as they are, from wherever the reader stands, and
+// returns how many bytes were taken.
 func TestMemWriteTo(t *testing.T) {
 	m := driver.Mem()
 	content := strings.Repeat("0123456789", 20_000) + "end"
@@ -52,7 +52,7 @@ type shortWriter struct{ err error }
 
 func (w *shortWriter) Write([]byte) (int, error) { return 10, w.err }
 
-// A file keeps its ID, and no other has it.
+// A file keeps its ID, which no other file has.
 func TestMemIDs(t *testing.T) {
 	m := driver.Mem()
 	id := func(name string) string {

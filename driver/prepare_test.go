@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Prepare shows nothing; Commit after it shows the file, and Close without it
-// leaves nothing. What wraps an upload passes Prepare on.
+// Prepare shows nothing; Commit after Prepare shows the file, and Close without
+// Commit leaves nothing. Uploads that wrap another pass Prepare on.
 func TestPrepare(t *testing.T) {
 	dir, err := driver.OpenDir(t.TempDir())
 	require.NoError(t, err)
@@ -44,7 +44,7 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// Prepare goes through what wraps an upload, and an error of Prepare through a
+// Prepare reaches the wrapped upload, and an error of Prepare passes through a
 // quota.
 func TestPrepareIsPassedOn(t *testing.T) {
 	limit, err := driver.Limit(t.Context(), unpreparedFS{driver.Mem()}, driver.Quota{Bytes: 1 << 20})

@@ -37,8 +37,8 @@ func TestRestrictFaults(t *testing.T) {
 	})
 }
 
-// restrictedCalls are a call of each method of FS and of each ability, and what
-// it is asked about.
+// restrictedCalls holds a call of each method of FS and of each ability, and the
+// questions that the call asks.
 var restrictedCalls = map[string]struct {
 	asks []string
 	call func(ctx context.Context, fsys driver.FS) error
@@ -67,7 +67,7 @@ var restrictedCalls = map[string]struct {
 	}},
 	"CheckOp": {[]string{"rename a"}, func(ctx context.Context, f driver.FS) error { return driver.CheckOp(ctx, f, driver.OpRename, "a") }},
 	"RemoveSame": {[]string{"remove a"}, func(ctx context.Context, f driver.FS) error {
-		info, _ := f.Stat(ctx, "e") // of anything
+		info, _ := f.Stat(ctx, "e") // of any file
 		return driver.RemoveSame(ctx, f, "a", info)
 	}},
 	"Checksum": {[]string{"read a"}, func(ctx context.Context, f driver.FS) error {
@@ -130,7 +130,7 @@ func TestRestrictAsksAboutEverything(t *testing.T) {
 	assert.Len(t, restrictedCalls, len(methodsOf())-1)
 }
 
-// Every op that there is can be refused, and is asked about by some method.
+// Every Op can be refused, and some method asks about it.
 func TestRestrictOps(t *testing.T) {
 	asked := make(map[string]bool)
 	for _, row := range restrictedCalls {
@@ -164,7 +164,8 @@ func TestRestrictHidesInListings(t *testing.T) {
 	assert.Equal(t, []string{"open"}, slices.Collect(maps.Keys(all(t, r.List(t.Context(), ".")))))
 	assert.Equal(t, []string{"open"}, slices.Collect(maps.Keys(all(t, driver.Scan(t.Context(), r, ".", true)))))
 
-	// What is no refusal must not pass for a listing that is complete.
+	// A listing must end with an error of allow that is no refusal, rather than
+	// seem complete.
 	down := errors.New("the database is down")
 	for _, err := range []error{down, &driver.Error{Code: 451, Text: "Later.", Err: down}} {
 		verdicts["shut"] = err
@@ -172,8 +173,8 @@ func TestRestrictHidesInListings(t *testing.T) {
 	}
 }
 
-// Who may store and not replace changes no file that is there, not even one that
-// comes meanwhile.
+// A session that may store and not replace changes no file that is there, not
+// even one that appears meanwhile.
 func TestRestrictReplace(t *testing.T) {
 	for _, fsys := range []driver.FS{driver.Mem(), openDir(t, t.TempDir()), driver.Afero(afero.NewMemMapFs())} {
 		write(t, fsys, "old", "0123")
@@ -244,14 +245,14 @@ func TestRestrictRenameOfLinks(t *testing.T) {
 	assert.Equal(t, []string{"rename link", "rename to other", "replace other"}, asked)
 }
 
-// last is the error that a sequence ends with.
+// last returns the error that a sequence ends with.
 func last(entries iter.Seq2[fs.FileInfo, error]) (err error) {
 	for _, err = range entries {
 	}
 	return err
 }
 
-// closed is the error of Open.
+// closed closes what Open returned, and returns the error of Open.
 func closed(r io.ReadCloser, err error) error {
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func (w *waiting) Rename(ctx context.Context, from, to string) error {
 	return w.FS.Rename(ctx, from, to)
 }
 
-// restrictable are the FS that the rules are tried around.
+// restrictable returns the FS around which the rules are tried, by name.
 func restrictable(t *testing.T) map[string]driver.FS {
 	d := openDir(t, t.TempDir())
 	d.Uploads = driver.InPlace
@@ -70,7 +70,7 @@ func TestRestrictRenamesTogether(t *testing.T) {
 	}
 }
 
-// An upload that is committed while a file gets its name doesn't vanish.
+// An upload that is committed while another file gets its name by a rename doesn't vanish.
 func TestRestrictRenameAndCommitTogether(t *testing.T) {
 	for name, fsys := range restrictable(t) {
 		if name == "Dir in place" {
@@ -102,7 +102,8 @@ func noPrograms(_ context.Context, _ driver.Op, name string) error {
 	return nil
 }
 
-// A directory takes its uploads along only to where they may be.
+// Renaming a directory is refused if an upload in it would get a name that it may not
+// have.
 func TestRestrictRenameWithUploads(t *testing.T) {
 	for name, fsys := range restrictable(t) {
 		ctx := t.Context()
@@ -122,7 +123,8 @@ func TestRestrictRenameWithUploads(t *testing.T) {
 			_, err := fsys.Stat(ctx, file)
 			assert.ErrorIs(t, err, fs.ErrNotExist, "%s: %s", name, file)
 		}
-		// An upload that has ended stands in nobody's way, nor does one that may be there.
+		// An upload that has ended doesn't hinder the rename, nor does one that may have
+		// the new name.
 		if fsys.Remove(ctx, "e/sub/x.exe"); err != nil {
 			assert.ErrorIs(t, err, fs.ErrNotExist, name)
 		}
@@ -131,8 +133,8 @@ func TestRestrictRenameWithUploads(t *testing.T) {
 	}
 }
 
-// An upload that begins while its directory is renamed is in no directory where it
-// may not be.
+// An upload that begins while its directory is renamed gets into no directory where it may
+// not be.
 func TestRestrictStoreDuringRename(t *testing.T) {
 	fsys := openDir(t, t.TempDir())
 	synctest.Test(t, func(t *testing.T) {

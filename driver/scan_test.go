@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport/sallyport/driver/drivertest"
 )
 
-// scanning lists what Scan yields, kept.
+// scanning lists a copy of each entry that Scan yields.
 type scanning struct{ *driver.Dir }
 
 func (s scanning) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
@@ -34,7 +34,7 @@ func (s scanning) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, 
 	}
 }
 
-// kept is what an entry says, for longer than that is valid.
+// kept is a copy of an entry, which stays valid.
 type kept struct {
 	name, owner, group, id string
 	size                   int64
@@ -68,7 +68,7 @@ func TestScanConforms(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) driver.FS { return scanning{openDir(t, t.TempDir())} })
 }
 
-// all are the entries of a sequence that must not fail, by name.
+// all returns the entries of a sequence that must not fail, by name.
 func all(t *testing.T, entries iter.Seq2[fs.FileInfo, error]) map[string]kept {
 	m := make(map[string]kept)
 	for fi, err := range entries {
@@ -118,7 +118,7 @@ func TestScanIsList(t *testing.T) {
 	}
 }
 
-// hiding has a List of its own, and all else from Dir.
+// hiding is a Dir with a List of its own.
 type hiding struct{ *driver.Dir }
 
 func (hiding) List(context.Context, string) iter.Seq2[fs.FileInfo, error] {

@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// stores are the drivers that keep files themselves, each with a file a of four bytes
-// and a directory d that has a file.
+// stores returns the drivers that keep files themselves, each with a file a of four
+// bytes and a directory d that has a file.
 func stores(t *testing.T) map[string]driver.FS {
 	inPlace := openDir(t, t.TempDir())
 	inPlace.Uploads = driver.InPlace
@@ -30,8 +30,8 @@ func stores(t *testing.T) map[string]driver.FS {
 	return all
 }
 
-// Each refuses beforehand what Store refuses; drivertest takes one that never does for
-// one that can't.
+// CheckStore of each driver refuses what Store refuses. This test is needed because
+// drivertest takes an FS that never refuses for one without CheckStore.
 func TestStoresCheck(t *testing.T) {
 	for name, fsys := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -55,7 +55,7 @@ func TestStoresCheck(t *testing.T) {
 	}
 }
 
-// What was committed is over, and so is what was closed.
+// An upload takes no more calls after Commit or Close.
 func TestStoresCommitOnce(t *testing.T) {
 	for name, fsys := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -78,7 +78,7 @@ func TestStoresCommitOnce(t *testing.T) {
 	}
 }
 
-// Only files are removed by what they were described as.
+// RemoveSame removes files only.
 func TestStoresRemoveSame(t *testing.T) {
 	for name, fsys := range stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -92,7 +92,8 @@ func TestStoresRemoveSame(t *testing.T) {
 	}
 }
 
-// Both parts of a file may be longer than one step of copying.
+// An append works when the old part and the new one are longer than one step of
+// copying.
 func TestAferoLongAppend(t *testing.T) {
 	if testing.Short() {
 		t.Skip("copies a hundred megabytes")
@@ -117,7 +118,7 @@ type blindFs struct {
 
 func (b blindFs) Stat(string) (fs.FileInfo, error) { return nil, b.err }
 
-// An error of a look-up is what it is, and no missing file.
+// A failed look-up returns its own error, not that of a missing file.
 func TestAferoLookUpFails(t *testing.T) {
 	stale := errors.New("stale")
 	f := driver.Afero(blindFs{afero.NewMemMapFs(), stale})

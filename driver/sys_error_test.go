@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// What package os says of real files has no meaning in the contract by itself, or
-// the wrong one.
+// SysError gives a meaning to errors that package os returns for real files,
+// which have none in the contract or the wrong one.
 func TestSysErrorOfFiles(t *testing.T) {
 	at := filepath.Join(t.TempDir(), "dir")
 	require.NoError(t, os.Mkdir(at, 0o700))

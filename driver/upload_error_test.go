@@ -17,8 +17,8 @@ import (
 
 var errBroken = errors.New("the source broke")
 
-// After the first error of an upload it is written no more, and never committed:
-// what it has is a part.
+// After its first error an upload is written no more, and never committed, because its
+// file lacks a part.
 func TestDirCommitsNoPart(t *testing.T) {
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
 		for _, part := range []string{"", "part", strings.Repeat("part", 10_000)} {
@@ -51,8 +51,8 @@ func TestDirCommitsNoPart(t *testing.T) {
 	})
 }
 
-// An offset is a place in the file that Store saw. However much another file has in common
-// with that one, the upload is refused, and the other file stays.
+// An upload at an offset is refused if the name leads to another file than Store saw,
+// however much both have in common. The other file stays.
 func TestDirOffsetNeedsTheFile(t *testing.T) {
 	for name, change := range map[string]func(path string, when time.Time) error{
 		"another of the same size and time": func(path string, when time.Time) error {
@@ -115,7 +115,7 @@ func TestDirAppendLeavesNothing(t *testing.T) {
 	})
 }
 
-// entries are the names in a directory, including names that a Dir hides.
+// entries returns the names in a directory, including names that a Dir hides.
 func entries(t *testing.T, dir string) (names []string) {
 	t.Helper()
 	list, err := os.ReadDir(dir)
@@ -126,8 +126,8 @@ func entries(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// What REST keeps of a file with holes is kept to the byte, wherever the new part
-// begins, and so is a long part that is added.
+// REST keeps the beginning of a file with holes to the byte, wherever the new part begins,
+// and APPE adds a long part just as exactly.
 func TestDirKeepsLongHeads(t *testing.T) {
 	path := t.TempDir()
 	d := openDir(t, path)

@@ -52,8 +52,8 @@ func BenchmarkUnknownUser(b *testing.B) {
 	}
 }
 
-// A name that is not known is compared with a hash that costs as much as one by
-// HashPassword, and nobody has its password.
+// The password for an unknown name is compared with a hash that costs as much as
+// one by HashPassword, and whose password nobody knows.
 func TestUnknownUserCosts(t *testing.T) {
 	hash, err := HashPassword("secret")
 	require.NoError(t, err)

@@ -24,7 +24,7 @@ func login(d driver.Driver, user, password string) (driver.FS, error) {
 
 func validate(d driver.Driver) error { return d.(interface{ Validate() error }).Validate() }
 
-// cheap is a bcrypt hash that tests can afford.
+// cheap returns a bcrypt hash that tests can afford.
 func cheap(t testing.TB, password string) string {
 	h, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
 	require.NoError(t, err)
@@ -102,8 +102,8 @@ func TestUsers(t *testing.T) {
 	assert.NotErrorIs(t, err, driver.ErrLogin)
 }
 
-// A certificate logs nobody in here, but a client with a certificate is not
-// refused before sending the password.
+// Users log nobody in by a certificate alone, but don't refuse a client with a
+// certificate before it has sent the password.
 func TestUsersWithoutPassword(t *testing.T) {
 	for name, d := range map[string]driver.Driver{
 		"User":  driver.User("alice", "secret", driver.Mem()),

@@ -38,8 +38,8 @@ func TestSoundDriverPasses(t *testing.T) {
 	assert.Empty(t, failures(t, Options{}, func() driver.FS { return driver.Mem() }))
 }
 
-// Each of these breaks one sentence of the contract. The kit must name a case for
-// it.
+// Each driver breaks one sentence of the contract, and drivertest must name a case
+// for it.
 func TestBrokenDriversFail(t *testing.T) {
 	tests := []struct {
 		broken string
@@ -132,7 +132,7 @@ func TestFailureNamesSysError(t *testing.T) {
 	assert.Empty(t, failures(t, Options{}, cured, "rmdir"))
 }
 
-// rawErrors says ENOTEMPTY as the system does.
+// rawErrors returns ENOTEMPTY as the system does.
 type rawErrors struct {
 	driver.FS
 	through func(error) error
@@ -226,8 +226,8 @@ func (f notExclusive) Store(ctx context.Context, name string, opts driver.StoreO
 	return f.FS.Store(ctx, name, opts)
 }
 
-// stale makes way for its uploads in Commit as one does that looked at the tree in
-// Store only.
+// stale removes in Commit whatever has the name, like an FS that looked at the
+// tree in Store only.
 type stale struct{ driver.FS }
 
 func (f stale) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -303,7 +303,8 @@ type committer struct{ driver.Upload }
 
 func (u committer) Prepare() error { return u.Commit() }
 
-// stagesAll reads what is kept of the old file as well.
+// stagesAll is an FS whose OpenStaged reads the kept bytes of the old file as
+// well.
 type stagesAll struct{ driver.FS }
 
 func (f stagesAll) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -323,7 +324,8 @@ func (u allStager) OpenStaged() (io.ReadCloser, error) {
 	return io.NopCloser(io.MultiReader(strings.NewReader("old content"), r)), nil
 }
 
-// keepsNothing says what an upload keeps, and forgets it before Commit.
+// keepsNothing is an FS whose uploads tell in Keep which bytes they keep, and
+// forget it before Commit.
 type keepsNothing struct{ driver.FS }
 
 func (f keepsNothing) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -423,7 +425,7 @@ func (f oneBatch) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, 
 	}
 }
 
-// scansMore hides a directory, but not from Scan.
+// scansMore hides a directory from List, but not from Scan.
 type scansMore struct{ driver.FS }
 
 func (f scansMore) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {

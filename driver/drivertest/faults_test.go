@@ -39,7 +39,8 @@ type sound struct{ driver.FS }
 
 func (f sound) Unwrap() driver.FS { return f.FS }
 
-// Each of these does one thing wrong when the FS within fails.
+// Each wrapper does one thing wrong when the FS within fails, and RunFaults
+// finds it.
 func TestBrokenWrappersFail(t *testing.T) {
 	tests := []struct {
 		broken, operation, want string
@@ -75,8 +76,8 @@ func TestLockingWrappersFail(t *testing.T) {
 			return l
 		}
 	}
-	// A lock that a panic leaves behind, and a lock that others wait for
-	// whatever their context says.
+	// Try a lock that a panic leaves behind, and a lock for which others wait
+	// whatever their contexts say.
 	require.ErrorContains(t, spoilt(t, "Remove", wrap(false)), "panics: something is still locked")
 	require.ErrorContains(t, spoilt(t, "Remove", wrap(true)), "hangs: another call whose context has ended")
 	for _, l := range stuck { // so that no goroutine waits for ever
@@ -118,7 +119,7 @@ func (f changes) Store(ctx context.Context, name string, opts driver.StoreOption
 	return wrapUpload(f.FS, ctx, name, opts, f.how)
 }
 
-// upload is an upload of which some methods are others.
+// upload is an upload of which some methods are replaced.
 type upload struct {
 	driver.Upload
 	failed bool
@@ -214,7 +215,7 @@ func (f removesFirst) Store(ctx context.Context, name string, opts driver.StoreO
 	return f.FS.Store(ctx, name, opts)
 }
 
-// miscounts tells in Space what was written, stored or not.
+// miscounts subtracts in Space every byte written, stored or not.
 type miscounts struct {
 	driver.FS
 	written int64
@@ -293,7 +294,7 @@ func TestFaulty(t *testing.T) {
 	require.NoError(t, f.Rename(ctx, "a", "d"))
 }
 
-// A fault whose Do returns nil only looks on.
+// A call goes on as without a fault if Do returns nil.
 func TestFaultGoesOn(t *testing.T) {
 	var seen int
 	look := func(context.Context) error { seen++; return nil }

@@ -24,8 +24,8 @@ func (f stuckFS) Mkdir(context.Context, string) error { return f.hangingMkdir() 
 
 func (f stuckFS) hangingMkdir() error { <-f.over; return nil }
 
-// A case that hangs fails after 20 seconds, with what was promised and the stack
-// of what hangs, be it in a goroutine that the case started.
+// A case that hangs fails after 20 seconds. The error has the sentence of the case
+// and the stack of the goroutine that hangs, be it one that the case started.
 func TestHangingCaseFails(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -60,7 +60,7 @@ func TestHangingCaseFails(t *testing.T) {
 	}
 }
 
-// The context of what hangs ends, and with it the goroutine.
+// The context of a case that hangs ends, and with it the goroutine.
 func TestHangingCaseIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fsys := Faulty(driver.Mem(), Fault{Method: "Mkdir", Do: Hang})
@@ -70,7 +70,7 @@ func TestHangingCaseIsCancelled(t *testing.T) {
 	})
 }
 
-// An FS that ends the goroutine, as t.Fatal does, is no case that hangs.
+// A case whose FS ends the goroutine, as t.Fatal does, fails without a wait.
 func TestCaseThatExits(t *testing.T) {
 	err := check{run: func(context.Context, *probe) error { runtime.Goexit(); return nil }}.try(t.Context(), driver.Mem(), Options{})
 	assert.ErrorIs(t, err, errExited)
@@ -79,7 +79,7 @@ func TestCaseThatExits(t *testing.T) {
 	assert.ErrorContains(t, err, "TestCaseThatExits")
 }
 
-// Few stacks are shown of many.
+// Of many stacks only a few are shown.
 func TestManyStacks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		over := make(chan struct{})

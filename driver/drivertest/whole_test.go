@@ -15,7 +15,7 @@ import (
 // objects are the promises of an object store.
 var objects = Options{NoOffset: true, NoDirRename: true}
 
-// store is an FS that keeps exactly those promises.
+// store is an FS that keeps exactly the promises of objects.
 type store struct{ driver.FS }
 
 func (s store) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {

@@ -17,8 +17,8 @@ import (
 // has many parts.
 func TestContract(t *testing.T) {
 	s := s3test.Start(t)
-	// Each request passes HTTP, a store and its disk: a busy machine needs more than
-	// what is plenty for a directory.
+	// Wait longer than for a directory, because each request passes HTTP, a store
+	// and its disk, and the machine may be busy.
 	opts := drivertest.Options{NoOffset: true, Patience: 3 * time.Minute}
 	for name, prefix := range map[string]string{"bucket": "", "prefix": "vendors/acme"} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// What a client sees of a bucket.
+// A client sees a bucket as files and directories, over the wire.
 func TestClient(t *testing.T) {
 	f := newFS(t)
 	f.object(t, "in/old.csv", "old")
@@ -25,7 +25,7 @@ func TestClient(t *testing.T) {
 		require.Contains(t, r.Text(), want)
 	}
 
-	// As most uploads are made: under another name first.
+	// Store under another name first, as most clients do.
 	command(250, "CWD in", "")
 	require.NoError(t, c.Put("STOR new.csv.part", "new"))
 	command(350, "RNFR new.csv.part", "")
@@ -44,7 +44,7 @@ func TestClient(t *testing.T) {
 	require.Regexp(t, `(?m)^type=file;size=3;modify=20\d{12};.* new\.csv\r$`, got)
 	require.Regexp(t, `(?m)^type=dir;(?:perm=\w*;)?.* done\r$`, got)
 
-	// A directory that only keys imply is one to go through.
+	// Go through a directory that only keys imply.
 	command(213, "SIZE done/../new.csv", "3")
 	command(550, "SIZE nope/../new.csv", "No such file")
 	command(501, "SIZE caf\xe9.csv", "UTF-8")

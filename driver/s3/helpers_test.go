@@ -21,7 +21,7 @@ const bucket = "exchange"
 
 var errCut = errors.New("cut by the test")
 
-// newFS is an empty FS on a server of its own.
+// newFS returns an empty FS on a server of its own.
 func newFS(t *testing.T, options ...string) *FS {
 	t.Helper()
 	s := s3test.Start(t, options...)
@@ -29,7 +29,7 @@ func newFS(t *testing.T, options ...string) *FS {
 	return &FS{Client: s.Client, Bucket: bucket, PartSize: minPartSize}
 }
 
-// through is f with requests that go through a function.
+// through returns an FS like f whose requests go through a function.
 func (f *FS) through(t *testing.T, trip func(r *http.Request, next http.RoundTripper) (*http.Response, error)) *FS {
 	t.Helper()
 	transport := &http.Transport{}
@@ -56,7 +56,7 @@ func (f *FS) object(t *testing.T, key, content string) {
 	require.NoError(t, err)
 }
 
-// keys are the keys of all objects.
+// keys returns the keys of all objects.
 func (f *FS) keys(t *testing.T) []string {
 	t.Helper()
 	var keys []string
@@ -67,7 +67,7 @@ func (f *FS) keys(t *testing.T) []string {
 	return keys
 }
 
-// unfinished is how many multipart uploads there are.
+// unfinished returns how many multipart uploads are unfinished.
 func (f *FS) unfinished(t *testing.T) int {
 	t.Helper()
 	n := 0

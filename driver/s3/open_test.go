@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// breaking is f whose connections break when they have carried so many bytes of a
-// file.
+// breaking returns an FS like f whose connections break when they have carried so
+// many bytes of a file.
 func (f *FS) breaking(t *testing.T, after int, gets *atomic.Int64) *FS {
 	return f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 		resp, err := next.RoundTrip(r)
@@ -51,7 +51,7 @@ func TestReadGoesOn(t *testing.T) {
 	}
 }
 
-// What goes on is never another file.
+// A read that goes on after a broken connection never continues in another file.
 func TestReadReplaced(t *testing.T) {
 	f := newFS(t)
 	require.NoError(t, f.store(t.Context(), "a", noise(100_000), driver.StoreOptions{}))

@@ -15,12 +15,13 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// What is stored while COMB runs stays, as large as the source and within the same
-// second as it may be.
+// A file that is stored over a source while COMB runs stays, even if it is as
+// large as the source and of the same second.
 func TestCombSourceReplaced(t *testing.T) {
 	f := newFS(t)
 	var once atomic.Bool
-	// When the target is asked for the last time, the source has been read.
+	// Replace the source when the target is asked for the last time, since the
+	// source has been read by then.
 	meddling := f.through(t, func(r *http.Request, next http.RoundTripper) (*http.Response, error) {
 		if r.Method == http.MethodPut && strings.HasSuffix(r.URL.Path, "/whole") && once.CompareAndSwap(false, true) {
 			f.object(t, "1", "new 1")
@@ -42,8 +43,8 @@ func TestCombSourceReplaced(t *testing.T) {
 	require.Equal(t, []string{"1", "whole"}, f.keys(t))
 }
 
-// beginSecond waits for the next second of the clock: what happens soon after it
-// happens within the same one, which is all that a description tells of the time.
+// beginSecond waits for the next second of the clock, so that what follows soon
+// happens within one second, which is all that a description tells of the time.
 func beginSecond() {
 	time.Sleep(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
 }
@@ -81,8 +82,8 @@ func TestRemoveSameReplaced(t *testing.T) {
 	}
 }
 
-// The request with the condition may fail late, or fail though the store has done
-// what it asks for. The one without then finds another file.
+// The request with the condition may fail late, or fail though the store has
+// removed the object. The request without one must then not remove another file.
 func TestRemoveSameFails(t *testing.T) {
 	f := newFS(t)
 	for name, done := range map[string]bool{"not done": false, "done": true} {
@@ -129,8 +130,8 @@ func TestRemoveSameWithoutConditions(t *testing.T) {
 	require.ErrorIs(t, refusing.RemoveSame(t.Context(), "a", info), fs.ErrNotExist)
 }
 
-// Descriptions tell files apart by what is in them, and by their names: COMB takes
-// two that are alike.
+// Descriptions tell files apart by their content and by their names: COMB joins
+// two files of the same content.
 func TestIDs(t *testing.T) {
 	f := newFS(t)
 	id := func(key, content string) string {

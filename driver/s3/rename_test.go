@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// What the store can't copy at once is copied in parts.
+// An object that the store can't copy at once is copied in parts.
 func TestRenameBig(t *testing.T) {
 	f := newFS(t, "--copy-object-threshold", fmt.Sprint(6<<20))
 	data := noise(4 * minPartSize)
@@ -33,7 +33,7 @@ func TestRenameBig(t *testing.T) {
 	require.Zero(t, f.unfinished(t))
 }
 
-// An object keeps what it says of itself.
+// A renamed object keeps its content type and its other metadata.
 func TestRenameKeepsType(t *testing.T) {
 	f := newFS(t)
 	_, err := f.Client.PutObject(t.Context(), bucket, "a", strings.NewReader("x"), 1,
@@ -89,8 +89,9 @@ func TestRenameDirFails(t *testing.T) {
 	require.Equal(t, before, f.keys(t))
 }
 
-// What is stored under the old name while it is renamed stays: the copy is of what
-// was there before. The look that comes first may see it, or only the condition.
+// A file that is stored under the old name during the rename stays, and the copy has
+// the old content. Either the look before the removal finds the new file, or only
+// the condition of the removal does.
 func TestRenameReplacedMeanwhile(t *testing.T) {
 	for _, when := range []string{http.MethodHead, http.MethodDelete} {
 		t.Run(when, func(t *testing.T) {
@@ -119,9 +120,9 @@ func TestRenameReplacedMeanwhile(t *testing.T) {
 	}
 }
 
-// What somebody stores under the new name of a directory stays when the rename
-// fails: before the copy to that name, which then isn't made, or while it is made or
-// after, when the copy is no longer there to be removed.
+// A file that somebody stores under the new name of a directory stays when the
+// rename fails: whether it comes before the copy to that name, which then isn't
+// made, or during the copy or after, when the copy is no longer there to be removed.
 func TestRenameDirFailsBesideUploads(t *testing.T) {
 	for _, when := range []string{"before", "meanwhile", "after"} {
 		t.Run(when, func(t *testing.T) {

@@ -103,7 +103,8 @@ func TestLongNames(t *testing.T) {
 	}
 }
 
-// Requests cost money and time, so the tests know how many there are.
+// Each operation makes as many requests as the test says, because requests cost
+// money and time.
 func TestRequests(t *testing.T) {
 	f := newFS(t)
 	f.object(t, "in/a", "x")

@@ -66,7 +66,8 @@ func TestExclusiveTaken(t *testing.T) {
 	}
 }
 
-// So may that of an upload with Append, which would replace what it can't add to.
+// A name may also be taken while an upload with Append goes on, which would
+// replace the file to which it can't add.
 func TestAppendTaken(t *testing.T) {
 	f := newFS(t)
 	for _, size := range []int{10, 2*minPartSize + 10} {

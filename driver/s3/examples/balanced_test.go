@@ -36,7 +36,7 @@ var hosts = []string{"127.0.0.5", "127.0.0.6"}
 
 // farm is two instances of the example behind an HAProxy with its configuration.
 type farm struct {
-	control, data int // ports, of data the first
+	control, data int // the port for clients, and the first data port
 	ca            string
 	client        *stdtls.Config
 	instances     []*exec.Cmd
@@ -44,7 +44,7 @@ type farm struct {
 
 func (f *farm) addr() string { return fmt.Sprintf("%s:%d", balancerHost, f.control) }
 
-// owner is the instance that has a data port.
+// owner returns the instance that has a data port.
 func (f *farm) owner(port int) int { return (port - f.data) / portsEach }
 
 func startFarm(t *testing.T) *farm {
@@ -69,7 +69,8 @@ func startFarm(t *testing.T) *farm {
 	return f
 }
 
-// certificate makes what all instances have, and the clients' trust in it.
+// certificate makes the certificate of all instances, which the clients trust,
+// and returns the options for it.
 func (f *farm) certificate(t *testing.T) []string {
 	t.Helper()
 	cert, err := tls.SelfSigned(balancerHost, "localhost")
@@ -87,7 +88,8 @@ func (f *farm) certificate(t *testing.T) []string {
 	return []string{"-cert", f.ca, "-key", keyFile}
 }
 
-// config is haproxy.cfg of the example, but for addresses.
+// config writes haproxy.cfg of the example with the addresses of the test, and
+// returns the name of the file.
 func (f *farm) config(t *testing.T) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("balanced", "haproxy.cfg"))
@@ -111,7 +113,7 @@ func (f *farm) config(t *testing.T) string {
 }
 
 // lftp sends and fetches many files over several connections at once, which go to
-// both instances; each transfer goes to the one that its login went to.
+// both instances. Each transfer goes to the instance to which its login went.
 func TestBalanced(t *testing.T) {
 	f := startFarm(t)
 	const files = 40
@@ -137,7 +139,7 @@ func TestBalanced(t *testing.T) {
 		require.True(t, bytes.Equal(want, got), "file %d", i)
 	}
 
-	// One instance goes; what was stored through it is there.
+	// Stop one instance: the files that were stored through it are there.
 	require.NoError(t, f.instances[0].Process.Kill())
 	again := t.TempDir()
 	used = f.lftp(t, "mirror in "+again)
@@ -149,7 +151,8 @@ func TestBalanced(t *testing.T) {
 	require.Len(t, entries, files)
 }
 
-// lftp runs commands and returns the data ports that it was told.
+// lftp runs commands of the program lftp and returns the data ports that it was
+// told.
 func (f *farm) lftp(t *testing.T, commands ...string) []int {
 	t.Helper()
 	script := append([]string{
@@ -212,7 +215,7 @@ func TestTicketsOfTheOtherInstance(t *testing.T) {
 	}
 }
 
-// What the guide shows is what is tested.
+// docs/s3.md shows the configuration that is tested.
 func TestGuide(t *testing.T) {
 	guide, err := os.ReadFile(filepath.Join("..", "..", "..", "docs", "s3.md"))
 	require.NoError(t, err)

@@ -85,7 +85,7 @@ func (c *counter) Write(p []byte) (int, error) {
 	return c.to.Write(p)
 }
 
-// stream is data of which no two megabytes are the same, at next to no cost.
+// stream yields data of which no two megabytes are the same, at next to no cost.
 type stream struct {
 	block [1 << 20]byte
 	at    int
@@ -106,7 +106,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// highWater is the most memory that a process has had.
+// highWater returns the most memory that a process has had.
 func highWater(t *testing.T, cmd *exec.Cmd) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
