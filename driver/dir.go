@@ -13,7 +13,7 @@ import (
 // client or another process does with names and symbolic links, nothing outside
 // of the directory is reached. Links in it must be relative to be followed.
 //
-// It also sets times, permission bits and, on Unix, groups, makes and reads
+// A Dir also sets times, permission bits and, on Unix, groups, makes and reads
 // links, and knows the free space. It serves regular files only: FIFOs, sockets
 // and devices are listed, and may be renamed and removed, but never opened. Names
 // that begin with ".sallyport-" are its own, for uploads in progress. Names are

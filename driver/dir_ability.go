@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// SetTimes sets the times of modification and access. No system lets a program
-// set the time of creation through Dir: [errors.ErrUnsupported].
+// SetTimes sets the times of modification and access. A time of creation is
+// [errors.ErrUnsupported], because package os can set none.
 func (d *Dir) SetTimes(ctx context.Context, name string, t Times) error {
 	p, err := begin(ctx, "set times", name)
 	if err != nil {
@@ -37,8 +37,9 @@ func (d *Dir) SetMode(ctx context.Context, name string, mode fs.FileMode) error 
 	return d.fail("set mode", name, d.root.Chmod(p, mode.Perm()|fi.Mode()&special))
 }
 
-// SetGroup sets the group, a name or a number. It is [errors.ErrUnsupported]
-// where the system has no groups, and [fs.ErrNotExist] for an unknown name.
+// SetGroup sets the group, a name or a number. The error is
+// [errors.ErrUnsupported] where the system has no groups, and [fs.ErrNotExist]
+// for an unknown name.
 func (d *Dir) SetGroup(ctx context.Context, name, group string) error {
 	p, err := begin(ctx, "set group", name)
 	if err != nil {
@@ -86,8 +87,8 @@ func (d *Dir) ReadLink(ctx context.Context, name string) (string, error) {
 	return filepath.ToSlash(target), nil
 }
 
-// resolve follows the links in a name to the name of what they lead to. The
-// result only says where to work; os.Root keeps the work within the tree.
+// resolve follows the links in a name and returns the name that they lead to.
+// The result only says where to work; os.Root keeps the work within the tree.
 func (d *Dir) resolve(name string) (string, error) {
 	var done []string
 	rest := elements(name)

@@ -70,7 +70,7 @@ func (u *atomicUpload) tryChange(h *heldFile) error {
 		done = t != u.temp
 	}
 	if done && (err == nil || errors.Is(err, errNotSafe)) {
-		_ = u.temp.remove() // or a sweep does
+		_ = u.temp.remove() // if this fails a sweep removes the file
 		u.temp = nil
 	}
 	return err

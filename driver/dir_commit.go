@@ -258,7 +258,7 @@ func (u *atomicUpload) takeName() error {
 	switch {
 	case err == nil:
 		u.temp.release()                 // NFS keeps what is open under another name
-		_ = u.parent.Remove(u.temp.name) // or a sweep does
+		_ = u.parent.Remove(u.temp.name) // if this fails a sweep removes the name
 		return nil
 	case errors.Is(err, fs.ErrExist), errors.Is(err, fs.ErrNotExist):
 		return err

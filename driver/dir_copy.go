@@ -54,7 +54,7 @@ func copyPart(ctx context.Context, dst, src *os.File, from, to int64) error {
 	return nil
 }
 
-// copyTail copies the bytes of src behind the offset at to the offset to of dst.
+// copyTail copies src, from the offset at to its end, into dst at the offset to.
 func copyTail(ctx context.Context, dst *os.File, to int64, src *os.File, at int64) error {
 	if _, err := src.Seek(at, io.SeekStart); err != nil {
 		return err

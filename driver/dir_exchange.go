@@ -107,7 +107,7 @@ func (u *atomicUpload) swap(t *tempFile, temp, old fs.FileInfo) error {
 	case !sameContent(out, old):
 		return u.swapBack(t, temp, errOutrun)
 	}
-	_ = u.parent.Remove(t.name) // or a sweep does
+	_ = u.parent.Remove(t.name) // if this fails a sweep removes the file
 	return nil
 }
 
@@ -177,7 +177,7 @@ var errForeign = errors.New("a file of another program, which a crash left under
 // name, made by mayBe, holds the numbers of two other files.
 func foreign(p string, fi fs.FileInfo) bool {
 	ids := strings.Split(path.Base(filepath.ToSlash(p)), ".")
-	if len(ids) != 4 { // the first is empty
+	if len(ids) != 4 { // the first is empty, before the dot
 		return false
 	}
 	id := sysID(fi)

@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Stat and List show the old size of a file while a long part is added to it,
-// until all is there.
+// Stat shows the old size of a file while a long part is added to it, until all
+// is there.
 func TestDirShowsNoPartOfATail(t *testing.T) {
 	d, err := OpenDir(t.TempDir())
 	require.NoError(t, err)

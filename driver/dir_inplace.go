@@ -28,7 +28,7 @@ type inPlaceUpload struct {
 
 	// See dir_inplace_seen.go.
 	seen   fs.FileInfo // with an offset: the file after what the upload did last
-	others bool        // not only this process writes
+	others bool        // another process may write for the upload, too
 }
 
 func (d *Dir) storeInPlace(ctx context.Context, p, name string, opts StoreOptions) (Upload, error) {

@@ -19,11 +19,11 @@ import (
 // Locks. Whoever changes which file a name leads to, or writes into a file, holds
 // the lock of that file: first this process's own (fileLocks, by the number of the
 // file, for all Dirs together), then the system's (an OFD lock on Linux), which
-// excludes other processes. Only under the locks, the name is looked at again: if
-// the name leads to another file by now, all begins anew with that file. A file that
-// is not opened for writing has a shared OFD lock, which excludes those who write,
-// and the lock of flock(2), by which those who don't write exclude one another. Two
-// files are locked in the order of their numbers.
+// excludes other processes. Under the locks the name is looked at again: if the name
+// leads to another file by now, all begins anew with that file. A file that is not
+// opened for writing has a shared OFD lock, which excludes those who write, and the
+// lock of flock(2), by which those who don't write exclude one another. Two files
+// are locked in the order of their numbers.
 //
 // An upload that adds to a file or keeps its beginning holds only the uploaded bytes
 // in its temporary file, behind a hole as long as the kept part was when the upload
@@ -66,10 +66,11 @@ var (
 	errLocked = errors.New("driver: another process holds the lock")
 )
 
-// lockPatience is how long a change waits for those before it.
+// lockPatience is how long a change waits for the changes before it.
 const lockPatience = 10 * time.Second
 
-// heldFile is the file that has a name, locked.
+// heldFile is a file that is locked in order to change it, or to change what its
+// name leads to.
 type heldFile struct {
 	f      *os.File // nil if it can't even be read
 	info   fs.FileInfo

@@ -16,8 +16,8 @@ const (
 	forAttr   = "user.sallyport.for"   // of the temporary file: the name of the file beside it
 )
 
-// mark sets the attribute of a file of n bytes that t bytes are being added to.
-// Not every file system keeps attributes.
+// mark sets an attribute on a file of n bytes, which says that t bytes are
+// being added to it. Not every file system keeps attributes.
 func mark(f *os.File, n, t int64) error {
 	return unix.Fsetxattr(int(f.Fd()), growsAttr, fmt.Append(nil, n, " ", t), 0)
 }
@@ -62,7 +62,7 @@ func attr(f *os.File, name string) string {
 	return string(buf[:n])
 }
 
-// setAppend makes each write to an open file one to the end of the file.
+// setAppend makes each write to an open file go to the end of the file.
 func setAppend(f *os.File) error {
 	flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFL, 0)
 	if err == nil {

@@ -128,7 +128,8 @@ func (s *sweep) file(ctx context.Context, p string) error {
 	return s.remove(p)
 }
 
-// undo removes bytes that a killed process had added to a file, which hold does.
+// undo locks a file by hold, which removes bytes that a killed process had
+// added.
 func (s *sweep) undo(ctx context.Context, p string) error {
 	h, err := s.d.hold(ctx, s.d.root, p, true)
 	h.release()

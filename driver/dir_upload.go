@@ -112,7 +112,7 @@ type atomicUpload struct {
 	base   string
 	old    fs.FileInfo // the file to be replaced or added to, or nil
 	src    *os.File    // old, held open if it is kept, so that no other file gets its number
-	looked *lookedAt   // what Commit has to find; nil accepts any file
+	looked *lookedAt   // the file that Commit has to find; nil accepts any file
 	temp   *tempFile
 	at     int64 // where in temp the upload begins
 	filled bool  // the hole before at has been filled

@@ -157,8 +157,8 @@ type Login struct {
 
 // ErrLogin is returned by Login when the credentials are wrong. ErrLogin says no more
 // on purpose: a client must not learn whether the name or the password was wrong. To
-// tell the client more all the same, wrap ErrLogin: &Error{Code: 530, Text: "…", Err:
-// ErrLogin}.
+// tell the client more all the same, wrap ErrLogin:
+// &Error{Code: 530, Text: "…", Err: ErrLogin}.
 var ErrLogin = errors.New("driver: login incorrect")
 
 // ErrNeedPassword is returned by Login for a Certificate without a Password when only

@@ -32,11 +32,11 @@ type Quota struct {
 // Limited is an FS with a quota. It comes from [Limit] or [LimitFrom]. All methods
 // may be called concurrently.
 //
-// Bytes of an upload count as they are written, so uploads that run at once
-// can't exceed the quota together: the Write that would is ErrQuota. A file that
-// is replaced counts until Commit, and an upload that is cut gives back what it
-// counted. Bytes kept by Append and Offset count once. Space is what is left, or
-// what fsys has if that is less.
+// Bytes of an upload count as they are written, so uploads that run at once can't exceed
+// the quota together: a Write beyond the quota is ErrQuota. A file that is replaced
+// counts until Commit, and an upload that is cut gives back what it counted. Bytes kept
+// by Append and Offset count once. Space is what is left, or what fsys has if that is
+// less.
 //
 // All that is stored must go through this one value: give every session of a
 // user the same. Changes made by another way count after [Limited.Measure].

@@ -116,8 +116,8 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 	return now, nil
 }
 
-// reservedFor returns how many bytes the uploads to a file have reserved, counting those
-// uploads that which chooses. mu is held.
+// reservedFor returns how many bytes are reserved by those uploads to a file for which
+// the function which returns true. mu is held.
 func (l *Limited) reservedFor(s *stored, which func(*limitUpload) bool) (n int64) {
 	for u := range l.uploads {
 		if u.file == s && which(u) {
@@ -141,9 +141,9 @@ func (l *Limited) written(s *stored, but *limitUpload) (n int64) {
 }
 
 // see counts a file as the FS showed it. A part of its size is counted already, as
-// reserved by uploads in place: at least least bytes, and at most all that these uploads
-// have reserved, since they went on writing while the FS was asked. Within these bounds
-// the file counts as before. mu is held.
+// reserved by uploads in place: at least as many bytes as least says, and at most all
+// that these uploads have reserved, since they went on writing while the FS was asked.
+// Within these bounds the file counts as before. mu is held.
 func (l *Limited) see(s *stored, now count, least int64) {
 	own, most := s.bytes, int64(0)
 	for u := range l.uploads {

@@ -21,9 +21,9 @@ type limitUpload struct {
 	reserved count
 	file     *stored
 	inPlace  bool // an upload in place of this package is within: see Commit
-	there    bool // what is written is in the file at once
+	there    bool // written bytes are in the file at once
 	err      error
-	done     bool // it is counted as stored or as gone
+	done     bool // the upload is counted as stored or as gone
 	given    bool // see giveBack
 	closed   bool
 }
@@ -132,8 +132,8 @@ func (u *limitUpload) ready(op string) error {
 	return u.err
 }
 
-// claim reserves up to n bytes and says how many: what the quota and the size of
-// one file leave.
+// claim reserves n bytes, or as many as the quota and FileSize leave, and returns how
+// many.
 func (u *limitUpload) claim(n int64) int64 {
 	l := u.l
 	l.mu.Lock()

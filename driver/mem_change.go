@@ -29,7 +29,7 @@ func (m *MemFS) RemoveSame(ctx context.Context, name string, info fs.FileInfo) e
 	return m.remove(ctx, name, func(is fs.FileInfo) bool { return sameFile(info, is) })
 }
 
-// remove removes a file if right agrees to its description, and else returns
+// remove removes a file if right agrees with its description, and else returns
 // ErrChanged.
 func (m *MemFS) remove(ctx context.Context, name string, right func(fs.FileInfo) bool) error {
 	return m.change(ctx, "remove", name, func(dir *memNode, base string) error {

@@ -27,7 +27,7 @@ func reserved(element string) bool {
 // ValidName reports whether name is one that an FS may be asked for: [fs.ValidPath]
 // without its rule that names are UTF-8. A name has no slash in front and none at its
 // end, no empty element and none that is "." or ".."; the root is ".". An FS that
-// takes such names without UTF-8 is a [RawNamer].
+// takes names which are not UTF-8 is a [RawNamer].
 func ValidName(name string) bool {
 	if name == "." {
 		return true

@@ -38,9 +38,10 @@ type Policy struct {
 	// RequireCertificate refuses the login without a client certificate that was
 	// verified (Login.Certificate; RFC 4217, section 5). The server has to ask for
 	// certificates in the handshake, where nobody is known yet: tls.Config.ClientAuth
-	// VerifyClientCertIfGiven and ClientCAs. Server.Validate refuses [Users] with it
-	// where the server asks for none. The client may have guessed the right password,
-	// and learns no more than from a wrong one; the log says why.
+	// VerifyClientCertIfGiven and ClientCAs. Where the server asks for none,
+	// Server.Validate refuses [Users] who have RequireCertificate. The client may have
+	// guessed the right password, and learns no more than from a wrong one; the log says
+	// why.
 	//
 	// Any certificate of those CAs will do, another user's too. To bind a certificate
 	// to the user, a Driver compares Login.Certificate with Login.User once the

@@ -11,8 +11,8 @@ import (
 
 // ReadOnly serves an [fs.FS], such as an embed.FS or a zip archive. Whatever would
 // change it is [fs.ErrPermission], and no write permission is shown. Only regular
-// files are opened. It is as safe for concurrent use, and as well contained, as
-// fsys is: [os.DirFS] follows links that lead out of it, [Dir] doesn't.
+// files are opened. The FS is as safe for concurrent use, and as well contained,
+// as fsys is: [os.DirFS] follows links that lead out of it, [Dir] doesn't.
 //
 // An offset costs reading up to it unless the files of fsys are io.Seekers, as
 // files of package embed are and files in compressed archives are not.

@@ -43,11 +43,11 @@ import (
 // links in the tree.
 //
 // The FS has no Unwrap method. Make one for each login, around files that sessions
-// share, and around [Limit] rather than within, as what can't be seen can't be
-// counted. If fsys is a pointer, all that are made around the same one know of each
-// other's uploads and of names that are about to be given away; a name that another
-// session keeps busy for ten seconds is ErrBusy. The FS is as safe for concurrent use as
-// fsys and allow are.
+// share, and around [Limit] rather than within, as what can't be seen can't be counted.
+// If fsys is a pointer, all values of Restrict around the same one know of each other's
+// uploads and of names that are about to be given away; a name that another session
+// keeps busy for ten seconds is ErrBusy. The FS is as safe for concurrent use as fsys
+// and allow are.
 func Restrict(fsys FS, allow func(ctx context.Context, op Op, name string) error) FS {
 	r := &restricted{fsys: fsys, allow: allow}
 	r.tree = treeOf(fsys, r)

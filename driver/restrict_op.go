@@ -3,7 +3,7 @@ package driver
 // Op is something that a session is about to do with a name: see [Restrict].
 type Op string
 
-// The operations. The commands that ask about an operation are named behind it.
+// Values of Op, each with the commands that lead to it.
 const (
 	// OpStat sees that a name is there, what it is and where it leads if it is a
 	// link: SIZE, MDTM, MLST, STAT, CWD, and each entry of a listing.

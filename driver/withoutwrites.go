@@ -8,7 +8,7 @@ import (
 )
 
 // WithoutWrites makes an FS read-only: whatever would change it is [fs.ErrPermission],
-// and no write permission is shown. Links can still be read. It has no Unwrap
+// and no write permission is shown. Links can still be read. The FS has no Unwrap
 // method, so no ability of fsys gets around it.
 func WithoutWrites(fsys FS) FS { return &withoutWrites{fsys: fsys} }
 

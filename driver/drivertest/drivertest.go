@@ -1,5 +1,5 @@
-// Package drivertest proves that a [driver.FS] keeps the contract. It is all
-// that the author of a driver has to write:
+// Package drivertest proves that a [driver.FS] keeps the contract. The author of a
+// driver has to write no more than:
 //
 //	func TestFS(t *testing.T) {
 //		drivertest.Run(t, func(t *testing.T) driver.FS { return myfs.New(t.TempDir()) })

@@ -153,7 +153,8 @@ func (f *FaultyFS) next(method string) *Fault {
 	return nil
 }
 
-// hit counts a call that moves no bytes, and lets it go wrong.
+// hit counts a call that moves no bytes, and returns what its fault returns, nil
+// without one.
 func (f *FaultyFS) hit(ctx context.Context, method string) error {
 	if fault := f.next(method); fault != nil {
 		return fault.Do(ctx)

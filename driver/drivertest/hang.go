@@ -74,7 +74,8 @@ func (tr *trial) others(ctx context.Context) error {
 	return nil
 }
 
-// within returns f's error. If f does not end, the error says what that means.
+// within returns f's error. If f does not end, the error begins with meaning,
+// which says what must be wrong then.
 func (l *lab) within(meaning string, f func() error) error {
 	err := begin(f).wait(l.patience)
 	if errors.Is(err, errStuck) {

@@ -70,7 +70,8 @@ func TestHangingCaseIsCancelled(t *testing.T) {
 	})
 }
 
-// A case whose FS ends the goroutine, as t.Fatal does, fails without a wait.
+// A case whose FS ends the goroutine, as t.Fatal does, or panics fails without a
+// wait.
 func TestCaseThatExits(t *testing.T) {
 	err := check{run: func(context.Context, *probe) error { runtime.Goexit(); return nil }}.try(t.Context(), driver.Mem(), Options{})
 	assert.ErrorIs(t, err, errExited)

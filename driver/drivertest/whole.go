@@ -29,7 +29,7 @@ func refusesOffset(ctx context.Context, f *probe) error {
 			return fmt.Errorf("after %+v: %w", opts, err)
 		}
 	}
-	// A free name: there is nothing to keep, so Append may do what Store does.
+	// For a free name there is nothing to keep, so Append may do what Store does.
 	if err := f.Remove(ctx, f.at("a")); err != nil {
 		return err
 	}

@@ -44,8 +44,8 @@ func (f *FS) deleteSeen(ctx context.Context, key, etag string) error {
 	return f.delete(ctx, key)
 }
 
-// has reports whether there is an object with that ETag. The error is ErrChanged if
-// it has another one.
+// has reports whether an object is there and has that ETag. The error is ErrChanged
+// if it has another one.
 func (f *FS) has(ctx context.Context, key, etag string) (bool, error) {
 	switch o, err := f.headKey(ctx, key); {
 	case errors.Is(err, fs.ErrNotExist):

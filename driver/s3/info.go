@@ -38,8 +38,8 @@ func (i info) IsDir() bool        { return i.mode.IsDir() }
 func (i info) Sys() any           { return nil }
 
 // ID returns an identifier that is another one for each name, and for a file that is
-// stored again with other content. Package driver compares descriptions by it, which
-// may agree in size and second. A directory has none.
+// stored again with other content. Package driver compares descriptions by the ID,
+// because two may agree in size and second. A directory has none.
 func (i info) ID() string {
 	if i.etag == "" {
 		return ""

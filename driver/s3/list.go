@@ -17,8 +17,8 @@ func (f *FS) objects(ctx context.Context, o minio.ListObjectsOptions) iter.Seq[m
 	return f.Client.ListObjectsIter(ctx, f.Bucket, o)
 }
 
-// List yields the entries as found when their page was read, of each page the
-// files first.
+// List yields the entries as they were when their page was read; of each page it
+// yields the files first.
 func (f *FS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		if err := f.list(ctx, name, yield); err != nil {

@@ -34,22 +34,22 @@
 // what was copied: a file that somebody stored under the old name meanwhile stays, if
 // the store removes on a condition (Amazon S3, Versity); with others it may be lost
 // when it came in the very moment of the removal. The same is true of files that COMB
-// has joined ([FS.RemoveSame]). Files are told apart by the ETag, and by COMB by the
-// time in seconds as well: the same bytes stored again may be removed.
+// has joined ([FS.RemoveSame]). Rename tells files apart by the ETag, and COMB by the
+// time in seconds as well: a file that was stored again with the same bytes may be
+// removed.
 //
 // Rename of a directory copies and removes each file below, and is therefore bounded
 // by [FS.MaxRename]; others may see both names for a while. A file that somebody
 // stores under the new name before the copy there is begun makes the rename fail; a
 // file that comes in the very moment of the copy is replaced. A rename that fails
-// removes its copies, and leaves what was stored over one. If the connection broke
-// before the store told the ETag of a copy, the copy of a file that was uploaded in
-// parts may stay. Times can't be set: a file has the time when its upload began or
-// ended, as the store sees it.
+// removes its copies, and leaves a file that was stored over one of them. If the
+// connection broke before the store told the ETag of a copy, the copy of a file that
+// was uploaded in parts may stay. Times can't be set: a file has the time when its
+// upload began or ended, as the store sees it.
 //
-// Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) one is committed if
-// the store has conditional writes, as Amazon S3, MinIO and Versity have. A store
-// that refuses the condition gets [errors.ErrUnsupported]; one that ignores it lets
-// the last upload win.
+// Of several uploads to one free name with [driver.StoreOptions].Exclusive (STOU) only one is
+// committed if the store has conditional writes, as Amazon S3, MinIO and Versity have. A store that
+// refuses the condition gets [errors.ErrUnsupported]; one that ignores it lets the last upload win.
 //
 // # Directories
 //
