@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client that fails before its transfer (a RETR of a file that is not there)
-// leaves a connection behind that may not be accepted yet when the next lease
-// begins. On another port it cannot be taken for that one's.
+// A client that fails before its transfer (a RETR of a file that is not there) leaves
+// a connection behind that may not be accepted yet when the next lease begins. On
+// another port that connection cannot be taken for the next lease's.
 func TestAnyAvoidsAbandonedPort(t *testing.T) {
 	p := Any()
 	defer p.Close()

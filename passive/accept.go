@@ -44,7 +44,8 @@ func (l *Lease) Accept(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// accept notes that a call of Accept begins or ends. A handshake that was left to the last one is done without it.
+// accept notes that a call of Accept begins (n is 1) or ends (-1). When the last call ends, a handshake that was left
+// to Accept and has not begun is done in a goroutine of its own.
 func (l *Lease) accept(n int) {
 	p := l.ports
 	p.mu.Lock()
@@ -159,9 +160,9 @@ func (l *Lease) DropProof() bool {
 	l.req.Prover, l.req.Identity, l.req.Policy = nil, "", Unlikely
 	g.open = l
 	for _, c := range g.arrived {
-		// What came is handed over as it is.
+		// The only connection that came is handed over without a handshake.
 		if c.spoke == 0 {
-			p.deadline(c.conn, longAgo) // by heard
+			p.deadline(c.conn, longAgo) // ends hear; heard then connects the lease
 			continue
 		}
 		p.release(c)

@@ -14,9 +14,9 @@ import (
 // of this host; local is not valid when unknown. Neither is an IPv4-mapped IPv6 address. Announce is called
 // concurrently, once for each PASV.
 //
-// An Announcer that can be wrong from the beginning says so in a method Validate() error, which [Ports.Validate]
-// and server.Server.Update call, so that it must not call Update itself; one that depends on the network does in a
-// method Check([context.Context]) error, which [Ports.Check] calls.
+// An Announcer may have two more methods. Validate() error says what is wrong with the Announcer whatever the network
+// does; [Ports.Validate] and server.Server.Update call it, so it must not call Update. Check([context.Context]) error
+// says what is wrong as the network is now; [Ports.Check] calls it.
 type Announcer interface {
 	Announce(ctx context.Context, client, local netip.Addr) (netip.Addr, error)
 }
@@ -59,7 +59,7 @@ func Address(s string) Announcer {
 	return &Name{Host: s}
 }
 
-// literal announces an address that is known.
+// literal announces a fixed address.
 type literal struct{ addr netip.Addr }
 
 func (a literal) Announce(ctx context.Context, client, local netip.Addr) (netip.Addr, error) {
@@ -78,7 +78,7 @@ func (a literal) Validate() error {
 
 func (a literal) String() string { return a.addr.String() }
 
-// invalid keeps what is wrong with a text until somebody can be told.
+// invalid stands for a text that [Address] can't take, and reports why when it is validated or used.
 type invalid struct {
 	text string
 	err  error
@@ -94,7 +94,7 @@ func (a invalid) Validate() error {
 
 func (a invalid) String() string { return a.text }
 
-// announceable refuses what no client can connect to.
+// announceable returns why no client can connect to an address, nil if a client can.
 func announceable(a netip.Addr) error {
 	switch {
 	case !a.IsValid():

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What comes from addresses without a lease is bounded as well, by how many wait at once: connections that claim a
-// lease count as well, connections that went do not.
+// The connections from addresses without a lease are bounded as well, by how many wait at once: connections that claim
+// a lease count as well, connections that went do not.
 func TestRoamingBound(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Expected)
@@ -162,7 +162,7 @@ func TestRefusedLogIsTheSessions(t *testing.T) {
 	})
 }
 
-// When the guests have gone, the next session of which nothing is known is none.
+// When the guests have gone, the next session of which nothing is known gets a free place and is no guest.
 func TestGuestsGo(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		s.lease("a", Expected)
@@ -178,7 +178,7 @@ func TestGuestsGo(t *testing.T) {
 	})
 }
 
-// They share a port with those of other owners all the same.
+// Sessions of an owner who mixes proofs up share a port with sessions of other owners all the same.
 func TestMixedProofsShareWithOthers(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		other := s.lease("other", Expected)
@@ -191,8 +191,8 @@ func TestMixedProofsShareWithOthers(t *testing.T) {
 	})
 }
 
-// A claim that fails is told soon, but to no lease any more once too many have failed: a thief's would end every lease.
-// Then its client hears of them at the end.
+// A failed claim ends a lease soon, but not once too many have failed, or a thief could end every lease. Then the
+// client hears of the failure when its lease ends by time.
 func TestManyFailedClaimsAreToldAtTheEnd(t *testing.T) {
 	for before, after := range map[int]time.Duration{fewStrikes - 1: anotherWait, fewStrikes: defaultTTL} {
 		proving(t, "21000", func(s *stage) {

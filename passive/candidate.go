@@ -11,12 +11,13 @@ import (
 	"time"
 )
 
-// Bounds of what connections may hold of which nobody knows yet whose they are.
+// Bounds on the connections whose owner is not known yet.
 const (
-	// spare is how many connections more than leases one network may have waiting at a door at leisure.
+	// spare is by how many the connections of one network that wait at a door may outnumber its leases before further
+	// ones have to speak within hurry.
 	spare = 16
-	// maxHeld is how many more it may have at all. Beyond spare they have to speak within hurry. None of them is ever
-	// closed in favour of another: the silent ones may be the owner's.
+	// maxHeld is by how many such connections may outnumber the leases at all. None is ever closed in favour of
+	// another: a silent one may be the client's.
 	maxHeld = 128
 	hurry   = 5 * time.Second
 	// maxRoaming is how many may wait at a door from addresses without a lease there, and mostRoaming how many of them
@@ -36,18 +37,18 @@ type candidate struct {
 	from    netip.Addr
 	number  uint64 // order of arrival, compared with that of leases
 	spoke   uint64 // when it became known what it claims, in the order of number; 0 until then
-	hurried bool   // it has less time to speak
+	hurried bool   // it has to speak within hurry
 	roaming bool   // it comes from another address than the lease's, or than any lease's here
 	counted bool   // in door.roaming
 	claim   claim
-	lease   *Lease // that the connection claims, or that a handshake was done for
+	lease   *Lease // the lease that the connection claims, or that a handshake was done for
 	sibling bool   // it shows the proof of another session of the owner of lease
-	hearing bool   // hear has not ended yet
-	mine    *Lease // for which hear is to do the handshake
+	hearing bool   // hear settles, and will do a handshake that begins now
+	mine    *Lease // the lease for which hear is to do the handshake
 	shaking bool
-	cut     context.CancelCauseFunc // ends that; nil while nobody does it
-	limited bool                    // its turn is about to be over, or is, since others wait
-	handed  bool                    // to Accept
+	cut     context.CancelCauseFunc // ends the handshake; nil while nobody does one
+	limited bool                    // its turn has a limit since others wait; the turn may be over
+	handed  bool                    // its handshake was left to Accept
 	full    bool                    // its handshake is done and proved nothing
 	gone    bool                    // given to a lease, or refused
 }
@@ -134,14 +135,15 @@ func (p *Ports) hear(c *candidate, provers []Prover) {
 type loss uint8
 
 const (
-	hungUp      loss = iota // without a word: whoever it was waits for nothing
-	fellSilent              // for too long
-	failedShake             // in the handshake
+	hungUp      loss = iota // it ended without a word, so its client waits for nothing
+	fellSilent              // it said nothing for too long
+	failedShake             // its handshake failed
 )
 
-// lose notes the loss of a connection that may have been all that the client of a lease without proof makes. The lease
-// waits on after one that hung up, after one that said nothing before the transfer was asked for, and when it demands
-// proof. The caller holds mu.
+// lose notes the loss of a connection that may be the only one that the client of the open lease makes. After a failed
+// handshake the client has proofWait from the transfer command on to connect again. After too long a silence once the
+// transfer was asked for, the lease ends unless another connection waits. After any other loss the lease waits on. The
+// caller holds mu.
 func (g *group) lose(c *candidate, how loss) {
 	l := g.open
 	if l == nil || l.state != waiting || c.number < l.number {
@@ -156,11 +158,13 @@ func (g *group) lose(c *candidate, how loss) {
 	}
 }
 
-// loginWait is how long a claim to a session waits for somebody to log in to it.
+// loginWait bounds how long a claim to a session waits for somebody to log in to it; with pauses that double it waits
+// 1.27 seconds.
 const loginWait = 2 * time.Second
 
-// awaitOwner returns the owner of a session that a connection claims to be for. A program that keeps the tickets of
-// its sessions in one place may show that of one which is about to log in, for the transfer of another.
+// awaitOwner returns the owner of a session that a connection claims to be for. A client program that keeps the tickets
+// of its sessions in one place may show, for a transfer of one session, the ticket of another session that is about to
+// log in; awaitOwner waits for that login.
 func (p *Ports) awaitOwner(c *candidate, of identity) (owner string, err error) {
 	for pause := 10 * time.Millisecond; ; pause *= 2 {
 		if owner, err = ownerOf(of); owner != "" || err != nil || pause > loginWait/2 || p.leased(c, of) {
@@ -199,7 +203,7 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 	c.conn = replay
 	switch {
 	case g.exclusive() && g.open.state == waiting && c.number > g.open.number:
-		// The lease has dropped its proof in the meantime.
+		// The lease has dropped its proof since the connection came: see DropProof.
 		p.release(c)
 		p.connect(g.open, replay)
 		return
@@ -218,7 +222,7 @@ func (p *Ports) heard(c *candidate, who identity, owner string, replay net.Conn,
 	case c.lease != nil && c.lease.group != g:
 		p.move(c, c.lease.group)
 	case g.exclusive():
-		p.refuse(c, errEarly) // the rule is not asked
+		p.refuse(c, errEarly) // the rule does not judge an exclusive group
 	}
 }
 
@@ -242,10 +246,10 @@ func (p *Ports) claims(c *candidate, who identity, owner string) {
 	c.claim, c.lease = claims, l
 }
 
-// sibling finds the lease that a connection is for whose ticket is from a session without a lease on the door: a lease
-// of another session of the same owner. It returns nil if the client of that session was told of the port lately and
-// the owner is not known to offer the ticket of one session for another: then the connection came late, and is nobody
-// else's. The caller holds mu.
+// sibling returns a lease on the door of another session of an owner, for a connection with the ticket of a session
+// that has no lease there itself. It returns nil if the client of that session was told of the port lately and the
+// owner is not known to offer the ticket of one session for another: then the connection is a late one of that very
+// session. The caller holds mu.
 func (p *Ports) sibling(d *door, who identity, name string) *Lease {
 	one := owner{who.prover, name}
 	for _, g := range d.groups {
@@ -257,13 +261,13 @@ func (p *Ports) sibling(d *door, who identity, name string) *Lease {
 	return nil
 }
 
-// mixed reports whether several sessions wait on a lease's port that belong to one owner, who offers the ticket of one
-// session for another. A ticket does not tell then which of the sessions is meant. The caller holds mu.
+// mixed reports whether several sessions of the lease's owner wait on its port and the owner is known to offer the
+// ticket of one session for another. A ticket does not tell then which of the sessions is meant. The caller holds mu.
 func (p *Ports) mixed(l *Lease) bool {
 	return l.group.owners[l.req.owner()] > 1 && p.mixers.has(l.req.owner())
 }
 
-// move makes a connection one of another group: that of the lease it claims. The caller holds mu.
+// move puts a connection into another group: the group of the lease that the connection claims. The caller holds mu.
 func (p *Ports) move(c *candidate, to *group) {
 	p.depart(c)
 	c.group, c.roaming = to, true
@@ -291,8 +295,8 @@ func (p *Ports) release(c *candidate) {
 	p.stats.Unproven--
 }
 
-// turnAway refuses a candidate; it is closed when mu is released, or by the one who does its handshake. The caller
-// holds mu.
+// turnAway refuses a candidate. The connection is closed when mu is released, or by whoever does its handshake. The
+// caller holds mu.
 func (p *Ports) turnAway(c *candidate) {
 	p.release(c)
 	p.stats.Strangers++
@@ -301,7 +305,8 @@ func (p *Ports) turnAway(c *candidate) {
 	}
 }
 
-// disperse turns away whoever waits at a door for an owner that can't come any more. The caller holds mu.
+// disperse turns away all candidates of a door that is dead, or that has no lease left which can be claimed. The caller
+// holds mu.
 func (p *Ports) disperse(d *door) {
 	for _, g := range d.groups {
 		for _, c := range slices.Clone(g.arrived) {

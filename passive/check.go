@@ -33,13 +33,13 @@ func (e *PortError) Error() string {
 
 func (e *PortError) Unwrap() error { return e.Err }
 
-// InUse reports whether the ports are held by somebody else, which passes; a server
-// can do with the others meanwhile.
+// InUse reports whether somebody else holds the ports. Such a failure passes, and a server can use the other ports
+// meanwhile.
 func (e *PortError) InUse() bool { return isErrno(e.Err, syscall.EADDRINUSE, 10048) }
 
-// Check says at start what would otherwise go wrong at night: it validates the fields, looks up a name to be
-// announced, and opens every port once on each address (none: on all at once), except those that p has open. All
-// errors are joined; those about ports are of type [*PortError].
+// Check finds at start what would otherwise fail later. It validates the fields, looks up a name to be announced, and
+// opens every port once on each address of addrs (without any, on all addresses at once), except ports that p has open.
+// All errors are joined; those about ports are of type [*PortError].
 func (p *Ports) Check(ctx context.Context, addrs ...netip.Addr) error {
 	errs := []error{p.Validate()}
 	if c, ok := p.Announce.(checker); ok && errs[0] == nil {
@@ -88,7 +88,7 @@ func (p *Ports) isOpen(at slot) bool {
 	return p.doors[at] != nil
 }
 
-// failures gathers ports by what is wrong with them: one line for a hundred ports that fail alike.
+// failures gathers ports by what is wrong with them, so that a hundred ports that fail alike make one line.
 type failures []*gathered
 
 type gathered struct {
@@ -140,8 +140,8 @@ func reasonFor(err error) string {
 	return err.Error()
 }
 
-// portsOwn reports whether err is about this port alone, so that another port may work. A lack of descriptors, or of
-// the address itself, is not.
+// portsOwn reports whether err is about one port alone, so that another port may work. A lack of descriptors or of the
+// address concerns all ports.
 func portsOwn(err error) bool {
 	return !isErrno(err, syscall.EADDRNOTAVAIL, 10049) && !isErrno(err, syscall.EMFILE, 10024) &&
 		!isErrno(err, syscall.ENFILE, 0) && !isErrno(err, syscall.ENOBUFS, 10055) && !errors.Is(err, ErrClosed)

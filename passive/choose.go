@@ -21,15 +21,15 @@ type Request struct {
 	// Dialled is the address that the client dialled when that is not this host's: a balancer's in front of it. It
 	// only serves to be announced. The zero Addr is Local.
 	Dialled netip.Addr
-	// Announce takes the place of [Ports.Announce] for this lease. Nil leaves that.
+	// Announce takes the place of [Ports.Announce] for this lease. Nil is [Ports.Announce].
 	Announce Announcer
 	// Session names the session in the log.
 	Session string
-	// Prover tells whose connections are that come for this lease. Nil is a session that can prove nothing, such as one
-	// with data in clear: it shares a port with nobody of its address, and waits for one if need be.
+	// Prover tells which session a connection belongs to. Nil is a session that can prove nothing, such as one with
+	// data in clear: it shares a port with nobody of its address, and waits for one if need be.
 	Prover Prover
 	// Identity is what [Prover.Identify] says of this session's connections. It must not be empty with a Prover, and no
-	// two sessions of one may share it.
+	// two sessions of one Prover may share it.
 	Identity string
 	// Owner is who the session belongs to, such as a user at an address; empty is nobody. A program with several
 	// sessions may use the proof of one for another: a connection that proves to be of another session of the same
@@ -38,13 +38,13 @@ type Request struct {
 	Owner string
 	// SharesTickets tells that the owner is known to use the proof of one session for another.
 	SharesTickets bool
-	// UntestedTickets tells that the owner may do that for all that is known: no connection of this session has proved
-	// itself by its own proof while the owner had another session. Such a lease shares a port with others of its owner
-	// only when the queue stands still.
+	// UntestedTickets tells that it is not known whether the owner uses the proof of one session for another: no
+	// connection of this session has proved itself by its own proof while the owner had another session. Such a lease
+	// shares a port with others of its owner only when the queue stands still.
 	UntestedTickets bool
 	// Policy says what the session's connections are expected to prove. Without a Prover it means nothing.
 	Policy ProofPolicy
-	// waived is the session whose handshake is done, for the policy Waived.
+	// waived is the session on whose behalf the Prover does the handshake, for the policy Waived.
 	waived identity
 	// HelloTimeout is how long a connection may say nothing once the transfer has been asked for. 0 is 10 seconds.
 	HelloTimeout time.Duration
@@ -145,13 +145,13 @@ func (p *Ports) reserve(r Request, first bool) (*Lease, *waiter, error) {
 	return nil, p.enqueue(who, r), nil
 }
 
-// ensure makes sure that the lease's port is open and starts its time, unless both is so already. When the port cannot
-// be opened the lease is ended, and again tells that another port may do.
+// ensure opens the lease's port and starts its TTL, unless that has been done. When the port cannot be opened, ensure
+// ends the lease, and again tells that another port may do.
 func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 	p.open(ctx, l.door)
 	select {
 	case <-l.door.ready:
-	case <-l.done: // by Ports.Close
+	case <-l.done: // closed by Ports.Close
 	case <-ctx.Done():
 		l.Close()
 		return false, ctx.Err()
@@ -183,12 +183,13 @@ func (p *Ports) ensure(ctx context.Context, l *Lease) (again bool, err error) {
 }
 
 // lateFor is how long a connection may take from the client's connect to here, through the kernel's queue and on a
-// machine with more to do. It is a variable for the walks, whose model knows nothing of it.
+// machine with more to do. It is a variable for the tests that walk beside a model, in which it does not occur.
 var lateFor = 200 * time.Millisecond
 
-// letLateOnesCome waits before a lease that can prove nothing is announced on a port that its client was told of a
-// moment ago and did not come to: for all that is known its connection is there and not accepted yet, and whatever
-// comes from the address later is taken for the new lease's. Until then it is turned away.
+// letLateOnesCome waits before a lease that can prove nothing is announced, if the client was told of the same port for
+// another lease a moment ago and no connection came. A connection for that lease may have been made and not been
+// accepted yet. While letLateOnesCome waits, such a connection is turned away; afterwards it would be taken for the new
+// lease's.
 func (p *Ports) letLateOnesCome(ctx context.Context, l *Lease) error {
 	p.mu.Lock()
 	pause := p.lateness(l)
@@ -243,8 +244,8 @@ const (
 	sharedPlace       // with others, to be claimed with proof only
 )
 
-// fits returns the place that a request may have in a group, of which nil is an empty one. mixes tells that the owner
-// of the request uses the proof of one session for another: two leases of such an owner never share a port.
+// fits returns the place that a request may have in a group; nil is an empty group. mixes tells that the owner of the
+// request uses the proof of one session for another: two leases of such an owner never share a port.
 func (g *group) fits(r *Request, mixes bool) place {
 	switch {
 	case g == nil || len(g.leases) == 0:
@@ -271,8 +272,8 @@ func (g *group) unsorted(r *Request) bool {
 // anyLimit bounds the listeners that one local address gets when the system chooses the ports.
 const anyLimit = 256
 
-// guesses bounds the ports tried at random before the whole set is looked at. Half a set that is free is missed once
-// in 256 times.
+// guesses bounds the ports tried at random before the whole set is looked at. Where half the set is free, all of them
+// miss once in 256 times.
 const guesses = 8
 
 // place puts a lease into the table: on a port of its own if there is one, otherwise on a shared port if share allows.
@@ -301,7 +302,8 @@ func (p *Ports) place(who peer, r Request, share, waited bool) (l *Lease, busy b
 	return p.add(d, who.key, r, kind), true
 }
 
-// placeIn returns the place that a request may have in a group, of which nil is an empty one. The caller holds mu.
+// placeIn returns the place that a request may have in a group until the queue has stood still for too long; nil is an
+// empty group. The caller holds mu.
 func (p *Ports) placeIn(g *group, r *Request) place {
 	if g.unsorted(r) {
 		return noPlace
@@ -309,8 +311,9 @@ func (p *Ports) placeIn(g *group, r *Request) place {
 	return g.fits(r, p.mixers.has(r.owner()))
 }
 
-// pick chooses a slot whose group of who's is free. Without one it tells whether waiting can help: some are busy,
-// rather than all of them impossible to open. The caller holds mu.
+// pick chooses a slot for who; free reports whether the group that who has there, nil for none, has the wanted place.
+// If no slot is found, busy tells whether waiting can help: some slots are taken, and not all are impossible to open.
+// The caller holds mu.
 func (p *Ports) pick(who peer, now time.Time, free func(*group) bool) (at slot, found, busy bool) {
 	taken := func(at slot) bool {
 		var g *group

@@ -61,8 +61,8 @@ func (p *Ports) match(d *door, from netip.Addr) *Lease {
 	return nil
 }
 
-// stranger counts a connection nobody waits for and returns what is to be logged about it, for the caller to run once
-// it has released mu.
+// stranger counts a connection nobody waits for and returns a function that logs it. The caller holds mu, and calls
+// report once mu is released.
 func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	if p.closed {
 		return func() {}
@@ -72,8 +72,8 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	if d.leases == 1 {
 		lone = d.lone()
 	}
-	// A line per stranger would let anybody fill the disk. The one that names both addresses is what an operator needs:
-	// scanners must not use up its share.
+	// A line per stranger would let anybody fill the disk. A line that names the client beside the stranger is what an
+	// operator needs, and has a share of its own that scanners can't use up.
 	limit := &p.logs[1]
 	if lone != nil {
 		limit = &p.logs[0]
@@ -95,7 +95,7 @@ func (p *Ports) stranger(d *door, from netip.Addr) (report func()) {
 	}
 }
 
-// deaf reports that a listener is open but does not accept.
+// deaf logs that a listener is open but does not accept.
 func (p *Ports) deaf(d *door, err error) {
 	p.mu.Lock()
 	ok, dropped := p.logs[2].Allow()
@@ -159,7 +159,8 @@ func (d *door) serve() {
 	}
 }
 
-// lost buries a door whose listener was closed, should somebody else have done so. Its leases run out.
+// lost buries a door whose listener somebody else has closed; for a door that was shut it does nothing. The leases of
+// the door expire.
 func (p *Ports) lost(d *door) {
 	p.mu.Lock()
 	ln := p.shut(d)

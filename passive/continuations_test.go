@@ -1,8 +1,8 @@
 package passive
 
-// What must be possible in every state. Each function returns "" or a complaint.
+// This file checks what must be possible in every state.
 
-// stuck tries the continuations of a state.
+// stuck tries the continuations of a state, and returns "" or a complaint.
 func (m *model) stuck() string {
 	start := m.modelState
 	defer func() { m.modelState = start }()
@@ -23,7 +23,7 @@ func (m *model) stuck() string {
 }
 
 // ownerServed reports whether a session is served whose client connects now, or has connected and speaks now, and
-// proves whose it is. Handshakes that are under way may go on as long as they are let.
+// proves whose it is. Other handshakes under way go on for as long as the table lets them.
 func (m *model) ownerServed(s uint8, start modelState) bool {
 	if start.mixes && modelOwners[s] == "A" && start.sessions[0].port == start.sessions[1].port {
 		return true // nobody can tell which of them is meant
@@ -52,7 +52,7 @@ func (m *model) ownerServed(s uint8, start modelState) bool {
 // connection that came from the client's own address.
 func (l *modelSession) waited() bool { return !l.demands() && (l.over[forBetter] || l.over[forOthers]) }
 
-// own names the connection that a continuation follows.
+// own is the id of the connection that a continuation follows.
 const own = 0xff
 
 // proves has a connection show the ticket of a session and, in turn, prove the claim. It reports whether the session
@@ -104,7 +104,7 @@ func (m *model) has(s uint8) bool {
 }
 
 // plainServed reports whether a connection without proof is served that is the only one of the only lease that it may
-// be for. True where it is not.
+// be for. It reports true if there is no such connection.
 func (m *model) plainServed(s uint8, start modelState) bool {
 	l := &start.sessions[s]
 	if !l.open || l.doubted {

@@ -47,14 +47,14 @@
 //	Untested  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
 //	          Ports.Wait
 //	Unlikely  waits for such a place, of which each port has one for each address
-//	Waived    waits for a port that is its address's alone, as without a Prover, which does the handshake and no more
+//	Waived    waits for a port without another lease of its address; the Prover only does the handshake
 //
-// A lease that is not used for five seconds gives such a place to those who wait, and is good for proof only from then
-// on. The same happens to leases that share a port with the only lease whose transfer has been asked for, when a
-// connection without proof has come that may be for any of them: five seconds later the connection goes to the lease
-// that asked. Leases of one [Request.Owner] share a port like others, unless connections of the owner proved to be of
-// another session than the one that they were for: then each lease takes a port of its own, or waits for a turn.
-// Waiting is in order; [Ports.Wait] says after how long a call of Lease returns [ErrBusy].
+// A lease that is not used for five seconds gives such a place to those who wait; from then on only a connection with
+// proof gets the lease. Leases that share a port give way as well when a connection without proof comes that may be for
+// any of them, and the transfer of only one of them has been asked for: five seconds later the connection goes to that
+// lease, and the others need proof. Leases of one [Request.Owner] share a port like others, unless connections of the
+// owner proved to be of another session than the one that they were for: then each lease takes a port of its own, or
+// waits for a turn. Waiting is in order; [Ports.Wait] says after how long a call of Lease returns [ErrBusy].
 //
 // Which connection is given to which lease is one pure function, in rule.go. A model of the table around it is explored
 // by the tests.

@@ -15,7 +15,7 @@ import (
 )
 
 // slot is a place for a listener: a port of the set on one local address. When the system chooses the ports, n only
-// counts.
+// tells the slots of an address apart.
 type slot struct {
 	local netip.Addr
 	n     uint16
@@ -33,14 +33,14 @@ type door struct {
 	port      uint16
 	announced uint16
 
-	cancel      context.CancelFunc // of the context it is being opened in, nil before that
+	cancel      context.CancelFunc // ends the opening; nil until the opening has begun
 	dead        bool               // closed, or could not be opened: out of Ports.doors
 	err         error
-	interrupted bool                  // err is the end of the opener's context, which is nobody else's concern
-	groups      map[netip.Addr]*group // by what connections are matched on
+	interrupted bool                  // err is the end of the opener's context, which concerns no other lease
+	groups      map[netip.Addr]*group // by the address that connections are matched on
 	crowds      crowds                // bounds what one network has here
 	proofs      map[identity]*Lease   // the leases that can prove themselves, by session
-	provers     provers               // those of their sessions
+	provers     provers               // the Provers of the leases in proofs
 	logger      *slog.Logger          // the last lease's; nil is silence
 	leases      int                   // unconnected
 	roaming     int                   // candidates from addresses without a lease
@@ -58,8 +58,8 @@ func (p *Ports) newDoor(at slot) *door {
 	return d
 }
 
-// open opens a door unless somebody else does. It happens without the lock, because Listen may be the embedder's and
-// slow.
+// open opens a door unless another goroutine does. It calls Listen without holding mu, because Listen may be the
+// embedder's and slow.
 func (p *Ports) open(ctx context.Context, d *door) {
 	p.mu.Lock()
 	if d.cancel != nil || d.dead {
@@ -74,7 +74,7 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	defer p.running.Done()
 	defer cancel()
 	if before != nil {
-		// Its listener is out of the table, but until it is closed the port is in use.
+		// The door that was here before is out of the table, but its port is in use until its listener is closed.
 		select {
 		case <-before.gone:
 		case <-listening.Done():
@@ -98,7 +98,7 @@ func (p *Ports) open(ctx context.Context, d *door) {
 	}
 }
 
-// opened puts a door into service, or buries the door and tells whether the failure of its port is news.
+// opened puts a door into service, or buries the door and reports whether the failure is the first of its port.
 func (p *Ports) opened(d *door, ln net.Listener, err error, interrupted bool) (first bool, _ *slog.Logger, _ error) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -152,16 +152,16 @@ func (p *Ports) listen(ctx context.Context, local netip.Addr, number uint16) (ne
 	return tcp.Listen(ctx, network, address)
 }
 
-// quietly closes what may be the embedder's, and makes an error of a panic.
+// quietly closes something that may be the embedder's: a panic of its Close becomes an error.
 func quietly(c io.Closer) error {
 	return nopanic.Do("Close", c.Close)
 }
 
-// deadline sets the read deadline of a connection, which may be the embedder's. One that panics is closed, since
-// nothing else would end the reading. The caller holds mu.
+// deadline sets the read deadline of a connection, which may be the embedder's. A connection that panics is closed,
+// since nothing else would end the reading. The caller holds mu.
 func (p *Ports) deadline(c net.Conn, t time.Time) {
 	err := nopanic.Do("SetReadDeadline", func() error {
-		_ = c.SetReadDeadline(t) // fails on a connection that has ended, which is noticed by reading
+		_ = c.SetReadDeadline(t) // fails on a connection that has ended, which whoever reads notices
 		return nil
 	})
 	if err != nil {
@@ -173,7 +173,7 @@ func (p *Ports) deadline(c net.Conn, t time.Time) {
 func (p *Ports) startIdle(d *door) {
 	after := max(p.idle(), 0)
 	if p.elsewhere != nil {
-		after = 0 // whoever has the table wants the port
+		after = 0 // the process that has the table needs the port
 	}
 	if d.idle == nil {
 		d.idle = time.AfterFunc(after, d.close)
@@ -223,7 +223,8 @@ func (p *Ports) bury(d *door) {
 	}
 }
 
-// shut takes a door out of use and returns the listener for the caller to free once it has released mu.
+// shut takes a door out of use and returns its listener, nil for none. The caller holds mu, and calls free once mu is
+// released.
 func (p *Ports) shut(d *door) net.Listener {
 	if d.dead {
 		return nil
@@ -241,7 +242,7 @@ func (p *Ports) shut(d *door) net.Listener {
 }
 
 // A port that could not be opened is left alone this long, as far as there are others. The memory of such ports is
-// bounded; a forgotten one is merely tried again.
+// bounded; a port that was forgotten is merely tried again.
 const (
 	badFor   = 30 * time.Second
 	badLimit = 1 << 16
@@ -253,7 +254,8 @@ type failure struct {
 	err   error
 }
 
-// shun remembers that a port could not be opened, and tells whether that is news. The caller holds mu.
+// shun remembers that a port could not be opened, and reports whether this is its first failure since it was last open.
+// The caller holds mu.
 func (p *Ports) shun(at slot, err error) (first bool) {
 	if p.bad == nil || len(p.bad) >= badLimit {
 		p.bad = make(map[slot]failure)
@@ -270,7 +272,8 @@ func (p *Ports) shunned(at slot, now time.Time) bool {
 	return ok && now.Before(f.until)
 }
 
-// forgive lets the port be tried that has been left alone for the longest time, if there is one. The caller holds mu.
+// forgive lets the port be tried again that has been left alone for the longest time, and reports whether there is one.
+// The caller holds mu.
 func (p *Ports) forgive(local netip.Addr) bool {
 	var oldest slot
 	var left failure

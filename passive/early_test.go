@@ -15,8 +15,9 @@ func (s *stage) of(addr netip.Addr) *Lease {
 	return lease(s.T, s.p, r)
 }
 
-// A connection that was there before a lease which can prove nothing is not taken for that one's, whatever it says
-// and whenever: it waited because somebody at another address, or a neighbour, could prove something.
+// A connection that was there before a lease which can prove nothing is not taken for the connection of that lease,
+// whatever it says and whenever. Such a connection waits because of a session of another address, or of a neighbour,
+// that can prove itself.
 func TestConnectionBeforeTheLeaseInClear(t *testing.T) {
 	for _, line := range []string{"", "hello", "shows of 127.0.0.3"} {
 		for _, policy := range []ProofPolicy{Unlikely, Waived} {
@@ -42,7 +43,8 @@ func TestConnectionBeforeTheLeaseInClear(t *testing.T) {
 	}
 }
 
-// Nor is one that was there before a lease which drops its proof.
+// A connection that was there before a lease which drops its proof is not taken for the connection of that lease
+// either.
 func TestConnectionBeforeDropProof(t *testing.T) {
 	for _, line := range []string{"", "hello"} {
 		proving(t, "21000", func(s *stage) {
@@ -63,8 +65,9 @@ func TestConnectionBeforeDropProof(t *testing.T) {
 	}
 }
 
-// What comes a moment after a lease was given up on the same port may be that one's, and is not taken for the
-// connection of a lease that drops its proof; nor is what comes later, if that was given up beside it.
+// A connection that comes a moment after a lease was given up may be that lease's. It is not taken for the connection
+// of another lease on the port that drops its proof, nor is a later one if that lease was there when the first was
+// given up.
 func TestLateConnectionAndDropProof(t *testing.T) {
 	for _, pause := range []time.Duration{0, lateFor} {
 		proving(t, "21000", func(s *stage) {

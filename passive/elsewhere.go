@@ -8,13 +8,13 @@ import (
 
 // Table is a lease table elsewhere, such as that of another process that has taken over the ports: [Ports.Follow].
 type Table interface {
-	// Lease does what [Ports.Lease] does. The Prover of the request is one of this process, whose methods the table
-	// has called as it calls those of its own. Announce and Logger are for this process only.
+	// Lease does what [Ports.Lease] does. The Prover of the request lives in this process; the table has its methods
+	// called here, as it calls the methods of its own Provers. Announce and Logger are for this process only.
 	Lease(ctx context.Context, r Request) (TableLease, error)
 }
 
-// TableLease is a lease of a [Table]. The methods do what those of [Lease] do that have their names, and may be called
-// concurrently. The connection that Accept returns is, for a session with an Identity, what the session's own
+// TableLease is a lease of a [Table]. Each method does what the method of [Lease] with the same name does, and may be
+// called concurrently. The connection that Accept returns is, for a session with an Identity, what the session's own
 // [Prover.Handshake] has returned.
 type TableLease interface {
 	Port() uint16
@@ -46,11 +46,11 @@ func (p *Ports) Follow(t Table) {
 	}
 	p.unlock()
 	for _, d := range shut {
-		_ = d.free(d.ln) // nobody is here to be told
+		_ = d.free(d.ln) // an error could be told to nobody
 	}
 }
 
-// follows returns the table that leases are made by, nil for this one.
+// follows returns the table that makes the leases, nil for this one.
 func (p *Ports) follows() (Table, error) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -60,7 +60,7 @@ func (p *Ports) follows() (Table, error) {
 	return p.elsewhere, nil
 }
 
-// leaseElsewhere makes a lease of another table.
+// leaseElsewhere has another table make a lease.
 func (p *Ports) leaseElsewhere(ctx context.Context, t Table, r Request) (*Lease, error) {
 	far, err := t.Lease(ctx, r)
 	if err != nil {

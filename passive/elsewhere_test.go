@@ -21,7 +21,8 @@ func (o otherTable) Lease(ctx context.Context, r passive.Request) (passive.Table
 	return o.Ports.Lease(ctx, r)
 }
 
-// A lease of another table does what one of this table does; leases of before stay until they end.
+// A lease of another table does what one of this table does; leases made before stay until they
+// end.
 func TestFollow(t *testing.T) {
 	set := testenv.FreePortSet(t, 2)
 	mine, err := passive.Range(set)

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// right is the table as it is.
+// right has no mistakes: it holds the functions of the real table.
 var right = mistakes{judge: judge, fits: (*group).fits, unsorted: (*group).unsorted}
 
-// exploration visits states breadth first. States that differ only in names are one, and known by a hash.
+// exploration visits states breadth first. States that differ only in names count as one, which is remembered by a
+// hash.
 type exploration struct {
 	scope
 	model  model
@@ -54,7 +55,7 @@ func explore(in scope, with mistakes, limit int) *exploration {
 
 func (x *exploration) full() bool { return x.limit > 0 && len(x.seen) >= x.limit }
 
-// level visits what follows the states of one depth, and returns those of the next.
+// level visits the states that follow those of one depth, and returns the new ones.
 func (x *exploration) level(states []visited) (next []visited) {
 	for i := range states {
 		v := &states[i]
@@ -102,7 +103,7 @@ func (x *exploration) complain(after int32, last event, why string) {
 	x.found = b.String()
 }
 
-// scopes are what the tests explore: some to their end, the larger ones as far as time allows.
+// scopes lists what the tests explore: some to their end, the larger ones as far as time allows.
 var scopes = []scope{
 	{name: "claims that fail", sessions: 1, ports: 1, conns: 1, policies: []ProofPolicy{Required}, strikes: maxStrikes + 1},
 	{name: "a queue", sessions: 3, ports: 1, conns: 1, policies: []ProofPolicy{Expected, Unlikely, inClear}, limit: 50000},
@@ -114,8 +115,8 @@ var scopes = []scope{
 	{name: "everybody", sessions: 3, ports: 2, conns: 3, policies: modelPolicies, away: true, limit: 150000},
 }
 
-// exploreEnv is how many states of each scope to visit at most, for a longer run than that of every day; 0 is no bound,
-// and takes more memory than most machines have.
+// exploreEnv names the environment variable that says how many states of each scope to visit at most, for a longer run
+// than that of every day; 0 is no bound, and takes more memory than most machines have.
 //
 //	SALLYPORT_EXPLORE=5000000 go test -run TestExplore -v ./passive
 const exploreEnv = "SALLYPORT_EXPLORE"
@@ -141,7 +142,8 @@ func TestExplore(t *testing.T) {
 	}
 }
 
-// exploreLimit is how many states of a scope to visit. The race detector has nothing to find in one goroutine.
+// exploreLimit returns how many states of a scope to visit: few under the race detector, which has nothing to find in
+// one goroutine.
 func exploreLimit(in scope) int {
 	if n, err := strconv.Atoi(os.Getenv(exploreEnv)); err == nil {
 		return n

@@ -9,17 +9,18 @@ import (
 )
 
 const (
-	// turn is how long a handshake may go on until the next one on behalf of the same lease begins beside it. It goes
-	// on all the same: whoever waits for a slow client computes nothing.
+	// turn is how long a handshake may go on until the next one on behalf of the same lease begins beside it. The first
+	// handshake goes on as well: waiting for a slow client takes no processor.
 	turn = 100 * time.Millisecond
-	// lingering is how long the handshake of a lease that has ended may go on. A client that ends it in order keeps
-	// the ticket that it gets.
+	// lingering is how long the handshake of a lease that has ended may go on. A client that finishes the handshake in
+	// that time can use the ticket that it gets.
 	lingering = time.Second
 )
 
 var errOutrun = errors.New("passive: another one has proved that it is the session's")
 
-// begin has the handshake of a connection done on behalf of a lease. The caller holds mu.
+// begin has the handshake of a connection done on behalf of a lease: by a call of Accept that waits and does no other
+// handshake, since its goroutine has the stack for one already, or else by begun. The caller holds mu.
 func (p *Ports) begin(l *Lease, c *candidate) {
 	c.lease, c.shaking, l.shaking = l, true, c
 	if l.accepting > l.busy {
@@ -34,8 +35,8 @@ func (p *Ports) begin(l *Lease, c *candidate) {
 	p.begun(l, c)
 }
 
-// begun has a handshake done by the connection's own goroutine. Accept does it if it waits and does no other, since its
-// goroutine has the stack for that already. The caller holds mu.
+// begun has a handshake done in a goroutine of the connection: in that of hear if hear is about to end, otherwise in a
+// new one. The caller holds mu.
 func (p *Ports) begun(l *Lease, c *candidate) {
 	life := p.life()
 	if c.hearing {
@@ -79,7 +80,8 @@ func (p *Ports) shake(ctx context.Context, l *Lease, c *candidate) {
 	p.settled(l, c, secured, proven, err, ctx.Err() != nil)
 }
 
-// settled deals with the end of a handshake, which has proved whose the connection is or has not. The caller holds mu.
+// settled deals with the end of a handshake; proven tells whether it has proved whose the connection is. The caller
+// holds mu.
 func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, err error, interrupted bool) {
 	switch {
 	case err == nil && proven:
@@ -105,8 +107,8 @@ func (p *Ports) settled(l *Lease, c *candidate, secured net.Conn, proven bool, e
 }
 
 // secureFirst has the handshake done of a connection whose lease needs no proof, before its transfer is asked for: some
-// clients wait for that (aioftp, axel). Others say nothing until they are told to, for as long as they like. The caller
-// holds mu.
+// clients wait for that (aioftp, axel). Others say nothing before the reply to their command, and until the transfer is
+// asked for their silence has no limit. The caller holds mu.
 func (p *Ports) secureFirst(l *Lease, c net.Conn) {
 	l.quiet, l.secured = c, make(chan struct{})
 	life, who := p.life(), l.req.waived
@@ -126,7 +128,8 @@ func (p *Ports) secureFirst(l *Lease, c net.Conn) {
 	})
 }
 
-// securedFirst hands over what has become of a connection, or closes it when nobody wants it any more.
+// securedFirst gives the lease the connection on which secureFirst has done the handshake, or ends the lease with err;
+// if the lease has ended in the meantime, securedFirst closes the connection.
 func (p *Ports) securedFirst(l *Lease, secured net.Conn, err error) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -168,7 +171,7 @@ func (p *Ports) leftOver(c *candidate, secured net.Conn) {
 	}
 }
 
-// contest has the turn of a lease's handshake be over soon, since others wait for theirs. The caller holds mu.
+// contest limits the turn of a lease's handshake, since other connections wait for theirs. The caller holds mu.
 func (p *Ports) contest(l *Lease) {
 	c := l.shaking
 	if c == nil || c.limited {
@@ -185,8 +188,8 @@ func (p *Ports) contest(l *Lease) {
 	})
 }
 
-// part bounds a handshake whose lease has ended, and cuts a handshake whose lease another connection has got: Accept
-// may be doing it. The caller holds mu.
+// part gives a handshake whose lease has ended a second to finish. If another connection has got the lease, part cuts
+// the handshake at once: the call of Accept that is to return that connection may be doing it. The caller holds mu.
 func (p *Ports) part(l *Lease, cut context.CancelCauseFunc) {
 	if l.state == connected {
 		cut(errOutrun)
@@ -195,8 +198,8 @@ func (p *Ports) part(l *Lease, cut context.CancelCauseFunc) {
 	time.AfterFunc(lingering, func() { cut(ErrClosed) })
 }
 
-// recall turns a connection away whose handshake was left to Accept and has not begun, for a lease that another one has
-// got. The caller holds mu.
+// recall turns away the connection whose handshake was left to Accept and has not begun, since another connection has
+// got the lease. The caller holds mu.
 func (p *Ports) recall(l *Lease) {
 	select {
 	case c := <-l.turn:
@@ -206,7 +209,7 @@ func (p *Ports) recall(l *Lease) {
 	}
 }
 
-// life returns the context of handshakes that nobody waits for. It ends with Close. The caller holds mu.
+// life returns the context of handshakes that no call of Accept does. [Ports.Close] ends it. The caller holds mu.
 func (p *Ports) life() context.Context {
 	if p.alive == nil {
 		p.alive, p.kill = context.WithCancelCause(context.Background())

@@ -2,5 +2,5 @@
 
 package passive
 
-// inUse is what EADDRINUSE means.
+// inUse says what EADDRINUSE means.
 const inUse = "already in use, by another program or by an outgoing connection of this host"

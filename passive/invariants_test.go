@@ -6,9 +6,9 @@ import (
 	"slices"
 )
 
-// What must hold whatever happens. Each function returns "" or a complaint.
+// The functions of this file check what must hold whatever happens. Each returns "" or a complaint.
 
-// broken looks at what the last event did, and at the state that it led to.
+// broken checks what the last event did, and the state that the event led to.
 func (m *model) broken(before *modelState, e event) string {
 	proof := false
 	for i := range m.effects {
@@ -38,7 +38,7 @@ func (m *model) broken(before *modelState, e event) string {
 	return ""
 }
 
-// struck complains if a claim that failed can end a lease, and should not.
+// struck complains if a failed claim can end a lease that it should not.
 func (e *effect) struck(before *modelState) string {
 	if e.kind != claimStruck {
 		return ""
@@ -92,7 +92,7 @@ func (e *effect) broken(cause event) string {
 	return ""
 }
 
-// robbed complains if a connection was given to a lease that may be anybody else's.
+// robbed complains if a connection was given to a lease and may be for another one.
 func (e *effect) robbed() string {
 	c, l := &e.conn, &e.lease
 	switch {
@@ -145,8 +145,8 @@ func (e *effect) rivals() string {
 	return ""
 }
 
-// othersAsk reports whether the transfer of another session was asked for that a connection after guests may be for: a
-// guest, or the one that may do without proof and has no connection yet that came before the guests.
+// othersAsk reports whether a connection that came after guests may also be for another session whose transfer was
+// asked for: for a guest, or for the open lease if no connection for it came before the guests.
 func (s *modelState) othersAsk(c modelConn, who uint8) bool {
 	for i := range s.sessions {
 		l := &s.sessions[i]
@@ -173,8 +173,8 @@ func (s *modelState) guests(c modelConn) bool {
 	return false
 }
 
-// denied complains if a connection was closed that was made for its session's lease, showed its own ticket and had not
-// failed to prove it.
+// denied complains if a connection was closed that was made for its session's lease, had shown that session's ticket
+// and had not failed to prove the claim.
 func (e *effect) denied() string {
 	c := &e.conn
 	if e.err == nil || c.by == thief || c.ticket != c.by || c.full {
@@ -187,7 +187,7 @@ func (e *effect) denied() string {
 	return fmt.Sprintf("a session's own connection was refused before its handshake: %v", e.err)
 }
 
-// connForgotten complains if a connection waits for nothing.
+// connForgotten complains if a connection waits for something that will not happen.
 func (m *model) connForgotten() string {
 	for i := range m.conns[:m.n] {
 		c := &m.conns[i]
@@ -290,7 +290,7 @@ func (m *model) leaseForgotten() string {
 	return ""
 }
 
-// waiterForgotten complains if somebody waits for a port though there is one.
+// waiterForgotten complains if a session waits for a port though there is one for it.
 func (m *model) waiterForgotten() string {
 	for _, s := range m.queue[:m.waiters] {
 		policy := m.sessions[s].policy
@@ -303,7 +303,7 @@ func (m *model) waiterForgotten() string {
 			}
 		}
 		if policy == inClear {
-			return "" // those behind it wait for it
+			return "" // those behind must not overtake this one
 		}
 	}
 	return ""

@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// judged is the rule, case by case: what is known, and what is done. The notation is that of judge_text_test.go.
+// judged states the rule case by case: what is known, and what is done. The notation is that of judge_text_test.go.
 var judged = []struct{ why, facts, want string }{
-	// What has said nothing waits.
+	// A connection that has said nothing waits.
 	{"silence says nothing", "A unlikely open at 1 wanted 2; 3 silent", ""},
 	{"nor does it where proof is demanded", "A required at 1 wanted 2; 3 silent; 4 silent away", ""},
 	{"a lease without connections waits", "A untested open at 1 wanted 2", ""},
@@ -37,7 +37,7 @@ var judged = []struct{ why, facts, want string }{
 	{"or one without proof", "A unlikely open at 1; 2 claims A shaking away; 3 none", "3 shakes for A"},
 	{"but not if one from here may prove itself", "A unlikely open at 1; 2 claims A shaking; 3 none", ""},
 
-	// Proof is waited for: without it nothing is given where it is demanded, whatever else is known.
+	// Where proof is demanded, nothing is given without it, whatever else is known.
 	{"an expected proof", "A expected at 1 wanted 2; 3 none", "3 refused: needed"},
 	{"a required one", "A required at 1; 2 none", "2 refused: needed"},
 	{"after a long time", "A expected at 1 wanted 2 patient overdue; 3 none", "3 refused: needed"},
@@ -131,7 +131,7 @@ var judged = []struct{ why, facts, want string }{
 	{"of two guests the first counts", "A unlikely open at 1 wanted 2; B untested guest at 5; C untested guest at 3; 4 none", "A waits for others"},
 	{"with none open there is nobody to give it to", "A expected at 1; B untested guest at 3 wanted 4; 2 none", "2 refused: needed"},
 
-	// A failed claim is told, unless another connection comes.
+	// A lease ends after a failed claim, so that its client hears of it, unless another connection comes.
 	{"it waits for another", "A required at 1 wanted 2 failed", "A waits for another"},
 	{"none came", "A required at 1 wanted 2 failed unheard", "A ends: unproven"},
 	{"not before the transfer is asked for", "A required at 1 failed unheard", ""},
@@ -153,7 +153,8 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// Asked again about as much, the rule uses its memory again: it is asked at every event on a port.
+// The rule is asked at every event on a port, and uses its memory again when it is asked about as many leases and
+// connections.
 func TestJudgeAllocatesOnce(t *testing.T) {
 	f := readFacts(t, "A expected at 1; 2 silent")
 	var v verdict

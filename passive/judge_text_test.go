@@ -17,7 +17,7 @@ import (
 //	A unlikely open at 1 wanted 4 guest shaking patient alone doubted overdue failed unheard
 //	2 silent; 3 none said 5; 4 foreign; 5 claims A; 6 claims A full; 7 none away shaking full for A
 //
-// A verdict names those with which something is to be done, connections first.
+// A verdict names the connections and leases with which something is to be done, connections first.
 
 var (
 	reasons = map[error]string{
@@ -148,7 +148,7 @@ func (l leaseVerdict) text(name string) (said []string) {
 	return said
 }
 
-// ruled asks a rule about facts in the notation.
+// ruled asks a rule about facts in the notation, and returns the verdict in words.
 func ruled(t testing.TB, rule func(facts, *verdict), text string) string {
 	t.Helper()
 	f := readFacts(t, text)

@@ -14,32 +14,32 @@ import (
 // methods may be called concurrently, at any time.
 type Lease struct {
 	ports *Ports
-	far   TableLease // in another table, of which this one only knows req, door.port and told; nil for one of this table
+	far   TableLease // the lease of another table that this one stands for; nil for a lease of this table
 	door  *door
 	req   Request
 	key   netip.Addr
 	told  uint16        // the port to tell the client; constant once Ports.Lease has returned
 	done  chan struct{} // closed when the lease is no longer waiting
 
-	turn chan *candidate // whose handshake Accept is to do
+	turn chan *candidate // the candidate whose handshake Accept is to do
 
 	// Guarded by ports.mu.
 	state     state
 	group     *group
-	number    uint64 // order, compared with that of candidates
-	index     int    // in the facts that the rule looks at
+	number    uint64 // when it began to wait, in the order of candidates' numbers
+	index     int    // its place in facts.leases
 	guest     bool   // counted in group.guests
 	wantedAt  uint64 // when its transfer was asked for, in the order of number; 0 until then
 	armed     time.Time
 	accepting int            // calls of Accept that can do a handshake
-	busy      int            // of these, those that do one
-	shaking   *candidate     // whose handshake has its turn
+	busy      int            // calls among accepting that do a handshake
+	shaking   *candidate     // the candidate whose handshake has its turn
 	doubted   bool           // see leaseFacts
 	failed    bool           // see leaseFacts
-	retired   bool           // gave way because nobody used the lease
-	unsure    bool           // a lease of the same address was given up here since, or a moment before
-	over      [5]bool        // by wait
-	timers    [5]*time.Timer // by wait
+	retired   bool           // it gave way to others because its transfer was not asked for
+	unsure    bool           // another lease of the address ended here unconnected since armed, or just before
+	over      [5]bool        // whether a wait of the rule is over, by wait
+	timers    [5]*time.Timer // of the waits that run, by wait
 	lost      error          // why a connection that came was of no use
 	timer     *time.Timer
 	conn      net.Conn
@@ -88,8 +88,8 @@ func (l *Lease) announcer() Announcer {
 	return l.ports.Announce
 }
 
-// mapPort finds the number by which the client reaches the port. When that is none, or the embedder's Offset panics, it
-// ends the lease.
+// mapPort finds the number by which the client reaches the port. If there is no such number, or the embedder's Offset
+// panics, mapPort ends the lease.
 func (l *Lease) mapPort() error {
 	defer func() {
 		if l.told == 0 {
@@ -105,7 +105,7 @@ func (l *Lease) mapPort() error {
 	return nil
 }
 
-// announce asks a, where nil stands for the address dialled.
+// announce returns what a tells the client. A nil announcer tells the address that the client dialled.
 func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip.Addr, error) {
 	if a != nil {
 		addr, err := a.Announce(ctx, client, local)
@@ -114,7 +114,7 @@ func announce(ctx context.Context, a Announcer, client, local netip.Addr) (netip
 	if !local.IsValid() || local.IsUnspecified() {
 		return netip.Addr{}, errors.New("passive: the address the client dialled is unknown, so it cannot be announced")
 	}
-	// A zone means nothing to the other side.
+	// An IPv6 zone means nothing on the client's host.
 	return local.WithZone(""), nil
 }
 
@@ -137,9 +137,10 @@ func (l *Lease) Close() error {
 	return quietly(c)
 }
 
-// CloseUnused does what Close does, unless the connection is there, or one from the client's address has spoken of
-// which nobody knows yet whose it is. It is for a client that may have ended: one that has connected before may still
-// be served. A connection that was there and has said nothing has a fifth of a second to speak.
+// CloseUnused does what Close does, unless the lease has its connection, or a connection from the client's address has
+// spoken and may still turn out to be the lease's. Call it when the client may have gone away: a connection that the
+// client made before that is still served. If a connection has come and said nothing yet, CloseUnused gives it a fifth
+// of a second to speak.
 func (l *Lease) CloseUnused() {
 	if l.far != nil {
 		l.far.CloseUnused()
@@ -156,7 +157,7 @@ func (l *Lease) CloseUnused() {
 	}
 }
 
-// closeUnspoken is CloseUnused when the silent have had their time.
+// closeUnspoken ends the lease for CloseUnused if no connection has spoken by now.
 func (l *Lease) closeUnspoken() {
 	l.ports.mu.Lock()
 	defer l.ports.unlock()
@@ -172,8 +173,8 @@ func (l *Lease) closeUnconnected() {
 	}
 }
 
-// hasVisitor reports whether a connection waits that may be the lease's: one that has spoken, or with silent any. The
-// caller holds mu.
+// hasVisitor reports whether a connection waits that may be the lease's and has spoken; with silent, a connection that
+// has said nothing counts too. The caller holds mu.
 func (l *Lease) hasVisitor(silent bool) bool {
 	return slices.ContainsFunc(l.group.arrived, func(c *candidate) bool {
 		return l.state == waiting && c.number > l.number && (silent || c.spoke != 0) && (c.lease == l || c.lease == nil && !c.roaming)
@@ -194,7 +195,8 @@ func (l *Lease) expire() {
 	}
 }
 
-// add puts a lease into the table, in a place that it was found to fit. The caller holds mu.
+// add makes a lease for a request and puts the lease into the table. [group.fits] says which place it may have. The
+// caller holds mu.
 func (p *Ports) add(d *door, key netip.Addr, r Request, at place) *Lease {
 	l := &Lease{ports: p, door: d, req: r, key: key, done: make(chan struct{})}
 	if r.Identity != "" {
@@ -211,7 +213,7 @@ func (p *Ports) add(d *door, key netip.Addr, r Request, at place) *Lease {
 	return l
 }
 
-// arm starts the time of a lease whose port is open. The caller holds mu.
+// arm makes a lease whose port is open wait for its connection, and starts its TTL. The caller holds mu.
 func (p *Ports) arm(l *Lease) {
 	l.state = waiting
 	l.number, l.armed = p.next(), time.Now()
@@ -220,7 +222,8 @@ func (p *Ports) arm(l *Lease) {
 	p.stats.Leased++
 }
 
-// end takes a lease out of the table that got no connection. The caller holds mu and knows that it is in there.
+// end takes a lease that got no connection out of the table; err says why. The caller holds mu and knows that the lease
+// is in the table.
 func (p *Ports) end(l *Lease, err error) {
 	if l.state == waiting {
 		p.recent.add(peerSlot{l.door.at, l.key}, time.Now())
@@ -267,13 +270,13 @@ func (p *Ports) drop(l *Lease) net.Conn {
 	return c
 }
 
-// group is what one door has to do with one client address: the unconnected leases, and connections that came from
-// there and whose owner is not known yet. Guarded by Ports.mu.
+// group holds the unconnected leases of one client address on one door, and the connections from that address whose
+// owner is not known yet. Guarded by Ports.mu.
 type group struct {
 	door   *door
 	key    netip.Addr
 	leases []*Lease
-	// open is the one lease that may be claimed without proof, nil for none. When it can prove nothing itself it is
+	// open is the one lease that may be claimed without proof, nil for none. An open lease that can prove nothing is
 	// alone in the group.
 	open *Lease
 	// guests counts the leases that share the port only because waiting did not help. Nobody knows whether the clients
@@ -283,10 +286,11 @@ type group struct {
 	arrived []*candidate
 }
 
-// exclusive reports whether the group is one lease that can prove nothing: whatever comes from the address is its.
+// exclusive reports whether the group's only lease can prove nothing: then whatever comes from the address belongs to
+// the lease.
 func (g *group) exclusive() bool { return g != nil && g.open != nil && g.open.req.Identity == "" }
 
-// enter puts a lease into its group, in a place that it was found to fit. The caller holds mu.
+// enter puts a lease into its group, in a place as [group.fits] returns it. The caller holds mu.
 func (d *door) enter(l *Lease, at place) {
 	g := d.group(l.key)
 	g.leases = append(g.leases, l)
@@ -308,7 +312,7 @@ func (d *door) enter(l *Lease, at place) {
 	}
 }
 
-// own counts a lease of its owner's. The caller holds mu.
+// own counts a lease for its owner. The caller holds mu.
 func (g *group) own(l *Lease) {
 	if l.req.Owner == "" {
 		return
@@ -330,7 +334,7 @@ func (g *group) disown(l *Lease) {
 	}
 }
 
-// of returns a lease of an owner, nil without. The caller holds mu.
+// of returns a lease of an owner in the group, nil if there is none. The caller holds mu.
 func (g *group) of(one owner) *Lease {
 	if g.owners[one] == 0 {
 		return nil
@@ -360,7 +364,7 @@ func (d *door) exit(l *Lease) {
 	l.leaveProofs()
 }
 
-// group returns what the door has to do with key, making it if need be. The caller holds mu.
+// group returns the door's group for an address, and makes it if need be. The caller holds mu.
 func (d *door) group(key netip.Addr) *group {
 	g := d.groups[key]
 	if g == nil {
@@ -377,7 +381,7 @@ func (d *door) trim(g *group) {
 	}
 }
 
-// lone returns a lease of the door, which has at least one. The caller holds mu.
+// lone returns the lease of a door that has exactly one. The caller holds mu.
 func (d *door) lone() *Lease {
 	for _, g := range d.groups {
 		for _, l := range g.leases {
@@ -387,7 +391,8 @@ func (d *door) lone() *Lease {
 	return nil
 }
 
-// leaveProofs makes claims of the lease's session mean nothing on its door any more. The caller holds mu.
+// leaveProofs ends the lease's right to be claimed: from then on a claim to its session is nobody's on the door. The
+// caller holds mu.
 func (l *Lease) leaveProofs() {
 	if l.req.Identity == "" {
 		return

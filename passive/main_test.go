@@ -85,7 +85,7 @@ func turnedAway(t testing.TB, from netip.Addr, port uint16) {
 	t.Helper()
 	c, err := tryDial(from, port)
 	if err != nil {
-		if runtime.GOOS != "windows" { // which has another number for it
+		if runtime.GOOS != "windows" { // Windows has another number for it
 			require.ErrorIs(t, err, syscall.ECONNRESET)
 		}
 		return

@@ -22,7 +22,7 @@ func memPorts(t testing.TB, set string) (*Ports, *memNet) {
 	return p, n
 }
 
-// at is who listens on a port, nil for nobody.
+// at returns the listener on a port, nil for none.
 func (n *memNet) at(port uint16) *memnet.Listener { return n.At(netip.AddrPortFrom(local, port)) }
 
 // dial connects from an address; nil when nobody listens. The second end is the server's.

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// A connection announced to a client may be under way for about as long as a SYN is retried. The memory for leases
-// that ended without a connection is bounded. A port that falls out of memory, the oldest first, is merely not avoided.
+// A client that was told of a port may still be connecting to it for about as long as a SYN is retried. The memory of
+// leases that ended without a connection is bounded: when it is full, the oldest port is forgotten and merely not
+// avoided.
 const (
 	recentFor   = time.Minute
 	recentLimit = 1024
@@ -62,8 +63,8 @@ func (r *recents[K]) since(s K) time.Time {
 
 func (r *recents[K]) has(s K, now time.Time) bool { return now.Sub(r.since(s)) < recentFor }
 
-// mixers are owners who used the proof of one session for another. Ready when zero; guarded by Ports.mu. A forgotten
-// one is noticed again.
+// mixers holds the owners who have used the proof of one session for another. Ready when zero; guarded by Ports.mu. All
+// are forgotten when there are too many; an owner who goes on is noticed again.
 type mixers map[owner]struct{}
 
 const mixerLimit = 4096

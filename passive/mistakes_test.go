@@ -7,11 +7,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Mistakes that somebody could make in the rule or in the table around it. They are planted by changing the facts
-// before judge sees them, the verdict of judge, or what the model's table does. Each must be found by the exploration,
-// or else by the table of judge_test.go; most are by both.
+// This file plants mistakes that somebody could make in the rule or in the table around it, by changing the facts
+// before judge sees them, the verdict of judge, or what the model's table does. Each must be found by the exploration
+// or by the table of judge_test.go; most are found by both.
 
-// seesFacts is a rule that sees facts otherwise than they are.
+// seesFacts returns a rule that sees other facts than there are.
 func seesFacts(change func(*facts)) mistakes {
 	return rules(func(f facts, v *verdict) {
 		f = facts{slices.Clone(f.leases), slices.Clone(f.conns)}
@@ -36,7 +36,7 @@ func seesConns(change func(*connFacts)) mistakes {
 	})
 }
 
-// saysOf is a rule that says something else than it should.
+// saysOf returns a rule whose verdict is changed.
 func saysOf(change func(f *facts, v *verdict)) mistakes {
 	return rules(func(f facts, v *verdict) {
 		judge(f, v)
@@ -208,7 +208,7 @@ func TestMistakesAreFound(t *testing.T) {
 func byExploration(with mistakes) string {
 	limit := 20000
 	if raceEnabled {
-		limit = 6000 // is enough, too
+		limit = 6000 // these are enough, too
 	}
 	for _, in := range scopes {
 		if x := explore(in, with, limit); x.found != "" {

@@ -1,6 +1,6 @@
 package passive
 
-// What connections say of whose they are, and what their handshakes prove, in the model.
+// This file models what connections claim and what their handshakes prove.
 
 // say is Ports.heard.
 func (m *model) say(i int, ticket uint8) {
@@ -18,7 +18,7 @@ func (m *model) say(i int, ticket uint8) {
 	m.dirty[moved.port][0] = true
 }
 
-// claim is Ports.claimOf and Ports.sibling.
+// claim is Ports.claims and Ports.sibling.
 func (m *model) claim(c *modelConn) {
 	c.claim = foreign
 	switch {
@@ -43,7 +43,8 @@ func (m *model) claim(c *modelConn) {
 	}
 }
 
-// siblingOf returns a lease of the owner of the session whose ticket is shown, none without.
+// siblingOf returns a lease of the owner of the session whose ticket c shows, none if there
+// is none.
 func (m *model) siblingOf(c *modelConn) int8 {
 	for i := range m.sessions {
 		l := &m.sessions[i]
@@ -67,7 +68,7 @@ func (m *model) mixed(s uint8) bool {
 	return a.phase == leased && b.phase == leased && a.port == b.port
 }
 
-// fallSilent is heard without a word.
+// fallSilent is Ports.heard for a connection that ended, or was silent for too long.
 func (m *model) fallSilent(i int, bySilence bool) {
 	c := m.conns[i]
 	m.dirty[c.port][bit(c.away)] = true
@@ -161,7 +162,8 @@ func (m *model) strike(s uint8, c modelConn) {
 	}
 }
 
-// struck counts one more failed claim, of an address or a session.
+// struck counts a failed claim from an address or to a session, and returns how many there
+// were.
 func (m *model) struck(who uint8) uint8 {
 	many := m.manyStrikes
 	if who >= 2 && !m.sessionStrikes {

@@ -1,6 +1,7 @@
 package passive
 
-// effect is what the table has done to somebody, for those who watch the table.
+// effect is something that the table has done to a session or a connection, for
+// the tests that watch the table.
 type effect struct {
 	kind   effectKind
 	who    uint8 // the session
@@ -10,22 +11,22 @@ type effect struct {
 	wait   wait
 	port   uint8
 	proven bool
-	asked  bool       // for helloBounded: a transfer has been; for queueMoved: somebody waits
-	before modelState // for connGiven and connClosed: how it was before the rule was asked
+	asked  bool       // for helloBounded: a transfer was asked for; for queueMoved: a session waits
+	before modelState // for connGiven and connClosed: the table before the rule was asked
 }
 
 type effectKind uint8
 
 const (
-	leaseGranted effectKind = iota // to who
-	connGiven                      // who has a connection
-	leaseEnded                     // the lease of who ended without
+	leaseGranted effectKind = iota // who was granted a lease
+	connGiven                      // who was given conn
+	leaseEnded                     // the lease of who ended without a connection
 	connClosed                     // conn was closed
 	waitStarted                    // wait of who
 	waitStopped                    // wait of who
-	helloBounded                   // conn must speak in time: its transfer was asked for, or may come at leisure
+	helloBounded                   // conn has a time to speak, which is short if a transfer was asked for
 	shakeLimited                   // the turn of conn has a limit of time, since others wait
-	shakeLingers                   // the handshake of conn has one, since the lease has ended
+	shakeLingers                   // the handshake of conn has a limit of time, since its lease has ended
 	portWasted                     // port was announced in vain to who lately
 	claimStruck                    // a claim from conn's address failed
 	queueMoved                     // a connection came for the queue

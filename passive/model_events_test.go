@@ -14,11 +14,11 @@ type event struct {
 type happening uint8
 
 const (
-	// What sessions do. Of a lease that is closed the table does not see why: a refused command, ABOR, PASV again, or
-	// the end of the control connection.
+	// What sessions do. The table does not see why a lease is closed: a refused command, ABOR, PASV again, or the end
+	// of the control connection.
 	leases happening = iota // a asks for a lease with the policy b, on port c if it is free; d: its tickets are untested
 	wants                   // the transfer of a is asked for
-	closes                  // the lease of a is closed, and c: the call of Accept is ended; in the queue, port b is next
+	closes                  // a's lease is closed, with c its Accept too; a waiter leaves, port b is looked at first
 	drops                   // a does without proof, since the data will be in clear
 	// What connections do.
 	connects // a connects to port b; c: from elsewhere
@@ -45,7 +45,7 @@ func (e event) String() string {
 	return fmt.Sprintf("%s %d %d %d %d", names[e.what], e.a, e.b, e.c, e.d)
 }
 
-// happen does what an event does, and settles.
+// happen applies an event to the model and settles.
 func (m *model) happen(e event) {
 	m.effects = m.effects[:0]
 	if m.clock == 0 {
@@ -151,7 +151,7 @@ func (m *model) close(s, first uint8, accepting bool) {
 	}
 }
 
-// drop is Lease.DropProof. Whoever is there but has said nothing is the lease's as well.
+// drop is Lease.DropProof. A connection that is there and has said nothing is the lease's as well.
 func (m *model) drop(s uint8) {
 	l := &m.sessions[s]
 	if !m.drops(s) {
@@ -211,7 +211,7 @@ func (m *model) arrive(c modelConn) {
 	m.note(effect{kind: helloBounded, conn: c, asked: !c.away && m.asked(c.port)})
 }
 
-// asked reports whether a transfer has been asked for that waits for a connection to a port.
+// asked reports whether a lease on a port has its transfer asked for.
 func (m *model) asked(port uint8) bool {
 	return slices.ContainsFunc(m.sessions[:], func(l modelSession) bool {
 		return l.phase == leased && l.port == port && l.wanted != 0

@@ -9,10 +9,10 @@ type scope struct {
 	ports     uint8
 	conns     int // at once
 	policies  []ProofPolicy
-	away      bool  // a session's own client comes from elsewhere, too
-	accepting bool  // calls of Accept are ended, too
-	untested  bool  // it is not always known whether the tickets of sessions are kept apart
-	strikes   uint8 // where failed claims are not counted any further; 0 is fewStrikes+1
+	away      bool  // clients connect from another address than their own, too
+	accepting bool  // calls of Accept end, too
+	untested  bool  // leases with UntestedTickets are asked for, too
+	strikes   uint8 // up to how many failed claims are counted; 0 is fewStrikes+1
 	limit     int   // of states
 }
 
@@ -90,7 +90,7 @@ func (m *model) requests(all []event, in scope, s uint8) []event {
 	return all
 }
 
-// requestsOf returns the forms that a request has by the port that chance picks.
+// requestsOf adds a request once for each port that chance may pick.
 func (m *model) requestsOf(all []event, e event) []event {
 	ports := []uint8{0}
 	if !m.alone() || m.mistakes.overtake {
@@ -167,8 +167,8 @@ func (c *modelConn) has(ticket uint8) bool {
 	return c.by == thief || ticket == nobody || modelOwners[ticket] == modelOwners[c.by]
 }
 
-// proves reports whether a connection's handshake can prove that it is the session's for which it is done: a ticket
-// that was only seen can't be resumed.
+// proves reports whether a connection's handshake can prove that the connection is of the session on whose behalf it is
+// done: a thief can't resume a ticket that was only seen.
 func (c *modelConn) proves() bool {
 	return c.by != thief && c.ticket < nobody && modelOwners[c.by] == modelOwners[c.lease]
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// settle asks the rule about whatever has changed, until nothing does.
+// settle asks the rule about every group that has changed, until none changes any more.
 func (m *model) settle() {
 	for again := true; again; {
 		again = false
@@ -60,7 +60,7 @@ func (m *model) strained(leases []uint8) bool {
 	return false
 }
 
-// facts gathers what the rule looks at. Connections are known by their number, which no two of a port share.
+// facts gathers what the rule looks at. A connection is known by its number, which no other of its port has.
 func (m *model) facts(port uint8, away bool) (leases []uint8, conns []modelConn) {
 	f := &m.known
 	f.leases, f.conns = f.leases[:0], f.conns[:0]
@@ -121,7 +121,8 @@ func (m *model) carryOut(i int, v connVerdict, leases []uint8) {
 	}
 }
 
-// lose notes for a lease that a connection was of no use to it: the one that it claims, or the only one of the port.
+// lose notes that a connection was of no use, for the lease that the connection claims, or else for the only lease of
+// the port.
 func (m *model) lose(c modelConn, why error) {
 	s := c.lease
 	if s == none && !c.lapsed {

@@ -7,7 +7,7 @@ type model struct {
 	modelState
 	mistakes mistakes
 	ports    uint8
-	// manyStrikes is where failed claims are not counted any further.
+	// manyStrikes is the number up to which failed claims are counted.
 	manyStrikes uint8
 	// sessionStrikes tells whether failed claims are counted by session, too. Without, there are fewer states.
 	sessionStrikes bool
@@ -22,17 +22,17 @@ type model struct {
 	verdict verdict
 }
 
-// mistakes are parts of the table and of the rule that a test may replace by wrong ones.
+// mistakes holds parts of the table and of the rule that a test may replace by wrong ones.
 type mistakes struct {
 	judge       func(facts, *verdict)
 	fits        func(g *group, r *Request, mixes bool) place
 	unsorted    func(g *group, r *Request) bool
 	mixByClaim  bool // a claim is enough to know that an owner uses the proof of one session for another
 	overtake    bool // newcomers do not wait behind one that can share with nobody
-	forgetQueue bool // those behind one that could share with nobody and gave up wait on
+	forgetQueue bool // waiters behind one that could share with nobody wait on when that one gives up
 	fullCounts  bool // a handshake without proof is taken for proof
 	endless     bool // failed claims are not counted
-	anywhere    bool // those from elsewhere count like those from the client's address
+	anywhere    bool // failed claims from elsewhere count like those from the client's address
 }
 
 func (m *model) next() uint8 {
@@ -40,8 +40,8 @@ func (m *model) next() uint8 {
 	return m.clock
 }
 
-// stocked are leases for group.fits and group.unsorted to look at, by session, policy and whether its tickets are
-// untested.
+// stocked holds leases for group.fits and group.unsorted to look at, by session, policy and whether the session's
+// tickets are untested.
 var stocked = func() (all [modelSessions][inClear + 1][2]*Lease) {
 	for s := range all {
 		for policy := range inClear + 1 {
@@ -61,7 +61,8 @@ func modelRequest(s uint8, policy ProofPolicy, untested bool) Request {
 	return r
 }
 
-// group returns what group.fits and group.unsorted look at. Those that look alike are made once.
+// group returns a group of the table for group.fits and group.unsorted to look at. Groups that look alike are made
+// once.
 func (m *model) group(port uint8) *group {
 	var code [modelSessions]uint8
 	for i := range m.sessions {
@@ -126,12 +127,12 @@ func (m *model) wish(e event) wish {
 	return wish{policy: policy, untested: e.d == 1, share: policy != inClear && policy.demands() && !m.alone()}
 }
 
-// alone reports whether somebody waits who can share a port with nobody.
+// alone reports whether a session waits that can share a port with nobody.
 func (m *model) alone() bool {
 	return slices.ContainsFunc(m.queue[:m.waiters], func(s uint8) bool { return m.sessions[s].policy == inClear })
 }
 
-// places returns on which ports there is a place, a free one if there is any.
+// places returns the ports that have a free place or, if none has and w allows that, a shared place.
 func (m *model) places(s uint8, w wish) (at place, ports []uint8) {
 	for _, at = range []place{freePlace, sharedPlace} {
 		for port := range m.ports {
@@ -146,7 +147,7 @@ func (m *model) places(s uint8, w wish) (at place, ports []uint8) {
 	return at, ports
 }
 
-// reserve is Ports.reserve. Without a place it queues; with several it takes that on port.
+// reserve is Ports.reserve. If there is a place on port, reserve takes that, otherwise the session queues.
 func (m *model) reserve(s uint8, w wish, port uint8) {
 	if !m.alone() || m.mistakes.overtake {
 		if at, ports := m.places(s, w); slices.Contains(ports, port) {
@@ -270,7 +271,7 @@ func (m *model) dequeue(i uint8) {
 	m.queue[m.waiters] = 0
 }
 
-// quit is Ports.quit. The ports come in some order.
+// quit is Ports.quit. That goes through the ports in any order; here first is the first.
 func (m *model) quit(s, first uint8) {
 	alone := m.sessions[s].policy == inClear
 	m.dequeue(uint8(slices.Index(m.queue[:m.waiters], s)))

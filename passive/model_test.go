@@ -9,9 +9,10 @@ import (
 // sessions, of which two belong to one owner. The model has the state of the table without its times, goroutines and
 // sockets, and asks the same pure functions, judge and group.fits. model_events_test.go says what can happen to it,
 // model_table_test.go what the table does then, model_settle_test.go how verdicts are carried out. explore_test.go
-// visits its states, and walk_test.go holds it against the real Ports.
+// visits its states, and walk_test.go holds it against the real Ports. A comment such as "add is Ports.add" says which
+// method of the table a method of the model stands for.
 //
-// That a time is over is an event like others, so the exploration sees every order of events.
+// The end of a wait is an event like others, so the exploration sees every order of events.
 
 const (
 	modelSessions = 3
@@ -26,10 +27,11 @@ const (
 	another = nobody + 1    // the ticket of a session that lives and has no lease
 )
 
-// modelOwners is to whom the sessions belong. The thief's is none of them.
+// modelOwners holds the owner of each session, and the thief's last: the thief's is nobody else's.
 var modelOwners = [...]string{"A", "A", "B", "thief", "thief"}
 
-// inClear is the policy of a session without a prover: whatever comes first is its. Its handshake is nobody's concern.
+// inClear is the policy of a session without a prover, to which whatever comes first belongs. The model leaves out the
+// handshake of a session with the policy Waived.
 const inClear = Waived
 
 var modelPolicies = []ProofPolicy{Untested, Expected, Unlikely, Required, inClear}
@@ -56,7 +58,7 @@ type modelSession struct {
 	lost                         waste
 }
 
-// waste is why a connection was of no use.
+// waste says why a connection was of no use.
 type waste uint8
 
 const (
@@ -72,23 +74,23 @@ var losses = [...]error{noWaste: nil, gone: ErrGone, notProven: ErrUnproven, not
 type modelConn struct {
 	id            uint8 // in walks
 	by            uint8 // who made it
-	ticket        uint8 // whose it shows
+	ticket        uint8 // the session whose ticket it shows
 	port          uint8
 	number, spoke uint8
 	claim         claim
 	lease         int8 // the session's number, none without
 	roaming       bool
-	away          bool // among those of its own address, where no lease is
+	away          bool // in the group of its own address, which has no lease
 	shaking, full bool
 	sibling       bool
 	byAccept      bool // its handshake is done by a call of Accept
-	doomed        bool // which has been ended
+	doomed        bool // its handshake has been ended; it is about to be turned away
 	lapsed        bool // its lease has ended
 	cut           bool // the turn of its handshake has a limit of time, since others wait
 	aside         bool // its handshake goes on, but its turn is over
 }
 
-// modelState is what the table knows.
+// modelState holds what the table knows.
 type modelState struct {
 	sessions [modelSessions]modelSession
 	conns    [modelConns]modelConn // in order of arrival at their group
@@ -96,11 +98,11 @@ type modelState struct {
 	queue    [modelSessions]uint8
 	waiters  uint8                           // in queue
 	mixes    bool                            // A is known to use the proof of one session for another
-	strikes  [2 + modelSessions]uint8        // of the address here, the one elsewhere, and the sessions
+	strikes  [2 + modelSessions]uint8        // of the clients' address, the thief's elsewhere, and the sessions
 	recent   [modelPorts][modelSessions]bool // a session was told of a port in vain lately
 }
 
-// compress makes ranks of the numbers, port by port: only their order matters.
+// compress replaces the numbers by their ranks, port by port, since only their order matters.
 func (s *modelState) compress() {
 	for port := range uint8(modelPorts) {
 		var all [2*modelSessions + 2*modelConns]*uint8
@@ -129,11 +131,11 @@ func (s *modelState) compress() {
 	}
 }
 
-// modelKey stands for all states that differ in nothing but the names of things that are alike.
+// modelKey identifies a state together with all that differ from it only in the names of things that are alike.
 type modelKey [modelSessions*8 + modelConns*6 + 6]byte
 
-// key returns the least of the forms that a state has with the sessions of A exchanged or not, and with the ports, as
-// far as there are two.
+// key returns the least of a state's forms: with the sessions of A exchanged or not, and with the ports exchanged or
+// not, as far as there are two of each.
 func (s *modelState) key(in scope) modelKey {
 	least := s.form(false, false)
 	for _, exchanged := range [][2]bool{{false, true}, {true, false}, {true, true}} {
@@ -148,7 +150,7 @@ func (s *modelState) key(in scope) modelKey {
 	return least
 }
 
-// form writes a state down without what changes nothing (names of connections, errors to come).
+// form writes a state down, except for what changes no decision (names of connections, errors to come).
 func (s *modelState) form(sessions, ports bool) (k modelKey) {
 	who := func(n uint8) uint8 {
 		if sessions && n < 2 {
@@ -187,7 +189,7 @@ func (s *modelState) form(sessions, ports bool) (k modelKey) {
 	return k
 }
 
-// told returns as bits which sessions were told of a port in vain.
+// told returns a set of bits: the sessions that were told of a port in vain.
 func (s *modelState) told(port uint8, who func(uint8) uint8) uint8 {
 	r := &s.recent[port]
 	return bits(r[who(0)], r[who(1)], r[who(2)])

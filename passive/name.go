@@ -49,7 +49,7 @@ type lookup struct {
 }
 
 // Announce returns an address of the client's family. It blocks, within ctx, only as long as the name was never
-// resolved; the error then says why. For an IPv6 client of a name without such an address it is the address dialled,
+// resolved; the error then says why. If the name has no IPv6 address, an IPv6 client gets the address that it dialled,
 // because 229, the answer to EPSV, carries none.
 func (n *Name) Announce(ctx context.Context, client, local netip.Addr) (netip.Addr, error) {
 	addrs, err := n.resolve(ctx)
@@ -119,7 +119,8 @@ func (n *Name) resolve(ctx context.Context) ([]netip.Addr, error) {
 	return n.addrs, nil
 }
 
-// lookup runs on its own time: the caller who happened to come first may leave without spoiling it for the others.
+// lookup looks the name up under a context of its own: the caller that began it may leave, and the others still get the
+// answer.
 func (n *Name) lookup(flight *lookup) {
 	ctx, cancel := context.WithTimeout(context.Background(), nameTimeout)
 	defer cancel()

@@ -101,7 +101,7 @@ func TestNameAges(t *testing.T) {
 	})
 }
 
-// The last good answer stays while DNS fails; it is asked again every five seconds of use.
+// The last good answer stays while DNS fails, and DNS is asked again every five seconds of use.
 func TestNameOutlivesDNS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dns{addrs: []netip.Addr{public4}}

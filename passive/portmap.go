@@ -16,7 +16,7 @@ type PortMapper interface {
 
 var _ PortMapper = Rules(nil)
 
-// offset returns what an announcer adds to the port for a client.
+// offset returns what an announcer adds to the port that a client is told, 0 for one that is no [PortMapper].
 func offset(a Announcer, client netip.Addr) int {
 	if m, ok := a.(PortMapper); ok {
 		return m.Offset(client)
@@ -34,7 +34,7 @@ func (r Rules) Offset(client netip.Addr) int {
 	return 0
 }
 
-// offsets returns all that the rules may add.
+// offsets returns every number that the rules may add to a port.
 func (r Rules) offsets() []int {
 	all := []int{0}
 	for _, rule := range r {
@@ -51,7 +51,7 @@ func (r Rules) offsets() []int {
 
 // ValidateAnnouncer reports what is wrong with an announcer for these ports, be it [Ports.Announce] or that of a
 // [Request], as far as it shows without touching the network: what its own method Validate says, and rules that make
-// numbers of the ports which are none. Nil is right.
+// numbers of the ports which are none. Nil means that nothing is wrong.
 func (p *Ports) ValidateAnnouncer(a Announcer) error {
 	errs := []error{validate(a)}
 	all := []int{0}

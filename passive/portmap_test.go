@@ -53,7 +53,7 @@ func TestAnnouncerOfALease(t *testing.T) {
 	require.Equal(t, "203.0.113.9:21008", got.String())
 }
 
-// wild maps ports to what is none.
+// wild maps ports to numbers that are no ports.
 type wild struct{ Announcer }
 
 func (wild) Offset(netip.Addr) int { return 44536 }
@@ -68,7 +68,8 @@ func TestPortMapsThatAreNone(t *testing.T) {
 	require.ErrorContains(t, Any().ValidateAnnouncer(Rules{{Offset: 1}}), "the system chooses")
 	require.NoError(t, Any().ValidateAnnouncer(nil))
 
-	// What no Validate can know shows when a client asks, and costs no port.
+	// An offset that no Validate can know of shows when a client asks, and costs no
+	// port.
 	p.Announce = wild{Rules{}}
 	require.NoError(t, p.Validate())
 	_, err = p.Lease(context.Background(), Request{Client: outside4, Local: local})

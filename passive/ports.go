@@ -83,7 +83,8 @@ type Ports struct {
 	// [net.ListenConfig.Listen] without MPTCP. The connections accepted must know their RemoteAddr without blocking:
 	// a PROXY header, say, has to be read before Accept returns. Closing the listener must end its Accept.
 	Listen func(ctx context.Context, network, address string) (net.Listener, error)
-	// Logger hears of strangers and of ports that cannot be opened. Nil is the [Request.Logger] of those concerned.
+	// Logger hears of strangers and of ports that cannot be opened. Nil is the [Request.Logger] of the leases
+	// concerned.
 	Logger *slog.Logger
 
 	set portSet // empty: the system chooses
@@ -95,9 +96,9 @@ type Ports struct {
 	closing        map[slot]*door // shut, with listeners still to be closed
 	queues         map[peer]*queue
 	numbers        uint64              // of leases and candidates, in order
-	dirty          []*group            // to be looked at before mu is released
+	dirty          []*group            // for the rule to judge before mu is released
 	refused        []net.Conn          // to be closed when mu is released
-	later          []func()            // to be run then
+	later          []func()            // to be run when mu is released
 	arrived        map[*Lease]struct{} // connected, not yet taken
 	bad            map[slot]failure    // could not be opened lately
 	recent         recents[peerSlot]
@@ -105,14 +106,14 @@ type Ports struct {
 	mixers         mixers
 	strikes        strikes[netip.Prefix]
 	sessionStrikes strikes[identity]
-	alive          context.Context // of handshakes that nobody waits for; nil until there is one
+	alive          context.Context // see life; nil until life is called
 	kill           context.CancelCauseFunc
-	known          facts // used again by each settle, as are judged, waiting and verdict
+	known          facts // reused by each settle, as are judged, waiting and verdict
 	judged         []*Lease
 	waiting        []*candidate
 	verdict        verdict
 	stats          Stats
-	logs           [3]loglimit.Share // strangers near one lease, other strangers, accept errors
+	logs           [3]loglimit.Share // of strangers at a door with one lease, other strangers, accept errors
 	running        sync.WaitGroup    // acceptors, and calls of Listen
 }
 
@@ -207,7 +208,7 @@ func (p *Ports) wait() time.Duration { return or(p.Wait, defaultWait) }
 // log writes to p.Logger or, without one, to logger.
 func (p *Ports) log(ctx context.Context, logger *slog.Logger, level slog.Level, msg string, args ...any) {
 	if logger = cmp.Or(p.Logger, logger); logger != nil {
-		_ = nopanic.Do("the Logger", func() error { // there is nobody to tell of a panic
+		_ = nopanic.Do("the Logger", func() error { // a panic of the logger could be told to nobody
 			logger.Log(ctx, level, msg, args...)
 			return nil
 		})

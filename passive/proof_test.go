@@ -63,7 +63,7 @@ func TestUnusedLeasesGiveWay(t *testing.T) {
 				for i := range 11 {
 					r := session(s.t, fmt.Sprint("squatter", i), squatters)
 					if i == 3 {
-						r = ask(alice) // one in clear
+						r = ask(alice) // a session with data in clear
 					}
 					taken = append(taken, lease(s.T, s.p, r))
 				}
@@ -162,13 +162,13 @@ func TestAloneWaitsItsTurn(t *testing.T) {
 		v := s.comes("home", "proof a")
 		plain := <-got
 		require.Equal(s, 1, s.p.Stats().Waiting, "the one behind waits for it")
-		s.asked(plain).gets(s.comes("home", ""), 0) // whatever comes is its, without a word
+		s.asked(plain).gets(s.comes("home", ""), 0) // whatever comes is its connection, without a word
 		require.NoError(s, (<-late).Close())
 		s.asked(first).gets(v, 0)
 	})
 }
 
-// Those behind one that can share with nobody go on when it gives up.
+// Waiters behind one that can share with nobody go on when that one gives up.
 func TestAloneGivesUp(t *testing.T) {
 	for _, how := range []string{"its client", "its time"} {
 		proving(t, "21000", func(s *stage) {
@@ -197,7 +197,7 @@ func TestAloneGivesUp(t *testing.T) {
 	}
 }
 
-// Nobody who comes later takes the place that one who can share with nobody waits for.
+// No newcomer takes the place for which a session waits that can share with nobody.
 func TestAloneIsNotOvertaken(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		first := s.lease("a", Expected)
@@ -242,7 +242,7 @@ func TestUnprovenWaitsForTheTransfer(t *testing.T) {
 		s.asked(l).gets(v, 0)
 		quiet(s.T, s.p)
 	})
-	// Of one that is known for it nothing better is expected.
+	// Of a session that is known to come without proof nothing better is expected.
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("python", Unlikely)
 		v := s.comes("home", "hello")
@@ -262,7 +262,7 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 		require.True(s, v.refused() && second.refused())
 		s.asked(l).fails(ErrAmbiguous, proofWait)
 	})
-	// It is also done beside one that says nothing, such as that of a neighbour who waits for 150.
+	// It is also done beside a connection that says nothing, such as that of a neighbour who waits for 150.
 	proving(t, "21000", func(s *stage) {
 		neighbour := s.lease("neighbour", Expected)
 		l := s.lease("aioftp", Unlikely)
@@ -274,7 +274,7 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 		take.gets(other, 0)
 		s.asked(l).gets(v, 0)
 	})
-	// It is also done when a stray has gone that was there meanwhile.
+	// It is also done when a stray connection that was there has gone.
 	for _, leaves := range []func(*visitor){
 		func(stray *visitor) { stray.say("proof thief") },
 		func(stray *visitor) { stray.client.Close() },
@@ -289,7 +289,7 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 			s.asked(l).gets(v, 0)
 		})
 	}
-	// Nor do sessions matter that have to prove themselves, nor what proves to be theirs.
+	// Sessions that have to prove themselves do not matter either, nor do connections that prove to be theirs.
 	for _, neighbour := range []ProofPolicy{Expected, Required} {
 		proving(t, "21000", func(s *stage) {
 			idle := s.lease("neighbour", neighbour)
@@ -303,7 +303,7 @@ func TestHandshakeBeforeTheTransfer(t *testing.T) {
 			require.NoError(s, idle.Close())
 		})
 	}
-	// A second one during the handshake counts as well.
+	// A second connection during the handshake counts as well.
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("aioftp", Unlikely)
 		v := s.comes("home", "stalls")
@@ -399,7 +399,7 @@ func TestFailedClaimElsewhere(t *testing.T) {
 				take.pending()
 				take.gets(s.comes("home", "proof a"), 20*time.Second)
 			})
-			// It doesn't take back what the client is to be told either.
+			// Nor does such a claim take back what the client is to be told.
 			proving(t, "21000", func(s *stage) {
 				take := s.asked(s.lease("a", Required))
 				s.comes("home", line)
@@ -411,7 +411,7 @@ func TestFailedClaimElsewhere(t *testing.T) {
 	}
 }
 
-// A network of 64 bits is the client's own.
+// A failed claim from the client's IPv6 network of 64 bits counts like one from its own address.
 func TestFailedClaimOfTheNetwork(t *testing.T) {
 	for from, want := range map[string]time.Duration{"2001:db8::2": anotherWait, "2001:db8:0:1::1": defaultTTL} {
 		proving(t, "21000", func(s *stage) {
@@ -491,8 +491,8 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	})
 }
 
-// A handshake that was left to Accept, which ends before it begins, is done all the same, and the next call of Accept
-// does others.
+// A handshake that was left to a call of Accept is done even if that call ends before the handshake begins, and the
+// next call of Accept does other handshakes.
 func TestHandshakeLeftByAccept(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Required)
@@ -592,7 +592,7 @@ func TestElsewhereHoldsNothingBack(t *testing.T) {
 			})
 		}
 	}
-	// The same where the connection may be another session's.
+	// The same holds where the connection may be another session's.
 	proving(t, "21000", func(s *stage) {
 		s.lease("a", Untested)
 		s.lease("b", Untested)
@@ -608,12 +608,12 @@ func TestElsewhereHoldsNothingBack(t *testing.T) {
 	})
 }
 
-// The handshake of a connection whose transfer was given up is none for the next lease.
+// A handshake done for a transfer that was given up does not count for the next lease.
 func TestHandshakeOfAnEndedLease(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		first := s.lease("aioftp", Unlikely)
 		s.comes("home", "stalls")
-		s.lease("b", Expected) // for which the port stays in use
+		s.lease("b", Expected) // keeps the port in use
 		require.NoError(s, first.Close())
 		second := s.lease("aioftp", Unlikely)
 		v := s.comes("home", "hello")
@@ -672,8 +672,8 @@ func TestProverPanicsEarly(t *testing.T) {
 	}
 }
 
-// A thief who was there first, of whom nothing better is known, waits for the client's own connection, even if the
-// client connects only after the transfer was asked for.
+// A thief who was there first has to wait for the client's own connection, if nothing is known of the session, even if
+// the client connects only after the transfer was asked for.
 func TestThiefBeforeTheClient(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("honest", Untested)
@@ -824,12 +824,12 @@ func TestAmbiguous(t *testing.T) {
 	}
 }
 
-// With several sessions on the port that may come without proof, a connection without it is nobody's.
+// With several sessions on the port that may come without proof, a connection without proof is nobody's.
 func TestGuests(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		open := s.lease("a", Untested)
 		first := s.asked(open)
-		guest := s.lease("b", Untested) // when nothing has moved for long
+		guest := s.lease("b", Untested) // granted when the queue has stood still for long
 		since(s.T, s.start, defaultWait/2)
 		second := s.asked(guest)
 		require.True(s, s.comes("home", "hello").refused())
@@ -918,8 +918,8 @@ func TestRoaming(t *testing.T) {
 }
 
 // A connection that says nothing once its transfer is asked for ends the waiting of a session that may come without
-// proof if no other is there. One that goes without a word doesn't, nor does one that said nothing before, or that was
-// there before the lease.
+// proof if no other is there. A connection that goes without a word doesn't, nor does one that said nothing before the
+// transfer was asked for, or that was there before the lease.
 func TestNothingButSilence(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("a", Untested)
@@ -977,7 +977,7 @@ func TestStrayBeforeOneWithoutProof(t *testing.T) {
 	})
 }
 
-// A client whose handshake fails before its transfer is asked for hears of it as one that came and went does.
+// A client whose handshake fails before its transfer is asked for gets the error of a connection that came and went.
 func TestEarlyHandshakeFails(t *testing.T) {
 	for _, policy := range []ProofPolicy{Untested, Unlikely} {
 		proving(t, "21000", func(s *stage) {
@@ -1156,7 +1156,7 @@ func TestLateSibling(t *testing.T) {
 		require.True(s, s.comes("home", "proof two").refused())
 		s.asked(l).gets(s.comes("home", "proof one"), 0)
 	})
-	// What others of the address gave up has nothing to do with it, nor has what the session itself gave up.
+	// Leases that a neighbour or the session itself gave up keep away no connection of the owner's other session.
 	for _, gaveUp := range []string{"neighbour", "one"} {
 		proving(t, "21000", func(s *stage) {
 			s.t.owners = map[string]string{"one": "alice", "two": "alice"}
@@ -1179,8 +1179,8 @@ func TestSeveralProvers(t *testing.T) {
 	})
 }
 
-// The owner that two servers have a name for is somebody else at each: what the one shows of his proofs says nothing
-// about the other's.
+// An owner whose name two servers use is another owner at each: that the one mixes proofs up says nothing about the
+// other.
 func TestOwnersOfSeveralProvers(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		s.t.owners = map[string]string{"here one": "alice", "here two": "alice"}
@@ -1197,7 +1197,7 @@ func TestOwnersOfSeveralProvers(t *testing.T) {
 	})
 }
 
-// server is a teller whose sessions have names that begin in one way.
+// server is a teller whose sessions have names with one prefix.
 type server struct {
 	*teller
 	prefix string
@@ -1242,7 +1242,7 @@ func TestUntestedTickets(t *testing.T) {
 }
 
 // Behind a session that waits for its connection, each transfer of another session of the owner waits, as long as
-// nobody knows whether the owner keeps the tickets apart: a second if that other has to prove itself, else five.
+// nobody knows whether the owner keeps the tickets apart: a second if the other session has to prove itself, else five.
 func TestBehindAStuckSession(t *testing.T) {
 	for policy, want := range map[ProofPolicy]time.Duration{Untested: 5 * time.Second, Expected: time.Second, Required: time.Second} {
 		proving(t, "21000", func(s *stage) {

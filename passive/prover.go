@@ -9,15 +9,15 @@ import (
 	"slices"
 )
 
-// Prover tells whose a data connection is: a program that has sessions under TLS, such as a server, has one and passes
-// it with each [Request]. Any number of programs, each with its own, may share [Ports]. Its methods are called
-// concurrently, and never while the lease table is locked. A Prover must be comparable, as a pointer is. The sessions
-// may live in another process.
+// Prover tells to which session a data connection belongs. A program that has sessions under TLS, such as a server, has
+// one Prover and passes it with each [Request]. Any number of programs, each with its own, may share [Ports]. Its
+// methods are called concurrently, and never while the lease table is locked. A Prover must be comparable, as a pointer
+// is. The sessions may live in another process.
 type Prover interface {
 	// Identify reads what the client says first, without answering, and returns the [Request.Identity] of the session
-	// that the connection claims to be for; "" when it claims none that lives. That is a claim and proves nothing.
-	// replay is the connection with what was read put back; it is returned with an error as well. A read deadline and
-	// Close end the reading.
+	// that the connection claims to be for; "" when it claims no living session. Such a claim proves nothing. replay is
+	// the connection with what was read put back, and is returned beside an error as well. A read deadline and Close
+	// end the reading.
 	Identify(conn net.Conn) (session string, replay net.Conn, err error)
 	// OwnerOf returns the [Request.Owner] of the session that a connection claims to be for, "" for a session that
 	// nobody has logged in to, whose claims count for nothing.
@@ -52,13 +52,13 @@ const (
 // demands reports whether nothing but proof counts for the session.
 func (p ProofPolicy) demands() bool { return p == Expected || p == Required }
 
-// identity is a session among all those of several provers.
+// identity names a session: a [Request.Identity] means something only together with its Prover.
 type identity struct {
 	prover  Prover
 	session string
 }
 
-// owner is a [Request.Owner] among those of several provers.
+// owner names an owner: a [Request.Owner] means something only together with its Prover.
 type owner struct {
 	prover Prover
 	name   string
@@ -106,7 +106,7 @@ func recovered(err *error) {
 	}
 }
 
-// provers are those of the leases on a door. Nearly always it is one.
+// provers holds the Provers of the leases on a door, nearly always one, and how many leases each has.
 type provers struct {
 	list  []Prover
 	count []int
@@ -116,7 +116,7 @@ func (p *provers) enter(one Prover) {
 	i := slices.Index(p.list, one)
 	if i < 0 {
 		i = len(p.list)
-		p.list, p.count = append(slices.Clip(p.list), one), append(p.count, 0) // listen may have the old list
+		p.list, p.count = append(slices.Clip(p.list), one), append(p.count, 0) // hear may still read the old list
 	}
 	p.count[i]++
 }

@@ -18,14 +18,14 @@ import (
 // teller is a stand-in for TLS. A client says one line first:
 //
 //	proof NAME   its handshake proves that it is of the session NAME, or of another of the same owner
-//	shows NAME   it claims that, and its handshake proves nothing
-//	fails NAME   it claims that, and its handshake fails
+//	shows NAME   it claims to be of NAME, and its handshake proves nothing
+//	fails NAME   it claims to be of NAME, and its handshake fails
 //	slow NAME    like proof, after three seconds
-//	stalls NAME  it claims that, and its handshake goes on until it is cut
-//	panics NAME  it claims that, and its handshake panics
+//	stalls NAME  it claims to be of NAME, and its handshake goes on until it is cut
+//	panics NAME  it claims to be of NAME, and its handshake panics
 //	anything     it claims nothing
 type teller struct {
-	owners map[string]string // by session; one of its own for those not in there
+	owners map[string]string // by session; a session that is not in there has an owner of its own
 }
 
 // told is a connection that has said its line.
@@ -89,7 +89,7 @@ func (t *teller) Handshake(ctx context.Context, session string, c net.Conn) (net
 	return conn.Conn, false, nil
 }
 
-// session is a request of a session that can prove itself.
+// session returns a request of a session that can prove itself.
 func session(p Prover, name string, policy ProofPolicy) Request {
 	r := ask(alice)
 	r.Session, r.Prover, r.Identity, r.Policy = name, p, name, policy
@@ -158,7 +158,7 @@ func (v *visitor) say(line string) {
 
 func (v *visitor) refused() bool { return v.server.Closes() > 0 }
 
-// asked has the transfer of a lease asked for.
+// asked asks for the transfer of a lease, by a call of Accept.
 func (s *stage) asked(l *Lease) *taking {
 	s.Helper()
 	t := &taking{s: s, done: make(chan struct{}), since: time.Now()}

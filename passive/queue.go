@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// joinAfter is how long a queue stands still before a session that will prove itself shares a port, though others
-	// are before it.
+	// joinAfter is how long a queue stands still before a session that will prove itself shares a port, even if others
+	// wait before it.
 	joinAfter = time.Second
 	// staleAfter is how long a lease keeps the right to be claimed without proof while others of its address wait, no
 	// connection has come for it and its transfer has not been asked for.
@@ -20,22 +20,23 @@ const (
 	waitLimit = time.Minute
 )
 
-// peer is where connections come from (key) and go to (local). A port is free or taken for each peer by itself.
+// peer is a pair of addresses: key, where connections come from, and local, where they go. Whether a port is free is a
+// question for each peer by itself.
 type peer struct{ key, local netip.Addr }
 
-// queue is the calls of Lease that wait for ports of one peer, in order.
+// queue holds the calls of Lease that wait for ports of one peer, in order.
 type queue struct {
 	waiters []*waiter
 	moved   time.Time // when a connection last came for the peer
 	alone   int       // waiters that can share a port with nobody
 }
 
-// waiter is a call of Lease that found every port taken.
+// waiter stands for a call of Lease that found every port taken.
 type waiter struct {
 	who   peer
 	req   Request
 	lease chan *Lease // takes one: the lease granted, or nil for another try
-	got   *Lease      // out of lease, by await
+	got   *Lease      // what await has taken out of lease, or recheck has granted
 }
 
 // exclusive reports whether a waiter is in the queue that can share a port with nobody. Later waiters stay behind, or
@@ -61,7 +62,7 @@ func (p *Ports) enqueue(who peer, r Request) *waiter {
 	return w
 }
 
-// await waits until w has got a lease, or nil when it should try again. since is when the waiting began.
+// await waits until w.got is the lease granted, or nil if the caller should try again. since is when the waiting began.
 func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) error {
 	p.mu.Lock()
 	first := p.nextLook(w, since, since)
@@ -183,8 +184,8 @@ func (l *Lease) demandProof() {
 	l.doubted, l.retired = true, true
 }
 
-// unused yields the leases of a peer that may be claimed without proof, or may turn out to come without, whose transfer
-// has not been asked for and for which no connection has come. The caller holds mu.
+// unused yields the open leases and the guests of a peer whose transfers have not been asked for, where no connection
+// of the group waits. The caller holds mu.
 func (p *Ports) unused(who peer) iter.Seq[*Lease] {
 	return func(yield func(*Lease) bool) {
 		for at, d := range p.doors {
@@ -244,8 +245,8 @@ func (p *Ports) withdraw(w *waiter) bool {
 	return true
 }
 
-// quit takes a waiter out of its queue that gives up. Those behind one that can share a port with nobody need not wait
-// for it any more. The caller holds mu.
+// quit takes a waiter that gives up out of its queue. If the waiter could share a port with nobody, those behind it get
+// the ports that they had to leave to it. The caller holds mu.
 func (p *Ports) quit(who peer, i int) {
 	alone := p.queues[who].waiters[i].req.Identity == ""
 	p.remove(who, i)
@@ -266,7 +267,7 @@ func (p *Ports) freed(d *door, who peer) {
 		return
 	}
 	if d.ln == nil || d.dead {
-		// Not open yet, or no more: they find another door, or wait for this one.
+		// The door is not open yet, or not any more: the waiters choose another one, or wait until this one is open.
 		p.dismiss(who)
 		return
 	}
@@ -279,10 +280,10 @@ func (p *Ports) freed(d *door, who peer) {
 			l := p.add(d, who.key, w.req, at)
 			if p.lateness(l) <= 0 {
 				p.arm(l)
-			} // else ensure does
+			} // else ensure arms the lease
 			w.lease <- l
 		case w.req.Identity == "":
-			i = len(p.queues[who].waiters) // those behind wait for it
+			i = len(p.queues[who].waiters) // the waiters behind it must not overtake it
 		default:
 			i++
 		}

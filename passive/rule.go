@@ -98,7 +98,7 @@ const (
 	forBetter  wait = iota + 1 // a better connection than one without proof; over: patient
 	forProof                   // proof, once it is doubted and wanted; over: overdue
 	forAnother                 // another connection, after a failed claim to a wanted lease; over: unheard
-	forOthers                  // others that a connection without proof may be for to ask for theirs; over: alone
+	forOthers                  // others that a connection may be for have time to ask for it; over: alone
 )
 
 // Why a connection is refused.
@@ -111,7 +111,8 @@ var (
 	errSecond       = errors.New("another one from the same address proves nothing either")
 )
 
-// judge says what is to be done.
+// judge decides about every connection and lease of f, and overwrites v with the verdict. Claims from the client's own
+// address get their turns first, then the connections without proof are judged, then claims from elsewhere get theirs.
 func judge(f facts, v *verdict) {
 	*v = verdict{conns: resized(v.conns, len(f.conns)), leases: resized(v.leases, len(f.leases))}
 	f.proofFirst(v, false)
@@ -132,9 +133,9 @@ func resized[T any](s []T, n int) []T {
 	return s
 }
 
-// proofFirst lines up the connections that claim a lease, for one handshake in each turn, in order of arrival. With
-// roaming those from elsewhere are meant, else those from the client's own address, whose turn is earlier. proofFirst
-// refuses connections that claim what is not here.
+// proofFirst lines up the connections that claim a lease, for one handshake in each turn, in order of arrival: with
+// roaming the connections from other addresses, else those from the client's own. It refuses connections that claim a
+// session without a lease here.
 func (f *facts) proofFirst(v *verdict, roaming bool) {
 	for i, c := range f.conns {
 		if c.roaming != roaming || c.shaking || c.full {
@@ -149,7 +150,7 @@ func (f *facts) proofFirst(v *verdict, roaming bool) {
 	}
 }
 
-// line decides about a connection that claims a lease: whether its turn for the handshake has come.
+// line gives a connection that claims a lease its turn for the handshake, or has the connection wait for the turn.
 func (f *facts) line(v *verdict, i int) connVerdict {
 	l := f.conns[i].lease
 	if !f.leases[l].shaking && !taken(v, l) {
@@ -346,7 +347,8 @@ func (f *facts) judgeOnly(v *verdict, open, i int, guests uint64) {
 		// releases no data: nothing is lost if another connection, silent yet, is the client's.
 		v.conns[i] = connVerdict{do: shake, lease: open}
 	case !l.patient && (f.expects(l, c) || f.silence(open, guests) || elsewhere):
-		// A claim from elsewhere is waited for once: whoever has seen a ticket can claim the lease again and again.
+		// A claim from elsewhere is waited for once only, since whoever has seen a ticket can claim the lease again and
+		// again.
 		v.leases[open].wait, v.leases[open].contested = forBetter, elsewhere
 	default:
 		v.conns[i] = connVerdict{do: give, lease: open}

@@ -14,14 +14,14 @@ import (
 // dialledText stands for the address dialled in the text form of rules.
 const dialledText = "dialled"
 
-// Rule says what some clients are told.
+// Rule decides what some of the clients are told.
 type Rule struct {
-	// Clients are those whose address lies within. The zero Prefix is everybody.
+	// Clients is the network of the clients that the rule is for. The zero Prefix is everybody.
 	Clients netip.Prefix
-	// Announce decides for them. Nil is the address the client dialled.
+	// Announce decides which address they are told. Nil is the address the client dialled.
 	Announce Announcer
-	// Offset is added to the port that they are told, besides [Ports.Offset] and what an Announce adds that is a
-	// [PortMapper]: for a port forwarder between them and the server. The sum must stay within 1 to 65535.
+	// Offset is added to the port that they are told, besides [Ports.Offset] and what Announce adds if it is a
+	// [PortMapper]: for a port forwarder between the clients and the server. The sum must stay within 1 to 65535.
 	Offset int
 }
 
@@ -81,7 +81,7 @@ func (r Rules) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Check lets the rules' announcers look at the network.
+// Check calls the Check of the rules' announcers that have one, as [Ports.Check] does.
 func (r Rules) Check(ctx context.Context) error {
 	var errs []error
 	for _, rule := range r {
@@ -118,7 +118,8 @@ func (r Rule) String() string {
 	return clients + "=" + told
 }
 
-// matches compares without zones, which netip.Prefix.Contains does not look behind.
+// matches reports whether the rule is for a client. It ignores the zone of an address, with which netip.Prefix.Contains
+// is always false.
 func (r Rule) matches(client netip.Addr) bool {
 	return r.Clients == netip.Prefix{} || networks.Contains(r.Clients, client)
 }
@@ -153,7 +154,7 @@ func parseRule(piece string) (Rule, error) {
 	return rule, err
 }
 
-// parseShift reads what follows an address: port+10000, say.
+// parseShift reads the offset that follows an address, such as port+10000.
 func parseShift(s string) (int, error) {
 	n, ok := strings.CutPrefix(s, "port")
 	if ok && (strings.HasPrefix(n, "+") || strings.HasPrefix(n, "-")) {

@@ -136,7 +136,7 @@ func parseSet(text string) (portSet, error) {
 	return set, nil
 }
 
-// exclude takes pieces out of ports. An exclusion that hits nothing is almost surely a typing error; whether it does
+// exclude takes pieces out of ports. An exclusion that hits nothing is almost surely a typing error; whether one hits
 // is known only when every other piece was understood (complete).
 func exclude(ports *bitmap, pieces []string, complete bool) []error {
 	var errs []error

@@ -2,7 +2,8 @@ package passive
 
 import "time"
 
-// The rule asks for these waits. They don't say how fast a client has to be: its lease lasts on.
+// How long the waits last that the rule asks for. A client for which nothing has gone wrong may take longer than any of
+// them: its lease lasts for [Ports.TTL].
 const (
 	// betterWait is how long the only connection without proof waits while another may still prove itself.
 	betterWait = time.Second
@@ -13,11 +14,11 @@ const (
 	// same port that the only connection without proof may be for.
 	othersWait = staleAfter
 	// anotherWait is how long a lease whose transfer was asked for waits for another connection after a claim to it has
-	// failed, before its client is told so. A lease that demands no proof waits for proofWait.
+	// failed, before the lease ends and the client hears of that. A lease that demands no proof waits for proofWait.
 	anotherWait = 2 * time.Second
 )
 
-// unlock settles what has come up, releases mu, and then does what must not be done under it.
+// unlock settles the groups that have changed, releases mu, and then does what must not be done under mu.
 func (p *Ports) unlock() {
 	p.settleAll()
 	refused, later := p.refused, p.later
@@ -33,7 +34,7 @@ func (p *Ports) unlock() {
 
 // settleAll asks the rule about every group in which something has changed. The caller holds mu.
 func (p *Ports) settleAll() {
-	for i := 0; i < len(p.dirty); i++ { // it grows meanwhile
+	for i := 0; i < len(p.dirty); i++ { // settle may add to it
 		p.settle(p.dirty[i])
 	}
 	clear(p.dirty)
@@ -71,8 +72,8 @@ func (g *group) strained() bool {
 	return false
 }
 
-// facts gathers what the rule wants to know of a group, and returns the leases and connections that the facts are
-// about, in the same order. The memory is used again at the next call. The caller holds mu.
+// facts fills p.known with what the rule wants to know of a group, and returns the leases and connections that the
+// facts are about, in the same order. The next call uses the memory again. The caller holds mu.
 func (p *Ports) facts(g *group) (leases []*Lease, conns []*candidate) {
 	f := &p.known
 	f.leases, f.conns = f.leases[:0], f.conns[:0]
@@ -150,7 +151,7 @@ func (p *Ports) apply(l *Lease, v leaseVerdict) {
 	p.awaiting(l, v.wait)
 }
 
-// stop stops one of the lease's times. The caller holds mu.
+// stop ends a wait of the rule that runs for the lease. The caller holds mu.
 func (l *Lease) stop(w wait) {
 	if l.timers[w] != nil {
 		l.timers[w].Stop()
@@ -171,7 +172,7 @@ func (l *Lease) patience(w wait) time.Duration {
 	return proofWait
 }
 
-// awaiting starts a time after which the rule is asked again, except a time that runs or is over. The caller holds mu.
+// awaiting starts a wait after which the rule is asked again, unless that wait runs or is over. The caller holds mu.
 func (p *Ports) awaiting(l *Lease, w wait) {
 	if w == 0 || l.over[w] || l.timers[w] != nil {
 		return

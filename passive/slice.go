@@ -6,10 +6,10 @@ import (
 )
 
 // Slice returns the data ports of instance i of n, counted from 0. The instances share one set of ports and one
-// address: a load balancer sends each port to the instance that owns it, and so every data connection to where its
-// login is. The slices are consecutive, in ascending order of their ports, share none, and differ in length by one port
-// at most: those of "21000-21019" for two are "21000-21009" and "21010-21019". Ports that the set excludes belong to
-// nobody.
+// address: a load balancer sends each port to the instance that owns it, and so every data connection to the instance
+// that its client is logged in to. The slices are consecutive, in ascending order of their ports, share none, and
+// differ in length by one port at most: those of "21000-21019" for two are "21000-21009" and "21010-21019". Ports that
+// the set excludes belong to nobody.
 //
 // The options are those of p as they are now. A p that was sliced is not to be used beside its slices, since two Ports
 // must not share a port. The error says what is wrong with i and n, or that there are too few ports.

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Failed claims. What a stranger elsewhere shows is refused, and ends nobody's lease. A failed claim from the client's
-// own address may be the client's, which has to hear that its ticket could not be resumed. So such a claim counts, but
-// only a few times: after fewStrikes of one network within a minute, or of one session within an hour, further ones end
-// no lease. After maxStrikes an address without a lease is not heard at all. The memory is bounded; what is forgotten
-// starts anew.
+// Limits of failed claims. A claim from another address that fails is refused and ends no lease. A failed claim from
+// the client's own address may be the client's, which has to hear that its ticket could not be resumed. So such a claim
+// counts, but only a few times: after fewStrikes of one network within a minute, or to one session within an hour,
+// further failed claims end no lease. After maxStrikes, connections from addresses of a network that have no lease are
+// refused unread. The memory is bounded; what is forgotten is counted anew.
 const (
 	fewStrikes       = 3
 	maxStrikes       = 10
@@ -45,7 +45,8 @@ type strike struct {
 	until time.Time
 }
 
-// add counts one more and returns how many there were since the first, which is forgotten after some time.
+// add counts a failed claim and returns how many there were since the first, this one included. The count begins anew
+// when within has passed since the first.
 func (s *strikes[K]) add(of K, within time.Duration) int {
 	if *s == nil || len(*s) >= strikeLimit {
 		*s = make(strikes[K])
@@ -60,7 +61,7 @@ func (s *strikes[K]) add(of K, within time.Duration) int {
 	return k.n
 }
 
-// many reports whether more than some events were counted lately.
+// many reports whether more than some failed claims were counted lately.
 func (s strikes[K]) many(of K, some int) bool {
 	k, ok := s[of]
 	return ok && k.n > some && time.Now().Before(k.until)

@@ -16,7 +16,7 @@ var update = flag.Bool("update", false, "write testdata anew")
 // victim is a client, and what is expected of its next data connection.
 type victim struct {
 	name    string
-	prefer  ProofPolicy // under that setting; TestDemand in server has the reasons
+	prefer  ProofPolicy // its policy under --session-reuse=prefer; TestDemand in server has the reasons
 	resumes bool        // this time
 }
 
@@ -56,7 +56,7 @@ type lateness int
 const (
 	beforeThief    lateness = iota // before the thief's comes
 	beforeTransfer                 // before the transfer is asked for
-	inTime                         // within a second of that
+	inTime                         // within a second after the transfer is asked for
 	never
 	robbedNever // not even then a thief gets anything
 )
@@ -94,7 +94,7 @@ func (r robbery) succeeds(t *testing.T) bool {
 	m := model{mistakes: right, ports: 1, manyStrikes: fewStrikes + 1}
 	m.happen(event{what: leases, b: uint8(r.policy)})
 	level := []robbed{{modelState: m.modelState}}
-	conns := 3 // two thieves'
+	conns := 3 // the client's and two thieves'
 	if raceEnabled {
 		conns = 2 // there is one goroutine, and the table is the same
 	}

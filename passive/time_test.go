@@ -37,7 +37,7 @@ func TestTTL(t *testing.T) {
 			since(t, start, want)
 			quiet(t, p)
 			require.EqualValues(t, 1, p.Stats().Expired)
-			// Too late is a stranger.
+			// A connection that comes too late is a stranger.
 			_, server := net.dial(alice, 21000)
 			synctest.Wait()
 			require.EqualValues(t, 1, server.Closes())
@@ -153,7 +153,7 @@ func TestWaitInOrder(t *testing.T) {
 	})
 }
 
-// Whoever gives up just when a port is passed on either takes it or passes it on, too.
+// A waiter who gives up just when a port is passed on to it either takes the port or passes it on.
 func TestWaitGiveUpRace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p, _ := memPorts(t, "21000")
@@ -280,7 +280,7 @@ func TestNoPortToBeHad(t *testing.T) {
 	})
 }
 
-// Where no port can be opened, each request has one tried again, once: what was wrong may be over.
+// Where no port can be opened, each request tries one again, once: the reason may have gone.
 func TestTriedAgainWithoutAnother(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log journal
@@ -305,7 +305,7 @@ func TestTriedAgainWithoutAnother(t *testing.T) {
 		lease(t, p, ask(alice))
 		since(t, start, 4*time.Second)
 	})
-	// Those who queued for it do not try one by one.
+	// Requests that queue for the port do not try one by one.
 	synctest.Test(t, func(t *testing.T) {
 		p, mem := memPorts(t, "21000")
 		defer p.Close()
@@ -333,8 +333,7 @@ func TestTriedAgainWithoutAnother(t *testing.T) {
 	})
 }
 
-// Ports that can't be opened are reported as such and at once to whoever proves to
-// be the owner of a data connection, too.
+// Ports that can't be opened are reported as such and at once, also to sessions that can prove themselves.
 func TestUnopenableForWhoProves(t *testing.T) {
 	for _, habit := range []ProofPolicy{Unlikely, Untested, Expected, Required} {
 		synctest.Test(t, func(t *testing.T) {
@@ -524,7 +523,7 @@ func TestStrangerLog(t *testing.T) {
 		}
 		require.Len(t, log.lines(), 10)
 		require.EqualValues(t, 1000, p.Stats().Strangers)
-		// Which leaves room for the line that tells an operator what is going on.
+		// The storm leaves room for the line that tells an operator what is going on.
 		l := lease(t, p, Request{Client: alice, Local: local, Session: "s\r\n1"})
 		mem.dial(bob, 21000)
 		synctest.Wait()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asks has a call of Lease begin, and ends it with the test. What it is granted, nil for nothing, is in the channel.
+// asks begins a call of Lease, and ends it with the test. The channel gets the lease that was granted, nil for none.
 func (s *stage) asks(r Request) (granted chan *Lease, giveUp context.CancelFunc) {
 	s.Helper()
 	ctx, giveUp := context.WithCancel(s.Context())
@@ -25,7 +25,7 @@ func (s *stage) asks(r Request) (granted chan *Lease, giveUp context.CancelFunc)
 	return granted, giveUp
 }
 
-// Somebody waits for a place of another kind: that is no reason for one who may share a port to wait.
+// A session that may share a port does not wait because another waits for a place of another kind.
 func TestSharingPassesThoseWhoCannot(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		s.asked(s.lease("a", Unlikely))
@@ -36,7 +36,7 @@ func TestSharingPassesThoseWhoCannot(t *testing.T) {
 	})
 }
 
-// A place that is no use to the first in the queue goes to the one behind, who was kept from it by another.
+// A place that is of no use to the first in the queue goes to the next one, which had to wait because of another lease.
 func TestPlaceGoesToWhomItFits(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		s.t.owners = map[string]string{"one": "alice", "two": "alice"}
@@ -53,7 +53,8 @@ func TestPlaceGoesToWhomItFits(t *testing.T) {
 	})
 }
 
-// Those behind one who can share with nobody wait for it also when a lease ends that leaves others on the port.
+// Waiters behind one that can share with nobody let it have its turn, also when a lease ends that leaves others on the
+// port.
 func TestAloneKeepsItsTurn(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		first, second := s.lease("a", Expected), s.lease("b", Expected)
@@ -90,7 +91,7 @@ func TestQueueKnowsWhoIsAlone(t *testing.T) {
 	}
 }
 
-// In a queue that moves, and whose turn never comes all the same, nobody waits longer than his client does.
+// In a queue that moves, a session whose turn never comes waits no longer than its client does.
 func TestWaitInAMovingQueue(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		s.p.TTL = time.Hour

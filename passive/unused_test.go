@@ -10,7 +10,7 @@ import (
 )
 
 // A client that never resumes is served on its first transfer, too, beside any number of sessions of its address that
-// have a port and use it not. A session that asks for its transfer afterwards is told why it gets no connection, and
+// have a port and do not use it. A session that asks for its transfer afterwards is told why it gets no connection, and
 // the next lease of that session works.
 func TestFirstTransferBesideUnusedLeases(t *testing.T) {
 	for _, silent := range []int{2, 3, 11} {
@@ -38,7 +38,7 @@ func TestFirstTransferBesideUnusedLeases(t *testing.T) {
 			quiet(s.T, s.p)
 		})
 	}
-	// Whoever asks meanwhile has as good a right to the connection.
+	// A session that asks for its transfer meanwhile has as good a right to the connection.
 	proving(t, "21000", func(s *stage) {
 		first, python := threeOnOnePort(s)
 		v := s.comes("home", "hello")
@@ -49,7 +49,7 @@ func TestFirstTransferBesideUnusedLeases(t *testing.T) {
 		python.fails(ErrAmbiguous, othersWait-1+proofWait)
 		other.fails(ErrAmbiguous, proofWait)
 	})
-	// So has whoever connects.
+	// So has a session whose client connects meanwhile.
 	proving(t, "21000", func(s *stage) {
 		_, python := threeOnOnePort(s)
 		v := s.comes("home", "hello")

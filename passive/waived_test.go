@@ -22,7 +22,7 @@ func TestWaived(t *testing.T) {
 			quiet(s.T, s.p)
 		})
 	}
-	// Its client may also wait to be told, and is given time from then on.
+	// The client may also say nothing before the transfer is asked for, and has its time to speak from then on.
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("honest", Waived)
 		v := s.comes("home", "")

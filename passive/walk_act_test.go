@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 )
 
-// act does to the real table what an event says.
+// act applies an event to the real table.
 func (w *walk) act(e event) {
 	switch e.what {
 	case leases:
@@ -88,7 +88,7 @@ func (w *walk) addr(away bool) net.Addr {
 func (w *walk) dial(e event) {
 	client, server := w.net.dial(addrOf(w.addr(e.c == 1)), walkPort+uint16(e.b))
 	if client == nil {
-		return // nobody listens: refused
+		return // refused, since nobody listens
 	}
 	w.conns[e.d] = &walkConn{by: e.a, ticket: nobody, client: client, server: server}
 	w.ids[server] = e.d

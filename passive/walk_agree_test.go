@@ -2,8 +2,8 @@ package passive
 
 import "errors"
 
-// agree has the model go on in the one of several ways that leads to what the
-// real table has come to.
+// agree has the model take that one of several ways which leads to the state
+// that the real table has come to.
 func (w *walk) agree(ways ...func(*model, *walkClock)) {
 	for s := range w.leases {
 		w.collect(s)
@@ -30,7 +30,7 @@ func (w *walk) agree(ways ...func(*model, *walkClock)) {
 	}
 }
 
-// outcome compares what somebody has got.
+// outcome compares the result of an effect with what the real table has given.
 func (w *walk) outcome(e *effect) {
 	w.met[e.name()]++
 	switch e.kind {
@@ -47,7 +47,7 @@ func (w *walk) outcome(e *effect) {
 	}
 }
 
-// name says what an effect is, to count it.
+// name returns the name under which an effect is counted.
 func (e *effect) name() string {
 	switch {
 	case e.kind == connGiven && e.conn.sibling:

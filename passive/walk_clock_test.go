@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// walkClock gives the model the times that it does not have itself, as the table measures them: what is due, and when.
+// walkClock adds to the model the times that the model lacks, as the table measures them: what is due, and when.
 type walkClock struct {
 	due   []alarm
 	armed [modelSessions]time.Time // leases
@@ -14,16 +14,15 @@ type walkClock struct {
 	moved time.Time                // see queue
 }
 
-// alarm is an event to come. Connections move in the model's list and are
-// therefore known by id.
+// alarm is an event to come. A connection is known by its id, since it moves in the model's list.
 type alarm struct {
 	what happening
-	a, b uint8 // as in event, but for connections
+	a, b uint8 // as in event, but for a connection's id
 	conn uint8
 	at   time.Time
 }
 
-// looks is the event of a waiter whose timer is over, which is several for the model.
+// looks is the event that a waiter's timer is over, for which the model has several events.
 const looks = forgets + 1
 
 func (c *walkClock) set(a alarm) {
@@ -157,7 +156,7 @@ func (c *walkClock) recheck(m *model, s uint8, still, now time.Time) {
 	c.set(alarm{what: looks, a: s, at: now.Add(max(next, 0))})
 }
 
-// stale is Ports.stale.
+// stale is Ports.untilRetire.
 func (c *walkClock) stale(m *model, now time.Time) time.Duration {
 	next := time.Duration(math.MaxInt64)
 	for s := range uint8(modelSessions) {
@@ -168,7 +167,7 @@ func (c *walkClock) stale(m *model, now time.Time) time.Duration {
 	return next
 }
 
-// giveUp is Ports.giveUp.
+// giveUp is Ports.busyAt.
 func (c *walkClock) giveUp(m *model, s uint8, still, now time.Time) time.Time {
 	patience := defaultWait
 	if next := c.stale(m, now); next < math.MaxInt64 {
@@ -177,7 +176,7 @@ func (c *walkClock) giveUp(m *model, s uint8, still, now time.Time) time.Time {
 	return earlier(still.Add(patience), c.since[s].Add(waitLimit))
 }
 
-// sharesAfter is Ports.sharesAfter, and the longest time for those who never do.
+// sharesAfter is Ports.sharesAfter; it returns the longest duration for a session that never shares.
 func (m *model) sharesAfter(s uint8) time.Duration {
 	switch policy := m.sessions[s].policy; {
 	case policy == Unlikely || policy == inClear:
@@ -188,7 +187,7 @@ func (m *model) sharesAfter(s uint8) time.Duration {
 	return defaultWait / 2
 }
 
-// looked does what Ports.look does, on the model. choice picks between ports where chance does.
+// looked is Ports.recheck. choice picks between ports where chance does.
 func (c *walkClock) looked(m *model, s uint8, now time.Time, choice uint8) {
 	c.drop(alarm{what: looks, a: s})
 	for other := range uint8(modelSessions) {
@@ -226,7 +225,7 @@ func (c *walkClock) looked(m *model, s uint8, now time.Time, choice uint8) {
 	c.recheck(m, s, still, now)
 }
 
-// followLook follows an event in the middle of a look: since when the waiter has waited stays.
+// followLook follows an event in the middle of looked, and keeps the time since which the waiter has waited.
 func (c *walkClock) followLook(m *model, s uint8, now time.Time) {
 	since := c.since[s]
 	c.follow(m, now)

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// seen returns what the real table knows, in the words of the model.
+// seen returns the state of the real table as a state of the model.
 func (w *walk) seen() (s modelState) {
 	p := w.ports
 	p.mu.Lock()

@@ -20,8 +20,7 @@ import (
 
 const walkPort = 21000
 
-// walk is a random way through the states of the model that the real Ports go
-// as well.
+// walk is a random way through the states of the model, which the real Ports take as well.
 type walk struct {
 	t     *testing.T
 	rand  *rand.Rand
@@ -39,7 +38,7 @@ type walk struct {
 	policy   [modelSessions]ProofPolicy
 	untested [modelSessions]bool
 	takes    [modelSessions]*taking
-	stop     [modelSessions]context.CancelFunc // of these
+	stop     [modelSessions]context.CancelFunc // ends the call of Lease
 	conns    map[uint8]*walkConn
 	ids      map[net.Conn]uint8
 }
@@ -55,7 +54,8 @@ type walkConn struct {
 	server     *memnet.Conn
 }
 
-// walkEnv is the seed of a walk, as a failure prints it, and how many to go from there on: one again, or many more.
+// walkEnv names the environment variable with the seed of a walk, as a failure prints it, and the number of walks to go
+// from there on.
 //
 //	SALLYPORT_WALK=1234,1 go test -run TestWalks -v ./passive
 const walkEnv = "SALLYPORT_WALK"
@@ -67,7 +67,7 @@ func TestWalks(t *testing.T) {
 	lateFor = 0 // see TestAbandonedConnectionComesLate
 	seed, n := rand.Uint64(), 20000
 	if raceEnabled {
-		n /= 20 // each takes some ten times as long
+		n /= 20 // each walk takes some ten times as long
 	}
 	if first, count, ok := strings.Cut(os.Getenv(walkEnv), ","); ok {
 		var err error
@@ -109,7 +109,7 @@ func newWalk(t *testing.T, seed uint64, met map[string]int) *walk {
 	return w
 }
 
-// stroll goes the walk, and looks whether anything is left at its end.
+// stroll goes the walk and checks that nothing is left at its end.
 func (w *walk) stroll() {
 	defer w.abandon()
 	for range 24 {
@@ -159,10 +159,10 @@ func (w *walk) require(ok bool, text string, args ...any) {
 	}
 }
 
-// eagerness is how often something is chosen rather than something else.
+// eagerness weighs the events by how often one is chosen rather than another.
 var eagerness = map[happening]int{leases: 4, wants: 4, closes: 1, drops: 1, connects: 8, says: 12, hangsUp: 1, resumes: 16, shakes: 4, breaks: 2}
 
-// choose picks an event among those that are not due to time.
+// choose picks an event among those that time does not bring about.
 func (w *walk) choose() (e event, ok bool) {
 	var all []event
 	var sums []int
@@ -186,7 +186,8 @@ func (w *walk) choose() (e event, ok bool) {
 	return all[i], true
 }
 
-// do does an event, and compares. Where chance picks a port the model may take either.
+// do applies an event to the model and the real table, and compares the two. Where chance picks a port the model may
+// take either.
 func (w *walk) do(e event) {
 	if e.what == connects {
 		e.d = uint8(len(w.conns) + 1)

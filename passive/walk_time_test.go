@@ -6,13 +6,14 @@ import (
 	"time"
 )
 
-// pause is a time between two events: mostly next to none. No two sums of them are alike.
+// pause returns a time between two events, mostly a very short one. No two sums of pauses
+// are alike.
 func (w *walk) pause() time.Duration {
 	longest := []time.Duration{0: 40 * time.Second, 1: 12 * time.Second, 2: 3 * time.Second, 3: time.Second, 9: 0}
 	return time.Duration(1 + w.rand.Int64N(int64(max(longest[w.rand.IntN(len(longest))], time.Millisecond))))
 }
 
-// pass lets time go on, with all that is due meanwhile.
+// pass lets time pass, and everything happen that is due in it.
 func (w *walk) pass(d time.Duration) {
 	until := time.Now().Add(d)
 	for {
@@ -60,7 +61,7 @@ func (w *walk) fire(all []alarm) {
 
 func (c *walkClock) fire(m *model, a alarm, now time.Time, choice uint8) {
 	if !c.has(a) {
-		return // something else that was due now did away with it
+		return // another event of this moment has taken it away
 	}
 	if a.what == looks {
 		c.looked(m, a.a, now, choice)
@@ -79,7 +80,7 @@ func (c *walkClock) fire(m *model, a alarm, now time.Time, choice uint8) {
 	c.follow(m, now)
 }
 
-// orders returns in which order events of one moment may have happened.
+// orders returns the orders in which events of one moment may have happened.
 func orders(all []alarm) (ways [][]alarm) {
 	if len(all) == 1 || len(all) > 4 {
 		return [][]alarm{all}
