@@ -29,7 +29,7 @@ func TestCrowding(t *testing.T) {
 	}
 }
 
-// What is kept open tells what is the case now.
+// The file that is kept open tells what is the case at each reading.
 func TestCrowdingAgain(t *testing.T) {
 	f, err := loadavg()
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 
 const block = 256 << 10 // what the server's pump moves at once
 
-// ends makes a data connection of ours or, to compare with, of crypto/tls as it
-// comes.
+// ends makes a data connection of this package or, to compare with, of
+// crypto/tls alone.
 func ends(b *testing.B, ours bool) (net.Conn, *stdtls.Conn) {
 	l := newLayer(b)
 	server, conn := pipe(b)
@@ -36,7 +36,7 @@ func benchmark(b *testing.B, f func(b *testing.B, ours bool)) {
 	b.Run("crypto-tls", func(b *testing.B) { f(b, false) })
 }
 
-// The other end does not decrypt, so that our side is what is measured.
+// The client does not decrypt, so that only the server's side is measured.
 func BenchmarkDownload(b *testing.B) {
 	benchmark(b, func(b *testing.B, ours bool) {
 		d, client := ends(b, ours)
@@ -54,7 +54,8 @@ func BenchmarkDownload(b *testing.B) {
 	})
 }
 
-// Both ends share the processor here, so this says less about ours.
+// Both ends share the processor here, so the result says less about the
+// server's.
 func BenchmarkUpload(b *testing.B) {
 	benchmark(b, func(b *testing.B, ours bool) {
 		d, client := ends(b, ours)

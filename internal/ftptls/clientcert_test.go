@@ -67,7 +67,8 @@ func TestClientCertificates(t *testing.T) {
 	})
 }
 
-// With client certificates the TLS 1.3 ticket is a flight of its own.
+// With client certificates the TLS 1.3 ticket is a flight of its own, and no
+// upload is lost either.
 func TestNoUploadIsLostWithClientCertificates(t *testing.T) {
 	l, pool := certLayer(t, tls.RequestClientCert)
 	s, cfg := l.Session(), l.client(tls.VersionTLS13)
@@ -109,7 +110,8 @@ func TestRequiredClientCertificate(t *testing.T) {
 	})
 }
 
-// A chain so long that its ticket fills several records.
+// A ticket that fills several records, by a long chain of client certificates,
+// is held back whole.
 func TestTicketOfSeveralRecords(t *testing.T) {
 	l, pool := certLayer(t, tls.RequestClientCert)
 	s, cfg := l.Session(), l.client(tls.VersionTLS13)

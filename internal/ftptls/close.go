@@ -13,8 +13,8 @@ const closeTimeout = 2 * time.Second
 
 var errBroken = errors.New("closed during a write")
 
-// Flush sends what Write gathered. Without any it does nothing: a ticket that
-// is being held back stays.
+// Flush sends what Write gathered. If Write has gathered nothing, Flush does
+// nothing: a ticket that is held back stays.
 func (c *Conn) Flush() error {
 	if !c.out.dirty.Load() {
 		return nil
@@ -60,10 +60,10 @@ func (c *Conn) Close() error {
 	return c.tls.Close()
 }
 
-// shut closes after a completed handshake.
+// shut does what Close does, once the handshake is over.
 func (c *Conn) shut() error {
-	// Before anything else: crypto/tls waits for a record that the reading
-	// side is sending, an answer to KeyUpdate for instance.
+	// Set the deadline before anything else: crypto/tls waits for a record that the
+	// reading side is sending, an answer to KeyUpdate for instance.
 	_ = c.conn.SetWriteDeadline(c.closeLimit(c.out.dirty.Load()))
 	c.out.gather.Store(true)
 	if err := c.tls.Close(); err == net.ErrClosed {

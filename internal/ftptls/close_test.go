@@ -82,7 +82,7 @@ func TestCloseAlwaysNotifies(t *testing.T) {
 	})
 }
 
-// After CloseWrite the other direction lives on.
+// After CloseWrite the connection can still be read.
 func TestCloseWriteKeepsReading(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
@@ -154,7 +154,7 @@ func fillSocket(t *testing.T, conn net.Conn) {
 	conn.SetWriteDeadline(time.Time{})
 }
 
-// Close from elsewhere breaks a transfer off and leaves no buffer behind.
+// Close by another goroutine breaks a transfer off and leaves no buffer behind.
 func TestCloseDuringTransfer(t *testing.T) {
 	for n := range 20 {
 		l := newLayer(t)

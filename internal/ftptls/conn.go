@@ -28,11 +28,13 @@ type Conn struct {
 	reuse   tls.Reuse
 	// other tells that the ticket being resumed is of another session of the owner; set in the handshake.
 	other bool
-	// passedOver tells that it is not, though another session of the owner has a newer one; set in the handshake.
+	// passedOver tells that the ticket being resumed is of this session, though
+	// another session of the owner has a newer one; set in the handshake.
 	passedOver bool
 	// proof tells that the ticket being resumed proves whose the connection is; set in the handshake.
 	proof bool
-	// offered is the other session of which a ticket was offered, zero for none; set in the handshake.
+	// offered is the session, other than this one, of which a ticket was offered;
+	// zero for none; set in the handshake.
 	offered [idSize]byte
 	// onHello is called when the ClientHello has come; nil for nothing.
 	onHello func() error
@@ -111,11 +113,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 // going on.
 func (c *Conn) ConnectionState() tls.ConnectionState { return c.tls.ConnectionState() }
 
-// Resumed reports whether this is a data connection which resumed a ticket of
-// its session (or, unless the policy is Require, of another one of the same
-// owner), and so proved that it belongs to it. A ticket that was issued on a data
-// connection which had proved nothing proves nothing either. It is false before
-// the handshake.
+// Resumed reports whether this is a data connection which resumed a ticket of its
+// session (or, unless the policy is Require, of another one of the same owner), and
+// so proved which session it belongs to. A ticket that was issued on a data
+// connection which had proved nothing proves nothing either. It is false before the
+// handshake.
 func (c *Conn) Resumed() bool { return c.resumed.Load() }
 
 // ResumedOwn reports whether the connection resumed a ticket of its very session,
@@ -144,10 +146,10 @@ func (c *Conn) Offered() string {
 // close_notify.
 func (c *Conn) NetConn() net.Conn { return c.conn }
 
-// LocalAddr returns that of the connection below.
+// LocalAddr returns the local address of the connection below.
 func (c *Conn) LocalAddr() net.Addr { return c.conn.LocalAddr() }
 
-// RemoteAddr returns that of the connection below.
+// RemoteAddr returns the remote address of the connection below.
 func (c *Conn) RemoteAddr() net.Addr { return c.conn.RemoteAddr() }
 
 // SetDeadline sets both deadlines, as net.Conn describes. A write that failed

@@ -12,8 +12,8 @@ import (
 )
 
 // explain words a handshake's failure for whoever reads the log. silent says
-// that not one byte had come from the peer. Whoever asked for the handshake of a
-// control connection says that it was one.
+// that not one byte had come from the peer. That the connection was a control
+// connection is for the caller of HandshakeContext to say.
 func explain(err error, silent bool) error {
 	var header stdtls.RecordHeaderError
 	switch {
@@ -25,7 +25,9 @@ func explain(err error, silent bool) error {
 	return fmt.Errorf("%w%s", err, hint(err.Error()))
 }
 
-// printable tells a command from noise. A type of record is never printable.
+// printable reports whether p, the beginning of what a client sent, is text such
+// as a command in clear. The type of a TLS record, its first byte, is never
+// printable.
 func printable(p []byte) bool {
 	for _, b := range p {
 		if (b < ' ' || b > '~') && b != '\r' && b != '\n' {

@@ -11,9 +11,10 @@ import (
 // HandshakeContext does the handshake, once; later calls return what it
 // returned. When ctx ends first the connection is closed. Deadlines count too.
 //
-// On a data connection it then judges by the policy given to Session.Data. If
-// the error is ErrForeign, ErrNotResumed or ErrOtherCertificate, or wraps one
-// of them, the connection has been closed; after any other the caller does.
+// HandshakeContext then judges a data connection by the policy given to
+// [Session.Data]. If the error is ErrForeign, ErrNotResumed or
+// ErrOtherCertificate, or wraps one of them, the connection has been closed; after
+// any other error the caller closes it.
 func (c *Conn) HandshakeContext(ctx context.Context) error {
 	if c.established.Load() {
 		return nil
@@ -55,13 +56,13 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 	return nil
 }
 
-// errCut is what becomes of a handshake that a panic of the caller's functions has
-// cut: done again it would not be judged.
+// errCut is the error of every call after a panic of the caller's functions has
+// cut the handshake: a second attempt would not be judged.
 var errCut = errors.New("tls: the handshake was cut by a panic")
 
-// judge applies the policy to a data connection. It comes after the handshake
-// and not into it, so that the client sees an orderly end and reads the reason
-// on its control connection.
+// judge applies the policy to a data connection. judge runs after the handshake
+// and not as a part of it, so that the client sees an orderly end and reads the
+// reason on its control connection.
 func (c *Conn) judge(state tls.ConnectionState) error {
 	switch {
 	case !c.session.sameClient(state.PeerCertificates):
@@ -76,9 +77,9 @@ func (c *Conn) judge(state tls.ConnectionState) error {
 	return nil
 }
 
-// foreign reports whether the ticket of somebody else's session was offered. That
-// of a session which has ended is as good as none, and so, under Prefer, is that
-// of a session that nobody owns yet or that has the same owner.
+// foreign reports whether the ticket of somebody else's session was offered. The
+// ticket of a session that has ended counts as none. Under Prefer, so does the
+// ticket of a session that nobody owns yet or that has the same owner.
 func (c *Conn) foreign() bool {
 	owner, ok := c.session.layer.known(c.offered)
 	return ok && (c.reuse != tls.Prefer || owner != "" && owner != c.session.ownerName())

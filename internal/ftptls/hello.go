@@ -18,7 +18,7 @@ import (
 // every extension and a post-quantum key share a ClientHello has some 2 KiB.
 const maxHello = 16 << 10
 
-// helloRoom is enough for nearly all of them.
+// helloRoom is the room that a ClientHello gets at first, enough for nearly all.
 const helloRoom = 2 << 10
 
 var errHelloTooLong = errors.New("tls: the ClientHello is too long")
@@ -26,14 +26,14 @@ var errHelloTooLong = errors.New("tls: the ClientHello is too long")
 // Identify reads the ClientHello on a data connection and tells, without
 // answering, which session's ticket it shows: the ID of a living Session of this
 // layer, or "" when it shows none. Tickets travel in clear and anybody may show
-// one, so that is a claim: it is proven when the handshake on replay, which
-// Session.Data does, has resumed.
+// one, so the ID is a claim. It is proven when the handshake on replay, by
+// [Session.Data], has resumed the ticket.
 //
 // replay is conn with what was read put back. It is returned with an error as
 // well, so that a caller may interrupt Identify by a read deadline and lose
-// nothing. Something that is no ClientHello is nobody's; the handshake will say
-// so. Closing replay before anything was read from it tells the client so by an
-// alert.
+// nothing. Bytes that are no ClientHello claim nothing; the handshake will fail on
+// them. Closing replay before anything was read from it answers a ClientHello with
+// an alert.
 func (l *Layer) Identify(conn net.Conn) (session string, replay net.Conn, err error) {
 	conn = rawio.On(conn)
 	r := &replayConn{Conn: conn, head: make([]byte, 0, helloRoom)}
@@ -64,7 +64,7 @@ func (l *Layer) Identify(conn net.Conn) (session string, replay net.Conn, err er
 	}
 }
 
-// randomSize is that of a ClientHello's random (RFC 8446, section 4.1.2).
+// randomSize is the size of a ClientHello's random (RFC 8446, section 4.1.2).
 const randomSize = 32
 
 // offer is what a ClientHello offers to resume. Zero is nothing.
@@ -110,8 +110,8 @@ type replayConn struct {
 	unread atomic.Bool // head is a ClientHello of which nothing was read yet; Close may come while it is read
 }
 
-// offerOn is what Identify found out about a connection, below what was put around
-// it since; nil if it was not asked.
+// offerOn returns what Identify has found on conn or on a connection below it, nil
+// if Identify was not called.
 func offerOn(conn net.Conn) *offer {
 	for {
 		switch c := conn.(type) {
@@ -246,7 +246,8 @@ func offersShare(hello []byte, group tls.CurveID) bool {
 	return false
 }
 
-// extensions yields those of a ClientHello (RFC 8446, section 4.1.2).
+// extensions yields the types and contents of the extensions in a ClientHello (RFC
+// 8446, section 4.1.2).
 func extensions(hello []byte) iter.Seq2[int, cursor] {
 	return func(yield func(int, cursor) bool) {
 		c := cursor(hello)

@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// identify starts a client's handshake and asks whose it is.
+// identify starts a client's handshake and returns what Identify says of it.
 func identify(t *testing.T, l *Layer, cfg *tls.Config) (owner string, replay net.Conn, client *stdtls.Conn) {
 	t.Helper()
 	server, conn := pipe(t)
@@ -30,8 +30,8 @@ func identify(t *testing.T, l *Layer, cfg *tls.Config) (owner string, replay net
 	return owner, replay, client
 }
 
-// The ClientHello tells whose ticket it offers, before anything is answered, and
-// the handshake on what was read goes on as if nothing had been.
+// The ClientHello tells whose ticket it offers before anything is answered, and the handshake on replay then goes on as
+// usual.
 func TestWhose(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
@@ -57,7 +57,7 @@ func TestWhose(t *testing.T) {
 	})
 }
 
-// Asking can be interrupted at any byte, and nothing is lost.
+// Identify can be interrupted at any byte, and nothing is lost.
 func TestWhoseInterrupted(t *testing.T) {
 	l := newLayer(t)
 	server, conn := pipe(t)
@@ -76,7 +76,7 @@ func TestWhoseInterrupted(t *testing.T) {
 	require.Equal(t, "\x16\x03\x01rest", string(got))
 }
 
-// What is no ClientHello is nobody's, at once.
+// Bytes that are no ClientHello are found at once to claim nothing.
 func TestWhoseOther(t *testing.T) {
 	for _, said := range []string{"GET / HTTP/1.1\r\n", "\x16\x03\x01\x00\x00", "\x16\x03\x01\xff\xff", "\x16\x03\x01\x00\x05\x02\x00\x00\x01\x00", "\x16\x03\x01\x40\x00\x01\xff\xff\xff"} {
 		l := newLayer(t)
@@ -93,8 +93,8 @@ func TestWhoseOther(t *testing.T) {
 	}
 }
 
-// A client whose ClientHello nobody answers hears why it is not let in, as long as nothing was made of it. Whoever does
-// not speak TLS hears nothing.
+// A client whose ClientHello nobody answers gets an alert, as long as nothing of it was read from replay. A client that
+// does not speak TLS gets nothing.
 func TestUnansweredHello(t *testing.T) {
 	const alert = "\x15\x03\x03\x00\x02\x02\x31" // fatal, access_denied: RFC 8446, section 6
 	l := newLayer(t)
@@ -136,7 +136,7 @@ func TestLongHello(t *testing.T) {
 	require.Len(t, replay.(*replayConn).head, maxHello)
 }
 
-// A ClientHello in many records is one all the same, at whatever bytes it is cut (RFC 8446, section 5.1).
+// A ClientHello spread over many records is found all the same, at whatever bytes it is cut (RFC 8446, section 5.1).
 func TestHelloInRecords(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
@@ -159,7 +159,7 @@ func TestHelloInRecords(t *testing.T) {
 	})
 }
 
-// A record may be as long as any peer's, and a message as what is read at most.
+// A record may be as long as the RFC allows, and a message as long as maxHello.
 func TestHelloBounds(t *testing.T) {
 	for said, want := range map[string]bool{
 		"\x16\x03\x01\x48\x00":                 true, // 16 KiB and 2 KiB: RFC 5246, section 6.2.3
@@ -179,7 +179,7 @@ func sized(bytes int, parts ...string) string {
 	return n[2-bytes:] + s
 }
 
-// What a ClientHello offers, whatever else is in it, and whatever is wrong with it.
+// The tickets of a ClientHello are found, whatever else is in it and whatever is wrong with it.
 func TestTickets(t *testing.T) {
 	const before = 2 + 32
 	head := strings.Repeat("v", before) + sized(1, "session") + sized(2, "ciphers") + sized(1, "c")
@@ -210,7 +210,7 @@ func TestTickets(t *testing.T) {
 		}
 		require.Equal(t, test.want, got, "%q", test.extensions)
 	}
-	// Whoever has what it wants reads no further.
+	// A caller that has what it wants may stop.
 	for range tickets([]byte(head + sized(2, psk(id("one"), id("two")), "\x00\x23"+sized(2, "old")))) {
 		break
 	}
@@ -267,9 +267,8 @@ func TestWhoseOfDataTickets(t *testing.T) {
 	})
 }
 
-// A client with one cache for several sessions offers the ticket of any of them.
-// Between sessions of one owner each is as good as the other, unless the policy is
-// Require.
+// A client with one cache for several sessions offers the ticket of any of them. The tickets of one owner's sessions
+// are as good as each other, unless the policy is Require.
 func TestSharedCache(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
@@ -297,7 +296,7 @@ func TestSharedCache(t *testing.T) {
 		_, _, err = data(t, stranger, tls.Prefer, cfg)
 		require.ErrorIs(t, err, tls.ErrForeign)
 
-		// So is that of a session that has ended, while the owner has another.
+		// The ticket of a session that has ended is as good, while the owner has another session.
 		login(t, second, cfg)
 		second.Close()
 		require.Equal(t, "alice@192.0.2.1", l.Owner(second.ID()))
@@ -305,7 +304,7 @@ func TestSharedCache(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, d.Resumed())
 
-		// Then it is as good as none.
+		// Without another session it is as good as none.
 		third := l.Session()
 		third.SetOwner("alice@192.0.2.1")
 		login(t, third, cfg)

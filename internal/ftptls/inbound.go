@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 )
 
-// inbound is the reading half of what lies under crypto/tls.
+// inbound is the reading half of the transport under crypto/tls.
 type inbound struct {
 	conn net.Conn
 	// ahead allows to read more than crypto/tls asked for: on data
@@ -72,7 +72,7 @@ func (i *inbound) read(p []byte) (int, error) {
 	n = i.f.take(p[:n])
 	i.r += n
 	if i.r == i.w {
-		// Not kept while crypto/tls decrypts and the caller stores: other
+		// Give the buffer back while crypto/tls decrypts and the caller stores: other
 		// connections can use it.
 		i.drop()
 	}
@@ -128,8 +128,9 @@ func (i *inbound) clientHello() []byte {
 // inputter is a connection that can wait until there is something to read.
 type inputter interface{ AwaitInput() }
 
-// roomAhead gets a buffer to read ahead, if need be when the client goes on: while
-// it pauses it holds none. It reports false when all are in use.
+// roomAhead gets a buffer to read ahead into. Where the connection below can wait for
+// input, roomAhead does so first: a client that pauses holds no buffer. It reports
+// false when all buffers are in use.
 func (i *inbound) roomAhead() bool {
 	if conn, ok := i.conn.(inputter); ok && i.buf == nil {
 		conn.AwaitInput()

@@ -13,11 +13,11 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Application protocols (ALPN). A client that offers only others is refused
-// by crypto/tls, which is the cure for ALPACA (CVE-2021-3618); one that offers
-// none is served. FileZilla offers x-filezilla-ftp before ftp; selecting that
-// would promise a dialect not spoken here. It offers ftp-data on its data
-// connections after that only.
+// Application protocols (ALPN). A client that offers only others is refused by
+// crypto/tls, which is the cure for ALPACA (CVE-2021-3618); one that offers none is
+// served. FileZilla offers x-filezilla-ftp before ftp; selecting x-filezilla-ftp
+// would promise a dialect not spoken here, and FileZilla offers ftp-data on its
+// data connections only after that.
 var (
 	controlProtos = []string{"ftp"}
 	dataProtos    = []string{"ftp-data", "ftp"}
@@ -34,7 +34,7 @@ type Layer struct {
 	current atomic.Pointer[prepared]
 
 	mu      sync.Mutex
-	live    map[[idSize]byte]*Session // those not closed yet
+	live    map[[idSize]byte]*Session // sessions not closed yet
 	owners  owners
 	replays replays
 }
@@ -90,8 +90,8 @@ func prepare(cfg *tls.Config) (*prepared, error) {
 	}
 	p := &prepared{cfg: cfg.Clone(), noTickets: cfg.SessionTicketsDisabled}
 	p.cfg.SessionTicketsDisabled = false
-	// Generates the keys now, so that clones inherit them and do not each
-	// make some that nobody uses.
+	// Generate the keys now, so that clones inherit them and do not each make some
+	// that nobody uses.
 	if _, err := p.cfg.DecryptTicket(nil, tls.ConnectionState{}); err != nil {
 		return nil, fmt.Errorf("tls: preparing ticket keys: %w", err)
 	}
@@ -179,7 +179,8 @@ func (l *Layer) adapt(cfg *tls.Config, c *Conn) {
 	// Small first records help a browser to render early; a transfer only
 	// pays for them.
 	cfg.DynamicRecordSizingDisabled = true
-	// A panic in there would leave a lock of crypto/tls locked that all handshakes of the process take.
+	// A panic of the writer would leave a lock of crypto/tls locked that all
+	// handshakes of the process take.
 	cfg.KeyLogWriter = nopanic.Writer(cfg.KeyLogWriter)
 	cfg.WrapSession = c.wrapSession
 	cfg.UnwrapSession = c.unwrapSession

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// Pooled buffers must come back as well.
+// TestMain also checks that all pooled buffers have come back.
 func TestMain(m *testing.M) {
 	testenv.Main(m, func() string {
 		if n := buffersOut.Load(); n != 0 {

@@ -11,8 +11,8 @@ import (
 // close_notify, as after an upload.
 const smallPending = 2 << 10
 
-// outbound is the writing half of what lies under crypto/tls. It takes whole
-// records and decides when they leave.
+// outbound is the writing half of the transport under crypto/tls. It takes whole records
+// and decides when they leave.
 type outbound struct {
 	conn net.Conn
 	// gather is set once the handshake of a data connection is over, and on
@@ -153,7 +153,8 @@ func (o *outbound) drop() {
 	}
 }
 
-// unlock lets close, which never waits for a writer, leave the cleaning to it.
+// unlock releases mu, and cleans up if close was called in the meantime: close never
+// waits for a writer.
 func (o *outbound) unlock() {
 	o.mu.Unlock()
 	if o.closed.Load() {

@@ -20,12 +20,13 @@ type owned struct {
 	live   int
 	past   [][idSize]byte // oldest first
 	newest uint64         // the number of the last ticket given to one of its sessions
-	apart  int            // data connections in a row that show it to keep tickets apart
+	apart  int            // data connections in a row that passed over a newer ticket
 }
 
 // apartAfter is how many data connections in a row have to pass over a newer ticket of
 // another session before their program is believed to keep the tickets of its sessions
-// apart. One that keeps them in one place and takes any shows the right one by chance.
+// apart. A program that keeps them in one place and takes any of them shows the right
+// one by chance now and then.
 const apartAfter = 8
 
 // enter counts a living session.
@@ -90,7 +91,8 @@ func (s *Session) Apart() bool {
 }
 
 // exit takes a session from its owner: ended is true if the session has ended, false if
-// it gets another owner. When the last one goes, the tickets of all of them count no more.
+// it gets another owner. When the owner's last session goes, the tickets of the owner's
+// ended sessions count no more.
 func (o *owners) exit(name string, id [idSize]byte, ended bool) {
 	own := o.of[name]
 	if own == nil {
@@ -122,8 +124,8 @@ func (s *Session) Alone() bool {
 	return own == nil || own.live <= 1
 }
 
-// Owner returns the owner of the session with an ID, "" for none. A session that
-// has ended still has its owner while that has another one.
+// Owner returns the owner of the session with an ID, "" for none. A session that has
+// ended keeps its owner while the owner has a living one.
 func (l *Layer) Owner(id string) string {
 	var key [idSize]byte
 	if n, err := hex.Decode(key[:], []byte(id)); err != nil || n != idSize {

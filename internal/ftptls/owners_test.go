@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A program keeps the tickets of its sessions apart if they are shown on the right
-// connections although one of another session is newer.
+// A program keeps the tickets of its sessions apart if it shows each on its own
+// session's data connections although another session has a newer one.
 func TestApart(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)
@@ -29,7 +29,7 @@ func TestApart(t *testing.T) {
 			_, _ = client.Read(make([]byte, 1)) // the next ticket
 		}
 		for range 2 * apartAfter {
-			show(one, a, true) // nobody has a newer one, but for the first time
+			show(one, a, true) // no other session has a newer ticket, except the first time
 		}
 		require.False(t, one.Apart())
 		for n := range apartAfter - 1 {
@@ -44,14 +44,15 @@ func TestApart(t *testing.T) {
 
 		late := session("owner", l.client(version))
 		require.False(t, late.Apart(), "it has shown nothing yet")
-		show(late, a, false) // that of session one
+		show(late, a, false) // the ticket of session one
 		require.False(t, one.Apart())
 		require.False(t, two.Apart())
 		require.False(t, late.Apart())
 	})
 }
 
-// A session that gets its owner late brings the tickets that it has given before.
+// For a session that gets its owner late, the tickets that it has given before
+// count.
 func TestOwnerLate(t *testing.T) {
 	versions(t, func(t *testing.T, version uint16) {
 		l := newLayer(t)

@@ -25,7 +25,7 @@ var buffers = sync.Pool{New: func() any { return new([bufferSize]byte) }}
 // buffersOut counts the buffers in use; tests check that it returns to zero.
 var buffersOut atomic.Int64
 
-// takeBuffer returns nil if too many are in use.
+// takeBuffer returns a buffer, nil if mostBuffers are in use.
 func takeBuffer() *[bufferSize]byte {
 	if buffersOut.Add(1) > mostBuffers {
 		buffersOut.Add(-1)

@@ -10,7 +10,7 @@ const (
 
 // splitLast cuts off the last n records of p, a flight of whole records. It
 // returns how many there were to cut, fewer than n only if p has fewer. When p
-// is not whole records nothing is cut: bytes are then sent late by nobody.
+// is not made of whole records nothing is cut, so nothing is held back.
 func splitLast(p []byte, n int) (head, tail []byte, cut int) {
 	total, rest := 0, p
 	for len(rest) > 0 {

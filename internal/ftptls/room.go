@@ -19,11 +19,11 @@ const (
 )
 
 // Room waits until the client has taken so much that more can be sent at once,
-// and returns how many bytes that is. Whoever gets his data after Room, and
-// writes no more than that, holds no memory for a client that stalls, nor does
-// the connection. It knows only if the connection below has a method Room() (int,
-// error) that does the same; without it there is always room. The goroutine that
-// writes calls it.
+// and returns how many bytes that is. A caller that fetches its data after Room,
+// and no more than Room has returned, holds no memory for a client that stalls,
+// nor does the connection. Room can tell only if the connection below has a
+// method Room() (int, error) that does the same; without one there is always
+// room. The goroutine that writes calls it.
 func (c *Conn) Room() (int, error) {
 	if err := c.ready(); err != nil {
 		return 0, err
@@ -46,7 +46,7 @@ func (c *Conn) Room() (int, error) {
 }
 
 // left returns how many bytes of records can be gathered so that all leave at
-// once. If those are few it sends what there is.
+// once. If that is little, left sends what has been gathered.
 func (o *outbound) left() (int, error) {
 	o.mu.Lock()
 	defer o.unlock()

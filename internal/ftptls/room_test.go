@@ -31,8 +31,8 @@ func (c *roomyConn) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// What Room allows fits into the room there is, together with what is gathered
-// already, and is gathered as long as it does.
+// As many bytes as Room returns fit into the connection below together with
+// what is gathered already, and are gathered until the room is used up.
 func TestRoom(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// Where nobody knows there is room.
+// A connection below that has no Room has room always.
 func TestRoomUnknown(t *testing.T) {
 	l := newLayer(t)
 	server, conn := pipe(t)
@@ -88,7 +88,7 @@ func TestRoomUnknown(t *testing.T) {
 	require.Equal(t, gatherSize, n)
 }
 
-// Connections beyond those that have a buffer send and receive as well.
+// Connections that get no buffer send and receive as well.
 func TestBuffersAreBounded(t *testing.T) {
 	var taken []*[bufferSize]byte
 	for b := takeBuffer(); b != nil; b = takeBuffer() {

@@ -38,8 +38,8 @@ func (l *Layer) Session() *Session {
 }
 
 // Close ends the session: from then on its tickets are as good as none, except if
-// the owner has another session. What was made with it goes on. Closing again does
-// nothing.
+// the owner has another session. The connections of the session go on. Closing
+// again does nothing.
 func (s *Session) Close() {
 	s.layer.mu.Lock()
 	defer s.layer.mu.Unlock()
@@ -84,7 +84,8 @@ func (s *Session) Data(conn net.Conn, reuse tls.Reuse) *Conn {
 	return newConn(s, conn, kindData, reuse)
 }
 
-// remember keeps what the control connection's client presented.
+// remember keeps the digest of the certificate that the client has presented on
+// the control connection.
 func (s *Session) remember(chain []*x509.Certificate) {
 	if len(chain) == 0 {
 		s.leaf.Store(nil)

@@ -56,8 +56,8 @@ func TestNoTicket(t *testing.T) {
 	})
 }
 
-// A data connection that resumes has its share of the control connection's
-// hybrid key exchange; one that doesn't does its own.
+// A data connection that resumes its session relies on the control connection's
+// hybrid key exchange; one that doesn't does a hybrid exchange of its own.
 func TestKeyExchangeOfData(t *testing.T) {
 	all := []tls.CurveID{tls.X25519MLKEM768, tls.X25519, tls.CurveP256}
 	for name, test := range map[string]struct {
@@ -135,8 +135,9 @@ func TestTicketOfAnotherServer(t *testing.T) {
 	})
 }
 
-// A NewSessionTicket message that fills a record to the last byte is one record, and with a byte more it is two. What
-// is around the ticket has 17 bytes (RFC 8446, sections 4 and 4.6.1).
+// A NewSessionTicket message that fills a record to the last byte is one record,
+// and with a byte more it is two. The rest of the message has 17 bytes (RFC 8446,
+// sections 4 and 4.6.1).
 func TestTicketRecords(t *testing.T) {
 	for ticket, want := range map[int]int{1: 1, 16384 - 17: 1, 16384 - 16: 2, 2*16384 - 17: 2, 2*16384 - 16: 3} {
 		require.Equal(t, want, ticketRecords(ticket), "%d", ticket)
@@ -227,7 +228,7 @@ func sClient(t *testing.T, openssl string, wrap func(net.Conn) *Conn, args ...st
 	cmd := exec.Command(openssl, append([]string{"s_client", "-connect", ln.Addr().String()}, args...)...)
 	stdin, err := cmd.StdinPipe()
 	require.NoError(t, err)
-	defer stdin.Close() // s_client would leave at once without
+	defer stdin.Close() // without input s_client would leave at once
 	var out strings.Builder
 	cmd.Stdout = &out
 	require.NoError(t, cmd.Start())

@@ -13,7 +13,7 @@ type kind byte
 
 const (
 	kindControl kind = 'C'
-	kindData    kind = 'D' // in a ticket: on one that had proved whose it is
+	kindData    kind = 'D' // in a ticket: issued on a data connection that had proved whose it is
 	// kindUnproven is a ticket issued on a data connection that had proved
 	// nothing. Whoever made that connection may resume the ticket to save
 	// time, which is no proof either: one unproven transfer, by whomever, must
@@ -103,7 +103,7 @@ func (c *Conn) unwrapSession(ticket []byte, cs tls.ConnectionState) (*stdtls.Ses
 	}
 	c.other = id != c.session.id
 	c.passedOver = !c.other && c.session.passesOver()
-	c.proof = k != kindUnproven // of the ticket that crypto/tls takes, which is the last it asks for
+	c.proof = k != kindUnproven // holds for the ticket that crypto/tls takes: the last that it asks about
 	return state, nil
 }
 

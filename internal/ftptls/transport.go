@@ -34,9 +34,9 @@ func (t *transport) Close() error {
 	return t.err
 }
 
-// Deadlines are set by Conn on the connection itself. What remains is
-// crypto/tls, which forbids writing once it has written close_notify, when
-// here it is only gathered.
+// Conn sets deadlines on the connection itself. These methods are called by
+// crypto/tls alone and do nothing: crypto/tls forbids writing once it has
+// written close_notify, while close_notify may still be gathered here.
 
 func (t *transport) SetDeadline(time.Time) error      { return nil }
 func (t *transport) SetReadDeadline(time.Time) error  { return nil }

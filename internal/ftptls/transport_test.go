@@ -164,8 +164,8 @@ func TestTransferBothWays(t *testing.T) {
 	})
 }
 
-// hurried is a connection whose client is always ahead of who reads, however busy
-// the machine is: a read waits until there is as much as it has asked for.
+// hurried is a connection whose client is always ahead of the reader, however
+// busy the machine is: a read waits until there is as much as it has asked for.
 type hurried struct {
 	net.Conn
 	on atomic.Bool
@@ -177,7 +177,7 @@ func (h *hurried) Read(p []byte) (int, error) {
 	}
 	n, err := io.ReadFull(h.Conn, p)
 	if err == io.ErrUnexpectedEOF {
-		err = nil // the end is told by the next
+		err = nil // the next read returns the end
 	}
 	return n, err
 }
@@ -227,7 +227,7 @@ func TestTricklingUploadHoldsNoBuffer(t *testing.T) {
 	}
 }
 
-// failing breaks a connection after some bytes, with or without saying so.
+// failing breaks a connection after some bytes, with or without an error.
 type failing struct {
 	net.Conn
 	left   int

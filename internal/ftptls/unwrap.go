@@ -15,16 +15,18 @@ import (
 // clear commands right behind its close_notify.
 func (c *Conn) ReadExact() { c.in.exact.Store(true) }
 
-// clientFirst is how long Unwrap leaves it to the client to speak first.
+// clientFirst is how long Unwrap waits for the client's close_notify before it
+// sends its own.
 const clientFirst = time.Second
 
-// Unwrap ends TLS on a control connection, after ReadExact and after the reply
-// to CCC: it waits for the client's close_notify, sends its own, and returns the
+// Unwrap ends TLS on a control connection, after ReadExact and after the reply to
+// CCC: it waits for the client's close_notify, sends its own, and returns the
 // connection below, on which the client speaks clear text from here on. A client
-// that waits for the server's gets it after a second; some (lftp) take one that
-// comes together with the reply for the end of the connection. The deadline set
-// with SetDeadline applies and is gone afterwards. After an error, and at the end
-// of all, the caller closes; Close of c closes the connection below too.
+// that waits for the server's close_notify gets it after a second; sent together
+// with the reply it would be the end of the connection to some clients (lftp).
+// The deadline set with SetDeadline applies and is gone afterwards. After an
+// error, and at the end of all, the caller closes; Close of c closes the
+// connection below too.
 func (c *Conn) Unwrap() (net.Conn, error) {
 	if c.kind != kindControl || !c.in.exact.Load() {
 		return nil, errors.New("tls: Unwrap needs a control connection and ReadExact")

@@ -26,7 +26,7 @@ func (c *frugal) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// How an uploader that never reads ends.
+// These are the ways in which an uploader that never reads ends.
 func cutAtOnce(c *stdtls.Conn) { c.NetConn().Close() }
 func notify(c *stdtls.Conn)    { c.Close() }
 func cutLater(c *stdtls.Conn)  { time.Sleep(time.Millisecond); c.NetConn().Close() }
@@ -38,8 +38,8 @@ func abrupt(t *testing.T, s *Session, cfg *tls.Config, content []byte, end func(
 	return abruptTo(t, s.Data(server, tls.Off), conn, cfg, content, end)
 }
 
-// hasty uploads as abrupt does to a server that has crypto/tls alone, which sends its
-// ticket at once.
+// hasty does what abrupt does, against a server that has crypto/tls alone, which
+// sends its ticket at once.
 func hasty(t *testing.T, l *Layer, cfg *tls.Config, content []byte, end func(*stdtls.Conn)) ([]byte, error) {
 	server, conn := pipe(t)
 	return abruptTo(t, stdtls.Server(server, l.base.Clone()), conn, cfg, content, end)
@@ -86,7 +86,8 @@ func TestNoUploadIsLostToATicket(t *testing.T) {
 	})
 }
 
-// Shows that the test above tests something.
+// Where the ticket is sent at once uploads are lost, so the tests above test
+// something.
 func TestTicketSentAtOnceLosesUploads(t *testing.T) {
 	l := newLayer(t)
 	cfg := l.client(tls.VersionTLS13)

@@ -4,8 +4,8 @@ package joined
 import "errors"
 
 // Errors returns the errors that errors.Join made err of, err alone if it did not, and
-// none for nil. What each is about can then be said of each: a prefix before a
-// joined error stands before its first line only.
+// none for nil. Use it to put a prefix before each of them: a prefix before a joined
+// error stands before its first line only.
 func Errors(err error) []error {
 	if err == nil {
 		return nil

@@ -28,7 +28,7 @@ type Queue struct {
 	lines   []line
 	size    int    // of lines
 	queued  uint64 // lines that were ever put into lines
-	gone    uint64 // lines of those that were written, or that could not be
+	gone    uint64 // lines of queued that were written, or could not be written
 	dropped uint64 // after the last of lines, and not told of yet
 	closed  bool
 	ended   chan struct{}
@@ -112,8 +112,8 @@ func (q *Queue) take() (lines []line) {
 	return lines
 }
 
-// written makes room. A line counts until it is written, so that the limit holds
-// for what has been taken as well.
+// written takes a line of n bytes off the queue's size. A line counts until it is
+// written, so that the limit holds for lines that were taken as well.
 func (q *Queue) written(n int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -145,8 +145,8 @@ func (q *Queue) Written(patience time.Duration) bool {
 	return q.gone >= last
 }
 
-// tell writes how many lines are missing. It returns how many still are to be told
-// of, for nobody may take that line either.
+// tell writes a line that says how many lines are missing. It returns how many are
+// still to be told of: all of them if that line can't be written either.
 func (q *Queue) tell(missing uint64) (left uint64) {
 	if _, err := io.WriteString(q.to, q.notice(missing)); err != nil {
 		return missing
@@ -154,8 +154,9 @@ func (q *Queue) tell(missing uint64) (left uint64) {
 	return 0
 }
 
-// tellLast writes how many lines are missing at the end of those that were taken: the
-// lines that failed, and what was dropped unless lines wait that came before.
+// tellLast tells of the lines missing behind the last line that was taken: the lines
+// that failed, and the lines dropped since, unless other lines wait that came before
+// these.
 func (q *Queue) tellLast(failed uint64) {
 	q.mu.Lock()
 	missing := failed

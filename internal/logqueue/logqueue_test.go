@@ -16,7 +16,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// reader is where the lines go. It takes them, or stalls, or refuses them.
+// reader stands for whoever reads the log. It takes the lines, or stalls, or refuses
+// them.
 type reader struct {
 	mu    sync.Mutex
 	lines []string
@@ -106,8 +107,8 @@ func testReaderStalls(t *testing.T, taken func()) {
 	})
 }
 
-// A reader that dies loses lines, and hears how many after coming back, as when
-// a disk has room again.
+// A reader that dies loses lines, and is told how many once it is back, as when a
+// disk has room again.
 func TestReaderDies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(reader)
@@ -127,7 +128,7 @@ func TestReaderDies(t *testing.T) {
 	})
 }
 
-// The end of the program waits for a slow reader, for so long and no longer.
+// Close waits for a slow reader for as long as its grace, and no longer.
 func TestCloseIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &reader{stall: make(chan struct{})}
@@ -141,7 +142,7 @@ func TestCloseIsBounded(t *testing.T) {
 	})
 }
 
-// Who wants to know that a line is written waits for that, and no longer than it says.
+// Written waits until a line is written, but no longer than its patience.
 func TestWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := new(reader)

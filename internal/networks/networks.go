@@ -26,7 +26,7 @@ func Parse(text string) (netip.Prefix, error) {
 	return prefix, nil
 }
 
-// Unmap returns the IPv4 network that is meant by one of IPv4-mapped addresses, and any other as it is.
+// Unmap returns the IPv4 network that a network of IPv4-mapped addresses stands for, and any other network as it is.
 func Unmap(p netip.Prefix) netip.Prefix {
 	if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
 		return netip.PrefixFrom(a.Unmap(), p.Bits()-96)

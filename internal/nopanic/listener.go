@@ -41,7 +41,8 @@ func (l *listener) Addr() net.Addr {
 	return at
 }
 
-// conn is a connection whose methods don't panic. What it stands on does not change.
+// conn is a connection whose methods don't panic. Its addresses and the TCP connection below are asked for once, by
+// guard.
 type conn struct {
 	net.Conn
 	local, remote, dialled net.Addr

@@ -9,7 +9,7 @@ import (
 
 // Panic is the error that a panic becomes.
 type Panic struct {
-	What  string // panicked
+	What  string // the function that panicked
 	Value any    // of panic
 	Stack []byte
 }

@@ -83,7 +83,7 @@ type proxied struct {
 
 func (c proxied) DialledAddr() net.Addr { return c.dialled }
 
-// around is something around a connection.
+// around wraps a connection.
 type around struct{ net.Conn }
 
 func (c around) NetConn() net.Conn { return c.Conn }
@@ -96,7 +96,7 @@ type once struct {
 
 func (ln once) Accept() (net.Conn, error) { return ln.conn, nil }
 
-// What others look for in a connection is still found.
+// The methods that other packages look for in a connection are still found.
 func TestListener(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -12,9 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A descriptor that somebody has made block holds up nobody: a read without input
-// waits where the collector of garbage, which stops every goroutine, can see it,
-// and a full connection keeps a write from nothing but its deadline.
+// A descriptor that a caller of File has made blocking holds nobody up: a read
+// without input waits where the collector of garbage, which stops every
+// goroutine, can see it, and a full connection keeps a write from nothing but its
+// deadline.
 func TestBlockingDescriptor(t *testing.T) {
 	tested, other := pair(t)
 	f, err := tcp(tested).File()

@@ -11,11 +11,13 @@ import (
 	"unsafe"
 )
 
-// most is how many bytes are moved without Go's scheduler knowing: it can't
-// stop the goroutine meanwhile, as a collection of garbage needs to.
+// most is how many bytes are moved at once without the knowledge of Go's
+// scheduler, which can't stop the goroutine meanwhile, as a collection of
+// garbage needs to.
 const most = 64 << 10
 
-// Conn is a TCP connection. Everything but Read and Write is as it was.
+// Conn is a TCP connection. It has methods of its own for Read, Write and
+// NetConn alone.
 type Conn struct {
 	*net.TCPConn
 	in, out half
@@ -77,7 +79,7 @@ func (c *Conn) Write(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return c.TCPConn.Write(p)
 	}
-	c.out.mu.Lock() // what two write must not be mixed
+	c.out.mu.Lock() // two goroutines' bytes must not be mixed
 	defer c.out.mu.Unlock()
 	for n < len(p) && err == nil {
 		var m int
@@ -104,7 +106,8 @@ func (h *half) run(p []byte) (int, error) {
 // the whole process with the next collection of garbage.
 const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
 
-// move is one attempt.
+// move tries to move bytes, and reports whether that is done or has failed,
+// rather than to be tried again when the kernel is ready.
 func (h *half) move(fd uintptr) (done bool) {
 	for {
 		n, errno := h.attempt(fd)
@@ -122,7 +125,8 @@ func (h *half) move(fd uintptr) (done bool) {
 	}
 }
 
-// attempt tells the scheduler only of moves that take long.
+// attempt makes the system call. The scheduler hears only of those that may
+// take long.
 func (h *half) attempt(fd uintptr) (n uintptr, errno syscall.Errno) {
 	if len(h.p) > most {
 		n, _, errno = syscall.Syscall6(h.call, fd, uintptr(unsafe.Pointer(&h.p[0])), uintptr(len(h.p)), flags, 0, 0)
@@ -132,7 +136,7 @@ func (h *half) attempt(fd uintptr) (n uintptr, errno syscall.Errno) {
 	return n, errno
 }
 
-// explain makes errors look as those of package net.
+// explain makes errors look like those of package net.
 func (c *Conn) explain(op string, err error) error {
 	if waited, ok := err.(*net.OpError); ok {
 		waited.Op = op // instead of raw-read and raw-write

@@ -19,7 +19,8 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// pair is a connection over loopback, of which the first end is the one tested.
+// pair returns both ends of a connection over loopback, of which the first one
+// is tested.
 func pair(t *testing.T) (tested, other net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -69,7 +70,7 @@ func TestBothWays(t *testing.T) {
 	}
 }
 
-// What several write at once stays whole, piece by piece, also when the kernel
+// Pieces that several goroutines write at once stay whole, also when the kernel
 // takes a piece in parts.
 func TestWritersDoNotMix(t *testing.T) {
 	for _, size := range []int{60 << 10, 100 << 10} {
@@ -180,7 +181,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// What is no TCP connection stays what it is.
+// On returns a connection that is not TCP as it is.
 func TestOnlyTCP(t *testing.T) {
 	a, b := net.Pipe()
 	defer a.Close()

@@ -8,7 +8,7 @@ import (
 
 // Listen is net.Listen without what its connections pay for and get nothing from: MPTCP, which Go listens with by
 // default and FTP clients don't speak, makes each socket slower, and keep-alive takes four system calls. Control
-// connections set their own, and whoever waits for a data connection's bytes has deadlines.
+// connections get their own keep-alive later, and data connections have deadlines.
 func Listen(ctx context.Context, network, address string) (net.Listener, error) {
 	lc := net.ListenConfig{KeepAlive: -1}
 	lc.SetMultipathTCP(false)

@@ -9,8 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lock locks a directory that was just made. Where the system can't, nobody else
-// can either, and the directory is not swept.
+// lock locks a directory that was just made. Where the file system can't lock,
+// no other process can either, so none sweeps the directory. taken reports that
+// a sweep was quicker.
 func lock(dir string) (unlock func(), taken bool) {
 	f, err := os.Open(dir)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// child is a process that makes a directory and waits.
+// child starts a process that makes a directory and waits.
 func child(t *testing.T) (dir string, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^TestLeftovers$")
@@ -35,8 +35,8 @@ func child(t *testing.T) (dir string, kill func()) {
 	return strings.TrimSpace(line), kill
 }
 
-// What a killed process left is removed by the next one, what a living one has
-// stays.
+// The next process removes the directory that a killed process has left, and
+// leaves alone that of a living one.
 func TestLeftovers(t *testing.T) {
 	if os.Getenv("TEMPDIR_CHILD") != "" {
 		dir, _, err := Make("tempdir-child-")

@@ -4,7 +4,7 @@ import "bytes"
 
 // ToCRLF makes the line ends of TYPE A out of a Unix file's: a bare LF becomes
 // CRLF, a CRLF stays. RFC 959, section 3.1.1.1. The zero value is at the start
-// of a file; it remembers from one block to the next what it has to.
+// of a file; from one block to the next it remembers whether a CR came last.
 type ToCRLF struct {
 	cr bool // the last byte seen was CR
 }
@@ -32,8 +32,9 @@ func (a *ToCRLF) Append(dst, src []byte) []byte {
 	return dst
 }
 
-// FromCRLF undoes it: CRLF becomes LF, a CR alone stays, since dropping it would
-// change a file that was never text. The zero value is at the start of a file.
+// FromCRLF undoes [ToCRLF]: CRLF becomes LF. A CR alone stays, since dropping it
+// would change a file that was never text. The zero value is at the start of a
+// file.
 type FromCRLF struct {
 	cr bool // a CR is held back until the next byte is known
 }

@@ -65,8 +65,8 @@ func (c Command) Redacted() string {
 	return Printable(c.String())
 }
 
-// SplitVerb splits an argument that has a verb of its own, such as that of SITE
-// or OPTS: the first word in upper case, and all behind one space, untouched.
+// SplitVerb splits an argument that has a verb of its own, such as that of SITE or
+// OPTS: the first word in upper case, and the rest behind one space, untouched.
 func SplitVerb(s string) (verb, rest string) {
 	verb, rest, _ = strings.Cut(s, " ")
 	return upper(verb), rest

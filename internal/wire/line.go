@@ -24,7 +24,7 @@ const (
 type LineReader struct {
 	src io.Reader
 	max int
-	err error // came along with data, still to be told
+	err error // came along with data; the next fill returns it
 
 	// buf[:n] is the line so far, telnet removed; buf[r:w] is raw input to come.
 	// n < r, because an IAC held back by telnet may yet become a byte of the line.
@@ -32,7 +32,7 @@ type LineReader struct {
 	n, r, w int
 
 	telnet telnetState
-	given  bool // the line was handed out, the next call starts afresh
+	given  bool // the line was handed out; the next ReadLine begins a new one
 	long   bool // the line is over the limit and being swallowed
 }
 
@@ -101,11 +101,11 @@ func (l *LineReader) ReadLine() ([]byte, error) {
 	}
 }
 
-// beginsTLS looks at the first bytes of a line, a byte more at each call. A record
-// of TLS and of SSL 3 begins with the content type of a handshake, 22. The older
-// form, which some libraries still send when told to speak every version, begins
-// with a length whose highest bit is set and with the type of a ClientHello, 1
-// (RFC 5246, appendix E.2). No verb begins like either.
+// beginsTLS reports whether a line begins as TLS does. It is called for each byte more.
+// A record of TLS and of SSL 3 begins with the content type of a handshake, 22. The
+// older form, which some libraries still send when told to speak every version, begins
+// with a length whose highest bit is set and with the type of a ClientHello, 1 (RFC
+// 5246, appendix E.2). No verb begins like either.
 func beginsTLS(line []byte) bool {
 	switch len(line) {
 	case 1:

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readAll is every line in a readable form, and the error that ended them.
+// readAll returns every line in a readable form, and the error that ended the
+// input.
 func readAll(l *LineReader) (lines []string, err error) {
 	for {
 		line, err := l.ReadLine()

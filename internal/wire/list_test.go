@@ -146,7 +146,7 @@ func TestPerm(t *testing.T) {
 	}
 }
 
-// lsLine is what a client's pattern for "ls -l" asks of a line.
+// lsLine is a pattern for lines of "ls -l" as clients have it.
 var lsLine = regexp.MustCompile(`^[-dlpscb][-rwxsStT]{9} +\d+ [^ ]+ +[^ ]+ +\d+ [A-Z][a-z][a-z] [ \d]\d [ \d]\d[:\d]\d\d `)
 
 func FuzzListing(f *testing.F) {

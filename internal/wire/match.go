@@ -5,7 +5,8 @@ import (
 	"unicode/utf8"
 )
 
-// HasGlob says that s holds a character which a [Pattern] gives a meaning.
+// HasGlob reports whether s holds a character to which a [Pattern] gives a
+// meaning.
 func HasGlob(s string) bool { return strings.ContainsAny(s, "*?[") }
 
 // MaxPattern bounds the bytes of a [Pattern], as file systems bound those of the
@@ -32,7 +33,7 @@ type Pattern struct {
 // element is what matches one character.
 type element struct {
 	any     bool
-	literal rune // see decode; when not a set
+	literal rune // the character, as decode returns it; unless isSet
 	set     [][2]rune
 	negated bool
 	isSet   bool
@@ -106,8 +107,9 @@ func parseSet(s string) (e element, rest string, ok bool) {
 	return e, "", false
 }
 
-// decode returns the first character of s. A byte that is not UTF-8 is one of its
-// own, beyond all runes and in their order.
+// decode returns the first character of s. A byte that is not UTF-8 counts as a
+// character of its own; such characters come after all runes, in the order of
+// their bytes.
 func decode(s string) (r rune, width int) {
 	r, width = utf8.DecodeRuneInString(s)
 	if r == utf8.RuneError && width == 1 {

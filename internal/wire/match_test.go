@@ -73,7 +73,7 @@ func TestMatch(t *testing.T) {
 	assert.False(t, HasGlob(`a]{b}\`))
 }
 
-// words is every word of up to n letters.
+// words returns every word of up to n letters.
 func words(letters string, n int) []string {
 	out := []string{""}
 	for i := 0; i < len(out) && len(out[i]) < n; i++ {
@@ -122,7 +122,7 @@ func TestPatternRemembersLittle(t *testing.T) {
 	}
 }
 
-// BenchmarkMatch is one name and the worst of patterns.
+// BenchmarkMatch matches one name against the worst of patterns.
 func BenchmarkMatch(b *testing.B) {
 	name := strings.Repeat("b", 60)
 	for _, pattern := range []string{"*.txt", "*[" + strings.Repeat("b", 240) + "]x", strings.Repeat("*b", 100) + "x"} {
@@ -158,8 +158,8 @@ func FuzzMatch(f *testing.F) {
 		if !HasGlob(pattern) {
 			require.Equal(t, pattern == name, got)
 		}
-		// There sets are written differently, a backslash quotes, and a star may
-		// end inside a rune.
+		// In path.Match sets are written differently, a backslash quotes, and a
+		// star may end inside a rune.
 		ascii := strings.IndexFunc(name, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
 		if ascii && !strings.ContainsAny(pattern, `[\`) {
 			want, err := path.Match(pattern, name)
@@ -169,8 +169,8 @@ func FuzzMatch(f *testing.F) {
 	})
 }
 
-// backtracking is Pattern.Match in a simpler way, which takes the product of all
-// lengths.
+// backtracking does what Pattern.Match does in a simpler way, which takes time
+// in proportion to the product of all lengths.
 func backtracking(pattern, name string) bool {
 	star, again := -1, 0
 	p, n := 0, 0

@@ -16,9 +16,9 @@ import (
 // Section 7.5.1.2: such entries are to be left out of a listing without FactType,
 // where nothing would tell them from the rest.
 //
-// A fact that is not known of e is left out, as is the size of a directory, FIFO,
-// socket or device, which means nothing to a client. In a reply to MLST the caller writes the one space
-// in front and drops the CRLF.
+// A fact that is unknown is left out, as is the size of a directory, FIFO, socket or
+// device, which means nothing to a client. In a reply to MLST the caller writes the
+// one space in front and drops the CRLF.
 //
 // The name is cleaned as by [AppendLIST]. Values never hold a space or a
 // semicolon, since clients look for the first of these.
@@ -59,10 +59,10 @@ func AppendMLSx(dst []byte, e *Entry, kind, display string, f Facts) []byte {
 	return append(appendName(dst, display), '\r', '\n')
 }
 
-// appendKind appends the value of the fact "type". A link to a target that a
-// value can hold is "OS.unix=slink:target", as in RFC 3659, section 7.7.4; else
-// "OS.unix=symlink", which erratum 1500 prefers and clients know too. What can't
-// be transferred is no "file" (section 7.5.1.5).
+// appendKind appends the value of the fact "type". A link to a target that a value can
+// hold is "OS.unix=slink:target", as in RFC 3659, section 7.7.4; else
+// "OS.unix=symlink", which erratum 1500 prefers and clients know too. A FIFO, socket
+// or device can't be transferred and so is no "file" (section 7.5.1.5).
 func appendKind(dst []byte, e *Entry, kind string) []byte {
 	switch {
 	case kind != "":
@@ -99,10 +99,10 @@ func specialKind(mode fs.FileMode) string {
 	return ""
 }
 
-// appendPerm appends what section 7.5.5 lets a client try. It is a hint: which
-// of the three sets of bits counts is known to the driver alone, so any of them
-// will do, but for what is known better (Entry.Denied), and the answer to the
-// command is what decides.
+// appendPerm appends what section 7.5.5 lets a client try. It is a hint, and the reply
+// to the command decides: only the driver knows which of the three sets of permission
+// bits counts, so a bit in any of them will do. What is known to be refused is in
+// [Entry.Denied].
 func appendPerm(dst []byte, mode fs.FileMode, dir bool) []byte {
 	read, write := mode&0o444 != 0, mode&0o222 != 0
 	switch {

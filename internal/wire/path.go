@@ -23,20 +23,20 @@ type Path struct {
 	// directory can be meant (POSIX, path resolution).
 	Dir bool
 
-	// Through are the directories that the path enters only to leave them by
-	// "..", likewise as names. To the systems that clients know such a path
-	// leads nowhere unless they exist.
+	// Through are the directories that the path enters only to leave them by "..",
+	// likewise as names. On the systems that clients know, such a path leads
+	// nowhere unless these directories exist.
 	Through []string
 }
 
 // ParsePath applies a path of the client's to its working directory, which is a
 // name as in [Path]. An absolute arg replaces cwd, an empty one is cwd; ".." goes
-// up and stays at the root, as on the systems clients know; doubled slashes and
-// "." are cleaned away. RFC 959 leaves the form of paths to the server. A
-// backslash is an ordinary character, for to a driver it is one.
+// up and stays at the root, as on the systems clients know; doubled slashes and "."
+// are cleaned away. RFC 959 leaves the form of paths to the server. A backslash is
+// an ordinary character, as it is to drivers.
 //
-// Names are bytes, UTF-8 or not. It refuses CR, LF and NUL, a result longer than
-// 4,096 bytes, and a path with more than 8 different directories in Through.
+// Names are bytes, UTF-8 or not. ParsePath refuses CR, LF and NUL, a result longer
+// than 4,096 bytes, and a path with more than 8 different directories in Through.
 func ParsePath(cwd, arg string) (Path, error) {
 	if !Nameable(arg) {
 		return Path{}, &SyntaxError{"A path", "bytes without CR, LF and NUL"}
@@ -84,8 +84,8 @@ func Resolve(cwd, arg string) (string, error) {
 	return p.Name, err
 }
 
-// Nameable reports whether a command can hold a name: there is no way to write
-// CR, LF or NUL in one (RFC 2640, section 3.1 knows CR NUL, and hardly any client
+// Nameable reports whether a command can hold a name: there is no way to write CR,
+// LF or NUL in a command (RFC 2640, section 3.1 knows CR NUL, and hardly any client
 // does).
 func Nameable(name string) bool { return plain(name) || !strings.ContainsAny(name, "\r\n\x00") }
 

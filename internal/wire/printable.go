@@ -6,12 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// Printable returns s for a log or a terminal: control bytes and invalid UTF-8
-// become \xHH, and runes that end a line or turn the direction of text become
-// \uHHHH, so that a file name cannot forge a second entry or hide one (CWE-117,
-// CVE-2021-42574). A backslash in front of what would read as one of these
-// becomes \x5c, so [Original] gets s back. A clean string is returned as it is,
-// without allocation.
+// Printable returns s for a log or a terminal: control bytes and invalid UTF-8 become
+// \xHH, and runes that end a line or turn the direction of text become \uHHHH, so
+// that a file name cannot forge a second entry or hide one (CWE-117, CVE-2021-42574).
+// A backslash that would read as the beginning of such an escape becomes \x5c, so
+// that [Original] gets s back. A clean string is returned as it is, without
+// allocation.
 func Printable(s string) string {
 	i := 0
 	for i < len(s) {

@@ -30,10 +30,10 @@ func Multi(code int, lines ...string) Reply { return Reply{code, lines} }
 // RFC 3659, section 7.2 want exactly one space there, which the caller writes.
 //
 // CR, LF and NUL become '?', and 0xFF is doubled, since alone it is telnet's IAC
-// (RFC 854); other bytes go as they are, UTF-8, control bytes or not, for names are
-// bytes, and a client sends back what it read. A line
-// longer than 8,000 bytes is cut between two runes. A code out of range is a bug
-// of the caller and sent as 451, so that the client stays in step.
+// (RFC 854). Other bytes go as they are, UTF-8 or not, control bytes too: names are
+// bytes, and a client sends back what it read. A line longer than 8,000 bytes is
+// cut between two runes. A code out of range is a bug of the caller and sent as
+// 451, so that the client stays in step.
 func (r Reply) Append(dst []byte) []byte {
 	if r.Code < 100 || r.Code > 699 {
 		r.Code = 451

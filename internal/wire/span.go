@@ -31,7 +31,7 @@ func ParseRANG(arg string) (Span, error) {
 	return Span{int64(from), int64(to) + 1}, nil
 }
 
-// Part is a file of which a part is meant.
+// Part names a part of a file.
 type Part struct {
 	Path string
 	Span
@@ -52,8 +52,8 @@ func (p Part) String() string {
 // ParsePart reads the argument of XCRC, XMD5 and their like, which no RFC
 // describes: a path, perhaps in quotes, and perhaps the first byte and the one
 // behind the last. Names without quotes may hold spaces and end in numbers, so
-// several readings may be possible: they come in the order in which to look
-// whether there is such a file, all of arg first.
+// several readings may be possible: look for a file of each in the order of the
+// result, which begins with all of arg as the path.
 func ParsePart(arg string) ([]Part, error) {
 	if path, rest, ok := UnquotePath(arg); ok && path != "" {
 		span, ok := parseSpan(rest)

@@ -8,10 +8,10 @@ import (
 const wantTime = "a time in UTC as YYYYMMDDHHMMSS"
 
 // ParseTime reads a time-val, RFC 3659, section 2.3: fourteen digits and
-// perhaps a fraction, always UTC, years 1000 to 9999. It is strict, for a wrong
-// time is set as silently as a right one: no 30th of February, no hour 24. The
-// leap second 60 is taken and counts as 59. Digits of a fraction below the
-// nanosecond are dropped.
+// perhaps a fraction, always UTC, years 1000 to 9999. ParseTime is strict,
+// since MFMT sets a wrong time as silently as a right one: no 30th of February,
+// no hour 24. The leap second 60 is taken and counts as 59. Digits of a
+// fraction below the nanosecond are dropped.
 func ParseTime(s string) (time.Time, error) {
 	whole, fraction, found := strings.Cut(s, ".")
 	t, ok := stamp(whole)
@@ -79,7 +79,7 @@ func FormatTime(t time.Time) string { return string(AppendTime(make([]byte, 0, 1
 //	path atime mtime ctime UTC
 //
 // The second is what ncftp and lftp send and ProFTPD takes, in that order of
-// times and with seconds optional; the second form is tried first, because the
+// times and with seconds optional; the second form is tried first, because its
 // end is unmistakable. In the first form access and create are zero. All times
 // are UTC.
 func ParseUTime(arg string) (modify, access, create time.Time, path string, err error) {

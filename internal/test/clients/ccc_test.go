@@ -7,8 +7,8 @@ import (
 )
 
 // lftp takes TLS off its control connection with CCC and goes on transferring
-// files over protected data connections. With the TLS of its control connection
-// it forgets the session to resume.
+// files over protected data connections. Together with the TLS of its control
+// connection lftp forgets the session to resume.
 func TestLftpCCC(t *testing.T) {
 	s := Start(t, Options{CCC: true})
 	l := lftpKind.New(t, s).(*lftp)

@@ -10,10 +10,10 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// The clients here know no TLS.
+// inClear is for the clients of this file, which know no TLS.
 var inClear = Options{Mode: Mode{Name: "clear", Clear: true}, Full: true}
 
-// ncftp is the family of ncftpput, ncftpget and ncftpls.
+// ncftp drives the family of ncftpput, ncftpget and ncftpls.
 type ncftp struct {
 	Program
 	put, get, ls string
@@ -28,7 +28,8 @@ func (n *ncftp) as(password, program string, args ...string) (string, error) {
 	return n.Run(program, append(all, args...)...)
 }
 
-// url is for ncftpls, which knows no other way to name a directory.
+// url returns the URL of a directory for ncftpls, which knows no other way to
+// name one.
 func (n *ncftp) url(dir string) string {
 	return "ftp://" + n.Server.Host + strings.ReplaceAll(strings.TrimRight(dir, "/"), "%", "%25") + "/"
 }
@@ -86,7 +87,7 @@ func TestNcftp(t *testing.T) {
 	Matrix(t, s, &ncftp{p, testenv.NeedBinary(t, "ncftpput"), testenv.NeedBinary(t, "ncftpget"), testenv.NeedBinary(t, "ncftpls")})
 }
 
-// tnftp is the ftp of the BSDs.
+// tnftp drives the ftp of the BSDs.
 type tnftp struct {
 	Program
 	path string
@@ -94,8 +95,8 @@ type tnftp struct {
 
 func (c *tnftp) run(lines ...string) (string, error) { return c.as(Password, lines...) }
 
-// as feeds lines to the program, which ends well whatever they led to: failure
-// is a reply that says so.
+// as feeds lines to the program. It exits with success whatever they led to, so
+// as looks for failures among the replies.
 func (c *tnftp) as(password string, lines ...string) (string, error) {
 	script := []string{
 		fmt.Sprintf("open %s %d", c.Server.Host, c.Server.Port),
@@ -162,8 +163,8 @@ func (c *tnftp) Delete(remote string) error {
 	return err
 }
 
-// escape is for a line of tnftp's, where a quotation can't hold a quotation
-// mark.
+// escape escapes an argument in a line for tnftp, where a quotation can't hold
+// a quotation mark.
 func escape(s string) string { return special.ReplaceAllString(s, `\$0`) }
 
 var special = regexp.MustCompile(`[ "'\\]`)

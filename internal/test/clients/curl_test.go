@@ -162,7 +162,7 @@ func TestCurlManyUploads(t *testing.T) {
 	}
 }
 
-// A name that is not UTF-8, as a camera makes it, is one like any other.
+// A name that is not UTF-8, as a camera makes it, works like any other.
 func TestCurlRawNames(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("the system's names are text")

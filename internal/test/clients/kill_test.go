@@ -72,9 +72,9 @@ func TestKilledUploads(t *testing.T) {
 	}
 }
 
-// Python closes its data connection in order at Ctrl-C, and ends its control
-// connection when the interpreter exits, which may take longer than the default
-// grace on a busy machine. A longer EndGrace is what cures that.
+// Python closes its data connection in order at Ctrl-C, and ends its control connection
+// when the interpreter exits, which may take longer than the default grace on a busy
+// machine. A longer EndGrace cures that.
 func TestInterruptedPython(t *testing.T) {
 	u := uploaders["Python"]
 	for _, m := range []Mode{{Name: "TLS"}, {Name: "clear", Clear: true}} {
@@ -160,7 +160,7 @@ func (s *Server) killed(t *testing.T, signals []syscall.Signal, upload func() er
 	}
 }
 
-// uploads are the transfers that are over and not listings.
+// uploads returns the uploads that are over.
 func (s *Server) uploads() (all []server.Transfer) {
 	for _, x := range s.Transfers() {
 		if x.Verb == "STOR" {

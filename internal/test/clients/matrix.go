@@ -36,7 +36,7 @@ type Client interface {
 	Delete(remote string) error
 }
 
-// Cannot is what a client has no way to do, and why.
+// Cannot says what a client has no way to do, and why.
 type Cannot string
 
 func (c Cannot) Error() string { return string(c) }
@@ -86,7 +86,8 @@ type stage struct {
 // local returns the path of a file at the client's side.
 func (s *stage) local(name string) string { return filepath.Join(s.dir, name) }
 
-// do fails the step when the client did.
+// do fails the step when the client has failed, and skips it when the client
+// has no way to do this.
 func (s *stage) do(what string, err error) {
 	s.Helper()
 	var cannot Cannot

@@ -15,10 +15,10 @@ type Kind struct {
 	Resumes func(Mode) bool
 }
 
-// Always is for Kind.Resumes.
+// Always is a Kind.Resumes for clients that resume in every mode.
 func Always(Mode) bool { return true }
 
-// Never is for Kind.Resumes.
+// Never is a Kind.Resumes for clients that resume in no mode.
 func Never(Mode) bool { return false }
 
 // Meet puts the client through the Matrix in every mode with TLS, and counts

@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// nodeKind is basic-ftp, in a directory where npm has installed it.
+// nodeKind returns the kind for basic-ftp, in a directory where npm has
+// installed it.
 func nodeKind(dir string) Kind {
 	return Kind{
 		New: func(t *testing.T, s *Server) Client {
@@ -29,7 +30,7 @@ func (c *node) List(dir string) (names []string, err error) {
 }
 
 // installNode copies the script and its package.json to a directory and lets
-// npm install what that names.
+// npm install what package.json names.
 func installNode(t *testing.T) (dir string) {
 	t.Helper()
 	testenv.NeedBinary(t, "node")

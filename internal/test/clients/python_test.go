@@ -37,15 +37,15 @@ func python(t *testing.T) string {
 	return strings.TrimSpace(string(out))
 }
 
-// scripted is a library that a short script in its language makes a program:
-// what to do is JSON in its first argument, the answer JSON on its standard
-// output.
+// scripted drives a library by a short script in its language. The script's
+// first argument says in JSON what to do, and its standard output is the answer
+// in JSON.
 type scripted struct {
 	Program
 	interpreter, script string
 }
 
-// here returns a path below this directory that is good in any other.
+// here returns the absolute path of a file of this directory.
 func here(t *testing.T, name string) string {
 	t.Helper()
 	path, err := filepath.Abs(filepath.FromSlash(name))
@@ -105,7 +105,8 @@ func (c *scripted) Delete(remote string) error { return c.run(nil, "delete", rem
 
 func TestPython(t *testing.T) { pythonKind.Meet(t) }
 
-// A client that never resumes is told so and keeps the control connection.
+// A client that never resumes is told that it must, and keeps the control
+// connection.
 func TestPythonRequired(t *testing.T) {
 	for _, m := range Modes {
 		t.Run(m.Name, func(t *testing.T) {
@@ -138,7 +139,7 @@ func TestPythonRequired(t *testing.T) {
 }
 
 // A client that closes right after its last write, without a look at what the
-// server sent, loses nothing by that. With TLS 1.3 a ticket that it did not
+// server sent, loses nothing. With TLS 1.3 a ticket that the client did not
 // read would make its kernel cut the connection.
 func TestAbruptUploads(t *testing.T) {
 	for _, m := range Modes {

@@ -16,7 +16,7 @@ import (
 // included.
 const clientTime = 2 * time.Minute
 
-// Program is how to run a client's program.
+// Program says how to run a client's program.
 type Program struct {
 	Server *Server // whose transcript gets what the program says
 	Home   string  // an empty directory, so that nobody's settings count

@@ -24,7 +24,7 @@ const (
 	Password = "open sesame"
 )
 
-// Mode is how a client talks to the server.
+// Mode says how a client talks to the server.
 type Mode struct {
 	Name     string
 	Implicit bool // TLS first
@@ -32,15 +32,15 @@ type Mode struct {
 	Clear    bool // no TLS at all
 }
 
-// Modes are the ways of a client that knows TLS.
+// Modes holds the modes of a client that knows TLS.
 var Modes = []Mode{
 	{Name: "explicit"},
 	{Name: "implicit", Implicit: true},
 	{Name: "tls12", TLS12: true},
 }
 
-// Options are what a test wants of its Server; zero is a server as a user
-// would start it, with four data ports.
+// Options says what a test wants of its Server. The zero Options gives a server
+// as a user would start it, with four data ports.
 type Options struct {
 	Mode    Mode
 	Reuse   tls.Reuse
@@ -66,7 +66,7 @@ type Server struct {
 	Host string
 	Port int
 
-	// Transfers returns those that are over.
+	// Transfers returns the transfers that are over.
 	Transfers func() []server.Transfer
 	// Live returns the sessions there are.
 	Live func() []server.SessionInfo
@@ -169,11 +169,12 @@ func (s *Server) mark() (n int) {
 	return n
 }
 
-// tooLong is what nobody reads; the end of a transcript tells most.
+// tooLong is how much of each end of a transcript is shown, in bytes: nobody
+// reads more.
 const tooLong = 16 << 10
 
-// since returns the transcript from a mark on, without the middle if that is
-// long.
+// since returns the transcript from a mark on, without the middle if the text
+// is long.
 func (s *Server) since(mark int) (text string) {
 	s.locked(func() { text = s.log.String()[mark:] })
 	if len(text) > 2*tooLong {
@@ -212,8 +213,8 @@ func (s *Server) lastTransfer() (last server.Transfer) {
 	return last
 }
 
-// WantResumed asserts of every data connection so far whether it resumed the
-// TLS session of its control connection.
+// WantResumed asserts that every protected data connection so far resumed the
+// TLS session of its control connection or, with want false, that none did.
 func (s *Server) WantResumed(t *testing.T, want bool) {
 	t.Helper()
 	all, resumed := 0, 0

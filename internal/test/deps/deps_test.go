@@ -7,13 +7,13 @@ import (
 	"testing"
 )
 
-// embedded are the packages that programs build on. Whoever imports them gets
-// their dependencies too, so there are few.
+// embedded lists the packages that programs build on. A program that imports them
+// gets their dependencies too, so there are few.
 var embedded = []string{"server", "driver", "driver/drivertest", "passive", "tls", "firewall", "probe", "ftpstest"}
 
 const module = "github.com/sallyport/sallyport"
 
-// allowed are the modules of others, by prefix.
+// allowed lists the modules of others that these packages may need, by prefix.
 var allowed = []string{"golang.org/x/", "github.com/spf13/afero/"}
 
 func TestEmbedded(t *testing.T) {
@@ -36,8 +36,8 @@ func TestEmbedded(t *testing.T) {
 	}
 }
 
-// What the root's go.mod names is in the list of modules of everybody who embeds it,
-// needed or not. testify is there for the tests.
+// The modules that the root's go.mod names are in the list of every program that
+// embeds it, needed or not. testify is there for the tests.
 func TestRequirements(t *testing.T) {
 	out, err := exec.Command("go", "mod", "edit", "-json", "../../../go.mod").Output()
 	if err != nil {

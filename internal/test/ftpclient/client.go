@@ -1,5 +1,5 @@
-// Package ftpclient is the FTPS client of this project's tests. Client sends commands and reads replies and believes
-// nothing; its methods return errors, so that any goroutine may call them. Dial, Get and Put do what curl does.
+// Package ftpclient is the FTPS client of this project's tests. Client sends commands, reads replies and checks their
+// form; its methods return errors, so that any goroutine may call them. Dial, Get and Put do what curl does.
 package ftpclient
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Patience bounds every wait of a test. Nothing is measured by it: a test that is in order never comes near a minute.
+// Patience bounds every wait of a test. A test that passes never comes near it.
 const Patience = time.Minute
 
 // maxLine is how long a reply line may be, in bytes, for Python's ftplib to take it.
@@ -199,7 +199,7 @@ func (c *Client) StopTLS(text string) error {
 	err := sec.CloseWrite()
 	packet := append(*raw.held, text...)
 	raw.held = nil
-	raw.SetDeadline(time.Now().Add(Patience)) // CloseWrite lets nobody write behind it
+	raw.SetDeadline(time.Now().Add(Patience)) // CloseWrite has set a deadline that lets nobody write
 	if _, writing := raw.Write(packet); err != nil || writing != nil {
 		return errors.Join(err, writing)
 	}

@@ -80,7 +80,7 @@ func (c *Client) Put(line, content string) error {
 	return c.Done()
 }
 
-// ReadAll reads a data connection to an end in order: under TLS only close_notify is one.
+// ReadAll reads a data connection to its end, and fails if that is not in order: under TLS only close_notify is.
 func ReadAll(data net.Conn) (string, error) {
 	data.SetReadDeadline(time.Now().Add(Patience))
 	content, err := io.ReadAll(data)
@@ -100,8 +100,8 @@ func DialTCP(addr string) (*TCPConn, error) {
 	return &TCPConn{TCPConn: conn.(*net.TCPConn)}, nil
 }
 
-// TCPConn remembers whether FIN was seen. crypto/tls reports io.EOF for it and for close_notify alike, but stops
-// reading at the latter.
+// TCPConn remembers whether FIN was read. crypto/tls reports io.EOF for FIN and for close_notify alike, but stops
+// reading at close_notify.
 type TCPConn struct {
 	*net.TCPConn
 	fin  bool
@@ -122,8 +122,8 @@ func (c *TCPConn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Truncated reports that a connection under TLS, read to its end, ended without close_notify, which crypto/tls doesn't
-// tell.
+// Truncated reports whether a connection under TLS that was read to its end has ended without close_notify; crypto/tls
+// doesn't tell.
 func Truncated(conn net.Conn) bool {
 	sec, ok := conn.(*tls.Conn)
 	if !ok {

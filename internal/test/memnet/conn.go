@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// Conn is one end of a connection in memory. Unlike that of net.Pipe it has addresses,
-// buffers, and halves that close one by one, as TCP's do.
+// Conn is one end of a connection in memory. Unlike a connection of net.Pipe it has
+// addresses, buffers, and halves that close one by one, as TCP's do.
 type Conn struct {
 	in, out       *stream
 	local, remote netip.AddrPort
 	closes        atomic.Int64
 }
 
-// Pair returns both ends of a connection with so much buffer each way.
+// Pair returns both ends of a connection with a buffer of that many bytes each way.
 func Pair(from, to netip.AddrPort, buffer int) (client, server *Conn) {
 	up, down := newStream(buffer), newStream(buffer)
 	return &Conn{in: down, out: up, local: from, remote: to}, &Conn{in: up, out: down, local: to, remote: from}

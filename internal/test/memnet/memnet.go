@@ -13,7 +13,8 @@ import (
 
 // Net has listeners, and connections to them. The zero Net is empty.
 type Net struct {
-	// Fail is asked by Listen first; nil, as is its answer, is to go on.
+	// Listen calls Fail first and returns its error if there is one. A nil Fail never
+	// fails.
 	Fail func(address string) error
 
 	mu        sync.Mutex
@@ -66,8 +67,8 @@ func (n *Net) Opened() int {
 	return n.opened
 }
 
-// Connect opens a connection with so much buffer each way, and returns both ends; nil when
-// nobody listens.
+// Connect opens a connection with a buffer of that many bytes each way, and returns both
+// ends; nil when nobody listens.
 func (n *Net) Connect(from, to netip.AddrPort, buffer int) (client, server *Conn) {
 	ln := n.At(to)
 	if ln == nil {

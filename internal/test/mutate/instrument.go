@@ -9,8 +9,9 @@ import (
 	"strings"
 )
 
-// opposites has each comparison's negation, edges the comparison that differs only if
-// both sides are equal, others what the remaining operators are exchanged for.
+// opposites maps each comparison to its negation, edges to the comparison that differs
+// only if both sides are equal. others maps each other operator to the one that takes
+// its place.
 var (
 	opposites = map[token.Token]token.Token{token.EQL: token.NEQ, token.NEQ: token.EQL, token.LSS: token.GEQ, token.GEQ: token.LSS, token.GTR: token.LEQ, token.LEQ: token.GTR}
 	edges     = map[token.Token]token.Token{token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR}
@@ -43,8 +44,8 @@ type source struct {
 	all  *[]mutant // of all files, added to
 }
 
-// instrument returns the text of a file of which each mutant is chosen by the variable
-// that switchFile declares, and adds the file's mutants to all.
+// instrument returns the text of a file with all its mutants in it, of which the
+// variable that switchFile declares chooses one, and adds the mutants to all.
 func instrument(name, text string, all *[]mutant) (string, error) {
 	s := source{name: name, text: text, fset: token.NewFileSet(), all: all}
 	file, err := parser.ParseFile(s.fset, name, text, parser.SkipObjectResolution)
@@ -75,9 +76,9 @@ func (s *source) render(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.GenDecl:
 		if n.Tok == token.CONST {
-			return s.of(n) // has to stay constant
+			return s.of(n) // a constant has to stay constant
 		}
-	case *ast.FuncDecl: // its type is no single piece of text
+	case *ast.FuncDecl: // the text of its type is not in one piece
 		if n.Body == nil {
 			return s.of(n)
 		}
@@ -111,7 +112,8 @@ func (s *source) binary(n *ast.BinaryExpr) string {
 	return x + s.text[s.offset(n.X.End()):s.offset(n.Y.Pos())] + y
 }
 
-// either renders an expression that is mutated in a new mutant and plain otherwise.
+// either renders an expression that is mutated if a new mutant is chosen, and plain
+// otherwise.
 func (s *source) either(n *ast.BinaryExpr, to token.Token, mutated, plain string) string {
 	id := s.add(n.OpPos, n.Op, to)
 	return fmt.Sprintf("(%s == %d && %s || %[1]s != %[2]d && %[4]s)", variable, id, mutated, plain)

@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// The environment names the mutant to be in environment; in the package, variable has
-// its number.
+// environment is the environment variable with the number of the mutant to be, and
+// variable the variable of the package that holds this number.
 const (
 	environment = "SALLYPORT_MUTANT"
 	variable    = "mutantChosen"
@@ -26,7 +26,7 @@ const (
 // switchFile is the file that is added to the package %s.
 const switchFile = "package %s\n\nimport (\n\t\"os\"\n\t\"strconv\"\n)\n\nvar " + variable + ", _ = strconv.Atoi(os.Getenv(\"" + environment + "\"))\n"
 
-// A fate is what becomes of a mutant.
+// A fate says what has become of a mutant.
 type fate string
 
 const (
@@ -110,7 +110,8 @@ func (r *runner) packageName() (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// binary returns the path of the tests of a mutant. Windows runs only what ends like this.
+// binary returns the path of the tests of a mutant. Windows runs only files that end in
+// .exe.
 func (r *runner) binary(number int) string {
 	return filepath.Join(r.tmp, fmt.Sprintf("%d.exe", number))
 }

@@ -12,7 +12,7 @@ import (
 // Build builds the program in the directory of the test and returns its file.
 func Build(t testing.TB) (file string) {
 	t.Helper()
-	file = filepath.Join(t.TempDir(), "program.exe") // what Windows calls a program
+	file = filepath.Join(t.TempDir(), "program.exe") // Windows runs only files that end in .exe
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", file, ".").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}

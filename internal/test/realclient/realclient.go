@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// Account is who logs in, and where.
+// Account says who logs in, and where.
 type Account struct {
 	Addr           string // of explicit FTPS
 	CAFile         string // whom the client trusts; empty means everybody

@@ -118,15 +118,16 @@ func fileProxy(t *testing.T, repo string) proxies {
 	return proxies{t, "file://" + filepath.ToSlash(cache) + "/cache/download,file://" + filepath.ToSlash(others)}
 }
 
-// env is the environment of a machine that has nothing yet but a way to the proxies.
-// Go's database of checksums is somewhere else; with -trimpath what was compiled once
-// need not be again.
+// env returns the environment of a machine that has nothing yet but a way to the
+// proxies. Go's database of checksums does not know these modules, so it is not
+// asked; with -trimpath what was compiled once need not be compiled again.
 func (p proxies) env(more ...string) []string {
 	cache := filepath.Join(p.t.TempDir(), "modules")
 	return append(append(withCache(p.t, cache), "GOPROXY="+p.list, "GONOSUMDB=*", "GOWORK=off", "GOFLAGS=-mod=mod -trimpath"), more...)
 }
 
-// withCache is a module cache that the end of the test can remove.
+// withCache returns an environment with a module cache that is removed at the end of
+// the test.
 func withCache(t *testing.T, cache string) []string {
 	t.Cleanup(func() {
 		clean := exec.Command("go", "clean", "-modcache")
@@ -136,7 +137,7 @@ func withCache(t *testing.T, cache string) []string {
 	return []string{"GOMODCACHE=" + cache}
 }
 
-// run returns what a command printed, and ends the test if it failed.
+// run runs a command, returns what it printed, and ends the test if it failed.
 func run(t *testing.T, dir string, env []string, command ...string) string {
 	t.Helper()
 	cmd := exec.Command(command[0], command[1:]...)

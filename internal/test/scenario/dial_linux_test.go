@@ -11,15 +11,15 @@ import (
 	"time"
 )
 
-// What comes of a connection to a port.
+// These are the outcomes of a connection to a port.
 const (
 	open    = "open"
 	dropped = "dropped" // no answer
 	refused = "refused" // by a host that does not listen
 )
 
-// dial is the process that connects to each of the addresses it is given, all
-// at once, and prints what came of it.
+// dial is the main function of a process that connects to each of the addresses
+// it is given, all at once, and prints what came of each.
 func dial() int {
 	patience, err := time.ParseDuration(os.Getenv("PATIENCE"))
 	if err != nil {

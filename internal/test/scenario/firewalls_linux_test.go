@@ -54,7 +54,7 @@ table inet vendor {
 `)
 }
 
-// everything are all ports, for a firewall that is not what is looked at.
+// everything is all ports, for a firewall that is not under test.
 const everything = "1-65535"
 
 // nft loads rules on a host.
@@ -71,8 +71,8 @@ func (w *world) iptables(host, rules string) {
 	}
 }
 
-// reading makes a firewall read the control connections of port 21, and let in
-// the connections that it reads about.
+// reading has a firewall read the control connections of port 21 and let in the
+// data connections that they announce.
 const reading = `
 table inet reading {
 	ct helper ftp {

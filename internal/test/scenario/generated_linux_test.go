@@ -22,7 +22,7 @@ type deal struct {
 	explicit, implicit int
 }
 
-// deals are the scenario as everybody has it and another where a port forwarder shows
+// deals returns the scenario as most have it, and one where a port forwarder shows
 // other numbers.
 func deals() []deal {
 	plain := deal{data: elevenPorts, explicit: 21, implicit: 990, setup: firewall.Setup{
@@ -42,7 +42,7 @@ func deals() []deal {
 	return []deal{plain, renumbered}
 }
 
-// url is where a client finds the server.
+// url returns where a client finds the server.
 func (d deal) url(addr string, what firewall.Purpose) string {
 	if what == firewall.ControlImplicit {
 		return fmt.Sprintf("ftps://%s:%d", bracketed(addr), d.implicit)
@@ -52,7 +52,7 @@ func (d deal) url(addr string, what firewall.Purpose) string {
 
 func (d deal) control() string { return fmt.Sprintf("%d, %d", d.explicit, d.implicit) }
 
-// options are those of the server.
+// options returns the options of the server.
 func (d deal) options() serverOptions {
 	return serverOptions{Data: d.setup.Data, Offset: d.setup.DataOffset, Announce: publicV4}
 }
@@ -69,7 +69,7 @@ func (d deal) render(t *testing.T, kind firewall.Kind, side firewall.Side) strin
 // on tells which host has which firewall.
 var on = map[firewall.Side]string{firewall.Server: "server", firewall.Border: "vendor", firewall.Client: "office"}
 
-// kinds are those that can be loaded here, and how.
+// kinds holds the kinds of firewalls whose rules can be loaded here, and how.
 var kinds = map[firewall.Kind]func(w *world, host, rules string){
 	"nftables": (*world).nft,
 	"iptables": (*world).iptables,
@@ -97,7 +97,8 @@ func generated(t *testing.T, tab *table) {
 	}
 }
 
-// allThree asserts that all that is said to work does, and that the rest does not.
+// allThree loads the rules on all three hosts, and asserts that whatever is said to
+// work works and that the rest does not.
 func allThree(s *scene, kind firewall.Kind, d deal) {
 	for side, host := range on {
 		kinds[kind](s.world, host, d.render(s.t, kind, side))
@@ -114,7 +115,7 @@ func allThree(s *scene, kind firewall.Kind, d deal) {
 		s.expect("internet", dropped, to, all...)
 		s.expect("desk", dropped, to, all...)
 	}
-	// What is not translated ends at the vendor's firewall itself.
+	// A connection that is not translated ends at the vendor's firewall itself.
 	s.expect("internet", refused, publicV4, decoys...)
 	s.tab.add(line{s.what, "TCP connect", "", "", "dropped, for all but the clients: " + ports(all)})
 	s.tab.add(line{s.what, "TCP connect", "", "", "dropped, for everybody: " + ports(decoys)})
@@ -186,14 +187,14 @@ func (f flow) needs(comment string) bool {
 // commented finds the comment of a rule.
 var commented = regexp.MustCompile(`comment "sallyport: ([^"]+)"`)
 
-// What the rules for the neighbours of IPv6 (RFC 4861) are commented with.
+// These are the comments of the rules for the neighbours of IPv6 (RFC 4861).
 const (
 	solicitation  = "neighbour solicitation IPv6"
 	advertisement = "neighbour advertisement IPv6"
 )
 
-// try puts everything through, with the rules without the one of a comment.
-// What needs it must fail, and the rest must work.
+// try tries every flow under the rules without the one that has a comment. The flows
+// that need that rule must fail, and the rest must work.
 //
 // A host that is asked for its address learns that of whoever asks, so that one
 // of the two rules for neighbours is hardly missed. Each is looked at in the
@@ -210,8 +211,9 @@ func (s *scene) try(d deal, without, situation string) {
 		mac := s.must(s.run(program{host: of, path: "cat", args: []string{"/sys/class/net/" + ofDev + "/address"}})).out
 		neigh(host, "replace", addr, "lladdr", strings.TrimSpace(mac), "dev", dev, "nud", "permanent")
 	}
-	// Who knows is told first: a late packet of an earlier visit would make that host
-	// ask, and whoever is asked learns the address of the host that asks.
+	// Set the neighbour that a host is to know first: a late packet of an earlier
+	// visit would make that host ask, and the host that is asked learns the address
+	// of the one that asks.
 	switch situation {
 	case solicitation:
 		knows("server", "eth0", vendorV6, "vendor", "lan")
@@ -251,8 +253,8 @@ func (s *scene) try(d deal, without, situation string) {
 	}
 }
 
-// ruleByRule loads the rules of one side, the rest of the way being open, and
-// then the same rules without one of them, for each. What needs the rule must
+// ruleByRule loads the rules of one side, the rest of the way being open, and then,
+// for each rule, the same rules without that one. The flows that need the rule must
 // fail then, and the rest must work.
 func ruleByRule(s *scene, kind firewall.Kind, side firewall.Side, d deal) {
 	host, load := on[side], kinds[kind]

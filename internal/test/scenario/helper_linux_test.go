@@ -2,8 +2,8 @@ package scenario
 
 import "strings"
 
-// helper is what worked before TLS: firewalls that allow port 21 alone, and
-// find out the rest by reading.
+// helper shows what worked before TLS: firewalls that allow port 21 alone, and
+// find out the data ports by reading the control connection.
 func helper(s *scene) {
 	s.nft("office", office("21"))
 	s.nft("vendor", vendor("21"))

@@ -11,16 +11,16 @@ import (
 	"time"
 )
 
-// What the router of a segment tells: the prefix that hosts make their addresses of,
-// and for how long it and the router are good. Real ones say half an hour.
+// The router of a segment tells the prefix that hosts make their addresses of, and for
+// how long that prefix and the router are good. Real ones say half an hour.
 const (
 	segment      = "2001:db8:3::"
 	goodFor      = 6 * time.Second
 	advertiseFor = 500 * time.Millisecond // between two advertisements
 )
 
-// route is the process of a router: on the interface "lan" it advertises itself and a
-// prefix (RFC 4861, section 4.2), and sends what a DHCPv6 server answers.
+// route is the main function of a router's process: on the interface "lan" it advertises
+// itself and a prefix (RFC 4861, section 4.2), and sends what a DHCPv6 server answers.
 func route() int {
 	if err := advertise(); err != nil {
 		fmt.Fprintln(os.Stderr, "router:", err)
@@ -66,7 +66,7 @@ func advertise() error {
 	}
 }
 
-// advertisement6 is a router advertisement with a prefix to make addresses of.
+// advertisement6 returns a router advertisement with a prefix to make addresses of.
 func advertisement6() []byte {
 	seconds := uint32(goodFor / time.Second)
 	ra := make([]byte, 16, 48)
@@ -79,8 +79,8 @@ func advertisement6() []byte {
 	return append(append(ra, option...), prefix[:]...)
 }
 
-// hopLimit255 proves to hosts that a packet comes from their own segment (RFC 4861,
-// section 6.1.2).
+// hopLimit255 sets the hop limit that proves to hosts that a packet comes from their own
+// segment (RFC 4861, section 6.1.2).
 func hopLimit255(c *net.IPConn) error {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -92,7 +92,7 @@ func hopLimit255(c *net.IPConn) error {
 	return errors.Join(failed, err)
 }
 
-// linkLocal is the address of an interface on its segment.
+// linkLocal returns the link-local address of an interface.
 func linkLocal(name string) (net.IP, error) {
 	dev, err := net.InterfaceByName(name)
 	if err != nil {
@@ -110,8 +110,8 @@ func linkLocal(name string) (net.IP, error) {
 	return nil, fmt.Errorf("%s has no link-local address", name)
 }
 
-// awaitDHCP is a process that waits for a DHCPv6 server's answer and prints what came
-// of that.
+// awaitDHCP is the main function of a process that waits for a DHCPv6 server's answer
+// and prints whether it came.
 func awaitDHCP() int {
 	patience, err := time.ParseDuration(os.Getenv("PATIENCE"))
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// What the two firewalls of most cases let through.
+// The data ports that the two firewalls of most cases let through.
 const (
 	elevenPorts = "21000-21010"
 	onePort     = "21000"
@@ -118,9 +118,9 @@ func (s *scene) note(v visit, verdict string) {
 	s.tab.add(line{s.what, v.client + ", " + v.from, control, s.data, verdict})
 }
 
-// sealed puts up both firewalls, and asserts that they drop connections to what
-// the server's host listens on and nobody was to reach, and that nothing else
-// does.
+// sealed puts up both firewalls, and asserts that they drop connections to the
+// ports of the server's host that nobody may reach, and that without the
+// firewalls nothing drops these.
 func (s *scene) sealed(data string) {
 	s.t.Helper()
 	try := func(want string) {
@@ -136,14 +136,14 @@ func (s *scene) sealed(data string) {
 	s.expect("desk", open, serverV4, decoys...)
 	try(dropped)
 	s.nft("vendor", vendor(everything))
-	s.expect("alice", dropped, publicV4, decoys...) // at her own firewall
+	s.expect("alice", dropped, publicV4, decoys...) // dropped at her own firewall
 	s.guard(data)
 	s.tab.add(line{s.what, "TCP connect", "", "", "dropped by either firewall: " + ports(decoys)})
 }
 
 func ports(list []string) string { return strings.ReplaceAll(strings.Join(list, " "), ":", "") }
 
-// basic is what everybody wants: both kinds of TLS, through few ports.
+// basic shows what everybody wants: both kinds of TLS, through few ports.
 func (s *scene) basic(data string) {
 	s.start(serverOptions{Data: data, Announce: publicV4})
 	s.sealed(data)
@@ -166,7 +166,7 @@ func ipv6(s *scene) {
 	}
 }
 
-// privateAddress is a server behind 1:1 NAT that was not told about it.
+// privateAddress shows a server behind 1:1 NAT that was not told about the NAT.
 func privateAddress(s *scene) {
 	s.guard(elevenPorts)
 	s.start(serverOptions{Data: elevenPorts})
@@ -184,8 +184,8 @@ func privateAddress(s *scene) {
 	}
 }
 
-// portsOutside is a server whose data ports are not those that were asked for
-// at the firewalls.
+// portsOutside shows a server whose data ports are not the ones that the
+// firewalls let through.
 func portsOutside(s *scene) {
 	s.guard(elevenPorts)
 	s.start(serverOptions{Data: "50000", Announce: publicV4})
@@ -200,7 +200,7 @@ func portsOutside(s *scene) {
 	}
 }
 
-// bothSides are clients that the server must tell different addresses.
+// bothSides shows clients that the server must tell different addresses.
 func bothSides(s *scene) {
 	s.guard(elevenPorts)
 	pasv := func(from, client string) visit {
@@ -224,7 +224,7 @@ func bothSides(s *scene) {
 	}
 }
 
-// crowd is many transfers at once by clients that the server can't tell from
+// crowd shows many transfers at once by clients that the server can't tell from
 // one another by their address.
 func crowd(s *scene) {
 	const files = 40

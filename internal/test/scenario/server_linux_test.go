@@ -28,13 +28,13 @@ const (
 // firewall keeps a connection from them.
 var decoys = []string{":20", ":22", ":989", ":20999", ":21011", ":50000"}
 
-// serverOptions are how to run the server.
+// serverOptions says how to run the server.
 type serverOptions struct {
 	Data     string // the set of data ports
 	Offset   int    // what a port forwarder adds to them
 	Announce string // an address, or rules as passive.ParseRules reads them; empty announces the address dialled
 	Clear    bool   // TLS is not required
-	CCC      bool   // and may end after the login
+	CCC      bool   // CCC is allowed, so TLS may end after the login
 
 	Root, CA string // set by start
 }
@@ -104,8 +104,8 @@ func (w *world) stopServer() {
 	}
 }
 
-// serve is the server's process. Its input is a line of options, then nothing
-// until it is to end.
+// serve is the main function of the server's process. Its input is a line of
+// options; the end of the input ends the server.
 func serve() int {
 	if err := serveInput(); err != nil {
 		fmt.Fprintln(os.Stderr, "server:", err)

@@ -13,7 +13,7 @@ import (
 // line is a line of the table.
 type line struct{ what, client, control, data, result string }
 
-// table is what was shown.
+// table collects what the cases have shown.
 type table struct {
 	mu    sync.Mutex
 	lines []line
@@ -42,7 +42,7 @@ func (tab *table) print(t testing.TB) {
 	t.Logf("what was shown:\n%s", b.String())
 }
 
-// verdict is the result of a visit as the client's user sees it.
+// verdict returns the result of a visit as the client's user sees it.
 func (r result) verdict() string {
 	if r.err == nil {
 		return "works"

@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/firewall"
 )
 
-// What the rules are commented with that keep a host's own IPv6 alive.
+// These are the comments of the rules that keep a host's own IPv6 alive.
 const (
 	routersIPv6 = "router advertisements IPv6"
 	groupsIPv6  = "multicast listeners IPv6"
@@ -70,7 +70,7 @@ func (s *segmentOf) eventually(what string, ok func() bool) {
 	}
 }
 
-// show is what ip prints about IPv6 on a host.
+// show returns what ip prints about IPv6 on a host.
 func (s *segmentOf) show(host string, args ...string) string {
 	s.t.Helper()
 	return s.must(s.run(program{path: "ip", args: append([]string{"-n", s.id + host, "-6"}, args...)})).out
@@ -85,12 +85,12 @@ func (s *segmentOf) linkLocal(host, dev string) string {
 	return ""
 }
 
-// local is the machine's link-local address.
+// local returns the machine's link-local address.
 func (s *segmentOf) local() string { return s.linkLocal("machine", "eth0") }
 
 var lifetime = regexp.MustCompile(`valid_lft (\d+)sec`)
 
-// left is for how many seconds the machine keeps its address, -1 without one.
+// left returns for how many seconds the machine keeps its address, -1 without one.
 func (s *segmentOf) left() int {
 	s.t.Helper()
 	m := lifetime.FindStringSubmatch(s.show("machine", "addr", "show", "dev", "eth0", "scope", "global"))
@@ -116,7 +116,8 @@ func (s *segmentOf) listens() bool {
 	return strings.Contains(known, netip.AddrFrom16(group).String()+" ")
 }
 
-// asked is what comes of waiting for a DHCPv6 server's answer on the machine.
+// asked waits for a DHCPv6 server's answer on the machine, and returns what came of
+// that.
 func (s *segmentOf) asked(patience time.Duration) string {
 	s.t.Helper()
 	self, err := os.Executable()
@@ -127,13 +128,15 @@ func (s *segmentOf) asked(patience time.Duration) string {
 	return strings.TrimSpace(r.out)
 }
 
-// survives demands that address and route outlive twice what the router said of them
-// before the rules were loaded: it must have been heard through them.
+// survives demands that address and route live on for twice the time that the router
+// gave them before the rules were loaded: the router must have been heard through the
+// rules.
 func (s *segmentOf) survives() {
 	s.t.Helper()
 	gone := 0
 	for start := time.Now(); time.Since(start) < 2*goodFor; time.Sleep(100 * time.Millisecond) {
-		// The kernel may replace what it renews: what is gone stays away.
+		// The kernel may remove an address or route for a moment to renew it, so only
+		// one that stays away is gone.
 		if gone++; s.left() >= 0 && s.routed() {
 			gone = 0
 		}
@@ -158,7 +161,7 @@ func TestHostKeepsItsIPv6(t *testing.T) {
 			t.Parallel()
 			s := newSegment(t)
 			s.eventually("the host has an address and a route", func() bool { return s.left() >= 0 && s.routed() && s.listens() })
-			// The server is one for IPv4: its host has IPv6 all the same.
+			// The server is for IPv4 only; its host has IPv6 all the same.
 			rules := deal{setup: firewall.Setup{Explicit: []uint16{21}, Data: onePort, Clients: deals()[0].setup.Clients[:1]}}.render(t, kind, firewall.Server)
 			load(s.world, "machine", rules)
 			s.survives()

@@ -19,17 +19,18 @@ type visit struct {
 	from   string // a host
 	client string // curl or lftp
 	url    string // scheme, address and port
-	// args are what curl is told besides, set what lftp is.
+	// args are further arguments of curl, set further settings of lftp.
 	args []string
 	set  []string
-	// patience is for what is expected to fail: how long the client waits for
-	// an answer, in seconds. 0 is longer than anything takes.
+	// patience is how long the client waits for an answer, in seconds, where a
+	// visit is expected to fail. 0 is longer than anything takes.
 	patience int
 }
 
 var clients = []string{"curl", "lftp"}
 
-// The ways in: explicit is the port of AUTH TLS, implicit that of TLS first.
+// explicit returns the URL of the port for AUTH TLS, and implicit that of the
+// port where TLS comes first.
 func explicit(addr string) string { return "ftp://" + bracketed(addr) + ":21" }
 func implicit(addr string) string { return "ftps://" + bracketed(addr) + ":990" }
 
@@ -42,7 +43,8 @@ func bracketed(addr string) string {
 
 var visits atomic.Int64
 
-// errDiffers is a transfer that the client took for a success, and was none.
+// errDiffers is the error of a transfer that the client took for a success
+// although it was none.
 var errDiffers = errors.New("what arrived is not what was sent")
 
 // visit makes a visit. The error is that of the client, or says what differs.
@@ -133,7 +135,7 @@ func (w *world) lftp(v visit, home string, commands ...string) result {
 		env: []string{"HOME=" + home}, dir: home})
 }
 
-// content is n bytes that no two transfers share.
+// content returns n bytes that no two transfers share.
 func content(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {

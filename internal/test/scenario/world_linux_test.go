@@ -44,7 +44,7 @@ const (
 
 var hosts = []string{"alice", "bob", "office", "internet", "vendor", "server", "desk"}
 
-// cables are pairs of a host and its interface.
+// cables lists the cables: at each end a host and its interface.
 var cables = [][4]string{
 	{"alice", "eth0", "office", "port1"},
 	{"bob", "eth0", "office", "port2"},
@@ -54,7 +54,7 @@ var cables = [][4]string{
 	{"vendor", "port2", "desk", "eth0"},
 }
 
-// settings are commands of ip for each host.
+// settings holds commands of ip for each host.
 var settings = map[string]string{
 	"alice": host("10.1.0.11/24", "10.1.0.1", "2001:db8:1::11/64", "2001:db8:1::1"),
 	"bob":   host("10.1.0.12/24", "10.1.0.1", "2001:db8:1::12/64", "2001:db8:1::1"),
@@ -116,7 +116,7 @@ var kernel = map[string]string{
 	"net/bridge/bridge-nf-call-iptables": "0", "net/bridge/bridge-nf-call-ip6tables": "0",
 }
 
-// forwarding is for the routers.
+// forwarding holds the kernel parameters that make a host a router.
 var forwarding = map[string]string{"net/ipv4/ip_forward": "1", "net/ipv6/conf/all/forwarding": "1"}
 
 // world is a set of network namespaces that end with the test.
@@ -162,7 +162,8 @@ func (w *world) plug(cables [][4]string) {
 // emptyWorld makes hosts that are not connected, and tells their kernels something.
 func emptyWorld(t testing.TB, hosts []string, kernel map[string]string) *world {
 	t.Helper()
-	// The limit is for what went wrong; nothing comes near it.
+	// The limit ends a world in which something went wrong; nothing else comes
+	// near it.
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	w := &world{t: t, hosts: hosts, id: fmt.Sprintf("%s%d-%d-", prefix, os.Getpid(), worlds.Add(1)), ctx: ctx}
 	t.Cleanup(func() {
@@ -179,8 +180,8 @@ func emptyWorld(t testing.TB, hosts []string, kernel map[string]string) *world {
 	return w
 }
 
-// need says what the tests want of the machine, and removes what a run that
-// was killed left behind.
+// need skips or fails the test on a machine that lacks something, and removes
+// what a run that was killed has left behind.
 func need(t *testing.T) {
 	testenv.NeedRoot(t)
 	for _, name := range []string{"ip", "bridge", "nft", "iptables-restore", "ip6tables-restore", "curl", "lftp"} {
@@ -213,7 +214,7 @@ func need(t *testing.T) {
 	}
 }
 
-// remove deletes the namespaces. What is in them ends with them.
+// remove deletes the namespaces, and with them everything inside.
 func (w *world) remove() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
@@ -247,7 +248,7 @@ func (w *world) tell(host string, values map[string]string) {
 	w.must(w.run(program{host: host, path: "sh", stdin: script.String()}))
 }
 
-// program is what to run on a host, or on none.
+// program says what to run on a host, or on none.
 type program struct {
 	host  string
 	path  string
@@ -258,14 +259,14 @@ type program struct {
 	limit time.Duration // 0 is a minute
 }
 
-// result is what came of a program.
+// result holds what came of a program.
 type result struct {
 	out string // what it printed
 	all string // with errors
 	err error  // of type *exec.ExitError unless it could not end by itself
 }
 
-// code is the exit code.
+// code returns the exit code.
 func (r result) code() int {
 	var exit *exec.ExitError
 	switch {
@@ -285,7 +286,8 @@ func (w *world) command(ctx context.Context, p program) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env = append(os.Environ(), append([]string{"LC_ALL=C.UTF-8"}, p.env...)...)
 	cmd.Dir = p.dir
-	// A signal for the terminal's processes leaves it to the test to end them.
+	// In a group of its own, a program gets no signal from the terminal: the
+	// test ends it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
@@ -325,7 +327,7 @@ func (w *world) Write(p []byte) (int, error) {
 	return w.log.Write(p)
 }
 
-// transcript is what happened, without the beginning if that is long.
+// transcript returns what happened, without the beginning if the text is long.
 func (w *world) transcript() string {
 	const long = 48 << 10
 	w.mu.Lock()
@@ -337,7 +339,7 @@ func (w *world) transcript() string {
 	return text
 }
 
-// locked is a writer for two.
+// locked is a writer that two goroutines may use.
 type locked struct {
 	mu sync.Mutex
 	w  io.Writer

@@ -27,10 +27,10 @@ func (c Call) Path(arg int) string {
 
 // Run runs f and calls hook before each of its system calls with one of the numbers. The
 // call fails with the error that hook returns, and is made for zero. Goroutines that f
-// starts are not seen. While hook runs, f waits, and Go's runtime doesn't know it where it
-// makes the call itself or takes the call for short: then everything may stop. So of
-// SYS_FCNTL only the locks are seen. Systems of 32 bits, which have another call for them,
-// are not for this: the test is skipped.
+// starts are not seen. While hook runs, f waits. Go's runtime doesn't know of that wait
+// where the runtime makes the call itself or takes the call for a short one: then
+// everything may stop. So of SYS_FCNTL only the locks are seen. On systems of 32 bits,
+// where locks are another system call, the test is skipped.
 func Run(t testing.TB, hook func(c Call) syscall.Errno, f func(), numbers ...int) {
 	t.Helper()
 	if unsafe.Sizeof(uintptr(0)) == 4 {

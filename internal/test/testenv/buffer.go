@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// Buffer is a bytes.Buffer for several goroutines: a log to look into, the output of a
-// process. The zero Buffer is empty.
+// Buffer is a bytes.Buffer that several goroutines may use: for a log to look into, or
+// the output of a process. The zero Buffer is empty.
 type Buffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer

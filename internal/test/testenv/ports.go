@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// span is where FreePorts looks: outside the range that the system takes the
-// ports of outgoing connections from, or any program that connects to somewhere
-// could have a port when the test comes to open it. It lies above the ports that
+// span is where FreePorts looks: outside the range from which the system takes
+// the ports of outgoing connections, since a program that connects to somewhere
+// could take a port before the test opens it. It lies above the ports that
 // examples and the benchmark use.
 var span = sync.OnceValues(func() (first, end int) {
 	low, high, err := outgoing()
@@ -36,8 +36,8 @@ func outgoing() (low, high int, err error) {
 	return low, high, err
 }
 
-// nextPort is where FreePorts goes on, so that tests which run side by side don't
-// get the same ports. Other processes begin somewhere else.
+// nextPort is where FreePorts goes on, so that tests of a process which run side
+// by side don't get the same ports. Other processes begin somewhere else.
 var nextPort atomic.Int64
 
 func init() { nextPort.Store(rand.Int64N(1 << 16)) }
@@ -77,9 +77,9 @@ func FreeAddr(t testing.TB) string {
 	return fmt.Sprintf("127.0.0.1:%d", FreePorts(t, 1))
 }
 
-// reserve holds ports that are free, and nil if one of them isn't. What it holds
-// are the ports of UDP with the same numbers: no test needs those, and two that
-// reserve here can't have the same.
+// reserve returns a hold on n ports that are free, nil if one of them isn't. It
+// holds the ports of UDP with the same numbers: no test needs those, and two
+// callers of reserve can't have the same ones.
 func reserve(first, n int) (held []net.PacketConn) {
 	for port := first; port < first+n; port++ {
 		lock, err := net.ListenPacket("udp", fmt.Sprintf(":%d", port))

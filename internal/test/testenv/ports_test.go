@@ -8,7 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What FreePorts returns no outgoing connection gets, and no other test.
+// No outgoing connection and no other test gets a port that FreePorts has
+// returned.
 func TestFreePorts(t *testing.T) {
 	seen := make(map[int]bool)
 	for range 50 {

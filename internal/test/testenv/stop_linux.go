@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Stop stops a process with SIGSTOP, and returns when it has stopped: the signal
-// alone lets its threads go on for as long as the one that was chosen to take it
+// Stop stops a process with SIGSTOP, and returns when it has stopped: after the
+// signal its threads still run for as long as the thread that is to handle it
 // waits for a processor.
 func Stop(t testing.TB, pid int) {
 	t.Helper()

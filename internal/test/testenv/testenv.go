@@ -26,7 +26,8 @@ func NeedBinary(t testing.TB, name string) string {
 	return path
 }
 
-// NeedRoot is for tests that change what only root may.
+// NeedRoot skips the test if it does not run as root, or fails it in continuous
+// integration.
 func NeedRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {

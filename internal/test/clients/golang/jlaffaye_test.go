@@ -39,7 +39,7 @@ type client struct {
 	tls    *tls.Config
 }
 
-// with logs in, does something and quits.
+// with logs in, calls do and quits.
 func (c *client) with(do func(*ftp.ServerConn) error, more ...ftp.DialOption) error {
 	return c.as(clients.Password, do, more...)
 }
