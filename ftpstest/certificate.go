@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// spoil lets faults happen to certificates.
+// spoil has cfg present a bad certificate where a fault says so.
 func (s *Server) spoil(cfg *tls.Config) {
 	theirs := cfg.GetConfigForClient
 	good := cfg.Clone()
@@ -37,7 +37,8 @@ func (s *Server) spoil(cfg *tls.Config) {
 	}
 }
 
-// whichConn tells control connections by their port.
+// whichConn returns "control" for a connection to one of the server's own
+// ports, else "data".
 func (s *Server) whichConn(conn net.Conn) string {
 	_, port, err := net.SplitHostPort(conn.LocalAddr().String())
 	for _, addr := range []string{s.Addr, s.ImplicitAddr} {
@@ -49,7 +50,7 @@ func (s *Server) whichConn(conn net.Conn) string {
 }
 
 // badCertificate makes a certificate that is in order but for one thing. The
-// server's own is its authority, so that nothing else is wrong with it.
+// server's own certificate signs it, so that nothing else is wrong with it.
 func (s *Server) badCertificate(how string) (tls.Certificate, error) {
 	if how == "unknown" {
 		other, err := tls.SelfSigned()

@@ -25,11 +25,10 @@ func (s *Server) ClientTLS() *tls.Config {
 }
 
 // URL returns the explicit endpoint as ftp://user:password@host:port/, which
-// curl understands together with --ssl-reqd, and ImplicitURL the implicit one
-// as ftps://.
+// curl understands together with --ssl-reqd.
 func (s *Server) URL() string { return s.url("ftp", s.Addr) }
 
-// ImplicitURL is described with URL.
+// ImplicitURL returns the implicit endpoint as ftps://user:password@host:port/.
 func (s *Server) ImplicitURL() string { return s.url("ftps", s.ImplicitAddr) }
 
 func (s *Server) url(scheme, addr string) string {

@@ -46,7 +46,8 @@ func (s *Server) command(ctx context.Context, c server.Command, run func() serve
 	return r
 }
 
-// answer has a command done, or not.
+// answer runs a command unless a fault forbids that, and returns the reply that
+// the faults give, else the command's own.
 func (s *Server) answer(sess *session, strikes []*strike, run func() server.Reply) (r server.Reply) {
 	var instead *strike
 	for _, f := range strikes {
@@ -75,7 +76,7 @@ func (s *Server) answer(sess *session, strikes []*strike, run func() server.Repl
 	return r
 }
 
-// transfer reports whether the fault happens to one.
+// transfer reports whether the fault happens to a transfer.
 func (f *strike) transfer() bool { return slices.Contains(groups["transfer"], f.verb) }
 
 // code returns Code or its default.
@@ -92,7 +93,7 @@ func (f *strike) code() int {
 	return cmp.Or(f.Code, def, 502)
 }
 
-// reply returns what the client reads.
+// reply returns the reply that the fault gives to the client.
 func (f *strike) reply() server.Reply {
 	text := f.Text
 	if text == "" {
@@ -132,7 +133,7 @@ func wireReply(r server.Reply) string {
 	return fmt.Sprintf("%d %s", r.Code, strings.Join(r.Lines, "\n"))
 }
 
-// hangUp ends a connection without a word.
+// hangUp closes a connection as it is, without a reply or close_notify.
 func hangUp(conn net.Conn, how string) {
 	if conn == nil {
 		return

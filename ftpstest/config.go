@@ -87,9 +87,9 @@ func Start(t testing.TB) *Server {
 	return Config{}.Start(t)
 }
 
-// Start starts a server that ends with the test; what is connected then is cut.
-// What goes wrong fails the test at once, an error in the server's log when the
-// server ends. The log of a failed test shows the Transcript.
+// Start starts a server that ends with the test; what is connected then is cut. A
+// failure to start fails the test at once, an error in the server's log fails it
+// when the server ends. The log of a failed test shows the Transcript.
 func (c Config) Start(t testing.TB) *Server {
 	t.Helper()
 	if c.Logger == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// errCut is why a transfer failed that a fault has cut.
+// errCut is the error of a transfer that a fault has cut.
 var errCut = errors.New("ftpstest: cut by a fault")
 
 // data is server.Intercept.Data: it lets faults happen to data connections.
@@ -43,7 +43,7 @@ type faulty struct {
 	n       int64 // bytes so far
 	deaf    bool  // the rest of a download goes nowhere
 	linger  bool  // the client is still sending what nobody wants
-	err     error // of all further calls
+	err     error // what all further calls return
 }
 
 // NetConn returns the connection below.
@@ -87,7 +87,8 @@ func (c *faulty) Read(p []byte) (int, error) {
 		}
 	}
 	if err == nil {
-		// At once, and not when the server asks for more, which may be never.
+		// The fault happens at once, and not when the server asks for more,
+		// which may be never.
 		if err = c.strike(true); err == io.EOF {
 			c.err, err = err, nil
 		}
@@ -95,7 +96,7 @@ func (c *faulty) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// sudden are the kinds that happen after so many bytes.
+// sudden holds the kinds of faults that happen once, after Fault.After bytes.
 var sudden = []Kind{Cut, Stall, Drop}
 
 // step returns how much of n bytes may go before something happens, and how many
@@ -112,7 +113,7 @@ func (c *faulty) step(n int) (size int, rate int64) {
 		}
 	}
 	if rate > 0 {
-		// Twenty steps a second: smooth, and few.
+		// Twenty steps a second are smooth, and few.
 		left = min(left, max(rate/20, 1))
 	}
 	return int(left), rate
@@ -126,7 +127,7 @@ func (f *strike) rate() int64 {
 	return f.Rate
 }
 
-// strike lets happen what is due.
+// strike makes the faults happen that are due.
 func (c *faulty) strike(upload bool) error {
 	if c.err != nil {
 		return c.err
@@ -159,12 +160,14 @@ func (c *faulty) strike(upload bool) error {
 	return nil
 }
 
-// cut ends the connection early. What it returns is what the server sees.
+// cut ends the connection early. What cut returns is what the server's Read or
+// Write returns.
 func (c *faulty) cut(f *strike, upload bool) error {
 	if err := c.flush(); err != nil {
 		return err
 	}
-	// The server must take what came of an upload for all if it is to say so.
+	// If the final reply is to claim success, the server must take what has come
+	// of an upload for the whole.
 	end := errCut
 	if f.code() < 400 {
 		end = io.EOF
@@ -205,7 +208,7 @@ func (c *faulty) flush() error {
 // Close ends the connection, with close_notify unless a fault forbids it.
 func (c *faulty) Close() error {
 	if c.linger {
-		// Closing with bytes unread would be a reset.
+		// To close the connection with bytes unread would reset it.
 		c.srv.drain(c.Conn)
 		return nil
 	}
@@ -237,7 +240,7 @@ func (c *faulty) closeUnsaid(how string) error {
 			t.CloseWrite()
 		}
 	}
-	c.Conn.Close() // its close_notify goes nowhere
+	c.Conn.Close() // the close_notify it sends goes nowhere
 	return nil
 }
 

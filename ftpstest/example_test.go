@@ -19,7 +19,7 @@ func send(addr, user, password string, config *tls.Config, name, report string) 
 	return c.Put("STOR "+name, report)
 }
 
-// A test of a program that delivers a report by FTPS.
+// ExampleStart tests a program that delivers a report by FTPS.
 func ExampleStart() {
 	_ = func(t *testing.T) { // func TestSend(t *testing.T)
 		srv := ftpstest.Start(t)
@@ -31,8 +31,8 @@ func ExampleStart() {
 	}
 }
 
-// A program that sends in the background: the test waits until the file is
-// there and whole.
+// This example tests a program that sends in the background: the test waits
+// until the file is there and whole.
 func ExampleServer_WaitFile() {
 	_ = func(t *testing.T) { // func TestSendInBackground(t *testing.T)
 		srv := ftpstest.Start(t)
@@ -43,8 +43,8 @@ func ExampleServer_WaitFile() {
 	}
 }
 
-// A disk that is full the first time: the program must say so, and succeed when
-// it tries again.
+// In this example the disk is full the first time: the program must say so, and
+// succeed when it tries again.
 func ExampleServer_Inject() {
 	_ = func(t *testing.T) { // func TestSendToFullDisk(t *testing.T)
 		srv := ftpstest.Start(t)
@@ -59,7 +59,7 @@ func ExampleServer_Inject() {
 	}
 }
 
-// A server without a test, for a program.
+// ExampleNew starts a server in a program, without a test.
 func ExampleNew() {
 	srv, err := ftpstest.New(ftpstest.Config{User: "demo", Password: "demo"})
 	if err != nil {

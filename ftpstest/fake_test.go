@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// fake is a test that may fail.
+// fake stands for a test that may fail.
 type fake struct {
 	testing.TB
 	failed   bool

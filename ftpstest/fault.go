@@ -12,30 +12,31 @@ import (
 //	srv.Inject(ftpstest.Fault{Kind: ftpstest.Cut, To: "RETR", Nth: 2, After: 1000})
 //
 // Only Kind is needed. What the other fields mean, and which of them count,
-// depends on it; Kinds describes each. Any number of faults work side by side.
-// Their order matters where two answer the same command: the first one does.
+// depends on the Kind; [Kinds] describes each. Any number of faults work side by
+// side. Where two would answer the same command, the first one does.
 //
-// Faults are deterministic: each counts the commands that it applies to, over
-// all sessions, and bytes are those that cross the data connection inside TLS,
-// which are the file's unless it is sent as text (TYPE A) or compressed (MODE Z).
+// Faults are deterministic: each counts the commands that it applies to, over all
+// sessions. Bytes are counted as they cross the data connection inside TLS: they
+// are the file's unless the file is sent as text (TYPE A) or compressed (MODE Z).
 type Fault struct {
 	// Kind is what goes wrong.
 	Kind Kind
-	// To is which commands it happens to: a verb such as "RETR", or "login",
-	// "passive", "download", "upload", "listing", "transfer", or "connect" for
-	// the greeting; several are joined by "+". Empty means what Kinds says.
+	// To names the commands that the fault happens to: a verb such as "RETR", or
+	// "login", "passive", "download", "upload", "listing", "transfer", or
+	// "connect" for the greeting; several are joined by "+". Empty means what
+	// Kinds says.
 	To string
-	// Nth is which of these commands it happens to, counted from 1; 0 is to
-	// every one. A command that fails for another reason counts as well.
+	// Nth is which of these commands the fault happens to, counted from 1; 0 is
+	// every one of them. A command that fails for another reason counts as well.
 	Nth int
-	// After is how many bytes go by before it happens.
+	// After is how many bytes go by before the fault happens.
 	After int64
 	// How is one of the ways that Kinds lists. Empty means the first.
 	How string
 	// Rate is in bytes per second.
 	Rate int64
-	// For is how long it lasts; 0 means until the client gives up or the fault
-	// is cleared.
+	// For is how long the fault lasts; 0 means until the client gives up or the
+	// fault is cleared.
 	For time.Duration
 	// Code and Text make the reply. Zero means what Kinds says.
 	Code int
@@ -78,7 +79,7 @@ func (f Fault) Validate() error {
 		case !kind.takes(p.name):
 			return fmt.Errorf("ftpstest: fault %s has no %s; it takes %s", f.Kind, p.name, kind.paramNames())
 		default:
-			// What can't be read back was never right.
+			// A value that can't be read back from its text was never right.
 			if err := p.set(new(Fault), text); err != nil {
 				return fmt.Errorf("ftpstest: fault %s: %s=%s: %w", f.Kind, p.name, text, err)
 			}

@@ -21,7 +21,7 @@ var groups = map[string][]string{
 // connect stands for the greeting among the verbs.
 const connect = "connect"
 
-// verbs returns what a fault happens to, in capitals.
+// verbs returns the verbs that a fault happens to, in capitals.
 func (f *Fault) verbs() ([]string, error) {
 	to := f.To
 	if to == "" {

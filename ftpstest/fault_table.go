@@ -8,7 +8,8 @@ import (
 // KindInfo describes a kind of fault, for people: help texts are made of it.
 type KindInfo struct {
 	Kind Kind
-	// Does says what happens, and Catches which bug of a client shows then.
+	// Does says what happens, and Catches which bugs of a client a test finds
+	// by it.
 	Does, Catches string
 	// Params are the fields of Fault that count, with their names in the
 	// textual form.
@@ -37,7 +38,7 @@ func Kinds() []KindInfo {
 	return list
 }
 
-// whom is what to means, with the names of groups.
+// whom describes the parameter "to", with the names of the groups.
 const whom = "which commands: verbs, or login, passive, download, upload, listing, transfer; several are joined by +"
 
 var (

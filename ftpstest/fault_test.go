@@ -38,7 +38,7 @@ func startWith(t *testing.T, faults ...string) *ftpstest.Server {
 	return srv
 }
 
-// login is a client that needn't say goodbye.
+// login returns a client that has logged in and needn't say goodbye.
 func login(t *testing.T, srv *ftpstest.Server) *ftpclient.Client {
 	t.Helper()
 	c, err := ftpclient.Dial(srv.Addr, false, srv.ClientTLS(), srv.User, srv.Password)
@@ -47,7 +47,8 @@ func login(t *testing.T, srv *ftpstest.Server) *ftpclient.Client {
 	return c
 }
 
-// get is what arrives of a download, how it ended, and the reply.
+// get returns what arrives of a download, how the download ended, and the
+// reply's error.
 func get(t *testing.T, c *ftpclient.Client, line string) (got string, end, reply error) {
 	t.Helper()
 	data, err := c.Open(line)
@@ -166,7 +167,7 @@ func TestStallUntilCleared(t *testing.T) {
 	require.NoError(t, c.Done())
 }
 
-// What was cleared doesn't happen to a transfer under way either.
+// A fault that was cleared doesn't happen to a transfer under way either.
 func TestClearInTransfer(t *testing.T) {
 	srv := startWith(t, "stall:after=10", "cut:after=1000", "slow:rate=10", "no-notify", "drop:after=300000")
 	c := login(t, srv)
@@ -215,7 +216,7 @@ func TestSlow(t *testing.T) {
 	require.Equal(t, content[:10_000], got)
 	require.NoError(t, c.Put("STOR new", got))
 	require.Equal(t, got, srv.ReadFile("new"))
-	// Never faster than this, however quick the machine is.
+	// The transfer is never faster than this, however quick the machine is.
 	require.GreaterOrEqual(t, time.Since(start), 2*10_000*time.Second/102_400)
 }
 
@@ -430,7 +431,7 @@ func TestFaultsTogether(t *testing.T) {
 	require.Contains(t, srv.Transcript(), "-- fault cut:after=100\n")
 }
 
-// Faults of one server concern no other, and sessions at once don't mix up.
+// A fault of one session's transfer doesn't happen to another session at work.
 func TestFaultsOfSessionsAtOnce(t *testing.T) {
 	srv := startWith(t, "cut:to=RETR,after=1000,how=clean")
 	cut, whole := login(t, srv), login(t, srv)
@@ -457,7 +458,7 @@ func TestFaultsInClear(t *testing.T) {
 	}
 }
 
-// What real clients make of it.
+// curl exits as it does for such trouble with any server.
 func TestFaultsForCurl(t *testing.T) {
 	curl := testenv.NeedBinary(t, "curl")
 	for _, c := range []struct {

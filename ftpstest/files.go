@@ -22,9 +22,9 @@ func (s *Server) WriteFile(name, content string) {
 	}
 }
 
-// ReadFile returns what a file holds now. That an upload has arrived is certain
-// as soon as its client has read the 226 reply; until then see WaitFile. Failure
-// ends the test; Files has no such consequences.
+// ReadFile returns what a file holds now. An upload is certain to have arrived
+// once its client has read the 226 reply; WaitFile waits for it. Failure ends
+// the test, unlike a failure to read from Files.
 func (s *Server) ReadFile(name string) string {
 	s.t.Helper()
 	content, err := s.read(name)

@@ -21,8 +21,8 @@
 // # Security considerations
 //
 // The server is for tests only: user and password are well known, and whoever reaches
-// the server reads and changes its files. Without [Config.Addr] nobody does from
-// another host. A program that wants others to reach the server names an address, and
+// the server reads and changes its files. Without [Config.Addr] nobody on another host
+// can reach it. A program that wants others to reach the server names an address, and
 // should choose a password.
 //
 // It counts as a vulnerability when the server listens anywhere else than Config says,
@@ -59,7 +59,7 @@ type Server struct {
 	User, Password string
 
 	// CAFile is a PEM file with the server's certificate, for clients in other
-	// languages: curl --cacert, Python's cafile. It goes with the server.
+	// languages: curl --cacert, Python's cafile. The file is removed with the server.
 	CAFile string
 
 	// FS holds the files.
@@ -78,12 +78,12 @@ type Server struct {
 	faults     faults
 	background sync.WaitGroup     // what faults have started
 	life       context.Context    // ends with Close
-	end        context.CancelFunc // ends it
+	end        context.CancelFunc // ends life
 
 	ended    []<-chan error // of Serve
 	closing  sync.Once
 	closeErr error
-	release  []func() error // in this order
+	release  []func() error // called by Close, in this order
 }
 
 // New starts a server, which the caller closes.
@@ -147,7 +147,7 @@ func (s *Server) configure(c Config) error {
 			return err
 		}
 		s.Server.Passive = ports
-		s.release = slices.Insert(s.release, 0, ports.Close) // before what it listens on
+		s.release = slices.Insert(s.release, 0, ports.Close) // closed before the listeners that it uses
 	}
 	if c.Configure != nil {
 		c.Configure(s.Server)
@@ -158,9 +158,9 @@ func (s *Server) configure(c Config) error {
 	return s.Server.Validate()
 }
 
-// Close stops the server and cuts what is connected to it. The error tells of
-// every error that the server logged and [Config.AllowErrors] doesn't know. Further
-// calls return the same. With a test it is called at its end.
+// Close stops the server and cuts what is connected to it. The error tells of every
+// error that the server logged and [Config.AllowErrors] doesn't know. Further calls
+// return the same. With a test, Close is called when the test ends.
 func (s *Server) Close() error {
 	s.closing.Do(func() {
 		if s.Server != nil {

@@ -242,7 +242,8 @@ func TestNewWithoutTest(t *testing.T) {
 	require.NoFileExists(t, srv.CAFile)
 }
 
-// Hundreds at once get on, whether they are the tests of one package or of many.
+// Hundreds of servers get on side by side, whether the tests are of one package
+// or of many.
 func TestManyAtOnce(t *testing.T) {
 	for range 200 {
 		t.Run("", func(t *testing.T) {

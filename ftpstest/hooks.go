@@ -10,14 +10,14 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// transfers are those that are over.
+// transfers holds the transfers that are over.
 type transfers struct {
 	mu   sync.Mutex
 	list []server.Transfer
 }
 
-// Transfers returns what the server reported of finished transfers, the failed
-// and the listings too. A transfer is there as soon as its client has read the
+// Transfers returns what the server reported of finished transfers, failed ones
+// and listings included. A transfer is there as soon as its client has read the
 // final reply. The last 10,000 are kept.
 func (s *Server) Transfers() []server.Transfer {
 	s.transfers.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Inject adds faults from now on; they count the commands that come after it. A
-// fault that Validate refuses ends the test.
+// Inject adds faults, which count the commands that come from now on. A fault that
+// Validate refuses ends the test.
 func (s *Server) Inject(faults ...Fault) {
 	for _, f := range faults {
 		if err := f.Validate(); err != nil {
@@ -23,7 +23,7 @@ func (s *Server) Inject(faults ...Fault) {
 // shutdown is not undone.
 func (s *Server) ClearFaults() { s.faults.removeAll() }
 
-// faults are those in force.
+// faults holds the faults in force.
 type faults struct {
 	mu   sync.Mutex
 	list []*injected
@@ -82,7 +82,8 @@ func (all *faults) strike(verb string) []*strike {
 	return list
 }
 
-// certificate returns what a handshake is to be spoilt with, nil for nothing.
+// certificate returns the fault that spoils the certificate of a "control" or "data"
+// connection, nil for none.
 func (all *faults) certificate(connection string) *injected {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -104,7 +105,8 @@ func (s *strike) over() bool {
 	}
 }
 
-// wait holds things up for as long as the fault says.
+// wait returns when the fault's time is over or the fault is cleared, or with an error
+// when ctx ends.
 func (s *strike) wait(ctx context.Context) error {
 	var timeout <-chan time.Time
 	if s.For > 0 {

@@ -6,8 +6,8 @@ import (
 	"github.com/sallyport/sallyport/ftpstest"
 )
 
-// All faults, what each does, which bug of a client it catches, and its
-// parameters with their defaults.
+// ExampleKinds prints all faults: what each does, which bugs of a client it
+// catches, and its parameters with their defaults.
 func ExampleKinds() {
 	for _, kind := range ftpstest.Kinds() {
 		fmt.Printf("%s (%s)\n  %s\n  Catches: %s\n", kind.Kind, kind.Example, kind.Does, kind.Catches)

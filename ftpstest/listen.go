@@ -22,7 +22,7 @@ func (s *Server) serve(c Config) error {
 	}
 	s.Addr, s.ImplicitAddr = explicit.Addr().String(), implicit.Addr().String()
 	s.start(s.Server.Serve, explicit)
-	if s.Server.TLS == nil { // Configure has taken it away
+	if s.Server.TLS == nil { // Configure has taken TLS away
 		return implicit.Close()
 	}
 	s.start(s.Server.ServeTLS, implicit)

@@ -19,7 +19,7 @@ type recorder struct {
 	allowed []string
 }
 
-// found is shared by the handlers that With makes.
+// found is what the handlers share that WithAttrs and WithGroup make.
 type found struct {
 	mu   sync.Mutex
 	line bytes.Buffer
@@ -42,7 +42,7 @@ func newRecorder(to *slog.Logger, allowed []string) *recorder {
 
 func (r *recorder) logger() *slog.Logger { return slog.New(r) }
 
-// errors returns those logged so far, joined.
+// errors returns the unexpected errors logged so far, joined.
 func (r *recorder) errors() error {
 	r.found.mu.Lock()
 	defer r.found.mu.Unlock()

@@ -46,8 +46,7 @@ func (s *Server) dataPorts(n int, host string) (*passive.Ports, error) {
 	return ports, nil
 }
 
-// turn is a listener on a port that stays bound. Of one port there is never more
-// than one at a time.
+// turn is a listener on a port that stays bound. A port has one turn at a time.
 type turn struct {
 	*net.TCPListener
 	accepting sync.Mutex // held by Accept
@@ -68,8 +67,8 @@ func (t *turn) Accept() (net.Conn, error) {
 	return conn, err
 }
 
-// Close ends Accept and leaves the port bound. It waits for the end, or Accept
-// would take a connection that is for the next turn.
+// Close ends Accept and leaves the port bound. Close waits until Accept has
+// ended, or Accept would take a connection that is for the next turn.
 func (t *turn) Close() error {
 	if t.closed.Swap(true) {
 		return nil

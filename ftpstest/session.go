@@ -15,12 +15,12 @@ type session struct {
 
 	mu     sync.Mutex
 	armed  []*strike // faults of the transfer under way
-	ending *strike   // the one that cut it
-	moved  int64     // bytes, when it did
+	ending *strike   // the fault that cut the transfer
+	moved  int64     // bytes that had moved by then
 }
 
-// sessions are found by the client's address, which the listener and the
-// server's hooks both know.
+// sessions holds the sessions by the client's address, which both the listener and
+// the server's hooks know.
 type sessions struct {
 	mu    sync.Mutex
 	count int
@@ -37,8 +37,9 @@ func (all *sessions) add(conn net.Conn) {
 	all.of[peerOf(conn)] = &session{number: all.count, conn: conn}
 }
 
-// at returns the session of a client. It is never nil: one that Configure let in by
-// another way can't be dropped, and that is all.
+// at returns the session of a client, never nil. A client that did not come by a
+// listener of this package gets a session without a connection, which Drop can't
+// close.
 func (all *sessions) at(peer netip.AddrPort) *session {
 	all.mu.Lock()
 	defer all.mu.Unlock()
@@ -63,7 +64,7 @@ func peerOf(conn net.Conn) netip.AddrPort {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port())
 }
 
-// watched is a listener that tells of its connections.
+// watched is a listener that adds its connections to sessions.
 type watched struct {
 	net.Listener
 	sessions *sessions
@@ -85,7 +86,8 @@ func (s *session) arm(strikes []*strike) {
 	s.armed, s.ending, s.moved = strikes, nil, 0
 }
 
-// disarm ends that and returns the fault that cut the transfer, nil for none.
+// disarm takes away what arm has set and returns the fault that cut the transfer,
+// nil for none.
 func (s *session) disarm() *strike {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -107,8 +109,8 @@ func (s *session) cut(by *strike, moved int64) {
 	s.ending, s.moved = by, moved
 }
 
-// correct makes a finished transfer what it was: the server can't tell that a
-// download was cut.
+// correct puts right what the server reports of a transfer that a fault has cut,
+// since the server can't tell that a download was cut.
 func (s *session) correct(t *server.Transfer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

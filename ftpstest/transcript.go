@@ -15,7 +15,7 @@ import (
 // more than a test needs, and little enough for a server that runs for days.
 const kept = 10000
 
-// transcript is what was said.
+// transcript holds what was said.
 type transcript struct {
 	mu    sync.Mutex
 	lines []line

@@ -9,7 +9,7 @@ import (
 	"github.com/sallyport/sallyport/ftpstest"
 )
 
-// numbers are what differs from one run to the next.
+// numbers matches what differs from one run to the next.
 var numbers = regexp.MustCompile(`127\.0\.0\.1:\d+|\|\d+\|`)
 
 func TestTranscript(t *testing.T) {

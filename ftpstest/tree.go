@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Files returns the server's files as they are, for [fs.ReadFile], [fs.Glob],
-// [fs.WalkDir] and the like.
+// Files returns a view of the server's files as they are at each look, for
+// [fs.ReadFile], [fs.Glob], [fs.WalkDir] and the like.
 func (s *Server) Files() fs.FS {
 	if s.FS == nil {
 		s.fatal("Config has a Driver and no FS, so there are no files to look at")

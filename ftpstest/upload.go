@@ -37,7 +37,7 @@ func (t tracked) Validate() error {
 	return nil
 }
 
-// trackedFS is what one session sees.
+// trackedFS is the FS of one session.
 type trackedFS struct {
 	driver.FS
 	srv  *Server
@@ -101,7 +101,8 @@ func (u *trackedUpload) Commit() error {
 	return err
 }
 
-// arrivals are the names of files that clients have stored, and where.
+// arrivals holds the names of the files that clients have stored, and the FS
+// that has each.
 type arrivals struct {
 	mu      sync.Mutex
 	files   map[string]driver.FS
@@ -118,7 +119,7 @@ func (a *arrivals) add(name string, where driver.FS) {
 	a.wake()
 }
 
-// rename follows a file, or the files below a directory.
+// rename notes the new name of a file, or of the files below a directory.
 func (a *arrivals) rename(from, to string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -142,8 +143,8 @@ func (a *arrivals) wake() {
 	}
 }
 
-// find returns where a file has arrived, or else what is closed when another
-// look is worth while.
+// find returns the FS where a file has arrived, or else a channel that is
+// closed at the next arrival.
 func (a *arrivals) find(name string) (driver.FS, <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

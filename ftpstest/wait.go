@@ -10,12 +10,12 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// waitLimit is for a context without a deadline.
+// waitLimit is how long WaitFile waits under a context without a deadline.
 const waitLimit = 10 * time.Second
 
 // WaitFile waits until a client has stored a file of that name, or renamed one
 // to it, and returns what the file holds then. The file is whole: an upload
-// under way doesn't count. One that was stored before the call does. Failure
+// under way doesn't count. A file that was stored before the call does. Failure
 // ends the test, when ctx ends or, if ctx has no deadline, after ten seconds.
 func (s *Server) WaitFile(ctx context.Context, name string) string {
 	s.t.Helper()

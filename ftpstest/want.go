@@ -118,7 +118,7 @@ func contents(files fs.FS) (map[string]string, error) {
 	return all, nil
 }
 
-// difference describes the first one.
+// difference describes where two contents first differ.
 func difference(got, want string) string {
 	if len(got) < 100 && len(want) < 100 && !strings.ContainsAny(got+want, "\n") {
 		return fmt.Sprintf("got %q, want %q", got, want)

@@ -73,9 +73,9 @@ func (r *replay) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// direct is a control connection that came without a balancer, or so it should
-// be: a header is refused here. The commands of FTP and the records of TLS begin
-// in other ways, so what the client says first tells.
+// direct is a control connection from outside of the trusted networks. Read refuses
+// a connection that begins with a header, as neither a command of FTP nor a record
+// of TLS does.
 type direct struct {
 	net.Conn
 	protocol *Protocol
@@ -99,6 +99,6 @@ func (d *direct) Read(p []byte) (int, error) {
 // NetConn returns the connection below.
 func (d *direct) NetConn() net.Conn { return d.Conn }
 
-// ReadFrom and SetLinger are as those of Conn.
+// ReadFrom and SetLinger do what those of Conn do.
 func (d *direct) ReadFrom(r io.Reader) (int64, error) { return io.Copy(d.Conn, r) }
 func (d *direct) SetLinger(sec int) error             { return setLinger(d.Conn, sec) }

@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// A server behind two balancers.
+// Example runs a server behind two balancers.
 func Example() {
 	balancers := &proxyproto.Protocol{Trusted: []netip.Prefix{
 		netip.MustParsePrefix("10.0.0.2/32"),

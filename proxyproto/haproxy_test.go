@@ -49,7 +49,7 @@ func TestHAProxy(t *testing.T) {
 	}
 }
 
-// What the guide shows is what is tested.
+// The guide shows the configuration that is tested.
 func TestGuide(t *testing.T) {
 	text := func(name ...string) string {
 		raw, err := os.ReadFile(filepath.Join(name...))
@@ -59,7 +59,8 @@ func TestGuide(t *testing.T) {
 	require.Contains(t, text("..", "docs", "firewalls.md"), text("testdata", "haproxy.cfg"))
 }
 
-// startHAProxy runs it with the configuration of the guide, but for addresses.
+// startHAProxy runs HAProxy with the configuration of the guide, except for
+// addresses.
 func startHAProxy(t *testing.T, file string, s *site, send string) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", "haproxy.cfg"))

@@ -40,14 +40,15 @@ type origin struct{ client, dialled netip.AddrPort }
 
 // readOrigin reads a header and not a byte more, so that nothing has to be put
 // back: what follows stays in the socket, for the server or for sendfile. A
-// header may come in pieces, but none may be waited for that can't be one.
+// header may come in pieces, but readOrigin never waits for more of what can't
+// become a header.
 func readOrigin(r io.Reader) (origin, error) {
 	raw, err := readHeader(r)
 	if err != nil {
 		return origin{}, err
 	}
-	// All of it has to be in the buffer at once: the parser takes what comes in
-	// pieces for an attack.
+	// The whole header has to be in the buffer at once: the parser takes one
+	// that comes in pieces for an attack.
 	h, err := pires.Read(bufio.NewReaderSize(bytes.NewReader(raw), len(raw)))
 	if err != nil {
 		return origin{}, err
@@ -67,7 +68,8 @@ func readOrigin(r io.Reader) (origin, error) {
 }
 
 // balancers reports whether the connection is one that the balancer made for
-// itself. HAProxy's checks by version 1 name the connection's own addresses.
+// itself. The headers of HAProxy's checks by version 1 name the connection's own
+// addresses.
 func (o origin) balancers(conn net.Conn) bool {
 	own, ok := conn.RemoteAddr().(*net.TCPAddr)
 	return !o.client.IsValid() || ok && plain(own) == o.client

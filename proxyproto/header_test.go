@@ -98,7 +98,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// Whatever comes, no more than a header is read, and what is read is what
+// Whatever comes, no more than a header is read, and readOrigin returns what
 // go-proxyproto makes of the same bytes.
 func FuzzHeader(f *testing.F) {
 	for _, version := range []byte{1, 2} {

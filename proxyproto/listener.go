@@ -30,12 +30,12 @@ type Listener struct {
 	begin   sync.Once
 	ready   chan result
 	slots   chan struct{} // holds one for each pending connection
-	done    chan struct{} // closed when the listener is
+	done    chan struct{} // closed with the listener
 	running sync.WaitGroup
 
 	mu      sync.Mutex
 	closed  bool
-	reading []net.Conn // whose headers are being read, in order of arrival
+	reading []net.Conn // connections whose headers are being read, in order of arrival
 }
 
 type result struct {
@@ -56,8 +56,8 @@ func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 // Accept returns the next connection with a good header. An error that is not
 // [net.ErrClosed] is one of the listener below and may pass.
 func (l *Listener) Accept() (net.Conn, error) {
-	// Not before: a listener that is opened to see whether it can be needs no
-	// goroutine.
+	// The goroutine begins here and not earlier: a listener that is only opened
+	// to see whether the port is free needs none.
 	l.begin.Do(func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -147,10 +147,10 @@ func (l *Listener) receive(conn net.Conn) {
 	}
 }
 
-// enter finds room for a connection. When there is none, the one whose header
-// has been awaited longest goes: a balancer sends it at once, so an honest
-// connection has just come and does not stay. It reports false when the listener
-// was closed, and the connection with it.
+// enter finds room for a connection. When there is none, enter closes the
+// connection whose header has been awaited longest: balancers send the header at
+// once, so this connection is hardly a balancer's. It reports false when the
+// listener was closed; the connection is closed then, too.
 func (l *Listener) enter(conn net.Conn) bool {
 	select {
 	case l.slots <- struct{}{}:
@@ -233,9 +233,10 @@ func (l *Listener) examine(conn net.Conn) {
 	}
 }
 
-// probe looks at a connection that the balancer made for itself. Most of them
-// are over at once, and every few seconds there is another; the server and its
-// log need not know. One that goes on wants to see the greeting.
+// probe looks at a connection that the balancer made for itself. Most such
+// connections end at once, and every few seconds another one comes; the server
+// and its log need not know of them. A check that goes on wants to see the
+// greeting.
 func probe(conn net.Conn) (head []byte, err error) {
 	_ = conn.SetReadDeadline(time.Now().Add(probeTime))
 	head = make([]byte, 1)

@@ -46,8 +46,8 @@ func TestSplitHeader(t *testing.T) {
 	}
 }
 
-// Without Direct nobody gets in who does not come through a balancer, and the
-// log says who tried, though not each time.
+// Without Direct only connections through a balancer get in, and the log names
+// those that tried otherwise, though not each time.
 func TestUntrusted(t *testing.T) {
 	d := open(t, &Protocol{Trusted: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}}, false)
 	for range 20 {
@@ -76,7 +76,7 @@ func TestDirect(t *testing.T) {
 	require.Equal(t, c.LocalAddr().String(), s.RemoteAddr().String())
 	echo(t, c, s, "USER alice\r\n")
 
-	// A header is not believed.
+	// A header from outside of Trusted is refused.
 	for _, version := range []byte{1, 2} {
 		c = d.dial(t, header(version, client, dialled))
 		s = d.next(t)
@@ -87,7 +87,7 @@ func TestDirect(t *testing.T) {
 	}
 	require.Equal(t, 2, d.log.lines("a PROXY header comes from outside"))
 
-	// A file may look like one.
+	// A file on a data connection may begin like a header.
 	d = open(t, p, true)
 	c = d.dial(t, header(1, client, dialled))
 	s = d.next(t)
@@ -116,8 +116,8 @@ func TestBadHeaders(t *testing.T) {
 	require.Empty(t, d.came)
 }
 
-// Checks of a balancer are over at once, or want to see a greeting. The log has
-// no line of them.
+// Checks of a balancer end at once, or want to see a greeting. The log has no
+// line about either.
 func TestHealthChecks(t *testing.T) {
 	for _, data := range []bool{false, true} {
 		d := open(t, &Protocol{Trusted: loopback}, data)
@@ -128,7 +128,7 @@ func TestHealthChecks(t *testing.T) {
 				c.Close()
 			}
 		}
-		// HAProxy's check by version 1.
+		// HAProxy's check by version 1 names the connection's own addresses.
 		c, err := net.Dial("tcp", d.Addr().String())
 		require.NoError(t, err)
 		if !data {
@@ -153,7 +153,8 @@ func TestHealthChecks(t *testing.T) {
 	}
 }
 
-// Hundreds who send nothing keep nobody out, not even for a moment.
+// Hundreds of connections that send nothing keep no other out, not even for a
+// moment.
 func TestFlood(t *testing.T) {
 	d := open(t, &Protocol{Trusted: loopback}, false)
 	var all sync.WaitGroup
@@ -209,7 +210,7 @@ func TestClose(t *testing.T) {
 	first.Write([]byte("hello"))
 	echo(t, first, s, "hello") // it was accepted
 
-	// Never used, and closed from below.
+	// A listener that was never used ends when the one below is closed.
 	ln, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	l = (&Protocol{Trusted: loopback}).Wrap(ln)
@@ -267,7 +268,7 @@ func TestSlow(t *testing.T) {
 				require.Equal(t, want, time.Since(start))
 				synctest.Wait()
 				require.Equal(t, 1, log.lines("does not come"))
-				// The time is no limit of what follows.
+				// The time does not limit what follows the header.
 				time.Sleep(time.Hour)
 				go io.WriteString(quick, "x")
 				_, err = c.Read(make([]byte, 1))
@@ -277,7 +278,7 @@ func TestSlow(t *testing.T) {
 	}
 }
 
-// script is a listener that accepts what it is told.
+// script is a listener whose connections and errors come from a channel.
 type script struct {
 	conns chan result
 	once  sync.Once

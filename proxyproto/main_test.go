@@ -27,7 +27,7 @@ var (
 	dialled  = netip.MustParseAddrPort("203.0.113.9:21")
 )
 
-// header is what a balancer sends for a client.
+// header returns what a balancer sends for a client.
 func header(version byte, client, dialled netip.AddrPort) []byte {
 	h := pires.HeaderProxyFromAddrs(version, net.TCPAddrFromAddrPort(client), net.TCPAddrFromAddrPort(dialled))
 	raw, err := h.Format()
@@ -37,7 +37,7 @@ func header(version byte, client, dialled netip.AddrPort) []byte {
 	return raw
 }
 
-// localHeader is what a balancer sends for a health check.
+// localHeader returns what a balancer sends for a health check.
 func localHeader(version byte) []byte {
 	raw, err := pires.HeaderProxyFromAddrs(version, nil, nil).Format()
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/internal/tcp"
 )
 
-// defaultTimeout is what Protocol.Timeout is when zero. A balancer sends the
-// header together with the connection; the header is there after one round trip.
+// defaultTimeout is used where Protocol.Timeout is zero. A balancer sends the header
+// together with the connection; the header is there after one round trip.
 const defaultTimeout = 5 * time.Second
 
 // Protocol says whose PROXY headers are believed. Its fields are options: set
@@ -28,10 +28,10 @@ type Protocol struct {
 	// Trusted holds the addresses of the balancers as this host sees them. A
 	// connection from there must begin with a header; without one it is closed.
 	Trusted []netip.Prefix
-	// Direct lets in connections from other addresses, too, as what they are:
-	// for a port that is dialled through the balancer from outside and directly
-	// from inside. False closes them, so that nobody gets around the balancer. A
-	// header is never believed from there.
+	// Direct lets in connections from other addresses, too, under these addresses:
+	// for a port that is dialled through the balancer from outside and directly from
+	// inside. False closes them, so that nobody gets around the balancer. A header
+	// is never believed from there.
 	Direct bool
 	// Timeout is how long a header may take. 0 is 5 seconds.
 	Timeout time.Duration
@@ -40,8 +40,8 @@ type Protocol struct {
 	Logger *slog.Logger
 	// Refused is told of each control connection that is closed and not handed over,
 	// and why; Server.Refused of package server fits, and tells Hooks.Refuse. Port
-	// checks, which end before a header, are none. It may be called concurrently.
-	// A panic goes to the Logger. Nil tells nobody.
+	// checks, which end before a header, are not reported. It may be called
+	// concurrently. A panic goes to the Logger. Nil tells nobody.
 	Refused func(conn net.Conn, reason error)
 	// Listen opens the listeners of ListenData, for a program that may not listen
 	// itself. Nil is [net.ListenConfig.Listen] without MPTCP.

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// Whoever is turned away is told of, with the reason; a look whether the port is open
-// is nobody, and data connections are the log's.
+// Refused is told of each control connection that is turned away, with the reason. It
+// is not told of port checks; of data connections only the log tells.
 func TestRefused(t *testing.T) {
 	type refusal struct{ from, reason string }
 	var mu sync.Mutex

@@ -96,23 +96,23 @@ func serve(t *testing.T, p *Protocol) *site {
 	return s
 }
 
-// hostPort is an address to dial.
+// hostPort returns an address to dial.
 func hostPort[P int | uint16](host string, port P) string {
 	return net.JoinHostPort(host, fmt.Sprint(port))
 }
 
-// ports are all of a site's ports.
+// ports returns all of a site's ports.
 func (s *site) ports() []int { return append([]int{s.explicit, s.implicit}, s.data...) }
 
-// moved are the transfers so far.
+// moved returns the transfers so far.
 func (s *site) moved() []server.Transfer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.transfers)
 }
 
-// balancer forwards the ports of a site under their own numbers and says that
-// all clients are one.
+// balancer forwards the ports of a site under their own numbers, with a header
+// that names the same client for all connections.
 type balancer struct {
 	version         byte
 	client, dialled netip.Addr
@@ -200,7 +200,8 @@ func TestServer(t *testing.T) {
 	}
 }
 
-// What counts for PASV is the family that the client speaks.
+// For PASV the address family counts that the client speaks, not the
+// balancer's.
 func TestOtherFamily(t *testing.T) {
 	s := serve(t, &Protocol{Trusted: loopback})
 	balancer{2, netip.MustParseAddr("2001:db8::7"), netip.MustParseAddr("2001:db8::9")}.start(t, s)
@@ -219,7 +220,7 @@ func TestThief(t *testing.T) {
 	s := serve(t, &Protocol{Trusted: loopback})
 	balancer{2, client.Addr(), dialled.Addr()}.start(t, s)
 	c := s.login(t, false)
-	_, err := c.Cmd(200, "PROT C") // nothing but the address tells
+	_, err := c.Cmd(200, "PROT C") // nothing but the address tells clients apart
 	require.NoError(t, err)
 	at, err := c.PASV()
 	require.NoError(t, err)

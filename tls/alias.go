@@ -14,7 +14,7 @@ type (
 	Config = stdtls.Config
 	// Certificate is a chain and its private key.
 	Certificate = stdtls.Certificate
-	// ConnectionState is what is known of an established connection.
+	// ConnectionState describes an established connection.
 	ConnectionState = stdtls.ConnectionState
 	// ClientHelloInfo is what a client said first.
 	ClientHelloInfo = stdtls.ClientHelloInfo

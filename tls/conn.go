@@ -26,9 +26,9 @@ type Conn interface {
 	// nobody vouches that the last byte was the last (RFC 8446, section 6.1).
 	Truncated() bool
 
-	// Flush sends what Write has gathered, and does nothing if that is nothing. Whoever
-	// waits for an answer of the client, or for anything else that may take long, calls it
-	// before. An error means that written data was lost.
+	// Flush sends what Write has gathered, if anything. Call it before waiting for an
+	// answer of the client, or for anything else that may take long. An error means that
+	// written data was lost.
 	Flush() error
 
 	// CloseWrite sends what Write has gathered and close_notify, and shuts the

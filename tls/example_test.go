@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// A throwaway certificate, and what people compare with what their client
-// shows them.
+// ExampleSelfSigned makes a throwaway certificate and its fingerprint, which
+// people compare with what their client shows them.
 func ExampleSelfSigned() {
 	cfg, err := tls.SelfSigned("ftp.example.com", "203.0.113.7")
 	if err != nil {
@@ -19,8 +19,8 @@ func ExampleSelfSigned() {
 	// Output: 95
 }
 
-// Two certificates; clients get the one for the host they name. They are read
-// again when the files change.
+// ExampleLoad loads two certificates. A client gets the one for the host that
+// it names, and the files are read again when they change.
 func ExampleLoad() {
 	_, err := tls.Load("a.pem", "a.key", "b.pem", "b.key")
 	fmt.Println(err != nil)

@@ -180,7 +180,7 @@ func TestReload(t *testing.T) {
 	clock += 2 * lookEvery
 	require.Equal(t, second, serving())
 
-	// certbot and Kubernetes move a link.
+	// certbot and Kubernetes renew a certificate by moving a link.
 	third, thirdKey := makePair(t, time.Now(), "localhost")
 	d.write("3.pem", third)
 	d.write("3.key", thirdKey)
@@ -194,7 +194,7 @@ func TestReload(t *testing.T) {
 }
 
 // A clock that is set back, as at the first contact with a time server, does not
-// stop the renewal of certificates until the time comes again.
+// stop the renewal of certificates until the clock is where it was.
 func TestReloadAfterClockWasSetBack(t *testing.T) {
 	d := newDisk(t)
 	cert, key := d.pair("a", "localhost")

@@ -12,8 +12,8 @@ import (
 const (
 	// lookEvery bounds how often handshakes look at the files.
 	lookEvery = time.Second
-	// settled is how old a change must be to believe that its time stamp
-	// would show another one: some file systems count in seconds.
+	// settled is how old a time stamp must be for any later change of the file to
+	// change the time stamp: some file systems count in seconds.
 	settled = 2 * time.Second
 )
 
@@ -117,7 +117,8 @@ func (f *file) changed(seen [2]os.FileInfo) bool {
 func (s *store) refresh() {
 	now := s.now()
 	since := now.UnixNano() - s.looked.Load()
-	// It is negative after the clock was set back, for as long as it was.
+	// since is negative after the clock was set back. To wait until it is
+	// positive again could take as long as the clock was set back.
 	if since >= 0 && since < int64(lookEvery) || !s.mu.TryLock() {
 		return
 	}
@@ -132,8 +133,8 @@ func (s *store) refresh() {
 	}
 }
 
-// reread reads a pair again if it has changed, and reports whether it is
-// another one now.
+// reread reads a pair again if its files have changed, and reports whether it
+// holds another certificate now.
 func (s *store) reread(f *file) bool {
 	seen, err := f.stat()
 	if err == nil && !f.changed(seen) {
@@ -181,8 +182,9 @@ func (s *store) choose(hello *ClientHelloInfo) (*Certificate, error) {
 			return cert, nil
 		}
 	}
-	// Nobody is turned away for the name: clients dial addresses, aliases and
-	// forwarded ports. But RSA beside ECDSA still matters.
+	// No client is turned away for the name that it dials: clients dial
+	// addresses, aliases and forwarded ports. Whether it can use RSA or ECDSA
+	// still matters.
 	anonymous := *hello
 	anonymous.ServerName = ""
 	for _, cert := range certs {

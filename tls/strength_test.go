@@ -37,7 +37,7 @@ func onCurve(t *testing.T, curve elliptic.Curve) (certPEM, keyPEM []byte) {
 }
 
 // A certificate with which every handshake of TLS 1.3 would fail is refused when
-// it is loaded, and when it comes to replace a good one.
+// it is loaded, and when it is to replace a good one.
 func TestUnusableKeyIsRefused(t *testing.T) {
 	d := newDisk(t)
 	cert, key := onCurve(t, elliptic.P224())
@@ -69,7 +69,7 @@ func TestUnusableKeyIsRefused(t *testing.T) {
 	require.Contains(t, log.String(), "P-224")
 }
 
-// One that some clients still take is only warned of.
+// A certificate with a short key that some clients still take is only warned of.
 func TestShortKeyIsWarnedOf(t *testing.T) {
 	for bits, warned := range map[int]bool{1024: true, 2048: false} {
 		d := newDisk(t)
