@@ -2,6 +2,7 @@ package driver_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -144,6 +145,8 @@ func TestInspectOfFileWithTwoNames(t *testing.T) {
 				}
 			}))
 			err := store(ctx, f, "l", "RUS", driver.StoreOptions{Append: true})
+			assert.True(t, errors.Is(err, driver.ErrChanged) || errors.Is(err, errInfected), "%s link, %d bytes: %v", kind, size, err)
+			assert.Contains(t, content(ctx, d, "x"), "-VI", "%s link, %d bytes", kind, size)
 			for _, name := range []string{"x", "l"} {
 				assert.NotContains(t, content(ctx, d, name), "VIRUS", "%s link, %d bytes, Commit: %v", kind, size, err)
 			}

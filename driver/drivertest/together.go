@@ -51,7 +51,7 @@ func (f *probe) round(ctx context.Context, dir string) error {
 	half := strings.Repeat(dir, 1000)
 	err := f.store(ctx, dir+"/a", half+half, driver.StoreOptions{}, false)
 	if !f.o.NoOffset {
-		err = errors.Join(
+		err = errors.Join(err,
 			f.store(ctx, dir+"/a", half, driver.StoreOptions{}, false),
 			f.store(ctx, dir+"/a", half, driver.StoreOptions{Append: true}, false))
 	}
