@@ -8,9 +8,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// enterAccount counts a session that logs in. The error is an ErrTooManySessions that
-// names the limit which stands against it. Where addresses are shared MaxSessionsPerAddress bounds the
-// sessions of an account. Call leaveAccount at the logout.
+// enterAccount counts a session that logs in. The error wraps ErrTooManySessions and
+// names the limit that is reached. Where addresses are shared MaxSessionsPerAddress
+// bounds the sessions of an account. Call leaveAccount at the logout.
 func (srv *Server) enterAccount(s *session, name string) error {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -47,8 +47,8 @@ func (srv *Server) leaveAccount(s *session) {
 }
 
 // letGo deletes what the sessions of an account shared: now, or as soon as the rates of
-// the account owe nothing. Were the rates deleted sooner, a client could get around them
-// by a login for each small file. The caller has locked srv.mu.
+// the account owe nothing. If the rates were deleted sooner, a client could get around
+// them by a login for each small file. The caller has locked srv.mu.
 func (srv *Server) letGo(h *holding) {
 	owed := max(h.up.owed(), h.down.owed())
 	if h.kept = owed > 0; !h.kept {
@@ -64,12 +64,13 @@ func (srv *Server) letGo(h *holding) {
 	})
 }
 
-// holding is what the sessions of one account share, whatever addresses they come
-// from. It lasts as long as one of them is logged in, and until its rates owe nothing.
+// holding is what the sessions of one account share, whatever addresses they come from.
+// It is kept while one of the sessions is logged in, and then until its rates owe
+// nothing.
 type holding struct {
 	name     string
 	sessions int  // guarded by Server.mu
-	kept     bool // by a timer, see letGo; guarded likewise
+	kept     bool // a timer keeps it, see letGo; guarded by Server.mu
 	up, down bucket
 }
 

@@ -5,11 +5,12 @@ import (
 	"errors"
 )
 
-// ahead does the part of a transfer that comes before 150: what shows that the
-// transfer can't succeed. Most clients hear nothing any more once they have begun
-// to send. The client is heard meanwhile, so ABOR and its end are known to the
-// driver by t.ctx; but nothing is answered, because the reply to this command
-// comes first. After an error the transfer is over.
+// ahead does the work of a transfer that comes before 150, such as opening the
+// file, so that a transfer which can't succeed is refused in time: most clients
+// hear nothing any more once they have begun to send. Meanwhile the attendant hears
+// the client, so that ABOR and the client's end reach the driver by t.ctx. The
+// attendant answers nothing, because the reply to this command comes first. After
+// an error the transfer is over.
 func (s *session) ahead(t *transfer, work func() error) error {
 	s.inbox.relieve()
 	for _, in := range s.inbox.waiting() {

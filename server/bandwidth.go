@@ -10,14 +10,14 @@ const (
 	// pieceTime is how long a piece of a limited transfer may take: short, so that a
 	// client sees it go on, and transfers that share a limit take turns often.
 	pieceTime = time.Second / 8
-	// burstTime is how much of its time an account that moved nothing has saved, so
-	// that small files don't wait.
+	// burstTime is how much time an account that moves nothing can save up, so that small
+	// files don't wait.
 	burstTime = time.Second / 8
 )
 
-// bucket bounds how many bytes per second move in one direction for an account, in
-// all its transfers. Each piece that has moved books its time behind those of the
-// others, so that all have their turns. The zero value bounds nothing.
+// bucket bounds how many bytes per second move in one direction for an account, in all
+// its transfers. Each piece that has moved books its time behind the pieces booked before
+// it, so that all transfers have their turns. The zero value bounds nothing.
 type bucket struct {
 	mu     sync.Mutex
 	rate   int64     // bytes per second, 0 for no limit
@@ -71,12 +71,12 @@ type meter struct {
 	next time.Time // when the next piece may move
 }
 
-// newMeter begins a transfer behind what others have booked.
+// newMeter begins a transfer behind the time that is booked.
 func newMeter(from *bucket) *meter { return &meter{from, from.book(0)} }
 
-// wait waits until the next piece may move, or ctx ends. It returns how long the
-// piece may be, most at most. Waiting costs no time of DataTimeout, which is for
-// clients.
+// wait waits until the next piece may move, or ctx ends. It returns how many bytes the
+// piece may have, most at most. The wait does not count towards DataTimeout, which is for
+// clients that stall.
 func (m *meter) wait(ctx context.Context, most int64) (piece int64, err error) {
 	if m == nil {
 		return most, nil
@@ -105,7 +105,7 @@ func (m *meter) moved(n int64) (limited bool) {
 	return !m.next.IsZero()
 }
 
-// meter returns what bounds a transfer of the session.
+// meter returns the meter of a transfer of the session, nil before the login.
 func (s *session) meter(upload bool) *meter {
 	switch {
 	case s.holding == nil:

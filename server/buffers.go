@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// pool lends buffers for data in motion. Only most of the full size are out at
-// once, and who comes later gets a small one: clients that stall can't have all
-// the memory, and keep nobody from going on.
+// pool lends buffers for data in motion. It lends no more than most buffers of the
+// full size at once; whoever comes later gets a small one. So clients that stall
+// can't have all the memory, and hold nobody up.
 type pool struct {
 	size, most  int
-	out         atomic.Int64 // full ones
+	out         atomic.Int64 // how many of the full size are lent
 	full, small sync.Pool
 }
 
@@ -26,7 +26,7 @@ var (
 	chunks = pool{size: listChunk + sendChunk/4, most: 64}
 )
 
-// take returns a buffer that give wants back.
+// take returns a buffer. Call give when done with it.
 func (p *pool) take() *[]byte {
 	if p.out.Add(1) <= int64(p.most) {
 		return taken(&p.full, p.size)

@@ -14,9 +14,9 @@ import (
 // ourName begins the text of each error that this package makes.
 const ourName = "server: "
 
-// sentence joins what the client is told and the cause behind it to the text of one
-// error: "The data connection broke." and "read tcp …: connection reset by peer"
-// become "server: the data connection broke: read tcp …". Either may be missing.
+// sentence joins the text for the client and the cause behind it to the text of one
+// error: "The data connection broke." and "read tcp …: connection reset by peer" become
+// "server: the data connection broke: read tcp …". Either may be missing.
 func sentence(text string, cause error) string {
 	text = uncapital(strings.TrimRight(text, ". "))
 	if cause != nil {
@@ -28,9 +28,10 @@ func sentence(text string, cause error) string {
 	return ourName + text
 }
 
-// firstCause returns why a session ends that failed with err. If the session was ended
-// from outside before, as by a shutdown that closed the connection, that is the cause.
-// Unless err is about the control connection, firstCause adds it.
+// firstCause returns why a session ends whose goroutine has failed with err. If the
+// session was ended from outside before, as by a shutdown, the cause of that end comes
+// first. firstCause adds err, unless err is about the control connection, which was
+// closed from outside.
 func firstCause(ctx context.Context, err error) error {
 	first := context.Cause(ctx)
 	switch {
@@ -53,9 +54,9 @@ func (e *endedIn) Error() string {
 
 func (e *endedIn) Unwrap() []error { return []error{e.why, e.found} }
 
-// plain has the operations that package net calls raw-read and raw-write by their
-// usual names: that the server waits for the kernel by itself is nothing to the reader
-// of a log.
+// plain gives the operations that package net calls raw-read and raw-write their usual
+// names. The reader of a log need not know that the server waits for the kernel by
+// itself.
 var plain = strings.NewReplacer("raw-read ", "read ", "raw-write ", "write ")
 
 // uncapital makes the first letter of a sentence small, unless the word is one like
@@ -83,8 +84,8 @@ func (e *controlError) Error() string {
 
 func (e *controlError) Unwrap() error { return e.err }
 
-// explainControl puts words around an error of the control connection. io.EOF, by
-// itself a riddle in a log, is found in it by errors.Is.
+// explainControl puts words around an error of the control connection, because io.EOF by
+// itself is a riddle in a log. errors.Is still finds io.EOF.
 func explainControl(err error) error {
 	switch {
 	case err == nil, errors.Is(err, wire.ErrClientHello), strings.HasPrefix(err.Error(), ourName):

@@ -21,36 +21,38 @@ type command struct {
 	run  handler // nil: known, answered 502
 	need need
 	arg  argument
-	// words: its argument is words and numbers, so blanks at the end mean nothing.
-	// A name may end in blanks (RFC 3659, section 2.2).
+	// words: the argument is words and numbers, so blanks at its end mean nothing.
+	// The name of a file may end in blanks (RFC 3659, section 2.2).
 	words bool
 	names naming // the paths in its argument; nil for none
-	// data: it uses the data connection that PASV or PORT prepared.
+	// data: the command uses the data connection that PASV or PORT prepared.
 	data bool
-	// uploads: it stores what the client sends on the data connection.
+	// uploads: the command stores what the client sends on the data connection.
 	uploads bool
-	// alone: nothing may be read while it runs, because the connection changes
-	// under the reader.
+	// alone: nothing may be read while the command runs, because the connection
+	// changes under the reader.
 	alone bool
-	// during says what happens to it while a transfer runs.
+	// during says what happens to the command while a transfer runs.
 	during during
-	// after is the command that has to come right before it, or 503 is the answer.
-	// What that command named (session.source) is kept for this one alone.
+	// after names the command that has to come right before this one; otherwise the
+	// answer is 503. The path that the other command named (session.source) is kept
+	// for this one alone.
 	after string
-	// family: its argument begins with a verb, and "SITE CHMOD" has a row of its own.
+	// family: the argument begins with a second verb, and the two may have a row of
+	// their own, as "SITE CHMOD" has.
 	family bool
-	// enabled reports whether a server has it switched on; nil is always. What is
-	// off is not in FEAT, and answered with off.
+	// enabled reports whether a server has the command switched on; nil means
+	// always. A command that is not on is missing from FEAT, and answered with off.
 	enabled func(*Server) bool
 	off     wire.Reply
-	// allowed reports whether a server has it at all, as if Server.Disabled named it
-	// otherwise; nil is always.
+	// allowed reports whether a server has the command at all; nil means always. A
+	// command that is not allowed is treated as one that Server.Disabled names.
 	allowed func(*Server) bool
-	alias   string                                               // the command that it is another name of, and is switched off with
+	alias   string                                               // the command that this row is another name of
 	opts    func(s *session, options string) (wire.Reply, error) // OPTS; nil for none
 	feat    string                                               // line of FEAT; empty for verbs of RFC 959
-	// featNow is the line of FEAT of a verb whose line tells what is in force; empty
-	// leaves it out.
+	// featNow returns the line of FEAT where the line depends on the session; empty
+	// leaves the command out.
 	featNow func(*session) string
 	help    string // syntax, for HELP
 }
@@ -76,14 +78,14 @@ const (
 type during int
 
 const (
-	waits     during = iota // until the transfer is over
-	meanwhile               // answered meanwhile unless there is an argument
-	aborts                  // it ends the transfer and is answered after it (RFC 959, section 4.1.3)
-	hastens                 // it waits, and the transfer may not take for ever
+	waits     during = iota // waits until the transfer is over
+	meanwhile               // is answered meanwhile unless there is an argument
+	aborts                  // ends the transfer and is answered after it (RFC 959, section 4.1.3)
+	hastens                 // waits too, and the transfer gets less time, see transfer.hasten
 )
 
-// row returns the row of a command, nil for none, and what its handler is given
-// of the argument.
+// row returns the row of a command, nil if there is none, and the part of the
+// argument that is for its handler.
 func (s *session) row(cmd wire.Command) (row *command, arg string) {
 	row, arg = commands[cmd.Verb], cmd.Arg
 	if row != nil && row.family && !s.isOff(row.name) {
@@ -134,7 +136,7 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, arg string, repl
 // isMember reports whether a row belongs to that of a family, as SITE CHMOD to SITE.
 func (row *command) isMember() bool { return strings.Contains(row.name, " ") }
 
-// on reports whether what the operator has to switch on for the command is on.
+// on reports whether the operator has switched on what the command needs.
 func (row *command) on(srv *Server) bool { return row.enabled == nil || row.enabled(srv) }
 
 // feature returns the line of FEAT for a row, empty for none.

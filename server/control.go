@@ -22,14 +22,14 @@ import (
 // for any goroutine.
 type control struct {
 	raw     net.Conn         // the TCP connection
-	replies *replyConn       // of raw
+	replies *replyConn       // raw with a deadline for each write
 	conn    net.Conn         // what commands and replies go through: replies or tls
 	tls     *ftptls.Conn     // nil without TLS, and still there after CCC
 	bind    *ftptls.Session  // what data connections are bound to; nil without TLS
 	lines   *wire.LineReader // of conn
 	out     []byte           // the reply being written
 	cleared bool             // CCC took TLS off
-	gone    atomic.Bool      // it has ended
+	gone    atomic.Bool      // the connection has ended
 }
 
 func newControl(conn net.Conn, srv *Server) control {
@@ -41,7 +41,7 @@ func newControl(conn net.Conn, srv *Server) control {
 func (c *control) readUntil(t time.Time) { c.raw.SetReadDeadline(t) }
 
 // interrupt ends a read that waits. The reads that follow fail as well, until
-// readUntil.
+// readUntil is called.
 func (c *control) interrupt() { c.raw.SetReadDeadline(longAgo) }
 
 // longAgo is a deadline that is over.
@@ -57,8 +57,9 @@ func keepAlive(conn net.Conn) {
 
 // handshake puts TLS on the connection, in turns with other handshakes.
 func (c *control) handshake(ctx context.Context, layer *ftptls.Layer, turns *handshakeTurns) error {
-	// A deadline rather than a context with one, which would leave memory behind in
-	// the session's own; who cuts the session closes the connection.
+	// Set a deadline rather than give the handshake a context with one, which would
+	// leave memory behind in the session's own context. To end the session, cut closes
+	// the connection, and that ends the handshake.
 	c.replies.SetDeadline(turns.until)
 	defer c.replies.SetDeadline(time.Time{})
 	c.replies.turns = turns
@@ -100,8 +101,8 @@ func (c *control) dropTLS(limit time.Duration) error {
 	return nil
 }
 
-// startReading reads commands from r from now on. What was read ahead from another
-// is dropped: it may be an attacker's (CVE-2011-1575).
+// startReading reads commands from r from now on. It drops what was read ahead from
+// the reader before r: an attacker may have sent that (CVE-2011-1575).
 func (c *control) startReading(r io.Reader) {
 	if c.lines == nil {
 		c.lines = wire.NewLineReader(r, wire.DefaultMaxLine)
@@ -141,7 +142,7 @@ func (c *control) shrink() {
 // waitingInput returns the deadline for another read, after a read with the deadline last
 // has brought nothing. It returns zero if there is nothing to read.
 func (c *control) waitingInput(last time.Time) time.Time {
-	waits, known := inputWaits(rawio.TCP(c.raw)) // what is around TCP may have read ahead
+	waits, known := inputWaits(rawio.TCP(c.raw)) // a connection around TCP may have read ahead
 	switch {
 	case waits:
 		return time.Now().Add(partOfLine)
@@ -162,8 +163,9 @@ func (c *control) showsInput() bool {
 const partOfLine = 20 * time.Millisecond
 
 // cut ends the connection at once, whatever is under way on it, and waits for nothing.
-// Close waits for a read on a descriptor that somebody else has made block, by File of
-// the connection and Fd of that file. Such a read ends when the connection is shut.
+// Close alone may wait: for a read on a descriptor that somebody has made block, by
+// File of the connection and Fd of that file. Shutting the connection down ends such a
+// read.
 func (c *control) cut() {
 	if t := tcp.Below(c.raw); t != nil {
 		t.CloseRead()
@@ -179,19 +181,18 @@ func (c *control) close() { c.conn.Close() }
 const replyTimeout = 30 * time.Second
 
 // replyConn is a control connection below TLS. Each write has a deadline, including
-// writes that crypto/tls makes by itself: crypto/tls answers a key update in the
-// midst of reading (RFC 8446, section 4.6.3). A client that asks for many updates
-// and reads no answer would block the reader in a write, which ends by no deadline
-// for reading.
+// writes that crypto/tls makes by itself: crypto/tls answers a key update in the midst
+// of reading (RFC 8446, section 4.6.3). A client that asks for many updates and reads
+// no answer would block the reader in a write, which no deadline for reading ends.
 type replyConn struct {
 	net.Conn
 	srv   *Server
 	turns *handshakeTurns // of the handshake under way, for the goroutine that does it; nil without
 
 	mu      sync.Mutex // guards what follows
-	until   time.Time  // deadline for writing that was set from above; zero is none
+	until   time.Time  // the deadline that SetWriteDeadline was given; zero is none
 	writing bool
-	failed  error // of the first write that failed
+	failed  error // the error of the first write that failed
 }
 
 // NetConn returns the connection below.
@@ -202,7 +203,8 @@ func (c *replyConn) SetDeadline(t time.Time) error {
 	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
-// SetWriteDeadline sets a deadline that counts besides that of each write.
+// SetWriteDeadline sets a deadline for writes. Each write has a deadline of its own
+// besides; the earlier one counts.
 func (c *replyConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,9 +224,9 @@ func (c *replyConn) limit() error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// Write sends p. A failure ends the connection: after part of a reply or of a
-// TLS record nothing can follow, and crypto/tls keeps failures of its own writes
-// to itself until the next.
+// Write sends p. A failure ends the connection: nothing can follow a part of a reply
+// or of a TLS record, and crypto/tls does not report the failure of a write of its own
+// before the next write.
 func (c *replyConn) Write(p []byte) (int, error) {
 	c.begin()
 	n, err := c.Conn.Write(p)
@@ -245,7 +247,8 @@ func (c *replyConn) end(err error) {
 	c.writing = false
 	if err != nil {
 		if c.failed == nil {
-			// Not wrapped: a deadline that passed means something else to those who read.
+			// Don't wrap err: whoever reads would take os.ErrDeadlineExceeded for a
+			// deadline of the read.
 			c.failed = fmt.Errorf("server: the client takes no replies: %v", err)
 		}
 		c.Conn.Close()
@@ -276,8 +279,8 @@ func (c *replyConn) isWriting() bool {
 	return c.writing
 }
 
-// replyTimeout returns how long a client may take to take a reply: less when it
-// holds up a shutdown.
+// replyTimeout returns how long a client may take to take a reply: less while the
+// server shuts down.
 func (srv *Server) replyTimeout() time.Duration {
 	if srv.isDraining() {
 		return silence

@@ -41,8 +41,9 @@ func (s *session) cmdComb(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(250, "Combined.")
 }
 
-// combine returns how many sources it had to leave. combine changes no source until the
-// target is committed and, if the driver can do so (StoreOptions.Whole), on the disk.
+// combine appends the sources to the target and then removes them. It returns how
+// many it could not remove. It changes no source until the target is committed and,
+// if the driver can do so (StoreOptions.Whole), on the disk.
 func (t *transfer) combine(files driver.FS, target string, sources []string) (kept int, err error) {
 	var (
 		infos []fs.FileInfo
@@ -82,7 +83,8 @@ func (t *transfer) combine(files driver.FS, target string, sources []string) (ke
 		return 0, err
 	}
 	for i, name := range sources {
-		// What somebody wrote meanwhile is not in the target.
+		// RemoveSame keeps a source that somebody has changed meanwhile, since the
+		// change is not in the target.
 		err := driver.RemoveSame(t.ctx, files, name, infos[i])
 		if _, ok := closing(err); ok {
 			return kept, err
@@ -99,7 +101,8 @@ var errSameFile = &driver.Error{Code: 553, Text: "The names are those of one fil
 // distinct are files that must not be the same under two names.
 type distinct struct{ names, ids []string }
 
-// add reports whether the file is a new one; info may be nil.
+// add adds a file, and reports whether it is another than those before. info may be
+// nil.
 func (d *distinct) add(name string, info fs.FileInfo) bool {
 	for _, known := range d.names {
 		if known == name {
@@ -191,7 +194,7 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 			return err
 		}
 		if err == nil && !seen.add(to, old) {
-			return errSameFile // writing in place would empty it
+			return errSameFile // writing in place would empty the source
 		}
 		return t.keep(s.files, to, driver.StoreOptions{Size: info.Size(), Whole: true}, func(up io.Writer) error {
 			return t.copyFile(up, s.files, from)
@@ -203,7 +206,7 @@ func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) 
 	return ok(250, "Copied.")
 }
 
-// copyBytes moves a file within the server until ABOR or the end of the session.
+// copyBytes copies a file within the server. ABOR and the end of the session stop it.
 func (t *transfer) copyBytes(to io.Writer, from io.Reader) error {
 	buf := buffers.take()
 	defer buffers.give(buf)

@@ -31,8 +31,8 @@ type dataSource interface {
 	Close() error
 }
 
-// setData makes d what the next transfer takes its connection from, in place of what
-// was there.
+// setData has the next transfer take its connection from d, and gives up the source
+// before d.
 func (s *session) setData(d dataSource) {
 	s.dropData()
 	s.data = d
@@ -99,7 +99,7 @@ func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 
 // lease gets the data port that the next transfer takes its connection from.
 func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
-	s.dropData() // its port is worth more to the next lease
+	s.dropData() // the new lease may need its port
 	req := passive.Request{
 		Client: s.peer.Addr(), Local: s.localIP, Dialled: s.local.Addr(), Session: s.id,
 		Announce: s.srv.inForce().Announce, HelloTimeout: s.srv.handshakeTimeout(), Logger: s.srv.log,
@@ -126,7 +126,7 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	return lease, nil
 }
 
-// warnPrivate logs once that clients outside can't reach the announced address, and
+// warnPrivate logs once if clients outside can't reach the announced address, and
 // names the cure.
 func (s *session) warnPrivate(announced netip.Addr) {
 	if text := passive.Warn(s.peer.Addr(), announced); text != "" {

@@ -20,7 +20,7 @@ type dataConn struct {
 	idle          *idleConn
 	tls           *ftptls.Conn // nil in clear
 	around        net.Conn     // what Intercept.Data returned; nil without it
-	in            *inflater    // MODE Z: one of them
+	in            *inflater    // decompresses an upload in MODE Z; nil without
 	out           *deflater
 	finished      bool
 	unattended    int // bytes sent since the last look at what the client sends
@@ -64,8 +64,8 @@ func (s *session) openData(ctx context.Context, t *transfer, from dataSource) (*
 	return c, nil
 }
 
-// reuse returns what is demanded of a data connection that came to a port of its
-// own, where nothing was proved: in active mode, and after PASV in clear.
+// reuse returns what is demanded of a data connection whose port asked for no
+// proof: in active mode, and after a PASV from before PROT P.
 func (s *session) reuse() tls.Reuse {
 	if d := s.demand(); s.reuseDemanded() == tls.Prefer && (d == passive.Expected || d == passive.Required) {
 		return tls.Require
@@ -76,14 +76,14 @@ func (s *session) reuse() tls.Reuse {
 // demand returns what the next data connection has to prove.
 func (s *session) demand() passive.ProofPolicy {
 	if s.srv.SharedAddress {
-		return passive.Required // its address says nothing
+		return passive.Required // the address of a client says nothing
 	}
 	s.proof.shares = s.ctl.bind != nil && !s.ctl.bind.Alone() && !s.proof.steady() && !s.keepsApart()
 	return s.proof.demand(s.reuseDemanded())
 }
 
-// keepsApart reports whether the session's program is known to keep the tickets of
-// its sessions apart.
+// keepsApart reports whether the client's program is known to keep the TLS tickets
+// of its sessions apart.
 func (s *session) keepsApart() bool { return s.proof.sorted >= sortedAfter || s.ctl.bind.Apart() }
 
 func newDataConn(raw net.Conn, srv *Server) *dataConn {
@@ -142,8 +142,8 @@ func (s *session) dataFailure(err error) error {
 	return &dataError{425, "Can't open the data connection.", err}
 }
 
-// attendEvery is how many bytes are sent between two looks at what the client
-// sends meanwhile: as many as TLS gathers.
+// attendEvery is how many bytes of a download are sent between two looks at what
+// the client sends meanwhile: as many as TLS gathers.
 const attendEvery = 512 << 10
 
 // send writes a part of a download or listing. Now and then it looks at what the

@@ -26,8 +26,7 @@ func (srv *Server) dataTimeout() time.Duration {
 	return duration(srv.inForce().DataTimeout, DefaultDataTimeout)
 }
 
-// forever stands for "no limit": long enough, and no overflow when added to a
-// time.
+// forever stands for "no limit". It can be added to a time without an overflow.
 const forever = 100 * 365 * 24 * time.Hour
 
 func duration(d, def time.Duration) time.Duration {

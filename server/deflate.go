@@ -11,9 +11,9 @@ import (
 )
 
 // MODE Z (draft-preston-ftpext-deflate): what crosses a data connection is one
-// stream of zlib (RFC 1950). Its end, which carries a checksum, proves the end
-// of the file; TYPE, REST and RANG mean the file and not the stream. Nothing of
-// it is held while no transfer runs.
+// stream of zlib (RFC 1950). The end of the stream carries a checksum, so it proves
+// the end of the file. TYPE, REST and RANG mean the file and not the stream. No
+// memory is held for MODE Z while no transfer runs.
 
 // deflater compresses a download.
 type deflater struct {
@@ -30,11 +30,11 @@ type inflater struct {
 	ended   bool // the stream's end came and the checksum is right
 }
 
-// deflateBuffer is what is read or written at once.
+// deflateBuffer is how many bytes are read or written at once.
 const deflateBuffer = 64 << 10
 
-// A compressor is big, the more so the higher its level: deflaters has a pool
-// for each, 0 being the default.
+// deflaters has a pool for each level, 0 being the default: a compressor is big,
+// the more so the higher its level.
 var (
 	deflaters [flate.BestCompression + 1]sync.Pool
 	inflaters = sync.Pool{New: func() any {
@@ -111,7 +111,8 @@ func (i *inflater) start() (err error) {
 	return err
 }
 
-// damaged tells a stream that is wrong from a connection that broke.
+// damaged turns an error of the stream into the reply to it. An error of the
+// connection stays as it is.
 func damaged(err error) error {
 	var corrupt flate.CorruptInputError
 	switch {

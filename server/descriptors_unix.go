@@ -4,8 +4,8 @@ package server
 
 import "syscall"
 
-// maxDescriptors returns how many descriptors the process may open, 0 if unknown. Go
-// has raised it as far as the system lets it.
+// maxDescriptors returns how many descriptors the process may open, 0 if unknown.
+// Go has raised the limit as far as the system lets it.
 func maxDescriptors() uint64 {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

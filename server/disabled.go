@@ -11,15 +11,15 @@ import (
 // "SITE CHMOD". The nil set is empty.
 type disabled map[string]bool
 
-// aliases are the other names of commands, by the first. Whoever switches a command off
-// means what the command does, so the other names go as well.
+// aliases holds the other names of each command. Whoever switches a command off means
+// what the command does, so the other names go as well.
 var aliases map[string][]string
 
 // indispensable are commands without which no session can begin or end in order.
 var indispensable = []string{"USER", "PASS", "QUIT"}
 
-// disable makes a set of names in either case. Its error tells of every name that
-// can't be switched off.
+// disable makes the set of the named commands, in upper or lower case. Its error tells
+// of every name that can't be switched off.
 func disable(names []string) (disabled, error) {
 	var errs []error
 	off := make(disabled)
@@ -36,7 +36,7 @@ func disable(names []string) (disabled, error) {
 	return off, errors.Join(errs...)
 }
 
-// add switches off a command with all names and with what belongs to the family.
+// add switches off a command with its other names, and with the members of its family.
 func (off disabled) add(name string) {
 	off[name] = true
 	for _, alias := range aliases[name] {
@@ -52,7 +52,8 @@ func (off disabled) add(name string) {
 // isCommand reports whether a name is that of a command or of one of SITE's.
 func isCommand(name string) bool { return commands[name] != nil }
 
-// switchOff makes the set for a server, of names in Disabled that are right.
+// switchOff makes the set of a server: the commands named, and those that no option
+// allows (command.allowed).
 func (srv *Server) switchOff(names []string) disabled {
 	off, _ := disable(names)
 	for name, row := range commands {

@@ -10,19 +10,21 @@ import (
 	"github.com/sallyport/sallyport/internal/tcp"
 )
 
-// What a client may go on sending after its upload was refused.
+// discardSize and discardTime bound what a client may go on sending after its upload was
+// refused.
 const (
 	discardSize = 16 << 20
 	discardTime = 10 * time.Second
-	// discardPause is how long it may send nothing before it counts as waiting.
+	// discardPause is how long the client may send nothing before it counts as waiting
+	// for the server.
 	discardPause = time.Second
 )
 
-// discard ends the data connection of a refused upload in order, once the client
-// has sent the rest of it or the limits are reached. Most clients don't hear the
-// refusal while they send, and break off with an error of their own, or try
-// again for ever, when the connection is reset under them. The reply doesn't wait
-// for it. A session has one such connection at a time.
+// discard ends the data connection of a refused upload in order, once the client has
+// sent the rest of the upload or the limits are reached. Most clients don't hear the
+// refusal while they send: if the connection is reset under them they break off with an
+// error of their own, or try again for ever. The reply doesn't wait for discard. A
+// session has one such connection at a time.
 func (s *session) discard(c *dataConn) {
 	if c.finished {
 		return

@@ -27,7 +27,7 @@ func (d *disconnection) Error() string {
 	return ErrDisconnected.Error() + ": " + printable(d.reason)
 }
 
-// Is makes the cause one with ErrDisconnected.
+// Is has errors.Is find ErrDisconnected in the cause.
 func (d *disconnection) Is(target error) bool { return target == ErrDisconnected }
 
 // text returns what the client is told.
@@ -38,12 +38,12 @@ func (d *disconnection) text() string {
 	return d.reason
 }
 
-// Disconnect ends the session with that ID, of a SessionInfo or a [driver.Login]. The
-// client is told 421 (RFC 959, section 4.2.2) and the reason; an empty one stands for
-// a sentence of the server's. An idle session hears 421 at once. A transfer is cut as
-// by ABOR and answered with 426 before that; an upload is not committed. A call of
-// the driver is ended by its context. A client that takes no reply, or whose TLS
-// handshake goes on, is cut after 2 seconds.
+// Disconnect ends the session with the ID that a SessionInfo or a [driver.Login]
+// tells. The client gets 421 (RFC 959, section 4.2.2) with the reason, or with a
+// sentence of the server's if reason is empty. An idle session hears 421 at once. A
+// transfer is cut as by ABOR and answered with 426 before that; an upload is not
+// committed. The context of a call of the driver ends. A client that takes no reply,
+// or whose TLS handshake goes on, is cut after 2 seconds.
 //
 // Disconnect returns when the session is gone: its files are closed, Hooks.Disconnect
 // has heard of ErrDisconnected, and Sessions no longer lists it. A driver that does
@@ -52,13 +52,13 @@ func (d *disconnection) text() string {
 // the same. ErrNoSession means that no session has the ID.
 //
 // A hook, a driver or another function that the server has called can't wait for
-// itself. There Disconnect returns at once, and the session, be it the caller's own or
-// another, ends by itself; the caller's own does when the function has returned. A
-// function that waits for a goroutine in which it has Disconnect called waits until
-// ctx ends, unless ctx is the one that the function was given.
+// itself. Disconnect returns at once when such a function calls it, and the session
+// ends by itself; the session of the function does so when the function has returned.
+// A function that has another goroutine call Disconnect, and waits for that goroutine,
+// waits until ctx ends, unless ctx is the context that the function was given.
 //
-// It may be called concurrently. The Driver has to refuse a user first who must not
-// come back.
+// Disconnect may be called concurrently. To keep a user from coming back, have the
+// Driver refuse the user before.
 func (srv *Server) Disconnect(ctx context.Context, id, reason string) error {
 	n, err := srv.DisconnectFunc(ctx, func(i SessionInfo) bool { return i.ID == id }, reason)
 	if n == 0 {
@@ -67,10 +67,10 @@ func (srv *Server) Disconnect(ctx context.Context, id, reason string) error {
 	return err
 }
 
-// DisconnectFunc ends all sessions that match as Disconnect ends one: those of one
-// user, say. It returns how many there were, and the error of ctx if that ended before
-// they were gone. match is called in the caller's goroutine, once for each session, and
-// must not be nil.
+// DisconnectFunc ends all sessions for which match returns true, such as those of one
+// user, as Disconnect ends one. It returns the number of these sessions, and the error
+// of ctx if ctx ended before they were gone. match is called in the caller's
+// goroutine, once for each session, and must not be nil.
 func (srv *Server) DisconnectFunc(ctx context.Context, match func(SessionInfo) bool, reason string) (n int, err error) {
 	var gone []<-chan struct{}
 	for _, s := range srv.list() {
@@ -95,8 +95,8 @@ func (srv *Server) DisconnectFunc(ctx context.Context, match func(SessionInfo) b
 	return len(gone), nil
 }
 
-// awaitEnd returns a channel that is closed when the session is gone, or nil if it is
-// already.
+// awaitEnd returns a channel that is closed when the session is gone, or nil if the
+// session is gone already.
 func (srv *Server) awaitEnd(s *session) <-chan struct{} {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -109,15 +109,15 @@ func (srv *Server) awaitEnd(s *session) <-chan struct{} {
 	return s.over
 }
 
-// disconnect tells the session to end. Whoever takes no reply, or has yet to finish a
-// handshake, is cut after a while.
+// disconnect tells the session to end. After a while it cuts a client that takes no
+// reply or has yet to finish a handshake.
 func (s *session) disconnect(why *disconnection) {
 	s.stop(why)
 	s.waiter.wake()
 	time.AfterFunc(silence, func() { s.cut(why) })
 }
 
-// sayDisconnected tells the client if Disconnect ended the session.
+// sayDisconnected sends the client 421 if Disconnect ended the session.
 func (s *session) sayDisconnected(cause error) {
 	var d *disconnection
 	if errors.As(cause, &d) {
@@ -126,8 +126,8 @@ func (s *session) sayDisconnected(cause error) {
 }
 
 // calledByServer reports whether the calling goroutine runs a function that this
-// package has called: a hook, a driver, or another of the embedder's. The stack is asked
-// since not all of those calls have a context that could tell.
+// package has called: a hook, a driver, or another of the embedder's. It looks at the
+// stack, since not all of those calls have a context that could tell.
 func calledByServer() bool {
 	var pcs [64]uintptr
 	for skip := 1; ; skip += len(pcs) {

@@ -31,8 +31,9 @@ func (s *session) handle(cmd wire.Command) error {
 	return err
 }
 
-// dispatch looks the verb up, checks what its row demands and runs it. A panic
-// below ends this session and nothing else.
+// dispatch runs a command by way of Intercept.Command. Meanwhile the attendant reads
+// what the client sends next, unless the row of the command says alone. A panic in
+// the embedder's code ends this session and nothing else.
 func (s *session) dispatch(cmd wire.Command, c Command) (reply wire.Reply) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -86,8 +87,9 @@ var errUsage = errors.New("server: not the syntax of the command")
 // not understood refuses none.
 func refuses(r wire.Reply) bool { return r.Code >= 400 && (r.Code < 500 || r.Code > 503) }
 
-// rescue keeps a panic of the embedder's functions that run outside of a
-// command, hooks and those of its tls.Config, from ending the process.
+// rescue, deferred, keeps a panic in a function of the embedder's that runs outside
+// of a command from ending the process, and ends the session instead. Such functions
+// are hooks and those of tls.Config.
 func (s *session) rescue(err *error) {
 	if v := recover(); v != nil {
 		s.panicked(v, debug.Stack())

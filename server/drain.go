@@ -23,7 +23,7 @@ type drains struct {
 	byPeer map[netip.Prefix]int // by network
 	timer  *time.Timer
 	closed bool
-	empty  chan struct{} // closed when there are none left; nil for nobody waits
+	empty  chan struct{} // closed when no connection is left; nil while nobody waits
 }
 
 type drain struct {
@@ -37,8 +37,9 @@ type drain struct {
 const (
 	// drainTime is how long a client may take to end its side.
 	drainTime = 5 * time.Second
-	// Most clients end theirs at once. Looks grow rarer from drainSoon to
-	// drainLate.
+	// drainSoon and drainLate are the shortest and the longest pause between two
+	// looks at a connection. Most clients end their side at once, so the pause
+	// doubles while nothing comes.
 	drainSoon = 5 * time.Millisecond
 	drainLate = 256 * time.Millisecond
 	// drainsPerPeer bounds what one network can occupy, and maxDrains what all can.
@@ -46,8 +47,8 @@ const (
 	maxDrains     = 4096
 )
 
-// end ends a data connection in order. What was written goes on its way, without
-// a wait for that.
+// end ends a data connection in order and does not wait: the kernel goes on to send
+// what was written.
 func (d *drains) end(conn net.Conn) error {
 	t := tcp.Below(conn)
 	if t == nil || t.CloseWrite() != nil || dropInput(t) == inputEnded {
@@ -91,7 +92,7 @@ func (d *drains) makeRoom(peer netip.Prefix) {
 	}
 }
 
-// drop closes a connection that leaves the list.
+// drop closes a connection. The caller takes it off the list.
 func (d *drains) drop(x *drain) {
 	dropInput(x.conn)
 	x.conn.Close()
@@ -153,7 +154,7 @@ func (d *drains) tell() {
 	}
 }
 
-// wait returns a channel that is closed when all have ended.
+// wait returns a channel that is closed when all connections have ended.
 func (d *drains) wait() <-chan struct{} {
 	d.mu.Lock()
 	defer d.mu.Unlock()

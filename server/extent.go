@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// extent is a file of the system that is being sent, and the offset at which the part that
-// was asked for ended when the file was opened. The zero value is a file of which that is
+// extent is a file of the system that is being sent. end is the offset at which the part
+// that was asked for ended when the file was opened. The zero value is a file whose end is
 // unknown.
 type extent struct {
 	f   *os.File
@@ -34,8 +34,9 @@ func extentOf(file io.Reader, offset, until int64) (e extent) {
 }
 
 // check returns an error if the file is shorter now, because somebody cut it or began to
-// write it anew in place: the client has not got what was there. The size is asked for, not
-// the bytes counted, because some systems tell a size that nothing of the file ever has.
+// write it anew in place: the client has not got what was there. check asks for the size
+// and does not count the bytes sent, because some systems tell a size that nothing of the
+// file ever has.
 func (e extent) check() error {
 	if e.f == nil {
 		return nil

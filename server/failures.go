@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// records are what is remembered of refused logins, by a hash of whom they are
-// about: names from outside may be long. They never exceed maxRecords by more
-// than those that are held.
+// records holds what is remembered of refused logins, by a hash of the network or
+// the pair in question, because names from outside may be long. Its length never
+// exceeds maxRecords by more than the number of records that are held.
 type records map[uint64]*record
 
 // record counts the refusals of a network or of a user on a network. It is
@@ -17,8 +17,8 @@ type record struct {
 	refusals int
 	last     time.Time // the last refusal
 	full     time.Time // of a network: when its bucket will be full again
-	judging  int       // guesses
-	began    time.Time // of a pair: its last turn, while somebody holds it
+	judging  int       // guesses being judged
+	began    time.Time // of a pair: when its last turn began
 	holders  int       // guesses that wait or are being judged
 }
 
@@ -51,8 +51,8 @@ func (rs records) release(r *record) {
 	}
 }
 
-// forget drops old records and, as long as more than half of the table is taken,
-// others as well: a table that an attacker filled is worth less than memory.
+// forget drops old records. As long as more than half of the table is taken it
+// drops others as well: a table that an attacker filled is worth less than memory.
 func (rs records) forget(now time.Time) {
 	for key, r := range rs {
 		if r.holders == 0 && r.old(now) {
@@ -80,7 +80,7 @@ func (r *record) refuse(now time.Time) {
 	r.last = now
 }
 
-// spend takes d out of the bucket, or puts it back.
+// spend takes d out of the bucket of a network, or puts it back if d is negative.
 func (r *record) spend(d time.Duration, now time.Time) {
 	if r.full.Before(now) {
 		r.full = now
@@ -102,8 +102,9 @@ func network(addr netip.Addr) netip.Prefix {
 	return p
 }
 
-// region returns what one attacker may have addresses of by the thousand: an IPv4
-// network of 16 bits, or an IPv6 network of 48, as sites get them (RFC 6177).
+// region returns the network in which one attacker may have addresses by the
+// thousand: an IPv4 network of 16 bits, or an IPv6 network of 48, as sites get them
+// (RFC 6177).
 func region(network netip.Prefix) netip.Prefix {
 	bits := 16
 	if network.Addr().Is6() {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// fair shares the processors among sessions that would keep one busy for long:
-// by checksums, long listings, or commands without end. Each computes in turns
-// and fewer at a time than there are processors, so that one is free for whoever
-// has little to do. This is not left to Go's scheduler: while no processor is idle
-// the scheduler looks only every ten milliseconds for what came from the network.
-// Whoever has computed little goes first. The zero value is ready.
+// fair shares the processors among sessions that would keep one busy for long: by
+// checksums, long listings, or commands without end. Such sessions compute in turns,
+// fewer at a time than there are processors, so that one processor is free for whoever
+// has little to do. This is not left to Go's scheduler: while no processor is idle the
+// scheduler looks only every ten milliseconds for what came from the network. Whoever
+// has computed little goes first. The zero value is ready.
 type fair struct {
 	mu   sync.Mutex
 	held []*place
-	line []*place  // in the order they came
-	busy time.Time // since when places were held, but for moments
+	line []*place  // those that wait, in the order they came
+	busy time.Time // since when places have been held, gaps shorter than freeTime included
 	free time.Time // when the last place was given back
 }
 
@@ -31,19 +31,21 @@ type place struct {
 	ready chan struct{} // closed when it is held; nil when it did not wait
 }
 
-// spent is what a session has computed lately. It belongs to fair. The zero value
+// spent is how much a session has computed lately. fair.mu guards it. The zero value
 // is nothing.
 type spent struct{ until time.Time } // when all will be forgotten
 
 const (
-	// A millisecond of computing is remembered rememberFor milliseconds, but what a
-	// session has computed no longer than mostRemembered.
+	// rememberFor is for how many milliseconds a millisecond of computing is
+	// remembered. mostRemembered is how long at most all that a session has computed
+	// is remembered.
 	rememberFor    = 1000
 	mostRemembered = 10 * time.Second
 	// turnTime is how long a place is kept while others wait for one.
 	turnTime = time.Millisecond
-	// lostAfter is when a place is given to another because its owner can't be
-	// computing: a driver waits for a disk, or a client for its data.
+	// lostAfter is how long a place is held before it is given to another session. The
+	// holder can't be computing then: its driver waits for a disk, or its client for
+	// data.
 	lostAfter = 5 * time.Millisecond
 	// aloneTime is how long the only processor may be busy before it is left
 	// free on purpose.
@@ -82,8 +84,8 @@ func (p *place) take() {
 	p.wait()
 }
 
-// wait waits until p gets a place, and sees to it that places are found whose holders
-// don't give them back.
+// wait waits until p gets a place. Meanwhile it takes back, by admit, the places of
+// holders who don't give them back.
 func (p *place) wait() {
 	look := time.NewTicker(lostAfter)
 	defer look.Stop()
@@ -104,8 +106,8 @@ func (p *place) wait() {
 	}
 }
 
-// leave takes p out of where it is, and reports whether it was held. The caller
-// holds mu.
+// leave takes p out of the line or of the places held, and reports whether p was held.
+// The caller holds mu.
 func (p *place) leave() (held bool) {
 	f := p.fair
 	if i := slices.Index(f.line, p); i >= 0 {
@@ -118,7 +120,7 @@ func (p *place) leave() (held bool) {
 	return i >= 0
 }
 
-// give lets the next have the place.
+// give gives the place to the next in line.
 func (p *place) give() {
 	f := p.fair
 	now := time.Now()
@@ -137,8 +139,9 @@ func (p *place) give() {
 	}
 }
 
-// exhausted reports whether the only processor has been busy for long. Go's scheduler then
-// looks for input from the network only when it has nothing else to do.
+// exhausted reports whether the only processor has been busy for long. give then
+// sleeps for a moment, because Go's scheduler looks for input from the network only
+// when it has nothing else to do.
 func (f *fair) exhausted(now time.Time) bool {
 	if runtime.GOMAXPROCS(0) > 1 {
 		return false
@@ -183,10 +186,11 @@ func (f *fair) admit(now time.Time) {
 // owes returns how long it will take to forget what p's session has computed.
 func (p *place) owes(now time.Time) time.Duration { return max(p.spent.until.Sub(now), 0) }
 
-// fairPlaces returns how many compute at a time.
+// fairPlaces returns how many sessions compute at a time.
 func fairPlaces() int { return max(runtime.GOMAXPROCS(0)-1, 1) }
 
-// hasRoom takes lost places away where it must. The caller holds mu.
+// hasRoom reports whether a place is free. If none is, it takes back the places held
+// for longer than lostAfter. The caller holds mu.
 func (f *fair) hasRoom(now time.Time) bool {
 	places := fairPlaces()
 	for i := 0; i < len(f.held) && len(f.held) >= places; i++ {

@@ -13,10 +13,11 @@ import (
 // Update is a FieldError, or several joined by [errors.Join]. A program that has names
 // of its own for fields, as in a configuration file, puts these names in front of Err.
 type FieldError struct {
-	// Fields are those any of which could be changed. There is one at least.
+	// Fields names the fields any of which could be changed to put this right. There
+	// is at least one.
 	Fields []string
-	// Err says what is wrong. It may be that of another package, such as driver for
-	// the field Driver.
+	// Err says what is wrong. It may be an error of another package, such as driver
+	// for the field Driver.
 	Err error
 }
 

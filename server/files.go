@@ -58,7 +58,7 @@ func (s *session) cmdRnto(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(250, "Renamed.")
 }
 
-// SIZE <file>: RFC 3659, section 4. It promises the number of bytes that a
+// SIZE <file>: RFC 3659, section 4. The reply promises the number of bytes that a
 // transfer would move, which under conversion nobody knows without reading the file.
 func (s *session) cmdSize(ctx context.Context, arg string) (wire.Reply, error) {
 	if s.converts() {
@@ -71,7 +71,8 @@ func (s *session) cmdSize(ctx context.Context, arg string) (wire.Reply, error) {
 	return okf(213, "%d", info.Size())
 }
 
-// regular describes a file that could be fetched.
+// regular returns the description of a file that could be fetched. A directory or a
+// special file is an error.
 func (a *account) regular(ctx context.Context, arg string) (fs.FileInfo, error) {
 	name, err := a.fileName(ctx, arg)
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 type entries func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error]
 
 // find resolves the argument of LIST, NLST or STAT to entries: the entries of a directory, a
-// single file, or the matches of a pattern in the last element. What exists under the very
-// name counts before any pattern.
+// single file, or the matches of a pattern in the last element. A file or directory that has
+// the pattern itself as its name comes first.
 func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	p, err := s.path(ctx, arg)
 	if err != nil {
@@ -45,9 +45,9 @@ func (s *session) find(ctx context.Context, arg string) (*listing, error) {
 	return nil, err
 }
 
-// directory returns the entries of a directory, without those that no command could name: what
-// is shown is what the client may ask for. They end with the context, whether the
-// driver looks at it or not, and give way to other sessions.
+// directory returns the entries of a directory, without entries whose names no command could
+// hold: the client may ask for everything that is shown. The entries end with the context,
+// whether the driver looks at the context or not, and give way to other sessions.
 func (s *session) directory(dir string) entries {
 	return func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
@@ -76,7 +76,8 @@ func (s *session) directory(dir string) entries {
 	}
 }
 
-// entriesAtOnce is how many entries take little time, even by long patterns.
+// entriesAtOnce is how many entries a listing goes through before it gives way and looks at
+// its context. So many take little time, even by long patterns.
 const entriesAtOnce = 64
 
 func (a *account) nameable(dir, name string) bool {
@@ -90,7 +91,7 @@ func single(info fs.FileInfo) entries {
 	}
 }
 
-// matching returns those entries whose name fits the pattern.
+// matching returns the entries whose names fit the pattern.
 func matching(all entries, pattern *wire.Pattern) entries {
 	return func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {

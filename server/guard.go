@@ -14,14 +14,14 @@ import (
 // waits for somebody else's guesses. The guard is told the time and never waits;
 // judge does the waiting.
 //
-// The guard counts refusals by network (see network) and by pair: a network and
-// a user. A pair waits longer after each refusal. A network may have one refusal
-// every refusalRate, and two at once. Refusals of a region count for the order only.
-// A user who logged in from the network within a day passes the limits of the
-// network, so that one program with an old password locks out nobody else behind its
-// NAT. Where addresses are hidden (anyNetwork) only pairs count, in effect users. A
-// login does not take back the count of its pair: the login may be the work of the
-// user's own program, beside a guesser on the same network.
+// The guard counts refusals by network (see network) and by pair: a network and a
+// user. A pair waits longer after each refusal. A network may have one refusal every
+// refusalRate, and two at once. Refusals of a region count for the order only. A user
+// who logged in from the network within a day passes the limits of the network, so
+// that one program with an old password locks out nobody else behind its NAT. Where
+// addresses are hidden (anyNetwork) only pairs count, in effect users. A login does
+// not take back the refusals of its pair: the user's own program may have logged in,
+// while a guesser on the same network goes on.
 //
 // The guard's memory has a bound whoever fills it. The zero value is ready.
 type guard struct {
@@ -32,7 +32,7 @@ type guard struct {
 	known    map[uint64]time.Time // pairs, and when each logged in last
 	waiting  []*guess             // in the order they came
 	judging  int
-	slow     int // of those
+	slow     int // guesses being judged that are slow
 	turns    int
 }
 
@@ -41,7 +41,7 @@ type guess struct {
 	network, pair *record
 	region        *record       // counts for the order only
 	known         bool          // the user logged in from this network within a day
-	exempt        bool          // from the limits of the network: known, or nobody knows the network
+	exempt        bool          // from the limits of the network: known is true, or the network is hidden
 	fails         int           // refusals in the same session
 	ready         chan struct{} // closed when the guess may be judged
 	slow          bool          // no longer counts towards the places
@@ -65,7 +65,8 @@ const (
 
 	firstDelay   = 500 * time.Millisecond
 	longestDelay = 8 * time.Second
-	// knownRest is how long after a turn a known user goes before strangers again.
+	// knownRest is how long after its last turn a known user goes before strangers
+	// again.
 	knownRest = 200 * time.Millisecond
 	// knownDelay takes the place of longestDelay for a known pair: a user whose
 	// own program has an old password must find a gap.
@@ -74,11 +75,13 @@ const (
 	refusalRate = time.Second / 10
 	atOnce      = 2
 
-	// oldestEach is how often the turn is that of whoever has waited longest.
+	// oldestEach gives one turn in so many to the guess that has waited longest.
 	oldestEach = 8
-	// slowPlaces bounds the slow guesses, for each place.
+	// slowPlaces bounds how many guesses are judged at once, slow ones included, for
+	// each place.
 	slowPlaces = 16
-	// mostCounted is where more refusals no longer matter to the order.
+	// mostCounted is the number of refusals from which on more of them no longer
+	// matter to the order.
 	mostCounted = 16
 )
 
@@ -107,17 +110,18 @@ func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *g
 	return w
 }
 
-// next returns the guess to start now, or nil and when to look again; the zero
-// time means not before a guess lines up or is done. places is how many may be
-// judged at once.
+// next returns the guess to start now, or nil and when to look again. The zero time
+// means that nothing can start before a guess lines up or is done. places is how many
+// guesses may be judged at once.
 //
 // The guess with the fewest refusals goes first, which makes the order fair between
-// networks: a guesser waits for everybody else. Among those the pair goes first whose
-// last turn is longest ago, so that users take turns however often each comes. Among
-// equals the latest and the oldest take turns. The oldest alone would let guessers who line up by the hundred delay
-// whoever comes after them; the latest alone would let guessers who come anew, each
-// from an address of its own, delay whoever waits. So a wait among equals is no longer
-// than twice the line at its beginning. One turn in eight goes to the oldest of all.
+// networks: a guesser waits for everybody else. Among guesses with equally many, the
+// pair whose last turn is longest ago goes first, so that users take turns however
+// often each comes. Among equals the latest and the oldest take turns. If always the
+// oldest went first, guessers who line up by the hundred would delay whoever comes
+// after them; if always the latest did, guessers who come anew, each from an address
+// of its own, would delay whoever waits. So a wait among equals is no longer than
+// twice the line at its beginning. One turn in eight goes to the oldest of all.
 func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
 	if g.judging-g.slow >= places || g.judging/slowPlaces >= places {
 		return nil, time.Time{}
@@ -137,8 +141,8 @@ func (g *guard) next(now time.Time, places int) (w *guess, again time.Time) {
 	return w, again
 }
 
-// due returns when the guess may be judged; false means not before another
-// guess is done.
+// due returns when the guess may be judged. false means that it may not be judged
+// before another guess is done.
 func (w *guess) due() (time.Time, bool) {
 	pair, longest := atOnce, longestDelay
 	if w.pair.refusals > 0 {
@@ -171,11 +175,12 @@ func (w *guess) before(c *guess, now time.Time) bool {
 	return w.fails < c.fails
 }
 
-// suspicion returns what the order goes by. A known user is not made to answer for
-// the network, and goes before strangers unless the user's turn was just now: who has
-// an account and logs in over and over must not keep strangers out. A stranger answers
-// for the region too, but far less: whoever guesses from ever new addresses has them
-// all in a few regions, and so have neighbours.
+// suspicion returns the number by which guesses are ordered, lowest first. A known
+// user does not answer for the network, and goes before strangers unless the user's
+// last turn was just now: somebody who has an account and logs in over and over must
+// not keep strangers out. A stranger answers for the region too, but far less: a
+// guesser with ever new addresses has all of them in a few regions, where others live
+// as well.
 func (w *guess) suspicion(now time.Time) int {
 	switch own := 2 * min(w.pair.refusals, mostCounted); {
 	case w.known && now.Sub(w.pair.began) >= knownRest:
@@ -200,8 +205,8 @@ func (g *guard) start(w *guess, now time.Time) {
 	close(w.ready)
 }
 
-// drag says that a guess takes long, as when its backend waits for another
-// host, and makes room for the next.
+// drag notes that a guess takes long, as when its backend waits for another host, and
+// makes room for the next.
 func (g *guard) drag(w *guess) {
 	if !w.slow && !w.over {
 		w.slow = true
@@ -265,7 +270,7 @@ func (g *guard) release(w *guess) {
 	g.pairs.release(w.pair)
 }
 
-// remember notes a login, in place of any other when there are too many.
+// remember notes a login. When there are too many it forgets another one.
 func (g *guard) remember(pair uint64, now time.Time) {
 	if _, again := g.known[pair]; !again && len(g.known) >= maxKnown {
 		for other := range g.known {
@@ -276,7 +281,8 @@ func (g *guard) remember(pair uint64, now time.Time) {
 	g.known[pair] = now
 }
 
-// delay doubles with each refusal up to the longest.
+// delay returns how long a pair waits after so many refusals: firstDelay, doubled with
+// each further refusal, up to longest.
 func delay(refusals int, longest time.Duration) time.Duration {
 	if refusals == 0 {
 		return 0

@@ -14,26 +14,26 @@ import (
 // handshake costs the server a signature and costs a client nothing that replays a
 // ClientHello: without turns one address computes away everybody's processors.
 //
-// Sites take turns, of those the networks, and within one network whoever came first
-// goes first. One site never has all places, so that the others wait for no more than
-// what is being computed. A place is held while the server computes and not while it
-// waits for the client. The zero value is ready.
+// Sites take turns, within a site its networks do, and within a network whoever came
+// first goes first. One site never has all places, so that other sites wait for no more
+// than what is being computed. A place is held while the server computes and not while
+// it waits for the client. The zero value is ready.
 type handshakes struct {
 	mu      sync.Mutex
 	sites   map[netip.Prefix]*handshakeSite
 	lines   map[netip.Prefix]*handshakeLine
-	waiting []*handshakeLine  // the lines, that of the network whose turn was longest ago first
-	held    []*handshakePlace // those that compute, that which began first in front
+	waiting []*handshakeLine  // the lines; first the network whose turn was longest ago
+	held    []*handshakePlace // handshakes that compute, in the order they began
 	watch   *time.Timer       // runs takeBack at the latest when a place is due; may run for nothing
 	turns   uint64            // given out so far
 }
 
-// handshakeSite is where networks of one owner may be, see site.
+// handshakeSite counts the places of all networks that may have one owner, see site.
 type handshakeSite struct {
 	at        netip.Prefix
 	places    int    // held or waited for
 	computing int    // held
-	turn      uint64 // the last one
+	turn      uint64 // when the last one was given out, in turns
 }
 
 // handshakeLine holds the handshakes of one network that wait, in the order they came.
@@ -56,7 +56,8 @@ type handshakePlace struct {
 const handshakeSlow = time.Second
 
 // handshakePlaces returns how many handshakes compute at once, of all sites and of one.
-// Nobody knows the networks of clients whose addresses are hidden.
+// Where the addresses of clients are hidden (anyNetwork) nobody knows the sites, and the
+// one has all places.
 func handshakePlaces(from netip.Prefix) (all, each int) {
 	all = max(runtime.GOMAXPROCS(0), 2)
 	if from == anyNetwork {
@@ -65,8 +66,8 @@ func handshakePlaces(from netip.Prefix) (all, each int) {
 	return all, all - 1
 }
 
-// site returns whose turn the handshakes of a network take: an IPv4 address has its own;
-// under IPv6 one owner may have all networks of a region.
+// site returns the site of a network: an IPv4 address is a site of its own; under IPv6 a
+// region is one site, because one owner may have all its networks.
 func site(network netip.Prefix) netip.Prefix {
 	if network.Addr().Is6() {
 		return region(network)
@@ -141,9 +142,9 @@ func (h *handshakes) next() (next *handshakeLine) {
 	return next
 }
 
-// hold notes that a place is held. A timer for each place would wake the thread that
-// waits for the network with each handshake; one that runs at most once in
-// handshakeSlow does. The caller holds mu.
+// hold notes that a place is held, and starts the timer for all places if it does not
+// run. A timer for each place would with each handshake wake the thread that waits for
+// the network; this one fires at most once in handshakeSlow. The caller holds mu.
 func (h *handshakes) hold(p *handshakePlace) {
 	p.due = time.Now().Add(handshakeSlow)
 	if h.held = append(h.held, p); h.watch == nil {
@@ -185,7 +186,7 @@ func (h *handshakes) leave(p *handshakePlace) {
 	h.release(p)
 }
 
-// release is leave for a caller that holds mu.
+// release does what leave does, for a caller that holds mu.
 func (h *handshakes) release(p *handshakePlace) {
 	if p.over {
 		return
@@ -206,9 +207,10 @@ func (h *handshakes) release(p *handshakePlace) {
 	h.admit()
 }
 
-// handshakeTurns are the turns of one handshake. It takes the first when the whole
-// ClientHello has come, and another one after each wait for the client. nil is a handshake
-// that takes no turns. Only the goroutine that does the handshake calls the methods.
+// handshakeTurns are the turns of one handshake. The handshake takes the first turn when
+// the whole ClientHello has come, and another one after each wait for the client. nil is
+// a handshake that takes no turns. Only the goroutine that does the handshake calls the
+// methods.
 type handshakeTurns struct {
 	all   *handshakes
 	ctx   context.Context // of the session

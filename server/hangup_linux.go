@@ -22,8 +22,9 @@ func hungUpFD(fd uintptr) bool {
 	return err == nil && happened != 0
 }
 
-// awaitHangUp waits until the other end ends the connection or until the deadline
-// for reading. It reads nothing. It reports which of the two happened.
+// awaitHangUp waits until the other end ends the connection, or until the deadline
+// for reading. It reads nothing, and reports whether the other end has ended the
+// connection.
 func awaitHangUp(conn net.Conn) (gone bool) {
 	raw := plainTCP(conn)
 	if raw == nil {

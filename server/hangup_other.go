@@ -4,8 +4,8 @@ package server
 
 import "net"
 
-// hungUp can't tell on this system, where the end is seen when all before it is
-// read.
+// hungUp can't tell on this system, where the end of a connection shows only when
+// all before it is read.
 func hungUp(net.Conn) bool { return false }
 
 // awaitHangUp can't wait on this system.

@@ -95,9 +95,9 @@ func sumCommand(i int) handler {
 	}
 }
 
-// checksum computes one beside the session, of the first of parts that exists.
-// It returns where the part ended, which is the end of the file if that comes first
-// and clip is set.
+// checksum computes the checksum i of sums, of the first of parts whose file exists,
+// while the attendant hears commands. It returns where the part ended: at the end of
+// the file if that comes first and clip is set.
 func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, parts []wire.Part) (sum []byte, end int64, err error) {
 	var names []string
 	for j, p := range parts {
@@ -106,7 +106,7 @@ func (s *session) checksum(ctx context.Context, verb string, i int, clip bool, p
 			return nil, 0, err
 		}
 		if err != nil {
-			parts = parts[:j] // shorter paths are no better
+			parts = parts[:j] // the shorter paths behind it are no better
 			break
 		}
 		names = append(names, name)

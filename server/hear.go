@@ -12,7 +12,7 @@ import (
 // it still listens for the end of the control connection.
 func (s *session) attendTo(t *transfer) {
 	defer func() {
-		if v := recover(); v != nil { // a hook's
+		if v := recover(); v != nil { // a hook may panic
 			s.panicked(v, debug.Stack())
 			t.cancel(errPanic)
 		}
@@ -31,8 +31,8 @@ func (s *session) attendTo(t *transfer) {
 	}
 }
 
-// hasten starts the timer by which hurry watches a transfer whose client is gone or has
-// sent QUIT, and ends it if it takes too long (see stuck).
+// hasten starts the timer of a transfer whose client is gone or has sent QUIT. The timer
+// calls hurry, which ends the transfer if it takes too long (see stuck).
 func (t *transfer) hasten() {
 	if t.ctx.Err() == nil {
 		t.moved.Store(t.bytes.Load() + 1)
@@ -40,8 +40,8 @@ func (t *transfer) hasten() {
 	}
 }
 
-// tell ends the wait of awaitNews: the client is gone, or has sent QUIT since 150.
-// Nothing else may call it, since nothing else decides about an upload.
+// tell ends the wait of awaitNews. Call it only when the client is gone or has sent QUIT
+// since 150, because awaitNews decides about the upload by no other news.
 func (t *transfer) tell() {
 	t.hasten()
 	select {
@@ -51,10 +51,11 @@ func (t *transfer) tell() {
 }
 
 // quits notes QUIT, which waits for the end of the transfer (RFC 959, section 4.1.1). A
-// client that has 150 for its upload and sends QUIT does not wait for the reply: that
-// speaks against an end of the data which nothing proves. Whether the QUIT is heard before
-// that end tells nothing, nor whether it is heard before the data, because it comes on
-// another connection and overtakes both. Only a QUIT from before 150 is older than the data.
+// client that sends QUIT after the 150 of its upload does not wait for the reply, which
+// speaks against an end of the data that nothing proves. It makes no difference whether the
+// server hears QUIT before or after the data and its end, because QUIT comes on another
+// connection and may overtake both. Only a QUIT from before 150 is surely older than the
+// data.
 func (t *transfer) quits() {
 	if !t.begun {
 		t.quitAhead = true
@@ -102,7 +103,7 @@ func (s *session) hear(in input, t *transfer) {
 		if err := s.write(reply); err != nil {
 			s.stop(err)
 		}
-		if s.isEnding() { // by Intercept
+		if s.isEnding() { // Intercept has ended the session
 			t.cancel(s.ending.cause)
 		}
 		s.hookCommand(in.cmd, c, reply.Code, time.Since(start))
@@ -118,8 +119,8 @@ func (s *session) abortBy(in input, t *transfer) {
 	}
 }
 
-// giveUpPort closes the data port if the transfer has no connection yet. A port is not
-// needed after ABOR, which aborts also a transfer that was asked for before it.
+// giveUpPort closes the data port if the transfer has no connection yet. ABOR also aborts a
+// transfer that was asked for before it, so nobody needs the port after ABOR.
 func (s *session) giveUpPort() {
 	if l := s.port.Load(); l != nil {
 		l.Close()
@@ -145,8 +146,8 @@ func (s *session) listen(hear func(input) (more bool)) (gone bool) {
 	return s.awaitEnd()
 }
 
-// watch has the attendant read and queue what the client sends next. So a driver that
-// blocks learns from its context when the client is gone.
+// watch has the attendant read and queue what the client sends next, so that the context of
+// a driver that blocks ends when the client is gone.
 func (s *session) watch() {
 	s.inbox.attend(attendAfter, func() {
 		s.listen(func(in input) bool {
@@ -159,8 +160,8 @@ func (s *session) watch() {
 	})
 }
 
-// awaitEnd waits until the client ends the control connection, when no more may be
-// read before that, or until relieve. It reports whether the client has.
+// awaitEnd waits, without reading commands, until the client ends the control connection or
+// until relieve. It reports whether the client has ended the connection.
 func (s *session) awaitEnd() bool {
 	if s.ctl.gone.Load() || !awaitHangUp(s.ctl.raw) {
 		return false

@@ -9,42 +9,44 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// Hooks are functions that the server calls, each after the fact it names and
-// in the order the facts happened in a session. Any of them may be nil. Those of
-// one session run one at a time, and a slow hook slows its session and no other.
-// Sessions run at the same time, so a hook must be safe for concurrent use. One
-// that panics ends its session.
+// Hooks are functions that the server calls, each after the fact that it is named for, and
+// in the order in which the facts happened in a session. Any of them may be nil. The hooks
+// of one session run one at a time, and a slow hook slows its session and no other.
+// Sessions run at the same time, so a hook must be safe for concurrent use. A hook that
+// panics ends its session.
 type Hooks struct {
 	// Connect is called when a connection was counted and accepted, before
 	// any handshake.
 	Connect func(SessionInfo)
-	// Refuse is called when a connection was closed before a session began, so that
-	// Connect never hears of it: a limit is reached, the server shuts down, or a
-	// listener says so by Server.Refused. It is called where connections are
-	// accepted, and while it runs nobody else is. A TLS handshake that fails is the
-	// end of a session, which Disconnect tells with ErrHandshake.
+	// Refuse is called when a connection was closed before a session began, so that Connect
+	// never hears of the connection: a limit is reached, the server shuts down, or a
+	// listener says so by Server.Refused. Refuse is called where connections are accepted,
+	// and no other connection is accepted while it runs. A TLS handshake that fails is the
+	// end of a session: Disconnect tells of it, with ErrHandshake.
 	Refuse func(Refusal)
 	// Login is called after each attempt to log in, by password or certificate.
 	Login func(Login)
 	// Logout is called when a session that was logged in no longer is: at USER, REIN and
-	// AUTH, and before Disconnect. SessionInfo is from before the logout. What the
-	// driver opened for the login has been told to end by then.
+	// AUTH, and before Disconnect. SessionInfo is from before the logout. The context of
+	// what the driver opened for the login has ended by then.
 	Logout func(SessionInfo)
 	// Command is called when the final reply to a command was written.
 	Command func(Command)
 	// Reply is called when a reply was written, before the hook of its command:
 	// final and preliminary ones, the greeting, and what no command asked for.
 	Reply func(SessionInfo, Reply)
-	// Transfer is called when a transfer is over and its file closed, before
-	// the client is told: each transfer that got 150 or whose data port was lost just
-	// before, and each upload that the driver refused before 150 (CheckStore). What else is
-	// refused before 150 is no transfer, and only Command is told: a path or a REST that makes no
-	// sense, a missing PASV or PROT P, a file that can't be opened, a directory that can't be
-	// listed. SITE CPTO and COMB, which move files within the server, are told of likewise.
+	// Transfer is called when a transfer is over and its file closed, before the client is
+	// told. It is called for each transfer that got 150 or whose data port was lost just
+	// before, for each upload that the driver refused before 150 (CheckStore), and for SITE
+	// CPTO and COMB, which move files within the server. Anything else that is refused
+	// before 150 is no transfer, and only Command is called: a path or a REST that makes no
+	// sense, a missing PASV or PROT P, a file that can't be opened, a directory that can't
+	// be listed.
 	Transfer func(Transfer)
-	// Disconnect is called when a session is over, after its last transfer, with why:
-	// nil after QUIT. What Server.Disconnect ended, also in a handshake or a driver that
-	// does not return, is ErrDisconnected by errors.Is, besides what else went wrong.
+	// Disconnect is called when a session is over, after its last transfer, with the
+	// reason: nil after QUIT. If Server.Disconnect ended the session, also in a handshake
+	// or in a driver that does not return, errors.Is finds ErrDisconnected in the error,
+	// whatever else went wrong.
 	Disconnect func(SessionInfo, error)
 }
 
@@ -57,7 +59,7 @@ type SessionInfo struct {
 	Peer, Local netip.AddrPort
 	// User is empty before login.
 	User string
-	// Value is what the driver gave the login, see driver.Account; nil before it.
+	// Value is what the driver gave the login, see driver.Account; nil before login.
 	Value any
 	// Started is when the connection was accepted.
 	Started time.Time
@@ -71,10 +73,10 @@ type SessionInfo struct {
 	// Host is the name that the client asked for, by HOST (RFC 7151) or else by SNI.
 	Host string
 	// Client is how the client's program names itself by CLNT or CSID, in the form of
-	// Command.Line and no longer than 200 bytes. Anybody can say anything.
+	// Command.Line and no longer than 200 bytes. Any client can give any name.
 	Client string
-	// TLS is the handshake of the control connection, nil before it. After CCC it stays,
-	// with Secure false.
+	// TLS is the handshake of the control connection, nil before the handshake. It stays
+	// after CCC, with Secure false.
 	TLS *TLSInfo
 	// Implicit says that TLS came first (port 990), Secure that the control
 	// connection is protected now.
@@ -93,12 +95,11 @@ type Login struct {
 	Session SessionInfo
 	// User is the name tried.
 	User string
-	// Err is nil for a success and driver.ErrLogin, wrapped or not, for wrong
-	// credentials. A *driver.Error without that is a refusal for another reason, in
-	// words that the client was told. ErrTooManySessions, wrapped, is a limit on the
-	// sessions of the account. With anything else the login was not decided:
-	// the driver could not, or the login waited for others until LoginTimeout was
-	// over.
+	// Err is nil for a success and driver.ErrLogin, wrapped or not, for wrong credentials.
+	// A *driver.Error that does not wrap driver.ErrLogin is a refusal for another reason,
+	// in words that the client was told. ErrTooManySessions, wrapped, is a limit on the
+	// sessions of the account. With any other error the login was not decided: the driver
+	// could not, or the login waited for others until LoginTimeout was over.
 	Err error
 }
 
@@ -115,8 +116,8 @@ type Command struct {
 	// included, existing or not. For RNTO and SITE CPTO it is the new name, for COMB the
 	// target. Empty for commands without a path, and before login.
 	Path string
-	// From are the other files that the command takes, likewise: what RNTO renames,
-	// SITE CPTO copies, and COMB joins to Path.
+	// From are the other files that the command takes, in the same form as Path: what RNTO
+	// renames, SITE CPTO copies, and COMB joins to Path.
 	From []string
 	// Code is the code of the final reply.
 	Code int
@@ -134,8 +135,8 @@ type Transfer struct {
 	// Path is the file as the user sees it, from "/". It may hold any bytes but
 	// CR, LF and NUL: what is not UTF-8 is lost in JSON unless it is escaped.
 	Path string
-	// From are the files that SITE CPTO copies and COMB joins to Path, likewise; nil for other
-	// transfers.
+	// From are the files that SITE CPTO copies and COMB joins to Path, in the same form as
+	// Path; nil for other transfers.
 	From []string
 	// Offset is where the transfer started in the file.
 	Offset int64
@@ -149,7 +150,7 @@ type Transfer struct {
 	// Protected says that the data connection was protected (PROT P). Resumed says that
 	// the TLS session of the data connection proved whose connection that is.
 	Protected, Resumed bool
-	// TLS is the handshake of the data connection, nil in clear and before it is there.
+	// TLS is the handshake of the data connection, nil in clear and before the handshake.
 	TLS *TLSInfo
 	// Active says that the server has connected to the client (PORT, EPRT), and not the
 	// client to a data port (PASV, EPSV).
@@ -157,9 +158,9 @@ type Transfer struct {
 	// Truncated says that an upload over TLS ended without close_notify, so
 	// nobody can tell whether its end was cut off.
 	Truncated bool
-	// Unproven says that nothing vouches for the end of an upload: it came in
-	// clear or without close_notify, not compressed (MODE Z), and with no size
-	// announced (ALLO) that it has. It was kept since no news of the control
+	// Unproven says that nothing vouches for the end of an upload: the upload came in clear
+	// or without close_notify, was not compressed (MODE Z), and had not the size that ALLO
+	// announced, if any. If Err is nil the upload was kept, since no news of the control
 	// connection spoke against it, see Server.EndGrace.
 	Unproven bool
 	// Peer is the other end of the data connection.
@@ -177,16 +178,16 @@ func (s *session) hookConnect() {
 	}
 }
 
-// hookLogout tells of a logout if the session was logged in. A panic is the caller's to
-// handle.
+// hookLogout calls the hook Logout if the session was logged in. The caller deals with a
+// panic of the hook.
 func (s *session) hookLogout(was SessionInfo, loggedIn bool) {
 	if h := s.srv.Hooks; loggedIn && h != nil && h.Logout != nil {
 		h.Logout(was)
 	}
 }
 
-// hookEnd calls the hook Logout if the session was logged in, and then the hook
-// Disconnect. A panic of the one keeps nothing from the other.
+// hookEnd calls the hook Logout if the session was logged in, and then the hook Disconnect,
+// even if Logout panics.
 func (s *session) hookEnd(cause error) {
 	defer s.rescue(&cause)
 	defer func() { s.hookDisconnect(cause) }()
@@ -232,8 +233,8 @@ func (s *session) hookTransfer(t *Transfer) {
 	}
 }
 
-// tellsTransfers reports whether anybody wants to know of a transfer more than the log
-// holds.
+// tellsTransfers reports whether a hook or Intercept is told more of a transfer than the
+// log holds.
 func (srv *Server) tellsTransfers() bool {
 	hooks, intercept := srv.Hooks, srv.Intercept
 	return hooks != nil && hooks.Transfer != nil || intercept != nil && intercept.Data != nil

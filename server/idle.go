@@ -24,7 +24,7 @@ type waiter struct {
 	ctl    *control
 	poller *idlePoller
 	ends   time.Time // when the wait is over; zero while there is none
-	long   bool      // it has lasted for parkAfter, and goes on parked or in a new goroutine
+	long   bool      // the wait has lasted for parkAfter, and goes on parked or in a new goroutine
 	number uint64    // in the idle poller
 
 	mu         sync.Mutex     // guards what follows; not held while the connection, the embedder's, is called
@@ -40,8 +40,8 @@ func (w *waiter) beginWait(limit time.Time) bool {
 	w.reading, w.woken = true, false
 	w.mu.Unlock()
 	w.ctl.readUntil(limit)
-	// This deadline may have replaced that of a wake. Whoever called wake had made mustEnd
-	// true before.
+	// This deadline may have replaced the one by which wake interrupts. In that case
+	// mustEnd is true: whoever calls wake has seen to that before.
 	if w.session.mustEnd() {
 		w.endWait()
 		return false
@@ -49,7 +49,8 @@ func (w *waiter) beginWait(limit time.Time) bool {
 	return true
 }
 
-// endWait removes the deadline that beginWait or wake set, lest it hit a command.
+// endWait removes the deadline that beginWait or wake set, so that no deadline hits a
+// command.
 func (w *waiter) endWait() {
 	w.mu.Lock()
 	w.reading = false
@@ -58,8 +59,8 @@ func (w *waiter) endWait() {
 	w.ctl.readUntil(time.Time{})
 }
 
-// wake ends the wait, if there is one. Whoever wants the session to end makes mustEnd
-// true before.
+// wake ends the wait, if there is one. Call it after making mustEnd true, so that the
+// session does not wait again.
 func (w *waiter) wake() {
 	w.mu.Lock()
 	interrupt := w.reading && !w.woken
@@ -78,8 +79,9 @@ func (w *waiter) wake() {
 	}
 }
 
-// park leaves the wait to the idle poller, unless the session is to end or the poller
-// can't. The session's goroutine then has to end.
+// park leaves the wait to the idle poller, and reports whether the poller has it. If
+// so, the session's goroutine has to end; if not, the session is to end or the poller
+// can't wait for it.
 func (w *waiter) park() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -96,8 +98,8 @@ func (s *session) resume() {
 	s.live(s.serve())
 }
 
-// next waits for a command, no longer than a session may be idle. It reports idle when
-// the wait has lasted for parkAfter: then there is neither a command nor an end yet.
+// next waits for a command, no longer than a session may be idle. It returns idle when
+// the wait has lasted for parkAfter and brought neither a command nor the end.
 func (s *session) next() (in input, idle bool) {
 	if s.ctx.Err() == nil {
 		if in, ok := s.inbox.take(); ok {
@@ -135,7 +137,7 @@ func (s *session) next() (in input, idle bool) {
 	return s.timedOut(), false
 }
 
-// idleUntil returns how long a wait that begins now may last.
+// idleUntil returns until when a wait that begins now may last.
 func (s *session) idleUntil() time.Time {
 	ends := time.Now().Add(s.idleTimeout())
 	if s.loggedIn {

@@ -15,20 +15,20 @@ import (
 	"github.com/sallyport/sallyport/internal/tcp"
 )
 
-// idleConn is a data connection that fails when no byte moves for limit. The
-// measure is progress, not the time that one large write takes: a slow client
-// that keeps reading is never cut off. It lies under TLS, so crypto/tls sees no
-// time-out that was not final.
+// idleConn is a data connection that fails when no byte moves for limit. Progress
+// counts, not the time that one large write takes: a slow client that keeps reading
+// is never cut off. idleConn lies under TLS, so every time-out that crypto/tls sees
+// is final.
 type idleConn struct {
 	net.Conn
 	limit time.Duration
-	// prompt acknowledges without delay what was read when that was not all. It is
-	// for the handshake: GnuTLS (lftp) sends the end of a handshake in two segments,
-	// and with Nagle's algorithm on keeps the second back until the first is
-	// acknowledged. The kernel would take 40 ms to acknowledge.
+	// prompt has each read acknowledge at once what the read before it has brought.
+	// It is for the handshake: GnuTLS (lftp) sends the end of a handshake in two
+	// segments, and with Nagle's algorithm on keeps the second back until the first
+	// is acknowledged. The kernel would take 40 ms to acknowledge.
 	prompt bool
 	part   bool            // something was read since the last write, if prompt
-	until  atomic.Int64    // write deadline asked for from above, in ns; 0 is none
+	until  atomic.Int64    // the deadline that SetWriteDeadline was given, in ns; 0 is none
 	raw    syscall.RawConn // of rawConn
 	input  syscall.RawConn // of AwaitInput
 
@@ -37,7 +37,7 @@ type idleConn struct {
 
 	drains *drains     // where the connection ends in order
 	order  atomic.Bool // Close ends in order
-	ended  atomic.Bool // in order or not, once
+	ended  atomic.Bool // the connection has ended, in order or not
 }
 
 // Close ends the connection. With order set, the bytes written still reach the
@@ -52,7 +52,7 @@ func (c *idleConn) Close() error {
 	return c.Conn.Close()
 }
 
-// cut ends the connection by RST unless that has ended already.
+// cut ends the connection by RST unless the connection has ended already.
 func (c *idleConn) cut() {
 	if c.ended.Swap(true) {
 		return
@@ -103,9 +103,10 @@ func (c *idleConn) Write(p []byte) (n int, err error) {
 	}
 }
 
-// sendFile sends the next most bytes of a file in clear; over TCP it is sendfile(2). All of
-// it is handed over at once: the kernel then comes back only when the send buffer
-// is full, and a deadline that passes meanwhile only asks for the next.
+// sendFile sends the next bytes of a file, most at most, in clear; over TCP by
+// sendfile(2). It hands all of them to the kernel at once, which returns only when
+// the send buffer is full. When a deadline passes meanwhile, sendFile sets the next
+// one and goes on.
 func (c *idleConn) sendFile(f *os.File, most int64) (n int64, err error) {
 	start, err := f.Seek(0, io.SeekCurrent)
 	if err != nil || runtime.GOOS == "windows" {
@@ -129,12 +130,13 @@ func (c *idleConn) sendFile(f *os.File, most int64) (n int64, err error) {
 	}
 }
 
-// pieces is into how many of them limit is cut, because a write tells only at
+// pieces is into how many deadlines limit is divided, because a write tells only at
 // its deadline whether bytes moved, and not when.
 const pieces = 8
 
-// extend gives the next write its time. Once the connection has ended nothing more is
-// written: close_notify would make a transfer look whole that cut is about to reset.
+// extend sets the deadline of the next write. Once the connection has ended extend
+// fails and nothing more is written: while cut is about to reset a transfer,
+// close_notify would make the transfer look whole.
 func (c *idleConn) extend() error {
 	if c.ended.Load() {
 		return net.ErrClosed
@@ -149,13 +151,13 @@ func (c *idleConn) extend() error {
 // watch begins a write that may need several deadlines.
 func (c *idleConn) watch() progress { return progress{c, time.Now()} }
 
-// progress is how a write gets on.
+// progress is the state of a write that may need several deadlines.
 type progress struct {
 	conn *idleConn
 	last time.Time // when bytes moved
 }
 
-// slow reports whether a write ran into its deadline and may go on.
+// slow reports whether a write that ran into its deadline may go on.
 func (w *progress) slow(moved bool, err error) bool {
 	if moved {
 		w.last = time.Now()
@@ -184,8 +186,8 @@ func dialled(conn net.Conn) netip.AddrPort {
 	}
 }
 
-// plainTCP returns the descriptor of a connection that is TCP's and nothing
-// around it which may have read ahead, else nil.
+// plainTCP returns the descriptor of a TCP connection. It returns nil if there is
+// something around TCP that may have read ahead.
 func plainTCP(conn net.Conn) syscall.RawConn {
 	t := rawio.TCP(conn)
 	if t == nil {

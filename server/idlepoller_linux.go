@@ -18,10 +18,10 @@ type idlePoller struct {
 	mu    sync.Mutex
 	epoll int
 	file  *os.File // of epoll; nil while there is none
-	// closed is set for good by close.
+	// closed says that close was called.
 	closed bool
-	// parked are those who wait, by number. The number of the descriptor would not
-	// do: after somebody else has closed the socket, another socket soon has the same
+	// parked holds the waits by number. The number of the descriptor would not do:
+	// after somebody else has closed the socket, another socket soon has the same
 	// number.
 	parked map[uint64]*waiter
 	last   uint64        // the number given out last
@@ -29,12 +29,12 @@ type idlePoller struct {
 	ended  chan struct{} // closed when the goroutine that waits has ended
 }
 
-// expireEvery is how often waits are ended that are over, which may so last that much
-// longer.
+// expireEvery is how often the poller looks for waits that are over. A wait may last
+// that much longer.
 const expireEvery = time.Second
 
-// park begins to wait on behalf of w, whose goroutine then has to end; its session
-// goes on in another one. It reports false when it can't.
+// park begins to wait on behalf of w, and reports whether it can. If so the session's
+// goroutine has to end; the session goes on in a new one.
 func (p *idlePoller) park(w *waiter) bool {
 	conn := tcp.Below(w.ctl.raw)
 	if conn == nil {
@@ -63,7 +63,7 @@ func (p *idlePoller) park(w *waiter) bool {
 func (p *idlePoller) watch(fd int, number uint64) error {
 	event := syscall.EpollEvent{
 		Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | epollOneShot,
-		Fd:     int32(uint32(number)), Pad: int32(uint32(number >> 32)), // 64 bits that are the kernel's to keep
+		Fd:     int32(uint32(number)), Pad: int32(uint32(number >> 32)), // the kernel gives them back
 	}
 	err := syscall.EpollCtl(p.epoll, syscall.EPOLL_CTL_ADD, fd, &event)
 	if err == syscall.EEXIST {
@@ -141,8 +141,8 @@ func (p *idlePoller) serve() {
 	p.leave()
 }
 
-// leave closes the instance when it can't be waited for any more. Unless close is
-// the reason, the sessions wait on in goroutines of their own.
+// leave closes the epoll instance when it can't be waited for any more. Unless close
+// is the reason, the sessions wait on in goroutines of their own.
 func (p *idlePoller) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -181,7 +181,8 @@ func (p *idlePoller) expire() {
 	}
 }
 
-// isOpen is for withFD, which fails by itself with a connection that is closed.
+// isOpen does nothing. It is for withFD, which fails by itself if the connection is
+// closed.
 func isOpen(int) error { return nil }
 
 // withFD runs f with the descriptor of a connection.

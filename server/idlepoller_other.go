@@ -2,8 +2,8 @@
 
 package server
 
-// idlePoller waits for the input of idle sessions; here they do so themselves, each in
-// its goroutine.
+// idlePoller does nothing on this system: each idle session waits for its input in
+// a goroutine.
 type idlePoller struct{}
 
 func (*idlePoller) park(*waiter) bool   { return false }

@@ -13,23 +13,24 @@ import (
 type inbox struct {
 	ctl   *control
 	queue []input     // what came during a command and waits for its end
-	left  atomic.Bool // the session has ended and its goroutine is stuck, see leave: nothing is its any more
+	left  atomic.Bool // the session has ended without its goroutine, which may use nothing of it any more, see leave.go
 
 	mu    sync.Mutex // guards what follows, and decides whether the attendant begins or relieve is first
 	timer *time.Timer
-	task  func()        // to begin with when the time has come, nil for none
-	done  chan struct{} // closed when what began has ended; nil when nothing began
+	task  func()        // what the attendant will do; nil when there is no attendant to come
+	done  chan struct{} // closed when the task that began has ended; nil when none began
 }
 
-// attendAfter is how long a command may take before somebody else listens to
-// the client. Most are done by then, and cost no second goroutine.
+// attendAfter is how long a command may take before the attendant listens to the
+// client. Most commands are done by then, and cost no second goroutine.
 const attendAfter = 10 * time.Millisecond
 
 // maxQueued bounds the commands that a client may send ahead during a transfer.
 const maxQueued = 32
 
-// attend has task run in a goroutine of its own after a delay, until relieve. Only
-// the session's goroutine calls it, and relieve before it calls it again.
+// attend has task run in a goroutine of its own, the attendant, after a delay, unless
+// relieve is called before. relieve ends the attendant. Only the session's goroutine
+// calls attend, and calls relieve before it calls attend again.
 func (b *inbox) attend(delay time.Duration, task func()) {
 	if b.left.Load() {
 		return
@@ -60,10 +61,10 @@ func (b *inbox) begin() {
 	}
 }
 
-// relieve ends the attendance. When it returns, everything is the session's
-// goroutine's again.
+// relieve ends the attendant. After relieve the queue and the control connection are
+// the session's goroutine's again.
 func (b *inbox) relieve() {
-	if !b.left.Load() { // else somebody else has ended the session
+	if !b.left.Load() { // otherwise leave has ended the session
 		b.dismiss()
 	}
 }
@@ -84,7 +85,8 @@ func (b *inbox) dismiss() {
 	b.ctl.readUntil(time.Time{})
 }
 
-// leave takes the inbox from the session's goroutine for good, in another one.
+// leave takes the inbox from the session's goroutine for good. Another goroutine calls
+// it.
 func (b *inbox) leave() {
 	b.left.Store(true)
 	b.dismiss()
@@ -118,10 +120,10 @@ func (b *inbox) takeAll() []input {
 // mayRead reports whether another command may be read while one is being done.
 func (b *inbox) mayRead() bool { return len(b.queue) < maxQueued && !b.held() }
 
-// held reports whether nothing may be read behind the last input in the queue: it is a
-// command that changes the connection, such as AUTH, or the end of the connection. What
-// the client sent behind AUTH in clear must stay where the upgrade discards it
-// (CVE-2011-1575).
+// held reports whether nothing may be read behind the last input in the queue, because
+// that is a command that changes the connection, such as AUTH, or the end of the
+// connection. What the client sent behind AUTH in clear must stay where the upgrade
+// discards it (CVE-2011-1575).
 func (b *inbox) held() bool {
 	if len(b.queue) == 0 {
 		return false

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// judge makes logins wait for their turn, as guard decides, and tells guard what
-// came of them. Sessions call enter, leave and forgive only, so that several
-// processes may have one judge some day; a change of settings calls startMore. Methods
-// may be called concurrently.
+// judge makes logins wait for their turn, as guard decides, and tells guard what came
+// of them. Sessions call enter, drag, leave and forgive only, so that several processes
+// may have one judge some day; a change of settings calls startMore. Methods may be
+// called concurrently.
 type judge struct {
 	places func() int // how many guesses are judged at once
 
@@ -25,7 +25,7 @@ type judge struct {
 // takes so long, but a backend that asks a host which is gone does.
 const judgeSlow = time.Second
 
-// errCrowded is why a login was not judged.
+// errCrowded is the error of a login whose turn did not come within LoginTimeout.
 var errCrowded = errors.New("server: other logins were judged first until LoginTimeout was over")
 
 // entrant is a session that asks for a guess of a user's password to be judged.
@@ -34,11 +34,12 @@ type entrant struct {
 	user     string
 	fails    int             // refused logins of the session so far
 	draining <-chan struct{} // closed when nobody new is judged any more
-	inLine   func(bool)      // told when waiting begins and ends, and nothing without a wait
+	inLine   func(bool)      // called when a wait begins and when it ends; not called without a wait
 }
 
-// enter waits until a guess may be judged, as long as ctx lasts. Call leave when it was.
-// After an error, which is why it may not be judged, call nothing.
+// enter waits until a guess may be judged, as long as ctx lasts. Call leave when the
+// guess was judged. An error says why the guess may not be judged; leave must not be
+// called then.
 func (j *judge) enter(ctx context.Context, e entrant) (*turn, error) {
 	j.mu.Lock()
 	w := j.guard.ask(e.from, e.user, e.fails, time.Now())
@@ -89,7 +90,7 @@ func (j *judge) withdraw(w *guess) bool {
 	}
 }
 
-// leave says what a guess came to.
+// leave ends a guess that was judged, with its verdict.
 func (j *judge) leave(t *turn, v verdict) {
 	t.slow.Stop()
 	j.mu.Lock()
@@ -98,7 +99,7 @@ func (j *judge) leave(t *turn, v verdict) {
 	j.dispatch()
 }
 
-// startMore begins what may begin since there are more places.
+// startMore starts the guesses that may start since there are more places.
 func (j *judge) startMore() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -119,8 +120,8 @@ func (j *judge) drag(w *guess) {
 	j.dispatch()
 }
 
-// dispatch starts what may start now, and comes again when more may. The caller
-// holds mu.
+// dispatch starts the guesses that may start now, and sets the timer for when more may.
+// The caller holds mu.
 func (j *judge) dispatch() {
 	if j.timer != nil {
 		j.timer.Stop()

@@ -21,10 +21,10 @@ const (
 	// driverPatience is how long a driver may take to return after its context has
 	// ended.
 	driverPatience = 5 * time.Second
-	// endPatience is how long a transfer may take after all data has moved, when the
-	// client is gone or has said QUIT, and movePatience how long it may move nothing
-	// when the client is gone. When the client has said QUIT, endPatience is how long a
-	// driver may move nothing. Then its context ends.
+	// endPatience is how long a transfer whose client is gone or has sent QUIT may take
+	// after all data has moved. After QUIT it is also how long the driver may move
+	// nothing. movePatience is how long the transfer may move nothing when the client is
+	// gone. After that the context of the transfer ends.
 	endPatience  = 10 * time.Second
 	movePatience = 5 * time.Second
 )
@@ -34,12 +34,12 @@ var (
 	errHangs   = errors.New("server: the driver does not return")
 )
 
-// Where the owner of a session can be with a transfer.
+// The owner of a session is in one of these places with a transfer.
 const (
 	whereOurs   = iota // in this package
 	whereDriver        // in a call of the driver
 	whereOver          // done
-	whereLeft          // left behind in a call of the driver
+	whereLeft          // left behind in a call of the driver, see leave
 )
 
 // inDriver marks the beginning of a call of the driver. The function that it returns
@@ -57,16 +57,17 @@ func (t *transfer) inDriver(err *error) func() {
 // allMoved notes that all data of the transfer has moved.
 func (t *transfer) allMoved() { t.ended.CompareAndSwap(0, time.Now().UnixNano()) }
 
-// closeSource closes a file that local work has read. As Close has no context, a
-// client that sent QUIT waits for it as it does after all data has moved, not for
-// ever. All bytes were read, so that a failure tells nothing, but for 421.
+// closeSource closes a file that local work has read. Close has no context, so the time
+// of Close counts as time after all data has moved, for which a client that sent QUIT
+// waits no longer than endPatience. An error is dropped, since all bytes were read,
+// unless it is a 421.
 func (t *transfer) closeSource(file io.Closer, err *error) {
 	t.allMoved()
 	defer t.ended.Store(0) // there may be more files
 	closes(file.Close(), err)
 }
 
-// guarded is an upload whose calls may not return.
+// guarded is an upload whose calls may not return: inDriver marks each.
 type guarded struct {
 	up driver.Upload
 	t  *transfer
@@ -92,8 +93,8 @@ func (g guarded) Close(cause error) (err error) {
 	return g.up.Close(cause)
 }
 
-// closeFile closes the file of a download, whose bytes have all been read. Of the
-// failures it tells *err 421 only.
+// closeFile closes the file of a download. An error is dropped, since all bytes were
+// read, unless it is a 421.
 func (t *transfer) closeFile(err *error) {
 	var failed error
 	defer func() { closes(failed, err) }()
@@ -144,8 +145,8 @@ func (s *session) hurry(t *transfer) {
 }
 
 // stuck reports whether a transfer must be ended. It must if all data moved endPatience
-// ago; if the client is gone and no byte has moved since the last call; or if it is a
-// driver that moves no byte, for endPatience. hurry calls stuck every movePatience.
+// ago; if the client is gone and no byte has moved since the last call; or if the driver
+// has moved no byte for endPatience. hurry calls stuck every movePatience.
 func (t *transfer) stuck(gone bool) bool {
 	if ended := t.ended.Load(); ended != 0 {
 		return time.Since(time.Unix(0, ended)) >= endPatience
@@ -155,7 +156,7 @@ func (t *transfer) stuck(gone bool) bool {
 	if gone {
 		return still
 	}
-	// What a client that said QUIT still takes or sends may come slowly. Work without a data
+	// A client that sent QUIT may take or send the rest slowly. Work without a data
 	// connection may take long and tells nothing meanwhile.
 	if !still || t.local || t.where.Load() != whereDriver || t.ours.Load() {
 		t.hung.Store(0)
@@ -164,8 +165,8 @@ func (t *transfer) stuck(gone bool) bool {
 	return time.Duration(t.hung.Add(1))*movePatience >= endPatience
 }
 
-// leave ends the session and leaves its owner in the driver. It reports false if
-// the owner is not there.
+// leave ends the session and leaves its owner behind in a call of the driver. It returns
+// false if the owner is in no such call.
 func (s *session) leave(t *transfer) bool {
 	if !t.where.CompareAndSwap(whereDriver, whereLeft) {
 		return false

@@ -22,10 +22,11 @@ type listing struct {
 	rights  *rights // for a form that shows what the session may do
 	whole   bool    // the argument named the directory itself
 	place   *place  // held while entries compute; nil otherwise
-	closed  error   // with which the driver closes the control connection
+	closed  error   // the error with which the driver closes the control connection
 }
 
-// apart runs what waits for the client. Meanwhile the session leaves its place to others.
+// apart runs wait, which waits for the client. Meanwhile the session leaves its place
+// to others.
 func (l *listing) apart(wait func() error) error {
 	if l.place != nil {
 		l.place.give()
@@ -34,8 +35,8 @@ func (l *listing) apart(wait func() error) error {
 	return wait()
 }
 
-// show sets what goes into a line to all that is known of an entry, and to where links
-// lead.
+// show has form make each line, of all that is known of an entry, the target of a link
+// included.
 func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
 	var e wire.Entry
 	var denied []byte
@@ -80,9 +81,9 @@ func (l *listing) asLIST() {
 	})
 }
 
-// NLST [<path>]: RFC 959, section 4.1.3: names only, and such that RETR takes
-// them as they are (RFC 1123, section 4.1.2.7): those of another directory come
-// with the path that the client gave.
+// NLST [<path>]: RFC 959, section 4.1.3: names only, which RETR takes as they are (RFC
+// 1123, section 4.1.2.7). Names in another directory come with the path that the
+// client gave.
 func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
 	_, arg = wire.ListArg(arg)
 	l, err := s.find(ctx, arg)
@@ -97,8 +98,8 @@ func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
 	return s.list("NLST", l)
 }
 
-// prefix returns what leads from the working directory to the entries, in the words
-// of the argument that named them.
+// prefix returns the path from the working directory to the entries, in the words of
+// the argument that named them.
 func (l *listing) prefix(arg string) string {
 	switch {
 	case l.dir == l.session.cwd:
@@ -160,7 +161,7 @@ func (s *session) cmdMlst(ctx context.Context, arg string) (wire.Reply, error) {
 }
 
 // list sends a listing as a transfer. 150 waits for the first entry, so that a
-// directory which can't be listed is refused before it.
+// directory which can't be listed is refused before 150.
 func (s *session) list(verb string, l *listing) (wire.Reply, error) {
 	s.restart, s.until = 0, 0
 	t, err := s.newTransfer(verb, l.dir)

@@ -13,8 +13,8 @@ import (
 type lister struct {
 	t     *transfer
 	l     *listing
-	given chan *dataConn // where conn comes from
-	timer *time.Timer    // the lines have waited long enough for others
+	given chan *dataConn // by which send hands conn over
+	timer *time.Timer    // fires when the lines have waited long enough for others
 	began chan struct{}  // closed with the first entry, or after the last
 	done  chan struct{}  // closed at the end
 	err   error          // once done is closed
@@ -22,11 +22,11 @@ type lister struct {
 	line []byte // the last one
 	n    int    // entries
 
-	// turn guards what follows: whoever puts something into it may use that. Nobody
-	// calls the driver then.
+	// turn is a mutex for what follows: lock puts something into it, unlock takes that
+	// out. The holder does not call the driver.
 	turn   chan struct{}
 	buf    *[]byte   // of chunks, while there are lines to be sent
-	out    []byte    // these, in buf
+	out    []byte    // the lines to be sent, in buf
 	limit  int       // of out
 	conn   *dataConn // nil until the first flush
 	failed error     // why the session's goroutine could not send lines
@@ -132,7 +132,7 @@ func (w *lister) finish() error {
 }
 
 // add adds a line for the next entry, and sends lines when there are enough. After an
-// error of the driver it sends what there is, and then the reply tells.
+// error of the driver it sends the lines there are; the reply tells of the error.
 func (w *lister) add(info fs.FileInfo, err error) error {
 	if err == nil {
 		if w.n++; w.n == 1 {
@@ -164,8 +164,8 @@ func (w *lister) add(info fs.FileInfo, err error) error {
 	return w.apart(func() error { return w.flush(false) })
 }
 
-// lock waits for the turn. The session's goroutine may have the turn until the client has
-// taken lines, so such a wait is one for the client (apart).
+// lock waits for turn. The session's goroutine may hold turn until the client has taken
+// lines, so such a wait is one for the client (apart).
 func (w *lister) lock() {
 	select {
 	case w.turn <- struct{}{}:
@@ -176,16 +176,16 @@ func (w *lister) lock() {
 
 func (w *lister) unlock() { <-w.turn }
 
-// apart runs what waits for the client, so that hurry does not take the wait for a driver
-// at rest.
+// apart runs wait, which waits for the client, so that hurry does not take the wait for a
+// driver at rest.
 func (w *lister) apart(wait func() error) error {
 	w.t.ours.Store(true)
 	defer w.t.ours.Store(false)
 	return w.l.apart(wait)
 }
 
-// awaitRoom waits until lines can be made: for the turn and, if the data connection is
-// there, for room on it.
+// awaitRoom waits until lines can be made: until the rate of the account allows some and,
+// if the data connection is there, until it has room.
 func (w *lister) awaitRoom() error {
 	w.limit = listChunk
 	if w.conn == nil {
@@ -205,7 +205,7 @@ func (w *lister) awaitRoom() error {
 	})
 }
 
-// take gets memory for lines. A listing that waits for room or its turn has none.
+// take gets memory for lines. A listing that waits for room or for its rate holds none.
 func (w *lister) take() {
 	w.buf = chunks.take()
 	w.timer.Reset(lullTime)
@@ -220,8 +220,8 @@ func (w *lister) release() {
 	}
 }
 
-// flush sends the lines made so far, on the data connection as soon as that is
-// there. Compression keeps none back if they are late. The caller has the turn.
+// flush sends the lines made so far, as soon as the data connection is there. If they are
+// late, compression keeps none of them back. The caller holds turn.
 func (w *lister) flush(late bool) error {
 	if w.conn == nil {
 		select {

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// log writes a line about the session. It names it each time: a logger of its
-// own would be memory that an idle session does not need.
+// log writes a line about the session, with its ID and peer. A logger of its own
+// would take memory that an idle session does not need.
 func (s *session) log(level slog.Level, msg string, args ...any) {
 	if s.srv.log.Enabled(s.ctx, level) {
 		s.srv.log.Log(s.ctx, level, msg, s.named(args)...)
@@ -25,8 +25,8 @@ func (s *session) named(args []any) []any {
 }
 
 // often is a kind of line that a client can cause as often as it likes, mostly
-// without a login. Without a limit one host fills the disk with it. Each kind has
-// a share of its own, so that a storm of one does not hide another.
+// without a login. Without a limit one host could fill the disk with such lines.
+// Each kind has a limit of its own, so that a storm of one does not hide another.
 type often int
 
 const (
@@ -34,7 +34,7 @@ const (
 	oftenRefused
 	oftenHandshake
 	oftenLogin     // a login that was refused
-	oftenUndecided // or not decided
+	oftenUndecided // a login that was not decided
 	oftenAnonymous // a session without a login is over
 	oftenNoPort
 	oftenNoAddress
@@ -94,7 +94,8 @@ func (s *session) logEnd(cause error) {
 // printable makes a name from outside safe for one line of a log.
 func printable(s string) string { return wire.Printable(s) }
 
-// loggable makes an error safe likewise: a driver's may quote a name.
+// loggable makes an error safe for one line of a log, because the error of a driver
+// may quote a name.
 func loggable(err error) any {
 	if err == nil {
 		return nil

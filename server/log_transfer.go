@@ -24,9 +24,10 @@ func (s *session) logTransfer(t *Transfer) {
 }
 
 // stopped reports whether a transfer ended early because the client wanted it so: the
-// client sent ABOR (RFC 959, section 4.1.3), or closed the data connection of a download,
-// as players do that look into a file. No operator has to act on that. An upload that
-// breaks is another matter: somebody misses a file.
+// client sent ABOR (RFC 959, section 4.1.3), or closed the data connection of a
+// download, as players do when they look into a file. No operator has to act on a
+// download that ends so. An upload that breaks is another matter: somebody misses a
+// file.
 func (t *Transfer) stopped() bool {
 	var onData *dataError
 	if !errors.As(t.Err, &onData) || onData.code != 426 {
@@ -40,8 +41,8 @@ func (t *Transfer) uploads() bool {
 	return row != nil && row.uploads
 }
 
-// peerClosed reports whether a write failed since the other end has closed the
-// connection. Windows has numbers of its own for that.
+// peerClosed reports whether a write failed because the other end has closed the
+// connection. Windows has error numbers of its own for such failures.
 func peerClosed(err error) bool {
 	var errno syscall.Errno
 	switch {

@@ -61,7 +61,8 @@ func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	user := s.claimedUser
 	s.claimedUser = ""
 	if s.certTurn != nil {
-		// The certificate alone was too little. With its password it is one guess.
+		// The certificate alone was too little. The certificate and its password are
+		// one guess.
 		s.srv.judge.forgive(s.certTurn)
 		s.certTurn = nil
 		s.fails--
@@ -92,7 +93,7 @@ func (s *session) failedTooOften() bool {
 	return over
 }
 
-// notJudged returns the answer to a login that ended with the session.
+// notJudged returns the text for a login that ended the session.
 func notJudged(err error) string {
 	if own, ok := closing(err); ok {
 		return own.Text
@@ -110,9 +111,9 @@ func notJudged(err error) string {
 	return "Too many logins at once; try again later."
 }
 
-// login waits for its turn and asks the driver. half says that a password may
-// follow. The error is for the log and the hook; the client learns only that
-// there was one. When there was no turn the session ends.
+// login waits for its turn and asks the driver. half says that a password may follow.
+// The error is for the log and the hook; the client learns only that there was one. If
+// the turn does not come, the session ends.
 func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 	turn, err := s.lineUp(l.User)
 	if err != nil {
@@ -140,15 +141,16 @@ func (s *session) login(l *driver.Login, half bool) (*turn, error) {
 	return turn, err
 }
 
-// lineUp waits until the login may be judged, or no longer matters.
+// lineUp waits until the login may be judged, but no longer than LoginTimeout and the
+// session last.
 func (s *session) lineUp(user string) (*turn, error) {
 	ctx, cancel := context.WithDeadlineCause(s.ctx, s.loginSince.Add(s.srv.loginTimeout()), errCrowded)
 	defer cancel()
 	return s.srv.judge.enter(ctx, entrant{s.network(), user, s.fails, s.srv.draining, s.setInLine})
 }
 
-// network returns what takes turns with others: the client's network, unless addresses
-// tell nobody apart.
+// network returns the network of the client, for taking turns with other networks, or
+// anyNetwork where addresses tell nobody apart.
 func (s *session) network() netip.Prefix {
 	if s.srv.SharedAddress {
 		return anyNetwork
@@ -156,8 +158,8 @@ func (s *session) network() netip.Prefix {
 	return network(s.peer.Addr())
 }
 
-// ask lets the driver decide, and logs the user in. What the driver opened is
-// released when its context ends, which is at the logout.
+// ask lets the driver decide, and logs the user in. The context of what the driver
+// opens for the login ends at the logout.
 func (s *session) ask(l *driver.Login, turn *turn) error {
 	decides := s.srv.inForce().Driver
 	if decides == nil {

@@ -29,8 +29,9 @@ func loginRefused(err error) wire.Reply {
 	return wire.Text(code, own.Text)
 }
 
-// notAPassword makes driver.ErrLogin of driver.ErrNeedPassword, where the client has
-// given a password: whatever it gave is none. The driver's words stay.
+// notAPassword turns driver.ErrNeedPassword into driver.ErrLogin for a client that
+// has given a password: what the client gave is no password of the user. The
+// driver's words stay.
 func notAPassword(err error) error {
 	if hasWords(err) {
 		return fmt.Errorf("%w: %w", driver.ErrLogin, err)
@@ -55,9 +56,10 @@ func (s *session) verdict(err error) verdict {
 	return refused
 }
 
-// logLogin writes the line about an attempt to log in. One that was not decided is
-// the operator's to see to. Anybody can fail as often as they like, and during an
-// outage without a delay.
+// logLogin writes the line about an attempt to log in. A login that was not decided
+// is an error, which the operator has to see to. Lines about failures are limited,
+// since anybody can fail as often as they like, and during an outage without a
+// delay.
 func (s *session) logLogin(user string, err error) {
 	switch {
 	case err == nil:

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// lullTime is how long what a slow source has given may wait for more. TLS and
-// compression gather: from a file that comes at a few kilobytes per second a
-// client would see nothing for minutes, and take the server for dead.
+// lullTime is how long data of a slow file may wait for more. TLS and compression
+// gather data before they send: from a file that comes at a few kilobytes per
+// second a client would see nothing for minutes, and take the server for dead.
 const lullTime = 30 * time.Millisecond
 
 // lull sends what has been gathered for a download when its file takes long to
@@ -18,14 +18,14 @@ type lull struct {
 	conn *dataConn
 	from io.Reader
 
-	mu    sync.Mutex // held by the transfer, but while it reads the file
+	mu    sync.Mutex // held by the transfer except while the transfer reads the file
 	timer *time.Timer
 	dirty bool        // something may be gathered
-	late  atomic.Bool // it is to leave before the next Read
+	late  atomic.Bool // what is gathered is to be sent before the next Read
 	over  bool
 }
 
-// newLull begins, for a connection that gathers. end must be called.
+// newLull makes a lull for a connection that gathers. end must be called.
 func newLull(conn *dataConn, from io.Reader) *lull {
 	l := &lull{conn: conn, from: from}
 	l.timer = time.AfterFunc(forever, l.flush)
@@ -34,11 +34,12 @@ func newLull(conn *dataConn, from io.Reader) *lull {
 	return l
 }
 
-// Read reads the file. What was gathered before may leave meanwhile.
+// Read reads the file. Meanwhile flush may send what was gathered before.
 func (l *lull) Read(p []byte) (int, error) {
 	l.mu.Unlock()
 	defer l.mu.Lock()
-	// Only after Unlock: flush has either seen that or been seen.
+	// Look only after Unlock: flush then has either got the lock itself, or has set
+	// late before.
 	if l.late.Load() {
 		if err := l.catchUp(); err != nil {
 			return 0, cutOff(err)

@@ -19,14 +19,14 @@ var (
 		_, path := wire.ListArg(arg) // flags are for ls
 		return []string{path}
 	}
-	// namesGiven is for a command that without an argument is about no path.
+	// namesGiven is for a command that is about no path if it has no argument.
 	namesGiven naming = func(arg string) []string {
 		if arg == "" {
 			return nil
 		}
 		return namesList(arg)
 	}
-	namesStou naming = func(arg string) []string { // the server names the rest, see session.foundPath
+	namesStou naming = func(arg string) []string { // the server completes the name, see session.foundPath
 		if arg == "" {
 			return nil
 		}

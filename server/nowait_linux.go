@@ -10,8 +10,8 @@ import (
 )
 
 // pollNow returns which of the events have happened on a file descriptor. It does
-// not wait, so the scheduler isn't told of the call: to tell it wakes Go's monitor
-// thread after each idle moment, which costs more than the call.
+// not wait, so it does not tell the scheduler of the call: telling the scheduler
+// wakes Go's monitor thread after each idle moment, which costs more than the call.
 func pollNow(fd uintptr, events int16) (happened int16, err error) {
 	p := unix.PollFd{Fd: int32(fd), Events: events}
 	var none unix.Timespec
@@ -23,8 +23,8 @@ func pollNow(fd uintptr, events int16) (happened int16, err error) {
 	return p.Revents, nil
 }
 
-// quickAck sends the acknowledgement that the kernel would delay. The scheduler
-// isn't told, as for pollNow.
+// quickAck sends the acknowledgement that the kernel would delay. Like pollNow it
+// does not tell the scheduler.
 func quickAck(fd uintptr) {
 	on := int32(1)
 	syscall.RawSyscall6(unix.SYS_SETSOCKOPT, fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK,

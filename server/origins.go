@@ -6,8 +6,9 @@ import (
 )
 
 // origins looks for an address that nearly all sessions come from, which mostly
-// means that something in front hides the addresses of clients. The memory is
-// bounded and given back once that was said. Ready when zero; guarded by Server.mu.
+// means that something in front hides the addresses of clients. Its memory is
+// bounded, and given back once it has found one. The zero value is ready; Server.mu
+// guards it.
 type origins struct {
 	recent []origin // a queue in the order of time
 	counts map[netip.Prefix]int
@@ -25,7 +26,7 @@ const (
 	suspectFor      = 10 * time.Minute
 	suspectSessions = 20
 	suspectPercent  = 80
-	// maxOrigins bounds how many sessions are looked at, the latest ones.
+	// maxOrigins bounds how many sessions are looked at: the latest ones.
 	maxOrigins = 1000
 )
 

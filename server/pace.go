@@ -40,7 +40,7 @@ func (r *rate) ahead(burst int, interval time.Duration) time.Duration {
 	most := time.Duration(burst) * interval
 	early := r.until.Sub(now) - most
 	if early > interval {
-		r.until = now.Add(most + interval) // whoever may be early owes no more
+		r.until = now.Add(most + interval) // bounds the debt of a session that is not made to wait
 	}
 	return early
 }
@@ -70,17 +70,17 @@ func (s *session) pace() {
 	}
 }
 
-// paceDone gives back what pace took, after a command behind which no other waits: the
-// client then waits for the reply, and nothing is computed.
+// paceDone gives back the place that pace took, after a command behind which no other
+// waits: the client then waits for the reply, and nothing is computed.
 func (s *session) paceDone() {
 	if s.ctl.lines.Buffered() == 0 {
 		s.givePlace()
 	}
 }
 
-// givePlace gives back the turn of a session that has one. A transfer waits for its
-// client more than it computes, and whoever hears commands meanwhile needs a turn of
-// its own.
+// givePlace gives back the place of a session that has one. It is for transfers too: a
+// transfer waits for its client more than it computes, and the attendant meanwhile needs
+// a place of its own.
 func (s *session) givePlace() {
 	if s.place != nil {
 		s.place.give()
@@ -88,12 +88,12 @@ func (s *session) givePlace() {
 	}
 }
 
-// pacedControl is the control connection as commands are read from it.
+// pacedControl reads the control connection, no faster than a session may.
 type pacedControl struct{ s *session }
 
 func (c pacedControl) Read(p []byte) (int, error) {
 	s := c.s
-	if s.isStranger() { // asked for the attendant too
+	if s.isStranger() { // not loggedIn, because the attendant reads too
 		if early := s.reading.ahead(readBurst, readInterval); early > 0 {
 			s.sleep(early)
 		}

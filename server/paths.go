@@ -36,8 +36,8 @@ func (a *account) path(ctx context.Context, arg string) (wire.Path, error) {
 
 var errNotUTF8 = &wire.SyntaxError{What: "A path", Want: "UTF-8 here"}
 
-// takes reports whether the files can have such a name: one that is not UTF-8 only
-// where names are bytes (RFC 2640, section 2.2).
+// takes reports whether the files can have such a name. A name that is not UTF-8 can
+// only be one where names are bytes (RFC 2640, section 2.2).
 func (a *account) takes(name string) bool {
 	return utf8.ValidString(name) || driver.RawNames(a.files, name)
 }

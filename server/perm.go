@@ -8,9 +8,10 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A permission is a letter of the fact "perm" (RFC 3659, section 7.5.5) that stands
-// for commands and for what a driver is asked to do by them. Nobody can be asked
-// about "c", "m" and "p", which are about names in a directory that are not known.
+// permission is a letter of the fact "perm" (RFC 3659, section 7.5.5), with the
+// commands that it stands for and what a driver is asked to do by them. No driver is
+// asked about "c", "m" and "p", which are about names in a directory that are not
+// known yet.
 type permission struct {
 	letter byte
 	verbs  []string // of which one has to be switched on
@@ -40,7 +41,7 @@ var dirPermissions = []permission{
 type rights struct {
 	rules           driver.OpChecker // nil for none
 	fileOff, dirOff []byte
-	closed          error // with which the driver closes the control connection
+	closed          error // the error with which the driver closes the control connection
 }
 
 func (s *session) rights() *rights {
@@ -58,8 +59,8 @@ func (s *session) lettersOff(all []permission) []byte {
 	return off
 }
 
-// deniedIn does what denied does for an entry of a directory. It makes a path only for
-// rules to be asked about: the paths of a long listing are a lot of garbage.
+// deniedIn does what denied does for an entry of a directory. It makes a path only if
+// there are rules to ask, because the paths of a long listing are a lot of garbage.
 func (r *rights) deniedIn(ctx context.Context, dst []byte, dir, entry string, isDir bool) []byte {
 	if r.rules != nil {
 		entry = path.Join(dir, entry)
@@ -67,8 +68,9 @@ func (r *rights) deniedIn(ctx context.Context, dst []byte, dir, entry string, is
 	return r.denied(ctx, dst, entry, isDir)
 }
 
-// denied appends the letters that the session is known not to have for a name: the
-// root stays, the command is switched off, or the rules of the driver say no.
+// denied appends the letters that the session is known not to have for a name: because
+// the root has to stay, the command is switched off, or the rules of the driver say
+// no.
 func (r *rights) denied(ctx context.Context, dst []byte, name string, dir bool) []byte {
 	all, off := filePermissions, r.fileOff
 	if dir {

@@ -64,8 +64,8 @@ func validateDriver(d driver.Driver, cfg *tls.Config) error {
 }
 
 // certifiable returns an error if a policy demands a certificate that the server never
-// asks for, or never verifies (RFC 8446, section 4.3.2). GetConfigForClient may ask
-// for one by the name of the host.
+// asks for, or never verifies (RFC 8446, section 4.3.2). With GetConfigForClient there
+// is no error, because that may ask for a certificate by the name of the host.
 func certifiable(p driver.Policy, cfg *tls.Config) error {
 	switch {
 	case !p.RequireCertificate:
@@ -81,8 +81,8 @@ func certifiable(p driver.Policy, cfg *tls.Config) error {
 
 // admits returns an error if a policy refuses a login. If a certificate is missing, the
 // error is that of a wrong password: the client may have guessed the password, and must
-// not learn that it is right. That the connection is in clear the client knows, so that
-// error says so.
+// not learn that it is right. If TLS is missing the error says so, since the client
+// knows that the connection is in clear.
 func (p *policy) admits(l *driver.Login) error {
 	switch {
 	case p.RequireTLS && !l.Secure:

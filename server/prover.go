@@ -68,37 +68,38 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 
 var errSessionEnded = errors.New("server: the session has ended")
 
-// proof is what a session's data connections have proved so far, and thereby what
-// is demanded of the next. After a proof later connections have to prove themselves
-// as well: whoever else comes to the port can't change that. Only the client itself
-// can. Some clients use a TLS 1.3 ticket once, as recommended (RFC 8446, appendix
-// C.4), and have no ticket left after a data connection that gave no new one: the
-// connection was not used, was cut, or ended before the client looked for a ticket,
-// as curl does at the end of an upload. The next connection then is taken without
-// proof.
+// proof is what a session's data connections have proved so far by resuming TLS
+// sessions, and thereby what is demanded of the next. After one has proved itself
+// later ones have to do so as well, and nobody else who comes to the port can change
+// that. Only the client itself can: some clients use a TLS 1.3 ticket once, as
+// recommended (RFC 8446, appendix C.4), and have no ticket left after a data
+// connection that gave no new one, because the connection was not used, was cut, or
+// ended before the client looked for a ticket, as curl does at the end of an upload.
+// The next connection is then taken without proof.
 type proof struct {
-	policy passive.ProofPolicy // of what was seen so far
+	policy passive.ProofPolicy // what is demanded until a data connection has proved itself
 	ever   bool                // a data connection has proved itself
-	given  atomic.Int64        // how often one did
-	used   int64               // how often for a transfer
-	spent  bool                // since the last time the client may have no ticket
-	keeps  bool                // the client had a ticket all the same, and always will
-	loses  bool                // it had none
-	shares bool                // its owner has other sessions, which may use its tickets up for all that is known
-	own    int                 // how often in a row it was by the session's own ticket
-	sorted int                 // how often since it was last by another's, while the owner had others
+	given  atomic.Int64        // how many data connections have proved themselves
+	used   int64               // the value of given at the last transfer
+	spent  bool                // the client may have no ticket left since the last proof
+	keeps  bool                // the client had one all the same, and always will
+	loses  bool                // the client had none
+	shares bool                // other sessions of the owner may use the session's tickets up, for all that is known
+	own    int                 // how many proofs in a row were by the session's own ticket
+	sorted int                 // likewise while the owner had other sessions, since the last by one of theirs
 }
 
 // sortedAfter is how many data connections have to show their own session's ticket
-// before the session is believed to have one always, and, if its owner had other
-// sessions meanwhile, before its program is believed to keep their tickets apart. One
-// that keeps them in one place (curl --parallel) shows the right one by chance.
+// before the session is believed to have a ticket of its own always. If its owner had
+// other sessions meanwhile, its program is then believed to keep the tickets of its
+// sessions apart. A program that keeps all tickets in one place (curl --parallel)
+// shows the right one by chance.
 const sortedAfter = 8
 
 // demand returns what the next data connection has to prove.
 func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
 	if given := p.given.Load(); given > p.used {
-		p.used, p.spent = given, true // for a transfer that was refused, or asked for in vain
+		p.used, p.spent = given, true // the connection was for a transfer that was refused or did not begin
 	}
 	switch {
 	case reuse == tls.Require:

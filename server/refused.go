@@ -33,17 +33,18 @@ var (
 	errMaxSessionsOfUser = fmt.Errorf("%w: MaxSessionsPerAddress is reached for the user", ErrTooManySessions)
 )
 
-// Refused tells [Hooks.Refuse] of a connection that never reaches the server, since
-// what is around a listener has closed it: a list of banned addresses, or a PROXY
-// header that is missing. err is the reason. It may be called concurrently, and is
-// what Protocol.Refused of package proxyproto can be set to.
+// Refused tells [Hooks.Refuse] of a connection that never reaches the server,
+// because a wrapper of a listener has closed it: for a list of banned addresses, or
+// for want of a PROXY header. err is the reason. Refused may be called concurrently.
+// Protocol.Refused of package proxyproto can be set to it.
 func (srv *Server) Refused(conn net.Conn, err error) {
 	if h := srv.Hooks; h != nil && h.Refuse != nil {
 		srv.hookRefuse(Refusal{Peer: addrPort(conn.RemoteAddr()), Local: dialled(conn), Err: err, Limit: limitOf(err)})
 	}
 }
 
-// limitOf returns the field of Server that a refusal goes back to, empty for none.
+// limitOf returns the field of Server whose limit is the reason of a refusal, empty
+// if none is.
 func limitOf(err error) string {
 	switch err {
 	case errMaxSessions:
@@ -54,7 +55,8 @@ func limitOf(err error) string {
 	return ""
 }
 
-// hookRefuse calls the hook. There is no session that a panic could end.
+// hookRefuse calls the hook and logs its panic, as there is no session that the
+// panic could end.
 func (srv *Server) hookRefuse(r Refusal) {
 	defer func() {
 		if v := recover(); v != nil && srv.Logger != nil {

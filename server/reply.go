@@ -27,7 +27,7 @@ type dataError struct {
 	err  error
 }
 
-// Error returns one sentence for hooks and the log, where text is one for the client.
+// Error returns one sentence for hooks and the log. text alone is for the client.
 func (e *dataError) Error() string { return sentence(e.text, e.err) }
 
 func (e *dataError) Unwrap() error { return e.err }
@@ -56,15 +56,16 @@ var sayings = []struct {
 	{context.Canceled, 426, "Aborted."},
 }
 
-// closing finds the words with which a driver closes the control connection, which a
-// driver.Error with code 421 does (RFC 959, section 4.2.2).
+// closing returns the error by which a driver closes the control connection: a
+// driver.Error with code 421 (RFC 959, section 4.2.2).
 func closing(err error) (own *driver.Error, ok bool) {
 	ok = errors.As(err, &own) && own.Code == 421
 	return own, ok
 }
 
-// closes sets *err to failed, the error of a step behind a command that has succeeded, if
-// the driver closes the control connection by it. Other errors of such a step are dropped.
+// closes deals with the error of a step that follows a success, such as the closing of a
+// file that was read. It sets *err to failed if the driver closes the control connection
+// by failed, and drops other errors.
 func closes(failed error, err *error) {
 	if failed == nil || *err != nil {
 		return

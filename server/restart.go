@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// REST <bytes>: RFC 3659, section 5. It stays in force until a transfer, PASV in
-// between included.
+// REST <bytes>: RFC 3659, section 5. The offset stays in force until a transfer,
+// PASV in between included.
 func (s *session) cmdRest(_ context.Context, arg string) (wire.Reply, error) {
 	n, err := wire.ParseSize(arg)
 	if err != nil {
@@ -18,8 +18,8 @@ func (s *session) cmdRest(_ context.Context, arg string) (wire.Reply, error) {
 	return okf(350, "Restarting at %d.", n)
 }
 
-// RANG <first> <last>: draft-bryan-ftp-range, section 3. It stays in force until
-// a transfer or HASH, and takes the place of REST.
+// RANG <first> <last>: draft-bryan-ftp-range, section 3. The range stays in force
+// until a transfer or HASH, and takes the place of REST.
 func (s *session) cmdRang(_ context.Context, arg string) (wire.Reply, error) {
 	span, err := wire.ParseRANG(arg)
 	if err != nil {
@@ -33,8 +33,8 @@ func (s *session) cmdRang(_ context.Context, arg string) (wire.Reply, error) {
 	return okf(350, "Restarting at %d. End byte range at %d.", span.Start, span.End-1)
 }
 
-// takeRestart returns what REST or RANG said, for one transfer; until is 0 when the
-// end is that of the file.
+// takeRestart returns what REST or RANG set, for one transfer; until is 0 when the
+// transfer goes on to the end of the file.
 func (s *session) takeRestart() (offset, until int64, err error) {
 	offset, until = s.restart, s.until
 	s.restart, s.until = 0, 0

@@ -67,7 +67,7 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 		before := t.bytes.Load()
 		more, err := t.sendPart(conn, l, min(room, int(piece)), &convert)
 		if limited := t.meter.moved(t.bytes.Load() - before); limited && err == nil {
-			err = l.send() // else TLS would gather for a client that waits
+			err = l.send() // otherwise TLS would gather for a client that waits
 		}
 		switch {
 		case err != nil:
@@ -78,8 +78,8 @@ func (t *transfer) send(conn *dataConn, file io.Reader) error {
 	}
 }
 
-// sendFileMost is how much of a file the kernel sends by itself before the rate is
-// looked at again, which a later login may have set.
+// sendFileMost is how much of a file the kernel sends at once. Then the rate is looked at
+// again, since a later login may have set one.
 const sendFileMost = 4 << 20
 
 // sendFile moves the next most bytes of a file of the system in clear, without
@@ -142,8 +142,8 @@ func pages(n int) int {
 	return n
 }
 
-// ofSystem returns the file of the system that a driver reads from, and how many
-// bytes of it are meant.
+// ofSystem returns the file of the system that a driver reads from, and how many bytes of
+// it the driver means.
 func ofSystem(r io.Reader) (f *os.File, n int64, ok bool) {
 	switch r := r.(type) {
 	case *os.File:
@@ -175,7 +175,7 @@ func finish(conn *dataConn) error {
 	return nil
 }
 
-// cutOff returns a failure of the data connection during a transfer.
+// cutOff makes a dataError of a failure of the data connection during a transfer.
 func cutOff(err error) error {
 	var known *dataError
 	if errors.As(err, &known) {

@@ -56,9 +56,9 @@ func (c *idleConn) awaitRoom(raw syscall.RawConn) (int, error) {
 	}
 }
 
-// AwaitInput waits until there is something to read, the end included, or until
-// a Read would have failed; which of them it was Read tells. It holds no memory
-// meanwhile.
+// AwaitInput waits until there is something to read, the end included, or until a
+// Read would have failed. The next Read tells which of these it was. AwaitInput
+// holds no memory meanwhile.
 func (c *idleConn) AwaitInput() {
 	if c.input == nil {
 		if t := tcp.Below(c.Conn); t != nil {

@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// leastAhead bounds what the kernel keeps of a download beyond what it has
-	// sent. A send buffer grows to megabytes, which a client that stalls would fill,
-	// and where many do the kernel runs short of memory for all. For a client that
-	// has taken several times as much the bound is doubled, up to mostAhead: to wait
+	// leastAhead bounds what the kernel keeps of a download beyond what it has sent. A send
+	// buffer grows to megabytes. Clients that stall would fill theirs, and with many of
+	// them the kernel runs short of memory for all. For a client that has taken several
+	// times as much (aheadTimes) the bound is doubled, up to mostAhead, since waiting
 	// rarely costs less.
 	leastAhead = 512 << 10
 	mostAhead  = 4 << 20
@@ -33,9 +33,9 @@ func sendAhead(raw syscall.RawConn, n int) {
 	})
 }
 
-// roomNow returns how many bytes the kernel takes at once, and reports whether
-// those are worth a write. A connection that was closed has no room: the wait for
-// it says why.
+// roomNow returns how many bytes the kernel takes at once, and reports whether these are
+// worth a write. A connection that was closed has no room: awaitRoom then returns the
+// reason.
 func roomNow(raw syscall.RawConn, ahead int) (n int, ok bool) {
 	var size int
 	if raw.Control(func(fd uintptr) { n, size = roomOf(fd, ahead) }) != nil {
@@ -48,7 +48,7 @@ func roomNow(raw syscall.RawConn, ahead int) (n int, ok bool) {
 // until the deadline for writing. It returns how many bytes the kernel takes at once.
 func awaitRoom(raw syscall.RawConn, ahead int) (n int, err error) {
 	err = raw.Write(func(fd uintptr) bool {
-		// Asked so, the kernel will also report when that has changed.
+		// pollNow also has the kernel report when the socket becomes ready.
 		if ready, err := pollNow(fd, unix.POLLOUT); err != nil || ready == 0 {
 			return false
 		}

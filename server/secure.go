@@ -54,7 +54,7 @@ func (s *session) secure() error {
 	}
 	err := s.ctl.handshake(s.context(context.Background()), s.srv.layer, turns)
 	if cause := context.Cause(s.ctx); err != nil && cause != nil {
-		return &endedIn{cause, ErrHandshake} // the connection was closed for that
+		return &endedIn{cause, ErrHandshake} // whoever ended the session has closed the connection
 	}
 	if err != nil {
 		s.logOften(oftenHandshake, slog.LevelWarn, "TLS handshake failed", "err", loggable(err))
@@ -81,8 +81,8 @@ func (s *session) cmdPbsz(_ context.Context, arg string) (wire.Reply, error) {
 	return ok(200, "PBSZ=0")
 }
 
-// PROT <level>: RFC 2228, section 3. Its effect is read when a transfer starts,
-// never when PASV was sent.
+// PROT <level>: RFC 2228, section 3. The level that counts is the one in force when
+// a transfer starts, not when PASV was sent.
 func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case s.ctl.bind == nil:
@@ -96,7 +96,7 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 		return ok(200, "Data connections are private now.")
 	case "C":
 		if s.ctl.cleared && s.private {
-			// Whoever is on the way could have written this.
+			// Anybody between client and server could have sent this PROT in clear.
 			return ok(534, "Data connections stay protected after CCC.")
 		}
 		if !s.clearData() {

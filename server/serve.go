@@ -49,10 +49,10 @@ func (srv *Server) listen(addr, def string, serve func(net.Listener) error) erro
 // that wants a session to end calls Disconnect, so that the client hears why and
 // nothing of the session is left.
 //
-// The connections may come through a proxy that tells the client's address, if
-// RemoteAddr returns that address. What the client dialled at the proxy is then
-// not LocalAddr, where data ports are opened; a method DialledAddr() [net.Addr]
-// returns the dialled address. Package proxyproto does so.
+// The connections may come through a proxy that tells the client's address, if RemoteAddr
+// returns that address. LocalAddr, where data ports are opened, is then not the address
+// that the client dialled at the proxy; a method DialledAddr() [net.Addr] of the
+// connection returns the dialled address. Package proxyproto does all that.
 func (srv *Server) Serve(ln net.Listener) error { return srv.serve(ln, false) }
 
 // ServeTLS serves implicit FTPS as Serve serves explicit FTPS. The listener hands over plain TCP
@@ -119,7 +119,7 @@ func (srv *Server) admit(conn net.Conn, implicit bool) {
 	go s.run()
 }
 
-// refusal returns what a client is told whose connection is refused.
+// refusal returns the text of the 421 that refuses a connection.
 func refusal(why error) string {
 	if errors.Is(why, ErrServerClosed) {
 		return "The server is shutting down."
@@ -127,7 +127,7 @@ func refusal(why error) string {
 	return "Too many connections; try again later."
 }
 
-// add registers a session unless a limit stands against it, and says which.
+// add registers a session, or returns the limit that stands against it.
 func (srv *Server) add(s *session, peer netip.Addr) (why error) {
 	from, limits := network(peer), srv.inForce()
 	suspect := false
@@ -153,7 +153,7 @@ func (srv *Server) add(s *session, peer netip.Addr) (why error) {
 	return nil
 }
 
-// remove undoes add, as the last thing that a session does.
+// remove undoes add. It is the last step of a session.
 func (srv *Server) remove(s *session) {
 	defer srv.running.Done()
 	srv.leaveAccount(s)

@@ -18,11 +18,11 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Server is an FTPS server. Its fields are the options; set them before the
-// first call of a method and leave them alone afterwards; what may change while it
-// runs, [Server.Update] changes. The zero value of
-// every field is the safe one. A Server may serve any number of listeners at
-// once, explicit and implicit: they share its data ports and limits.
+// Server is an FTPS server. Its fields are the options: set them before the first call
+// of a method and leave them alone afterwards. [Server.Update] changes the options that
+// may change while the server runs. The zero value of every field is the safe one. A
+// Server may serve any number of listeners at once, explicit and implicit; all of them
+// share its data ports and limits.
 //
 // For durations and counts zero means the default given with the field and a
 // negative value means no limit.
@@ -45,39 +45,40 @@ type Server struct {
 	// refuses both: active mode can't pass the client's firewall.
 	Active *Active
 
-	// SessionReuse says how a data connection proves that it belongs to its
-	// control connection. The default, tls.Prefer, takes a data connection that
-	// resumes the control connection's TLS session, or the TLS session of another
-	// control connection of the same account at the same address. A data connection
-	// that resumes none is taken if nobody else's can be meant and either the
+	// SessionReuse says how a data connection proves that it belongs to its control
+	// connection. The default, tls.Prefer, takes a data connection that resumes the
+	// control connection's TLS session, or the TLS session of another control
+	// connection of the same account at the same address. A data connection that
+	// resumes no TLS session is taken if it can be nobody else's, and if either the
 	// session's data connections have not resumed before or the client may have no
-	// ticket left: after an upload or a failed transfer, unless the client has
-	// resumed after such a transfer. A data connection that resumes somebody else's
-	// TLS session is refused.
+	// ticket left. The client may have none left after an upload or a failed transfer,
+	// unless the client has resumed after such a transfer. A data connection that
+	// resumes somebody else's TLS session is refused.
 	SessionReuse tls.Reuse
 
-	// RequireCloseNotify refuses an upload over TLS that ends without the
-	// close_notify alert (RFC 8446, section 6.1): the end of the file is then
-	// unproven, since anybody on the way can cut a TCP connection. Off by
-	// default because some clients never send the alert; such an upload is
-	// reported to Hooks.Transfer as Truncated. It is the only setting under which
-	// a client that is killed never leaves a part of a file in place of the
-	// whole; EndGrace makes that improbable for all clients. A compressed stream
-	// (MODE Z) and a size announced with ALLO prove the end as well.
+	// RequireCloseNotify refuses an upload over TLS that ends without the close_notify
+	// alert (RFC 8446, section 6.1). Without the alert nothing proves the end of the
+	// file, since anybody on the way can cut a TCP connection. Off by default because
+	// some clients never send the alert; Hooks.Transfer then hears of such an upload as
+	// Truncated. Only with RequireCloseNotify does a client that is killed never leave
+	// a part of a file in place of the whole; EndGrace makes that improbable for all
+	// clients. The end of a compressed stream (MODE Z) and the size announced with ALLO
+	// prove the end of the file as well.
 	RequireCloseNotify bool
 
-	// EndGrace is how long an upload whose end nothing proves waits for news on
-	// the control connection before it is committed: its end, ABOR or QUIT
-	// within that time mean that the client was killed or gave up, and the reply
-	// is 426. QUIT means that at any time between 150 and the reply, for it overtakes
-	// the data on its own connection; a QUIT from before 150 lets the upload finish if
-	// any data comes, and shortens nothing. A client that closes its data connection
-	// in order, sends no QUIT, and ends later than that can't be told
-	// from one that is done. An end is proven by TLS close_notify, by the end of a
-	// compressed stream (MODE Z), or by exactly the size that ALLO announced, and
-	// then there is no wait. Default 100 ms under TLS and 20 ms in clear, and up to 200 ms and
-	// 100 ms while this machine has more to do than processors (Linux); negative
-	// means none, and only what has arrived by then counts.
+	// EndGrace is how long an upload whose end nothing proves waits for news on the
+	// control connection before the upload is committed. The end is proven by TLS
+	// close_notify, by the end of a compressed stream (MODE Z), or by exactly the size
+	// that ALLO announced; such an upload does not wait. If the control connection ends
+	// within EndGrace, or brings ABOR or QUIT, the client was killed or gave up, and
+	// the reply is 426. QUIT counts at any time between 150 and the reply, because QUIT
+	// may overtake the data on the other connection. A QUIT from before 150 lets the
+	// upload finish if any data comes, and does not shorten the wait. A client that
+	// closes its data connection in order, sends no QUIT, and ends later than EndGrace
+	// can't be told from a client that is done. The default is 100 ms under TLS and 20
+	// ms in clear; it grows up to 200 ms and 100 ms while this machine has more to do
+	// than processors (Linux). Negative means no wait: only what has arrived by then
+	// counts.
 	EndGrace time.Duration
 
 	// InsecurePlaintext lets anybody on the network read passwords and files:
@@ -96,16 +97,16 @@ type Server struct {
 
 	// SharedAddress says that clients seem to come from one address which is not
 	// theirs, as through Docker's userland proxy or a balancer without the PROXY
-	// protocol. Then no address tells anybody apart. Each data connection has to
-	// resume the TLS session of its control connection, under tls.Prefer too, or of
-	// another one of the same account; other data connections are refused with 522.
-	// MaxSessionsPerAddress bounds the sessions of one account after the login, and
-	// MaxSessions alone bounds those without a login. The delays after refused logins
-	// count by user only: guesses of a user's password hold up that user, and nobody
-	// else. Validate refuses SharedAddress together
-	// with Active, with InsecurePlaintext, with tls.Off and without TLS. The default is
-	// that addresses are the clients' own; the log says once when 80 % of the sessions
-	// within 10 minutes, 20 at least, came from one.
+	// protocol, so that addresses don't tell clients apart. Each data connection has to
+	// resume the TLS session of its control connection, or of another control
+	// connection of the same account, under tls.Prefer too; other data connections are
+	// refused with 522. MaxSessionsPerAddress bounds the sessions of one account after
+	// the login, and MaxSessions alone bounds sessions without a login. The delays
+	// after refused logins count by user only: guesses of a user's password hold up
+	// that user, and nobody else. Validate refuses SharedAddress together with Active,
+	// with InsecurePlaintext, with tls.Off and without TLS. By default addresses are
+	// taken to be the clients' own; the log warns once when 80 % of the sessions within
+	// 10 minutes, 20 at least, came from one address.
 	SharedAddress bool
 
 	// NoEPSV refuses EPSV and leaves PASV, for clients and middle boxes that
@@ -115,25 +116,28 @@ type Server struct {
 	// Compress allows MODE Z, zlib on data connections. Off by default: some clients
 	// (lftp) use MODE Z whenever it is offered, and compression costs both sides far
 	// more CPU time than TLS. Compression pays on slow lines. A compressed download or
-	// listing holds some 0.9 MiB until it ends (1.3 after OPTS MODE Z LEVEL 1) and an
-	// upload 0.1 MiB, also while the client stalls, where others hold next to nothing:
-	// a thousand take a gigabyte, so bound MaxSessions, or those of an account.
+	// listing holds some 0.9 MiB until it ends (1.3 after OPTS MODE Z LEVEL 1) and a
+	// compressed upload 0.1 MiB, also while the client stalls; other transfers hold
+	// next to nothing. A thousand compressed downloads take a gigabyte, so bound
+	// MaxSessions, or the sessions of an account.
 	Compress bool
 
 	// NeverConvert keeps line ends as they are under TYPE A, too. Off by default: a
-	// client that asks for TYPE A gets and sends lines that end in CRLF, whatever
-	// they end in here (RFC 959, section 3.1.1.1), and no size or offset means the same
-	// on both sides: SIZE is 550; REST and RANG are 350, and the RETR or STOR that follows
-	// is 554. A client that sends no TYPE is never converted for: its TYPE is I, since
-	// programs that leave TYPE out store pictures, and not A as RFC 959, section 5.1
-	// has it. With NeverConvert TYPE A is accepted and means TYPE I.
+	// client that asks for TYPE A gets and sends lines that end in CRLF, whatever line
+	// ends the file has (RFC 959, section 3.1.1.1). No size or offset then means the
+	// same on both sides: SIZE is answered with 550, REST and RANG with 350, and the
+	// RETR or STOR that follows them with 554. Nothing is converted for a client that
+	// sends no TYPE: the TYPE is I at first, and not A as RFC 959, section 5.1 has it,
+	// since programs that leave TYPE out store pictures. With NeverConvert TYPE A is
+	// accepted and means TYPE I.
 	NeverConvert bool
 
-	// Disabled are commands that answer 502 and are missing from FEAT and HELP: "DELE",
-	// say, or "SITE CHMOD" for one of SITE's, in letters of either case. The other
-	// names of a command go with it, as XMKD and SITE MKDIR do with MKD, and all of
-	// SITE's with SITE. Validate refuses names that no command has, and USER, PASS and
-	// QUIT, without which there is no session. Nil leaves all commands on.
+	// Disabled names commands that are answered with 502 and missing from FEAT and
+	// HELP: "DELE", say, or "SITE CHMOD" for a command of SITE, in upper or lower case.
+	// Disabling a command disables its other names, as XMKD and SITE MKDIR for MKD, and
+	// disabling SITE disables all commands of SITE. Validate refuses names that no
+	// command has, and USER, PASS and QUIT, without which there is no session. Nil
+	// leaves all commands on.
 	Disabled []string
 
 	// AllowSymlink switches SITE SYMLINK on, by which users make symbolic links where
@@ -142,9 +146,9 @@ type Server struct {
 	// can point elsewhere after the link or its directory was moved.
 	AllowSymlink bool
 
-	// Greeting is the text of the first reply, in one line or several, which
-	// \n or \r\n separates. Empty means
-	// "FTP server ready". It goes out before any login.
+	// Greeting is the text of the first reply, in one line or in several separated by
+	// \n or \r\n. Empty means "FTP server ready". Everybody who connects sees it,
+	// before any login.
 	Greeting string
 
 	// Host reports whether this server answers for a name given with HOST
@@ -159,13 +163,14 @@ type Server struct {
 	// IdleTimeout ends a session that sends no command for so long while no
 	// transfer runs. Default 5 minutes.
 	IdleTimeout time.Duration
-	// LoginTimeout ends a connection that has not logged in so long after it
-	// was accepted, or logged out by USER, REIN or AUTH; a login that waits for
-	// others to be judged included. Default 60 seconds.
+	// LoginTimeout ends a connection on which nobody has logged in for so long since
+	// the connection was accepted, or since a logout by USER, REIN or AUTH. The time
+	// that a login waits for other logins to be judged counts. Default 60 seconds.
 	LoginTimeout time.Duration
-	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds. Those of
-	// control connections compute in turns, GOMAXPROCS at once but 2 at least, and never
-	// all of them for one client address (or IPv6 network of 48 bits); the wait counts.
+	// HandshakeTimeout bounds each TLS handshake. Default 10 seconds. Handshakes of
+	// control connections compute in turns: GOMAXPROCS at once but 2 at least, and
+	// never all of these for one client address (or IPv6 network of 48 bits). The wait
+	// for a turn counts.
 	HandshakeTimeout time.Duration
 	// DataTimeout ends a transfer that moves no byte for so long. Default 60
 	// seconds.
@@ -174,22 +179,22 @@ type Server struct {
 	// MaxSessions bounds the connections at once, counted from the first byte,
 	// before any handshake. Default 5,000.
 	MaxSessions int
-	// MaxSessionsPerAddress bounds the connections of one client address or of one
-	// IPv6 network of 64 bits, all of which a single client can have. Default 500,
-	// because a whole company may sit behind one address.
+	// MaxSessionsPerAddress bounds the connections of one client address, or of one
+	// IPv6 network of 64 bits, since a single client may have such a network. Default
+	// 500, because a whole company may sit behind one address.
 	MaxSessionsPerAddress int
-	// MaxLogins bounds the logins that Driver judges at once, since a slow hash
-	// takes all of a processor; others wait for their turn. A login that takes
-	// more than a second, or has said that it waits ([driver.LoginWaits]), no longer
-	// counts. Default runtime.GOMAXPROCS less one, at least 1; more suits a Driver that
-	// asks another host.
+	// MaxLogins bounds the logins that Driver judges at once, since a slow hash takes
+	// all of a processor; other logins wait for their turn. A login that takes more
+	// than a second, or has said that it waits ([driver.LoginWaits]), no longer counts.
+	// Default runtime.GOMAXPROCS less one, at least 1; more suits a Driver that asks
+	// another host.
 	//
-	// Those with the fewest refusals behind them have their turn first. After a
-	// refusal the next login of the same user from the same address (or IPv6
-	// network of 64 bits) waits before it is judged, longer each time, up to 8
-	// seconds, whether the client reconnects or not; and one address has 10
-	// refusals a second for all users together, which does not hold up users who
-	// have logged in from there within a day.
+	// Logins with the fewest refusals behind them have their turn first. After a
+	// refusal the next login of the same user from the same address (or IPv6 network of
+	// 64 bits) waits before it is judged, longer each time, up to 8 seconds, whether
+	// the client reconnects or not. One address has 10 refusals a second for all users
+	// together; that limit does not hold up users who have logged in from the address
+	// within a day.
 	MaxLogins int
 	// MaxLoginFailures ends a session after so many refused logins. Default 3.
 	MaxLoginFailures int
@@ -200,12 +205,13 @@ type Server struct {
 	// Intercept takes part in what happens. Nil leaves it to the server.
 	Intercept *Intercept
 
-	// Logger receives the log. Nil means silence. Passwords never reach it, and
-	// names in it are escaped so that they can't forge a line. Lines that anybody
-	// can cause without a login, refused logins among them, are limited to ten a
-	// minute of each kind; the next one tells how many were left out. Who needs every
-	// refused login, to ban addresses, has Hooks.Login. Sessions write to it themselves, so a
-	// handler that blocks holds them up; one that panics loses the line.
+	// Logger receives the log. Nil means silence. Passwords never reach the log, and
+	// names in it are escaped so that they can't forge a line. Lines that anybody can
+	// cause without a login, refused logins among them, are limited to ten a minute of
+	// each kind; the next line of that kind tells how many were left out. A program
+	// that needs every refused login, to ban addresses, has Hooks.Login. Sessions write
+	// to Logger themselves: a handler that blocks holds its session up, and a handler
+	// that panics loses the line.
 	Logger *slog.Logger
 
 	updating sync.Mutex // held by Update
@@ -215,7 +221,7 @@ type Server struct {
 	startErr   error
 	log        *slog.Logger
 	layer      *ftptls.Layer
-	ports      *passive.Ports // Passive, or ports of its own
+	ports      *passive.Ports // Passive, or ports that the server made
 	prover     *prover
 	judge      judge
 	drains     drains
@@ -231,7 +237,7 @@ type Server struct {
 	listeners  map[net.Listener]struct{}
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
-	holdings   map[string]*holding // by holder, for holders who are logged in or owe time
+	holdings   map[string]*holding // by the name that holder returns, see letGo
 	origins    origins
 	draining   chan struct{}
 	idle       idlePoller
@@ -239,9 +245,9 @@ type Server struct {
 	running    sync.WaitGroup
 }
 
-// Active configures active mode, where the server dials the client's data
-// port. It only ever dials the address of the control connection's peer, and
-// only ports from 1024 up (RFC 2577, section 3).
+// Active configures active mode, where the server dials the client's data port. The
+// server dials only the address of the control connection's peer, and only ports from
+// 1024 up (RFC 2577, section 3).
 type Active struct {
 	// SourcePort is the local port that data connections come from: 20 is the
 	// port of RFC 959, section 3.2 and needs privileges, 989 its counterpart
@@ -284,9 +290,10 @@ func (srv *Server) start() error {
 	return srv.startErr
 }
 
-// warnDescriptors tells at start that the system lets the process open fewer
-// descriptors than sessions may come: one for each, and two more for its transfer.
-// Otherwise that shows on the busiest day, by connections that nobody accepts.
+// warnDescriptors warns at start if the process may open fewer descriptors than
+// sessions are allowed. Each session takes one descriptor, and its transfer two more.
+// Without the warning the lack shows on the busiest day, by connections that nobody
+// accepts.
 func (srv *Server) warnDescriptors(limit uint64) {
 	most := count(srv.MaxSessions, DefaultMaxSessions)
 	if limit == 0 || srv.MaxSessions < 0 || limit > uint64(most) {

@@ -14,14 +14,14 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// session is one client: who has logged in, what was agreed on, and the commands that
-// are carried out. All of it belongs to the goroutine that runs serve, but for what
-// says whose else it is: inbox, waiter and visible have rules of their own.
+// session is the conversation with one client: who has logged in, what was agreed on,
+// and the command that is carried out. The goroutine that runs serve owns all of it
+// except ctl, inbox, waiter and visible, whose types have rules of their own.
 type session struct {
 	srv         *Server
 	id          string
-	peer, local netip.AddrPort // the client's address, and what it dialled
-	localIP     netip.Addr     // of this host; local's unless a proxy was dialled
+	peer, local netip.AddrPort // the client's address, and the address that the client dialled
+	localIP     netip.Addr     // address of this host; that of local unless the client dialled a proxy
 	implicit    bool
 	started     time.Time
 
@@ -31,29 +31,29 @@ type session struct {
 	ctl     control
 	inbox   inbox
 	waiter  waiter
-	visible // what others see
+	visible // what other goroutines see
 	pacing
 
 	account
 	params
 	loginSince time.Time         // LoginTimeout counts from here: started, or the last logout
 	fails      int               // refused logins
-	certTurn   *turn             // a refused certificate that a password may follow; nil without
+	certTurn   *turn             // of a refused certificate, which a password may follow; nil without
 	logout     func(cause error) // ends the context of the login; nil before the first
-	foundPath  string            // what the command under way came to be about, if the argument left that open
+	foundPath  string            // the path that the command under way is about, where its argument left that open
 
-	port       atomic.Pointer[passive.Lease] // until its transfer ends; whoever hears the client end may close it
+	port       atomic.Pointer[passive.Lease] // the data port, until its transfer ends; any goroutine may close it
 	proof      proof
-	mustResume atomic.Bool  // by the policy of the account that logged in last
-	afterReply func() error // what follows the reply being written
+	mustResume atomic.Bool  // the policy of the account that logged in last demands resumption
+	afterReply func() error // called when the reply being written is out
 	ending     ending
-	refused    *dataConn     // of the upload refused last, see discard
-	discarded  chan struct{} // closed when that has ended; nil without
+	refused    *dataConn     // data connection of the upload refused last, see discard
+	discarded  chan struct{} // closed when the connection refused has ended; nil without
 
 	over chan struct{} // closed when the session is gone; nil until somebody waits, guarded by srv.mu
 }
 
-// ending is the end of a session that comes after the reply being written.
+// ending says whether and why the session ends after the reply being written.
 type ending struct {
 	set   bool
 	cause error // nil for QUIT
@@ -94,8 +94,8 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 // context returns ctx with the session in it, for SessionFrom.
 func (s *session) context(ctx context.Context) context.Context { return sessionContext{ctx, s} }
 
-// run is the life of the session; at the end of run everything that the session held
-// is released.
+// run greets the client and carries out commands until the session ends or is parked,
+// see live.
 func (s *session) run() {
 	if err := s.begin(); err != nil {
 		s.live(false, err)
@@ -104,9 +104,10 @@ func (s *session) run() {
 	s.live(s.serve())
 }
 
-// live goes on after serve. While the session is idle it needs no goroutine, or at
-// least not the stack that has grown with handshakes and transfers to several times
-// what waiting takes.
+// live ends a session whose serve has returned, or parks it if it is idle: waiting
+// for a command needs no goroutine. If it can't be parked, the session goes on in a
+// new goroutine, because the stack of the old one has grown with handshakes and
+// transfers to several times what waiting takes.
 func (s *session) live(idle bool, err error) {
 	switch {
 	case idle:
@@ -134,11 +135,12 @@ func (s *session) end(err error) {
 	s.hookEnd(err)
 }
 
-// begin greets the client.
+// begin calls the hook Connect, does the handshake of implicit FTPS, and greets the
+// client.
 func (s *session) begin() (err error) {
 	defer s.rescue(&err)
 	s.hookConnect()
-	if err := context.Cause(s.ctx); err != nil { // the hook wants nobody from there
+	if err := context.Cause(s.ctx); err != nil { // the hook, for one, has called Disconnect
 		if !s.implicit {
 			s.sayDisconnected(err)
 		}
@@ -154,8 +156,9 @@ func (s *session) begin() (err error) {
 	return s.write(s.intercepted(Command{}, s.greeting))
 }
 
-// serve carries out commands until the session ends, and says why it did: nil is
-// QUIT. It reports idle when no command has come for a while; then live goes on.
+// serve carries out commands until the session ends, and returns why: nil means QUIT.
+// It returns idle when no command has come for parkAfter; live then parks the
+// session.
 func (s *session) serve() (idle bool, err error) {
 	defer s.rescue(&err)
 	for !s.isEnding() {
@@ -207,14 +210,14 @@ func (s *session) write(r wire.Reply) error {
 	return explainControl(err)
 }
 
-// stop ends the session's context, and gives up the data port: a driver may not return
-// for a while. It may be called from anywhere.
+// stop ends the session's context and gives up the data port at once, because a
+// driver may not return for a while. Any goroutine may call it.
 func (s *session) stop(cause error) {
 	s.cancel(cause)
 	s.giveUpPort()
 }
 
-// cut ends the session from outside, whatever it is doing.
+// cut ends the session whatever it is doing. Any goroutine may call it.
 func (s *session) cut(cause error) {
 	s.stop(cause)
 	s.waiter.wake()

@@ -13,11 +13,11 @@ import (
 
 // visible is what others may see of a session, by Sessions, hooks, SessionFrom and
 // Shutdown. Only the session's goroutine changes it, and holds mu to do so. Hence that
-// goroutine reads without mu, and every other goroutine with it.
+// goroutine may read without mu; every other goroutine holds mu.
 type visible struct {
 	mu             sync.Mutex
 	user           string
-	value          any // of the login, see driver.Account
+	value          any // of the account, see driver.Account
 	loggedIn       bool
 	loginTime      time.Time // zero without a login
 	idleSince      time.Time // zero before the end of the first command
@@ -34,7 +34,8 @@ type visible struct {
 	received, sent int64
 }
 
-// setDoing says what the session does for its client now; the zero Command ends it.
+// setDoing notes the command that the session carries out. busy is false when the
+// command is done.
 func (v *visible) setDoing(cmd wire.Command, busy bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -67,7 +68,8 @@ func (v *visible) setHost(host string) {
 	v.host = host
 }
 
-// maxClient is how much of a client's name for itself is kept.
+// maxClient bounds how many bytes are kept of the name that a client's program gives
+// itself.
 const maxClient = 200
 
 func (v *visible) setClient(name string) {
@@ -99,8 +101,8 @@ func (v *visible) setInLine(inLine bool) {
 	v.inLine = inLine
 }
 
-// setMoving says which transfer is under way, nil for none, and counts the bytes of
-// the one before.
+// setMoving notes the transfer under way, nil for none, and counts the bytes of the
+// transfer before.
 func (v *visible) setMoving(t *transfer) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

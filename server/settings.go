@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Settings are the fields of a [Server] that may change while it runs, by
-// [Server.Update]. Each means what the field of that name does.
+// Settings are the fields of a [Server] that [Server.Update] may change while the server
+// runs. Each means what the field of that name of Server means.
 type Settings struct {
 	// Driver judges logins to come. Sessions that are logged in keep the files and the
 	// Policy of their account, except for the limits of the account as a whole
@@ -40,15 +40,14 @@ type Settings struct {
 	MaxSessions, MaxSessionsPerAddress, MaxLogins, MaxLoginFailures int
 }
 
-// Update changes the settings of a running server. The function is given those in
-// force and changes what it likes; then they are validated as a whole, and take
-// the place of the old ones at once. When anything is wrong with them Update returns
-// all of it and nothing has changed. No session ends: logins, connections and
-// commands to come go by the new settings. It starts a server that has not been
-// started, so that Validate's errors are returned as well. It may be called at any
-// time by any goroutine, but not by the function itself, nor by a method Validate of the
-// Driver, of the Announcer or of what else Update asks: such a call waits for the Update
-// that it is part of, for ever. The function must not be nil. The fields of Server keep
+// Update changes the settings of a running server. It calls change with the settings in
+// force, validates the result as a whole, and puts it into force at once. If anything is
+// wrong, Update returns every error and changes nothing. No session ends: logins,
+// connections and commands to come go by the new settings. Update starts a server that
+// has not been started, so it returns the errors of Validate as well. Any goroutine may
+// call Update at any time, but not change itself, nor a method Validate of the Driver,
+// of the Announcer or of anything else that Update asks: such a call would wait for ever
+// for the Update that it is part of. change must not be nil. The fields of Server keep
 // what they were set to.
 func (srv *Server) Update(change func(*Settings)) error {
 	if err := srv.start(); err != nil {
@@ -67,15 +66,15 @@ func (srv *Server) Update(change func(*Settings)) error {
 	return nil
 }
 
-// inForce holds the settings that a server goes by, and what was made of them. A value is
-// never changed, only replaced.
+// inForce holds the settings that a server goes by, and what was made of them. A value
+// is never changed, only replaced.
 type inForce struct {
 	Settings
-	off disabled // by Disabled, and for want of what allows it
+	off disabled // commands that Disabled names, or that no option allows (command.allowed)
 }
 
-// inForce returns the settings in force; before the start they are those of the
-// fields.
+// inForce returns the settings in force. Before the start these are the fields of
+// Server.
 func (srv *Server) inForce() *inForce {
 	if now := srv.settings.Load(); now != nil {
 		return now
@@ -92,7 +91,7 @@ func (srv *Server) fields() Settings {
 	}
 }
 
-// use puts settings into force if they are right.
+// use puts settings into force if they are valid.
 func (srv *Server) use(next Settings) error {
 	was := srv.inForce()
 	_, err := disable(next.Disabled)

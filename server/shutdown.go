@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// stop closes the listeners and tells every session to end when it is idle, in
-// this order: who hears 421 and comes again must find the door shut.
+// stop closes the listeners, and then tells every session to end when it is idle.
+// In this order a client that hears 421 and connects again is not accepted.
 func (srv *Server) stop() {
 	srv.mu.Lock()
 	defer srv.mu.Unlock()
@@ -34,12 +34,13 @@ func (srv *Server) isDraining() bool {
 	}
 }
 
-// Shutdown stops accepting, answers 421 to idle sessions and ends them, and
-// lets running transfers and commands finish. Clients hold it up with nothing
-// else: who has not logged in, takes no replies, or has a transfer for which no
-// data connection comes or not the first byte, is cut after two seconds or so. When
-// ctx ends first, what is left is cut as by Close and the error is ctx's; a driver
-// that does not return then delays Shutdown by a second at most. After Shutdown the server can't serve again.
+// Shutdown stops accepting, answers 421 to idle sessions and ends them, and lets
+// running transfers and commands finish. Nothing else that a client does holds
+// Shutdown up: a client that has not logged in, takes no replies, or whose transfer
+// gets no data connection or not its first byte, is cut after two seconds or so. If
+// ctx ends first, Shutdown cuts what is left as Close does, and returns the error
+// of ctx; a driver that does not return then delays Shutdown by a second at most.
+// After Shutdown the server can't serve again.
 func (srv *Server) Shutdown(ctx context.Context) error {
 	srv.stop()
 	done := srv.drained()
@@ -77,7 +78,7 @@ func (srv *Server) silentSessions() map[*session]uint64 {
 }
 
 // cutStill cuts the sessions that were silent before and have done nothing since.
-// It returns those that are silent by now.
+// It returns the sessions that are silent now.
 func (srv *Server) cutStill(before map[*session]uint64) map[*session]uint64 {
 	now := srv.silentSessions()
 	for s, commands := range now {
@@ -104,7 +105,7 @@ func (t *transfer) isIdle() bool {
 }
 
 // drained returns a channel that is closed when the last session has ended, and
-// what it sent has arrived or is given up.
+// what the sessions sent has arrived or was given up.
 func (srv *Server) drained() <-chan struct{} {
 	done := make(chan struct{})
 	go func() {
@@ -147,8 +148,8 @@ func (srv *Server) closeWithin(grace time.Duration) {
 	}
 }
 
-// closeRest closes what sessions shared and the server made. Passive is its maker's
-// to close: other servers may use the same ports.
+// closeRest closes what the server made for its sessions to share. Passive is left
+// to whoever made it, since other servers may use the same ports.
 func (srv *Server) closeRest() {
 	srv.mu.Lock()
 	ports := srv.ports

@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// SITE <command>: RFC 959, section 4.1.3. The commands that there are have rows of
-// their own.
+// SITE <command>: RFC 959, section 4.1.3. The known commands have rows of their own,
+// so this is for all others.
 func (s *session) cmdSite(context.Context, string) (wire.Reply, error) {
 	return ok(504, "Unknown SITE command; try SITE HELP.")
 }

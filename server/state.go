@@ -11,15 +11,15 @@ import (
 type account struct {
 	claimedUser string // the argument of USER before PASS
 	files       driver.FS
-	owner       string // whose session it is: the account's name, and the client's address
+	owner       string // whose session it is: see ownerName
 	policy      policy
 	holding     *holding // what the account's sessions share; nil before enterAccount
 	cwd         string
 	source      string     // what RNFR or SITE CPFR named, for the command that must follow at once
 	sourceOf    *command   // the last command that ran
-	restart     int64      // REST, RANG
-	until       int64      // RANG: the end, 0 for that of the file
-	alloSize    int64      // ALLO
+	restart     int64      // the offset that REST or RANG set
+	until       int64      // where the range of RANG ends; 0 for the end of the file
+	alloSize    int64      // the size that ALLO announced; 0 for none
 	data        dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
 }
 
@@ -36,8 +36,8 @@ type params struct {
 	hashAlgo int  // OPTS HASH: index of sums
 }
 
-// forget logs out. Nothing of the old user stays, nor of what the driver opened
-// for them.
+// forget logs out: it drops everything that belongs to the old user, and ends the
+// context of what the driver opened for the login.
 func (s *session) forget() {
 	defer s.hookLogout(s.info(), s.loggedIn)
 	s.dropData()
@@ -55,7 +55,7 @@ func (s *session) forget() {
 	}
 }
 
-// reset returns to the state of a new connection, but for its TLS.
+// reset logs out and puts everything but TLS back to the state of a new connection.
 func (s *session) reset() {
 	s.forget()
 	// Clients that connect to an implicit port expect protected data and some

@@ -20,7 +20,8 @@ func (s *session) cmdAllo(_ context.Context, arg string) (wire.Reply, error) {
 	return ok(200, "Noted.")
 }
 
-// STOR <file>: RFC 959, section 4.1.3, with REST as RETR.
+// STOR <file>: RFC 959, section 4.1.3; REST before it gives the offset (RFC 3659,
+// section 5).
 func (s *session) cmdStor(ctx context.Context, arg string) (wire.Reply, error) {
 	offset, until, err := s.takeRestart()
 	if err != nil {
@@ -82,8 +83,8 @@ func (s *session) receive(t *transfer, conn *dataConn, name string, opts driver.
 	if cause = s.endOfUpload(t, conn, up, opts); cause != nil {
 		return cause
 	}
-	// A client that closed abruptly after its last byte has no ear for our
-	// close_notify; the file is whole all the same.
+	// finish fails for a client that closed abruptly after its last byte, which
+	// hears no close_notify; the file is whole all the same.
 	conn.finish()
 	cause = up.Commit()
 	return cause
@@ -138,9 +139,9 @@ func (t *transfer) copyFrom(conn *dataConn, up driver.Upload) error {
 	}
 }
 
-// fill reads until the buffer is full or there is no more: TLS hands out a
-// record at a time, and a file is written faster in larger pieces. What has come is
-// counted when it comes, as it shows that the client is at work.
+// fill reads until the buffer is full or there is no more: TLS hands out a record
+// at a time, and a file is written faster in larger pieces. Bytes are counted as
+// they come, because they show that the client is at work.
 func (t *transfer) fill(r io.Reader, buf []byte) (n int, err error) {
 	for n < len(buf) && err == nil {
 		var m int

@@ -12,15 +12,16 @@ type TLSInfo struct {
 	Version uint16
 	// CipherSuite is the number that crypto/tls.CipherSuiteName has a name for.
 	CipherSuite uint16
-	// KeyExchange is the curve or the hybrid with ML-KEM that the keys were agreed on
-	// with. KeyExchange is 0 where no keys were agreed on: a session of TLS 1.2 was
+	// KeyExchange is the curve, or the hybrid with ML-KEM, on which the key exchange
+	// agreed. It is 0 where no keys were exchanged, because a session of TLS 1.2 was
 	// resumed.
 	KeyExchange tls.CurveID
 	// ServerName is the host that the client named (SNI), in the spelling of the
 	// client.
 	ServerName string
-	// Resumed says that the handshake resumed an earlier session, whoever's. Whether a
-	// data connection has proved by that whose it is, is Transfer.Resumed.
+	// Resumed says that the handshake resumed an earlier session, whoever's.
+	// [Transfer].Resumed says whether a data connection has proved thereby whose it
+	// is.
 	Resumed bool
 }
 

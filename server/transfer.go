@@ -18,7 +18,7 @@ import (
 // commands.
 type transfer struct {
 	verb, path string
-	from       []string // of work within the server that is told as a transfer
+	from       []string // the source files of COMB and SITE CPTO
 	active     bool     // the server connects to the client
 	tls        *TLSInfo // of the data connection, if somebody is told of it
 	offset     int64
@@ -37,20 +37,20 @@ type transfer struct {
 
 	protected, resumed, truncated bool
 	sorted                        bool // resumed by its own ticket though the owner has other sessions
-	sibling                       bool // resumed by the ticket of one of those
+	sibling                       bool // resumed by the ticket of another session of the owner
 
 	unproven  bool          // nothing vouches for the end of an upload
 	ended     atomic.Int64  // when all data had moved, in ns; 0 before that
 	begun     bool          // what is heard from now on came after 150, see quits
-	quitAhead bool          // QUIT came before that
-	quit      atomic.Bool   // QUIT came after that
-	news      chan struct{} // told of what means that an unproven end is none, see tell
+	quitAhead bool          // QUIT came before 150
+	quit      atomic.Bool   // QUIT came after 150
+	news      chan struct{} // tell sends here that an unproven end is not to be believed
 
-	where    atomic.Int32 // the owner is, see inDriver
+	where    atomic.Int32 // where the owner is, see inDriver
 	patience *time.Timer  // see hurry
 	moved    atomic.Int64 // one more than bytes was when hurry looked last
 	hung     atomic.Int32 // how many times in a row hurry has found the driver at rest
-	ours     atomic.Bool  // what whereDriver says of a listing is not so, see lister.apart
+	ours     atomic.Bool  // a listing waits for the client although where is whereDriver, see lister.apart
 
 	opened  atomic.Bool // the data connection is there and the handshake done
 	secured bool        // the data connection's handshake succeeded
@@ -89,9 +89,8 @@ func (s *session) newTransfer(verb, path string) (*transfer, error) {
 	return t, nil
 }
 
-// transfer runs a job and returns the final reply. It announces the data
-// connection before it waits for it, because many clients send their
-// ClientHello only after 150.
+// transfer runs a job and returns the final reply. It sends 150 before it waits for the
+// data connection, because many clients send their ClientHello only after 150.
 func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, error) {
 	s.givePlace()
 	if t.upload {
@@ -141,8 +140,8 @@ func (s *session) onFiles(verb, name string, work func(t *transfer) error) error
 	return s.within(s.localTransfer(verb, name), work)
 }
 
-// copying does what onFiles does, for work that makes a file of others: hooks are told of
-// a transfer.
+// copying does what onFiles does, for work that makes a file of others. Hooks hear of
+// such work as a transfer.
 func (s *session) copying(verb, to string, from []string, work func(t *transfer) error) error {
 	t := s.localTransfer(verb, to)
 	for _, name := range from {
@@ -166,12 +165,12 @@ func (s *session) localTransfer(verb, name string) *transfer {
 func (s *session) within(t *transfer, work func(t *transfer) error) error {
 	s.setMoving(t)
 	return s.during(t, func() (err error) {
-		defer t.inDriver(&err)() // all of it; nothing there is the session's
+		defer t.inDriver(&err)() // all of work counts as a call of the driver
 		return work(t)
 	})
 }
 
-// during runs work while the attendant hears commands. t is what is moving.
+// during runs the work of t while the attendant hears commands.
 func (s *session) during(t *transfer, work func() error) error {
 	defer t.cancel(nil)
 	defer s.watchOver(t)()
@@ -195,7 +194,7 @@ func (s *session) during(t *transfer, work func() error) error {
 		err = e
 	}
 	if !t.where.CompareAndSwap(whereOurs, whereOver) {
-		s.inbox.left.Store(true) // leave is about to say so
+		s.inbox.left.Store(true) // leave is about to set it
 		return errTooLate
 	}
 	s.inbox.relieve()

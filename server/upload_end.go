@@ -60,10 +60,10 @@ func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, opt
 	return s.awaitNews(t, up, s.srv.endGrace(conn.tls != nil))
 }
 
-// awaitNews waits after an unproven end whether the control connection tells
-// that the client was killed or gave up. The kernel of a killed client ends its
-// connections one after the other, and the data connection may come first. What
-// takes long and shows nothing yet is done meanwhile.
+// awaitNews waits after an unproven end whether the control connection tells that the
+// client was killed or gave up. The kernel of a killed client ends its connections one
+// after the other, and the data connection may come first. Meanwhile the driver prepares
+// the commit, which may take long and shows nothing yet.
 func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) error {
 	over := time.NewTimer(grace)
 	defer over.Stop()
@@ -90,7 +90,7 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 }
 
 // hearSent hears what the client has already sent on the control connection, such as
-// ABOR, before it is decided about an upload. It reports whether that is all.
+// ABOR, before the upload is decided about. It reports whether it has heard all of that.
 func (s *session) hearSent(t *transfer) (all bool) {
 	s.inbox.relieve()
 	all = s.hearWaiting(true, func(in input) { s.hear(in, t) })
@@ -98,18 +98,19 @@ func (s *session) hearSent(t *transfer) (all bool) {
 	return all
 }
 
-// takeSent puts into the inbox what the client has sent before it can know of 150. An end
-// of the control connection does not end the transfer yet, see abandon.
+// takeSent puts into the inbox what the client has sent before it can know of 150. If the
+// control connection has ended, the transfer does not end yet, see abandon.
 func (s *session) takeSent() {
 	s.inbox.relieve()
 	s.hearWaiting(s.ctl.showsInput(), s.inbox.put)
 }
 
-// hearWaiting hears commands that have arrived on the control connection, and the
-// end of that connection; unless look is set only commands that were read with others.
-// It waits for no others, and reports whether there are none: a client may have sent more
-// than wait in the queue, ABOR behind them for example. Behind AUTH and its like nothing is looked for, see held.
-// Only the session's owner calls it, while there is no attendant.
+// hearWaiting hears the commands that have arrived on the control connection, and the end
+// of that connection. Unless look is set it hears only commands that were read together
+// with earlier ones. It does not wait for more, and reports whether it has heard all: a
+// client may have sent more than the queue takes, with ABOR behind that, for example.
+// Behind AUTH and its like it does not look, see held. Only the session's owner calls it,
+// while there is no attendant.
 func (s *session) hearWaiting(look bool, hear func(input)) (all bool) {
 	defer func() {
 		s.ctl.readUntil(time.Time{})
@@ -117,7 +118,7 @@ func (s *session) hearWaiting(look bool, hear func(input)) (all bool) {
 			s.controlEnded(io.EOF)
 		}
 	}()
-	limit := longAgo // first what was read ahead of a line's end
+	limit := longAgo // at first only what was read ahead
 	for range 4 * maxQueued {
 		if s.isEnding() || !s.inbox.mayRead() {
 			return s.isEnding() || s.inbox.held()

@@ -10,8 +10,9 @@ import (
 
 // Validate reports everything that is wrong with the fields at once: a [FieldError] for
 // each thing, joined with [errors.Join]. nil means that the server can start. The Serve
-// methods call it. It calls a method Validate of Driver and Passive, which must not call
-// Update or a Serve method of this server: those would wait for it for ever.
+// methods call Validate. Validate calls a method Validate of Driver and Passive, which
+// must not call Update or a Serve method of this server: such a call would wait for
+// ever.
 func (srv *Server) Validate() error {
 	var errs []error
 	bad := func(fields, format string, args ...any) { errs = append(errs, wrong(fields, format, args...)) }
@@ -48,7 +49,8 @@ func (srv *Server) Validate() error {
 	return errors.Join(errs...)
 }
 
-// validate asks a part that can tell whether it is in order.
+// validate calls the method Validate of a part of the configuration, if the part has
+// one.
 func validate(part any) error {
 	switch v := part.(type) {
 	case *passive.Ports:

@@ -13,7 +13,7 @@ var commands map[string]*command
 // verbs are the keys of commands in alphabetical order.
 var verbs []string
 
-// What switches commands on.
+// These conditions switch commands on.
 var (
 	withTLS     = func(srv *Server) bool { return srv.layer != nil }
 	withCCC     = func(srv *Server) bool { return srv.layer != nil && srv.AllowCCC }
@@ -136,9 +136,9 @@ func init() {
 	slices.Sort(verbs)
 }
 
-// foreign are verbs of HTTP, SMTP and TLS-unaware relatives. A browser or a
-// mail client that is tricked into this port must not get one answer more than
-// needed (ALPACA, CVE-2021-3618).
+// foreign holds verbs of HTTP, SMTP and LMTP. A browser or a mail client that is
+// tricked into this port must not get one answer more than needed (ALPACA,
+// CVE-2021-3618).
 var foreign = map[string]bool{
 	"GET": true, "HEAD": true, "POST": true, "PUT": true, "DELETE": true, "CONNECT": true,
 	"OPTIONS": true, "TRACE": true, "PATCH": true, "PRI": true,
