@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// The debt of an account is kept after the last logout until it is paid, also when
-// sessions come and go meanwhile, and then forgotten.
+// The debt of an account is kept after the last logout until the debt is paid, also
+// when sessions come and go meanwhile. Then it is forgotten.
 func TestDebtIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		srv := &Server{holdings: make(map[string]*holding)}

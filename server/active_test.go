@@ -18,7 +18,7 @@ import (
 
 func activeMode(srv *server.Server) { srv.Active = new(server.Active) }
 
-// port listens where the server shall dial.
+// port listens on a port that the server is to dial.
 func port(t testing.TB, addr string) (*net.TCPListener, netip.AddrPort) {
 	t.Helper()
 	ln, err := net.Listen("tcp", addr)
@@ -55,7 +55,7 @@ func TestActiveMode(t *testing.T) {
 			require.Equal(t, "content", readAll(t, conn))
 			conn.Close()
 			c.expect(226)
-			c.cmd(425, "RETR a") // it was good for one transfer
+			c.cmd(425, "RETR a") // a PORT is good for one transfer
 
 			c = ts.login(t)
 			c.cmd(200, "%s", command(at))
@@ -79,8 +79,8 @@ func TestActiveMode(t *testing.T) {
 	}
 }
 
-// The port that data connections come from can be named, and serves several at
-// a time.
+// Active.SourcePort names the port that data connections come from, and serves
+// several of them at a time.
 func TestActiveSourcePort(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("no SO_REUSEADDR")
@@ -114,8 +114,8 @@ func TestActiveModeOff(t *testing.T) {
 	require.NotContains(t, c.cmd(211, "FEAT").String(), "EPRT")
 }
 
-// Rows 1 and 2: another address, a low port and what means this host by another
-// name are refused, and no packet leaves.
+// Rows 1 and 2: PORT and EPRT are refused for another address, for a low port, and
+// for other names of this host, and no packet leaves.
 func TestBounce(t *testing.T) {
 	ts := start(t, insecure, activeMode)
 	ln, victim := port(t, "127.0.0.1:0")
@@ -142,8 +142,8 @@ func TestBounce(t *testing.T) {
 	require.Error(t, err, "the server connected")
 }
 
-// PORT takes the place of PASV and gives its port back, and the other way
-// round.
+// PORT takes the place of PASV and gives the port of PASV back; PASV takes the
+// place of PORT.
 func TestPortReplacesPasv(t *testing.T) {
 	ts := start(t, insecure, activeMode, func(srv *server.Server) { srv.Passive = onePort(t) })
 	ts.writeFile(t, "a", "content")

@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// oldDriver is an afero.Fs with methods that ftpserverlib calls.
+// oldDriver is an afero.Fs with the additional methods that ftpserverlib calls.
 type oldDriver struct{ afero.Fs }
 
 func (d oldDriver) Open(name string) (afero.File, error) {
@@ -33,7 +33,7 @@ func (d oldDriver) RemoveDir(name string) error                { return d.Fs.Rem
 func (d oldDriver) ReadDir(name string) ([]os.FileInfo, error) { return afero.ReadDir(d.Fs, name) }
 func (d oldDriver) GetAvailableSpace(string) (int64, error)    { return 1234, nil }
 
-// Commands find what an afero.Fs can do beside its interface.
+// Commands find the methods that an afero.Fs has besides its interface.
 func TestAferoMethods(t *testing.T) {
 	m := afero.NewMemMapFs()
 	require.NoError(t, m.MkdirAll("/d/e", 0o755))

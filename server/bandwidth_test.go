@@ -23,12 +23,12 @@ func limits(compress bool) []func(*server.Server) {
 	limited := driver.Policy{DownloadRate: 100_000, UploadRate: 50_000}
 	return []func(*server.Server){
 		policies(map[string]driver.Policy{testUser: limited, "other": limited, "free": {}}),
-		func(srv *server.Server) { srv.Compress, srv.EndGrace = compress, -1 }, // which takes time of its own
+		func(srv *server.Server) { srv.Compress, srv.EndGrace = compress, -1 }, // the wait of EndGrace would take time of its own
 	}
 }
 
-// tolerance is how many seconds a limited transfer may be off: it is ahead by a burst
-// and a piece, and behind by a piece.
+// tolerance is how many seconds a limited transfer may be off: a burst and a piece
+// too early, or a piece too late.
 const tolerance = 0.3
 
 // took demands that f takes so many seconds.
@@ -39,8 +39,8 @@ func took(t *testing.T, want float64, f func()) {
 	require.InDelta(t, want, time.Since(start).Seconds(), tolerance)
 }
 
-// Downloads in clear, which the kernel would send by itself, under TLS, as text and
-// compressed take the time that their bytes need, and so do uploads and listings.
+// Downloads take the time that their bytes need: in clear, where the kernel would
+// send by itself, under TLS, as text, and compressed. So do uploads and listings.
 func TestRates(t *testing.T) {
 	const size = 1_000_000
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
@@ -82,8 +82,8 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// A client sees a limited download go on several times a second, though TLS gathers
-// far more than that.
+// A client sees a limited download go on several times a second, though TLS could
+// gather far more than comes in that time.
 func TestRateIsSmooth(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.writeFile(t, "a", strings.Repeat("x", 500_000))
@@ -157,16 +157,17 @@ func TestRateIsSharedEvenly(t *testing.T) {
 	}, inDir(t, dir), policies(map[string]driver.Policy{testUser: {DownloadRate: 2_000_000}}))
 }
 
-// What waits for its time is aborted at once, takes commands, and waits longer than
-// a client may; an account that has moved nothing for long has saved no more than a
-// moment, and small files one by one don't get around the rate.
+// A transfer that waits for its rate is aborted at once, lets the client send
+// commands, and may wait for longer than DataTimeout. An account that has moved
+// nothing for long has saved up no more than a moment. Small files one by one don't
+// get around the rate.
 func TestRateWaits(t *testing.T) {
 	slow := policies(map[string]driver.Policy{testUser: {DownloadRate: 1, UploadRate: 1}})
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.writeFile(t, "a", strings.Repeat("x", 1000))
 		c, data := fs.opened(t, false, buffer, "RETR a")
 		go io.Copy(io.Discard, data)
-		time.Sleep(10*time.Minute + time.Second/2) // DataTimeout is one
+		time.Sleep(10*time.Minute + time.Second/2) // longer than DataTimeout, which is one minute
 		c.cmd(200, "NOOP")
 		after(t, 0, func() { c.cmd(426, "ABOR") })
 		c.expect(226)
@@ -249,7 +250,7 @@ func TestRateOfSystemFiles(t *testing.T) {
 	require.Equal(t, content[5:123457], c.get("RETR a"))
 }
 
-// They take their time, too.
+// Pieces of a file that the kernel sends take the time of the rate, too.
 func TestRateOfSystemFilesInTime(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), make([]byte, 1_000_000), 0o644))
@@ -264,8 +265,8 @@ func TestRateOfSystemFilesInTime(t *testing.T) {
 	}, inDir(t, dir), policies(map[string]driver.Policy{testUser: {DownloadRate: 100_000}}))
 }
 
-// A transfer begun without a rate gets that of a later login, in whatever form it
-// leaves.
+// A transfer that began without a rate gets the rate of a later login, in whatever
+// form the transfer leaves.
 func TestRateBegins(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), make([]byte, 9_000_000), 0o644))
@@ -300,8 +301,8 @@ func downloadRateNow(rate *int64) func(*server.Server) {
 	}
 }
 
-// A login for each small file does not get around the rate, by a session of its own or
-// by USER.
+// A login for each small file does not get around the rate, neither in a session of
+// its own nor by USER in the same session.
 func TestRateOutlastsLogin(t *testing.T) {
 	for name, again := range map[string]func(t *testing.T, fs *fakeServer, c *client) *client{
 		"connection": func(t *testing.T, fs *fakeServer, c *client) *client {
@@ -356,7 +357,7 @@ func TestRateOfSmallListings(t *testing.T) {
 	}, limits(false)...)
 }
 
-// The listing in a reply counts for nothing.
+// The rate does not count the listing within the reply to STAT.
 func TestRateIsNotOfReplies(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.writeFile(t, "a", "x")

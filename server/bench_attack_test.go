@@ -21,8 +21,9 @@ import (
 // attackers is how many connections the benchmarks below have against them.
 const attackers = 400
 
-// BenchmarkLoginUnderAttack is an honest login, over TLS and against bcrypt, beside
-// 400 connections that guess. The mark is 2,000 ms in the worst case.
+// BenchmarkLoginUnderAttack measures an honest login, over TLS and against bcrypt,
+// beside 400 connections that guess. It should take no longer than 2,000 ms in the
+// worst case.
 //
 //	go test ./server -run '^$' -bench LoginUnderAttack -benchtime 20x
 func BenchmarkLoginUnderAttack(b *testing.B) {
@@ -63,7 +64,7 @@ func BenchmarkLoginUnderAttack(b *testing.B) {
 			var took []time.Duration
 			for b.Loop() {
 				took = append(took, honestLogin(b, ts))
-				if !attack.known { // a user who is new each time
+				if !attack.known { // the honest user is a new one each time
 					time.Sleep(100 * time.Millisecond)
 				}
 			}
@@ -78,7 +79,7 @@ func BenchmarkLoginUnderAttack(b *testing.B) {
 	}
 }
 
-// bcryptUsers has many users with the same password, and testUser.
+// bcryptUsers has the driver know many users with the same password, and testUser.
 func bcryptUsers(b *testing.B) func(*server.Server) {
 	hash, err := driver.HashPassword(testPassword)
 	require.NoError(b, err)
@@ -101,12 +102,12 @@ func honestLogin(b *testing.B, ts *testServer) time.Duration {
 	return took
 }
 
-// attackLogin guesses from an address until stop.
+// attackLogin guesses passwords from an address until stop is closed.
 func attackLogin(ts *testServer, from, user string, hangUp bool, stop <-chan struct{}) {
 	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: patience}
 	pause := 10 * time.Millisecond
 	if hangUp {
-		pause = time.Second // or the handshakes would take all of the machine
+		pause = time.Second // otherwise the handshakes would take all of the machine
 	}
 	for {
 		raw, err := d.Dial("tcp", ts.Addr)
@@ -131,7 +132,8 @@ func attackLogin(ts *testServer, from, user string, hangUp bool, stop <-chan str
 	}
 }
 
-// guessPasswords talks until the server hangs up, or after one guess when told to.
+// guessPasswords guesses until the server hangs up; if hangUp is set it hangs up
+// itself after one guess.
 func guessPasswords(raw net.Conn, cfg *stdtls.Config, user string, hangUp bool) {
 	r := bufio.NewReader(raw)
 	r.ReadString('\n')

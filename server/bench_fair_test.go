@@ -24,13 +24,14 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// fairServer makes this program the server of BenchmarkVisitBesideOthers, on the
-// data ports that it holds.
+// fairServer is a variable of the environment. It makes this program the server of
+// BenchmarkVisitBesideOthers, on the data ports in its value.
 const fairServer = "SALLYPORT_FAIR_SERVER"
 
-// BenchmarkVisitBesideOthers is an honest visit (TLS, login, a listing, a download)
-// to a server of its own process, beside twenty connections that never wait for
-// a reply. The mark is three times the median of nobody.
+// BenchmarkVisitBesideOthers measures an honest visit (TLS, login, a listing, a
+// download) to a server in a process of its own, beside twenty connections that
+// never wait for a reply. It should take no longer than three times the median of a
+// visit beside nobody.
 //
 //	go test ./server -run '^$' -bench VisitBesideOthers -benchtime 50x
 func BenchmarkVisitBesideOthers(b *testing.B) {

@@ -27,7 +27,7 @@ func BenchmarkIdleSession(b *testing.B) {
 			var perSession, goroutines float64
 			for b.Loop() {
 				ts := benchServer(b, func(srv *server.Server) { srv.MaxSessionsPerAddress = -1 })
-				time.Sleep(3 * time.Second) // what came before lingers that long
+				time.Sleep(3 * time.Second) // sessions of before linger for that long
 				heapBefore, before := footprint(), runtime.NumGoroutine()
 				stop := idleClients(b, ts.Addr, sessions, secure)
 				perSession = float64(footprint()-heapBefore) / sessions
@@ -42,7 +42,7 @@ func BenchmarkIdleSession(b *testing.B) {
 	}
 }
 
-// footprint is what lives on the heap, and the stacks.
+// footprint returns the size of what lives on the heap, and of the stacks.
 func footprint() int64 {
 	var m runtime.MemStats
 	for range 3 {
@@ -52,7 +52,7 @@ func footprint() int64 {
 	return int64(m.HeapAlloc + m.StackInuse)
 }
 
-// idleClients is another process with sessions that do nothing.
+// idleClients starts another process with sessions that do nothing.
 func idleClients(b *testing.B, addr string, sessions int, secure bool) (stop func()) {
 	b.Helper()
 	exe, err := os.Executable()
@@ -84,7 +84,7 @@ func TestIdleClients(t *testing.T) {
 	var sessions int
 	var secure bool
 	if n, _ := fmt.Sscan(os.Getenv("SALLYPORT_IDLE"), &addr, &sessions, &secure, &exe); n != 4 {
-		return // it is part of the benchmark only
+		return // this test does something only for the benchmark
 	}
 	for range sessions {
 		conn, err := net.Dial("tcp", addr)

@@ -20,13 +20,13 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// benchServer is start without hooks and log.
+// benchServer does what start does, without hooks and log.
 func benchServer(b *testing.B, options ...func(*server.Server)) *testServer {
 	b.Helper()
 	return start(b, append([]func(*server.Server){insecure, func(srv *server.Server) { srv.Hooks, srv.Logger = nil, nil }}, options...)...)
 }
 
-// benchLogin is a session in clear or with TLS.
+// benchLogin returns a session in clear or with TLS.
 func (ts *testServer) benchLogin(b *testing.B, secure bool) *client {
 	b.Helper()
 	if secure {
@@ -37,7 +37,7 @@ func (ts *testServer) benchLogin(b *testing.B, secure bool) *client {
 
 const benchSize = 64 << 20
 
-// storages are a directory and memory, with a file of benchSize in each.
+// storages returns a directory and a memory, with a file of benchSize in each.
 func storages(b *testing.B) map[string]driver.FS {
 	b.Helper()
 	dir, err := driver.OpenDir(b.TempDir())
@@ -64,7 +64,8 @@ func eachWay(b *testing.B, f func(b *testing.B, files driver.FS, secure bool)) {
 	}
 }
 
-// BenchmarkRETR is to be seen beside BenchmarkBaseline: both ends run here.
+// BenchmarkRETR moves a file. Compare it with BenchmarkBaseline, since both ends
+// run here.
 func BenchmarkRETR(b *testing.B) {
 	eachWay(b, func(b *testing.B, files driver.FS, secure bool) {
 		ts := benchServer(b, serving(files))
@@ -101,7 +102,8 @@ func BenchmarkSTOR(b *testing.B) {
 	})
 }
 
-// plainReader hides what io.Copy would use to move less, as a client would not.
+// plainReader hides the methods by which io.Copy would copy less than a client
+// does.
 type plainReader struct{ io.Reader }
 
 // BenchmarkBaseline moves as many bytes over loopback with crypto/tls and
@@ -180,7 +182,7 @@ var manyNames = func() (names [64]string) {
 	return names
 }()
 
-// BenchmarkList is of 100,000 entries over TLS.
+// BenchmarkList lists 100,000 entries over TLS.
 func BenchmarkList(b *testing.B) {
 	const entries = 100_000
 	for _, verb := range []string{"LIST", "NLST", "MLSD"} {
@@ -201,8 +203,8 @@ func BenchmarkList(b *testing.B) {
 	}
 }
 
-// BenchmarkLogin is connect, AUTH TLS, USER, PASS, QUIT; with Nagle's algorithm as
-// Python's ftplib does them, which then waits for every acknowledgement.
+// BenchmarkLogin measures connect, AUTH TLS, USER, PASS and QUIT; also with Nagle's
+// algorithm on, as in Python's ftplib, which then waits for every acknowledgement.
 func BenchmarkLogin(b *testing.B) {
 	ts := benchServer(b)
 	cfg := trust(ts.TLS)
@@ -217,7 +219,7 @@ func BenchmarkLogin(b *testing.B) {
 				say(b, conn, r, "", "220")
 				say(b, conn, r, "AUTH TLS", "234")
 				sec := stdtls.Client(conn, cfg)
-				require.NoError(b, sec.Handshake()) // or Finished goes with USER
+				require.NoError(b, sec.Handshake()) // otherwise Finished goes out with USER
 				r.Reset(sec)
 				say(b, sec, r, "USER "+testUser, "331")
 				say(b, sec, r, "PASS "+testPassword, "230")
@@ -228,7 +230,7 @@ func BenchmarkLogin(b *testing.B) {
 	}
 }
 
-// say is a command and its reply without the ceremony of client.
+// say sends a command and reads its reply, without the ceremony of client.
 func say(t testing.TB, w io.Writer, r *bufio.Reader, line, code string) {
 	if line != "" {
 		if _, err := io.WriteString(w, line+"\r\n"); err != nil {
@@ -241,7 +243,7 @@ func say(t testing.TB, w io.Writer, r *bufio.Reader, line, code string) {
 	}
 }
 
-// BenchmarkSmallFile is EPSV, a resumed data connection and 4 KiB, again and
+// BenchmarkSmallFile measures EPSV, a resumed data connection and 4 KiB, again and
 // again on one session.
 func BenchmarkSmallFile(b *testing.B) {
 	const size = 4 << 10

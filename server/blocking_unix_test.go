@@ -14,8 +14,9 @@ import (
 
 // A program wraps the connections of its listener, and sets options by File and Fd,
 // which makes the descriptor block: no deadline ends a read then, and Close waits for
-// the read. Shutdown keeps its context's deadline, and nobody waits for such a session.
-// One whose TCP connection is known ends with Shutdown.
+// the read. Shutdown still keeps the deadline of its context, and nobody waits for
+// such a session. If the server finds the TCP connection below the wrapper, the
+// session ends with Shutdown.
 func TestShutdownBesideBlockingDescriptors(t *testing.T) {
 	for name, wrap := range map[string]func(net.Conn) net.Conn{
 		"behind NetConn": func(conn net.Conn) net.Conn { return throughNetConn{conn} },
@@ -28,7 +29,7 @@ func TestShutdownBesideBlockingDescriptors(t *testing.T) {
 			c := newClient(t, dialTCP(t, addr), ts.Config)
 			c.expect(220)
 			ln.block(t)
-			c.cmd(200, "NOOP") // whatever is read from now on blocks
+			c.cmd(200, "NOOP") // the reads after this one block
 			time.Sleep(50 * time.Millisecond)
 
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -36,7 +37,7 @@ func TestShutdownBesideBlockingDescriptors(t *testing.T) {
 			returned := make(chan error, 1)
 			go func() { returned <- ts.Shutdown(ctx) }()
 			select {
-			case <-returned: // its error depends on how fast the session ended
+			case <-returned: // the error depends on how fast the session ended
 			case <-time.After(patience):
 				c.Conn.Close() // lets everything go
 				t.Fatal("Shutdown goes beyond its context")

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// However many transfers there are, only so many have a large buffer: the others
-// get a small one, and large ones are there again when some have come back.
+// However many transfers there are, only so many have a large buffer. The others
+// get a small one, and large buffers are there again when some have come back.
 func TestPoolIsBounded(t *testing.T) {
 	p := pool{size: 64 << 10, most: 3}
 	var taken []*[]byte

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is told to clients and what is known besides become one sentence.
+// The text for the client and the cause behind it become one sentence.
 func TestSentence(t *testing.T) {
 	for _, c := range []struct {
 		text  string
@@ -28,7 +28,8 @@ func TestSentence(t *testing.T) {
 	}
 }
 
-// The end of a control connection is put in words once, and still found.
+// The end of a control connection is put into words once, and errors.Is still finds
+// its cause.
 func TestExplainControl(t *testing.T) {
 	for _, c := range []struct {
 		err  error

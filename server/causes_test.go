@@ -11,11 +11,12 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// badText is what no text for people has: the end of a sentence within one, the name of
-// a function of Go, an error of package io by itself, or no name of its source.
+// badText matches what no text for people may hold: the end of a sentence within
+// one, the name of a function of Go, an error of package io by itself, or no name
+// of its source.
 var badText = regexp.MustCompile(`[a-z]\.: |raw-|^EOF|^unexpected EOF|^context canceled|: server: |^$`)
 
-// What hooks hear of why transfers failed and sessions ended reads well.
+// The errors that tell hooks why transfers failed and sessions ended read well.
 func TestCausesReadWell(t *testing.T) {
 	const (
 		broke   = "^server: the data connection broke: "

@@ -16,7 +16,8 @@ import (
 
 func allowCCC(srv *server.Server) { srv.AllowCCC = true }
 
-// ccc takes TLS off a client's control connection. Its data connections keep it.
+// ccc takes TLS off the control connection of a client. The data connections of the
+// client keep TLS.
 func (c *client) ccc() {
 	c.t.Helper()
 	c.cmd(200, "CCC")
@@ -72,8 +73,8 @@ func TestDataAfterCCC(t *testing.T) {
 	}
 }
 
-// What came under TLS behind CCC is not a command in clear, and a client that
-// never ends TLS is not waited for longer than for a handshake.
+// What comes under TLS behind CCC is not taken for a command in clear. A client
+// that never ends TLS is waited for no longer than for a handshake.
 func TestCCCNotEnded(t *testing.T) {
 	for name, misbehave := range map[string]func(*client){
 		"goes on under TLS": func(c *client) { c.send("MKD x") },
@@ -97,9 +98,9 @@ func TestCCCNotEnded(t *testing.T) {
 	}
 }
 
-// Commands sent behind CCC in the same TLS record came before the client could
-// know the answer: they are dropped rather than taken for commands in clear, and
-// when CCC was sent during a transfer it waits for its end.
+// Commands sent behind CCC in the same TLS record come before the client can know
+// the answer, so they are dropped and not taken for commands in clear. A CCC that
+// is sent during a transfer waits for the end of the transfer.
 func TestCCCPipelined(t *testing.T) {
 	ts := start(t, allowCCC)
 	c := ts.login(t)
@@ -116,7 +117,7 @@ func TestCCCPipelined(t *testing.T) {
 	require.Equal(t, "content", c.get("RETR a"))
 }
 
-// FEAT names CCC when it is allowed and only then.
+// FEAT names CCC when CCC is allowed and only then.
 func TestFeatCCC(t *testing.T) {
 	for allowed, options := range map[bool][]func(*server.Server){
 		true:  {allowCCC},
@@ -129,8 +130,8 @@ func TestFeatCCC(t *testing.T) {
 	require.NotContains(t, ts.dial(t).cmd(211, "FEAT").String(), "CCC")
 }
 
-// A thousand small packets, so that each boundary of what the kernel hands over
-// is met: clear text sent along with close_notify is never lost or misread.
+// Clear text that is sent along with close_notify is never lost or misread. A
+// thousand small packets meet each boundary of what the kernel hands over.
 func TestCCCManyTimes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many handshakes")

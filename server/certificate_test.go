@@ -76,10 +76,10 @@ func TestCertificateLogin(t *testing.T) {
 		c.cmd(530, "PWD")
 		c.cmd(232, "USER alice")
 		c.cmd(257, "PWD")
-		c.cmd(230, "PASS whatever") // from clients that always send both
+		c.cmd(230, "PASS whatever") // some clients always send USER and PASS
 		c.protect()
 		assert.Empty(t, c.get("NLST"))
-		// Another name by the same certificate: half a login at most.
+		// Under another name the same certificate is half a login at most.
 		c.cmd(331, "USER bob")
 		c.cmd(530, "PWD")
 
@@ -96,7 +96,7 @@ func TestCertificateLogin(t *testing.T) {
 	})
 }
 
-// A data connection by another client certificate is another client's.
+// A data connection that shows another client certificate is another client's.
 func TestOtherCertificateOnData(t *testing.T) {
 	t.Parallel()
 	alice, bob := clientCertificate(t, "alice"), clientCertificate(t, "bob")

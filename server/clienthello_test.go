@@ -11,8 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A client that begins TLS on the port for explicit FTPS waits for an answer which
-// it can't read. It is sent away at once, and the log names the cure in one line.
+// A client that begins TLS on the port for explicit FTPS waits for an answer that
+// it could not read. The server ends the connection at once, and one line of the
+// log names the cure.
 func TestClientHelloOnTheExplicitPort(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		conn := fs.tcp(t, memClient, explicitPort, buffer)
@@ -31,8 +32,8 @@ func TestClientHelloOnTheExplicitPort(t *testing.T) {
 	})
 }
 
-// What tells it may come byte by byte, and nothing after it. The older form is of
-// libraries that offer SSL 2 as well (RFC 5246, appendix E.2).
+// The bytes that show a ClientHello may come one by one, and nothing after them.
+// The older form is of libraries that offer SSL 2 as well (RFC 5246, appendix E.2).
 func TestClientHelloInPieces(t *testing.T) {
 	for name, begin := range map[string]string{"TLS": "\x16", "SSL 2": "\x80\x2e\x01", "SSL 2, long": "\x81\x03\x01"} {
 		t.Run(name, func(t *testing.T) {
@@ -46,7 +47,7 @@ func TestClientHelloInPieces(t *testing.T) {
 				}
 				c.write(begin[last:])
 				after(t, 0, c.end)
-				synctest.Wait() // the line is written after the end
+				synctest.Wait() // the line of the log is written after the end
 				lines := fs.lines("level=WARN")
 				require.Len(t, lines, 1)
 				require.Contains(t, lines[0], "implicit")
@@ -55,8 +56,8 @@ func TestClientHelloInPieces(t *testing.T) {
 	}
 }
 
-// Names that are not UTF-8 stand behind a verb, and nobody who types odd bytes is
-// taken for a client of TLS.
+// Odd bytes behind a verb, such as names that are not UTF-8, don't pass for a
+// ClientHello, nor do odd bytes that somebody types.
 func TestOddBytesAreNoClientHello(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)

@@ -43,14 +43,14 @@ func versions(t *testing.T, test func(t *testing.T, cfg func(*testServer) *stdtl
 }
 
 // COMPATIBILITY, row 2: nothing comes between 234 and the handshake, not even when the client
-// takes its time and sends more in clear, which is discarded.
+// takes its time and sends more in clear, which the server discards.
 func TestNothingBetweenAuthAndHandshake(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
 	c := ts.dial(t)
 	c.write("AUTH TLS\r\nNOOP\r\nUSER alice\r\n")
 	c.expect(234)
-	c.upgrade() // anything in clear would be no TLS record
+	c.upgrade() // a reply in clear would break the handshake
 	c.cmd(503, "PASS %s", testPassword)
 	c.login()
 }
@@ -83,7 +83,7 @@ func TestAnnouncesDialledAddress(t *testing.T) {
 	}
 }
 
-// COMPATIBILITY, row 11: unless told otherwise, in address and port.
+// COMPATIBILITY, row 11: Passive.Announce tells another address and port.
 func TestAnnouncesWhatItIsTold(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -133,8 +133,8 @@ func TestIPv6(t *testing.T) {
 	c.expect(226)
 }
 
-// COMPATIBILITY, rows 13 and 15: the data connection before the command, between the command
-// and 150, and after 150; the ClientHello at once, or only after 150.
+// COMPATIBILITY, rows 13 and 15: a client may connect before the command, between the command
+// and 150, or after 150, and send the ClientHello at once or only after 150.
 func TestOrdersOfConnecting(t *testing.T) {
 	t.Parallel()
 	// commands are the ways to use a data connection.
@@ -186,7 +186,7 @@ func TestOrdersOfConnecting(t *testing.T) {
 	})
 }
 
-// A cache that gives the first ticket for ever, as clients do that keep the
+// firstTicket is a cache that gives the first ticket for ever, as clients do that keep the
 // session of the control connection.
 type firstTicket struct{ stdtls.ClientSessionCache }
 
@@ -196,7 +196,7 @@ func (c firstTicket) Put(key string, cs *stdtls.ClientSessionState) {
 	}
 }
 
-// A cache that gives a ticket once, as OpenSSL does with TLS 1.3.
+// singleUse is a cache that gives a ticket once, as OpenSSL does with TLS 1.3.
 type singleUse struct{ stdtls.ClientSessionCache }
 
 func (c singleUse) Get(key string) (*stdtls.ClientSessionState, bool) {
@@ -205,9 +205,8 @@ func (c singleUse) Get(key string) (*stdtls.ClientSessionState, bool) {
 	return cs, found
 }
 
-// COMPATIBILITY, rows 16 and 17: there is a ticket on the control connection, the very first
-// data connection resumes with it, and so does every other, as often as one
-// likes.
+// COMPATIBILITY, rows 16 and 17: the control connection brings a ticket. The very first data
+// connection resumes with it, and so does every other, as often as the client likes.
 func TestOneTicketManyTimes(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -250,7 +249,7 @@ func TestEveryTicketOnce(t *testing.T) {
 	})
 }
 
-// never makes a client that does not resume, as Python's ftplib.
+// never makes the configuration of a client that does not resume, such as Python's ftplib.
 func never(cfg *stdtls.Config) *stdtls.Config {
 	cfg = cfg.Clone()
 	cfg.SessionTicketsDisabled = true
@@ -271,7 +270,8 @@ func TestNeverResumesUnderPrefer(t *testing.T) {
 	})
 }
 
-// COMPATIBILITY, row 20: under Require it gets 522, nothing is stored, and the session goes on.
+// COMPATIBILITY, row 20: under Require a client that never resumes gets 522, nothing is
+// stored, and the session goes on.
 func TestNeverResumesUnderRequire(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -313,20 +313,20 @@ func TestAbruptUploads(t *testing.T) {
 }
 
 // COMPATIBILITY, row 22: close_notify comes after a download, and after an upload without
-// waiting for anything else the client may do. COMPATIBILITY, row 26: it is all that comes on
-// an upload's connection.
+// waiting for anything else that the client may do. COMPATIBILITY, row 26: on the connection
+// of an upload the server sends nothing but close_notify.
 func TestCloseNotify(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
 		ts := start(t)
 		ts.writeFile(t, "a.txt", "hello")
 		c := ts.loginWith(t, cfg(ts))
-		assert.Equal(t, "hello", c.get("RETR a.txt")) // get takes nothing else for an end
+		assert.Equal(t, "hello", c.get("RETR a.txt")) // get accepts no other end
 		conn := c.open("STOR b.txt").(*stdtls.Conn)
 		_, err := io.WriteString(conn, "world")
 		require.NoError(t, err)
 		require.NoError(t, conn.CloseWrite())
-		assert.Empty(t, readAll(t, conn)) // and so does readAll, before the client reads its 226
+		assert.Empty(t, readAll(t, conn)) // nor does readAll, before the client reads its 226
 		c.expect(226)
 		assert.False(t, ts.lastTransfer(t).Truncated)
 	})
@@ -354,7 +354,7 @@ func TestMissingCloseNotify(t *testing.T) {
 				assert.Equal(t, "new", ts.readFile(t, "a.txt"))
 			}
 			assert.True(t, ts.lastTransfer(t).Truncated)
-			// With close_notify both are content.
+			// With close_notify both policies are content.
 			c.put("newer", "STOR a.txt")
 			assert.Equal(t, "newer", ts.readFile(t, "a.txt"))
 		})
@@ -441,7 +441,7 @@ func TestAsksForNoCertificate(t *testing.T) {
 	})
 }
 
-// COMPATIBILITY, row 30: offsets and sizes beyond 32 bits.
+// COMPATIBILITY, row 30: offsets and sizes may exceed 32 bits.
 func TestBeyond32Bits(t *testing.T) {
 	t.Parallel()
 	const size int64 = 5 << 30
@@ -467,8 +467,8 @@ func TestBeyond32Bits(t *testing.T) {
 	c.cmd(200, "ALLO %d", size)
 }
 
-// COMPATIBILITY, row 36: no reply line is longer than Python's ftplib reads. Every read of
-// these tests checks it; here are the longest.
+// COMPATIBILITY, row 36: no line of a reply is longer than Python's ftplib reads. Every read
+// of these tests checks that; this one provokes the longest lines.
 func TestLongReplies(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
@@ -479,7 +479,7 @@ func TestLongReplies(t *testing.T) {
 	c.cmd(250, "MLST")
 }
 
-// COMPATIBILITY, row 38: implicit TLS, in both versions.
+// COMPATIBILITY, row 38: implicit TLS works in both versions of TLS.
 func TestImplicit(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -495,7 +495,7 @@ func TestImplicit(t *testing.T) {
 	})
 }
 
-// COMPATIBILITY, row 39: no SNI at all.
+// COMPATIBILITY, row 39: a client may send no SNI at all.
 func TestNoSNI(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -507,7 +507,7 @@ func TestNoSNI(t *testing.T) {
 	})
 }
 
-// addressSNI changes the ClientHello, in which crypto/tls puts no address.
+// addressSNI puts an address into the SNI of the ClientHello, which crypto/tls never does.
 type addressSNI struct{ net.Conn }
 
 const nameForAddress = "127a0b0c1"
@@ -516,15 +516,15 @@ func (c addressSNI) Write(p []byte) (int, error) {
 	return c.Conn.Write([]byte(strings.Replace(string(p), nameForAddress, "127.0.0.1", 1)))
 }
 
-// COMPATIBILITY, row 39: an address in SNI, as lftp sends it.
+// COMPATIBILITY, row 39: a client may send an address in SNI, as lftp does.
 func TestAddressInSNI(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
 	raw := dialTCP(t, ts.ImplicitAddr)
 	conn := stdtls.Client(addressSNI{raw}, &stdtls.Config{InsecureSkipVerify: true, ServerName: nameForAddress, MaxVersion: tls.VersionTLS12})
-	// The client hashed another ClientHello, so the handshake can't succeed. But
-	// the server goes on to the last step, where the hash counts: it takes the
-	// client's key and complains of nothing before.
+	// The client hashed the ClientHello without the address, so the handshake can't succeed.
+	// But the server goes on to the last step, where the hash counts: it takes the client's
+	// key and complains of nothing before.
 	err := conn.Handshake()
 	require.ErrorContains(t, err, "bad record MAC")
 	require.NotContains(t, err.Error(), "unrecognized name")
@@ -557,7 +557,7 @@ func TestALPN(t *testing.T) {
 	})
 }
 
-// COMPATIBILITY, row 39: FileZilla offers both on its data connections as well.
+// COMPATIBILITY, row 39: FileZilla offers both protocols on its data connections as well.
 func TestALPNOnData(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
@@ -572,7 +572,8 @@ func TestALPNOnData(t *testing.T) {
 	assert.True(t, ts.lastTransfer(t).Resumed)
 }
 
-// COMPATIBILITY, row 40: QUIT ends in close_notify, which end demands, and so does time.
+// COMPATIBILITY, row 40: QUIT and timeouts end the control connection with close_notify, which
+// client.end demands.
 func TestCloseNotifyOnControl(t *testing.T) {
 	t.Parallel()
 	versions(t, func(t *testing.T, cfg func(*testServer) *stdtls.Config) {
@@ -589,7 +590,8 @@ func TestCloseNotifyOnControl(t *testing.T) {
 	})
 }
 
-// COMPATIBILITY, row 35: what is answered during a transfer is reported like anything else.
+// COMPATIBILITY, row 35: hooks hear of commands that are answered during a transfer like of
+// any other.
 func TestReportsCommandsDuringTransfer(t *testing.T) {
 	t.Parallel()
 	ts := start(t)
@@ -614,7 +616,7 @@ func TestReportsCommandsDuringTransfer(t *testing.T) {
 	assert.Contains(t, got, "200 NOOP\n211 STAT\n426 STOR a.txt\n226 ABOR\n221 QUIT")
 }
 
-// number is the first port of a set.
+// number returns the first port of a set.
 func number(ports *passive.Ports) uint16 {
 	for n := range ports.Numbers() {
 		return n
@@ -622,8 +624,8 @@ func number(ports *passive.Ports) uint16 {
 	return 0
 }
 
-// COMPATIBILITY, row 42: the port of a PASV that was abandoned is free for the next, however
-// the client abandoned the first.
+// COMPATIBILITY, row 42: the port of a PASV that was abandoned is free for the next PASV,
+// however the client abandoned the first.
 func TestAbandonedPASV(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -672,7 +674,7 @@ func TestThousandTransfersOnePort(t *testing.T) {
 	for _, reopen := range []bool{false, true} {
 		t.Run(fmt.Sprintf("reopen=%v", reopen), func(t *testing.T) {
 			t.Parallel()
-			ports, rounds := onePort(t), 500 // of two transfers
+			ports, rounds := onePort(t), 500 // with two transfers each
 			if reopen {
 				ports.Idle, rounds = -1, 100
 			}

@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Everything that is wrong is said at once, and Serve says it too.
+// Validate reports everything that is wrong at once, and Serve reports the same.
 func TestValidate(t *testing.T) {
 	ports, err := passive.Range("65000-65010")
 	require.NoError(t, err)
@@ -50,7 +50,7 @@ func TestValidate(t *testing.T) {
 	require.NoError(t, (&server.Server{InsecurePlaintext: true}).Validate())
 }
 
-// Each thing that is wrong names its fields, for those who call them something else.
+// Each error names its fields, for programs that call the fields something else.
 func TestFieldErrors(t *testing.T) {
 	ports, err := passive.Range("65000-65010")
 	require.NoError(t, err)
@@ -92,7 +92,8 @@ func TestServeTLSWithoutCertificates(t *testing.T) {
 	require.ErrorIs(t, err, net.ErrClosed)
 }
 
-// "Port 21003 is in use" is said at start, not when a client needs it.
+// The log says at start that port 21003 is in use, not when a client needs the
+// port.
 func TestBusyDataPortAtStart(t *testing.T) {
 	busy, err := net.Listen("tcp", testenv.FreeAddr(t))
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ import (
 )
 
 // witness notes which functions were given a context that names the session, and
-// which were not.
+// which were given one that does not.
 type witness struct {
 	mu            sync.Mutex
 	named, missed map[string]bool
@@ -192,7 +192,7 @@ func TestSessionFromEveryContext(t *testing.T) {
 	c.cmd(200, "SITE CHMOD 644 c")
 	c.cmd(200, "SITE CHGRP users c")
 	c.cmd(200, "SITE SYMLINK c l")
-	c.cmd(550, "RNFR nothing") // a link to nowhere?
+	c.cmd(550, "RNFR nothing") // reads a link, which might lead nowhere
 	c.cmd(213, "AVBL")
 	c.cmd(213, "HASH c")
 	c.cmd(250, "COMB all b c")
@@ -220,7 +220,7 @@ func TestSessionFromEveryContext(t *testing.T) {
 	}
 }
 
-// A session that is over is found as it was at the end.
+// SessionFrom returns a session that is over as it was at the end.
 func TestSessionFromAfterTheEnd(t *testing.T) {
 	given := make(chan context.Context, 1)
 	ts := start(t, func(srv *server.Server) {
@@ -240,14 +240,14 @@ func TestSessionFromAfterTheEnd(t *testing.T) {
 	require.Equal(t, []any{testUser, int64(5), ""}, []any{info.User, info.Received, info.Doing})
 }
 
-// Without a session there is none.
+// SessionFrom finds nothing in a context without a session.
 func TestSessionFromNothing(t *testing.T) {
 	_, ok := server.SessionFrom(t.Context())
 	require.False(t, ok)
 }
 
-// What the driver gives a login travels with the session until the logout, and hooks
-// hear of each end of a login.
+// Account.Value travels with the session until the logout, and hooks hear of each
+// end of a login.
 func TestValueAndLogout(t *testing.T) {
 	j := new(journal)
 	say := func(what string, i server.SessionInfo) {
@@ -271,7 +271,7 @@ func TestValueAndLogout(t *testing.T) {
 		}
 	})
 	c := ts.dial(t)
-	c.cmd(530, "USER alice") // no TLS, no login
+	c.cmd(530, "USER alice") // login needs TLS
 	c.authTLS()
 	c.login()
 	c.protect()

@@ -44,7 +44,7 @@ func TestCopyBounds(t *testing.T) {
 	require.Equal(t, "content", readFile(t, dir, "a"))
 	copyTo(550, "rw/a", "ro/b")
 	copyTo(550, "rw/a", "b")
-	copyTo(250, "rw/a", "../../rw/b") // the root is where .. ends
+	copyTo(250, "rw/a", "../../rw/b") // .. does not lead above the root
 	require.Equal(t, "content", readFile(t, dir, "b"))
 	c.cmd(550, "SITE CPFR ../../etc/passwd")
 	c.cmd(550, "COMB ro/new rw/a")
@@ -56,7 +56,8 @@ func TestCopyBounds(t *testing.T) {
 	require.Equal(t, "content", readFile(t, mem, "a"))
 }
 
-// AVBL tells what may be stored where, and nothing about what is not there.
+// AVBL tells how much may be stored in each directory, and nothing about a
+// directory that does not exist.
 func TestAvbl(t *testing.T) {
 	limited, err := driver.Limit(t.Context(), driver.Mem(), driver.Quota{Bytes: 100})
 	require.NoError(t, err)
@@ -77,7 +78,7 @@ func TestAvbl(t *testing.T) {
 	require.Equal(t, "213 90", c.cmd(213, "AVBL sub").String())
 }
 
-// Two names of one file are told apart from two files: otherwise a copy written
+// The server tells two names of one file from two files: otherwise a copy written
 // in place would empty its own source, and COMB would remove what it made.
 func TestCopyOntoItself(t *testing.T) {
 	if runtime.GOOS == "windows" {
@@ -110,10 +111,10 @@ func TestCopyOntoItself(t *testing.T) {
 	c.cmd(550, "HASH x/out")
 }
 
-// failing is an FS whose uploads fail at some byte or at the end.
+// failing is an FS whose uploads fail at some byte or at Commit.
 type failing struct {
 	driver.FS
-	at int64 // writes fail from here on; negative: Commit fails
+	at int64 // from which byte on writes fail; negative has Commit fail
 }
 
 func (f failing) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -143,7 +144,7 @@ func (u *failingUpload) Commit() error {
 	return u.Upload.Commit()
 }
 
-// COMB and CPTO that fail in the middle lose nothing, whatever the driver.
+// A COMB or CPTO that fails in the middle loses nothing, whatever the driver.
 func TestCopyFails(t *testing.T) {
 	for _, how := range []driver.Uploads{driver.Atomic, driver.InPlace} {
 		for _, at := range []int64{0, 3, 5, -1} {
@@ -180,7 +181,7 @@ func TestCopyFails(t *testing.T) {
 	require.Equal(t, "123456", readFile(t, limited, "a"))
 }
 
-// What is longer than one step of copying arrives whole or not at all.
+// A file that is longer than one step of copying arrives whole or not at all.
 func TestCopyOfLongFiles(t *testing.T) {
 	mem := driver.Mem()
 	long := strings.Repeat("0123456789", 100_000)
@@ -207,7 +208,7 @@ func TestCopyOfLongFiles(t *testing.T) {
 	require.True(t, readFile(t, mem, "c") == long)
 }
 
-// Row 38: a driver that panics in the work ends that session only.
+// Row 38: a driver that panics during a copy ends that session only.
 func TestWorkPanics(t *testing.T) {
 	for _, line := range []string{"HASH a", "XCRC a", "COMB b a", "CPTO"} {
 		ts := start(t, func(srv *server.Server) {

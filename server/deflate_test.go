@@ -101,8 +101,8 @@ func TestModeZProvesEnd(t *testing.T) {
 	require.Equal(t, "content", ts.readFile(t, "a"))
 }
 
-// Row 35: a bomb meets the quota, takes no memory of its own, and ABOR is heard
-// while it unfolds.
+// Row 35: a compressed file that unfolds to very much meets the quota and takes no
+// memory of its own. ABOR is heard while it unfolds.
 func TestModeZBomb(t *testing.T) {
 	var bomb bytes.Buffer
 	z := zlib.NewWriter(&bomb)
@@ -167,8 +167,8 @@ func (u sinkUpload) Write(p []byte) (int, error) {
 func (sinkUpload) Commit() error     { return errors.New("the bomb was committed") }
 func (sinkUpload) Close(error) error { return nil }
 
-// A hundred thousand empty blocks, which make no byte of a file, end with the
-// connection like any silence (CVE-2005-0851).
+// A hundred thousand empty blocks, which hold no byte of a file, count as silence:
+// DataTimeout ends the connection (CVE-2005-0851).
 func TestModeZEmptyBlocks(t *testing.T) {
 	ts := start(t, compress)
 	c := ts.login(t)
@@ -183,7 +183,8 @@ func TestModeZEmptyBlocks(t *testing.T) {
 	require.Error(t, err)
 }
 
-// A download that is aborted has no end that could be taken for the file's.
+// A download that is aborted has no end that a client could take for the end of the
+// file.
 func TestModeZAbort(t *testing.T) {
 	random := make([]byte, 12<<20)
 	rand.Read(random)

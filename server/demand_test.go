@@ -11,15 +11,16 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// What the next data connection has to prove depends on what those before it did. The names of the clients are those of
-// the table in docs/firewalls.md of what a thief can get from them.
+// What the next data connection has to prove depends on what the data connections
+// before it did. The names of the clients are those of the table in
+// docs/firewalls.md that tells what a thief can get from each.
 func TestDemand(t *testing.T) {
 	download, upload := &transfer{secured: true, resumed: true}, &transfer{secured: true, resumed: true, upload: true}
 	plain, inClear := &transfer{secured: true}, &transfer{}
 	const several = "one of several sessions of its user whose tickets may be in one place"
 	for client, c := range map[string]struct {
 		seen []*transfer
-		err  error // of the last of them
+		err  error // of the last transfer
 		want passive.ProofPolicy
 	}{
 		"resumes, " + several:                             {[]*transfer{download, download}, nil, passive.Untested},

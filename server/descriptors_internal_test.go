@@ -16,7 +16,7 @@ func TestDescriptorLimitIsTold(t *testing.T) {
 	}{
 		{1024, 0, true}, {5000, 0, true}, {5001, 0, false}, {1 << 40, 0, false},
 		{1024, 1023, false}, {1024, 1024, true},
-		{1024, -1, false}, // whoever sets no limit has none to compare with
+		{1024, -1, false}, // without a limit of sessions there is nothing to compare
 		{0, 0, false},     // the system does not tell
 	} {
 		var log bytes.Buffer

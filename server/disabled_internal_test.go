@@ -8,10 +8,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A command with several names can't be reached by one of them when it is off by
-// the first.
+// A command with several names that is switched off by the first can't be reached
+// by another one.
 func TestAliasesAreComplete(t *testing.T) {
-	sum := pointer(commands[sums[0].verb]) // one function makes those of all checksums
+	sum := pointer(commands[sums[0].verb]) // one function makes the handlers of all checksums
 	for verb, row := range commands {
 		for other, same := range commands {
 			if p := pointer(row); p == pointer(same) && p != 0 && p != sum && verb != other {
@@ -29,7 +29,7 @@ func TestAliasesAreComplete(t *testing.T) {
 
 func pointer(row *command) uintptr { return reflect.ValueOf(row.run).Pointer() }
 
-// What belongs to a family goes with it, so that FEAT names none of it.
+// Switching off a family switches off its members, so that FEAT names none of them.
 func TestFamilyGoesTogether(t *testing.T) {
 	off, err := disable([]string{"site"})
 	require.NoError(t, err)

@@ -25,7 +25,7 @@ import (
 
 const maintenance = "Maintenance at noon; come back at one."
 
-// kick disconnects a client's session and demands that it is gone then.
+// kick disconnects a session and demands that the session is gone afterwards.
 func (ts *testServer) kick(t testing.TB, id string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -36,7 +36,7 @@ func (ts *testServer) kick(t testing.TB, id string) {
 	}
 }
 
-// only is the ID of the one session that there is.
+// only returns the ID of the one session that there is.
 func (ts *testServer) only(t testing.TB) string {
 	t.Helper()
 	all := ts.Sessions()
@@ -78,7 +78,8 @@ func TestDisconnectIdle(t *testing.T) {
 	}
 }
 
-// It is not parallel to others: it counts goroutines.
+// A parked session hears why it ends. This test is not parallel to others, because
+// it counts goroutines.
 func TestDisconnectParked(t *testing.T) {
 	ts := start(t)
 	const sessions = 20
@@ -143,7 +144,8 @@ func TestDisconnectTransfer(t *testing.T) {
 	}
 }
 
-// Only those who match are ended, and whoever is not there is not.
+// DisconnectFunc ends only the sessions that match, and Disconnect says when there
+// is no session of that ID.
 func TestDisconnectOneUser(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
@@ -172,9 +174,9 @@ func TestDisconnectOneUser(t *testing.T) {
 	require.ErrorIs(t, ts.Disconnect(t.Context(), "nobody", maintenance), server.ErrNoSession)
 }
 
-// callFrom is where a session's own functions call Disconnect.
+// callFrom has one of a session's own functions call Disconnect.
 type callFrom struct {
-	place string // the one that does
+	place string // the function that calls Disconnect
 	kick  func()
 	once  sync.Once
 }
@@ -210,9 +212,9 @@ func (u kickUpload) Write(p []byte) (int, error) { u.from.at("Write"); return u.
 func (u kickUpload) Commit() error               { u.from.at("Commit"); return u.Upload.Commit() }
 func (u kickUpload) Close(cause error) error     { u.from.at("Close"); return u.Upload.Close(cause) }
 
-// A function that the server calls for a session can end that very session. It does
-// not wait for itself, whatever context it gives, and neither do two that end one
-// another's.
+// A function that the server calls for a session can end that very session.
+// Disconnect then does not wait, whatever context it is given, nor do two such
+// calls that end one another's session.
 func TestDisconnectFromWithin(t *testing.T) {
 	for _, place := range []string{
 		"Hooks.Connect", "Hooks.Login", "Hooks.Command", "Hooks.Reply", "Hooks.Transfer", "Hooks.Logout", "Hooks.Disconnect",
@@ -271,7 +273,7 @@ func TestDisconnectFromWithin(t *testing.T) {
 			said := ts.connect(t).visit()
 			err := <-over
 			require.NoError(t, returned)
-			if place != "Hooks.Logout" && place != "Hooks.Disconnect" { // what they report has happened
+			if place != "Hooks.Logout" && place != "Hooks.Disconnect" { // these hooks report what has happened already
 				require.ErrorIs(t, err, server.ErrDisconnected)
 				require.Equal(t, "421 "+maintenance, said[len(said)-1], said)
 			}
@@ -280,8 +282,8 @@ func TestDisconnectFromWithin(t *testing.T) {
 	}
 }
 
-// deadlinePort is a listener of the embedder's. The connections it has made call on
-// whenever the server sets their deadline for reading.
+// deadlinePort is a listener of the embedder's. Its connections call on whenever
+// the server sets their deadline for reading.
 type deadlinePort struct {
 	net.Listener
 	on func(time.Time)
@@ -302,8 +304,9 @@ func (c *deadlineConn) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(t)
 }
 
-// A connection of the embedder's can end its own session while the server sets its
-// deadline: at the beginning of the wait for a command, and at its end.
+// A connection of the embedder's can end its own session while the server sets the
+// deadline of the connection: at the beginning of the wait for a command, and at
+// its end.
 func TestDisconnectFromDeadline(t *testing.T) {
 	for _, tt := range []struct {
 		place string
@@ -344,7 +347,7 @@ func TestDisconnectFromDeadline(t *testing.T) {
 func (c *client) visit() (said []string) {
 	ask := func(line string) reply {
 		if line != "" {
-			io.WriteString(c.Conn, line+"\r\n") // fails when the server has gone and its last word is unread
+			io.WriteString(c.Conn, line+"\r\n") // fails if the server has closed and the client has not read its last reply
 		}
 		r, err := c.ReadReply()
 		if err == nil {
@@ -389,7 +392,7 @@ func (c *client) deliver(addr string) {
 	}
 }
 
-// Two sessions whose hooks end one another's don't wait for each other.
+// Two sessions whose hooks end one another don't wait for each other.
 func TestDisconnectOneAnother(t *testing.T) {
 	var both sync.WaitGroup
 	both.Add(2)
@@ -416,8 +419,8 @@ func TestDisconnectOneAnother(t *testing.T) {
 	}
 }
 
-// Within a driver that waits for a goroutine of its own, the context of the call is
-// what keeps Disconnect from waiting.
+// A driver waits for a goroutine that calls Disconnect. Disconnect does not wait,
+// because it is given the context of the driver's call.
 func TestDisconnectByContextOfCall(t *testing.T) {
 	returned := make(chan error, 1)
 	ts := start(t, func(srv *server.Server) {
@@ -436,7 +439,8 @@ func TestDisconnectByContextOfCall(t *testing.T) {
 	c.told()
 }
 
-// Who takes no reply, or is in the midst of a handshake, is cut after two seconds.
+// A client that takes no reply, or is in the midst of a handshake, is cut after two
+// seconds.
 func TestDisconnectWhoDoesNotListen(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.tcp(t, memClient, implicitPort, buffer)
@@ -456,7 +460,7 @@ func TestDisconnectWhoDoesNotListen(t *testing.T) {
 		after(t, 2*time.Second, func() { fs.kick(t, fs.only(t)) })
 		inHandshake()
 
-		fs.tcp(t, memClient, explicitPort, 1) // has no room for the greeting
+		fs.tcp(t, memClient, explicitPort, 1) // its buffer has no room for the greeting
 		synctest.Wait()
 		after(t, 2*time.Second, func() { fs.kick(t, fs.only(t)) })
 	})
@@ -475,13 +479,14 @@ func TestDisconnectWaitingLogin(t *testing.T) {
 		synctest.Wait()
 		after(t, 0, func() { fs.kick(t, fs.only(t)) })
 		c.told()
-		// That was no guess.
+		// The login that was ended counts as no guess.
 		c = fs.connected(t, "198.51.100.7")
 		c.refused(time.Second, 530, testUser)
 	})
 }
 
-// The context bounds the wait for a driver that does not look at its own.
+// The context of Disconnect bounds the wait for a driver that does not look at its
+// own context.
 func TestDisconnectHangingDriver(t *testing.T) {
 	let := make(chan struct{})
 	ts := start(t, func(srv *server.Server) {
@@ -500,8 +505,8 @@ func TestDisconnectHangingDriver(t *testing.T) {
 	c.told()
 }
 
-// A driver that does not return from a call of a transfer keeps its session for five
-// seconds and no longer.
+// A driver that does not return from a call during a transfer keeps its session for
+// five seconds and no longer.
 func TestDisconnectHangingTransfer(t *testing.T) {
 	var let chan struct{}
 	fake(t, func(t *testing.T, fs *fakeServer) {

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dataPair is a connection of a client at an address of this host, and the
+// dataPair returns a connection of a client at an address of this host, and the
 // server's end of it.
 func dataPair(t *testing.T, from string) (client net.Conn, end *net.TCPConn) {
 	t.Helper()
@@ -33,7 +33,7 @@ func (d *drains) count() (all, networks int) {
 	return len(d.all), len(d.byPeer)
 }
 
-// One network's connections make room for its own only.
+// A network with too many connections makes room by one of its own.
 func TestDrainsPerNetwork(t *testing.T) {
 	const a, b = "127.0.0.1", "127.0.0.2"
 	var d drains
@@ -64,7 +64,7 @@ func TestDrainsPerNetwork(t *testing.T) {
 	require.Eventually(t, func() bool { n, nets := d.count(); return n == 1 && nets == 1 }, time.Minute, time.Millisecond)
 }
 
-// All networks together make room by the oldest of all.
+// If all networks together have too many connections, the oldest of all makes room.
 func TestDrainsOfAllNetworks(t *testing.T) {
 	_, end := dataPair(t, "127.0.0.1")
 	network := func(n int) netip.Prefix {

@@ -44,9 +44,9 @@ func tcpOf(data net.Conn) *ftpclient.TCPConn {
 	return data.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn)
 }
 
-// Row 48: a download that is answered with 226 arrives whole, whatever the client sends
-// on its data connection: a kernel that closes a socket with input unread resets
-// it, and what it had not delivered yet is lost.
+// Row 48: a download that is answered with 226 arrives whole, whatever the client
+// sends on its data connection. A kernel that closes a socket with input unread
+// resets the connection, and loses what it had not delivered yet.
 func TestDownloadsAreNotCut(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 50_000)
 	for name, m := range meddling {
@@ -58,7 +58,8 @@ func TestDownloadsAreNotCut(t *testing.T) {
 				c = ts.login(t)
 			}
 			data := c.open("RETR a")
-			// What the client has not read waits at the server, not here.
+			// A small buffer here has the data that the client has not read wait at
+			// the server.
 			raw, ok := data.(*ftpclient.TCPConn)
 			if !ok {
 				raw = tcpOf(data)
@@ -68,7 +69,7 @@ func TestDownloadsAreNotCut(t *testing.T) {
 			slowly := make([]byte, len(content)-100_000)
 			_, err := io.ReadFull(data, slowly)
 			require.NoError(t, err)
-			c.expect(226) // without waiting for the client to read the rest
+			c.expect(226) // does not wait for the client to read the rest
 			time.Sleep(20 * time.Millisecond)
 			if !strings.Contains(name, "FIN") && !strings.Contains(name, "close_notify") {
 				meddle(t, data, "more")
@@ -89,12 +90,12 @@ func TestDrainEnds(t *testing.T) {
 	require.Equal(t, "content", readAll(t, data))
 	c.expect(226)
 	eventually(t, "the end of the connection", func() bool {
-		_, err := io.WriteString(data, "x") // RST answers it at last
+		_, err := io.WriteString(data, "x") // fails at last, when RST has answered
 		return err != nil
 	})
 }
 
-// What one address can hold open that way is bounded.
+// The number of connections that one address can hold open that way is bounded.
 func TestDrainsAreBounded(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "content")
@@ -106,7 +107,8 @@ func TestDrainsAreBounded(t *testing.T) {
 		c.expect(226)
 		require.Equal(t, "content", readAll(t, data))
 	}
-	// The first made room; what it was sent has arrived nonetheless.
+	// The first connection made room for others. What the server had sent on it has
+	// arrived nonetheless.
 	require.Equal(t, "content", readAll(t, first))
 	eventually(t, "the end of the first connection", func() bool {
 		_, err := io.WriteString(first, "x")

@@ -9,9 +9,9 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// A connection that waits at a data port from before PASV, which it may while a session of another address waits
-// there for its own, gets nothing of a client at its address that comes after it, although that client's data are in
-// clear.
+// A connection may come to a data port before PASV, while a session of another address waits there.
+// It gets nothing of a client at its own address that sends PASV later, although the data of that
+// client is in clear.
 func TestConnectionBeforePASV(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) { srv.Passive = onePort(t) })
 	ts.writeFile(t, "a", "secret")

@@ -23,7 +23,7 @@ func ExampleServer_Update() {
 	fmt.Println(err)
 	converse(c, "PWD", "DELE a.txt", "USER alice", "PASS correct horse", "USER bob", "PASS battery staple")
 
-	// What is wrong changes nothing.
+	// Settings that are wrong change nothing.
 	fmt.Println(srv.Update(func(s *server.Settings) { s.Disabled = []string{"DELETE"} }))
 	// Output:
 	// 220 FTP server ready.
@@ -39,7 +39,8 @@ func ExampleServer_Update() {
 	// server: Disabled: "DELETE" is no command: want one such as DELE or SITE CHMOD
 }
 
-// What one account may not do, or not without, the driver says with its files.
+// A driver says with an account's files what the account may not do, and what it
+// has to do, such as use TLS.
 func ExampleServer_policy() {
 	files := driver.Mem()
 	hash, err := driver.HashKnown("battery staple")
@@ -50,7 +51,7 @@ func ExampleServer_policy() {
 		"camera":  {Hash: hash, Files: files, Policy: driver.Policy{Disabled: []string{"RETR", "LIST", "NLST", "MLSD"}, UploadRate: 1 << 20}},
 		"partner": {Hash: hash, Files: files, Policy: driver.Policy{RequireTLS: true, RequirePrivate: true, MaxSessions: 2}},
 	}}
-	c := connect(srv) // which allows clear text, for the sake of the camera
+	c := connect(srv) // srv allows clear text, for the sake of the camera
 	defer srv.Close()
 	showReply(c)
 	converse(c, "USER camera", "PASS battery staple", "RETR a.txt", "USER partner", "PASS battery staple")

@@ -50,7 +50,7 @@ func ExampleServer_loginRefused() {
 	users := driver.User("alice", "correct horse", driver.Mem())
 	srv := &server.Server{
 		Driver: driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
-			account, err := users.Login(ctx, l) // the password first: words are for the account's owner
+			account, err := users.Login(ctx, l) // check the password first: only the owner of the account may read the words
 			if err != nil {
 				return nil, err
 			}
@@ -75,7 +75,7 @@ func ExampleServer_loginRefused() {
 // tenant is what this program knows about a customer.
 type tenant struct{ Name string }
 
-// watchedFS tells who makes directories. One serves all sessions.
+// watchedFS tells who makes directories. One watchedFS serves all sessions.
 type watchedFS struct{ driver.FS }
 
 func (f watchedFS) Mkdir(ctx context.Context, name string) error {
@@ -137,8 +137,8 @@ func ExampleServer_DisconnectFunc() {
 	// EOF
 }
 
-// A hook may end the session that it hears of: here, whoever comes from a banned
-// network, in place of the greeting.
+// A hook may end the session that it hears of. This one ends sessions from a banned
+// network before the greeting.
 func ExampleServer_Disconnect() {
 	banned := netip.MustParsePrefix("127.0.0.0/8")
 	srv := new(server.Server)
@@ -156,7 +156,8 @@ func ExampleServer_Disconnect() {
 	// 421 Not from your network.
 }
 
-// An audit of what was done to files, by the paths that the commands meant.
+// A hook can keep an audit of what was done to files, by the paths that the
+// commands meant.
 func ExampleHooks() {
 	srv := &server.Server{
 		Driver: driver.User("alice", "correct horse", driver.Mem()),

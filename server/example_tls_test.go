@@ -16,7 +16,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// listenHere opens a port of loopback, where a program would write ":21" or ":990".
+// listenHere listens on a port of loopback. A program would listen on ":21" or
+// ":990".
 func listenHere() net.Listener {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,7 +26,7 @@ func listenHere() net.Listener {
 	return ln
 }
 
-// knows is the configuration of a client that knows the server's certificate.
+// knows returns the configuration of a client that knows the server's certificate.
 func knows(cert *tls.Config) *stdtls.Config {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM(tls.CertPEM(cert))

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// A file that somebody cuts while it is sent is not said to have come whole: a program that
-// empties its log, or a STOR in place.
+// A file that somebody cuts while it is sent is not answered with 226. A program
+// that empties its log cuts a file, and so does a STOR in place.
 func TestRetrieveShortened(t *testing.T) {
 	const size = 64 << 20 // more than waits in sockets
 	for name, uploads := range map[string]driver.Uploads{"atomic": driver.Atomic, "in place": driver.InPlace} {
@@ -46,7 +46,8 @@ func TestRetrieveShortened(t *testing.T) {
 	}
 }
 
-// What is cut behind the part that was asked for, or is added, concerns nobody.
+// A file that is cut behind the part that was asked for, or grows, is answered with
+// 226.
 func TestRetrieveShortenedBehind(t *testing.T) {
 	path := t.TempDir()
 	dir, err := driver.OpenDir(path)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Who computes does so in turns, each as often as the others, and never more at a time
+// Sessions compute in turns, each as often as the others, and never more at a time
 // than there are places.
 func TestFairTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestFairTurns(t *testing.T) {
 	})
 }
 
-// A place whose owner waits for something else is lost to those in line.
+// A place whose owner waits for something else is given to those in line.
 func TestFairLostPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f fair
@@ -73,7 +73,7 @@ func TestFairLostPlace(t *testing.T) {
 	})
 }
 
-// Who ends while in line leaves nothing behind.
+// A session that ends while in line leaves nothing behind.
 func TestFairEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var f fair
@@ -89,7 +89,8 @@ func TestFairEnd(t *testing.T) {
 	})
 }
 
-// Who has computed little goes before those who compute all the time.
+// A session that has computed little goes before sessions that compute all the
+// time.
 func TestFairLittleFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var (

@@ -54,7 +54,7 @@ func TestStrangersArePaced(t *testing.T) {
 					first := replies.Load() - before
 					slack := 2.0
 					if name == "long" {
-						slack = 20 // since reads have a limit too
+						slack = 20 // because reads have a limit too
 					}
 					require.LessOrEqual(t, first, int32(100))
 					require.InDelta(t, 98, first, slack)
@@ -72,7 +72,7 @@ func TestStrangersArePaced(t *testing.T) {
 	}
 }
 
-// Who does not send more than a client does is not slowed down.
+// A session that does not send more than clients do is not slowed down.
 func TestLoginIsNotPaced(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		after(t, 0, func() {
@@ -92,8 +92,8 @@ func TestLoginIsNotPaced(t *testing.T) {
 	})
 }
 
-// toil is files that take their time: a file and a directory without end. It
-// counts how many are at it.
+// toil serves files that take their time: a file and a directory without end. It
+// counts how many calls are at work.
 type toil struct {
 	driver.FS
 	each     time.Duration
@@ -134,7 +134,7 @@ func (f *toil) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, err
 	}
 }
 
-// toils is a server of such files.
+// toils has a server serve the files of toil.
 func toils(f *toil) func(*server.Server) {
 	return func(srv *server.Server) {
 		files := driver.Mem()
@@ -148,8 +148,9 @@ func toils(f *toil) func(*server.Server) {
 	}
 }
 
-// What may take long without a byte sent is ended by ABOR, and without a data
-// connection by the end of the session, whether the driver looks at its context or not.
+// Work that may take long without a byte sent is ended by ABOR; work without a data
+// connection is ended by the end of the session, too. The driver may look at its
+// context or not.
 func TestAbortLongWork(t *testing.T) {
 	for _, line := range []string{"STAT *x*", "STAT *[!a-z]*", "HASH file", "XCRC file", "COMB file2 file", "LIST *x*", "NLST [!f]*"} {
 		t.Run(line, func(t *testing.T) {
@@ -186,7 +187,8 @@ func TestAbortLongWork(t *testing.T) {
 	}
 }
 
-// Work that may take long is done by fewer at a time than there are processors.
+// Work that may take long is done by fewer sessions at a time than there are
+// processors.
 func TestLongWorkTakesTurns(t *testing.T) {
 	for _, line := range []string{"STAT *x*", "HASH file", "LIST *x*", "MLSD"} {
 		t.Run(line, func(t *testing.T) {
@@ -299,7 +301,7 @@ func (l *floods) Accept() (net.Conn, error) {
 func (l *floods) Addr() net.Addr { return l.addr }
 func (l *floods) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
 
-// flood is such a client's connection.
+// flood is the connection of a client of floods.
 type flood struct {
 	net.Conn
 	f      *toil
@@ -326,7 +328,7 @@ func (c *flood) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// memPair is a connection in memory, both ends of it.
+// memPair returns both ends of a connection in memory.
 func memPair() (client, server *memnet.Conn) {
 	return memnet.Pair(netip.AddrPortFrom(memClient, 50000), netip.AddrPortFrom(memServer, 2121), buffer)
 }

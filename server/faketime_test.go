@@ -24,8 +24,8 @@ const (
 	implicitPort = 990
 )
 
-// buffer is what a connection of a fakeServer holds each way, about what a
-// kernel grants.
+// buffer is how many bytes a connection of a fakeServer holds each way: about what
+// a kernel grants.
 const buffer = 64 << 10
 
 var (
@@ -48,7 +48,7 @@ type fakeServer struct{ *testServer }
 // InsecurePlaintext is on, so that a test needs TLS only when it is about TLS.
 func fake(t *testing.T, f func(*testing.T, *fakeServer), options ...func(*server.Server)) {
 	t.Helper()
-	certificate() // with the real time in it
+	certificate() // made now, so that it is valid by the real time
 	synctest.Test(t, func(t *testing.T) {
 		fs := &fakeServer{&testServer{FS: driver.Mem(), Log: new(testenv.Buffer), Config: trust(certificate()), net: new(memnet.Net)}}
 		fs.Config.InsecureSkipVerify = true // the fake clock starts before the certificate does
@@ -95,13 +95,13 @@ func (ts *testServer) tcp(t testing.TB, from netip.Addr, port uint16, buffer int
 	return patient{c}
 }
 
-// from is a client at an address, before the greeting.
+// from returns a client at an address, before the greeting.
 func (fs *fakeServer) from(t testing.TB, addr string) *client {
 	t.Helper()
 	return newClient(t, fs.tcp(t, netip.MustParseAddr(addr), explicitPort, buffer), fs.Config)
 }
 
-// in is a client that has logged in in clear.
+// in returns a client that has logged in in clear.
 func (fs *fakeServer) in(t testing.TB) *client {
 	t.Helper()
 	c := fs.from(t, memClient.String())
@@ -111,7 +111,7 @@ func (fs *fakeServer) in(t testing.TB) *client {
 	return c
 }
 
-// inTLS is a client that has logged in with TLS and data protected.
+// inTLS returns a client that has logged in with TLS and data protected.
 func (fs *fakeServer) inTLS(t testing.TB) *client {
 	t.Helper()
 	c := fs.from(t, memClient.String())

@@ -33,7 +33,8 @@ var faults = []struct{ method, line string }{
 	{"Symlink", "SITE SYMLINK a b"}, {"Space", "AVBL"}, {"Checksum", "HASH a"},
 }
 
-// faulty is files in which a method is at fault. A listing fails in its middle.
+// faulty returns files in which a method is at fault. A listing fails in its
+// middle.
 func faulty(files driver.FS, method string, fault func(context.Context) error) *drivertest.FaultyFS {
 	f := drivertest.Fault{Method: method, Do: fault}
 	switch method {
@@ -49,8 +50,8 @@ func faulty(files driver.FS, method string, fault func(context.Context) error) *
 	return drivertest.Faulty(files, f)
 }
 
-// play sends one command to a server whose driver is at fault, and what is to be
-// stored.
+// play sends one command, and the data of an upload, to a server whose driver is at
+// fault.
 func play(t *testing.T, method, line string, fault func(context.Context) error, options ...func(*server.Server)) (*testServer, *client, *drivertest.FaultyFS) {
 	t.Helper()
 	var files *drivertest.FaultyFS
@@ -81,8 +82,8 @@ func play(t *testing.T, method, line string, fault func(context.Context) error, 
 	c.login()
 	c.cmd(200, "TYPE I")
 	data := c.dataTCP(c.pasv())
-	// A connection that comes when the lease has ended would be taken for the
-	// next.
+	// A data connection that comes when the lease has ended would be taken for the
+	// next transfer's.
 	eventually(t, "the data connection", func() bool { return ts.Passive.Stats().Untaken == 1 })
 	if line == "RNTO b" {
 		c.cmd(350, "RNFR a")
@@ -105,7 +106,7 @@ func wait(t *testing.T, hanging <-chan struct{}) {
 	}
 }
 
-// final is the last reply to a command.
+// final reads the last reply to a command.
 func (c *client) final() reply {
 	for {
 		r, err := c.ReadReply()
@@ -116,8 +117,9 @@ func (c *client) final() reply {
 	}
 }
 
-// described is an FS that describes its files otherwise: drivertest.Faulty
-// reaches the methods of an FS, not those of what they return.
+// described is an FS that returns other descriptions of its files. It is needed
+// because drivertest.Faulty reaches the methods of an FS, not the methods of what
+// they return.
 type described struct {
 	driver.FS
 	as func(fs.FileInfo) fs.FileInfo
@@ -145,7 +147,7 @@ func asLink(info fs.FileInfo) fs.FileInfo { return link{info} }
 
 func (l link) Mode() fs.FileMode { return l.FileInfo.Mode() | fs.ModeSymlink }
 
-// sizeless is a file that doesn't know its size.
+// sizeless describes a file whose size is unknown.
 type sizeless struct {
 	fs.FileInfo
 	fault func(context.Context) error

@@ -15,11 +15,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// With GODEBUG=fips140=on crypto/tls drops X25519, so a key exchange that this
-// server narrows to X25519 alone would be none at all, and each data connection
-// that resumes its session would fail. The mode is chosen when a process starts, so
-// this run of the test is the client, which offers X25519, and starts another run
-// as the server.
+// With GODEBUG=fips140=on crypto/tls drops X25519. If the server narrowed key
+// exchange to X25519 alone there would be none left, and each data connection that
+// resumes its session would fail. The mode is chosen when a process starts, so this
+// run of the test is the client, which offers X25519, and starts another run as the
+// server.
 func TestResumedTransferUnderFIPS(t *testing.T) {
 	if fips140.Enabled() {
 		serveUnderFIPS(t)
@@ -38,8 +38,8 @@ func TestResumedTransferUnderFIPS(t *testing.T) {
 	require.Equal(t, "more", c.get("RETR a"))
 }
 
-// serveUnderFIPS says where its server is and who, and serves until nobody wants to
-// write to it any more.
+// serveUnderFIPS prints the address and the certificate of its server, and serves
+// until nobody wants to write to it any more.
 func serveUnderFIPS(t *testing.T) {
 	ts := start(t)
 	ts.writeFile(t, "a", "some")

@@ -19,8 +19,8 @@ import (
 // boom panics in the embedder's code.
 func boom() { panic("boom") }
 
-// foreign are places where the embedder's code panics while a client transfers:
-// what it panics at, and what the client has then sent.
+// foreign lists places where the embedder's code panics while a client transfers:
+// the function that panics, and what the client has sent by then.
 var foreign = []struct {
 	name string
 	line string
@@ -66,7 +66,8 @@ func onReply(code int) func(*server.Server) {
 	return func(srv *server.Server) {
 		transferring := false
 		srv.Hooks = &server.Hooks{Reply: func(s server.SessionInfo, r server.Reply) {
-			// 200 is the answer to other commands as well.
+			// Only 150 tells that the transfer runs, since 200 is the answer to
+			// other commands as well.
 			transferring = transferring || r.Code == 150
 			if r.Code == code && (code != 200 || transferring) {
 				boom()
@@ -168,7 +169,7 @@ func TestAnnouncerPanicsLeakNothing(t *testing.T) {
 	}
 }
 
-// closePanics is a connection of the embedder's whose end panics.
+// closePanics is a connection of the embedder's whose Close panics.
 type closePanics struct{ net.Conn }
 
 func (c closePanics) Close() error {
@@ -176,8 +177,9 @@ func (c closePanics) Close() error {
 	panic("boom")
 }
 
-// The end of a refused upload is waited for beside the session, where a panic of
-// the embedder's connection must not end the process either.
+// The server waits for the end of a refused upload in a goroutine beside the
+// session. A panic of the embedder's connection must not end the process there
+// either.
 func TestConnectionOfRefusedUploadPanics(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
 		good := srv.Driver

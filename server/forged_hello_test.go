@@ -13,7 +13,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// sameHash returns a cipher suite whose hash is that of a session's, and otherHash one with another.
+// sameHash returns a cipher suite with the hash of a session's cipher suite; otherHash returns one
+// with another hash.
 func sameHash(c *client) uint16 {
 	if c.state().CipherSuite == stdtls.TLS_AES_256_GCM_SHA384 {
 		return stdtls.TLS_AES_256_GCM_SHA384
@@ -25,8 +26,8 @@ func otherHash(c *client) uint16 {
 	return stdtls.TLS_AES_128_GCM_SHA256 + stdtls.TLS_AES_256_GCM_SHA384 - sameHash(c)
 }
 
-// Row 41: a server passes over a ticket that is shown in one of these ways, and shakes hands in full, which succeeds.
-// It proves nothing, whosever ticket it is.
+// Row 41: a ticket that is shown in one of these ways is passed over, and the full handshake that
+// follows succeeds. It proves nothing, whosever ticket was shown.
 func TestTicketPassedOver(t *testing.T) {
 	junk := bytes.Repeat([]byte{'x'}, 200)
 	ways := map[string]func(c *client, ticket []byte) forgery{
@@ -57,7 +58,7 @@ func TestTicketPassedOver(t *testing.T) {
 					if whose == "a sibling's" {
 						other := withTickets()
 						seen = sniff(t, other, "a")
-						for range 9 { // until they are known to keep their tickets apart
+						for range 9 { // until the sessions are known to keep their tickets apart
 							require.Equal(t, "secret", c.get("RETR a"))
 						}
 					}

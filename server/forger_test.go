@@ -21,8 +21,9 @@ import (
 	"slices"
 )
 
-// forgery is a client of TLS 1.3 that shows tickets without their secrets, in ways that make a server pass over them
-// and shake hands in full, which crypto/tls has no client for. It checks nothing of the server.
+// forgery is a client of TLS 1.3 that shows tickets without knowing their secrets. It shows them in
+// ways that make a server pass over them and shake hands in full, for which crypto/tls has no
+// client. It checks nothing of the server.
 type forgery struct {
 	suite   uint16
 	modes   []byte   // psk_key_exchange_modes
@@ -34,7 +35,7 @@ const (
 	pskDHEKE = 1
 )
 
-// shake does the handshake and returns the data that the server sends then.
+// shake does the handshake and returns the data that the server sends after it.
 func (f forgery) shake(conn net.Conn) (io.Reader, error) {
 	c := &forger{conn: conn, hash: sha256.New, keyLen: 16}
 	if f.suite == stdtls.TLS_AES_256_GCM_SHA384 {
@@ -60,7 +61,8 @@ func (f forgery) shake(conn net.Conn) (io.Reader, error) {
 	return c.finish(shared)
 }
 
-// forgerGroup returns a curve that the server knows, its number and the size of its shares. FIPS knows no X25519.
+// forgerGroup returns a curve that the server knows, the number of the curve, and the size of its
+// shares. FIPS knows no X25519.
 func forgerGroup() (curve ecdh.Curve, group byte, size int) {
 	if fips140.Enabled() {
 		return ecdh.P256(), 23, 65
@@ -145,7 +147,7 @@ func (c *forger) keys(secret []byte) *sealed {
 	return &sealed{aead: aead, iv: c.label(secret, "iv", nil, 12)}
 }
 
-// record reads one and opens it, but for change_cipher_spec, which means nothing.
+// record reads a record and opens it. It opens no change_cipher_spec, which means nothing.
 func (c *forger) record() (kind byte, body []byte, err error) {
 	head := make([]byte, 5)
 	if _, err := io.ReadFull(c.conn, head); err != nil {
@@ -168,7 +170,8 @@ func (c *forger) record() (kind byte, body []byte, err error) {
 
 var errNotTold = errors.New("the server sends something else")
 
-// serverHello reads it and returns the server's share. A server that resumes is not asked for anything more.
+// serverHello reads ServerHello and returns the server's share. A server that resumes is not asked
+// for anything more.
 func (c *forger) serverHello() (*ecdh.PublicKey, error) {
 	kind, body, err := c.record()
 	if err != nil || kind != 22 || body[0] != 2 {

@@ -22,7 +22,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// States in which a session of the fuzz test gets the commands.
+// A session of the fuzz test gets the commands in one of these states.
 const (
 	fuzzFresh    = iota // nothing was said
 	fuzzIn              // logged in
@@ -101,15 +101,15 @@ func fuzzSession(t *testing.T, cfg *tls.Config, state uint8, stream []byte) {
 			require.NoError(t, c.say("NOOP", 200))
 		}
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) && last == 234:
-		// Only these end a session before its client does; after 234 what
-		// follows is no TLS.
+		// Only these replies end a session before its client does: after 234 the
+		// bytes that follow are no TLS.
 		require.Contains(t, []int{221, 234, 421}, last, "ended after %d of %d replies", got, want)
 	default:
 		require.NoError(t, err, "after %d of %d replies, the last of which is %d", got, want, last)
 	}
 }
 
-// fuzzLines is how many lines a stream has, telnet and all.
+// fuzzLines returns how many lines a stream has, with telnet commands taken out.
 func fuzzLines(stream []byte) (n int) {
 	for r := wire.NewLineReader(bytes.NewReader(stream), 4096); ; n++ {
 		if _, err := r.ReadLine(); err != nil && !errors.Is(err, wire.ErrLineTooLong) {
@@ -118,7 +118,7 @@ func fuzzLines(stream []byte) (n int) {
 	}
 }
 
-// fuzzFiles is a small tree.
+// fuzzFiles returns a small tree of files.
 func fuzzFiles(t testing.TB) driver.FS {
 	m := driver.Mem()
 	require.NoError(t, m.Mkdir(context.Background(), "d"))
@@ -127,9 +127,9 @@ func fuzzFiles(t testing.TB) driver.FS {
 	return m
 }
 
-// fuzzClient answers 227 and 229 with a connection that sends a little, closes
-// its half and swallows what comes, and reads replies as strictly as package
-// wire does.
+// fuzzClient answers 227 and 229 with a data connection that sends a little, closes
+// its half, and swallows what comes. It reads replies as strictly as package wire
+// does.
 type fuzzClient struct {
 	net     *memnet.Net
 	conn    interface{ io.ReadWriter }
@@ -234,8 +234,8 @@ func (c *fuzzClient) read() (wire.Reply, error) {
 	return r, nil
 }
 
-// connect opens a data connection, unless the next command has already ended
-// what the reply announced.
+// connect opens a data connection, unless the next command has already given up the
+// port that the reply announced.
 func (c *fuzzClient) connect(port uint16) {
 	data, _ := c.net.Connect(netip.AddrPortFrom(memClient, 50001), netip.AddrPortFrom(memServer, port), 1<<10)
 	if data == nil {
@@ -248,7 +248,8 @@ func (c *fuzzClient) connect(port uint16) {
 	go finish(data)
 }
 
-// finish is what a client does that wants no more than the transfer's end.
+// finish ends a data connection as a client does that wants nothing but the end of
+// the transfer.
 func finish(data *memnet.Conn) {
 	io.WriteString(data, "uploaded\n")
 	data.CloseWrite()

@@ -28,7 +28,7 @@ func (p *play) judged(t *testing.T, from netip.Prefix, user string, v verdict) *
 	return w
 }
 
-// order is who is judged at every places-th moment, by user.
+// order returns who is judged at every places-th moment, by user.
 func (p *play) order(users map[*guess]string) (order []string) {
 	for {
 		w, again := p.next(p.now, 1)
@@ -49,8 +49,8 @@ func net4(i int) netip.Prefix {
 	return network(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}))
 }
 
-// What is remembered has a bound, whoever fills it, and forgets the old before
-// the new. What nobody was refused for is not remembered at all.
+// The guard's memory has a bound, whoever fills it, and forgets the old before the
+// new. It does not remember anybody who was never refused.
 func TestGuardIsBounded(t *testing.T) {
 	p := newPlay()
 	for i := range 3 * maxRecords {
@@ -87,8 +87,8 @@ func TestDelay(t *testing.T) {
 	require.Equal(t, longestDelay, delay(1<<30, longestDelay))
 }
 
-// The order: who was refused least, then who failed least in the session, then
-// in turns who came last and who came first.
+// Guesses are judged in this order: the pair that was refused least, then the
+// session that failed least, then in turns the latest and the oldest.
 func TestGuardOrder(t *testing.T) {
 	p := newPlay()
 	p.judged(t, net4(1), "known", accepted)
@@ -114,10 +114,10 @@ func TestGuardOrder(t *testing.T) {
 	require.Equal(t, []string{"15", "0", "14", "1", "13", "2", "12", "3", "11", "4", "10", "5", "9", "6", "8", "7"}, p.order(users))
 }
 
-// Two hundred guessers who come from an address of their own each time pass nobody
-// for long: a stranger from elsewhere waits for the guess that is being judged. A
-// stranger whom nothing tells from the guessers waits for twice the line in front.
-// Both hold at whatever turn the stranger comes.
+// Two hundred guessers, each time from a new address, pass nobody for long. A
+// stranger from elsewhere waits for the guess that is being judged. A stranger whom
+// nothing tells from the guessers waits for twice the line in front. Both hold at
+// whatever turn the stranger comes.
 func TestGuardEverNewAddresses(t *testing.T) {
 	const guessers = 200
 	near := func(i int) netip.Prefix { return network(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)})) }
@@ -144,9 +144,9 @@ func TestGuardEverNewAddresses(t *testing.T) {
 	}
 }
 
-// Somebody who has an account logs in with it over and over, on two hundred
-// connections, and is right each time. Others wait for the logins that are being
-// judged, be they known or not, and at the same address or another.
+// Somebody with an account logs in over and over, on two hundred connections, and
+// is right each time. Others wait only for the logins that are being judged,
+// whether they are known or not, at the same address or at another.
 func TestGuardAcceptedOverAndOver(t *testing.T) {
 	const places = 2
 	for name, c := range map[string]struct {
@@ -196,8 +196,9 @@ func TestGuardAcceptedOverAndOver(t *testing.T) {
 	}
 }
 
-// turnsBefore is how many guesses are judged before one from honest, which lines up
-// after so many turns of guessers who come again at once from a new address.
+// turnsBefore returns how many guesses are judged before a guess from honest that
+// lines up after phase turns of guessers. The guessers come again at once, each
+// time from a new address.
 func turnsBefore(t *testing.T, from func(int) netip.Prefix, guessers, phase int, honest netip.Addr) int {
 	p, came := newPlay(), 0
 	comeAgain := func() {

@@ -7,9 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Row 10, for somebody with an IPv6 network of 48 bits, who has another network of 64
-// bits for each handshake: all of them never have all places, and other sites have
-// their turn as often.
+// Row 10: somebody with an IPv6 network of 48 bits has another network of 64 bits
+// for each handshake. All these handshakes together never have all places, and
+// other sites have their turn as often.
 func TestHandshakesOfOneSite(t *testing.T) {
 	var h handshakes
 	attacker := func(i int) netip.Prefix {
@@ -26,7 +26,7 @@ func TestHandshakesOfOneSite(t *testing.T) {
 	}
 	require.Equal(t, all-each, ready(mine))
 
-	for i := range 20 { // whoever began first is done
+	for i := range 20 { // the handshake that began first is done
 		if computing := ready(theirs); i%2 == 0 || ready(mine) == 0 {
 			h.leave(theirs[0])
 			theirs = theirs[1:]
@@ -47,7 +47,7 @@ func TestHandshakesOfOneSite(t *testing.T) {
 	require.Empty(t, h.waiting)
 }
 
-// ready returns how many have got a place.
+// ready returns how many of the places are held.
 func ready(places []*handshakePlace) (n int) {
 	for _, p := range places {
 		select {

@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Row 10, for handshakes that cost the attacker nothing. Nothing is computed for clients that hung up before their
-// turn: they would be as many as connect in a second, at no cost to who replays a ClientHello.
+// Row 10: nothing is computed for clients that hung up before their turn. Somebody who replays
+// a ClientHello could otherwise have as many computed as can connect in a second, at no cost.
 func TestAbandonedHandshakes(t *testing.T) {
 	var key heldKey
 	ts := start(t, key.hold(netip.MustParseAddr("127.0.0.1")))
@@ -25,8 +25,8 @@ func TestAbandonedHandshakes(t *testing.T) {
 	}
 	close(key.held)
 	eventually(t, "the end of who hung up", func() bool { return len(ts.Sessions()) <= each })
-	// A place that is held for a second becomes free for whoever is there: on a busy
-	// machine for one that has yet to hang up.
+	// A place that is held for a second becomes free for whoever waits: on a busy machine for
+	// a client that has yet to hang up.
 	require.Less(t, int(key.signing.Load()), each+5)
 	require.NotEmpty(t, ts.lines("hung up before its handshake's turn"))
 }

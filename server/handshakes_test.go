@@ -72,10 +72,10 @@ func (r *recorder) Write(p []byte) (int, error) { return r.sent.Write(p) }
 func (*recorder) Read([]byte) (int, error)      { return 0, io.EOF }
 func (*recorder) Close() error                  { return nil }
 
-// Row 10: one address that replays a ClientHello on connection after connection has the
-// server compute for few of them at once, and keeps nobody else from a handshake. A
-// signature that takes long, as from another host, holds a place for no more than a
-// second, and who has no turn within HandshakeTimeout is let go.
+// Row 10: one address replays a ClientHello on connection after connection. The server
+// computes for few of these at once, and everybody else gets a handshake. A signature
+// that takes long, as from another host, holds a place for no more than a second. A
+// client that gets no turn within HandshakeTimeout is let go.
 func TestHandshakesTakeTurns(t *testing.T) {
 	for _, port := range []uint16{explicitPort, implicitPort} {
 		attacker := netip.MustParseAddr("198.51.100.66")
@@ -117,8 +117,9 @@ func TestHandshakesTakeTurns(t *testing.T) {
 	}
 }
 
-// A client whose first key share the server has no use for says hello twice (RFC 8446,
-// section 4.1.4), and what follows the second needs a turn as well.
+// A client whose first key share is of no use to the server says hello twice (RFC
+// 8446, section 4.1.4). The computation that follows the second ClientHello needs a
+// turn as well.
 func TestSecondHelloNeedsTurn(t *testing.T) {
 	var key heldKey
 	fake(t, func(t *testing.T, fs *fakeServer) {
@@ -146,7 +147,7 @@ func TestSecondHelloNeedsTurn(t *testing.T) {
 	}, key.hold(memClient))
 }
 
-// pausedConn sends what comes after the first flight when the test says so.
+// pausedConn holds what comes after the first flight until the test lets it go.
 type pausedConn struct {
 	net.Conn
 	flights int

@@ -14,8 +14,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// slowFS is files whose reading waits until told to go on. Like a real one it
-// does not look at its context meanwhile.
+// slowFS serves files whose Read waits until told to go on. Like the Read of a real
+// file it does not look at its context meanwhile.
 type slowFS struct {
 	driver.FS
 	reading chan struct{} // tells that a Read has begun
@@ -76,8 +76,8 @@ var work = []struct {
 }
 
 // While the server works on files without a data connection the control connection
-// is heard, and everything answered in its turn: there is no 150 after which a
-// client would expect another reply than that to its command.
+// is heard. Every command is answered in its turn, since there is no 150 after
+// which a client would expect another reply than the one to its command.
 func TestWorkBesideSession(t *testing.T) {
 	for _, w := range work {
 		t.Run(w.before+w.line, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestWorkBesideSession(t *testing.T) {
 			c.send("%s", w.line)
 			<-slow.reading
 			c.write("NOOP\r\nSTAT\r\nPWD\r\n")
-			time.Sleep(30 * time.Millisecond) // enough for the attendant to hear them, or the test shows less
+			time.Sleep(30 * time.Millisecond) // time for the attendant to hear them; otherwise the test shows less
 			for done := false; !done; {
 				select {
 				case slow.release <- struct{}{}:
@@ -159,7 +159,8 @@ func (f *sumFS) Checksum(_ context.Context, name, algorithm string, offset, leng
 	return []byte{1, 2, 3}, f.err
 }
 
-// A driver's own checksum is taken where it has one, behind wrappers too.
+// The server takes a driver's own checksum if the driver has one, behind wrappers
+// too.
 func TestNativeChecksum(t *testing.T) {
 	files := &sumFS{FS: driver.Mem()}
 	writeFile(t, files, "a", "0123456789")

@@ -24,7 +24,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// The one user of a test server, who sees testServer.FS.
+// A test server has one user, who sees testServer.FS.
 const (
 	testUser     = "alice"
 	testPassword = "correct horse"
@@ -51,7 +51,7 @@ type testServer struct {
 	ends      []error
 }
 
-// wrapFiles makes every login see what wrap makes of its files.
+// wrapFiles has every login see its files as wrapped by wrap.
 func wrapFiles(srv *server.Server, wrap func(driver.FS) driver.FS) {
 	inner := srv.Driver
 	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
@@ -155,7 +155,8 @@ func (ts *testServer) hooks() *server.Hooks {
 	}
 }
 
-// checkTexts demands that all that hooks were told of failures reads well.
+// checkTexts demands that every text about a failure that hooks were given reads
+// well.
 func (ts *testServer) checkTexts(t testing.TB) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -170,8 +171,8 @@ func (ts *testServer) checkTexts(t testing.TB) {
 	}
 }
 
-// lastTransfer is what Hooks.Transfer was told last. It is there as soon as the
-// client has read the final reply.
+// lastTransfer returns what Hooks.Transfer was told last. It is there as soon as
+// the client has read the final reply.
 func (ts *testServer) lastTransfer(t testing.TB) server.Transfer {
 	t.Helper()
 	ts.mu.Lock()
@@ -186,8 +187,8 @@ func insecure(srv *server.Server) { srv.InsecurePlaintext = true }
 // symlinks switches SITE SYMLINK on.
 func symlinks(srv *server.Server) { srv.AllowSymlink = true }
 
-// trust is a client's configuration for a server with a certificate of its own,
-// with a cache of sessions.
+// trust returns a client's configuration for a server with a certificate of its
+// own, with a cache of sessions.
 func trust(cfg *tls.Config) *stdtls.Config {
 	pool := x509.NewCertPool()
 	for _, cert := range cfg.Certificates {
@@ -202,7 +203,7 @@ func (ts *testServer) writeFile(t testing.TB, name, content string) {
 	writeFile(t, ts.FS, name, content)
 }
 
-// readFile is the content of one of the server's files.
+// readFile returns the content of one of the server's files.
 func (ts *testServer) readFile(t testing.TB, name string) string {
 	t.Helper()
 	return readFile(t, ts.FS, name)
@@ -228,12 +229,12 @@ func readFile(t testing.TB, files driver.FS, name string) string {
 	return string(data)
 }
 
-// client is the FTP client of a test: its methods fail the test and belong on the test's goroutine. In another
-// goroutine its Client serves.
+// client is the FTP client of a test. Its methods fail the test, so only the test's
+// goroutine may call them. Another goroutine uses the Client in it.
 type client struct {
 	*ftpclient.Client
 	t  testing.TB
-	to *testServer // nil where the test has dialled
+	to *testServer // nil if the test dialled by itself
 }
 
 type reply = ftpclient.Reply
@@ -258,7 +259,7 @@ func (ts *testServer) connect(t testing.TB) *client {
 	return ts.clientOf(t, ts.Addr, ts.Config)
 }
 
-// clientOf is a client of an address of the server's that has read nothing.
+// clientOf returns a client of an address of the server's that has read nothing.
 func (ts *testServer) clientOf(t testing.TB, addr string, cfg *stdtls.Config) *client {
 	t.Helper()
 	c := newClient(t, ts.dialTCP(t, addr), cfg)
@@ -293,19 +294,19 @@ func (ts *testServer) dialImplicit(t testing.TB) *client {
 	return c
 }
 
-// login is a client after AUTH TLS, login, PBSZ, PROT P and TYPE I.
+// login returns a client after AUTH TLS, login, PBSZ, PROT P and TYPE I.
 func (ts *testServer) login(t testing.TB) *client {
 	t.Helper()
 	return ts.loginWith(t, ts.Config)
 }
 
-// loginWith is login with a TLS configuration of the client's own.
+// loginWith does what login does, with a TLS configuration of the client's own.
 func (ts *testServer) loginWith(t testing.TB, cfg *stdtls.Config) *client {
 	t.Helper()
 	return ts.loginOf(t, testUser, cfg)
 }
 
-// loginOf is loginWith as somebody else.
+// loginOf does what loginWith does, as another user.
 func (ts *testServer) loginOf(t testing.TB, user string, cfg *stdtls.Config) *client {
 	t.Helper()
 	c := ts.clientOf(t, ts.Addr, cfg)
@@ -315,7 +316,7 @@ func (ts *testServer) loginOf(t testing.TB, user string, cfg *stdtls.Config) *cl
 	return c
 }
 
-// loginClear is a client after login and TYPE I without any TLS.
+// loginClear returns a client after login and TYPE I without any TLS.
 func (ts *testServer) loginClear(t testing.TB) *client {
 	t.Helper()
 	c := ts.dial(t)
@@ -352,7 +353,7 @@ func (c *client) expect(codes ...int) reply {
 	return r
 }
 
-// cmd sends a command and reads a reply, which must have that code.
+// cmd sends a command and reads a reply, which must have the given code.
 func (c *client) cmd(code int, format string, args ...any) reply {
 	c.t.Helper()
 	r, err := c.Cmd(code, fmt.Sprintf(format, args...))
@@ -360,8 +361,7 @@ func (c *client) cmd(code int, format string, args ...any) reply {
 	return r
 }
 
-// end demands that the server closes the control connection, in order when it
-// speaks TLS.
+// end demands that the server closes the control connection, under TLS in order.
 func (c *client) end() {
 	c.t.Helper()
 	line, err := c.ReadLine()
@@ -421,7 +421,7 @@ func (c *client) epsv() string {
 	return at
 }
 
-// tcp returns what is below TLS on the control connection.
+// tcp returns the TCP connection of the control connection, below TLS.
 func (c *client) tcp() *ftpclient.TCPConn {
 	return c.Conn.(*stdtls.Conn).NetConn().(*ftpclient.TCPConn)
 }
@@ -435,8 +435,8 @@ func (c *client) dataTCP(addr string) net.Conn {
 	return dialTCP(c.t, addr)
 }
 
-// dataTLS does the handshake on a data connection, in the client's way: with
-// the session of its control connection if the cache holds one.
+// dataTLS does the handshake on a data connection as clients do: it resumes the
+// session of its control connection if the cache holds one.
 func (c *client) dataTLS(conn net.Conn) *stdtls.Conn {
 	c.t.Helper()
 	sec, err := c.DataTLS(conn)
@@ -476,7 +476,7 @@ func (c *client) put(data, format string, args ...any) {
 	c.expect(226)
 }
 
-// readAll reads to an end in order: under TLS only close_notify is one.
+// readAll reads to an end in order: under TLS no end but close_notify is in order.
 func readAll(t testing.TB, conn net.Conn) string {
 	t.Helper()
 	data, err := ftpclient.ReadAll(conn)

@@ -13,7 +13,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// lastCommand is what Hooks.Command was told last, once that is of line.
+// lastCommand returns what Hooks.Command was told last, once the command told is
+// line.
 func (ts *testServer) lastCommand(t testing.TB, line string) (c server.Command) {
 	t.Helper()
 	eventually(t, "the hook of "+line, func() bool {
@@ -28,8 +29,8 @@ func (ts *testServer) lastCommand(t testing.TB, line string) (c server.Command) 
 	return c
 }
 
-// Each command with a path is told with the path that it means, and with the working
-// directory; the same is said to Intercept before anything is done.
+// Hooks hear of each command with the path that the command means, and with the
+// working directory. Intercept hears the same before anything is done.
 func TestCommandsNamePaths(t *testing.T) {
 	j := new(journal)
 	ts := start(t, symlinks, func(srv *server.Server) {
@@ -101,7 +102,7 @@ func TestCommandsNamePaths(t *testing.T) {
 		c.cmd(x.code, "%s", x.line)
 		told := ts.lastCommand(t, x.line)
 		require.Equal(t, []string{x.path, x.dir, x.from}, []string{told.Path, told.Session.Dir, strings.Join(told.From, ",")}, x.line)
-		if !strings.HasPrefix(x.line, "XMD5") && x.line != "STOU" { // known only when it is done
+		if !strings.HasPrefix(x.line, "XMD5") && x.line != "STOU" { // these paths are known only when the command is done
 			all := j.all()
 			require.Equal(t, x.line+": "+x.path+" "+x.from, all[len(all)-1])
 		}
@@ -112,7 +113,7 @@ func TestCommandsNamePaths(t *testing.T) {
 	require.Empty(t, ts.lastCommand(t, "DELE a").Path)
 }
 
-// Hooks are told of a copy within the server as of a transfer: with the sources, the
+// Hooks hear of a copy within the server as of a transfer: with the sources, the
 // bytes, and the reason of a failure.
 func TestCopiesAreTold(t *testing.T) {
 	ts := start(t)
@@ -135,12 +136,12 @@ func TestCopiesAreTold(t *testing.T) {
 	require.Error(t, x.Err)
 	require.Contains(t, ts.Log.String(), "msg=transfer session="+x.Session.ID)
 	told := len(ts.transfers)
-	c.cmd(213, "HASH all") // copies nothing
+	c.cmd(213, "HASH all") // this is no copy
 	require.Len(t, ts.transfers, told)
 }
 
-// Hooks hear what TLS agreed on, on control and data connections, and who the client
-// says to be and to want.
+// Hooks hear what TLS agreed on, on control and data connections, and how the client
+// names itself and the server.
 func TestHooksDescribeConnections(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) { srv.Active = &server.Active{} })
 	ts.writeFile(t, "a", "x")

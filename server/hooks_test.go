@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// journal is what hooks and drivers report, in order.
+// journal keeps what hooks and drivers report, in order.
 type journal struct {
 	mu     sync.Mutex
 	events []string
@@ -35,8 +35,8 @@ func (j *journal) all() []string {
 	return slices.Clone(j.events)
 }
 
-// Each hook comes after the fact that it names: a transfer after its file is
-// closed and before 226 is heard, a disconnect after everything.
+// Each hook is called after the fact that it is named for: Transfer after the file
+// is closed and before 226 is heard, Disconnect after everything.
 func TestHooksOrder(t *testing.T) {
 	j := new(journal)
 	ts := start(t, func(srv *server.Server) {
@@ -117,8 +117,8 @@ func TestTransferHook(t *testing.T) {
 	require.Positive(t, x.Duration)
 	require.Less(t, x.Duration, time.Since(before))
 
-	// A data connection that proves nothing, of a session that never did, and ends
-	// with FIN alone.
+	// This data connection proves nothing, is of a session that never proved
+	// anything, and ends with FIN alone.
 	first := c
 	c = ts.login(t)
 	c.TLS.ClientSessionCache = nil
@@ -195,7 +195,7 @@ func TestSessions(t *testing.T) {
 	eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
 }
 
-// Disconnect says why: nil after QUIT.
+// The hook Disconnect is told the reason: nil after QUIT.
 func TestDisconnectCause(t *testing.T) {
 	var mu sync.Mutex
 	var causes []error

@@ -34,7 +34,7 @@ func TestHooksOfOneSession(t *testing.T) {
 			c.send("NOOP")
 			c.send("STAT")
 		}
-		time.Sleep(1500 * time.Millisecond) // in the hook of a NOOP
+		time.Sleep(1500 * time.Millisecond) // the hook of a NOOP runs meanwhile
 		require.NoError(t, data.Close())
 		began := time.Now()
 		other := fs.from(t, "198.51.100.8")

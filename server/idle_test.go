@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// A session that was idle without a goroutine goes on as if nothing had been, and does without one again.
+// A parked session goes on with the next command as if nothing had been, and is
+// parked again.
 func TestIdleSessions(t *testing.T) {
 	t.Parallel()
 	for name, in := range map[string]func(*testServer, *testing.T) *client{
@@ -33,8 +34,7 @@ func TestIdleSessions(t *testing.T) {
 	}
 }
 
-// Neither the idle timeout nor the end of the server passes over a session that
-// is idle.
+// The idle timeout and the end of the server reach sessions that are parked.
 func TestIdleSessionsEnd(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(*testServer, *testing.T){
