@@ -56,7 +56,7 @@ func TestCopyBounds(t *testing.T) {
 	require.Equal(t, "content", readFile(t, mem, "a"))
 }
 
-// AVBL tells how much may be stored in each directory, and nothing about a
+// AVBL tells how much may be stored in a directory, and nothing about a file or a
 // directory that does not exist.
 func TestAvbl(t *testing.T) {
 	limited, err := driver.Limit(t.Context(), driver.Mem(), driver.Quota{Bytes: 100})

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// counted is content in which no two words are the same.
+// counted returns content in which no two words are the same.
 func counted(size int) []byte {
 	content := make([]byte, 0, size)
 	for i := uint32(0); len(content) < size; i++ {
@@ -24,7 +24,7 @@ func counted(size int) []byte {
 	return content[:size]
 }
 
-// fileOf is a file with that content, to be read from the beginning.
+// fileOf returns a file with the given content, to be read from the beginning.
 func fileOf(t *testing.T, content []byte) *os.File {
 	t.Helper()
 	name := filepath.Join(t.TempDir(), "a")
@@ -35,8 +35,8 @@ func fileOf(t *testing.T, content []byte) *os.File {
 	return f
 }
 
-// Without sendfile a file is sent whole all the same: what a deadline kept from
-// being written is not lost.
+// Without sendfile a file is sent whole all the same: the bytes that a deadline
+// kept from being written are not lost.
 func TestSendFileSlowly(t *testing.T) {
 	content := counted(100_000)
 	f := fileOf(t, content)
@@ -67,8 +67,8 @@ func TestSendFileSlowly(t *testing.T) {
 	})
 }
 
-// A file is cut off when its client reads nothing for the limit, and what was
-// sent is known.
+// The sending of a file ends when the client reads nothing for the limit, and the
+// number of bytes sent is known.
 func TestSendFileIdle(t *testing.T) {
 	f := fileOf(t, counted(100_000))
 	synctest.Test(t, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestSendFileIdle(t *testing.T) {
 	})
 }
 
-// Over TCP the send buffer fills again and again.
+// Over TCP a file is sent whole though the send buffer fills again and again.
 func TestSendFileOverTCP(t *testing.T) {
 	content := counted(16 << 20)
 	f := fileOf(t, content)
@@ -129,7 +129,7 @@ func TestSendFileFromPipe(t *testing.T) {
 	require.Equal(t, "hello", string(got))
 }
 
-// slowToClose is a connection that is being closed until closing ends.
+// slowToClose is a connection whose Close returns when closing ends.
 type slowToClose struct {
 	net.Conn
 	closing chan struct{}

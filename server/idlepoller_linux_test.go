@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// It is not parallel to others: it counts goroutines.
+// An idle session needs no goroutine. This test is not parallel to others, because
+// it counts goroutines.
 func TestIdleNeedsNoGoroutine(t *testing.T) {
 	ts := start(t)
 	ts.login(t)

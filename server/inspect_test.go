@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// A virus scanner looks at whatever makes content, and the client reads what it
-// found. Nothing of it stays.
+// A virus scanner looks at the content that any command makes, and the client reads
+// what the scanner found. Nothing of refused content stays.
 func TestInspect(t *testing.T) {
 	files, err := driver.OpenDir(t.TempDir())
 	require.NoError(t, err)
@@ -65,7 +65,7 @@ func TestInspect(t *testing.T) {
 	require.Equal(t, "AR and half is harmless", readFile(t, files, "b"))
 }
 
-// A client that has enough of waiting for the scanner aborts, and nothing stays.
+// A client that does not want to wait for the scanner aborts, and nothing stays.
 func TestInspectAborted(t *testing.T) {
 	files := driver.Mem()
 	looking := make(chan struct{})
@@ -88,7 +88,7 @@ func TestInspectAborted(t *testing.T) {
 	require.Empty(t, c.get("NLST"))
 }
 
-// plainUploads is a wrapper whose uploads can't be looked at.
+// plainUploads is a wrapper whose uploads no scanner can look at.
 type plainUploads struct{ driver.FS }
 
 func (p plainUploads) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -98,8 +98,8 @@ func (p plainUploads) Store(ctx context.Context, name string, opts driver.StoreO
 
 type plainUpload struct{ driver.Upload }
 
-// Inspect around uploads that show nothing refuses each, and the log says what is
-// missing where.
+// Inspect refuses every upload if its FS does not show what is uploaded, and the
+// log names what is missing where.
 func TestInspectNamesTheCure(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
 		files := driver.Inspect(plainUploads{driver.Mem()}, func(context.Context, *driver.Inspection) error { return nil })
@@ -112,8 +112,8 @@ func TestInspectNamesTheCure(t *testing.T) {
 	require.Contains(t, ts.Log.String(), "Unwrap() driver.Upload")
 }
 
-// What a scanner has not seen together is no file: neither after a rename over the file
-// that is added to, nor in a directory that was moved.
+// No file ever holds content that a scanner has not seen together: neither after a
+// rename over the file that is appended to, nor in a directory that was moved.
 func TestInspectWhileNamesChange(t *testing.T) {
 	dir := t.TempDir()
 	files, err := driver.OpenDir(dir)

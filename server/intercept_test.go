@@ -20,7 +20,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// wrap has commands answered by answers, keyed by line.
+// wrap has commands answered by the replies of a map, keyed by line.
 func wrap(answers map[string]server.Reply) func(*server.Server) {
 	return func(srv *server.Server) {
 		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
@@ -91,7 +91,7 @@ func TestInterceptMayRefuseTLS(t *testing.T) {
 	c := ts.dial(t)
 	c.cmd(502, "AUTH TLS")
 	require.True(t, ran)
-	c.login() // in clear: no handshake is waited for
+	c.login() // in clear, so that nobody waits for a handshake
 }
 
 func TestInterceptPanic(t *testing.T) {
@@ -134,7 +134,7 @@ func TestReplyHookPanic(t *testing.T) {
 	ts.login(t).cmd(200, "NOOP")
 }
 
-// What run has ended stays ended, whatever the client is told.
+// A session or login that run has ended stays ended, whatever the client is told.
 func TestInterceptCannotUndo(t *testing.T) {
 	ts := start(t, wrapAfter(map[string]server.Reply{
 		"PASS ****": {Code: 530, Lines: []string{"No."}},
@@ -149,7 +149,8 @@ func TestInterceptCannotUndo(t *testing.T) {
 	c.end()
 }
 
-// wrapAfter has commands done and answered by answers, keyed by line.
+// wrapAfter has commands done, and then answered by the replies of a map, keyed by
+// line.
 func wrapAfter(answers map[string]server.Reply) func(*server.Server) {
 	return func(srv *server.Server) {
 		srv.Intercept = &server.Intercept{Command: func(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
@@ -162,7 +163,7 @@ func wrapAfter(answers map[string]server.Reply) func(*server.Server) {
 	}
 }
 
-// counting counts what crosses a connection.
+// counting counts the bytes that cross a connection.
 type counting struct {
 	net.Conn
 	mu     *sync.Mutex
@@ -235,7 +236,8 @@ func TestInterceptData(t *testing.T) {
 	}
 }
 
-// A connection carries what crosses the network, in both directions.
+// The connection that Intercept.Data gets carries what crosses the network, in both
+// directions.
 func TestInterceptDataText(t *testing.T) {
 	var (
 		mu        sync.Mutex
@@ -257,7 +259,8 @@ func TestInterceptDataText(t *testing.T) {
 	require.Equal(t, 2, closed)
 }
 
-// What Flush of a protected data connection sends reaches the client before more comes.
+// Flush of a protected data connection sends what was written, and the client gets it
+// before more comes.
 func TestInterceptDataFlush(t *testing.T) {
 	read := make(chan struct{})
 	ts := start(t, func(srv *server.Server) {
@@ -288,7 +291,7 @@ func TestInterceptDataFlush(t *testing.T) {
 	c.expect(226)
 }
 
-// ABOR ends the context of what holds a transfer up.
+// ABOR ends the context of an Intercept.Data that holds up the transfer.
 func TestInterceptDataAborted(t *testing.T) {
 	hanging := make(chan struct{}, 1)
 	ts := start(t, func(srv *server.Server) {
@@ -329,7 +332,7 @@ func TestReplyHook(t *testing.T) {
 	require.Equal(t, []int{150, 226, 221}, got[len(got)-3:])
 }
 
-// panicky has what one of its methods does.
+// panicky is a connection that calls fail in one of its methods.
 type panicky struct {
 	net.Conn
 	method string
@@ -357,7 +360,7 @@ func (c panicky) Close() error {
 	return c.Conn.Close()
 }
 
-// A panic leaves no data connection behind.
+// A panic in a connection of Intercept.Data leaves no data connection behind.
 func TestInterceptDataPanic(t *testing.T) {
 	for _, method := range []string{"Data", "Read", "Write", "Close"} {
 		for _, line := range []string{"RETR a", "STOR a"} {
@@ -389,7 +392,8 @@ func TestInterceptDataPanic(t *testing.T) {
 	}
 }
 
-// Close is called once, also when the file can't be committed.
+// Close of a connection of Intercept.Data is called once, also when the file can't be
+// committed.
 func TestInterceptDataClosedOnce(t *testing.T) {
 	var (
 		mu        sync.Mutex
@@ -411,8 +415,8 @@ func TestInterceptDataClosedOnce(t *testing.T) {
 	require.Equal(t, 1, closed)
 }
 
-// A command that came while the file was being opened, and panics, leaves no
-// file open and no data connection.
+// A command comes while a file is being opened, and Intercept.Command panics for it: no
+// file and no data connection stays open.
 func TestInterceptPanicWhileOpening(t *testing.T) {
 	var files *drivertest.FaultyFS
 	fake(t, func(t *testing.T, fs *fakeServer) {
@@ -444,7 +448,7 @@ func TestInterceptPanicWhileOpening(t *testing.T) {
 	})
 }
 
-// A panic after run leaves nothing to be done after the reply.
+// A panic after run drops the work that was to follow the reply.
 func TestInterceptPanicAfterAuth(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		srv.HandshakeTimeout = -1
@@ -461,7 +465,7 @@ func TestInterceptPanicAfterAuth(t *testing.T) {
 	c.end()
 }
 
-// 421 ends the session, whatever it is doing.
+// A reply with 421 ends the session, whatever the session is doing.
 func TestInterceptEndsSessionDuringTransfer(t *testing.T) {
 	ts := start(t, wrap(map[string]server.Reply{"NOOP": {Code: 421, Lines: []string{"Enough."}}}))
 	c := ts.login(t)
@@ -500,7 +504,8 @@ func TestInterceptHearsThatTheClientIsGone(t *testing.T) {
 	}
 }
 
-// Hooks are told what was sent.
+// Hooks are told the code that was sent, not the one out of range that Intercept
+// returned.
 func TestInterceptCodeOutOfRange(t *testing.T) {
 	ts := start(t, wrap(map[string]server.Reply{"XTIME": {Code: 7}}))
 	c := ts.login(t)

@@ -22,8 +22,9 @@ import (
 // inNamespace marks the process that runs a test in a network namespace of its own.
 const inNamespace = "SALLYPORT_TEST_NAMESPACE"
 
-// namespaced runs a test in a network namespace of its own, in which every address
-// of 2001:db8::/32 is this host's. It reports whether this is the process in there.
+// namespaced runs a test in a network namespace of its own, in a process of its
+// own. Every address of 2001:db8::/32 is this host's there. It returns true in that
+// process.
 func namespaced(t *testing.T) bool {
 	t.Helper()
 	ip := testenv.NeedBinary(t, "ip")
@@ -48,7 +49,7 @@ func namespaced(t *testing.T) bool {
 	return true
 }
 
-// host6 is an address of one of many networks of 64 bits.
+// host6 returns an address of one of many networks of 64 bits.
 func host6(network, host int) string { return fmt.Sprintf("2001:db8:0:%x::%x", network, host) }
 
 // dialFrom connects from an address of this host.
@@ -69,7 +70,8 @@ func tryFrom(t testing.TB, from, to string) (net.Conn, error) {
 	return conn, err
 }
 
-// start6 is start on an IPv6 address, for clients that come from others.
+// start6 does what start does, on an IPv6 address, for clients that come from other
+// addresses.
 func start6(t *testing.T, options ...func(*server.Server)) (ts *testServer, from func(network, host int) *client) {
 	t.Helper()
 	ts = start(t, options...)
@@ -82,8 +84,8 @@ func start6(t *testing.T, options ...func(*server.Server)) (ts *testServer, from
 	}
 }
 
-// Row 56, over addresses of the system: whoever has an IPv6 network of 64 bits is
-// one client, however many of its addresses sessions, guesses and data connections
+// Row 56, over addresses of the system: somebody who has an IPv6 network of 64 bits
+// is one client, whichever of its addresses sessions, guesses and data connections
 // come from.
 func TestIPv6NetworkIsOneClient(t *testing.T) {
 	if !namespaced(t) {
@@ -105,8 +107,8 @@ func oneNetworksSessions(t *testing.T) {
 	from(2, 1).expect(220)
 }
 
-// No more than two guesses of a network are judged at once; guesses of others are
-// judged meanwhile.
+// oneNetworksGuesses shows that no more than two guesses of a network are judged at
+// once, and that guesses of other networks are judged meanwhile.
 func oneNetworksGuesses(t *testing.T) {
 	var judged atomic.Int32
 	answer := make(chan struct{})
@@ -138,8 +140,9 @@ func oneNetworksGuesses(t *testing.T) {
 	ts.Close()
 }
 
-// The connections of one network without a lease leave room at a data port for a
-// client whose data connection comes from elsewhere as well.
+// oneNetworksDataConnections shows that connections of one network without a lease
+// leave room at a data port. A client whose data connection comes from another
+// network as well gets that room.
 func oneNetworksDataConnections(t *testing.T) {
 	ports, err := passive.Range(testenv.FreePortSet(t, 1))
 	require.NoError(t, err)
@@ -152,7 +155,7 @@ func oneNetworksDataConnections(t *testing.T) {
 	c.protect()
 	at := c.epsv()
 	for i := range 200 {
-		_, _ = tryFrom(t, host6(1, i+1), at) // may be refused before it knows
+		_, _ = tryFrom(t, host6(1, i+1), at) // may be refused before the dial returns
 	}
 	own := dialFrom(t, host6(4, 1), at)
 	c.cmd(150, "RETR a")

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A login that is judged at once is never in line: a client that pipes its commands in and stops sending meanwhile is
-// still logged in.
+// A login that is judged at once is never in line. So a client that pipes its
+// commands in and stops sending meanwhile is still logged in.
 func TestJudgeTellsOfWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &judge{places: func() int { return 1 }}

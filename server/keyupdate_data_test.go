@@ -15,7 +15,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// Types of RFC 8446, sections 4 and 5.1.
+// These are types of RFC 8446, sections 4 and 5.1.
 const (
 	typeAlert     = 21
 	typeHandshake = 22
@@ -35,8 +35,8 @@ func (c *tee) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Row 48: a client that asks for new keys in the middle of a download, as Java does by
-// itself, gets them before the next data, and the whole file.
+// Row 48: a client that asks for new keys in the middle of a download, as Java does
+// by itself, gets the new keys before the next data, and the whole file.
 func TestKeyUpdateDuringDownload(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 300_000)
 	ts := start(t)
@@ -55,8 +55,9 @@ func TestKeyUpdateDuringDownload(t *testing.T) {
 	require.Equal(t, 3, answered)
 }
 
-// crypto/tls takes 16 such requests without data from the client in between, and a
-// download has none. One more ends it, and the reply says so.
+// crypto/tls takes 16 requests for new keys without data from the client in
+// between, and during a download the client sends none. One request more ends the
+// download, and the reply says so.
 func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
 	content := strings.Repeat("0123456789abcdef", 1_000_000) // more than the kernel takes at once
 	ts := start(t)
@@ -76,15 +77,15 @@ func TestTooManyKeyUpdatesDuringDownload(t *testing.T) {
 			got, answered := server.read(t, raw)
 			require.Equal(t, []int{len(content), requests}, []int{len(got), answered})
 		} else {
-			_, _ = io.Copy(io.Discard, raw.TCPConn) // the server hears them as it sends
+			_, _ = io.Copy(io.Discard, raw.TCPConn) // the server reads the requests while it sends
 		}
 		c.expect(code)
 		raw.Close()
 	}
 }
 
-// updating does the handshake on a data connection. It returns the keys of what the
-// server sends and what makes the client's requests for new keys.
+// updating does the handshake on a data connection. It returns the keys by which
+// the server sends, and those by which the client asks for new keys.
 func updating(t *testing.T, c *client, raw *tee) (server, client *keyUpdater) {
 	t.Helper()
 	keys := new(testenv.Buffer)

@@ -17,8 +17,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 49 over sockets of the system with the system's windows and buffers.
-// Sessions that ask for new keys and read no answer, before login and after, don't
+// Row 49, over sockets of the system with the system's windows and buffers:
+// sessions that ask for new keys and read no answer, before login and after, don't
 // hold up Shutdown. Transfers that do so end by DataTimeout.
 func TestKeyUpdatesNeverReadOverTCP(t *testing.T) {
 	t.Parallel()
@@ -47,8 +47,8 @@ func TestKeyUpdatesNeverReadOverTCP(t *testing.T) {
 	require.Empty(t, ts.Sessions())
 }
 
-// stingy accepts connections that keep little of what their clients don't take: a
-// hundred thousand answers would fit into what the system grants.
+// stingy accepts connections that keep little of what their clients don't read. In
+// what the system grants there is room for a hundred thousand answers.
 type stingy struct{ net.Listener }
 
 func (ln stingy) Accept() (net.Conn, error) {
@@ -80,7 +80,7 @@ func floodControl(t *testing.T, ts *testServer, login func(*client)) {
 	cfg.KeyLogWriter = &secrets
 	raw := dialTCP(t, ts.Addr)
 	require.NoError(t, raw.(*ftpclient.TCPConn).SetReadBuffer(64<<10))
-	require.NoError(t, raw.(*ftpclient.TCPConn).SetWriteBuffer(64<<10)) // what waits in here is no matter
+	require.NoError(t, raw.(*ftpclient.TCPConn).SetWriteBuffer(64<<10)) // bytes that wait in this buffer don't count
 	count := &writeCounter{Conn: raw}
 	c := newClient(t, count, cfg)
 	c.expect(220)

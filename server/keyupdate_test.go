@@ -21,11 +21,11 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// Row 49: a client asks for key updates and reads none of the answers, before
-// its login and after. crypto/tls answers in the midst of reading, and the answers
-// fill the connection. The session ends when a reply would have been given up.
-// Now and then comes a byte of a command that never ends, because crypto/tls
-// counts the updates from one such record to the next.
+// Row 49: a client asks for key updates and reads none of the answers, before its
+// login and after. crypto/tls answers in the midst of reading, and the answers fill
+// the connection. The session ends at the time at which a reply would have been
+// given up. Now and then the client sends a byte of a command that never ends,
+// because crypto/tls counts the updates from one such record to the next.
 func TestKeyUpdatesNeverRead(t *testing.T) {
 	for name, client := range map[string]struct {
 		login func(*client)
@@ -53,7 +53,7 @@ func TestKeyUpdatesNeverRead(t *testing.T) {
 						sent.Add(int64(n))
 					}
 				}()
-				time.Sleep(10 * time.Second) // strangers are not read all at once
+				time.Sleep(10 * time.Second) // the server does not read all that strangers send at once
 				synctest.Wait()
 				require.Len(t, fs.Sessions(), 1)
 				require.Greater(t, sent.Load(), int64(2*buffer), "the server still answers")
@@ -65,8 +65,8 @@ func TestKeyUpdatesNeverRead(t *testing.T) {
 	}
 }
 
-// keyUpdater makes records of TLS 1.3, also such that ask for an update of the
-// keys (RFC 8446, section 4.6.3), which crypto/tls never sends by itself.
+// keyUpdater makes records of TLS 1.3. Some ask for an update of the keys (RFC
+// 8446, section 4.6.3), which crypto/tls never does by itself.
 type keyUpdater struct {
 	t      testing.TB
 	suite  uint16
@@ -74,8 +74,9 @@ type keyUpdater struct {
 	number uint64 // of the next record
 }
 
-// updater goes on behind the records that a client has sent since its handshake.
-// keys is what its KeyLogWriter was told of it, and of nothing else.
+// updater returns a keyUpdater that goes on behind the records that a client has
+// sent since its handshake. keys holds what the KeyLogWriter was told of this
+// handshake, and nothing else.
 func updater(t testing.TB, keys *testenv.Buffer, suite uint16, sent uint64) *keyUpdater {
 	t.Helper()
 	_, line, ok := strings.Cut(keys.String(), "CLIENT_TRAFFIC_SECRET_0 ")
@@ -85,7 +86,8 @@ func updater(t testing.TB, keys *testenv.Buffer, suite uint16, sent uint64) *key
 	return &keyUpdater{t, suite, secret, sent}
 }
 
-// update asks for new keys, and has them for what follows.
+// update returns a record that asks for new keys, and uses the new keys from then
+// on.
 func (u *keyUpdater) update() []byte {
 	const handshake, keyUpdate, requested = 22, 24, 1
 	record := u.seal(handshake, []byte{keyUpdate, 0, 0, 1, requested})
@@ -98,7 +100,7 @@ func (u *keyUpdater) next() {
 	u.secret, u.number = u.expand(u.secret, "traffic upd", len(u.secret)), 0
 }
 
-// data holds a part of a command.
+// data returns a record with a part of a command.
 func (u *keyUpdater) data(text string) []byte { return u.seal(23, []byte(text)) }
 
 // seal makes a record (RFC 8446, section 5.2).
@@ -107,7 +109,7 @@ func (u *keyUpdater) seal(kind byte, content []byte) []byte {
 	return u.aead().Seal(record, u.nonce(), append(content, kind), record)
 }
 
-// open takes the next record apart.
+// open decrypts the next record.
 func (u *keyUpdater) open(record []byte) (kind byte, content []byte, err error) {
 	number := u.number
 	p, err := u.aead().Open(nil, u.nonce(), record[5:], record[:5])
@@ -118,7 +120,7 @@ func (u *keyUpdater) open(record []byte) (kind byte, content []byte, err error) 
 	return p[len(p)-1], p[:len(p)-1], nil
 }
 
-// nonce is that of the next record (RFC 8446, section 5.3).
+// nonce returns the nonce of the next record (RFC 8446, section 5.3).
 func (u *keyUpdater) nonce() []byte {
 	nonce := u.expand(u.secret, "iv", 12)
 	for i, b := range binary.BigEndian.AppendUint64(nil, u.number) {

@@ -17,11 +17,11 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// stuck are calls of a driver that do not return, and what the client does to get
-// into them.
+// stuck lists calls of a driver that do not return, and what the client does to bring
+// them about.
 var stuck = map[string]struct {
 	method string
-	begin  func(t *testing.T, fs *fakeServer, c *client) // after it the call hangs
+	begin  func(t *testing.T, fs *fakeServer, c *client) // when it returns the call hangs
 }{
 	"Commit": {"Store.Commit", storing},
 	"Close":  {"Store.Close", storing},
@@ -77,7 +77,8 @@ func copying(_ *testing.T, _ *fakeServer, c *client) {
 	c.send("SITE CPTO b")
 }
 
-// leaving is how a session is ended from outside, and what the client hears of it.
+// leaving lists the ways to end a session from outside, and what the client hears of
+// each.
 var leaving = map[string]func(t *testing.T, fs *fakeServer, c *client){
 	"ABOR": func(t *testing.T, _ *fakeServer, c *client) {
 		c.send("ABOR")
@@ -105,9 +106,9 @@ var leaving = map[string]func(t *testing.T, fs *fakeServer, c *client){
 	},
 }
 
-// A driver that does not return from a call without a context holds up no session
-// for ever: it ends, and is counted no more. What the driver holds is released
-// when it returns, and 226 is not said before.
+// A driver that does not return from a call without a context holds up no session for
+// ever: the session ends, and no longer counts. What the driver holds is released
+// when it returns, and nobody says 226 before.
 func TestSessionLeavesDriver(t *testing.T) {
 	for name, st := range stuck {
 		for how, leave := range leaving {
@@ -149,8 +150,8 @@ func TestSessionLeavesDriver(t *testing.T) {
 	}
 }
 
-// A driver that takes its time at the end is waited for: the client hears what
-// became of its file, whatever it asked meanwhile.
+// The session waits for a driver that takes its time at the end of an upload: the
+// client hears what became of its file, whatever it asked meanwhile.
 func TestSlowCommit(t *testing.T) {
 	for verb, after := range map[string][]int{"NOOP": {200, 226}, "ABOR": {226, 226}, "QUIT": {226, 221}} {
 		t.Run(verb, func(t *testing.T) {
@@ -175,8 +176,8 @@ func TestSlowCommit(t *testing.T) {
 	}
 }
 
-// QUIT lets a transfer finish (RFC 959, section 4.1.1), however slow the client is or the
-// driver, as long as the driver comes on.
+// QUIT lets a transfer finish (RFC 959, section 4.1.1), however slow the client or
+// the driver is, as long as the driver moves on.
 func TestQuitAwaitsSlowTransfers(t *testing.T) {
 	const pause = 9 * time.Second
 	slowly := func(t *testing.T, data io.ReadWriter) {
@@ -218,7 +219,7 @@ func TestQuitAwaitsSlowTransfers(t *testing.T) {
 				}
 				ctl, data := fs.opened(t, false, buffer, c.line)
 				if !strings.Contains(c.line, "QUIT") {
-					ctl.send("QUIT") // which an upload takes for the end unless it was sent ahead
+					ctl.send("QUIT") // during an upload QUIT means giving up unless it was sent ahead
 				}
 				synctest.Wait()
 				c.move(t, data)
@@ -241,7 +242,7 @@ func TestQuitAwaitsSlowTransfers(t *testing.T) {
 }
 
 // A complete upload is kept though its client hangs up, even if the driver takes
-// several seconds for it.
+// several seconds to commit.
 func TestSlowCommitOutlivesClient(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -267,8 +268,8 @@ func TestSlowCommitOutlivesClient(t *testing.T) {
 	})
 }
 
-// When the control connection is gone, a download goes on as long as its client takes
-// it, and ends after five seconds in which nothing moved, ten at most.
+// When the control connection is gone, a download goes on as long as its client
+// reads. It ends when nothing has moved for five seconds, ten at most.
 func TestClientGoneAndDataMoves(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.writeFile(t, "a", strings.Repeat("x", 10<<20))
@@ -305,15 +306,15 @@ func TestClientGoneAndNothingMoves(t *testing.T) {
 	})
 }
 
-// A driver's context ends when the client is gone, however much it has sent before
-// and whatever the driver is at.
+// A driver's context ends when the client is gone, however much the client has sent
+// before and whatever the driver is doing.
 func TestContextEndsThoughMoreWasSent(t *testing.T) {
 	for _, f := range faults {
 		if f.method == "Size" || f.method == "Login" || f.method == "ReadLink" {
-			continue // they have no context, or come before any command can be sent
+			continue // these calls have no context, or come before any command can be sent
 		}
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
-			t.Parallel() // each takes seconds
+			t.Parallel() // each takes seconds of real time
 			hanging := make(chan struct{}, 10)
 			ts, c, files := play(t, f.method, f.line, func(ctx context.Context) error {
 				hanging <- struct{}{}
@@ -329,7 +330,7 @@ func TestContextEndsThoughMoreWasSent(t *testing.T) {
 	}
 }
 
-// A hook that panics when it hears of 150 leaks neither the file nor the data port.
+// A hook that panics when it is told of 150 leaks neither the file nor the data port.
 func TestHookPanicsAt150(t *testing.T) {
 	for _, line := range []string{"RETR a", "STOR b", "LIST"} {
 		t.Run(line, func(t *testing.T) {
@@ -364,7 +365,8 @@ func TestDriverSays421(t *testing.T) {
 	}
 }
 
-// So does a call whose other failures are nobody's business.
+// A driver that says 421 ends the session also by a call whose other failures are
+// dropped.
 func TestDriverSays421Aside(t *testing.T) {
 	closed := &driver.Error{Code: 421, Text: "Closed for the night."}
 	want := func(t *testing.T, ts *testServer, c *client) {
@@ -398,7 +400,8 @@ func TestDriverSays421Aside(t *testing.T) {
 	}
 }
 
-// closingFS closes the session in one of its methods; in Stat for the name b.
+// closingFS returns an error with 421 from one of its methods; from Stat only for the
+// name b.
 type closingFS struct {
 	driver.FS
 	method string

@@ -54,7 +54,8 @@ func TestShutdownDrains(t *testing.T) {
 	require.NoError(t, ts.Close())
 }
 
-// What is not done in time is cut, and an atomic upload leaves nothing behind.
+// Shutdown cuts transfers that are not done in time, and an atomic upload leaves
+// nothing behind.
 func TestShutdownCutsInTheEnd(t *testing.T) {
 	dir := t.TempDir()
 	ts := start(t, inDir(t, dir))
@@ -90,7 +91,7 @@ func TestCloseEndsEverything(t *testing.T) {
 		io.WriteString(data, "half")
 		down.open("RETR big")
 
-		after(t, 0, func() { require.NoError(t, ts.Close()) }) // it waits for nobody
+		after(t, 0, func() { require.NoError(t, ts.Close()) }) // Close waits for nobody
 		require.Empty(t, ts.Sessions())
 		for _, c := range []*client{idle, up, down} {
 			if r, err := c.ReadReply(); err == nil {
@@ -125,7 +126,7 @@ func TestServeAfterTheEnd(t *testing.T) {
 	}
 }
 
-// Close may come at any moment, such as the one of the start.
+// Close may be called at any moment, also while the server starts.
 func TestCloseDuringStart(t *testing.T) {
 	for range 50 {
 		srv := &server.Server{TLS: certificate()}
@@ -154,7 +155,7 @@ func TestListenersShare(t *testing.T) {
 	data := explicit.dataTCP(a)
 	explicit.cmd(150, "STOR a")
 	sec := explicit.dataTLS(data)
-	b = implicit.epsv() // the transfer occupies no port
+	b = implicit.epsv() // a transfer that has its connection occupies no port
 	require.Equal(t, a, b)
 	data = implicit.dataTCP(b)
 	implicit.cmd(150, "LIST")
@@ -164,7 +165,8 @@ func TestListenersShare(t *testing.T) {
 	explicit.expect(226)
 }
 
-// onePort is a set of a single port that is free, and stays so until the test ends.
+// onePort returns a set of a single port that is free, and stays so until the test
+// ends.
 func onePort(t testing.TB) *passive.Ports {
 	t.Helper()
 	ports, err := passive.Range(testenv.FreePortSet(t, 1))
@@ -172,8 +174,8 @@ func onePort(t testing.TB) *passive.Ports {
 	return ports
 }
 
-// Row 23: connections count from the moment they are accepted, before any
-// handshake or command, and no longer than they last.
+// Row 23: connections count from the moment they are accepted, before any handshake
+// or command, and no longer than they last.
 func TestSessionLimits(t *testing.T) {
 	for name, limit := range map[string]func(*server.Server){
 		"total":       func(srv *server.Server) { srv.MaxSessions = 3 },
@@ -188,7 +190,7 @@ func TestSessionLimits(t *testing.T) {
 				over := fs.from(t, memClient.String())
 				over.expect(421)
 				over.end()
-				// An implicit listener has no words before the handshake.
+				// An implicit listener sends nothing before the handshake.
 				said, err := io.ReadAll(fs.tcp(t, memClient, implicitPort, buffer))
 				require.NoError(t, err)
 				require.Empty(t, said)

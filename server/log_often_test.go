@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// lines are those of the log that hold a text.
+// lines returns the lines of the log that hold a text.
 func (ts *testServer) lines(text string) (found []string) {
 	for line := range strings.Lines(ts.Log.String()) {
 		if strings.Contains(line, text) {
@@ -27,11 +27,12 @@ func (ts *testServer) lines(text string) (found []string) {
 	return found
 }
 
-// storm is more than the log takes of one kind in a minute.
+// storm is how many lines of one kind a test causes: more than the log takes in a
+// minute.
 const storm = 5 * loglimit.Burst
 
-// wantShare demands that a storm left as many lines as its kind may have, and that
-// the first line a minute later tells of the others.
+// wantShare demands that a storm left as many lines as its kind may have in a
+// minute, and that the first line a minute later tells how many were left out.
 func (fs *fakeServer) wantShare(t *testing.T, text string, again func()) {
 	t.Helper()
 	synctest.Wait()
@@ -96,7 +97,7 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			fake(t, func(t *testing.T, fs *fakeServer) {
 				number := 0
-				visit := func() { // each from elsewhere, and so without a delay
+				visit := func() { // each comes from another address, and so without a delay
 					number++
 					c := fs.connected(t, fmt.Sprintf("10.0.%d.1", number))
 					c.cmd(331, "USER x")
@@ -132,7 +133,8 @@ func TestStrangersCannotFillTheLog(t *testing.T) {
 	})
 }
 
-// A user's session is named at its end, however many strangers come and go.
+// The log names the end of every user's session, however many strangers come and
+// go.
 func TestEveryUsersEndIsLogged(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		for range storm {
@@ -151,8 +153,8 @@ type failingListener struct {
 
 func (ln *failingListener) Accept() (net.Conn, error) { return nil, ln.fail() }
 
-// A listener that fails for hours, since descriptors have run out, is told of and
-// does not fill the disk.
+// A listener that fails for hours, because descriptors have run out, is reported
+// and does not fill the disk.
 func TestAcceptFailuresAreLimited(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		broken := &failingListener{listenMem(t, fs.net, 2121), func() error { return errors.New("too many open files") }}

@@ -17,8 +17,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// plainHandler writes what it gets and escapes nothing, as a program's own
-// handler may. It is how log injection would show.
+// plainHandler writes what it gets and escapes nothing, as a program's own handler
+// may. It would show a forged line.
 type plainHandler struct{ out *testenv.Buffer }
 
 func (plainHandler) Enabled(context.Context, slog.Level) bool { return true }
@@ -37,8 +37,8 @@ func (h plainHandler) Handle(_ context.Context, r slog.Record) error {
 	return err
 }
 
-// Rows 32 and 39: whatever a name or an error holds makes one line of printable
-// characters, and a password makes none.
+// Rows 32 and 39: whatever a name or an error holds, the log has one line of
+// printable characters for it, and none with a password.
 func TestLogCannotBeForged(t *testing.T) {
 	out := new(testenv.Buffer)
 	bad := &fs.PathError{Op: "remove", Path: "x\r\nforged \x1b[31m \u009b \u2028 \x9b", Err: fs.ErrClosed}

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Whoever looks only at the beginning of a file is no reason for a warning, nor is
-// one who sends ABOR.
+// A client that looks only at the beginning of a file causes no warning, nor does a
+// client that sends ABOR.
 func TestStoppedDownloadIsNoWarning(t *testing.T) {
 	for name, login := range map[string]func(*testServer, testing.TB) *client{"TLS": (*testServer).login, "clear": (*testServer).loginClear} {
 		t.Run(name, func(t *testing.T) {
@@ -41,8 +41,8 @@ func TestStoppedDownloadIsNoWarning(t *testing.T) {
 	}
 }
 
-// A warning remains what has failed: an upload that broke, and a driver whose own
-// connection did.
+// A transfer that has failed is still a warning: an upload that broke, and a driver
+// whose own connection did.
 func TestFailedTransferIsAWarning(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
 		good := srv.Driver

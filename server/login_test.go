@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// intercept puts a function before the server's driver.
+// intercept has a function called before the server's driver.
 func intercept(before func(context.Context, *driver.Login)) func(*server.Server) {
 	return func(srv *server.Server) {
 		within := srv.Driver
@@ -28,7 +28,7 @@ func intercept(before func(context.Context, *driver.Login)) func(*server.Server)
 	}
 }
 
-// What a login opened is released at the logout, and at once when it was
+// The context of a login ends at the logout, and at once when the login was
 // refused.
 func TestLogoutEndsLoginContext(t *testing.T) {
 	var open atomic.Int32
@@ -83,7 +83,7 @@ func TestLoginPeriod(t *testing.T) {
 				c.login()
 				time.Sleep(4 * time.Minute)
 				if name == "AUTH" {
-					c.cmd(220, "REIN") // TLS comes once
+					c.cmd(220, "REIN") // AUTH works once
 				} else {
 					logout(c)
 				}
@@ -100,7 +100,7 @@ func TestLoginPeriod(t *testing.T) {
 	}
 }
 
-// REIN goes back to the host of SNI, which like HOST is in lower case.
+// REIN goes back to the host of SNI. Like the host of HOST it is in lower case.
 func TestHostOfSNI(t *testing.T) {
 	t.Parallel()
 	hosts := make(chan string, 1)
@@ -125,8 +125,8 @@ func TestHostOfSNI(t *testing.T) {
 	host("localhost")
 }
 
-// certified lets users named by their certificates log in: alice by it alone,
-// bob with a password as well.
+// certified lets users log in who are named by their certificates: alice by the
+// certificate alone, bob with a password as well.
 func certified(t *testing.T, halfway error, certs *[]stdtls.Certificate) func(*server.Server) {
 	return func(srv *server.Server) {
 		srv.TLS = srv.TLS.Clone()
@@ -159,7 +159,7 @@ func TestRefusedCertificate(t *testing.T) {
 		fs.Config.Certificates = certs[:1]
 		c := fs.connected(t, "198.51.100.7")
 		c.authTLS()
-		for i := range 3 { // tries names
+		for i := range 3 { // tries several names
 			after(t, time.Duration(i)*500*time.Millisecond, func() { c.cmd(331, "USER bob") })
 		}
 		c.cmd(421, "USER bob")
@@ -176,8 +176,8 @@ func TestRefusedCertificate(t *testing.T) {
 	}, certified(t, driver.ErrNeedPassword, &certs))
 }
 
-// A certificate that needs a password costs nobody a delay. Where the driver
-// calls it a refusal until the password comes, hooks are told of one.
+// A certificate that needs a password causes no delay. If the driver refuses the
+// certificate until the password comes, hooks are told of one refusal.
 func TestCertificateAndPassword(t *testing.T) {
 	for _, halfway := range []error{driver.ErrNeedPassword, driver.ErrLogin} {
 		var certs []stdtls.Certificate

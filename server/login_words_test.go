@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// refuseWith makes each login end with what judge says of the user's name.
+// refuseWith has each login end with the error that judge returns for it.
 func refuseWith(judge func(l *driver.Login) error) func(*server.Server) {
 	return func(srv *server.Server) {
 		srv.Driver = driver.Func(func(_ context.Context, l *driver.Login) (*driver.Account, error) {
@@ -28,7 +28,7 @@ func refuseWith(judge func(l *driver.Login) error) func(*server.Server) {
 	}
 }
 
-// A driver's own words reach the client that logs in, and nothing else does.
+// A driver's own words reach the client that logs in, and no other text does.
 func TestLoginRefusedInWords(t *testing.T) {
 	secret := errors.New("dial tcp 10.1.2.3:389: connection refused")
 	const silent = "530 Login incorrect."
@@ -72,8 +72,8 @@ func TestLoginRefusedInWords(t *testing.T) {
 	}
 }
 
-// Only wrong credentials are guesses: those slow down the next login and end the
-// session. Neither does what is refused for another reason, nor an outage.
+// Only wrong credentials are guesses, which slow down the next login and end the
+// session. A refusal for another reason does neither, nor does an outage.
 func TestOnlyWrongCredentialsCount(t *testing.T) {
 	words := &driver.Error{Code: 530, Text: "The account has expired."}
 	for name, c := range map[string]struct {
@@ -106,7 +106,7 @@ func TestOnlyWrongCredentialsCount(t *testing.T) {
 					return
 				}
 				after(t, 0, func() { client.cmd(530, "PASS x") })
-				for range 20 { // of a session and of an address
+				for range 20 { // beyond the limits of a session and of an address
 					client.cmd(331, "USER alice")
 					client.cmd(530, "PASS x")
 				}
@@ -115,8 +115,8 @@ func TestOnlyWrongCredentialsCount(t *testing.T) {
 	}
 }
 
-// What a driver says to a certificate that it knows is said after USER. Whether a
-// password may follow is ErrLogin's to say.
+// The words of a driver about a certificate are the reply to USER. Whether a
+// password may follow depends on ErrLogin alone.
 func TestCertificateRefusedInWords(t *testing.T) {
 	var certs []stdtls.Certificate
 	words := &driver.Error{Code: 532, Text: "Order an account for this certificate first."}

@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// tardyFS gives a file in parts, and a directory entry by entry, with a pause
+// tardyFS serves a file in parts, and a directory entry by entry, with a pause
 // before each.
 type tardyFS struct {
 	driver.FS
@@ -40,7 +40,7 @@ func (f tardyFS) List(ctx context.Context, name string) iter.Seq2[fs.FileInfo, e
 	}
 }
 
-// tardyFile gives ten bytes at a time.
+// tardyFile returns ten bytes at a time.
 type tardyFile struct {
 	io.ReadCloser
 	pause time.Duration
@@ -58,9 +58,9 @@ func slowSource(pause time.Duration) func(*server.Server) {
 	}
 }
 
-// What a slow file gives is not gathered until there is half a megabyte of it: it
-// leaves within tens of milliseconds, whether the file takes long for every part or
-// each part comes a little before that time.
+// Bytes of a slow file are not gathered until there is half a megabyte of them:
+// they leave within tens of milliseconds, whether the file takes long for every
+// part or each part comes a little before lullTime is over.
 func TestSlowSource(t *testing.T) {
 	content := strings.Repeat("0123456789", 100)
 	for _, pause := range []time.Duration{20 * time.Millisecond, time.Second} {
@@ -102,7 +102,7 @@ func TestSlowSource(t *testing.T) {
 	}
 }
 
-// So it is with the lines of a listing: none waits for the next.
+// A line of a slow listing does not wait for the next.
 func TestSlowListing(t *testing.T) {
 	for _, pause := range []time.Duration{100 * time.Millisecond, time.Second} {
 		for _, verb := range []string{"NLST", "MLSD", "LIST", "LIST *"} {

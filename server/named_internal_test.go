@@ -7,7 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A command whose syntax has a path tells hooks which.
+// Hooks are told the path of every command whose syntax has one.
 func TestEveryPathIsNamed(t *testing.T) {
 	path := regexp.MustCompile(`<(path|file|directory|target|source)>`)
 	for verb, row := range commands {

@@ -38,20 +38,21 @@ func crowd() int {
 	return 40
 }
 
-// member is a session of the crowd.
+// member is one session of the crowd.
 type member struct {
 	*ftpclient.Client
 	name   string
 	waited []time.Duration // for the replies to EPSV
 }
 
-// join logs a member in over explicit TLS. Without resumption its data
-// connections prove nothing, like those of Python's ftplib.
+// join logs a member in over explicit TLS. A member that does not resume proves
+// nothing on its data connections, like Python's ftplib.
 func (ts *testServer) join(name string, resumes bool) (*member, error) {
 	return ts.joinAs(name, name, cache(resumes))
 }
 
-// cache is a client's memory of TLS sessions; nil is none.
+// cache returns a client's memory of TLS sessions; nil for a client that does not
+// resume.
 func cache(resumes bool) stdtls.ClientSessionCache {
 	if resumes {
 		return stdtls.NewLRUClientSessionCache(1)
@@ -59,7 +60,7 @@ func cache(resumes bool) stdtls.ClientSessionCache {
 	return nil
 }
 
-// everybody lets everybody in who knows the password.
+// everybody lets any user in who knows the password.
 func everybody(srv *server.Server) {
 	one := srv.Driver
 	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
@@ -68,7 +69,7 @@ func everybody(srv *server.Server) {
 	})
 }
 
-// loginAs is login as somebody else.
+// loginAs does what login does, as another user.
 func (ts *testServer) loginAs(t testing.TB, user string) *client {
 	t.Helper()
 	return ts.loginOf(t, user, ts.Config)
@@ -78,7 +79,8 @@ func (ts *testServer) joinAs(user, name string, cache stdtls.ClientSessionCache)
 	return ts.joinHost("", user, name, cache)
 }
 
-// joinHost is joinAs at one of the names that the server has.
+// joinHost logs a member in at one of the names that the server has, as a user with
+// a cache of TLS sessions.
 func (ts *testServer) joinHost(host, user, name string, cache stdtls.ClientSessionCache) (*member, error) {
 	cfg := trust(ts.TLS)
 	cfg.ClientSessionCache = cache
@@ -111,7 +113,7 @@ func (m *member) epsv() (string, error) {
 	return at, err
 }
 
-// transfer runs one command with a data connection; put is what goes up.
+// transfer runs one command with a data connection. put is what it uploads.
 func (m *member) transfer(line string, put []byte) (got string, err error) {
 	at, err := m.epsv()
 	if err != nil {
@@ -149,7 +151,7 @@ func (m *member) round(file string, size int) error {
 	return err
 }
 
-// life is what a member does: twenty small files and a large one.
+// life transfers what a member transfers: twenty small files and a large one.
 func (m *member) life() error {
 	for i := range 10 {
 		if err := m.round("small"+strconv.Itoa(i), 1000); err != nil {
@@ -204,9 +206,9 @@ func gather(t *testing.T, ts *testServer, n int, account string, resumes func(i 
 	return waited
 }
 
-// TestCrowdThroughOnePort shows what nobody else can do: any number of sessions
-// behind one address through a single data port, all at once, with clients that
-// resume, and with a third that never do.
+// Any number of sessions behind one address transfer through a single data port,
+// all at once: with clients that all resume, and with a third of clients that never
+// do.
 func TestCrowdThroughOnePort(t *testing.T) {
 	n := crowd()
 	var table strings.Builder
@@ -243,9 +245,9 @@ func TestCrowdThroughOnePort(t *testing.T) {
 	t.Logf("\n%s", &table)
 }
 
-// Data in clear proves nothing: such a session has the port to itself for as
-// long as its data connection takes to come, and waits its turn among those who
-// share it.
+// A data connection in clear proves nothing. So its session has the port to itself
+// until the data connection comes, and waits its turn among the sessions that share
+// the port.
 func TestClearDataOnOnePort(t *testing.T) {
 	ts := start(t, everybody, insecure, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
 	var wg sync.WaitGroup
@@ -270,8 +272,8 @@ func TestClearDataOnOnePort(t *testing.T) {
 	require.NoError(t, errors.Join(errs...))
 }
 
-// Fifty sessions of the same address that send EPSV and never connect do not
-// stop an honest one, on one port.
+// Fifty sessions that send EPSV and never connect do not stop an honest session of
+// the same address on one port.
 func TestSquattersOnOnePort(t *testing.T) {
 	t.Parallel()
 	ts := start(t, everybody, func(srv *server.Server) { srv.Passive = onePort(t); srv.Logger = nil })
@@ -291,9 +293,9 @@ func TestSquattersOnOnePort(t *testing.T) {
 	}
 }
 
-// Thieves of the same address connect all the time, saying nothing, speaking
-// TLS without a ticket, or with the ticket of a session of their own. They get
-// nothing, and an honest client that resumes does not notice them.
+// Thieves of the same address connect all the time, saying nothing, speaking TLS
+// without a ticket, or with the ticket of a session of their own. They get nothing,
+// and an honest client that resumes does not notice them.
 func TestThievesOnOnePort(t *testing.T) {
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
 		for _, kind := range []string{"silent", "without ticket", "own ticket"} {
@@ -340,8 +342,8 @@ func TestThievesOnOnePort(t *testing.T) {
 
 // A program with several connections and one cache of tickets for all of them
 // offers any ticket on any data connection. Nothing is mixed up and nothing is
-// refused, through one port or several, whether the connections log in at once, in
-// turn, or when one of them has shown its own ticket many times.
+// refused, through one port or several, whether the connections log in at once or
+// in turn, and when one of them has shown its own ticket many times.
 func TestOneCacheForSeveralSessions(t *testing.T) {
 	t.Parallel()
 	for _, at := range []string{"once", "in turn", "one first"} {

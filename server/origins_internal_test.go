@@ -7,8 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What is remembered of where sessions came from has a bound, and is given back
-// once the operator was told.
+// The memory of where sessions came from has a bound, and is given back once the
+// operator was told.
 func TestOriginsAreBounded(t *testing.T) {
 	var o origins
 	now := time.Unix(0, 0)

@@ -31,8 +31,8 @@ func same(int) string              { return "172.17.0.1" }
 func different(i int) string       { return fmt.Sprintf("192.0.2.%d", i+1) }
 func (fs *fakeServer) warned() int { return strings.Count(fs.Log.String(), hidden) }
 
-// That one address is nearly everybody's is said with the cure, once, from 20
-// sessions on of which 80 % come from there within 10 minutes.
+// The log says once, with the cure, that nearly all sessions come from one address:
+// from 20 sessions on, if 80 % of those within 10 minutes come from there.
 func TestHiddenAddressesAreNoticed(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.arrive(t, 19, same)
@@ -66,7 +66,8 @@ func TestHiddenAddressesAreNoticed(t *testing.T) {
 func sharedAddress(srv *server.Server) { srv.SharedAddress, srv.InsecurePlaintext = true, false }
 
 // Where addresses are shared, a data connection without proof gets nothing from the
-// first transfer on, and the client hears why; one with proof is served.
+// first transfer on, and the client hears why. A data connection with proof is
+// served.
 func TestSharedAddressDemandsProof(t *testing.T) {
 	fake(t, func(t *testing.T, ts *fakeServer) {
 		ts.writeFile(t, "a", "content")
@@ -86,10 +87,11 @@ func TestSharedAddressDemandsProof(t *testing.T) {
 	}, sharedAddress)
 }
 
-// The delays after refused logins, and the limit of sessions, are by user.
+// Where addresses are shared, the delays after refused logins and the limit of
+// sessions are by user.
 func TestSharedAddressCountsByUser(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
-		for i := range 10 { // many would make a network wait
+		for i := range 10 { // so many would have a network wait
 			c := fs.from(t, same(i))
 			c.expect(220)
 			c.authTLS()
@@ -102,7 +104,7 @@ func TestSharedAddressCountsByUser(t *testing.T) {
 		c.authTLS()
 		c.cmd(331, "USER mallory1")
 		after(t, 500*time.Millisecond, func() { c.cmd(530, "PASS wrong") })
-		c = fs.from(t, "198.51.100.1") // of the user, wherever it comes from
+		c = fs.from(t, "198.51.100.1") // the user waits, from whatever address
 		c.expect(220)
 		c.authTLS()
 		c.cmd(331, "USER mallory1")

@@ -13,7 +13,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// overtaken has a thief send what is written first before the client does.
+// overtaken is a data connection of a client. It has a thief send the client's
+// first bytes before the client does.
 type overtaken struct {
 	net.Conn
 	thief func(hello []byte) // nil once it has been called
@@ -27,8 +28,8 @@ func (c *overtaken) Write(p []byte) (int, error) {
 	return c.Conn.Write(p)
 }
 
-// Row 41: whoever overhears the ClientHello of a data connection, and has a copy of it arrive before the client's own,
-// ends nothing.
+// Row 41: a thief overhears the ClientHello of a data connection, and has a copy of
+// it arrive before the client's own. The copy ends nothing.
 func TestHelloOvertaken(t *testing.T) {
 	for _, version := range []uint16{stdtls.VersionTLS12, stdtls.VersionTLS13} {
 		for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {

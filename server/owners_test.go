@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the comments on the parts of a session promise about who touches what: each
-// pattern occurs in these files and in no other.
+// The comments on the parts of a session promise who touches what: each pattern
+// occurs in these files and in no other.
 func TestOwners(t *testing.T) {
 	for what, owner := range map[string]struct {
 		pattern string

@@ -19,8 +19,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Row 38: a panic in any method ends that session with 421. Its files are
-// closed, nothing is stored, and others go on.
+// Row 38: a panic in any method of a driver ends that session with 421. Its files
+// are closed, nothing is stored, and others go on.
 func TestDriverPanics(t *testing.T) {
 	all := append(faults[:len(faults):len(faults)], struct{ method, line string }{"Open.Close", "RETR a"})
 	for _, f := range all {
@@ -44,8 +44,8 @@ func TestDriverPanics(t *testing.T) {
 	}
 }
 
-// The hook of a transfer is told what a driver or another function panicked with, and
-// the log where.
+// The hook Transfer is told what a driver or another function panicked with, and
+// the log says where.
 func TestPanicAsErr(t *testing.T) {
 	for _, tt := range []struct {
 		name, where string
@@ -76,12 +76,12 @@ func TestPanicAsErr(t *testing.T) {
 	}
 }
 
-// An error is an answer, and the session goes on; the words of an error that
-// was not made for the wire stay in the log (row 39).
+// An error of a driver is answered, and the session goes on. The words of an error
+// that was not made for the wire stay in the log (row 39).
 func TestDriverErrors(t *testing.T) {
 	for _, f := range faults[1:] {
 		if f.method == "Size" || f.method == "ReadLink" || f.line == "RNFR a" {
-			continue // no error can come of these: a link's end is a courtesy, and a link may be renamed
+			continue // errors of these are dropped: the target of a link need not be shown, and a link may be renamed
 		}
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
 			ts, c, files := play(t, f.method, f.line,
@@ -97,7 +97,7 @@ func TestDriverErrors(t *testing.T) {
 	}
 }
 
-// A method that hangs hears from its context that the client is gone.
+// The context of a method that hangs ends when the client is gone.
 func TestDriverHangsUntilTheClientGoes(t *testing.T) {
 	for _, f := range faults {
 		t.Run(f.method+" "+f.line, func(t *testing.T) {
@@ -110,7 +110,7 @@ func TestDriverHangsUntilTheClientGoes(t *testing.T) {
 				return drivertest.Hang(ctx)
 			})
 			wait(t, hanging)
-			require.NoError(t, c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)) // gone, not merely silent
+			require.NoError(t, c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)) // resets the connection, so that the client is gone and not merely silent
 			c.Conn.Close()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 			require.Empty(t, files.Held())
@@ -147,7 +147,7 @@ func TestDriverHangsUntilAborted(t *testing.T) {
 	}
 }
 
-// The embedder's other functions may panic as well.
+// A panic in another function of the embedder's ends one session as well.
 func TestHookPanics(t *testing.T) {
 	type hooks = server.Hooks
 	boom := func() { panic("boom") }

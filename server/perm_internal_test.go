@@ -11,9 +11,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// The rights of a session take no memory for each line of a listing where the files
-// have no rules, however long the paths are: thousands of listings that stall would
-// leave as many lines' garbage.
+// If the files have no rules, the rights of a session take no memory for each line
+// of a listing, however long the paths are. Otherwise thousands of listings that
+// stall would leave as many lines' garbage.
 func TestRightsWithoutRulesTakeNoMemory(t *testing.T) {
 	files := driver.Mem()
 	require.NoError(t, files.Mkdir(t.Context(), "entry"))

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// policies gives each user of a map a policy. All see the same files and have the
-// test's password.
+// policies gives each user of a map a policy. All users see the same files and have
+// the test's password.
 func policies(all map[string]driver.Policy) func(*server.Server) {
 	return func(srv *server.Server) {
 		one := srv.Driver
@@ -52,7 +52,7 @@ func TestPolicyDir(t *testing.T) {
 	require.Contains(t, c.cmd(257, "PWD").String(), `"/home/a"`)
 	c.cmd(257, "MKD b")
 	require.Contains(t, c.cmd(250, "CWD /").String(), `"/"`)
-	// Another user begins elsewhere.
+	// Another user begins in another directory.
 	require.Contains(t, as(c, "root").cmd(257, "PWD").String(), `"/"`)
 	for _, user := range []string{"lost", "file"} {
 		require.Contains(t, as(c, user).cmd(257, "PWD").String(), `"/"`)
@@ -62,8 +62,8 @@ func TestPolicyDir(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Who has to use TLS can't log in without, although others may; that is no wrong
-// password.
+// A user who has to use TLS can't log in without TLS, although others may. Such a
+// login does not count as a wrong password.
 func TestPolicyRequireTLS(t *testing.T) {
 	ts := start(t, insecure, policies(map[string]driver.Policy{"strict": {RequireTLS: true}, "free": {}}),
 		func(srv *server.Server) { srv.AllowCCC, srv.MaxLoginFailures = true, 1 })
@@ -102,8 +102,8 @@ func TestPolicyRequirePrivate(t *testing.T) {
 	as(c, "free").cmd(200, "PROT C")
 }
 
-// The data connections of an account with RequireReuse have to resume, whatever
-// the server tolerates; those of another need not.
+// The data connections of an account with RequireReuse have to resume, whatever the
+// server tolerates. Those of another account need not.
 func TestPolicyRequireReuse(t *testing.T) {
 	for name, reuse := range map[string]tls.Reuse{"prefer": tls.Prefer, "off": tls.Off} {
 		t.Run(name, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestPolicyRequireReuse(t *testing.T) {
 				require.ErrorContains(t, stdtls.Client(conn, c.TLS).Handshake(), "access denied")
 				c.expect(522)
 
-				// The same connection, for another account.
+				// The same control connection, for another account.
 				as(c, "free")
 				require.Equal(t, "hello", c.get("RETR a"))
 			}, policies(map[string]driver.Policy{"strict": {RequireReuse: true}, "free": {}}), func(srv *server.Server) { srv.SessionReuse = reuse })
@@ -133,8 +133,8 @@ func TestPolicyRequireReuse(t *testing.T) {
 	}
 }
 
-// The listener asks for certificates, the policy demands one. Who lacks it learns
-// nothing about the password.
+// The listener asks for certificates, and the policy demands one. A client that has
+// none learns nothing about the password.
 func TestPolicyRequireCertificate(t *testing.T) {
 	t.Parallel()
 	cert := clientCertificate(t, "strict")
@@ -176,8 +176,8 @@ func TestPolicyIdleTimeout(t *testing.T) {
 	}, policies(map[string]driver.Policy{"short": {IdleTimeout: 10 * time.Second}, "long": {IdleTimeout: -1}, "server": {}}))
 }
 
-// An account has so many sessions from all addresses together; the next one hears
-// why, and gets in when one has gone.
+// Policy.MaxSessions bounds the sessions of an account from all addresses together.
+// The next session hears why it is refused, and gets in when one has gone.
 func TestPolicyMaxSessions(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		var all []*client
@@ -188,8 +188,8 @@ func TestPolicyMaxSessions(t *testing.T) {
 		}
 		as(all[0], "two")
 		as(all[1], "two")
-		as(all[1], "Two")                         // again, as a backend may have it
-		all[2].cmd(220, "HOST other.example.com") // a name that gets around no limit
+		as(all[1], "Two")                         // the same user, to a backend that ignores case
+		all[2].cmd(220, "HOST other.example.com") // naming a host gets around no limit
 		all[2].cmd(331, "USER two")
 		require.Contains(t, all[2].cmd(421, "PASS %s", testPassword).String(), "Too many sessions of this user")
 		require.Contains(t, fs.Log.String(), "Policy.MaxSessions is reached")
@@ -199,7 +199,7 @@ func TestPolicyMaxSessions(t *testing.T) {
 
 		c := fs.from(t, "198.51.100.8")
 		c.expect(220)
-		as(c, "other") // of another account
+		as(c, "other") // another account has sessions left
 		all[0].cmd(221, "QUIT")
 		synctest.Wait()
 		as(c, "two")
@@ -228,7 +228,7 @@ func TestPolicyDisabled(t *testing.T) {
 	require.Contains(t, c.cmd(211, "FEAT").String(), "MLST")
 }
 
-// What can be known at start is said at start.
+// Errors in policies that can be known at start are reported at start.
 func TestPolicyOfUsersIsValidated(t *testing.T) {
 	hash, err := driver.HashKnown(testPassword)
 	require.NoError(t, err)
@@ -246,7 +246,7 @@ func TestPolicyOfUsersIsValidated(t *testing.T) {
 	as(ts.dial(t), "a").cmd(502, "STOR x")
 }
 
-// Whoever has several things wrong reads of whom each is.
+// Each of several errors in policies names its user.
 func TestPolicyErrorsNameTheUser(t *testing.T) {
 	hash, err := driver.HashKnown(testPassword)
 	require.NoError(t, err)
@@ -261,7 +261,8 @@ func TestPolicyErrorsNameTheUser(t *testing.T) {
 	}
 }
 
-// Nobody could get in where the server asks for no certificate, or verifies none.
+// Validate refuses RequireCertificate if the server asks for no certificate, or
+// verifies none, since nobody could get in.
 func TestPolicyRequireCertificateIsValidated(t *testing.T) {
 	hash, err := driver.HashKnown(testPassword)
 	require.NoError(t, err)

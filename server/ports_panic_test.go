@@ -25,7 +25,7 @@ func (p *panicOnce) act() {
 	}
 }
 
-// panicPort is a listener of the embedder's, whose connections it has made as well. The
+// panicPort is a listener of the embedder's, which also makes its connections. The
 // method that is named panics.
 type panicPort struct {
 	net.Listener
@@ -99,7 +99,7 @@ func (c *panicPortConn) Close() error {
 	return err
 }
 
-// panicHandler is the embedder's, and panics at a line.
+// panicHandler is a handler of the embedder's for logs, and panics at a line.
 type panicHandler struct {
 	slog.Handler
 	*panicOnce
@@ -120,9 +120,9 @@ func (h panicHandler) WithAttrs(a []slog.Attr) slog.Handler {
 	return h
 }
 
-// A stranger's connection to a data port makes the embedder's code panic, in what
-// Ports.Listen returned or in the Logger, which costs that connection and nothing else:
-// the session that waits on the port is served.
+// A stranger's connection to a data port has the embedder's code panic, in what
+// Ports.Listen returned or in the Logger. The panic costs that connection and nothing
+// else: the session that waits on the port is served.
 func TestForeignPanicsAtDataPorts(t *testing.T) {
 	for _, method := range []string{"Accept", "Read", "RemoteAddr", "SetReadDeadline", "SetLinger", "Close", "Handle"} {
 		t.Run(method, func(t *testing.T) {
@@ -145,7 +145,7 @@ func TestForeignPanicsAtDataPorts(t *testing.T) {
 			require.Equal(t, "content", c.get("RETR a"))
 			at := c.pasv()
 			once.armed.Store(true)
-			if conn, err := stranger(t, at); err == nil { // else the connection was reset already
+			if conn, err := stranger(t, at); err == nil { // otherwise the connection was reset already
 				io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n")
 			}
 			eventually(t, "the panic", once.fired.Load)
@@ -157,8 +157,8 @@ func TestForeignPanicsAtDataPorts(t *testing.T) {
 	}
 }
 
-// A listener of the embedder's that panics while an unused port is closed takes nothing
-// along, and the port is opened again.
+// A listener of the embedder's that panics while an unused port is closed does no other
+// harm, and the port is opened again.
 func TestForeignPanicAtEndOfDataPort(t *testing.T) {
 	var once panicOnce
 	ports := onePort(t)

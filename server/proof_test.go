@@ -20,14 +20,14 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// sniffed is what somebody on the way of a data connection sees: its ClientHello,
-// and the ticket in there, which both travel in clear.
+// sniffed is what somebody on the way of a data connection sees: its ClientHello, and the
+// ticket in the ClientHello. Both travel in clear.
 type sniffed struct {
 	hello  []byte
 	ticket []byte
 }
 
-// sniffer notes what is written first.
+// sniffer is a connection that notes what is written first.
 type sniffer struct {
 	net.Conn
 	hello *[]byte
@@ -40,7 +40,7 @@ func (s sniffer) Write(p []byte) (int, error) {
 	return s.Conn.Write(p)
 }
 
-// keeper is a cache that keeps the last ticket whatever is done with it.
+// keeper is a cache that keeps the last ticket whatever is done with the ticket.
 type keeper struct {
 	mu   sync.Mutex
 	last *stdtls.ClientSessionState
@@ -60,7 +60,7 @@ func (k *keeper) Put(_ string, s *stdtls.ClientSessionState) {
 	}
 }
 
-// sniff fetches a file as c does and returns what was seen of it.
+// sniff fetches a file as client c and returns what somebody on the way saw.
 func sniff(t *testing.T, c *client, file string) sniffed {
 	t.Helper()
 	var seen sniffed
@@ -81,13 +81,13 @@ func sniff(t *testing.T, c *client, file string) sniffed {
 	return seen
 }
 
-// shown shows a ticket without its secret: the thief has that of a session of its
-// own, of some version of TLS.
+// shown returns a function that shows a ticket without its secret. The thief has the
+// secret of a session of its own, of the given version of TLS.
 func (seen sniffed) shown(t *testing.T, ts *testServer, version uint16) func(net.Conn) {
 	t.Helper()
 	cfg := ts.Config.Clone()
 	cfg.MaxVersion, cfg.ClientSessionCache = version, new(keeper)
-	ts.loginOf(t, "thief", cfg) // another session of the owner would make it one of several
+	ts.loginOf(t, "thief", cfg) // a user of its own: another session of the owner would change what is demanded
 	cs, ok := cfg.ClientSessionCache.Get("")
 	require.True(t, ok)
 	_, state, err := cs.ResumptionState()
@@ -98,9 +98,9 @@ func (seen sniffed) shown(t *testing.T, ts *testServer, version uint16) func(net
 	return func(conn net.Conn) { stdtls.Client(conn, cfg).Write([]byte("stolen")) }
 }
 
-// Row 41: a ticket shown is not a ticket resumed: whoever saw the ticket of a session that
-// has proved itself before, and shows it from wherever, gets no byte, stores
-// nothing and ends nothing.
+// Row 41: to show a ticket is not to resume it. A thief saw the ticket of a session that
+// has proved itself before, and shows the ticket from any address. The thief gets no byte,
+// stores nothing and ends nothing.
 func TestTicketShown(t *testing.T) {
 	means := map[string]func(t *testing.T, ts *testServer, seen sniffed, thief *client) func(net.Conn){
 		"its ClientHello again": func(_ *testing.T, _ *testServer, seen sniffed, _ *client) func(net.Conn) {
@@ -173,7 +173,7 @@ func TestTicketShown(t *testing.T) {
 	}
 }
 
-// heard keeps what is read.
+// heard is a connection that keeps what is read.
 type heard struct {
 	net.Conn
 	read []byte
@@ -185,9 +185,8 @@ func (c *heard) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// What strangers at the client's own address do neither pushes the client's
-// connection out nor ends its transfer, nor makes a session do without the proof
-// that it has given before.
+// Strangers at the client's own address can neither push the client's connection out, nor
+// end its transfer, nor have a session do without the proof that it has given before.
 func TestStrangersAtTheAddress(t *testing.T) {
 	come := map[string]func(c *client, at string){
 		"one without ticket, sixteen silent": func(c *client, at string) {
@@ -222,7 +221,7 @@ func TestStrangersAtTheAddress(t *testing.T) {
 				strangers(c, at)
 				c.cmd(150, "RETR a")
 				strangers(c, at)
-				time.Sleep(1500 * time.Millisecond) // as long as the demand for proof lasted once
+				time.Sleep(1500 * time.Millisecond) // the demand for proof must not end meanwhile
 				require.Equal(t, "secret", readAll(t, c.dataTLS(own)))
 				c.expect(226)
 				require.True(t, ts.lastTransfer(t).Resumed)
@@ -231,8 +230,8 @@ func TestStrangersAtTheAddress(t *testing.T) {
 	}
 }
 
-// A transfer that is refused and a control connection that ends give the one port
-// back: the next one, which waits for nothing, gets it.
+// A transfer that is refused gives the one port back, and so does a control connection
+// that ends. The next session gets the port, and waits for nothing.
 func TestPortIsGivenBack(t *testing.T) {
 	ends := map[string]func(t *testing.T, ts *testServer, c *client){
 		"refused": func(_ *testing.T, _ *testServer, c *client) {
@@ -272,8 +271,8 @@ func TestPortIsGivenBack(t *testing.T) {
 	}
 }
 
-// stuckDriver has files whose Open or Stat ignores its context and returns when it is
-// told to: those of the names Open and Stat.
+// stuckDriver serves files whose Open or Stat ignores its context and returns when told
+// to: for the names in the fields Open and Stat.
 type stuckDriver struct {
 	driver.Driver
 	reached, release chan struct{}
@@ -339,8 +338,8 @@ func TestPortIsGivenBackBeforeTheDriverReturns(t *testing.T) {
 	}
 }
 
-// A client that ends its side of the control connection behind its last command, when its
-// data connection is there already, is served.
+// A client may end its side of the control connection behind its last command. If its data
+// connection is there already, it is served.
 func TestHalfClosedBehindTheCommand(t *testing.T) {
 	d := &stuckDriver{reached: make(chan struct{}), release: make(chan struct{})}
 	ts := start(t, func(srv *server.Server) { d.Driver, srv.Driver, srv.Passive = srv.Driver, d, onePort(t) })
@@ -350,12 +349,13 @@ func TestHalfClosedBehindTheCommand(t *testing.T) {
 	c.send("RETR Open")
 	<-d.reached
 	require.NoError(t, c.tcp().CloseWrite())
-	time.Sleep(100 * time.Millisecond) // so that it has been heard
+	time.Sleep(100 * time.Millisecond) // so that the server has heard the end
 	close(d.release)
 	require.Equal(t, "content", readAll(t, data))
 }
 
-// So is one that ends it before the server has got to the transfer, or while the handshake is under way.
+// A client is also served if it ends its side of the control connection before the server
+// has got to the transfer, or during the handshake on the data connection.
 func TestHalfClosedBehindUpload(t *testing.T) {
 	for _, early := range []bool{true, false} {
 		for _, reuse := range []tls.Reuse{tls.Prefer, tls.Off} {
@@ -386,7 +386,7 @@ func TestHalfClosedBehindUpload(t *testing.T) {
 	}
 }
 
-// midway is a connection that does something when the first answer has come.
+// midway is a connection that calls a function when the first answer has come.
 type midway struct {
 	net.Conn
 	do func()
@@ -411,7 +411,7 @@ func TestStuckTransferOfTheAccount(t *testing.T) {
 			ts := start(t, func(srv *server.Server) { srv.SessionReuse, srv.Passive = policy, ports })
 			ts.writeFile(t, "a", "content")
 			stuck, other := ts.login(t), ts.login(t)
-			for range 8 { // until they are known to keep their tickets apart
+			for range 8 { // until the sessions are known to keep their tickets apart
 				require.Equal(t, "content", stuck.get("RETR a"))
 				require.Equal(t, "content", other.get("RETR a"))
 			}
@@ -427,8 +427,8 @@ func TestStuckTransferOfTheAccount(t *testing.T) {
 }
 
 // A session that has shown its own ticket for eight transfers has to show it for the next
-// one as well, though another session of its user has logged in meanwhile: somebody without
-// it at the client's address gets nothing.
+// one as well, though another session of its user has logged in meanwhile. Somebody at the
+// client's address without the ticket gets nothing.
 func TestSessionThatProvesItselfAlone(t *testing.T) {
 	for _, version := range []uint16{stdtls.VersionTLS12, stdtls.VersionTLS13} {
 		t.Run(stdtls.VersionName(version), func(t *testing.T) {
@@ -450,9 +450,9 @@ func TestSessionThatProvesItselfAlone(t *testing.T) {
 	}
 }
 
-// The sessions of one program share a port once it was seen to keep their tickets apart,
-// not each of them eight times over: ten connections of one client are no slower on one
-// port than on ten.
+// The sessions of one program share a port once the program was seen to keep their tickets
+// apart, and not only when each has shown its own eight times: ten connections of one
+// client are no slower on one port than on ten.
 func TestSessionsOfOneProgram(t *testing.T) {
 	ports := onePort(t)
 	ports.Wait = -1
@@ -472,7 +472,7 @@ func TestSessionsOfOneProgram(t *testing.T) {
 		at[i] = c.pasv()
 		c.cmd(150, "RETR a")
 	}
-	// Of one that has shown nothing yet nobody knows whether it is the same program's.
+	// A session that has shown nothing yet may be another program's.
 	ts.login(t).cmd(425, "PASV")
 	for i, c := range slices.Backward(sessions) {
 		require.Equal(t, "content", readAll(t, c.dataTLS(c.dataTCP(at[i]))))
@@ -529,7 +529,8 @@ func (ts *testServer) handshakeFirst(t *testing.T, cfg *stdtls.Config, resumes b
 	}
 }
 
-// They do so also beside a session that waits on the same port and has to prove itself.
+// The handshake may come first also beside a session that waits on the same port and has
+// to prove itself.
 func TestHandshakeFirstBesideOthers(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -543,9 +544,9 @@ func TestHandshakeFirstBesideOthers(t *testing.T) {
 	ts.handshakeFirst(t, never(ts.Config), false)
 }
 
-// A ticket that was given to a connection which proved nothing proves nothing
-// later: whoever got one transfer of a client that can't prove itself does not get
-// the right to those of one that can.
+// A ticket given to a connection that proved nothing proves nothing later. A thief who got
+// one transfer of a client that can't prove itself does not get the right to transfers of
+// a client that can.
 func TestUnprovenTicketIsWorthNothing(t *testing.T) {
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
 		t.Run(tls.VersionName(version), func(t *testing.T) {

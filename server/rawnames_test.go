@@ -23,13 +23,14 @@ import (
 // odd are names that are not UTF-8 or would not show on a terminal.
 var odd = []string{"caf\xe9.txt", "\xff\xfe", "a\xffb", "\xff", "\x80", "esc\x1b[1m", "tab\tdel\x7f", "c1\u0085", " \xe9 "}
 
-// doubled is how a name travels on the control connection (RFC 854, IAC IAC).
+// doubled returns a name as it travels on the control connection (RFC 854, IAC
+// IAC).
 func doubled(name string) string { return strings.ReplaceAll(name, "\xff", "\xff\xff") }
 
-// longColumns is what stands before the name in a line of LIST.
+// longColumns matches what stands before the name in a line of LIST.
 var longColumns = regexp.MustCompile(`^[-dl]\S{9} +\d+ \S+ +\S+ +\d+ [A-Z][a-z]{2} [ \d]\d [ \d]\d[:\d]\d\d `)
 
-// shown are the names in a listing.
+// shown returns the names in a listing.
 func shown(verb, listing string) (names []string) {
 	for line := range strings.SplitSeq(strings.TrimSuffix(listing, "\r\n"), "\r\n") {
 		switch verb {
@@ -44,8 +45,8 @@ func shown(verb, listing string) (names []string) {
 	return names
 }
 
-// What NLST, MLSD and LIST show is what the other commands take, whatever bytes
-// it has.
+// Commands take the names that NLST, MLSD and LIST show, whatever bytes the names
+// have.
 func TestNamesAreBytes(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("the system's names are text")
@@ -103,8 +104,7 @@ func TestNamesAreBytes(t *testing.T) {
 	}
 }
 
-// A client that does not double 0xFF is understood where nothing else can be
-// meant.
+// A client that does not double 0xFF is understood where nothing else can be meant.
 func TestSingleIAC(t *testing.T) {
 	ts := start(t, insecure)
 	c := ts.loginClear(t)
@@ -112,8 +112,8 @@ func TestSingleIAC(t *testing.T) {
 	require.Equal(t, "a\xffb\r\n", c.get("NLST"))
 }
 
-// Where names are UTF-8 any other is refused, and not shown to be refused later;
-// nor is one that no command can hold.
+// Where names are UTF-8 a name that is not is refused, and listings don't show it.
+// The same goes for a name that no command can hold.
 func TestNamesThatCannotBeSaid(t *testing.T) {
 	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
 		t.Skip("the system's names are text")

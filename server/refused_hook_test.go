@@ -32,8 +32,8 @@ func (r *refusals) last(t *testing.T, n int) server.Refusal {
 	return r.all[n-1]
 }
 
-// Connections beyond the limits are told to hooks, with the limit, and are none for
-// Connect and Disconnect.
+// The hook Refuse hears of connections beyond the limits, with the limit; Connect
+// and Disconnect don't.
 func TestRefusedByLimits(t *testing.T) {
 	for want, limit := range map[string]func(*server.Server){
 		"MaxSessions is reached":           func(srv *server.Server) { srv.MaxSessions = 1 },
@@ -58,14 +58,15 @@ func TestRefusedByLimits(t *testing.T) {
 			require.Equal(t, []string{c.Conn.LocalAddr().String(), ts.Addr}, []string{x.Peer.String(), x.Local.String()})
 			implicit := newClient(t, dialTCP(t, ts.ImplicitAddr), ts.Config)
 			_, err := implicit.ReadLine()
-			require.Error(t, err) // no word in clear on a port of TLS
+			require.Error(t, err) // nothing is sent in clear on a port for TLS
 			require.Equal(t, ts.ImplicitAddr, r.last(t, 2).Local.String())
 			require.Equal(t, []string{"connect"}, j.all())
 		})
 	}
 }
 
-// banning closes the first connection and says so.
+// banning is a listener that closes the first connection and reports it by
+// Server.Refused.
 type banning struct {
 	net.Listener
 	refused func(net.Conn, error)
@@ -86,7 +87,8 @@ func (b *banning) Accept() (net.Conn, error) {
 	return conn, nil
 }
 
-// What a listener refuses reaches the same hook. A panic there ends nothing.
+// The hook Refuse hears of connections that a listener refuses, too. A panic of the
+// hook ends nothing.
 func TestRefusedByListener(t *testing.T) {
 	r := new(refusals)
 	ts := start(t, func(srv *server.Server) {
@@ -104,7 +106,8 @@ func TestRefusedByListener(t *testing.T) {
 	require.Contains(t, ts.Log.String(), "value=refuse")
 }
 
-// A handshake that fails is the end of a session, told as ErrHandshake.
+// A handshake that fails is the end of a session, and Disconnect is told
+// ErrHandshake.
 func TestFailedHandshakeIsTold(t *testing.T) {
 	ends := make(chan error, 1)
 	ts := start(t, func(srv *server.Server) {

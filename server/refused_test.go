@@ -83,8 +83,8 @@ func TestRefusedBefore150(t *testing.T) {
 	}
 }
 
-// The checks of the data connection come first, and what comes meanwhile is
-// answered afterwards: 150 is the first reply to STOR.
+// The data connection is checked first. Commands that come before 150 are answered
+// afterwards: 150 is the first reply to STOR.
 func TestNothingOvertakes150(t *testing.T) {
 	for _, method := range []string{"CheckStore", "Open", "List"} {
 		t.Run(method, func(t *testing.T) {
@@ -97,11 +97,11 @@ func TestNothingOvertakes150(t *testing.T) {
 			})
 			wait(t, hanging)
 			c.write("NOOP\r\nSTAT\r\n")
-			time.Sleep(30 * time.Millisecond) // enough for the attendant to hear them, or the test shows less
+			time.Sleep(30 * time.Millisecond) // time for the attendant to hear them; otherwise the test shows less
 			close(release)
 			require.Equal(t, 150, c.expect(150, 200, 211).Code)
 			seen := map[int]bool{}
-			for range 3 { // in the order of their ends from then on
+			for range 3 { // each comes when it is done, so in any order
 				seen[c.expect(200, 211, 226).Code] = true
 			}
 			require.Len(t, seen, 3)
@@ -109,7 +109,7 @@ func TestNothingOvertakes150(t *testing.T) {
 	}
 }
 
-// fullAfter is for files whose uploads run out of space after so many bytes.
+// fullAfter serves files whose uploads run out of space after so many bytes.
 func fullAfter(n int) func(*server.Server) {
 	return func(srv *server.Server) {
 		wrapFiles(srv, func(files driver.FS) driver.FS {
@@ -122,8 +122,8 @@ func fullAfter(n int) func(*server.Server) {
 	}
 }
 
-// What is refused in the middle lets the client send the rest, and ends in
-// order: a client that hears nothing before it has sent all finds the reply.
+// An upload that is refused in the middle lets the client send the rest, and ends
+// in order: a client that hears nothing before it has sent all finds the reply.
 func TestRefusedInTheMiddle(t *testing.T) {
 	for _, inClear := range []bool{true, false} {
 		for _, size := range []int{100_000, 3 << 20} {
@@ -147,9 +147,9 @@ func TestRefusedInTheMiddle(t *testing.T) {
 	}
 }
 
-// The same holds when the session ends with the refusal: by a driver that says
-// 421, or by a QUIT that came during the upload. A client that is still sending
-// must not find its connection reset: such a client would never show the reply.
+// The client may send the rest of a refused upload also when the session ends with
+// the refusal, by a driver that says 421 or by a QUIT that came during the upload.
+// A client whose connection is reset while it sends would never show the reply.
 func TestRefusedAtTheEndOfTheSession(t *testing.T) {
 	closing := func(srv *server.Server) {
 		wrapFiles(srv, func(files driver.FS) driver.FS {
@@ -177,7 +177,7 @@ func TestRefusedAtTheEndOfTheSession(t *testing.T) {
 				for range 30 {
 					_, err := io.WriteString(data, strings.Repeat("x", 100<<10))
 					require.NoError(t, err)
-					time.Sleep(time.Millisecond) // the session ends meanwhile, or the test shows less
+					time.Sleep(time.Millisecond) // time for the session to end; otherwise the test shows less
 				}
 				closeWrite(data)
 				require.Empty(t, readAll(t, data), "the end of the connection is in order")
@@ -191,8 +191,8 @@ func TestRefusedAtTheEndOfTheSession(t *testing.T) {
 	}
 }
 
-// What such a session waits for has the same bound. The client's end or Close
-// ends the wait.
+// A session that ends after a refused upload waits for the rest of it within the
+// same bound. The client's end or Close ends the wait.
 func TestRefusedSessionIsBounded(t *testing.T) {
 	for name, end := range map[string]func(*testing.T, *fakeServer, *client, net.Conn){
 		"never":  func(*testing.T, *fakeServer, *client, net.Conn) { time.Sleep(20 * time.Second) },
@@ -244,8 +244,8 @@ func TestRefusedNobodyWaits(t *testing.T) {
 	}
 }
 
-// The reply doesn't wait for the rest, and a client that waits for the server's
-// end of the connection gets that.
+// The reply doesn't wait for the rest of a refused upload. A client that waits for
+// the server's end of the connection gets that end.
 func TestRefusedAndWaiting(t *testing.T) {
 	t.Parallel()
 	for _, inClear := range []bool{true, false} {
@@ -264,7 +264,7 @@ func TestRefusedAndWaiting(t *testing.T) {
 	}
 }
 
-// What goes on for ever is cut off in the end.
+// A client that sends the rest of a refused upload for ever is cut off in the end.
 func TestRefusedForEver(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -289,7 +289,8 @@ func TestRefusedForEver(t *testing.T) {
 	}, fullAfter(500))
 }
 
-// So is what is too much, without any time having passed.
+// A client that sends too much after a refused upload is cut off without any time
+// having passed.
 func TestRefusedAtLength(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -317,7 +318,7 @@ func TestRefusedAtLength(t *testing.T) {
 }
 
 // A session has one connection of a refused upload at a time, and the next upload
-// does not wait for the end of it.
+// does not wait for the end of that connection.
 func TestRefusedTwice(t *testing.T) {
 	t.Parallel()
 	ts := start(t, insecure, fullAfter(1000))
@@ -338,8 +339,8 @@ func TestRefusedTwice(t *testing.T) {
 	c.cmd(221, "QUIT")
 }
 
-// A directory that can't be listed is refused before 150, and a listing that
-// fails later shows what there was, ends in order and has its reply.
+// A directory that can't be listed is refused before 150. A listing that fails
+// later shows the entries before the failure, ends in order and has its reply.
 func TestListingFails(t *testing.T) {
 	for _, mode := range []string{"MODE S", "MODE Z"} {
 		for _, verb := range []string{"LIST", "NLST", "MLSD"} {
@@ -370,8 +371,8 @@ func TestListingFails(t *testing.T) {
 	}
 }
 
-// A listing whose driver panics does not end in order: what there was is not to be
-// taken for all.
+// A listing whose driver panics does not end in order, lest a client take the
+// entries for all.
 func TestListingPanics(t *testing.T) {
 	ts := start(t, func(srv *server.Server) {
 		wrapFiles(srv, func(files driver.FS) driver.FS {
@@ -385,7 +386,7 @@ func TestListingPanics(t *testing.T) {
 		data := c.dataTCP(c.pasv())
 		c.send("%s", verb)
 		if c.expect(150, 421).Code == 421 {
-			continue // the panic was quicker than 150, and nothing is listed
+			continue // the panic came before 150, and nothing is listed
 		}
 		_, err := io.ReadAll(c.dataTLS(data))
 		require.Error(t, err, "close_notify says that the listing is whole")

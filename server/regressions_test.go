@@ -16,14 +16,14 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Bugs that other servers in Go have or had. Those not here have tests of their
+// These are bugs that other servers in Go have or had. Some have tests of their
 // own: a rejected data peer kept (TestPasvTheft), TLS decided at PASV
 // (TestProtectionDowngrade), no deadline on implicit connections
 // (TestHandshakeTimeout), reservations that never expire (TestLeaseTime), PORT
 // after PASV (TestPortReplacesPasv), a file truncated before its data connection
 // exists (TestOverwriteAccidents), ABOR behind the accept (TestAbortAtOnce).
 
-// PASV over IPv6 has nothing to say and must not keep a port.
+// PASV over IPv6 has no address to tell and must not keep a port.
 func TestPasvOverIPv6KeepsNoPort(t *testing.T) {
 	ln, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
@@ -75,7 +75,7 @@ func TestStatDuringTransfer(t *testing.T) {
 		require.Equal(t, "211 End", r.Lines[len(r.Lines)-1])
 		c.cmd(200, "NOOP")
 	}
-	c.write("STAT\r\nPWD\r\nNOOP\r\n") // PWD waits, and NOOP behind it
+	c.write("STAT\r\nPWD\r\nNOOP\r\n") // PWD waits for the transfer, and NOOP waits behind PWD
 	c.expect(211)
 	conn.Close()
 	c.expect(226)
@@ -127,7 +127,7 @@ func TestFewRecords(t *testing.T) {
 	}
 }
 
-// A name is never a format.
+// A name is never taken for a format.
 func TestPercentInNames(t *testing.T) {
 	ts := start(t, insecure)
 	c := ts.loginClear(t)
@@ -141,7 +141,7 @@ func TestPercentInNames(t *testing.T) {
 	}
 }
 
-// The mode has ten characters, whatever bits are set.
+// The mode in a listing has ten characters, whatever bits are set.
 func TestModeHasTenCharacters(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "sticky"), 0o777))
@@ -167,7 +167,8 @@ func TestSiteChmodWithOneArgument(t *testing.T) {
 	c.cmd(200, "SITE CHMOD 600 a")
 }
 
-// USER after a login leaves nothing of the old one: files, place, offers.
+// USER after a login leaves nothing of the old login: no files, no working
+// directory, no RNFR or REST.
 func TestUserForgetsTheOld(t *testing.T) {
 	hash, err := driver.HashToken("0123456789abcdef")
 	require.NoError(t, err)

@@ -15,8 +15,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Whatever a rule refuses is refused by each command that comes to it, in the
-// rule's words.
+// What a rule refuses, each command that does it refuses in the rule's words.
 func TestRestrict(t *testing.T) {
 	var refused driver.Op
 	files := driver.Mem()
@@ -68,8 +67,8 @@ func TestRestrict(t *testing.T) {
 	require.Equal(t, "old", readFile(t, files, "a"))
 }
 
-// The fact "perm" promises nothing that a rule refuses (RFC 3659, section 7.5.5), nor
-// what the session's commands can't do, nor to move the root.
+// The fact "perm" promises nothing that a rule refuses (RFC 3659, section 7.5.5),
+// nothing that the session's commands can't do, and not that the root can be moved.
 func TestPerm(t *testing.T) {
 	files := driver.Mem()
 	require.NoError(t, files.Mkdir(t.Context(), "d"))
@@ -117,7 +116,7 @@ func TestPerm(t *testing.T) {
 	}
 }
 
-// What may not be renamed is refused at RNFR, in the rule's words or for want of
+// RNFR refuses a name that may not be renamed, in the rule's words or for want of
 // permission.
 func TestRenameRefusedAtOnce(t *testing.T) {
 	files := driver.Mem()
@@ -131,7 +130,8 @@ func TestRenameRefusedAtOnce(t *testing.T) {
 	c.cmd(550, "RNFR /")
 }
 
-// A directory takes no upload along to where its name could not be given.
+// A directory can't be renamed, with an upload under way in it, to where a rule
+// refuses the name of the upload.
 func TestRestrictDirectoryWithUpload(t *testing.T) {
 	dir := t.TempDir()
 	files, err := driver.OpenDir(dir)

@@ -29,8 +29,9 @@ func TestDataFromAnotherAddress(t *testing.T) {
 	require.Equal(t, "127.0.0.1", got.Session.Peer.Addr().String())
 }
 
-// Without that proof it is refused, the log names both addresses and the cure,
-// and the transfer goes on with the client's own connection.
+// A data connection from another address is refused if it does not resume. The log
+// names both addresses and the cure, and the transfer goes on with the client's own
+// connection.
 func TestDataFromAnotherAddressUnproven(t *testing.T) {
 	for _, strict := range []bool{false, true} {
 		ts := start(t, func(srv *server.Server) { srv.Passive = passive.Any(); srv.Passive.StrictPeer = strict })
@@ -43,7 +44,7 @@ func TestDataFromAnotherAddressUnproven(t *testing.T) {
 		if !strict {
 			cfg.ClientSessionCache = nil
 		}
-		if err == nil { // else the reset came before connect was done
+		if err == nil { // otherwise the reset came before connect was done
 			err = stdtls.Client(conn, cfg).Handshake()
 		}
 		require.Error(t, err)

@@ -10,8 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A connection that was closed has no room, and whoever asks is told so: what is
-// sent piece by piece would go on for ever with pieces of no byte.
+// A connection that was closed has no room, and awaitRoom returns an error:
+// otherwise a transfer that sends piece by piece would go on for ever with pieces
+// of no byte.
 func TestNoRoomOnAClosedConnection(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

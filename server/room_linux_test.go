@@ -28,8 +28,9 @@ func TestSlowAndStalledReaders(t *testing.T) {
 			slow, stalled := in(ts, t), in(ts, t)
 			stalled.open("RETR big")
 			data := slow.open("RETR big")
-			// The kernel tells of what was taken when a sixteenth of the client's buffer is
-			// free again, which of one that has grown can take longer than DataTimeout.
+			// The kernel of the client tells what was read when a sixteenth of the
+			// client's buffer is free again. With a buffer that has grown this can take
+			// longer than DataTimeout.
 			require.NoError(t, netConn(data).(interface{ SetReadBuffer(int) error }).SetReadBuffer(256<<10))
 			first := readSlowly(t, data, 12*time.Second)
 			require.Len(t, readAll(t, data), len(big)-first)

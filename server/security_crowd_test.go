@@ -17,8 +17,8 @@ import (
 
 var guesses = &stdtls.Config{InsecureSkipVerify: true}
 
-// hostile are things that connections do until they are closed, of strangers and of
-// who has an account.
+// hostile lists what connections do until they are closed: connections of strangers
+// and of somebody with an account.
 var hostile = map[string]func(conn net.Conn){
 	"silence":        func(net.Conn) {},
 	"half handshake": func(conn net.Conn) { io.WriteString(conn, "AUTH TLS\r\n\x16\x03\x01\x02\x00\x01") },
@@ -64,8 +64,8 @@ func (in *intruder) repeat(line string) {
 	}
 }
 
-// connect begins a transfer, or opens a data connection for none, and leaves it
-// there.
+// connect begins a transfer, or opens a data connection for no transfer, and leaves
+// it there.
 func (in *intruder) connect(command string) {
 	at, err := in.EPSV()
 	if err != nil {
@@ -97,10 +97,11 @@ func forever(conn net.Conn, line string) {
 
 // Two hundred connections of one address, each with an attack of hostile again and
 // again, keep nobody at that address from getting a file. Under the race detector,
-// which makes all ten times slower, there are a fifth as many.
+// which makes everything ten times slower, there are a fifth as many.
 func TestHostileAddress(t *testing.T) {
 	addr := startFairServer(t)
-	// Only proof tells it from an intruder with an account at the same address.
+	// Only proof tells the visitor from an intruder with an account at the same
+	// address.
 	cfg := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost"}
 	visit := func(user string) {
 		t.Helper()
@@ -130,7 +131,7 @@ func TestHostileAddress(t *testing.T) {
 	}
 	time.Sleep(time.Second)
 	for range rounds {
-		visit("bob") // has been here before, and is guessed at
+		visit("bob") // bob has logged in before, and his password is guessed at
 		visit("carol")
 	}
 	close(stop)

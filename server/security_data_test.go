@@ -53,10 +53,10 @@ func turnedAway(t testing.TB, addr string) {
 	require.Error(t, err)
 }
 
-// Row 3: whoever is first at the data port, only the client's address is
-// served, and the client still is. In the second half the stranger comes while
-// the transfer waits, and the next transfer is the client's as well (a rejected
-// peer is never kept).
+// Row 3: whoever is first at the data port, only the client's address is served, and
+// the client still is. In the second half the stranger comes while the transfer waits,
+// and the next transfer is the client's as well, because the server never keeps a peer
+// that it has rejected.
 func TestPasvTheft(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "mine")
@@ -79,7 +79,7 @@ func TestPasvTheft(t *testing.T) {
 	require.Equal(t, "mine", c.get("RETR a"))
 }
 
-// Row 4: ports are neither a sequence nor few.
+// Row 4: the ports that PASV tells are no sequence, and not just a few.
 func TestPortsAreNotASequence(t *testing.T) {
 	ports, err := passive.Range("30000-30999")
 	require.NoError(t, err)
@@ -104,9 +104,9 @@ func TestPortsAreNotASequence(t *testing.T) {
 	}, func(srv *server.Server) { srv.Passive, srv.Logger = ports, nil })
 }
 
-// Row 5: a data connection with the ticket of another session is refused, by
-// either policy; one without any is refused under Require, and by a session that
-// has proved itself before.
+// Row 5: a data connection with the ticket of another session is refused under both
+// Prefer and Require. A data connection without a ticket is refused under Require, and
+// by a session that has proved itself before.
 func TestForeignTicket(t *testing.T) {
 	for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {
 		t.Run(policy.String(), func(t *testing.T) {
@@ -116,8 +116,8 @@ func TestForeignTicket(t *testing.T) {
 				at := victim.pasv()
 				conn := thief.dataTCP(at)
 				victim.cmd(150, "RETR a")
-				// It offers the thief's session and is turned away; the transfer waits
-				// for its own.
+				// The connection offers the thief's session and is turned away; the
+				// transfer waits for its own.
 				conn.SetDeadline(time.Now().Add(patience))
 				require.Error(t, stdtls.Client(conn, thief.TLS).Handshake())
 				sec := victim.dataTLS(victim.dataTCP(at))
@@ -128,7 +128,7 @@ func TestForeignTicket(t *testing.T) {
 				victim.expect(226)
 				require.True(t, ts.lastTransfer(t).Resumed)
 
-				// Nothing better comes: the client is told why.
+				// No better connection comes: the client is told why.
 				thief = ts.loginAs(t, "thief") // with a ticket that was not used up
 				conn = thief.dataTCP(victim.pasv())
 				victim.cmd(150, "RETR a")
@@ -137,8 +137,9 @@ func TestForeignTicket(t *testing.T) {
 				code := map[tls.Reuse]int{tls.Prefer: 425, tls.Require: 522}[policy]
 				victim.expect(code)
 
-				// What has proved itself has to again, and Require demands it of all. One
-				// that never proved anything is served under Prefer.
+				// A session that has proved itself has to do so again, and Require
+				// demands that of all. A session that never proved anything is served
+				// under Prefer.
 				for _, c := range []*client{victim, ts.loginAs(t, "other")} {
 					c.TLS = ts.Config
 					conn := c.open2("STOR b")
@@ -220,8 +221,8 @@ func TestTruncatedUploadRefused(t *testing.T) {
 	require.Equal(t, "new", ts.readFile(t, "a"))
 }
 
-// Row 11: what is agreed when the transfer starts counts, not what was when
-// PASV was sent, and nothing is ever in clear unless the operator said so.
+// Row 11: the protection in force when the transfer starts counts, not the one in
+// force when PASV was sent. Nothing is ever in clear unless the operator said so.
 func TestProtectionDowngrade(t *testing.T) {
 	ts := start(t)
 	ts.writeFile(t, "a", "secret")
@@ -251,7 +252,7 @@ func TestProtectionDowngrade(t *testing.T) {
 		c.cmd(code, "%s", line)
 		require.Equal(t, "secret", c.get("RETR a"), "after %s", line)
 	}
-	c.cmd(200, "PROT p") // a small letter is a letter
+	c.cmd(200, "PROT p") // lower case will do
 
 	c.cmd(220, "REIN")
 	c.login()
@@ -269,7 +270,7 @@ func TestAuthForgetsLogin(t *testing.T) {
 	c.cmd(503, "PASS %s", testPassword)
 	c.login()
 	c.cmd(425, "LIST")
-	c.cmd(550, "SIZE a") // and TYPE is A again
+	c.cmd(550, "SIZE a") // there is no such file
 }
 
 // Row 11: a HOST in clear may be anybody's, so AUTH forgets it like the login.

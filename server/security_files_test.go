@@ -18,8 +18,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// outside makes <tmp>/root to be served, <tmp>/rootX beside it and a secret
-// above.
+// outside makes a directory <tmp>/root to be served, a directory <tmp>/rootX beside
+// it, and a secret above.
 func outside(t testing.TB) (root, secret string) {
 	t.Helper()
 	tmp := t.TempDir()
@@ -87,8 +87,8 @@ func TestTraversal(t *testing.T) {
 	require.Len(t, left, 3, "something was made outside")
 }
 
-// Row 13: a directory that turns into a link to the outside and back again
-// during every verb.
+// Row 13: a directory turns into a link to the outside and back again during every
+// verb, and nothing outside is reached.
 func TestSymlinkRace(t *testing.T) {
 	root, _ := outside(t)
 	ts := start(t, insecure, inDir(t, root))
@@ -129,7 +129,7 @@ func TestSymlinkRace(t *testing.T) {
 	require.Len(t, left, 3, "something was made or taken outside")
 }
 
-// Row 17: a path as long as a line can be, in every verb.
+// Row 17: every verb gets a path as long as a line can be.
 func TestLongPaths(t *testing.T) {
 	ts := start(t, insecure, symlinks, inDir(t, t.TempDir()))
 	c := ts.loginClear(t)
@@ -139,10 +139,10 @@ func TestLongPaths(t *testing.T) {
 			"SITE CHMOD 644", "SITE CHGRP 0", "SITE UTIME 20200101000000", "SITE SYMLINK a", "MFMT 20200101000000", "MFF modify=20200101000000;", "HELP", "OPTS", "CLNT", "HOST",
 		} {
 			c.try(verb + " " + path)
-			c.cmd(200, "NOOP") // in step
+			c.cmd(200, "NOOP") // shows that no reply is left over
 		}
 		c.cmd(250, "CWD /")
-		for range 5 { // a working directory that grows beyond all bounds
+		for range 5 { // tries to make the working directory grow without bound
 			c.send("MKD %s", path[:min(200, len(path))])
 			c.ReadReply()
 			c.send("CWD %s", path[:min(200, len(path))])
@@ -152,7 +152,7 @@ func TestLongPaths(t *testing.T) {
 	}
 }
 
-// Row 34: a limit of nothing is no limit at none of the ways to store.
+// Row 34: no way to store gets around a quota.
 func TestQuota(t *testing.T) {
 	files := driver.Mem()
 	_, err := driver.Limit(t.Context(), files, driver.Quota{Bytes: -1})
@@ -175,8 +175,8 @@ func TestQuota(t *testing.T) {
 	require.Equal(t, "12345678", readFile(t, files, "a"))
 }
 
-// Row 36: whatever happens before the end of the data, an old file is whole;
-// without a data connection not even an in-place driver is asked.
+// Row 36: whatever happens before the end of the data, an old file stays whole.
+// Without a data connection not even an in-place driver is called.
 func TestOverwriteAccidents(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -199,11 +199,11 @@ func TestOverwriteAccidents(t *testing.T) {
 			whole()
 			hasty := start(t, insecure, withFiles(files), func(srv *server.Server) {
 				srv.Passive = passive.Any()
-				srv.Passive.TTL = time.Second // as long as a connection that was reset is waited after
+				srv.Passive.TTL = time.Second // after a reset the lease waits that long for another connection
 			}).login(t)
 			resetAtOnce(t, hasty.dataTCP(hasty.pasv()))
 			hasty.send("STOR a")
-			if hasty.expect(150, 425).Code == 150 { // 425 comes first on a machine that took longer
+			if hasty.expect(150, 425).Code == 150 { // 425 comes first if the machine took longer
 				hasty.expect(425)
 			}
 			whole()
@@ -235,7 +235,7 @@ func TestOverwriteAccidents(t *testing.T) {
 	}
 }
 
-// netConn is what lies below TLS.
+// netConn returns the connection below TLS.
 func netConn(conn net.Conn) net.Conn {
 	if sec, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		return sec.NetConn()
@@ -243,7 +243,7 @@ func netConn(conn net.Conn) net.Conn {
 	return conn
 }
 
-// Row 39: no answer holds a real path, a version or somebody else.
+// Row 39: no reply holds a real path, a version or the name of another user.
 func TestNothingLeaks(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a"), nil, 0o644))
@@ -267,7 +267,7 @@ func TestNothingLeaks(t *testing.T) {
 	require.Contains(t, all, "relative -> a")
 }
 
-// Row 36: a data connection that was reset is no end of an upload, whatever the
+// Row 36: the reset of a data connection is no end of an upload, whatever the
 // server was doing at that moment.
 func TestResetIsNoEnd(t *testing.T) {
 	for name, login := range map[string]func(*testServer) *client{
@@ -281,7 +281,7 @@ func TestResetIsNoEnd(t *testing.T) {
 				c := login(ts)
 				conn := c.open("STOR a")
 				conn.Write(make([]byte, 1+i*2000))
-				time.Sleep(time.Duration(i%4) * 5 * time.Millisecond) // the server waits for more by then, or does not yet
+				time.Sleep(time.Duration(i%4) * 5 * time.Millisecond) // the server may wait for more by then, or not yet
 				tcp := conn
 				if sec, ok := conn.(*stdtls.Conn); ok {
 					tcp = sec.NetConn()

@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Row 7: what came behind AUTH TLS in clear counts for nothing.
+// Row 7: commands that came in clear behind AUTH TLS are dropped.
 func TestStartTLSInjection(t *testing.T) {
 	ts := start(t)
 	for _, rest := range []string{"USER x\r\n", "USER x\r\nPASS y\r\nDELE a\r\n", "\r\n\r\n"} {
@@ -23,7 +23,7 @@ func TestStartTLSInjection(t *testing.T) {
 		c.upgrade()
 		c.cmd(503, "PASS %s", testPassword) // no USER was heard
 		c.login()
-		c.cmd(200, "NOOP") // and no reply is waiting
+		c.cmd(200, "NOOP") // no other reply is waiting
 	}
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -56,7 +56,7 @@ func TestCrossProtocol(t *testing.T) {
 		c.end()
 	}
 	c := ts.login(t)
-	c.cmd(500, "GET /") // after a login it is a slip of the tongue
+	c.cmd(500, "GET /") // after a login GET is a mistake, not an attack
 	c.cmd(200, "NOOP")
 }
 
@@ -96,7 +96,7 @@ func TestNoRecursion(t *testing.T) {
 	require.NotContains(t, c.cmd(213, "STAT -R").String(), "deep")
 }
 
-// Row 16: options are for ls; here they are neither run nor able to upset.
+// Row 16: options of ls have no effect and do no harm.
 func TestListingOptions(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "-l", "")
@@ -119,7 +119,7 @@ func TestListingOptions(t *testing.T) {
 	require.Equal(t, "-l\r\n", c.get("NLST -- -l"))
 }
 
-// Row 18: numbers that are none.
+// Row 18: texts that are no numbers are refused as numbers.
 func TestIntegers(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "0123456789")
@@ -163,7 +163,7 @@ func TestLongLines(t *testing.T) {
 	c.cmd(200, "NOOP")
 }
 
-// Row 20: telnet commands, split anywhere.
+// Row 20: telnet commands are taken out of lines, however they are split.
 func TestTelnet(t *testing.T) {
 	ts := start(t, insecure)
 	c := ts.loginClear(t)
@@ -219,7 +219,7 @@ func TestHalfLine(t *testing.T) {
 	ts.readFile(t, "ab")
 
 	c = ts.loginClear(t)
-	c.write("DELE ab\r") // LF was to come
+	c.write("DELE ab\r") // without LF
 	resetAtOnce(t, c.Conn)
 	eventually(t, "the end", func() bool { return len(ts.Sessions()) == 0 })
 	ts.readFile(t, "ab")

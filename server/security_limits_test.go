@@ -31,7 +31,7 @@ func rounds(t testing.TB, few int) int {
 	return n
 }
 
-// descriptors is how many are open, where the system tells.
+// descriptors returns how many descriptors are open, where the system tells.
 func descriptors() int {
 	entries, _ := os.ReadDir("/proc/self/fd")
 	return len(entries)
@@ -56,7 +56,7 @@ func TestAbortsLeaveNothing(t *testing.T) {
 		c := map[bool]func(testing.TB) *client{true: ts.login, false: ts.loginClear}[secure](t)
 		defer c.Conn.Close()
 		if n%7 == 0 {
-			c.pasv() // and goes away
+			c.pasv() // leaves the port unused
 			resetAtOnce(t, netConn(c.Conn))
 			return
 		}
@@ -97,9 +97,9 @@ func TestAbortsLeaveNothing(t *testing.T) {
 	}
 }
 
-// Row 27: 10,000 failures from one address and from many cost no memory beyond
-// the tables of refusals, which are full before. guard_internal_test.go shows
-// the bound of the tables.
+// Row 27: 10,000 failures from one address and from many cost no memory beyond the
+// tables of refusals, which are filled before. guard_internal_test.go shows the
+// bound of the tables.
 func TestFailedLoginsTakeNoMemory(t *testing.T) {
 	const many = 10_000
 	fake(t, func(t *testing.T, fs *fakeServer) {
@@ -158,8 +158,8 @@ func TestEmptyPasswords(t *testing.T) {
 	}
 }
 
-// Row 10: what floods the handshake is bounded by the limits of sessions, which
-// count before it, and a valid client gets through as soon as it is over.
+// Row 10: the limits of sessions, which count before the handshake, bound a flood
+// of handshakes. A valid client gets through as soon as the flood is over.
 func TestHandshakeFlood(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		for i := range 200 {

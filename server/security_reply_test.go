@@ -42,8 +42,8 @@ type evilOwner struct{ fs.FileInfo }
 func (evilOwner) Owner() string { return "o\r\n x" }
 func (evilOwner) Group() string { return "g\n" }
 
-// Row 33: whatever a driver says, a reply is one reply and a file one line, or
-// none if no command could name it.
+// Row 33: whatever a driver returns, a reply is one reply and a file is one line of
+// a listing, or no line if no command could name the file.
 func TestReplyInjection(t *testing.T) {
 	ts := start(t, insecure, func(srv *server.Server) {
 		wrapFiles(srv, func(files driver.FS) driver.FS { return evilFS{files} })

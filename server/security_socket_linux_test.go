@@ -11,9 +11,9 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 52: somebody else in the process closes the socket of a session that rests,
-// and the next connection gets its number. The old session ends, long before its
-// IdleTimeout, and the new one is served. The test is not parallel to others,
+// Row 52: other code in the process closes the socket of a parked session, and the
+// next connection gets the number of the socket. The old session ends, long before
+// its IdleTimeout, and the new one is served. The test is not parallel to others,
 // which would take the number.
 func TestSocketNumberUsedAgain(t *testing.T) {
 	ts := start(t)
@@ -33,7 +33,7 @@ func TestSocketNumberUsedAgain(t *testing.T) {
 		ghost := newClient(t, raw, ts.Config)
 		ghost.expect(220)
 		number := numberOf(t, old)
-		time.Sleep(time.Second) // longer than restAfter
+		time.Sleep(time.Second) // longer than parkAfter
 
 		raw = dialTCP(t, ts.Addr)
 		require.NoError(t, old.Close())
@@ -61,7 +61,8 @@ func listener(t testing.TB) net.Listener {
 	return ln
 }
 
-// door lets one connection in each time it is opened, and shows its socket.
+// door is a listener that lets one connection in each time it is opened, and shows
+// the socket of the connection.
 type door struct {
 	net.Listener
 	open chan struct{}

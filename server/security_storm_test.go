@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 24: sleepers who hold every port harm nobody at another address. They
-// harm their own address only for as long as a lease lives.
+// Row 24: sessions that hold every port and never connect harm nobody at another
+// address. They harm their own address only for as long as a lease lives.
 func TestPassiveSquatting(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		for range 4 { // as many as there are ports
@@ -36,7 +36,8 @@ func TestPassiveSquatting(t *testing.T) {
 	})
 }
 
-// Row 25: connections that are reset at once, on control and data ports.
+// Row 25: connections that are reset at once, on control and data ports, do no
+// harm.
 func TestResetStorm(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -63,8 +64,8 @@ func TestResetStorm(t *testing.T) {
 	require.Equal(t, "content", ts.login(t).get("RETR a"))
 }
 
-// A client that resets each of its data connections is answered when the lease ends, which
-// waits for another, and goes on.
+// A client resets each of its data connections. It is answered when the lease ends,
+// which waits for another connection, and the session goes on.
 func TestResetDataConnections(t *testing.T) {
 	t.Parallel()
 	ports := onePort(t)
@@ -75,14 +76,14 @@ func TestResetDataConnections(t *testing.T) {
 	for range 3 {
 		resetAtOnce(t, c.dataTCP(c.pasv()))
 		c.send("RETR a")
-		if c.expect(150, 425).Code == 150 { // 425 comes first on a machine that took longer than the lease
+		if c.expect(150, 425).Code == 150 { // 425 comes first if the machine took longer than the lease
 			c.expect(425, 426)
 		}
 	}
 	c.cmd(200, "NOOP")
 }
 
-// Row 25, data connections in clear, of which none can prove anything.
+// Row 25, for data connections in clear, none of which can prove anything.
 func TestResetStormInClear(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "content")

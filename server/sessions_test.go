@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Whoever lists sessions sees since when each is logged in and idle.
+// Sessions tells since when each session is logged in and idle.
 func TestSessionTimes(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.from(t, memClient.String())

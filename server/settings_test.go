@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Sessions that are there keep their files and their TLS; sessions that come see
+// After Update present sessions keep their files and their TLS; new sessions see
 // all of the new settings.
 func TestUpdate(t *testing.T) {
 	ports := passive.Any()
@@ -53,7 +53,8 @@ func TestUpdate(t *testing.T) {
 	old.cmd(502, "HASH a")
 	require.NotContains(t, old.cmd(211, "FEAT").String(), "HASH")
 
-	// So does one that had not begun TLS; it gets the new certificate.
+	// A session that had not begun TLS goes on as well, and gets the new
+	// certificate.
 	waiting.TLS = trust(renewed)
 	waiting.authTLS()
 	waiting.cmd(504, "HOST old.example.com")
@@ -69,11 +70,11 @@ func TestUpdate(t *testing.T) {
 	c.protect()
 	c.cmd(550, "SIZE a")
 
-	// The fields are the program's own.
+	// Update leaves the fields of Server alone.
 	require.Equal(t, "Old", ts.Greeting)
 }
 
-// Whatever is wrong is said at once, and then nothing has changed.
+// Update reports everything that is wrong at once, and changes nothing then.
 func TestUpdateThatIsWrong(t *testing.T) {
 	ports, err := passive.Range("65000-65010")
 	require.NoError(t, err)
@@ -101,7 +102,8 @@ func TestUpdateThatIsWrong(t *testing.T) {
 	require.ErrorContains(t, new(server.Server).Update(func(*server.Settings) { t.Error("called") }), "there is no certificate")
 }
 
-// Fewer sessions than there are end none; the next one has to wait for two to go.
+// A limit below the number of present sessions ends none. The next session has to
+// wait for two to go.
 func TestUpdateLimits(t *testing.T) {
 	ts := start(t)
 	a, b := ts.login(t), ts.login(t)
@@ -115,7 +117,8 @@ func TestUpdateLimits(t *testing.T) {
 	ts.login(t)
 }
 
-// A login that waits for another to be judged begins when there are more places.
+// A login that waits for another login to be judged begins when Update makes more
+// places.
 func TestUpdateMaxLogins(t *testing.T) {
 	var judged atomic.Int32
 	fake(t, func(t *testing.T, fs *fakeServer) {
@@ -140,7 +143,8 @@ func TestUpdateMaxLogins(t *testing.T) {
 	})
 }
 
-// A login that says that it waits for others makes room for the next at once, as often as may wait.
+// A login that says that it waits (driver.LoginWaits) makes room for the next at
+// once, as often as may wait.
 func TestLoginWaits(t *testing.T) {
 	var judged atomic.Int32
 	fake(t, func(t *testing.T, fs *fakeServer) {

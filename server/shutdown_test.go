@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// stubborn are clients that do not go by themselves when they are told 421.
+// stubborn lists clients that do not leave when they are told 421.
 var stubborn = map[string]func(*testing.T, *fakeServer){
 	"no handshake": func(t *testing.T, fs *fakeServer) { fs.tcp(t, memClient, implicitPort, buffer) },
 	"half a handshake": func(t *testing.T, fs *fakeServer) {
@@ -52,7 +52,7 @@ var stubborn = map[string]func(*testing.T, *fakeServer){
 	},
 }
 
-// idlers have a transfer that doesn't begin, because of them.
+// idlers lists clients that ask for a transfer and don't let it begin.
 var idlers = map[string]func(*testing.T, *fakeServer){
 	"a download without a data connection": func(t *testing.T, fs *fakeServer) { unopened(t, fs, "RETR big") },
 	"a listing without a data connection":  func(t *testing.T, fs *fakeServer) { unopened(t, fs, "LIST") },
@@ -74,16 +74,16 @@ func unopened(t *testing.T, fs *fakeServer, line string) {
 	c.cmd(150, "%s", line)
 }
 
-// endless writes until it can't.
+// endless writes until a write fails.
 func endless(conn net.Conn, next func() []byte) {
 	for err := error(nil); err == nil; {
 		_, err = conn.Write(next())
 	}
 }
 
-// Clients that neither transfer anything nor take an answer, nor begin what they
-// asked for, hold up the end for two seconds, each alone and all together. The
-// end is one in order.
+// Clients that neither transfer anything nor take an answer, nor begin the transfer
+// that they asked for, hold up Shutdown for two seconds, each alone and all
+// together. Shutdown then returns no error.
 func TestShutdownCutsTheSilent(t *testing.T) {
 	all := func(t *testing.T, fs *fakeServer) {
 		for _, come := range stubborn {
@@ -98,8 +98,8 @@ func TestShutdownCutsTheSilent(t *testing.T) {
 	t.Run("all", func(t *testing.T) { shutdownBeside(t, all) })
 }
 
-// An upload that has begun is let finish, however slowly it comes: its first bytes count when
-// they come, though they are written together with more.
+// Shutdown lets an upload finish that has begun, however slowly the data comes: the
+// first bytes count when they come, though they are written together with more.
 func TestShutdownAwaitsSlowUploads(t *testing.T) {
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -151,8 +151,8 @@ func TestShutdownKeepsItsDeadline(t *testing.T) {
 				}
 			}
 		}
-		for _, armed := range []bool{true, false} { // by 150
-			for _, bytes := range []int{0, 50, 1 << 20} { // of a ClientHello that resumes, and then nothing more
+		for _, armed := range []bool{true, false} { // with 150 and without
+			for _, bytes := range []int{0, 50, 1 << 20} { // sent of a ClientHello that resumes, and then nothing more
 				c := fs.inTLS(t)
 				data := fs.data(t, c, buffer)
 				if armed {
@@ -169,7 +169,7 @@ func TestShutdownKeepsItsDeadline(t *testing.T) {
 	}, sleepyLogins)
 }
 
-// Nor does it wait long for a driver that doesn't hear of its context's end.
+// Shutdown does not wait long for a driver that ignores the end of its context.
 func TestShutdownLeavesDrivers(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -200,7 +200,8 @@ func (h *halting) Write(p []byte) (int, error) {
 
 func (*halting) Read([]byte) (int, error) { return 0, io.EOF }
 
-// A command that takes long is not cut: the reply arrives before the end.
+// Shutdown does not cut a command that takes long: the reply arrives before the
+// end.
 func TestShutdownWaitsForCommands(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -227,7 +228,7 @@ func (slowStatFS) Stat(context.Context, string) (fs.FileInfo, error) {
 	return manyInfo(0), nil
 }
 
-// sleepyLogins has the login of one user take until its context ends.
+// sleepyLogins has the login of one user last until its context ends.
 func sleepyLogins(srv *server.Server) {
 	users := srv.Driver
 	srv.Driver = driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {

@@ -26,8 +26,8 @@ func startDir(t *testing.T, path string) *testServer {
 	return start(t, insecure, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, dir) })
 }
 
-// What can't be transferred has no size and is no "file" (RFC 3659, sections 4
-// and 7.5.1): it is called what it is.
+// A special file, which can't be transferred, has no size and is no "file" (RFC
+// 3659, sections 4 and 7.5.1): the server names its kind.
 func TestSpecialFiles(t *testing.T) {
 	path := t.TempDir()
 	ts := startDir(t, path)
@@ -55,7 +55,7 @@ func TestSpecialFiles(t *testing.T) {
 	c.cmd(250, "DELE pipe")
 }
 
-// Who serves a directory that is no more learns it from the log.
+// The log says that a served directory no longer exists.
 func TestServedDirectoryIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "served")
 	require.NoError(t, os.Mkdir(path, 0o777))
@@ -72,7 +72,7 @@ func TestServedDirectoryIsGone(t *testing.T) {
 	require.Contains(t, ts.Log.String(), path)
 }
 
-// An upload that is under way when the directory goes is no exception.
+// The log says so also when the directory goes during an upload.
 func TestServedDirectoryGoes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "served")
 	require.NoError(t, os.Mkdir(path, 0o777))

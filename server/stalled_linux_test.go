@@ -19,10 +19,10 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 54: clients that stop reading, or sending. What they hold is bounded by
-// little, so that a thousand of them are no more than 100 MiB; here both ends are
-// counted. Each case is a process of its own, since it looks at all memory, which other
-// tests would take and give back meanwhile.
+// Row 54: clients stop reading, or sending. What they hold is bounded by so little that
+// a thousand of them take no more than 100 MiB; here both ends count. Each case is a
+// process of its own, since it looks at all memory, which other tests would take and
+// give back meanwhile.
 func TestStalledTransfersHoldLittle(t *testing.T) {
 	if runtime.GOARCH == "386" || runtime.GOARCH == "s390x" {
 		t.Skip("the kernel is not asked for room here, see room_other.go")
@@ -48,7 +48,7 @@ func TestStalledTransfersHoldLittle(t *testing.T) {
 		"upload, in clear":   {func(ts *testServer, t *testing.T) net.Conn { return stalling(t, ts.loginClear(t).open("STOR up")) }, dropping},
 		"upload, stuck disk": {stallUpload, stuckDisk},
 		"listing":            {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("LIST") }, manyNamesIn},
-		// What is read of a directory at once is held as well.
+		// The entries that are read of a directory at once count as well.
 		"NLST of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("NLST") }, longNamesIn},
 		"MLSD of a directory": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, longNamesIn},
 		"MLSD without Scan": {func(ts *testServer, t *testing.T) net.Conn { return ts.login(t).open("MLSD") }, func(t *testing.T, srv *server.Server) {
@@ -68,9 +68,9 @@ func TestStalledTransfersHoldLittle(t *testing.T) {
 			ts.writeFile(t, "big", big)
 			first := 20
 			if strings.Contains(name, "upload") {
-				first = 100 // more than get a large buffer, and more than read ahead besides
+				first = 100 // more clients than get a large buffer, and more than get to read ahead
 			}
-			for range first { // what the first need is not what each does
+			for range first { // the memory of the first clients is not the memory of each
 				come.open(ts, t)
 			}
 			before := settled(memoryInUse)
@@ -91,8 +91,8 @@ func TestStalledTransfersHoldLittle(t *testing.T) {
 	}
 }
 
-// inOwnProcess reports whether a test runs in a process of its own. Elsewhere it runs the
-// test in one, and has the test fail with that.
+// inOwnProcess reports whether a test runs in a process of its own. If not, it runs the
+// test in such a process, and fails if that fails.
 func inOwnProcess(t *testing.T) bool {
 	t.Helper()
 	const key = "SALLYPORT_OWN_PROCESS"
@@ -125,7 +125,7 @@ func longNamesIn(t *testing.T, srv *server.Server) {
 	wrapFiles(srv, func(driver.FS) driver.FS { return dir })
 }
 
-// settled is a figure that goes down no more.
+// settled returns a figure once it goes down no more.
 func settled(figure func() uint64) uint64 {
 	last := figure()
 	for range 100 {
@@ -139,8 +139,8 @@ func settled(figure func() uint64) uint64 {
 	return last
 }
 
-// memoryInUse is what is reachable, and stacks. Pools are emptied by two
-// collections.
+// memoryInUse returns how much memory is reachable, and the size of the stacks. Two
+// collections empty the pools before.
 func memoryInUse() uint64 {
 	runtime.GC()
 	runtime.GC()
@@ -149,7 +149,7 @@ func memoryInUse() uint64 {
 	return m.HeapAlloc + m.StackInuse
 }
 
-// stallUpload sends some of a file, and of the next record of TLS only a part.
+// stallUpload sends some of a file, and then only a part of the next record of TLS.
 func stallUpload(ts *testServer, t *testing.T) net.Conn {
 	t.Helper()
 	data := stalling(t, ts.login(t).open("STOR up"))

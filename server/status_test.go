@@ -8,8 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A listing within a reply has an end whatever is in the directory, says how much it
-// shows, and takes no more memory than 96 KiB of lines while the client reads nothing.
+// A listing within the reply to STAT has an end whatever is in the directory, and
+// says how many entries it shows. While the client reads nothing the listing takes
+// no more memory than 96 KiB of lines.
 func TestStatIsBounded(t *testing.T) {
 	ts := start(t)
 	for _, dir := range []string{"short", "long"} {

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Names that STOU gives out are unique though no file has them yet.
+// Names that STOU gives out are unique though no file of the name exists yet.
 func TestStouTogether(t *testing.T) {
 	for name, files := range written(t) {
 		ts := start(t, insecure, withFiles(files))

@@ -15,9 +15,9 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// An FS of a third party that puts driver.SysError around what the system says is
-// understood; without it "Directory not empty" is "Already exists", and a disk
-// that is full is a local error.
+// The server understands an FS of a third party that puts driver.SysError around
+// errors of the system. Without SysError "Directory not empty" becomes "Already
+// exists", and a full disk becomes a local error.
 func TestSysErrorReplies(t *testing.T) {
 	for _, tt := range []struct {
 		method, line string

@@ -16,8 +16,9 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// A thief with an account of his own, at the address of two clients that have proved themselves, shows on either of two
-// data ports all that he has overheard and has himself, while the clients wait there and while he does.
+// A thief with an account is at the address of two clients that have proved themselves. On both of
+// two data ports the thief shows all tickets that he has overheard or has himself, while the
+// clients wait there and while he does. He gets nothing.
 func TestThiefOnTwoPorts(t *testing.T) {
 	for _, version := range []uint16{stdtls.VersionTLS12, stdtls.VersionTLS13} {
 		for _, policy := range []tls.Reuse{tls.Prefer, tls.Require} {

@@ -11,8 +11,9 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// A ticket proves something for seven days: since the last transfer, or in TLS 1.2 since the login. A client that has
-// proved itself before and is connected for longer hears 425, and is served when it connects again.
+// A ticket proves something for seven days: since the last transfer, or in TLS 1.2 since the login.
+// A client that has proved itself before hears 425 when its ticket is older, and is served when it
+// connects again.
 func TestTicketAge(t *testing.T) {
 	for _, test := range []struct {
 		name          string

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Row 37: the data connection is open and silent. The transfer ends, the
-// session does not, and an old file of that name is whole (row 36).
+// Row 37: the data connection is open and silent. The transfer ends, the session
+// does not, and an old file of the same name stays whole (row 36).
 func TestDataIdleUpload(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		fs.writeFile(t, "a", "old")
@@ -25,15 +25,15 @@ func TestDataIdleUpload(t *testing.T) {
 		io.WriteString(data, "new")
 		after(t, time.Minute, func() { c.expect(426) })
 		require.Equal(t, "old", fs.readFile(t, "a"))
-		// The time of the session's own silence starts only now.
+		// IdleTimeout counts from now on only.
 		time.Sleep(5*time.Minute - 1)
 		c.cmd(200, "NOOP")
 		require.Error(t, fs.lastTransfer(t).Err)
 	})
 }
 
-// A write tells only at its deadline whether bytes moved, so the limit may be
-// passed by an eighth.
+// A stalled download ends after DataTimeout, or an eighth later: a write tells only
+// at its deadline whether bytes moved.
 func TestDataIdleDownload(t *testing.T) {
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +52,8 @@ func TestDataIdleDownload(t *testing.T) {
 	}
 }
 
-// The same under TLS; a limit of its own; off.
+// A silent data connection ends likewise under TLS, after another DataTimeout if
+// one is set, and never if DataTimeout is off (TestDataIdleOff).
 func TestDataIdleUnderTLS(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.inTLS(t)
@@ -98,8 +99,8 @@ func TestSlowUpload(t *testing.T) {
 	}
 }
 
-// So is one that reads slowly, to the last byte: what the server has gathered
-// to send at once may take an hour to leave.
+// A client that reads slowly is not cut off either, to the last byte: what the
+// server has gathered to send at once may take an hour to leave.
 func TestSlowDownload(t *testing.T) {
 	content := strings.Repeat("x", 600<<10)
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
@@ -125,7 +126,7 @@ func TestSlowDownload(t *testing.T) {
 	}
 }
 
-// slowReader reads little and seldom.
+// slowReader is a connection that reads little and seldom.
 type slowReader struct {
 	net.Conn
 	pause time.Duration
@@ -136,7 +137,7 @@ func (s *slowReader) Read(p []byte) (int, error) {
 	return s.Conn.Read(p[:min(len(p), 4<<10)])
 }
 
-// opened is a transfer under way.
+// opened returns a client with a transfer under way, and the data connection.
 func (fs *fakeServer) opened(t testing.TB, secure bool, buffer int, line string) (*client, io.ReadWriteCloser) {
 	t.Helper()
 	if !secure {
@@ -151,7 +152,8 @@ func (fs *fakeServer) opened(t testing.TB, secure bool, buffer int, line string)
 	return c, c.dataTLS(data)
 }
 
-// ABOR does not wait behind the accept, the handshake or the data.
+// ABOR takes effect at once while the server waits for the data connection, for the
+// handshake or for data.
 func TestAbortAtOnce(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -178,8 +180,8 @@ func TestAbortAtOnce(t *testing.T) {
 }
 
 // A client that waits for 150 before it speaks on its data connection, and proves
-// nothing there, may do so before the server goes on. Only a client that did not
-// wait would make the server wait for a better connection.
+// nothing there, may do so before the server goes on. The server waits for a better
+// connection only if a client did not wait for 150.
 func TestPromptClientIsNotKeptWaiting(t *testing.T) {
 	const slow = 10 * time.Millisecond
 	fake(t, func(t *testing.T, fs *fakeServer) {

@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// refused is the answer to a wrong password after so long.
+// refused demands the reply to a wrong password after so long.
 func (c *client) refused(want time.Duration, code int, user string) reply {
 	c.t.Helper()
 	c.cmd(331, "USER %s", user)
@@ -27,7 +27,7 @@ func (c *client) refused(want time.Duration, code int, user string) reply {
 	return r
 }
 
-// connected is a client that has read the greeting.
+// connected returns a client that has read the greeting.
 func (fs *fakeServer) connected(t testing.TB, addr string) *client {
 	t.Helper()
 	c := fs.from(t, addr)
@@ -46,7 +46,7 @@ func TestFailedLoginDelay(t *testing.T) {
 		c.end()
 
 		c = fs.connected(t, "198.51.100.7")
-		c.refused(2*time.Second, 530, strings.ToUpper(testUser)) // to some backends the same
+		c.refused(2*time.Second, 530, strings.ToUpper(testUser)) // the same user to some backends
 		c.refused(4*time.Second, 530, testUser)
 		c.refused(8*time.Second, 421, testUser)
 		c = fs.connected(t, "198.51.100.7")
@@ -74,12 +74,13 @@ func TestGuessAndHangUp(t *testing.T) {
 			time.Sleep(99 * time.Millisecond)
 			require.Empty(t, fs.Sessions())
 		}
-		// At 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 23.5 seconds, or a moment later.
+		// Guesses are judged at 0, 0.5, 1.5, 3.5, 7.5, 15.5 and 23.5 seconds, or a
+		// moment later.
 		require.EqualValues(t, 7, judged.Load())
 	}, count(&judged))
 }
 
-// count makes the server's driver count what it is asked.
+// count has the server's driver count the logins that it is asked about.
 func count(asked *atomic.Int32) func(*server.Server) {
 	return func(srv *server.Server) {
 		within := srv.Driver
@@ -110,8 +111,9 @@ func TestNetworkDelay(t *testing.T) {
 	}, count(&judged))
 }
 
-// Who logged in from an address within a day does not wait for the refusals of
-// others there, and less for those of a program with an old password.
+// A user who logged in from an address within a day does not wait for the refusals
+// of others there, and waits less for those of a program with the user's old
+// password.
 func TestKnownUserPassesNetworkDelay(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		login := func(addr string, want time.Duration) {
@@ -132,7 +134,7 @@ func TestKnownUserPassesNetworkDelay(t *testing.T) {
 		login("198.51.100.7", 0)
 		time.Sleep(25 * time.Hour)
 		flood("u#")
-		login("198.51.100.7", time.Second/20) // the next of ten a second
+		login("198.51.100.7", time.Second/20) // the address has ten refusals a second
 
 		time.Sleep(time.Hour)
 		for i := range 5 { // a program with an old password
@@ -143,7 +145,8 @@ func TestKnownUserPassesNetworkDelay(t *testing.T) {
 	})
 }
 
-// Whoever has an IPv6 network has 2^64 addresses (row 56).
+// An IPv6 network of 64 bits counts as one address, because its owner has all 2^64
+// addresses (row 56).
 func TestFailedLoginDelayIPv6(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		for i, addr := range []string{"2001:db8::1", "2001:db8::2", "2001:db8::ffff:1"} {
@@ -153,8 +156,8 @@ func TestFailedLoginDelayIPv6(t *testing.T) {
 	})
 }
 
-// Row 28: an unknown user is told what a known one is, and waits as long. What
-// the comparison of the password costs is the driver's matter.
+// Row 28: an unknown user gets the same reply as a known one, after the same delay.
+// The time that the comparison of the password takes is the driver's matter.
 func TestUnknownUserLooksTheSame(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		answers := func(addr, user string) (all []string) {
@@ -171,8 +174,8 @@ func TestUnknownUserLooksTheSame(t *testing.T) {
 	})
 }
 
-// An error that is not ErrLogin looks no different from outside, and is no guess:
-// it is counted nowhere.
+// An error that is not ErrLogin looks no different to the client, and counts as no
+// guess anywhere.
 func TestOutageIsNoGuess(t *testing.T) {
 	var out atomic.Bool
 	outage := func(srv *server.Server) {
@@ -233,8 +236,8 @@ func TestShutdownEndsDelay(t *testing.T) {
 	})
 }
 
-// Row 46: however many log in, the driver judges few at once. A user who is new
-// waits for one of those, not for the hundreds who failed before.
+// Row 46: however many log in, the driver judges few logins at once. A new user
+// waits for one of these, not for the hundreds who failed before.
 func TestLoginsAtOnce(t *testing.T) {
 	var judging, most atomic.Int32
 	slow := func(srv *server.Server) {
@@ -320,7 +323,8 @@ func TestHangingLoginMakesRoom(t *testing.T) {
 	})
 }
 
-// A login that is not judged within LoginTimeout is told so, and never judged.
+// A client whose login is not judged within LoginTimeout is told so, and the login
+// is never judged.
 func TestCrowdedLogin(t *testing.T) {
 	var judged atomic.Int32
 	fake(t, func(t *testing.T, fs *fakeServer) {

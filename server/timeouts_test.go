@@ -46,7 +46,8 @@ func TestIdleTimeoutOff(t *testing.T) {
 	}, func(srv *server.Server) { srv.IdleTimeout = -1 })
 }
 
-// Half a command is none, and an endless line keeps nobody connected (row 19).
+// IdleTimeout counts on during half a command, so an endless line keeps nobody
+// connected (row 19).
 func TestIdleTimeoutDespiteBytes(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -69,7 +70,7 @@ func TestLoginTimeout(t *testing.T) {
 				c.expect(220)
 				time.Sleep(20 * time.Second)
 				if secure {
-					c.authTLS() // does not start it afresh
+					c.authTLS() // AUTH does not start the time afresh
 				}
 				for range 3 {
 					c.cmd(200, "NOOP")
@@ -83,7 +84,7 @@ func TestLoginTimeout(t *testing.T) {
 	}
 }
 
-// The shorter of the two counts.
+// Before login the shorter one of IdleTimeout and LoginTimeout counts.
 func TestIdleBeforeLogin(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.from(t, "198.51.100.7")
@@ -134,7 +135,7 @@ func TestHandshakeTimeout(t *testing.T) {
 	})
 }
 
-// Nobody connects to the data port.
+// A lease ends when nobody connects to the data port.
 func TestLeaseTime(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -142,12 +143,12 @@ func TestLeaseTime(t *testing.T) {
 		time.Sleep(12 * time.Second)
 		c.cmd(150, "STOR a")
 		after(t, 18*time.Second, func() { c.expect(425) })
-		c.cmd(425, "STOR a") // it was good for one transfer
+		c.cmd(425, "STOR a") // a PASV is good for one transfer
 
 		c.cmd(229, "EPSV")
 		time.Sleep(31 * time.Second)
 		after(t, 0, func() {
-			c.cmd(425, "STOR a") // 150 would invite in vain
+			c.cmd(425, "STOR a") // the port is gone, so there is no 150
 		})
 		require.Zero(t, fs.Passive.Stats().Leases)
 		_, err := fs.FS.Stat(t.Context(), "a")
@@ -155,7 +156,8 @@ func TestLeaseTime(t *testing.T) {
 	})
 }
 
-// All ports wait for this client: PASV is answered late, others are served.
+// While all ports wait for one client, its next PASV is answered late, and other
+// clients are served.
 func TestPasvWaits(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		var last *client
@@ -182,8 +184,8 @@ func TestPasvWaits(t *testing.T) {
 	})
 }
 
-// A client that reads nothing does not hold a session: neither by pipelining
-// commands nor by being told 421.
+// A client that reads nothing can't hold a session: neither by pipelining commands
+// nor by not reading 421.
 func TestReplyTimeout(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.tcp(t, memClient, explicitPort, 256)
@@ -204,8 +206,8 @@ func TestReplyTimeout(t *testing.T) {
 	})
 }
 
-// A deadline that outlives its reply would break whatever TLS has to write on
-// its own later, such as the answer to a key update.
+// A reply leaves no deadline behind. Such a deadline would break what TLS has to
+// write on its own later, such as the answer to a key update.
 func TestReplyLeavesNoDeadline(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -215,9 +217,9 @@ func TestReplyLeavesNoDeadline(t *testing.T) {
 	})
 }
 
-// A driver that blocks learns from its context that the client is gone: two
-// seconds after the server noticed. The server notices only while a command
-// takes more than a moment.
+// The context of a driver that blocks ends two seconds after the server noticed
+// that the client is gone. The server notices only while a command takes more than
+// a moment.
 func TestContextEndsWithClient(t *testing.T) {
 	var waited time.Duration
 	fake(t, func(t *testing.T, fs *fakeServer) {

@@ -2,8 +2,8 @@ package server
 
 import "reflect"
 
-// TLSSessions returns how many sessions the server's TLS layer takes for living:
-// one that is never closed stays in its table for ever.
+// TLSSessions returns how many sessions are in the table of the server's TLS layer.
+// A session that is never closed stays in the table for ever.
 func TLSSessions(srv *Server) int {
 	return reflect.ValueOf(srv.layer).Elem().FieldByName("live").Len()
 }

@@ -21,11 +21,11 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// callbacks are the functions of the embedder's TLS configuration that a handshake
-// calls: each is made to call act first.
+// callbacks lists the functions of the embedder's TLS configuration that a handshake
+// calls. Each entry has one of them call act first.
 var callbacks = []struct {
 	name string
-	full bool // a handshake that resumes does not call it: no certificate is shown
+	full bool // only a full handshake calls it, since resumption shows no certificate
 	set  func(cfg *tls.Config, act func())
 }{
 	{"GetConfigForClient", false, func(cfg *tls.Config, act func()) {
@@ -51,9 +51,9 @@ var callbacks = []struct {
 	}},
 }
 
-// handshakes are where a handshake of a session can panic. Each brings it about for
-// the client c, whose session goes on; nil is the control connection's own, which ends
-// its session.
+// handshakes lists the places where a handshake of a session can panic. Each entry
+// brings that handshake about for the client c, whose session goes on. nil is the
+// handshake of the control connection, which ends its session.
 var handshakes = []struct {
 	name string
 	play func(t *testing.T, ts *testServer, c *client)
@@ -69,7 +69,7 @@ var handshakes = []struct {
 		c.cmd(150, "RETR a")
 		shakeInVain(t, raw, c.TLS)
 		if c.TLS.ClientSessionCache == nil {
-			c.expect(425) // it was the only connection, and came without a claim
+			c.expect(425) // the only connection has failed, and came without a claim
 			return
 		}
 		require.Equal(t, "old", readAll(t, c.dataTLS(c.dataTCP(at))))
@@ -87,8 +87,8 @@ var handshakes = []struct {
 }
 
 // A panic of the embedder's TLS functions ends the connection that they were called
-// for. A data connection may be anybody's: the session goes on. Nothing of it stays,
-// and everybody else is served.
+// for. If it is a data connection, which may be anybody's, the session goes on. Nothing
+// of the connection stays, and everybody else is served.
 func TestTLSCallbackPanics(t *testing.T) {
 	for _, callback := range callbacks {
 		for _, h := range handshakes {
@@ -193,8 +193,8 @@ func (disarm panicking) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Whoever overheard the ticket of a session and shows it from elsewhere can bring about
-// a panic in a handshake on behalf of that session, which goes on.
+// A thief who overheard the ticket of a session and shows it from elsewhere can bring
+// about a panic in a handshake on behalf of that session. The session goes on.
 func TestStrangersHandshakePanics(t *testing.T) {
 	for _, asked := range []bool{false, true} {
 		t.Run(fmt.Sprint("transfer asked for: ", asked), func(t *testing.T) {
@@ -250,7 +250,7 @@ func shakeInVain(t *testing.T, conn net.Conn, cfg *stdtls.Config) {
 	conn.Close()
 }
 
-// remoteKey is a private key of which another program does the work.
+// remoteKey is a private key that another program holds and uses.
 type remoteKey struct {
 	crypto.Signer
 	act func()

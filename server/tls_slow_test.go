@@ -10,8 +10,9 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// A function of Server.TLS that takes long for somebody who shows the ticket of a session does not hold up the
-// session's own data connection, if the function heeds the context of the handshake.
+// A function of Server.TLS takes long for somebody who shows the ticket of a
+// session. It does not hold up the session's own data connection, if it heeds the
+// context of the handshake.
 func TestSlowTLSFunction(t *testing.T) {
 	called := make(chan struct{})
 	ts := start(t, func(srv *server.Server) {

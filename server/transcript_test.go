@@ -267,7 +267,7 @@ func (p *player) start(options ...string) {
 	}
 }
 
-// client is the control connection, which opens when first needed.
+// client returns the control connection, and opens it when first needed.
 func (p *player) client() *client {
 	if p.c == nil {
 		p.start()
@@ -283,7 +283,7 @@ func (p *player) check(err error) {
 
 var variable = regexp.MustCompile(`\{[a-z]+\}`)
 
-// expand puts in what was captured.
+// expand replaces {name} by what was captured.
 func (p *player) expand(s string) string {
 	return variable.ReplaceAllStringFunc(s, func(name string) string {
 		if value, ok := p.vars[name[1:len(name)-1]]; ok {
@@ -293,7 +293,7 @@ func (p *player) expand(s string) string {
 	})
 }
 
-// match compares a line with what is wanted and captures.
+// match compares a line with the pattern that is wanted, and captures words.
 func (p *player) match(want, got string) {
 	p.t.Helper()
 	pattern := regexp.QuoteMeta(p.expand(want))

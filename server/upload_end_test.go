@@ -15,12 +15,12 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// looking is what the server takes beyond EndGrace to see what has arrived on a
-// connection in memory, which can't tell without a read.
+// looking is how long the server takes beyond EndGrace to see what has arrived on a
+// connection in memory, where only a read can tell.
 const looking = time.Millisecond
 
-// endings are uploads whose end nothing proves, and how long the server waits
-// for news then.
+// endings lists uploads whose end nothing proves, and how long the server waits for
+// news after each.
 var endings = map[string]struct {
 	secure bool
 	set    time.Duration // of Server.EndGrace
@@ -32,7 +32,8 @@ var endings = map[string]struct {
 	"clear, set": {false, time.Second, time.Second},
 }
 
-// ended is a client whose upload to a, begun with line, has just ended without proof.
+// ended returns a client whose upload to a, begun with line, has just ended without
+// proof.
 func (fs *fakeServer) ended(t testing.TB, secure bool, line string) *client {
 	t.Helper()
 	fs.writeFile(t, "a", "old")
@@ -46,9 +47,9 @@ func (fs *fakeServer) ended(t testing.TB, secure bool, line string) *client {
 	return c
 }
 
-// The kernel of a client that is killed ends its connections one after the
-// other. The end of the control connection within EndGrace means that the file
-// is not whole; afterwards it is too late for that.
+// The kernel of a client that is killed ends its connections one after the other. The
+// end of the control connection within EndGrace means that the file is not whole. Later
+// it means nothing.
 func TestKilledUploader(t *testing.T) {
 	for name, e := range endings {
 		t.Run(name, func(t *testing.T) {
@@ -109,8 +110,7 @@ func TestGivenUpAtTheEnd(t *testing.T) {
 	}
 }
 
-// What proves an end is believed at once, whatever the control connection has to
-// say later.
+// A proven end is believed at once, whatever comes on the control connection later.
 func TestProvenEndsDoNotWait(t *testing.T) {
 	ends := map[string]struct {
 		secure bool
@@ -143,8 +143,8 @@ func TestProvenEndsDoNotWait(t *testing.T) {
 	}
 }
 
-// A size announced proves nothing when another number of bytes came, and none is
-// left over for the next upload.
+// A size announced by ALLO proves nothing when another number of bytes came, and does
+// not count for the next upload.
 func TestWrongSizeProvesNothing(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -160,10 +160,10 @@ func TestWrongSizeProvesNothing(t *testing.T) {
 	})
 }
 
-// ALLO proves nothing where lines are converted: the number may count the bytes
-// before the conversion or after. Nor does zero, which some clients announce of any
-// file (RFC 959, section 4.1.3). An upload without a byte ends only with the
-// connection.
+// ALLO proves nothing where lines are converted, because its number may count the bytes
+// before the conversion or after. ALLO 0 proves nothing either, since some clients
+// announce 0 for any file (RFC 959, section 4.1.3). An upload without a byte ends only
+// with the connection.
 func TestNothingProvesAnEmptyFile(t *testing.T) {
 	fake(t, func(t *testing.T, fs *fakeServer) {
 		c := fs.in(t)
@@ -201,8 +201,8 @@ func TestKilledBeforeTheFirstByte(t *testing.T) {
 	}
 }
 
-// What has arrived on the control connection by the end of the data counts: without any
-// grace, and also before an end that is proven.
+// An ABOR that has arrived on the control connection by the end of the data counts:
+// without any EndGrace, and also before an end that is proven.
 func TestAbortBeforeTheEnd(t *testing.T) {
 	for name, e := range map[string]struct {
 		secure, bare bool
@@ -330,7 +330,8 @@ func TestQuitDuringUpload(t *testing.T) {
 	}
 }
 
-// QUIT that was sent with the command, and no byte: the client gave up the wait for 150.
+// QUIT that was sent with the command of an upload, followed by no byte, means that the
+// client gave up the wait for 150.
 func TestQuitInsteadOfUpload(t *testing.T) {
 	ts := start(t, insecure)
 	ts.writeFile(t, "a", "old")
@@ -342,8 +343,8 @@ func TestQuitInsteadOfUpload(t *testing.T) {
 	require.Equal(t, "old", ts.readFile(t, "a"))
 }
 
-// What a client sends and ends at once, QUIT included, is the same to the server in
-// whatever order it sees that.
+// A client that ends its data connection and sends QUIT at once is treated the same, in
+// whatever order the server sees the two.
 func TestQuitRightAfterTheEnd(t *testing.T) {
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -371,8 +372,8 @@ func TestQuitRightAfterTheEnd(t *testing.T) {
 	}
 }
 
-// QUIT that was sent ahead is no news of the end of the data: an end that
-// nothing proves waits for all of EndGrace, and what comes then is heard.
+// QUIT that was sent ahead tells nothing about the end of the data: an upload whose end
+// nothing proves waits for all of EndGrace, and news within that time is heard.
 func TestQuitKeepsTheGrace(t *testing.T) {
 	for name, e := range endings {
 		for what, then := range map[string]func(t testing.TB, c *client){
@@ -419,8 +420,8 @@ func TestQuitAndProvenEnd(t *testing.T) {
 	})
 }
 
-// The kernel of a client that said QUIT and is killed ends the data connection
-// first as well.
+// The kernel of a client that has sent QUIT and is killed may also end the data
+// connection first.
 func TestKilledAfterQuit(t *testing.T) {
 	for name, secure := range map[string]bool{"clear": false, "TLS": true} {
 		t.Run(name, func(t *testing.T) {
@@ -445,7 +446,7 @@ func TestKilledAfterQuit(t *testing.T) {
 	}
 }
 
-// What takes long and shows nothing yet is done while the server waits for news.
+// Prepare of the upload runs while the server waits for news.
 func TestPreparedDuringTheGrace(t *testing.T) {
 	var prepared time.Time
 	files := driver.Mem()
@@ -463,7 +464,7 @@ func TestPreparedDuringTheGrace(t *testing.T) {
 	}), func(srv *server.Server) { srv.EndGrace = time.Second })
 }
 
-// A failure of Prepare is one of the upload.
+// The failure of Prepare is a failure of the upload.
 func TestPrepareFails(t *testing.T) {
 	files := driver.Mem()
 	fake(t, func(t *testing.T, fs *fakeServer) {

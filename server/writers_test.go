@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// written are the files that two writers can meet in.
+// written returns the kinds of files in which two writers can meet.
 func written(t *testing.T) map[string]driver.FS {
 	t.Helper()
 	dir, err := driver.OpenDir(t.TempDir())
@@ -26,7 +26,8 @@ func written(t *testing.T) map[string]driver.FS {
 	return map[string]driver.FS{"dir": dir, "in place": inPlace, "mem": driver.Mem()}
 }
 
-// Row 51: sessions that append to one file at once lose nothing of what was answered 226.
+// Row 51: sessions that append to one file at once lose nothing of what was
+// answered with 226.
 func TestAppendTogether(t *testing.T) {
 	for name, files := range written(t) {
 		t.Run(name, func(t *testing.T) {
@@ -54,7 +55,7 @@ func TestAppendTogether(t *testing.T) {
 	}
 }
 
-// noting tells when an upload has begun.
+// noting is an FS that tells when an upload has begun.
 type noting struct {
 	driver.FS
 	begun chan struct{}
@@ -66,7 +67,8 @@ func (n noting) Store(ctx context.Context, name string, opts driver.StoreOptions
 	return up, err
 }
 
-// meanwhile begins an upload, does something in another session and ends it.
+// meanwhile begins an upload, calls other with another session, and ends the
+// upload.
 func meanwhile(t *testing.T, files driver.FS, rest int, line string, other func(c *client)) reply {
 	t.Helper()
 	begun := make(chan struct{}, 10)
@@ -129,8 +131,9 @@ func TestChangedMeanwhile(t *testing.T) {
 	}
 }
 
-// In place a file that is being written is in use. An upload whose file was
-// removed meanwhile is no success.
+// A driver that writes in place refuses other writers of a file that is being
+// stored: the file is in use. An upload whose file was removed meanwhile does not
+// succeed.
 func TestInPlaceMeanwhile(t *testing.T) {
 	files := written(t)["in place"]
 	writeFile(t, files, "a", "old file")
@@ -154,8 +157,8 @@ func TestInPlaceMeanwhile(t *testing.T) {
 	}
 }
 
-// What COMB removes is in a file, however many combine at once and whatever is
-// written to the sources meanwhile.
+// Every source that COMB removes is in a target, however many COMBs run at once and
+// whatever is written to the sources meanwhile.
 func TestCombineTogether(t *testing.T) {
 	for name, files := range written(t) {
 		t.Run(name, func(t *testing.T) {
