@@ -74,9 +74,9 @@ type holding struct {
 	up, down bucket
 }
 
-// holder returns the name by which sessions of an account are counted. The host is no
-// part of it, nor is the case of letters: a client may name any host, and a backend
-// may take a name in either case, so that both would get around a limit.
+// holder returns the name by which sessions of an account are counted. Neither the host
+// nor the case of letters is part of the name: a client may name any host, and a
+// backend may take a name in either case, so both would be ways around a limit.
 func holder(account *driver.Account, user string) string {
 	if account.Owner != "" {
 		return fmt.Sprintf("account %q", account.Owner)

@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	// pieceTime is how long a piece of a limited transfer may take: short, so that a
-	// client sees it go on, and transfers that share a limit take turns often.
+	// pieceTime is how long a piece of a limited transfer may take. It is short, so that
+	// a client sees its transfer go on, and transfers that share a limit take turns
+	// often.
 	pieceTime = time.Second / 8
 	// burstTime is how much time an account that moves nothing can save up, so that small
 	// files don't wait.
@@ -54,7 +55,7 @@ func (b *bucket) piece() (n int64, limited bool) {
 }
 
 // owed returns how long it takes until the bucket is as good as a new one: until its debt
-// is paid and it has saved the most that it may save.
+// is paid, and as much time is saved up as may be.
 func (b *bucket) owed() time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -23,7 +23,7 @@ func limits(compress bool) []func(*server.Server) {
 	limited := driver.Policy{DownloadRate: 100_000, UploadRate: 50_000}
 	return []func(*server.Server){
 		policies(map[string]driver.Policy{testUser: limited, "other": limited, "free": {}}),
-		func(srv *server.Server) { srv.Compress, srv.EndGrace = compress, -1 }, // the wait of EndGrace would take time of its own
+		func(srv *server.Server) { srv.Compress, srv.EndGrace = compress, -1 }, // EndGrace would take time of its own
 	}
 }
 

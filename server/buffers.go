@@ -21,8 +21,8 @@ const smallBuffer = 16 << 10
 var (
 	// buffers are for what is read from a client, or moved from file to file.
 	buffers = pool{size: 256 << 10, most: 48}
-	// chunks are for what is sent. A download holds one only while it has
-	// something to send and the client takes it.
+	// chunks are for what is sent. A download holds a chunk only while it has
+	// something to send and the client takes that.
 	chunks = pool{size: listChunk + sendChunk/4, most: 64}
 )
 

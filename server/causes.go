@@ -43,9 +43,9 @@ func firstCause(ctx context.Context, err error) error {
 	return &endedIn{first, err}
 }
 
-// endedIn holds two errors of a session that was ended from outside: why it was ended, and
-// what went wrong in it meanwhile, such as a driver that did not return, or a handshake.
-// errors.Is finds both.
+// endedIn holds two errors of a session that was ended from outside: why the session was
+// ended, and what went wrong in it meanwhile, such as a driver that did not return, or a
+// handshake. errors.Is finds both.
 type endedIn struct{ why, found error }
 
 func (e *endedIn) Error() string {

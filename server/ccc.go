@@ -17,14 +17,14 @@ func (s *session) cmdCcc(context.Context, string) (wire.Reply, error) {
 	case !s.secured:
 		return ok(503, "The control connection is in clear.")
 	}
-	// From here on not a byte is read beyond the record it belongs to: the
+	// From here on read no byte beyond the end of the TLS record under way: the
 	// client may send clear text right behind its close_notify.
 	s.ctl.tls.ReadExact()
 	s.afterReply = s.dropTLS
 	return ok(200, "The control connection is in clear after this.")
 }
 
-// featCcc leaves CCC out where the policy of the account forbids it.
+// featCcc returns the line of FEAT: none if the policy of the account forbids CCC.
 func (s *session) featCcc() string {
 	if s.policy.RequireTLS {
 		return ""

@@ -7,8 +7,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// handler runs one command. It returns the reply, or an error that errorReply
-// turns into one; only a transfer writes anything itself.
+// handler runs one command. It returns the reply, or an error that errorReply turns
+// into a reply; only a transfer writes anything itself.
 type handler func(s *session, ctx context.Context, arg string) (wire.Reply, error)
 
 // command is a row of the table: all that is particular to a verb. FEAT, HELP,
@@ -24,7 +24,7 @@ type command struct {
 	// words: the argument is words and numbers, so blanks at its end mean nothing.
 	// The name of a file may end in blanks (RFC 3659, section 2.2).
 	words bool
-	names naming // the paths in its argument; nil for none
+	names naming // finds the paths in the argument; nil if it has none
 	// data: the command uses the data connection that PASV or PORT prepared.
 	data bool
 	// uploads: the command stores what the client sends on the data connection.
@@ -133,7 +133,8 @@ func (s *session) admitCommand(cmd wire.Command) (row *command, arg string, repl
 	return row, arg, wire.Reply{}, true
 }
 
-// isMember reports whether a row belongs to that of a family, as SITE CHMOD to SITE.
+// isMember reports whether a row belongs to a family, as SITE CHMOD belongs to
+// SITE.
 func (row *command) isMember() bool { return strings.Contains(row.name, " ") }
 
 // on reports whether the operator has switched on what the command needs.

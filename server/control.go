@@ -152,7 +152,7 @@ func (c *control) waitingInput(last time.Time) time.Time {
 	return time.Time{}
 }
 
-// showsInput reports whether waitingInput knows, without a wait, what has arrived.
+// showsInput reports whether waitingInput can tell without a wait what has arrived.
 func (c *control) showsInput() bool {
 	_, known := inputWaits(rawio.TCP(c.raw))
 	return known
@@ -187,7 +187,7 @@ const replyTimeout = 30 * time.Second
 type replyConn struct {
 	net.Conn
 	srv   *Server
-	turns *handshakeTurns // of the handshake under way, for the goroutine that does it; nil without
+	turns *handshakeTurns // of the handshake under way, whose goroutine alone uses them; nil without
 
 	mu      sync.Mutex // guards what follows
 	until   time.Time  // the deadline that SetWriteDeadline was given; zero is none

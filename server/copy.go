@@ -174,8 +174,8 @@ func (s *session) siteCpfr(ctx context.Context, arg string) (wire.Reply, error) 
 	return ok(350, "Send SITE CPTO with the name of the copy.")
 }
 
-// SITE CPTO <file>: both names are resolved as those of RETR and STOR are, and lead
-// nowhere else (CVE-2015-3306).
+// SITE CPTO <file>: both names are resolved as the names of RETR and STOR are, and
+// lead nowhere else (CVE-2015-3306).
 func (s *session) siteCpto(ctx context.Context, arg string) (wire.Reply, error) {
 	from := s.source
 	to, err := s.fileName(ctx, arg)

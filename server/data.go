@@ -21,11 +21,11 @@ type dataSource interface {
 	TransferStarting()
 	// Over reports that no connection can come any more.
 	Over() bool
-	// Accept returns the data connection, waiting for it if need be: a *dataConn if
-	// its handshake is done, or else the TCP connection.
+	// Accept waits for the data connection and returns it: a *dataConn if the
+	// handshake is done, or else the TCP connection.
 	Accept(ctx context.Context) (net.Conn, error)
-	// DropProof is called when the data will be in clear. It reports whether the
-	// source is still of use.
+	// DropProof is called when PROT C has put the data in clear. It reports whether
+	// the source is still of use.
 	DropProof() bool
 	// Close gives up what the source holds. It may be called at any time.
 	Close() error
@@ -74,8 +74,8 @@ func (s *session) cmdPasv(ctx context.Context, _ string) (wire.Reply, error) {
 	return okf(227, "Entering Passive Mode (%s).", wire.FormatPort(at))
 }
 
-// EPSV [1|2|ALL]: RFC 2428, section 3. The reply holds no address, so NAT can't
-// spoil it.
+// EPSV [1|2|ALL]: RFC 2428, section 3. The reply holds no address that NAT could
+// spoil.
 func (s *session) cmdEpsv(ctx context.Context, arg string) (wire.Reply, error) {
 	family, all, err := wire.ParseEPSV(arg)
 	switch {

@@ -92,9 +92,10 @@ func newDataConn(raw net.Conn, srv *Server) *dataConn {
 	return c
 }
 
-// secureData does the TLS handshake of a data connection. When it fails the
-// connection is closed. A panic of the embedder's TLS functions is such a failure: it
-// must not end the session, since the client on the other side may be anybody.
+// secureData does the TLS handshake of a data connection. If the handshake fails
+// the connection is closed. A panic of the embedder's TLS functions counts as such
+// a failure: it must not end the session, since the client on the other side may be
+// anybody.
 func (s *session) secureData(ctx context.Context, raw net.Conn, reuse tls.Reuse) (secured *dataConn, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.srv.handshakeTimeout())
 	defer cancel()
@@ -182,8 +183,8 @@ func (c *dataConn) attend() error {
 }
 
 // Close ends a connection that no transfer used. A TLS connection that resumed no
-// session is reset, so that nobody takes it for an empty file. Any other connection ends
-// in order: under TLS such a connection brings the client a ticket, which the
+// session is reset, so that nobody takes it for an empty file. Any other connection
+// ends in order, because under TLS it then brings the client a ticket, which the
 // client needs for the next connection.
 func (c *dataConn) Close() error {
 	if c.tls != nil && !c.tls.Resumed() {
@@ -194,7 +195,7 @@ func (c *dataConn) Close() error {
 	return c.finish()
 }
 
-// The rest of net.Conn is that of the TCP connection.
+// The other methods of net.Conn are those of the TCP connection.
 
 func (c *dataConn) NetConn() net.Conn                  { return c.idle.Conn }
 func (c *dataConn) LocalAddr() net.Addr                { return c.idle.Conn.LocalAddr() }
@@ -217,7 +218,7 @@ func (c *dataConn) finish() error {
 	c.finished = true
 	closed := false
 	defer func() {
-		if !closed { // a panic in what Intercept put around it
+		if !closed { // a panic in the connection that Intercept.Data returned
 			c.abort()
 			c.release()
 		}
@@ -234,8 +235,8 @@ func (c *dataConn) end() error {
 		}
 	}
 	if c.tls != nil {
-		// What is still gathered may take a slow client long; idleConn ends it
-		// only when nothing moves.
+		// A slow client may take long to read what is still gathered; idleConn ends
+		// the connection only when nothing moves.
 		c.tls.SetWriteDeadline(time.Now().Add(forever))
 	}
 	c.idle.order.Store(true)
@@ -248,8 +249,8 @@ func (c *dataConn) end() error {
 	return c.idle.Close()
 }
 
-// abort ends the connection so that the client can't take what it got for
-// complete: no close_notify, and RST instead of FIN. It may be called from any
+// abort ends the connection so that the client can't take what it got for complete:
+// without close_notify, and by RST instead of FIN. It may be called from any
 // goroutine and more than once, and does nothing when the connection has ended in
 // order.
 func (c *dataConn) abort() {

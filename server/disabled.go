@@ -49,7 +49,8 @@ func (off disabled) add(name string) {
 	}
 }
 
-// isCommand reports whether a name is that of a command or of one of SITE's.
+// isCommand reports whether a name is the name of a command, such as DELE or SITE
+// CHMOD.
 func isCommand(name string) bool { return commands[name] != nil }
 
 // switchOff makes the set of a server: the commands named, and those that no option

@@ -38,7 +38,7 @@ func (s *session) discard(c *dataConn) {
 	go func() {
 		defer close(over)
 		defer stop()
-		err := rescued(func() error { // what Intercept put around it may panic
+		err := rescued(func() error { // the connection that Intercept.Data returned may panic
 			c.drop(discardSize, time.Now().Add(discardTime))
 			return c.finish()
 		})

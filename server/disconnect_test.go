@@ -347,7 +347,7 @@ func TestDisconnectFromDeadline(t *testing.T) {
 func (c *client) visit() (said []string) {
 	ask := func(line string) reply {
 		if line != "" {
-			io.WriteString(c.Conn, line+"\r\n") // fails if the server has closed and the client has not read its last reply
+			io.WriteString(c.Conn, line+"\r\n") // fails if the server has closed and its last reply is unread
 		}
 		r, err := c.ReadReply()
 		if err == nil {

@@ -71,7 +71,7 @@ func (s *session) perform(cmd wire.Command) wire.Reply {
 	reply, err := row.run(s, s.ctx, arg)
 	switch {
 	case s.inbox.left.Load():
-		return wire.Text(421, "The session has ended.") // nobody reads it
+		return wire.Text(421, "The session has ended.") // nobody sends this reply
 	case err == errUsage:
 		reply = wire.Text(501, "Usage: "+row.help)
 	case err != nil:
@@ -97,7 +97,8 @@ func (s *session) rescue(err *error) {
 	}
 }
 
-// panicked logs a panic, with the stack from where it happened, and ends the session.
+// panicked logs a panic with the stack of the place where it happened, ends the
+// session, and returns the reply.
 func (s *session) panicked(v any, stack []byte) wire.Reply {
 	s.logPanic(v, stack)
 	s.ending, s.afterReply = ending{true, errPanic}, nil

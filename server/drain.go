@@ -29,8 +29,8 @@ type drains struct {
 type drain struct {
 	conn  *net.TCPConn
 	peer  netip.Prefix  // the network of its client
-	ends  time.Time     // when it is closed at the latest
-	next  time.Time     // when it is looked at again
+	ends  time.Time     // when conn is closed at the latest
+	next  time.Time     // when conn is looked at again
 	pause time.Duration // between the last two looks
 }
 

@@ -50,7 +50,7 @@ func ExampleServer_loginRefused() {
 	users := driver.User("alice", "correct horse", driver.Mem())
 	srv := &server.Server{
 		Driver: driver.Func(func(ctx context.Context, l *driver.Login) (*driver.Account, error) {
-			account, err := users.Login(ctx, l) // check the password first: only the owner of the account may read the words
+			account, err := users.Login(ctx, l) // first the password: only the account's owner may read the words
 			if err != nil {
 				return nil, err
 			}

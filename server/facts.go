@@ -10,8 +10,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// MDTM <file>: RFC 3659, section 3. With a time in front of the name it sets
-// the time, as many clients expect.
+// MDTM <file>: RFC 3659, section 3. With a time in front of the name MDTM sets the
+// time of the file, as many clients expect.
 func (s *session) cmdMdtm(ctx context.Context, arg string) (wire.Reply, error) {
 	if stamp, name, found := strings.Cut(arg, " "); found && name != "" {
 		if t, err := wire.ParseTime(stamp); err == nil {

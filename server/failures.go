@@ -27,7 +27,8 @@ const (
 	failureMemory = 10 * time.Minute
 )
 
-// hold finds or makes a record and keeps it from being dropped.
+// hold finds or makes a record, and keeps the record from being dropped until
+// release.
 func (rs records) hold(key uint64, now time.Time) *record {
 	r := rs[key]
 	if r == nil {

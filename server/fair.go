@@ -28,7 +28,7 @@ type place struct {
 	ctx   context.Context
 	spent *spent
 	since time.Time
-	ready chan struct{} // closed when it is held; nil when it did not wait
+	ready chan struct{} // closed when the place is held; nil if there was no wait
 }
 
 // spent is how much a session has computed lately. fair.mu guards it. The zero value
@@ -47,8 +47,8 @@ const (
 	// holder can't be computing then: its driver waits for a disk, or its client for
 	// data.
 	lostAfter = 5 * time.Millisecond
-	// aloneTime is how long the only processor may be busy before it is left
-	// free on purpose.
+	// aloneTime is how long the only processor may be busy before give leaves it free
+	// for a moment.
 	aloneTime = 2 * time.Millisecond
 	// freeTime is the shortest time without a holder that counts as free.
 	freeTime = 100 * time.Microsecond

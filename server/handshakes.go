@@ -45,9 +45,9 @@ type handshakeLine struct {
 
 // handshakePlace is the right of one handshake to compute.
 type handshakePlace struct {
-	line  *handshakeLine // in which it waits or waited
+	line  *handshakeLine // in which the handshake waits or waited
 	ready chan struct{}  // closed when the place is held
-	due   time.Time      // when it is taken back
+	due   time.Time      // when the place is taken back
 	over  bool           // was given back
 }
 
@@ -125,8 +125,8 @@ func (h *handshakes) admit() {
 	}
 }
 
-// next returns the line whose turn it is, nil when no place is free for any. The caller
-// holds mu.
+// next returns the line whose turn it is, nil when no place is free for any line. The
+// caller holds mu.
 func (h *handshakes) next() (next *handshakeLine) {
 	if all, _ := handshakePlaces(anyNetwork); len(h.held) >= all {
 		return nil
@@ -172,7 +172,7 @@ func (h *handshakes) queue(line *handshakeLine) {
 	h.waiting = append(h.waiting, line)
 }
 
-// dequeue takes a line out of where it waits. The caller holds mu.
+// dequeue takes a line out of those that wait. The caller holds mu.
 func (h *handshakes) dequeue(line *handshakeLine) {
 	delete(h.lines, line.from)
 	i := slices.Index(h.waiting, line)

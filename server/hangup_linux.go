@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hungUp reports that the other end of a TCP connection has ended it, also when
-// there is more to read before that end.
+// hungUp reports whether the other end of a TCP connection has ended the
+// connection, also when there is more to read before that end.
 func hungUp(conn net.Conn) (gone bool) {
 	raw := plainTCP(conn)
 	if raw == nil {

@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// attendTo hears commands until the transfer is over. When it may read no more
-// it still listens for the end of the control connection.
+// attendTo hears commands until the transfer is over. When no more commands may be read it
+// still waits for the end of the control connection.
 func (s *session) attendTo(t *transfer) {
 	defer func() {
 		if v := recover(); v != nil { // a hook may panic
@@ -133,8 +133,9 @@ func (s *session) isAbort(in input) bool {
 }
 
 // listen reads commands until relieve, until hear returns false, or until no more may be
-// read before the command under way is done. In the last two cases it waits for the end
-// of the control connection or relieve, and reports whether the client has ended it.
+// read before the command under way is done. In the last two cases listen then waits for
+// the end of the control connection or for relieve, and reports whether the client has
+// ended the connection.
 func (s *session) listen(hear func(input) (more bool)) (gone bool) {
 	for more := true; more && s.inbox.mayRead(); {
 		in := s.read()

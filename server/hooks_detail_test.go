@@ -102,7 +102,7 @@ func TestCommandsNamePaths(t *testing.T) {
 		c.cmd(x.code, "%s", x.line)
 		told := ts.lastCommand(t, x.line)
 		require.Equal(t, []string{x.path, x.dir, x.from}, []string{told.Path, told.Session.Dir, strings.Join(told.From, ",")}, x.line)
-		if !strings.HasPrefix(x.line, "XMD5") && x.line != "STOU" { // these paths are known only when the command is done
+		if !strings.HasPrefix(x.line, "XMD5") && x.line != "STOU" { // known only after the command
 			all := j.all()
 			require.Equal(t, x.line+": "+x.path+" "+x.from, all[len(all)-1])
 		}

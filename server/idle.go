@@ -17,9 +17,9 @@ const parkAfter = 500 * time.Millisecond
 // goroutine or, while the session is parked, to the idle poller; wake is for any
 // goroutine.
 type waiter struct {
-	session interface { // whose wait it is
+	session interface { // that waits
 		mustEnd() bool // no command may be read any more
-		resume()       // goes on after park, in a goroutine of its own
+		resume()       // goes on with the session after park, in a goroutine of its own
 	}
 	ctl    *control
 	poller *idlePoller

@@ -113,7 +113,7 @@ func (p *idlePoller) open() bool {
 	if err != nil {
 		return false
 	}
-	syscall.SetNonblock(fd, true) // or the runtime would not poll it
+	syscall.SetNonblock(fd, true) // otherwise the runtime would not poll fd
 	p.epoll, p.file = fd, os.NewFile(uintptr(fd), "epoll")
 	p.parked, p.ended = make(map[uint64]*waiter), make(chan struct{})
 	p.timer = time.AfterFunc(expireEvery, p.expire)
@@ -166,7 +166,7 @@ func (p *idlePoller) resume(number uint64) {
 }
 
 // expire resumes sessions that have waited too long, and sessions whose socket this
-// process has closed: the kernel does not report those.
+// process has closed, since the kernel does not report such sockets.
 func (p *idlePoller) expire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// SYST: RFC 959, section 4.1.3. Clients decide by it how to read LIST.
+// SYST: RFC 959, section 4.1.3. By the reply clients decide how to read LIST.
 func (s *session) cmdSyst(context.Context, string) (wire.Reply, error) {
 	return ok(215, "UNIX Type: L8")
 }

@@ -145,8 +145,8 @@ func (j *judge) dispatch() {
 	}
 }
 
-// maxLogins returns how many logins are judged at once: by default one fewer than
-// there are processors, which leaves one to those who have logged in.
+// maxLogins returns how many logins are judged at once: by default one fewer than there
+// are processors, which leaves a processor to sessions that have logged in.
 func (srv *Server) maxLogins() int {
 	return count(srv.inForce().MaxLogins, max(runtime.GOMAXPROCS(0)-1, 1))
 }

@@ -13,9 +13,9 @@ import (
 
 // A call of a driver that has no context, such as Commit or Close of an upload, may not
 // return. The goroutine that owns the session is then stuck in the call. So that ABOR,
-// QUIT, the client's end and Shutdown still end the session, another goroutine ends it
-// (leave). When the driver returns at last, the owner finds the session gone, releases
-// what belongs to the transfer, and ends too.
+// QUIT, the client's end and Shutdown still end the session, another goroutine ends the
+// session (leave). When the driver returns at last, the owner finds the session gone,
+// releases what belongs to the transfer, and ends too.
 
 const (
 	// driverPatience is how long a driver may take to return after its context has

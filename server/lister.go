@@ -19,7 +19,7 @@ type lister struct {
 	done  chan struct{}  // closed at the end
 	err   error          // once done is closed
 
-	line []byte // the last one
+	line []byte // the last line
 	n    int    // entries
 
 	// turn is a mutex for what follows: lock puts something into it, unlock takes that
@@ -36,8 +36,8 @@ type lister struct {
 // client may give up waiting for 150, and the data port is kept for a while only.
 const firstEntry = 2 * time.Second
 
-// listChunk is how much of a listing is gathered before it is sent, but for a
-// line that goes beyond it.
+// listChunk is how many bytes of lines are gathered before they are sent; the last line
+// may go beyond.
 const listChunk = 64 << 10
 
 // newLister begins to list. end must be called.
@@ -81,8 +81,8 @@ func (w *lister) send(conn *dataConn) (err error) {
 	}
 }
 
-// sendLate sends the lines that have waited long enough. If that fails, the goroutine that
-// lists learns of it with the next entry and ends.
+// sendLate sends the lines that have waited long enough. If sending fails, the goroutine
+// that lists learns of the failure with the next entry and ends.
 func (w *lister) sendLate() {
 	w.turn <- struct{}{}
 	defer w.unlock()
@@ -209,7 +209,7 @@ func (w *lister) awaitRoom() error {
 func (w *lister) take() {
 	w.buf = chunks.take()
 	w.timer.Reset(lullTime)
-	w.out, w.limit = (*w.buf)[:0], min(w.limit, len(*w.buf)*4/5) // with room for a line that goes beyond
+	w.out, w.limit = (*w.buf)[:0], min(w.limit, len(*w.buf)*4/5) // leaves room for a line that goes beyond limit
 }
 
 // release gives the memory back.
@@ -262,7 +262,7 @@ func (w *lister) sendOut() error {
 		limited := w.t.meter.moved(int64(n))
 		w.out = w.out[n:]
 		if err == nil && limited && len(w.out) > 0 {
-			err = w.conn.flush() // else the client would wait for it with the next
+			err = w.conn.flush() // otherwise the client would get the piece only with the next
 		}
 		if err != nil {
 			return cutOff(err)

@@ -49,8 +49,8 @@ type oftenLines struct {
 	shares [oftenKinds]loglimit.Share
 }
 
-// logOften writes a line of a kind that is limited: the first few in a minute
-// are written, and the next one after those tells how many were not.
+// logOften writes a line of a kind that is limited: the first few lines in a minute
+// are written, and the next line after those tells how many were left out.
 func (srv *Server) logOften(kind often, level slog.Level, msg string, args ...any) {
 	ctx := context.Background()
 	if !srv.log.Enabled(ctx, level) {

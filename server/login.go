@@ -197,9 +197,9 @@ func (s *session) ask(l *driver.Login, turn *turn) error {
 }
 
 // ownerName returns the name of an account as its client's program sees it: a program
-// with several sessions may keep their TLS tickets in one place and offer any of
-// them on any data connection. The name holds all that decided the login, quoted,
-// so that no two accounts share one whatever bytes their names are made of.
+// with several sessions may keep their TLS tickets in one place and offer any of them
+// on any data connection. The name holds all that decided the login, quoted, so that
+// no two accounts have the same name, whatever bytes the parts are made of.
 func ownerName(account *driver.Account, host, user string, client netip.Addr) string {
 	if account.Owner != "" {
 		return fmt.Sprintf("account %q at %s", account.Owner, client)
@@ -247,7 +247,7 @@ func (s *session) cmdAcct(context.Context, string) (wire.Reply, error) {
 	return ok(202, "No account needed.")
 }
 
-// HOST <name>: RFC 7151. It must come before USER.
+// HOST <name>: RFC 7151. HOST must come before USER.
 func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 	name := strings.ToLower(strings.Trim(arg, "[]"))
 	switch {
@@ -262,8 +262,8 @@ func (s *session) cmdHost(_ context.Context, arg string) (wire.Reply, error) {
 	return ok(220, "Host accepted.")
 }
 
-// REIN: RFC 959, section 4.1.1. The TLS protection of the control connection
-// stays (RFC 4217, section 11), and the host that was named with it.
+// REIN: RFC 959, section 4.1.1. The TLS protection of the control connection stays
+// (RFC 4217, section 11), and so does the host that the client named by SNI.
 func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
 	if s.ctl.cleared {
 		return ok(533, "No login after CCC; connect again.")
@@ -273,8 +273,8 @@ func (s *session) cmdRein(context.Context, string) (wire.Reply, error) {
 	return ok(220, "Ready for a new user.")
 }
 
-// QUIT: during a transfer it takes effect after the transfer (RFC 959, section
-// 4.1.1).
+// QUIT: RFC 959, section 4.1.1. During a transfer QUIT takes effect after the
+// transfer.
 func (s *session) cmdQuit(context.Context, string) (wire.Reply, error) {
 	s.endWith(nil)
 	return ok(221, "Goodbye.")

@@ -19,7 +19,7 @@ const (
 )
 
 // After login a session may go on as fast as it likes up to this rate of commands or
-// reads. Beyond, a session takes turns with others that are busy.
+// reads. Beyond the rate, it takes turns with other sessions that are busy.
 const (
 	busyBurst    = 50
 	busyInterval = time.Millisecond
@@ -28,9 +28,9 @@ const (
 // rate is how fast something happened lately.
 type rate struct{ until time.Time }
 
-// ahead counts an event, and returns how much sooner it came than the rate allows; zero or
-// less means that the rate allows it. The rate is one event for each interval, and burst
-// of them at once.
+// ahead counts an event, and returns how much sooner the event came than the rate
+// allows. Zero or less means that the rate allows the event. The rate is one event for
+// each interval, and burst of them at once.
 func (r *rate) ahead(burst int, interval time.Duration) time.Duration {
 	now := time.Now()
 	if r.until.Before(now) {

@@ -110,7 +110,7 @@ func TestDriverHangsUntilTheClientGoes(t *testing.T) {
 				return drivertest.Hang(ctx)
 			})
 			wait(t, hanging)
-			require.NoError(t, c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)) // resets the connection, so that the client is gone and not merely silent
+			require.NoError(t, c.Conn.(interface{ SetLinger(int) error }).SetLinger(0)) // gone, not merely silent
 			c.Conn.Close()
 			eventually(t, "the session's end", func() bool { return len(ts.Sessions()) == 0 })
 			require.Empty(t, files.Held())

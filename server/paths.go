@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// name resolves an argument that may name anything. Every directory in it must exist:
-// "missing/../a" is no name of a.
+// name resolves an argument that may name anything. Every directory that the argument
+// leads through must exist: "missing/../a" does not name a.
 func (a *account) name(ctx context.Context, arg string) (string, error) {
 	p, err := a.path(ctx, arg)
 	return p.Name, err

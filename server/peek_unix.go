@@ -23,9 +23,9 @@ func inputWaits(conn *net.TCPConn) (waits, known bool) {
 	return waits, failed == nil
 }
 
-// hasInput reports whether a read of a socket would not wait. It asks by poll: to
-// peek would take the error of a connection that was reset off the socket, and the
-// read that follows would find an orderly end.
+// hasInput reports whether a read of a socket would not wait. It asks by poll and
+// does not peek. After a reset, peeking would take the error off the socket, and
+// the read that follows would find an orderly end.
 func hasInput(fd uintptr) bool {
 	happened, err := pollNow(fd, unix.POLLIN)
 	return happened != 0 || err != nil && err != syscall.EINTR

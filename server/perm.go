@@ -14,7 +14,7 @@ import (
 // known yet.
 type permission struct {
 	letter byte
-	verbs  []string // of which one has to be switched on
+	verbs  []string // one of these has to be switched on
 	ops    []driver.Op
 }
 
@@ -36,8 +36,8 @@ var dirPermissions = []permission{
 	{'p', []string{"DELE", "RMD"}, nil},
 }
 
-// rights tells which letters of the fact perm a session does not have. It looks up once
-// for each listing, however long, which commands are switched off.
+// rights tells which letters of the fact perm a session does not have. Once for each
+// listing, however long, rights looks up which commands are switched off.
 type rights struct {
 	rules           driver.OpChecker // nil for none
 	fileOff, dirOff []byte

@@ -20,7 +20,8 @@ type policy struct {
 	off disabled // by Disabled
 }
 
-// admit returns the policy of an account that a driver lets in, or why it stays out.
+// admit returns the policy of an account that a driver lets in, or an error that keeps
+// the account out.
 func admit(account *driver.Account, l *driver.Login) (policy, error) {
 	if account == nil || account.FS == nil {
 		return policy{}, errors.New("server: the driver returned neither files nor an error")
@@ -32,8 +33,8 @@ func admit(account *driver.Account, l *driver.Login) (policy, error) {
 	return p, err
 }
 
-// newPolicy takes over what a driver said of an account, or says what is wrong with
-// it.
+// newPolicy returns the policy that a driver gave an account, or an error that says
+// what is wrong with that policy.
 func newPolicy(p driver.Policy) (policy, error) {
 	if err := p.Validate(); err != nil {
 		return policy{}, err
@@ -111,8 +112,8 @@ func (s *session) idleTimeout() time.Duration {
 	return duration(s.policy.IdleTimeout, s.srv.idleTimeout())
 }
 
-// reuseDemanded returns how data connections have to prove whose they are. It may
-// be called from anywhere.
+// reuseDemanded returns how data connections have to prove whose they are. Any
+// goroutine may call it.
 func (s *session) reuseDemanded() tls.Reuse {
 	if s.mustResume.Load() {
 		return tls.Require

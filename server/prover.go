@@ -11,8 +11,9 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// prover tells the data ports whose a data connection is, by the TLS ticket that it
-// shows and the handshake that follows. A server has one.
+// prover tells the data ports which session a data connection belongs to, by the TLS
+// ticket that the connection shows and the handshake that follows. A server has one
+// prover.
 type prover struct {
 	srv *Server
 
@@ -131,7 +132,7 @@ func (p *proof) learn(t *transfer, err error) {
 	case t.secured:
 		p.policy, p.loses = passive.Unlikely, true
 		if !p.spent {
-			p.own = 0 // others may have used its tickets up
+			p.own = 0 // other sessions may have used its tickets up
 		}
 	}
 }

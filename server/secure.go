@@ -104,7 +104,7 @@ func (s *session) cmdProt(_ context.Context, arg string) (wire.Reply, error) {
 		}
 		s.private = false
 		if s.data != nil && !s.data.DropProof() {
-			s.dropData() // its port is shared by those who prove themselves
+			s.dropData() // sessions that prove themselves share the port
 		}
 		return ok(200, "Data connections are in clear now.")
 	case "S", "E":

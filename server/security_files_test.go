@@ -281,7 +281,7 @@ func TestResetIsNoEnd(t *testing.T) {
 				c := login(ts)
 				conn := c.open("STOR a")
 				conn.Write(make([]byte, 1+i*2000))
-				time.Sleep(time.Duration(i%4) * 5 * time.Millisecond) // the server may wait for more by then, or not yet
+				time.Sleep(time.Duration(i%4) * 5 * time.Millisecond) // the server may wait for more by then or not
 				tcp := conn
 				if sec, ok := conn.(*stdtls.Conn); ok {
 					tcp = sec.NetConn()

@@ -86,13 +86,12 @@ type Server struct {
 	// certificates.
 	InsecurePlaintext bool
 
-	// AllowCCC lets a client that has logged in take TLS off its control
-	// connection (RFC 4217, section 12.3): from then on anybody on the network
-	// can read and change its commands, the names of its files among them. It
-	// is for firewalls that must read PASV to open a port; a small range of
-	// Passive ports is the better answer. After CCC nobody can log in, since the
-	// password would be in clear, and the protection of data connections (PROT P,
-	// SessionReuse) can't be lowered.
+	// AllowCCC lets a client that has logged in take TLS off its control connection
+	// (RFC 4217, section 12.3): from then on anybody on the network can read and change
+	// its commands, the names of its files among them. CCC is for firewalls that must
+	// read PASV to open a port; a small range of Passive ports is the better answer.
+	// After CCC nobody can log in, since the password would be in clear, and the
+	// protection of data connections (PROT P, SessionReuse) can't be lowered.
 	AllowCCC bool
 
 	// SharedAddress says that clients seem to come from one address which is not
@@ -315,8 +314,8 @@ func (srv *Server) init() {
 	}
 }
 
-// checkDataPorts binds every data port once, so that "21003 is in use" is said
-// at start and not when the first client needs it.
+// checkDataPorts binds every data port once, so that "21003 is in use" is logged at
+// start and not when the first client needs the port.
 func (srv *Server) checkDataPorts(ctx context.Context, ln net.Listener) {
 	srv.checkPorts.Do(func() {
 		var addrs []netip.Addr

@@ -91,7 +91,8 @@ func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 	return s
 }
 
-// context returns ctx with the session in it, for SessionFrom.
+// context returns a context that holds the session, for SessionFrom, and is otherwise
+// ctx.
 func (s *session) context(ctx context.Context) context.Context { return sessionContext{ctx, s} }
 
 // run greets the client and carries out commands until the session ends or is parked,

@@ -25,7 +25,7 @@ type visible struct {
 	dir            string   // the working directory as the user sees it; empty without a login
 	host           string   // HOST, or SNI
 	client         string   // CLNT or CSID
-	tls            *TLSInfo // of the control connection; nil before its handshake
+	tls            *TLSInfo // of the control connection; nil before the handshake
 	inLine         bool     // waits for its turn to log in
 	doing          wire.Command
 	busy           bool
@@ -80,7 +80,7 @@ func (v *visible) setClient(name string) {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.client = strings.Clone(name) // the line that it is a part of may be long
+	v.client = strings.Clone(name) // the line that name is a part of may be long
 }
 
 func (v *visible) setTLS(info *TLSInfo) {
@@ -148,7 +148,7 @@ func (v *visible) isSilent(writing bool) (commands uint64, silent bool) {
 	return v.commands, !v.busy || writing || !v.loggedIn
 }
 
-// info returns a snapshot for hooks and Sessions; it may be called from anywhere.
+// info returns a snapshot for hooks and Sessions. Any goroutine may call it.
 func (s *session) info() SessionInfo {
 	i := SessionInfo{ID: s.id, Peer: s.peer, Local: s.local, Started: s.started, Implicit: s.implicit}
 	s.fill(&i)

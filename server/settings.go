@@ -14,9 +14,9 @@ import (
 // runs. Each means what the field of that name of Server means.
 type Settings struct {
 	// Driver judges logins to come. Sessions that are logged in keep the files and the
-	// Policy of their account, except for the limits of the account as a whole
-	// (MaxSessions, UploadRate, DownloadRate): those change for all sessions of an
-	// account at the next login to the account.
+	// Policy of their account. Only the limits of the account as a whole (MaxSessions,
+	// UploadRate, DownloadRate) change for all its sessions at the next login to the
+	// account.
 	Driver driver.Driver
 	// TLS is for handshakes to come: certificates, client CAs, versions. Sessions stay
 	// under the TLS that they have, and tickets stay good. A server that began without

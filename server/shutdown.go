@@ -116,8 +116,9 @@ func (srv *Server) drained() <-chan struct{} {
 	return done
 }
 
-// closeGrace is how long Close waits for sessions to let go of their files. A
-// driver that ignores its context may take longer; Close then leaves it.
+// closeGrace is how long Close waits for sessions to close their files. A driver
+// that ignores its context may take longer; Close then does not wait for the
+// driver.
 const closeGrace = 5 * time.Second
 
 // Close ends everything at once: listeners, sessions, transfers, data ports.

@@ -64,7 +64,7 @@ func (s *session) siteChgrp(ctx context.Context, arg string) (wire.Reply, error)
 }
 
 // SITE UTIME <time> <path>, or with the path first and three times behind, as lftp and
-// ncftp send it: when the file was changed and read.
+// ncftp send it: sets the times of the last change and the last reading.
 func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error) {
 	modify, access, _, path, err := wire.ParseUTime(arg)
 	if err != nil {
@@ -74,9 +74,9 @@ func (s *session) siteUtime(ctx context.Context, arg string) (wire.Reply, error)
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	// The long form always names a third time, which Unix keeps to itself (it is
-	// the time of the last change of attributes): refusing the other two over it
-	// would help nobody.
+	// The long form always names a third time, which Unix keeps to itself (the time of
+	// the last change of attributes). It would help nobody to refuse the other two
+	// times because of the third.
 	if err := driver.SetTimes(ctx, s.files, name, driver.Times{Modify: modify, Access: access}); err != nil {
 		return wire.Reply{}, err
 	}

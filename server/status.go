@@ -57,8 +57,9 @@ func (s *session) statLines(ctx context.Context, arg string) ([]string, error) {
 	return append(lines, "End"), nil
 }
 
-// maxStatLines and maxStatSize, in bytes, bound a reply, which unlike a listing is built
-// in memory and stays there while a client does not take it.
+// maxStatLines and maxStatSize, in bytes, bound the listing in a reply. Unlike
+// other listings, such a listing is built in memory and stays there while the
+// client does not read.
 const (
 	maxStatLines = 1000
 	maxStatSize  = 96 << 10

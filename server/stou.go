@@ -39,10 +39,10 @@ func (s *session) cmdStou(ctx context.Context, arg string) (wire.Reply, error) {
 	return ok(450, "No free name found; try again.")
 }
 
-// promised are the names that a STOU under way has told its client: another STOU
-// begun meanwhile needs a name of its own, though nothing has the name yet. The
-// names are those of all users, as nobody knows which of them share files; a user
-// who shares none gets a longer name than needed, no more.
+// promised holds the names that each STOU under way has told its client. Another
+// STOU that begins meanwhile needs a name of its own, though no file has the
+// promised name yet. The names are those of all users, as nobody knows which users
+// share files; a user who shares none gets a longer name than needed, no more.
 type promised struct {
 	mu    sync.Mutex
 	names map[string]bool

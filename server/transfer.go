@@ -13,14 +13,14 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// transfer is a transfer of a file or a listing under way, or other work on
-// files that may take long. The session's owner does it, while the attendant hears
+// transfer is the transfer of a file or a listing under way, or other work on files
+// that may take long. The session's owner does the work, while the attendant hears
 // commands.
 type transfer struct {
 	verb, path string
 	from       []string // the source files of COMB and SITE CPTO
 	active     bool     // the server connects to the client
-	tls        *TLSInfo // of the data connection, if somebody is told of it
+	tls        *TLSInfo // of the data connection, if a hook or Intercept is told of it
 	offset     int64
 	upload     bool
 	listing    bool
@@ -33,10 +33,10 @@ type transfer struct {
 	file       io.Closer // closed at the end whatever happens; nil for none
 	extent     extent    // of what is sent
 	session    *session  // of local work; nil for other
-	meter      *meter    // bounds its bytes; nil for no limit
+	meter      *meter    // bounds the rate of the bytes; nil for no limit
 
 	protected, resumed, truncated bool
-	sorted                        bool // resumed by its own ticket though the owner has other sessions
+	sorted                        bool // resumed by the session's own ticket though the owner has other sessions
 	sibling                       bool // resumed by the ticket of another session of the owner
 
 	unproven  bool          // nothing vouches for the end of an upload
@@ -68,8 +68,8 @@ type job func(conn *dataConn) error
 
 var errAborted = errors.New("server: the client sent ABOR")
 
-// newTransfer checks that a transfer may start at all, before anything is
-// opened for it.
+// newTransfer checks that a transfer may start at all, before anything is opened for
+// the transfer.
 func (s *session) newTransfer(verb, path string) (*transfer, error) {
 	if !s.private && !s.clearData() {
 		s.dropData()
@@ -97,7 +97,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 		s.takeSent()
 	}
 	d := s.data
-	s.data = nil // whatever becomes of it, the next transfer needs another
+	s.data = nil // the next transfer needs another, whatever becomes of this one
 	defer s.port.Store(nil)
 	s.setMoving(t)
 	t.meter = s.meter(t.upload)
@@ -114,7 +114,7 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 		return wire.Reply{}, err
 	}
 	if errors.As(announced, new(*panicError)) {
-		err = announced // even if the job was done before it heard of that
+		err = announced // even if the job was done before the cancellation reached it
 	}
 	s.proof.learn(t, err)
 	done := t.report()

@@ -6,8 +6,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// commands is the one table of verbs; a row of SITE has the key "SITE CHMOD". It is
-// filled by init because HELP and FEAT read it back, and never changes afterwards.
+// commands is the one table of verbs; a row of SITE has the key "SITE CHMOD". init
+// fills the table, because HELP and FEAT read it back, and nothing changes it
+// afterwards.
 var commands map[string]*command
 
 // verbs are the keys of commands in alphabetical order.
