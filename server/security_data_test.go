@@ -263,14 +263,17 @@ func TestProtectionDowngrade(t *testing.T) {
 // Row 11: the login does not outlive AUTH.
 func TestAuthForgetsLogin(t *testing.T) {
 	ts := start(t, insecure)
+	ts.writeFile(t, "a", "1\n2\n")
 	c := ts.loginClear(t)
 	c.cmd(227, "PASV")
+	c.cmd(200, "TYPE A")
+	c.cmd(550, "SIZE a") // the size after conversion nobody knows
 	c.authTLS()
 	c.cmd(530, "PWD")
 	c.cmd(503, "PASS %s", testPassword)
 	c.login()
 	c.cmd(425, "LIST")
-	c.cmd(550, "SIZE a") // there is no such file
+	c.cmd(213, "SIZE a") // TYPE is I again
 }
 
 // Row 11: a HOST in clear may be anybody's, so AUTH forgets it like the login.
