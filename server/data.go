@@ -123,6 +123,9 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	}
 	s.setData(lease)
 	s.port.Store(lease)
+	if s.ctl.gone.Load() { // the command was sent ahead of the end
+		s.abandon()
+	}
 	return lease, nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -335,6 +336,24 @@ func TestPortIsGivenBackBeforeTheDriverReturns(t *testing.T) {
 				close(d.release)
 			})
 		}
+	}
+}
+
+// Transfers that a client has sent ahead of the end of its control connection keep no port
+// for one another: nobody reads where the port is.
+func TestPortsBehindTheEnd(t *testing.T) {
+	for _, sent := range []string{
+		"EPSV|RETR f|EPSV|RETR f|EPSV|RETR f", "STOR a|EPSV|RETR f", "RETR missing|EPSV|STOR a", "EPSV|EPSV|LIST",
+	} {
+		fake(t, func(t *testing.T, fs *fakeServer) {
+			fs.writeFile(t, "f", "content")
+			c := fs.login(t)
+			require.NoError(t, c.Write(strings.ReplaceAll("EPSV|"+sent, "|", "\r\n")+"\r\n"))
+			require.NoError(t, c.Conn.(*stdtls.Conn).NetConn().(patient).CloseWrite())
+			time.Sleep(time.Second)
+			require.Zero(t, fs.Passive.Stats().Leases, sent)
+			require.Empty(t, fs.Sessions(), sent)
+		})
 	}
 }
 
