@@ -9,14 +9,17 @@ import (
 	"time"
 )
 
-// closing is how long a session may take to be closed before this program ends all the same.
+// closing bounds how long a session may take to be closed. After closing this program ends
+// without waiting any longer.
 const closing = 10 * time.Second
 
-// PAM keeps to one thread: the one that all begins in.
+// init locks main to the thread that the program begins in, since PAM has to be called from
+// one thread only.
 func init() { runtime.LockOSThread() }
 
 func main() {
-	// The server says when it is enough. A terminal's signals are for the server.
+	// Ignores signals that a terminal sends: the server handles them and ends this program
+	// by closing its standard input.
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE)
 	if len(os.Args) > 1 {
 		fmt.Fprintln(os.Stderr, "sallyport-pam: sallyport serve starts this program itself, when the option pam is given")
@@ -28,7 +31,7 @@ func main() {
 	}
 }
 
-// serve answers the question.
+// serve reads one question from standard input and writes the answer to standard output.
 func serve() error {
 	var q question
 	if err := receive(os.Stdin, &q); err != nil {
@@ -48,7 +51,7 @@ func serve() error {
 			end()
 			return err
 		}
-		os.Stdin.Read(make([]byte, 1)) // until the server closes it, or ends
+		os.Stdin.Read(make([]byte, 1)) // returns when the server closes standard input, or ends
 		time.AfterFunc(closing, func() { os.Exit(1) })
 		return send(os.Stdout, end())
 	}

@@ -7,13 +7,13 @@ import (
 	"io"
 )
 
-// version is that of questions and answers.
+// version is the version of the format of questions and answers.
 const version = 1
 
 // maxMessage is how long a message may be, in bytes.
 const maxMessage = 64 << 10
 
-// question is what the server asks.
+// question is what the server asks this program.
 type question struct {
 	Version  int    `json:"version"`
 	Do       string `json:"do"` // doCheck, doLogin or doSession
@@ -29,31 +29,32 @@ const (
 	doSession = "session" // open a session, and close it when standard input ends
 )
 
-// answer is what it hears.
+// answer is what the server hears from this program.
 type answer struct {
 	Version int     `json:"version"`
 	Verdict string  `json:"verdict"` // accepted, refused or down
-	Reason  string  `json:"reason"`  // of another verdict than accepted
-	Told    string  `json:"told"`    // what the client may hear of a refusal besides that; only with the right password
+	Reason  string  `json:"reason"`  // why the verdict is not accepted
+	Told    string  `json:"told"`    // what the client may hear of a refusal besides; only set if the password is right
 	User    account `json:"user"`    // of a login that is accepted
 
 	Limits map[int]limit `json:"limits"` // that modules have set for a session, by their numbers of getrlimit(2)
 }
 
-// limit is a limit of getrlimit(2).
+// limit is a soft and a hard limit as getrlimit(2) returns them.
 type limit struct {
 	Soft uint64 `json:"soft"`
 	Hard uint64 `json:"hard"`
 }
 
-// Verdicts.
+// Verdicts of an answer.
 const (
 	accepted = "accepted"
 	refused  = "refused"
 	down     = "down" // PAM can't tell
 )
 
-// account is a user as the system's databases, which NSS asks, know it.
+// account is a user as the system's databases have it, which are asked by way
+// of NSS.
 type account struct {
 	Name   string `json:"name"`
 	UID    int    `json:"uid"`

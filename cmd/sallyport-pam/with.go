@@ -13,20 +13,21 @@ import (
 	"github.com/msteinert/pam/v2"
 )
 
-// check returns that PAM can be asked.
+// check answers that PAM can be asked.
 func check() answer { return answer{Version: version, Verdict: accepted} }
 
-// tty is what modules are told in place of a terminal, as other FTP servers do.
+// tty is the name of the terminal that modules are told. Other FTP servers use the same.
 const tty = "ftp"
 
-// start begins to speak with PAM about a user. said gets what modules want the user to read.
+// start begins a transaction of PAM for a user. start collects in said the messages of modules to the
+// user.
 func start(q *question, said *string) (*pam.Transaction, error) {
 	asked := false
 	t, err := pam.StartFunc(q.Service, q.User, func(style pam.Style, text string) (string, error) {
 		switch style {
 		case pam.PromptEchoOff:
 			if asked || q.Password == "" {
-				return "", errors.New("FTP asks for one password only") // and not for a code besides
+				return "", errors.New("FTP asks for one password only") // a further code can't be asked for
 			}
 			asked = true
 			return q.Password, nil
@@ -52,7 +53,7 @@ func start(q *question, said *string) (*pam.Transaction, error) {
 	return t, nil
 }
 
-// login asks whether a user may log in with a password, and who that is for the system.
+// login answers whether a user may log in with a password, and which account of the system the user is.
 func login(q *question) answer {
 	var said string
 	t, err := start(q, &said)
@@ -73,7 +74,7 @@ func login(q *question) answer {
 			return failed(step.name, err, said)
 		}
 	}
-	name, err := t.GetItem(pam.User) // modules may have made another of it
+	name, err := t.GetItem(pam.User) // modules may have changed the name
 	if err != nil {
 		return failed("get_item", err, said)
 	}
@@ -87,7 +88,7 @@ func login(q *question) answer {
 	return a
 }
 
-// session opens a session of a user. end closes it.
+// session opens a session for a user, which end closes.
 func session(q *question) (a answer, end func() answer) {
 	nothing := func() answer { return answer{Version: version, Verdict: accepted} }
 	var said string
@@ -138,13 +139,13 @@ func limits() map[int]limit {
 	return all
 }
 
-// Errors by which PAM refuses a user. All others are that it can't tell.
+// refusals are the errors by which PAM refuses a user. Any other error means that PAM can't tell.
 var refusals = []pam.Error{
 	pam.ErrAuth, pam.ErrUserUnknown, pam.ErrMaxtries, pam.ErrPermDenied, pam.ErrCredInsufficient, pam.ErrNewAuthtokReqd, pam.ErrAuthtokExpired,
 	pam.ErrAcctExpired, pam.ErrCredExpired,
 }
 
-// failed returns what an error of a call means.
+// failed returns the answer for an error that a call of PAM has returned.
 func failed(call string, err error, said string) answer {
 	a := answer{Version: version, Verdict: down, Reason: fmt.Sprintf("pam_%s: %v", call, err)}
 	if said != "" {

@@ -19,11 +19,11 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// account is what is known of a user, or what a group says of its users.
+// account holds the keys of a user's table, or of the table of a group of users.
 type account struct {
 	Group       string `toml:"group"`
-	Password    string `toml:"password"`          // a hash; sources give none away
-	Certificate bool   `toml:"certificate-login"` // that of the user needs no password
+	Password    string `toml:"password"`          // a hash; sources of users other than files leave it empty
+	Certificate bool   `toml:"certificate-login"` // a client certificate of the user is enough, without a password
 
 	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
 
@@ -53,11 +53,11 @@ type account struct {
 	rights  *identity // of a user of this host; nil for those of SystemUser
 	session string    // the user whose session PAM opens; empty for none
 
-	Owner string            // names the account where several names are one; empty for the name of the user
-	from  map[string]string // where each key comes from; "" is the table
+	Owner string            // names the account where several user names share one; empty for the name of the user
+	from  map[string]string // says where each key was set; the key "" stands for the table
 }
 
-// policy is the part of an account that the server holds it to.
+// policy returns the part of an account that the server itself enforces.
 func (a *account) policy() driver.Policy {
 	return driver.Policy{
 		Dir: a.Start, IdleTimeout: a.IdleTimeout, MaxSessions: a.Sessions, Disabled: a.Disable,
@@ -67,12 +67,13 @@ func (a *account) policy() driver.Policy {
 	}
 }
 
-// refuses returns why a login that its source has accepted is refused all the same.
+// refuses returns why the server refuses a login although its source has accepted the credentials; nil if it may
+// go on.
 func (a *account) refuses(l *driver.Login, now time.Time) error {
 	if !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
 		return &driver.Error{Code: 530, Text: "This account has expired."}
 	}
-	// Whoever guesses must not learn that the password is right.
+	// Answers as to a wrong password: whoever guesses must not learn that the password is right.
 	if a.RequireCert && (l.Certificate == nil || l.Certificate.Subject.CommonName != l.User) {
 		return fmt.Errorf("user %q needs a client certificate whose common name is that: %w", l.User, driver.ErrLogin)
 	}
@@ -83,7 +84,8 @@ func (a *account) refuses(l *driver.Login, now time.Time) error {
 	return nil
 }
 
-// inherit takes from a group what the table of a user doesn't say, and notes where everything comes from.
+// inherit sets the keys that the table of a user leaves out to the values of the group, and notes in from where
+// each was set.
 func (a *account) inherit(table string, group account, places strict.Places) {
 	a.from = map[string]string{"": places[table].String()}
 	to, from := reflect.ValueOf(a).Elem(), reflect.ValueOf(group)
@@ -97,7 +99,7 @@ func (a *account) inherit(table string, group account, places strict.Places) {
 	}
 }
 
-// keysOfAccount yields the keys of an account's table, with the indices of their fields.
+// keysOfAccount yields each key of an account's table with the index of its field in account.
 func keysOfAccount() iter.Seq2[string, int] {
 	return func(yield func(string, int) bool) {
 		for i, field := range slices.Collect(reflect.TypeFor[account]().Fields()) {
@@ -108,7 +110,7 @@ func keysOfAccount() iter.Seq2[string, int] {
 	}
 }
 
-// accounts returns the users with what they inherit, and what is wrong with them and with groups.
+// accounts returns the users, completed by what they inherit, and the problems of users and groups.
 func (f *configFile) accounts(places strict.Places) (map[string]account, []*strict.Problem) {
 	c := &accountCheck{places: places, groups: f.groups}
 	for name, g := range inOrder(f.groups) {
@@ -126,13 +128,13 @@ func (f *configFile) accounts(places strict.Places) (map[string]account, []*stri
 	return all, c.problems
 }
 
-// groups are the groups of the configuration files, which users of all sources may be in.
+// groups holds the groups of the configuration files. Users of every source may be in one.
 type groups struct {
 	tables map[string]account
 	places strict.Places // of their keys
 }
 
-// groupTables returns the groups.
+// groupTables returns the groups of the configuration files, with the places of their keys.
 func (f *configFile) groupTables(places strict.Places) groups {
 	g := groups{f.groups, strict.Places{}}
 	for key, at := range places {
@@ -143,7 +145,8 @@ func (f *configFile) groupTables(places strict.Places) groups {
 	return g
 }
 
-// complete finishes an account that was read by itself, as the table of a user, and returns what is wrong with it.
+// complete gives an account that was read alone what its group says and a home, and returns what is wrong with it.
+// table is the name of its table in messages.
 func (g *groups) complete(table, name string, a *account, places strict.Places) []*strict.Problem {
 	c := &accountCheck{places: maps.Clone(places), groups: g.tables}
 	maps.Copy(c.places, g.places)
@@ -151,14 +154,14 @@ func (g *groups) complete(table, name string, a *account, places strict.Places) 
 	return c.problems
 }
 
-// accountCheck finds out what is wrong with users and groups.
+// accountCheck collects the problems of users and groups.
 type accountCheck struct {
 	places   strict.Places
 	groups   map[string]account
 	problems []*strict.Problem
 }
 
-// problem adds what is wrong with a key of a table; with the table itself if key is empty.
+// problem adds a problem of a key of a table, or of the table as a whole if key is empty.
 func (c *accountCheck) problem(table, key, format string, args ...any) {
 	if key != "" {
 		table += "." + key
@@ -166,14 +169,14 @@ func (c *accountCheck) problem(table, key, format string, args ...any) {
 	c.problems = append(c.problems, c.places.Problem(table, format, args...))
 }
 
-// add adds errors about a value, which may be joined.
+// add adds a problem for each of the errors that err joins.
 func (c *accountCheck) add(table, key string, err error) {
 	for _, err := range joined.Errors(err) {
 		c.problem(table, key, "%v", err)
 	}
 }
 
-// check looks at what a table says itself.
+// check checks the keys that a table itself sets.
 func (c *accountCheck) check(table string, a *account) {
 	if a.Password != "" {
 		c.add(table, "password", checkPassword(a.Password))
@@ -187,7 +190,7 @@ func (c *accountCheck) check(table string, a *account) {
 	c.add(table, "disable", checkCommands(a.Disable))
 }
 
-// complete looks at the table of a user, and gives the user what its group says and a home.
+// complete checks the table of a user, and gives the user what the group says and a home.
 func (c *accountCheck) complete(table, name string, a *account) {
 	c.check(table, a)
 	g, ok := c.groups[a.Group]
@@ -205,7 +208,7 @@ func (c *accountCheck) complete(table, name string, a *account) {
 	a.Home = home
 }
 
-// checkName returns why nobody can have a name.
+// checkName returns why no user can have a name; nil if one can.
 func checkName(name string) error {
 	if name == "" || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 127 || r == ':' }) {
 		return errors.New("a name has at least one letter, no colon and no control characters")
@@ -213,7 +216,7 @@ func checkName(name string) error {
 	return nil
 }
 
-// checkPassword accepts hashes only, and doesn't repeat what is none.
+// checkPassword accepts hashes only. The error doesn't repeat the text, which may be a password in clear.
 func checkPassword(hash string) error {
 	err := passhash.Validate(hash)
 	switch {
@@ -227,7 +230,7 @@ func checkPassword(hash string) error {
 	return nil
 }
 
-// checkCommands asks the server about names of commands.
+// checkCommands has server.Server.Validate check names of commands to switch off.
 func checkCommands(names []string) error {
 	var errs []error
 	for _, err := range joined.Errors((&server.Server{Disabled: names, InsecurePlaintext: true}).Validate()) {
@@ -239,7 +242,7 @@ func checkCommands(names []string) error {
 	return errors.Join(errs...)
 }
 
-// homeOf fills the template of a home.
+// homeOf returns the path of a user's home: the template, with {user} replaced by the name.
 func homeOf(template, user string) (string, error) {
 	if !strings.Contains(template, "{user}") {
 		return template, nil

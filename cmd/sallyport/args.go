@@ -7,21 +7,21 @@ import (
 	"strings"
 )
 
-// option is an option of a command. Package flag stops at the first mistake and
-// at the first argument that is no option; here all mistakes are told at once,
-// and "serve DIR --option" works.
+// option is an option of a command. Package flag would stop at the first
+// mistake and at the first argument that is no option; parse reports all
+// mistakes at once and accepts "serve DIR --option".
 type option struct {
 	name  string
 	value string // what the value is called in the help; empty for a switch
 	help  string
-	set   func(string) error // its error says what would be right
+	set   func(string) error // sets the option; an error says which value would be right
 }
 
 // errHelp means that help was asked for.
 var errHelp = errors.New("help")
 
-// parse sets options and returns what is none. Both --name and -name are
-// understood, "--name value" and "--name=value"; "--" ends the options.
+// parse sets options and returns the arguments that are no options. It accepts
+// --name and -name, "--name value" and "--name=value"; "--" ends the options.
 func parse(options []option, args []string) (rest []string, errs []error) {
 	for len(args) > 0 {
 		arg := args[0]
@@ -82,15 +82,15 @@ func unknown(options []option, name string) error {
 	return &unknownError{name, strings.Join(known, " ")}
 }
 
-// unknownError is an option that does not exist. What follows it may have been
-// meant as its value.
+// unknownError is the error of an option that does not exist. The argument
+// after the option may have been meant as its value.
 type unknownError struct{ name, known string }
 
 func (e *unknownError) Error() string {
 	return fmt.Sprintf("unknown option --%s; the options are %s", e.name, e.known)
 }
 
-// text, choice, toggle and unmarshal are what options do with a value.
+// text, choice, toggle and unmarshal return functions for option.set.
 func text(to *string) func(string) error {
 	return func(s string) error { *to = s; return nil }
 }

@@ -16,25 +16,26 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// auditor makes lines of the audit log of what the server does: one for each login, logout, file operation and refused
-// connection. A nil auditor makes none.
+// auditor writes to the audit log what the server does: a line for each login, logout, file operation and refused
+// connection. A nil auditor writes nothing.
 type auditor struct {
 	*auditLog
 
 	mu      sync.Mutex
-	waiting map[string]waitingLine       // by session
-	strange [refusalKinds]loglimit.Share // of refused connections, which anybody can cause
+	waiting map[string]waitingLine       // lines whose reply is still to come, by session
+	strange [refusalKinds]loglimit.Share // limits the lines of refused connections, which anybody can cause
 }
 
-// waitingLine is a line that lacks the code of the reply, which is written when all else is known.
+// waitingLine is a line that is complete but for the code of the reply. The line is written as soon as the code is
+// known.
 type waitingLine struct {
 	event string
 	verbs []string    // the commands whose reply it can be
-	who   []slog.Attr // what stands before the code, and attrs what stands behind it
+	who   []slog.Attr // attributes before the code; attrs are those behind it
 	attrs []slog.Attr
 }
 
-// written returns the attributes of the line. A code of 0 is of a reply that was never written.
+// written returns the attributes of the line with the code, or without one if code is 0: the reply was never written.
 func (w waitingLine) written(code int) []slog.Attr {
 	if code == 0 {
 		return append(w.who, w.attrs...)
@@ -59,14 +60,14 @@ func newAuditor(log *auditLog) *auditor {
 	return &auditor{auditLog: log, waiting: map[string]waitingLine{}}
 }
 
-// shut writes what is left and closes the audit log.
+// shut writes the lines that are left and closes the audit log.
 func (a *auditor) shut() {
 	if a != nil {
 		a.auditLog.close()
 	}
 }
 
-// hooks are told what happens, for the audit log and bans.
+// hooks returns the hooks by which the audit log and bans learn what happens.
 func (d *daemon) hooks() *server.Hooks {
 	h := &server.Hooks{
 		Connect: d.bans.connected,
@@ -79,7 +80,7 @@ func (d *daemon) hooks() *server.Hooks {
 	return h
 }
 
-// intercept stands between the clients and the server for the audit log, nil for none.
+// intercept returns what has the server's commands pass through the audit log; nil without one.
 func (d *daemon) intercept() *server.Intercept {
 	if d.audit == nil {
 		return nil
@@ -87,12 +88,12 @@ func (d *daemon) intercept() *server.Intercept {
 	return &server.Intercept{Command: d.audit.command}
 }
 
-// whose returns what a line says of the session it is about.
+// whose returns the attributes that name a session, its user and its peer.
 func whose(s server.SessionInfo, user string) []slog.Attr {
 	return []slog.Attr{slog.String("session", s.ID), slog.String("user", user), slog.String("peer", s.Peer.String())}
 }
 
-// secured returns what a line says of the TLS of a connection, nil for none.
+// secured returns the attributes that describe the TLS of a connection; t is nil for a connection in clear.
 func secured(t *server.TLSInfo, resumed bool) []slog.Attr {
 	version := ""
 	if t != nil {
@@ -101,7 +102,7 @@ func secured(t *server.TLSInfo, resumed bool) []slog.Attr {
 	return []slog.Attr{slog.String("tls", version), slog.Bool("resumed", t != nil && resumed)}
 }
 
-// onControl returns the same for a control connection as it is now.
+// onControl returns the attributes that describe the TLS of the control connection as it is now.
 func onControl(s server.SessionInfo) []slog.Attr {
 	if !s.Secure || s.TLS == nil {
 		return secured(nil, false)
@@ -109,7 +110,7 @@ func onControl(s server.SessionInfo) []slog.Attr {
 	return secured(s.TLS, s.TLS.Resumed)
 }
 
-// login has a line wait for the reply to a login.
+// login keeps the line of a login until the code of the reply is known.
 func (a *auditor) login(l server.Login) {
 	if a == nil {
 		return
@@ -118,7 +119,8 @@ func (a *auditor) login(l server.Login) {
 	a.hold(l.Session.ID, waitingLine{"login", []string{"PASS", "USER", "ACCT"}, whose(l.Session, l.User), append(attrs, cause(l.Err)...)})
 }
 
-// resultOf says in a word what came of a login. A reply of 4yz says that nobody could decide.
+// resultOf returns what came of a login: "ok", "refused", or "undecided" where no source of users could decide, which
+// the client hears as a reply of 4yz.
 func resultOf(err error) string {
 	var words *driver.Error
 	switch {
@@ -130,7 +132,7 @@ func resultOf(err error) string {
 	return "undecided"
 }
 
-// cause returns the attribute of an error, if there is one.
+// cause returns the attribute of an error, nil without one.
 func cause(err error) []slog.Attr {
 	if err == nil {
 		return nil
@@ -145,7 +147,8 @@ func (a *auditor) logout(s server.SessionInfo) {
 	a.write("logout", append(attrs, slog.Duration("duration", time.Since(s.LoggedIn)))...)
 }
 
-// Kinds of refused connections. Each has a share of lines of its own, so that a storm of one hides no other.
+// Kinds of refused connections. Each kind may write so many lines a minute, so that a storm of one kind hides no
+// other.
 const (
 	refusedByBan = iota
 	refusedByLimit
@@ -163,8 +166,8 @@ func refusalKind(r server.Refusal) int {
 	return refusedOtherwise
 }
 
-// refused writes the line of a refused connection. Anybody can cause those as often as they like, and they are refused
-// where connections are accepted: the lines are limited, and nobody waits for them.
+// refused writes the line of a refused connection. The number of lines is limited, since anybody can cause refusals,
+// and refused doesn't wait until a line is written, since it is called where connections are accepted.
 func (a *auditor) refused(r server.Refusal) {
 	if a == nil {
 		return
@@ -182,10 +185,10 @@ func (a *auditor) refused(r server.Refusal) {
 	a.post("connection-refused", append(attrs, cause(r.Err)...)...)
 }
 
-// stores are the commands after which a file is there, or isn't.
+// stores are the commands that create or replace a file; their lines say whether the file was committed.
 var stores = []string{"STOR", "APPE", "STOU", "COMB", "SITE CPTO"}
 
-// transfer has a line wait for the reply to a transfer.
+// transfer keeps the line of a transfer until the code of the reply is known.
 func (a *auditor) transfer(t server.Transfer) {
 	who := append(whose(t.Session, t.Session.User), slog.String("path", t.Path))
 	who = append(who, a.files("from", t.From)...)
@@ -198,13 +201,13 @@ func (a *auditor) transfer(t server.Transfer) {
 	a.hold(t.Session.ID, waitingLine{t.Verb, []string{t.Verb}, who, append(attrs, cause(t.Err)...)})
 }
 
-// looks are commands that have a path and neither read nor change what is there. All others that have one are audited.
+// looks are commands with a path that neither read nor change a file. Every other command with a path is audited.
 var looks = []string{"CWD", "XCWD", "CDUP", "XCUP", "SIZE", "MLST", "STAT", "AVBL", "RNFR", "SITE CPFR"}
 
-// setsTime is a line of MDTM that sets a time.
+// setsTime matches a line of MDTM that sets a time.
 var setsTime = regexp.MustCompile(`^\w+ [0-9]{14}(\.[0-9]+)? .`)
 
-// verbOf returns the verb of a line, with that of SITE behind it.
+// verbOf returns the verb of a line in capitals; for SITE, the verb with the subcommand, such as "SITE CPTO".
 func verbOf(line string) string {
 	verb, rest, _ := strings.Cut(line, " ")
 	verb = strings.ToUpper(verb)
@@ -215,7 +218,7 @@ func verbOf(line string) string {
 	return verb
 }
 
-// command has a command carried out. Its line is written before the client hears of the reply.
+// command runs a command and writes its line before the client gets the reply.
 func (a *auditor) command(_ context.Context, c server.Command, run func() server.Reply) server.Reply {
 	start := time.Now()
 	reply := run()
@@ -234,10 +237,10 @@ func (a *auditor) command(_ context.Context, c server.Command, run func() server
 	return reply
 }
 
-// disconnect writes what still waits when a session is over, as when a driver has not returned.
+// disconnect writes the line that still waits when a session ends, as after a driver that has not returned.
 func (a *auditor) disconnect(s server.SessionInfo, _ error) { a.flush(s.ID) }
 
-// hold has a line wait for the reply. One that waited before is written.
+// hold keeps a line until its reply is known. A line of the session that waited before is written without a code.
 func (a *auditor) hold(session string, line waitingLine) {
 	a.flush(session)
 	a.mu.Lock()
@@ -257,7 +260,7 @@ func (a *auditor) take(session, verb string) (line waitingLine, ok bool) {
 	return line, true
 }
 
-// flush writes the line of a session that waits, without a code.
+// flush writes the waiting line of a session, without a code.
 func (a *auditor) flush(session string) {
 	a.mu.Lock()
 	line, ok := a.waiting[session]
@@ -268,14 +271,15 @@ func (a *auditor) flush(session string) {
 	}
 }
 
-// banned writes the line of a ban that the server imposes, and doesn't wait: connections may be accepted meanwhile.
+// banned writes the line of a ban that the server imposes. It doesn't wait until the line is written, since
+// connections may be accepted meanwhile.
 func (a *auditor) banned(b ban) {
 	if a != nil {
 		a.post("ban", a.about(b, "")...)
 	}
 }
 
-// ban writes the line of what somebody did about a ban.
+// ban writes the line of a ban that somebody imposed or lifted by hand.
 func (a *auditor) ban(event string, b ban, by string) {
 	if a != nil {
 		a.write(event, a.about(b, by)...)

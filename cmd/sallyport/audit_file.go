@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// auditPatience is how long a session waits until its line is written.
+	// auditPatience bounds how long a session waits until its line is written.
 	auditPatience = 2 * time.Second
-	// auditGrace is how long the end of the server waits for lines that are not written yet.
+	// auditGrace bounds how long the server, when it ends, waits for lines that are not written yet.
 	auditGrace = 10 * time.Second
 )
 
-// auditStderr, as the file of the audit log, is standard error.
+// auditStderr is the value of audit-log that stands for standard error.
 const auditStderr = "-"
 
-// auditFile returns the path of the audit log, empty if it is no file.
+// auditFile returns the path of the audit log, empty if the log is not in a file.
 func (s *settings) auditFile() string {
 	if s.auditLog == auditStderr || s.auditLog == formatJournal {
 		return ""
@@ -44,15 +44,16 @@ func (s *settings) auditKind() string {
 	return s.auditFormat
 }
 
-// auditLog writes lines of the audit log. Who writes one waits until the file has it, so that a server that is killed
-// has lost nothing. Nobody waits for longer than auditPatience, and while the file takes nothing for as long nobody
-// waits at all: lines queue up then, and those beyond the queue's limit are counted, which a line tells later.
+// auditLog writes lines of the audit log. A caller of write waits until the file has its line, so that a server that
+// is killed has lost nothing, but for auditPatience at most. Once a caller has waited in vain, further callers don't
+// wait until the file takes lines again: lines queue up, and those beyond the queue's limit are counted and reported
+// by a later line.
 type auditLog struct {
 	format string
 	log    *slog.Logger
 	queue  *logqueue.Queue
 	to     io.Closer
-	stuck  atomic.Bool // the last one who waited did so in vain
+	stuck  atomic.Bool // the last caller who waited did so in vain
 
 	relaying sync.Mutex // held by whoever writes a line past the queue
 	out      io.Writer
@@ -88,10 +89,10 @@ func (s *settings) openAuditLog(server *slog.Logger) (*auditLog, error) {
 	return a, nil
 }
 
-// begin has lines go to a writer.
+// begin sets the writer that lines go to, and starts the queue in front of it.
 func (a *auditLog) begin(to io.Writer, server *slog.Logger) {
 	a.out = to
-	var share loglimit.Share // a disk that is full may refuse each line
+	var share loglimit.Share // limits errors in the log: a disk that is full may refuse each line
 	a.queue = logqueue.New(to, 0, func(lost uint64) string {
 		if ok, _ := share.Allow(); ok {
 			server.Error("lines of the audit log were lost: its file didn't take them", "lines", lost)
@@ -103,7 +104,7 @@ func (a *auditLog) begin(to io.Writer, server *slog.Logger) {
 	a.log = slog.New(format(a.format, a.queue, slog.LevelInfo, auditAttr))
 }
 
-// auditAttr has lines hold an event in place of level and message, and no byte that could end a line or is not UTF-8.
+// auditAttr drops the level, calls the message "event", and replaces bytes that could end a line or are not UTF-8.
 func auditAttr(_ []string, a slog.Attr) slog.Attr {
 	switch {
 	case a.Key == slog.LevelKey:
@@ -116,7 +117,7 @@ func auditAttr(_ []string, a slog.Attr) slog.Attr {
 	return secondsOf(a)
 }
 
-// printed is a text that is printable already.
+// printed is a text that needs no escaping any more.
 type printed string
 
 func (p printed) String() string { return string(p) }
@@ -149,8 +150,8 @@ func (a *auditLog) post(event string, attrs ...slog.Attr) {
 	a.log.LogAttrs(context.Background(), slog.LevelInfo, event, attrs...)
 }
 
-// relay writes a line that another process has made, for as long as that takes: the lines queue up over there, where
-// those are counted, too, that could not be written.
+// relay writes a line that another process has made, past the queue and without a bound on the time: that process has
+// a queue of its own, and counts the lines that could not be written.
 func (a *auditLog) relay(line string) error {
 	a.relaying.Lock()
 	defer a.relaying.Unlock()

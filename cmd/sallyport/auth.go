@@ -7,15 +7,15 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// userSource is where users are known from. It takes data and returns data, so that it may be in another process than
-// the server. ask may be called concurrently, for as many attempts at once as the server judges, and returns soon after
-// ctx has ended.
+// userSource is a place where users are looked up. ask takes data and returns data, so that a source may be in another
+// process than the server. ask may be called concurrently, for as many attempts at once as the server judges, and
+// returns soon after ctx has ended.
 type userSource interface {
-	// name is how the log calls the source.
+	// name returns what the log calls the source.
 	name() string
 
-	// ask returns what the source says of an attempt, and the account if the attempt is accepted. The error is that the
-	// source can't tell, and nobody after it is asked.
+	// ask returns what the source says of an attempt, and the account if the attempt is accepted. An error means that
+	// the source can't tell; no source after it is asked then.
 	ask(ctx context.Context, at *attempt) (*account, decision, error)
 }
 
@@ -24,11 +24,11 @@ type decision int
 
 const (
 	notMine  decision = iota // the source doesn't know the name, and the next is asked
-	refused                  // nobody else is asked
-	accepted                 // the account is that of the attempt
+	refused                  // the attempt is refused, and no other source is asked
+	accepted                 // the attempt is right, and the account returned is the user's
 )
 
-// attempt is an attempt to log in. Its JSON is what programs and endpoints are told.
+// attempt is an attempt to log in. Programs and endpoints get it as JSON.
 type attempt struct {
 	User        string `json:"user"`
 	Password    string `json:"password"`
@@ -38,7 +38,8 @@ type attempt struct {
 	Secure      bool   `json:"secure"`                // TLS protects the control connection
 	Certificate string `json:"certificate,omitempty"` // the common name of the client's certificate, which is verified
 
-	// Half says that there is no password since the attempt rests on the certificate alone. A password may follow.
+	// Half says that the client has sent no password: the attempt rests on the certificate alone, and a second attempt
+	// with a password may follow.
 	Half bool `json:"-"`
 }
 
@@ -56,5 +57,5 @@ func newAttempt(l *driver.Login) *attempt {
 	return at
 }
 
-// commonName returns the name of whom a certificate is.
+// commonName returns the common name of a certificate's subject.
 func commonName(cert *x509.Certificate) string { return cert.Subject.CommonName }

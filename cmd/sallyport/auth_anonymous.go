@@ -8,17 +8,18 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 )
 
-// anonymousNames are the names that nobody has to prove: RFC 1635.
+// anonymousNames are the user names that need no proof: RFC 1635.
 var anonymousNames = []string{"anonymous", "ftp"}
 
-// anonymousTable is the table of the configuration file.
+// anonymousTable is the name of the table in the configuration file.
 const anonymousTable = "anonymous"
 
 func isAnonymous(user string) bool {
 	return slices.ContainsFunc(anonymousNames, func(name string) bool { return strings.EqualFold(name, user) })
 }
 
-// anonymousUser lets everybody in who says so. The password is compared with nothing and written nowhere.
+// anonymousUser accepts everybody who logs in by one of anonymousNames. It compares the password with nothing and
+// writes it nowhere.
 type anonymousUser struct{ account account }
 
 func (u *anonymousUser) name() string { return "anonymous" }
@@ -31,8 +32,8 @@ func (u *anonymousUser) ask(_ context.Context, at *attempt) (*account, decision,
 	return &a, accepted, nil
 }
 
-// readAnonymous returns the account of the table [anonymous], nil if there is none, and what is wrong with it. It is
-// read-only unless the table itself says something else.
+// readAnonymous returns the account of the table [anonymous], nil without such a table, and the problems of the
+// table. The account is read-only unless the table itself says otherwise.
 func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Problem) {
 	if !places.Set(anonymousTable) {
 		return nil, nil
@@ -52,7 +53,7 @@ func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Pr
 	if a.Home == "" {
 		c.problem(anonymousTable, "home", "it is missing: say which directory everybody may see")
 	}
-	a.Password, a.Certificate, a.RequireCert = "", false, false // what a group says is for its users
+	a.Password, a.Certificate, a.RequireCert = "", false, false // drops what a group sets for its users' logins
 	a.Owner = anonymousTable
 	return &a, c.problems
 }

@@ -19,10 +19,10 @@ const (
 	maxProblem = 1000
 )
 
-// errSlow is that a program or endpoint has taken longer than that.
+// errSlow means that a program or endpoint has taken longer than askedFor.
 var errSlow = fmt.Errorf("no answer within %v", askedFor)
 
-// answers makes accounts of what a program or an endpoint says of users.
+// answers makes accounts of what a program or an endpoint answers about users.
 type answers struct {
 	*questions
 	settings *settings
@@ -30,17 +30,18 @@ type answers struct {
 
 func newAnswers(s *settings) answers { return answers{newQuestions(mostAsked), s} }
 
-// whoDecided is what is wrong with a key that is about the password.
+// whoDecided is the problem of a key about the password in an answer.
 const whoDecided = "who answers has decided already; leave it out"
 
-// asks reports whether others are asked about an attempt. A certificate alone is none of their business. A name that is
-// not UTF-8, or has control characters, might mean something else to them than it does here.
+// asks reports whether a program or an endpoint is asked about an attempt. It is not asked about a certificate alone,
+// nor about a name that is not UTF-8 or has control characters, which might mean something else there than here.
 func (s answers) asks(at *attempt) bool {
 	return at.Password != "" && checkName(at.User) == nil && utf8.ValidString(at.User) &&
 		utf8.ValidString(at.Password) && !strings.ContainsRune(at.Password, 0)
 }
 
-// read checks an answer as strictly as a file: it has the keys of a user's table. source is how a problem calls it.
+// read reads an answer, which has the keys of a user's table, and checks it as strictly as a file. source is the name
+// of the answer in problems.
 func (s answers) read(source, user string, text []byte) (*account, error) {
 	var a account
 	table := strict.Key("user", user)
@@ -72,11 +73,11 @@ func (s answers) read(source, user string, text []byte) (*account, error) {
 	if err := s.settings.checkSystemUserOf(&a); err != nil {
 		return nil, fmt.Errorf("system-user: %w", err)
 	}
-	a.Password, a.Certificate = "", false // a group may have them
+	a.Password, a.Certificate = "", false // a group may have set these
 	return &a, nil
 }
 
-// shortened cuts a text off.
+// shortened cuts a text off after most bytes.
 func shortened(text string, most int) string {
 	if len(text) <= most {
 		return text

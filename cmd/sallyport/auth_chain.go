@@ -13,18 +13,18 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// chain is a driver whose users are those of several sources. It asks one after the other until one knows the name. A
-// source that is down ends the session with 421: whoever is known to it must not be taken for another's, and a password
-// that was taken away there must not count again.
+// chain is a driver whose users come from several sources, which it asks in order until one knows the name. If a source
+// is down, the session ends with 421 and no further source is asked: a user of the source that is down must not be
+// taken for another source's user of that name, and a password that was revoked there must not count again.
 type chain struct {
 	settings *settings
-	open     opener // nil where others open what a login is for
+	open     opener // opens the files of a login; nil if others do so
 	log      *slog.Logger
 	local    *localUsers
-	sources  []userSource // local is the first
+	sources  []userSource // local comes first
 
 	mu   sync.Mutex
-	told map[string]*loglimit.Share // how often the log has heard what of which source
+	told map[string]*loglimit.Share // limits lines of the log, by message and source
 }
 
 // Login implements driver.Driver.
@@ -40,7 +40,7 @@ func (c *chain) Login(ctx context.Context, l *driver.Login) (*driver.Account, er
 	return &driver.Account{FS: files, Policy: a.policy(), Owner: a.Owner}, nil
 }
 
-// admit returns the account that a login is for. It asks the sources.
+// admit asks the sources and returns the account of a login.
 func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 	at := newAttempt(l)
 	for _, s := range c.sources {
@@ -62,7 +62,7 @@ func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 	if at.Half {
 		return nil, driver.ErrNeedPassword
 	}
-	// The time must not tell that nobody has the name.
+	// Takes as long as for a known name: the time must not tell that nobody has the name.
 	if err := c.local.pretend(ctx, at.Password); ctx.Err() != nil {
 		return nil, ctx.Err()
 	} else if err != nil {
@@ -71,13 +71,13 @@ func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 	return nil, fmt.Errorf("nobody has the name: %w", driver.ErrLogin)
 }
 
-// down notes that a source can't tell, and returns what the client hears.
+// down logs that a source can't tell, and returns the error that the client gets.
 func (c *chain) down(s userSource, l *driver.Login, err error) error {
 	c.often(slog.LevelError, "a source of users is down", s.name(), "session", l.Session, "user", wire.Printable(l.User), "err", wire.Printable(err.Error()))
 	return &driver.Error{Code: 421, Text: "Logins can't be checked just now; try again later."}
 }
 
-// often writes a line about a source to the log, of each kind and source a few times a minute.
+// often logs a line about a source. Each message may be logged a few times a minute for each source.
 func (c *chain) often(level slog.Level, msg, source string, args ...any) {
 	kind := msg + " " + source
 	c.mu.Lock()

@@ -16,25 +16,25 @@ import (
 )
 
 const (
-	// rememberedFor is how long an attempt that was accepted isn't asked about again.
+	// rememberedFor is for how long an attempt that was accepted is not asked about again.
 	rememberedFor = time.Minute
-	// maxRemembered bounds how many of them there are.
+	// maxRemembered bounds how many accepted attempts are remembered.
 	maxRemembered = 1000
 )
 
-// authURL asks an endpoint about each attempt by POST, of the JSON of the attempt. Attempts that were accepted are
-// remembered for a minute.
+// authURL asks an endpoint about each attempt: it sends the attempt as JSON by POST. Attempts that were accepted are
+// remembered for rememberedFor.
 type authURL struct {
 	answers
 	url    string
 	post   func(ctx context.Context, url string, question []byte) (status int, said []byte, err error)
-	secret []byte // of the names in remembered
+	secret []byte // the key of the HMACs by which attempts are remembered
 
 	mu         sync.Mutex
 	remembered map[[sha256.Size]byte]remembered
 }
 
-// remembered is what an endpoint has said.
+// remembered is an account that an endpoint has answered with.
 type remembered struct {
 	account account
 	until   time.Time
@@ -46,7 +46,7 @@ func (s *settings) newAuthURL(post func(ctx context.Context, url string, questio
 	return u
 }
 
-// checkAuthURL reports what can be seen to be wrong with the endpoint.
+// checkAuthURL reports what is wrong with the endpoint as far as the options alone show.
 func (s *settings) checkAuthURL() error {
 	if s.authURL == "" {
 		if s.authURLClear {
@@ -66,13 +66,13 @@ func (s *settings) checkAuthURL() error {
 	return nil
 }
 
-// endpoint returns where the endpoint is, without what may be a key.
+// endpoint returns the URL of the endpoint without its query, which may hold a key.
 func (s *settings) endpoint() string {
 	at, _, _ := strings.Cut(s.authURL, "?")
 	return at
 }
 
-// isLoopback reports whether a host is this one.
+// isLoopback reports whether a host of a URL is this host.
 func isLoopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return err == nil && addr.IsLoopback() || strings.EqualFold(host, "localhost")
@@ -116,7 +116,7 @@ func (u *authURL) ask(ctx context.Context, at *attempt) (*account, decision, err
 	return a, accepted, nil
 }
 
-// key names an attempt without giving its password away: it can't be computed without the secret.
+// key returns the HMAC of an attempt. The password can't be found out from it without the secret.
 func (u *authURL) key(question []byte) (key [sha256.Size]byte) {
 	h := hmac.New(sha256.New, u.secret)
 	h.Write(question)
@@ -124,7 +124,7 @@ func (u *authURL) key(question []byte) (key [sha256.Size]byte) {
 	return key
 }
 
-// recall returns the account of an attempt that was accepted lately, nil if there is none.
+// recall returns the account of an attempt that was accepted within rememberedFor, nil if there is none.
 func (u *authURL) recall(key [sha256.Size]byte, now time.Time) *account {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -134,7 +134,8 @@ func (u *authURL) recall(key [sha256.Size]byte, now time.Time) *account {
 	return nil
 }
 
-// remember keeps an account. When there are too many, those go whose time is over, and all if there is none of them.
+// remember keeps the account of an attempt. If there are too many, accounts whose time is over are dropped; if no
+// such account is left, all are dropped.
 func (u *authURL) remember(key [sha256.Size]byte, a account, now time.Time) {
 	u.mu.Lock()
 	defer u.mu.Unlock()

@@ -6,10 +6,11 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 )
 
-// localUsers are the users of options, configuration files, the users file and the directory of users.
+// localUsers is the source of the users that options, configuration files, the users file and the
+// directory of users name.
 type localUsers struct {
 	accounts map[string]account
-	decoy    string // the hash that the password of an unknown name is compared with; empty without any
+	decoy    string // the hash that the password of an unknown name is compared with; empty if there are no hashes
 	compare  func(ctx context.Context, hash, password string) (bool, error)
 }
 
@@ -47,7 +48,7 @@ func (u *localUsers) ask(ctx context.Context, at *attempt) (*account, decision, 
 	return &a, accepted, nil
 }
 
-// pretend takes as long as to compare a password with the most usual of the hashes.
+// pretend takes as long as it takes to compare a password with a hash of the most usual kind.
 func (u *localUsers) pretend(ctx context.Context, password string) error {
 	_, err := u.compare(ctx, u.decoy, password)
 	return err

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// pamUsers are whom PAM lets in.
+// pamUsers is the source of the users that PAM accepts.
 type pamUsers struct {
 	*questions
 	settings *settings
@@ -30,7 +30,7 @@ func (s *settings) newPAMUsers(login pamLogin) *pamUsers {
 
 func (u *pamUsers) name() string { return "pam" }
 
-// ask asks PAM, which doesn't tell names that it doesn't know from wrong passwords.
+// ask asks PAM. For PAM a name that it doesn't know is the same as a wrong password.
 func (u *pamUsers) ask(ctx context.Context, at *attempt) (*account, decision, error) {
 	if at.Password == "" || checkName(at.User) != nil || strings.ContainsRune(at.Password, 0) {
 		return nil, notMine, nil
@@ -60,10 +60,11 @@ func (u *pamUsers) ask(ctx context.Context, at *attempt) (*account, decision, er
 	return found, v, err
 }
 
-// usualHelper is the name of the helper, which is beside this program unless an option says otherwise.
+// usualHelper is the name of the helper, which is in the directory of this program unless an option says
+// otherwise.
 const usualHelper = "sallyport-pam"
 
-// pamHelper returns the helper.
+// pamHelper returns the helper as the options name it.
 func (s *settings) pamHelper() pamhelper.Helper {
 	path := s.pamProgram
 	if path == "" {
@@ -73,7 +74,7 @@ func (s *settings) pamHelper() pamhelper.Helper {
 	return pamhelper.Helper{Path: path, Service: s.pamService}
 }
 
-// checkPAM reports what can be seen to be wrong with the options of PAM.
+// checkPAM reports what is wrong with the options of PAM as far as the options alone show.
 func (s *settings) checkPAM() (errs mistakes) {
 	if !s.pam {
 		return nil
@@ -90,10 +91,11 @@ func (s *settings) checkPAM() (errs mistakes) {
 	return errs
 }
 
-// pamDirs are where PAM looks for what a service goes by.
+// pamDirs are the directories where PAM looks for the file of a service.
 var pamDirs = []string{"/etc/pam.d", "/usr/lib/pam.d", "/usr/share/pam.d"}
 
-// canAskPAM reports why PAM can't be asked, with the cure. Whoever is not root can't start such a server.
+// canAskPAM reports why PAM can't be asked, and the cure. It reports nothing unless root runs it: nobody
+// else can start such a server.
 func (s *settings) canAskPAM() error {
 	if !s.pam || os.Geteuid() != 0 {
 		return nil
@@ -115,7 +117,7 @@ func (s *settings) canAskPAM() error {
 	return errors.Join(errs...)
 }
 
-// hasService reports whether PAM knows what the service goes by.
+// hasService reports whether PAM has rules for the service.
 func (s *settings) hasService() bool {
 	for _, dir := range pamDirs {
 		if _, err := os.Stat(filepath.Join(dir, s.pamService)); err == nil {
@@ -131,7 +133,7 @@ func (s *settings) hasService() bool {
 	return false
 }
 
-// lookAtPAM looks at what PAM's options mean together with others.
+// lookAtPAM warns of what PAM's options mean together with other options.
 func (c *inspection) lookAtPAM() {
 	if !c.pam {
 		return

@@ -4,5 +4,5 @@ package main
 
 import "github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
 
-// askHelper has nothing to do: where there is no run-as, nobody asks PAM.
+// askHelper does nothing: systems without run-as don't ask PAM.
 func askHelper(pamhelper.Helper) error { return nil }

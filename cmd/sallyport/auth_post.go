@@ -31,8 +31,8 @@ func newPoster() *poster {
 	}}
 }
 
-// post sends a question, and returns the status of the answer and, if that is 200, what it says. Its errors don't name
-// the URL, which may hold a key.
+// post sends a question, and returns the status of the answer and, if the status is 200, the body. Its errors don't
+// name the URL, which may hold a key.
 func (p *poster) post(ctx context.Context, to string, question []byte) (status int, said []byte, err error) {
 	ctx, stop := context.WithTimeoutCause(ctx, p.patience, errSlow)
 	defer stop()

@@ -11,25 +11,25 @@ import (
 	"strings"
 )
 
-// Exit statuses by which a program says what it knows of an attempt. All others are that it can't tell.
+// Exit statuses by which a program answers about an attempt. Any other status means that the program can't tell.
 const (
 	programAccepts  = 0
 	programRefuses  = 1
 	programDisowns  = 2
-	maxProgramWords = 1000 // bytes of its standard error that the log has
+	maxProgramWords = 1000 // how many bytes of the program's standard error are logged
 )
 
-// authProgram asks a program about each attempt: JSON on its standard input and variables of its environment, the keys
-// of a user's table as JSON on its standard output.
+// authProgram asks a program about each attempt. The program gets the attempt as JSON on standard input and as
+// variables of its environment, and answers with the keys of a user's table, as JSON on standard output.
 type authProgram struct {
 	answers
 	argv      []string
-	as        *programUser // nil for the server's own
+	as        *programUser // who runs the program; nil for the server's own user
 	run       runner
-	overheard func(at *attempt, words string) // is told what the program writes to standard error beside a decision; may be nil
+	overheard func(at *attempt, words string) // gets what the program has written to standard error; may be nil
 }
 
-// newAuthProgram looks for the program and its user.
+// newAuthProgram finds the program and the user who runs it, or reports that one is missing.
 func (s *settings) newAuthProgram(run runner) (*authProgram, error) {
 	p := &authProgram{answers: newAnswers(s), argv: s.authProgram, run: run}
 	_, err := exec.LookPath(p.argv[0]) // which is absolute
@@ -47,7 +47,7 @@ func (s *settings) newAuthProgram(run runner) (*authProgram, error) {
 	return p, errors.Join(err, s.told("auth-program-user", err2))
 }
 
-// checkAuthProgram reports what can be seen to be wrong with the options of the program.
+// checkAuthProgram reports what is wrong with the options of the program as far as the options alone show.
 func (s *settings) checkAuthProgram() error {
 	switch {
 	case len(s.authProgram) == 0 && s.authProgramUser != "":
@@ -87,7 +87,7 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 		}
 		return nil, refused, err
 	}
-	if words != "" && p.overheard != nil { // a program that fails may end as one that refuses does
+	if words != "" && p.overheard != nil { // a program that fails may exit with programRefuses, too
 		p.overheard(at, words)
 	}
 	switch out.status {
@@ -100,8 +100,9 @@ func (p *authProgram) ask(ctx context.Context, at *attempt) (*account, decision,
 	return a, accepted, err
 }
 
-// withoutPassword returns the beginning of what a program has said, unless that has the password in it. words has more
-// than the beginning by the length of a password, which could be cut off in its middle.
+// withoutPassword returns the beginning of what a program has written, or a notice if the password occurs in words.
+// words is longer than the beginning by the longest password, lest a password that is cut off in its middle go
+// unnoticed.
 func withoutPassword(words, password string) string {
 	if strings.Contains(words, password) {
 		return "(what it wrote is left out, for the password is in it)"
@@ -109,13 +110,14 @@ func withoutPassword(words, password string) string {
 	return shortened(strings.TrimSpace(strings.ToValidUTF8(words, "?")), maxProgramWords)
 }
 
-// environmentOf returns the environment of a program: of the server's own, which may have hashes in it, only where
-// programs are and what makes them start.
+// environmentOf returns the environment of a program that is asked about an attempt. It passes on usualEnvironment
+// alone, since the server's own environment may hold hashes.
 func environmentOf(at *attempt) []string {
 	return append(usualEnvironment(), "AUTH_USER="+at.User, "AUTH_PASSWORD="+at.Password, "AUTH_PEER="+at.Peer)
 }
 
-// usualEnvironment returns what every program gets.
+// usualEnvironment returns the variables of the server that every program gets: where programs are, and what they need
+// to start.
 func usualEnvironment() (env []string) {
 	for _, name := range []string{"PATH", "TZ", "SystemRoot"} {
 		if value, ok := os.LookupEnv(name); ok {

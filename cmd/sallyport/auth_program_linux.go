@@ -2,5 +2,5 @@ package main
 
 import "syscall"
 
-// endTogether has a program killed when the thread that has started it ends, as it does when the server is killed.
+// endTogether has the kernel kill a program when the thread that started it ends, as when the server is killed.
 func endTogether(a *syscall.SysProcAttr) { a.Pdeathsig = syscall.SIGKILL }

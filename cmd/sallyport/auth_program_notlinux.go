@@ -4,5 +4,6 @@ package main
 
 import "syscall"
 
-// endTogether has nothing to do: a program that a killed server has left ends by itself.
+// endTogether does nothing: only Linux ends a program together with the server;
+// elsewhere the program has to end by itself.
 func endTogether(*syscall.SysProcAttr) {}

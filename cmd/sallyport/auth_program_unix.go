@@ -12,10 +12,11 @@ import (
 	"syscall"
 )
 
-// programUser is who runs a program.
+// programUser is the user, with groups, that a program runs as.
 type programUser = syscall.Credential
 
-// findProgramUser looks a user up, with its groups. It returns nil for the user that the server has anyway.
+// findProgramUser looks a user and the user's groups up. It returns nil if the server itself runs as that
+// user.
 func findProgramUser(name string) (*programUser, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
@@ -45,12 +46,12 @@ func findProgramUser(name string) (*programUser, error) {
 	return as, nil
 }
 
-// apart runs a program as a user, in a process group of its own, which ends as a whole.
+// apart has a program run as a user and in a process group of its own, which is killed as a whole.
 func apart(cmd *exec.Cmd, as *programUser) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: as}
 	endTogether(cmd.SysProcAttr)
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }
 
-// killGroup kills what a program has left behind.
+// killGroup kills the processes that a program has left running.
 func killGroup(cmd *exec.Cmd) { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -10,32 +10,32 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// errManyAsked is that no more questions are asked until one is answered.
+// errManyAsked means that a question is not asked, since too many wait for an answer of the source.
 var errManyAsked = errors.New("too many wait for its answer already")
 
-// questions are those under way that a source of users which is elsewhere was asked.
+// questions bounds the questions that wait for an answer of a source outside of the server.
 type questions struct {
 	places chan struct{}
 	hang   hang
 }
 
-// Questions at once, for each login that is judged at once while it computes. The server judges sixteen for each while
-// they wait: sources that hang must not take the place of others.
+// How many questions a source may have waiting, for each of the mostLogins logins that are judged at once. The server
+// lets sixteen logins wait for each of the latter, so sources that hang leave room for other sources.
 const (
 	mostAsked      = 4
-	mostAskedOfPAM = 8 // which is slow to refuse
+	mostAskedOfPAM = 8 // more, since PAM is slow to refuse
 )
 
 func newQuestions(most int) *questions {
 	return &questions{places: make(chan struct{}, most*mostLogins())}
 }
 
-// mostLogins is how many logins are judged at once while they compute: one processor is for those who have logged in.
-// GOMAXPROCS says nothing here, for a quiet server has lowered it.
+// mostLogins returns how many logins may compute at once: all processors but one, which is left to those who have
+// logged in. It doesn't ask GOMAXPROCS, which a quiet server has lowered.
 func mostLogins() int { return max(runtime.NumCPU()-1, 1) }
 
-// begin takes a place for a question, until end is called. While the source hangs the login of ctx makes room for
-// others at once, which it does otherwise when the answer takes long.
+// begin takes a place for a question until end is called. While the source hangs, begin has the login of ctx give its
+// place to other logins at once; otherwise the login does so only when the answer takes long.
 func (q *questions) begin(ctx context.Context) (end func(), err error) {
 	select {
 	case q.places <- struct{}{}:
@@ -49,14 +49,14 @@ func (q *questions) begin(ctx context.Context) (end func(), err error) {
 // slowAnswer is how long a source may take to answer before it is taken to hang.
 const slowAnswer = 500 * time.Millisecond
 
-// hang tells whether a source hangs: some question is not answered for long, or the last one was so.
+// hang tells whether a source hangs: a question has waited for longer than slowAnswer, or the last one answered had.
 type hang struct {
 	mu   sync.Mutex
-	late int  // questions under way that take long
-	last bool // the last one that was answered did
+	late int  // questions that have waited for longer than slowAnswer and still do
+	last bool // the last question answered had waited for longer than slowAnswer
 }
 
-// begin begins a question, until end is called.
+// begin notes that a question waits until end is called.
 func (h *hang) begin(ctx context.Context) (end func()) {
 	late, over := false, false // guarded by mu
 	timer := time.AfterFunc(slowAnswer, func() {

@@ -16,13 +16,13 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// systemUsers are the users of this host: those of its passwd and shadow files.
+// systemUsers is the source of the users in this host's passwd and shadow files.
 type systemUsers struct {
 	settings *settings
 	judge    judge
 }
 
-// judge has the files of a host judge a login: those of a directory.
+// judge judges a login by the passwd and shadow files in a directory.
 type judge func(ctx context.Context, dir, user, password string) (hostuser.Verdict, error)
 
 func (u *systemUsers) name() string { return "system-users" }
@@ -45,13 +45,13 @@ func (u *systemUsers) ask(ctx context.Context, at *attempt) (*account, decision,
 	return u.settings.hostAccount(v.User)
 }
 
-// refusal is why a source refuses a login. It is the whole error that a login has then.
+// refusal is the reason for which a source refuses a login, to be used as the login's error as it is.
 type refusal struct{ why error }
 
 func (r *refusal) Error() string { return r.why.Error() }
 
-// hostAccount returns the account of a user of this host, whose login is right. It has what the group says for all of
-// them, and the rights of the user.
+// hostAccount returns the account of a user of this host whose password is right: what the group of all such users
+// says, with the rights of the user.
 func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
 	as := identity{uid: u.UID, gid: u.GID, groups: u.Groups}
 	if err := s.allows(as, u.Name); err != nil {
@@ -72,10 +72,10 @@ func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
 	return &a, accepted, nil
 }
 
-// usualSystemDir is where the files of a host are.
+// usualSystemDir is the directory of a host's passwd and shadow files.
 const usualSystemDir = "/etc"
 
-// checkSystemSource reports what can be seen to be wrong with the options of users of this host.
+// checkSystemSource reports what is wrong with the options of users of this host as far as the options alone show.
 func (s *settings) checkSystemSource() (errs mistakes) {
 	if s.systemSource && s.runAs == "" {
 		errs.say("%s needs %s: one process would touch the files of all with its own rights; have root start the server on Linux with run-as = \"sallyport\", or give users tables", s.at("system-users"), s.at("run-as"))
@@ -103,7 +103,8 @@ func (s *settings) checkSystemSource() (errs mistakes) {
 	return errs
 }
 
-// canJudge reports which files of users of this host can't be read. Whoever is not root can't start such a server.
+// canJudge reports which passwd and shadow files can't be read. It reports nothing unless root runs it: nobody else
+// can start such a server.
 func (s *settings) canJudge() error {
 	if !s.systemSource || os.Geteuid() != 0 {
 		return nil
@@ -120,10 +121,10 @@ func (s *settings) canJudge() error {
 	return errors.Join(errs...)
 }
 
-// maxHostFile bounds a file of users, in bytes.
+// maxHostFile bounds a passwd or shadow file, in bytes.
 const maxHostFile = 16 << 20
 
-// openHostFile opens a regular file.
+// openHostFile opens a regular file of at most maxHostFile bytes.
 func openHostFile(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -137,7 +138,8 @@ func openHostFile(path string) (*os.File, error) {
 	return os.Open(path)
 }
 
-// hideSystemUsers notes which users of this host count for nothing, since a source that is asked before has the name.
+// hideSystemUsers notes the users of this host who can't log in as such, since a source that is asked before has the
+// name.
 func (s *settings) hideSystemUsers() {
 	if !s.systemSource && !s.pam {
 		return
@@ -145,7 +147,7 @@ func (s *settings) hideSystemUsers() {
 	file := filepath.Join(s.systemDir, "passwd")
 	passwd, err := os.ReadFile(file)
 	if err != nil {
-		return // canJudge says it
+		return // canJudge reports the error
 	}
 	all := s.everybody()
 	if s.anonymous != nil {
@@ -160,14 +162,14 @@ func (s *settings) hideSystemUsers() {
 	}
 }
 
-// tellSystemUsers has the log say at the start whom system-users knows.
+// tellSystemUsers logs at the start which users system-users knows.
 func (s *settings) tellSystemUsers(log *slog.Logger) {
 	if s.systemSource {
 		log.Info("users of this host are those of files, and NSS is not asked: LDAP, SSSD and the like know others", "passwd", filepath.Join(s.systemDir, "passwd"))
 	}
 }
 
-// lookAtSystemUsers looks at what the files of this host don't say of its users.
+// lookAtSystemUsers warns of users whom the files of this host don't have.
 func (c *inspection) lookAtSystemUsers() {
 	if c.systemGroup != "" && !c.systemSource && !c.pam {
 		c.warn("%s means nothing without %s or %s", c.at("system-users-group"), c.at("system-users"), c.at("pam"))
@@ -184,7 +186,7 @@ func (c *inspection) lookAtSystemUsers() {
 	c.rights(filepath.Join(c.systemDir, "shadow"), filepath.Join(c.systemDir, "shadow"), 0o006)
 }
 
-// otherSources returns where this host takes users from besides files, as nsswitch.conf says.
+// otherSources returns the sources besides files from which this host takes users, as nsswitch.conf names them.
 func (s *settings) otherSources() (others []string) {
 	text, _ := os.ReadFile(filepath.Join(s.systemDir, "nsswitch.conf")) // most have none, or one that is harmless
 	for line := range strings.Lines(string(text)) {

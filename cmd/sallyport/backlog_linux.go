@@ -7,7 +7,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dropWaiting closes the connections that nobody has accepted.
+// dropWaiting closes the connections of a listener that nobody has accepted
+// yet.
 func dropWaiting(ln net.Listener) {
 	own, ok := ln.(syscall.Conn)
 	if !ok {

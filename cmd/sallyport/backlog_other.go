@@ -4,5 +4,6 @@ package main
 
 import "net"
 
-// dropWaiting is for listeners that others have opened, of which there are none here.
+// dropWaiting does nothing: it is for listeners that another process has opened, and
+// here there are none.
 func dropWaiting(net.Listener) {}

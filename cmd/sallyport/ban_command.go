@@ -44,11 +44,11 @@ func (r *banRequest) check() (netip.Prefix, error) {
 // mostSeconds bounds the time of a ban, which a time.Duration has to hold.
 const mostSeconds = 100 * 365 * 24 * 60 * 60
 
-// banned is what became of a request for a ban.
+// banned answers a banRequest.
 type banned struct {
 	Ban      ban  `json:"ban"`
-	Sessions int  `json:"sessions"` // that were ended
-	Kept     bool `json:"kept"`     // over a restart
+	Sessions int  `json:"sessions"` // how many sessions the ban has ended
+	Kept     bool `json:"kept"`     // whether the ban outlives a restart
 }
 
 // unbanRequest lifts the ban of a network, or of an address.
@@ -56,9 +56,9 @@ type unbanRequest struct {
 	Network string `json:"network"`
 }
 
-// unbanned is what became of that.
+// unbanned answers an unbanRequest.
 type unbanned struct {
-	Bans []ban  `json:"bans"` // those lifted
+	Bans []ban  `json:"bans"` // the bans that were lifted
 	Left string `json:"left"` // a wider network whose ban still holds; empty for none
 	Kept bool   `json:"kept"`
 }
@@ -126,10 +126,10 @@ func (c *control) unban(w http.ResponseWriter, r *http.Request) {
 	answer(w, http.StatusOK, answered)
 }
 
-// by returns who asks.
+// by returns the name of whoever has sent a request.
 func (c *control) by(r *http.Request) string { return r.Context().Value(whoKey{}).(who).String() }
 
-// parseBan reads the command line of a command about bans; errs are the mistakes so far.
+// parseBan parses the command line of a command about bans; errs are the mistakes found before.
 func (s *operateSettings) parseBan(command string, rest []string, errs []error) (*operateSettings, *order, error) {
 	o, err := s.banOrder(command, rest)
 	if err != nil {
@@ -141,7 +141,8 @@ func (s *operateSettings) parseBan(command string, rest []string, errs []error) 
 	return s, o, nil
 }
 
-// banOrder returns what a command about bans asks for. Its error is what is wrong with the command line.
+// banOrder returns the request that a command about bans stands for, or what is wrong with the command
+// line.
 func (s *operateSettings) banOrder(command string, rest []string) (*order, error) {
 	now := time.Now()
 	if command == "bans" {
@@ -165,7 +166,7 @@ func (s *operateSettings) banOrder(command string, rest []string) (*order, error
 	return &order{http.MethodPost, "/v1/ban", asked, told, func(w io.Writer) { told.print(w, now) }}, err
 }
 
-// setPeriod reads how long a ban lasts.
+// setPeriod sets how long a ban lasts.
 func (s *operateSettings) setPeriod(text string) error {
 	err := duration(&s.period, 0)(text)
 	if err == nil && s.period == 0 {
@@ -174,7 +175,7 @@ func (s *operateSettings) setPeriod(text string) error {
 	return err
 }
 
-// networkName returns a network as people write it: an address for one of a single address.
+// networkName returns a network as people write it: an address if the network has only one.
 func networkName(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
@@ -182,7 +183,7 @@ func networkName(p netip.Prefix) string {
 	return p.String()
 }
 
-// rest returns how long a ban lasts.
+// rest returns in words how long a ban still lasts.
 func (b *ban) rest(now time.Time) string {
 	if b.Until == nil {
 		return "without an end"

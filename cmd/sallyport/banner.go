@@ -24,7 +24,7 @@ func (d *daemon) banner() string {
 	return b.String()
 }
 
-// served says which directory is served.
+// served returns the directory that is served, for people to read.
 func (d *daemon) served() string {
 	if d.dir == "" {
 		return "the homes of the users"
@@ -85,7 +85,7 @@ func (d *daemon) describe(b *strings.Builder) {
 	}
 }
 
-// whoIsKnown says whose logins are accepted.
+// whoIsKnown returns in words whose logins are accepted.
 func (s *settings) whoIsKnown() (known []string) {
 	if names := s.names(); len(names) > 0 {
 		known = append(known, namesOf(names))
@@ -108,7 +108,7 @@ func (s *settings) whoIsKnown() (known []string) {
 	return known
 }
 
-// namesOf lists names, if they are not too many to read.
+// namesOf lists names, of a long list the first ten and how many more there are.
 func namesOf(names []string) string {
 	const most = 10
 	if len(names) > most {
@@ -117,7 +117,7 @@ func namesOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// where says what a listener listens on.
+// where returns in words what a listener listens on.
 func where(ln net.Listener) string {
 	at := ln.Addr().(*net.TCPAddr).AddrPort()
 	if at.Addr().IsUnspecified() {
@@ -163,14 +163,15 @@ func (d *daemon) curl(ssl, scheme string, ln net.Listener) string {
 func (d *daemon) lftp(scheme string, ln net.Listener) string {
 	script := d.lftpTrust() + "set ftp:ssl-force true; "
 	if d.announce != "" {
-		// The address announced may not be reachable from here; EPSV has none.
+		// Prefers EPSV, whose reply has no address: the announced address may not
+		// be reachable from here.
 		script += "set ftp:prefer-epsv true; "
 	}
 	return fmt.Sprintf("lftp -u %s -e %s %s://%s", shell(d.login(",")), shell(script+"ls; bye"), scheme, d.dialled(ln))
 }
 
-// curlTrust returns the options that make curl trust a self-signed certificate: by
-// its file, or by its key where the file could not be written.
+// curlTrust returns the options by which curl trusts a self-signed certificate:
+// its file, or its public key where the file could not be written.
 func (d *daemon) curlTrust() string {
 	switch {
 	case d.cert.trouble != nil:
@@ -181,8 +182,9 @@ func (d *daemon) curlTrust() string {
 	return ""
 }
 
-// lftpTrust returns the settings that make lftp trust a self-signed certificate by
-// its file. Without the file lftp trusts anybody, since lftp can't pin a key.
+// lftpTrust returns the settings by which lftp trusts the file of a self-signed
+// certificate. Without the file they have lftp trust any certificate, since lftp
+// can't pin a key.
 func (d *daemon) lftpTrust() string {
 	switch {
 	case d.cert.trouble != nil:
@@ -193,8 +195,8 @@ func (d *daemon) lftpTrust() string {
 	return ""
 }
 
-// login returns the user and, if the password was made for this run, the password.
-// For any other password curl and lftp ask.
+// login returns a user, and behind sep the password if it was made for this run.
+// curl and lftp ask for any other password.
 func (d *daemon) login(sep string) string {
 	if d.made() {
 		return demoUser + sep + d.password
@@ -269,7 +271,7 @@ func listened(ln net.Listener) string {
 		return ""
 	}
 	at := ln.Addr().(*net.TCPAddr).AddrPort()
-	if at.Addr() == netip.IPv6Unspecified() { // which stands for both families
+	if at.Addr() == netip.IPv6Unspecified() { // stands for IPv4 and IPv6
 		return fmt.Sprintf(":%d", at.Port())
 	}
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()).String()

@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	// mostBans bounds the bans at once. Beyond it the oldest automatic one goes.
+	// mostBans bounds the bans in force at once. A further one drops the oldest automatic ban.
 	mostBans = 10000
-	// mostSuspects bounds the addresses whose failures are counted. Beyond it the one that was quiet for longest goes.
+	// mostSuspects bounds the addresses whose failures are counted. A further one drops the address that was quiet for
+	// longest.
 	mostSuspects = 10000
 	// mostFailures bounds ban-after.
 	mostFailures = 1000
@@ -61,7 +62,8 @@ func (m *mistakes) checkBans(s *settings) {
 	}
 }
 
-// automatic returns the rules in force. Behind something that hides addresses one address is everybody's.
+// automatic returns the rules for automatic bans. With the option shared-address there are none, since one address
+// then stands for everybody.
 func (s *settings) automatic() banRules {
 	rules := s.bans
 	if s.shared {
@@ -70,7 +72,7 @@ func (s *settings) automatic() banRules {
 	return rules
 }
 
-// ban is a network from which no connections are taken.
+// ban is a network whose connections are refused.
 type ban struct {
 	Network   netip.Prefix `json:"network"`
 	Since     time.Time    `json:"since"`
@@ -82,30 +84,31 @@ type ban struct {
 
 func (b *ban) isOver(now time.Time) bool { return b.Until != nil && !now.Before(*b.Until) }
 
-// errBanned is why a connection was refused.
+// errBanned is the reason for which a connection is refused.
 var errBanned = errors.New("the address is banned")
 
-// bannedWords are what clients hear whose sessions a ban ends.
+// bannedWords is the text of the reply to clients whose sessions a ban ends.
 const bannedWords = "This address may not connect."
 
-// bans are the networks that are banned, and the addresses that may soon be. The methods may be called concurrently.
+// bans holds the banned networks, and the failures of addresses that may be banned. Its methods may be called
+// concurrently.
 type bans struct {
 	log   *slog.Logger
-	tell  func(ban)                                 // the audit log
-	end   func(match func(server.SessionInfo) bool) // ends sessions, and doesn't wait for that
-	state *banState                                 // nil for none
+	tell  func(ban)                                 // writes a ban to the audit log
+	end   func(match func(server.SessionInfo) bool) // ends sessions without waiting until they are over
+	state *banState                                 // keeps bans over a restart; nil if none are kept
 
 	mu       sync.Mutex
 	rules    banRules
 	banned   map[netip.Prefix]ban
-	suspects map[netip.Prefix][]time.Time // their failures, the oldest first
+	suspects map[netip.Prefix][]time.Time // times of the failures, the oldest first
 }
 
 func newBans(log *slog.Logger, rules banRules) *bans {
 	return &bans{log: log, rules: rules, banned: map[netip.Prefix]ban{}, suspects: map[netip.Prefix][]time.Time{}}
 }
 
-// openBans reads the bans of before.
+// openBans sets bans up and reads the bans that an earlier run has kept.
 func (d *daemon) openBans() error {
 	d.makeBans()
 	if d.settings.bans.after > 0 && d.shared {
@@ -114,7 +117,7 @@ func (d *daemon) openBans() error {
 	return d.openState()
 }
 
-// makeBans makes bans that end sessions of the server.
+// makeBans sets bans up, to end sessions of the server.
 func (d *daemon) makeBans() {
 	d.bans = newBans(d.log, d.automatic())
 	d.bans.tell = func(b ban) { d.audit.banned(b) }
@@ -127,7 +130,7 @@ func (d *daemon) makeBans() {
 	}
 }
 
-// follow has other rules hold.
+// follow replaces the rules of automatic bans.
 func (b *bans) follow(rules banRules) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -149,7 +152,7 @@ func (g *guardedListener) Accept() (net.Conn, error) {
 		if err != nil {
 			return conn, err
 		}
-		peer, err := netip.ParseAddrPort(conn.RemoteAddr().String()) // of whatever type, as a proxy tells it
+		peer, err := netip.ParseAddrPort(conn.RemoteAddr().String()) // a proxy listener's addresses are of another type
 		if err != nil || !g.d.bans.holds(peer.Addr()) {
 			return conn, nil
 		}
@@ -166,7 +169,7 @@ func (b *bans) holds(addr netip.Addr) bool {
 	return found
 }
 
-// plainAddr returns an address as bans know it: IPv4 as such, and without a zone.
+// plainAddr returns an address in the form that bans use: IPv4 unmapped, and without a zone.
 func plainAddr(addr netip.Addr) netip.Addr { return addr.Unmap().WithZone("") }
 
 // find returns the widest ban that holds for an address. The caller holds mu.
@@ -190,20 +193,20 @@ func (b *bans) find(addr netip.Addr, now time.Time) (ban, bool) {
 	return ban{}, false
 }
 
-// spares reports whether no ban holds for an address. The caller holds mu.
+// spares reports whether ban-never has an address. The caller holds mu.
 func (b *bans) spares(addr netip.Addr) bool {
 	return slices.ContainsFunc(b.rules.never, func(p netip.Prefix) bool { return networks.Contains(p, addr) })
 }
 
-// suspect returns what failures are counted by: the address, or the IPv6 network of 64 bits, all of which a single
-// client can have.
+// suspect returns the network by which failures are counted: the IPv4 address, or the /64 of the IPv6 address, since a
+// single client can have all addresses of a /64.
 func suspect(addr netip.Addr) netip.Prefix {
 	addr = plainAddr(addr)
 	network, _ := addr.Prefix(min(addr.BitLen(), 64))
 	return network
 }
 
-// connected ends a session that began while its address was banned.
+// connected ends a session whose address was banned while the session began.
 func (b *bans) connected(s server.SessionInfo) {
 	if b.holds(s.Peer.Addr()) {
 		b.end(func(other server.SessionInfo) bool { return other.ID == s.ID })
@@ -217,15 +220,15 @@ func (b *bans) login(l server.Login) {
 	}
 }
 
-// refused counts a connection of an address that has too many.
+// refused counts a connection that was refused since its address has too many sessions.
 func (b *bans) refused(r server.Refusal) {
 	if r.Limit == "MaxSessionsPerAddress" {
 		b.failed(r.Peer.Addr())
 	}
 }
 
-// failed counts a failure of an address and bans it if that makes enough of them. Sessions from there that are not
-// logged in are ended.
+// failed counts a failure of an address. If there are enough to ban the address, failed also ends the sessions of the
+// banned network that are not logged in.
 func (b *bans) failed(addr netip.Addr) {
 	made, ok := b.count(addr, time.Now())
 	if !ok {
@@ -239,7 +242,7 @@ func (b *bans) failed(addr netip.Addr) {
 	})
 }
 
-// count counts a failure, and returns the ban that comes of it.
+// count counts a failure, and returns the ban if the failure was one too many.
 func (b *bans) count(addr netip.Addr, now time.Time) (made ban, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -265,7 +268,7 @@ func (b *bans) count(addr netip.Addr, now time.Time) (made ban, ok bool) {
 	return made, ok
 }
 
-// forgetSuspects keeps the suspects within bounds. The caller holds mu.
+// forgetSuspects drops suspects beyond mostSuspects. The caller holds mu.
 func (b *bans) forgetSuspects(now time.Time) {
 	if len(b.suspects) <= mostSuspects {
 		return
@@ -285,7 +288,7 @@ func (b *bans) forgetSuspects(now time.Time) {
 	}
 }
 
-// forgetBans drops bans that are over, and the oldest automatic ones beyond the bound. The caller holds mu.
+// forgetBans drops bans that are over, and the oldest automatic ones beyond mostBans. The caller holds mu.
 func (b *bans) forgetBans(now time.Time) {
 	if len(b.banned) <= mostBans {
 		return
@@ -343,7 +346,7 @@ func (b *bans) add(x ban) error {
 	return nil
 }
 
-// covers reports whether a ban of a network holds for an address.
+// covers reports whether a ban of the network would hold for an address.
 func (b *bans) covers(network netip.Prefix, addr netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

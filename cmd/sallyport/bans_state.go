@@ -15,7 +15,7 @@ import (
 	"github.com/sallyport/sallyport/internal/networks"
 )
 
-// usualState is where the state of a server with a configuration file is kept.
+// usualState is the state directory of a server with a configuration file.
 const usualState = "/var/lib/sallyport"
 
 const (
@@ -23,7 +23,7 @@ const (
 	mostState    = 16 << 20 // bytes of a file
 )
 
-// statePath returns the directory of what is kept over a restart, empty for none, and whether somebody asked for it.
+// statePath returns the state directory, empty for none, and whether an option names it.
 func (s *settings) statePath() (path string, asked bool) {
 	_, asked = s.sources["state-dir"]
 	if !asked && len(s.files) > 0 && runtime.GOOS != "windows" {
@@ -32,32 +32,32 @@ func (s *settings) statePath() (path string, asked bool) {
 	return s.stateDir, asked
 }
 
-// banState is where bans are kept over a restart.
+// banState keeps bans over a restart.
 type banState struct {
 	list  func() []ban
-	write func(keptBans) error // its error may be errNowhere
-	told  func(error)          // hears why the bans could not be kept
+	write func(keptBans) error // writes the file; its error may be errNowhere
+	told  func(error)          // gets the error if bans could not be kept
 
-	saving sync.Mutex    // held by the only one who writes the file
-	soon   chan struct{} // holds something if the bans are to be written
-	stop   chan struct{} // closed at the end
-	ended  chan struct{} // closed after that
+	saving sync.Mutex    // is held while the file is written
+	soon   chan struct{} // is full if the bans are to be written
+	stop   chan struct{} // is closed to end run
+	ended  chan struct{} // is closed when run has ended
 }
 
-// errNowhere is why bans are not kept: there is no directory for them.
+// errNowhere means that bans are not kept, since there is no directory for them.
 var errNowhere = errors.New("there is no state-dir")
 
-// keptBans is what a file of bans holds.
+// keptBans is the content of the file of bans.
 type keptBans struct {
 	Version int   `json:"version"`
 	Bans    []ban `json:"bans"`
 }
 
-// openState reads the bans of before and has bans kept from now on. The usual directory, which nobody asked for, may be
-// missing, or in use by another server.
+// openState reads the bans that an earlier run has kept, and has bans kept from now on. The usual directory may be
+// missing, or in use by another server, since nobody asked for it.
 func (d *daemon) openState() error {
 	dir, asked := d.statePath()
-	if dir == "" || d.left.isTrial() { // the server that runs has it
+	if dir == "" || d.left.isTrial() { // a trial leaves the directory to the server that runs
 		return nil
 	}
 	err := makeState(dir)
@@ -81,7 +81,7 @@ func (d *daemon) openState() error {
 	return nil
 }
 
-// keepBans has changes of the bans kept by a function.
+// keepBans has each change of the bans written by a function.
 func (d *daemon) keepBans(write func(keptBans) error) {
 	d.bans.state = &banState{
 		list: d.bans.list, write: write, soon: make(chan struct{}, 1), stop: make(chan struct{}), ended: make(chan struct{}),
@@ -90,7 +90,7 @@ func (d *daemon) keepBans(write func(keptBans) error) {
 	go d.bans.state.run()
 }
 
-// makeState makes the directory if it is missing, and tries to write there.
+// makeState makes the state directory if it is missing, and makes sure that it can be written to.
 func makeState(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
@@ -103,7 +103,7 @@ func makeState(dir string) error {
 	return os.Remove(f.Name())
 }
 
-// readBans reads the bans in a file, none if it is missing.
+// readBans returns the bans in a file, none if the file is missing.
 func readBans(path string) ([]ban, error) {
 	text, err := readBounded(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -122,7 +122,7 @@ func readBans(path string) ([]ban, error) {
 	return kept.Bans, nil
 }
 
-// check reports what is wrong with what was kept.
+// check reports what is wrong with the content of a file of bans.
 func (k *keptBans) check() error {
 	if k.Version != stateVersion {
 		return fmt.Errorf("it is of version %d, and this program knows %d", k.Version, stateVersion)
@@ -144,7 +144,7 @@ func writeBans(path string, kept keptBans) error {
 	return replaceFile(path, append(text, '\n'))
 }
 
-// readBounded reads a file that may not be too long.
+// readBounded reads a file of at most mostState bytes.
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -158,7 +158,7 @@ func readBounded(path string) ([]byte, error) {
 	return text, err
 }
 
-// restore has bans hold that were kept, and no others.
+// restore replaces all bans by the kept ones that are not over.
 func (b *bans) restore(kept []ban) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -173,7 +173,7 @@ func (b *bans) restore(kept []ban) {
 	b.forgetBans(now)
 }
 
-// save has the bans kept, and reports whether they are.
+// save writes the bans, and reports whether they will outlive a restart.
 func (s *banState) save() (kept bool) {
 	if s == nil {
 		return false
@@ -187,18 +187,18 @@ func (s *banState) save() (kept bool) {
 	return err == nil
 }
 
-// saveSoon has the bans written without waiting for that.
+// saveSoon has run write the bans, and doesn't wait for that.
 func (s *banState) saveSoon() {
 	if s == nil {
 		return
 	}
 	select {
 	case s.soon <- struct{}{}:
-	default: // the next writing will see what there is
+	default: // the write to come includes this change
 	}
 }
 
-// run writes the bans when it is told to, until close.
+// run writes the bans after each saveSoon, and a last time on close.
 func (s *banState) run() {
 	defer close(s.ended)
 	for stopped := false; !stopped; {
@@ -211,7 +211,7 @@ func (s *banState) run() {
 	}
 }
 
-// close waits until all is written.
+// close ends run and waits until the bans are written.
 func (s *banState) close() {
 	if s == nil {
 		return
@@ -220,7 +220,7 @@ func (s *banState) close() {
 	<-s.ended
 }
 
-// replaceFile writes a file anew such that a crash leaves the old one or the new one.
+// replaceFile replaces a file such that after a crash either the old or the new content is there as a whole.
 func replaceFile(path string, text []byte) (err error) {
 	dir := filepath.Dir(path)
 	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*") // with mode 0600
@@ -242,7 +242,7 @@ func replaceFile(path string, text []byte) (err error) {
 	return syncDir(dir)
 }
 
-// syncDir brings the names in a directory to the disk. Windows has no such call.
+// syncDir brings the names in a directory to the disk. It does nothing on Windows, which has no such call.
 func syncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -255,7 +255,7 @@ func syncDir(dir string) error {
 	return d.Sync()
 }
 
-// lookAtState looks whether the bans of before can be read.
+// lookAtState checks that the kept bans can be read.
 func (c *inspection) lookAtState() {
 	if dir, _ := c.statePath(); dir != "" {
 		_, err := readBans(filepath.Join(dir, "bans.json"))

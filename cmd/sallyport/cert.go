@@ -18,19 +18,20 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// certificate is what clients are shown.
+// certificate is the certificate that clients are shown.
 type certificate struct {
 	config  *tls.Config
-	names   []string // for whom it is; nil when it came from a file
-	file    string   // where clients on this host find it; empty when it came from a file
-	trouble error    // why one made for this run is in no file
+	names   []string // the names that it was made for; nil for one from a file
+	file    string   // its path, for clients on this host; empty for one from a file
+	trouble error    // why one made for this run could not be written to a file
 	remove  func()
 }
 
 // made reports whether the certificate was made for this run.
 func (c *certificate) made() bool { return c.names != nil }
 
-// loadCertificate reads or makes the certificate, and has clients asked for theirs if the options say so.
+// loadCertificate reads or makes the certificate. If the options say so, clients are asked for certificates of
+// theirs.
 func (s *settings) loadCertificate(log *slog.Logger) (*certificate, error) {
 	c, err := s.ownCertificate(log)
 	if err != nil {
@@ -39,7 +40,8 @@ func (s *settings) loadCertificate(log *slog.Logger) (*certificate, error) {
 	return s.askingClients(c)
 }
 
-// askingClients returns a certificate with which clients are asked for theirs, if the options name who signs them.
+// askingClients returns c with a configuration that asks clients for a certificate if the options name who signs
+// those.
 func (s *settings) askingClients(c *certificate) (*certificate, error) {
 	asking := *c
 	asking.config = c.config.Clone()
@@ -52,7 +54,7 @@ func (s *settings) askingClients(c *certificate) (*certificate, error) {
 	return &asking, s.told("client-ca", err)
 }
 
-// readCA reads certificates that are trusted to sign others.
+// readCA reads the certificates of those who sign client certificates.
 func readCA(file string) (*x509.CertPool, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -65,9 +67,8 @@ func readCA(file string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// ownCertificate reads the certificate, or makes one for this run and writes
-// it, without its key, to a file that curl can be told to trust. Without a place
-// for that file the server is of use all the same.
+// ownCertificate reads the certificate, or makes one for this run and writes it, without its key, to a file that
+// curl can be told to trust. A file that can't be written is no error.
 func (s *settings) ownCertificate(log *slog.Logger) (*certificate, error) {
 	if s.cert != "" {
 		config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
@@ -80,7 +81,7 @@ func (s *settings) ownCertificate(log *slog.Logger) (*certificate, error) {
 	return s.shownCertificate(config, log), nil
 }
 
-// shownCertificate returns one that was made for this run.
+// shownCertificate returns the certificate made for this run, and writes it to a file.
 func (s *settings) shownCertificate(config *tls.Config, log *slog.Logger) *certificate {
 	c := &certificate{config: config, names: s.certificateNames(), remove: func() {}}
 	if c.trouble = c.write(); c.trouble != nil {
@@ -89,7 +90,7 @@ func (s *settings) shownCertificate(config *tls.Config, log *slog.Logger) *certi
 	return c
 }
 
-// write writes the certificate to a file of its own.
+// write writes the certificate to a file in a directory of its own.
 func (c *certificate) write() error {
 	dir, remove, err := tempdir.Make("sallyport-cert-")
 	if err != nil {
@@ -104,7 +105,7 @@ func (c *certificate) write() error {
 	return nil
 }
 
-// leaf returns the certificate itself, nil if it can't be read.
+// leaf returns the server's own certificate of the chain, nil if it can't be read.
 func (c *certificate) leaf() *x509.Certificate {
 	block, _ := pem.Decode(tls.CertPEM(c.config))
 	if block == nil {
@@ -123,8 +124,7 @@ func (c *certificate) pin() string {
 	return "sha256//" + base64.StdEncoding.EncodeToString(sum[:])
 }
 
-// host returns a name that a certificate from a file holds and that can be dialled;
-// empty without one.
+// host returns a name in a certificate from a file that clients can dial; empty without one.
 func (c *certificate) host() string {
 	leaf := c.leaf()
 	if c.made() || leaf == nil {
@@ -145,7 +145,7 @@ func (s *settings) certificateNames() []string {
 		if ip, err := netip.ParseAddr(name); err == nil && (ip.IsUnspecified() || ip.Zone() != "") {
 			return
 		}
-		// A host may be called anything; what no certificate can hold is left out.
+		// Leaves out names that no certificate can hold: a host may be called anything.
 		if _, err := tls.SelfSigned(name); err == nil && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
@@ -157,7 +157,7 @@ func (s *settings) certificateNames() []string {
 		everywhere = everywhere || addr != "" && (host == "" || err == nil && ip.IsUnspecified())
 		add(host)
 	}
-	if !strings.ContainsAny(s.announce, "=,") { // rules name several
+	if !strings.ContainsAny(s.announce, "=,") { // rules name several addresses
 		add(s.announce)
 	}
 	if !everywhere {
@@ -166,7 +166,7 @@ func (s *settings) certificateNames() []string {
 	if host, err := os.Hostname(); err == nil {
 		add(host)
 	}
-	addrs, _ := net.InterfaceAddrs() // without them the certificate has fewer names
+	addrs, _ := net.InterfaceAddrs() // an error leaves the certificate with fewer names
 	for _, a := range addrs {
 		if p, ok := a.(*net.IPNet); ok && p.IP.IsGlobalUnicast() {
 			add(p.IP.String())
@@ -175,7 +175,7 @@ func (s *settings) certificateNames() []string {
 	return names
 }
 
-// pair returns the certificate with its chain and key, as it is in the files.
+// pair returns the certificate with its chain and key; one from files is read as the files are now.
 func (c *certificate) pair() (*tls.Certificate, error) {
 	if len(c.config.Certificates) > 0 {
 		return &c.config.Certificates[0], nil

@@ -11,22 +11,23 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// mistakes are what is wrong with the values of options.
+// mistakes collects what is wrong with the values of options.
 type mistakes []error
 
-// add adds errors that may be joined, each with the option in front as it was given.
+// add adds each error that err joins, with the option in front as it was given.
 func (m *mistakes) add(option string, err error) {
 	for _, err := range joined.Errors(err) {
 		*m = append(*m, fmt.Errorf("%s: %w", option, err))
 	}
 }
 
-// say adds a sentence about options, named as they were given.
+// say adds a sentence about options, which it names as they were given.
 func (m *mistakes) say(format string, options ...any) {
 	*m = append(*m, fmt.Errorf(format, options...))
 }
 
-// check reports what can be seen to be wrong without touching the system.
+// check reports what is wrong with the options as far as the options alone show; it
+// doesn't touch the system.
 func (s *settings) check() []error {
 	var errs mistakes
 	errs.add(s.at("listen"), checkAddr(s.listen))
@@ -72,7 +73,8 @@ func (s *settings) check() []error {
 	return append(errs, s.checkUsers()...)
 }
 
-// checkAddr accepts what net.Listen does, without names of services.
+// checkAddr accepts the addresses that net.Listen accepts, except for names of
+// services.
 func checkAddr(addr string) error {
 	if addr == "" {
 		return nil
@@ -87,7 +89,7 @@ func checkAddr(addr string) error {
 	return nil
 }
 
-// checkOverlap reports a control port among the data ports.
+// checkOverlap reports a control port that is also a data port.
 func (s *settings) checkOverlap(ports *passive.Ports) error {
 	for _, addr := range []string{s.listen, s.implicit} {
 		_, text, _ := net.SplitHostPort(addr)

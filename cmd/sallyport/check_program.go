@@ -20,27 +20,27 @@ import (
 )
 
 const (
-	// checkRefuses is the exit status by which a program refuses an upload. By programAccepts it accepts one, and all
-	// others are that it can't tell.
+	// checkRefuses is the exit status by which a program refuses an upload. It accepts one by programAccepts; any
+	// other status means that it can't tell.
 	checkRefuses = 1
 
 	defaultCheckTimeout = 30 * time.Second
-	// maxCheckTimeout leaves a hand time to answer before it is taken for stuck.
+	// maxCheckTimeout is short enough for a hand to answer before the hand is taken to be stuck.
 	maxCheckTimeout = 90 * time.Second
 
-	// Programs that look at uploads at once: of all, and of one home.
+	// How many programs may look at uploads at once: in all, and for one home.
 	mostChecks       = 32
 	mostChecksOfHome = 4
 )
 
-// uploadCheck is the program that looks at uploads of an account before they become files, as a virus scanner does.
+// uploadCheck is a program that looks at the uploads of an account before they become files, such as a virus scanner.
 type uploadCheck struct {
 	Argv    []string
-	User    string // who runs it; empty for the server's own
+	User    string // who runs the program; empty for the server's own user
 	Timeout time.Duration
 }
 
-// checkOf returns the check of an account as a text, by which places differ; empty for none.
+// checkOf returns the uploadCheck of an account as JSON, a text that places can be compared by; empty for none.
 func (s *settings) checkOf(a *account) string {
 	argv := s.checkProgram
 	if _, own := a.from["check-program"]; own {
@@ -51,18 +51,19 @@ func (s *settings) checkOf(a *account) string {
 	}
 	text, err := json.Marshal(uploadCheck{argv, s.checkProgramUser, s.checkTimeout})
 	if err != nil {
-		panic(err) // of texts and a number
+		panic(err) // texts and a number can always be written as JSON
 	}
 	return string(text)
 }
 
-// addCheckProgram reads the next argument of the program, the first of which is the program itself.
+// addCheckProgram adds an argument to the command line of the program. The first argument is the program itself.
 func (s *settings) addCheckProgram(arg string) error {
 	s.checkProgram = append(s.checkProgram, arg)
 	return nil
 }
 
-// checkPrograms returns the programs that look at uploads, by where they are named.
+// checkPrograms returns the command lines of the programs that look at uploads, by the place in options or files that
+// names each.
 func (s *settings) checkPrograms() map[string][]string {
 	all := map[string][]string{}
 	if len(s.checkProgram) > 0 {
@@ -81,7 +82,7 @@ func (s *settings) checkPrograms() map[string][]string {
 	return all
 }
 
-// checkChecks reports what is wrong with the programs that look at uploads, and with who runs them.
+// checkChecks reports what is wrong with the programs that look at uploads, and with the user who runs them.
 func (s *settings) checkChecks() (errs []error) {
 	all := s.checkPrograms()
 	for at, argv := range inOrder(all) {
@@ -121,7 +122,7 @@ func (s *settings) findChecks() error {
 	return errors.Join(errs...)
 }
 
-// checks have programs look at uploads.
+// checks runs the programs that look at uploads.
 type checks struct {
 	run    runner
 	log    *slog.Logger
@@ -132,18 +133,19 @@ func newChecks(run runner, log *slog.Logger) *checks {
 	return &checks{run, log, make(chan struct{}, mostChecks)}
 }
 
-// inspected is an upload to be looked at.
+// inspected is an upload that a program is to look at.
 type inspected struct {
 	dir, name string
 	size      int64
-	file      *os.File  // its bytes
-	stream    io.Reader // its bytes where there is no file
+	file      *os.File  // holds the bytes; nil if there is no file
+	stream    io.Reader // yields the bytes if file is nil
 }
 
-// errRefused is what clients are told of an upload that its check has refused.
+// errRefused is the reply to an upload that its program has refused.
 var errRefused = &driver.Error{Code: 553, Text: "The file was refused: a program that checks uploads says no."}
 
-// look has the program of a place look at an upload. places are those of the home. The error is for the client.
+// look has a program look at an upload. spec is the uploadCheck as [settings.checkOf] returns it, and places bounds
+// the programs of the home. The error is for the client.
 func (c *checks) look(ctx context.Context, spec string, places chan struct{}, u *inspected) error {
 	var check uploadCheck
 	if err := json.Unmarshal([]byte(spec), &check); err != nil {
@@ -196,7 +198,7 @@ func (c *checks) ask(ctx context.Context, check *uploadCheck, places chan struct
 	})
 }
 
-// inspect returns what looks at an upload in this process.
+// inspect returns the function by which this process itself has uploads to a place looked at.
 func (c *checks) inspect(at place) func(ctx context.Context, up *driver.Inspection) error {
 	places := make(chan struct{}, mostChecksOfHome)
 	return func(ctx context.Context, up *driver.Inspection) error {

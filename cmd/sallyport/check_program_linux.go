@@ -12,14 +12,14 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// checkPatience is how long the keeper may take to have an upload checked.
+// checkPatience bounds how long the keeper may take to have an upload looked at.
 const checkPatience = maxCheckTimeout + runnerGrace
 
-// askCheck is what a hand asks the keeper: to have a program look at an upload, which comes as a file.
+// askCheck is the question by which a hand has the keeper run a program on an upload, which it passes as a file.
 const askCheck = channel.FirstOp
 
-// inspectBy returns what has the keeper have an upload in a directory looked at: a hand executes nothing. The bytes go
-// to the program, past the keeper.
+// inspectBy returns the function by which a hand has uploads looked at. A hand executes nothing itself: the keeper
+// runs the program, which reads the file of the hand without the keeper reading it.
 func inspectBy(keeper *channel.Peer, dir string) func(ctx context.Context, up *driver.Inspection) error {
 	return func(ctx context.Context, up *driver.Inspection) error {
 		f, err := up.OpenFile()
@@ -34,8 +34,8 @@ func inspectBy(keeper *channel.Peer, dir string) func(ctx context.Context, up *d
 	}
 }
 
-// copied returns the bytes of an upload in a file without a name, for what is no file yet: part of them is in the one
-// that the upload adds to.
+// copied returns the bytes of an upload in a file without a name. It serves an upload that has no file of its own,
+// since part of its bytes are in the file that it adds to.
 func copied(up *driver.Inspection, dir string) (*os.File, error) {
 	fd, err := unix.Open(dir, unix.O_TMPFILE|unix.O_RDWR|unix.O_CLOEXEC, 0o600)
 	if err != nil {
@@ -57,7 +57,7 @@ func copied(up *driver.Inspection, dir string) (*os.File, error) {
 	return f, nil
 }
 
-// answerHand answers what a hand asks.
+// answerHand returns the function that answers the questions of a hand; nil if no program looks at the hand's uploads.
 func (hs *hands) answerHand(h *handProcess) channel.Answer {
 	if h.at.check == "" {
 		return nil

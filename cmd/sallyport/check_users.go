@@ -7,7 +7,8 @@ import (
 	"slices"
 )
 
-// checkUsers reports what is wrong with users as they are together, and with the directories that they need.
+// checkUsers reports what is wrong between users, such as a name that is there twice, and with the directories they
+// need.
 func (s *settings) checkUsers() (errs []error) {
 	for _, c := range s.users {
 		if _, twice := s.accounts[c.name]; twice {
@@ -28,7 +29,7 @@ func (s *settings) checkUsers() (errs []error) {
 	return append(errs, s.checkQuotas(all)...)
 }
 
-// checkCertificates reports users who need a certificate where nobody is asked for one.
+// checkCertificates reports users who need a client certificate although no client is asked for one.
 func (s *settings) checkCertificates(all map[string]account) (errs []error) {
 	if s.clientCA != "" {
 		return nil
@@ -46,8 +47,8 @@ func (s *settings) checkCertificates(all map[string]account) (errs []error) {
 // needsDir reports whether the home of a user is the directory that is served, or below it.
 func needsDir(a account) bool { return !filepath.IsAbs(a.Home) }
 
-// checkQuotas reports users who share a home and not its quota: each would count what the others store as its own. Who
-// can only read stores nothing.
+// checkQuotas reports users who share a home but not its quota: each quota would count the files of the other users,
+// too. Users who can only read may differ, since they store nothing.
 func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 	first := map[string]string{}
 	for name, a := range inOrder(all) {
@@ -69,7 +70,7 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 	return errs
 }
 
-// checkDir reports a directory that is served and can't be opened.
+// checkDir reports that the served directory can't be opened.
 func (s *settings) checkDir() error {
 	if s.dir == "" {
 		return nil

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// palette paints for a terminal: style is one of those in styles.
+// palette colours a text for a terminal. style is a key of styles.
 type palette func(style, text string) string
 
-// styles are escape sequences of ECMA-48, which every terminal knows.
+// styles holds escape sequences of ECMA-48, which every terminal understands.
 var styles = map[string]string{
 	"fail":  "\x1b[1;31m",
 	"warn":  "\x1b[33m",
@@ -27,14 +27,15 @@ func paint(style, text string) string {
 	return styles[style] + text + "\x1b[0m"
 }
 
-// colours returns the palette for w: nil, which paints nothing, if w is no terminal,
-// if the terminal knows no colours or if NO_COLOR is set (no-color.org).
+// colours returns the palette for w. It returns nil, which colours nothing, if w is
+// no terminal, if the terminal has no colours or if NO_COLOR is set (no-color.org).
 func colours(w io.Writer, env func(string) string) palette {
 	file, ok := w.(*os.File)
 	if !ok || env("NO_COLOR") != "" || env("TERM") == "dumb" {
 		return nil
 	}
-	// The old console of Windows prints escape sequences as they are.
+	// Leaves out colours on the old console of Windows, which prints escape
+	// sequences as text.
 	if runtime.GOOS == "windows" && env("WT_SESSION") == "" {
 		return nil
 	}
@@ -44,8 +45,8 @@ func colours(w io.Writer, env func(string) string) palette {
 	return paint
 }
 
-// comments paints the lines that start like a comment, so that what is to be
-// typed stands out.
+// comments colours the lines that begin like a comment, so that the lines to type
+// stand out.
 func (p palette) comments(text string) string {
 	if p == nil {
 		return text

@@ -31,7 +31,7 @@ check and show take the options of serve, and read the environment and the confi
 files as serve does: sallyport help serve.
 `
 
-// runConfig does what the command config is asked to do.
+// runConfig runs the command config.
 func runConfig(ctx context.Context, args []string, stdin *os.File, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		return &usageError{"config", []error{errors.New("say what to do: sallyport config example, check, show or password")}}

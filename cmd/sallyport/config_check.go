@@ -21,7 +21,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// checked returns what is unwise about settings, for people to read. Its error is what is wrong with them.
+// checked returns in words what is unwise about settings. The error is what is wrong with them.
 func checked(ctx context.Context, s *settings) (string, error) {
 	c := &inspection{settings: s}
 	c.lookAtCertificate(time.Now())
@@ -51,7 +51,7 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	return b.String(), nil
 }
 
-// inspection collects what a look at the system finds out about settings.
+// inspection collects what config check finds out about settings by looking at the system.
 type inspection struct {
 	*settings
 	wrong  []error
@@ -63,13 +63,13 @@ func (c *inspection) warn(format string, args ...any) {
 	c.unwise = append(c.unwise, fmt.Sprintf(format, args...))
 }
 
-// bad notes what is wrong: errors that say where.
+// bad adds each error that err joins to what is wrong. Each names the option or the place in a file.
 func (c *inspection) bad(err error) { c.wrong = append(c.wrong, joined.Errors(err)...) }
 
-// soon is how long before its end a certificate should have been renewed.
+// soon is how long before its expiry a certificate should have been renewed.
 const soon = 20 * 24 * time.Hour
 
-// lookAtCertificate looks at certificate and key, and at all that the server itself can tell.
+// lookAtCertificate checks certificate and key, and has the server validate the settings as a whole.
 func (c *inspection) lookAtCertificate(now time.Time) {
 	cert, err := c.ownCertificate(slog.New(slog.DiscardHandler))
 	if err != nil {
@@ -110,7 +110,7 @@ func (c *inspection) leaf(leaf *x509.Certificate, now time.Time) {
 	}
 }
 
-// lookAtRights looks at who may read and change what is to be secret.
+// lookAtRights warns of secret files that others may read or change.
 func (c *inspection) lookAtRights() {
 	if c.key != "" {
 		c.rights(c.at("key")+": "+c.key, c.key, 0o007)
@@ -120,7 +120,7 @@ func (c *inspection) lookAtRights() {
 	}
 	if c.usersDir != "" {
 		c.rights(c.at("users-dir")+": "+c.usersDir, c.usersDir, 0o002)
-		files, _ := c.usersInDir() // read before
+		files, _ := c.usersInDir() // errors were reported when the settings were read
 		for _, file := range files {
 			c.rights(file, file, 0o006)
 		}
@@ -134,7 +134,7 @@ func (c *inspection) lookAtRights() {
 	}
 }
 
-// rights warns of a file that others have rights to.
+// rights warns of a file for which every user of this host has one of the rights in mode.
 func (c *inspection) rights(what, file string, mode fs.FileMode) {
 	info, err := os.Stat(file)
 	if err != nil || os.PathSeparator == '\\' {
@@ -148,7 +148,7 @@ func (c *inspection) rights(what, file string, mode fs.FileMode) {
 	}
 }
 
-// lookAtHomes looks for the directories of users.
+// lookAtHomes checks the directories of users.
 func (c *inspection) lookAtHomes() {
 	if c.dir != "" {
 		c.bad(c.told("dir", openable(c.dir)))
@@ -168,7 +168,7 @@ func (c *inspection) lookAtHomes() {
 	}
 }
 
-// lookAtRightsFor looks whether the system user of an account gets into its home.
+// lookAtRightsFor checks that the system user of an account can open its home.
 func (c *inspection) lookAtRightsFor(name string, at place, from string) {
 	open := func() error { return openable(at.dir) }
 	if os.Geteuid() != 0 {
@@ -184,7 +184,7 @@ func (c *inspection) lookAtRightsFor(name string, at place, from string) {
 	}
 }
 
-// openable returns why a directory can't be opened as the server does.
+// openable returns why the server couldn't open a directory.
 func openable(dir string) error {
 	files, err := driver.OpenDir(dir)
 	if err != nil {
@@ -193,7 +193,7 @@ func openable(dir string) error {
 	return files.Close()
 }
 
-// lookAtChoices looks at options that give something up.
+// lookAtChoices warns of options that give up security or durability.
 func (c *inspection) lookAtChoices() {
 	if c.runAs == "" && runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		c.warn("%s is not set: started by root, one process has all rights, and clients talk to it; docs/operating.md says how to split it", c.at("run-as"))
@@ -218,7 +218,7 @@ func (c *inspection) lookAtChoices() {
 	}
 }
 
-// lookAtSources looks at where users are known from.
+// lookAtSources warns of sources of users.
 func (c *inspection) lookAtSources() {
 	c.unwise = append(c.unwise, c.hidden...)
 	if c.anonymous != nil && !c.anonymous.ReadOnly {
@@ -235,14 +235,14 @@ func (c *inspection) lookAtSources() {
 	}
 }
 
-// lookAtAnnounced looks at the address that clients are told.
+// lookAtAnnounced warns of an announced address that clients may not reach.
 func (c *inspection) lookAtAnnounced(ctx context.Context) {
 	if c.announce == "" {
 		return
 	}
 	rules, err := passive.ParseRules(c.announce)
 	if err != nil {
-		return // told already
+		return // check has reported the error
 	}
 	for _, r := range rules {
 		told, ok := r.Announce.(fmt.Stringer)
@@ -260,7 +260,7 @@ func (c *inspection) lookAtAnnounced(ctx context.Context) {
 	}
 }
 
-// lookAtPorts says which ports are in use, as they are while the server runs, or can't be had.
+// lookAtPorts tells which ports are in use, as they are while the server runs, and which can't be opened.
 func (c *inspection) lookAtPorts(ctx context.Context) {
 	for _, l := range []struct{ option, addr, usual string }{
 		{"listen", c.listen, defaults().listen}, {"listen-implicit", c.implicit, defaults().implicit},
@@ -275,7 +275,7 @@ func (c *inspection) lookAtPorts(ctx context.Context) {
 	}
 	ports, err := passive.Range(c.passive)
 	if err != nil {
-		return // told already
+		return // check has reported the error
 	}
 	defer ports.Close()
 	for _, err := range joined.Errors(ports.Check(ctx)) {

@@ -29,10 +29,11 @@ func exampleConfig() string {
 	return b.String()
 }
 
-// isDefault reports whether the value that the entry shows is what holds without it.
+// isDefault reports whether the value that the entry's line shows is the default of
+// the option.
 func (e *entry) isDefault() bool {
 	if e.isList() {
-		return false // none is the default of all
+		return false // every list is empty by default
 	}
 	s := defaults()
 	find(s.options(), e.name).set(strings.Trim(e.toml, `"`))

@@ -18,12 +18,13 @@ func hashKind(args []string) (string, error) {
 	kind := passhash.Kinds()[0]
 	rest, errs := parse([]option{{"kind", "KIND", "", choice(&kind, passhash.Kinds()...)}}, args)
 	if len(rest) > 0 {
-		errs = append(errs, fmt.Errorf("password takes no argument, and reads the password itself: %d too many", len(rest))) // it may be a password
+		errs = append(errs, fmt.Errorf("password takes no argument, and reads the password itself: %d too many", len(rest))) // doesn't repeat the arguments, which may be a password
 	}
 	return kind, errors.Join(errs...)
 }
 
-// hashPassword reads a password, from a terminal twice and unseen, and prints a hash of it.
+// hashPassword reads a password, from a terminal twice and without echo, and prints a hash
+// of it.
 func hashPassword(kind string, in *os.File, stdout, stderr io.Writer) error {
 	password, err := readPassword(in, stderr)
 	if err != nil {
@@ -41,7 +42,7 @@ func readPassword(in *os.File, stderr io.Writer) (string, error) {
 	if !term.IsTerminal(int(in.Fd())) {
 		line, err := bufio.NewReader(in).ReadString('\n')
 		if err == io.EOF {
-			err = nil // the last line may have no end
+			err = nil // accepts a last line without an end
 		}
 		return strings.TrimRight(line, "\r\n"), err
 	}

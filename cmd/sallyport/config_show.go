@@ -11,7 +11,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 )
 
-// shownConfig returns the values in force as a configuration file, with comments that say where they come from.
+// shownConfig returns the values in force as a configuration file, with comments that say where each was set.
 func shownConfig(_ context.Context, s *settings) (string, error) {
 	var b strings.Builder
 	line := func(key, value, from string) { fmt.Fprintf(&b, "%-40s # %s\n", key+" = "+value, from) }
@@ -60,7 +60,7 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 	return b.String(), nil
 }
 
-// written returns values of an option as a file has them.
+// written returns the values of an option as a configuration file has them.
 func (e *entry) written(values []string) string {
 	switch {
 	case e.value == "":
@@ -73,7 +73,7 @@ func (e *entry) written(values []string) string {
 	return written(strings.Join(values, ""))
 }
 
-// written returns a value as a file has it.
+// written returns a value as a configuration file has it.
 func written(v any) string {
 	switch v := v.(type) {
 	case bool, int:

@@ -12,17 +12,17 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 )
 
-// usualConfig is the configuration file that is read when no other is named.
+// usualConfig is the configuration file that is read if no other is named.
 const usualConfig = "/etc/sallyport/sallyport.toml"
 
-// configFile is what configuration files can hold: options, and tables of users, groups and anonymous.
+// configFile receives the content of configuration files: options, and the tables user, group and anonymous.
 type configFile struct {
-	options       map[string]any // *string, *int, *bool or *[]string
+	options       map[string]any // pointers to the values: *string, *int, *bool or *[]string
 	users, groups map[string]account
 	anonymous     account
 }
 
-// newConfigFile makes room for options.
+// newConfigFile makes a configFile with a variable for each option.
 func newConfigFile(entries []entry) *configFile {
 	f := &configFile{options: map[string]any{}}
 	for _, e := range entries {
@@ -41,7 +41,7 @@ func newConfigFile(entries []entry) *configFile {
 	return f
 }
 
-// Fields returns the options and the tables.
+// Fields returns what the keys of a file are read into: the options and the tables.
 func (f *configFile) Fields() map[string]any {
 	fields := map[string]any{"user": &f.users, "group": &f.groups, anonymousTable: &f.anonymous}
 	for name, to := range f.options {
@@ -50,7 +50,7 @@ func (f *configFile) Fields() map[string]any {
 	return fields
 }
 
-// layer returns the options that are set.
+// layer returns the options that the files set.
 func (f *configFile) layer(places strict.Places) layer {
 	l := layer{}
 	for name, to := range f.options {
@@ -74,7 +74,7 @@ func (f *configFile) layer(places strict.Places) layer {
 	return l
 }
 
-// readFiles reads the configuration files, which one of the layers may name.
+// readFiles reads the configuration files. The last layer that has the option config names them.
 func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) {
 	s.files = usualFiles()
 	named := false
@@ -105,8 +105,8 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 	return file.layer(places), errs
 }
 
-// explain says of options that stand in a table of a user where they belong: whatever follows the line of a table
-// is of that table.
+// explain replaces the text of problems that stem from an option in the table of a user: every line behind the
+// head of a table belongs to that table.
 func (f *configFile) explain(problems []*strict.Problem) {
 	for _, p := range problems {
 		name := p.Key[strings.LastIndexByte(p.Key, '.')+1:]
@@ -116,7 +116,7 @@ func (f *configFile) explain(problems []*strict.Problem) {
 	}
 }
 
-// usualFiles returns the files to read when none is named.
+// usualFiles returns the files that are read if no file is named.
 func usualFiles() []string {
 	if _, err := os.Stat(usualConfig); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -124,7 +124,7 @@ func usualFiles() []string {
 	return configFiles(usualConfig)
 }
 
-// configFiles returns a file and those in conf.d beside it, in the order of reading. An empty name is no file.
+// configFiles returns a file and those in conf.d beside it, in the order of reading; nothing for an empty name.
 func configFiles(name string) []string {
 	if name == "" {
 		return nil

@@ -17,9 +17,9 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Limits of the control socket, whose clients may be asleep.
+// Limits of the control socket, whose clients may hang.
 const (
-	controlRead  = 10 * time.Second // a request
+	controlRead  = 10 * time.Second // to read a request
 	controlWrite = 30 * time.Second // from the request to the end of its answer
 	controlIdle  = time.Minute      // between requests
 	controlBody  = 64 << 10         // bytes of a request
@@ -27,13 +27,14 @@ const (
 	maxReason    = 200              // bytes
 )
 
-// control answers what is asked on the control socket: JSON over HTTP, as docs/operating.md says.
+// control answers requests on the control socket: JSON over HTTP, as docs/operating.md describes.
 type control struct {
 	d    *daemon
 	http *http.Server
 }
 
-// startControl answers on the control socket, if there is one. stop lets answers under way finish.
+// startControl serves the control socket, if there is one. stop lets answers that have begun
+// finish.
 func (d *daemon) startControl() (stop func()) {
 	if d.socket == nil {
 		return func() {}
@@ -68,10 +69,10 @@ func (c *control) routes() http.Handler {
 	return c.guard(mux)
 }
 
-// whoKey is the key of the peer in the context of a connection.
+// whoKey is the key of a who in the context of a connection.
 type whoKey struct{}
 
-// who is the peer of a connection, as far as the system says.
+// who is the process at the other end of a connection, as far as the system tells.
 type who struct {
 	peer
 	known bool
@@ -91,7 +92,7 @@ func (c *control) introduce(ctx context.Context, conn net.Conn) context.Context 
 	return context.WithValue(ctx, whoKey{}, w)
 }
 
-// guard refuses whoever may not use the socket, whatever its file's rights have become.
+// guard refuses peers that may not use the socket, even if the rights of its file would let them.
 func (c *control) guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := r.Context().Value(whoKey{}).(who)
@@ -105,11 +106,11 @@ func (c *control) guard(next http.Handler) http.Handler {
 	})
 }
 
-// kickRequest says which sessions to end: one, or those of a user.
+// kickRequest says which sessions to end: one session, or all of a user.
 type kickRequest struct {
 	Session string `json:"session,omitempty"`
 	User    string `json:"user,omitempty"`
-	Reason  string `json:"reason,omitempty"` // what clients are told
+	Reason  string `json:"reason,omitempty"` // the text of the clients' reply
 }
 
 func (k *kickRequest) check() error {
@@ -120,7 +121,7 @@ func (k *kickRequest) check() error {
 	return checkReason(k.Reason)
 }
 
-// checkReason reports what is wrong with a text that goes into a reply, the log or a list.
+// checkReason reports what is wrong with a reason, which goes into a reply, the log or a list.
 func checkReason(reason string) error {
 	switch {
 	case len(reason) > maxReason:
@@ -138,10 +139,10 @@ func (k *kickRequest) match(i server.SessionInfo) bool {
 	return i.ID == k.Session
 }
 
-// kicked is what became of sessions that were to end.
+// kicked answers a kickRequest.
 type kicked struct {
-	Sessions int  `json:"sessions"` // that were told to end
-	Gone     bool `json:"gone"`     // all are; otherwise a driver holds up the rest, which ends all the same
+	Sessions int  `json:"sessions"` // how many were told to end
+	Gone     bool `json:"gone"`     // all have ended; otherwise a driver holds up the rest, which end when it returns
 }
 
 func (c *control) kick(w http.ResponseWriter, r *http.Request) {
@@ -183,14 +184,14 @@ func (c *control) reload(w http.ResponseWriter, r *http.Request) {
 	answer(w, status, read)
 }
 
-// upgraded is what came of an order to start the program anew.
+// upgraded answers a request to start the program anew.
 type upgraded struct {
-	Version string `json:"version,omitempty"` // of the program that takes over now
-	Engine  int    `json:"engine,omitempty"`  // the process that has served so far
-	Problem string `json:"problem,omitempty"` // why all stays as it is
+	Version string `json:"version,omitempty"` // the version of the program that takes over
+	Engine  int    `json:"engine,omitempty"`  // the process that has served until now
+	Problem string `json:"problem,omitempty"` // why the upgrade came to nothing; empty if it did not
 }
 
-// upgrade has the program started anew. The new one may not serve yet when the answer comes.
+// upgrade has the program started anew. The new program may not serve yet when the answer is sent.
 func (c *control) upgrade(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case c.d.draining.Load():
@@ -211,17 +212,17 @@ func (c *control) upgrade(w http.ResponseWriter, r *http.Request) {
 	answer(w, status, u)
 }
 
-// upgradePatience is how long it may take to find out whether another program can take over.
+// upgradePatience bounds how long it may take to find out whether another program can take over.
 const upgradePatience = time.Minute
 
-// drained is what a server that shuts down still has to do.
+// drained answers a request to shut down: it says what the server still has to do.
 type drained struct {
 	Sessions int     `json:"sessions"`
-	Busy     int     `json:"busy"`  // of those
-	Limit    float64 `json:"limit"` // seconds until they are cut
+	Busy     int     `json:"busy"`  // how many of the sessions run a command
+	Limit    float64 `json:"limit"` // seconds until sessions are cut off
 }
 
-// drain has the server shut down once the answer is on its way. Further requests change nothing.
+// drain sends its answer and then has the server shut down. Further requests change nothing.
 func (c *control) drain(w http.ResponseWriter, r *http.Request) {
 	c.log(r, "the server is told to shut down")
 	all, busy := c.d.counts()
@@ -234,7 +235,7 @@ func (c *control) log(r *http.Request, text string, args ...any) {
 	c.d.log.Info(text, append(args, "peer", r.Context().Value(whoKey{}))...)
 }
 
-// read reads one JSON value and nothing else.
+// read reads a single JSON value, and fails if anything follows.
 func read(body io.Reader, to any) error {
 	dec := json.NewDecoder(body)
 	dec.DisallowUnknownFields()
@@ -247,7 +248,7 @@ func read(body io.Reader, to any) error {
 	return nil
 }
 
-// answer writes a value as JSON. A client that is gone needs none.
+// answer writes a value as JSON. It ignores errors: a client that is gone needs no answer.
 func answer(w http.ResponseWriter, status int, value any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
@@ -257,7 +258,7 @@ func answer(w http.ResponseWriter, status int, value any) {
 	enc.Encode(value)
 }
 
-// failure is the answer to what can't be done.
+// failure is the answer to a request that can't be carried out.
 type failure struct {
 	Error string `json:"error"`
 }

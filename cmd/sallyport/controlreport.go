@@ -12,7 +12,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// status is what the control socket says of the server.
+// status is what the control socket says of the server as a whole.
 type status struct {
 	Version       string            `json:"version"`
 	PID           int               `json:"pid"`
@@ -26,10 +26,10 @@ type status struct {
 	Configuration reloaded          `json:"configuration"`
 	Certificate   certificateReport `json:"certificate"`
 	Processes     []systemProcess   `json:"processes,omitempty"` // of a server that is split
-	Upgrade       string            `json:"upgrade,omitempty"`   // why the last one came to nothing
+	Upgrade       string            `json:"upgrade,omitempty"`   // why the last upgrade came to nothing
 }
 
-// systemProcess is one of several that make up a server.
+// systemProcess is one of the processes of a server.
 type systemProcess struct {
 	Part  string `json:"part"` // keeper, signer, clerk, engine or hand
 	PID   int    `json:"pid"`
@@ -42,12 +42,12 @@ type systemProcess struct {
 	Sandbox *sandbox.Kernel `json:"sandbox,omitempty"` // what confines it; nil for nothing
 }
 
-// report is what the keeper knows of a server that is split.
+// report is what the keeper of a split server says of the server.
 type report struct {
 	Started       time.Time
 	Configuration reloaded
-	Processes     []systemProcess // the keeper first, and of engines the newest
-	Upgrade       string          // why the last one came to nothing
+	Processes     []systemProcess // the keeper comes first, and of engines the newest
+	Upgrade       string          // why the last upgrade came to nothing
 }
 
 // listening is a listener for control connections.
@@ -56,17 +56,17 @@ type listening struct {
 	Address string `json:"address"`
 }
 
-// certificateReport is what new connections are shown.
+// certificateReport describes the certificate that new connections are shown.
 type certificateReport struct {
 	File        string    `json:"file,omitempty"` // empty for one made for this run
 	Expires     time.Time `json:"expires"`
 	Fingerprint string    `json:"sha256"`
 }
 
-// reloaded is what came of reading the configuration.
+// reloaded describes the last reading of the configuration.
 type reloaded struct {
 	At       time.Time `json:"at"`
-	Files    []string  `json:"files"` // that are in force
+	Files    []string  `json:"files"` // the files in force
 	Users    int       `json:"users"`
 	Mistakes []string  `json:"mistakes"` // for which all stays as it was before
 	Waiting  []string  `json:"waiting"`  // changed options that take effect at the next start
@@ -105,7 +105,8 @@ func (s *status) listener(kind string, ln net.Listener) {
 	}
 }
 
-// counts returns how many sessions there are, and how many carry out a command.
+// counts returns how many sessions there are, and how many of them run a
+// command.
 func (d *daemon) counts() (all, busy int) {
 	for _, s := range d.srv.Sessions() {
 		all++
@@ -116,10 +117,11 @@ func (d *daemon) counts() (all, busy int) {
 	return all, busy
 }
 
-// aliveWithin is how long a server that is well may take to say how it is.
+// aliveWithin bounds how long a server that is well takes for [daemon.alive].
 const aliveWithin = 20 * time.Second
 
-// alive reports whether the server still answers: no lock is held for good.
+// alive reports whether the server still answers. It does not if a lock is held
+// for good.
 func (d *daemon) alive() bool {
 	well := make(chan struct{})
 	go func() {
@@ -135,7 +137,7 @@ func (d *daemon) alive() bool {
 	}
 }
 
-// session is what the control socket says of one.
+// session is what the control socket says of a session.
 type session struct {
 	ID          string     `json:"id"`
 	Peer        string     `json:"peer"`
@@ -143,12 +145,12 @@ type session struct {
 	User        string     `json:"user"`   // empty before the login
 	Client      string     `json:"client"` // as the client's program names itself
 	Started     time.Time  `json:"started"`
-	LoggedIn    *time.Time `json:"loggedIn"`  // null before
+	LoggedIn    *time.Time `json:"loggedIn"`  // null before the login
 	IdleSince   *time.Time `json:"idleSince"` // null during a command
 	Dir         string     `json:"dir"`
-	Doing       string     `json:"doing"`       // the command under way
+	Doing       string     `json:"doing"`       // the command that runs
 	Transferred int64      `json:"transferred"` // bytes of the transfer under way
-	Received    int64      `json:"received"`    // bytes of transfers before
+	Received    int64      `json:"received"`    // bytes of transfers that have ended
 	Sent        int64      `json:"sent"`
 	TLS         string     `json:"tls"` // version, empty in clear
 }
@@ -178,7 +180,7 @@ func (d *daemon) sessions() sessionList {
 	return list
 }
 
-// moment returns nil for the zero time.
+// moment returns a pointer to t, nil for the zero time.
 func moment(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -194,8 +196,8 @@ type portReport struct {
 	Leases     int    `json:"leases"`    // reserved, without a connection yet
 	Untaken    int    `json:"untaken"`   // connections that no transfer has taken yet
 	Waiting    int    `json:"waiting"`   // clients in the queue
-	Unproven   int    `json:"unproven"`  // connections of which it is not known yet whose they are
-	Leased     uint64 `json:"leased"`    // since the start, as all that follows
+	Unproven   int    `json:"unproven"`  // connections whose owner is not known yet
+	Leased     uint64 `json:"leased"`    // since the start, like all counts below
 	Accepted   uint64 `json:"accepted"`
 	Expired    uint64 `json:"expired"`
 	Busy       uint64 `json:"busy"` // clients that waited in vain

@@ -14,10 +14,11 @@ import (
 	"time"
 )
 
-// usualControl is the control socket of a server with a configuration file, and where the commands look that ask one.
+// usualControl is the control socket of a server with a configuration file. Commands that ask a server look for it
+// there.
 const usualControl = "/run/sallyport/control.sock"
 
-// controlPath returns where the control socket is to be, empty for nowhere, and whether somebody asked for that.
+// controlPath returns the path of the control socket, empty for none, and whether an option names it.
 func (s *settings) controlPath() (path string, asked bool) {
 	_, asked = s.sources["control"]
 	if !asked && len(s.files) > 0 && runtime.GOOS != "windows" {
@@ -26,7 +27,7 @@ func (s *settings) controlPath() (path string, asked bool) {
 	return s.control, asked
 }
 
-// groupID returns the number of the group that may use the control socket, -1 for none.
+// groupID returns the GID of the group that may use the control socket, -1 for none.
 func (s *settings) groupID() (int, error) {
 	if s.controlGroup == "" {
 		return -1, nil
@@ -41,17 +42,18 @@ func (s *settings) groupID() (int, error) {
 	return strconv.Atoi(g.Gid)
 }
 
-// controlSocket is a Unix socket with a file of its own.
+// controlSocket is a Unix socket and its file.
 type controlSocket struct {
 	net.Listener
 	path  string
-	group int         // whose members may use it, -1 for none
-	made  os.FileInfo // the file as it was made
+	group int         // GID of the group that may use the socket, -1 for none
+	made  os.FileInfo // the file when it was made
 
 	isMember func(uid, group int) bool // whether a user is in a group of this host
 }
 
-// openControl opens the control socket, nil for none. The usual one, which nobody asked for, may be missing.
+// openControl opens the control socket if there is to be one. A failure to open the usual one, which nobody asked
+// for, is no error.
 func (d *daemon) openControl() error {
 	path, asked := d.controlPath()
 	if path == "" {
@@ -76,7 +78,7 @@ func (d *daemon) openControl() error {
 	}
 }
 
-// listenControl makes a control socket. One that a dead process left is replaced.
+// listenControl makes a control socket. It replaces a socket that a process has left behind.
 func listenControl(path string, group int) (*controlSocket, error) {
 	if runtime.GOOS == "windows" {
 		return nil, errors.New("there are no control sockets on Windows")
@@ -88,7 +90,7 @@ func listenControl(path string, group int) (*controlSocket, error) {
 	if err := checkVacant(path); err != nil {
 		return nil, err
 	}
-	// The socket gets its name when it has its rights, so that nobody comes in between.
+	// Makes the socket elsewhere and renames it once it has its rights, so that nobody connects in between.
 	private, err := os.MkdirTemp(dir, ".control")
 	if err != nil {
 		return nil, err
@@ -108,8 +110,8 @@ func listenControl(path string, group int) (*controlSocket, error) {
 	return &controlSocket{ln, path, group, made, isMember}, nil
 }
 
-// checkVacant returns an error if something stands where a socket is to be: another file, or the socket of a process
-// that lives.
+// checkVacant returns an error if the path of a socket is taken, by another kind of file or by the socket of a
+// process that lives.
 func checkVacant(path string) error {
 	info, err := os.Lstat(path)
 	switch {
@@ -130,7 +132,7 @@ func checkVacant(path string) error {
 	return fmt.Errorf("another process listens on %[1]s; end it (sallyport drain --control %[2]s) or name another path", path, shell(path))
 }
 
-// publish gives a socket its rights and its name.
+// publish sets the rights of a socket and then renames it to path.
 func publish(first, path string, group int) (os.FileInfo, error) {
 	mode := fs.FileMode(0o600)
 	if group >= 0 {
@@ -148,7 +150,7 @@ func publish(first, path string, group int) (os.FileInfo, error) {
 	return os.Lstat(path)
 }
 
-// remove closes the socket and removes its file, unless another has taken its place.
+// remove closes the socket and removes its file, unless another file has taken its place.
 func (c *controlSocket) remove() {
 	if now, err := os.Lstat(c.path); err == nil && os.SameFile(now, c.made) {
 		os.Remove(c.path)
@@ -156,8 +158,8 @@ func (c *controlSocket) remove() {
 	c.Close()
 }
 
-// admits reports whether a process of a user and group may use the socket: root, the user whose server this is, and
-// members of the group.
+// admits reports whether a peer may use the socket: root, the user whom the server runs as, and members of the group
+// may.
 func (c *controlSocket) admits(p peer) bool {
 	if p.uid == 0 || p.uid == os.Geteuid() || c.group >= 0 && p.gid == c.group {
 		return true
@@ -175,7 +177,7 @@ func isMember(uid, group int) bool {
 	return err == nil && slices.Contains(ids, strconv.Itoa(group))
 }
 
-// peer is who has connected to the control socket.
+// peer is the user and group of a process that has connected to the control socket.
 type peer struct{ uid, gid int }
 
 func (p peer) String() string { return fmt.Sprintf("uid %d", p.uid) }

@@ -8,9 +8,9 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// canDoWith reports whether all that is wrong with the data ports is that some of
-// them are in use while another is free on each address: that passes, and is no
-// reason to stay down after a restart.
+// canDoWith reports whether the server can start despite an error of the data
+// ports: the error says only that ports are in use, and each address has another
+// port that is free. Ports come free again, and no restart should fail for them.
 func (d *daemon) canDoWith(err error) bool {
 	taken := make(map[netip.Addr]int)
 	for _, e := range joined.Errors(err) {

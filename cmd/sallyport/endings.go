@@ -9,17 +9,17 @@ import (
 	"time"
 )
 
-// oneEnding is how long further signals count as the first one repeated. Ctrl-C
-// reaches every process of a terminal, and whoever started this one often passes
-// it on; some supervisors send SIGTERM to the process and then to its group.
+// oneEnding is the time within which further signals count as a repetition of the first.
+// Ctrl-C reaches every process of a terminal, and the parent of this process often
+// passes it on; some supervisors send SIGTERM to the process and then to its group.
 const oneEnding = time.Second
 
-// endings says when a daemon is asked to end: drain ends with the first signal, and
-// cut with one that comes later than oneEnding after it.
+// endings says when a daemon is to end: drain is done from the first signal on, and cut
+// from another one on that comes more than oneEnding later.
 type endings struct{ drain, cut context.Context }
 
-// awaitEndings makes the endings of what comes from signals. The end of ctx counts
-// as a signal. So does a SIGHUP for which hangup returns true. stop releases everything.
+// awaitEndings derives endings from signals. The end of ctx counts as a signal, and so
+// does a SIGHUP for which hangup returns true. stop releases all resources.
 func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangup func() (ends bool)) (e endings, stop func()) {
 	running, end := context.WithCancel(context.Background())
 	var drain, cut context.CancelFunc
@@ -35,7 +35,7 @@ func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangup func() (
 			case <-running.Done():
 				return
 			case <-asked:
-				asked = nil // it stays closed
+				asked = nil // is closed for good: never ready again
 			case s := <-signals:
 				if s == syscall.SIGHUP && !hangup() {
 					continue
@@ -53,7 +53,7 @@ func awaitEndings(ctx context.Context, signals <-chan os.Signal, hangup func() (
 	return e, func() { end(); done.Wait() }
 }
 
-// awaitSignals does what awaitEndings does, with the signals of this process.
+// awaitSignals is awaitEndings with the signals of this process.
 func awaitSignals(ctx context.Context, h *hangup) (e endings, stop func()) {
 	signals := make(chan os.Signal, 8)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

@@ -20,22 +20,22 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// engine is the process that clients reach: it has the network, and neither files, keys nor passwords.
+// engine is the process that clients connect to. It has network connections, but neither files, keys nor passwords.
 type engine struct {
 	*daemon
 	keeper *channel.Peer
 	signer signer.Client
 	hands  engineHands
-	judged sync.Map      // of logins that the keeper judges, the contexts by session
-	table  lending.Table // of the newest engine, when this one is older
-	begun  chan struct{} // closed when all is there
+	judged sync.Map      // contexts of logins that the keeper judges, by session
+	table  lending.Table // leases of the newest engine, for an engine that is not the newest
+	begun  chan struct{} // is closed when open has set everything up
 
 	drainNow, cutNow context.CancelFunc
 
-	updating sync.Mutex // held by whoever changes the settings
+	updating sync.Mutex // is held while settings are changed
 }
 
-// runEngine serves until the keeper says that it is enough.
+// runEngine runs the engine until the keeper tells it to end.
 func runEngine(processors int) error {
 	level := new(slog.LevelVar)
 	log, lines := partLog(partEngine, level)
@@ -64,23 +64,23 @@ func runEngine(processors int) error {
 	e.bans.state.close()
 	e.audit.shut()
 	if err == errCut {
-		return exitStatus(statusFailed) // the keeper says it
+		return exitStatus(statusFailed) // the keeper reports the failure
 	}
 	return err
 }
 
-// tell asks the keeper for what has no answer.
+// tell sends the keeper a message whose answer holds nothing.
 func (e *engine) tell(op byte) error {
 	return e.keeper.Ask(context.Background(), usualPatience, op, nil, nil, nil)
 }
 
-// fetch asks the keeper for a value.
+// fetch asks the keeper a question and returns the value of the answer.
 func fetch[T any](e *engine, op byte) (to T, err error) {
 	err = e.keeper.Ask(context.Background(), usualPatience, op, nil, nil, func(_ *channel.Reader, f *os.File) error { return unpack(f, &to) })
 	return to, err
 }
 
-// open gets from the keeper what is needed.
+// open gets settings, listeners and the certificate from the keeper, and sets the server up.
 func (e *engine) open() error {
 	told, err := fetch[engineSettings](e, askSettings)
 	if err != nil {
@@ -115,7 +115,7 @@ func (e *engine) open() error {
 	return e.srv.Validate()
 }
 
-// listener gets a listener from the keeper, nil if there is none.
+// listener gets a listener from the keeper; nil if the server has none of that name.
 func (e *engine) listener(name string) (ln net.Listener, err error) {
 	err = e.keeper.Ask(context.Background(), usualPatience, askFile, func(w *channel.Writer) { w.String(name) }, nil, func(_ *channel.Reader, f *os.File) (err error) {
 		if f != nil {
@@ -129,8 +129,8 @@ func (e *engine) listener(name string) (ln net.Listener, err error) {
 	return ln, err
 }
 
-// listenData has the keeper open a data port. Those that the keeper holds open are shared. What is only a look whether
-// that is possible has no context that ends, and waits for nobody.
+// listenData has the keeper open a data port. Ports that the keeper holds open are shared. A ctx that can't end marks
+// a trial whether the port can be opened, for which the keeper waits for nobody.
 func (e *engine) listenData(ctx context.Context, network, address string) (ln net.Listener, err error) {
 	held := false
 	err = e.keeper.Ask(ctx, leaseEnds+usualPatience, askPort, func(w *channel.Writer) { w.String(network); w.String(address); w.Bool(ctx.Done() != nil) }, nil, func(r *channel.Reader, f *os.File) (err error) {
@@ -147,13 +147,13 @@ func (e *engine) listenData(ctx context.Context, network, address string) (ln ne
 	return e.inUse.listen(ln, address)
 }
 
-// listenerOf makes a listener of its descriptor, and closes the file.
+// listenerOf makes a listener of a descriptor, and closes the file.
 func listenerOf(f *os.File) (net.Listener, error) {
 	defer f.Close()
 	return net.FileListener(f)
 }
 
-// askAddrs has the addresses of a name looked up.
+// askAddrs has the addresses of a name looked up by way of the keeper.
 func (e *engine) askAddrs(ctx context.Context, _, name string) (addrs []netip.Addr, err error) {
 	err = e.keeper.Ask(ctx, loginPatience, askLookUp, func(w *channel.Writer) { w.String(name) }, nil, func(r *channel.Reader, _ *os.File) (err error) {
 		addrs, err = readAddrs(r)
@@ -171,7 +171,7 @@ func (e *engine) askIsMember(uid, _ int) (is bool) {
 	return is && err == nil
 }
 
-// certificate returns what clients are shown: the chain is here, and the signer has the key.
+// certificate returns the certificate that clients are shown. The engine has its chain, and the signer has its key.
 func (e *engine) certificate(told *engineSettings) (*certificate, error) {
 	if len(told.Chain) == 0 {
 		return nil, errors.New("there is no certificate")
@@ -192,7 +192,7 @@ func (e *engine) certificate(told *engineSettings) (*certificate, error) {
 	return &certificate{config: config, remove: func() {}}, nil
 }
 
-// answer answers what the keeper asks.
+// answer answers the questions of the keeper.
 func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	f := c.File
 	c.File = nil
@@ -251,7 +251,7 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// follow has the engine go by other settings, if they are right.
+// follow puts other settings into force if they are right.
 func (e *engine) follow(f *os.File) error {
 	var told engineSettings
 	if err := unpack(f, &told); err != nil {
@@ -284,7 +284,7 @@ func (e *engine) reload() reloaded {
 	return r
 }
 
-// report asks the keeper how all parts are.
+// report asks the keeper about the processes of the server.
 func (e *engine) report() report {
 	r, err := fetch[report](e, askReport)
 	if err != nil {
@@ -305,11 +305,11 @@ func (e *engine) upgrade() (u upgraded) {
 	return u
 }
 
-// sessionsEvery is how often an engine that is not the newest looks whether its sessions are over.
+// sessionsEvery is how often an engine that is not the newest checks whether all its sessions are over.
 const sessionsEvery = 200 * time.Millisecond
 
-// borrow has leases made by the newest engine, which gets whoever connects from now on. This one ends with the last of
-// its sessions.
+// borrow has the newest engine make the leases of this one from now on. New clients connect to the newest engine, and
+// this one ends with the last of its sessions.
 func (e *engine) borrow(f *os.File) error {
 	if err := e.table.Use(f); err != nil {
 		return err
@@ -325,7 +325,7 @@ func (e *engine) borrow(f *os.File) error {
 		}
 	}
 	go func() {
-		e.stopControl() // which may wait for who has asked for this
+		e.stopControl() // may wait for the request that has led here
 		for all, _ := e.counts(); all > 0; all, _ = e.counts() {
 			time.Sleep(sessionsEvery)
 		}

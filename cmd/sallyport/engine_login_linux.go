@@ -14,7 +14,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// Login implements driver.Driver: the keeper judges, and says which hand has the files.
+// Login implements driver.Driver: the keeper judges the login, and says which hand has
+// the files.
 func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, error) {
 	q := asked(l)
 	e.judged.Store(l.Session, ctx)
@@ -41,27 +42,29 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 	return &driver.Account{FS: seenBy(files, g.Hidden, g.ReadOnly), Policy: g.Policy, Owner: g.Owner, Value: h}, nil
 }
 
-// engineHands are the hands that the keeper has told of.
+// engineHands holds the hands that the keeper has passed to the engine.
 type engineHands struct {
 	e *engine
 
-	leaving sync.Mutex // held by the only logout that the keeper is told of now
+	leaving sync.Mutex // lets one logout at a time be told to the keeper
 
 	mu  sync.Mutex
 	all map[uint64]*engineHand
 }
 
-// engineHand is what touches the files of sessions. It is the Value of their accounts.
+// engineHand is a hand, to which sessions pass their work on files. It is the Value of
+// their accounts.
 type engineHand struct {
 	id      uint64
 	client  *hand.Client
 	retired bool // guarded by engineHands.mu
 
 	limiting sync.Mutex
-	files    driver.FS // with the quota; nil before the first login, guarded by limiting
+	files    driver.FS // the files under the quota; nil before the first login, guarded by limiting
 }
 
-// limited returns the files with the quota of their place, which all sessions share.
+// limited returns the files under the quota of their place, which all sessions of the
+// hand share.
 func (h *engineHand) limited(ctx context.Context, g granted) (driver.FS, error) {
 	if !g.Limited {
 		return h.client, nil
@@ -78,7 +81,7 @@ func (h *engineHand) limited(ctx context.Context, g granted) (driver.FS, error) 
 	return h.files, nil
 }
 
-// add takes over the socket of a hand.
+// add takes over the socket of a hand that the keeper has started.
 func (hs *engineHands) add(id uint64, f *os.File) error {
 	if f == nil {
 		return channel.ErrMessage
@@ -104,7 +107,7 @@ func (hs *engineHands) find(id uint64) *engineHand {
 	return hs.all[id]
 }
 
-// retire ends a hand that no session has.
+// retire gives up a hand that no session uses.
 func (hs *engineHands) retire(id uint64) {
 	hs.mu.Lock()
 	h := hs.all[id]
@@ -117,14 +120,15 @@ func (hs *engineHands) retire(id uint64) {
 	}
 }
 
-// logout tells the keeper that a session of a hand is over. Thousands may be at once.
+// logout tells the keeper that a session of a hand is over. It sends one message at a
+// time, since thousands of sessions may end at once.
 func (hs *engineHands) logout(id uint64) {
 	hs.leaving.Lock()
 	defer hs.leaving.Unlock()
 	hs.e.keeper.Ask(context.Background(), usualPatience, askLogout, func(w *channel.Writer) { w.Uint(id) }, nil, nil)
 }
 
-// watch waits for the end of a hand, and ends the sessions that had it.
+// watch waits until a hand has ended, and ends the sessions that used it.
 func (hs *engineHands) watch(h *engineHand) {
 	<-h.client.Done()
 	hs.mu.Lock()

@@ -12,8 +12,8 @@ func (e *usageError) Error() string { return join(e.problems) }
 
 func (e *usageError) Unwrap() []error { return e.problems }
 
-// complaint returns an error as people read it: a line for each thing that is wrong,
-// and at the end where to look.
+// complaint returns an error for people to read: one line for each thing that is
+// wrong, and at last the help to read.
 func complaint(err error) string {
 	text := err.Error()
 	if u, ok := err.(*usageError); ok {

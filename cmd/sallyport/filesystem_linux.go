@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// forgets returns why files of a directory may be gone after a crash of this host although they were brought to the
-// disk; empty if that is not known.
+// forgets returns why a crash of this host may take files of a directory although they were synced to the disk;
+// empty if no such reason is known.
 func forgets(dir string) string {
 	var fs unix.Statfs_t
 	if unix.Statfs(dir, &fs) != nil {

@@ -38,7 +38,7 @@ Defaults are in parentheses.
 
 `
 
-// rulesSettings are the options of firewall as they were given.
+// rulesSettings holds the options of the command firewall as they were given.
 type rulesSettings struct {
 	listen, implicit  string
 	passive, announce string
@@ -83,7 +83,8 @@ func addAddr(to *[]netip.Addr) func(string) error {
 	}
 }
 
-// addPrefix takes a single address for the network of that address.
+// addPrefix returns a function that adds a network. A single address stands for
+// the network of that address alone.
 func addPrefix(to *[]netip.Prefix) func(string) error {
 	return func(s string) error {
 		p, err := networks.Parse(s)
@@ -170,14 +171,15 @@ func (s *rulesSettings) render() (string, error) {
 	return firewall.Render(info.Kind, side, setup)
 }
 
-// optionOf are the options that a field is made of.
+// optionOf maps the fields of errors of package firewall to the options that set
+// them.
 var optionOf = map[string]string{
 	"Name": "name", "Explicit": "listen", "Implicit": "listen-implicit", "Data": "passive", "DataOffset": "announce",
 	"Server": "server", "Public": "announce", "PublicName": "announce", "Clients": "clients", "Inside": "inside",
 	"Active": "active", "Side": "side", "Kind": "kind",
 }
 
-// explain names options in place of fields.
+// explain replaces the names of fields in errors by those of options.
 func explain(err error) []error {
 	var errs []error
 	for _, err := range joined.Errors(err) {
@@ -195,7 +197,8 @@ func explain(err error) []error {
 	return errs
 }
 
-// setup returns the server that serve would be with these options.
+// setup returns the firewall.Setup of a server that serve would start with these
+// options.
 func (s *rulesSettings) setup() (firewall.Setup, error) {
 	var errs mistakes
 	ports, err := passive.Range(s.passive)
@@ -223,7 +226,8 @@ func (s *rulesSettings) setup() (firewall.Setup, error) {
 	case len(s.server) > 0:
 		setup.Server = s.server
 	case len(setup.Public) > 0:
-		// A listener on every address has both families; clients were told of one.
+		// Drops the family of the wildcard address that is not announced: a
+		// listener on it accepts both.
 		setup.Server = slices.DeleteFunc(setup.Server, func(a netip.Addr) bool {
 			return a.IsUnspecified() && a.Is6() != setup.Public[0].Is6()
 		})

@@ -7,7 +7,7 @@ import (
 	"github.com/sallyport/sallyport/firewall"
 )
 
-// The forms of --json. Their names are stable.
+// The values that --json prints. Names of fields never change.
 type (
 	jsonRules struct {
 		Side          firewall.Side `json:"side"`

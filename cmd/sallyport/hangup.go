@@ -7,11 +7,11 @@ import (
 	"golang.org/x/term"
 )
 
-// hangup deals with SIGHUP. A terminal that is closed ends what was started in it by that signal. Elsewhere the signal
-// tells daemons to read their configuration again, and must not end one that has none.
+// hangup handles SIGHUP. A terminal that is closed sends it to end what was started there. Otherwise it tells daemons
+// to read their configuration again, and must not end a daemon that has none.
 type hangup struct {
 	rereads  bool // there is a configuration file
-	terminal bool // the server was started in one
+	terminal bool // the server was started in a terminal
 	reload   chan struct{}
 	log      *slog.Logger
 }
@@ -20,7 +20,8 @@ func newHangup(s *settings, log *slog.Logger) *hangup {
 	return &hangup{rereads: len(s.files) > 0, terminal: term.IsTerminal(int(os.Stdin.Fd())), reload: make(chan struct{}, 1), log: log}
 }
 
-// received reports whether a SIGHUP ends the server, and has the configuration read again if there is one.
+// received reports whether a SIGHUP ends the server. If not, and there is a configuration file, it has that read
+// again.
 func (h *hangup) received() (ends bool) {
 	switch {
 	case h.terminal && (!h.rereads || terminalGone()):
@@ -36,7 +37,7 @@ func (h *hangup) received() (ends bool) {
 	return false
 }
 
-// terminalGone reports whether the terminal of this process was closed: then nobody can open it any more.
+// terminalGone reports whether the terminal of this process was closed, after which nobody can open it.
 func terminalGone() bool {
 	tty, err := os.Open("/dev/tty")
 	if err != nil {

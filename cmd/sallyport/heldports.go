@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/internal/tcp"
 )
 
-// heldFor returns the held data port that serves an address: the same port, on the same address or on all. It returns
-// nil for none.
+// heldFor returns the held data port that serves an address: the same port on the same or on every address; nil for
+// none.
 func heldFor(held []net.Listener, address string) net.Listener {
 	want, err := dataAddr(address)
 	if err != nil || want.Port() == 0 {
@@ -27,7 +27,7 @@ func heldFor(held []net.Listener, address string) net.Listener {
 	return nil
 }
 
-// dataAddr reads the address of a data port, where no host is the zero Addr.
+// dataAddr parses the address of a data port. An empty host yields the zero Addr.
 func dataAddr(address string) (netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil && host == "" {
@@ -38,7 +38,7 @@ func dataAddr(address string) (netip.AddrPort, error) {
 	return netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), err
 }
 
-// holdData opens all data ports for as long as this process lives, where the control listeners are.
+// holdData opens all data ports, on the addresses of the control listeners, for as long as this process lives.
 func (d *daemon) holdData(ctx context.Context, addrs []netip.Addr) (held []net.Listener) {
 	if len(addrs) == 0 {
 		addrs = []netip.Addr{netip.IPv6Unspecified()}
@@ -49,7 +49,7 @@ func (d *daemon) holdData(ctx context.Context, addrs []netip.Addr) (held []net.L
 			if heldFor(d.held, address) != nil {
 				continue
 			}
-			if ln, err := tcp.Listen(ctx, "tcp", address); err == nil { // what can't be had the check says
+			if ln, err := tcp.Listen(ctx, "tcp", address); err == nil { // ports that can't be opened are reported by the check
 				held = append(held, ln)
 			}
 		}
@@ -57,7 +57,7 @@ func (d *daemon) holdData(ctx context.Context, addrs []netip.Addr) (held []net.L
 	return held
 }
 
-// listenChecked opens a data port to see whether that is possible. Those that are held are open.
+// listenChecked opens a data port to see whether it can be opened. A held port is open already.
 func (d *daemon) listenChecked(ctx context.Context, network, address string) (net.Listener, error) {
 	if ln := heldFor(d.held, address); ln != nil {
 		return staysOpen{ln}, nil
@@ -65,12 +65,12 @@ func (d *daemon) listenChecked(ctx context.Context, network, address string) (ne
 	return tcp.Listen(ctx, network, address)
 }
 
-// staysOpen is a listener that is not closed.
+// staysOpen is a listener whose Close does nothing.
 type staysOpen struct{ net.Listener }
 
 func (staysOpen) Close() error { return nil }
 
-// listenData opens a data port: its own listener, or a share of one that is held.
+// listenData opens a data port. It returns a listener of its own, or a share of the listener if the port is held.
 func (d *daemon) listenData(ctx context.Context, network, address string) (net.Listener, error) {
 	if ln := heldFor(d.held, address); ln != nil {
 		return d.inUse.listen(ln, address)
@@ -78,14 +78,14 @@ func (d *daemon) listenData(ctx context.Context, network, address string) (net.L
 	return tcp.Listen(ctx, network, address)
 }
 
-// sharedPorts are the data ports that are held open by somebody and used here. Ready when zero.
+// sharedPorts holds the held data ports whose connections this process accepts. The zero value is ready.
 type sharedPorts struct {
 	mu  sync.Mutex
 	all map[string]*sharedPort // by address
 }
 
-// listen returns a listener that gets the connections which come to an address of a held port, until it is closed.
-// Otherwise what comes to the port is refused.
+// listen returns a listener for the connections to one address of a held port. Connections to addresses without such
+// a listener are closed.
 func (s *sharedPorts) listen(ln net.Listener, address string) (net.Listener, error) {
 	at, err := dataAddr(address)
 	if err != nil {
@@ -96,7 +96,7 @@ func (s *sharedPorts) listen(ln net.Listener, address string) (net.Listener, err
 	name := ln.Addr().String()
 	p := s.all[name]
 	if p == nil {
-		dropWaiting(ln) // they came when no lease was there
+		dropWaiting(ln) // drops connections from before there was a lease
 		p = &sharedPort{Listener: ln, shares: map[netip.Addr]*portShare{}}
 		if s.all == nil {
 			s.all = map[string]*sharedPort{}
@@ -104,12 +104,12 @@ func (s *sharedPorts) listen(ln net.Listener, address string) (net.Listener, err
 		s.all[name] = p
 		go p.accept()
 	} else if p.Listener != ln {
-		ln.Close() // it is the same once more
+		ln.Close() // closes the copy of a listener that is there already
 	}
 	return p.share(at.Addr())
 }
 
-// uses reports whether connections of a held port are accepted here.
+// uses reports whether this process accepts connections of a held port.
 func (s *sharedPorts) uses(name string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -121,7 +121,7 @@ func (s *sharedPorts) uses(name string) bool {
 	return p != nil
 }
 
-// release gives up all held ports, each when it has no share any more.
+// release gives up all held ports. Each is closed once it has no share left.
 func (s *sharedPorts) release() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -133,18 +133,18 @@ func (s *sharedPorts) release() {
 	}
 }
 
-// sharedPort is a listener whose connections are told apart by the address of this host that they came to.
+// sharedPort is a listener whose connections go to different shares by the address of this host that each came to.
 type sharedPort struct {
 	net.Listener
 
 	mu     sync.Mutex
-	shares map[netip.Addr]*portShare // the zero Addr has what no other has
+	shares map[netip.Addr]*portShare // the zero Addr gets connections to addresses that have no share
 	closed bool
 
 	released bool // the last share closes the listener
 }
 
-// closeUnused closes a listener that was given up. The caller holds mu.
+// closeUnused closes a listener that was released and has no share left. The caller holds mu.
 func (p *sharedPort) closeUnused() {
 	if p.released && len(p.shares) == 0 && !p.closed {
 		p.closed = true
@@ -172,7 +172,7 @@ func (p *sharedPort) share(at netip.Addr) (net.Listener, error) {
 	return s, nil
 }
 
-// acceptPause comes after an accept that failed, for want of descriptors for example.
+// acceptPause is the pause after an accept that has failed, as for lack of descriptors.
 const acceptPause = 50 * time.Millisecond
 
 // accept gives connections to the shares until the listener is closed.
@@ -197,7 +197,7 @@ func (p *sharedPort) accept() {
 	}
 }
 
-// give gives a connection to whom it is for, or closes it.
+// give passes a connection to the share of its address, or closes it if there is none.
 func (p *sharedPort) give(conn net.Conn) {
 	at := conn.LocalAddr().(*net.TCPAddr).AddrPort().Addr().Unmap()
 	p.mu.Lock()
@@ -234,7 +234,7 @@ func (s *portShare) Accept() (net.Conn, error) {
 	}
 }
 
-// Close ends the share. The port stays open.
+// Close ends the share. The port stays open unless it was released and this was its last share.
 func (s *portShare) Close() error {
 	s.port.mu.Lock()
 	defer s.port.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// homes are the directories that users see. One is open while somebody needs it, and all who share it share its quota.
+// homes holds the directories of users. Each is open while a session uses it, and all who share it share its quota.
 type homes struct {
 	ctx    context.Context // the daemon's
 	checks *checks
@@ -19,15 +19,15 @@ type homes struct {
 	open map[place]*home
 }
 
-// place is a directory with what its files are under.
+// place is a directory and the settings that hold for its files.
 type place struct {
 	dir     string
 	uploads uploads
 	umask   umask
 	quota   quota
-	as      string // the system user with whose rights the files are touched; empty for the server's own
+	as      string // the system user whose rights files are touched with; empty for the server's own
 	session string // the user whose session PAM opens; empty for none
-	check   string // of uploads, see checkOf; empty for none
+	check   string // what looks at uploads, see checkOf; empty for none
 }
 
 // home is an open place.
@@ -35,14 +35,14 @@ type home struct {
 	users  int // guarded by homes.mu
 	opened func() error
 	dir    *driver.Dir
-	files  driver.FS // dir, or with its quota
+	files  driver.FS // dir, under the quota if there is one
 }
 
 func newHomes(ctx context.Context, log *slog.Logger) *homes {
 	return &homes{ctx: ctx, checks: newChecks(runProgram, log), open: map[place]*home{}}
 }
 
-// keep has the directory that is served open until done is called, if there is one.
+// keep has the served directory, if there is one, open until done is called.
 func (hs *homes) keep(s *settings) (done func(), err error) {
 	if s.dir == "" {
 		return func() {}, nil
@@ -54,7 +54,7 @@ func (hs *homes) keep(s *settings) (done func(), err error) {
 	return done, nil
 }
 
-// use opens a place, if nobody has yet, until done is called.
+// use returns the home of a place, which it opens for the first user. done gives it back.
 func (hs *homes) use(at place) (h *home, done func(), err error) {
 	hs.mu.Lock()
 	h = hs.open[at]
@@ -73,7 +73,7 @@ func (hs *homes) use(at place) (h *home, done func(), err error) {
 	return h, done, nil
 }
 
-// enter opens the directory and measures what is stored there.
+// enter opens the directory, and measures for the quota what is stored there.
 func (h *home) enter(ctx context.Context, at place, checks *checks) (err error) {
 	if h.dir, err = driver.OpenDir(at.dir); err != nil {
 		return err
@@ -104,7 +104,7 @@ func (hs *homes) leave(at place, h *home) {
 	}
 }
 
-// login returns the files of an account until the logout.
+// login returns the files of an account. It keeps the home open until ctx ends with the logout.
 func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, error) {
 	h, done, err := hs.use(at)
 	if err != nil {
@@ -114,7 +114,7 @@ func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, er
 	return seenBy(h.files, a.Hidden, a.ReadOnly), nil
 }
 
-// seenBy returns what a user sees of files and may do with them.
+// seenBy returns files without those that are hidden from a user, and read-only if the user is.
 func seenBy(files driver.FS, hidden patterns, readOnly bool) driver.FS {
 	if len(hidden) > 0 {
 		files = driver.Restrict(files, func(_ context.Context, _ driver.Op, name string) error {

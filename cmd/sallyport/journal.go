@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// usualJournal is where systemd's journal takes entries: https://systemd.io/JOURNAL_NATIVE_PROTOCOL
+// usualJournal is the socket of systemd's journal: https://systemd.io/JOURNAL_NATIVE_PROTOCOL
 const usualJournal = "/run/systemd/journal/socket"
 
-// journal sends entries to systemd's journal, a datagram each. It may be used concurrently.
+// journal sends entries to systemd's journal, one datagram each. It may be used concurrently.
 type journal struct {
 	path string
 	mu   sync.Mutex
@@ -32,7 +32,7 @@ func openJournal(path string) (*journal, error) {
 	return &journal{path: path, conn: conn}, nil
 }
 
-// Write sends an entry, to a journal that was started anew as well.
+// Write sends an entry. If the journal was restarted, Write connects anew.
 func (j *journal) Write(entry []byte) (int, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -56,14 +56,14 @@ func (j *journal) Close() error {
 	return j.conn.Close()
 }
 
-// journalHandler makes an entry of the journal of each record: MESSAGE is the line as the text format has it, without
-// time and level, and each attribute is a field as well, SALLYPORT_USER for user.
+// journalHandler writes each record as an entry of the journal. The field MESSAGE is the line of the text format
+// without time and level, and each attribute is a field, too, such as SALLYPORT_USER for user.
 type journalHandler struct {
 	to      io.Writer
 	level   slog.Leveler
 	rewrite func(groups []string, a slog.Attr) slog.Attr // nil for none
 	attrs   []slog.Attr
-	group   string // what names of attributes begin with
+	group   string // the prefix of attributes' names
 }
 
 // Enabled reports whether records of a level are written.
@@ -81,7 +81,7 @@ func (h *journalHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &with
 }
 
-// WithGroup returns a handler that puts a name before those of further attributes.
+// WithGroup returns a handler that puts name and a dot before the names of further attributes.
 func (h *journalHandler) WithGroup(name string) slog.Handler {
 	with := *h
 	with.group += name + "."
@@ -129,7 +129,7 @@ func (h *journalHandler) Handle(ctx context.Context, r slog.Record) error {
 	return err
 }
 
-// priority returns the level as syslog counts it, RFC 5424, section 6.2.1.
+// priority returns the number of a level in syslog: RFC 5424, section 6.2.1.
 func priority(l slog.Level) string {
 	switch {
 	case l >= slog.LevelError:
@@ -142,7 +142,7 @@ func priority(l slog.Level) string {
 	return "7"
 }
 
-// fieldName returns the name of an attribute as the journal takes it.
+// fieldName returns the name of an attribute in the characters that the journal allows.
 func fieldName(key string) string {
 	return strings.Map(func(r rune) rune {
 		if 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' {
@@ -152,7 +152,7 @@ func fieldName(key string) string {
 	}, strings.ToUpper(key))
 }
 
-// journalField adds a field to an entry. A value with line ends is preceded by its length.
+// journalField adds a field to an entry. A value with line ends is written behind its length.
 func journalField(b *bytes.Buffer, name, value string) {
 	b.WriteString(name)
 	if !strings.Contains(value, "\n") {

@@ -15,5 +15,5 @@ func (s *settings) canConfine() error { return nil }
 
 func (d *daemon) keep(endings, io.Writer, *serverLog) error { return errOneProcess }
 
-// runPart is for the parts of a server that is split.
+// runPart fails: here the server is never split into parts.
 func runPart([]string) error { return errOneProcess }

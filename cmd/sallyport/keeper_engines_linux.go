@@ -12,11 +12,11 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 )
 
-// maxEngines is how many engines live at once. The oldest is told to end when there are more.
+// maxEngines bounds the engines that live at once. A further one has the oldest end.
 const maxEngines = 3
 
-// engineProcess is an engine with the hands that it knows. The newest serves whoever connects and has the data ports;
-// older ones, of before an upgrade, keep their sessions.
+// engineProcess is an engine and the hands it has. The newest engine accepts connections and has the data ports;
+// older ones are left from before an upgrade and keep their sessions.
 type engineProcess struct {
 	*part.Process // nil before started is closed
 	k             *keeper
@@ -24,7 +24,7 @@ type engineProcess struct {
 	hands         *hands
 
 	// Guarded by keeper.mu.
-	retired time.Time // since when it is not the newest; zero if it is
+	retired time.Time // when a newer engine took over; zero for the newest
 }
 
 func (k *keeper) newEngine() *engineProcess {
@@ -33,13 +33,13 @@ func (k *keeper) newEngine() *engineProcess {
 	return e
 }
 
-// answer answers what the engine asks.
+// answer answers the questions of the engine.
 func (e *engineProcess) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	<-e.started
 	return e.k.answer(e, c, w)
 }
 
-// startEngine starts an engine, which is the newest from then on.
+// startEngine starts an engine, which becomes the newest.
 func (k *keeper) startEngine(rights part.Rights) (*part.Process, error) {
 	e := k.newEngine()
 	defer close(e.started)
@@ -61,7 +61,7 @@ func (k *keeper) allEngines() []*engineProcess {
 	return slices.Clone(k.engines)
 }
 
-// isNewest reports whether an engine is the one that serves whoever connects.
+// isNewest reports whether an engine is the newest, which accepts connections.
 func (k *keeper) isNewest(e *engineProcess) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -79,10 +79,10 @@ func (k *keeper) engineEnded(p *part.Process) {
 	e := k.engines[i]
 	k.engines = slices.Delete(k.engines, i, i+1)
 	k.mu.Unlock()
-	e.hands.drop() // they were this engine's
+	e.hands.drop() // no other engine has these hands
 }
 
-// succeed has all older engines give up their listeners, and have their leases made by the newest one.
+// succeed has all older engines give up their listeners and have the newest one make their leases.
 func (k *keeper) succeed(ctx context.Context, newest *engineProcess) {
 	k.succeeding.Lock()
 	defer k.succeeding.Unlock()
@@ -111,7 +111,7 @@ func (k *keeper) succeed(ctx context.Context, newest *engineProcess) {
 	}
 }
 
-// bringTogether gives two engines a socket to each other.
+// bringTogether connects two engines by a pair of sockets.
 func bringTogether(ctx context.Context, newest, older *engineProcess) error {
 	mine, its, err := channel.Pair()
 	if err != nil {
@@ -125,7 +125,7 @@ func bringTogether(ctx context.Context, newest, older *engineProcess) error {
 	return older.Ask(ctx, usualPatience, tellBorrow, nil, its, nil)
 }
 
-// limitEngine ends an engine that is not the newest when its time is over.
+// limitEngine ends an older engine when the time that it had for its sessions is over.
 func (k *keeper) limitEngine(e *engineProcess) {
 	k.mu.Lock()
 	since := e.retired
@@ -163,7 +163,7 @@ func (k *keeper) watchOlder(e *engineProcess) {
 	k.log.Info("an engine of before an upgrade has ended: its sessions are over", "pid", e.PID)
 }
 
-// shutEngines has all engines let transfers finish, for as long as they have for that and until cut ends.
+// shutEngines has all engines drain: transfers may finish until the engine's time for that is over or cut is done.
 func (k *keeper) shutEngines(cut context.Context) error {
 	all := k.allEngines()
 	if len(all) == 0 {

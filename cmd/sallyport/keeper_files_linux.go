@@ -16,7 +16,7 @@ import (
 	"github.com/sallyport/sallyport/internal/tcp"
 )
 
-// file returns a listener, nil if there is none of that name.
+// file returns the descriptor of a listener, nil if the server doesn't have the listener.
 func (k *keeper) file(name string) (*os.File, error) {
 	listeners := map[string]net.Listener{"explicit": k.explicit, "implicit": k.implicit}
 	if k.socket != nil {
@@ -32,7 +32,7 @@ func (k *keeper) file(name string) (*os.File, error) {
 	return descriptorOf(ln)
 }
 
-// descriptorOf returns the descriptor of a listener once more.
+// descriptorOf returns a copy of a listener's descriptor.
 func descriptorOf(ln net.Listener) (*os.File, error) {
 	own, ok := ln.(interface{ File() (*os.File, error) })
 	if !ok {
@@ -41,7 +41,7 @@ func descriptorOf(ln net.Listener) (*os.File, error) {
 	return own.File()
 }
 
-// port opens a data port of the set, or gives one that is held, and says which.
+// port answers with a data port of the set, which it opens unless the port is held, and tells which of the two.
 func (k *keeper) port(e *engineProcess, c *channel.Call, w *channel.Writer) (*os.File, error) {
 	network, address, patient := c.String(), c.String(), c.Bool()
 	if err := c.End(); err != nil {
@@ -74,9 +74,9 @@ func (k *keeper) port(e *engineProcess, c *channel.Call, w *channel.Writer) (*os
 		}
 		break
 	}
-	if !patient && errors.Is(err, syscall.EADDRINUSE) && len(k.allEngines()) > 1 { // by leases of an older engine, which will end
+	if !patient && errors.Is(err, syscall.EADDRINUSE) && len(k.allEngines()) > 1 { // leases of an older engine have the port for a while
 		host, _, _ := net.SplitHostPort(address)
-		ln, err = tcp.Listen(ctx, network, net.JoinHostPort(host, "0")) // for a look one port is as good as another
+		ln, err = tcp.Listen(ctx, network, net.JoinHostPort(host, "0")) // for a trial any port will do
 	}
 	if err != nil {
 		return nil, err
@@ -85,11 +85,11 @@ func (k *keeper) port(e *engineProcess, c *channel.Call, w *channel.Writer) (*os
 	return descriptorOf(ln)
 }
 
-// portPoll is how often the keeper looks whether an older engine has given up a data port.
+// portPoll is how often the keeper checks whether an older engine has given up a data port.
 const portPoll = 5 * time.Millisecond
 
-// portPatience is how long an engine waits for a port on which an older one still has leases. Where there are others it
-// takes one of them instead.
+// portPatience returns how long an engine waits for a port on which an older one has leases. It is short if the set has
+// other ports, one of which the engine takes then.
 func (k *keeper) portPatience() time.Duration {
 	if k.ports.Len() > 1 {
 		return time.Second
@@ -97,10 +97,10 @@ func (k *keeper) portPatience() time.Duration {
 	return leaseEnds
 }
 
-// leaseEnds is longer than a lease lasts that gets no connection.
+// leaseEnds is longer than a lease that gets no connection lives.
 const leaseEnds = 35 * time.Second
 
-// awaitRelease waits until no older engine takes connections from a held port.
+// awaitRelease waits until no other engine accepts connections from a held port.
 func (k *keeper) awaitRelease(ctx context.Context, e *engineProcess, name string) error {
 	late := time.After(k.portPatience())
 	for {
@@ -126,7 +126,7 @@ func (k *keeper) awaitRelease(ctx context.Context, e *engineProcess, name string
 	}
 }
 
-// mayOpen returns an error unless an address has a port of the set. In place of a host it has an address, or nothing.
+// mayOpen returns an error unless the port of an address is in the set. The host is an address, or empty.
 func (k *keeper) mayOpen(network, address string) error {
 	host, port, err := net.SplitHostPort(address)
 	if err == nil && host == "" {

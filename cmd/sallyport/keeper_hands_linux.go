@@ -14,36 +14,35 @@ import (
 
 const (
 	handIdle   = 30 * time.Second // how long a hand without sessions is kept
-	handGrace  = 5 * time.Second  // how long one may take to end
-	handStarts = 8                // that go on at once
+	handGrace  = 5 * time.Second  // how long a hand may take to end
+	handStarts = 8                // how many hands may start at once
 )
 
-// hands are the processes that have the rights of users, one for each place. A hand belongs to the engine that was told
-// of it.
+// hands are the processes that have the rights of users, one for each place. Each engine has hands of its own.
 type hands struct {
 	k        *keeper
 	checks   *checks
 	engine   *engineProcess
-	starting chan struct{} // places of starts
+	starting chan struct{} // holds a token for each hand that starts
 
 	mu    sync.Mutex
-	last  uint64 // number of a hand
+	last  uint64 // the id of the hand started last
 	place map[place]*handProcess
-	all   map[uint64]*handProcess // those that no session can get any more, too
+	all   map[uint64]*handProcess // includes hands that get no more sessions
 }
 
-// handProcess is one of them.
+// handProcess is a hand: the process that touches the files of a place.
 type handProcess struct {
 	id uint64
 	at place
 	as identity
 
-	begun chan struct{} // closed when the engine has it, or err is set
+	begun chan struct{} // is closed when the engine has the hand, or err is set
 	err   error
 
 	// Guarded by hands.mu.
-	process  *part.Process // nil before
-	sessions int           // logins that were granted or wait, and have not ended
+	process  *part.Process // nil before the start
+	sessions int           // logins that wait for the hand or use it
 	idle     *time.Timer
 }
 
@@ -51,7 +50,7 @@ func newHands(e *engineProcess) *hands {
 	return &hands{k: e.k, engine: e, checks: newChecks(e.k.run, e.k.log), starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
 }
 
-// login returns the hand of a place for a session, which logout ends. It starts one if there is none.
+// login returns the hand of a place for a session, and starts one if there is none. logout ends the session.
 func (hs *hands) login(ctx context.Context, at place, as identity) (*handProcess, error) {
 	hs.mu.Lock()
 	h := hs.place[at]
@@ -80,7 +79,7 @@ func (hs *hands) login(ctx context.Context, at place, as identity) (*handProcess
 	return h, nil
 }
 
-// start starts a hand and tells the engine of it.
+// start starts a hand and passes it to the engine.
 func (hs *hands) start(h *handProcess) {
 	hs.starting <- struct{}{}
 	defer func() { <-hs.starting }()
@@ -98,7 +97,7 @@ func (hs *hands) start(h *handProcess) {
 	close(h.begun)
 }
 
-// wanted reports whether the engine that a hand is for has not ended meanwhile.
+// wanted reports whether sessions can still get a hand: its engine has not ended meanwhile.
 func (hs *hands) wanted(h *handProcess) bool {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -147,7 +146,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	return p, nil
 }
 
-// watch waits for the end of a hand.
+// watch waits until a hand has ended and forgets it.
 func (hs *hands) watch(h *handProcess, p *part.Process) {
 	<-p.Ended()
 	if hs.remove(h) {
@@ -155,7 +154,7 @@ func (hs *hands) watch(h *handProcess, p *part.Process) {
 	}
 }
 
-// remove forgets a hand, and reports whether sessions could still get it.
+// remove forgets a hand, and reports whether sessions could still get the hand.
 func (hs *hands) remove(h *handProcess) (inUse bool) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -163,7 +162,7 @@ func (hs *hands) remove(h *handProcess) (inUse bool) {
 	return hs.retire(h)
 }
 
-// retire has no more sessions get a hand. The caller holds mu.
+// retire keeps further sessions from getting a hand, and reports whether they could until now. The caller holds mu.
 func (hs *hands) retire(h *handProcess) (inUse bool) {
 	if h.idle != nil {
 		h.idle.Stop()
@@ -175,7 +174,7 @@ func (hs *hands) retire(h *handProcess) (inUse bool) {
 	return inUse
 }
 
-// logout ends a session of a hand. The last one has the hand ended after a while.
+// logout ends a session of a hand. A hand without sessions is ended after handIdle.
 func (hs *hands) logout(id uint64) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -193,7 +192,7 @@ func (hs *hands) logout(id uint64) {
 	h.idle.Reset(handIdle)
 }
 
-// expire ends a hand that no session has.
+// expire ends a hand that no session uses.
 func (hs *hands) expire(h *handProcess) {
 	hs.k.quiet.RLock()
 	defer hs.k.quiet.RUnlock()
@@ -211,7 +210,7 @@ func (hs *hands) expire(h *handProcess) {
 	go killLate(p)
 }
 
-// lost ends a hand that the engine has given up.
+// lost ends a hand that the engine has lost the connection to.
 func (hs *hands) lost(id uint64) {
 	hs.mu.Lock()
 	h := hs.all[id]
@@ -227,7 +226,7 @@ func (hs *hands) lost(id uint64) {
 	go killLate(h.process)
 }
 
-// killLate kills a process that does not end by itself.
+// killLate kills a process that has not ended by itself within handGrace.
 func killLate(p *part.Process) {
 	select {
 	case <-p.Ended():
@@ -236,7 +235,7 @@ func killLate(p *part.Process) {
 	}
 }
 
-// drop has all hands end, since their engine has. They take back the uploads of that first.
+// drop has all hands end after their engine has ended. Hands first remove what uploads have left unfinished.
 func (hs *hands) drop() (all []*part.Process) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
@@ -250,19 +249,19 @@ func (hs *hands) drop() (all []*part.Process) {
 	return all
 }
 
-// end ends all hands and waits for that.
+// end ends all hands and waits until they are gone, for handGrace at most.
 func (hs *hands) end() {
 	late := time.After(handGrace)
 	for _, p := range hs.drop() {
 		select {
 		case <-p.Ended():
 		case <-late:
-			return // they are killed with this process
+			return // the end of this process kills the rest
 		}
 	}
 }
 
-// report returns how the hands are.
+// report describes the processes of the hands.
 func (hs *hands) report() (all []systemProcess) {
 	sandboxes := hs.k.started.confines()
 	hs.mu.Lock()
@@ -275,14 +274,14 @@ func (hs *hands) report() (all []systemProcess) {
 	return all
 }
 
-// every returns all hands that live.
+// every returns all hands, those that get no more sessions included.
 func (hs *hands) every() []*handProcess {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	return slices.Collect(maps.Values(hs.all))
 }
 
-// settled waits until no hand is about to begin.
+// settled waits until every hand has begun or failed to.
 func (hs *hands) settled(ctx context.Context) error {
 	for _, h := range hs.every() {
 		select {

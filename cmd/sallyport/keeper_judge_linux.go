@@ -18,11 +18,11 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 )
 
-// judging bounds the processes that judge logins at once, and so the memory that hashes take.
+// judging bounds how many processes judge logins at once, and so the memory for hashes.
 var judging = make(chan struct{}, max(runtime.NumCPU()-1, 1))
 
-// judgeLogin has a process of its own judge a login by files of a host. The keeper opens the files and doesn't read
-// them; the process reads what it is given, has no rights, and ends with the answer.
+// judgeLogin has a process of its own judge a login by the passwd and shadow files of a host. The keeper opens the
+// files but doesn't read them; the process reads them, has no rights, and ends once it has answered.
 func (k *keeper) judgeLogin(ctx context.Context, dir, user, password string) (v hostuser.Verdict, err error) {
 	select {
 	case judging <- struct{}{}:
@@ -66,13 +66,13 @@ func (k *keeper) judgeLogin(ctx context.Context, dir, user, password string) (v 
 	return v, err
 }
 
-// judgePart judges one login by the files that it is given.
+// judgePart is the process that judges one login by the files it is given.
 type judgePart struct {
 	mu    sync.Mutex
 	files hostuser.Files // guarded by mu
 }
 
-// answer answers what the keeper asks, one question after the other.
+// answer answers the questions of the keeper, one after the other.
 func (j *judgePart) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()

@@ -19,9 +19,9 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 )
 
-// keeper is the process with all rights of a server that is split. It holds ports and configuration, starts the other
-// parts, starts them again when they die, and decides on logins. It reads nothing that comes from the network, but for
-// what the engine tells of logins.
+// keeper is the process of a split server that has all rights. It holds ports and configuration, starts the other
+// parts, starts them again when they die, and decides on logins. Of what comes from the network it reads only what the
+// engine tells it of logins.
 type keeper struct {
 	*daemon
 	starter *part.Starter
@@ -29,30 +29,30 @@ type keeper struct {
 	rights  part.Rights // of signer, clerk and engine
 	users   logins
 
-	telling sync.Mutex // held by whoever tells the engine of settings
-	told    [][]byte   // the certificates of those; guarded by telling
+	telling sync.Mutex // is held while the engine is told of settings
+	told    [][]byte   // the certificates that the engine was told of; guarded by telling
 
-	offered atomic.Pointer[settings] // that the engine was told of last, whether it takes them or not
+	offered atomic.Pointer[settings] // the settings that the engine was told of last, even if it refuses them
 
-	unpacking sync.Mutex // held by whoever reads a file of the engine's, which may be long
+	unpacking sync.Mutex // is held while a file of the engine's is read, which may be long
 
-	meeting sync.Mutex // held by whoever brings engines and signer together
+	meeting sync.Mutex // is held while engines and the signer are connected
 
-	succeeding sync.Mutex // held by whoever brings engines together
+	succeeding sync.Mutex // is held while engines are connected to each other
 
-	quiet     sync.RWMutex // held for writing while no part may be asked nor started
+	quiet     sync.RWMutex // is held for writing while no part may be asked or started
 	upgrading atomic.Bool
 
 	mu      sync.Mutex
-	parts   map[string]*part.Process // those that live, by name; of engines the newest
+	parts   map[string]*part.Process // the parts that live, by name; of engines the newest
 	engines []*engineProcess         // the oldest first
 	failed  string                   // why the last upgrade came to nothing
-	arrived chan struct{}            // closed when another part lives
-	ready   chan struct{}            // closed when an engine serves for the first time
+	arrived chan struct{}            // is closed, and replaced, when a part has started
+	ready   chan struct{}            // is closed when an engine serves for the first time
 	serving bool
 }
 
-// Parts by their names.
+// Names of the parts.
 const (
 	partSigner = "signer"
 	partClerk  = "clerk"
@@ -62,10 +62,10 @@ const (
 	partRunner = "runner"
 )
 
-// engineGrace is how long the engine may take beyond the time for transfers, and to begin.
+// engineGrace is how long an engine may take to begin, and to end beyond the time that transfers have.
 const engineGrace = 30 * time.Second
 
-// keep splits the server, and serves until it is asked to end.
+// keep splits the server into parts, and serves until it is asked to end.
 func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	starter := part.NewStarter()
 	pipe, relayed, err := out.ofParts(starter, d.left)
@@ -76,7 +76,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	d.logPipe = pipe
 	k := &keeper{daemon: d, starter: starter, out: out, parts: map[string]*part.Process{}, ready: make(chan struct{}), arrived: make(chan struct{})}
 	as := d.systemUsers[d.runAs]
-	k.rights = part.Rights{UID: as.uid, GID: as.gid} // and of no other group
+	k.rights = part.Rights{UID: as.uid, GID: as.gid} // in no other group
 	d.apply, d.log = k.follow, d.log.With("part", "keeper")
 	if starter.Exposed != nil {
 		d.log.Warn("for a moment after its start other processes of its user can look into a part", "err", starter.Exposed)
@@ -96,7 +96,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	defer end()
 	if d.left != nil && !d.left.trial {
 		d.startedAt, d.password = d.left.Started, d.left.Password
-		k.serving = true // by the engines of before, in a way
+		k.serving = true // the engines from before the upgrade serve
 		close(k.ready)
 		if err := k.adopt(d.left); err != nil {
 			return err
@@ -136,20 +136,20 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 		case <-d.hangup.reload:
 			d.reload()
 		case <-until.drain.Done():
-			end() // nothing is started again
+			end() // keeps parts from being started again
 			return k.shutdown(until.cut)
 		}
 	}
 }
 
-// part returns a part that lives, nil if there is none.
+// part returns the part of that name, nil if it doesn't live.
 func (k *keeper) part(name string) *part.Process {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.parts[name]
 }
 
-// ask asks a part.
+// ask asks the part of that name a question; channel.ErrGone means that the part doesn't live.
 func (k *keeper) ask(ctx context.Context, name string, op byte, build func(w *channel.Writer), f *os.File, take func(*channel.Reader, *os.File) error) error {
 	p := k.part(name)
 	if p == nil {
@@ -158,14 +158,14 @@ func (k *keeper) ask(ctx context.Context, name string, op byte, build func(w *ch
 	return p.Ask(ctx, usualPatience, op, build, f, take)
 }
 
-// shutdown lets transfers finish, for as long as the engine has for that and until cut ends.
+// shutdown has all engines drain: transfers may finish until the engine's time for that is over or cut is done.
 func (k *keeper) shutdown(cut context.Context) error {
 	k.draining.Store(true)
 	k.sup.stopping()
 	return k.shutEngines(cut)
 }
 
-// shutEngine has an engine end.
+// shutEngine has an engine drain and waits until it has ended.
 func (k *keeper) shutEngine(cut context.Context, engine *engineProcess) error {
 	background := context.Background()
 	err := engine.Ask(background, usualPatience, tellDrain, nil, nil, nil)
@@ -192,7 +192,7 @@ func (k *keeper) shutEngine(cut context.Context, engine *engineProcess) error {
 	}
 }
 
-// end ends all parts.
+// end kills the engines, ends their hands, and kills all other parts.
 func (k *keeper) end() {
 	k.mu.Lock()
 	parts, engines := k.parts, k.engines
@@ -211,7 +211,7 @@ func (k *keeper) end() {
 	}
 }
 
-// answer answers what an engine asks.
+// answer answers the questions of an engine.
 func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*os.File, error) {
 	switch c.Op {
 	case askSettings:
@@ -240,7 +240,7 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 		}
 		k.mu.Unlock()
 		if k.left.isTrial() {
-			<-c.Ctx.Done() // it must not serve
+			<-c.Ctx.Done() // keeps the engine of a trial from serving
 		}
 		return nil, nil
 	case askReload:
@@ -274,13 +274,13 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 	return nil, errors.ErrUnsupported
 }
 
-// introduce gives the engines sockets to the signer, when it is there.
+// introduce connects the engines to the signer, if it lives.
 func (k *keeper) introduce(ctx context.Context) {
 	k.meeting.Lock()
 	defer k.meeting.Unlock()
 	s := k.part(partSigner)
 	if s == nil {
-		return // when it comes they meet
+		return // they are connected when the signer starts
 	}
 	for _, e := range k.allEngines() {
 		socket, err := signer.Attach(ctx, s.Peer)
@@ -294,7 +294,7 @@ func (k *keeper) introduce(ctx context.Context) {
 	}
 }
 
-// report says how all parts are.
+// report describes the state of all parts.
 func (k *keeper) report() report {
 	k.daemon.mu.Lock()
 	r := report{Started: k.startedAt, Configuration: k.last}

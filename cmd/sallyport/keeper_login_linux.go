@@ -17,17 +17,17 @@ import (
 	"github.com/sallyport/sallyport/internal/loginwait"
 )
 
-// logins is who judges logins now.
+// logins holds the chain that judges logins now.
 type logins struct{ now atomic.Pointer[chain] }
 
-// judges returns who judges logins by settings.
+// judges returns the chain that judges logins by settings.
 func (k *keeper) judges(s *settings) (*chain, error) {
 	return s.chain(labour{k.compare, k.post, k.judgeLogin, loginByPAM, k.run}, k.password, k.log)
 }
 
-// question is a login as the engine tells of it.
+// question is a login as the engine passes it to the keeper.
 type question struct {
-	session        string // by which the log names it
+	session        string // the ID that the log has
 	user, password string
 	peer, local    string
 	host           string
@@ -36,7 +36,7 @@ type question struct {
 	commonName     string
 }
 
-// asked returns what the keeper is told of a login.
+// asked returns the question about a login.
 func asked(l *driver.Login) question {
 	q := question{session: l.Session, user: l.User, password: l.Password, host: l.Host, secure: l.Secure, certificate: l.Certificate != nil}
 	if l.Peer.IsValid() {
@@ -67,7 +67,7 @@ func (a *question) read(r *channel.Reader) error {
 	return r.End()
 }
 
-// login returns what is known of a login.
+// login returns the login that the question is about.
 func (a *question) login() (*driver.Login, error) {
 	l := &driver.Login{Session: a.session, User: a.user, Password: a.password, Host: a.host, Secure: a.secure}
 	for _, at := range []struct {
@@ -88,12 +88,13 @@ func (a *question) login() (*driver.Login, error) {
 	return l, nil
 }
 
-// errTryAgain is for clients when a part that is needed is not there.
+// errTryAgain returns the error for a client whose login fails since a part is
+// missing.
 func errTryAgain(err error) error {
 	return &driver.Error{Code: 421, Text: "Logins are not possible at the moment. Try again.", Err: err}
 }
 
-// login judges a login and answers what it opens.
+// login judges a login and answers with the hand and the account of the session.
 func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) error {
 	var asked question
 	if err := asked.read(c.Reader); err != nil {
@@ -124,7 +125,8 @@ func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) err
 	return err
 }
 
-// waits has the engine judge other logins while one waits.
+// waits tells the engine that the login of a session waits, so that other logins
+// may be judged meanwhile.
 func (e *engineProcess) waits(session string) {
 	e.Ask(context.Background(), usualPatience, tellWaits, func(w *channel.Writer) { w.String(session) }, nil, nil)
 }
@@ -146,7 +148,8 @@ func (k *keeper) post(ctx context.Context, url string, question []byte) (status 
 	return status, said, err
 }
 
-// askClerk asks the clerk, and once more the next one if the clerk ends meanwhile.
+// askClerk asks the clerk. If the clerk ends meanwhile, the next one is asked once
+// more.
 func (k *keeper) askClerk(ctx context.Context, op byte, build func(w *channel.Writer), take func(*channel.Reader, *os.File) error) error {
 	var p *part.Process
 	for range 2 {

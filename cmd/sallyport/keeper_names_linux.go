@@ -9,10 +9,10 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// maxAddrs is how many addresses a name may have; more are ignored.
+// maxAddrs bounds the addresses of a name; further ones are ignored.
 const maxAddrs = 256
 
-// addrs has the clerk look up a name that is announced.
+// addrs answers with the addresses of an announced name, which the clerk looks up.
 func (k *keeper) addrs(c *channel.Call, w *channel.Writer) error {
 	name := c.String()
 	if err := c.End(); err != nil {
@@ -34,8 +34,8 @@ func (k *keeper) addrs(c *channel.Call, w *channel.Writer) error {
 	return err
 }
 
-// isAnnounced reports whether settings announce a name: those in force, those of the start, or those that the engine
-// is told of now.
+// isAnnounced reports whether a name is announced by the settings in force, by those of the start, or by those that
+// the engine is being told of.
 func (k *keeper) isAnnounced(name string) bool {
 	of := []*settings{k.started, k.current()}
 	if s := k.offered.Load(); s != nil {
@@ -52,7 +52,7 @@ func (k *keeper) isAnnounced(name string) bool {
 	return false
 }
 
-// readAddrs reads addresses.
+// readAddrs reads a list of addresses.
 func readAddrs(r *channel.Reader) (addrs []netip.Addr, err error) {
 	n := r.Uint()
 	if n > maxAddrs {

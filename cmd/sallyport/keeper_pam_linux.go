@@ -18,14 +18,15 @@ func loginByPAM(ctx context.Context, h pamhelper.Helper, user, password, peer st
 	return h.Login(ctx, user, password, peer)
 }
 
-// pamSession is the session of a hand. It lasts as long as the hand.
+// pamSession is the PAM session that a hand lives in.
 type pamSession struct {
 	*pamhelper.Session
 	user string
 	log  *slog.Logger
 }
 
-// openSession has PAM open the session of a hand, if its user is one of PAM's; nil if not.
+// openSession has PAM open a session for a hand; it returns nil if the hand's user was not
+// accepted by PAM.
 func (hs *hands) openSession(ctx context.Context, at place) (*pamSession, error) {
 	if at.session == "" {
 		return nil, nil

@@ -11,14 +11,15 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 )
 
-// How soon a part that has died is started again: the more often it dies the later.
+// How long to wait before a part that has died is started again. The wait doubles from restartFirst to restartLast.
 const (
 	restartFirst = 20 * time.Millisecond
 	restartLast  = 10 * time.Second
-	livesWell    = 5 * time.Second // as long, and what was before is forgotten
+	livesWell    = 5 * time.Second // a part that lived as long makes the wait restartFirst again
 )
 
-// supervise starts a part again whenever it has died, until ctx ends. Its error is that an engine has not even begun.
+// supervise starts a part again whenever it has died, until ctx ends. It fails only if the first engine ends before
+// it has served.
 func (k *keeper) supervise(ctx context.Context, name string, p *part.Process) error {
 	pause := restartFirst
 	for {
@@ -50,14 +51,14 @@ func (k *keeper) supervise(ctx context.Context, name string, p *part.Process) er
 	}
 }
 
-// hasServed reports whether an engine has begun to serve.
+// hasServed reports whether any engine has begun to serve.
 func (k *keeper) hasServed() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.serving
 }
 
-// start starts a part and gives it what it needs first.
+// start starts a part and tells it what it needs at first.
 func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err error) {
 	k.quiet.RLock()
 	defer k.quiet.RUnlock()
@@ -88,10 +89,10 @@ func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err e
 	return p, nil
 }
 
-// awaited is how long who needs a part waits for it to be started again.
+// awaited bounds how long a caller of await waits for a part to be started again.
 const awaited = 3 * time.Second
 
-// await returns a part that lives and is another than the one before, nil if none comes soon.
+// await returns the part of a name once it lives and is not before; nil if that takes longer than awaited.
 func (k *keeper) await(ctx context.Context, name string, before *part.Process) *part.Process {
 	late := time.NewTimer(awaited)
 	defer late.Stop()
@@ -136,13 +137,13 @@ func (k *keeper) giveKey(ctx context.Context, p *part.Process) error {
 	return signer.GiveKey(ctx, p.Peer, pair.PrivateKey)
 }
 
-// How often the engine is asked whether it is well, and how long it may take to say so before it is killed.
+// How often the engine is pinged, and how long it may take to answer before it is killed.
 const (
 	pingEvery    = 3 * time.Second
 	pingPatience = aliveWithin
 )
 
-// watchEngine ends an engine that hangs, so that another is started, until ctx ends. The supervisor hears that the
+// watchEngine kills engines that hang, so that another is started, until ctx ends. It tells the supervisor that the
 // server is well as long as the engine answers.
 func (k *keeper) watchEngine(ctx context.Context) {
 	go k.sup.watch(ctx, func() bool { return k.pinged(ctx) })
@@ -158,11 +159,11 @@ func (k *keeper) watchEngine(ctx context.Context) {
 	}
 }
 
-// pinged reports whether the engine says that it is well. One that does not answer is killed.
+// pinged pings all engines, kills those that don't answer, and reports whether the newest one has answered.
 func (k *keeper) pinged(ctx context.Context) bool {
 	k.quiet.RLock()
 	defer k.quiet.RUnlock()
-	well := false // the newest, which is the last
+	well := false // the last answer is that of the newest engine
 	for _, engine := range k.allEngines() {
 		err := engine.Ask(ctx, pingPatience, tellPing, nil, nil, nil)
 		if errors.Is(err, channel.ErrStuck) && ctx.Err() == nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// check reports what the server would say of settings.
+// check reports what a server would reject in settings.
 func (k *keeper) check(s *settings, cert *certificate) error {
 	users, err := s.driver(func(context.Context, *account, place) (driver.FS, error) { return nil, errors.ErrUnsupported }, k.password, k.log)
 	trial := &daemon{settings: s, cert: cert, log: k.log}
@@ -25,7 +25,7 @@ func (k *keeper) check(s *settings, cert *certificate) error {
 	return trial.server(users).Validate()
 }
 
-// follow puts settings into force, or nothing of them.
+// follow puts settings into force as a whole, or none of them.
 func (k *keeper) follow(next *settings) error {
 	if next.runAs != k.started.runAs {
 		return fmt.Errorf("%s: the processes are those of %q already; restart the server to change that, or put it back", next.at("run-as"), k.started.runAs)
@@ -46,8 +46,8 @@ func (k *keeper) follow(next *settings) error {
 	return nil
 }
 
-// tell gives the signer the key of a certificate and the engine the settings, and has them in force here if the engine
-// takes them. A part that is not there learns of them when it begins.
+// tell tells the signer the key of a certificate and the engine the settings, and calls use to put them into force
+// here if the engine accepts them. A part that doesn't live is told when it starts.
 func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
 	k.quiet.RLock()
 	defer k.quiet.RUnlock()
@@ -74,7 +74,7 @@ func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
 	return nil
 }
 
-// packedSettings returns what the engine is to go by. The caller holds telling.
+// packedSettings packs the settings in force for the engine. The caller holds telling.
 func (k *keeper) packedSettings() (*os.File, error) {
 	k.daemon.mu.Lock()
 	s, cert := k.settings, k.cert
@@ -82,7 +82,7 @@ func (k *keeper) packedSettings() (*os.File, error) {
 	return k.packedFor(s, cert)
 }
 
-// packedFor packs settings for the engine, when the signer has the key.
+// packedFor packs settings for the engine once the signer has the key of the certificate.
 func (k *keeper) packedFor(s *settings, cert *certificate) (*os.File, error) {
 	pair, err := cert.pair()
 	if err != nil {
@@ -90,7 +90,7 @@ func (k *keeper) packedFor(s *settings, cert *certificate) (*os.File, error) {
 	}
 	if p := k.part(partSigner); p != nil {
 		err := signer.GiveKey(context.Background(), p.Peer, pair.PrivateKey)
-		if err != nil && !errors.Is(err, channel.ErrGone) { // the next one gets it when it begins
+		if err != nil && !errors.Is(err, channel.ErrGone) { // the next signer gets the key when it starts
 			return nil, err
 		}
 	}
@@ -108,10 +108,10 @@ func (k *keeper) packedFor(s *settings, cert *certificate) (*os.File, error) {
 	return packed(e)
 }
 
-// lookEvery is how often the keeper looks whether the certificate was renewed.
+// lookEvery is how often the keeper checks whether the certificate was renewed.
 const lookEvery = 2 * time.Second
 
-// watchCertificate has signer and engine use a certificate that was renewed, until ctx ends.
+// watchCertificate has the signer and the engine use a renewed certificate, until ctx ends.
 func (k *keeper) watchCertificate(ctx context.Context) {
 	ticker := time.NewTicker(lookEvery)
 	defer ticker.Stop()
@@ -133,7 +133,7 @@ func (k *keeper) watchCertificate(ctx context.Context) {
 	}
 }
 
-// hasTold reports whether the engine was told of a chain of certificates last.
+// hasTold reports whether the chain is the one that the engine was told of last.
 func (k *keeper) hasTold(chain [][]byte) bool {
 	k.telling.Lock()
 	defer k.telling.Unlock()
