@@ -49,7 +49,7 @@ func (d *daemon) holdData(ctx context.Context, addrs []netip.Addr) (held []net.L
 			if heldFor(d.held, address) != nil {
 				continue
 			}
-			if ln, err := tcp.Listen(ctx, "tcp", address); err == nil { // ports that can't be opened are reported by the check
+			if ln, err := tcp.Listen(ctx, "tcp", address); err == nil { // the check reports failures
 				held = append(held, ln)
 			}
 		}

@@ -12,21 +12,22 @@ import (
 	"github.com/sallyport/sallyport/internal/joined"
 )
 
-// layer is what one place says of the options: the command line, the environment or the configuration files.
+// layer holds the options that one place sets: the command line, the environment, or the configuration files.
 type layer map[string]source
 
-// source is where an option comes from.
+// source is the place that sets an option, and the values there.
 type source struct {
-	where  string // as a mistake is told: --listen, SALLYPORT_LISTEN or file:line:column: listen
+	where  string // as messages have it: --listen, SALLYPORT_LISTEN or file:line:column: listen
 	values []string
 }
 
-// parseServe reads serve's command line, with what the environment and configuration files add. Its error is errHelp
+// parseServe reads serve's command line, completed by the environment and configuration files. Its error is errHelp
 // or a *usageError with everything that is wrong.
 func parseServe(args []string) (*settings, error) { return load("serve", args, os.Environ()) }
 
-// load reads the settings of serve for a command that needs them. Flags go over the environment, which goes over the
-// configuration files. What a higher layer says of an option takes the place of all that lower ones say of it.
+// load reads the settings of serve for a command that needs them. Flags go before the environment, and the
+// environment before the configuration files: the first that sets an option sets it as a whole, and what the others
+// say of the option is ignored.
 func load(command string, args, environ []string) (*settings, error) {
 	s := defaults()
 	entries := s.entries()
@@ -52,8 +53,8 @@ func load(command string, args, environ []string) (*settings, error) {
 	return s, nil
 }
 
-// wrongCertificate returns what is wrong with certificate and key, which are read later, for whoever is told of other
-// mistakes already.
+// wrongCertificate returns what is wrong with certificate and key. They are read later than options, so it is asked
+// only if there are other mistakes to report.
 func (s *settings) wrongCertificate() error {
 	if s.cert == "" || s.key == "" {
 		return nil
@@ -62,7 +63,7 @@ func (s *settings) wrongCertificate() error {
 	return err
 }
 
-// add takes from a layer what no layer above has set. The rest is only looked at for mistakes.
+// add sets the options of a layer that no earlier layer has set. Other options of the layer are only checked.
 func (s *settings) add(l layer) (errs []error) {
 	unused := defaults().entries()
 	for i, e := range s.entries() {
@@ -81,7 +82,7 @@ func (s *settings) add(l layer) (errs []error) {
 	return errs
 }
 
-// at returns how an option is named where it was given, or as a flag.
+// at returns the name of an option as it was given, or as a flag if it was not given.
 func (s *settings) at(name string) string {
 	if from, ok := s.sources[name]; ok {
 		return from.where
@@ -89,14 +90,14 @@ func (s *settings) at(name string) string {
 	return "--" + name
 }
 
-// told puts an option in front of errors about its value, as it was given.
+// told returns err, with the option as it was given in front of each error that err joins.
 func (s *settings) told(option string, err error) error {
 	var errs mistakes
 	errs.add(s.at(option), err)
 	return errors.Join(errs...)
 }
 
-// fromFlags reads a command line. What is no option is the directory.
+// fromFlags reads a command line. The argument that is no option is the directory.
 func fromFlags(entries []entry, args []string) (layer, []error) {
 	l := layer{}
 	var options []option
@@ -113,7 +114,7 @@ func fromFlags(entries []entry, args []string) (layer, []error) {
 		options = append(options, o)
 	}
 	rest, errs := parse(options, args)
-	sure := true // that what is left was meant as a directory
+	sure := true // the arguments that are left are directories, not values of unknown options
 	for _, err := range errs {
 		if _, is := err.(*unknownError); is {
 			sure = false
@@ -135,13 +136,14 @@ const (
 	variablePrefix = "SALLYPORT_"
 )
 
-// variable returns the environment variable of an option.
+// variable returns the name of the environment variable that sets an option.
 func variable(option string) string {
 	return variablePrefix + strings.ToUpper(strings.ReplaceAll(option, "-", "_"))
 }
 
-// fromEnvironment reads the variables of options. A name that is nearly that of one is a mistake. Others are left
-// alone: the command probe has one, and Kubernetes sets several for a service that is called sallyport.
+// fromEnvironment reads the variables that set options. A variable whose name is nearly that of an option's is a
+// mistake. Other variables are ignored: the command probe has one, and Kubernetes sets several for a service called
+// sallyport.
 func fromEnvironment(entries []entry, environ []string) (layer, []error) {
 	l := layer{}
 	names := map[string]*entry{}
@@ -166,13 +168,13 @@ func fromEnvironment(entries []entry, environ []string) (layer, []error) {
 	return l, errs
 }
 
-// foreignVariable reports whether a variable is known to be for something else.
+// foreignVariable reports whether a variable has the prefix but is known not to set an option.
 func foreignVariable(name string) bool {
 	return name == passwordVariable || strings.HasPrefix(name, variablePrefix+"PORT") || strings.HasPrefix(name, variablePrefix+"SERVICE_")
 }
 
-// nearestVariable returns the variable that a mistyped one is most like. Names that are much shorter than the prefix
-// are compared without it.
+// nearestVariable returns the variable of an option that a mistyped name resembles most, empty for none. Names much
+// shorter than the prefix are compared without it.
 func nearestVariable(name string, names map[string]*entry) string {
 	var known []string
 	for n := range names {

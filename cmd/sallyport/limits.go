@@ -8,7 +8,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// limits are options by which the server holds clients in bounds. 0 is no limit.
+// limits holds the options that limit what clients may take. 0 is no limit.
 type limits struct {
 	idle                           time.Duration
 	sessions, perAddress, failures int
@@ -16,7 +16,8 @@ type limits struct {
 
 var defaultLimits = limits{server.DefaultIdleTimeout, server.DefaultMaxSessions, server.DefaultMaxSessionsPerAddress, server.DefaultMaxLoginFailures}
 
-// into hands the limits to a server, where 0 stands for the default and less than that for no limit.
+// into sets the limits of a server, where 0 stands for the default and a negative value for no
+// limit.
 func (l limits) into(s *server.Settings) {
 	s.IdleTimeout = unless0(l.idle)
 	s.MaxSessions, s.MaxSessionsPerAddress, s.MaxLoginFailures = unless0(l.sessions), unless0(l.perAddress), unless0(l.failures)
@@ -29,7 +30,7 @@ func unless0[N ~int | ~int64](n N) N {
 	return n
 }
 
-// number reads a count.
+// number returns a function that sets a count.
 func number(to *int) func(string) error {
 	return func(text string) error {
 		n, err := strconv.ParseInt(text, 10, 32)
@@ -41,7 +42,7 @@ func number(to *int) func(string) error {
 	}
 }
 
-// duration reads a duration that is not shorter than least.
+// duration returns a function that sets a duration of at least least.
 func duration(to *time.Duration, least time.Duration) func(string) error {
 	return func(text string) error {
 		d, err := time.ParseDuration(text)

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// listener opens a listener. Nil stands for an empty address. option names where the
-// address comes from, and usual is a port that anybody may listen on.
+// listener opens a listener; it returns nil for an empty address. option is the option
+// that sets the address, and usual an address whose port needs no privileges.
 func (s *settings) listener(ctx context.Context, option, addr, usual string) (net.Listener, error) {
 	if addr == "" {
 		return nil, nil
@@ -32,7 +32,8 @@ func (s *settings) listener(ctx context.Context, option, addr, usual string) (ne
 	return ln, nil
 }
 
-// notPermitted says what lets a user other than root listen on a low port.
+// notPermitted returns the error of a user who may not listen on a low port, with the
+// cures.
 func notPermitted(option, addr, usual string) error {
 	host, port, _ := net.SplitHostPort(addr)
 	_, usual, _ = net.SplitHostPort(usual)
@@ -40,9 +41,8 @@ func notPermitted(option, addr, usual string) error {
 	return fmt.Errorf("the system does not let this user listen there; %s", lowPortCures(port, instead))
 }
 
-// withPortCures adds to the errors of data ports, once, what lets this user listen
-// on them if any error is a lack of that right. usual are ports that anybody may
-// use.
+// withPortCures adds to errors of data ports what would let this user listen there, if
+// the right to do so is missing. usual are ports that need no privileges.
 func withPortCures(err error, usual string) error {
 	for _, e := range joined.Errors(err) {
 		var port *passive.PortError
@@ -54,8 +54,8 @@ func withPortCures(err error, usual string) error {
 	return err
 }
 
-// lowPortCures lists what helps who may not listen on a port, which is the lowest
-// of several; instead is the option that does without.
+// lowPortCures lists ways to listen on a port that this user may not listen on. port is
+// the lowest of several, and instead an option that avoids it.
 func lowPortCures(port, instead string) string {
 	if runtime.GOOS != "linux" {
 		return "start it as root, or use " + instead
@@ -66,7 +66,7 @@ func lowPortCures(port, instead string) string {
 		"  %s", program(), port, instead)
 }
 
-// program returns the path of this program, as setcap wants it: without symbolic links.
+// program returns the path of this program for setcap, which follows no symbolic links.
 func program() string {
 	file, err := os.Executable()
 	if err != nil {

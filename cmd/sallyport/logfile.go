@@ -10,21 +10,21 @@ import (
 	"sync"
 )
 
-// logFile adds lines to a file and follows the file's name: when the name points to another file or to none, as after
-// logrotate has renamed the file, further lines go to a file that is opened anew. Lines of a file that was emptied, as
-// by logrotate's copytruncate, begin at its start. It may be used concurrently.
+// logFile appends lines to a file and follows the file's name. If the name points to another file or to none, as after
+// logrotate has renamed the file, logFile opens the name anew for further lines. If the file was emptied, as by
+// logrotate's copytruncate, further lines begin at its start. logFile may be used concurrently.
 type logFile struct {
 	path string
 
 	mu      sync.Mutex
 	file    *os.File
-	torn    bool        // the last line has no end
-	trouble string      // why the name could not be opened anew, to tell each cause once
-	told    func(error) // hears of trouble
+	torn    bool        // the last line of the file has no end
+	trouble string      // why the name could not be opened anew; empty if it could
+	told    func(error) // gets each new trouble once, and nil when it is over
 }
 
-// openLogFile opens a file for lines, and makes it with mode 0640 if it is missing. told hears when the name can't be
-// opened anew later, and nil when it can again; lines go to the old file meanwhile.
+// openLogFile opens a file for lines, and creates it with mode 0640 if it is missing. told gets the error if the name
+// can't be opened anew later, and nil once it can be again; meanwhile lines go to the old file.
 func openLogFile(path string, told func(error)) (*logFile, error) {
 	f, err := openAppend(path)
 	if err != nil {
@@ -33,7 +33,7 @@ func openLogFile(path string, told func(error)) (*logFile, error) {
 	return &logFile{path: path, file: f, torn: isTorn(path), told: told}, nil
 }
 
-// openAppend opens a file for writing at its end, wherever that is.
+// openAppend opens a file such that each write goes to its end.
 func openAppend(path string) (*os.File, error) {
 	if err := checkLogFile(path); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func openAppend(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
 }
 
-// checkLogFile reports what can be seen to be wrong with the path of a log file without making it.
+// checkLogFile reports what is wrong with the path of a log file, as far as that shows without creating the file.
 func checkLogFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
@@ -73,12 +73,12 @@ func isTorn(path string) bool {
 	return n == 1 && last[0] != '\n'
 }
 
-// Write adds a line.
+// Write appends a line.
 func (l *logFile) Write(line []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follow()
-	if l.torn { // so that this line is one of its own
+	if l.torn { // ends the torn line
 		if _, err := l.file.Write([]byte{'\n'}); err != nil {
 			return 0, err
 		}
@@ -91,8 +91,8 @@ func (l *logFile) Write(line []byte) (int, error) {
 	return n, err
 }
 
-// follow opens the file anew if its name points elsewhere. It looks before each line, which takes a microsecond: a line
-// that went to the old file a second later could miss logrotate's compression.
+// follow opens the file anew if its name points to another file or to none. It checks before each line, which takes a
+// microsecond: a line that went to the old file a second later could miss logrotate's compression.
 func (l *logFile) follow() {
 	there, err := os.Stat(l.path)
 	own, _ := l.file.Stat()
@@ -108,7 +108,7 @@ func (l *logFile) follow() {
 	l.tell(err)
 }
 
-// tell tells of trouble with the name, each cause once.
+// tell calls told if the trouble with the name has changed.
 func (l *logFile) tell(err error) {
 	text := ""
 	if err != nil {
@@ -120,7 +120,7 @@ func (l *logFile) tell(err error) {
 	l.trouble = text
 }
 
-// Close brings the lines to the disk and closes the file.
+// Close syncs the file to the disk and closes it.
 func (l *logFile) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()

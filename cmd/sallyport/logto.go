@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/internal/logqueue"
 )
 
-// logGrace is how long the end of the program waits for whoever reads the log.
+// logGrace bounds how long the program, when it ends, waits for readers of the
+// log.
 const logGrace = time.Second
 
 // Formats of logs.
@@ -20,7 +21,7 @@ const (
 	formatJournal = "journald"
 )
 
-// format makes a handler that writes to w what the option of that name says.
+// format returns a handler that writes records to w in the format of that name.
 func format(name string, w io.Writer, level slog.Leveler, rewrite func([]string, slog.Attr) slog.Attr) slog.Handler {
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: rewrite}
 	switch name {
@@ -32,11 +33,11 @@ func format(name string, w io.Writer, level slog.Leveler, rewrite func([]string,
 	return slog.NewTextHandler(w, options)
 }
 
-// logTo puts a queue before a writer of log lines, so that neither the server nor
-// its end ever waits for whoever reads them.
+// logTo puts a queue in front of a writer of log lines, so that neither the
+// server nor its end waits for readers of the log.
 func logTo(w io.Writer) *logqueue.Queue { return logAs(w, formatText) }
 
-// logAs does what logTo does, for lines of a format.
+// logAs is logTo for lines of a format.
 func logAs(w io.Writer, name string) *logqueue.Queue {
 	return logqueue.New(w, 0, func(dropped uint64) string {
 		var line bytes.Buffer
@@ -45,7 +46,7 @@ func logAs(w io.Writer, name string) *logqueue.Queue {
 	})
 }
 
-// say writes the last words of the program, for which nobody has to listen.
+// say writes a last message, and gives up after logGrace if nobody reads it.
 func say(w io.Writer, text string) {
 	lines := logTo(w)
 	fmt.Fprintln(lines, text)

@@ -38,18 +38,19 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
 
 // Exit statuses.
 const (
-	statusFailed      = 1 // it could not do what it was asked to, or a probe found failures
-	statusUsage       = 2 // it was asked in the wrong way
+	statusFailed      = 1 // the command failed, or a probe found failures
+	statusUsage       = 2 // the command line is wrong
 	statusUnreachable = 3 // a probe reached nothing, or no server listens on a control socket
 )
 
-// exitStatus ends the program with a status, after all has been said.
+// exitStatus is an error that only sets the exit status: everything has been
+// said already.
 type exitStatus int
 
 func (s exitStatus) Error() string { return fmt.Sprintf("status %d", int(s)) }
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == "part" { // a process of a server that is split
+	if len(os.Args) > 1 && os.Args[1] == "part" { // this process is a part of a split server
 		end(runPart(os.Args[2:]))
 		return
 	}
@@ -66,7 +67,8 @@ func runMain() {
 	end(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// end ends the program with what became of it.
+// end ends the program with the message and the exit status of err; it returns
+// for nil.
 func end(err error) {
 	if err == nil {
 		return
@@ -81,7 +83,8 @@ func end(err error) {
 	os.Exit(statusFailed)
 }
 
-// run does what the command line says. When ctx ends a server drains.
+// run runs the command that the command line names. A server drains once ctx
+// ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if len(args) == 0 {
 		return &usageError{"", []error{errors.New("no command is given; to serve a directory: sallyport serve DIR")}}

@@ -47,15 +47,15 @@ configuration, or, of upgrade, the new program, and the old one stays; 3, no ser
 
 `
 
-// operateSettings are the options of the commands that ask a server.
+// operateSettings holds the options of the commands that talk to a running server.
 type operateSettings struct {
 	control, user, reason string
 	json                  bool
-	period                time.Duration // 0 without an end
+	period                time.Duration // how long a ban lasts; 0 for ever
 	keepSessions          bool
 }
 
-// options returns those of a command, or of all for the empty one.
+// options returns the options of a command, or those of all commands if command is empty.
 func (s *operateSettings) options(command string) []option {
 	all := []option{
 		{"control", "PATH", "the server's control socket (SALLYPORT_CONTROL, else " + usualControl + ")", text(&s.control)},
@@ -75,15 +75,15 @@ func (s *operateSettings) options(command string) []option {
 	return all
 }
 
-// order is what is asked of a server.
+// order is a request to a running server.
 type order struct {
 	method, path string
 	body         any
-	told         any // what the answer is read into
+	told         any // receives the answer
 	print        func(io.Writer)
 }
 
-// parseOperate reads the command line of a command that asks a server.
+// parseOperate reads the command line of a command that talks to a running server.
 func parseOperate(command string, args []string) (*operateSettings, *order, error) {
 	s := &operateSettings{}
 	rest, errs := parse(s.options(command), args)
@@ -117,7 +117,7 @@ func parseOperate(command string, args []string) (*operateSettings, *order, erro
 	return s, o, nil
 }
 
-// order returns what a command asks for.
+// order returns the request that a command stands for.
 func (s *operateSettings) order(command string, rest []string) *order {
 	now := time.Now()
 	switch command {
@@ -148,7 +148,7 @@ func (s *operateSettings) order(command string, rest []string) *order {
 	return &order{http.MethodPost, "/v1/kick", k, told, told.print}
 }
 
-// runOperate asks a server on this host.
+// runOperate sends a command's request to a server on this host and prints the answer.
 func runOperate(ctx context.Context, command string, args []string, stdout, stderr io.Writer) error {
 	s, o, err := parseOperate(command, args)
 	if err == errHelp {
@@ -184,16 +184,18 @@ func runOperate(ctx context.Context, command string, args []string, stdout, stde
 	return err
 }
 
-// isUnreachable reports whether nobody listens on a socket, or there is none.
+// isUnreachable reports whether an error means that nobody listens on the socket, or that
+// there is none.
 func isUnreachable(err error) bool { return isRefused(err) || errors.Is(err, fs.ErrNotExist) }
 
-// Bounds for a server that is asleep or is none.
+// Limits for a server that hangs, or for a program that is no such server.
 const (
 	operatePatience = 90 * time.Second
 	operateMost     = 64 << 20 // bytes
 )
 
-// ask sends the order. wrong reports that the answer is about a configuration that is wrong.
+// ask sends the request. wrong reports that the server has answered that its configuration
+// is wrong.
 func (o *order) ask(ctx context.Context, path string) (answer []byte, wrong bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, operatePatience)
 	defer cancel()

@@ -10,13 +10,14 @@ import (
 	"time"
 )
 
-// escaped returns a text that clients may have made up with all escaped that a terminal could obey, and backslashes.
+// escaped returns a text, which clients may have made up, with backslashes and all that a terminal might obey
+// escaped.
 func escaped(s string) string {
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
 }
 
-// table aligns lines whose cells are separated by tabs.
+// table aligns the cells of the rows that write passes to row.
 func table(w io.Writer, write func(row func(cells ...string))) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	write(func(cells ...string) {
@@ -56,7 +57,7 @@ func (s *status) print(w io.Writer, now time.Time) {
 	})
 }
 
-// since tells since when an engine serves nobody new.
+// since returns in words since when an engine accepts no connections; empty for the newest engine.
 func (p *systemProcess) since(now time.Time) string {
 	if p.Retired == nil {
 		return ""
@@ -64,7 +65,7 @@ func (p *systemProcess) since(now time.Time) string {
 	return fmt.Sprintf(", for sessions of before an upgrade %s ago", ago(now.Sub(*p.Retired)))
 }
 
-// confinedBy tells what confines a process.
+// confinedBy returns in words what confines a process.
 func (p *systemProcess) confinedBy() string {
 	switch {
 	case p.Part == "keeper":
@@ -136,7 +137,7 @@ func (d *drained) print(w io.Writer) {
 	fmt.Fprintf(w, "shutting down: %d of %d sessions are busy and get %s\n", d.Busy, d.Sessions, time.Duration(d.Limit*float64(time.Second)))
 }
 
-// ago returns how long something took, in whole seconds.
+// ago returns a duration in days and hours, or in whole seconds below a day.
 func ago(d time.Duration) string {
 	if day := 24 * time.Hour; d >= day {
 		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
@@ -144,7 +145,7 @@ func ago(d time.Duration) string {
 	return max(d, 0).Truncate(time.Second).String()
 }
 
-// left returns how many days there are until a moment.
+// left returns in words in how many days a certificate expires.
 func left(d time.Duration) string {
 	if d < 0 {
 		return "EXPIRED"

@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// settings are the options of serve as they were given.
+// settings holds the options of serve as they were given, and what was read on their account.
 type settings struct {
 	dir               string
 	listen, implicit  string
@@ -19,18 +19,18 @@ type settings struct {
 	users             []credentials
 	usersFile         string
 	usersDir, home    string
-	authProgram       []string // and its arguments
+	authProgram       []string // the program and its arguments
 	authProgramUser   string
 	authURL           string
-	authURLClear      bool   // passwords may go in clear to other hosts
+	authURLClear      bool   // auth-url may send passwords in clear to other hosts
 	systemSource      bool   // users of this host may log in
-	systemGroup       string // whose keys hold for them
-	systemDir         string // where the files are that know them
-	pam               bool   // whom PAM accepts may log in
-	pamService        string // by which PAM knows the server
-	pamProgram        string // that asks PAM; empty for the one beside this program
+	systemGroup       string // the group whose keys hold for users of this host
+	systemDir         string // the directory of passwd and shadow
+	pam               bool   // users whom PAM accepts may log in
+	pamService        string // the name of the service in PAM
+	pamProgram        string // the helper that asks PAM; empty for the one beside this program
 	clientCA          string
-	checkProgram      []string // and its arguments
+	checkProgram      []string // the program and its arguments
 	checkProgramUser  string
 	checkTimeout      time.Duration
 	greeting          string
@@ -39,35 +39,35 @@ type settings struct {
 	closeNotify       bool
 	uploads           string
 	active, plaintext bool
-	shared            bool // the clients' addresses are hidden
+	shared            bool // something hides the clients' addresses
 	neverConvert      bool
-	disabled          []string // commands
-	symlink           bool     // SITE SYMLINK
+	disabled          []string // commands that are switched off
+	symlink           bool     // SITE SYMLINK is allowed
 	level             slog.Level
 	drain             time.Duration
 	upgradeDrain      time.Duration
 	limits            limits
-	control           string // the path of its socket, as it was given
+	control           string // the path of the control socket, as it was given
 	controlGroup      string
-	runAs             string // the user of the processes that clients reach; empty for one process
-	systemUser        string // whose rights the files of users are under
+	runAs             string // the user whom the processes that clients reach run as; empty for one process
+	systemUser        string // the user whose rights the files of users are touched with
 	uidMin            int
-	sandbox           string // how much the kernel has to confine processes
+	sandbox           string // whether the kernel has to confine processes
 	log, logFormat    string
 	auditLog          string
 	auditFormat       string
 	stateDir          string // as it was given
 	bans              banRules
 
-	systemUsers map[string]identity // those of users and of runAs, by what names them
-	accounts    map[string]account  // of configuration files, with passwords of the users file
+	systemUsers map[string]identity // the system users of accounts and of runAs, by name or UID:GID
+	accounts    map[string]account  // from configuration files, with passwords of the users file
 	fromFile    map[string]account  // other users of the users file
-	fromDir     map[string]account  // of the directory of users
-	anonymous   *account            // nil if nobody may be
+	fromDir     map[string]account  // from the directory of users
+	anonymous   *account            // nil if nobody may log in as anonymous
 	groups      groups
-	hidden      []string          // users who count for nothing, since somebody else has their name
+	hidden      []string          // tells of users whom another user of the same name hides
 	files       []string          // the configuration files, in the order of reading
-	sources     map[string]source // where options that were set come from
+	sources     map[string]source // where each option was set
 }
 
 const (
@@ -81,7 +81,7 @@ const (
 	sandboxOff        = "off"
 )
 
-// defaults need no privileges.
+// defaults returns settings with which a server needs no privileges.
 func defaults() *settings {
 	return &settings{
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
@@ -91,22 +91,22 @@ func defaults() *settings {
 	}
 }
 
-// entry is an option of serve, which flags, the environment and configuration files can set.
+// entry is an option of serve, which a flag, a variable or a configuration file can set.
 type entry struct {
 	option
-	toml string // a value as a file has it: the default if there is one, else an example; empty if none has it
+	toml string // the value in the example file: the default, else an example; empty if files can't set the option
 	when when
 }
 
-// when says what a change of an option in a configuration file waits for.
+// when says when a change of an option in a configuration file takes effect.
 type when int
 
 const (
 	atReload when = iota
-	atStart       // the next one
+	atStart       // at the next start
 )
 
-// isList reports whether several values of the option make one.
+// isList reports whether the option may be given several times, all of which count.
 func (e *entry) isList() bool { return strings.HasPrefix(e.toml, "[") || e.name == "user" }
 
 func (s *settings) entries() []entry {
@@ -173,7 +173,7 @@ func (s *settings) entries() []entry {
 	}
 }
 
-// options returns the entries as flags.
+// options returns the options of the entries.
 func (s *settings) options() (options []option) {
 	for _, e := range s.entries() {
 		options = append(options, e.option)
@@ -188,13 +188,14 @@ func (s *settings) setReuse(text string) error {
 	return nil
 }
 
-// addAuthProgram reads the next argument of the program, the first of which is the program itself.
+// addAuthProgram adds an argument to the command line of the program. The first argument is the
+// program itself.
 func (s *settings) addAuthProgram(arg string) error {
 	s.authProgram = append(s.authProgram, arg)
 	return nil
 }
 
-// addDisabled reads names of commands, which the server checks.
+// addDisabled adds names of commands, which the server checks.
 func (s *settings) addDisabled(text string) error {
 	s.disabled = append(s.disabled, strings.Split(text, ",")...)
 	return nil

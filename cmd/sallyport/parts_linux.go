@@ -22,12 +22,12 @@ import (
 	"github.com/sallyport/sallyport/internal/crowding"
 )
 
-// runPart is a process of a server that is split, until the keeper ends or closes the socket.
+// runPart runs a part of a split server until the keeper ends or closes the socket to the part.
 func runPart(args []string) error {
 	if len(args) != 1 {
 		return errors.New("sallyport starts its parts itself, when the option run-as is given; nobody else can")
 	}
-	processors, err := part.Begin(func() { crowding.Now() }) // which opens what tells it
+	processors, err := part.Begin(func() { crowding.Now() }) // opens /proc/loadavg before the sandbox forbids it
 	if err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func runPart(args []string) error {
 	return errors.New("there is no such part")
 }
 
-// endWith waits for the end of the keeper.
+// endWith returns err, or nil once the keeper has ended.
 func endWith(keeper *channel.Peer, err error) error {
 	if err == nil {
 		<-keeper.Done()
@@ -59,8 +59,8 @@ func endWith(keeper *channel.Peer, err error) error {
 	return err
 }
 
-// clerk compares passwords with hashes, asks HTTP endpoints and looks up names: the keeper has better things to do and
-// more to lose.
+// clerk compares passwords with hashes, asks HTTP endpoints and looks up names. It does so in place of the keeper,
+// which must not be kept busy and has more rights to lose.
 type clerk struct {
 	checker *passhash.Checker
 	poster  *poster
@@ -86,8 +86,8 @@ func (k *clerk) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// lookUp writes the addresses of a name. It asks by Go's own means: the C library may want sockets and files for that
-// which nobody can foresee.
+// lookUp writes the addresses of a name. It uses Go's own resolver, since the C library may want sockets and files
+// that no sandbox can foresee.
 func lookUp(ctx context.Context, w *channel.Writer, name string) error {
 	addrs, err := (&net.Resolver{PreferGo: true}).LookupNetIP(ctx, "ip", name)
 	addrs = addrs[:min(len(addrs), maxAddrs)]
@@ -98,7 +98,7 @@ func lookUp(ctx context.Context, w *channel.Writer, name string) error {
 	return err
 }
 
-// runHand touches the files of one place, with the rights of their user, for the engine.
+// runHand serves the files of one place to the engine, with the rights of the place's user.
 func runHand(log *slog.Logger) error {
 	socket, err := part.File(0)
 	if err != nil {
@@ -130,7 +130,7 @@ func runHand(log *slog.Logger) error {
 			return nil, nil
 		default:
 			dir.Close()
-			return nil, channel.ErrMessage // once is enough
+			return nil, channel.ErrMessage // the directory is given once
 		}
 	})
 	if err != nil {
@@ -157,7 +157,7 @@ func runHand(log *slog.Logger) error {
 	}
 }
 
-// keepTo gives this process limits, as far as they are below those that it has: only root could raise them.
+// keepTo sets limits of this process. It keeps limits that are lower already, which only root could raise.
 func keepTo(limits map[int]pamhelper.Limit) error {
 	for resource, l := range limits {
 		var now unix.Rlimit
@@ -173,7 +173,7 @@ func keepTo(limits map[int]pamhelper.Limit) error {
 	return nil
 }
 
-// sweepOften removes what uploads left behind when a process was killed, now and every hour.
+// sweepOften removes what uploads of a killed process have left behind, at once and then every hour.
 func sweepOften(dir *driver.Dir, log *slog.Logger) {
 	for {
 		n, err := dir.Sweep(context.Background(), sweepAge)

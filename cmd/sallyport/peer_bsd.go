@@ -4,7 +4,8 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// peerBehind returns who was at the other end of a Unix socket when it was connected.
+// peerBehind returns the user and group that connected the other end of a Unix
+// socket.
 func peerBehind(fd int) (peer, error) {
 	cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {

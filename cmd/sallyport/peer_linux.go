@@ -2,7 +2,8 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// peerBehind returns who was at the other end of a Unix socket when it was connected.
+// peerBehind returns the user and group that connected the other end of a Unix
+// socket.
 func peerBehind(fd int) (peer, error) {
 	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {

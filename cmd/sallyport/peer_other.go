@@ -4,5 +4,6 @@ package main
 
 import "net"
 
-// peerOf knows nobody here: the rights of the socket's file alone decide.
+// peerOf returns nobody: here the rights of the socket's file alone decide
+// who may connect.
 func peerOf(net.Conn) (p peer, known bool, err error) { return peer{}, false, nil }

@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// peerOf asks the system who has connected to a Unix socket. known is false where systems don't say.
+// peerOf asks the system who has connected to a Unix socket. known is true on these systems.
 func peerOf(conn net.Conn) (p peer, known bool, err error) {
 	raw, err := conn.(*net.UnixConn).SyscallConn()
 	if err != nil {

@@ -35,7 +35,7 @@ Other warnings are no failures.
 
 const passwordVariable = "SALLYPORT_PASSWORD"
 
-// probeSettings are the options of probe as they were given.
+// probeSettings holds the options of probe as they were given.
 type probeSettings struct {
 	probe.Probe
 	ca          string
@@ -87,7 +87,8 @@ func (s *probeSettings) setRequests(text string) error {
 	return nil
 }
 
-// setTarget reads HOST, HOST:PORT, [IPv6]:PORT or an IPv6 address alone.
+// setTarget sets the host and port from HOST, HOST:PORT, [IPv6]:PORT or an
+// IPv6 address alone.
 func (s *probeSettings) setTarget(text string) error {
 	if strings.Contains(text, "/") {
 		return fmt.Errorf("%q is no host; want HOST or HOST:PORT, without ftp://", text)
@@ -171,13 +172,13 @@ func runProbe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return verdict(report)
 }
 
-// verdict returns the exit status that a report leads to, nil for none.
+// verdict returns the exit status for a report, nil if all is well.
 func verdict(report *probe.Report) error {
 	open := func(f probe.Fact) bool { return f.Name == "control port" && f.Value == "open" }
 	_, interrupted := report.Find(probe.Interrupted)
 	_, withheld := report.Find(probe.LoginWithheld)
 	switch {
-	case report.OK && !withheld: // what was to be looked at was
+	case report.OK && !withheld: // everything was tested
 		return nil
 	case !interrupted && !slices.ContainsFunc(report.Facts, open):
 		return exitStatus(statusUnreachable)

@@ -13,33 +13,33 @@ import (
 	"time"
 )
 
-// errand is a program to be run, without a shell, in the root directory.
+// errand is a program to run, without a shell and in the root directory.
 type errand struct {
 	argv, env []string
-	input     string    // what it reads
-	file      *os.File  // what it reads in place of that, nil for none
-	stream    io.Reader // the same where this process runs the program
+	input     string    // standard input
+	file      *os.File  // standard input instead; nil for input
+	stream    io.Reader // standard input instead, if this process runs the program; nil for input
 	patience  time.Duration
-	maxSaid   int // bytes of its standard output, of which more are a mistake; 0 if it goes where standard error does
-	maxWords  int // bytes of its standard error that are kept
+	maxSaid   int // bytes of standard output, more of which are an error; 0 if it goes to standard error
+	maxWords  int // bytes of standard error that are kept
 }
 
-// outcome is what came of a program.
+// outcome is what a program has answered.
 type outcome struct {
-	status int // by which it has ended
+	status int // the exit status
 	said   []byte
-	words  string // the beginning of what it wrote to standard error, also of one that was killed
+	words  string // the beginning of standard error, of a killed program, too
 }
 
-// runner runs a program as a user, nil for the one of this process. Its error is that the program has not ended by
-// itself.
+// runner runs a program as a user; nil stands for the user of this process. An error means that the program has not
+// ended by itself.
 type runner func(ctx context.Context, as *programUser, e *errand) (outcome, error)
 
-// programLinger is how long after the end of a program others may hold its output.
+// programLinger bounds how long children of an ended program may hold its output open.
 const programLinger = time.Second
 
-// runProgram is a runner: the program is a child of this process. When ctx ends the program is killed with its process
-// group, as it is when it takes longer than it may.
+// runProgram is a runner whose programs are children of this process. It kills the program with its process group when
+// ctx ends or the patience of the errand is over.
 func runProgram(ctx context.Context, as *programUser, e *errand) (outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -81,11 +81,11 @@ func runProgram(ctx context.Context, as *programUser, e *errand) (outcome, error
 	return out, err
 }
 
-// bounded keeps the beginning of what is written.
+// bounded keeps the beginning of what is written to it.
 type bounded struct {
 	text []byte
 	most int
-	over func() // is told of more
+	over func() // is called if there is more
 }
 
 func (b *bounded) Write(p []byte) (int, error) {

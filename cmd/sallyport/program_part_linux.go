@@ -12,13 +12,13 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 )
 
-// runnerGrace is how long a program may take to begin and, when its time is over, to end.
+// runnerGrace bounds how long a program may take to begin and, when its time is over, to end.
 const runnerGrace = 10 * time.Second
 
-// run is a runner: a process that is started for that, with the rights of the user, starts the program. The keeper
-// itself would be its parent with all rights.
+// run is a runner that starts the program from a process of its own, which has the rights of the user, so that the
+// parent of the program is not the keeper with all its rights.
 func (k *keeper) run(ctx context.Context, as *programUser, e *errand) (out outcome, err error) {
-	rights := part.Rights{} // of root, who is named then
+	rights := part.Rights{} // root's, if root is the user named
 	if as != nil {
 		rights.UID, rights.GID = int(as.Uid), int(as.Gid)
 		for _, id := range as.Groups {
@@ -70,9 +70,9 @@ func (e *errand) read(r *channel.Reader) {
 	e.patience, e.maxSaid, e.maxWords = time.Duration(r.Int()), int(r.Int()), int(r.Int())
 }
 
-// runRunner runs the programs that the keeper tells of, until the keeper ends.
+// runRunner runs the programs that the keeper asks for, until the keeper ends.
 func runRunner() error {
-	// Other than signals that are ignored, those that nobody looks at are not for programs to inherit.
+	// Drops signals by a handler: programs would inherit signals that are ignored.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGQUIT)
 	return endWith(part.Keeper(func(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		var e errand

@@ -21,8 +21,8 @@ func (s *settings) addProxies(text string) error {
 	return nil
 }
 
-// behindProxies makes everything that listens read PROXY headers, if the options
-// name somebody to read them from. listen opens data ports.
+// behindProxies has all listeners read PROXY headers if the options name
+// proxies. listen opens data ports.
 func (d *daemon) behindProxies(listen func(ctx context.Context, network, address string) (net.Listener, error)) {
 	d.ports.Listen = listen
 	if len(d.proxies) == 0 {
@@ -38,7 +38,7 @@ func (d *daemon) behindProxies(listen func(ctx context.Context, network, address
 	d.ports.Listen = p.ListenData
 }
 
-// proxyNames returns the networks of the proxies as they are written.
+// proxyNames returns the networks of the proxies for people to read.
 func (d *daemon) proxyNames() string {
 	var names []string
 	for _, prefix := range d.proxies {

@@ -2,5 +2,5 @@
 
 package main
 
-// isRefused knows no such socket.
+// isRefused reports false: here there are no control sockets.
 func isRefused(error) bool { return false }

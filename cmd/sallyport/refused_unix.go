@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// isRefused reports whether nobody listens on a socket that is there.
+// isRefused reports whether an error means that the socket exists but nobody
+// listens on it.
 func isRefused(err error) bool { return errors.Is(err, syscall.ECONNREFUSED) }

@@ -12,8 +12,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// reload reads the configuration again. If anything is wrong with it the old one stays. If nothing is, logins and
-// connections to come follow it, and no session ends.
+// reload reads the configuration again. If anything is wrong with it, the old configuration stays in force. Otherwise
+// new logins and connections follow the new one, and no session ends.
 func (d *daemon) reload() reloaded {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
@@ -42,14 +42,14 @@ func (d *daemon) reload() reloaded {
 	return read
 }
 
-// tellHidden writes to the log which users count for nothing, since their names may have other rights than is thought.
+// tellHidden logs which users are hidden by others of the same name, who may have other rights than is thought.
 func (d *daemon) tellHidden() {
 	for _, text := range d.settings.hidden {
 		d.log.Warn("a user counts for nothing", "problem", text)
 	}
 }
 
-// readAgain returns what came of reading the configuration, for the settings that are now in force.
+// readAgain returns the result of a reading of the configuration, with the settings that are now in force.
 func (d *daemon) readAgain(mistakes ...error) reloaded {
 	read := reloaded{
 		At: time.Now(), Files: append([]string{}, d.settings.files...), Users: len(d.everybody()),
@@ -61,7 +61,7 @@ func (d *daemon) readAgain(mistakes ...error) reloaded {
 	return read
 }
 
-// follow puts settings into force, as far as that needs no restart, or nothing of them.
+// follow puts those settings into force that need no restart, or none of them if one fails.
 func (d *daemon) follow(next *settings) error {
 	users, err1 := next.driver(d.homes.login, d.password, d.log)
 	announce, err2 := d.announcer(next)
@@ -83,7 +83,7 @@ func (d *daemon) follow(next *settings) error {
 	return nil
 }
 
-// update has the server go by settings.
+// update passes settings to the server.
 func (d *daemon) update(next *settings, users driver.Driver, cert *certificate, announce passive.Announcer) error {
 	return d.srv.Update(func(s *server.Settings) {
 		s.Driver, s.TLS, s.Announce, s.Greeting, s.Disabled = users, cert.config, announce, next.greeting, next.disabled
@@ -91,7 +91,7 @@ func (d *daemon) update(next *settings, users driver.Driver, cert *certificate, 
 	})
 }
 
-// use notes the settings that are in force from now on.
+// use makes settings those in force, and closes what only the old ones needed.
 func (d *daemon) use(next *settings, cert *certificate, leave func()) {
 	old := d.cert
 	d.mu.Lock()
@@ -104,14 +104,14 @@ func (d *daemon) use(next *settings, cert *certificate, leave func()) {
 	d.bans.follow(next.automatic())
 }
 
-// discard removes a certificate that is not used after all.
+// discard removes a certificate that was loaded but is not used.
 func (d *daemon) discard(cert *certificate) {
 	if cert != nil && cert.file != d.cert.file {
 		cert.remove()
 	}
 }
 
-// certificateFor returns the certificate of other settings. One that was made for this run stays.
+// certificateFor returns the certificate for other settings. A certificate that was made for this run stays.
 func (d *daemon) certificateFor(next *settings) (*certificate, error) {
 	switch {
 	case next.cert != d.settings.cert || next.key != d.settings.key:
@@ -122,8 +122,8 @@ func (d *daemon) certificateFor(next *settings) (*certificate, error) {
 	return next.askingClients(d.cert)
 }
 
-// announcer returns what decides which address clients are told; nil for the Passive of the server, which has what
-// the start said.
+// announcer returns the rules for the address that clients are told. nil leaves that to the server's Passive, which
+// has the rules of the start.
 func (d *daemon) announcer(next *settings) (passive.Announcer, error) {
 	if next.announce == d.started.announce {
 		return nil, nil
@@ -131,7 +131,7 @@ func (d *daemon) announcer(next *settings) (passive.Announcer, error) {
 	return d.rules(cmp.Or(next.announce, "dialled"))
 }
 
-// waiting returns the options that differ from those of the start and take effect at the next one.
+// waiting returns the options whose change since the start takes effect at the next start only.
 func (s *settings) waiting(started *settings) (names []string) {
 	for _, e := range s.entries() {
 		if e.when == atStart && !slices.Equal(s.sources[e.name].values, started.sources[e.name].values) {

@@ -11,20 +11,20 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
 )
 
-// Files of the system that parts may read. What is not there is left out.
+// Files of the system that parts may read. Those that don't exist are left out.
 var (
-	// readByAll are the time zone, and what the Go runtime reads of memory.
+	// readByAll has the time zone, and what the Go runtime reads about memory.
 	readByAll = []string{"/etc/localtime", "/usr/share/zoneinfo", "/sys/kernel/mm/transparent_hugepage/hpage_pmd_size"}
-	// readByHands are names of groups.
+	// readByHands has the names of users and groups.
 	readByHands = []string{"/etc/group", "/etc/passwd", "/etc/nsswitch.conf"}
-	// readByClerk is how names are looked up, and whom TLS trusts. Files such as resolv.conf are replaced now and then,
-	// and only the rights to a directory reach the new one.
+	// readByClerk has what name lookups and the verification of certificates read. It has directories, since files such
+	// as resolv.conf are replaced now and then, and only a right to the directory covers the new file.
 	readByClerk = []string{"/etc", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"}
-	// readByEngine is how busy this machine is.
+	// readByEngine has the load of this machine.
 	readByEngine = []string{"/proc/loadavg"}
 )
 
-// confines returns what the kernel has for the sandboxes of parts, nil for none.
+// confines returns which means of this kernel confine the parts; nil for none.
 func (s *settings) confines() *sandbox.Kernel {
 	if s.sandbox == sandboxOff {
 		return nil
@@ -36,12 +36,12 @@ func (s *settings) confines() *sandbox.Kernel {
 	return &k
 }
 
-// canConfine returns what this kernel lacks if a sandbox is required.
+// canConfine returns an error if a sandbox is required and this kernel lacks a means.
 func (s *settings) canConfine() error {
 	return s.told("sandbox", lacking(s.sandbox, sandbox.Look()))
 }
 
-// lacking returns what a kernel lacks if a sandbox is required.
+// lacking returns an error if a sandbox is required and the kernel lacks a means.
 func lacking(how string, k sandbox.Kernel) error {
 	if lacks := k.Lacks(); how == sandboxRequired && len(lacks) > 0 {
 		return fmt.Errorf("%s, and this kernel lacks %s; use a kernel that has it, or best-effort", how, strings.Join(lacks, " and "))
@@ -49,7 +49,7 @@ func lacking(how string, k sandbox.Kernel) error {
 	return nil
 }
 
-// tellLacks has the log say what the kernel lacks, once.
+// tellLacks logs which means of a sandbox the kernel lacks.
 func tellLacks(log *slog.Logger, how string, k sandbox.Kernel) {
 	if how == sandboxOff {
 		return
@@ -62,7 +62,7 @@ func tellLacks(log *slog.Logger, how string, k sandbox.Kernel) {
 	}
 }
 
-// sandboxOf returns what a part is left with, nil for all. dir is that of a hand.
+// sandboxOf returns the sandbox of a part, nil for none. dir is the directory of a hand.
 func (s *settings) sandboxOf(name, dir string) *sandbox.Rules {
 	kernel := s.confines()
 	if kernel == nil {

@@ -35,7 +35,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
-	// A reader of the log that is dead or asleep must not end or stop the server.
+	// Ignores SIGPIPE: the end of a reader of the log must not end the server.
 	signal.Ignore(syscall.SIGPIPE)
 	out := s.openLog(stderr)
 	defer out.close()
@@ -54,7 +54,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	d.tellHidden()
 	d.level, d.hangup, d.end = out.level, hangup, end
 	d.reread, d.apply, d.reloads = func() (*settings, error) { return parseServe(args) }, d.follow, d.reload
-	facts := logTo(stdout) // whoever reads the banner may be dead or asleep as well
+	facts := logTo(stdout) // a queue, since readers of the banner may hang, too
 	defer facts.Close(logGrace)
 	if s.runAs != "" {
 		return d.keep(until, facts, out)
@@ -66,36 +66,36 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	return d.serve(until, out.words)
 }
 
-// daemon is a server with everything it stands on.
+// daemon is a server with the files, certificate and ports that it uses.
 type daemon struct {
 	*settings
 	log                *slog.Logger
 	level              *slog.LevelVar
-	homes              *homes // nil where hands have them
-	leave              func() // gives up the directory that is served
+	homes              *homes // nil in a split server, whose hands have the homes
+	leave              func() // gives up the served directory
 	places             atomic.Pointer[[]place]
 	cert               *certificate
 	ports              *passive.Ports
 	explicit, implicit net.Listener // nil for none
 	sup                *supervisor
-	left               *handover      // by another program that has served so far; nil for none
-	program            string         // the path of this one
-	logPipe            []*os.File     // where parts write their log; none for standard error
-	held               []net.Listener // data ports that are open for good
-	inUse              sharedPorts    // those of them that are used by this process
-	password           string         // made for this run
+	left               *handover      // what an earlier program has left to this one; nil for nothing
+	program            string         // the path of this program
+	logPipe            []*os.File     // the pipe that parts write their log to; empty for standard error
+	held               []net.Listener // data ports that stay open
+	inUse              sharedPorts    // those held ports that this process uses
+	password           string         // the password made for this run
 	srv                *server.Server
 
 	hangup   *hangup
 	reread   func() (*settings, error)
-	apply    func(next *settings) error // puts what was read again into force
-	upgrades func() upgraded            // starts the program anew; nil where that is not possible
-	reloads  func() reloaded            // does what the control socket asks for
-	about    func() report              // of all processes; nil if this is the only one
-	lookUp   resolver                   // of names that are announced; nil for the system's
-	started  *settings                  // those of the start
+	apply    func(next *settings) error // puts settings that were read again into force
+	upgrades func() upgraded            // starts the program anew; nil if that is not possible
+	reloads  func() reloaded            // carries out a reload that the control socket asks for
+	about    func() report              // describes all processes; nil if this is the only one
+	lookUp   resolver                   // resolves announced names; nil for the system's resolver
+	started  *settings                  // the settings of the start
 
-	processors int // that Go may use; 0 for as many as it finds
+	processors int // how many processors Go may use; 0 for as many as it finds
 
 	bans      *bans
 	stateLock *os.File // nil for none
@@ -106,9 +106,9 @@ type daemon struct {
 	startedAt   time.Time
 	end         func() // has the server shut down
 	draining    atomic.Bool
-	retired     atomic.Bool // another process serves whoever connects
-	reloading   sync.Mutex  // held by the only reload
-	mu          sync.Mutex  // guards what a reload changes and the control socket reads: settings, leave, cert, last
+	retired     atomic.Bool // another engine accepts connections now
+	reloading   sync.Mutex  // is held during a reload
+	mu          sync.Mutex  // guards settings, leave, cert and last, which a reload changes and others read
 	last        reloaded
 }
 
@@ -122,8 +122,8 @@ func (d *daemon) current() *settings {
 	return d.settings
 }
 
-// open takes hold of files, certificate and ports. Its error tells of all that
-// can't be had. The daemon is to be closed in any case.
+// open opens files, certificate and ports. Its error names all that can't be opened. The daemon
+// has to be closed in any case.
 func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, left *handover) (*daemon, error) {
 	d := &daemon{settings: s, sup: sup, left: left, program: programPath(), started: s, startedAt: time.Now(), log: log, password: strings.ToLower(rand.Text()), leave: func() {}}
 	d.last = d.readAgain()
@@ -152,7 +152,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, 
 	return d, errors.Join(err, d.srv.Validate())
 }
 
-// hold takes hold of certificate and ports.
+// hold loads the certificate and opens the ports.
 func (d *daemon) hold(ctx context.Context) error {
 	var errs [7]error
 	if d.left != nil {
@@ -170,7 +170,8 @@ func (d *daemon) hold(ctx context.Context) error {
 	return errors.Join(errs[:]...)
 }
 
-// control takes the listener for control connections that the supervisor hands over, or opens one.
+// control returns a listener for control connections: the one that the supervisor hands over, or a
+// new one.
 func (d *daemon) control(ctx context.Context, option, addr, usual string) (net.Listener, error) {
 	if ln := d.sup.take(option, addr); ln != nil {
 		return ln, nil
@@ -178,7 +179,7 @@ func (d *daemon) control(ctx context.Context, option, addr, usual string) (net.L
 	return d.listener(ctx, option, addr, usual)
 }
 
-// server makes the server of what is held.
+// server makes the server for the listeners, ports and certificate.
 func (d *daemon) server(users driver.Driver) *server.Server {
 	var bounds server.Settings
 	d.limits.into(&bounds)
@@ -208,7 +209,7 @@ func (d *daemon) makePorts() (err error) {
 	return err
 }
 
-// rules reads what clients are told.
+// rules parses the rules for the address that clients are told.
 func (d *daemon) rules(text string) (passive.Rules, error) {
 	rules, err := passive.ParseRules(text)
 	for _, r := range rules {
@@ -219,8 +220,7 @@ func (d *daemon) rules(text string) (passive.Rules, error) {
 	return rules, err
 }
 
-// openPorts makes the data ports and tries each once where clients will come
-// in.
+// openPorts makes the data ports, and tries each once on the addresses that clients connect to.
 func (d *daemon) openPorts(ctx context.Context) error {
 	if err := d.makePorts(); err != nil {
 		return err
@@ -233,7 +233,7 @@ func (d *daemon) openPorts(ctx context.Context) error {
 	if d.sup.keepsData(d.ports.Len(), max(len(addrs), 1)) {
 		d.held = append(d.held, d.holdData(ctx, addrs)...)
 	}
-	if d.left != nil { // others are at work on the ports
+	if d.left != nil { // older engines use the ports
 		return d.ports.Validate()
 	}
 	d.ports.Listen = d.listenChecked
@@ -242,14 +242,13 @@ func (d *daemon) openPorts(ctx context.Context) error {
 	if !d.canDoWith(err) {
 		return withPortCures(err, defaults().passive)
 	}
-	if err != nil && len(addrs) > 1 { // otherwise the server will say it
+	if err != nil && len(addrs) > 1 { // otherwise the server reports the error
 		d.log.Error("some data ports cannot be used", "problem", err)
 	}
 	return nil
 }
 
-// listenedOn returns the addresses of listeners, or none when one of them listens
-// on all.
+// listenedOn returns the addresses of listeners, or none if one of them listens on every address.
 func listenedOn(lns ...net.Listener) []netip.Addr {
 	var addrs []netip.Addr
 	for _, ln := range lns {
@@ -267,7 +266,7 @@ func listenedOn(lns ...net.Listener) []netip.Addr {
 	return addrs
 }
 
-// close gives everything back. It may be called at any stage.
+// close releases everything that open has opened. It may be called even if open has failed.
 func (d *daemon) close() {
 	if d.socket != nil {
 		d.socket.remove()
@@ -287,7 +286,7 @@ func (d *daemon) close() {
 	if d.bans != nil {
 		d.bans.state.close()
 	}
-	d.stateLock.Close() // nothing to do for none
+	d.stateLock.Close() // does nothing for nil
 	d.audit.shut()
 }
 
@@ -324,7 +323,7 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	}
 }
 
-// shutdown lets transfers finish, for the time given and until cut ends.
+// shutdown drains the server: transfers may finish until the time for that is over or cut is done.
 func (d *daemon) shutdown(cut context.Context, stderr io.Writer) error {
 	d.draining.Store(true)
 	d.sup.stopping()

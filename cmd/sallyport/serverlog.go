@@ -9,18 +9,18 @@ import (
 	"github.com/sallyport/sallyport/internal/logqueue"
 )
 
-// serverLog is the log of the server, where the options say.
+// serverLog is the log of the server, and where the options send it.
 type serverLog struct {
 	*slog.Logger
 	level  *slog.LevelVar
 	format string
-	words  io.Writer // what is said to whoever has started the server
+	words  io.Writer // gets messages for whoever has started the server
 	queue  *logqueue.Queue
 	to     io.Closer // nil for stderr
-	err    error     // why the file of the options can't be had; the log goes to stderr then
+	err    error     // why the log's file can't be opened; the log goes to stderr then
 }
 
-// openLog opens the log. Without a journal to take it the log goes to stderr, and says so.
+// openLog opens the log. If there is no journal, the log goes to stderr and says so.
 func (s *settings) openLog(stderr io.Writer) *serverLog {
 	l := &serverLog{level: new(slog.LevelVar)}
 	l.level.Set(s.level)
@@ -54,7 +54,7 @@ func (s *settings) openLog(stderr io.Writer) *serverLog {
 	return l
 }
 
-// followed says what became of the name of a log file.
+// followed returns in words what has happened to the name of a log file.
 func followed(path string, err error) string {
 	if err == nil {
 		return fmt.Sprintf("sallyport: log lines go to %s again", path)
@@ -62,7 +62,8 @@ func followed(path string, err error) string {
 	return fmt.Sprintf("sallyport: %s can't be opened anew, and lines go to the file that had this name: %v", path, err)
 }
 
-// inSeconds has JSON tell durations in seconds, as the control socket does.
+// inSeconds returns a function that writes durations in seconds, as the control socket
+// does; nil for formats other than JSON.
 func inSeconds(name string) func([]string, slog.Attr) slog.Attr {
 	if name != formatJSON {
 		return nil
@@ -70,7 +71,7 @@ func inSeconds(name string) func([]string, slog.Attr) slog.Attr {
 	return func(_ []string, a slog.Attr) slog.Attr { return secondsOf(a) }
 }
 
-// secondsOf has a duration told in seconds.
+// secondsOf turns a duration into seconds, and leaves other attributes alone.
 func secondsOf(a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
@@ -78,7 +79,7 @@ func secondsOf(a slog.Attr) slog.Attr {
 	return a
 }
 
-// close waits for what reads the log, for so long and no longer.
+// close waits for readers of the log, for logGrace at most.
 func (l *serverLog) close() {
 	l.queue.Close(logGrace)
 	if l.to != nil && l.queue.Written(0) {
@@ -86,7 +87,7 @@ func (l *serverLog) close() {
 	}
 }
 
-// sentences makes log lines of what is written to it.
+// sentences logs each line that is written to it.
 type sentences struct{ log *slog.Logger }
 
 func (w sentences) Write(sentence []byte) (int, error) {
@@ -107,7 +108,7 @@ func (m *mistakes) checkLogs(s *settings) {
 	}
 }
 
-// lookAtLogs looks whether log files can be there.
+// lookAtLogs checks that log files can be opened.
 func (c *inspection) lookAtLogs() {
 	for option, path := range map[string]string{"log": c.log, "audit-log": c.auditFile()} {
 		if path != "" {
@@ -124,7 +125,7 @@ func (c *inspection) lookAtLogs() {
 	}
 }
 
-// checkJournal reports why there is no journal.
+// checkJournal reports why systemd's journal can't be used.
 func checkJournal() error {
 	j, err := openJournal(usualJournal)
 	if err == nil {

@@ -18,49 +18,49 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// What the engine asks the keeper.
+// Questions of the engine to the keeper.
 const (
-	askSettings = channel.FirstOp + iota // what to go by: engineSettings, as a file
-	askFile                              // a listener, by its name
-	askPort                              // a data port
+	askSettings = channel.FirstOp + iota // for the settings: engineSettings, as a file
+	askFile                              // for a listener, by its name
+	askPort                              // for a data port
 	askLogin
-	askLogout // a session of a hand is over
-	askLost   // a hand has ended, or is stuck
-	askReady  // the engine is about to serve
+	askLogout // says that a session of a hand is over
+	askLost   // says that a hand has ended, or hangs
+	askReady  // says that the engine is about to serve
 	askReload
-	askEnd // the control socket was told to drain
+	askEnd // to drain, as the control socket was told
 	askReport
 	askAudit   // to write a line of the audit log
-	askBans    // those that hold: keptBans, as a file
+	askBans    // for the bans in force: keptBans, as a file
 	askUpgrade // to start the program anew: upgraded, as a file
-	askKept    // to keep other bans over a restart; the answer says whether they are
-	askLookUp  // the addresses of a name that is announced
+	askKept    // to keep other bans over a restart; the answer says whether they will be
+	askLookUp  // for the addresses of an announced name
 	askMember  // whether a user of this host is in the group of the control socket
 )
 
-// What the keeper tells the parts.
+// Messages of the keeper to the parts.
 const (
-	tellSettings = channel.FirstOp + iota // the engine: what to go by from now on
-	tellSigner                            // the engine: where signatures come from
+	tellSettings = channel.FirstOp + iota // the engine: the settings from now on
+	tellSigner                            // the engine: the socket of the signer
 	tellHand                              // the engine: a hand, and its number
-	tellRetired                           // the engine: a hand that no session has, and none will get
+	tellRetired                           // the engine: a hand that no session uses and none will get
 	tellDrain                             // the engine: let transfers finish, and end
 	tellCut                               // the engine: end
-	tellWaits                             // the engine: a login waits for others than its processors
+	tellWaits                             // the engine: a login that waits, though not for a processor
 	tellCheck                             // the clerk: compare a password with a hash
 	tellPost                              // the clerk: ask an HTTP endpoint
 	tellLookUp                            // the clerk: look up the addresses of a name
 	tellOpen                              // a hand: the directory to serve
-	tellText                              // a judge: one of the files to go by
-	tellJudge                             // a judge: a login
+	tellText                              // a judge: a passwd or shadow file
+	tellJudge                             // a judge: the login to judge
 	tellLend                              // the newest engine: a socket to an older one, which gets leases
-	tellBorrow                            // an older engine: that socket; it serves nobody new from then on
-	tellUses                              // an older engine: whether it takes connections from a data port that is held
-	tellPing                              // the engine: say that it is well
+	tellBorrow                            // an older engine: the other end of that socket; it accepts no more connections
+	tellUses                              // an older engine: whether it accepts connections of a held data port
+	tellPing                              // the engine: answer, to show that it is well
 	tellRun                               // a runner: run a program
 )
 
-// How long calls between parts may take.
+// How long a question between parts may take.
 const (
 	usualPatience = 10 * time.Second
 	loginPatience = time.Minute
@@ -74,7 +74,7 @@ func canSplit() error {
 	return nil
 }
 
-// engineSettings are what the engine goes by.
+// engineSettings are the settings that the engine needs.
 type engineSettings struct {
 	Passive, Announce, Greeting         string
 	Proxies                             []netip.Prefix
@@ -90,7 +90,7 @@ type engineSettings struct {
 	Chain    [][]byte
 	ClientCA []byte
 
-	AuditFormat string // empty for no audit log
+	AuditFormat string // empty without an audit log
 	Bans        engineBans
 
 	Configured   bool // there is a configuration file
@@ -105,7 +105,7 @@ type engineBans struct {
 	Never          []netip.Prefix
 }
 
-// forEngine returns what the engine needs to know of settings. The certificate is missing.
+// forEngine returns what the engine needs of settings, but for the certificate.
 func (s *settings) forEngine() *engineSettings {
 	return &engineSettings{
 		Passive: s.passive, Announce: s.announce, Greeting: s.greeting, Proxies: s.proxies, Disabled: s.disabled, Reuse: s.reuse,
@@ -116,7 +116,7 @@ func (s *settings) forEngine() *engineSettings {
 	}
 }
 
-// settings returns the settings that the engine was told.
+// settings returns the engine's settings in the form that daemon uses.
 func (e *engineSettings) settings() *settings {
 	return &settings{
 		passive: e.Passive, announce: e.Announce, greeting: e.Greeting, proxies: e.Proxies, disabled: e.Disabled, reuse: e.Reuse,
@@ -127,31 +127,32 @@ func (e *engineSettings) settings() *settings {
 	}
 }
 
-// granted is what a login has opened.
+// granted is the answer to a login that was accepted.
 type granted struct {
 	Hand     uint64
-	Owner    string // of the account
+	Owner    string // the Owner of the account
 	Policy   driver.Policy
 	Hidden   patterns
 	ReadOnly bool
 	Quota    int64
-	Limited  bool // by Quota
+	Limited  bool // Quota holds
 }
 
-// place of a hand, as the hand is told.
+// handPlace is what a hand needs to know of its place.
 type handPlace struct {
 	Dir      string
 	InPlace  bool
 	FileMode fs.FileMode
 	DirMode  fs.FileMode
-	Checked  bool                    // uploads are looked at
-	Limits   map[int]pamhelper.Limit // that PAM has set for its session
+	Checked  bool                    // a program looks at uploads
+	Limits   map[int]pamhelper.Limit // the limits that PAM has set for the session
 }
 
-// maxTold is how long a value may be that goes between keeper and engine as a file, in bytes.
+// maxTold bounds a value that goes between keeper and engine as a file, in bytes.
 const maxTold = 16 << 20
 
-// packed returns a file in memory that holds a value, for messages have bounds.
+// packed returns a file in memory that holds a value as JSON. A value in a file may be longer
+// than a message.
 func packed(v any) (*os.File, error) {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -169,7 +170,7 @@ func packed(v any) (*os.File, error) {
 	return f, nil
 }
 
-// unpack reads what packed has written, and closes the file.
+// unpack reads a value from a file that packed has written, and closes the file.
 func unpack(f *os.File, to any) error {
 	if f == nil {
 		return channel.ErrMessage

@@ -17,17 +17,17 @@ import (
 	"github.com/sallyport/sallyport/internal/logqueue"
 )
 
-// partFormat is the variable that tells parts the format of their logs.
+// partFormat is the environment variable that has the format of a part's log.
 const partFormat = "SALLYPORT_PART_LOG"
 
-// partLog returns the log of a part, which the keeper reads or standard error gets.
+// partLog returns the log of a part. It is written to the part's standard error, which the keeper may read.
 func partLog(name string, level slog.Leveler) (*slog.Logger, *logqueue.Queue) {
 	kind := os.Getenv(partFormat)
 	lines := logAs(os.Stderr, kind)
 	return slog.New(format(kind, lines, level, inSeconds(kind))).With("part", name), lines
 }
 
-// partWords returns where a part says something to whoever has started the server.
+// partWords returns the writer for messages of a part to whoever has started the server.
 func partWords(log *slog.Logger, lines *logqueue.Queue) io.Writer {
 	if os.Getenv(partFormat) == formatJSON {
 		return sentences{log}
@@ -35,7 +35,7 @@ func partWords(log *slog.Logger, lines *logqueue.Queue) io.Writer {
 	return lines
 }
 
-// ofParts has the logs of parts go where the log goes. done waits for what they wrote.
+// ofParts sends the logs of parts to the server's log. done waits until what they wrote is there.
 func (l *serverLog) ofParts(s *part.Starter, left *handover) (pipe []*os.File, done func(), err error) {
 	if l.to == nil && l.format == formatText {
 		return nil, func() {}, nil
@@ -44,7 +44,7 @@ func (l *serverLog) ofParts(s *part.Starter, left *handover) (pipe []*os.File, d
 	if err != nil {
 		return nil, nil, err
 	}
-	if left != nil && len(left.Log) == 2 { // to which older engines write
+	if left != nil && len(left.Log) == 2 { // older engines write to this pipe
 		r.Close()
 		w.Close()
 		r, w = os.NewFile(uintptr(left.Log[0]), "log"), os.NewFile(uintptr(left.Log[1]), "log")
@@ -68,8 +68,8 @@ func (l *serverLog) ofParts(s *part.Starter, left *handover) (pipe []*os.File, d
 	}, nil
 }
 
-// relay writes the lines of parts to the log until all parts have ended. Of what is no line of a log, such as the last
-// words of a Go program, each line becomes one.
+// relay writes the lines of parts to the log until all parts have ended. Output that is no line of a log, such as the
+// last words of a crashing Go program, is logged line by line.
 func (l *serverLog) relay(r io.Reader) {
 	lines := bufio.NewReaderSize(r, maxLine)
 	for {
@@ -92,7 +92,7 @@ func (l *serverLog) relay(r io.Reader) {
 	}
 }
 
-// again writes a line in JSON once more, in the format of the log.
+// again writes a line that was read as JSON, in the format of the log.
 func (l *serverLog) again(values map[string]any) {
 	var level slog.Level
 	text, _ := values[slog.LevelKey].(string)
@@ -109,17 +109,18 @@ func (l *serverLog) again(values map[string]any) {
 	l.Log(context.Background(), level, message, args...)
 }
 
-// maxShort is how long a line of the audit log may be that goes to the keeper in the message itself, in bytes. Longer
-// ones go as a file, as long as maxLine.
+// maxShort bounds, in bytes, a line of the audit log that goes to the keeper in a message. Longer lines go as a file,
+// up to maxLine.
 const (
 	maxShort = 32 << 10
 	maxLine  = 1 << 20
 )
 
-// auditStuck is how long the keeper may take for a line: nobody knows what becomes of a line that is not waited for.
+// auditStuck bounds how long the keeper may take to write a line. It is long, since after giving up nobody knows
+// whether the line was written.
 const auditStuck = 24 * time.Hour
 
-// auditByKeeper has the keeper write lines of the audit log, whose file the engine can neither open nor shorten.
+// auditByKeeper has the keeper write lines of the audit log: the engine can neither open nor truncate the file.
 type auditByKeeper struct{ e *engine }
 
 // Write returns when the line is written.
@@ -141,10 +142,10 @@ func (a auditByKeeper) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// Close does nothing: the file is the keeper's.
+// Close does nothing, since the keeper has the file.
 func (a auditByKeeper) Close() error { return nil }
 
-// openAudit has lines of the audit log go to the keeper, if there is one.
+// openAudit has the keeper write the audit log, if there is to be one.
 func (e *engine) openAudit(format string) {
 	if format != "" {
 		log := &auditLog{format: format, to: auditByKeeper{e}}
@@ -153,7 +154,7 @@ func (e *engine) openAudit(format string) {
 	}
 }
 
-// openBans gets the bans that hold from the keeper, who keeps them when this process dies, too.
+// openBans gets the bans in force from the keeper, and has the keeper keep them beyond the life of this process.
 func (e *engine) openBans() error {
 	e.makeBans()
 	kept, err := fetch[keptBans](e, askBans)
@@ -177,7 +178,7 @@ func (e *engine) openBans() error {
 	return nil
 }
 
-// writeAudit writes a line for the engine.
+// writeAudit writes a line of the audit log for the engine.
 func (k *keeper) writeAudit(c *channel.Call) error {
 	line := c.String()
 	f := c.File
@@ -197,7 +198,7 @@ func (k *keeper) writeAudit(c *channel.Call) error {
 	return k.audit.relay(line)
 }
 
-// keptBans keeps bans for the engine: here, and over a restart if there is a place for them.
+// keptBans keeps the bans of the engine in memory, and over a restart if there is a state directory.
 func (k *keeper) keptBans(e *engineProcess, c *channel.Call, w *channel.Writer) error {
 	var kept keptBans
 	f := c.File
@@ -209,7 +210,7 @@ func (k *keeper) keptBans(e *engineProcess, c *channel.Call, w *channel.Writer) 
 		return err
 	}
 	if !k.isNewest(e) {
-		w.Bool(true) // it knows less than the newest one
+		w.Bool(true) // ignores bans of an older engine, which knows less than the newest
 		return nil
 	}
 	k.bans.restore(kept.Bans)

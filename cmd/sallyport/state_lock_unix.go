@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockState keeps other servers away from a state directory until the file is closed or this process ends, however it
-// does. The file has the number of the process, which whoever comes second is told.
+// lockState keeps other servers from using a state directory until the file is closed or this process ends in any
+// way. The lock file holds the PID of this process, which the error of a second server names.
 func lockState(dir string) (*os.File, error) {
 	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -16,28 +16,28 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// supervisor is the program that has started this one, if it speaks as systemd does (sd_notify(3), sd_listen_fds(3)):
-// it is told how the server is, may hand listeners over, and may keep listeners while the server is restarted. Nil is
-// none, of which all methods do nothing.
+// supervisor is the program that has started this one, if it supports the protocol of systemd (sd_notify(3),
+// sd_listen_fds(3)). It is told the state of the server, may hand listeners over, and may keep listeners open while
+// the server restarts. All methods do nothing for nil, which stands for none.
 type supervisor struct {
-	socket   string        // where it is told something; empty for nowhere
-	watchdog time.Duration // within which it wants to hear from the server again and again; 0 for never
-	room     int           // how many listeners it keeps over a restart, as far as it says so
+	socket   string        // the socket to notify; empty for none
+	watchdog time.Duration // how often at least it wants to hear that the server is well; 0 for never
+	room     int           // how many listeners it can keep over a restart, as far as it says
 	handed   []*handed
 	log      *slog.Logger
-	failed   sync.Once // to tell it something
+	failed   sync.Once // lets only the first failure to notify it be logged
 }
 
 // firstHanded is the first descriptor that a supervisor hands over (sd_listen_fds(3), SD_LISTEN_FDS_START).
 const firstHanded = 3
 
-// Names of listeners in what the supervisor keeps. No unit of systemd has such.
+// Names of listeners that the supervisor keeps. Listeners of systemd's units have other names.
 const (
 	keptPrefix = "sallyport-"
 	keptData   = keptPrefix + "data"
 )
 
-// newSupervisor looks in the environment for a supervisor, and takes over what it hands over.
+// newSupervisor returns the supervisor that the environment names, with the listeners that it hands over.
 func newSupervisor(log *slog.Logger) (*supervisor, error) {
 	s := &supervisor{socket: os.Getenv("NOTIFY_SOCKET"), log: log}
 	s.room, _ = strconv.Atoi(os.Getenv("FDSTORE"))
@@ -51,10 +51,10 @@ func newSupervisor(log *slog.Logger) (*supervisor, error) {
 	return s, err
 }
 
-// isMe reports whether a variable names this process.
+// isMe reports whether an environment variable holds the PID of this process.
 func isMe(name string) bool { return os.Getenv(name) == strconv.Itoa(os.Getpid()) }
 
-// notify tells the supervisor something, in lines NAME=VALUE. A descriptor of f goes with it unless f is nil.
+// notify sends the supervisor lines NAME=VALUE, with a descriptor of f unless f is nil.
 func (s *supervisor) notify(state string, f *os.File) {
 	if s == nil || s.socket == "" {
 		return
@@ -66,7 +66,7 @@ func (s *supervisor) notify(state string, f *os.File) {
 	}
 }
 
-// notifyPatience is how long a supervisor that hangs may hold up who tells it something.
+// notifyPatience bounds how long a supervisor that hangs may block notify.
 const notifyPatience = time.Second
 
 func (s *supervisor) send(state string, f *os.File) error {
@@ -79,7 +79,7 @@ func (s *supervisor) send(state string, f *os.File) error {
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &patience); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	to := &unix.SockaddrUnix{Name: s.socket} // where @ begins an abstract name
+	to := &unix.SockaddrUnix{Name: s.socket} // a leading @ stands for an abstract name
 	if f == nil {
 		return os.NewSyscallError("sendmsg", unix.Sendmsg(fd, []byte(state), nil, to, 0))
 	}
@@ -94,12 +94,12 @@ func (s *supervisor) send(state string, f *os.File) error {
 	return errors.Join(err, sending)
 }
 
-// ready says that the server serves. It is the end of a start and of a reload.
+// ready notifies that the server serves, after a start and after a reload.
 func (s *supervisor) ready(status string) {
 	s.notify(fmt.Sprintf("READY=1\nMAINPID=%d\nSTATUS=%s", os.Getpid(), oneLine(status)), nil)
 }
 
-// reloading says that the configuration is read again (systemd.service(5), Type=notify-reload).
+// reloading notifies that the configuration is read again (systemd.service(5), Type=notify-reload).
 func (s *supervisor) reloading() {
 	if s == nil {
 		return
@@ -110,11 +110,11 @@ func (s *supervisor) reloading() {
 	}
 }
 
-// stopping says that the server shuts down.
+// stopping notifies that the server shuts down.
 func (s *supervisor) stopping() { s.notify("STOPPING=1\nSTATUS=Running transfers finish", nil) }
 
-// watch tells the supervisor, until ctx ends, that the server is well, as long as it is: alive returns at once if so,
-// and with false after some time if not.
+// watch notifies again and again that the server is well, for as long as alive reports it, until ctx ends. alive
+// returns true at once if the server is well, and false after some time if not.
 func (s *supervisor) watch(ctx context.Context, alive func() bool) {
 	if s == nil || s.watchdog <= 0 {
 		return
@@ -133,10 +133,10 @@ func (s *supervisor) watch(ctx context.Context, alive func() bool) {
 	}
 }
 
-// oneLine makes one line of a text.
+// oneLine replaces line ends in a text by spaces.
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-// keep has the supervisor keep a listener, under a name, while the server is restarted.
+// keep has the supervisor keep a listener open, by a name, while the server restarts.
 func (s *supervisor) keep(name string, ln net.Listener) {
 	if s == nil || s.socket == "" {
 		return
@@ -154,18 +154,18 @@ func (s *supervisor) keep(name string, ln net.Listener) {
 type handed struct {
 	net.Listener
 	name   string
-	number int // of its descriptor
+	number int // its descriptor
 	taken  bool
 }
 
-// kept reports whether the listener comes from an earlier run of this server and not from a unit.
+// kept reports whether the listener was kept from an earlier run of this server; otherwise a unit has opened it.
 func (h *handed) kept() bool { return strings.HasPrefix(h.name, keptPrefix) }
 
 func (h *handed) String() string {
 	return fmt.Sprintf("%v (descriptor %d, %q)", h.Addr(), h.number, h.name)
 }
 
-// takeOver takes what the supervisor hands over. Programs that this one starts don't see it.
+// takeOver takes the listeners that the supervisor hands over, and hides them from programs that this one starts.
 func (s *supervisor) takeOver() error {
 	number := os.Getenv("LISTEN_FDS")
 	mine := isMe("LISTEN_PID")
@@ -174,7 +174,7 @@ func (s *supervisor) takeOver() error {
 		os.Unsetenv(name)
 	}
 	if !mine || number == "" {
-		return nil // they are those of a program that has started this one
+		return nil // they are for the program that has started this one
 	}
 	n, err := strconv.Atoi(number)
 	if err != nil || n < 0 || n > maxHanded {
@@ -195,10 +195,10 @@ func (s *supervisor) takeOver() error {
 	return errors.Join(errs...)
 }
 
-// maxHanded is how many listeners a supervisor may hand over.
+// maxHanded bounds how many listeners a supervisor may hand over.
 const maxHanded = 1 << 16
 
-// handedListener takes over a descriptor.
+// handedListener returns the listener of a descriptor that was handed over.
 func handedListener(fd int) (net.Listener, error) {
 	unix.CloseOnExec(fd)
 	listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
@@ -219,15 +219,15 @@ func handedListener(fd int) (net.Listener, error) {
 	return ln, nil
 }
 
-// take returns the listener that was handed over for a control address, nil for none. option is where the address
-// comes from, and the name of a listener with port 0.
+// take returns the listener that was handed over for a control address, nil for none. option is the option that sets
+// the address. For port 0 it is the name that the listener must have.
 func (s *supervisor) take(option, addr string) net.Listener {
 	if s == nil || addr == "" {
 		return nil
 	}
 	want, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return nil // as whoever listens says
+		return nil // opening the listener reports the error
 	}
 	for _, h := range s.handed {
 		at := h.Addr().(*net.TCPAddr)
@@ -240,13 +240,14 @@ func (s *supervisor) take(option, addr string) net.Listener {
 	return nil
 }
 
-// sameHost compares the hosts of two addresses; all that stand for every address are the same.
+// sameHost reports whether two hosts are the same. All forms of the wildcard address are.
 func sameHost(a, b net.IP) bool {
 	all := func(ip net.IP) bool { return len(ip) == 0 || ip.IsUnspecified() }
 	return all(a) && all(b) || a.Equal(b)
 }
 
-// data returns the data ports that were handed over. Its errors are what no option has, and what is missing.
+// data returns the data ports that were handed over. Its errors name listeners that no option has, and those that are
+// missing.
 func (s *supervisor) data(d *daemon) (data []net.Listener, err error) {
 	if s == nil {
 		return nil, nil
@@ -256,7 +257,7 @@ func (s *supervisor) data(d *daemon) (data []net.Listener, err error) {
 		missing[n] = true
 	}
 	var errs []error
-	given := false // by a unit
+	given := false // a unit hands listeners over
 	for _, h := range s.handed {
 		port := uint16(h.Addr().(*net.TCPAddr).Port)
 		_, known := missing[port]
@@ -308,11 +309,11 @@ func (s *supervisor) has(ln net.Listener) bool {
 	return false
 }
 
-// forget has the supervisor keep a listener no more. Of several with one name it forgets all: those that are still
-// wanted are kept again afterwards.
+// forget has the supervisor give up a listener. That gives up all listeners of the same name: the caller has to have
+// those that are still needed kept again.
 func (s *supervisor) forget(h *handed) { s.notify("FDSTOREREMOVE=1\nFDNAME="+h.name, nil) }
 
-// store has the supervisor keep the listeners that no unit keeps anyway.
+// store has the supervisor keep the listeners, except for those that a unit keeps open.
 func (s *supervisor) store(d *daemon) {
 	if s == nil {
 		return
@@ -329,7 +330,7 @@ func (s *supervisor) store(d *daemon) {
 	}
 }
 
-// isUnits reports whether a listener is that of a unit, which keeps it open.
+// isUnits reports whether a unit has handed a listener over. The unit keeps it open.
 func (s *supervisor) isUnits(ln net.Listener) bool {
 	for _, h := range s.handed {
 		if h.Listener == ln {
@@ -339,7 +340,7 @@ func (s *supervisor) isUnits(ln net.Listener) bool {
 	return false
 }
 
-// keepsData reports whether the supervisor says that it keeps so many data ports, on so many addresses.
+// keepsData reports whether the supervisor has said that it can keep so many data ports on so many addresses.
 func (s *supervisor) keepsData(ports, addrs int) bool {
 	const control = 2 // explicit and implicit
 	return s != nil && s.socket != "" && ports > 0 && s.room >= ports*addrs+control

@@ -8,7 +8,7 @@ import (
 	"net"
 )
 
-// supervisor is for systemd, which is there on Linux only.
+// supervisor stands for none: systemd exists on Linux only.
 type supervisor struct{}
 
 func newSupervisor(*slog.Logger) (*supervisor, error)    { return nil, nil }

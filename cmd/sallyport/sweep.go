@@ -8,18 +8,17 @@ import (
 	"time"
 )
 
-// When leftovers are looked for. sweepAge is longer than any upload can stall: on
-// file systems with locks it does not matter.
+// When to look for what uploads have left behind. sweepAge is longer than any upload can stall; it
+// matters only on file systems without locks.
 const (
 	sweepAge   = 24 * time.Hour
 	sweepEvery = time.Hour
 	sweepFirst = 5 * time.Second
 )
 
-// keepSwept removes what uploads left behind when a process was killed, now and
-// every hour. It returns when that is done for the first time, so that no session
-// sees what was being added to a file then, or after sweepFirst: it reads the
-// whole tree.
+// keepSwept removes what uploads of a killed process have left behind, at once and then every hour. It
+// returns when the first sweep is done, so that no session sees half of an appended file, but after
+// sweepFirst at the latest, since a sweep reads the whole tree.
 func (d *daemon) keepSwept(ctx context.Context) {
 	swept := make(chan struct{})
 	go func() {
@@ -43,7 +42,7 @@ func (d *daemon) keepSwept(ctx context.Context) {
 	}
 }
 
-// sweep looks through the homes of all users.
+// sweep sweeps the homes of all users.
 func (d *daemon) sweep(ctx context.Context) {
 	for _, at := range *d.places.Load() {
 		d.sweepHome(ctx, at)
@@ -66,7 +65,8 @@ func (d *daemon) sweepHome(ctx context.Context, at place) {
 	}
 }
 
-// places returns the homes of all users, each once and without those below others, and without quotas.
+// places returns the homes of all users, each once, without quotas, and without homes that are below
+// others.
 func (s *settings) places() *[]place {
 	var all []place
 	if s.dir != "" {
@@ -77,7 +77,7 @@ func (s *settings) places() *[]place {
 		at.quota = quota{}
 		all = append(all, at)
 	}
-	parts := func(p place) string { return strings.ReplaceAll(p.dir, string(filepath.Separator), "\x00") } // what is below follows at once
+	parts := func(p place) string { return strings.ReplaceAll(p.dir, string(filepath.Separator), "\x00") } // sorts a directory right before what is below it
 	slices.SortFunc(all, func(a, b place) int { return strings.Compare(parts(a), parts(b)) })
 	var apart []place
 	for _, at := range all {
@@ -89,7 +89,7 @@ func (s *settings) places() *[]place {
 	return &apart
 }
 
-// within reports whether a path is that of a directory, or below.
+// within reports whether a path is a directory or below it.
 func within(dir, path string) bool {
 	rel, err := filepath.Rel(dir, path)
 	return err == nil && filepath.IsLocal(rel)

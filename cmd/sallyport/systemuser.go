@@ -10,13 +10,13 @@ import (
 	"strings"
 )
 
-// identity is a user of the system: what its processes may do.
+// identity is a user of the system, as the rights of a process: UID, GID and groups.
 type identity struct {
 	uid, gid int
 	groups   []int // besides gid
 }
 
-// String returns the numbers, the same for the same rights.
+// String returns the numbers. Two identities have the same string if they have the same rights.
 func (id identity) String() string {
 	text := fmt.Sprintf("%d:%d", id.uid, id.gid)
 	for i, group := range id.groups {
@@ -25,7 +25,8 @@ func (id identity) String() string {
 	return text
 }
 
-// systemUserOf returns whose rights the files of a user are under; empty in a server of one process.
+// systemUserOf returns the system user whose rights the files of a user are touched with; empty if one process
+// serves.
 func (s *settings) systemUserOf(a *account) string {
 	switch {
 	case s.runAs == "":
@@ -36,7 +37,7 @@ func (s *settings) systemUserOf(a *account) string {
 	return cmp.Or(a.SystemUser, s.systemUser)
 }
 
-// lookUpSystemUser finds a user of this host, by its name or as UID:GID.
+// lookUpSystemUser looks up a user of this host by name, or takes UID:GID as it is.
 func lookUpSystemUser(name string) (id identity, err error) {
 	if uid, gid, ok := strings.Cut(name, ":"); ok {
 		u, err1 := strconv.ParseUint(uid, 10, 31)
@@ -68,7 +69,8 @@ func lookUpSystemUser(name string) (id identity, err error) {
 	return id, err
 }
 
-// checkSystemUsers looks up the users of this host that options and tables name, and reports which can't be used.
+// checkSystemUsers looks up the users of this host that options and tables name, and reports those that can't be
+// used.
 func (s *settings) checkSystemUsers() (errs mistakes) {
 	all := s.withAnonymous()
 	if s.runAs == "" {
@@ -96,8 +98,8 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 	if s.nobody() {
 		all = map[string]account{demoUser: {}}
 	}
-	wrong := map[string]bool{} // told already
-	if s.systemUser != "" {    // whoever answers may leave it to that
+	wrong := map[string]bool{} // what was reported already
+	if s.systemUser != "" {    // programs and endpoints may rely on it
 		_, err := s.systemUserFor(s.systemUser)
 		errs.add(s.at("system-user"), err)
 		wrong[s.at("system-user")+s.systemUser] = true
@@ -123,7 +125,7 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 	return errs
 }
 
-// findSystemUser looks a user of this host up, whose number must not be below least.
+// findSystemUser returns a user of this host, or an error if the user's UID is below least.
 func (s *settings) findSystemUser(name string, least int) (id identity, err error) {
 	id, known := s.systemUsers[name]
 	if !known {
@@ -134,7 +136,7 @@ func (s *settings) findSystemUser(name string, least int) (id identity, err erro
 	return id, s.checkNumber(id, name, least)
 }
 
-// checkNumber returns why a user with a number below least gets nothing.
+// checkNumber returns an error for root and for a user whose UID is below least.
 func (s *settings) checkNumber(id identity, name string, least int) error {
 	switch {
 	case id.uid == 0:
@@ -145,7 +147,8 @@ func (s *settings) checkNumber(id identity, name string, least int) error {
 	return nil
 }
 
-// systemUserFor returns the user of this host with whose rights files may be touched for clients.
+// systemUserFor returns a user of this host, or an error if clients' files may not be touched with the user's
+// rights.
 func (s *settings) systemUserFor(name string) (identity, error) {
 	id, err := s.findSystemUser(name, s.uidMin)
 	if err == nil {
@@ -162,7 +165,7 @@ func (s *settings) rightsOf(a *account, at place) (identity, error) {
 	return s.systemUserFor(at.as)
 }
 
-// allows returns why files may not be touched for clients with the rights of a user.
+// allows returns why clients' files may not be touched with the rights of a user; nil if they may.
 func (s *settings) allows(id identity, name string) error {
 	err := s.checkNumber(id, name, s.uidMin)
 	if err == nil && id.uid == s.systemUsers[s.runAs].uid {

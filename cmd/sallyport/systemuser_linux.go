@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// try does something with files that has the rights of a user, and none of root's; only root can.
+// try calls do with a user's rights to files, and with none of root's. Only root can call it.
 func (id identity) try(do func() error) error {
 	ended := make(chan error)
 	go func() {
@@ -17,15 +17,15 @@ func (id identity) try(do func() error) error {
 	return <-ended
 }
 
-// here is try in the thread that it runs in, which has the user's rights from then on.
+// here is try in the thread of the caller, which keeps the user's rights afterwards.
 func (id identity) here(do func() error) error {
-	// Those of package syscall would change all threads.
+	// Calls package unix: the functions of package syscall would change all threads.
 	if err := unix.Setgroups(append([]int{id.gid}, id.groups...)); err != nil {
 		return os.NewSyscallError("setgroups", err)
 	}
 	unix.Setfsgid(id.gid)
 	unix.Setfsuid(id.uid)
-	if now, err := unix.SetfsuidRetUid(-1); err != nil || now != id.uid { // which alone says whether it was done
+	if now, err := unix.SetfsuidRetUid(-1); err != nil || now != id.uid { // tells whether Setfsuid has worked
 		return os.NewSyscallError("setfsuid", unix.EPERM)
 	}
 	return do()

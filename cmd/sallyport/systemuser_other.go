@@ -2,5 +2,5 @@
 
 package main
 
-// try does what it is given: where there is no run-as, nobody calls it.
+// try calls do. Nobody calls it: there is no run-as here.
 func (id identity) try(do func() error) error { return do() }

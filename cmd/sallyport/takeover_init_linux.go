@@ -7,12 +7,14 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 )
 
-// init keeps the main thread of a keeper that takes over: the parts that live are its children.
+// init reserves the main thread of a keeper that takes over: the parts that live are children
+// of that thread.
 func init() {
 	if strings.HasPrefix(os.Getenv(takeOverVariable), toTakeOver) {
 		part.KeepMain()
 	}
 }
 
-// serveMain does what only the main thread can. It returns if that is nothing.
+// serveMain starts parts on the main thread, and calls rest in another goroutine, if init has
+// reserved that thread. Otherwise it returns at once.
 func serveMain(rest func()) { part.ServeMain(rest) }

@@ -27,34 +27,35 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// takeOverVariable tells a keeper that it takes over from another program in the same process, or tries whether it
-// could.
+// takeOverVariable is the environment variable that tells a keeper to take over from another program in the same
+// process, or to try whether it could.
 const takeOverVariable = "SALLYPORT_TAKE_OVER"
 
-// What the variable begins with: then comes a number of a descriptor, and what is told of listeners.
+// Prefixes of the variable's value. Behind toTakeOver comes the number of a descriptor, behind toTry a handover as
+// JSON.
 const (
 	toTakeOver = "descriptor "
 	toTry      = "try "
 )
 
-// takeOverVersion is that of handover. A program takes over from those of the same version only.
+// takeOverVersion is the version of handover. A program takes over only from programs of the same version.
 const takeOverVersion = 1
 
-// handover is what a keeper leaves to the program that is executed in its place.
+// handover is what a keeper leaves to the program that is executed in the same process.
 type handover struct {
 	Version   int
 	Started   time.Time
 	Password  string
 	Listeners []leftListener
 	Control   leftControl
-	Made      [][]byte // the certificate that was made for this run, and its key; none for one of a file
-	Log       []int    // where parts write their log: the ends to read and to write; none if that is standard error
+	Made      [][]byte // the certificate made for this run and its key; empty if it comes from a file
+	Log       []int    // both ends of the pipe that parts write their log to; empty if that is standard error
 	Engines   []leftEngine
 
 	trial bool
 }
 
-// leftListener is a listener with its name, as a supervisor hands it over. In a trial there is only the address.
+// leftListener is a listener with its name, as a supervisor hands it over. In a trial only Name and Addr are set.
 type leftListener struct {
 	Name, Addr string
 	FD         int
@@ -65,7 +66,7 @@ type leftControl struct {
 	FD   int // 0 for none
 }
 
-// leftPart is a part with the socket to it.
+// leftPart is a process and the socket to it.
 type leftPart struct {
 	PID, FD int
 	Last    uint64
@@ -90,16 +91,16 @@ type leftHand struct {
 	Dir, As      string
 	Uploads      string
 	Umask        fs.FileMode
-	Umasked      bool // by Umask
+	Umasked      bool // Umask holds
 	Quota        int64
-	Limited      bool   // by Quota
-	Check        string // of uploads
+	Limited      bool   // Quota holds
+	Check        string // the check of uploads
 	UID, GID     int
 	Groups       []int
 	NoMoreLogins bool
 }
 
-// leftBehind returns what another program has left to this one, nil if there is none.
+// leftBehind returns what another program has left to this one, nil if there was none.
 func leftBehind() (*handover, error) {
 	text, ok := os.LookupEnv(takeOverVariable)
 	if !ok {
@@ -127,7 +128,7 @@ func leftBehind() (*handover, error) {
 	return h, nil
 }
 
-// certificate returns the one that was made for this run, nil if there is none or the options name one now.
+// certificate returns the certificate that was made for this run; nil if there is none, or if the options now name one.
 func (h *handover) certificate(s *settings, log *slog.Logger) (*certificate, error) {
 	if len(h.Made) != 2 || s.cert != "" {
 		return nil, nil
@@ -144,7 +145,7 @@ func (h *handover) certificate(s *settings, log *slog.Logger) (*certificate, err
 	return s.askingClients(s.shownCertificate(config, log))
 }
 
-// leave has the next program show the same certificate.
+// leave returns a certificate made for this run and its key, for the next program; nil for a certificate from a file.
 func (c *certificate) leave() ([][]byte, error) {
 	if !c.made() {
 		return nil, nil
@@ -154,10 +155,10 @@ func (c *certificate) leave() ([][]byte, error) {
 	return [][]byte{made.Certificate[0], key}, err
 }
 
-// isTrial reports whether the other program goes on.
+// isTrial reports whether this program only tries to take over, while the other one goes on.
 func (h *handover) isTrial() bool { return h != nil && h.trial }
 
-// supervisor returns a supervisor that hands over the listeners besides its own.
+// supervisor returns s, or a new supervisor, which hands over the listeners that were left besides its own.
 func (h *handover) supervisor(s *supervisor, d *daemon) (*supervisor, error) {
 	if s == nil {
 		s = &supervisor{log: d.log}
@@ -181,7 +182,7 @@ func (h *handover) supervisor(s *supervisor, d *daemon) (*supervisor, error) {
 	return s, nil
 }
 
-// standIn returns a listener of another address that says it were on this one. In a trial that does.
+// standIn returns a listener for a trial. It listens elsewhere but names addr as its address.
 func standIn(addr string) (net.Listener, error) {
 	at, err := netip.ParseAddrPort(addr)
 	if err != nil {
@@ -201,7 +202,7 @@ type standInListener struct {
 
 func (l *standInListener) Addr() net.Addr { return l.at }
 
-// control takes the control socket over. It reports false if the options want another one.
+// control takes the control socket over. It returns false if the options name another path.
 func (h *handover) control(d *daemon, path string, group int) (bool, error) {
 	if h.trial {
 		return true, nil
@@ -226,7 +227,7 @@ func (h *handover) control(d *daemon, path string, group int) (bool, error) {
 	return true, nil
 }
 
-// adopt takes over the parts of before.
+// adopt takes over the parts of the earlier program.
 func (k *keeper) adopt(h *handover) error {
 	for _, left := range h.Engines {
 		e := k.newEngine()
@@ -279,7 +280,7 @@ func (l *leftPart) adopt(answer channel.Answer) (*part.Process, error) {
 	return part.Adopt(l.PID, at, answer)
 }
 
-// try finds out whether this program could take over, and says its version if so.
+// try finds out whether this program could take over, and prints its version if it could.
 func (k *keeper) try(failed <-chan error, facts io.Writer) error {
 	select {
 	case <-k.ready:
@@ -292,7 +293,7 @@ func (k *keeper) try(failed <-chan error, facts io.Writer) error {
 	}
 }
 
-// upgrade has the program started anew, if a trial says that it can take over.
+// upgrade has the program started anew if a trial says that it can take over.
 func (k *keeper) upgrade(ctx context.Context) (u upgraded) {
 	if !k.upgrading.CompareAndSwap(false, true) {
 		return upgraded{Problem: "another upgrade is under way"}
@@ -318,10 +319,10 @@ func (k *keeper) upgrade(ctx context.Context) (u upgraded) {
 	return u
 }
 
-// mostSaid is how much of what a program says that can't take over is told, in bytes.
+// mostSaid bounds how much of the output of a program that can't take over is reported, in bytes.
 const mostSaid = 4 << 10
 
-// trial starts the program and has it find out whether it could take over.
+// trial starts the program to find out whether it could take over.
 func (k *keeper) trial(ctx context.Context) (version, problem string) {
 	told := handover{Version: takeOverVersion}
 	for _, l := range k.namedListeners() {
@@ -355,7 +356,8 @@ func (k *keeper) trial(ctx context.Context) (version, problem string) {
 	return version, ""
 }
 
-// replace executes the program anew. All that goes on at other parts is answered first, by this one or the next one.
+// replace executes the program anew in this process. Questions between parts that are under way are answered first, or
+// by the next program.
 func (k *keeper) replace() {
 	err := k.leave()
 	k.upgrading.Store(false)
@@ -368,10 +370,10 @@ func (k *keeper) replace() {
 	k.log.Error("the upgrade came to nothing, and all stays as it is", "err", err)
 }
 
-// pausing is how long answers that are under way may hold up an upgrade.
+// pausing bounds how long an upgrade waits for questions that are under way.
 const pausing = 20 * time.Second
 
-// leave returns only with the reason why this program can't be replaced now.
+// leave executes the program anew. It returns only if that fails.
 func (k *keeper) leave() error {
 	k.reloading.Lock()
 	defer k.reloading.Unlock()
@@ -407,7 +409,7 @@ func (k *keeper) leave() error {
 	return k.starter.Replace(k.program, os.Args, env, left.fds)
 }
 
-// leaving gathers what is left to the next program.
+// leaving collects the handover to the next program.
 type leaving struct {
 	handover
 	k      *keeper
@@ -416,7 +418,7 @@ type leaving struct {
 	fds    []int
 }
 
-// undo has all go on as before.
+// undo lets the parts go on as before.
 func (l *leaving) undo() {
 	for _, p := range l.paused {
 		p.Resume()
@@ -426,7 +428,7 @@ func (l *leaving) undo() {
 	}
 }
 
-// pause waits until nothing is asked that is not answered.
+// pause keeps parts from asking anything new, and waits until all questions are answered.
 func (l *leaving) pause(ctx context.Context) error {
 	for _, e := range l.k.allEngines() {
 		l.paused = append(l.paused, e.Peer)
@@ -440,7 +442,7 @@ func (l *leaving) pause(ctx context.Context) error {
 		}
 		for _, h := range e.hands.every() {
 			if h.process == nil {
-				continue // it has failed to begin
+				continue // the hand has failed to begin
 			}
 			if h.at.session != "" {
 				return pamSessions(h.at.session)
@@ -454,19 +456,19 @@ func (l *leaving) pause(ctx context.Context) error {
 	return nil
 }
 
-// pamSessions is why a server can't be upgraded for which PAM has opened sessions: only the process that has opened one
-// can close it.
+// pamSessions returns why a server can't be upgraded while PAM has a session open for a user: only the process that has
+// opened the session can close it.
 func pamSessions(user string) error {
 	return fmt.Errorf("PAM has opened a session for user %q, which another program can't close; restart the server, or upgrade when no user of PAM is logged in", user)
 }
 
-// keep has a descriptor be there in the next program, and returns its number.
+// keep passes a descriptor on to the next program, and returns its number. undo closes it.
 func (l *leaving) keep(f *os.File) (fd int, err error) {
 	l.files = append(l.files, f)
 	return l.number(f)
 }
 
-// number has a descriptor be there in the next program that is not closed here.
+// number passes a descriptor on to the next program, and returns its number. It stays open here.
 func (l *leaving) number(f *os.File) (fd int, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -477,7 +479,7 @@ func (l *leaving) number(f *os.File) (fd int, err error) {
 	return fd, err
 }
 
-// gather notes all that the next program gets.
+// gather fills the handover.
 func (l *leaving) gather() error {
 	for _, ln := range l.k.namedListeners() {
 		f, err := descriptorOf(ln.Listener)
@@ -532,11 +534,11 @@ func (l *leaving) engine(e *engineProcess) error {
 	left.LastHand = e.hands.last
 	for _, h := range e.hands.all {
 		if h.process == nil {
-			continue // it has failed to begin
+			continue // the hand has failed to begin
 		}
 		p, err := l.part(h.process)
 		if errors.Is(err, channel.ErrGone) {
-			continue // it ends just now
+			continue // the hand is ending
 		}
 		if err != nil {
 			return err
@@ -574,7 +576,7 @@ func (l *leaving) part(p *part.Process) (left leftPart, err error) {
 	return left, nil
 }
 
-// namedListeners returns the listeners that another program takes over, as a supervisor would hand them over.
+// namedListeners returns the listeners for another program, by the names that a supervisor would hand them over with.
 func (d *daemon) namedListeners() (all []*handed) {
 	add := func(ln net.Listener, name string) {
 		if ln == nil {
@@ -597,7 +599,7 @@ func (d *daemon) namedListeners() (all []*handed) {
 	return all
 }
 
-// programPath returns the path by which this program was started, which may lead to another one later.
+// programPath returns the path by which this program was started. Later another program may be there.
 func programPath() string {
 	path := os.Args[0]
 	if !strings.Contains(path, "/") {
@@ -608,7 +610,7 @@ func programPath() string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs
 	}
-	if _, err := os.Stat(path); err != nil { // for what Args[0] was made up
+	if _, err := os.Stat(path); err != nil { // Args[0] may be made up
 		if exe, err := os.Executable(); err == nil {
 			return exe
 		}

@@ -4,7 +4,8 @@ package main
 
 import "log/slog"
 
-// handover is what a server that is split leaves to the next program.
+// handover is empty: only on Linux does a server leave anything to a next
+// program.
 type handover struct{ trial bool }
 
 func leftBehind() (*handover, error)                                          { return nil, nil }

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// fewThreads lets Go run on one CPU while that is enough, until ctx ends. With
-// more of them allowed, each pause of a session makes Go wake another thread,
-// which finds nothing to do: a sixth of what a small file costs. Whoever has set
-// GOMAXPROCS has decided already. most is how many it may be otherwise, as a process
-// has to be told that is confined and can't ask the system any more; 0 is as many as
-// Go takes, which follows the system.
+// fewThreads lets Go run on one CPU while that is enough, until ctx ends. If more
+// are allowed, each pause of a session makes Go wake another thread, which finds
+// nothing to do: a sixth of what a small file costs. It does nothing if somebody has
+// set GOMAXPROCS. most is the GOMAXPROCS for when one CPU is not enough: a confined
+// process has to be told, since it can't ask the system any more. 0 leaves the
+// number to Go, which asks the system.
 func fewThreads(ctx context.Context, most int) {
 	last, known := cpuTime()
 	if !known || os.Getenv("GOMAXPROCS") != "" || runtime.GOMAXPROCS(0) == 1 {
@@ -46,9 +46,9 @@ func fewThreads(ctx context.Context, most int) {
 	}
 }
 
-// When one CPU is enough. What is between the two parts of it is left as it is:
-// with one thread the same work takes less, which must not be a reason to let
-// others run again, or the other way round.
+// When one CPU is enough. Between the two loads the setting stays as it is
+// (hysteresis): one thread needs less CPU for the same work, so a single threshold
+// would flap.
 const (
 	threadsEvery = 200 * time.Millisecond
 	oneIsEnough  = 0.75
@@ -57,16 +57,16 @@ const (
 	sureAfter    = 5 // looks in a row
 )
 
-// pace decides from what went on whether one CPU is enough. To begin with it is.
+// pace decides from the load whether one CPU is enough. At first one is.
 type pace struct {
 	several bool
-	easy    int // looks in a row at which one was enough
+	easy    int // looks in a row at which one CPU was enough
 }
 
-// adjust takes how many CPUs were busy since the last look, and how late it comes:
-// whoever looks has to wait for a CPU like everybody else, also when it is other
-// programs that keep this one from being busy. More work is believed at once,
-// less only when it lasts.
+// adjust decides from how many CPUs were busy since the last look, and from how late
+// the look comes: the looking goroutine waits for a CPU like any other, even if
+// other programs keep the CPUs busy. A rise of the load counts at once, a fall only
+// once it lasts.
 func (p *pace) adjust(busy float64, late time.Duration) (several bool) {
 	switch {
 	case busy > oneIsTooFew || late > tooLate:

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cpuTime returns what this process has used, user and system.
+// cpuTime returns the CPU time that this process has used, user and system.
 func cpuTime() (used time.Duration, known bool) {
 	var u unix.Rusage
 	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {

@@ -35,13 +35,13 @@ func runTest(ctx context.Context, args []string, stdin *os.File, stdout, stderr 
 	}
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	if !signal.Ignored(syscall.SIGHUP) { // as with nohup
+	if !signal.Ignored(syscall.SIGHUP) { // nohup ignores it
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer stop()
 	}
-	// That nobody reads what is printed must not end the process before it has
-	// cleared up.
+	// Catches SIGPIPE: the process must clean up even if nobody reads its
+	// output.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if !s.stay {
 		go endWithParent(ctx, os.Getppid(), end)
@@ -58,17 +58,17 @@ func runTest(ctx context.Context, args []string, stdin *os.File, stdout, stderr 
 	return err
 }
 
-// endpoint is a throwaway server with everything it stands on.
+// endpoint is a throwaway server with its files.
 type endpoint struct {
 	*testSettings
 	srv  *ftpstest.Server // nil if it didn't start
 	dir  *driver.Dir      // nil if the files are in memory
-	root string           // where it is
+	root string           // the path of dir
 
-	remove func() error // removes root; nil if that was given
+	remove func() error // removes root; nil if root was given
 }
 
-// start starts the server. The endpoint is to be closed in any case.
+// start starts the server. The endpoint has to be closed in any case.
 func (s *testSettings) start(ctx context.Context, stderr io.Writer) (*endpoint, error) {
 	e := &endpoint{testSettings: s}
 	ports, err := s.openPorts(ctx)
@@ -110,7 +110,7 @@ func (s *testSettings) start(ctx context.Context, stderr io.Writer) (*endpoint, 
 	return e, err
 }
 
-// openFiles opens the directory that was given, or makes one.
+// openFiles opens the directory that was given, or makes a temporary one.
 func (e *endpoint) openFiles() (err error) {
 	e.root = e.testSettings.root
 	if e.root == "" {
@@ -124,7 +124,8 @@ func (e *endpoint) openFiles() (err error) {
 	return err
 }
 
-// openPorts makes the data ports, and tries those that are given.
+// openPorts makes the data ports, and tries each if the option passive was
+// given.
 func (s *testSettings) openPorts(ctx context.Context) (*passive.Ports, error) {
 	ports, err := passive.Range(s.passive)
 	if err != nil {
@@ -143,7 +144,7 @@ func (s *testSettings) openPorts(ctx context.Context) (*passive.Ports, error) {
 	return ports, ports.Check(ctx)
 }
 
-// close gives everything back and takes away what was made.
+// close stops the server and removes what start has made.
 func (e *endpoint) close() error {
 	var errs []error
 	if e.srv != nil {
@@ -158,7 +159,8 @@ func (e *endpoint) close() error {
 	return errors.Join(errs...)
 }
 
-// run serves until ctx ends, or as long as the command does.
+// run serves until ctx ends or, if a command is given, until the command has
+// ended.
 func (e *endpoint) run(ctx context.Context, end context.CancelFunc, stdin *os.File, stdout, stderr io.Writer) error {
 	facts, err := e.facts()
 	if err != nil {
@@ -189,7 +191,8 @@ func (e *endpoint) run(ctx context.Context, end context.CancelFunc, stdin *os.Fi
 	return nil
 }
 
-// facts are what a client has to know. Their names are stable.
+// facts are what a client has to know of the server. The names of the fields
+// never change.
 type facts struct {
 	Host         string `json:"host"`
 	Port         int    `json:"port"`
@@ -222,7 +225,7 @@ func (f *facts) url(scheme string, port int) string {
 	return u.String()
 }
 
-// environment returns the facts as the environment of a command.
+// environment returns the facts as variables of a command's environment.
 func (f *facts) environment() []string {
 	return []string{
 		"FTPS_HOST=" + f.Host, fmt.Sprint("FTPS_PORT=", f.Port), fmt.Sprint("FTPS_IMPLICIT_PORT=", f.ImplicitPort),
@@ -231,7 +234,7 @@ func (f *facts) environment() []string {
 	}
 }
 
-// dialable returns how a listener is reached from this host.
+// dialable returns the host and port by which this host reaches a listener.
 func dialable(addr string) (host string, port int) {
 	at := netip.MustParseAddrPort(addr)
 	if at.Addr().IsUnspecified() {

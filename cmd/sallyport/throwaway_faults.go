@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/ftpstest"
 )
 
-// parseFault is ftpstest.ParseFault without that package's name in errors.
+// parseFault calls ftpstest.ParseFault, and removes the name of that package
+// from errors.
 func parseFault(text string) (ftpstest.Fault, error) {
 	f, err := ftpstest.ParseFault(text)
 	if err != nil {
@@ -18,10 +19,10 @@ func parseFault(text string) (ftpstest.Fault, error) {
 	return f, err
 }
 
-// faultsWidth is how wide the list of faults is.
+// faultsWidth is the width of the list of faults, in columns.
 const faultsWidth = 92
 
-// printFaults describes what --fault takes.
+// printFaults describes the values of --fault.
 func printFaults(stdout io.Writer) error {
 	var b strings.Builder
 	b.WriteString("--fault KIND[:NAME=VALUE,...], or the same as a line on standard input. A value with a comma\n" +
@@ -42,7 +43,8 @@ func printFaults(stdout io.Writer) error {
 	return err
 }
 
-// indent writes text in lines that begin with first and rest.
+// indent writes text in lines that begin with first, or from the second on
+// with rest.
 func indent(b *strings.Builder, first, rest, text string) {
 	line := first
 	for i, word := range strings.Fields(text) {

@@ -13,15 +13,15 @@ import (
 	"time"
 )
 
-// parentPoll is how often the parent is looked for.
+// parentPoll is how often endWithParent checks the parent.
 const parentPoll = 500 * time.Millisecond
 
-// endWithParent calls end when the parent is another process than at the start,
-// which is what a process sees whose parent has died. Linux could send a signal
-// instead, but does so when the thread ends that started this process, and
-// programs with threads start it from one that doesn't last.
+// endWithParent calls end when this process has another parent than at the
+// start, as after the parent's death. Linux could send a signal instead, but
+// sends it when the thread ends that started this process, and programs with
+// threads may start it from one that is short-lived.
 func endWithParent(ctx context.Context, parent int, end context.CancelFunc) {
-	if runtime.GOOS == "windows" { // where the parent remains the same even in death
+	if runtime.GOOS == "windows" { // the PID of the parent never changes there
 		return
 	}
 	t := time.NewTicker(parentPoll)
@@ -39,15 +39,16 @@ func endWithParent(ctx context.Context, parent int, end context.CancelFunc) {
 	}
 }
 
-// isPipe reports whether there is somebody at the other end of a file. A
-// terminal can't be read from the background, and /dev/null, which shells and
-// containers give to what runs there, is at its end from the start.
+// isPipe reports whether a file is a pipe, whose end tells that the other side
+// is gone. Of other files a terminal can't be read in the background, and
+// /dev/null, which shells and containers give to background programs, is at its
+// end at once.
 func isPipe(f *os.File) bool {
 	info, err := f.Stat()
 	return err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 // Node's pipes are sockets
 }
 
-// obey injects the faults that it reads and answers each line, until the input
+// obey injects the faults that it reads, and answers each line, until the input
 // ends.
 func (e *endpoint) obey(input io.Reader, answers io.Writer) {
 	type answer struct {
@@ -82,17 +83,17 @@ func (e *endpoint) inject(line string) error {
 	return err
 }
 
-// commandGrace is how long a command may take to end once it is asked to.
+// commandGrace bounds how long a command may take to end once it was asked to.
 const commandGrace = 10 * time.Second
 
-// runCommand runs a command, which is asked to end when ctx does. The error is
-// an exitStatus when it ended with one.
+// runCommand runs a command, and asks it to end when ctx does. The error is an
+// exitStatus if the command has exited with another status than 0.
 func runCommand(ctx context.Context, command, environment []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), environment...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, stdout, stderr
 	cmd.WaitDelay = commandGrace
-	if runtime.GOOS != "windows" { // which can only kill
+	if runtime.GOOS != "windows" { // Windows can only kill
 		cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	}
 	err := cmd.Run()

@@ -45,7 +45,7 @@ Defaults are in parentheses.
 
 `
 
-// testSettings are the options of test as they were given.
+// testSettings holds the options of test as they were given.
 type testSettings struct {
 	listen, implicit  string
 	ipv6              bool
@@ -141,7 +141,8 @@ func parseTest(args []string) (*testSettings, error) {
 	return s, nil
 }
 
-// check reports what can be seen to be wrong without touching the system.
+// check reports what is wrong with the options as far as the options alone
+// show; it doesn't touch the system.
 func (s *testSettings) check() []error {
 	var errs mistakes
 	errs.add("--listen", checkAddr(s.listen))
@@ -171,10 +172,11 @@ func (s *testSettings) check() []error {
 	return errs
 }
 
-// host returns the address of the data ports, not valid for every address.
+// host returns the address for the data ports. The zero Addr stands for every
+// address.
 func (s *testSettings) host() netip.Addr {
 	host, _, err := net.SplitHostPort(s.listen)
-	if err != nil { // the default
+	if err != nil { // the option was not given
 		return netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	}
 	addr, _ := netip.ParseAddr(host)

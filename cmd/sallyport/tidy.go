@@ -7,18 +7,19 @@ import (
 	"time"
 )
 
-// How often tidy looks, and what counts as quiet and as worth it.
+// How often tidy looks, when it takes the server to be quiet, and when tidying
+// is worth while.
 const (
 	tidyEvery = 500 * time.Millisecond
 	quiet     = 256 << 10 // bytes allocated since the last look
-	worthIt   = 256 << 10 // bytes allocated since the last time, and
+	worthIt   = 256 << 10 // bytes allocated since tidy gave memory back, and
 	worthPart = 20        // this part of what is in use
 )
 
 // tidy gives memory back to the system when the server has become quiet, until
-// ctx ends. A hundred clients that log in at once leave handshakes behind that
-// the next collection would find only when as much again was allocated: on a
-// quiet server that is never. While it is busy this does nothing.
+// ctx ends. A hundred clients that log in at once leave handshakes in memory,
+// which would be collected only after as much again was allocated: on a quiet
+// server that never happens. tidy does nothing while the server is busy.
 func tidy(ctx context.Context) {
 	ticker := time.NewTicker(tidyEvery)
 	defer ticker.Stop()
@@ -36,7 +37,8 @@ func tidy(ctx context.Context) {
 		if still++; now-last >= quiet {
 			still = 0
 		}
-		// The second time, when sessions have given back their stacks.
+		// Waits for the second quiet look, when sessions have given back their
+		// stacks.
 		if still >= 2 && now-tidied > max(worthIt, live/worthPart) {
 			debug.FreeOSMemory()
 			metrics.Read(samples)

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// upgradePoll is how often sallyport upgrade looks whether the new program serves.
+// upgradePoll is how often sallyport upgrade checks whether the new program serves.
 const upgradePoll = 50 * time.Millisecond
 
 func (u *upgraded) print(w io.Writer) {
@@ -23,14 +23,14 @@ func (u *upgraded) print(w io.Writer) {
 	fmt.Fprintf(w, "sallyport %s serves who connects from now on; sessions that are there go on\n", escaped(u.Version))
 }
 
-// await waits until the program that was started anew serves.
+// await waits until the new program serves.
 func (u *upgraded) await(ctx context.Context, control string) error {
 	ctx, cancel := context.WithTimeout(ctx, operatePatience)
 	defer cancel()
 	for {
 		s := new(status)
 		o := &order{http.MethodGet, "/v1/status", nil, s, nil}
-		if _, _, err := o.ask(ctx, control); err == nil { // and while nobody answers there is nothing to say
+		if _, _, err := o.ask(ctx, control); err == nil { // an error only means that nobody answers yet
 			if s.Upgrade != "" {
 				return errors.New("the upgrade came to nothing, and the program that runs stays: " + escaped(s.Upgrade))
 			}
@@ -46,7 +46,8 @@ func (u *upgraded) await(ctx context.Context, control string) error {
 	}
 }
 
-// isOver reports whether another engine has taken over from the one that has answered.
+// isOver reports whether another engine has taken over from the one that served when the upgrade
+// began.
 func (u *upgraded) isOver(s *status) bool {
 	engines := slices.DeleteFunc(slices.Clone(s.Processes), func(p systemProcess) bool { return p.Part != "engine" })
 	if len(engines) == 0 || engines[0].PID == u.Engine {
@@ -60,7 +61,8 @@ func (u *upgraded) isOver(s *status) bool {
 	return true
 }
 
-// settle waits for what comes of an answer, of which the answer itself says only that it was begun.
+// settle waits, after an answer that an upgrade was begun, until the upgrade has worked or failed.
+// It returns at once for other answers.
 func (o *order) settle(ctx context.Context, answer []byte, control string) error {
 	var u upgraded
 	if _, ok := o.told.(*upgraded); !ok || json.Unmarshal(answer, &u) != nil || u.Problem != "" {

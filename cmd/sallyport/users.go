@@ -18,10 +18,10 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// credentials are the value of --user.
+// credentials is a value of --user.
 type credentials struct{ name, hash string }
 
-// demoUser is the user of a server that was told none.
+// demoUser is the name of the user of a server for which no users are configured.
 const demoUser = "demo"
 
 // splitUser reads NAME:PASSWORD. The password may hold colons; the name cannot.
@@ -29,7 +29,7 @@ func splitUser(text string) (name, password string, err error) {
 	name, password, found := strings.Cut(text, ":")
 	switch {
 	case !found || name == "":
-		err = errors.New("want NAME:PASSWORD") // what was given may be a password
+		err = errors.New("want NAME:PASSWORD") // doesn't repeat the text, which may be a password
 	case password == "":
 		err = fmt.Errorf("%q has no password; want NAME:PASSWORD", name)
 	case strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 127 }):
@@ -38,7 +38,7 @@ func splitUser(text string) (name, password string, err error) {
 	return name, password, err
 }
 
-// addUser reads NAME:PASSWORD, or NAME:HASH.
+// addUser adds a user given as NAME:PASSWORD or NAME:HASH.
 func (s *settings) addUser(text string) error {
 	name, password, err := splitUser(text)
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *settings) addUser(text string) error {
 }
 
 // everybody returns all users that this host knows: those of options, of configuration files, of the users file and of
-// the directory of users. The first of them that has a name has it alone.
+// the directory of users. If several have the same name, the first in this order counts.
 func (s *settings) everybody() map[string]account {
 	all := map[string]account{}
 	for _, more := range []map[string]account{s.fromDir, s.fromFile, s.accounts} {
@@ -73,12 +73,12 @@ func (s *settings) everybody() map[string]account {
 		all[c.name] = account{Password: c.hash, from: map[string]string{"": s.at("user"), "password": s.at("user")}}
 	}
 	for name, a := range all {
-		all[name], _ = s.housed(name, a) // checkUsers tells the error
+		all[name], _ = s.housed(name, a) // checkUsers reports the error
 	}
 	return all
 }
 
-// housed returns an account with the home that the option says, if it has none of its own.
+// housed returns an account with the home of the option home, unless it has a home of its own.
 func (s *settings) housed(name string, a account) (account, error) {
 	if a.Home != "" || s.home == "" {
 		return a, nil
@@ -89,12 +89,12 @@ func (s *settings) housed(name string, a account) (account, error) {
 	return a, err
 }
 
-// nobody reports whether no source is configured, so that a user is made for this run.
+// nobody reports whether no source of users is configured. A user is made for this run then.
 func (s *settings) nobody() bool {
 	return len(s.everybody()) == 0 && s.anonymous == nil && len(s.authProgram) == 0 && s.authURL == "" && !s.systemSource && !s.pam
 }
 
-// inOrder yields the entries of a map by their keys.
+// inOrder yields the entries of a map in the order of their keys.
 func inOrder[V any](all map[string]V) iter.Seq2[string, V] {
 	return func(yield func(string, V) bool) {
 		for _, key := range slices.Sorted(maps.Keys(all)) {
@@ -105,17 +105,17 @@ func inOrder[V any](all map[string]V) iter.Seq2[string, V] {
 	}
 }
 
-// names returns those of all users, in order.
+// names returns the names of all users, in order.
 func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody())) }
 
-// place returns where the files of a user are.
+// place returns the place of a user's files.
 func (s *settings) place(a *account) place {
 	at := place{
 		dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), umask: a.Umask, quota: a.Quota,
 		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a),
 	}
 	if a.ReadOnly {
-		at.quota = quota{} // nothing is stored
+		at.quota = quota{} // the user stores nothing
 	}
 	switch {
 	case filepath.IsAbs(a.Home):
@@ -126,18 +126,19 @@ func (s *settings) place(a *account) place {
 	return at
 }
 
-// opener gives the files of an account to a session, until ctx ends.
+// opener opens the files of an account for a session. They stay open until ctx ends.
 type opener func(ctx context.Context, a *account, at place) (driver.FS, error)
 
-// driver makes the driver, which asks the sources in their order. Without any it makes one user, who has the password
-// that is given.
+// driver returns the driver, which asks the sources of users in order. If no source is configured, the driver has a
+// single user with the given password.
 func (s *settings) driver(open opener, password string, log *slog.Logger) (driver.Driver, error) {
 	c, err := s.chain(ownLabour(), password, log)
 	c.open = open
 	return c, err
 }
 
-// labour is what chain leaves to others, since it takes long or meets strangers.
+// labour holds the work of chain that takes long or handles data of strangers. A split server leaves it to other
+// processes.
 type labour struct {
 	compare func(ctx context.Context, hash, password string) (bool, error)
 	post    func(ctx context.Context, url string, question []byte) (status int, said []byte, err error)
@@ -146,12 +147,12 @@ type labour struct {
 	run     runner
 }
 
-// ownLabour has it done in this process.
+// ownLabour returns labour that is done in this process.
 func ownLabour() labour {
 	return labour{compare: passhash.NewChecker().Check, post: newPoster().post, run: runProgram}
 }
 
-// chain makes the chain of sources.
+// chain makes the chain of the sources that are configured.
 func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, error) {
 	c := &chain{settings: s, log: log, told: map[string]*loglimit.Share{}}
 	accounts := s.everybody()

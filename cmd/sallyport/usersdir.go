@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 )
 
-// readUsersDir adds the users of the directory of users: NAME.toml each, with the keys of a table [user.NAME].
+// readUsersDir reads the directory of users: a file NAME.toml for each user, with the keys of a table
+// [user.NAME].
 func (s *settings) readUsersDir() (errs []error) {
 	s.fromDir = map[string]account{}
 	if s.usersDir == "" {
@@ -47,7 +48,7 @@ func (s *settings) readUsersDir() (errs []error) {
 	return errs
 }
 
-// usersInDir returns the files of users, in order.
+// usersInDir returns the files of the directory of users, in order.
 func (s *settings) usersInDir() (files []string, err error) {
 	entries, err := os.ReadDir(s.usersDir)
 	for _, e := range entries {
@@ -58,7 +59,7 @@ func (s *settings) usersInDir() (files []string, err error) {
 	return files, err
 }
 
-// withAnonymous returns all users of this host, and the one whom nobody has to prove to be.
+// withAnonymous returns all users that this host knows, and the anonymous user, if allowed, by a free name.
 func (s *settings) withAnonymous() map[string]account {
 	all := maps.Clone(s.everybody())
 	if s.anonymous == nil {

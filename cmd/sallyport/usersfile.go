@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 )
 
-// readUsersFile adds the users of the users file: a line each, as htpasswd -B writes it.
+// readUsersFile reads the users file: a line for each user, as htpasswd -B writes it.
 func (s *settings) readUsersFile() (errs []error) {
 	s.fromFile = map[string]account{}
 	if s.usersFile == "" {
@@ -40,7 +40,7 @@ func (s *settings) readUsersFile() (errs []error) {
 	return errs
 }
 
-// addLine adds a user, or the password of one that has a table without a password.
+// addLine adds a user, or sets the password of a user whose table has none.
 func (s *settings) addLine(line, at string) error {
 	name, hash, err := splitUser(line)
 	if err != nil {
@@ -67,17 +67,17 @@ func (s *settings) addLine(line, at string) error {
 	return nil
 }
 
-// isOption reports whether a user is one of those that options name.
+// isOption reports whether the option user names a user.
 func (s *settings) isOption(name string) bool {
 	return slices.ContainsFunc(s.users, func(c credentials) bool { return c.name == name })
 }
 
-// hide notes that a user counts for nothing, since a source that comes before has the name.
+// hide notes that a user can't log in, since a source that comes before has the name.
 func (s *settings) hide(at, name, first string) {
 	s.hidden = append(s.hidden, fmt.Sprintf("%s: user %q is at %s, too, and that one counts", at, name, first))
 }
 
-// checkPasswords reports users who have none.
+// checkPasswords reports users without a password or a certificate to log in by.
 func (s *settings) checkPasswords() (errs []error) {
 	for name, a := range inOrder(s.everybody()) {
 		if a.Password == "" && !a.Certificate {

@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/networks"
 )
 
-// units are what sizes are counted in.
+// units maps the unit of a size, in lower case, to bytes.
 var units = map[string]int64{
 	"": 1, "b": 1, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 1 << 10, "mib": 1 << 20, "gib": 1 << 30, "tib": 1 << 40,
 }
@@ -29,7 +29,7 @@ func parseSize(text string) (int64, error) {
 	return n * unit, nil
 }
 
-// quota is how many bytes a user may store, if anything says so.
+// quota is how many bytes a user may store; no limit unless set.
 type quota struct {
 	bytes int64
 	set   bool
@@ -57,7 +57,7 @@ func (r *rate) UnmarshalText(text []byte) error {
 
 func (r rate) String() string { return fmt.Sprintf("%d B/s", int64(r)) }
 
-// network is whence a user may log in.
+// network is a network that a user may log in from.
 type network struct{ netip.Prefix }
 
 func (n *network) UnmarshalText(text []byte) (err error) {
@@ -65,7 +65,7 @@ func (n *network) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
-// day is the beginning of a day where this host is, or a moment.
+// day is the beginning of a day in this host's time zone, or any moment.
 type day struct{ time.Time }
 
 func (d *day) UnmarshalText(text []byte) (err error) {
@@ -80,7 +80,7 @@ func (d *day) UnmarshalText(text []byte) (err error) {
 
 func (d day) String() string { return d.Format(time.RFC3339) }
 
-// uploads is how uploads are stored; empty for what holds for all.
+// uploads says how uploads are stored; empty for the option of the server.
 type uploads string
 
 func (u *uploads) UnmarshalText(text []byte) error {
@@ -90,7 +90,7 @@ func (u *uploads) UnmarshalText(text []byte) error {
 	return err
 }
 
-// umask are the rights that new files and directories don't have, if anything says so.
+// umask holds the rights that new files and directories don't get; the umask of the process unless set.
 type umask struct {
 	bits fs.FileMode
 	set  bool
@@ -107,7 +107,7 @@ func (u *umask) UnmarshalText(text []byte) error {
 
 func (u umask) String() string { return fmt.Sprintf("%03o", uint32(u.bits)) }
 
-// modes returns the modes of new files and directories; 0 for what the umask of the process makes them.
+// modes returns the modes of new files and directories; 0 if umask is not set.
 func (u umask) modes() (file, dir fs.FileMode) {
 	if !u.set {
 		return 0, 0
@@ -115,10 +115,10 @@ func (u umask) modes() (file, dir fs.FileMode) {
 	return 0o666 &^ u.bits, 0o777 &^ u.bits
 }
 
-// patterns are of names that are hidden.
+// patterns match the names that are hidden.
 type patterns []pattern
 
-// pattern is one, as path.Match has them.
+// pattern is a pattern of path.Match.
 type pattern string
 
 func (p *pattern) UnmarshalText(text []byte) error {
@@ -129,11 +129,11 @@ func (p *pattern) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// match reports whether any part of a name is hidden.
+// match reports whether any element of a path is hidden.
 func (ps patterns) match(name string) bool {
 	for part := range strings.SplitSeq(name, "/") {
 		for _, p := range ps {
-			if hit, _ := path.Match(string(p), part); hit && part != "." { // the root
+			if hit, _ := path.Match(string(p), part); hit && part != "." { // "." is the root
 				return true
 			}
 		}

@@ -7,8 +7,8 @@ import (
 	"runtime/debug"
 )
 
-// printVersion says what the build recorded: the module's version when it was
-// installed by version, the commit when it was built from a checkout.
+// printVersion prints what the build has recorded: the module's version if it
+// was installed by version, the commit if it was built from a checkout.
 func printVersion(stdout io.Writer) error {
 	commit := ""
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -18,7 +18,7 @@ func printVersion(stdout io.Writer) error {
 	return err
 }
 
-// version returns that of the module, as far as the build recorded it.
+// version returns the module's version, as far as the build has recorded it.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		return info.Main.Version

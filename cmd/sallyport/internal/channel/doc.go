@@ -1,10 +1,10 @@
-// Package channel is how the processes of one server speak with one another: messages over a Unix socket that keeps
-// them apart (SOCK_SEQPACKET), each with one descriptor at most.
+// Package channel passes messages between the processes of one server, over a Unix socket that keeps their bounds
+// (SOCK_SEQPACKET). A message carries at most one descriptor.
 //
-// [Socket] sends and receives messages, [Writer] and [Reader] make them and take them apart, and at a [Peer] both ends
-// ask and answer. Neither end believes the other: a message has a bounded length, and one that makes no sense ends the
-// socket.
+// [Socket] sends and receives messages, [Writer] and [Reader] write and read their content, and with a [Peer] both
+// ends ask questions and answer them. Neither end trusts the other: a message has a bounded length, and one that makes
+// no sense ends the socket.
 //
-// The format belongs to one version of the program, which every message begins with: a process only ever speaks with
-// those that were started from the same executable.
+// The format belongs to one version of the program, and every message begins with that version: a process speaks only
+// with processes that were started from the same executable.
 package channel

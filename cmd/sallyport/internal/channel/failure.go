@@ -14,7 +14,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// kinds are the errors that callers of a driver tell apart. A message has their places in this list.
+// kinds are the errors that callers of a driver tell apart. A message names them by their index in
+// this list.
 var kinds = []error{
 	fs.ErrNotExist, fs.ErrExist, fs.ErrPermission, fs.ErrInvalid, fs.ErrClosed, errors.ErrUnsupported,
 	driver.ErrQuota, driver.ErrOffset, driver.ErrIsDir, driver.ErrNotDir, driver.ErrNotEmpty, driver.ErrName,
@@ -25,13 +26,14 @@ var kinds = []error{
 	passive.ErrForeign, tls.ErrForeign, tls.ErrNotResumed, tls.ErrOtherCertificate,
 }
 
-// Kinds returns the errors that errors.Is finds at the other end.
+// Kinds returns the errors that errors.Is still finds at the other end.
 func Kinds() []error { return slices.Clone(kinds) }
 
-// maxText is how much of an error's text is told, in bytes.
+// maxText bounds the text of an error in a message, in bytes.
 const maxText = 4096
 
-// failure is an error of the other end: its text, and what errors.Is and errors.As find in it.
+// failure is an error of the other end: its text, and the kinds that errors.Is and errors.As find in
+// it.
 type failure struct {
 	text string
 	is   []error
@@ -40,7 +42,7 @@ type failure struct {
 func (f *failure) Error() string   { return f.text }
 func (f *failure) Unwrap() []error { return f.is }
 
-// Failure writes an error, or that there is none.
+// Failure writes an error, or nil.
 func (w *Writer) Failure(err error) {
 	w.Bool(err != nil)
 	if err == nil {

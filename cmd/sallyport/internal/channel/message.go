@@ -7,25 +7,25 @@ import (
 	"errors"
 )
 
-// version is that of the messages.
+// version is the version of the format of messages.
 const version = 1
 
-// MaxMessage is how long a message may be, in bytes.
+// MaxMessage bounds a message, in bytes.
 const MaxMessage = 64 << 10
 
-// ErrMessage ends a socket: a message that makes no sense.
+// ErrMessage reports a message that makes no sense. It ends the socket.
 var ErrMessage = errors.New("channel: a message that makes no sense")
 
-// Writer makes a message.
+// Writer writes the content of a message.
 type Writer []byte
 
-// Begin begins a message that says what it is, and has a number.
+// Begin begins a message with its operation and the number of the call.
 func (w *Writer) Begin(op byte, id uint64) {
 	*w = append((*w)[:0], version, op)
 	w.Uint(id)
 }
 
-// Uint, Int, String and Bool write a value each.
+// Uint, Int, String and Bool each write a value.
 func (w *Writer) Uint(n uint64) { *w = binary.AppendUvarint(*w, n) }
 
 func (w *Writer) Int(n int64) { *w = binary.AppendVarint(*w, n) }
@@ -43,13 +43,14 @@ func (w *Writer) Bool(v bool) {
 	*w = append(*w, b)
 }
 
-// Reader takes a message apart. After a mistake in it all values are zero.
+// Reader reads the content of a message. After a mistake in the message all further values
+// are zero.
 type Reader struct {
 	b   []byte
 	err error
 }
 
-// Parse begins to take a message apart. A mistake is in the Reader.
+// Parse reads the beginning of a message. The Reader notes a mistake.
 func Parse(b []byte) (op byte, id uint64, r *Reader) {
 	r = &Reader{b: b}
 	v := r.byte()
@@ -60,16 +61,18 @@ func Parse(b []byte) (op byte, id uint64, r *Reader) {
 	return op, id, r
 }
 
-// Keep has the Reader go on with a copy of the message, whose bytes may then be overwritten.
+// Keep has the Reader read from a copy of the message, so that the message's bytes may be
+// overwritten.
 func (r *Reader) Keep() { r.b = append([]byte(nil), r.b...) }
 
 // Fail notes that the message makes no sense.
 func (r *Reader) Fail() { r.b, r.err = nil, ErrMessage }
 
-// Mistake returns ErrMessage if the message made no sense so far.
+// Mistake returns ErrMessage if what was read so far made no sense, else nil.
 func (r *Reader) Mistake() error { return r.err }
 
-// End returns the mistake, if there was one or if something is left.
+// End returns ErrMessage if there was a mistake or if part of the message was not read, else
+// nil.
 func (r *Reader) End() error {
 	if len(r.b) > 0 {
 		r.Fail()
@@ -87,7 +90,8 @@ func (r *Reader) byte() byte {
 	return b
 }
 
-// Bool, Uint, Int and String read what Writer has written.
+// Bool, Uint, Int and String each read a value that the method of Writer of the same name
+// has written.
 func (r *Reader) Bool() bool { return r.byte() != 0 }
 
 func (r *Reader) Uint() uint64 {

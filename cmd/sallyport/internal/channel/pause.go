@@ -9,17 +9,18 @@ import (
 	"time"
 )
 
-// Message is one that came from the other end and was not looked at.
+// Message is a message of the other end that was received but not handled.
 type Message struct {
 	Bytes []byte
-	File  *os.File // that came with it, nil for none
+	File  *os.File // the file in the message, nil for none
 }
 
-// pausePoll is how often Pause looks whether all is answered.
+// pausePoll is how often Pause checks whether all questions are answered.
 const pausePoll = 2 * time.Millisecond
 
-// Pause has this end begin nothing: questions of the other end wait. It returns when all questions of both ends are
-// answered, or with the error of ctx if they are not by then. Resume goes on, in both cases. Nobody may Ask meanwhile.
+// Pause keeps this end from handling new questions, which are held until Resume. It returns when all questions of both
+// ends are answered, or with the error of ctx if that ends before. Resume has to be called in both cases, and Ask must
+// not be called in between.
 func (p *Peer) Pause(ctx context.Context) error {
 	p.mu.Lock()
 	p.paused = true
@@ -29,7 +30,7 @@ func (p *Peer) Pause(ctx context.Context) error {
 		quiet := len(p.asked) == 0 && len(p.calls) == 0
 		p.mu.Unlock()
 		if quiet {
-			p.busy.Wait() // for the sending of the last answers
+			p.busy.Wait() // until the last answers are sent
 			return nil
 		}
 		select {
@@ -40,14 +41,14 @@ func (p *Peer) Pause(ctx context.Context) error {
 	}
 }
 
-// Detached is what another program needs to go on at this end of a socket.
+// Detached is what another program needs to take over this end of a socket.
 type Detached struct {
-	File *os.File // the socket once more
-	Last uint64   // number of a call
+	File *os.File // a duplicate of the socket
+	Last uint64   // the number of the last call
 	Held []Message
 }
 
-// Detach has this end, after Pause, read nothing from the socket any more. Resume goes on all the same.
+// Detach keeps this end from reading from the socket. It has to follow Pause, and Resume undoes it.
 func (p *Peer) Detach() (*Detached, error) {
 	ended := make(chan struct{})
 	p.mu.Lock()
@@ -71,7 +72,7 @@ func (p *Peer) Detach() (*Detached, error) {
 	return &Detached{f, p.last, p.held}, err
 }
 
-// Resume goes on after Pause and Detach.
+// Resume handles the messages that were held, and undoes Pause and Detach.
 func (p *Peer) Resume() {
 	p.mu.Lock()
 	held, detached := p.held, p.detached
@@ -88,7 +89,7 @@ func (p *Peer) Resume() {
 	}
 }
 
-// Attach goes on where another program was detached. It takes over the files.
+// Attach takes over an end of a socket from another program, with the files in d, and goes on where it was detached.
 func Attach(d *Detached, files Files, answer Answer) (*Peer, error) {
 	s, err := Open(d.File, files)
 	if err != nil {
@@ -101,7 +102,7 @@ func Attach(d *Detached, files Files, answer Answer) (*Peer, error) {
 	return p, nil
 }
 
-// hold keeps a message for later if this end is paused.
+// hold keeps a message until Resume if this end is paused, and reports whether it does.
 func (p *Peer) hold(b []byte, f *os.File) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -112,7 +113,7 @@ func (p *Peer) hold(b []byte, f *os.File) bool {
 	return true
 }
 
-// leaves reports whether an error of reading is that this end was detached, and says so.
+// leaves reports whether err ended a read since this end is being detached. If so, Detach is told.
 func (p *Peer) leaves(err error) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

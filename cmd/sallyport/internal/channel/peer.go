@@ -11,17 +11,17 @@ import (
 	"time"
 )
 
-// Operations of Peer itself. Those of its user begin at FirstOp.
+// Operations of Peer itself. Operations of its users begin at FirstOp.
 const (
 	opAnswer byte = iota
 	opCancel      // nobody needs the answer any more
 	FirstOp
 )
 
-// maxCalls is how many calls of the other end are under way at once before more are refused.
+// maxCalls bounds the calls of the other end that are answered at once. Further calls are refused.
 const maxCalls = 4096
 
-// sending is how long the other end may take to read a message.
+// sending bounds how long the other end may take to read a message.
 const sending = 10 * time.Second
 
 var (
@@ -33,43 +33,44 @@ var (
 	ErrTooMany = errors.New("channel: too many calls at once")
 )
 
-// Call is what the other end asks. Ctx ends when the other end needs no answer any more, and with the socket.
+// Call is a question of the other end. Ctx ends with the socket, or when the other end no longer needs the answer.
 type Call struct {
 	Ctx context.Context
 	Op  byte
 	*Reader
-	File *os.File // that came with the question, nil for none; closed after the answer unless it was taken out
+	File *os.File // comes with the question, nil for none; closed after the answer unless Answer sets it to nil
 }
 
-// Answer does what is asked and writes what is answered into w. The file that it returns is sent and closed. When it
-// returns an error, that alone is sent. It is called in a goroutine of its own.
+// Answer answers a question. It writes the answer to w; the file that it returns is sent with the answer and closed. If
+// it returns an error, only the error is sent. It is called in a goroutine of its own.
 type Answer func(c *Call, w *Writer) (*os.File, error)
 
-// Peer is one end of a socket at which both ends may ask, and answer each question once. It is safe for concurrent use.
+// Peer is one end of a socket at which both ends may ask questions. Each question is answered once. Peer is safe for
+// concurrent use.
 type Peer struct {
 	s      *Socket
 	answer Answer
 	ctx    context.Context // ends with the socket
 	end    context.CancelFunc
-	busy   sync.WaitGroup // answers under way
+	busy   sync.WaitGroup // counts the answers under way
 
 	mu    sync.Mutex
-	last  uint64 // number of a call
+	last  uint64 // the number of the last call
 	calls map[uint64]*waiting
-	asked map[uint64]context.CancelFunc // of calls of the other end
+	asked map[uint64]context.CancelFunc // ends the contexts of the other end's calls, by number
 
 	paused   bool
-	held     []Message     // that came meanwhile
-	detached chan struct{} // closed when nothing is read any more; nil unless that is wanted
+	held     []Message     // messages that came while paused
+	detached chan struct{} // is closed when reading has stopped; nil unless Detach was called
 }
 
-// waiting is a call without an answer yet.
+// waiting is a call that was not answered yet.
 type waiting struct {
 	take func(r *Reader, f *os.File) error
 	done chan error
 }
 
-// NewPeer takes over one end of Pair. A nil Answer refuses whatever is asked.
+// NewPeer takes over one end of Pair. If answer is nil, all questions of the other end are refused.
 func NewPeer(f *os.File, files Files, answer Answer) (*Peer, error) {
 	s, err := Open(f, files)
 	if err != nil {
@@ -87,10 +88,10 @@ func newPeer(s *Socket, answer Answer) *Peer {
 	return p
 }
 
-// Done is closed when the socket has ended.
+// Done returns a channel that is closed when the socket has ended.
 func (p *Peer) Done() <-chan struct{} { return p.ctx.Done() }
 
-// Close ends the socket and waits for answers under way.
+// Close ends the socket and waits until no Answer runs any more.
 func (p *Peer) Close() error {
 	err := p.s.Close()
 	<-p.ctx.Done()
@@ -98,7 +99,7 @@ func (p *Peer) Close() error {
 	return err
 }
 
-// receive deals with messages until the socket ends.
+// receive handles messages until the socket ends.
 func (p *Peer) receive() {
 	buf := make([]byte, MaxMessage)
 	for {
@@ -124,7 +125,7 @@ func (p *Peer) receive() {
 	p.calls = nil
 }
 
-// handle deals with a message. Its error ends the socket.
+// handle handles a message. An error ends the socket.
 func (p *Peer) handle(b []byte, f *os.File) error {
 	op, id, r := Parse(b)
 	switch {
@@ -147,7 +148,7 @@ func (p *Peer) handle(b []byte, f *os.File) error {
 	return p.begin(&Call{Op: op, Reader: r, File: f}, id)
 }
 
-// answered gives an answer to whoever waits for it.
+// answered passes an answer to the Ask that waits for it.
 func (p *Peer) answered(id uint64, r *Reader, f *os.File) error {
 	p.mu.Lock()
 	w := p.calls[id]
@@ -155,7 +156,7 @@ func (p *Peer) answered(id uint64, r *Reader, f *os.File) error {
 	p.mu.Unlock()
 	if w == nil {
 		closeFile(f)
-		return nil // it was not answered in time
+		return nil // Ask has given up
 	}
 	err := r.Failure()
 	if err == nil && r.Mistake() == nil && w.take != nil {
@@ -168,7 +169,7 @@ func (p *Peer) answered(id uint64, r *Reader, f *os.File) error {
 	return wrong
 }
 
-// begin has a call answered.
+// begin starts a goroutine that answers a call, or refuses the call.
 func (p *Peer) begin(c *Call, id uint64) error {
 	ctx, cancel := context.WithCancel(p.ctx)
 	c.Ctx = ctx
@@ -199,7 +200,7 @@ func (p *Peer) begin(c *Call, id uint64) error {
 	return nil
 }
 
-// do answers a call.
+// do has a call answered and sends the answer.
 func (p *Peer) do(c *Call, id uint64) {
 	var w Writer
 	w.Begin(opAnswer, id)
@@ -219,7 +220,7 @@ func (p *Peer) do(c *Call, id uint64) {
 	closeFile(f)
 }
 
-// rescued calls Answer. A panic is the error of one call.
+// rescued calls Answer, and turns a panic into the error of the call.
 func (p *Peer) rescued(c *Call, w *Writer) (f *os.File, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -246,7 +247,7 @@ func closeFile(f *os.File) {
 	}
 }
 
-// send sends a message. After a failure nobody knows what the other end has read, and the socket is ended.
+// send sends a message. If that fails, it ends the socket, since nobody knows how much the other end has read.
 func (p *Peer) send(op byte, id uint64, build func(w *Writer), f *os.File) error {
 	var w Writer
 	w.Begin(op, id)
@@ -263,10 +264,10 @@ func (p *Peer) send(op byte, id uint64, build func(w *Writer), f *os.File) error
 	return nil
 }
 
-// Ask asks the other end, and waits for the answer for no longer than patience. When ctx ends the other end is told
-// that nobody needs the answer, and Ask goes on waiting: an answer is never lost. build writes the question, with which
-// f is sent unless that is nil. take reads the answer and takes over the file that came with it, nil for none; it is
-// called before any later message is looked at, and therefore must not wait.
+// Ask asks the other end a question, and waits for the answer for at most patience. When ctx ends, Ask tells the other
+// end that nobody needs the answer, but goes on waiting, so that no answer is lost. build writes the question, and f is
+// sent with it unless nil. take reads the answer and takes over the file in it, nil for none. No later message is
+// handled before take returns, so take must not wait.
 func (p *Peer) Ask(ctx context.Context, patience time.Duration, op byte, build func(w *Writer), f *os.File, take func(r *Reader, f *os.File) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -304,7 +305,7 @@ func (p *Peer) Ask(ctx context.Context, patience time.Duration, op byte, build f
 	}
 }
 
-// forget gives a call up, and reports whether its answer has not come.
+// forget gives up a call, and reports whether it was still without an answer.
 func (p *Peer) forget(id uint64) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

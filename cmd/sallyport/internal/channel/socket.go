@@ -15,25 +15,25 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Files says which descriptors may come with messages.
+// Files says which descriptors the other end may send.
 type Files int
 
 const (
-	RegularFiles Files = iota // those of regular files only
-	AnyFiles                  // of whatever the other end likes, which has to be trusted in that
+	RegularFiles Files = iota // regular files only
+	AnyFiles                  // any descriptor, for an other end that is trusted with that
 )
 
-// Socket sends and receives messages, each with one descriptor at most. Sending is safe for concurrent use.
+// Socket sends and receives messages, each with at most one descriptor. Send is safe for concurrent use.
 type Socket struct {
-	// Patience is how long a message may take to be sent; 0 is without end.
+	// Patience bounds how long it may take to send a message; 0 sets no bound.
 	Patience time.Duration
 
-	f     *os.File // the socket; calls say whether they wait
+	f     *os.File // the socket; each call on it says whether it blocks
 	raw   syscall.RawConn
-	ready *os.File // tells that there is a message; nil if Receive waits in the system
+	ready *os.File // becomes readable when there is a message; nil if Receive blocks in the system
 	files Files
-	oob   []byte     // of Receive
-	full  sync.Mutex // held by whoever waits for room to send
+	oob   []byte     // the buffer of Receive for descriptors
+	full  sync.Mutex // is held while a sender waits for room
 }
 
 // Pair returns the two ends of a socket.
@@ -58,8 +58,8 @@ func Open(f *os.File, files Files) (*Socket, error) {
 	return s, nil
 }
 
-// OpenBlocking is Open for a process that has little else to do: Receive keeps a thread while it waits, and what comes
-// wakes that thread and no other.
+// OpenBlocking is Open for a process that has little else to do: Receive occupies a thread while it waits, so that a
+// message wakes only that thread.
 func OpenBlocking(f *os.File, files Files) (*Socket, error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
@@ -76,14 +76,14 @@ func OpenBlocking(f *os.File, files Files) (*Socket, error) {
 	return &Socket{f: f, raw: raw, files: files, oob: make([]byte, unix.CmsgSpace(4))}, nil
 }
 
-// watch returns what Go can wait for until a message is there. Go itself would wait for room to send as well, and each
-// message that the other end takes makes room: every one would wake this process once more, for nothing.
+// watch returns a file that becomes readable when a message is there. Go's poller would also wait for room to send, and
+// wake this process for nothing each time that the other end reads a message.
 func watch(socket syscall.RawConn) (*os.File, error) {
 	fd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("epoll_create1", err)
 	}
-	err = unix.SetNonblock(fd, true) // by which os knows that it can be waited for
+	err = unix.SetNonblock(fd, true) // has package os use its poller
 	if e := socket.Control(func(s uintptr) {
 		if err == nil {
 			err = unix.EpollCtl(fd, unix.EPOLL_CTL_ADD, int(s), &unix.EpollEvent{Events: unix.EPOLLIN})
@@ -101,9 +101,9 @@ func watch(socket syscall.RawConn) (*os.File, error) {
 // SyscallConn implements syscall.Conn.
 func (s *Socket) SyscallConn() (syscall.RawConn, error) { return s.raw, nil }
 
-// Close ends the socket at both ends. Later calls do nothing.
+// Close ends the socket at both ends. Further calls of Close do nothing.
 func (s *Socket) Close() error {
-	s.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // ends what waits in the system
+	s.raw.Control(func(fd uintptr) { unix.Shutdown(int(fd), unix.SHUT_RDWR) }) // wakes calls that block in the system
 	if s.ready != nil {
 		s.ready.Close()
 	}
@@ -113,7 +113,7 @@ func (s *Socket) Close() error {
 	return nil
 }
 
-// Send sends a message, and a descriptor of f unless that is nil.
+// Send sends a message, with a descriptor of f unless f is nil.
 func (s *Socket) Send(b []byte, f *os.File) error {
 	if len(b) > MaxMessage {
 		return fmt.Errorf("channel: a message of %d bytes", len(b))
@@ -137,7 +137,7 @@ func (s *Socket) send(b, oob []byte) error {
 	if err != unix.EAGAIN {
 		return os.NewSyscallError("sendmsg", err)
 	}
-	s.full.Lock() // one thread is enough to wait
+	s.full.Lock() // lets a single thread wait for room
 	defer s.full.Unlock()
 	for start := time.Now(); ; {
 		if err = s.sendNow(b, oob); err != unix.EAGAIN {
@@ -153,7 +153,7 @@ func (s *Socket) send(b, oob []byte) error {
 	}
 }
 
-// sendNow doesn't wait.
+// sendNow sends a message, or fails at once if there is no room for it.
 func (s *Socket) sendNow(b, oob []byte) (err error) {
 	if e := s.raw.Control(func(fd uintptr) {
 		err = again(func() error { return unix.Sendmsg(int(fd), b, oob, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL) })
@@ -163,7 +163,7 @@ func (s *Socket) sendNow(b, oob []byte) (err error) {
 	return err
 }
 
-// awaitRoom waits until there is room to send, for no longer than some time; without end if that is negative.
+// awaitRoom waits until there is room to send, for at most most; a negative most sets no bound.
 func (s *Socket) awaitRoom(most time.Duration) {
 	wait := -1
 	if most >= 0 {
@@ -174,7 +174,7 @@ func (s *Socket) awaitRoom(most time.Duration) {
 	})
 }
 
-// again makes a call again that a signal has ended.
+// again repeats a system call for as long as signals interrupt it.
 func again(call func() error) error {
 	for {
 		if err := call(); err != unix.EINTR {
@@ -183,8 +183,8 @@ func again(call func() error) error {
 	}
 }
 
-// Receive reads one message into buf, which has room for MaxMessage bytes, and the file that came with it, if any. The
-// error is io.EOF after the other end was closed, and that or os.ErrClosed after Close.
+// Receive reads one message into buf, which has room for MaxMessage bytes, and the file in the message, nil for none.
+// The error is io.EOF after the other end was closed, and io.EOF or os.ErrClosed after Close.
 func (s *Socket) Receive(buf []byte) (b []byte, f *os.File, err error) {
 	n, oobn, flags, err := s.receive(buf)
 	switch {
@@ -237,13 +237,13 @@ func (s *Socket) receive(buf []byte) (n, oobn, flags int, err error) {
 	return n, oobn, flags, os.NewSyscallError("recvmsg", err)
 }
 
-// interrupt has Receive take nothing more from the socket, and return os.ErrDeadlineExceeded, until goOn. It is not for
-// a socket of OpenBlocking.
+// interrupt has Receive return os.ErrDeadlineExceeded and read nothing from the socket until goOn is called. It must
+// not be called on a socket of OpenBlocking.
 func (s *Socket) interrupt() error { return s.ready.SetReadDeadline(time.Unix(1, 0)) }
 
 func (s *Socket) goOn() error { return s.ready.SetReadDeadline(time.Time{}) }
 
-// duplicate returns the descriptor of the socket once more.
+// duplicate returns a duplicate of the socket's descriptor.
 func (s *Socket) duplicate() (*os.File, error) {
 	var fd int
 	var err error
@@ -256,7 +256,7 @@ func (s *Socket) duplicate() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "channel"), nil
 }
 
-// descriptor takes the one descriptor out of what came beside a message.
+// descriptor returns the one descriptor in the ancillary data of a message.
 func (s *Socket) descriptor(oob []byte) (*os.File, error) {
 	control, err := unix.ParseSocketControlMessage(oob)
 	if err != nil {

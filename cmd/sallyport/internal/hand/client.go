@@ -14,46 +14,47 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// DefaultPatience is how long a call may be without an answer.
+// DefaultPatience bounds how long a call may go without an answer.
 const DefaultPatience = 2 * time.Minute
 
-// ErrGone is the error of every call after the hand has ended, or was found to be stuck. It ends the session: what
-// the call that was under way has done nobody knows, so the client should look before it repeats the command.
+// ErrGone is the error of every call after the hand has ended, or was found to hang. It ends the session: nobody
+// knows what a call under way has done, so the client should look before it repeats the command.
 var ErrGone = &driver.Error{
 	Code: 421, Text: "The files are not within reach any more. What was asked for last may be done or not: log in again and look.",
 	Err: errors.New("hand: the process that has the files has ended"),
 }
 
-// Client is the [driver.FS] of a hand. It is safe for concurrent use.
+// Client is a [driver.FS] whose work a hand does. It is safe for concurrent use.
 type Client struct {
 	s        *channel.Socket
 	patience time.Duration
 
-	ended  chan struct{} // closed when gone
-	atomic atomic.Bool   // whether nothing of an upload is there before Commit, as CheckStore was told
+	ended  chan struct{} // is closed when gone is set
+	atomic atomic.Bool   // the hand stores uploads atomically: nothing is there before Commit, as CheckStore has told
 
 	mu    sync.Mutex
-	last  uint64 // number of a call
+	last  uint64 // the number of the last call
 	calls map[uint64]*call
 	gone  bool
 }
 
-// call waits for its answers.
+// call is a call of the hand that was not answered in full yet.
 type call struct {
 	id      uint64
-	answers chan answer // as many as may be under way
+	answers chan answer // has room for as many as may be under way
 }
 
-// answer is what came, with the file that came with it.
+// answer is a message of the hand, and the file in it.
 type answer struct {
 	op op
 	*reader
 	file  *os.File
-	taken bool // by takeFile
+	taken bool // takeFile was called
 }
 
-// NewClient takes over one end of channel.Pair. A patience of 0 is DefaultPatience: a hand that lets a call wait for
-// longer, as one does that its user has stopped, is taken for gone, and whoever started the process ends it.
+// NewClient takes over one end of channel.Pair. A patience of 0 is DefaultPatience. A hand that doesn't answer for
+// longer, for example since its user has stopped it, is taken to be gone. The process that has started the hand has
+// to end it.
 func NewClient(f *os.File, patience time.Duration) (*Client, error) {
 	if patience == 0 {
 		patience = DefaultPatience
@@ -68,13 +69,13 @@ func NewClient(f *os.File, patience time.Duration) (*Client, error) {
 	return c, nil
 }
 
-// Close ends the socket, and Serve at its other end returns.
+// Close ends the socket. Serve at the other end returns then.
 func (c *Client) Close() error { return c.s.Close() }
 
-// Done is closed when the hand has ended, was found to be stuck, or Close was called.
+// Done returns a channel that is closed when the hand has ended, was found to hang, or Close was called.
 func (c *Client) Done() <-chan struct{} { return c.ended }
 
-// receive hands answers to those that wait for them, until the socket ends.
+// receive passes answers to the calls that wait for them, until the socket ends.
 func (c *Client) receive() {
 	buf := make([]byte, channel.MaxMessage)
 	for c.receiveOne(buf) == nil {
@@ -110,19 +111,19 @@ func (c *Client) receiveOne(buf []byte) error {
 		case w.answers <- answer{op: o, reader: r, file: f}:
 			return nil
 		default:
-			r.Fail() // more of a listing than was asked for
+			r.Fail() // the hand has sent more of a listing than it may
 		}
 	}
 	if f != nil {
-		f.Close() // nobody waits any more
+		f.Close() // the call was given up
 	}
 	return r.Mistake()
 }
 
-// writers are messages to be used again.
+// writers holds messages whose memory is reused.
 var writers = sync.Pool{New: func() any { return new(writer) }}
 
-// begin sends a call.
+// begin sends the question of a call.
 func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
 	w := &call{answers: make(chan answer, window+1)}
 	c.mu.Lock()
@@ -141,7 +142,7 @@ func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
 	return w, nil
 }
 
-// send sends a message. After a failure nobody knows what the hand has read, and the socket is ended.
+// send sends a message. If that fails, it ends the socket, since nobody knows how much the hand has read.
 func (c *Client) send(o op, id uint64, build func(w *writer)) error {
 	m := writers.Get().(*writer)
 	defer writers.Put(m)
@@ -159,7 +160,7 @@ func (c *Client) send(o op, id uint64, build func(w *writer)) error {
 	return nil
 }
 
-// next waits for an answer.
+// next waits for the next answer to a call.
 func (c *Client) next(ctx context.Context, w *call) (answer, error) {
 	timer := time.NewTimer(c.patience)
 	defer timer.Stop()
@@ -178,14 +179,14 @@ func (c *Client) next(ctx context.Context, w *call) (answer, error) {
 	}
 }
 
-// cancel tells the hand that nobody waits for a call any more.
+// cancel gives up a call, and tells the hand so unless the last answer has come.
 func (c *Client) cancel(w *call) {
 	if c.forget(w) {
 		c.send(opCancel, w.id, nil)
 	}
 }
 
-// forget gives a call up, and reports whether its last answer has not come.
+// forget gives up a call, and reports whether its last answer had not come.
 func (c *Client) forget(w *call) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -204,8 +205,9 @@ func (c *Client) forget(w *call) bool {
 	}
 }
 
-// do is a call with one answer. take reads what the answer has besides an error, nil if it has nothing, and takes the
-// file out of the answer if one is expected. A file that nobody takes, or that comes with a mistake, is closed.
+// do makes a call that has one answer. take reads the answer unless it is an error, and takes its file if one is
+// expected; nil stands for an answer without content. do closes a file that take leaves, or that comes with a
+// mistake.
 func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(a *answer)) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -217,7 +219,7 @@ func (c *Client) do(ctx context.Context, o op, build func(w *writer), take func(
 	return c.end(ctx, w, take)
 }
 
-// end waits for the one answer to a call.
+// end waits for the one answer to a call and reads it.
 func (c *Client) end(ctx context.Context, w *call, take func(a *answer)) error {
 	a, err := c.next(ctx, w)
 	if err != nil {
@@ -235,14 +237,14 @@ func (c *Client) end(ctx context.Context, w *call, take func(a *answer)) error {
 	return err
 }
 
-// closeFile closes the file that came, if any.
+// closeFile closes the file in the answer, if there is one.
 func (a *answer) closeFile() {
 	if a.file != nil {
 		a.file.Close()
 	}
 }
 
-// takeFile returns the file that must have come.
+// takeFile returns the file in the answer, and notes a mistake if there is none.
 func (a *answer) takeFile() *os.File {
 	if a.taken = true; a.file == nil {
 		a.Fail()

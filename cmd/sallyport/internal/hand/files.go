@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Client has all abilities whose calls can be told. What the FS of the hand has not is errors.ErrUnsupported.
+// Client has all abilities whose calls can be messages. An ability that the hand's FS lacks returns
+// errors.ErrUnsupported.
 var _ interface {
 	driver.FS
 	driver.Scanner
@@ -28,7 +29,7 @@ var _ interface {
 	driver.Checksummer
 } = (*Client)(nil)
 
-// named is a call about names that has no answer but an error.
+// named makes a call about names whose answer is only an error or nil.
 func (c *Client) named(ctx context.Context, o op, names ...string) error {
 	return c.do(ctx, o, func(w *writer) {
 		for _, name := range names {
@@ -108,7 +109,7 @@ func (c *Client) Checksum(ctx context.Context, name, algorithm string, offset, l
 	return sum, err
 }
 
-// RawNames is false of a hand that has ended.
+// RawNames asks the hand. It returns false if the hand has ended.
 func (c *Client) RawNames(name string) (ok bool) {
 	err := c.do(context.Background(), opRawNames, func(w *writer) { w.String(name) }, func(a *answer) { ok = a.Bool() })
 	return ok && err == nil
@@ -127,7 +128,7 @@ func (c *Client) Scan(ctx context.Context, self driver.FS, name string, nameOnly
 	return c.list(ctx, name, nameOnly, func() *info { return fi })
 }
 
-// list asks for a listing in pieces and gives it out one by one.
+// list asks for a listing in pieces and yields its entries one by one.
 func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func() *info) iter.Seq2[fs.FileInfo, error] {
 	return func(yield func(fs.FileInfo, error) bool) {
 		if err := ctx.Err(); err != nil {
@@ -142,7 +143,7 @@ func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func
 		defer c.cancel(w)
 		for {
 			a, err := c.next(ctx, w)
-			a.closeFile() // a listing has none
+			a.closeFile() // a listing has no file
 			if err == nil && a.op == opEntries {
 				err = c.send(opMore, w.id, nil)
 			}
@@ -173,7 +174,7 @@ func (c *Client) list(ctx context.Context, name string, nameOnly bool, next func
 	}
 }
 
-// part is what a session may see of an open file. It implements driver.FilePart.
+// part is the part of an open file that a session may read. It implements driver.FilePart.
 type part struct {
 	*io.LimitedReader
 	f *os.File
@@ -182,7 +183,7 @@ type part struct {
 func (p *part) Part() (*os.File, int64) { return p.f, p.N }
 func (p *part) Close() error            { return p.f.Close() }
 
-// Open opens a file in the hand and takes the descriptor over.
+// Open has the hand open a file and takes over the descriptor.
 func (c *Client) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	p := &part{LimitedReader: new(io.LimitedReader)}
 	err := c.do(ctx, opOpen, func(w *writer) { w.String(name); w.Int(offset) }, func(a *answer) {

@@ -9,17 +9,17 @@ type (
 	reader = channel.Reader
 )
 
-// A listing comes in messages of little more than batch bytes, of
-// which window may be under way.
+// A listing comes in messages of little more than batch bytes, window of which may be under way.
 const (
 	batch  = 32 << 10
 	window = 3
 )
 
-// maxPut is how long an upload may be that is one message, in bytes. A descriptor costs more than to copy so little.
+// maxPut bounds an upload that goes in one message, in bytes. To pass a descriptor would cost more than to copy so
+// little.
 const maxPut = 32 << 10
 
-// op says what a message is: what is asked, or what is answered.
+// op is the kind of a message: a question or an answer.
 type op byte
 
 const (
@@ -41,20 +41,20 @@ const (
 	opSpace
 	opChecksum
 	opRawNames
-	opPut // an upload with its content
+	opPut // a whole upload with its content
 
-	// Of an upload, named by the number of its opStore.
+	// Questions about an upload, which they name by the number of its opStore.
 	opPrepare
 	opCommit
 	opClose
 
-	// Of the call whose number the message has. They have no answer.
-	opMore   // one more message of a listing may come
-	opCancel // nobody waits for the answer
+	// Messages about an earlier call, whose number they have. They have no answer.
+	opMore   // the hand may send one more message of a listing
+	opCancel // nobody waits for the answer any more
 
 	// Answers, with the number of the call.
-	opReply   // the last
-	opEntries // of a listing
+	opReply   // the last answer to the call
+	opEntries // entries of a listing, of which more may follow
 
 	ops // how many there are
 )
@@ -62,7 +62,7 @@ const (
 // begin begins a message.
 func begin(w *writer, o op, id uint64) { w.Begin(byte(o), id) }
 
-// parse begins to take a message apart.
+// parse reads the beginning of a message.
 func parse(b []byte) (o op, id uint64, r *reader) {
 	code, id, r := channel.Parse(b)
 	if o = op(code); o >= ops {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// quietAfter is how long nothing is asked before a hand gives memory back to the system.
+// quietAfter is how long a hand waits without a question before it gives memory back to the system.
 const quietAfter = 3 * time.Second
 
-// quiet gives memory back when nothing has been asked for a while. There may be a thousand hands, most of which wait
-// for the next command of somebody, and one that waits has no timers.
+// quiet gives memory back to the system when the hand was asked nothing for a while. There may be a thousand hands,
+// most of which wait for the next command of a client, so a hand that waits has no timer.
 type quiet struct {
-	disturbed atomic.Bool // since watch has looked
-	watched   atomic.Bool // whether watch will look again
+	disturbed atomic.Bool // a question has come since watch ran last
+	watched   atomic.Bool // watch is going to run
 }
 
-// disturb notes that something is asked.
+// disturb notes that a question has come.
 func (q *quiet) disturb() {
 	q.disturbed.Store(true)
 	if !q.watched.Swap(true) {
@@ -33,7 +33,7 @@ func (q *quiet) watch() {
 	}
 	debug.FreeOSMemory()
 	q.watched.Store(false)
-	if q.disturbed.Load() { // meanwhile, by something that saw itself watched
+	if q.disturbed.Load() { // a question has come meanwhile, when watched was still set
 		q.disturb()
 	}
 }

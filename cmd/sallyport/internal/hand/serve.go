@@ -15,11 +15,11 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// maxCalls is how many calls are under way at once, and how many uploads, before more are refused.
+// maxCalls bounds the calls under way at once, and the uploads. Further ones are refused.
 const maxCalls = 4096
 
-// Serve does with files what is asked over one end of channel.Pair. It takes the end over and returns when the other is
-// closed, after all uploads that are not committed have been taken back. Its error is nil then.
+// Serve answers the questions at one end of channel.Pair with files. It takes the end over. When the other end is
+// closed, Serve discards the uploads that are not committed and returns nil.
 func Serve(f *os.File, files driver.FS) error {
 	s, err := channel.OpenBlocking(f, channel.RegularFiles)
 	if err != nil {
@@ -31,7 +31,7 @@ func Serve(f *os.File, files driver.FS) error {
 	err = h.receive()
 	s.Close()
 	h.end()
-	for _, usual := range []error{io.EOF, syscall.ECONNRESET, os.ErrClosed} { // the others if an answer was not read or sent
+	for _, usual := range []error{io.EOF, syscall.ECONNRESET, os.ErrClosed} { // the latter two after an unread or unsent answer
 		if errors.Is(err, usual) {
 			return nil
 		}
@@ -43,9 +43,9 @@ func Serve(f *os.File, files driver.FS) error {
 type server struct {
 	s     *channel.Socket
 	files driver.FS
-	// Whether nothing of an upload is there before Commit. It makes no difference then when Store is called.
+	// atomic says that nothing of an upload is there before Commit. It doesn't matter then when Store is called.
 	atomic bool
-	busy   sync.WaitGroup // calls
+	busy   sync.WaitGroup // counts the calls under way
 
 	quiet   quiet
 	mu      sync.Mutex
@@ -53,20 +53,20 @@ type server struct {
 	uploads map[uint64]*stored
 }
 
-// job is a call that is under way.
+// job is a call under way.
 type job struct {
 	id     uint64
 	ctx    context.Context
 	cancel context.CancelFunc
-	more   chan struct{} // messages of a listing that may be sent; nil of other calls
-	kept   bool          // ctx goes on after the answer
+	more   chan struct{} // has a token for each message of a listing that may be sent; nil for other calls
+	kept   bool          // ctx outlives the answer
 	*reader
 }
 
-// receive deals with messages until the socket ends. Whatever has received a message does at once what that asks for,
-// and something else waits for the next one: no thread has to be woken between the two. A wait keeps the one processor
-// of a hand until Go notices. So whatever a message makes ready to run, such as a listing that may go on, becomes ready
-// only after the next wait does, and Go runs it first.
+// receive handles messages until the socket ends. The goroutine that has received a message handles it at once, and
+// another goroutine waits for the next message: so no thread has to be woken in between. The wait occupies the one
+// processor of a hand until Go notices. So what a message makes ready to run, such as a listing that may go on, has to
+// become ready after the goroutine that waits next, for Go to run it first.
 func (h *server) receive() error {
 	ended := make(chan error, 1)
 	buf := make([]byte, channel.MaxMessage)
@@ -84,7 +84,7 @@ func (h *server) receive() error {
 	return <-ended
 }
 
-// next receives a message into buf and returns what has to be done for it, which needs buf no more.
+// next receives a message into buf and returns the function that handles it. The function no longer needs buf.
 func (h *server) next(buf []byte) (do func(), err error) {
 	b, f, err := h.s.Receive(buf)
 	if err != nil {
@@ -106,8 +106,8 @@ func (h *server) next(buf []byte) (do func(), err error) {
 	return h.begin(o, id, r)
 }
 
-// tell tells a call that more may be sent, or that the call is not needed any more, nor the upload that came of it.
-// Both may be over already.
+// tell tells a call that it may send more, or that neither the call nor the upload that it has begun is needed any
+// more. Both may be over already.
 func (h *server) tell(o op, id uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -125,7 +125,7 @@ func (h *server) tell(o op, id uint64) {
 	}
 }
 
-// begin notes a call and returns what does it.
+// begin notes a call and returns the function that answers it.
 func (h *server) begin(o op, id uint64, r *reader) (do func(), err error) {
 	j := &job{id: id, reader: r}
 	if o == opList {
@@ -163,7 +163,7 @@ func (h *server) begin(o op, id uint64, r *reader) (do func(), err error) {
 	}, nil
 }
 
-// end ends what is under way.
+// end cancels all calls, waits for them, and discards the uploads that are left.
 func (h *server) end() {
 	h.mu.Lock()
 	for _, j := range h.calls {
@@ -179,7 +179,7 @@ func (h *server) end() {
 
 var errEnded = errors.New("hand: the server has ended")
 
-// do does a call and answers.
+// do answers a call.
 func (h *server) do(o op, j *job) {
 	if o == opList {
 		h.list(j)
@@ -207,7 +207,7 @@ func (h *server) do(o op, j *job) {
 	})
 }
 
-// rescued calls what is not the hand's own. A panic of that is an error of one call.
+// rescued calls code that is not the hand's own, and turns a panic into the error of one call.
 func rescued(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -217,7 +217,7 @@ func rescued(call func() error) (err error) {
 	return call()
 }
 
-// answer sends the last answer to a call, with the file that build returns unless that is nil. The file is closed.
+// answer sends the last answer to a call, with the file that build returns unless nil. It closes the file.
 func (h *server) answer(id uint64, build func(w *writer) *os.File) error {
 	m := writers.Get().(*writer)
 	defer writers.Put(m)
@@ -233,8 +233,8 @@ func (h *server) answer(id uint64, build func(w *writer) *os.File) error {
 	return err
 }
 
-// handlers do the calls with one answer. Each reads what was asked and writes what is answered; the file that it
-// returns is sent and closed.
+// handlers holds the functions for calls with one answer. Each reads the question and writes the answer; the file that
+// it returns is sent with the answer and closed.
 var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
 	opMkdir:     func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Mkdir(j.ctx, j.String()) },
 	opRemove:    func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Remove(j.ctx, j.String()) },
@@ -297,10 +297,10 @@ var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
 	opClose:   (*server).close,
 }
 
-// noPart is told of a file in place of how much of the file belongs to a part.
+// noPart takes the place of the length of a part in the answer about a whole file.
 const noPart = -1
 
-// open sends the descriptor of a file.
+// open opens a file and returns it, to be sent.
 func (h *server) open(j *job, w *writer) (*os.File, error) {
 	r, err := h.files.Open(j.ctx, j.String(), j.Int())
 	if err != nil {
@@ -319,7 +319,7 @@ func (h *server) open(j *job, w *writer) (*os.File, error) {
 	return nil, fmt.Errorf("hand: a file that is none of the system: %w", errors.ErrUnsupported)
 }
 
-// list sends a listing in pieces, no more ahead than is asked for.
+// list sends a listing in pieces, no more of which are under way than the client allows.
 func (h *server) list(j *job) {
 	l := &listing{h: h, j: j}
 	name, nameOnly := j.String(), j.Bool()
@@ -330,16 +330,16 @@ func (h *server) list(j *job) {
 	l.send(opReply, func(w *writer) { w.Failure(err) })
 }
 
-// listing is what is sent of a directory.
+// listing is a listing that is being sent.
 type listing struct {
 	h       *server
 	j       *job
-	batch   writer // entries to be sent
-	n       uint64 // how many
+	batch   writer // entries that are still to be sent
+	n       uint64 // how many entries batch has
 	message writer
 }
 
-// entries lists a directory and sends all but the last entries.
+// entries lists a directory and sends its entries, but for the last batch.
 func (l *listing) entries(name string, nameOnly bool) error {
 	for fi, err := range driver.Scan(l.j.ctx, l.h.files, name, nameOnly) {
 		if err != nil {
@@ -361,7 +361,7 @@ func (l *listing) entries(name string, nameOnly bool) error {
 	return nil
 }
 
-// send sends the entries that are there, and what end adds.
+// send sends the entries in batch, and what end writes behind them.
 func (l *listing) send(o op, end func(w *writer)) error {
 	begin(&l.message, o, l.j.id)
 	l.message.Uint(l.n)

@@ -14,12 +14,12 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// stored is an upload that another process writes.
+// stored is an upload that the client writes.
 type stored struct {
 	driver.FileUpload
 	cancel context.CancelFunc // ends the context of Store
-	mu     sync.Mutex         // held by the one call that is about it
-	told   int64              // bytes of Wrote
+	mu     sync.Mutex         // is held by the call about the upload, of which there is one at a time
+	told   int64              // how many bytes Wrote was told of
 }
 
 func (h *server) store(j *job, w *writer) (*os.File, error) {
@@ -36,7 +36,7 @@ func (h *server) store(j *job, w *writer) (*os.File, error) {
 	return f, nil
 }
 
-// put does all of an upload.
+// put stores an upload that comes in one message.
 func (h *server) put(j *job, _ *writer) (_ *os.File, err error) {
 	name, opts, content := j.String(), readOptions(j.reader), j.String()
 	if err := j.End(); err != nil {
@@ -57,7 +57,8 @@ func (h *server) put(j *job, _ *writer) (_ *os.File, err error) {
 	return nil, up.Commit()
 }
 
-// keep keeps an upload until it is closed, and opens its file for the other end.
+// keep keeps an upload until it is closed, and returns its file for the client
+// to write.
 func (h *server) keep(j *job, up driver.Upload) (*os.File, error) {
 	fu, ok := up.(driver.FileUpload)
 	if !ok {
@@ -78,7 +79,7 @@ func (h *server) keep(j *job, up driver.Upload) (*os.File, error) {
 	return f, nil
 }
 
-// upload finds the upload that a call is about, and holds it.
+// upload returns the upload that a call is about, with u.mu locked.
 func (h *server) upload(j *job) (id uint64, u *stored, err error) {
 	id = j.Uint()
 	h.mu.Lock()
@@ -91,7 +92,7 @@ func (h *server) upload(j *job) (id uint64, u *stored, err error) {
 	return id, u, nil
 }
 
-// with does something with an upload, of which all is written.
+// with calls do with an upload that the client has written in full.
 func (h *server) with(j *job, do func(u *stored) error) (id uint64, err error) {
 	id, u, err := h.upload(j)
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Store begins an upload. The hand begins it too, and gives a descriptor to write into, unless the whole upload may
-// still turn out to be one message.
+// Store begins an upload. The hand begins it, too, and passes a descriptor to write to, unless the upload may turn out
+// to be short enough for one message.
 func (c *Client) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -27,30 +27,30 @@ func (c *Client) Store(ctx context.Context, name string, opts driver.StoreOption
 	return u, nil
 }
 
-// upload is one that the hand commits.
+// upload is an upload that the hand commits.
 type upload struct {
 	c    *Client
-	ctx  context.Context // of Store
+	ctx  context.Context // the context of Store
 	name string
 	opts driver.StoreOptions
 
-	kept []byte // what was written before the hand knows of the upload
+	kept []byte // what was written while f is nil
 
 	id     uint64
-	forget func() bool // of the end of ctx, which the hand is told
-	f      *os.File    // nil before the hand knows of the upload
+	forget func() bool // keeps the end of ctx from being told to the hand
+	f      *os.File    // nil before the hand has begun the upload
 	n      int64       // bytes written
-	err    error       // after which nothing may be committed
+	err    error       // once set, nothing may be committed
 	done   bool
 }
 
-// begin has the hand begin the upload, and takes over a descriptor to write into.
+// begin has the hand begin the upload, and takes over the descriptor to write to.
 func (u *upload) begin() error {
 	err := u.c.do(u.ctx, opStore, func(w *writer) { w.String(u.name); writeOptions(w, u.opts) }, func(a *answer) {
 		u.id, u.f = a.Uint(), a.takeFile()
 	})
 	if err != nil {
-		u.f = nil // it is closed
+		u.f = nil // do has closed the file
 		return err
 	}
 	u.forget = context.AfterFunc(u.ctx, func() { u.c.send(opCancel, u.id, nil) })
@@ -81,7 +81,7 @@ func (u *upload) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom implements io.ReaderFrom with what the system has for it (splice).
+// ReadFrom implements io.ReaderFrom: it lets the system move the bytes (splice).
 func (u *upload) ReadFrom(r io.Reader) (int64, error) {
 	if err := u.writable(); err != nil {
 		return 0, err
@@ -105,7 +105,7 @@ func (u *upload) writable() error {
 
 func (u *upload) wrote(n int64, err error) { u.n, u.err = u.n+n, err }
 
-// Prepare implements driver.Preparer. Of an upload in one message it does nothing.
+// Prepare implements driver.Preparer. It does nothing for an upload that will go in one message.
 func (u *upload) Prepare() error {
 	if u.f == nil {
 		return u.writable()
@@ -128,7 +128,8 @@ func (u *upload) Commit() error {
 	return u.err
 }
 
-// put has the hand do all of the upload. It waits for the answer even if ctx ends, since the file may be there already.
+// put has the hand store the whole upload. It waits for the answer even if ctx ends, since the file may be there
+// already.
 func (u *upload) put() error {
 	if err := u.ctx.Err(); err != nil {
 		return err
@@ -141,7 +142,7 @@ func (u *upload) put() error {
 	return u.c.end(context.Background(), w, nil)
 }
 
-// ask has the hand do something with all that was written.
+// ask makes a call about the upload, and tells how many bytes were written.
 func (u *upload) ask(o op) error {
 	if err := u.writable(); err != nil {
 		return err

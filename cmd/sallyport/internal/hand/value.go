@@ -28,7 +28,7 @@ func (i *info) Owner() string      { return i.owner }
 func (i *info) Group() string      { return i.group }
 func (i *info) ID() string         { return i.id }
 
-// writeInfo writes what describes a file, or its name only.
+// writeInfo writes the description of a file, or its name only.
 func writeInfo(w *writer, fi fs.FileInfo, nameOnly bool) {
 	w.String(fi.Name())
 	if nameOnly {
@@ -62,7 +62,8 @@ func readInfo(r *reader, i *info, nameOnly bool) {
 	i.id = r.String()
 }
 
-// writeTime writes a time. Seconds and nanoseconds apart reach further than the years 1678 to 2262.
+// writeTime writes a time as seconds and nanoseconds, which reach beyond the years 1678 to 2262 of
+// a single number.
 func writeTime(w *writer, t time.Time) {
 	w.Bool(!t.IsZero())
 	if !t.IsZero() {

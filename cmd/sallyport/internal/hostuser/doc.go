@@ -1,2 +1,3 @@
-// Package hostuser knows users of a host by its passwd and shadow files, and judges their logins as the host would.
+// Package hostuser reads users of a host from its passwd and shadow files, and judges their logins as the host
+// would.
 package hostuser

@@ -8,21 +8,21 @@ import (
 	"strings"
 )
 
-// Files are the texts of files of a host.
+// Files holds the texts of a host's files of users.
 type Files struct {
 	Passwd, Shadow, Group []byte
 
-	Shells   []byte // nil where there is no such file: the Bourne and the C shell
-	FTPUsers []byte // who may not use FTP; nil for nobody
+	Shells   []byte // nil if there is no such file, which allows the Bourne and the C shell
+	FTPUsers []byte // the names that may not use FTP; nil for none
 }
 
-// Names of the files, in the order in which Text takes them.
+// Names of the files.
 var (
 	Needed = []string{"passwd", "shadow", "group"}
-	Others = []string{"shells", "ftpusers"} // which a host may not have
+	Others = []string{"shells", "ftpusers"} // a host may lack these
 )
 
-// Text returns where the text of a file belongs, nil for a name that is none of these files.
+// Text returns a pointer to the text of the file of a name, nil for other names.
 func (f *Files) Text(name string) *[]byte {
 	switch name {
 	case "passwd":
@@ -48,8 +48,8 @@ type User struct {
 	Shell    string
 }
 
-// Users yields the users of a passwd file with the numbers of their lines, of several with one name the first. Lines
-// that make no sense are left out, as those are by which other sources are included (+NAME, -NAME).
+// Users yields the users of a passwd file with the numbers of their lines. If a name occurs several times, only the
+// first counts. Lines that make no sense are left out, and so are those that include other sources (+NAME, -NAME).
 func Users(passwd []byte) iter.Seq2[int, User] {
 	return func(yield func(int, User) bool) {
 		seen := map[string]bool{}
@@ -68,7 +68,7 @@ func Users(passwd []byte) iter.Seq2[int, User] {
 	}
 }
 
-// user returns a user with its groups.
+// user returns the user of a name, with the user's groups.
 func (f *Files) user(name string) (User, bool) {
 	for _, u := range Users(f.Passwd) {
 		if u.Name == name {
@@ -79,7 +79,7 @@ func (f *Files) user(name string) (User, bool) {
 	return User{}, false
 }
 
-// groups returns the groups that name a user, but for the one that the user has anyway.
+// groups returns the groups that name a user, except for own.
 func (f *Files) groups(name string, own int) (all []int) {
 	for _, fields := range fieldsOf(f.Group, 4) {
 		gid, err := strconv.ParseUint(fields[2], 10, 31)
@@ -93,7 +93,7 @@ func (f *Files) groups(name string, own int) (all []int) {
 	return all
 }
 
-// fieldsOf yields the lines that have so many fields, with their numbers.
+// fieldsOf yields the lines that have the given number of fields, with the numbers of the lines.
 func fieldsOf(text []byte, fields int) iter.Seq2[int, []string] {
 	return func(yield func(int, []string) bool) {
 		n := 0
@@ -106,7 +106,7 @@ func fieldsOf(text []byte, fields int) iter.Seq2[int, []string] {
 	}
 }
 
-// names reports whether a list has a line with a text; # begins a comment.
+// names reports whether a list has a line that is text. # begins a comment.
 func names(list []byte, text string) bool {
 	for line := range bytes.Lines(list) {
 		entry, _, _ := strings.Cut(string(line), "#")

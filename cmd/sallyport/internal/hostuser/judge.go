@@ -11,19 +11,19 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 )
 
-// Verdict is what the files of a host say of a login.
+// Verdict is the judgement of a login by the files of a host.
 type Verdict struct {
-	Known bool // the name is that of a user
+	Known bool // a user has the name
 	User  User
 
-	// Reason is why the login of a user is refused, for the log; empty if it is accepted.
+	// Reason is why the login of a known user is refused, for the log; empty if the login is accepted.
 	Reason string
-	// Told is what the client hears of that. It is set only where the password was right.
+	// Told is what the client may hear of Reason. It is set only if the password is right.
 	Told string
 }
 
-// Judge judges a login. check compares a password with a hash; each login costs one comparison, an unknown name too, as
-// far as anybody has a password.
+// Judge judges a login. check compares a password with a hash. Each login costs one comparison, even that of an unknown
+// name, provided that any user has a password.
 func (f *Files) Judge(ctx context.Context, check func(ctx context.Context, hash, password string) (bool, error), name, password string, now time.Time) (Verdict, error) {
 	u, known := f.user(name)
 	entry, listed := f.shadow(name)
@@ -53,8 +53,8 @@ func (f *Files) Judge(ctx context.Context, check func(ctx context.Context, hash,
 	return v, nil
 }
 
-// allowsShell reports whether a user with a shell may log in: /etc/shells has to have it, and shells that let nobody in
-// are refused wherever they stand.
+// allowsShell reports whether a user with a shell may log in: /etc/shells must have the shell. Shells that let nobody
+// in are refused even if they are listed.
 func (f *Files) allowsShell(shell string) bool {
 	if shell == "" {
 		shell = "/bin/sh" // passwd(5)
@@ -68,13 +68,13 @@ func (f *Files) allowsShell(shell string) bool {
 	return names(f.Shells, shell)
 }
 
-// shadow is a line of a shadow file: shadow(5). Days count from 1970-01-01, and -1 is what is not set.
+// shadow is a line of a shadow file: shadow(5). Days count from 1970-01-01; -1 stands for a field that is not set.
 type shadow struct {
 	hash                            string
 	changed, most, inactive, expire int
 }
 
-// shadow returns the line of a user.
+// shadow returns the line of a user in the shadow file.
 func (f *Files) shadow(name string) (shadow, bool) {
 	for _, fields := range fieldsOf(f.Shadow, 9) {
 		if fields[0] == name {
@@ -84,7 +84,7 @@ func (f *Files) shadow(name string) (shadow, bool) {
 	return shadow{}, false
 }
 
-// days reads a number of days. One that makes no sense counts as one that is not set, as in the C library.
+// days parses a number of days. As in the C library, a field that makes no sense counts as one that is not set.
 func days(text string) int {
 	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || n < 0 {
@@ -93,7 +93,7 @@ func days(text string) int {
 	return int(n)
 }
 
-// unusable returns why nobody can log in with the password of a line; empty if somebody can.
+// unusable returns why nobody can log in by the password of a line; empty if somebody can.
 func (s shadow) unusable(listed bool) string {
 	switch {
 	case !listed:
@@ -111,8 +111,8 @@ func (s shadow) unusable(listed bool) string {
 	return ""
 }
 
-// expired returns why the user may not log in at a time, for the log and for the client. A password that has to be
-// changed is refused, since FTP has no way to do that.
+// expired returns why the user may not log in at a time, for the log and for the client. A user who has to change the
+// password first is refused, since FTP has no way to do that.
 func (s shadow) expired(now time.Time) (reason, told string) {
 	today := int(now.Unix() / (24 * 60 * 60))
 	age := today - s.changed
@@ -129,7 +129,7 @@ func (s shadow) expired(now time.Time) (reason, told string) {
 	return "the password has expired", "The password has expired. It has to be changed first, and not by FTP."
 }
 
-// decoy returns the hash that a password is compared with in vain, of the most usual kind.
+// decoy returns a hash to compare the password of an unknown name with, of the most usual kind in the shadow file.
 func (f *Files) decoy() string {
 	return passhash.Decoy(func(yield func(string) bool) {
 		for _, fields := range fieldsOf(f.Shadow, 9) {
@@ -140,7 +140,7 @@ func (f *Files) decoy() string {
 	})
 }
 
-// Known reports which of some names are those of users with a number from least on, with their lines.
+// Known returns which of some names are users with a UID of at least least, and the numbers of their lines.
 func Known(passwd []byte, some []string, least int) map[string]int {
 	all := map[string]int{}
 	for line, u := range Users(passwd) {

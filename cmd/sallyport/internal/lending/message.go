@@ -14,7 +14,7 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// What those who have leases ask the process that has the ports.
+// Questions about leases, for the process that has the ports.
 const (
 	opLease = channel.FirstOp + iota
 	opAccept
@@ -25,29 +25,29 @@ const (
 	opCloseUnused
 )
 
-// What that process asks them.
+// Questions of the process that has the ports, for the process that has the sessions.
 const (
-	opIdentify = channel.FirstOp + iota // whose connection it is that begins with some bytes
+	opIdentify = channel.FirstOp + iota // whose connection begins with the given bytes
 	opOwner
 	opHandshake
-	opDiscard // a connection whose handshake was done
+	opDiscard // closes a connection whose handshake was done
 )
 
-// How long calls may take.
+// How long questions may take.
 const (
 	shortPatience = 10 * time.Second
-	leasePatience = 3 * time.Minute  // longer than anybody waits for a port
+	leasePatience = 3 * time.Minute  // longer than a client may wait for a port
 	longPatience  = 15 * time.Minute // longer than a lease lasts
 )
 
-// maxHead is how much may have been read of a connection that is passed on, in bytes.
+// maxHead bounds what may have been read of a connection that is passed on, in bytes.
 const maxHead = 48 << 10
 
-// request is a passive.Request as it is told.
+// request is a passive.Request in the form of a message.
 type request struct {
 	Client, Local, Dialled netip.Addr
 	Session                string
-	Proves                 bool // there is a Prover
+	Proves                 bool // the request has a Prover
 	Identity, Owner        string
 	SharesTickets          bool
 	UntestedTickets        bool
@@ -66,8 +66,8 @@ func (q request) passive() passive.Request {
 	}
 }
 
-// pass takes a connection apart for another process: its descriptor, and what was read of it and not taken. The
-// connection is closed here, which its client does not notice.
+// pass prepares a connection for another process: it returns the descriptor, and the bytes that were read from the
+// network and not from conn. It closes conn, which the client doesn't notice.
 func pass(conn net.Conn) (f *os.File, head string, err error) {
 	defer conn.Close()
 	below := tcp.Below(conn)
@@ -81,7 +81,7 @@ func pass(conn net.Conn) (f *os.File, head string, err error) {
 	return f, head, err
 }
 
-// unread returns what was read of a connection and not taken, without reading more from the network.
+// unread returns the bytes that conn has read ahead. It reads nothing from the network.
 func unread(conn net.Conn) (string, error) {
 	if err := conn.SetReadDeadline(time.Unix(1, 0)); err != nil {
 		return "", err
@@ -91,21 +91,21 @@ func unread(conn net.Conn) (string, error) {
 	for len(head) <= maxHead {
 		n, err := conn.Read(buf)
 		head = append(head, buf[:n]...)
-		if err != nil { // also the end of the connection, which whoever gets it sees again
+		if err != nil { // includes the connection's end, which the next process sees, too
 			return string(head), conn.SetReadDeadline(time.Time{})
 		}
 	}
 	return "", errors.New("lending: too much was read of a connection")
 }
 
-// writeConn tells what pass has returned, and where the connection comes from, which a PROXY header may have said.
+// writeConn writes the head that pass has returned, and the addresses of conn, which a PROXY header may have set.
 func writeConn(w *channel.Writer, conn net.Conn, head string) {
 	w.String(conn.RemoteAddr().String())
 	w.String(conn.LocalAddr().String())
 	w.String(head)
 }
 
-// readConn makes a connection of what another process has passed on.
+// readConn returns a connection that another process has passed on.
 func readConn(r *channel.Reader, f *os.File) (net.Conn, error) {
 	remote, local, head := r.String(), r.String(), r.String()
 	if f == nil {
@@ -131,14 +131,14 @@ func readConn(r *channel.Reader, f *os.File) (net.Conn, error) {
 	return &passed{conn, []byte(head), net.TCPAddrFromAddrPort(from), net.TCPAddrFromAddrPort(at)}, nil
 }
 
-// passed is a connection of which another process has read something.
+// passed is a connection that another process has read the head of.
 type passed struct {
 	net.Conn
 	head          []byte
 	remote, local net.Addr
 }
 
-// NetConn returns the connection below.
+// NetConn returns the connection that passed wraps.
 func (p *passed) NetConn() net.Conn { return p.Conn }
 
 func (p *passed) RemoteAddr() net.Addr { return p.remote }

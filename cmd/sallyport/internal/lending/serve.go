@@ -15,7 +15,8 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// Serve makes leases of ports for the process at the other end of a socket, until that ends or closes the socket.
+// Serve makes leases of ports for the process at the other end of a socket, until that process closes the socket
+// or ends.
 func Serve(f *os.File, ports *passive.Ports) error {
 	s := &served{ports: ports, leases: map[uint64]*passive.Lease{}, ready: make(chan struct{})}
 	peer, err := channel.NewPeer(f, channel.AnyFiles, s.answer)
@@ -31,7 +32,7 @@ func Serve(f *os.File, ports *passive.Ports) error {
 	return nil
 }
 
-// served is another process that has leases here.
+// served is another process with leases here.
 type served struct {
 	ports  *passive.Ports
 	prover *prover
@@ -39,7 +40,7 @@ type served struct {
 
 	mu     sync.Mutex
 	last   uint64
-	leases map[uint64]*passive.Lease // nil after the end
+	leases map[uint64]*passive.Lease // nil after end
 }
 
 // end closes all leases.
@@ -53,7 +54,7 @@ func (s *served) end() {
 	}
 }
 
-// errNoLease is the answer about a lease that was closed.
+// errNoLease answers a question about a lease that was closed.
 var errNoLease = errors.New("lending: there is no such lease")
 
 func (s *served) find(id uint64) *passive.Lease {
@@ -104,7 +105,7 @@ func (s *served) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// lease makes a lease.
+// lease makes a lease, and answers with its number and port.
 func (s *served) lease(c *channel.Call, w *channel.Writer) error {
 	var q request
 	if err := json.Unmarshal([]byte(c.String()), &q); err != nil {
@@ -133,7 +134,7 @@ func (s *served) lease(c *channel.Call, w *channel.Writer) error {
 	return nil
 }
 
-// accept waits for the connection of a lease.
+// accept waits for the connection of a lease, and answers with the connection.
 func accept(ctx context.Context, l *passive.Lease, w *channel.Writer) (*os.File, error) {
 	conn, err := l.Accept(ctx)
 	if err != nil {
@@ -152,10 +153,10 @@ func accept(ctx context.Context, l *passive.Lease, w *channel.Writer) (*os.File,
 	return f, nil
 }
 
-// prover tells whose connections are by asking the process that has the sessions.
+// prover is a passive.Prover that asks the process with the sessions.
 type prover struct{ peer *channel.Peer }
 
-// maxSaid bounds what is read of a connection before it is known whose it is.
+// maxSaid bounds what is read of a connection to find out whose it is.
 const maxSaid = 16 << 10
 
 var errSaidTooMuch = errors.New("lending: the client says too much before it is known whose connection it is")
@@ -216,13 +217,13 @@ func (p *prover) Handshake(ctx context.Context, session string, conn net.Conn) (
 	return far, proven, nil
 }
 
-// readAhead is a connection whose first bytes were read before and are read again.
+// readAhead is a connection whose first bytes were read to identify it, and are read again.
 type readAhead struct {
 	net.Conn
 	head []byte
 }
 
-// NetConn returns the connection below.
+// NetConn returns the connection that readAhead wraps.
 func (r *readAhead) NetConn() net.Conn { return r.Conn }
 
 func (r *readAhead) Read(b []byte) (int, error) {
@@ -236,7 +237,7 @@ func (r *readAhead) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// farConn stands for a connection that another process has, with its handshake done.
+// farConn stands for a connection whose handshake another process has done. That process has the connection.
 type farConn struct {
 	peer          *channel.Peer
 	number        uint64
@@ -253,7 +254,7 @@ func (c *farConn) SetDeadline(time.Time) error      { return nil }
 func (c *farConn) SetReadDeadline(time.Time) error  { return nil }
 func (c *farConn) SetWriteDeadline(time.Time) error { return nil }
 
-// Close has the connection closed.
+// Close has the other process close the connection.
 func (c *farConn) Close() error {
 	return c.peer.Ask(context.Background(), shortPatience, opDiscard, func(w *channel.Writer) { w.Uint(c.number) }, nil, nil)
 }

@@ -16,19 +16,21 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// Table has leases made by the process that has the ports. It is for the sessions of one server, and ready when zero.
+// Table has leases made by the process that has the ports. It serves the sessions of one server. The zero value is
+// ready.
 type Table struct {
 	mu      sync.Mutex
-	peer    *channel.Peer // nil before the first
-	next    chan struct{} // closed when there is another peer
+	peer    *channel.Peer // nil before the first Use
+	next    chan struct{} // is closed when peer changes
 	prover  passive.Prover
-	number  uint64 // of a connection
+	number  uint64 // the number of the connection kept last
 	secured map[uint64]net.Conn
 }
 
 var _ passive.Table = (*Table)(nil)
 
-// Use has leases from now on made by the process at the other end of a socket. Leases of before stay where they are.
+// Use has the process at the other end of a socket make leases from now on. Earlier leases stay with the process
+// before.
 func (t *Table) Use(f *os.File) error {
 	peer, err := channel.NewPeer(f, channel.AnyFiles, t.answer)
 	if err != nil {
@@ -44,7 +46,7 @@ func (t *Table) Use(f *os.File) error {
 	return nil
 }
 
-// current returns the socket in use, and what is closed when there is another.
+// current returns the socket in use, and a channel that is closed when another is.
 func (t *Table) current() (peer *channel.Peer, next <-chan struct{}) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -54,7 +56,7 @@ func (t *Table) current() (peer *channel.Peer, next <-chan struct{}) {
 	return t.peer, t.next
 }
 
-// awaited is how long who wants a lease waits for another process to take the ports over, when one has ended.
+// awaited bounds how long Lease waits for another process to take over the ports after one has ended.
 const awaited = 10 * time.Second
 
 // Lease implements passive.Table.
@@ -96,7 +98,7 @@ func (t *Table) Lease(ctx context.Context, r passive.Request) (passive.TableLeas
 	}
 }
 
-// answer answers whose a connection is, and does its handshake.
+// answer answers whose a connection is, and does handshakes.
 func (t *Table) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	t.mu.Lock()
 	prover := t.prover
@@ -153,7 +155,7 @@ func (t *Table) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// put keeps a connection whose handshake is done, until it is known whose it is.
+// put keeps a connection whose handshake is done until a lease gets it, and returns its number.
 func (t *Table) put(conn net.Conn) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -173,11 +175,11 @@ func (t *Table) take(number uint64) net.Conn {
 	return conn
 }
 
-// heard is what a client has said so far, as a connection to be identified.
+// heard is a connection to identify, of which only the bytes that another process has read are here.
 type heard struct {
 	net.Conn // nil
 	head     []byte
-	wanted   bool // more than that
+	wanted   bool // more bytes than head were wanted
 }
 
 func (h *heard) Read(b []byte) (int, error) {
@@ -190,7 +192,7 @@ func (h *heard) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// lease is one that another process has made.
+// lease is a lease that another process has made.
 type lease struct {
 	table *Table
 	peer  *channel.Peer
@@ -226,7 +228,7 @@ func (l *lease) Accept(ctx context.Context) (conn net.Conn, err error) {
 	return conn, err
 }
 
-// tell asks what has yes or no for an answer. No answer is the one given.
+// tell asks a question about the lease that is answered by yes or no. It returns otherwise if there is no answer.
 func (l *lease) tell(op byte, otherwise bool) (yes bool) {
 	err := l.peer.Ask(context.Background(), shortPatience, op, func(w *channel.Writer) { w.Uint(l.id) }, nil, func(r *channel.Reader, _ *os.File) error {
 		yes = r.Bool()

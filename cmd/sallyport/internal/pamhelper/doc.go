@@ -1,2 +1,2 @@
-// Package pamhelper has sallyport-pam, a program of its own, ask PAM about logins and open sessions.
+// Package pamhelper has the program sallyport-pam ask PAM about logins and open sessions.
 package pamhelper

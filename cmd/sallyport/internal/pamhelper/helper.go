@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Patience is how long the helper may take for a login, and to open or close a session.
+// Patience bounds how long the helper may take for a login, and to open or close a session.
 const Patience = 10 * time.Second
 
 // Check returns why the helper can't ask PAM.
@@ -29,14 +29,14 @@ func (h Helper) Check(ctx context.Context) error {
 	return err
 }
 
-// Login asks whether a user may log in. The error is that the helper can't tell; so is the verdict Down.
+// Login asks whether a user may log in. An error means that the helper can't tell; so does the verdict Down.
 func (h Helper) Login(ctx context.Context, user, password, peer string) (Answer, error) {
 	return h.ask(ctx, Question{Do: doLogin, User: user, Password: password, Peer: peer})
 }
 
-// ask starts the helper for one question. It is killed with this process.
+// ask starts the helper for one question. The kernel kills the helper together with this process.
 func (h Helper) ask(ctx context.Context, q Question) (Answer, error) {
-	runtime.LockOSThread() // the helper ends with its thread
+	runtime.LockOSThread() // the helper is killed when its thread ends
 	defer runtime.UnlockOSThread()
 	p, err := h.start(q, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL})
 	if err != nil {
@@ -54,10 +54,10 @@ type process struct {
 	words  *words
 }
 
-// maxWords bounds what is kept of the helper's standard error, in bytes.
+// maxWords bounds how much of the helper's standard error is kept, in bytes.
 const maxWords = 1000
 
-// words keeps the beginning of what is written.
+// words keeps the beginning of what is written to it.
 type words struct {
 	mu   sync.Mutex
 	text strings.Builder // guarded by mu
@@ -76,7 +76,7 @@ func (w *words) String() string {
 	return strings.TrimSpace(strings.ToValidUTF8(w.text.String(), "?"))
 }
 
-// start starts the helper and asks it.
+// start starts the helper and sends it a question.
 func (h Helper) start(q Question, how *syscall.SysProcAttr) (p *process, err error) {
 	q.Service = h.Service
 	text, err := frame(q)
@@ -94,7 +94,7 @@ func (h Helper) start(q Question, how *syscall.SysProcAttr) (p *process, err err
 		return nil, err
 	}
 	defer itsOut.Close()
-	how.Setpgid = true // what modules start is killed with it
+	how.Setpgid = true // so that programs of modules are killed, too
 	p = &process{stdin: mineIn, stdout: mineOut, words: &words{}}
 	p.cmd = &exec.Cmd{
 		Path: h.Path, Args: []string{h.Path}, Dir: "/", Env: environment(), Stdin: itsIn, Stdout: itsOut, Stderr: p.words,
@@ -113,7 +113,7 @@ func (h Helper) start(q Question, how *syscall.SysProcAttr) (p *process, err err
 	return p, nil
 }
 
-// environment returns what modules may go by: nothing of this process's but where programs are and the time zone.
+// environment returns the helper's environment: of this process's own only where programs are and the time zone.
 func environment() (env []string) {
 	for _, name := range []string{"PATH", "TZ"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -123,7 +123,7 @@ func environment() (env []string) {
 	return append(env, "LANG=C")
 }
 
-// ErrSlow is that the helper has not answered in time.
+// ErrSlow means that the helper has not answered within Patience.
 var ErrSlow = fmt.Errorf("no answer within %v", Patience)
 
 // answer reads the next answer, until ctx ends.
@@ -145,7 +145,7 @@ func (p *process) answer(ctx context.Context) (a Answer, err error) {
 	return a, fmt.Errorf("%s: %w", p.cmd.Path, err)
 }
 
-// kill ends the helper, with all that its modules have started, and waits for that.
+// kill kills the helper with all processes that its modules have started, and waits until it is gone.
 func (p *process) kill() {
 	if p.cmd.ProcessState != nil {
 		return
@@ -154,22 +154,22 @@ func (p *process) kill() {
 	p.end()
 }
 
-// end waits for the end.
+// end waits until the helper has ended, and closes the pipes.
 func (p *process) end() {
 	p.cmd.Wait()
 	p.stdin.Close()
 	p.stdout.Close()
 }
 
-// Session is a session that PAM has opened. The helper that has it closes it when this process ends, too.
+// Session is a session that PAM has opened. A helper holds the session, and closes it also if this process ends.
 type Session struct {
-	// Limits are those that modules have set for processes of the session, by their numbers of getrlimit(2).
+	// Limits are the limits that modules have set for processes of the session, by resource number: getrlimit(2).
 	Limits map[int]Limit
 
 	process *process
 }
 
-// Open opens a session of a user. The error is that there is none, of an Answer that says why.
+// Open opens a session for a user. If it returns no Session and no error, the Answer says why.
 func (h Helper) Open(ctx context.Context, user string) (*Session, Answer, error) {
 	p, err := h.start(Question{Do: doSession, User: user}, &syscall.SysProcAttr{})
 	if err != nil {
@@ -183,7 +183,7 @@ func (h Helper) Open(ctx context.Context, user string) (*Session, Answer, error)
 	return &Session{a.Limits, p}, a, nil
 }
 
-// Close closes the session, and returns what went wrong. It may be called once.
+// Close closes the session, and returns what went wrong. It must be called only once.
 func (s *Session) Close() error {
 	s.process.stdin.Close()
 	a, err := s.process.answer(context.Background())

@@ -7,47 +7,49 @@ import (
 	"io"
 )
 
-// version is that of questions and answers, of which sallyport-pam has the same.
+// version is the version of the format of questions and answers. sallyport-pam
+// must have the same.
 const version = 1
 
-// maxMessage is how long a message may be, in bytes.
+// maxMessage bounds a message, in bytes.
 const maxMessage = 64 << 10
 
-// Helper is the program.
+// Helper says where the program sallyport-pam is and which service it asks
+// about.
 type Helper struct {
-	Path    string // absolute
-	Service string // that PAM knows the server by
+	Path    string // an absolute path
+	Service string // the name of the service in PAM
 }
 
-// Question is what the helper is asked.
+// Question is a question to the helper.
 type Question struct {
 	Version  int    `json:"version"`
 	Do       string `json:"do"`
-	Service  string `json:"service"` // that PAM knows the server by
+	Service  string `json:"service"` // the name of the service in PAM
 	User     string `json:"user"`
 	Password string `json:"password"`
 	Peer     string `json:"peer"` // the address of the client; empty for none
 }
 
-// What the helper can do.
+// What a question asks the helper to do.
 const (
 	doCheck   = "check"
 	doLogin   = "login"
 	doSession = "session"
 )
 
-// Answer is what it says.
+// Answer is an answer of the helper.
 type Answer struct {
 	Version int    `json:"version"`
 	Verdict string `json:"verdict"`
-	Reason  string `json:"reason"` // of another verdict than Accepted
-	Told    string `json:"told"`   // what the client may hear of a refusal besides that
-	User    User   `json:"user"`   // of a login that is accepted
+	Reason  string `json:"reason"` // why the verdict is not Accepted
+	Told    string `json:"told"`   // what the client may hear of a refusal besides
+	User    User   `json:"user"`   // set if a login is accepted
 
 	Limits map[int]Limit `json:"limits"` // of a session that is opened
 }
 
-// Limit is a limit of getrlimit(2).
+// Limit is a soft and a hard limit as getrlimit(2) returns them.
 type Limit struct {
 	Soft uint64 `json:"soft"`
 	Hard uint64 `json:"hard"`
@@ -60,7 +62,7 @@ const (
 	Down     = "down" // PAM can't tell
 )
 
-// User is a user as the databases of the system know it.
+// User is a user as the databases of the system have it.
 type User struct {
 	Name   string `json:"name"`
 	UID    int    `json:"uid"`
@@ -95,7 +97,7 @@ func receive(from io.Reader) (a Answer, err error) {
 	return a, nil
 }
 
-// frame returns a question as it is sent.
+// frame returns a question in the form in which it is sent.
 func frame(q Question) ([]byte, error) {
 	q.Version = version
 	text, err := json.Marshal(q)

@@ -13,7 +13,8 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 )
 
-// Harden keeps what this process has in memory from others of its user: no debugger, no /proc/PID/mem, no core file.
+// Harden keeps other processes of the same user from reading this process's memory: no debugger, no /proc/PID/mem and
+// no core file.
 func Harden() error {
 	if err := unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
@@ -21,12 +22,13 @@ func Harden() error {
 	return os.NewSyscallError("setrlimit", unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{}))
 }
 
-// Begin is what each part does first. It returns when nobody can take from this process what was not given to it, and
-// nothing that it has given up can be had again: prepare is called before, for what has to be opened first. processors
-// is how many Go may use if this process can't ask the system for that any more, else 0.
+// Begin is the first thing that each part calls. After it has returned, no other process can take what this one was
+// given, and this process can't get back what it has given up. Begin calls prepare before, to open what can't be
+// opened later. processors is how many processors Go may use if this process can't ask the system for that any more,
+// else 0.
 //
-// A part ends when the keeper says so, or ends: signals of a terminal, or of a supervisor that sends them to all
-// processes, are the keeper's business.
+// A part ends when the keeper tells it to, or ends. Begin has it ignore the signals of a terminal, and of a supervisor
+// that sends them to all processes: they are for the keeper.
 func Begin(prepare func()) (processors int, err error) {
 	if err := Harden(); err != nil {
 		return 0, err
@@ -35,7 +37,7 @@ func Begin(prepare func()) (processors int, err error) {
 	return confine(prepare)
 }
 
-// Keeper returns this end of the socket to the keeper. answer answers what the keeper asks.
+// Keeper returns this end of the socket to the keeper. answer answers the keeper's questions.
 func Keeper(answer channel.Answer) (*channel.Peer, error) {
 	f, err := descriptor(3)
 	if err != nil {
@@ -44,7 +46,7 @@ func Keeper(answer channel.Answer) (*channel.Peer, error) {
 	return channel.NewPeer(f, channel.AnyFiles, answer)
 }
 
-// File returns what Start has given this part besides, from 0 on.
+// File returns a file that Start has passed to this part as more; the first is 0.
 func File(i int) (*os.File, error) { return descriptor(4 + i) }
 
 // descriptor returns a socket that this process was started with.

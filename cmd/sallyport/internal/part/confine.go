@@ -15,19 +15,19 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
 )
 
-// confined is the variable that tells a part what it is left with.
+// confined is the environment variable that holds the sandbox of a part: a confinement as JSON.
 const confined = "SALLYPORT_PART_SANDBOX"
 
-// confinement is what the variable says.
+// confinement is the value of the variable.
 type confinement struct {
 	sandbox.Rules
 	Entered    bool // Landlock restricts this process already
-	Processors int  // that Go uses: what says so (cgroups) can't be read after Enter
+	Processors int  // how many Go uses: what tells (cgroups) can't be read after Enter
 }
 
-// confine has this process give up what its rules don't leave. With Landlock this program is executed once more, with
-// the same arguments and descriptors, and comes back here. processors is how many Go used before that, 0 without
-// Landlock.
+// confine has this process give up all that its rules don't grant. With Landlock it executes this program once more,
+// with the same arguments and descriptors, which calls confine again. processors is how many processors Go used
+// before, 0 without Landlock.
 func confine(prepare func()) (processors int, err error) {
 	text, ok := os.LookupEnv(confined)
 	if !ok {
@@ -44,8 +44,8 @@ func confine(prepare func()) (processors int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		// Another thread has asked for the signal at the end of the keeper, and only the one that executes a program
-		// lives on in it.
+		// Asks for the signal at the keeper's end again. Another thread has asked for it, and only the thread that
+		// executes a program survives.
 		runtime.LockOSThread()
 		if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
 			return 0, os.NewSyscallError("prctl", err)
@@ -60,7 +60,7 @@ func confine(prepare func()) (processors int, err error) {
 	return c.Processors, failed(c.Seal())
 }
 
-// failed adds to an error what may be done about it.
+// failed adds the cure to an error.
 func failed(err error) error {
 	if err != nil {
 		return fmt.Errorf("this process can't be confined: %w; the option sandbox = \"off\" does without", err)

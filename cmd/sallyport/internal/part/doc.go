@@ -1,3 +1,2 @@
-// Package part starts this program again as a part of a server that is split into processes, and has what each part
-// does first.
+// Package part starts this program again as a part of a split server, and holds what each part has to do first.
 package part

@@ -11,12 +11,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// program is the executable that runs, also when its file was replaced meanwhile.
+// program is the path of the running executable, even if its file was replaced meanwhile.
 const program = "/proc/self/exe"
 
-// image copies the executable into memory, where parts can execute it and not read it. So the system keeps their memory
-// from other processes of their user from the first moment on, and their rights need not reach the directory of the
-// executable. It returns the path for exec, and keeps the copy for the life of this process.
+// image copies the executable into memory, where parts can execute but not read it. So the system protects the memory
+// of parts from other processes of their user from the start, and parts need no rights to the directory of the
+// executable. It returns the path for exec. The copy lives as long as this process.
 func image() (path string, err error) {
 	own, err := os.Open(program)
 	if err != nil {
@@ -24,7 +24,7 @@ func image() (path string, err error) {
 	}
 	defer own.Close()
 	fd, err := unix.MemfdCreate("sallyport", unix.MFD_CLOEXEC|unix.MFD_EXEC)
-	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 all could be executed
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 all such files could be executed
 		fd, err = unix.MemfdCreate("sallyport", unix.MFD_CLOEXEC)
 	}
 	if err != nil {
@@ -39,13 +39,13 @@ func image() (path string, err error) {
 	if err := f.Chmod(onlyExecuted); err != nil {
 		return "", err
 	}
-	// What is open for writing can't be executed.
+	// Opens the copy for reading, since a file that is open for writing can't be executed.
 	again, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", fd), unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", os.NewSyscallError("open", err)
 	}
 	defer unix.Close(again)
-	const beyondThoseOfParts = 64 // whose descriptors get their numbers before exec looks for this one
+	const beyondThoseOfParts = 64 // descriptors of parts get lower numbers before exec uses this one
 	kept, err := unix.FcntlInt(uintptr(again), unix.F_DUPFD_CLOEXEC, beyondThoseOfParts)
 	if err != nil {
 		return "", os.NewSyscallError("fcntl", err)

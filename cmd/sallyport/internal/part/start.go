@@ -19,40 +19,39 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/sandbox"
 )
 
-// Rights are those that a process has: numbers of the system.
+// Rights are the user, groups and sandbox of a part.
 type Rights struct {
 	UID, GID int
 	Groups   []int // besides GID
 
-	Sandbox *sandbox.Rules // what it is left with of what the system lets these users do; nil for all
+	Sandbox *sandbox.Rules // what the part keeps of what these users may do; nil for all
 
-	// Light is for a part that has little to do at a time, and of which there may be a thousand: Go uses one processor
-	// unless GOMAXPROCS is set here, and timers may be late.
+	// Light is set for a part that has little to do at a time, and of which there may be a thousand: Go uses one
+	// processor unless GOMAXPROCS is set here, and timers may be late.
 	Light bool
 }
 
-// late is how late the timers of a light part may be. While there is anything to do, Go
-// itself wakes every 20 µs and looks whether a system call keeps its thread from others: that costs a hand more than a
-// message does. So another thread may take over from one that waits for a disk that much later.
+// late is how late the timers of a light part may be. While there is anything to do, Go itself wakes every 20 µs to see
+// whether a system call keeps its thread from other goroutines, which costs a hand more than a message does. With late
+// timers another thread takes over from one that waits for a disk later by as much.
 const late = 10 * time.Millisecond
 
-// usual is how late timers are otherwise, as Linux has it.
+// usual is how late timers are by default on Linux.
 const usual = 50 * time.Microsecond
 
-// Starter starts parts. They are killed when this process ends, however it does.
+// Starter starts parts. The kernel kills the parts when this process ends in any way.
 type Starter struct {
-	Stderr *os.File // where parts write their logs; nil is standard error
-	Env    []string // what parts find in their environment besides the usual
+	Stderr *os.File // where parts write their logs; nil for standard error
+	Env    []string // variables of parts besides the usual ones
 
-	// Exposed is why other processes of a part's user could look into its memory until it hardens itself; nil if they
-	// can't.
+	// Exposed is why other processes of a part's user can read its memory until it hardens itself; nil if they can't.
 	Exposed error
 
-	path     string // of the executable
+	path     string // the path of the executable
 	requests chan func()
 }
 
-// NewStarter returns a Starter, for the rest of this process's life.
+// NewStarter returns a Starter, which lives as long as this process.
 func NewStarter() *Starter {
 	s := &Starter{requests: make(chan func())}
 	if s.path, s.Exposed = image(); s.Exposed != nil {
@@ -66,8 +65,8 @@ func NewStarter() *Starter {
 	return s
 }
 
-// run starts what is asked for. The system kills a part at the end of the thread that has started it, so that thread is
-// kept.
+// run calls the functions of do on one thread that never ends: the kernel kills a part when the thread ends that has
+// started it.
 func (s *Starter) run() {
 	runtime.LockOSThread()
 	for do := range s.requests {
@@ -75,17 +74,17 @@ func (s *Starter) run() {
 	}
 }
 
-// do has something done by the thread that starts parts.
+// do calls what on the thread that starts parts.
 func (s *Starter) do(what func() error) error {
 	result := make(chan error, 1)
 	s.requests <- func() { result <- what() }
 	return <-result
 }
 
-// Replace executes another program in place of this one, which parts survive, with some descriptors. It returns only if
-// that fails.
+// Replace executes another program in place of this one, which parts survive. The descriptors in keep stay open. It
+// returns only if it fails.
 func (s *Starter) Replace(path string, args, env []string, keep []int) error {
-	return s.do(func() error { // for parts end with the thread that has started them, and only this one lives on
+	return s.do(func() error { // only the thread of Exec survives, and parts have to
 		syscall.ForkLock.Lock()
 		defer syscall.ForkLock.Unlock()
 		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(usual), 0, 0, 0)
@@ -100,8 +99,8 @@ func (s *Starter) Replace(path string, args, env []string, keep []int) error {
 	})
 }
 
-// Adopt returns a part that the program has started which this one was executed in place of. answer answers what the
-// part asks.
+// Adopt returns a part that was started by the program which this one has replaced. answer answers the part's
+// questions.
 func Adopt(pid int, at *channel.Detached, answer channel.Answer) (*Process, error) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
@@ -122,17 +121,17 @@ func Adopt(pid int, at *channel.Detached, answer channel.Answer) (*Process, erro
 	return p, nil
 }
 
-// Process is a part that was started.
+// Process is a part that runs, or has run.
 type Process struct {
-	*channel.Peer // what it asks and is asked
+	*channel.Peer // the socket to the part
 	PID           int
 	process       *os.Process
 	ended         chan struct{}
 	status        int
 }
 
-// Start starts a part with some rights. answer answers what it asks. It finds more, which are closed here, as
-// descriptors from 4 on.
+// Start starts a part. answer answers the part's questions. The part gets the files in more as descriptors from 4 on;
+// Start closes them here.
 func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more ...*os.File) (*Process, error) {
 	defer closeAll(more)
 	mine, its, err := channel.Pair()
@@ -170,7 +169,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 		slack = late
 	}
 	if err := s.do(func() error {
-		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // which what is started inherits
+		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // children inherit the slack
 		return cmd.Start()
 	}); err != nil {
 		peer.Close()
@@ -186,7 +185,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 	return p, nil
 }
 
-// explained adds to the error of a start what may be the cure.
+// explained adds the likely cure to the error of a start.
 func explained(err error) error {
 	if errors.Is(err, syscall.EPERM) {
 		return errors.New("this process may not start others as other users: " + err.Error() + " (it needs the capabilities SETUID, SETGID and KILL)")
@@ -194,23 +193,23 @@ func explained(err error) error {
 	return err
 }
 
-// Command is the command of sallyport by which parts are started.
+// Command is the command of sallyport that runs a part.
 const Command = "part"
 
-// Ended is closed when the process has ended.
+// Ended returns a channel that is closed when the process has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
-// Status returns the exit status after the end, -1 of a process that a signal has killed.
+// Status waits for the end of the process and returns its exit status, -1 if a signal has killed it.
 func (p *Process) Status() int {
 	<-p.ended
 	return p.status
 }
 
-// Kill ends the process at once.
+// Kill kills the process.
 func (p *Process) Kill() { p.process.Kill() }
 
-// environment returns what parts get of this process's environment: what the Go runtime goes by,
-// the time zone, and whom TLS trusts.
+// environment returns the variables of this process that parts get: those of the Go runtime, the time zone, and the
+// certificates that TLS trusts.
 func environment() (env []string) {
 	for _, name := range []string{"TZ", "GODEBUG", "GOGC", "GOMAXPROCS", "GOMEMLIMIT", "GOTRACEBACK", "SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		if value, ok := os.LookupEnv(name); ok {
@@ -218,12 +217,12 @@ func environment() (env []string) {
 		}
 	}
 	if len(env) == 0 {
-		return []string{"LANG=C"} // none at all would be this process's
+		return []string{"LANG=C"} // an empty list would pass on this process's environment
 	}
 	return env
 }
 
-// Trusted returns where the environment says that those are whom TLS trusts.
+// Trusted returns the files and directories of certificates that TLS trusts, as the environment names them.
 func Trusted() (paths []string) {
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR"} {
 		for _, path := range filepath.SplitList(os.Getenv(name)) {

@@ -4,19 +4,19 @@ package part
 
 import "runtime"
 
-// onMain are what the main thread does, nil unless it is kept for that.
+// onMain has the functions that the main thread calls; nil unless KeepMain was called.
 var onMain chan func()
 
-// KeepMain has the main thread start all parts, for a program that was executed in place of another one: parts of that
-// are children of this thread, and end with it. It is called by an init function, which runs on that thread, and then
-// the main goroutine calls ServeMain.
+// KeepMain has the main thread start all parts. It is for a program that was executed in place of another: the parts
+// of the latter are children of the main thread, and are killed when it ends. An init function has to call it, since
+// those run on that thread. Then the main goroutine has to call ServeMain.
 func KeepMain() {
 	runtime.LockOSThread()
 	onMain = make(chan func())
 }
 
-// ServeMain has the main goroutine start parts, after KeepMain, while the rest of the program runs in another
-// goroutine, which ends the process. Without KeepMain it returns at once.
+// ServeMain has the main goroutine start parts after KeepMain. It calls rest in another goroutine, which has to end
+// the process. Without KeepMain it returns at once.
 func ServeMain(rest func()) {
 	if onMain == nil {
 		return

@@ -5,17 +5,17 @@ import (
 	"runtime"
 )
 
-// Checker compares passwords with hashes, as many at once as leave a processor to those who have logged in. So
-// memory is bounded, too. Its methods may be called concurrently.
+// Checker compares passwords with hashes. It bounds the comparisons at once, and so their memory, such that one
+// processor is left to those who have logged in. Its methods may be called concurrently.
 type Checker struct{ places chan struct{} }
 
-// NewChecker returns a Checker. GOMAXPROCS says nothing here, for a quiet server has lowered it.
+// NewChecker returns a Checker. It doesn't ask GOMAXPROCS, which a quiet server has lowered.
 func NewChecker() *Checker {
 	return &Checker{make(chan struct{}, max(runtime.NumCPU()-1, 1))}
 }
 
-// Check reports whether a password is that of a hash. An empty password, one of more than 512 bytes and what is no hash
-// never match. The error is that of a context that ended before the comparison.
+// Check reports whether a password matches a hash. An empty password and one of more than 512 bytes never match, and
+// nothing matches a text that is no hash. The error is that of ctx if it ends before the comparison.
 func (c *Checker) Check(ctx context.Context, text, password string) (bool, error) {
 	if password == "" || len(password) > maxPassword {
 		return false, ctx.Err()
@@ -28,7 +28,7 @@ func (c *Checker) Check(ctx context.Context, text, password string) (bool, error
 	case c.places <- struct{}{}:
 		defer func() { <-c.places }()
 	case <-ctx.Done():
-		return false, ctx.Err() // hashing for a client that is gone helps only a flood
+		return false, ctx.Err() // a comparison for a client that is gone would only help a flood
 	}
 	if err := ctx.Err(); err != nil {
 		return false, err

@@ -1,3 +1,3 @@
-// Package passhash knows the hashes of passwords that other programs write down: bcrypt, argon2id, SHA-crypt and
-// yescrypt. It compares passwords with them and refuses hashes that would demand too much of each login.
+// Package passhash compares passwords with hashes in the forms of other programs: bcrypt, argon2id, SHA-crypt
+// and yescrypt. It refuses hashes that would cost each login too much.
 package passhash

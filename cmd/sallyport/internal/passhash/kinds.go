@@ -20,7 +20,7 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// library is a hash that package driver compares: bcrypt, or a token, which serve makes of a password in clear.
+// library is a hash that package driver compares: bcrypt, or the token that serve makes of a password in clear.
 type library struct{ text, kind string }
 
 func parseBcrypt(text string) (hash, error) {
@@ -43,14 +43,15 @@ func (h library) matches(password string) bool {
 
 func (h library) class() string { return h.kind }
 
-// argon is an argon2id hash: RFC 9106, in the form of the reference implementation.
+// argon is an argon2id hash: RFC 9106, in the text form of the reference implementation.
 type argon struct {
 	memory, passes uint32 // memory in KiB
 	lanes          uint8
 	salt, key      []byte
 }
 
-// argonForm and its like take milliseconds to be made, which every part of a split server would need at its start.
+// argonForm and the other patterns are compiled at their first use: that takes milliseconds, which every part of a
+// split server would spend at its start.
 var argonForm = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`^\$argon2id\$v=19\$m=(\d{1,9}),t=(\d{1,9}),p=(\d{1,9})\$([A-Za-z0-9+/]{11,86})\$([A-Za-z0-9+/]{22,86})$`)
 })
@@ -81,9 +82,9 @@ func (h argon) matches(password string) bool {
 
 func (h argon) class() string { return fmt.Sprintf("argon2id %d %d %d", h.memory, h.passes, h.lanes) }
 
-// sha is a hash of SHA-crypt, which shadow files have.
+// sha is a SHA-crypt hash, as shadow files have it.
 type sha struct {
-	size      int // of SHA-2, in bytes
+	size      int // of the SHA-2 sum, in bytes
 	rounds    int
 	salt, key string
 }
@@ -122,7 +123,7 @@ func (h sha) matches(password string) bool {
 
 func (h sha) class() string { return fmt.Sprintf("SHA-crypt %d %d", h.size, h.rounds) }
 
-// yes is a hash of yescrypt, which shadow files of Debian have.
+// yes is a yescrypt hash, as shadow files of Debian have it.
 type yes struct{ text, work string }
 
 var yesForm = sync.OnceValue(func() *regexp.Regexp {
@@ -138,7 +139,7 @@ func parseYescrypt(text string) (hash, error) {
 	if err != nil || yescrypt.Decode64([]byte(m[2])) == nil || log2 < 10 || blocks < 1 || blocks > 32 {
 		return nil, damaged("yescrypt")
 	}
-	if log2 > 18 || blocks<<log2/8 > maxMemory { // blocks of 128 bytes
+	if log2 > 18 || blocks<<log2/8 > maxMemory { // a block has 128 bytes
 		return nil, fmt.Errorf("this yescrypt hash demands more than the %d MiB that a login may take; mkpasswd -m yescrypt -R 9 makes the dearest that is accepted", maxMemory>>10)
 	}
 	return yes{text, m[1]}, nil
@@ -151,7 +152,7 @@ func (h yes) matches(password string) bool {
 
 func (h yes) class() string { return "yescrypt " + h.work }
 
-// number reads digits that a pattern has bounded.
+// number parses digits whose number a pattern has bounded.
 func number(digits string) int {
 	n, _ := strconv.Atoi(digits)
 	return n

@@ -14,16 +14,16 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// Kinds are what Make makes, the usual one first.
+// Kinds returns the kinds of hashes that Make makes, the usual one first.
 func Kinds() []string { return []string{"bcrypt", "argon2id", "sha512"} }
 
-// What Make demands of each login: tens of milliseconds.
+// The work that hashes of Make cost each login: tens of milliseconds.
 const (
 	madeMemory, madePasses, madeLanes = 19456, 2, 1 // argon2id; memory in KiB
 	madeRounds                        = 100_000     // SHA-crypt
 )
 
-// Make makes a hash of a kind, of a password of 1 to 512 bytes; for bcrypt, which ignores what follows, of 72 at most.
+// Make makes a hash of a password of 1 to 512 bytes; for bcrypt, which ignores further bytes, of 72 bytes at most.
 func Make(kind, password string) (string, error) {
 	switch {
 	case password == "":

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// never are calls that nothing is left for: programs, other processes, rights, the system as a whole, and mechanisms by
-// which other calls can be made. Sockets come from elsewhere.
+// never are the calls that no process keeps: those about programs, other processes, rights and the system as a whole,
+// and mechanisms by which other calls can be made. Processes get their sockets from others.
 var never = slices.Concat(olderNever, []uint32{
 	unix.SYS_EXECVE, unix.SYS_EXECVEAT,
 	unix.SYS_PTRACE, unix.SYS_PROCESS_VM_READV, unix.SYS_PROCESS_VM_WRITEV, unix.SYS_PROCESS_MADVISE, unix.SYS_PROCESS_MRELEASE,
@@ -32,7 +32,7 @@ var never = slices.Concat(olderNever, []uint32{
 	unix.SYS_SOCKETPAIR, unix.SYS_LISTEN,
 })
 
-// changing are calls that change what a path names, or what files are said to be.
+// changing are the calls that change what a path names, or attributes of files.
 var changing = slices.Concat(olderChanging, []uint32{
 	unix.SYS_UNLINKAT, unix.SYS_MKDIRAT, unix.SYS_RENAMEAT, unix.SYS_RENAMEAT2, unix.SYS_LINKAT, unix.SYS_SYMLINKAT,
 	unix.SYS_FCHMODAT, unix.SYS_FCHMODAT2, unix.SYS_FCHMOD, unix.SYS_FCHOWNAT, unix.SYS_FCHOWN, unix.SYS_UTIMENSAT,
@@ -40,15 +40,15 @@ var changing = slices.Concat(olderChanging, []uint32{
 	unix.SYS_REMOVEXATTR, unix.SYS_LREMOVEXATTR, unix.SYS_FREMOVEXATTR, unix.SYS_REMOVEXATTRAT, unix.SYS_FILE_SETATTR,
 })
 
-// looking are calls that open what a path names, or tell something of it.
+// looking are the calls that open what a path names, or tell something about it.
 var looking = slices.Concat(olderLooking, []uint32{
 	unix.SYS_OPENAT, unix.SYS_OPENAT2, unix.SYS_READLINKAT, unix.SYS_FACCESSAT, unix.SYS_FACCESSAT2, unix.SYS_STATX, unix.SYS_STATFS,
 	unix.SYS_GETXATTR, unix.SYS_LGETXATTR, unix.SYS_GETXATTRAT, unix.SYS_LISTXATTR, unix.SYS_LLISTXATTR, unix.SYS_LISTXATTRAT,
 	unix.SYS_INOTIFY_INIT1, unix.SYS_INOTIFY_ADD_WATCH, unix.SYS_NAME_TO_HANDLE_AT, unix.SYS_FILE_GETATTR,
 })
 
-// minimal are calls of a program that computes and speaks over sockets that are there: memory, threads, time, random
-// numbers, and waiting. Some of them are looked at more closely first.
+// minimal are the calls of a program that computes and speaks over sockets that it has: memory, threads, time, random
+// numbers, and waiting. The filter allows some of them for certain arguments only.
 var minimal = slices.Concat(olderMinimal, []uint32{
 	unix.SYS_READ, unix.SYS_READV, unix.SYS_WRITE, unix.SYS_WRITEV, unix.SYS_RECVFROM, unix.SYS_RECVMSG, unix.SYS_SENDTO, unix.SYS_SENDMSG,
 	unix.SYS_SHUTDOWN, unix.SYS_CLOSE, unix.SYS_FSTAT, unix.SYS_FCNTL, unix.SYS_DUP, unix.SYS_DUP3, unix.SYS_PIPE2, unix.SYS_EVENTFD2,

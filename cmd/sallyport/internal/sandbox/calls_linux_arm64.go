@@ -4,7 +4,7 @@ import "golang.org/x/sys/unix"
 
 const architecture = unix.AUDIT_ARCH_AARCH64
 
-// Calls whose names differ from those of other architectures.
+// Calls that have other names on other architectures.
 var (
 	olderNever    []uint32
 	olderChanging []uint32

@@ -11,21 +11,21 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// seccompWorks reports whether the kernel takes filters that answer with an error.
+// seccompWorks reports whether the kernel supports filters that answer with an error.
 func seccompWorks() bool {
 	action := uint32(unix.SECCOMP_RET_ERRNO)
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_GET_ACTION_AVAIL, 0, uintptr(unsafe.Pointer(&action)))
 	return errno == 0
 }
 
-// Seal has seccomp refuse what the rules don't leave, in all threads.
+// Seal has seccomp refuse all calls that the rules don't grant, in all threads.
 func (r *Rules) Seal() error {
 	if !r.Seccomp {
 		return nil
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil { // which reaches the other threads with the filter
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil { // the other threads get it with the filter
 		return os.NewSyscallError("prctl", err)
 	}
 	f := r.filter(uint32(os.Getpid()))
@@ -40,36 +40,36 @@ func (r *Rules) Seal() error {
 	return nil
 }
 
-// What a filter answers.
+// Answers of a filter.
 const (
 	allowed = unix.SECCOMP_RET_ALLOW
 	refused = unix.SECCOMP_RET_ERRNO | uint32(unix.EPERM)
-	unknown = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS) // as an older kernel says
+	unknown = unix.SECCOMP_RET_ERRNO | uint32(unix.ENOSYS) // what an older kernel would answer
 )
 
-// Where the kernel shows filters a call. Of arguments they look at the lower half, which is all that the kernel takes
-// of numbers of processes, flags and families.
+// Offsets of what the kernel shows a filter of a call. Filters look at the lower half of an argument, which is all
+// that the kernel uses of PIDs, flags and address families.
 const (
 	atNumber       = 0
 	atArchitecture = 4
 	atArguments    = 16
 )
 
-// newest is the newest call that these rules know. Later ones are refused as unknown, and with them, on amd64, those
-// of x32, whose numbers are higher.
+// newest is the newest call that these rules know. Later calls are refused as unknown, and on amd64 so are those of
+// x32, whose numbers are higher.
 const newest = unix.SYS_RSEQ_SLICE_YIELD
 
-// filter returns the program that decides about each call of the process with a number.
+// filter returns the program that decides about each call of the process pid.
 func (r *Rules) filter(pid uint32) (f []unix.SockFilter) {
 	add := func(more ...unix.SockFilter) { f = append(f, more...) }
-	// on adds what decides about a call, up to an answer.
+	// on adds the instructions that decide about one call. The body ends with an answer.
 	on := func(call uint32, body ...unix.SockFilter) {
 		add(equal(call, 0, len(body)))
 		add(body...)
 	}
 	add(load(atArchitecture), equal(architecture, 1, 0), answer(refused), load(atNumber))
 	add(jump(unix.BPF_JGT, newest, 0, 1), answer(unknown))
-	// The C library takes clone if there is no clone3, whose flags can't be seen from here. Threads may be made.
+	// Hides clone3, whose flags a filter can't see: the C library uses clone instead. clone may make threads only.
 	on(unix.SYS_CLONE3, answer(unknown))
 	on(unix.SYS_CLONE, argument(0), jump(unix.BPF_JSET, unix.CLONE_THREAD, 0, 1), answer(allowed), answer(refused))
 	for _, call := range []uint32{unix.SYS_KILL, unix.SYS_TGKILL} {
@@ -95,7 +95,7 @@ func (r *Rules) filter(pid uint32) (f []unix.SockFilter) {
 	return f
 }
 
-// refuses returns the calls that are refused whatever their arguments are.
+// refuses returns the calls that are refused for all arguments.
 func (r *Rules) refuses() (calls []uint32) {
 	calls = append(calls, never...)
 	if r.Tree == "" {
@@ -113,18 +113,18 @@ func (r *Rules) refuses() (calls []uint32) {
 	return calls
 }
 
-// load, argument and and are about the value that is looked at: load loads it, and keeps some bits of it.
+// load, argument and and set the value that jump compares: load and argument load it, and and masks bits of it.
 func load(offset uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 }
 
-func argument(i uint32) unix.SockFilter { return load(atArguments + 8*i) } // on machines whose lower half is the first
+func argument(i uint32) unix.SockFilter { return load(atArguments + 8*i) } // little-endian: the lower half comes first
 
 func and(bits uint32) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, K: bits}
 }
 
-// jump skips as many instructions as is said for each outcome of a comparison. equal is the usual one.
+// jump skips ifSo instructions if the comparison holds, and ifNot if it doesn't. equal is the usual comparison.
 func jump(comparison uint16, with uint32, ifSo, ifNot int) unix.SockFilter {
 	return unix.SockFilter{Code: unix.BPF_JMP | comparison | unix.BPF_K, Jt: uint8(ifSo), Jf: uint8(ifNot), K: with}
 }

@@ -2,7 +2,8 @@
 
 package sandbox
 
-// seccompWorks is false where the numbers of calls are not known here.
+// seccompWorks reports false: for this architecture the numbers of calls are
+// not known.
 func seccompWorks() bool { return false }
 
 // Seal does nothing.

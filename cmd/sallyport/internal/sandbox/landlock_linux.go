@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Look returns what the running kernel has.
+// Look returns what the running kernel supports.
 func Look() (k Kernel) {
 	version, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, 0, 0, unix.LANDLOCK_CREATE_RULESET_VERSION)
 	if errno == 0 && version >= leastLandlock {
@@ -23,18 +23,18 @@ func Look() (k Kernel) {
 	return k
 }
 
-// program is the executable that runs.
+// program is the path of the running executable.
 const program = "/proc/self/exe"
 
-// Rights of Landlock's.
+// Rights of Landlock.
 const (
 	read    = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	execute = unix.LANDLOCK_ACCESS_FS_EXECUTE
-	// change is what may be done in a Tree besides. No devices, FIFOs and sockets are made there.
+	// change is what may be done in a Tree besides reading. Devices, FIFOs and sockets can't be made there.
 	change = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_REFER |
 		unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
 		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SYM
-	// ofFiles are the rights that files other than directories can have.
+	// ofFiles are the rights that apply to files other than directories.
 	ofFiles = execute | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_WRITE_FILE |
 		unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_IOCTL_DEV
 )
@@ -52,10 +52,10 @@ func handled(version int) uint64 {
 	return all
 }
 
-// Enter has Landlock restrict a thread, and that execute this program again with other variables. It returns when it
-// has failed.
+// Enter restricts this thread by Landlock, and has it execute this program again with the given environment. It
+// returns only if it fails.
 func (r *Rules) Enter(environ []string) error {
-	runtime.LockOSThread() // and never unlocked, since the thread is not as others are any more
+	runtime.LockOSThread() // never unlocked: no other goroutine may run on the restricted thread
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return os.NewSyscallError("prctl", err)
 	}
@@ -65,7 +65,7 @@ func (r *Rules) Enter(environ []string) error {
 	return os.NewSyscallError("execve", unix.Exec(program, os.Args, environ))
 }
 
-// restrict has Landlock restrict this thread.
+// restrict restricts this thread by Landlock.
 func (r *Rules) restrict() error {
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled(r.Landlock)}
 	if r.Landlock >= 4 && !r.Bind {
@@ -104,7 +104,8 @@ func (r *Rules) restrict() error {
 	return nil
 }
 
-// allow allows what is at a path, and below it. What can't be found can't be opened later either.
+// allow grants rights to a path and what is below it. A path that can't be found is ignored, since it can't be opened
+// later either.
 func allow(ruleset uintptr, path string, rights uint64) error {
 	fd, err := unix.Open(path, unix.O_PATH|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -118,10 +119,11 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 	if stat.Mode&unix.S_IFMT != unix.S_IFDIR {
 		rights &= ofFiles
 	}
-	// The structure of the kernel is packed: rights and descriptor, without a gap at the end, which nobody reads.
+	// The kernel's structure is packed: rights and descriptor, without Go's padding at the end, which the kernel
+	// doesn't read.
 	rule := unix.LandlockPathBeneathAttr{Allowed_access: rights, Parent_fd: int32(fd)}
 	_, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, unix.LANDLOCK_RULE_PATH_BENEATH, uintptr(unsafe.Pointer(&rule)), 0, 0, 0)
-	if errno == unix.EBADFD { // it is in memory only, as a copy of this program may be, and no rule is needed for that
+	if errno == unix.EBADFD { // a file in memory, such as a copy of this program, needs no rule
 		return nil
 	}
 	if errno != 0 {
@@ -130,14 +132,14 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 	return nil
 }
 
-// mapped returns the files that this program consists of: the loader and shared libraries, if it was linked with any,
-// which are needed once more when it is executed.
+// mapped returns the files that this program consists of: the executable, and the loader and shared libraries if it
+// is linked with any. They are needed to execute it again.
 func mapped() (files []string, err error) {
 	maps, err := os.ReadFile("/proc/self/maps")
 	if err != nil {
 		return nil, err
 	}
-	files = append(files, program)        // also where its directory can't be entered
+	files = append(files, program)        // works even if its directory can't be entered
 	for line := range bytes.Lines(maps) { // "7f1c00000000-7f1c00021000 r-xp 00000000 fe:00 1234  /lib/libc.so.6"
 		_, path, ok := strings.Cut(strings.TrimSuffix(string(line), "\n"), " /")
 		if path = "/" + path; ok && !strings.HasPrefix(path, "/memfd:") && !slices.Contains(files, path) {

@@ -2,29 +2,28 @@ package sandbox
 
 import "fmt"
 
-// Rules are what a process is left with. The zero value is nothing of all that can be taken away, but for calls that
-// are harmless.
+// Rules say what a process keeps. The zero value keeps only harmless calls.
 type Rules struct {
-	Kernel // what is used of it
+	Kernel // the means of the kernel to use
 
-	Minimal bool     // no calls but those of a program that computes, and speaks over sockets that are there
-	Tree    string   // a directory in which everything may be done; empty for none
+	Minimal bool     // only calls of a program that computes and speaks over sockets that it has
+	Tree    string   // a directory in which files may be read and changed; empty for none
 	Read    []string // files and directories that may be read, if they are there
 	Opens   bool     // files of Tree and Read may be opened after Seal
-	Connect bool     // may connect to addresses of IP
-	Bind    bool     // may choose the port that it connects from
+	Connect bool     // may connect to IP addresses
+	Bind    bool     // may choose the local port of a connection
 }
 
-// Kernel is what a kernel can do for a sandbox.
+// Kernel says by which means a kernel can confine processes.
 type Kernel struct {
 	Landlock int  `json:"landlock"` // the version of its rules (ABI); 0 for none
 	Seccomp  bool `json:"seccomp"`
 }
 
-// leastLandlock is the version from which on files can be moved between directories under rules.
+// leastLandlock is the first version whose rules let files be moved between directories.
 const leastLandlock = 2
 
-// newerLandlock is what versions of Landlock have added.
+// newerLandlock lists what later versions of Landlock have added.
 var newerLandlock = []struct {
 	version int
 	what    string
@@ -35,7 +34,7 @@ var newerLandlock = []struct {
 	{6, "signals and abstract sockets (6.12)"},
 }
 
-// Lacks tells what the kernel lacks, with the cure, and nothing if a sandbox is worth its name.
+// Lacks returns what the kernel lacks for a useful sandbox, with the cures; nothing if it lacks nothing.
 func (k Kernel) Lacks() (all []string) {
 	if k.Landlock < leastLandlock {
 		all = append(all, "Landlock (Linux 5.19 or newer, with landlock in the list lsm= of the kernel's command line or in CONFIG_LSM)")
@@ -46,7 +45,8 @@ func (k Kernel) Lacks() (all []string) {
 	return all
 }
 
-// Older tells what a newer kernel could refuse once more. Seccomp refuses the calls for it where there is seccomp.
+// Older returns what Landlock of a newer kernel could refuse as well. Seccomp, if there is any, refuses the calls
+// for it.
 func (k Kernel) Older() (all []string) {
 	for _, n := range newerLandlock {
 		if k.Landlock >= leastLandlock && k.Landlock < n.version {
@@ -56,7 +56,7 @@ func (k Kernel) Older() (all []string) {
 	return all
 }
 
-// String tells what there is, in a few words.
+// String returns in a few words what the kernel has.
 func (k Kernel) String() string {
 	landlock, seccomp := "no Landlock", "no seccomp"
 	if k.Landlock >= leastLandlock {

@@ -10,15 +10,15 @@ import (
 	"fmt"
 )
 
-// What TLS 1.3 puts in front of what is signed (RFC 8446, section 4.4.3).
+// context13 is what TLS 1.3 puts in front of the hash that a server signs (RFC 8446, section 4.4.3).
 var context13 = append(bytes.Repeat([]byte{' '}, 64), "TLS 1.3, server CertificateVerify\x00"...)
 
-// errRefused is that something is to be signed that no handshake of a server signs.
+// errRefused refuses to sign what no server signs in a handshake.
 var errRefused = errors.New("signer: this is no part of a TLS handshake, and is not signed")
 
-// Allowed returns why a key doesn't sign, nil if it does: digests of SHA-256, SHA-384 and SHA-512, which RSA signs by
-// PSS with a salt of the same length or by PKCS #1 version 1.5; and with Ed25519, which has no digests, what the server
-// signs in a handshake of TLS 1.3 or 1.2.
+// Allowed returns nil if a key may sign, else why it may not. It allows digests of SHA-256, SHA-384 and SHA-512, for
+// RSA by PSS with a salt as long as the digest or by PKCS #1 version 1.5. Ed25519 signs texts, not digests: Allowed
+// allows those that the server signs in a handshake of TLS 1.3 or 1.2.
 func Allowed(public crypto.PublicKey, digest []byte, opts crypto.SignerOpts) error {
 	hash := opts.HashFunc()
 	if _, ok := public.(ed25519.PublicKey); ok {

@@ -13,14 +13,14 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 )
 
-// Client asks for signatures. The zero value waits for a socket. It is safe for concurrent use.
+// Client asks another process for signatures. The zero value waits for Use. It is safe for concurrent use.
 type Client struct {
 	mu   sync.Mutex
 	peer *channel.Peer
-	next chan struct{} // closed when there is another peer; nil if nobody waits
+	next chan struct{} // is closed when peer changes; nil if nobody waits
 }
 
-// Use takes over a socket that Attach returned, in place of the one before.
+// Use takes over a socket that Attach has returned, and replaces the one before.
 func (c *Client) Use(f *os.File) error {
 	peer, err := channel.NewPeer(f, channel.RegularFiles, nil)
 	if err != nil {
@@ -40,7 +40,7 @@ func (c *Client) Use(f *os.File) error {
 	return nil
 }
 
-// current returns the peer, and what is closed when there is another.
+// current returns the peer, and a channel that is closed when another takes its place.
 func (c *Client) current() (*channel.Peer, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -50,7 +50,7 @@ func (c *Client) current() (*channel.Peer, <-chan struct{}) {
 	return c.peer, c.next
 }
 
-// ask asks the signer, and the next one if the signer ends, for no longer than patience.
+// ask asks the signer, and the next one if the signer ends, for at most patience.
 func (c *Client) ask(build func(w *channel.Writer), take func(r *channel.Reader, f *os.File) error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -71,7 +71,7 @@ func (c *Client) ask(build func(w *channel.Writer), take func(r *channel.Reader,
 	}
 }
 
-// Signer returns a crypto.Signer that has signatures made by the private key of a public one, for handshakes of TLS.
+// Signer returns a crypto.Signer for handshakes of TLS. Its signatures are made by the private key of a public one.
 func (c *Client) Signer(public crypto.PublicKey) (crypto.Signer, error) {
 	name, err := id(public)
 	if err != nil {
@@ -80,7 +80,7 @@ func (c *Client) Signer(public crypto.PublicKey) (crypto.Signer, error) {
 	return &remote{c, name, public}, nil
 }
 
-// remote is a key of another process.
+// remote is a key that another process has.
 type remote struct {
 	client *Client
 	name   string

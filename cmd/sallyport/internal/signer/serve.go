@@ -20,23 +20,24 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 )
 
-// Operations.
+// Operations of the signer.
 const (
 	opKey    = channel.FirstOp + iota // take a private key
-	opAttach                          // sign for whoever is at the other end of a socket
+	opAttach                          // sign for the other end of a socket
 	opSign
 )
 
-// kept is how many keys are kept: handshakes that go on at a renewal sign with the one before.
+// kept is how many keys are kept: handshakes that began before a renewal still need the earlier
+// key.
 const kept = 2
 
-// patience is how long a call may take.
+// patience bounds how long a call may take.
 const patience = 10 * time.Second
 
-// errUnknown is that a key is not there.
+// errUnknown means that the signer doesn't have the key.
 var errUnknown = errors.New("signer: there is no such key")
 
-// id names a key by its public half.
+// id returns the name of a key, made from its public half.
 func id(public crypto.PublicKey) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(public)
 	if err != nil {
@@ -46,9 +47,9 @@ func id(public crypto.PublicKey) (string, error) {
 	return string(sum[:]), nil
 }
 
-// Signer is the process that has the keys.
+// Signer holds the keys and signs with them.
 type Signer struct {
-	places chan struct{} // of signatures that are made at once
+	places chan struct{} // bounds the signatures that are made at once
 
 	mu   sync.Mutex
 	keys []key // the newest last
@@ -62,7 +63,7 @@ type key struct {
 // New returns a Signer without keys.
 func New() *Signer { return &Signer{places: make(chan struct{}, runtime.NumCPU())} }
 
-// Answer answers the keeper, who brings keys and sockets.
+// Answer answers the keeper, which passes keys and sockets.
 func (s *Signer) Answer(c *channel.Call, _ *channel.Writer) (*os.File, error) {
 	switch c.Op {
 	case opKey:
@@ -73,17 +74,17 @@ func (s *Signer) Answer(c *channel.Call, _ *channel.Writer) (*os.File, error) {
 		if f == nil {
 			return nil, channel.ErrMessage
 		}
-		_, err := channel.NewPeer(f, channel.RegularFiles, s.sign) // ends with its other end
+		_, err := channel.NewPeer(f, channel.RegularFiles, s.sign) // ends when the other end of f is closed
 		return nil, err
 	}
 	return nil, errors.ErrUnsupported
 }
 
-// add takes a key in PKCS #8.
+// add adds a private key in PKCS #8.
 func (s *Signer) add(der []byte) error {
 	private, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
-		return errors.New("signer: this is no private key") // and the error might tell some of it
+		return errors.New("signer: this is no private key") // leaves out err, which might reveal some of the key
 	}
 	signs, ok := private.(crypto.Signer)
 	if !ok {
@@ -103,7 +104,7 @@ func (s *Signer) add(der []byte) error {
 	return nil
 }
 
-// find returns a key, nil if it is not there.
+// find returns the key of a name, nil if there is none.
 func (s *Signer) find(name string) crypto.Signer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -115,7 +116,7 @@ func (s *Signer) find(name string) crypto.Signer {
 	return nil
 }
 
-// sign answers whoever wants signatures.
+// sign answers a request for a signature.
 func (s *Signer) sign(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	name, digest, opts := c.String(), []byte(c.String()), readOptions(c.Reader)
 	if err := c.End(); err != nil {
@@ -159,7 +160,7 @@ func readOptions(r *channel.Reader) crypto.SignerOpts {
 	return hash
 }
 
-// GiveKey has the process at the other end take a private key, and use that besides the one before.
+// GiveKey passes a private key to the signer at the other end, which keeps the one before, too.
 func GiveKey(ctx context.Context, p *channel.Peer, private crypto.PrivateKey) error {
 	der, err := x509.MarshalPKCS8PrivateKey(private)
 	if err != nil {
@@ -168,7 +169,7 @@ func GiveKey(ctx context.Context, p *channel.Peer, private crypto.PrivateKey) er
 	return p.Ask(ctx, patience, opKey, func(w *channel.Writer) { w.String(string(der)) }, nil, nil)
 }
 
-// Attach has the process at the other end sign for who holds the socket that Attach returns.
+// Attach has the signer at the other end sign for the holder of the socket that it returns.
 func Attach(ctx context.Context, p *channel.Peer) (*os.File, error) {
 	a, z, err := channel.Pair()
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// ReadJSON reads a JSON object into a struct, as strictly as Read reads a file. key is what the object is called in
+// ReadJSON reads a JSON object into a struct, as strictly as Read reads a file. key is the name of the object in
 // places and problems, as in ReadTable.
 func ReadJSON(key string, to any, source Source) (Places, []*Problem) {
 	b := &jsonBuilder{decoder: json.NewDecoder(bytes.NewReader(source.Text)), source: source}
@@ -30,7 +30,7 @@ func ReadJSON(key string, to any, source Source) (Places, []*Problem) {
 	return fill(key, to, tree{root, b.problems})
 }
 
-// maxDepth is how deep JSON may be nested. No struct is that deep.
+// maxDepth bounds how deep JSON may be nested. No struct is as deep.
 const maxDepth = 8
 
 // jsonBuilder makes a tree of a JSON object.
@@ -51,7 +51,7 @@ func (b *jsonBuilder) token() (json.Token, error) {
 	return b.decoder.Token()
 }
 
-// object reads an object, which begins here.
+// object reads an object from its beginning on.
 func (b *jsonBuilder) object(key string) (*node, error) {
 	t, err := b.token()
 	if err != nil {
@@ -63,7 +63,7 @@ func (b *jsonBuilder) object(key string) (*node, error) {
 	return b.members(newTable(b.at), key)
 }
 
-// members reads what follows the beginning of an object.
+// members reads an object whose beginning was read.
 func (b *jsonBuilder) members(n *node, key string) (*node, error) {
 	if b.depth++; b.depth > maxDepth {
 		return nil, fmt.Errorf("it is nested too deep")
@@ -89,7 +89,7 @@ func (b *jsonBuilder) members(n *node, key string) (*node, error) {
 	return n, err
 }
 
-// value reads a value. at is the place of its name, which all that is in it is told at.
+// value reads a value. at is the place of its name, which problems of all that is in the value have.
 func (b *jsonBuilder) value(at Position, key string) (*node, error) {
 	t, err := b.token()
 	if err != nil {
@@ -115,7 +115,7 @@ func (b *jsonBuilder) value(at Position, key string) (*node, error) {
 	return nil, fmt.Errorf("%s: null says nothing; leave it out", key)
 }
 
-// elements reads what follows the beginning of an array.
+// elements reads an array whose beginning was read.
 func (b *jsonBuilder) elements(at Position, key string) (*node, error) {
 	if b.depth++; b.depth > maxDepth {
 		return nil, fmt.Errorf("it is nested too deep")

@@ -12,15 +12,15 @@ type Position struct {
 	Line, Column int
 }
 
-// String is file:line:column, what editors and terminals know how to open.
+// String returns file:line:column, which editors and terminals can open.
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Problem is one thing that is wrong.
+// Problem is one thing that is wrong with a file.
 type Problem struct {
-	Position        // zero for what is in no file
-	Key      string // as it would be written in a file, dotted
+	Position        // zero if it is in no file
+	Key      string // dotted, as a file would have it
 	Text     string // what is wrong and what would be right
-	Unknown  bool   // nothing reads the key
+	Unknown  bool   // there is no such key
 }
 
 func (p *Problem) Error() string {
@@ -34,7 +34,7 @@ func (p *Problem) Error() string {
 	return p.Position.String() + ": " + text
 }
 
-// Nearest returns the known name that a mistyped one is most like; empty if none is like it.
+// Nearest returns the known name that a mistyped one resembles most; empty if it resembles none.
 func Nearest(name string, known []string) string {
 	best, at := len(name)/3+2, ""
 	for _, k := range slices.Sorted(slices.Values(known)) {
@@ -45,7 +45,7 @@ func Nearest(name string, known []string) string {
 	return at
 }
 
-// distance is how many letters have to be added, removed, changed or exchanged with their neighbours to make b of a.
+// distance returns how many letters have to be added, removed, changed or swapped with a neighbour to turn a into b.
 func distance(a, b string) int {
 	rows := make([][]int, len(a)+1)
 	for i := range rows {

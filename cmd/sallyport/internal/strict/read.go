@@ -15,9 +15,9 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// Source is the text of a file.
+// Source is a file to read.
 type Source struct {
-	Name string // as it is told
+	Name string // the file's name in problems
 	Text []byte
 }
 
@@ -34,11 +34,11 @@ func Files(names ...string) (sources []Source, problems []*Problem) {
 	return sources, problems
 }
 
-// Places tells where values come from.
+// Places holds where each value was set, by dotted key.
 type Places map[string]Position
 
-// Problem is one with the value of a dotted key, at the place of the key, or of the nearest table around it that is in
-// a file.
+// Problem returns a problem of the value of a dotted key. Its place is that of the key or, if no file has the key,
+// that of the nearest table around it.
 func (p Places) Problem(key, format string, args ...any) *Problem {
 	problem := &Problem{Key: key, Text: fmt.Sprintf(format, args...)}
 	for around := key; around != ""; {
@@ -51,13 +51,13 @@ func (p Places) Problem(key, format string, args ...any) *Problem {
 	return problem
 }
 
-// Set reports whether a file has set the value of a key.
+// Set reports whether a file has set a key.
 func (p Places) Set(key string) bool { _, ok := p[key]; return ok }
 
-// Read reads sources into a struct, of which to is a pointer.
+// Read reads sources into the struct that to points to.
 func Read(to any, sources ...Source) (Places, []*Problem) { return ReadTable("", to, sources...) }
 
-// ReadTable is Read of sources that are one table of a larger whole. key is how that table is called in places and
+// ReadTable is Read for sources that hold one table of a larger whole. key is the name of that table in places and
 // problems, such as user.alice.
 func ReadTable(key string, to any, sources ...Source) (Places, []*Problem) {
 	var trees []tree
@@ -68,7 +68,7 @@ func ReadTable(key string, to any, sources ...Source) (Places, []*Problem) {
 	return fill(key, to, trees...)
 }
 
-// tree is what a source holds, and what is wrong with its form.
+// tree is the content of a source, and the problems of its form.
 type tree struct {
 	root     *node
 	problems []*Problem
@@ -96,13 +96,13 @@ func (r *reading) problem(n *node, key, format string, args ...any) {
 	r.problems = append(r.problems, &Problem{Position: n.Position, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
-// Table is a struct whose fields are known at run time only.
+// Table is a struct whose fields are known only at run time.
 type Table interface {
-	// Fields returns pointers to what is read, by name.
+	// Fields returns pointers to the variables to read into, by name.
 	Fields() map[string]any
 }
 
-// fieldsOf returns what can be read into, by name.
+// fieldsOf returns the fields of a struct that can be read into, by name.
 func fieldsOf(v reflect.Value) map[string]reflect.Value {
 	fields := map[string]reflect.Value{}
 	if t, ok := v.Addr().Interface().(Table); ok {
@@ -195,7 +195,7 @@ func (r *reading) value(key string, n *node, v reflect.Value) {
 	}
 }
 
-// want demands a kind of value.
+// want reports whether a node is of a kind, and adds a problem if it is not.
 func (r *reading) want(key string, n *node, kind unstable.Kind, what string) bool {
 	if n.kind == kind {
 		return true
@@ -242,7 +242,7 @@ func (r *reading) integer(key string, n *node, v reflect.Value) {
 	v.SetInt(i)
 }
 
-// list reads a list, which replaces what was there, or an array of tables, which is added.
+// list reads a list, which replaces the one before, or an array of tables, which is appended.
 func (r *reading) list(key string, n *node, v reflect.Value) {
 	tables := v.Type().Elem().Kind() == reflect.Struct && !reflect.PointerTo(v.Type().Elem()).Implements(reflect.TypeFor[encoding.TextUnmarshaler]())
 	kind, what := unstable.Array, "a list in [ ]"

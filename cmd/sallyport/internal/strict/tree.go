@@ -11,17 +11,17 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// node is a value of a file.
+// node is a value in a file.
 type node struct {
 	Position
-	kind unstable.Kind // of a value; Table and ArrayTable for those too
+	kind unstable.Kind // of the value; Table and ArrayTable for tables and arrays of tables
 
-	text     string // of a string as it is meant, of anything else as it is written
+	text     string // a string's value; for other kinds the text in the file
 	elements []*node
 	names    []string         // of a table, in order
 	fields   map[string]*node // of a table
-	implied  bool             // the table was named on the way to another, and may be opened by itself
-	inline   bool             // the table is written in one value, and nothing may be added
+	implied  bool             // only the name of another table has made this one, which may still get a head of its own
+	inline   bool             // the table was written as one value, so nothing may be added
 }
 
 func newTable(at Position) *node {
@@ -45,17 +45,17 @@ func (n *node) isTime() bool {
 	return false
 }
 
-// builder makes a tree of what the parser finds in one file.
+// builder makes a tree of the expressions that the parser finds in a file.
 type builder struct {
 	parser   unstable.Parser
-	key      string // of the table that the file is; empty for a whole
+	key      string // the key of the table that the file holds; empty for a whole
 	file     string
 	text     []byte
-	lines    []int // where each begins
+	lines    []int // offsets at which lines begin
 	problems []*Problem
 }
 
-// build parses a file. After a mistake in its syntax the tree has what came before.
+// build parses a file. After a syntax error the tree has what came before it.
 func build(key, file string, text []byte) (*node, []*Problem) {
 	b := &builder{key: key, file: file, text: text, lines: []int{0}}
 	for i, c := range text {
@@ -82,7 +82,7 @@ func build(key, file string, text []byte) (*node, []*Problem) {
 	return root, b.problems
 }
 
-// syntax tells the mistake after which nothing more is read.
+// syntax adds the problem of a syntax error, after which nothing is read.
 func (b *builder) syntax(err error) {
 	at := Position{b.file, 1, 1}
 	var known *unstable.ParserError
@@ -97,7 +97,7 @@ func (b *builder) syntax(err error) {
 	b.problems = append(b.problems, &Problem{Position: at, Text: err.Error() + "; what follows was not read: " + b.shown(at.Line)})
 }
 
-// shown is a line of the file with invisible characters made visible.
+// shown returns a line of the file with invisible characters escaped.
 func (b *builder) shown(line int) string {
 	lines := bytes.SplitAfter(b.text, []byte("\n"))
 	if line > len(lines) {
@@ -110,7 +110,7 @@ func (b *builder) shown(line int) string {
 
 func (b *builder) at(r unstable.Range) Position {
 	offset := min(int(r.Offset), len(b.text))
-	line, _ := slices.BinarySearch(b.lines, offset+1) // lines that begin at offset or before
+	line, _ := slices.BinarySearch(b.lines, offset+1) // how many lines begin at offset or before
 	return Position{b.file, line, offset - b.lines[line-1] + 1}
 }
 
@@ -118,7 +118,7 @@ func (b *builder) problem(at Position, key, format string, args ...any) {
 	b.problems = append(b.problems, &Problem{Position: at, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
-// Key returns a dotted key, as problems and places name it.
+// Key joins names to a dotted key as problems and places have it.
 func Key(names ...string) (key string) {
 	for _, name := range names {
 		key = join(key, name)
@@ -139,7 +139,7 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// table opens a table, or a new one of an array, and returns nil if it can't be.
+// table opens a table, or a new table of an array. It returns nil if that is not possible.
 func (b *builder) table(root *node, e *unstable.Node) (into *node, path string) {
 	into, path = root, b.key
 	keys := e.Key()
@@ -181,7 +181,7 @@ func (b *builder) table(root *node, e *unstable.Node) (into *node, path string) 
 	return into, path
 }
 
-// keyValue adds a value to a table; a dotted key makes the tables on the way.
+// keyValue adds a value to a table. A dotted key makes the tables on its way.
 func (b *builder) keyValue(into *node, path string, e *unstable.Node) {
 	keys := e.Key()
 	for keys.Next() {
@@ -206,7 +206,8 @@ func (b *builder) keyValue(into *node, path string, e *unstable.Node) {
 	}
 }
 
-// value copies a value out of the parser. at is the place of its key, which all that is in it is told at.
+// value copies a value out of the parser. at is the place of its key, which problems of all that is in
+// the value have.
 func (b *builder) value(at Position, path string, v *unstable.Node) *node {
 	n := &node{Position: at, kind: v.Kind, text: string(v.Data)}
 	switch v.Kind {
