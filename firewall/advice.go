@@ -7,13 +7,14 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// Exclusion is something that firewalls are often opened for, and need not be.
+// Exclusion is something that firewalls are often opened for although FTPS doesn't need
+// it.
 type Exclusion struct {
 	What string // such as "UDP"
 	Why  string // one sentence
 }
 
-// NotNeeded returns what people open for FTPS without need.
+// NotNeeded returns what people often open for FTPS without need.
 func (s Setup) NotNeeded() []Exclusion {
 	var all []Exclusion
 	add := func(what, why string) { all = append(all, Exclusion{what, why}) }
@@ -39,7 +40,8 @@ func (s Setup) NotNeeded() []Exclusion {
 	return all
 }
 
-// usesPort reports whether a rule has to name a port that is mostly named without need.
+// usesPort reports whether a rule has to name port n, which people often name without
+// need.
 func (s Setup) usesPort(services []service, n uint16) bool {
 	if s.Active && s.ActiveSource == n {
 		return true
@@ -54,8 +56,8 @@ func (s Setup) usesPort(services []service, n uint16) bool {
 	return false
 }
 
-// Warnings returns a sentence for each thing in s that is allowed but seldom
-// meant and concerns the firewall of side.
+// Warnings returns a sentence for each thing in s that is allowed but seldom meant. It
+// leaves out what doesn't concern the firewall of side.
 func (s Setup) Warnings(side Side) []string {
 	var all []string
 	for _, f := range s.families() {

@@ -21,8 +21,8 @@ type awsCIDR struct {
 	Description string
 }
 
-// aws writes one command for each direction. A security group sees addresses and ports after an Elastic IP was
-// translated, and names only the other end.
+// aws writes one command for each direction. A security group sees addresses and ports behind the translation
+// of an Elastic IP, and its rules name only the other end.
 func aws(p *page) {
 	p.note("Set GROUP to the group's id, such as sg-0123456789abcdef0. Security groups are stateful.")
 	if p.side == Client {
@@ -45,7 +45,8 @@ func aws(p *page) {
 	}
 }
 
-// awsJSON has no apostrophe: the shell would end the argument there. Neither names nor labels contain any.
+// awsJSON returns the permissions as JSON without an apostrophe, which would end the shell's argument: neither
+// names nor labels have any.
 func (p *page) awsJSON(all []awsPermission) string {
 	var lines []string
 	for _, permission := range all {
@@ -76,7 +77,7 @@ func (p *page) awsPermissions(r rule) []awsPermission {
 	return all
 }
 
-// peers returns the addresses at the other end, for firewalls that stand around one machine.
+// peers returns the addresses of the other end, for firewalls that protect a single machine.
 func (f Flow) peers() []netip.Prefix {
 	if f.Direction == Inbound {
 		return f.From
@@ -84,7 +85,7 @@ func (f Flow) peers() []netip.Prefix {
 	return f.To
 }
 
-// unfold takes the families apart again, for firewalls whose rules have one each.
+// unfold splits a rule for both families, for firewalls whose rules are each for one family.
 func (p *page) unfold(r rule) []rule {
 	if !r.both {
 		return []rule{r}

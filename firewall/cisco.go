@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// cisco writes extended access lists, which see packets and not connections: replies are told by the flag that the
-// first packet of a connection lacks. An access list on the outer interface comes before the translation of what enters
-// there, and therefore has the public addresses.
+// cisco writes extended access lists, which see packets and not connections: replies are told by a flag (established)
+// that the first packet of a connection lacks. A list on the outer interface is applied before incoming packets are
+// translated, so it has the public addresses.
 func cisco(p *page) {
 	for _, f := range p.families() {
 		if f.v6 && (f.translated && p.side == Border || len(f.inside) > 0 && p.side == Client) {
@@ -34,7 +34,7 @@ func cisco(p *page) {
 func (p *page) ciscoBorder(f family) {
 	p.ciscoList(f, "in", "bind it inbound on the outer interface")
 	for _, r := range p.ciscoFlows(f) {
-		if r.Direction == Outbound { // only its replies come in here
+		if r.Direction == Outbound { // only replies come in here
 			from := r.From
 			if r.NAT != nil {
 				from = hosts(r.NAT.From)
@@ -102,7 +102,7 @@ func (p *page) ciscoFlows(f family) []rule {
 	return of
 }
 
-// ciscoPermit writes an entry for each pair of ends.
+// ciscoPermit writes an entry for each pair of source and destination.
 func (p *page) ciscoPermit(r rule, from, to []string, flag string) {
 	p.linef(" remark %s", p.label(r))
 	for _, a := range from {
@@ -112,7 +112,7 @@ func (p *page) ciscoPermit(r rule, from, to []string, flag string) {
 	}
 }
 
-// ciscoTooBig lets path MTU discovery work (RFC 1191, RFC 8201), which a list of TCP alone would break.
+// ciscoTooBig lets messages of path MTU discovery in (RFC 1191, RFC 8201), which a list of TCP entries would drop.
 func (p *page) ciscoTooBig(f family, to []netip.Prefix) {
 	p.linef(" remark %s: path MTU", p.name())
 	r := rule{Flow: Flow{IPv6: f.v6}}
@@ -121,8 +121,8 @@ func (p *page) ciscoTooBig(f family, to []netip.Prefix) {
 	}
 }
 
-// ciscoStatic translates the whole address if ports keep their numbers, which serves active mode as well, and port by
-// port if not.
+// ciscoStatic translates the address as a whole if ports keep their numbers, which serves active mode, too. Otherwise
+// it translates port by port.
 func (p *page) ciscoStatic(r rule) {
 	if r.NAT == nil || !r.NAT.To.IsValid() {
 		return
@@ -146,7 +146,7 @@ func (p *page) ciscoStatic(r rule) {
 	}
 }
 
-// ciscoEnd is one end of an access list entry: networks, each with each range of ports.
+// ciscoEnd returns the ends of access list entries: each network with each range of ports.
 func ciscoEnd(r rule, prefixes []netip.Prefix, ports []Range) []string {
 	var all []string
 	for _, prefix := range orAny(prefixes) {

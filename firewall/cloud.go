@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// azure writes one rule for each flow and family. The group sees addresses after a public IP was translated; it is
-// stateful.
+// azure writes one rule for each flow and family. A network security group is stateful, and sees addresses behind
+// the translation of a public IP.
 func azure(p *page) {
 	p.note("Set RG to the resource group and NSG to the security group; change the priorities if others have them.")
 	if p.side == Client {
@@ -32,8 +32,8 @@ func azurePorts(ranges []Range) string {
 	return joinRanges(ranges, "-", " ")
 }
 
-// gcloud writes one rule for each flow and family, bound to machines by a network tag: rules see addresses after an
-// external IP was translated.
+// gcloud writes one rule for each flow and family, bound to machines by a network tag. Rules see addresses behind
+// the translation of an external IP.
 func gcloud(p *page) {
 	p.note("Set NETWORK to the VPC network, and give the machine the network tag %s. Rules are stateful.", p.name())
 	if p.side == Client {
@@ -55,7 +55,7 @@ func gcloud(p *page) {
 	}
 }
 
-// networks lists networks of one family; none is all of it.
+// networks lists networks of one family; an empty list stands for the whole family.
 func networks(r rule, prefixes []netip.Prefix, sep string) string {
 	var all []string
 	for _, n := range r.network(prefixes) {

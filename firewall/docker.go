@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// docker writes what publishes the ports of a container.
+// docker writes the docker run command that publishes the ports of a container.
 func docker(p *page) {
 	p.containerNotes()
 	var publish []string
@@ -15,12 +15,13 @@ func docker(p *page) {
 	p.linef("docker run --name %s %s \"${IMAGE:?}\"", p.name(), strings.Join(publish, " "))
 }
 
-// compose writes a service with the same ports.
+// compose writes a service of Docker Compose that publishes the ports.
 func compose(p *page) {
 	p.containerNotes()
 	p.linef("services:\n  %s:\n    image: ${IMAGE:?set it to the image}\n    ports:", p.name())
 	for _, text := range p.published() {
-		// Quoted, because YAML reads digits and colons as a number to the base of 60.
+		// Quotes the ports: YAML reads digits with colons as a number to the base of
+		// 60.
 		p.linef("      - \"%s\"", text)
 	}
 }
@@ -33,7 +34,8 @@ func (p *page) containerNotes() {
 	p.hostRules()
 }
 
-// offsetNote reminds of the setting that goes with other numbers outside.
+// offsetNote returns the part of a note that tells how the server learns of shifted
+// port numbers; empty if none are.
 func (p *page) offsetNote() string {
 	if p.DataOffset == 0 {
 		return ""
@@ -41,7 +43,8 @@ func (p *page) offsetNote() string {
 	return fmt.Sprintf(" number, or shift them all by what the server knows (passive.Ports.Offset = %d, as here)", p.DataOffset)
 }
 
-// published returns the ports as outside:inside, ranges of equal length on both sides.
+// published returns the ports as outside:inside, with ranges of equal length on both
+// sides.
 func (p *page) published() []string {
 	var all []string
 	for _, service := range p.services() {

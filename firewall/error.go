@@ -6,10 +6,10 @@ import (
 )
 
 // FieldError is one thing that is wrong. Every error of this package is a FieldError, or several joined by
-// [errors.Join]. A program that has names of its own for fields, such as options, puts these names in front of Err.
+// [errors.Join]. A program that calls fields by other names, such as options, can put those names in front of Err.
 type FieldError struct {
-	// Fields are those of [Setup] any of which could be changed, or "Side" or "Kind" for an argument of that type.
-	// There is one at least.
+	// Fields names the fields of [Setup], any of which could be changed, or is "Side" or "Kind" for an argument of
+	// that type. It has at least one name.
 	Fields []string
 	// Err says what is wrong, and names none of the Fields.
 	Err error

@@ -5,8 +5,8 @@ import (
 	"net/netip"
 )
 
-// firewalld writes firewall-cmd commands for one zone. Rich rules match addresses; without any, a port of the zone
-// says the same in fewer words.
+// firewalld writes firewall-cmd commands for one zone. Rich rules match addresses; a flow without addresses
+// becomes a port of the zone, which is shorter.
 func firewalld(p *page) {
 	p.note("ZONE is the zone of the interface that clients come in by; firewall-cmd --get-default-zone names the usual one. " +
 		"firewalld itself takes care of replies, loopback, neighbour discovery and ICMP.")
@@ -55,7 +55,8 @@ func (p *page) firewalldRule(r rule, ports Range, i int) {
 	}
 }
 
-// firewalldTargets maps port by port where numbers differ: given a range, firewalld would choose any port of it.
+// firewalldTargets maps each port by itself if numbers differ: given a range, firewalld would choose any port of
+// it.
 func firewalldTargets(r rule, outer Range, i int) [][2]Range {
 	inner := r.innerPorts()[i]
 	if outer == inner {
@@ -69,7 +70,7 @@ func firewalldTargets(r rule, outer Range, i int) [][2]Range {
 	return all
 }
 
-// orAny returns a list with one zero Prefix for no list.
+// orAny returns prefixes, or a list with one zero Prefix in place of an empty list.
 func orAny(prefixes []netip.Prefix) []netip.Prefix {
 	if len(prefixes) == 0 {
 		return []netip.Prefix{{}}

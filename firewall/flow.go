@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// Side says which firewall is meant.
+// Side is the place of a firewall between a client and a server.
 type Side string
 
 // The firewalls between a client and a server.
 const (
-	// Server is the machine the server runs on: its packet filter, or the security group of a cloud around it.
+	// Server is on the machine that the server runs on: its packet filter, or the security group of a cloud around
+	// it.
 	Server Side = "server"
-	// Border is the firewall or router in front of the server. Border translates where Setup.Public differs from
-	// Setup.Server or external ports differ from the ports listened on.
+	// Border is the firewall or router in front of the server. It translates addresses if Setup.Public differs from
+	// Setup.Server, and ports if external ports differ from the ports listened on.
 	Border Side = "border"
-	// Client is the firewall in front of the clients; it hides their addresses if Setup.Inside names any. For kinds
-	// that protect a single machine it is the client's.
+	// Client is the firewall in front of the clients. It hides their addresses if Setup.Inside names any. For kinds
+	// that protect a single machine, Client is the client's machine.
 	Client Side = "client"
 )
 
@@ -33,8 +34,8 @@ func (s Side) what() string {
 	}[s]
 }
 
-// Direction is that of the connection's first packet, seen from the network that the firewall protects. Which way
-// files go has nothing to do with it.
+// Direction is the direction of a connection's first packet, seen from the network that the firewall protects. It
+// has nothing to do with the direction of files.
 type Direction string
 
 // The directions.
@@ -43,7 +44,7 @@ const (
 	Outbound Direction = "outbound"
 )
 
-// Purpose is what a connection is for. Rules are commented with it.
+// Purpose is what a connection is for. The comments of rules name it.
 type Purpose string
 
 // The connections of FTPS.
@@ -54,10 +55,10 @@ const (
 	DataActive      Purpose = "data active" // RFC 959, section 3.2
 )
 
-// Range is a run of ports, both ends included.
+// Range is a range of ports that includes both ends.
 type Range struct{ First, Last uint16 }
 
-// String returns 21 or 21000-21010.
+// String returns the range as 21 or 21000-21010.
 func (r Range) String() string { return r.with("-") }
 
 func (r Range) with(sep string) string {
@@ -69,43 +70,43 @@ func (r Range) with(sep string) string {
 
 func (r Range) size() int { return int(r.Last) - int(r.First) + 1 }
 
-// ReturnTraffic is what a firewall must let through besides the first packets of the flows.
+// ReturnTraffic says what a firewall must let through besides the first packets of the flows.
 const ReturnTraffic = "Packets that belong to these connections must pass in both directions, and so must the ICMP errors about them, " +
 	"which path MTU discovery needs (RFC 1191, RFC 8201): a stateful firewall calls both established and related."
 
-// Flow is a kind of connection that one firewall must let through. It is always TCP and always stateful; see
-// [ReturnTraffic].
+// Flow is a kind of connection that one firewall must let through. It is always TCP, and is meant for a stateful
+// firewall; see [ReturnTraffic].
 type Flow struct {
 	Side      Side
 	Direction Direction
 	Purpose   Purpose
 	IPv6      bool
-	// From is where the connection comes from; empty is any address of the family.
+	// From holds the networks that connections come from; empty is any address of the family.
 	From []netip.Prefix
-	// FromPorts is empty for any: clients let their system choose one, mostly above 1023.
+	// FromPorts holds the source ports. Empty is any: clients let their system choose a port, mostly above 1023.
 	FromPorts []Range
-	// To is where the connection goes, before translation; empty is any address of the family or, if NAT translates
-	// it, the firewall's own.
+	// To holds the networks that connections go to, before translation. Empty is any address of the family or, if
+	// NAT translates it, any address of the firewall itself.
 	To []netip.Prefix
-	// Ports is where the connection goes, before translation: ascending, with as few ranges as possible.
+	// Ports holds the ports that connections go to, before translation: ascending, in as few ranges as possible.
 	Ports []Range
-	// NAT is what the firewall changes; nil is nothing.
+	// NAT is the translation by the firewall; nil is none.
 	NAT *NAT
 }
 
-// NAT is the translation of the first packet of a flow; what it does to the replies follows from it.
+// NAT is the translation of the first packet of a flow. The translation of replies follows from it.
 type NAT struct {
-	// To is the address that Flow.To becomes. The zero Addr is no change.
+	// To is the address that Flow.To becomes; the zero Addr leaves it as it is.
 	To netip.Addr
-	// Ports is what Flow.Ports become, range by range. Nil is no change.
+	// Ports holds what Flow.Ports become, range by range; nil leaves them as they are.
 	Ports []Range
-	// From is the address that Flow.From becomes. The zero Addr is no change, or the firewall's own outer address if
-	// Masquerade is set.
+	// From is the address that Flow.From becomes. The zero Addr leaves it as it is or, if Masquerade is set, stands
+	// for the firewall's own outer address.
 	From       netip.Addr
 	Masquerade bool
 }
 
-// Why says in one sentence what the flow is for.
+// Why returns a sentence that says what the flow is for.
 func (f Flow) Why() string {
 	switch f.Purpose {
 	case ControlExplicit:
@@ -118,8 +119,8 @@ func (f Flow) Why() string {
 	return "Data connections of active mode, opened by the server towards a port that the client has named."
 }
 
-// String returns the flow in one line, such as
-// "inbound TCP from 198.51.100.0/24 to 203.0.113.7 port 21 (control explicit)".
+// String returns the flow in one line, such as "inbound TCP from 198.51.100.0/24 to 203.0.113.7 port 21 (control
+// explicit)".
 func (f Flow) String() string {
 	var b strings.Builder
 	from, to := "anyone", "any address of the server"
@@ -147,7 +148,7 @@ func (f Flow) String() string {
 	return b.String() + ")"
 }
 
-// innerPorts and innerTo are where the flow goes behind the firewall.
+// innerPorts and innerTo return the ports and addresses of the flow behind the firewall.
 func (f Flow) innerPorts() []Range {
 	if f.NAT != nil && f.NAT.Ports != nil {
 		return f.NAT.Ports
@@ -162,7 +163,7 @@ func (f Flow) innerTo() []netip.Prefix {
 	return f.To
 }
 
-// hosts returns the networks that hold one address each.
+// hosts returns for each address the network that has only that address.
 func hosts(addrs ...netip.Addr) []netip.Prefix {
 	var all []netip.Prefix
 	for _, a := range addrs {
@@ -171,7 +172,7 @@ func hosts(addrs ...netip.Addr) []netip.Prefix {
 	return all
 }
 
-// short returns an address without the length of a network of one.
+// short returns a network as text, without the length if it has only one address.
 func short(p netip.Prefix) string {
 	if p.IsSingleIP() {
 		return p.Addr().String()
@@ -187,7 +188,7 @@ func shorts(prefixes []netip.Prefix) []string {
 	return all
 }
 
-// network is for firewalls that must be told what any address is.
+// network returns prefixes or, if they are empty, the network of the whole family: some firewalls need it spelt out.
 func (f Flow) network(prefixes []netip.Prefix) []netip.Prefix {
 	switch {
 	case len(prefixes) > 0:

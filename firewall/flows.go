@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// unprivileged are the ports a client may name in active mode: the server refuses others (RFC 2577, section 3).
+// unprivileged are the ports that a client may name in active mode: the server refuses others (RFC 2577, section 3).
 var unprivileged = Range{1024, 65535}
 
 // Flows returns what a firewall must let through, IPv4 first, then control before data. It returns the error of
 // [Setup.Validate], or a [FieldError] that says what is missing to describe that firewall.
 //
-// A firewall on the server's machine lets connections out, as all do unless told otherwise; the outbound flow of
-// active mode is listed for it nevertheless.
+// For a firewall on the server's machine Flows also returns the outbound flow of active mode, although such a
+// firewall lets all connections out unless told otherwise.
 func (s Setup) Flows(side Side) ([]Flow, error) {
 	if err := s.Validate(); err != nil {
 		return nil, err
@@ -36,7 +36,8 @@ func (s Setup) Flows(side Side) ([]Flow, error) {
 	return flows, nil
 }
 
-// passive returns the flow of what the client opens: control connections, and the data connections of passive mode.
+// passive returns the flow of a service that clients connect to: control connections, or data connections in passive
+// mode.
 func (f family) passive(side Side, s service) Flow {
 	flow := Flow{Side: side, Direction: Inbound, Purpose: s.purpose, IPv6: f.v6, From: f.clients, To: f.outside(), Ports: s.outer}
 	switch side {
@@ -53,7 +54,8 @@ func (f family) passive(side Side, s service) Flow {
 	return flow
 }
 
-// destination returns the translation in front of the server; of ports alone if clients dial an address of its own.
+// destination returns the translation in front of the server, nil for none. It changes only ports if clients dial an
+// address of the server itself.
 func (f family) destination(s service) *NAT {
 	shifted := !slices.Equal(s.outer, s.inner)
 	if !f.translated || !shifted && !f.hidden && (!f.public.IsValid() || slices.Contains(f.server, f.public)) {
@@ -66,8 +68,8 @@ func (f family) destination(s service) *NAT {
 	return n
 }
 
-// active returns the flow of what the server opens: none at a client's firewall that hides the clients, which cannot
-// know whom the connection is for.
+// active returns the flow of connections that the server opens. It returns none for a client's firewall that hides
+// the clients, since that firewall can't know which client a connection is for.
 func (s Setup) active(side Side, f family) []Flow {
 	flow := Flow{Side: side, Direction: Outbound, Purpose: DataActive, IPv6: f.v6, From: hosts(f.server...), To: f.clients,
 		Ports: []Range{unprivileged}}
@@ -85,7 +87,7 @@ func (s Setup) active(side Side, f family) []Flow {
 	return []Flow{flow}
 }
 
-// outside returns where clients find the server; empty is unknown, or every address.
+// outside returns the addresses that clients dial; empty if they are unknown or may be any.
 func (f family) outside() []netip.Prefix {
 	switch {
 	case f.public.IsValid():

@@ -1,7 +1,7 @@
 package firewall
 
-// pfFreeBSD writes pf.conf rules as FreeBSD has them: translation comes ahead of the filter, which sees its outcome,
-// and there is no interface group "egress".
+// pfFreeBSD writes pf.conf rules for FreeBSD, whose pf differs from OpenBSD's: translations come before the filter
+// rules, which see translated packets, and there is no interface group "egress".
 func pfFreeBSD(p *page) {
 	load := "pfctl -f"
 	if p.masquerades() {
@@ -20,13 +20,13 @@ func pfFreeBSD(p *page) {
 	}
 }
 
-// pfTranslation writes the rules that translate the connections of r, if any is to be.
+// pfTranslation writes the translation of r, if it has one.
 func (p *page) pfTranslation(r rule) {
 	switch n := r.NAT; {
 	case n == nil:
 	case n.To.IsValid():
 		for _, t := range pfTargets(r) {
-			// Where the public address is unknown it is any of the firewall's own.
+			// Matches any address of the firewall itself if the public address is unknown.
 			p.linef("rdr %s -> %s", pfMatch(r, r.To, "(self)", t.ports), t.to)
 		}
 	case n.From.IsValid():
@@ -36,7 +36,7 @@ func (p *page) pfTranslation(r rule) {
 	}
 }
 
-// masquerades reports whether a source is translated to an address that is not known here.
+// masquerades reports whether a source is translated to an address that is unknown here.
 func (p *page) masquerades() bool {
 	for _, r := range p.rules {
 		if n := r.NAT; n != nil && !n.To.IsValid() && !n.From.IsValid() {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// multiportLimit is how many numbers iptables takes in one match; a range counts as two.
+// multiportLimit is how many ports iptables accepts in one match; a range counts as two.
 const multiportLimit = 15
 
-// iptables writes one file for iptables-restore and ip6tables-restore. Each skips the rules that begin with the mark of
-// the other, -6 or -4.
+// iptables writes one file for both iptables-restore and ip6tables-restore. Each skips the rules that begin with the
+// other's mark, -6 or -4.
 func iptables(p *page) {
 	p.note("Load with iptables-restore and with ip6tables-restore, both: a rule that starts with -4 or -6 is for one of them. "+
 		"They replace the rules of every table they name. Everything else is dropped%s: add what else the machine needs.", p.except())
@@ -68,12 +68,12 @@ func (p *page) iptNAT() {
 	}
 }
 
-// iptTarget is one translation.
+// iptTarget is one translation: the match of its ports, and its destination.
 type iptTarget struct{ ports, to string }
 
-// iptTargets returns the translations of a rule. If the port numbers stay as they are, each translation takes as many
-// ports as a rule can name; otherwise each takes one range. The number behind the slash is the outer port that becomes
-// the first inner one (Linux 4.18 and later).
+// iptTargets returns the translations of a rule. If ports keep their numbers, each translation has as many ports as one
+// rule can name; otherwise each has one range. The number behind the slash is the outer port that becomes the first
+// inner one (Linux 4.18 and later).
 func iptTargets(r rule) []iptTarget {
 	var all []iptTarget
 	addr := r.NAT.To.String()
@@ -112,7 +112,8 @@ func iptMatch(r rule, to []netip.Prefix, ports string) string {
 	return b.String()
 }
 
-// iptDestination matches the public address, or any of the firewall's own if that is not known.
+// iptDestination returns the match for the public address, or for any address of the firewall itself if that is
+// unknown.
 func iptDestination(to []netip.Prefix) string {
 	if len(to) > 0 {
 		return " -d " + strings.Join(shorts(to), ",")

@@ -12,17 +12,17 @@ type Kind string
 // Info describes a kind.
 type Info struct {
 	Kind Kind
-	// Text is one line that says what is rendered.
+	// Text says in one line what is rendered.
 	Text string
-	// Sides are those the kind makes sense for.
+	// Sides are the sides that the kind makes sense for.
 	Sides []Side
 
-	// intro goes into the first comment line; comment starts each of them.
+	// intro goes into the first comment line, and comment begins each comment line.
 	intro, comment string
 	render         func(*page)
 }
 
-// Kinds returns everything [Render] can write, in the order to show it.
+// Kinds returns all kinds that [Render] can write, in the order in which to show them.
 func Kinds() []Info {
 	all, host := Sides(), []Side{Server, Client}
 	return []Info{
@@ -46,11 +46,11 @@ func Kinds() []Info {
 	}
 }
 
-// Render writes what one firewall must allow, in the language of a kind. It starts with comment lines that say what it
-// is for; the change request is prose and needs none. Nothing in it is a placeholder that does harm when forgotten:
-// what only the reader can know is a shell variable that must be set, or a comment.
+// Render writes what one firewall must allow, in the language of a kind. It begins with comment lines that say what the
+// rules are for; the change request is prose and needs none. It has no placeholder that does harm when forgotten: what
+// only the reader can know is a shell variable that has to be set, or a comment.
 //
-// The error is that of [Setup.Flows], or a [FieldError] that says that the kind is unknown, or cannot describe that
+// The error is that of [Setup.Flows], or a [FieldError] which says that the kind is unknown, or can't describe that
 // side or that setup.
 func Render(kind Kind, side Side, s Setup) (string, error) {
 	infos := Kinds()
@@ -84,7 +84,7 @@ func kindNames(infos []Info) string {
 	return strings.Join(names, ", ")
 }
 
-// page is one rendering being written.
+// page is a rendering that is being written.
 type page struct {
 	Setup
 	info  Info
@@ -101,7 +101,7 @@ func (p *page) linef(format string, args ...any) {
 	p.out.WriteByte('\n')
 }
 
-// note writes a comment, folded.
+// note writes a comment in lines of at most 110 characters.
 func (p *page) note(format string, args ...any) {
 	for _, line := range wrap(fmt.Sprintf(format, args...), 110) {
 		p.linef("%s", strings.TrimRight(p.info.comment+line, " "))
@@ -135,7 +135,7 @@ func (p *page) forWhom() string {
 	return "for " + p.side.what()
 }
 
-// single reports whether the kind protects one machine, so that the client's side is the client itself.
+// single reports whether the kind protects a single machine, so that the client's side is the client itself.
 func (in Info) single() bool {
 	return !slices.Contains(in.Sides, Border)
 }
@@ -144,7 +144,7 @@ func (s Side) host() string {
 	return map[Side]string{Server: "the server", Client: "the client"}[s]
 }
 
-// rule is a flow as written down: one that is the same in both families and bound to no address is written once.
+// rule is a flow to write. Two flows that differ only in the family, and have no address, become one rule.
 type rule struct {
 	Flow
 	both bool
@@ -172,8 +172,8 @@ func fold(flows []Flow) []rule {
 	return rules
 }
 
-// label returns what the rules of a flow are commented with. It has no character that means anything in a string of any
-// kind of firewall.
+// label returns the comment for the rules of a flow. None of its characters is special in a string of any kind of
+// firewall.
 func (p *page) label(r rule) string {
 	text := p.name() + ": " + string(r.Purpose)
 	if r.IPv6 {
@@ -182,12 +182,13 @@ func (p *page) label(r rule) string {
 	return text
 }
 
-// id returns the label as a name.
+// id returns the label in the form of a name.
 func (p *page) id(r rule) string {
 	return p.name() + "-" + strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(p.label(r), p.name()+": ")), " ", "-")
 }
 
-// hostRules returns the rules that a machine which lets its own connections out has to be told.
+// hostRules returns the rules for a machine that lets its own connections out: on the server's side the outbound ones
+// are left out.
 func (p *page) hostRules() []rule {
 	rules := slices.Clone(p.rules)
 	if p.side != Server {

@@ -1,9 +1,10 @@
 package firewall
 
-// entryLimit is how many ports are written down one by one where a kind of firewall has no ranges.
+// entryLimit bounds how many ports are listed one by one if a kind of firewall has no ranges.
 const entryLimit = 1000
 
-// limitEntries refuses what nobody would read, and no load balancer or router take.
+// limitEntries refuses lists that are longer than anybody would read, or a load balancer or router
+// accept.
 func (p *page) limitEntries(count int) bool {
 	if count > entryLimit {
 		p.err = wrong("Data", "%d ports need %d entries; name fewer data ports, ten are plenty", count, count)
@@ -19,7 +20,8 @@ func count(ranges []Range) int {
 	return n
 }
 
-// kubernetes writes a Service, which has no ranges. Its policy Local keeps the client's address.
+// kubernetes writes a Service, which has no ranges of ports. The traffic policy Local keeps the
+// client's address.
 func kubernetes(p *page) {
 	for _, service := range p.services() {
 		if !p.limitEntries(count(service.outer)) {
@@ -44,7 +46,7 @@ func kubernetes(p *page) {
 	}
 }
 
-// kubernetesFamilies says which families are wanted, and who may connect.
+// kubernetesFamilies writes which families the Service has, and who may connect.
 func (p *page) kubernetesFamilies() {
 	families := p.families()
 	if len(families) == 2 {
@@ -69,7 +71,8 @@ func (p *page) kubernetesFamilies() {
 	}
 }
 
-// kubernetesName fits the 15 characters of a port name (RFC 6335, section 5.1) with a port behind it.
+// kubernetesName returns a name that, with a port number behind it, fits the 15 characters of a port
+// name (RFC 6335, section 5.1).
 func kubernetesName(p Purpose) string {
 	return map[Purpose]string{ControlExplicit: "explicit", ControlImplicit: "implicit", Data: "data"}[p]
 }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// nftables writes one table that can be loaded again and again: declaring it before deleting it makes the deletion
-// work the first time, too.
+// nftables writes one table that can be loaded again and again. It declares the table before it deletes it, so
+// that the deletion works the first time, too.
 func nftables(p *page) {
 	p.note("Load with nft -f. Everything else is dropped%s: add what else the machine needs.", p.except())
 	if p.side == Server {
@@ -22,7 +22,7 @@ func nftables(p *page) {
 	p.linef("}")
 }
 
-// except names who is shut out by surprise.
+// except returns a warning of what else the rules drop, which may surprise.
 func (p *page) except() string {
 	if p.side == Server {
 		return ", new SSH sessions included"
@@ -46,7 +46,7 @@ func (p *page) nftForward() {
 	p.linef("\tchain forward {\n\t\ttype filter hook forward priority filter; policy drop;")
 	p.linef("\t\tct state established,related accept comment %q", p.name()+": replies")
 	for _, r := range p.rules {
-		// Forwarding comes after the destination was translated and before the source is.
+		// Matches the translated destination: forwarding comes after it was translated, and before the source is.
 		p.linef("\t\t%sct state new accept comment %q", nftMatch(r, r.innerTo(), r.innerPorts()), p.label(r))
 	}
 	p.linef("\t}")
@@ -62,7 +62,7 @@ func (p *page) nftForward() {
 	})
 }
 
-// nftChain writes the translation rules of one hook, if there are any.
+// nftChain writes the translations of one hook, if there are any.
 func (p *page) nftChain(hook, priority string, wanted func(*NAT) bool, text func(rule) string) {
 	var lines []string
 	for _, r := range p.rules {
@@ -75,8 +75,8 @@ func (p *page) nftChain(hook, priority string, wanted func(*NAT) bool, text func
 	}
 }
 
-// nftDestination matches what is to be translated: the public address, or any of the firewall's own if that is not
-// known.
+// nftDestination returns the match for the destination to translate: the public address, or any address of the
+// firewall itself if that is unknown.
 func nftDestination(r rule) string {
 	if len(r.To) > 0 {
 		return nftFamily(r) + " daddr " + nftAddrs(r.To) + " tcp dport " + nftPorts(r.Ports) + " "
@@ -84,7 +84,8 @@ func nftDestination(r rule) string {
 	return "meta nfproto " + nftProto(r) + " fib daddr type local tcp dport " + nftPorts(r.Ports) + " "
 }
 
-// nftTarget maps port by port where numbers differ: given a range, nft would choose any port of it.
+// nftTarget returns the translated destination. It maps each port by itself if numbers differ: given a range, nft
+// would choose any port of it.
 func nftTarget(r rule) string {
 	addr := r.NAT.To.String()
 	if r.NAT.Ports == nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// pf writes pf.conf rules as OpenBSD has them. pf keeps state by default, so replies and the ICMP errors about them
-// need no rule.
+// pf writes pf.conf rules for OpenBSD. pf keeps state by default, so replies and the ICMP errors about them need no
+// rule.
 func pf(p *page) {
 	p.note("Load with pfctl -f. Everything else coming in is dropped%s: add what else the machine needs.", p.except())
 	p.noteUpkeep()
@@ -19,7 +19,7 @@ func pf(p *page) {
 	}
 }
 
-// pfRules returns the rules of the side that the page is for.
+// pfRules returns the rules for the side of the page.
 func (p *page) pfRules() []rule {
 	if p.side == Server {
 		return p.hostRules()
@@ -27,11 +27,11 @@ func (p *page) pfRules() []rule {
 	return p.rules
 }
 
-// pfPolicy writes what is the same whatever is let in.
+// pfPolicy writes the rules that don't depend on the flows.
 func (p *page) pfPolicy() {
 	p.linef("block in all")
 	p.linef("pass out all")
-	p.pfUpkeep() // for the machine itself, whichever side
+	p.pfUpkeep() // for the machine itself, on every side
 }
 
 func (p *page) pfRule(r rule) {
@@ -40,7 +40,7 @@ func (p *page) pfRule(r rule) {
 		p.linef("pass in %s label %q", pfMatch(r, r.To, "any", r.Ports), p.label(r))
 	case n.To.IsValid():
 		for _, t := range pfTargets(r) {
-			// Where the public address is unknown it is any of the outer interface's own.
+			// Matches any address of the outer interface if the public address is unknown.
 			p.linef("pass in %s rdr-to %s label %q", pfMatch(r, r.To, "(egress)", t.ports), t.to, p.label(r))
 		}
 	default:
@@ -49,18 +49,17 @@ func (p *page) pfRule(r rule) {
 			source = n.From.String()
 		}
 		p.linef("pass in %s label %q", pfMatch(r, r.To, "any", r.Ports), p.label(r))
-		p.linef("pass out %s nat-to %s label %q", pfMatch(r, r.To, "any", r.Ports), source, p.label(r)+", NAT") // pf has room for 63 characters
+		p.linef("pass out %s nat-to %s label %q", pfMatch(r, r.To, "any", r.Ports), source, p.label(r)+", NAT") // a label has at most 63 characters
 	}
 }
 
-// pfTarget is one translation of a destination: of which ports, and to where.
+// pfTarget is one translation of a destination: which ports, and to what.
 type pfTarget struct {
 	ports []Range
 	to    string
 }
 
-// pfTargets returns the translations of a rule: a single one for all ports, or a translation for each range if numbers
-// differ.
+// pfTargets returns the translations of a rule: a single one for all ports or, if numbers differ, one for each range.
 func pfTargets(r rule) []pfTarget {
 	if r.NAT.Ports == nil {
 		return []pfTarget{{r.Ports, r.NAT.To.String()}}
@@ -76,7 +75,7 @@ func pfTargets(r rule) []pfTarget {
 	return all
 }
 
-// pfMatch matches a rule's connections; none stands for the destination if there is no address in to.
+// pfMatch returns the match for a rule's connections. none stands for the destination if to is empty.
 func pfMatch(r rule, to []netip.Prefix, none string, ports []Range) string {
 	var b strings.Builder
 	switch {

@@ -7,13 +7,13 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// family is one address family in use and what is known of that family.
+// family is an address family in use, and what the Setup says about it.
 type family struct {
 	v6         bool
 	server     []netip.Addr // empty is every address
-	public     netip.Addr   // not valid when it is that of the server, or unknown
-	hidden     bool         // public is that of a NAT, and unknown
-	translated bool         // clients connect to another address or to other ports than the server listens on
+	public     netip.Addr   // not valid if it is the server's, or unknown
+	hidden     bool         // public is the unknown address of a NAT
+	translated bool         // clients dial another address or other ports than the server listens on
 	clients    []netip.Prefix
 	inside     []netip.Prefix
 }
@@ -29,7 +29,7 @@ func (s Setup) families() []family {
 		if len(s.Clients) > 0 && len(f.clients) == 0 {
 			continue
 		}
-		// A network of length 0 is everybody.
+		// Drops the list if one network has length 0, which is everybody.
 		if slices.ContainsFunc(f.clients, func(p netip.Prefix) bool { return p.Bits() == 0 }) {
 			f.clients = nil
 		}
@@ -47,7 +47,7 @@ func (s Setup) families() []family {
 	return in
 }
 
-// serves reports whether the server can be reached over a family.
+// serves reports whether clients can reach the server over a family.
 func (s Setup) serves(v6 bool) bool {
 	if len(s.Server)+len(s.Public) == 0 {
 		return true
@@ -55,8 +55,8 @@ func (s Setup) serves(v6 bool) bool {
 	return len(ofFamily(s.Server, v6))+len(ofFamily(s.Public, v6)) > 0
 }
 
-// hides reports whether a name leads to the server through a NAT of unknown address: it does when the server's own
-// address is private and the clients are elsewhere.
+// hides reports whether PublicName leads to the server through a NAT whose address is unknown: the server's own
+// address is private, and not all clients have private ones.
 func (s Setup) hides(f family) bool {
 	return s.PublicName != "" && !f.v6 && !f.public.IsValid() && len(f.server) == 1 && passive.Private(f.server[0]) && !allPrivate(f.clients)
 }
@@ -65,7 +65,7 @@ func allPrivate(prefixes []netip.Prefix) bool {
 	return len(prefixes) > 0 && !slices.ContainsFunc(prefixes, func(p netip.Prefix) bool { return !passive.Private(p.Addr()) })
 }
 
-// shifted reports whether ports have other numbers outside.
+// shifted reports whether any port has another number outside.
 func (s Setup) shifted() bool {
 	for inner, outer := range s.External {
 		if inner != outer {
@@ -82,7 +82,7 @@ func (s Setup) external(port uint16) uint16 {
 	return port
 }
 
-// service is what listens, with the numbers of its ports outside and inside: range by range, equally long.
+// service is a set of ports of one purpose, with their numbers outside and inside: range by range, of equal length.
 type service struct {
 	purpose      Purpose
 	outer, inner []Range
@@ -108,7 +108,7 @@ func (s Setup) services() []service {
 	return all
 }
 
-// pair is one port as seen outside and inside.
+// pair is the number of one port outside and inside.
 type pair struct{ outer, inner uint16 }
 
 func (s Setup) control(ports []uint16) []pair {
@@ -120,7 +120,7 @@ func (s Setup) control(ports []uint16) []pair {
 	return pairs
 }
 
-// compact joins ports that follow one another on both sides.
+// compact joins ports into ranges where the numbers follow each other on both sides.
 func compact(p Purpose, pairs []pair) service {
 	s := service{purpose: p}
 	for _, n := range pairs {
@@ -145,7 +145,7 @@ func ofFamily(addrs []netip.Addr, v6 bool) []netip.Addr {
 	return of
 }
 
-// prefixesOf returns the networks of one family in order, without those that lie within another: some firewalls refuse
+// prefixesOf returns the networks of one family, sorted and without those within another, since some firewalls refuse
 // sets that overlap.
 func prefixesOf(prefixes []netip.Prefix, v6 bool) []netip.Prefix {
 	var of []netip.Prefix

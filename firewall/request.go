@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// changeRequest writes what a firewall team needs to know, in sentences they can act on, and what they will ask.
+// changeRequest writes a letter: what a firewall team has to do, and answers to what it will ask.
 func changeRequest(p *page) {
 	p.linef("Firewall change request: FTPS to %s\n", p.target())
 	p.para("Please allow the connections below through %s. They are for FTPS (FTP over TLS, RFC 4217), which clients use to exchange files with %s.",
@@ -60,7 +60,7 @@ func (p *page) directions() string {
 	return text + " Direction means which side opens a connection; files may go either way in each of them."
 }
 
-// table lists the flows, a row for each.
+// table writes the flows as a table, one row each.
 func (p *page) table() {
 	rows := [][]string{{"No.", "Direction", "Protocol", "From", "From port", "To", "To port", "Purpose"}}
 	for i, r := range p.rules {
@@ -98,13 +98,13 @@ func (p *page) table() {
 	p.linef("")
 }
 
-// Ends that are not known by address.
+// What the ends of connections are called if their addresses are unknown.
 const (
 	anyClient = "any client"
 	theServer = "the server"
 )
 
-// end returns where a connection comes from or goes to; none is what to say when no address tells.
+// end returns the text for one end of a connection: the addresses, or none if there are no addresses.
 func (p *page) end(r rule, prefixes []netip.Prefix, none string) string {
 	if len(prefixes) > 0 {
 		return addrText(prefixes, "")
@@ -127,7 +127,7 @@ func purposeText(p Purpose) string {
 	}[p]
 }
 
-// translations says in sentences what NAT has to do.
+// translations writes in sentences what the firewall has to translate.
 func (p *page) translations() {
 	p.linef("Address translation:\n")
 	for i, r := range p.rules {
@@ -158,7 +158,7 @@ func oneToOne(r rule) string {
 	return ", in order, one to one"
 }
 
-// checks tells how to see whether the request was carried out.
+// checks writes how to see whether the request was carried out.
 func (p *page) checks() {
 	host := "SERVER"
 	if p.PublicName != "" {

@@ -11,57 +11,59 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// Setup is where a server listens and who its clients are: all that a firewall's rules follow from. A Setup is a plain
+// Setup says where a server listens and who its clients are: firewall rules follow from that alone. A Setup is a plain
 // value that nothing in this package changes; it may be used concurrently.
 //
-// An address family is in use when Server or Public has an address of it, or when both are empty, and when there are
-// clients of it.
+// An address family is in use if Server or Public has an address of it, or both are empty, and if there are clients of
+// it.
 type Setup struct {
-	// Name tells these rules from others: comments, tables and rules are named after it. It has up to 30 lower-case
-	// letters, digits and hyphens, and starts with a letter. Empty is "sallyport".
+	// Name tells these rules from others: comments, tables and rules have it in their names. It has at most 30
+	// lower-case letters, digits and hyphens, and begins with a letter. Empty is "sallyport".
 	Name string
 
-	// Server holds the addresses that the server's own machine listens on. An unspecified address (0.0.0.0, ::) is
-	// every address of its family; empty is every address of the families in use.
+	// Server holds the addresses that the server's machine listens on. An unspecified address (0.0.0.0, ::) is every
+	// address of its family; empty is every address of the families in use.
 	Server []netip.Addr
-	// Public holds the addresses that clients connect to, at most one of each family. Empty means the same as
-	// Server. Where it differs from Server, a firewall in between translates it.
+	// Public holds the addresses that clients connect to, at most one of each family. Empty means the same as Server.
+	// If Public differs from Server, a firewall in between translates the addresses.
 	Public []netip.Addr
-	// PublicName is the DNS name that clients connect to. Packet filters match addresses, so Public is wanted as
-	// well unless the address changes; without it the clients' firewall has to let connections to any address out.
+	// PublicName is the DNS name that clients connect to. Packet filters match addresses, so Public should be set as
+	// well, unless the address changes: without Public the clients' firewall has to let connections to any address out.
 	PublicName string
 
 	// Clients are the networks that the server sees connections from. Empty is everybody.
 	Clients []netip.Prefix
-	// Inside are the networks of the clients as the clients' own firewall sees them, when that firewall hides them
-	// behind Clients. Empty means that the firewall does not translate addresses.
+	// Inside are the clients' networks as the clients' own firewall sees them, if that firewall hides them behind
+	// Clients. Empty means that it does not translate addresses.
 	Inside []netip.Prefix
 
-	// Explicit and Implicit are the control ports listened on, for explicit TLS (RFC 4217), and for TLS from the
-	// first byte. One of the two may be empty.
+	// Explicit and Implicit are the control ports listened on, for explicit TLS (RFC 4217) and for TLS from the first
+	// byte. One of the two may be empty.
 	Explicit, Implicit []uint16
-	// External maps control ports that a port forwarder shows under another number to that number.
+	// External maps a control port to the number that a port forwarder shows it under, if the two differ.
 	External map[uint16]uint16
-	// Data is the set of data ports listened on, in the form that [passive.Range] reads, such as "21000-21010". The
-	// ports that the system chooses ("any") cannot be named by a rule.
+	// Data is the set of data ports listened on, in the form of [passive.Range], such as "21000-21010". It can't be
+	// "any", since no rule can name ports that the system chooses.
 	Data string
-	// DataOffset is what a port forwarder adds to the data ports, as [passive.Ports.Offset].
+	// DataOffset is what a port forwarder adds to the numbers of data ports, as [passive.Ports.Offset].
 	DataOffset int
 
-	// Active adds active mode (PORT and EPRT, RFC 959, section 3.2), where the server connects to the client. Few
-	// firewalls in front of clients let that in, and no NAT does.
+	// Active adds active mode (PORT and EPRT, RFC 959, section 3.2), in which the server connects to the client. Few
+	// firewalls in front of clients let such connections in, and no NAT does.
 	Active bool
-	// ActiveSource is the port that active data connections come from; 0 is any.
+	// ActiveSource is the source port of active data connections; 0 is any.
 	ActiveSource uint16
 }
 
-// From takes what a server is given: its data ports with the address they announce, and the addresses that it is told
-// to listen on for explicit and for implicit TLS, such as ":21" or "192.168.1.10:990". Either list may be empty. Where
-// [net.Listen] is given ":21", "0.0.0.0:21" or "[::]:21" for "tcp" it listens on every address of both families, so
-// Server holds both 0.0.0.0 and ::. Take out of it what a listener of one family ("tcp4") does not have. What the data
-// ports cannot tell stays zero: Clients, Inside and External, and Public when the address to announce is a function or
-// the one that the client dialled. The error is a [FieldError] for each address that is wrong, joined; [Setup.Validate]
-// looks at the rest.
+// From returns the Setup of a server: ports are its data ports with the address they announce, and explicit and
+// implicit the addresses that it listens on, such as ":21" or "192.168.1.10:990". Either list may be empty.
+//
+// For ":21", "0.0.0.0:21" and "[::]:21" a [net.Listen] of "tcp" listens on every address of both families, so Server
+// has both 0.0.0.0 and ::. Remove one of them for a listener of one family ("tcp4"). What the data ports can't tell
+// stays zero: Clients, Inside and External, and Public if the announced address is a function or the address that the
+// client dialled.
+//
+// The error is a [FieldError] for each address that is wrong, joined. [Setup.Validate] checks the rest.
 func From(ports *passive.Ports, explicit, implicit []string) (Setup, error) {
 	s := Setup{Data: ports.String(), DataOffset: ports.Offset}
 	s.announced(ports.Announce)
@@ -83,7 +85,8 @@ func From(ports *passive.Ports, explicit, implicit []string) (Setup, error) {
 	return s, errors.Join(errs...)
 }
 
-// announced takes over what clients outside are told. Of rules that is the last one, for everybody.
+// announced sets Public or PublicName to what an announcer tells clients outside. Of rules only the last one counts, if
+// it is for everybody.
 func (s *Setup) announced(a passive.Announcer) {
 	if rules, ok := a.(passive.Rules); ok {
 		a = nil
@@ -103,9 +106,8 @@ func (s *Setup) announced(a passive.Announcer) {
 	}
 }
 
-// parseListen reads an address as net.Listen takes it: no host, 0.0.0.0 and :: each stand for every address of both
-// families. (Not so on OpenBSD, where IPv6 sockets take no IPv4; but rules for a family that nobody listens on do no
-// harm.)
+// parseListen parses an address as net.Listen accepts it: no host, 0.0.0.0 and :: each stand for every address of both
+// families. (On OpenBSD IPv6 sockets accept no IPv4, but rules for a family that nobody listens on do no harm.)
 func parseListen(text string) ([]netip.Addr, uint16, error) {
 	host, port, err := net.SplitHostPort(text)
 	if err != nil {
@@ -139,7 +141,7 @@ next:
 	return to
 }
 
-// name returns Name or its default.
+// name returns Name, or the default if it is empty.
 func (s Setup) name() string {
 	if s.Name == "" {
 		return "sallyport"
@@ -147,7 +149,7 @@ func (s Setup) name() string {
 	return s.Name
 }
 
-// target returns what the server is called in sentences.
+// target returns what sentences call the server.
 func (s Setup) target() string {
 	var addrs []string
 	for _, a := range s.dialled() {
@@ -164,7 +166,7 @@ func (s Setup) target() string {
 	return "the server"
 }
 
-// dialled returns the addresses clients connect to, as far as they are known.
+// dialled returns the addresses that clients connect to, as far as they are known.
 func (s Setup) dialled() []netip.Addr {
 	var known []netip.Addr
 	for _, f := range s.families() {

@@ -2,8 +2,8 @@ package firewall
 
 import "strings"
 
-// terraform writes a group of its own, which has no egress rule but those written: what the machine needs besides
-// belongs to another group.
+// terraform writes a security group of its own, which has only the egress rules written here. What else the
+// machine needs belongs into another group.
 func terraform(p *page) {
 	id := p.name() + "_" + string(p.side)
 	p.note("Attach it to the machine's network interface beside the groups it has. Security groups are stateful.")

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ufw writes commands. What ufw itself takes care of (replies, loopback, neighbour discovery, ICMP) is left to it.
+// ufw writes ufw commands. ufw itself lets replies, loopback, neighbour discovery and ICMP through.
 func ufw(p *page) {
 	rules := p.hostRules()
 	if p.side == Server {
@@ -21,7 +21,7 @@ func ufw(p *page) {
 		for _, from := range ufwAddrs(r, r.From) {
 			for _, to := range ufwAddrs(r, r.To) {
 				if from == to && !r.both {
-					// Written out, so that the rule does not cover the other family.
+					// Spells out the network of the whole family, so that the rule doesn't cover the other family.
 					from, to = short(r.network(nil)[0]), "any"
 				}
 				for _, ports := range chunks(r.Ports, multiportLimit) {

@@ -8,12 +8,12 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// nameLimit leaves room for what is added to Name in a firewall that allows 63 characters.
+// nameLimit leaves room for what firewalls' names add to Name where they may have 63 characters.
 const nameLimit = 30
 
-// Validate reports everything that is wrong with s, a [FieldError] for each thing, all joined. A Setup that passes
-// cannot bring anything but numbers, addresses and names of letters, digits, hyphens, underscores and dots into what is
-// rendered.
+// Validate reports everything that is wrong with s, as one [FieldError] for each thing, all joined. A Setup that passes
+// can bring nothing into what is rendered but numbers, addresses, and names of letters, digits, hyphens, underscores
+// and dots.
 func (s Setup) Validate() error {
 	var errs []error
 	check := func(err error) {
@@ -56,7 +56,7 @@ func validLabel(name string) error {
 	return nil
 }
 
-// validName accepts the names that the server can announce.
+// validName accepts the DNS names that a server can announce.
 func validName(name string) error {
 	if err := (&passive.Name{Host: name}).Validate(); err != nil {
 		return wrong("PublicName", "%q is no DNS name such as ftp.example.com", name)
@@ -111,7 +111,8 @@ func validPrefixes(field string, prefixes []netip.Prefix) []error {
 	return errs
 }
 
-// validFamilies finds clients that have no server to talk to, and the other way round.
+// validFamilies reports clients whose family the server has no address of, networks in Inside that have no network in
+// Clients to hide behind, and a Setup without any family in use.
 func (s Setup) validFamilies() []error {
 	var errs []error
 	for _, v6 := range []bool{false, true} {

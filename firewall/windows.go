@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// powershell writes commands that can be run again: the rules of the last run are removed first.
+// powershell writes commands that can be run repeatedly: they first remove the rules of the last
+// run.
 func powershell(p *page) {
 	rules := p.windowsRules()
 	p.linef("Remove-NetFirewallRule -Group '%s' -ErrorAction SilentlyContinue", p.name())
@@ -18,7 +19,8 @@ func powershell(p *page) {
 	}
 }
 
-// netsh writes the same for cmd.exe, batch files and systems without the PowerShell module.
+// netsh writes the same rules for cmd.exe, batch files and systems without the PowerShell
+// module.
 func netsh(p *page) {
 	for _, r := range p.windowsRules() {
 		local, remote, localPorts, remotePorts := windowsEnds(r)
@@ -41,7 +43,7 @@ func (p *page) windowsRules() []rule {
 	return p.hostRules()
 }
 
-// windowsEnds returns a rule's ends as seen from the machine.
+// windowsEnds returns the ends of a rule as seen from the machine: local and remote.
 func windowsEnds(r rule) (local, remote []netip.Prefix, localPorts, remotePorts []Range) {
 	if r.Direction == Inbound {
 		return r.To, r.From, r.Ports, r.FromPorts

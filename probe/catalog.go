@@ -2,13 +2,13 @@ package probe
 
 import "slices"
 
-// ID names a kind of finding. IDs are stable: scripts may depend on them.
+// ID names a kind of finding. Scripts may depend on IDs: they never change.
 type ID string
 
 // Findings about the network, the greeting and equipment on the way.
 const (
 	Invalid         ID = "invalid"            // the probe itself was set up wrong
-	Interrupted     ID = "interrupted"        // time was up, or the caller gave up
+	Interrupted     ID = "interrupted"        // the time was up, or the caller gave up
 	DNSFailed       ID = "dns-failed"         // the name has no address
 	AddressDead     ID = "address-dead"       // one of several addresses does not answer
 	ControlRefused  ID = "control-refused"    // nobody listens on a control port
@@ -17,8 +17,8 @@ const (
 	ControlLost     ID = "control-lost"       // the session ended before its time
 	GreetingNone    ID = "greeting-none"      // no greeting, and no TLS either
 	GreetingRefused ID = "greeting-refused"   // a greeting other than 220
-	GreetingLate    ID = "greeting-late"      // it took seconds
-	NotFTP          ID = "not-ftp"            // another protocol
+	GreetingLate    ID = "greeting-late"      // the greeting took seconds
+	NotFTP          ID = "not-ftp"            // the port speaks another protocol
 	ImplicitClear   ID = "implicit-clear"     // clear text on the port of implicit TLS
 	ImplicitOnClear ID = "implicit-elsewhere" // implicit TLS on the port of explicit TLS
 	ALGBanner       ID = "alg-banner"         // the greeting is masked
@@ -26,20 +26,21 @@ const (
 	ALGAuth         ID = "alg-auth"           // AUTH is blocked or garbled
 	ALGPasv         ID = "alg-pasv"           // the 227 reply differs in clear and under TLS
 	ClearLogin      ID = "clear-login"        // passwords are asked for in clear
-	IdleCut         ID = "idle-cut"           // the idle session was forgotten
+	IdleCut         ID = "idle-cut"           // something on the way has forgotten the idle session
 	IdleClosed      ID = "idle-closed"        // the server ended the idle session
-	IdleSurvived    ID = "idle-survived"      // it lives
+	IdleSurvived    ID = "idle-survived"      // the idle session has survived
 	ExplicitWorks   ID = "explicit-works"     // AUTH TLS works
 	ImplicitWorks   ID = "implicit-works"     // implicit TLS works
-	LoginRefused    ID = "login-refused"      // wrong credentials, or so it says
+	LoginRefused    ID = "login-refused"      // the credentials are wrong, or so the server says
 	LoginWithheld   ID = "login-withheld"     // the password was not sent
-	LoginNotGiven   ID = "login-not-given"    // no credentials to look further with
+	LoginNotGiven   ID = "login-not-given"    // there are no credentials to look further with
 	FeatMissing     ID = "feat-missing"       // FEAT is not understood
-	FeatAfterLogin  ID = "feat-after-login"   // FEAT wants a login
+	FeatAfterLogin  ID = "feat-after-login"   // FEAT is refused before the login
 
 )
 
-// entry returns the row of the catalog for id.
+// entry returns the entry of the catalog for an ID. It panics if there is
+// none.
 func (id ID) entry() Finding {
 	for _, part := range [][]Finding{networkFindings, tlsFindings, dataFindings} {
 		for _, f := range part {
@@ -51,13 +52,14 @@ func (id ID) entry() Finding {
 	panic("probe: no finding " + string(id))
 }
 
-// Catalog returns a finding of each kind there is, with nothing seen.
+// Catalog returns one finding of each kind, with Seen empty.
 func Catalog() []Finding { return slices.Concat(networkFindings, tlsFindings, dataFindings) }
 
 const offALG = "Switch FTP inspection (ALG, helper, fixup) off for this server's control port and open its data " +
 	"ports by a fixed rule; implicit TLS, on port 990, is mostly left alone by such equipment."
 
-// The columns are ID, Severity, Port, Seen, Means, Cure, For.
+// networkFindings are about the network and control connections. The columns
+// are ID, Severity, Port, Seen, Means, Cure, For.
 var networkFindings = []Finding{
 	{Invalid, Fail, 0, "", "The probe was asked for something it cannot do.", "Correct what is named.", ClientConfig},
 	{Interrupted, Fail, 0, "", "The probe was ended early; what it did not reach is unknown.",

@@ -15,22 +15,22 @@ const (
 	ProtLate          ID = "prot-late"             // PROT P only after the login
 	ProtRefused       ID = "prot-refused"          // PROT P is refused
 	ProtOddCode       ID = "prot-code"             // PBSZ or PROT answered with another code than 200
-	CertExpired       ID = "cert-expired"          // the certificate is too old
-	CertNotYet        ID = "cert-not-yet"          // it is not valid yet
-	CertExpiresSoon   ID = "cert-expires-soon"     // within two weeks
-	CertName          ID = "cert-name"             // it is for another name
-	CertCommonName    ID = "cert-common-name"      // the name is only where nobody looks any more
-	CertSelfSigned    ID = "cert-self-signed"      // its own authority, not trusted here
+	CertExpired       ID = "cert-expired"          // the certificate has expired
+	CertNotYet        ID = "cert-not-yet"          // the certificate is not valid yet
+	CertExpiresSoon   ID = "cert-expires-soon"     // the certificate expires within two weeks
+	CertName          ID = "cert-name"             // the certificate is for another name
+	CertCommonName    ID = "cert-common-name"      // the name is only in the common name, which clients ignore
+	CertSelfSigned    ID = "cert-self-signed"      // the certificate has signed itself and is not trusted here
 	CertIncomplete    ID = "cert-chain-incomplete" // the intermediate certificates are missing
 	CertUntrusted     ID = "cert-untrusted"        // the authority is unknown here
-	CertInvalid       ID = "cert-invalid"          // it cannot be used in another way
+	CertInvalid       ID = "cert-invalid"          // the certificate can't be used for another reason
 	CertWeakKey       ID = "cert-weak-key"         // the key is too short
-	CertWeakSignature ID = "cert-weak-signature"   // signed by SHA-1 or MD5
-	CertTrusted       ID = "cert-trusted"          // all in order
+	CertWeakSignature ID = "cert-weak-signature"   // the certificate is signed by SHA-1 or MD5
+	CertTrusted       ID = "cert-trusted"          // the certificate is in order
 	CertDiffers       ID = "cert-differs"          // control connections show different certificates
 )
 
-// expiresSoon is how many days before its end a certificate is worth a finding.
+// expiresSoon is how many days before its expiry a certificate gets a finding.
 const expiresSoon = 14
 
 var tlsFindings = []Finding{

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// certificate judges the chain that a control connection shows, and says in c.trusted whether a password may follow.
+// certificate judges the chain that a control connection shows, and sets c.trusted to whether a password may follow.
 func (r *run) certificate(c *control) {
 	chain := c.state().PeerCertificates
 	leaf := chain[0]
@@ -72,8 +72,8 @@ func (r *run) certName(c *control, leaf *x509.Certificate) bool {
 	return false
 }
 
-// certChain verifies the chain at a time when the leaf is valid, since the
-// dates of the leaf are judged apart.
+// certChain verifies the chain as of a time at which the leaf is valid, since the dates of the leaf are judged
+// apart.
 func (r *run) certChain(c *control, chain []*x509.Certificate, now time.Time) bool {
 	leaf := chain[0]
 	opts := x509.VerifyOptions{Roots: r.RootCAs, Intermediates: x509.NewCertPool(), CurrentTime: now}
@@ -106,7 +106,7 @@ func (r *run) certChain(c *control, chain []*x509.Certificate, now time.Time) bo
 	return false
 }
 
-// weakSignature names those that verification refuses.
+// weakSignature reports whether the leaf is signed by an algorithm that verification refuses.
 func weakSignature(leaf *x509.Certificate) bool {
 	switch leaf.SignatureAlgorithm {
 	case x509.SHA1WithRSA, x509.ECDSAWithSHA1, x509.DSAWithSHA1, x509.MD5WithRSA:
@@ -115,7 +115,7 @@ func weakSignature(leaf *x509.Certificate) bool {
 	return false
 }
 
-// names returns those a client may verify, or the common name if there are none.
+// names returns the names that a client may verify, or the common name if there are none.
 func names(leaf *x509.Certificate) []string {
 	all := slices.Clone(leaf.DNSNames)
 	for _, ip := range leaf.IPAddresses {
@@ -127,7 +127,7 @@ func names(leaf *x509.Certificate) []string {
 	return all
 }
 
-// keyOf names the key, and returns the size if the key is too small, else 0.
+// keyOf returns the name of the key's kind and size, and in weak the size if it is too small, else 0.
 func keyOf(leaf *x509.Certificate) (weak int, name string) {
 	switch key := leaf.PublicKey.(type) {
 	case *rsa.PublicKey:

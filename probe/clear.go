@@ -4,8 +4,8 @@ import (
 	"net/netip"
 )
 
-// inClear looks, on a connection of its own, at what an explicit port says without TLS: whether it asks for a password
-// there, and whether its PASV reply is another one than through TLS, where nobody can rewrite it.
+// inClear examines, on a connection of its own, what an explicit port says without TLS: whether it asks for a
+// password, and whether its PASV reply differs from the one through TLS, which nobody on the way can rewrite.
 func (r *run) inClear(like *control) {
 	c, err := r.open(like, nil)
 	if err != nil {
@@ -34,7 +34,7 @@ func (r *run) inClear(like *control) {
 	c.bye()
 }
 
-// clearLogin sends a name that is nobody's, and the login only where that was allowed.
+// clearLogin sends a user name that nobody has, or logs in if the probe may do so in clear.
 func (r *run) clearLogin(c *control) (in bool, err error) {
 	user := "sallyport-probe"
 	login := r.InsecurePlaintext && r.User != "" && !r.refused
@@ -55,8 +55,9 @@ func (r *run) clearLogin(c *control) (in bool, err error) {
 	return login && reply.Code/100 == 2, nil
 }
 
-// compare is about what clients are told in clear and through TLS. A server that names one address now and another
-// then, as some with several do, differs from itself, and nobody rewrote anything.
+// compare compares the address that PASV announces in clear with the one through TLS. It makes no finding if the
+// server itself announces different addresses, as some servers with several addresses do: then nobody need have
+// rewritten one.
 func (r *run) compare(c *control, clear netip.Addr) {
 	r.fact(c.port, "pasv in clear announces", "%v", clear)
 	secure := r.modes.announced
@@ -66,10 +67,10 @@ func (r *run) compare(c *control, clear netip.Addr) {
 	r.find(c.port, ALGPasv, "227 announces %v in clear and %v through TLS", clear, secure)
 }
 
-// askedMore is how often PASV is sent to see whether its address changes.
+// askedMore is how often steady sends PASV.
 const askedMore = 4
 
-// steady reports whether PASV goes on to announce an address, as far as it is answered; one answer at least is needed.
+// steady reports whether further PASV replies announce the same address. At least one has to be understood.
 func (c *control) steady(addr netip.Addr) bool {
 	for n := range askedMore {
 		o, _, err := c.ask("PASV")

@@ -13,7 +13,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// control is a control connection.
+// control is a control connection and what is known of its session.
 type control struct {
 	run   *run
 	port  uint16
@@ -22,15 +22,15 @@ type control struct {
 	lines *wire.LineReader
 
 	implicit bool
-	auth     string    // what AUTH was answered with 234, empty for implicit TLS
+	auth     string    // the argument of AUTH that was answered by 234; empty for implicit TLS
 	tls      *tls.Conn // nil in clear
 	private  bool      // PROT P is in force
-	secret   string    // what the next reply may repeat and nobody should read
-	heard    bool      // the server answered through TLS: it took the handshake as it was
-	trusted  bool      // the certificate proved the server's name
+	secret   string    // a text that replies may repeat and the trace must not show
+	heard    bool      // the server has answered through TLS, so it has accepted the handshake
+	trusted  bool      // the certificate has proved the server's name
 
 	greeting  wire.Reply
-	clearFeat []string // what FEAT said in clear, nil if nothing
+	clearFeat []string // the features that FEAT listed in clear; nil for none
 }
 
 // connect opens a control connection and reads nothing.
@@ -44,12 +44,12 @@ func (r *run) connect(port uint16) (*control, error) {
 	return c, nil
 }
 
-// errGone is the server's 421.
+// errGone is a reply of 421, by which the server ends the session.
 type errGone struct{ reply wire.Reply }
 
 func (e *errGone) Error() string { return "the server said " + said(e.reply) }
 
-// read reads a reply, all of which has to come within d. After a time-out it may be called again.
+// read reads a reply, which has to come as a whole within d. After a time-out it may be called again.
 func (c *control) read(d time.Duration) (wire.Reply, error) {
 	if err := c.raw.SetReadDeadline(time.Now().Add(d)); err != nil {
 		return wire.Reply{}, err
@@ -95,7 +95,7 @@ func (c *control) try(format string, args ...any) (wire.Reply, error) {
 	return c.read(c.run.Timeout)
 }
 
-// cmd sends a command as try does, and makes a finding when the command ends the session.
+// cmd is try that makes a finding if the session is lost. ok is false then.
 func (c *control) cmd(format string, args ...any) (wire.Reply, bool) {
 	line := fmt.Sprintf(format, args...)
 	reply, err := c.try("%s", line)
@@ -106,14 +106,14 @@ func (c *control) cmd(format string, args ...any) (wire.Reply, bool) {
 	return reply, err == nil
 }
 
-// lost reports that the session ended after a command.
+// lost makes the finding that the session was lost after a command.
 func (c *control) lost(after string, err error) {
 	if c.run.ctx.Err() == nil {
 		c.run.find(c.port, ControlLost, "after %s: %v", after, why(err))
 	}
 }
 
-// why puts what crypto/tls and the system say into words.
+// why puts an error of crypto/tls or the system into words.
 func why(err error) string {
 	switch {
 	case isTimeout(err):
@@ -124,12 +124,12 @@ func why(err error) string {
 	return err.Error()
 }
 
-// isTimeout reports whether nothing came.
+// isTimeout reports whether an error means that nothing came in time.
 func isTimeout(err error) bool {
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// handshake starts TLS. Bytes that came before it are dropped with the reader.
+// handshake starts TLS. It drops bytes in clear that were read before.
 func (c *control) handshake(cfg *tls.Config) error {
 	conn, err := c.run.handshake(c.raw, cfg, c.run.Timeout)
 	if err != nil {
@@ -140,7 +140,7 @@ func (c *control) handshake(cfg *tls.Config) error {
 	return nil
 }
 
-// handshake does one on any connection, within a limit.
+// handshake does a handshake on any connection, within limit.
 func (r *run) handshake(raw *tap, cfg *tls.Config, limit time.Duration) (*tls.Conn, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
@@ -160,7 +160,7 @@ func (c *control) trace(who, text string) {
 	}
 }
 
-// bye ends a session in order, without waiting long.
+// bye ends the session by QUIT, and waits for the reply only for a second.
 func (c *control) bye() {
 	if c.send("QUIT") == nil {
 		_, _ = c.read(time.Second)
@@ -168,14 +168,15 @@ func (c *control) bye() {
 	c.close()
 }
 
-// close ends it at once. It may be called again.
+// close closes the connection at once. It may be called several times.
 func (c *control) close() {
 	_ = c.raw.SetWriteDeadline(time.Now().Add(time.Second))
 	_ = c.conn.Close()
 	_ = c.raw.Close()
 }
 
-// open opens a further session on a port whose ways are known, up to TLS with cfg; nil stays in clear.
+// open opens another session on the port of like, in the same way, up to TLS with cfg. If cfg is nil, it
+// stays in clear.
 func (r *run) open(like *control, cfg *tls.Config) (*control, error) {
 	c, err := r.connect(like.port)
 	if err != nil {
@@ -214,7 +215,8 @@ func (c *control) start(cfg *tls.Config) (err error) {
 	return nil
 }
 
-// noTLSError is a handshake that failed, which says something about TLS, as opposed to a failure before it.
+// noTLSError is the failure of a handshake. It tells something about the server's TLS, unlike a failure
+// before it.
 type noTLSError struct{ err error }
 
 func (e *noTLSError) Error() string { return e.err.Error() }

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// data lists the directory in the ways that clients do and says what the server makes of them. It returns the session
-// to go on with, or nil.
+// data lists the directory in the ways that clients do, and judges how the server copes. It returns the session to go
+// on with, or nil.
 func (r *run) data(c *control) *control {
 	if !r.modes.epsv && !r.modes.pasv {
 		return c
@@ -31,14 +31,14 @@ func (r *run) data(c *control) *control {
 		r.judgeClear(c, &usual)
 		return r.still(c, &usual)
 	}
-	first := c // tells the port and the certificate, be it closed or not
+	first := c // names the port and the certificate, even if it is closed
 	var early, fresh transfer
 	if usual.ok() {
 		early, c = r.attempt(c, manner{command: command, resume: true, helloFirst: true})
 	} else {
 		c = r.still(c, &usual)
 	}
-	if c = r.anew(c); c != nil { // one that has resumed before may have to again
+	if c = r.anew(c); c != nil { // a session that has resumed may have to again
 		fresh, c = r.attempt(c, manner{command: command})
 	}
 	if c != nil && !usual.ok() && fresh.ok() {
@@ -53,8 +53,8 @@ func (r *run) data(c *control) *control {
 	return c
 }
 
-// attempt does a transfer, and does it again in another session if it fails, unless the reply says what was wrong: one
-// failure may be chance. It returns the last transfer, and the session to go on with, or nil.
+// attempt does a transfer and, if it fails and the reply doesn't say why, does it once more in another session, since
+// one failure may be chance. It returns the last transfer, and the session to go on with, or nil.
 func (r *run) attempt(c *control, m manner) (transfer, *control) {
 	t := r.transfer(c, m)
 	if t.ok() || !t.dialled() || wantsReuse(&t) {
@@ -66,20 +66,20 @@ func (r *run) attempt(c *control, m manner) (transfer, *control) {
 	return r.retry(c, m, &t)
 }
 
-// retry repeats a transfer that has failed.
+// retry repeats a transfer that has failed, and makes a finding if it works now.
 func (r *run) retry(c *control, m manner, failed *transfer) (transfer, *control) {
 	t := r.transfer(c, m)
 	if t.ok() {
 		r.find(c.port, TransferUnsteady, "once: %s; then the same again: %s", failed.reason(), said(t.final))
 	}
-	if !t.dialled() { // what is known is the failure
+	if !t.dialled() { // nothing but the first failure is known
 		r.closed(c, &t)
 		return *failed, r.still(c, &t)
 	}
 	return t, r.still(c, &t)
 }
 
-// anew ends a session and opens another one like it. It returns nil if there was none or can be none.
+// anew ends a session and opens another one like it. It returns nil if c is nil or if that fails.
 func (r *run) anew(c *control) *control {
 	if c == nil {
 		return nil
@@ -88,8 +88,8 @@ func (r *run) anew(c *control) *control {
 	return r.again(c)
 }
 
-// patiently repeats a listing whose 150 came after the ClientHello, to tell a server that waits for the ClientHello
-// from a slow server, which sends 150 without one, too. It returns the session to go on with, or nil.
+// patiently repeats a listing whose 150 came only after the ClientHello. So it tells a server that waits for the
+// ClientHello from a slow one, which sends 150 without it, too. It returns the session to go on with, or nil.
 func (r *run) patiently(c *control, usual *transfer) *control {
 	if c = r.still(c, usual); c == nil {
 		return nil
@@ -99,7 +99,7 @@ func (r *run) patiently(c *control, usual *transfer) *control {
 	switch {
 	case !again.dialled():
 		r.closed(c, &again)
-		usual.late = false // nobody knows
+		usual.late = false // can't be told
 	case again.ok() || !usual.ok():
 		*usual = again
 	case again.opened:
@@ -108,7 +108,7 @@ func (r *run) patiently(c *control, usual *transfer) *control {
 	return r.still(c, &again)
 }
 
-// still returns the session, or a new session like the old one that broke together with a transfer.
+// still returns the session or, if it was lost with the transfer, a new one like it.
 func (r *run) still(c *control, t *transfer) *control {
 	if t.err == nil && t.ok() {
 		return c
@@ -126,9 +126,9 @@ func (r *run) still(c *control, t *transfer) *control {
 	return r.again(c)
 }
 
-// judgeEarly compares with a transfer that started TLS before the command. Where the server demands a resumed session
-// and the early transfer had none, a failure says nothing about the order, and neither does it where the transfer in
-// the usual order, after the early one, failed as well.
+// judgeEarly judges a transfer that started TLS before its command and failed, although usual has worked. It makes no
+// finding if fresh, done afterwards in the usual order, failed as well: unless the server refused fresh only since it
+// demands resumption, which early did not lack.
 func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
 	if !usual.ok() || early.ok() || !early.dialled() || !fresh.dialled() {
 		return
@@ -139,7 +139,7 @@ func (r *run) judgeEarly(c *control, usual, early, fresh *transfer) {
 	r.find(c.port, EarlyHello, "ClientHello before LIST: %s; after 150: %s", early.reason(), usual.reason())
 }
 
-// judgeReach judges all that comes before the data connection is in use.
+// judgeReach judges a transfer up to its data connection, and reports whether there is nothing more to judge.
 func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 	switch {
 	case t.offer.port == 0 && t.err != nil:
@@ -162,8 +162,8 @@ func (r *run) judgeReach(c *control, t *transfer) (stop bool) {
 	return true
 }
 
-// closed reports a data port that could not be connected to, while others could, and a port that the server did not
-// name although it had named others.
+// closed makes a finding if a transfer got no data connection although others did: the server named no port, or the
+// port could not be connected to.
 func (r *run) closed(c *control, t *transfer) {
 	switch {
 	case t.command == "" || t.dialled() || t.err != nil:
@@ -174,7 +174,7 @@ func (r *run) closed(c *control, t *transfer) {
 	}
 }
 
-// describe measures the first transfer.
+// describe notes what the first transfer shows.
 func (r *run) describe(c *control, t *transfer) {
 	r.fact(c.port, "data port", "%d: %s", t.offer.port, t.dial.state)
 	if !c.private || !t.opened || t.tlsErr != nil {
@@ -232,8 +232,8 @@ func (r *run) judgeTLS(c *control, usual, early, fresh *transfer) {
 	}
 }
 
-// judgeFresh judges a transfer that did not resume and failed, while one that offered to resume works. Only the
-// server's words say that resuming is required: a handshake without it also differs in that it takes large packets.
+// judgeFresh judges a transfer that failed without resumption, while one that offered resumption works. Only the
+// server's words tell that resumption is required: a full handshake differs also in that it takes larger packets.
 func (r *run) judgeFresh(c *control, usual, early, fresh *transfer) {
 	seen := "without resuming: " + fresh.reason()
 	switch {
@@ -242,21 +242,21 @@ func (r *run) judgeFresh(c *control, usual, early, fresh *transfer) {
 	case fresh.stalled():
 		r.find(c.port, DataStalls, "%s; session resumed: %t, a listing of %d bytes came", seen, usual.state.DidResume, len(usual.data))
 	case !usual.state.DidResume, !early.ok() && !wantsReuse(early), fresh.dataErr != nil:
-		r.failed(c, fresh) // resuming is not what made the difference
+		r.failed(c, fresh) // resumption has made no difference
 	default:
 		r.find(c.port, FullHandshake, "%s", seen)
 	}
 }
 
-// wantsReuse reports whether the final reply says that the TLS session has to be resumed. It reads the texts of vsftpd,
-// ProFTPD (the last one), FileZilla Server and our own.
+// wantsReuse reports whether the final reply says that the TLS session has to be resumed. It knows the texts of vsftpd,
+// ProFTPD (the last text), FileZilla Server and this module's server.
 func wantsReuse(t *transfer) bool {
 	text := strings.ToLower(strings.Join(t.final.Lines, " "))
 	return t.final.Code >= 400 && (strings.Contains(text, "reuse") || strings.Contains(text, "resum") ||
 		strings.Contains(text, "unable to build data connection: operation not permitted"))
 }
 
-// failed finds the reason of a transfer that came to nothing though its connection was made.
+// failed makes the finding for a transfer that failed after its data connection was made.
 func (r *run) failed(c *control, t *transfer) {
 	switch {
 	case isTimeout(t.dataErr):

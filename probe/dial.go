@@ -16,11 +16,11 @@ import (
 	"time"
 )
 
-// budget counts connections, also those of [run.reach], which dials side by side.
+// budget bounds the number of connections. It is safe for concurrent use, since [run.reach] dials concurrently.
 type budget struct {
 	mu   sync.Mutex
 	left int
-	more bool // than the limit were asked for
+	more bool // more connections than the limit were wanted
 }
 
 var errBudget = errors.New("the limit of connections is reached")
@@ -43,7 +43,7 @@ func (b *budget) ended() bool {
 	return b.more
 }
 
-// dial connects within the timeout. Addresses are those of Host: nobody else is ever connected to.
+// dial connects within the timeout. The callers pass addresses of Host only: the probe connects to nobody else.
 func (r *run) dial(addr netip.Addr, port uint16) (*tap, error) {
 	if err := r.conns.take(); err != nil {
 		return nil, err
@@ -51,7 +51,7 @@ func (r *run) dial(addr netip.Addr, port uint16) (*tap, error) {
 	return r.dialWithin(addr, port, r.Timeout)
 }
 
-// dialWithin dials as dial does, with a limit of its own and without one of connections.
+// dialWithin connects within limit. It doesn't count against the budget.
 func (r *run) dialWithin(addr netip.Addr, port uint16, limit time.Duration) (*tap, error) {
 	ctx, cancel := context.WithTimeout(r.ctx, limit)
 	defer cancel()
@@ -64,21 +64,21 @@ func (r *run) dialWithin(addr netip.Addr, port uint16, limit time.Duration) (*ta
 	return t, nil
 }
 
-// state is what an attempt to connect says about a port.
+// state is what an attempt to connect tells about a port.
 type state string
 
 const (
 	stateOpen     state = "open"
-	stateRefused  state = "refused"  // the host answers, and nobody listens
+	stateRefused  state = "refused"  // the host answers, but nobody listens
 	stateFiltered state = "filtered" // no answer, or one from a firewall
 	stateNoRoute  state = "no route" // this machine cannot even try
 	stateUnknown  state = "unknown"
 )
 
-// wsaRefused is what Windows says for ECONNREFUSED.
+// wsaRefused is the error of Windows for ECONNREFUSED.
 const wsaRefused = syscall.Errno(10061)
 
-// stateOf judges the error of a dial.
+// stateOf returns the state of a port after a dial that returned err.
 func stateOf(err error) state {
 	var timeout net.Error
 	switch {
@@ -98,8 +98,9 @@ func stateOf(err error) state {
 	return stateUnknown
 }
 
-// tap is a TCP connection that remembers whether FIN was seen and the end of what was read, where a server which falls
-// out of TLS says why: crypto/tls stops reading at close_notify, so FIN means that none came.
+// tap is a TCP connection that notes whether FIN came, and keeps the end of what was read. crypto/tls stops reading at
+// close_notify, so a FIN means that there was none. What was read last may be clear text in which a server that gives
+// up TLS says why.
 type tap struct {
 	net.Conn
 	stop func() bool
@@ -123,7 +124,7 @@ func (t *tap) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close also lets go of the context.
+// Close also ends the watch over the context.
 func (t *tap) Close() error {
 	t.stop()
 	return t.Conn.Close()
@@ -136,7 +137,7 @@ func (t *tap) unfinished() bool {
 	return t.fin
 }
 
-// explain adds to an error of TLS the clear text that caused the error, if any did.
+// explain adds to an error of TLS the clear text that has caused it, if any has.
 func (t *tap) explain(err error) error {
 	var record tls.RecordHeaderError
 	if !errors.As(err, &record) {
@@ -155,7 +156,7 @@ func (t *tap) explain(err error) error {
 	return &clearTextError{strings.TrimSpace(text)}
 }
 
-// clearTextError is clear text where TLS was due.
+// clearTextError means that clear text came where TLS was expected.
 type clearTextError struct{ text string }
 
 func (e *clearTextError) Error() string {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// examine looks at one open control port: all that can be seen on the first where it can, and on others what may
-// differ from it.
+// examine examines one open control port: the first port as far as the server lets it, and other ports for what
+// may differ from the first.
 func (r *run) examine(port uint16) {
 	c := r.greet(port)
 	if c == nil {
@@ -18,7 +18,7 @@ func (r *run) examine(port uint16) {
 		end.bye()
 	}
 	c.close()
-	if !c.heard || r.ctx.Err() != nil { // a failure would say nothing about versions then
+	if !c.heard || r.ctx.Err() != nil { // a failed handshake would say nothing about versions
 		return
 	}
 	r.versions(c)
@@ -27,7 +27,8 @@ func (r *run) examine(port uint16) {
 	}
 }
 
-// inside goes from the greeting as far as the server lets it. It returns the session that is left, nil if none is.
+// inside examines a session from the greeting on, as far as the server lets it. It returns the session that is
+// left, nil if none is.
 func (r *run) inside(c *control) *control {
 	if !c.implicit && !r.startTLS(c) {
 		return nil
@@ -62,7 +63,7 @@ func (r *run) inside(c *control) *control {
 	return c
 }
 
-// login says whether the user is in, and whether the session lives.
+// login reports whether the user is logged in, and whether the session is alive.
 func (r *run) login(c *control) (in, alive bool) {
 	switch {
 	case r.User == "":
@@ -84,7 +85,7 @@ func (r *run) login(c *control) (in, alive bool) {
 	}
 	switch {
 	case !alive:
-		r.refused = true // some servers hang up on a wrong password
+		r.refused = true // counts as refused: some servers hang up on a wrong password
 		return false, false
 	case reply.Code/100 != 2:
 		r.refused = true
@@ -95,7 +96,7 @@ func (r *run) login(c *control) (in, alive bool) {
 	return true, true
 }
 
-// again makes another session like one that is lost, up to and with the login.
+// again opens another session like one that was lost, and logs in.
 func (r *run) again(like *control) *control {
 	c, err := r.open(like, r.session())
 	if err != nil {
@@ -103,7 +104,7 @@ func (r *run) again(like *control) *control {
 		return nil
 	}
 	if c.tls != nil {
-		r.certificate(c) // it may be somebody else this time
+		r.certificate(c) // another server may answer this time
 	}
 	if c.tls != nil && !r.protect(c, false) {
 		c.close()
@@ -116,10 +117,10 @@ func (r *run) again(like *control) *control {
 	return c
 }
 
-// idleLook is how long the probe looks for what has come during the silence.
+// idleLook is how long idle waits for what has arrived during the silence.
 const idleLook = 10 * time.Millisecond
 
-// idle leaves the session alone and looks whether it is still there.
+// idle leaves the session alone for Idle, and reports whether it is still alive.
 func (r *run) idle(c *control) bool {
 	wait := time.NewTimer(r.Idle)
 	defer wait.Stop()
@@ -128,8 +129,8 @@ func (r *run) idle(c *control) bool {
 	case <-r.ctx.Done():
 		return false
 	}
-	// What the server has sent meanwhile is looked at first: whoever writes to a connection that it has closed may
-	// hear no more of that.
+	// Reads first what the server has sent meanwhile: after a write to a connection that the server has closed, a
+	// reset may take that away.
 	_, err := c.read(idleLook)
 	if err == nil || isTimeout(err) {
 		_, err = c.try("NOOP")
@@ -142,7 +143,7 @@ func (r *run) idle(c *control) bool {
 	case errors.As(err, &gone):
 		r.find(c.port, IdleClosed, "within %v of silence: %s", r.Idle, said(gone.reply))
 	case c.raw.unfinished(), errors.Is(err, io.EOF):
-		// A firewall that forgets a session drops packets or resets: it never ends one in order.
+		// An orderly end comes from the server: a firewall that has forgotten a session drops packets or resets.
 		r.find(c.port, IdleClosed, "within %v of silence the server closed the connection without a word", r.Idle)
 	default:
 		r.find(c.port, IdleCut, "after %v of silence: %s", r.Idle, why(err))

@@ -12,7 +12,7 @@ import (
 )
 
 // greet opens the first session on a port, finds out whether TLS comes first there, and reads the greeting. It
-// returns nil when there is nothing to go on with.
+// returns nil if there is no session to go on with.
 func (r *run) greet(port uint16) *control {
 	c, err := r.connect(port)
 	if err != nil {
@@ -36,7 +36,7 @@ func (r *run) greet(port uint16) *control {
 	return c
 }
 
-// greetImplicit starts with TLS, and goes over to clear text if that is what comes.
+// greetImplicit starts with TLS, and goes on in clear if the server speaks clear text.
 func (r *run) greetImplicit(c *control) *control {
 	err := c.handshake(r.session())
 	if err == nil {
@@ -63,8 +63,8 @@ func (r *run) greetAgain(port uint16) *control {
 	return r.greetClear(c)
 }
 
-// greetClear waits for a greeting in clear. Where none comes it tries TLS on another connection and goes on waiting
-// if that fails, because some servers take long.
+// greetClear waits for a greeting in clear. If none comes, it tries TLS on another connection. If that fails, it
+// goes on waiting, since some servers take long.
 func (r *run) greetClear(c *control) *control {
 	start := time.Now()
 	reply, err := c.read(r.patience())
@@ -91,7 +91,7 @@ func (r *run) greetClear(c *control) *control {
 	return c
 }
 
-// greetSilence tries TLS on a port that says nothing.
+// greetSilence tries TLS on a port that sends no greeting. It returns nil if there is no TLS either.
 func (r *run) greetSilence(port uint16) *control {
 	c, err := r.connect(port)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *run) noGreeting(c *control, err error) {
 	if r.ctx.Err() != nil {
 		return
 	}
-	if c.tls != nil { // which may be where a server says that it wants a client certificate
+	if c.tls != nil { // the server may say here that it wants a client certificate
 		r.find(c.port, ControlLost, "TLS began, and then no greeting came: %s", why(err))
 		r.clientCert(c.port)
 		return
@@ -137,7 +137,7 @@ func (r *run) noGreeting(c *control, err error) {
 	r.find(c.port, GreetingNone, "%s", why(err))
 }
 
-// judgeGreeting reports whether to go on.
+// judgeGreeting makes findings about the greeting, and reports whether to go on.
 func (r *run) judgeGreeting(c *control) bool {
 	text := strings.Join(c.greeting.Lines, "\n")
 	switch {
@@ -153,13 +153,13 @@ func (r *run) judgeGreeting(c *control) bool {
 	return true
 }
 
-// masked reports whether a greeting was made unreadable: asterisks, and no letter left.
+// masked reports whether equipment has made a greeting unreadable: it has asterisks and no letters.
 func masked(text string) bool {
 	letters := strings.IndexFunc(text, func(c rune) bool { return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' })
 	return strings.Count(text, "*") >= 4 && letters < 0
 }
 
-// first returns the first line of what was read last.
+// first returns the first line of what tap keeps.
 func (t *tap) first() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -167,7 +167,7 @@ func (t *tap) first() string {
 	return strings.TrimSpace(line)
 }
 
-// isEOF reports whether the other side went away.
+// isEOF reports whether an error means that the other side has closed or reset the connection.
 func isEOF(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
 		errors.Is(err, syscall.EPIPE) || errors.Is(err, net.ErrClosed)

@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// maxKnocking bounds how long the probe waits for data ports that do not answer, beside its transfers.
+// maxKnocking bounds the time that the probe spends, besides transfers, waiting for data ports that don't answer.
 const maxKnocking = 45 * time.Second
 
-// knocks is what came of connecting to each data port that the server named.
+// knocks holds the results of connecting to each data port that the server has named.
 type knocks struct {
 	states  map[uint16]reached
-	skipped int           // ports that were not tried, since too many did not answer
-	waited  time.Duration // for those
+	skipped int           // ports that were left out, since too many did not answer
+	waited  time.Duration // time spent on ports that did not answer
 }
 
-// knock connects to a data port, once for each, while the server's offer stands: a rule or a port forward that covers
-// half of a range shows in no other way. Nothing is sent.
+// knock connects to a data port, unless it has before, while the server expects a connection there. Only so does a
+// rule or a port forward show that covers half of the range. It sends nothing.
 func (r *run) knock(o offer) {
 	k := &r.knocks
 	if _, known := k.states[o.port]; known {
@@ -41,7 +41,7 @@ func (r *run) knock(o offer) {
 	k.states[o.port] = reached{stateOf(err), err}
 }
 
-// open returns the ports that could be connected to, dead the ports that could not.
+// open returns the ports that could be connected to, and dead the others.
 func (k *knocks) open() []uint16 { return k.in(func(s state) bool { return s == stateOpen }) }
 func (k *knocks) dead() []uint16 { return k.in(func(s state) bool { return s != stateOpen }) }
 
@@ -55,13 +55,14 @@ func (k *knocks) in(want func(state) bool) (ports []uint16) {
 	return ports
 }
 
-// avoid reports whether a transfer had better ask for another port than this one.
+// avoid reports whether a transfer should ask for another port, since this one is dead and others are open.
 func (k *knocks) avoid(port uint16) bool {
 	s, known := k.states[port]
 	return known && s.state != stateOpen && len(k.open()) > 0
 }
 
-// judgeKnocks tells of ports that are dead while others are open. When all are dead the first transfer says so.
+// judgeKnocks makes a finding if ports are dead while others are open. If all are dead, the first transfer shows
+// that.
 func (r *run) judgeKnocks(c *control) {
 	open, dead := r.knocks.open(), r.knocks.dead()
 	if len(open)+len(dead) > 0 {

@@ -11,23 +11,23 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// modes is what EPSV and PASV are good for.
+// modes is what EPSV and PASV have shown.
 type modes struct {
-	epsv, pasv bool       // they work
-	announced  netip.Addr // by the first 227
-	others     bool       // a later 227 announced another
-	ports      []uint16   // in the order they were named
+	epsv, pasv bool       // whether each works
+	announced  netip.Addr // the address in the first 227
+	others     bool       // a later 227 announced another address
+	ports      []uint16   // all ports that were named, in order
 }
 
-// offer is one data port.
+// offer is a data port that the server has named.
 type offer struct {
 	verb string
-	addr netip.Addr // of a 227
-	port uint16     // 0 if there is none
+	addr netip.Addr // the address in a 227
+	port uint16     // 0 if the server has named none
 }
 
-// observe asks for data ports, by EPSV and PASV in turn, and judges the answers. It returns the session to go on with,
-// which is another one when EPSV hung, or nil.
+// observe asks for data ports, by EPSV and PASV in turn, and judges the replies. It returns the session to go on with,
+// or nil. That is another session if EPSV hung.
 func (r *run) observe(c *control) *control {
 	r.modes = modes{epsv: true, pasv: r.addr.Is4()}
 	refused := make(map[string]string)
@@ -38,7 +38,7 @@ func (r *run) observe(c *control) *control {
 			verb = "EPSV"
 		}
 		o, reply, err := c.ask(verb)
-		if err == nil && reply.Code/100 == 4 { // it says itself that it is for now only
+		if err == nil && reply.Code/100 == 4 { // 4yz says that the refusal is transient
 			o, reply, err = c.ask(verb)
 		}
 		switch {
@@ -75,7 +75,7 @@ func (r *run) observe(c *control) *control {
 	return c
 }
 
-// ask sends EPSV or PASV and reads what comes; the offer is empty when that is a refusal or cannot be understood.
+// ask sends EPSV or PASV and reads the reply. The offer has port 0 if the reply is a refusal or can't be understood.
 func (c *control) ask(verb string) (offer, wire.Reply, error) {
 	o := offer{verb: verb}
 	reply, err := c.try("%s", verb)
@@ -99,10 +99,10 @@ func (c *control) ask(verb string) (offer, wire.Reply, error) {
 	return o, reply, nil
 }
 
-// sixNumbers is what lenient clients look for, RFC 1123, section 4.1.2.6.
+// sixNumbers matches the address and port in a 227 as lenient clients do: RFC 1123, section 4.1.2.6.
 var sixNumbers = regexp.MustCompile(`\d+(,\d+){5}`)
 
-// seen takes note of an offer and judges its address.
+// seen notes an offer and judges its address.
 func (r *run) seen(c *control, o offer, reply wire.Reply) {
 	known := r.modes.announced
 	if r.modes.note(o); o.verb != "PASV" {
@@ -115,7 +115,8 @@ func (r *run) seen(c *control, o offer, reply wire.Reply) {
 	r.find(c.port, id, "%s, while the server was dialled at %v", said(reply), r.addr)
 }
 
-// note remembers what the server named, for a transfer as well: all of it belongs to the ports to request.
+// note notes a port that the server has named. Ports of transfers count, too: the firewalls must let all of them
+// through.
 func (m *modes) note(o offer) {
 	if o.port == 0 {
 		return
@@ -130,11 +131,11 @@ func (m *modes) note(o offer) {
 	}
 }
 
-// container is Docker's inner network unless it was set otherwise.
+// container is the default network of Docker's bridge.
 var container = netip.MustParsePrefix("172.17.0.0/16")
 
-// judgeAnnounced judges the address in a 227 reply. A private address announced to a client that dialled another
-// private address may be right: whoever reached the one may reach the other.
+// judgeAnnounced judges the address in a 227. A private address may be right if the client has dialled another private
+// one: a client that reaches one may reach the other.
 func judgeAnnounced(announced, dialled netip.Addr) ID {
 	switch {
 	case announced == dialled:
@@ -163,7 +164,7 @@ func (r *run) judgeModes(c *control, refused map[string]string) {
 	}
 }
 
-// wide is a range that nobody set on purpose.
+// wide is the width of a range of ports that nobody has set on purpose.
 const wide = 5000
 
 func (r *run) judgePorts(c *control) {

@@ -10,8 +10,8 @@ import (
 	"sync"
 )
 
-// reach looks the name up and connects to each address and control port once. It returns the ports that are open on
-// the address that all else is done with.
+// reach looks up the name and connects once to each address and control port. It chooses the address for everything
+// else, and returns the ports that are open there.
 func (r *run) reach() []uint16 {
 	if !r.lookup() {
 		return nil
@@ -27,7 +27,7 @@ func (r *run) reach() []uint16 {
 	for i, port := range ports {
 		s := states[best][i]
 		r.fact(port, "control port", "%s", s.state)
-		// One of the two usual ports is enough.
+		// Leaves out a closed usual port if the other is open: one of the two is enough.
 		if s.state == stateOpen || len(r.Ports) == 0 && len(open) > 0 {
 			continue
 		}
@@ -44,7 +44,7 @@ func (r *run) reach() []uint16 {
 	return open
 }
 
-// lookup finds the addresses, IPv4 first, since 227 and with it most of what goes wrong belongs to IPv4.
+// lookup finds the addresses. It sorts IPv4 first: 227, the source of most trouble, exists for IPv4 only.
 func (r *run) lookup() bool {
 	if addr, err := netip.ParseAddr(r.Host); err == nil {
 		r.addrs = []netip.Addr{addr.Unmap()}
@@ -78,13 +78,13 @@ func (r *run) lookup() bool {
 	return true
 }
 
-// reached is the outcome of one connection.
+// reached is the result of an attempt to connect.
 type reached struct {
 	state state
 	err   error
 }
 
-// dialAll tries all ports of all addresses, an address's ports one after the other.
+// dialAll connects to all ports of all addresses: to the addresses concurrently, to the ports of one in turn.
 func (r *run) dialAll(ports []uint16) [][]reached {
 	states := make([][]reached, len(r.addrs))
 	var wg sync.WaitGroup
@@ -104,7 +104,7 @@ func (r *run) dialAll(ports []uint16) [][]reached {
 	return states
 }
 
-// choose returns the address with most open ports (the first of several) and those ports.
+// choose returns the address with the most open ports, the first of several, and those ports.
 func (r *run) choose(ports []uint16, states [][]reached) (best int, open []uint16) {
 	for i := range states {
 		var here []uint16
@@ -120,8 +120,8 @@ func (r *run) choose(ports []uint16, states [][]reached) (best int, open []uint1
 	return best, open
 }
 
-// deadAddresses reports the addresses that lack a port which the best one has. That this machine has no IPv6 is not
-// the server's fault.
+// deadAddresses makes findings about addresses that lack an open port of the best one. It leaves out failures that
+// only mean that this machine has no IPv6.
 func (r *run) deadAddresses(best int, ports []uint16, states [][]reached) {
 	for i, addr := range r.addrs {
 		for j, port := range ports {

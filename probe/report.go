@@ -15,16 +15,16 @@ type Severity string
 
 // The severities, from good to bad.
 const (
-	OK   Severity = "ok"   // works as it should
-	Info Severity = "info" // worth knowing
+	OK   Severity = "ok"   // it works as it should
+	Info Severity = "info" // it is worth knowing
 	Warn Severity = "warn" // some clients fail, or the server is less safe than it should be
 	Fail Severity = "fail" // most clients fail, or the server is not safe
 )
 
-// Party is who can apply a cure.
+// Party is somebody who can apply a cure.
 type Party string
 
-// The parties. Where two could be at fault, the one named is the one to ask first.
+// The parties. If two may be at fault, a finding names the one to ask first.
 const (
 	ClientFirewall Party = "client's firewall"
 	ServerFirewall Party = "server's firewall"
@@ -32,48 +32,49 @@ const (
 	ClientConfig   Party = "client's configuration"
 )
 
-// Finding is one thing that works, or one that is wrong together with the cure.
+// Finding is something that works, or something that is wrong together with the cure.
 type Finding struct {
-	// ID names it and never changes its meaning.
+	// ID names the kind of finding. The meaning of an ID never changes.
 	ID ID `json:"id"`
 	// Severity is the same for all findings of an ID.
 	Severity Severity `json:"severity"`
-	// Port is the control port it was seen on, 0 if it is not about one.
+	// Port is the control port that the finding is about, 0 if it is about none.
 	Port uint16 `json:"port,omitempty"`
 	// Seen is what was observed, without control characters.
 	Seen string `json:"seen"`
-	// Means is what follows from it, and for which clients.
+	// Means is what follows from Seen, and for which clients.
 	Means string `json:"means"`
-	// Cure is what to do. It is empty when there is nothing to do.
+	// Cure is what to do, empty if there is nothing to do.
 	Cure string `json:"cure,omitempty"`
-	// For is who can do it.
+	// For is who can apply the cure.
 	For Party `json:"for,omitempty"`
 }
 
-// Fact is something measured.
+// Fact is something that was measured.
 type Fact struct {
-	// Port is the control port, 0 if it is not about one.
+	// Port is the control port that the fact is about, 0 if it is about none.
 	Port uint16 `json:"port,omitempty"`
-	// Name is one of a fixed set, such as "greeting" or "tls versions".
+	// Name is one of a fixed set of names, such as "greeting" or "tls versions".
 	Name string `json:"name"`
-	// Value is free of control characters.
+	// Value is what was measured, without control characters.
 	Value string `json:"value"`
 }
 
-// Report is what a run of a [Probe] found out. It is plain data, fit for encoding/json; the names of its fields there
-// are stable.
+// Report is what a run of a [Probe] has found out. It is plain data, fit for encoding/json, where the names of its
+// fields never change.
 type Report struct {
-	// Host is the probe's.
+	// Host is [Probe.Host].
 	Host string `json:"host"`
 	// Started is when the run began, in UTC.
 	Started time.Time `json:"started"`
-	// Addresses are those of Host.
+	// Addresses are the addresses of Host.
 	Addresses []netip.Addr `json:"addresses"`
-	// Facts are in the order they were measured in.
+	// Facts are in the order in which they were measured.
 	Facts []Fact `json:"facts"`
-	// Findings are ordered from fail to ok, and among the same severity as they were made.
+	// Findings are sorted by severity from fail to ok, and within a severity are in the order in which they were
+	// made.
 	Findings []Finding `json:"findings"`
-	// Request is what to ask of the firewalls.
+	// Request is what to ask the firewall teams for.
 	Request Request `json:"request"`
 	// OK says that no finding is a fail.
 	OK bool `json:"ok"`
@@ -88,7 +89,7 @@ func (r *Report) Find(id ID) (Finding, bool) {
 	return r.Findings[i], true
 }
 
-// Fact returns the first value of a name, empty if there is none.
+// Fact returns the value of the first fact of a name, empty if there is none.
 func (r *Report) Fact(name string) string {
 	for _, f := range r.Facts {
 		if f.Name == name {
@@ -98,8 +99,8 @@ func (r *Report) Fact(name string) string {
 	return ""
 }
 
-// find makes a finding, once for each ID and port. What is seen after time is up, or after the
-// last connection that the probe may make, is the probe's own doing.
+// find makes a finding, once for each ID and port. It makes none after the time is up or the last allowed connection
+// was made, except for Interrupted: what is seen then may be due to the probe itself.
 func (r *run) find(port uint16, id ID, format string, args ...any) {
 	if (r.ctx.Err() != nil || r.conns.ended()) && id != Interrupted {
 		return
@@ -114,7 +115,7 @@ func (r *run) find(port uint16, id ID, format string, args ...any) {
 	r.report.Findings = append(r.report.Findings, f)
 }
 
-// fact notes a measurement; a second session that measures the same adds nothing.
+// fact notes a measurement, unless the same was noted before.
 func (r *run) fact(port uint16, name, format string, args ...any) {
 	f := Fact{port, name, clean(fmt.Sprintf(format, args...))}
 	if !slices.Contains(r.report.Facts, f) {
@@ -122,10 +123,10 @@ func (r *run) fact(port uint16, name, format string, args ...any) {
 	}
 }
 
-// maxText bounds one text that a server wrote.
+// maxText bounds a text in the report, in bytes.
 const maxText = 400
 
-// clean makes a server's text fit for a terminal, on one line.
+// clean makes a text that a server wrote fit for one line of a terminal.
 func clean(s string) string {
 	s = strings.Join(strings.FieldsFunc(s, func(c rune) bool { return c == '\r' || c == '\n' }), " / ")
 	if s = wire.Printable(s); len(s) > maxText {
@@ -137,7 +138,7 @@ func clean(s string) string {
 var rank = []Severity{Fail, Warn, Info, OK}
 
 func (r *run) finish() *Report {
-	r.report.Addresses = append([]netip.Addr{}, r.addrs...) // in JSON a list, even if it is empty
+	r.report.Addresses = append([]netip.Addr{}, r.addrs...) // JSON gets a list even if it is empty
 	r.report.Facts = append([]Fact{}, r.report.Facts...)
 	r.report.Findings = append([]Finding{}, r.report.Findings...)
 	slices.SortStableFunc(r.report.Findings, func(a, b Finding) int {
@@ -148,7 +149,7 @@ func (r *run) finish() *Report {
 	return r.report
 }
 
-// said returns a reply as it is quoted in a finding.
+// said returns a reply in the form in which findings quote it.
 func said(reply wire.Reply) string {
 	return fmt.Sprintf("%d %s", reply.Code, strings.Join(reply.Lines, " / "))
 }

@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Request is what to ask of the firewalls between client and server, as far as it was seen.
+// Request is what to ask of the firewalls between client and server, as far as the probe has seen it.
 type Request struct {
-	// Addresses are where the connections go.
+	// Addresses are the addresses that clients connect to.
 	Addresses []netip.Addr `json:"addresses"`
-	// Announced is another address that the server tells clients to open data connections to, by PASV. It is not valid
-	// if there is none, or if that address can't be meant.
+	// Announced is another address to which the server, by PASV, has clients open data connections. It is not valid if
+	// there is none, or if clients can't be meant to use the address.
 	Announced netip.Addr `json:"announced,omitzero"`
 	// Control are the control ports that work or, if none does, the ports that should work.
 	Control []uint16 `json:"control"`
 	// DataLow and DataHigh are the lowest and highest data port seen, 0 if none was.
 	DataLow  uint16 `json:"dataLow,omitempty"`
 	DataHigh uint16 `json:"dataHigh,omitempty"`
-	// Observed is how many data ports the server named. The range it is set to may be wider than what was seen.
+	// Observed is how many data ports the server has named. Its range may be wider than the ports that were named.
 	Observed int `json:"observed"`
 }
 
-// request fills it in from the rest of the report.
+// request fills in the Request from the rest of the report.
 func (r *run) request() {
 	q := &r.report.Request
 	q.Addresses = r.report.Addresses

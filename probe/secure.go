@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// startTLS asks for TLS on an explicit port and does the handshake. Without TLS a session that is still there may go on
-// in clear: c.tls is nil then.
+// startTLS asks for TLS on an explicit port and does the handshake. If the server has no TLS, alive may still be true:
+// the session goes on in clear, and c.tls is nil.
 func (r *run) startTLS(c *control) (alive bool) {
 	var ok bool
 	if c.clearFeat, ok = r.feat(c, "feat in clear"); !ok {
@@ -43,8 +43,8 @@ func (r *run) startTLS(c *control) (alive bool) {
 	return true
 }
 
-// authRefused tells a server without TLS from equipment that does not want it: such a server does not offer AUTH, and
-// repeats the verb as the probe sent it.
+// authRefused tells a server without TLS from equipment that prevents TLS: a server that refuses AUTH doesn't offer it
+// in FEAT, and doesn't garble the verb when it repeats it.
 func (r *run) authRefused(c *control, seen string) {
 	garbled := strings.Contains(strings.ToUpper(seen), "XXXX")
 	if offersAuth(c.clearFeat) || garbled {
@@ -54,7 +54,7 @@ func (r *run) authRefused(c *control, seen string) {
 	r.find(c.port, AuthRefused, "AUTH TLS and AUTH SSL: %s", seen)
 }
 
-// authCut tells equipment that does not want TLS, which ends each session that asks for it, from a server that fails.
+// authCut tells equipment that prevents TLS, and cuts each session that asks for it, from a server that has failed.
 func (r *run) authCut(c *control, mechanism string, err error) {
 	seen := fmt.Sprintf("after AUTH %s: %s", mechanism, why(err))
 	again, gone := r.open(c, nil)
@@ -70,7 +70,7 @@ func (r *run) authCut(c *control, mechanism string, err error) {
 	r.find(c.port, AuthCut, "%s, in two sessions", seen)
 }
 
-// handshakeFailed finds out whether the server is just old.
+// handshakeFailed finds out whether the server only has old versions of TLS.
 func (r *run) handshakeFailed(c *control, err error) {
 	if r.ctx.Err() != nil {
 		return
@@ -90,7 +90,7 @@ func (r *run) handshakeFailed(c *control, err error) {
 	r.clientCert(c.port)
 }
 
-// clientCert says what a handshake found out on the way.
+// clientCert makes a finding if the server has asked for a client certificate.
 func (r *run) clientCert(port uint16) {
 	if r.asked {
 		r.find(port, ClientCert, "a client certificate is asked for in the handshake")
@@ -99,7 +99,7 @@ func (r *run) clientCert(port uint16) {
 
 func (c *control) state() tls.ConnectionState { return c.tls.ConnectionState() }
 
-// secured looks at what TLS brought.
+// secured examines the TLS session, and reports whether to go on.
 func (r *run) secured(c *control) bool {
 	state := c.state()
 	r.find(c.port, map[bool]ID{true: ImplicitWorks, false: ExplicitWorks}[c.implicit], "%s", tls.VersionName(state.Version))
@@ -120,7 +120,7 @@ func (r *run) secured(c *control) bool {
 	return true
 }
 
-// feat asks for the features; nil without ok means that the session is lost.
+// feat returns the features that FEAT lists. It returns false if the session is lost.
 func (r *run) feat(c *control, name string) (lines []string, ok bool) {
 	reply, ok := c.cmd("FEAT")
 	switch {
@@ -148,7 +148,7 @@ func offersAuth(feat []string) bool {
 	return false
 }
 
-// protect asks for private data connections: before the login, and if need be after it.
+// protect asks for private data connections (PROT P). It is called before the login and, if refused then, after it.
 func (r *run) protect(c *control, loggedIn bool) bool {
 	for _, line := range []string{"PBSZ 0", "PROT P"} {
 		reply, ok := c.cmd("%s", line)
@@ -169,7 +169,7 @@ func (r *run) protect(c *control, loggedIn bool) bool {
 	return true
 }
 
-// session returns the configuration of a control connection whose data connections can resume its TLS session.
+// session returns the configuration for a control connection whose TLS session data connections can resume.
 func (r *run) session() *tls.Config {
 	r.tickets = &tickets{cache: tls.NewLRUClientSessionCache(0)}
 	cfg := r.tlsConfig()
@@ -181,7 +181,7 @@ func (r *run) session() *tls.Config {
 	return cfg
 }
 
-// tickets is a cache that counts, to tell a server that gives no tickets from one that does not take them.
+// tickets is a session cache that counts tickets, to tell a server that gives none from one that doesn't accept them.
 type tickets struct {
 	cache tls.ClientSessionCache
 	mu    sync.Mutex

@@ -8,9 +8,8 @@ import (
 	"unicode/utf8"
 )
 
-// Theme paints a piece of a report for a terminal: style is a [Severity], "title" or "dim", and the result is text with
-// escape sequences around it. Nil leaves all text plain. Theme is called with no more than a few words, and never with
-// a line end.
+// Theme colours a piece of a report for a terminal: it returns text within escape sequences. style is a [Severity],
+// "title" or "dim". A nil Theme leaves all text plain. A Theme gets only a few words at a time, and never a line end.
 type Theme func(style, text string) string
 
 func (t Theme) paint(style, text string) string {
@@ -60,7 +59,7 @@ func (r *Report) WriteText(w io.Writer, theme Theme) error {
 	return err
 }
 
-// summary counts.
+// summary returns how many findings of each severity there are.
 func (r *Report) summary(theme Theme) string {
 	var parts []string
 	for _, severity := range rank {
@@ -95,7 +94,7 @@ func (f *Finding) write(b *strings.Builder, theme Theme) {
 	}
 }
 
-// width is that of a line of text.
+// width is the longest line of a report as text, in columns.
 const width = 100
 
 // wrap breaks text between words and indents all lines but the first.

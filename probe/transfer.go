@@ -12,43 +12,43 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// maxData is how much of a download is read.
+// maxData bounds how much of a download is read, in bytes.
 const maxData = 64 << 10
 
-// maxMoving is how long a download that goes on is read, a step of Timeout apart.
+// maxMoving bounds how long a download is read that goes on and on, each read taking less than Timeout.
 const maxMoving = time.Minute
 
-// manner says how to do a transfer, as far as clients differ.
+// manner says how to do a transfer, in the ways that clients differ in.
 type manner struct {
 	command    string
-	payload    []byte // to be sent; nil is a download
+	payload    []byte // what to upload; nil for a download
 	resume     bool   // offer the TLS session of the control connection
 	helloFirst bool   // start TLS before the command, not after 150
 }
 
-// transfer is what was observed of a transfer.
+// transfer is what was observed during a transfer.
 type transfer struct {
 	command string
 	offer   offer
 	dial    reached
 	opened  bool          // 150 came
-	late    bool          // and only after the ClientHello
-	waited  time.Duration // for 150, before TLS was tried
-	slow    time.Duration // how long the server took for 150, counted from the ClientHello if it is late
+	late    bool          // 150 came only after the ClientHello
+	waited  time.Duration // how long the probe waited for 150 before it started TLS
+	slow    time.Duration // how long the server took for 150, from the ClientHello on if it is late
 	tlsErr  error
 	state   tls.ConnectionState
 	data    []byte
-	dataErr error // ended the data before their end
-	cut     bool  // by the probe, after maxData or maxMoving
-	bare    bool  // the end came without close_notify
+	dataErr error // the error that ended the data too early
+	cut     bool  // the probe stopped after maxData or maxMoving
+	bare    bool  // the data ended without close_notify
 	final   wire.Reply
-	err     error // the session is lost
+	err     error // set if the session is lost
 }
 
-// dialled reports whether the data connection was made, without which nothing else can be told about a transfer.
+// dialled reports whether the data connection was made. Without it nothing else can be told about the transfer.
 func (t *transfer) dialled() bool { return t.dial.state == stateOpen }
 
-// ok reports whether the transfer succeeded, or went well until the probe cut it.
+// ok reports whether the transfer succeeded, or was going well when the probe stopped it.
 func (t *transfer) ok() bool {
 	return t.err == nil && t.tlsErr == nil && t.dataErr == nil && (t.final.Code/100 == 2 || t.cut)
 }
@@ -65,7 +65,7 @@ func (t *transfer) denied() bool {
 // stalled reports whether silence on the data connection ended the transfer, in the handshake or after it.
 func (t *transfer) stalled() bool { return isTimeout(t.tlsErr) || isTimeout(t.dataErr) }
 
-// noPort reports whether the server named no port for a transfer, in a session that lives on.
+// noPort reports whether the server named no port for the transfer, though the session is alive.
 func (t *transfer) noPort() bool { return t.err == nil && t.offer.port == 0 }
 
 // reason returns why a transfer failed.
@@ -88,7 +88,8 @@ func (t *transfer) reason() string {
 	return text
 }
 
-// target returns the address to dial: what is announced if it is one of Host's, else what was dialled before.
+// target returns the offer with the address to dial: the announced one if Host has it, else that of the control
+// connection.
 func (r *run) target(o offer) offer {
 	if !slices.Contains(r.addrs, o.addr) {
 		o.addr = r.addr
@@ -96,13 +97,13 @@ func (r *run) target(o offer) offer {
 	return o
 }
 
-// askAgain is how often a transfer asks for a port that is not known to be dead.
+// askAgain bounds how often a transfer asks for another port after getting one that is known to be dead.
 const askAgain = 20
 
 // transfer asks for a port, connects to it and sends a command.
 func (r *run) transfer(c *control, m manner) (t transfer) {
 	verb := "EPSV"
-	if !r.modes.epsv || r.modes.pasv && !m.resume { // each of them carries a transfer
+	if !r.modes.epsv || r.modes.pasv && !m.resume { // so that each of the two carries a transfer
 		verb = "PASV"
 	}
 	t.command = m.command
@@ -148,8 +149,8 @@ func (r *run) transfer(c *control, m manner) (t transfer) {
 	return t
 }
 
-// overtaken looks, after silence on the data connection, whether the server says that it is done. Then all that it has
-// sent is due. If it says nothing, either the server is slow or the rest of its data is lost on the way.
+// overtaken checks, after silence on the data connection, whether the server says that the transfer is complete. Then
+// all its data have to arrive. If it says nothing, either the server is slow or the data are lost on the way.
 func (r *run) overtaken(c *control, d *dataConn, t *transfer) {
 	reply, err := c.read(r.patience())
 	switch {
@@ -163,16 +164,16 @@ func (r *run) overtaken(c *control, d *dataConn, t *transfer) {
 	}
 }
 
-// maxSecond is how long a server that has refused a handshake waits for another connection; 30 s is usual.
+// maxSecond is longer than servers wait for another data connection after a failed handshake; 30 s is usual.
 const maxSecond = 35 * time.Second
 
-// last reads the final reply. A server that has refused the handshake may wait for another connection before it says
-// so; ABOR ends that.
+// last reads the final reply. After a failed handshake a server may first wait for another data connection; ABOR ends
+// that wait.
 func (r *run) last(c *control, t *transfer) {
 	limit := r.Timeout
 	var alert *net.OpError
 	switch {
-	case errors.As(t.tlsErr, &alert) && alert.Op == "remote error": // only the reply says what the server has against it
+	case errors.As(t.tlsErr, &alert) && alert.Op == "remote error": // only the reply tells why the server refused
 		limit = max(r.Timeout, maxSecond)
 	case t.tlsErr != nil:
 		limit = r.patience()
@@ -184,15 +185,15 @@ func (r *run) last(c *control, t *transfer) {
 		return
 	}
 	if t.final, t.err = c.read(r.Timeout); t.err == nil && t.final.Code/100 == 4 {
-		_, t.err = c.read(r.patience()) // the reply to ABOR itself, where there are two (RFC 959, section 4.1.3)
+		_, t.err = c.read(r.patience()) // the reply to ABOR itself, if there are two (RFC 959, section 4.1.3)
 		if isTimeout(t.err) {
 			t.err = nil
 		}
 	}
 }
 
-// preliminary waits for 150, longer than earlier transfers have had to. Where it does not come it starts TLS, to see
-// whether the server waits for that.
+// preliminary waits for 150, longer than earlier transfers had to. If 150 doesn't come, it starts TLS to see whether
+// the server waits for that.
 func (r *run) preliminary(c *control, d *dataConn, m manner, t *transfer) {
 	limit := r.Timeout + r.slow
 	patience := limit
@@ -218,18 +219,18 @@ func (r *run) preliminary(c *control, d *dataConn, m manner, t *transfer) {
 	}
 }
 
-// dataConn is a data connection, on which TLS is started when the time has come.
+// dataConn is a data connection, on which TLS is started later.
 type dataConn struct {
 	run     *run
 	raw     *tap
 	conn    net.Conn
 	private bool
 	resume  bool
-	done    chan struct{} // closed when the handshake is over; nil before it was started
+	done    chan struct{} // is closed when the handshake is over; nil before its start
 	err     error
 }
 
-// start begins the handshake, if there is to be one.
+// start starts the handshake, unless data connections are in clear or it was started before.
 func (d *dataConn) start() {
 	if !d.private || d.done != nil {
 		return
@@ -238,7 +239,7 @@ func (d *dataConn) start() {
 	if d.resume {
 		cfg.ClientSessionCache = d.run.tickets
 	}
-	limit := d.run.Timeout + d.run.slow // some servers answer the ClientHello after 150
+	limit := d.run.Timeout + d.run.slow // some servers answer the ClientHello only after 150
 	d.done = make(chan struct{})
 	go func() {
 		defer close(d.done)
@@ -249,7 +250,7 @@ func (d *dataConn) start() {
 	}()
 }
 
-// wait returns when the handshake is over.
+// wait waits until the handshake is over and returns its error.
 func (d *dataConn) wait() error {
 	if d.done == nil {
 		return nil
@@ -258,7 +259,7 @@ func (d *dataConn) wait() error {
 	return d.err
 }
 
-// move sends or fetches the data.
+// move sends the payload, or reads a download.
 func (d *dataConn) move(payload []byte, t *transfer) {
 	if sec, ok := d.conn.(*tls.Conn); ok {
 		t.state = sec.ConnectionState()
@@ -271,7 +272,7 @@ func (d *dataConn) move(payload []byte, t *transfer) {
 	d.fetch(t)
 }
 
-// fetch reads a download to its end. After a time-out it may be called again.
+// fetch reads a download to its end. It may be called again after a time-out.
 func (d *dataConn) fetch(t *transfer) {
 	buf := make([]byte, maxData/4)
 	for end := time.Now().Add(maxMoving); len(t.data) < maxData && time.Now().Before(end); {
@@ -290,8 +291,8 @@ func (d *dataConn) fetch(t *transfer) {
 	t.cut = true
 }
 
-// close ends the connection, and thereby a handshake that is going on. An uploader that closes right after its last
-// byte, as many do, is what servers have to cope with.
+// close closes the connection, and so ends a handshake under way. It closes right after the last byte of an upload, as
+// many clients do: servers have to cope with that.
 func (d *dataConn) close() {
 	if d.done != nil {
 		select {

@@ -8,7 +8,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// uploadSize is that of the test file: small enough to be lost whole when a server meets an abrupt end badly.
+// uploadSize is the size of the test file: so small that a server which handles an abrupt end badly loses all of
+// it.
 const uploadSize = 1000
 
 // upload writes a file, reads it back and deletes it. It returns the session to go on with, or nil.
@@ -44,7 +45,7 @@ func (r *run) upload(c *control) *control {
 		if c = r.still(c, &up); c == nil {
 			return nil
 		}
-		return r.remove(c, name, !up.opened || up.denied()) // a part of the file may be there
+		return r.remove(c, name, !up.opened || up.denied()) // part of the file may be there
 	}
 	down := r.transfer(c, manner{command: "RETR " + name, resume: true})
 	same := r.judgeUpload(c, payload, &up, &down)
@@ -57,7 +58,7 @@ func (r *run) upload(c *control) *control {
 	return c
 }
 
-// judgeUpload compares what came back with what was sent. A download that failed tells nothing about the upload.
+// judgeUpload compares what was read back with what was sent. A failed download says nothing about the upload.
 func (r *run) judgeUpload(c *control, payload []byte, up, down *transfer) (same bool) {
 	switch {
 	case !down.ok() && down.err == nil && !down.dialled():
@@ -76,7 +77,7 @@ func (r *run) judgeUpload(c *control, payload []byte, up, down *transfer) (same 
 	return false
 }
 
-// remove deletes the test file. Where an upload was refused there may be none.
+// remove deletes the test file. none says that there may be none, since the upload was refused.
 func (r *run) remove(c *control, name string, none bool) *control {
 	reply, ok := c.cmd("DELE %s", name)
 	if !ok || refusal(reply) && !none {
@@ -88,5 +89,5 @@ func (r *run) remove(c *control, name string, none bool) *control {
 	return c
 }
 
-// refusal reports whether a reply is a negative one.
+// refusal reports whether a reply is a 4yz or 5yz.
 func refusal(reply wire.Reply) bool { return reply.Code >= 400 }

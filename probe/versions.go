@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// oldConfig speaks the versions that nobody should. No password ever follows such a handshake.
+// oldConfig returns a configuration for the versions that no server should accept. No password is sent after such a
+// handshake.
 func (r *run) oldConfig() *tls.Config {
 	cfg := r.tlsConfig()
 	cfg.MinVersion, cfg.MaxVersion = tls.VersionTLS10, tls.VersionTLS11
@@ -15,8 +16,8 @@ func (r *run) oldConfig() *tls.Config {
 	return cfg
 }
 
-// allCiphers returns the ciphers of this library, broken ones last; clients order by preference, and only a server that
-// prefers a broken one, or has no other, then gets one.
+// allCiphers returns all cipher suites of crypto/tls, broken ones last. Clients list suites by preference, so a broken
+// one is chosen only by a server that prefers it or has no other.
 func allCiphers() []uint16 {
 	var ids []uint16
 	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
@@ -29,7 +30,7 @@ func broken(id uint16) bool {
 	return slices.ContainsFunc(tls.InsecureCipherSuites(), func(s *tls.CipherSuite) bool { return s.ID == id })
 }
 
-// versions tries those that the main session did not use, each on a connection of its own.
+// versions tries the versions that the main session does not use, each on a connection of its own.
 func (r *run) versions(main *control) {
 	used := main.state().Version
 	have := map[uint16]bool{used: true}
@@ -65,11 +66,11 @@ func (r *run) versions(main *control) {
 	}
 }
 
-// version reports whether something was learnt: a server that no longer answers, because of a limit say, tells nothing
-// about TLS.
+// version tries one version, and reports whether that tells anything about TLS. It does not if the server no longer
+// answers, for example because of a limit.
 func (r *run) version(main *control, cfg *tls.Config, have map[uint16]bool) bool {
 	c, err := r.open(main, cfg)
-	if isEOF(err) { // no alert says that it is because of the version
+	if isEOF(err) { // no alert has said that the version is the reason
 		c, err = r.open(main, cfg)
 	}
 	if err != nil {
