@@ -18,9 +18,9 @@ import (
 	"time"
 )
 
-// A contender is one FTPS server under measure.
+// A contender is an FTPS server that is measured.
 type contender struct {
-	// name is the server's as people write it.
+	// name is the server's name as people write it.
 	name string
 
 	// start runs the server and returns when it answers on its control port.
@@ -28,11 +28,10 @@ type contender struct {
 	start func(ctx context.Context, s *setup) (*instance, error)
 }
 
-// setup is what is equal for all contenders.
+// setup is what all contenders get alike.
 type setup struct {
-	// scratch is an empty directory of this instance's, for configuration
-	// and logs, and root the directory that is served: what the user sees
-	// as "/". Both are in memory (tmpfs).
+	// scratch is an empty directory for the configuration and logs of this instance. root is the
+	// directory that is served: the user sees it as "/". Both are in memory (tmpfs).
 	scratch, root string
 
 	// cert and key are PEM files: ECDSA P-256, for localhost and 127.0.0.1.
@@ -41,14 +40,14 @@ type setup struct {
 	// ports is the set of data ports, such as "21000-21010".
 	ports string
 
-	// user and password log in, in clear too, and may read and write root.
+	// user and password can log in, also in clear, and may read and write root.
 	user, password string
 
-	// thief and thiefPassword log in as well: another user, of the same
-	// directory, whose sessions have no claim to what is sent to user's.
+	// thief and thiefPassword can log in, too: another user with the same directory. The thief's
+	// sessions may get no data connection of user's sessions.
 	thief, thiefPassword string
 
-	// daemons is where the packages of the peers were unpacked.
+	// daemons is the directory with the unpacked packages of the peers.
 	daemons string
 }
 
@@ -56,14 +55,13 @@ type setup struct {
 type instance struct {
 	contender string
 
-	// addr is where explicit FTPS is spoken, host:port on loopback. Logins
-	// and data in clear are allowed as well.
+	// addr is host:port on loopback of explicit FTPS. Logins and data in clear are allowed, too.
 	addr string
 
-	// pid is of the process at the top; the server's others descend from it.
+	// pid is the top process of the server; all its other processes descend from it.
 	pid int
 
-	// stop ends all of them and returns when they are gone.
+	// stop ends all processes of the server and returns when they are gone.
 	stop func() error
 }
 
@@ -72,8 +70,8 @@ type instance struct {
 // included.
 func (in *instance) cpuTime() (time.Duration, error) { return treeCPU(in.pid) }
 
-// pss returns the memory of all processes now, in bytes, shared pages counted in
-// parts (proportional set size).
+// pss returns the memory of all processes now, in bytes, with shared pages counted in parts
+// (proportional set size).
 func (in *instance) pss() (int64, error) { return treePSS(in.pid) }
 
 // A workload is one thing that is measured on one instance.
@@ -81,40 +79,39 @@ type workload struct {
 	// name selects it on the command line and in JSON, such as "tls-down-1".
 	name string
 
-	// title says for readers what is done, and unit what the metric cpu is
-	// per: "GiB", "file", "login", "listing" or "session".
+	// title says for readers what is done. unit is what the metric cpu counts by: "GiB", "file",
+	// "login", "listing" or "session".
 	title, unit string
 
-	// prepare puts the files in place that the workload needs, before the
-	// server is started. Nil is nothing. The files stay from one workload to
-	// the next, so prepare must be quick when all are there.
+	// prepare makes the files that the workload needs, before the server starts; nil makes none.
+	// Files stay from one workload to the next, so prepare must be quick if all are there.
 	prepare func(root string) error
 
 	// ports is the set of data ports, "" for the usual "21000-21010".
 	ports string
 
-	// only are the contenders it is run on, nil for all but the limit and split. The
-	// limit uses it.
+	// only names the contenders that the workload is run on; nil stands for all but the limit and
+	// split.
 	only []string
 
-	// split is whether it is run on split besides.
+	// split says that the workload is run on split, too.
 	split bool
 
-	// run does it once. Warming up is its own business.
+	// run runs the workload once, after a warm-up of its own.
 	run func(ctx context.Context, l *load) (sample, error)
 }
 
-// load is what a workload has to work with.
+// load is what a workload gets to run with.
 type load struct {
 	*instance
 	*setup
 
-	// quick asks for a hundredth of the work: a trial that everything works.
+	// quick asks for a hundredth of the work, to try whether everything works.
 	quick bool
 }
 
-// A sample is what one run of a workload has found, by metric. A metric that
-// makes no sense for a workload is absent.
+// A sample is what one run of a workload has measured, by metric. Metrics that make no sense for the
+// workload are absent.
 type sample map[metric]float64
 
 type metric string
@@ -123,13 +120,13 @@ type metric string
 const (
 	cpu      metric = "cpu"      // server CPU seconds per unit
 	rate     metric = "rate"     // units per second of wall clock; higher is better
-	peak     metric = "peak"     // bytes: the most memory (PSS) seen during the run, over what it was before
+	peak     metric = "peak"     // bytes: the most memory (PSS) seen during the run, beyond that before the run
 	each     metric = "each"     // bytes of memory (PSS) per session
-	done     metric = "done"     // transfers that were whole and right; higher is better
+	done     metric = "done"     // transfers that were complete and correct; higher is better
 	asked    metric = "asked"    // transfers that were tried
 	waited   metric = "waited"   // seconds: median wait for a transfer
 	waitMost metric = "waitmost" // seconds: the longest wait
-	slower   metric = "slower"   // how many times longer what others are in the way of takes than without them
+	slower   metric = "slower"   // how many times longer something takes while others are in its way
 	resumed  metric = "resumed"  // share of the data connections with TLS that resumed a session, 0 to 1; higher is better
-	stolen   metric = "stolen"   // transfers somebody else got a byte of
+	stolen   metric = "stolen"   // transfers of which somebody else got a byte
 )

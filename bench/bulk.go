@@ -9,13 +9,13 @@ import (
 
 const gib = 1 << 30
 
-// roomyPorts are for workloads that are not about data ports, with several
-// sessions. Pure-FTPd admits half as many as it has ports, and vsftpd often
-// fails when it happens to choose one that is taken.
+// roomyPorts are the data ports of workloads that have several sessions and
+// don't test data ports. Pure-FTPd admits half as many sessions as it has
+// ports, and vsftpd often fails if the port it has chosen is in use.
 const roomyPorts = "21000-21063"
 
-// bulks move large files: one stream, or eight at once, each way, with TLS and
-// in clear.
+// bulks returns the workloads that move large files: one or eight at once,
+// each way, with TLS and in clear.
 func bulks() []workload {
 	var all []workload
 	for _, inClear := range []bool{false, true} {
@@ -29,11 +29,11 @@ func bulks() []workload {
 	return all
 }
 
-// bulk is one of them.
+// bulk is one of the workloads of bulks.
 type bulk struct {
 	clear, up bool
 	sessions  int
-	size      int64 // of each session's file
+	size      int64 // size of each session's file
 }
 
 func (b bulk) workload() workload {
@@ -108,8 +108,8 @@ func (b bulk) run(ctx context.Context, l *load) (sample, error) {
 	return s, nil
 }
 
-// name returns the file that every session fetches.
+// name returns the name of the file that every session fetches.
 func (bulk) name(what content) string { return fmt.Sprintf("bulk/%d", what.size) }
 
-// upload returns the file that a session stores.
+// upload returns the name of the file that session i stores.
 func (bulk) upload(what content, i int) string { return fmt.Sprintf("up/%d-%d", what.size, i) }

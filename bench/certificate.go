@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// writeCertificate writes a certificate for localhost and 127.0.0.1 with the key:
-// ECDSA P-256 signatures cost little, and all servers take such keys.
+// writeCertificate writes a certificate for localhost and 127.0.0.1, and its key.
+// Signatures of ECDSA P-256 cost little, and all servers accept such keys.
 func writeCertificate(certFile, keyFile string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

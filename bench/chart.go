@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Where things are, in pixels. Letters are about 6.5 wide.
+// Places and sizes in the chart, in pixels. Letters are about 6.5 wide.
 const (
 	chartWidth  = 760
 	margin      = 16
@@ -20,8 +20,8 @@ const (
 	footerLines = 2
 )
 
-// chartStyle is for light and dark pages. The chart has a background of its own
-// because the page it is on need not follow what the system prefers.
+// chartStyle serves light and dark pages. The chart has its own background,
+// since the page around it need not follow the system's preference.
 const chartStyle = `<style>
 text { font: 12px system-ui, -apple-system, "Segoe UI", Helvetica, Arial, sans-serif; fill: #1f2328 }
 .title { font-weight: 600; font-size: 13px }
@@ -40,7 +40,7 @@ text { fill: #f0f6fc }
 </style>
 `
 
-// chart draws the main costs as an SVG that needs nothing else.
+// chart returns the main costs as an SVG that needs no other files.
 func (rep *report) chart() []byte {
 	const columns = 2
 	height := panelHead + len(rep.Servers)*lineHeight + margin
@@ -63,7 +63,7 @@ func (rep *report) chart() []byte {
 	return []byte(out.String())
 }
 
-// panel draws one.
+// panel draws one highlight.
 func (rep *report) panel(out *strings.Builder, h highlight) {
 	words(out, "title", 0, 12, "", h.title)
 	o, c, ok := rep.find(h)
@@ -95,7 +95,7 @@ func (rep *report) panel(out *strings.Builder, h highlight) {
 	}
 }
 
-// caption says what the bars are.
+// caption returns what the bars show.
 func (h highlight) caption(c column) string {
 	if h.metric == done {
 		return c.head() + ", more is better"
@@ -103,7 +103,7 @@ func (h highlight) caption(c column) string {
 	return c.head() + ", less is better"
 }
 
-// length returns what a row's bar stands for: 0 is no bar.
+// length returns the value that a row's bar shows: 0 draws no bar.
 func (h highlight) length(r row) float64 {
 	if h.metric == done {
 		return r.of(done).median / max(1, r.of(asked).median)
@@ -111,11 +111,10 @@ func (h highlight) length(r row) float64 {
 	return r.of(h.metric).median
 }
 
-// escape is for text in XML.
+// escape escapes text for XML.
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// words writes text that starts at a place or, with the anchor "end", ends
-// there.
+// words writes text that begins at a place, or ends there if anchor is "end".
 func words(out *strings.Builder, class string, x, y int, anchor, what string) {
 	out.WriteString("<text")
 	for _, a := range [][2]string{{"class", class}, {"text-anchor", anchor}} {

@@ -19,43 +19,44 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// childArg as the first argument makes this program the server that growth and
-// soak look into: a process of its own, so that what the server uses is told
-// from what clients use. The server reads a childConfig from standard input,
-// writes its address, and then answers each question with counters, all as
-// JSON, until the input ends.
+// childArg, as the first argument, makes this program the server that growth
+// and soak measure. It is a process of its own, so that the server's costs are
+// told from those of the clients. The server reads a childConfig from standard
+// input, writes its address, and then answers each question with counters, all
+// as JSON, until the input ends.
 const childArg = "child-server"
 
-// childConfig is what such a server is told.
+// childConfig configures a child.
 type childConfig struct {
 	Root, Cert, Key, Ports, User, Password string
 
-	// TTL and Idle are those of the data ports.
+	// TTL and Idle are the fields of passive.Ports of these names.
 	TTL, Idle time.Duration
 }
 
-// question asks for counters. Tidy has garbage collected first and memory that
-// is free given back to the system.
+// question asks for counters. Tidy has the server collect garbage first, and
+// give free memory back to the system.
 type question struct{ Tidy bool }
 
-// counters are what the server holds.
+// counters is what the server holds at the moment.
 type counters struct {
 	Sessions    int
-	Leases      int // data ports and connections that are promised, on the way or waited for
-	Listeners   int // of data ports
+	Leases      int // data ports and connections that are promised, arriving or waited for
+	Listeners   int // listeners of data ports
 	Goroutines  int
 	Descriptors int
-	Heap        int64 // bytes, with the stacks
+	Heap        int64 // bytes, stacks included
 }
 
-// A child is such a server, seen by who has started it.
+// A child is a server started with childArg, as seen by the process that has
+// started it.
 type child struct {
 	*instance
 	ask  *json.Encoder
 	hear *json.Decoder
 }
 
-// startChild starts one with what is in s. It ends with stop, or with ctx.
+// startChild starts a child for the setup. It ends with stop, or with ctx.
 func startChild(ctx context.Context, s *setup, ttl, idle time.Duration) (*child, error) {
 	p, err := startItself(ctx, childArg)
 	if err != nil {
@@ -73,7 +74,7 @@ func startChild(ctx context.Context, s *setup, ttl, idle time.Duration) (*child,
 	return c, nil
 }
 
-// look asks for the counters.
+// look asks the child for its counters.
 func (c *child) look(tidy bool) (now counters, err error) {
 	if err := c.ask.Encode(question{tidy}); err != nil {
 		return now, err
@@ -81,7 +82,7 @@ func (c *child) look(tidy bool) (now counters, err error) {
 	return now, c.hear.Decode(&now)
 }
 
-// runChild is the process.
+// runChild runs the server in the process of the child.
 func runChild() {
 	signal.Ignore(os.Interrupt) // Ctrl-C is for the program that started it
 	if err := serveChild(json.NewDecoder(os.Stdin), json.NewEncoder(os.Stdout)); err != nil {
@@ -122,7 +123,8 @@ func serveChild(questions *json.Decoder, answers *json.Encoder) error {
 	return err
 }
 
-// server is without limits on the number of sessions; the rest is as it comes.
+// server returns the server of the child: without limits on sessions, and with
+// defaults for the rest.
 func (config *childConfig) server() (*server.Server, error) {
 	files, err := driver.OpenDir(config.Root)
 	if err != nil {
@@ -142,15 +144,15 @@ func (config *childConfig) server() (*server.Server, error) {
 		TLS:         cert,
 		Passive:     ports,
 		MaxSessions: -1, MaxSessionsPerAddress: -1,
-		// Those at rest are there to be counted.
+		// Keeps sessions at rest, which are to be counted.
 		IdleTimeout: time.Hour,
 	}, nil
 }
 
-// look counts what there is now.
+// look returns the counters of the server.
 func look(srv *server.Server, tidy bool) counters {
 	if tidy {
-		runtime.GC() // once more in FreeOSMemory: what pools hold survives the first
+		runtime.GC() // FreeOSMemory collects once more: pools keep their content over one collection
 		debug.FreeOSMemory()
 	}
 	var m runtime.MemStats
@@ -166,7 +168,8 @@ func look(srv *server.Server, tidy bool) counters {
 	}
 }
 
-// descriptors returns how many this process has open, less the one to find out.
+// descriptors returns how many descriptors this process has open, without the
+// one that it reads them by.
 func descriptors() int {
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {

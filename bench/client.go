@@ -16,24 +16,24 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// A dialer opens sessions on one server. All sessions speak TLS 1.3 with the
-// key exchanges and cipher suites that Go prefers, X25519MLKEM768 first where
-// the server knows it. It may be copied, to change a field.
+// A dialer opens sessions on one server. All sessions use TLS 1.3 with Go's
+// preferred key exchanges and cipher suites, X25519MLKEM768 first if the server
+// has it. A dialer may be copied to change a field.
 type dialer struct {
 	addr, user, password string
 
-	// roots is what the server's certificate is checked against.
+	// roots are the authorities for the server's certificate.
 	roots *x509.CertPool
 
-	// ports is the set of data ports. One outside it is not dialled: no
-	// firewall would let it through. Nil allows any.
+	// ports is the set of data ports; nil allows any. A port outside it is not
+	// dialled, since no firewall would allow that.
 	ports map[uint16]bool
 
-	// clear leaves TLS out, and pasv asks for ports by PASV instead of EPSV.
+	// clear does without TLS, and pasv asks for ports by PASV instead of EPSV.
 	clear, pasv bool
 
-	// bare ends uploads over TLS without close_notify, as some clients do: then
-	// nothing but the connection's end tells that the file is whole.
+	// bare ends uploads over TLS without close_notify, as some clients do: only
+	// the end of the connection then tells that the file is complete.
 	bare bool
 
 	// from is the local address to dial from, such as "127.0.0.7". Empty lets
@@ -47,7 +47,7 @@ type dialer struct {
 	buffer int
 }
 
-// dialer is how the server under measure is reached.
+// dialer returns a dialer for the server that is measured.
 func (l *load) dialer() (*dialer, error) {
 	pem, err := os.ReadFile(l.cert)
 	if err != nil {
@@ -74,31 +74,32 @@ func (l *load) dialer() (*dialer, error) {
 	}, nil
 }
 
-// client is one session. It is for one goroutine at a time.
+// client is a session. It is for one goroutine at a time.
 type client struct {
 	dialer *dialer
 	ctx    context.Context
 	conn   net.Conn
 	lines  *wire.LineReader
-	tls    *tls.Config // of data connections; nil in clear
+	tls    *tls.Config // for data connections; nil in clear
 	stop   func() bool // ends the watch over ctx
 
-	// lost is set when it is no longer known which reply answers what, or the
-	// connection has ended: only a new login helps.
+	// lost is set if the connection has ended, or if it is unknown which
+	// command the next reply answers: only a new login helps.
 	lost bool
 
-	// announced, if not nil, hears of each data address before it is dialled.
+	// announced, if not nil, is called with each data address before it is
+	// dialled.
 	announced func(addr string)
 
-	// data counts the data connections with TLS; resumed counts how many of
-	// data resumed the session.
+	// data counts the data connections with TLS, and resumed those of them that
+	// have resumed a session.
 	data, resumed int
 
-	in, out, block []byte // buffers of data connections, kept from one to the next
+	in, out, block []byte // buffers of data connections, kept for the next one
 }
 
-// login connects and makes a session ready to transfer. It ends with close or
-// with ctx.
+// login opens a session that is ready for transfers. It ends with close or with
+// ctx.
 func (d *dialer) login(ctx context.Context) (*client, error) {
 	c, err := d.connect(ctx)
 	if err != nil {
@@ -118,7 +119,7 @@ func (d *dialer) login(ctx context.Context) (*client, error) {
 	return c, nil
 }
 
-// connect reads the greeting and starts TLS.
+// connect connects, reads the greeting and starts TLS.
 func (d *dialer) connect(ctx context.Context) (*client, error) {
 	conn, err := d.dial(ctx, d.addr, time.Now().Add(d.timeout))
 	if err != nil {
@@ -156,7 +157,7 @@ func (c *client) secure() error {
 	return nil
 }
 
-// enter sends user and password.
+// enter logs in by USER and PASS.
 func (c *client) enter() error {
 	r, err := c.cmd(0, "USER "+c.dialer.user)
 	if err == nil && r.Code == 331 {
@@ -168,33 +169,33 @@ func (c *client) enter() error {
 	return err
 }
 
-// quit says goodbye, waits for the answer and hangs up.
+// quit sends QUIT, waits for the reply and closes the connection.
 func (c *client) quit() error {
 	defer c.close()
 	_, err := c.cmd(2, "QUIT")
 	return err
 }
 
-// close hangs up.
+// close closes the connection.
 func (c *client) close() {
 	c.stop()
 	c.conn.Close()
 }
 
-// cmd sends a command and wants a reply of a class: 2 for 2xx, 0 for any.
+// cmd sends a command and expects a reply of a class: 2 for 2yz, 0 for any.
 func (c *client) cmd(class int, line string) (wire.Reply, error) {
 	c.arm()
 	return c.ask(class, line)
 }
 
-// arm sets the deadline of what begins now.
+// arm sets the deadline for what begins now, and returns it.
 func (c *client) arm() time.Time {
 	deadline := time.Now().Add(c.dialer.timeout)
 	_ = c.conn.SetDeadline(deadline)
 	return deadline
 }
 
-// ask sends a command as cmd does, within the deadline that stands.
+// ask sends a command as cmd does, but keeps the deadline that is set.
 func (c *client) ask(class int, line string) (wire.Reply, error) {
 	verb, _, _ := strings.Cut(line, " ")
 	if _, err := io.WriteString(c.conn, line+"\r\n"); err != nil {
@@ -219,7 +220,7 @@ func (c *client) reply(class int, verb string) (wire.Reply, error) {
 	return r, nil
 }
 
-// refusal is a reply of another class than was wanted.
+// refusal is the error for a reply of another class than was expected.
 type refusal struct {
 	verb  string
 	reply wire.Reply
@@ -229,8 +230,8 @@ func (e *refusal) Error() string {
 	return fmt.Sprintf("%s: %d %s", e.verb, e.reply.Code, strings.Join(e.reply.Lines, " / "))
 }
 
-// refused reports whether err is a server's answer rather than a failure to
-// get one.
+// refused reports whether err is a reply of the server, rather than a failure
+// to get one.
 func refused(err error) bool {
 	_, ok := errors.AsType[*refusal](err)
 	return ok

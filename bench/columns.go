@@ -6,22 +6,21 @@ import (
 	"slices"
 )
 
-// A column shows one metric of rows, or two that belong together, all of them
-// in one unit.
+// A column shows one metric of rows, or two that belong together, in one unit.
 type column struct {
-	// name is what it shows, and unit in what: its head is both.
+	// name says what the column shows, and unit in which unit: the head has both.
 	name, unit string
 
-	// metric is the one to sort by.
+	// metric is the metric that rows are sorted by.
 	metric metric
 
-	// says reports whether the row has anything to show, cell shows it with
-	// its spread, and middle the median alone. What is missing is a dash.
+	// says reports whether a row has anything to show. cell returns it with its
+	// spread, and middle returns the median alone; a dash stands for nothing.
 	says         func(row) bool
 	cell, middle func(row) string
 }
 
-// columns returns all there are, for rows of a workload with this unit.
+// columns returns all columns for rows of a workload with this unit.
 func columns(unit string, rows []row) []column {
 	seconds := scaleOf(rows)
 	plural := unit + "s"
@@ -42,14 +41,14 @@ func columns(unit string, rows []row) []column {
 	}
 }
 
-// columnsOf returns the columns that say anything about the rows.
+// columnsOf returns the columns that have anything to show of the rows.
 func columnsOf(unit string, rows []row) []column {
 	return slices.DeleteFunc(columns(unit, rows), func(c column) bool {
 		return !slices.ContainsFunc(rows, c.says)
 	})
 }
 
-// transfers returns the column of done and asked.
+// transfers returns the column that shows done and asked.
 func transfers() column {
 	c := column{name: "transfers", metric: done, says: func(r row) bool { return r.has(asked) }}
 	c.middle = func(r row) string {
@@ -67,7 +66,7 @@ func transfers() column {
 	return c
 }
 
-// scaled returns the column of one metric.
+// scaled returns a column that shows one metric.
 func scaled(m metric, name, unit string, show func(float64) string) column {
 	c := column{name: name, unit: unit, metric: m, says: func(r row) bool { return r.has(m) }}
 	c.middle = func(r row) string {
@@ -85,7 +84,7 @@ func scaled(m metric, name, unit string, show func(float64) string) column {
 	return c
 }
 
-// head returns the name with the unit.
+// head returns the head of the column: name and unit.
 func (c column) head() string {
 	if c.unit == "" {
 		return c.name
@@ -93,11 +92,10 @@ func (c column) head() string {
 	return c.name + " " + c.unit
 }
 
-// nothing stands for what was not measured.
+// nothing is shown for what was not measured.
 const nothing = "-"
 
-// spreadOf shows the median, and the extremes where these look different from
-// the median.
+// spreadOf returns the median, with the extremes if they look different from it.
 func spreadOf(s spread, show func(float64) string) string {
 	middle, least, most := show(s.median), show(s.least), show(s.most)
 	if least == most {
@@ -106,7 +104,7 @@ func spreadOf(s spread, show func(float64) string) string {
 	return fmt.Sprintf("%s (%s..%s)", middle, least, most)
 }
 
-// count shows a whole number, with commas between thousands.
+// count returns a whole number with commas between thousands.
 func count(v float64) string {
 	s := fmt.Sprintf("%.0f", math.Abs(v))
 	for i := len(s) - 3; i > 0; i -= 3 {
@@ -118,7 +116,8 @@ func count(v float64) string {
 	return s
 }
 
-// number shows three digits that count, and all of those before the point.
+// number returns a number with three significant digits, or more if it has more
+// before the point.
 func number(v float64) string {
 	digits := 2
 	for limit := 10.0; math.Abs(v) >= limit && digits > 0; limit *= 10 {
@@ -141,7 +140,7 @@ var (
 	byteScales = []scale{{1 << 20, "MiB"}, {1 << 10, "KiB"}}
 )
 
-// fit returns the largest scale in which a number is no less than one, or the finest.
+// fit returns the largest scale in which v is at least one, or the finest scale.
 func fit(v float64, scales []scale) scale {
 	for _, s := range scales {
 		if math.Abs(v) >= s.size {
@@ -151,8 +150,8 @@ func fit(v float64, scales []scale) scale {
 	return scales[len(scales)-1]
 }
 
-// scaleOf returns a single scale, to compare all CPU times of the rows in: the
-// largest in which the least time is still a tenth of the unit or more.
+// scaleOf returns one scale in which to compare the CPU times of all rows: the
+// largest in which the least time is at least a tenth of the unit.
 func scaleOf(rows []row) scale {
 	least := math.Inf(1)
 	for _, r := range rows {
@@ -163,7 +162,8 @@ func scaleOf(rows []row) scale {
 	return fit(10*least, timeScales)
 }
 
-// inTime and inBytes show a number of seconds and one of bytes.
+// inTime and inBytes return a number of seconds and a number of bytes in a fitting
+// scale.
 func inTime(v float64) string { return in(fit(v, timeScales), v) }
 
 func inBytes(v float64) string { return in(fit(v, byteScales), v) }

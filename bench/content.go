@@ -10,26 +10,27 @@ import (
 	"sync"
 )
 
-// blockSize is a prime, so that the blocks of a file never line up with
-// anything that moves them: buffers, records, pages.
+// blockSize is a prime, so that blocks of a file never line up with what moves
+// them: buffers, records, pages.
 const blockSize = 1<<20 - 3
 
-// block is what all files are made of. It looks random, lest anything on the
-// way compresses it, and is the same in every run.
+// block is the bytes that all files are made of. They look random, so that
+// nothing on the way can compress them, and are the same in every run.
 var block = sync.OnceValue(func() []byte {
 	b := make([]byte, blockSize)
 	_, _ = rand.NewChaCha8([32]byte{'f', 't', 'p', 's'}).Read(b)
 	return b
 })
 
-// content is what a file holds: size bytes of the block, over and over. Each
-// id begins somewhere else in it, so that any sixteen bytes tell whose they are.
+// content is the content of a file: size bytes of block, repeated. Each id
+// begins at another offset of block, so that any sixteen bytes tell which file
+// they are of.
 type content struct {
 	id   int
 	size int64
 }
 
-// at returns what the file holds from an offset on, up to the block's end.
+// at returns the bytes of the file from an offset on, up to the end of block.
 func (c content) at(offset int64) []byte {
 	const apart = 65_537
 	start := (int64(c.id)*apart + offset) % blockSize
@@ -37,7 +38,7 @@ func (c content) at(offset int64) []byte {
 	return b[:min(int64(len(b)), c.size-offset)]
 }
 
-// WriteTo writes the whole of it.
+// WriteTo writes the whole content.
 func (c content) WriteTo(w io.Writer) (int64, error) {
 	const atOnce = 256 << 10
 	var n int64
@@ -52,10 +53,10 @@ func (c content) WriteTo(w io.Writer) (int64, error) {
 	return n, nil
 }
 
-// errWrong means that bytes came which are not the file's.
+// errWrong means that bytes differ from those of the file.
 var errWrong = errors.New("wrong content")
 
-// A checker compares what is written to it with the content it should be.
+// A checker compares what is written to it with the content that is expected.
 type checker struct {
 	content
 	seen int64
@@ -77,7 +78,7 @@ func (c *checker) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// whole is an error when less came than the content is.
+// whole returns an error if less than the whole content was written.
 func (c *checker) whole() error {
 	if c.seen < c.size {
 		return fmt.Errorf("ended after %d of %d bytes", c.seen, c.size)
@@ -85,7 +86,7 @@ func (c *checker) whole() error {
 	return nil
 }
 
-// fetch gets a file and checks it.
+// fetch downloads a file and checks its content.
 func (c *client) fetch(name string, what content) error {
 	check := checker{content: what}
 	if err := c.get("RETR "+name, &check); err != nil {
@@ -94,7 +95,7 @@ func (c *client) fetch(name string, what content) error {
 	return check.whole()
 }
 
-// verify checks a file that was uploaded.
+// verify checks the content of an uploaded file.
 func verify(path string, what content) error {
 	f, err := os.Open(path)
 	if err != nil {
@@ -108,8 +109,8 @@ func verify(path string, what content) error {
 	return check.whole()
 }
 
-// file puts a file below the served directory unless there is one. name has one
-// directory in front, as in "bulk/one".
+// file makes a file below the served directory, unless it is there with that
+// size. name has one directory in front, as in "bulk/one".
 func (l *load) file(name string, what content) error {
 	path := filepath.Join(l.root, filepath.FromSlash(name))
 	if info, err := os.Stat(path); err == nil && info.Size() == what.size {
@@ -126,8 +127,8 @@ func (l *load) file(name string, what content) error {
 	return errors.Join(err, f.Close())
 }
 
-// uploads makes the directory "up" for uploads, empty, and returns how to take
-// it away again.
+// uploads makes the directory "up" for uploads, empty, and returns a function
+// that removes it.
 func (l *load) uploads() (remove func(), err error) {
 	path := filepath.Join(l.root, "up")
 	if err := os.RemoveAll(path); err != nil {
@@ -136,8 +137,8 @@ func (l *load) uploads() (remove func(), err error) {
 	return func() { os.RemoveAll(path) }, l.dir("up")
 }
 
-// dir makes a directory below the served one that everybody may write to: some
-// servers run as another user.
+// dir makes a directory below the served one. Everybody may write to it, since
+// some servers run as another user.
 func (l *load) dir(name string) error {
 	path := filepath.Join(l.root, name)
 	if err := os.MkdirAll(path, 0o777); err != nil {

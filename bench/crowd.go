@@ -8,44 +8,44 @@ import (
 	"time"
 )
 
-// A crowd is sessions that transfer at the same time, each one transfer after
-// the other. A transfer that fails is counted and not tried again; a session
-// that can't go on after it logs in anew.
+// A crowd is a number of sessions that transfer at the same time, one transfer after the other
+// each. A failed transfer is counted and not repeated. A session that can't go on after it logs
+// in again.
 type crowd struct {
 	dialer *dialer
 
-	// steps is how many transfers each session makes, and step makes one, number i of session s.
+	// steps is how many transfers each session makes; step makes transfer i of session s.
 	steps int
 	step  func(c *client, s, i int) error
 
-	// after, if not nil, comes after each step and is no part of the wait.
+	// after, if not nil, is called after each step. Its time doesn't count as waiting.
 	after func()
 
-	// budget bounds the whole. What was not tried then has failed. Zero is no
-	// bound.
+	// budget bounds the time of all transfers. Transfers that have not begun by then count as
+	// failed. Zero sets no bound.
 	budget time.Duration
 
-	members []*client // nil is one who is not logged in
+	members []*client // nil for a session that is not logged in
 }
 
-// A tally is what became of a crowd's transfers.
+// A tally is the result of a crowd's transfers.
 type tally struct {
 	asked, done, stolen int
-	waits               []time.Duration // of those done
+	waits               []time.Duration // of the transfers in done
 	err                 error           // the first failure
 }
 
-// gather logs the sessions in. One that the server refuses tries again with
-// each of its transfers.
+// gather logs the sessions in. A session that the server refuses tries again before each of its
+// transfers.
 func (w *crowd) gather(ctx context.Context, sessions int) (err error) {
 	w.members, err = w.dialer.admitted(ctx, sessions)
 	return err
 }
 
-// disperse ends the sessions.
+// disperse closes the sessions.
 func (w *crowd) disperse() { hangUp(w.members) }
 
-// run makes all the transfers. Failures are in the tally.
+// run makes all transfers, and counts failures in the tally.
 func (w *crowd) run(ctx context.Context) *tally {
 	t := &tally{asked: len(w.members) * w.steps}
 	var until time.Time
@@ -68,7 +68,7 @@ func (w *crowd) run(ctx context.Context) *tally {
 	return t
 }
 
-// one is a transfer, after a login if that is needed.
+// one makes one transfer, after a login if the session needs one.
 func (w *crowd) one(ctx context.Context, s, i int) (wait time.Duration, err error) {
 	if old := w.members[s]; old == nil || old.lost {
 		c, err := w.dialer.login(ctx)
@@ -103,8 +103,7 @@ func (t *tally) add(wait time.Duration, err error) {
 	}
 }
 
-// hopeless returns the first failure, when not one transfer was done or when bytes
-// were wrong.
+// hopeless returns the first failure if no transfer was done or any bytes were wrong.
 func (t *tally) hopeless() error {
 	if t.done == 0 || t.stolen > 0 {
 		return t.err

@@ -19,8 +19,8 @@ import (
 //go:embed fetch.sh
 var fetchScript string
 
-// packages say by contender what fetchScript calls the other servers, and the
-// Debian package that has the server's version.
+// packages holds, by contender, the name of the server in fetchScript and the Debian
+// package that has its version.
 var packages = map[string]struct{ script, debian string }{
 	"vsftpd":    {"vsftpd", "vsftpd"},
 	"ProFTPD":   {"proftpd", "proftpd-core"},
@@ -28,9 +28,8 @@ var packages = map[string]struct{ script, debian string }{
 	"pyftpdlib": {"pyftpdlib", "python3-pyftpdlib"},
 }
 
-// fetch sees to it that the contenders' programs are in a directory, and
-// returns the name of the directory. Without dir, a directory in the user's
-// cache serves.
+// fetch makes sure that the contenders' programs are in dir, and returns its path. An
+// empty dir is a directory in the user's cache.
 func fetch(ctx context.Context, dir string, contenders []contender, progress io.Writer) (string, error) {
 	if dir == "" {
 		cache, err := os.UserCacheDir()
@@ -60,13 +59,13 @@ func fetch(ctx context.Context, dir string, contenders []contender, progress io.
 	return dir, nil
 }
 
-// A version is which one of a server was measured.
+// A version is the version of a server that was measured.
 type version struct {
 	Name    string `json:"name"`
 	Version string `json:"version,omitempty"`
 }
 
-// versions returns the versions of the contenders, whose packages are in a directory. The
+// versions returns the versions of the contenders, whose packages are below daemons. The
 // limit has none.
 func versions(contenders []contender, limit, daemons string) []version {
 	var all []version
@@ -82,11 +81,11 @@ func versions(contenders []contender, limit, daemons string) []version {
 	return all
 }
 
-// changelogHead is the first line of a Debian changelog.
+// changelogHead matches the first line of a Debian changelog, and the version in it.
 var changelogHead = regexp.MustCompile(`^\S+ \((?:\d+:)?([^)]+)\)`)
 
-// packaged returns the version of an unpacked package as its changelog tells it, or
-// empty.
+// packaged returns the version in the changelog of an unpacked package, empty if there is
+// none.
 func packaged(dir, name string) string {
 	f, err := os.Open(filepath.Join(dir, "usr/share/doc", name, "changelog.Debian.gz"))
 	if err != nil {

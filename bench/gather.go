@@ -2,17 +2,17 @@ package main
 
 import "net"
 
-// gatherConn lies under crypto/tls, which would make a system call for each
-// record of 16 KiB or less. It reads as much at once as its buffer holds and,
-// with gather set, writes as much at once.
+// gatherConn wraps a connection for crypto/tls, which by itself makes a
+// system call for each record of 16 KiB or less. It reads as much at once as
+// its buffer holds and, if gather is set, writes as much at once.
 type gatherConn struct {
 	net.Conn
 
 	in   []byte // memory for reading
 	r, w int    // in[r:w] was read ahead
 
-	// out is memory for writing; its length is what waits to be sent. It must
-	// be empty while gather is not set.
+	// out is memory for writing; its length is how much waits to be sent. It
+	// must be empty while gather is not set.
 	out    []byte
 	gather bool
 }
@@ -47,7 +47,7 @@ func (g *gatherConn) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// flush sends what waits.
+// flush sends what waits in out.
 func (g *gatherConn) flush() error {
 	if len(g.out) == 0 {
 		return nil
@@ -57,8 +57,9 @@ func (g *gatherConn) flush() error {
 	return err
 }
 
-// finish flushes and gathers no more. It has to come before crypto/tls closes
-// in either way: after its close_notify nothing can be written.
+// finish flushes and ends gathering. It has to be called before crypto/tls
+// closes the connection in one direction or both: after close_notify nothing
+// can be written.
 func (g *gatherConn) finish() error {
 	g.gather = false
 	return g.flush()

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// growth is what becomes of Sallyport's costs as there is more of everything:
-// sessions that take turns, sessions at rest, entries of a listing. What does
-// not grow stays the same from line to line.
+// growth measures how Sallyport's costs change with the number of sessions
+// that take turns, of sessions at rest, and of entries in a listing. A cost
+// that doesn't grow is the same in every line.
 type growth struct {
 	setup    setup
 	progress io.Writer
 
-	turns   []int // sessions that take turns
-	files   int   // that they fetch together
-	rests   []int // sessions at rest
+	turns   []int // numbers of sessions that take turns
+	files   int   // how many files they fetch in all
+	rests   []int // numbers of sessions at rest
 	rest    time.Duration
-	entries []int // of a directory
-	rounds  int   // of turns, for the median
+	entries []int // numbers of entries of a directory
+	rounds  int   // how often turn is measured, for the median
 }
 
-// usualGrowth returns what is run unless somebody is in a hurry.
+// usualGrowth returns the usual measurements, or fewer if quick is set.
 func usualGrowth(s setup, quick bool, progress io.Writer) *growth {
 	g := &growth{
 		setup: s, progress: progress, rest: 2 * time.Second,
@@ -39,7 +39,7 @@ func usualGrowth(s setup, quick bool, progress io.Writer) *growth {
 	return g
 }
 
-// run prints a table of each.
+// run prints a table of each cost.
 func (g *growth) run(ctx context.Context, out io.Writer) error {
 	if err := allowDescriptors(uint64(slices.Max(slices.Concat(g.turns, g.rests))) + 1000); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (g *growth) run(ctx context.Context, out io.Writer) error {
 	return nil
 }
 
-// with starts a server for f to use.
+// with starts a server, calls f, and stops the server.
 func (g *growth) with(ctx context.Context, f func(*child, *load, *dialer) error) (err error) {
 	c, err := startChild(ctx, &g.setup, 0, 0)
 	if err != nil {
@@ -92,7 +92,7 @@ func (g *growth) with(ctx context.Context, f func(*child, *load, *dialer) error)
 	return f(c, l, d)
 }
 
-// turn measures files that n sessions fetch in turn.
+// turn measures what a file costs that is fetched by n sessions in turn.
 func (g *growth) turn(ctx context.Context, n int) (line []string, err error) {
 	err = g.with(ctx, func(_ *child, l *load, d *dialer) error {
 		what := content{size: smallSize}
@@ -112,7 +112,7 @@ func (g *growth) turn(ctx context.Context, n int) (line []string, err error) {
 			}
 			return nil
 		}
-		if err := fetch(max(n, 100)); err != nil { // the first of a session isn't like the rest
+		if err := fetch(max(n, 100)); err != nil { // the first file of a session costs more than the others
 			return err
 		}
 		var all row
@@ -129,10 +129,10 @@ func (g *growth) turn(ctx context.Context, n int) (line []string, err error) {
 	return line, err
 }
 
-// atRest measures what n sessions hold that do nothing.
+// atRest measures what each of n sessions that do nothing holds.
 func (g *growth) atRest(ctx context.Context, n int) (line []string, err error) {
 	const warm = 8
-	var few int64 // what the heap is with the first of them
+	var few int64 // the heap with the first sessions
 	err = g.with(ctx, func(c *child, _ *load, d *dialer) error {
 		clients, err := g.settled(ctx, d, warm)
 		defer hangUp(clients)
@@ -146,7 +146,8 @@ func (g *growth) atRest(ctx context.Context, n int) (line []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	// In another server, since collecting garbage changes what comes after.
+	// Measures the memory on another server, since collecting garbage changes
+	// what follows.
 	err = g.with(ctx, func(c *child, _ *load, d *dialer) error {
 		first, err := g.settled(ctx, d, warm)
 		defer hangUp(first)
@@ -179,7 +180,7 @@ func (g *growth) atRest(ctx context.Context, n int) (line []string, err error) {
 	return line, err
 }
 
-// settled opens sessions and lets the server come to rest.
+// settled opens sessions and waits until the server is at rest.
 func (g *growth) settled(ctx context.Context, d *dialer, n int) ([]*client, error) {
 	clients, err := d.from127(ctx, n)
 	if err == nil && !wait(ctx, g.rest) {
@@ -188,7 +189,7 @@ func (g *growth) settled(ctx context.Context, d *dialer, n int) ([]*client, erro
 	return clients, err
 }
 
-// listing measures a directory of n entries.
+// listing measures the listing of a directory with n entries.
 func (g *growth) listing(ctx context.Context, n int) (line []string, err error) {
 	err = g.with(ctx, func(_ *child, l *load, _ *dialer) error {
 		s, err := listing{"LIST", n, 1}.run(ctx, l)
@@ -198,8 +199,8 @@ func (g *growth) listing(ctx context.Context, n int) (line []string, err error) 
 	return line, err
 }
 
-// from127 opens n sessions from many addresses of loopback, because the ports
-// of one would not do.
+// from127 opens n sessions from many loopback addresses, since one address
+// has too few ports.
 func (d *dialer) from127(ctx context.Context, n int) ([]*client, error) {
 	clients := make([]*client, n)
 	err := together(n, loginsAtOnce, func(i int) (err error) {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// A highlight is a number that people want to know who choose a server.
+// A highlight is a number that matters to people who choose a server.
 type highlight struct {
 	title    string
-	workload string // the first that was run of those that match, as in path.Match
+	workload string // a pattern of path.Match; the first workload run that matches counts
 	metric   metric
-	drawn    bool // in the chart too
+	drawn    bool // whether the chart shows it, too
 }
 
 var highlights = []highlight{
@@ -30,8 +30,8 @@ var highlights = []highlight{
 	{"Files that a stranger got", "thief-other-*", stolen, false},
 }
 
-// find returns what was measured for a highlight, without the limit, and the
-// column it is shown in.
+// find returns the outcome for a highlight, without the row of the limit, and
+// the column that shows it.
 func (rep *report) find(h highlight) (o outcome, c column, ok bool) {
 	i := slices.IndexFunc(rep.Outcomes, func(o outcome) bool { match, _ := path.Match(h.workload, o.Workload); return match })
 	if i < 0 {
@@ -43,10 +43,10 @@ func (rep *report) find(h highlight) (o outcome, c column, ok bool) {
 	return o, all[slices.IndexFunc(all, func(c column) bool { return c.metric == h.metric })], true
 }
 
-// failed stands for what a server could not do.
+// failed is shown for what a server could not do.
 const failed = "failed"
 
-// median returns the median of a column, or says why there is none.
+// median returns the median of a column, or why there is none.
 func median(c column, r row) string {
 	if len(r.Samples) == 0 && len(r.Errors) > 0 {
 		return failed
@@ -54,8 +54,8 @@ func median(c column, r row) string {
 	return c.middle(r)
 }
 
-// markdown prints the highlights as a table, a line for each and a column for
-// each server.
+// markdown prints the highlights as a table with a line for each highlight
+// and a column for each server.
 func markdown(out *strings.Builder, rep *report) {
 	out.WriteString("| |")
 	for _, s := range rep.Servers {

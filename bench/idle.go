@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// idles is the workload of sessions that do nothing.
+// idles returns the workload of sessions that do nothing.
 func idles() []workload {
 	return []workload{{
 		name:  "idle",
 		title: "500 sessions over TLS, logged in and at rest, from ten addresses",
 		unit:  "session",
-		ports: "21000-22199", // Pure-FTPd admits half as many sessions
+		ports: "21000-22199", // Pure-FTPd admits half as many sessions as there are ports
 		run:   idle,
 	}}
 }
@@ -27,8 +27,9 @@ func idle(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	// What the server loads for the first of them is not what each costs. They
-	// stay, so that the others find nothing to use again.
+	// Opens a few sessions that are not counted, since the first ones have the
+	// server load what is not a cost of each. They stay open, so that the
+	// others can't reuse their memory.
 	warm, err := d.logins(ctx, 8)
 	if err != nil {
 		return nil, err

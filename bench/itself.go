@@ -9,15 +9,16 @@ import (
 	"sync"
 )
 
-// itself is this program, started once more as another process.
+// itself is another process of this program.
 type itself struct {
 	in   io.Writer // its standard input
 	out  io.Reader // its standard output
 	pid  int
-	stop func() error // shuts the input and waits for the end; may be called again
+	stop func() error // closes the input and waits for the end; may be called several times
 }
 
-// startItself starts this program with other arguments. It ends with stop, or with ctx.
+// startItself starts this program with other arguments. The process ends with stop, or
+// with ctx.
 func startItself(ctx context.Context, args ...string) (*itself, error) {
 	self, err := os.Executable()
 	if err != nil {

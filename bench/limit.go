@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// limitArg, as the first argument of this program, makes it the process that
-// limitContender starts: runLimit does the rest.
+// limitArg, as the first argument, makes this program the process that
+// limitContender starts. It calls runLimit.
 const limitArg = "limit-server"
 
-// limitName is what the yardstick is called.
+// limitName is the name of the limit in reports.
 const limitName = "crypto/tls alone"
 
-// limitBlock is how much it reads and writes at once.
+// limitBlock is how many bytes the limit reads and writes at once.
 const limitBlock = 256 << 10
 
-// limits is the workload of a program that does nothing but send a file over
-// TLS, as fast as a Go program that keeps to crypto/tls can.
+// limits returns the workload of the limit: a program that only sends a file
+// over TLS, as fast as crypto/tls allows a Go program to.
 func limits() []workload {
 	return []workload{{
 		name:  "limit",
@@ -54,7 +54,7 @@ func limit(ctx context.Context, l *load) (sample, error) {
 	})
 }
 
-// limit fetches a file from the yardstick.
+// limit fetches a file from the process of the limit.
 func (d *dialer) limit(ctx context.Context, name string, what content) error {
 	deadline := time.Now().Add(5 * time.Minute)
 	raw, err := d.dial(ctx, d.addr, deadline)
@@ -79,7 +79,7 @@ func (d *dialer) limit(ctx context.Context, name string, what content) error {
 	return check.whole()
 }
 
-// limitContender starts this program again as the yardstick.
+// limitContender returns the contender that starts this program as the limit.
 func limitContender() contender {
 	return contender{name: limitName, start: startLimit}
 }
@@ -96,9 +96,10 @@ func startLimit(ctx context.Context, s *setup) (*instance, error) {
 	return &instance{contender: limitName, addr: strings.TrimSpace(addr), pid: p.pid, stop: p.stop}, nil
 }
 
-// runLimit is the process: it prints where it listens and sends what files
-// clients name until standard input ends. The arguments behind limitArg are
-// certificate, key and the directory of the files.
+// runLimit runs the limit: it prints the address that it listens on, and
+// sends clients the files that they name, until standard input ends. The
+// arguments behind limitArg are certificate, key and the directory of the
+// files.
 func runLimit() {
 	if err := serveLimit(os.Args[2:]); err != nil {
 		fmt.Fprintln(os.Stderr, limitArg+":", err)
@@ -143,7 +144,7 @@ func serveLimit(args []string) error {
 	}
 }
 
-// sendLimit serves one client.
+// sendLimit sends one client the file that it names.
 func sendLimit(raw net.Conn, config *tls.Config, root *os.Root) error {
 	wire := &gatherConn{Conn: raw, in: make([]byte, 4<<10), out: make([]byte, 0, limitBlock)}
 	conn := tls.Server(wire, config)

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// lists list directories with many files.
+// lists returns the workloads that list directories with many files.
 func lists() []workload {
 	var all []workload
 	for _, size := range []struct {
@@ -30,7 +30,8 @@ func lists() []workload {
 	return all
 }
 
-// listing is one of them. A listing that does not have all files is an error.
+// listing is one of the workloads of lists. A listing that lacks files is an
+// error.
 type listing struct {
 	command        string
 	files, repeats int
@@ -48,7 +49,8 @@ func (g listing) run(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Some servers sort a million names before they send the first.
+	// Waits for minutes: some servers sort a million names before they send
+	// the first.
 	d.buffer, d.timeout = 256<<10, 4*time.Minute
 	c, err := d.login(ctx)
 	if err != nil {
@@ -68,7 +70,7 @@ func (g listing) run(ctx context.Context, l *load) (sample, error) {
 
 func (g listing) dir() string { return fmt.Sprintf("many-%d", g.files) }
 
-// list goes to the directory and lists it.
+// list changes to the directory and lists it.
 func (g listing) list(c *client) error {
 	if _, err := c.cmd(2, "CWD /"+g.dir()); err != nil {
 		return err
@@ -85,8 +87,8 @@ func (g listing) list(c *client) error {
 	return nil
 }
 
-// many makes a directory of n empty files unless there is one. The directory
-// gets its name when it is complete.
+// many makes a directory of n empty files, unless it is there. The directory
+// gets its name once it is complete.
 func (l *load) many(name string, n int) error {
 	path := filepath.Join(l.root, name)
 	if _, err := os.Stat(path); err == nil {
@@ -114,12 +116,12 @@ func (l *load) many(name string, n int) error {
 	return os.Rename(filepath.Join(l.root, making), path)
 }
 
-// entries counts the files of a listing in any format while the listing is
-// written to it. Every line ends with the name in one way or another; those of
-// other names ("..", "total 0") don't count.
+// entries counts the files of a listing that is written to it, in any format.
+// In every format a line ends with the name. Lines with other names ("..",
+// "total 0") don't count.
 type entries struct {
 	files int
-	sum   int // of the files' numbers
+	sum   int // the sum of the files' numbers
 	part  []byte
 }
 
@@ -154,7 +156,7 @@ func (e *entries) line(line []byte) {
 	}
 }
 
-// all is an error unless every one of n files was in the listing, once.
+// all returns an error unless the listing had each of n files once.
 func (e *entries) all(n int) error {
 	if e.files != n || e.sum != n*(n+1)/2 {
 		return fmt.Errorf("the listing has %d entries of %d", e.files, n)

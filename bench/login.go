@@ -2,7 +2,7 @@ package main
 
 import "context"
 
-// logins is the workload of people who connect, log in and go.
+// logins returns the workload of clients that connect, log in and leave.
 func logins() []workload {
 	return []workload{{
 		name:  "login",
@@ -31,7 +31,7 @@ func logins() []workload {
 	}}
 }
 
-// visit logs in, with a full handshake, and says goodbye.
+// visit logs in, with a full handshake, and quits.
 func (d *dialer) visit(ctx context.Context) error {
 	c, err := d.connect(ctx)
 	if err != nil {

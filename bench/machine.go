@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A machine is what the numbers were measured on.
+// A machine is the machine on which the numbers were measured.
 type machine struct {
 	CPU    string `json:"cpu"`
 	Cores  int    `json:"cores"`
@@ -24,7 +24,8 @@ func thisMachine() machine {
 	return machine{CPU: processor(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
 }
 
-// processor returns the model as the kernel names it, which not every kind has.
+// processor returns the model of the CPU, or the architecture if the kernel
+// doesn't name the model.
 func processor() string {
 	content, _ := os.ReadFile("/proc/cpuinfo")
 	for line := range strings.Lines(string(content)) {
@@ -40,8 +41,8 @@ func kernel() string {
 	return strings.TrimSpace(string(content))
 }
 
-// commit describes the tree that this program was built from if the program
-// runs in that tree.
+// commit returns git's description of the current directory's tree, from which
+// this program was probably built.
 func commit() string {
 	out, err := exec.Command("git", "describe", "--always", "--tags", "--dirty").Output()
 	if err != nil {

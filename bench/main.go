@@ -21,8 +21,8 @@ import (
 // ours is the contender that the others are compared with.
 const ours = "Sallyport"
 
-// split is ours in several processes, with one for each user's files. It is no other
-// server: marks of its own compare it.
+// split is the contender that runs Sallyport in several processes, one for each
+// user's files. It is not compared with the other servers; it has marks of its own.
 const split = "Sallyport run-as"
 
 func main() {
@@ -30,20 +30,20 @@ func main() {
 		return
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends it at once
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends this program at once
 	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
-		os.Exit(2) // flag has said what is wrong
+		os.Exit(2) // package flag has printed what is wrong
 	default:
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-// part plays the part of a process that this program has started, if the
-// arguments say so.
+// part runs the limit or a child, and reports whether the arguments ask for one of
+// them.
 func part() bool {
 	switch {
 	case len(os.Args) < 2:
@@ -58,7 +58,7 @@ func part() bool {
 	return true
 }
 
-// command does what the command line says.
+// command runs what the command line asks for.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	opts, err := parse(args, stderr)
 	if err != nil {
@@ -85,7 +85,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	return publish(rep, opts, stdout)
 }
 
-// list says what there is to run.
+// list prints the workloads and the contenders.
 func list(w io.Writer, contenders []contender, workloads []workload) error {
 	var out strings.Builder
 	for _, wl := range workloads {
@@ -99,7 +99,7 @@ func list(w io.Writer, contenders []contender, workloads []workload) error {
 	return err
 }
 
-// measure runs what the options select.
+// measure runs the workloads that the options select.
 func measure(ctx context.Context, opts *options, progress io.Writer) (*report, error) {
 	limit := limitContender()
 	r := &runner{
@@ -110,7 +110,7 @@ func measure(ctx context.Context, opts *options, progress io.Writer) (*report, e
 	if r.contenders, err = choose(contenders(), opts.servers); err != nil {
 		return nil, err
 	}
-	r.contenders = append(r.contenders, limit) // which only runs what is made for it
+	r.contenders = append(r.contenders, limit) // runs its own workload only
 	r.workloads = slices.DeleteFunc(workloads(), func(w workload) bool { return !opts.run.MatchString(w.name) })
 	if len(r.workloads) == 0 {
 		return nil, fmt.Errorf("no workload matches %q; -list lists them", opts.run)
@@ -138,7 +138,7 @@ func measure(ctx context.Context, opts *options, progress io.Writer) (*report, e
 	return rep, err
 }
 
-// free is an error if somebody listens on a data port. A second run of this
+// free returns an error if somebody listens on a data port: another run of this
 // program would spoil both.
 func free(ctx context.Context, set string) error {
 	ports, err := passive.Range(set)
@@ -149,7 +149,7 @@ func free(ctx context.Context, set string) error {
 	return ports.Check(ctx, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 }
 
-// inside runs what looks at our server alone.
+// inside runs growth or soak, which measure Sallyport alone.
 func inside(ctx context.Context, opts *options, stdout, progress io.Writer) error {
 	dir, remove, err := memoryDir()
 	if err != nil {
@@ -166,7 +166,7 @@ func inside(ctx context.Context, opts *options, stdout, progress io.Writer) erro
 	return usualSoak(s, opts.soak, progress).run(ctx, stdout)
 }
 
-// choose picks contenders by name, whatever the case of its letters.
+// choose returns the contenders of some names, whose case doesn't matter.
 func choose(all []contender, names []string) ([]contender, error) {
 	if len(names) == 0 {
 		return all, nil
@@ -182,7 +182,7 @@ func choose(all []contender, names []string) ([]contender, error) {
 	return chosen, nil
 }
 
-// publish prints a report, and writes the files that the options ask for.
+// publish prints a report, and writes the files that the options name.
 func publish(rep *report, opts *options, stdout io.Writer) error {
 	form := text
 	if opts.markdown {
@@ -207,7 +207,7 @@ func publish(rep *report, opts *options, stdout io.Writer) error {
 	return nil
 }
 
-// replace writes a file, which is whole or was never there.
+// replace replaces a file: it has the new content as a whole, or stays as it was.
 func replace(path string, content []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".bench-*")
 	if err != nil {

@@ -2,32 +2,33 @@ package main
 
 import "cmp"
 
-// A mark is what Sallyport wants to reach in a workload.
+// A mark is a goal of Sallyport in a workload.
 type mark struct {
-	// workload names one, or several by a pattern as in path.Match.
+	// workload names the workload, or several by a pattern of path.Match.
 	workload string
 	metric   metric
 	than     reference
-	factor   float64 // of the reference; for absolute the bound itself
-	of       string  // whose it is, "" for ours
+	factor   float64 // of the reference; for absolute, the bound itself
+	of       string  // the contender that has the mark; "" for Sallyport
 }
 
-// A reference is what a mark compares with.
+// A reference is what a mark compares the metric with.
 type reference int
 
 const (
 	bestPeer  reference = iota // no more than factor times the best of the other servers
-	theLimit                   // no more than factor times what any Go program costs
+	theLimit                   // no more than factor times the limit, which is what any Go program costs
 	everyPeer                  // more than factor times any other server
 	absolute                   // no more than factor
-	allAsked                   // as many as were asked for, in every run
+	allAsked                   // as many as asked, in every run
 	never                      // zero in every run
-	single                     // no more than factor times ours
+	single                     // no more than factor times Sallyport's in one process
 	forking                    // no more than factor times vsftpd's, which has a process for each session
 )
 
-// marks are those of the project. What a ratio compares comes from one run of
-// this program: numbers of two machines or days don't compare.
+// marks are the marks of this project. A ratio compares numbers of a single
+// run of this program: numbers of different machines or days can't be
+// compared.
 var marks = []mark{
 	{"tls-down-1", cpu, bestPeer, 0.80, ""},
 	{"tls-down-1", cpu, theLimit, 1.20, ""},
@@ -64,13 +65,13 @@ var marks = []mark{
 // A verdict says whether a mark is met.
 type verdict struct {
 	mark     mark
-	workload string // the one it is about, or the mark's pattern
+	workload string // the workload that was run, or else the mark's pattern
 	state    state
 	because  string // the numbers, or why there are none
 }
 
-// A state is one of three because a mark whose workload was not run is neither
-// met nor missed.
+// A state is the state of a mark. There are three: a mark whose workload was
+// not run is neither met nor missed.
 type state string
 
 const (
@@ -79,5 +80,5 @@ const (
 	notRun state = "not run"
 )
 
-// subject returns whose mark it is.
+// subject returns the contender that has the mark.
 func (m mark) subject() string { return cmp.Or(m.of, ours) }

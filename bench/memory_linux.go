@@ -9,7 +9,7 @@ import (
 )
 
 // memoryDir makes a directory in memory, so that no disk is measured. remove
-// takes it away with all that is in it.
+// removes it with all that is in it.
 func memoryDir() (dir string, remove func(), err error) {
 	const shared = "/dev/shm"
 	if inMemory(shared) {

@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// settle is left before each look at the server's clock, for what it does after
-// its last reply. An idle server uses no time.
+// settle is the pause before each reading of the server's CPU time, for what the
+// server does after its last reply. An idle server uses no time.
 const settle = 100 * time.Millisecond
 
-// watchEvery is the time between two looks at the server's memory. They cost
-// the one who looks.
+// watchEvery is the time between two readings of the server's memory. It is not
+// shorter, since readings cost CPU time.
 const watchEvery = 50 * time.Millisecond
 
-// measure runs work, which says how many units it did, and returns cpu and rate,
-// and with watched peak.
+// measure calls work, which returns how many units it has done, and returns cpu
+// and rate. If watched is set, it also returns peak.
 func (l *load) measure(watched bool, work func() (units float64, err error)) (sample, error) {
 	time.Sleep(settle)
 	stop := func() float64 { return 0 }
@@ -49,9 +49,9 @@ func (l *load) measure(watched bool, work func() (units float64, err error)) (sa
 	return s, nil
 }
 
-// watch looks at the server's memory until stop is called, which returns the
-// most it has seen, over what was before. A look that fails, because a process
-// has just ended, is passed over.
+// watch reads the server's memory until stop is called, which returns the most
+// it has seen beyond that at the start. It ignores a reading that fails, since a
+// process may just have ended.
 func (in *instance) watch() (stop func() float64, err error) {
 	before, err := in.pss()
 	if err != nil {
@@ -81,7 +81,7 @@ func (in *instance) watch() (stop func() float64, err error) {
 	}, nil
 }
 
-// times returns how often something is done n times: a hundredth in quick mode.
+// times returns n, or a hundredth of it in quick mode.
 func (l *load) times(n int) int {
 	if l.quick {
 		return max(1, n/100)

@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// options are the command line.
+// options holds the options of the command line.
 type options struct {
-	run      *regexp.Regexp // workloads
-	servers  []string       // none is all
+	run      *regexp.Regexp // matches the workloads to run
+	servers  []string       // names of contenders; empty for all
 	rounds   int
 	quick    bool
 	list     bool
@@ -28,10 +28,10 @@ type options struct {
 	soak     time.Duration
 }
 
-// errUsage is for a command line that makes no sense.
+// errUsage means that the command line makes no sense.
 var errUsage = errors.New("usage")
 
-// parse reads the command line. What is wrong with it is printed.
+// parse parses the command line, and prints what is wrong with it.
 func parse(args []string, stderr io.Writer) (*options, error) {
 	opts := new(options)
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)

@@ -7,14 +7,14 @@ import (
 	"path/filepath"
 )
 
-// systemLog is where ProFTPD writes what goes wrong.
+// systemLog is the file that ProFTPD writes errors to.
 const systemLog = "system.log"
 
-// startVsftpd runs vsftpd with local users, whom only its processes know.
+// startVsftpd runs vsftpd with local users that exist for its processes only.
 //
-// Its isolation in namespaces is on unless it is told otherwise. Off is what
-// people who care for speed choose, and what it is compared with here; its
-// seccomp filter kills it on newer kernels.
+// It switches off vsftpd's isolation in namespaces, which is on by default:
+// people who care for speed do so, and compare that. It also switches off the
+// seccomp filter, which kills vsftpd on newer kernels.
 func startVsftpd(ctx context.Context, s *setup) (*instance, error) {
 	at, err := s.site()
 	if err != nil {
@@ -71,8 +71,8 @@ seccomp_sandbox=NO
 	return launch(ctx, "vsftpd", at.addr, s, cmd)
 }
 
-// localUsers makes the files in scratch that, mounted over the system's, let the
-// users log in to a service.
+// localUsers makes files in scratch that let the users log in to a service once
+// they are mounted over the system's files.
 func (s *setup) localUsers(service string) error {
 	users, err := s.passwd(":/bin/sh")
 	if err != nil {
@@ -92,9 +92,10 @@ func (s *setup) localUsers(service string) error {
 	return err
 }
 
-// startProFTPD runs ProFTPD with a file of users. It is given a certificate
-// authority, though no client shows a certificate, because without one it reads
-// all of the system's in every session, which takes ten times as long as a login.
+// startProFTPD runs ProFTPD with a file of users. ProFTPD gets a certificate
+// authority although no client shows a certificate: without one it reads all of
+// the system's authorities in every session, which takes ten times as long as a
+// login.
 func startProFTPD(ctx context.Context, s *setup) (*instance, error) {
 	at, err := s.site()
 	if err != nil {
@@ -108,7 +109,7 @@ func startProFTPD(ctx context.Context, s *setup) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Chmod(users, 0o600); err != nil { // it insists
+	if err := os.Chmod(users, 0o600); err != nil { // ProFTPD demands that
 		return nil, err
 	}
 	conf, err := s.write("proftpd.conf", `ServerName bench
@@ -176,11 +177,11 @@ func startPureFTPd(ctx context.Context, s *setup) (*instance, error) {
 		"--passiveportrange", fmt.Sprintf("%d:%d", at.low, at.high),
 		"--login", "puredb:"+db,
 		"--noanonymous",
-		"--tls", "1", // offered
+		"--tls", "1", // TLS is offered
 		"--certfile", s.cert+","+s.key,
 		"--maxclientsnumber", fmt.Sprint(maxSessions),
 		"--maxclientsperip", fmt.Sprint(maxSessions),
-		"--limitrecursion", "2000000:10", // so many names in a listing, "." and ".." too
+		"--limitrecursion", "2000000:10", // the most names in a listing, with "." and ".."
 		"--syslogfacility", "none",
 		"--dontresolve",
 		"--pidfile", filepath.Join(s.scratch, "pid"))

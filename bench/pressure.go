@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// pressures are many sessions behind one address, which share few data ports.
+// pressures returns the workloads of many sessions behind one address that
+// share few data ports.
 func pressures() []workload {
 	return []workload{
 		{
@@ -22,11 +23,12 @@ func pressures() []workload {
 	}
 }
 
-// budget bounds the workloads in which transfers may fail by time. What was not
-// tried then has failed.
+// budget bounds the time of workloads in which transfers may fail. Transfers
+// that have not begun by then count as failed.
 const budget = 40 * time.Second
 
-// hopeless is when a transfer that others are in the way of has failed.
+// hopeless is how long a transfer may take while others are in its way; after
+// that it has failed.
 const hopeless = 5 * time.Second
 
 func pressure(ctx context.Context, l *load) (sample, error) {
@@ -35,7 +37,8 @@ func pressure(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Everybody has a file of his own, so that another's shows.
+	// Gives each session a file of its own, so that bytes of another session's
+	// file show.
 	of := func(s int) (string, content) { return fmt.Sprintf("own/%03d", s), content{s, smallSize} }
 	w := crowd{dialer: d, steps: files, budget: budget}
 	w.step = func(c *client, s, _ int) error {

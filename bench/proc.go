@@ -13,23 +13,23 @@ import (
 	"time"
 )
 
-// tick is the unit of times in /proc, on all of Linux's architectures: a
-// hundredth of a second.
+// tick is the unit of times in /proc: a hundredth of a second on all
+// architectures of Linux.
 const tick = 10 * time.Millisecond
 
-// process is what /proc/PID/stat says.
+// process is what /proc/PID/stat says of a process.
 type process struct {
 	pid, parent int
-	children    time.Duration // used by children that have ended and were waited for
+	children    time.Duration // time used by children that have ended and were waited for
 }
 
-// treeCPU returns the processor time (user and system) that a process and all
-// its descendants have used, ended descendants included. It counts nanoseconds,
-// and ticks only for what the ended children of one process have used together.
+// treeCPU returns the processor time (user and system) that a process and its
+// descendants have used, ended ones included. It is exact to the nanosecond,
+// except that the time of one process's ended children is counted in ticks.
 func treeCPU(pid int) (time.Duration, error) {
-	// A process may end while it is being looked at, and what it has used then
-	// moves to its parent. A tree that has not changed was counted right; in one
-	// that never rests, the last try is as good as any.
+	// Repeats the count until the tree doesn't change meanwhile: a process may
+	// end while it is read, and its time then moves to its parent. For a tree
+	// that never rests the last count has to do.
 	var (
 		used time.Duration
 		tree []process
@@ -57,8 +57,8 @@ func treeCPU(pid int) (time.Duration, error) {
 	return used, nil
 }
 
-// treePSS returns the memory of a process and all its descendants in bytes;
-// memory that several share is counted in parts (proportional set size).
+// treePSS returns the memory of a process and its descendants in bytes, with
+// shared memory counted in parts (proportional set size).
 func treePSS(pid int) (int64, error) {
 	tree, err := descend(pid)
 	if err != nil {
@@ -82,7 +82,7 @@ func treePSS(pid int) (int64, error) {
 	return sum, nil
 }
 
-// descend lists a process and its living descendants, parents first.
+// descend returns a process and its living descendants, parents first.
 func descend(pid int) ([]process, error) {
 	top, err := readStat(pid)
 	if err != nil {
@@ -133,11 +133,12 @@ func readStat(pid int) (process, error) {
 	return p, err
 }
 
-// parseStat reads a line of /proc/PID/stat; see proc_pid_stat(5).
+// parseStat parses a line of /proc/PID/stat; see proc_pid_stat(5).
 func parseStat(stat []byte) (process, error) {
-	// The name in parentheses may hold anything, parentheses and spaces too.
+	// Cuts after the last parenthesis: the name in parentheses may hold
+	// parentheses and spaces itself.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	// The first is now the third of the manual, the state.
+	// fields[0] is the third field of the manual, the state.
 	const ppid, cutime, cstime = 4 - 3, 16 - 3, 17 - 3
 	if len(fields) <= cstime {
 		return process{}, errors.New("stat is too short")
@@ -157,7 +158,8 @@ func parseStat(stat []byte) (process, error) {
 	return process{parent: parent, children: time.Duration(user+system) * tick}, nil
 }
 
-// pss reads /proc/PID/smaps_rollup. A process that is ending has no memory.
+// pss parses /proc/PID/smaps_rollup. It returns 0 for a process that is ending,
+// whose file is empty.
 func pss(rollup []byte) (int64, error) {
 	for line := range strings.Lines(string(rollup)) {
 		if rest, ok := strings.CutPrefix(line, "Pss:"); ok {
@@ -175,7 +177,7 @@ func procFile(pid int, name string) string {
 	return filepath.Join("/proc", strconv.Itoa(pid), name)
 }
 
-// gone reports whether a process has ended in the meantime.
+// gone reports whether err means that a process has ended in the meantime.
 func gone(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH)
 }

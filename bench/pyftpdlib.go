@@ -14,8 +14,8 @@ import (
 //go:embed pyftpdlib.py
 var pyftpdlibServer string
 
-// startPyftpdlib runs pyftpdlib with the system's Python: its asynchronous server,
-// which needs less than the one with threads whatever clients do.
+// startPyftpdlib runs pyftpdlib with the system's Python. It runs the asynchronous
+// server, which costs less than the one with threads in all workloads.
 func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	at, err := s.site()
 	if err != nil {
@@ -29,7 +29,7 @@ func startPyftpdlib(ctx context.Context, s *setup) (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Not any other Python that is found first: the packages are for this one.
+	// Names the path, since the packages are for this Python and no other.
 	cmd := exec.CommandContext(ctx, "/usr/bin/python3", "-B", script, fmt.Sprint(at.port), fmt.Sprint(at.low), fmt.Sprint(at.high),
 		s.root, s.cert, s.key)
 	for _, a := range accounts {

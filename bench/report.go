@@ -7,16 +7,16 @@ import (
 	"slices"
 )
 
-// A report is what one run of this program has found, in the form of the JSON.
+// A report is the result of one run of this program, in the form of the JSON.
 type report struct {
 	Machine  machine   `json:"machine"`
 	Servers  []version `json:"servers"`
-	Limit    string    `json:"limit,omitempty"` // the contender that is no server
+	Limit    string    `json:"limit,omitempty"` // the contender that is the limit, and no server
 	Quick    bool      `json:"quick,omitempty"` // a trial: the numbers mean nothing
 	Outcomes []outcome `json:"workloads"`
 }
 
-// An outcome is what a workload has shown.
+// An outcome is the result of a workload.
 type outcome struct {
 	Workload string `json:"name"`
 	Title    string `json:"title"`
@@ -24,15 +24,15 @@ type outcome struct {
 	Rows     []row  `json:"results"` // in the order of the contenders
 }
 
-// A row is what one server has shown in one workload: a sample of each run that
-// went well, and the complaint of each that did not.
+// A row is the result of one server in one workload: a sample for each run that
+// has worked, and an error for each that has not.
 type row struct {
 	Server  string   `json:"server"`
 	Samples []sample `json:"samples"`
 	Errors  []string `json:"errors,omitempty"`
 }
 
-// A spread is the middle of some samples with the least and the most of them.
+// A spread is the median of samples, with the least and the greatest.
 type spread struct{ median, least, most float64 }
 
 // has reports whether any sample has the metric.
@@ -40,7 +40,7 @@ func (r row) has(m metric) bool {
 	return slices.ContainsFunc(r.Samples, func(s sample) bool { _, ok := s[m]; return ok })
 }
 
-// of returns the spread of a metric, zero without samples of it.
+// of returns the spread of a metric, zero if no sample has it.
 func (r row) of(m metric) spread {
 	var all []float64
 	for _, s := range r.Samples {
@@ -56,14 +56,14 @@ func (r row) of(m metric) spread {
 	return spread{(all[(n-1)/2] + all[n/2]) / 2, all[0], all[n-1]}
 }
 
-// whole reports whether every run did all that it was asked to.
+// whole reports whether every run has done all that was asked.
 func (r row) whole() bool {
 	return len(r.Samples) > 0 && len(r.Errors) == 0 && !slices.ContainsFunc(r.Samples, func(s sample) bool {
 		return s[done] != s[asked] || s[stolen] != 0
 	})
 }
 
-// rounds returns how often the workload was run, failures included.
+// rounds returns how often the workload was run, failed runs included.
 func (o outcome) rounds() int {
 	n := 0
 	for _, r := range o.Rows {
@@ -72,7 +72,7 @@ func (o outcome) rounds() int {
 	return n
 }
 
-// row finds the row of a server; without one it is empty.
+// row returns the row of a server, an empty one if there is none.
 func (o outcome) row(server string) row {
 	i := slices.IndexFunc(o.Rows, func(r row) bool { return r.Server == server })
 	if i < 0 {
@@ -81,7 +81,7 @@ func (o outcome) row(server string) row {
 	return o.Rows[i]
 }
 
-// readReport reads what write has written.
+// readReport reads a report that write has written.
 func readReport(path string) (*report, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -94,7 +94,7 @@ func readReport(path string) (*report, error) {
 	return rep, nil
 }
 
-// write puts the report into a file.
+// write writes the report to a file.
 func (rep *report) write(path string) error {
 	content, err := json.MarshalIndent(rep, "", "\t")
 	if err != nil {

@@ -12,38 +12,38 @@ import (
 	"time"
 )
 
-// usualPorts are the data ports of a workload that names none.
+// usualPorts are the data ports for workloads that name none.
 const usualPorts = "21000-21010"
 
-// A runner runs workloads on contenders in turn. Every run has a server of its
-// own, freshly started, so that none inherits another's memory or debts. All
-// contenders run a workload before any of them runs it again, and each round
-// begins with another one, so that what disturbs the machine for a while
-// doesn't fall on one of them alone.
+// A runner runs workloads on contenders. Every run has a freshly started
+// server, so that none inherits another's memory. All contenders run a
+// workload before any runs it again, and each round begins with another
+// contender, so that a disturbance of the machine doesn't fall on one of them
+// alone.
 type runner struct {
 	contenders []contender
 	workloads  []workload
 
-	// limit is the name of the contender that is no server and can run only
-	// the workloads that are made for it.
+	// limit is the name of the contender that is no server, and runs only the
+	// workloads made for it.
 	limit string
 
-	// rounds is how often each contender runs each workload, and enough how
-	// long one workload may take until no further round of it begins.
+	// rounds is how often each contender runs each workload. Once a workload
+	// has taken as long as enough, no further round of it begins.
 	rounds int
 	enough time.Duration
 
-	// patience is how long one run may take before it has failed.
+	// patience bounds one run, which fails then.
 	patience time.Duration
 
 	quick    bool
-	setup    setup // what is equal for all: but for scratch and ports
+	setup    setup // equal for all contenders, but for scratch and ports
 	dir      string
 	progress io.Writer
 }
 
-// furnish puts in dir what all runs need: the certificate and the directory to
-// serve.
+// furnish makes in dir what all runs need: the certificate and the directory
+// to serve.
 func (s *setup) furnish(dir string) error {
 	s.user, s.password = "bench", "correct-horse"
 	s.thief, s.thiefPassword = "thief", "battery-staple"
@@ -55,14 +55,15 @@ func (s *setup) furnish(dir string) error {
 	return writeCertificate(s.cert, s.key)
 }
 
-// run runs everything. What a contender can't do is part of the outcome; an
-// error is of the machine or of ctx.
+// run runs everything. The failure of a contender is part of its outcome; an
+// error is one of the machine, or of ctx.
 func (r *runner) run(ctx context.Context) ([]outcome, error) {
-	var all []outcome // what is whole, if ctx ends
+	var all []outcome // the complete outcomes, if ctx ends
 	for i, w := range r.workloads {
 		fmt.Fprintf(r.progress, "%s (%d of %d): %s\n", w.name, i+1, len(r.workloads), w.title)
 		if i > 0 && w.unit != r.workloads[i-1].unit {
-			// Servers may have to look at all files when they start.
+			// Removes the files, since servers may look at all of them when
+			// they start.
 			if err := r.setup.empty(); err != nil {
 				return all, err
 			}
@@ -83,7 +84,7 @@ func (r *runner) run(ctx context.Context) ([]outcome, error) {
 	return all, nil
 }
 
-// empty takes all files away.
+// empty removes all files from the served directory.
 func (s *setup) empty() error {
 	entries, err := os.ReadDir(s.root)
 	for _, entry := range entries {
@@ -92,7 +93,7 @@ func (s *setup) empty() error {
 	return err
 }
 
-// takes reports whether a workload is run on a contender.
+// takes reports whether a workload is to be run on a contender.
 func (r *runner) takes(w workload, c contender) bool {
 	if w.only != nil {
 		return slices.Contains(w.only, c.name)
@@ -100,7 +101,7 @@ func (r *runner) takes(w workload, c contender) bool {
 	return c.name != r.limit && (w.split || c.name != split)
 }
 
-// workload runs all rounds of one.
+// workload runs all rounds of a workload.
 func (r *runner) workload(ctx context.Context, w workload) (outcome, error) {
 	out := outcome{Workload: w.name, Title: w.title, Unit: w.unit}
 	var turn []contender
@@ -118,7 +119,7 @@ func (r *runner) workload(ctx context.Context, w workload) (outcome, error) {
 		for i := range turn {
 			i = (i + round) % len(turn)
 			if len(out.Rows[i].Errors) > 1 {
-				continue // it has had a second chance
+				continue // has failed twice already
 			}
 			before := time.Now()
 			s, err := r.once(ctx, turn[i], w)
@@ -149,7 +150,7 @@ func (r *runner) once(ctx context.Context, c contender, w workload) (s sample, e
 		return nil, err
 	}
 	defer os.RemoveAll(given.scratch)
-	if err := os.Chmod(given.scratch, 0o755); err != nil { // some of them drop root
+	if err := os.Chmod(given.scratch, 0o755); err != nil { // some servers drop root's rights
 		return nil, err
 	}
 	in, err := c.start(ctx, &given)
@@ -166,7 +167,7 @@ func (r *runner) once(ctx context.Context, c contender, w workload) (s sample, e
 	return s, err
 }
 
-// because returns err, or why ctx ended if that is what err comes from.
+// because returns the cause of ctx's end if ctx has ended, else err.
 func because(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -174,8 +175,9 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// brief is an error as one line that fits a table. What several sessions have
-// met in the same way is said once.
+// brief returns an error in one line, short enough for a table. It leaves out
+// a line that repeats the one before, as if several sessions have met the same
+// error.
 func brief(err error) string {
 	lines := slices.Compact(strings.Split(err.Error(), "\n"))
 	line := strings.Join(strings.Fields(strings.Join(lines, " ")), " ")
@@ -185,7 +187,7 @@ func brief(err error) string {
 	return line
 }
 
-// say tells how a run went, all metrics of it.
+// say prints how a run went, with all its metrics.
 func (r *runner) say(c contender, unit string, took time.Duration, s sample, err error) {
 	fmt.Fprintf(r.progress, "  %5.1fs  %-16s ", took.Seconds(), c.name)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// startSallyport runs the command of this module as an ordinary user.
+// startSallyport runs the command sallyport as an ordinary user.
 func startSallyport(ctx context.Context, s *setup) (*instance, error) {
 	cmd, addr, err := s.sallyport(ctx)
 	if err != nil {
@@ -27,7 +27,7 @@ func startSallyport(ctx context.Context, s *setup) (*instance, error) {
 	return launch(ctx, ours, addr, s, cmd)
 }
 
-// startSplit runs it as root, in several processes.
+// startSplit runs the command sallyport as root, in several processes.
 func startSplit(ctx context.Context, s *setup) (*instance, error) {
 	cmd, addr, err := s.sallyport(ctx)
 	if err != nil {
@@ -41,7 +41,7 @@ func startSplit(ctx context.Context, s *setup) (*instance, error) {
 	text := fmt.Sprintf("run-as = \"%d:%d\"\nsystem-user = \"%d:%d\"\nstate-dir = %q\ncontrol = \"\"\n",
 		engine, engine, nobody, nogroup, filepath.Join(s.scratch, "state"))
 	for _, a := range accounts {
-		if a.uid == nobody { // no hash is counted, as in one process
+		if a.uid == nobody { // no hash is computed, as in one process
 			cmd.Args = append(cmd.Args, "--user", a.name+":"+a.password)
 			continue
 		}
@@ -56,17 +56,19 @@ func startSplit(ctx context.Context, s *setup) (*instance, error) {
 	return launch(ctx, split, addr, s, cmd)
 }
 
-// sallyport builds the command and lends it, for the user that sessions act as, what that needs.
+// sallyport builds the command, and copies into scratch the files that it needs as the user
+// nobody.
 func (s *setup) sallyport(ctx context.Context) (cmd *exec.Cmd, addr string, err error) {
-	// Next to the others it is only built anew when the source has changed.
+	// Keeps the program beside the other servers, where go build makes it anew only if the
+	// source has changed.
 	built := filepath.Join(s.daemons, "sallyport")
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", built, "github.com/sallyport/sallyport/cmd/sallyport")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as in releases
 	if out, err := build.CombinedOutput(); err != nil {
 		return nil, "", fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	// The user may enter scratch, and perhaps not the place where it was built,
-	// nor read the key where it is.
+	// Copies program and key into scratch: nobody may be unable to enter the directory of the
+	// one, or to read the other.
 	program, err := s.lend(built, 0o755)
 	if err != nil {
 		return nil, "", err

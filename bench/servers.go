@@ -39,27 +39,27 @@ func contenders() []contender {
 	}
 }
 
-// nobody and nogroup are Debian's, whom sessions act as.
+// nobody and nogroup are the numbers of the user and group in Debian that sessions act as.
 const nobody, nogroup = 65534, 65534
 
-// maxSessions is for servers that can't go without a limit.
+// maxSessions is the limit for servers that must have one.
 const maxSessions = 2000
 
-// output is the file in scratch with what the server prints.
+// output is the name of the file in scratch that has what the server prints.
 const output = "output"
 
-// startTimeout bounds how long a server may take until it greets.
+// startTimeout bounds how long a server may take to send its greeting.
 const startTimeout = 30 * time.Second
 
-// launch runs a server, which is confined and listens at addr, and waits for its
-// greeting. The command must be of ctx.
+// launch runs a server that listens at addr, confined, and waits for its greeting. cmd has to be made
+// with ctx.
 func launch(ctx context.Context, name, addr string, s *setup, cmd *exec.Cmd) (*instance, error) {
 	log, err := os.Create(filepath.Join(s.scratch, output))
 	if err != nil {
 		return nil, err
 	}
 	defer log.Close()
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = log, log, log // vsftpd complains on its standard input
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = log, log, log // vsftpd writes errors to standard input
 	cmd.Dir = s.scratch
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
@@ -67,9 +67,9 @@ func launch(ctx context.Context, name, addr string, s *setup, cmd *exec.Cmd) (*i
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // it is killed as a rule
+		_ = cmd.Wait() // ignores the error: stop kills the process
 	}()
-	// It is the first of a PID namespace, which is gone when all others are.
+	// Kills the first process of the PID namespace; Wait returns once all others of it are gone.
 	stop := func() error {
 		_ = cmd.Process.Kill()
 		<-ended
@@ -82,7 +82,7 @@ func launch(ctx context.Context, name, addr string, s *setup, cmd *exec.Cmd) (*i
 	return &instance{contender: name, addr: addr, pid: cmd.Process.Pid, stop: stop}, nil
 }
 
-// greeted waits until a server answers 220, or has ended.
+// greeted waits until a server answers 220, and fails if the server ends before.
 func greeted(ctx context.Context, addr string, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, errors.New("it does not answer"))
 	defer cancel()
@@ -104,7 +104,7 @@ func greeted(ctx context.Context, addr string, ended <-chan struct{}) error {
 	}
 }
 
-// greeting returns the first line that a server says.
+// greeting returns the first line of a server's greeting.
 func greeting(ctx context.Context, addr string) (string, error) {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", addr)
@@ -116,8 +116,7 @@ func greeting(ctx context.Context, addr string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
-// lastLines returns what the server has printed and logged at the end, to be shown
-// with an error.
+// lastLines returns the last lines that the server has printed and logged, to be shown with an error.
 func lastLines(scratch string) string {
 	const most = 20
 	var said strings.Builder
@@ -136,11 +135,11 @@ func lastLines(scratch string) string {
 	return said.String()
 }
 
-// unpacked returns a command of the unpacked packages with the libraries there.
+// unpacked returns a command that runs a program of the unpacked packages with the libraries there.
 func (s *setup) unpacked(ctx context.Context, name string, args ...string) *exec.Cmd {
 	var libs []string
 	for _, pattern := range []string{"usr/lib/*-linux-*", "lib/*-linux-*"} {
-		found, _ := filepath.Glob(filepath.Join(s.daemons, pattern)) // the pattern is good
+		found, _ := filepath.Glob(filepath.Join(s.daemons, pattern)) // errors only if the pattern is wrong
 		libs = append(libs, found...)
 	}
 	cmd := exec.CommandContext(ctx, filepath.Join(s.daemons, "usr", name), args...)
@@ -148,9 +147,9 @@ func (s *setup) unpacked(ctx context.Context, name string, args ...string) *exec
 	return cmd
 }
 
-// hand gives the served directory and what is at its top to the user that
-// sessions act as, and lets that user reach it. Below are files for everybody
-// to read, in numbers that forbid to touch each at every start.
+// hand gives the served directory and what is directly in it to the user that sessions act as, and
+// lets that user reach it. It leaves files further below, which everybody may read: there are too
+// many to change at every start.
 func (s *setup) hand() error {
 	for _, dir := range []string{s.scratch, s.root} {
 		if err := os.Chmod(dir, 0o755); err != nil {
@@ -178,14 +177,13 @@ func (s *setup) hand() error {
 	return os.Lchown(s.root, nobody, nogroup)
 }
 
-// write makes a file in scratch.
+// write writes a file in scratch.
 func (s *setup) write(name, format string, args ...any) (path string, err error) {
 	path = filepath.Join(s.scratch, name)
 	return path, os.WriteFile(path, fmt.Appendf(nil, format, args...), 0o644)
 }
 
-// between returns the set of data ports as the first and the last, which is all that
-// the other servers can do.
+// between returns the first and the last data port, which is how the other servers are told.
 func (s *setup) between() (low, high int, err error) {
 	first, last, ok := strings.Cut(s.ports, "-")
 	if !ok {
@@ -201,14 +199,14 @@ func (s *setup) between() (low, high int, err error) {
 	return low, high, nil
 }
 
-// site is where a server is to be found.
+// site is the control port and the data ports of a server.
 type site struct {
 	addr      string // host:port of the control connection
 	port      int
 	low, high int // data ports
 }
 
-// site chooses a control port for a server, and hands the files over to it.
+// site chooses a control port for a server, and gives the files to the user that sessions act as.
 func (s *setup) site() (at site, err error) {
 	if at.low, at.high, err = s.between(); err != nil {
 		return at, err
@@ -219,7 +217,7 @@ func (s *setup) site() (at site, err error) {
 	return at, s.hand()
 }
 
-// freePort returns one that nobody listens on, with the address in full.
+// freePort returns a port that nobody listens on, and the address with it.
 func freePort() (addr string, port int, err error) {
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")
 	if err != nil {
@@ -229,15 +227,15 @@ func freePort() (addr string, port int, err error) {
 	return ln.Addr().String(), ln.Addr().(*net.TCPAddr).Port, nil
 }
 
-// account is what a server is told of a user.
+// account is a user as servers are told of it.
 type account struct {
 	name, password, hash string
 	uid                  int
 }
 
-// accounts returns the accounts of both users and of the crowd. A server that takes passwords as
-// they are gets the password. All others get the cheapest hash that all of them
-// know, since servers are compared and not hashes.
+// accounts returns the accounts of both users and of the crowd. A server that needs passwords in
+// clear uses password. The others use hash, the cheapest kind that all of them know: servers are
+// compared, not hashes.
 func (s *setup) accounts() ([]account, error) {
 	var all []account
 	for _, u := range [][2]string{{s.user, s.password}, {s.thief, s.thiefPassword}} {
@@ -253,14 +251,13 @@ func (s *setup) accounts() ([]account, error) {
 	return all, nil
 }
 
-// The crowd are users who have the password of setup.user, and numbers on this host from crowdUID on.
+// The crowd: users with the password of setup.user, whose UIDs on this host count from crowdUID.
 const crowdUsers, crowdUID = 100, 40_000
 
-// crowdUser returns the name of one of the crowd.
+// crowdUser returns the name of user i of the crowd.
 func crowdUser(i int) string { return fmt.Sprintf("crowd%02d", i) }
 
-// passwd returns the accounts as passwd(5) has them, a line for each, with something
-// else after the home directory.
+// passwd returns the accounts as lines of passwd(5), with rest behind the home directory.
 func (s *setup) passwd(rest string) (string, error) {
 	accounts, err := s.accounts()
 	var lines strings.Builder

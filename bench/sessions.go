@@ -8,10 +8,11 @@ import (
 	"sync"
 )
 
-// loginsAtOnce bounds the logins under way: a server's backlog may be short.
+// loginsAtOnce bounds the logins at once, since a server's backlog may be
+// short.
 const loginsAtOnce = 8
 
-// logins opens n sessions. On an error there is none.
+// logins opens n sessions, or none if one fails.
 func (d *dialer) logins(ctx context.Context, n int) ([]*client, error) {
 	clients := make([]*client, n)
 	err := together(n, loginsAtOnce, func(i int) (err error) {
@@ -25,8 +26,8 @@ func (d *dialer) logins(ctx context.Context, n int) ([]*client, error) {
 	return clients, nil
 }
 
-// admitted opens as many of n sessions as the server lets in; nil stands for
-// the others. That a server is full is no error, even when nobody gets in.
+// admitted opens as many of n sessions as the server admits; nil stands for
+// the others. A server that is full is no error, even if it admits none.
 func (d *dialer) admitted(ctx context.Context, n int) ([]*client, error) {
 	clients, errs := make([]*client, n), make([]error, n)
 	_ = together(n, loginsAtOnce, func(i int) error {
@@ -39,13 +40,14 @@ func (d *dialer) admitted(ctx context.Context, n int) ([]*client, error) {
 	return clients, nil
 }
 
-// full reports whether a server has said that it takes no more sessions now.
+// full reports whether err is a reply of 421: the server takes no more
+// sessions now.
 func full(err error) bool {
 	r, ok := errors.AsType[*refusal](err)
 	return ok && r.reply.Code == 421
 }
 
-// hangUp closes sessions. Nil is none.
+// hangUp closes sessions, and skips nil.
 func hangUp(clients []*client) {
 	for _, c := range clients {
 		if c != nil {
@@ -54,7 +56,8 @@ func hangUp(clients []*client) {
 	}
 }
 
-// resumption adds the share of the data connections that resumed TLS.
+// resumption sets resumed: the share of the data connections that have
+// resumed TLS.
 func (s sample) resumption(clients ...*client) {
 	var data, again int
 	for _, c := range clients {
@@ -67,22 +70,24 @@ func (s sample) resumption(clients ...*client) {
 	}
 }
 
-// ticket is what a client remembers of TLS: the newest ticket of its session.
-// Unlike crypto/tls's cache it survives a handshake that fails, so that one
-// data connection cut short does not cost the proof for the next.
+// ticket is a client's session cache: it keeps the newest ticket of its
+// session. Unlike crypto/tls's cache it keeps the ticket after a failed
+// handshake, so that one data connection that was cut doesn't cost the next
+// one its proof.
 type ticket struct {
 	mu    sync.Mutex
 	state *tls.ClientSessionState
 }
 
-// Get returns the ticket, whatever the key.
+// Get returns the ticket for any key.
 func (t *ticket) Get(string) (*tls.ClientSessionState, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.state, t.state != nil
 }
 
-// Put keeps a new ticket. Nil is crypto/tls's way to drop one.
+// Put keeps a new ticket. It ignores nil, by which crypto/tls would drop the
+// ticket.
 func (t *ticket) Put(_ string, state *tls.ClientSessionState) {
 	if state == nil {
 		return

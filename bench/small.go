@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// smalls move files of 4 KiB, where what counts is everything but the bytes:
-// EPSV, a data connection and its handshake, replies.
+// smalls returns the workloads that move files of 4 KiB, whose cost is everything
+// but the bytes: EPSV, a data connection and its handshake, replies.
 func smalls() []workload {
 	return []workload{
 		small{sessions: 1, files: 2000}.workload(),
@@ -19,13 +19,13 @@ func smalls() []workload {
 	}
 }
 
-// small is one of them. A transfer that fails is not tried again, and the costs
-// are divided by those that did not. A bare upload waits at the server for news of
-// its client (server.Server.EndGrace), so the rate of bare uploads stands beside
-// the rate of others.
+// small is one of the workloads of smalls. A failed transfer is not repeated, and
+// costs are divided by the transfers that have worked. After a bare upload the
+// server waits for news of its client (server.Server.EndGrace), so the rate of
+// bare uploads is reported apart from others.
 type small struct {
 	clear, up, bare bool
-	sessions, files int // files is of each session
+	sessions, files int // files is per session
 }
 
 const smallSize = 4 << 10
@@ -80,7 +80,7 @@ func (m small) run(ctx context.Context, l *load) (sample, error) {
 	if err := warm.gather(ctx, m.sessions); err != nil {
 		return nil, err
 	}
-	defer warm.disperse() // those of full too
+	defer warm.disperse() // closes the sessions of full, too, which are the same
 	warm.step = func(c *client, s, i int) error { return m.move(c, "warm-", s*warmUps+i) }
 	if err := warm.run(ctx).hopeless(); err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (m small) run(ctx context.Context, l *load) (sample, error) {
 	return s, nil
 }
 
-// move is one transfer.
+// move makes one transfer.
 func (m small) move(c *client, prefix string, id int) error {
 	if m.up {
 		return c.put("STOR "+m.upload(prefix, id), m.content(id))

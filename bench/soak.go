@@ -12,29 +12,29 @@ import (
 	"time"
 )
 
-// soak puts a mixed load on Sallyport for a long time and sees whether it then
-// holds more than at its start: sessions, data ports, goroutines, descriptors,
-// parts of files, memory. The start is after a warm-up with the same load, and both
-// times everybody has left.
+// soak puts a mixed load on Sallyport for a long time, and checks whether it then
+// holds more than at the start: sessions, data ports, goroutines, descriptors,
+// parts of files, memory. The start is after a warm-up with the same load. Both
+// times all clients have left.
 type soak struct {
 	setup    setup
 	progress io.Writer
 
 	long     time.Duration
 	warmUp   time.Duration
-	every    time.Duration // between two lines about how it goes
+	every    time.Duration // time between two lines of progress
 	visitors int
-	pause    time.Duration // of a visitor between visits, at most
-	patience time.Duration // until all is gone that the visitors have left behind
+	pause    time.Duration // the longest pause of a visitor between visits
+	patience time.Duration // how long to wait until all that the visitors have left behind is gone
 
 	ttl, idle time.Duration // of data ports
 
-	// heap and memory are how many bytes more are no growth: what pools, caches
-	// of bounded size and half-used pages come to.
+	// heap and memory are how many more bytes are no growth: as much as pools,
+	// bounded caches and half-used pages hold.
 	heap, memory int64
 }
 
-// usualSoak lasts as long as somebody wants.
+// usualSoak returns a soak of the given duration.
 func usualSoak(s setup, long time.Duration, progress io.Writer) *soak {
 	return &soak{
 		setup: s, progress: progress, long: long, warmUp: min(time.Minute, long/4), every: time.Minute,
@@ -43,8 +43,8 @@ func usualSoak(s setup, long time.Duration, progress io.Writer) *soak {
 	}
 }
 
-// run prints how it went. An error says what did not return to its start, or
-// which visits failed that should not.
+// run runs the soak and prints its progress. The error names what has grown, or the
+// visits that have failed and should not.
 func (s *soak) run(ctx context.Context, out io.Writer) (err error) {
 	c, err := startChild(ctx, &s.setup, s.ttl, s.idle)
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *soak) run(ctx context.Context, out io.Writer) (err error) {
 	if _, err := s.load(ctx, c, d, s.warmUp); err != nil {
 		return err
 	}
-	// What the server makes for the first session at rest stays with it.
+	// Has one session rest, since what the server makes for the first one stays.
 	if err := newVisitor(d, 0, new(visits)).restLong(ctx); err != nil {
 		return err
 	}
@@ -92,12 +92,12 @@ func (s *soak) run(ctx context.Context, out io.Writer) (err error) {
 	return errors.Join(err, seen.failure())
 }
 
-// errTimeIsUp ends a load as it should.
+// errTimeIsUp is the cause by which a load ends regularly.
 var errTimeIsUp = errors.New("time is up")
 
-// load lets visitors come and go for a time, and returns when all have left.
+// load runs visitors for a time, and returns when all have left.
 func (s *soak) load(ctx context.Context, c *child, d *dialer, long time.Duration) (*visits, error) {
-	// Not a deadline: what fails because of one may do so before ctx has ended.
+	// Uses no deadline: what fails because of one may fail before ctx has ended.
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer time.AfterFunc(long, func() { cancel(errTimeIsUp) }).Stop()
 	seen := new(visits)
@@ -119,7 +119,7 @@ func (s *soak) load(ctx context.Context, c *child, d *dialer, long time.Duration
 	return seen, nil
 }
 
-// tell prints how it goes.
+// tell prints a line of progress.
 func (s *soak) tell(c *child, after time.Duration, seen *visits) error {
 	now, err := s.holdings(c, false)
 	if err != nil {
@@ -137,8 +137,8 @@ func (s *soak) tell(c *child, after time.Duration, seen *visits) error {
 	return err
 }
 
-// A holding is something that the server has, and more of it than slack above
-// the start is growth.
+// A holding is something that the server holds. It has grown if there is more of it
+// than slack beyond the start.
 type holding struct {
 	name         string
 	value, slack int64
@@ -149,7 +149,7 @@ func (h holding) String() string { return h.show(float64(h.value)) }
 
 type holdings []holding
 
-// holdings returns what the server has now.
+// holdings returns what the server holds now.
 func (s *soak) holdings(c *child, tidy bool) (holdings, error) {
 	now, err := c.look(tidy)
 	if err != nil {
@@ -172,8 +172,8 @@ func (s *soak) holdings(c *child, tidy bool) (holdings, error) {
 	}, err
 }
 
-// countParts returns how many files there are in the directory of uploads that no
-// visitor has named: what is left of uploads that were cut.
+// countParts returns how many files in the directory of uploads have names that no
+// visitor has chosen: parts of uploads that were cut.
 func countParts(dir string) (n int64, err error) {
 	entries, err := os.ReadDir(dir)
 	for _, entry := range entries {
@@ -184,7 +184,7 @@ func countParts(dir string) (n int64, err error) {
 	return n, err
 }
 
-// over names what is more than at the start.
+// over returns the names of what has grown since the start.
 func (now holdings) over(start holdings) (grown []string) {
 	for i, h := range now {
 		if h.value > start[i].value+h.slack {
@@ -194,15 +194,15 @@ func (now holdings) over(start holdings) (grown []string) {
 	return grown
 }
 
-// atStart waits until the server rests, with nobody there and nothing changing
-// any more, and returns what it holds.
+// atStart waits until all clients have left and nothing changes any more, and
+// returns what the server holds.
 func (s *soak) atStart(ctx context.Context, c *child) (holdings, error) {
 	var before holdings
 	return s.until(ctx, c, func(now holdings) bool {
 		rests := before != nil
 		for i, h := range now {
 			if h.slack > 0 {
-				continue // memory is never quite at rest
+				continue // memory never quite stops changing
 			}
 			rests = rests && h.value == before[i].value
 		}
@@ -216,7 +216,8 @@ func (s *soak) atEnd(ctx context.Context, c *child, start holdings) (holdings, e
 	return s.until(ctx, c, func(now holdings) bool { return len(now.over(start)) == 0 })
 }
 
-// until returns what the server holds when it is good, or when patience is over.
+// until waits until good accepts what the server holds, for at most patience, and
+// returns that.
 func (s *soak) until(ctx context.Context, c *child, good func(holdings) bool) (holdings, error) {
 	const look = time.Second
 	for began := time.Now(); ; {
@@ -230,7 +231,7 @@ func (s *soak) until(ctx context.Context, c *child, good func(holdings) bool) (h
 	}
 }
 
-// compare is the table at the end.
+// compare returns the table of the start and the end.
 func compare(start, end holdings) string {
 	lines := [][]string{{"", "start", "end"}}
 	for i, h := range end {

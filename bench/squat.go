@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// otherAddress is where those come from who are not the honest client's
-// neighbours.
+// otherAddress is the address of disturbers who don't share the honest client's
+// address.
 const otherAddress = "127.0.0.9"
 
-// squats are sessions that ask for data ports and never connect, beside one
-// client who wants to connect.
+// squats returns the workloads in which sessions ask for data ports and never
+// connect, beside a client that does connect.
 func squats() []workload {
 	var all []workload
 	for _, q := range []squat{{11, ""}, {50, ""}, {50, otherAddress}} {
@@ -28,8 +28,8 @@ func squats() []workload {
 	return all
 }
 
-// whereabouts returns the address of those who disturb in a name and in words. An
-// empty from is the honest client's.
+// whereabouts returns what names and titles of workloads call the disturbers'
+// address. An empty from is the honest client's.
 func whereabouts(from string) (where, who string) {
 	if from == "" {
 		return "same", "the client's own address"
@@ -54,7 +54,8 @@ func (l *load) besieged(from string) (name string, what content, honest, other *
 	return name, what, honest, &there, nil
 }
 
-// squat is one of them. An empty from is the honest client's address.
+// squat is one of the workloads of squats. An empty from is the honest client's
+// address.
 type squat struct {
 	sessions int
 	from     string
@@ -80,8 +81,8 @@ func (q squat) run(ctx context.Context, l *load) (sample, error) {
 	return t.sample(), ctx.Err()
 }
 
-// squat sets sessions on data ports. It returns when each that the server has
-// let in has had an answer to its first PASV.
+// squat opens sessions that occupy data ports. It returns when each that the
+// server has admitted has the reply to its first PASV.
 func (d *dialer) squat(ctx context.Context, sessions int) (leave func(), err error) {
 	there := *d
 	there.pasv = true
@@ -116,7 +117,7 @@ func (d *dialer) squat(ctx context.Context, sessions int) (leave func(), err err
 	}, nil
 }
 
-// renew asks for a data port, and takes no for an answer.
+// renew asks for a data port, and accepts a refusal.
 func (c *client) renew() {
 	if c != nil && !c.lost {
 		c.arm()
@@ -124,7 +125,7 @@ func (c *client) renew() {
 	}
 }
 
-// wait lets time pass and reports whether ctx is still alive.
+// wait waits for d, and reports whether ctx is still alive.
 func wait(ctx context.Context, d time.Duration) bool {
 	select {
 	case <-ctx.Done():

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// stalls are the workloads of clients that begin transfers and don't go on with
+// stalls returns the workloads of clients that begin transfers and don't continue
 // them.
 func stalls() []workload {
 	var all []workload
@@ -30,21 +30,21 @@ func stalls() []workload {
 				"don't go on; memory is that of all 1,000",
 			unit:  "visit",
 			ports: "21000-22199",
-			only:  []string{ours}, // the peers' limits forbid so many
+			only:  []string{ours}, // the limits of the peers forbid so many
 			run:   s.run,
 		})
 	}
 	return all
 }
 
-// A stall is one way to begin a transfer and leave it there. It ends with the
+// A stall is a way to begin a transfer and leave it. The transfer ends with the
 // session.
 type stall struct {
 	suffix, what string
 	begin        func(c *client, i int) error
 }
 
-// stallUpload sends some of a file, and of the next record of TLS only a part.
+// stallUpload sends some of a file, and a part of the next TLS record.
 func (c *client) stallUpload(i int) error {
 	data, err := c.open(fmt.Sprintf("STOR up/%d", i))
 	if err != nil {
@@ -52,7 +52,7 @@ func (c *client) stallUpload(i int) error {
 	}
 	data.wire.gather = false
 	if _, err = data.Write(make([]byte, 100_000)); err == nil {
-		_, err = data.wire.Write(append([]byte{23, 3, 3, 0x40, 0}, make([]byte, 8<<10)...)) // 16 KiB of data, RFC 8446, section 5.1
+		_, err = data.wire.Write(append([]byte{23, 3, 3, 0x40, 0}, make([]byte, 8<<10)...)) // of 16 KiB: RFC 8446, section 5.1
 	}
 	return err
 }
@@ -61,9 +61,9 @@ func listLong(verb string) func(*client, int) error {
 	return func(c *client, _ int) error { return c.stallDownload(verb + " long") }
 }
 
-// stallDownload begins a transfer and reads none of it. On a busy machine the client's
-// kernel would let its buffer grow until all of a listing is there, unless the size is
-// set.
+// stallDownload begins a transfer and reads none of it. It fixes the size of the
+// receive buffer: on a busy machine the client's kernel would otherwise let it grow
+// until it holds all of a listing.
 func (c *client) stallDownload(line string) error {
 	data, err := c.open(line)
 	if err != nil {
@@ -72,8 +72,8 @@ func (c *client) stallDownload(line string) error {
 	return data.wire.Conn.(*net.TCPConn).SetReadBuffer(128 << 10)
 }
 
-// longNames makes a directory of n files whose names alone are more than the
-// kernel takes of a listing that nobody reads.
+// longNames makes a directory of n files whose names alone exceed what the kernel
+// buffers of a listing that nobody reads.
 func (l *load) longNames(n int) error {
 	dir := filepath.Join(l.root, "long")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -96,7 +96,7 @@ func (s stall) run(ctx context.Context, l *load) (sample, error) {
 		rest = settle
 	}
 	small := content{0, smallSize}
-	err := errors.Join(l.file("own/000", small), l.file("own/huge", content{1, 24 << 20})) // more than the kernel takes
+	err := errors.Join(l.file("own/000", small), l.file("own/huge", content{1, 24 << 20})) // more than the kernel buffers
 	if strings.HasSuffix(s.what, "names") {
 		err = errors.Join(err, l.longNames(10_000))
 	}
@@ -108,7 +108,7 @@ func (s stall) run(ctx context.Context, l *load) (sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.visits(ctx, visits, small); err != nil { // warms up
+	if _, err := d.visits(ctx, visits, small); err != nil { // to warm up
 		return nil, err
 	}
 	alone, err := d.visits(ctx, visits, small)
@@ -147,7 +147,7 @@ func (s stall) run(ctx context.Context, l *load) (sample, error) {
 	}, stillStalled(clients)
 }
 
-// stillStalled returns an error if a transfer has ended in any way.
+// stillStalled returns an error if a transfer has ended.
 func stillStalled(clients []*client) error {
 	for _, c := range clients {
 		_ = c.conn.SetReadDeadline(time.Now().Add(time.Millisecond))
@@ -163,7 +163,7 @@ func stillStalled(clients []*client) error {
 	return nil
 }
 
-// visits makes some and returns the time that the median of them took.
+// visits logs in and fetches a file n times, and returns the median of the times.
 func (d *dialer) visits(ctx context.Context, n int, what content) (time.Duration, error) {
 	var took []time.Duration
 	for range n {

@@ -8,10 +8,10 @@ import (
 	"unicode/utf8"
 )
 
-// A form prints the outcomes.
+// A form prints a report in one form.
 type form func(out *strings.Builder, rep *report)
 
-// print writes the report.
+// print writes the report in a form.
 func (rep *report) print(w io.Writer, as form) error {
 	var out strings.Builder
 	if rep.Quick {
@@ -23,8 +23,8 @@ func (rep *report) print(w io.Writer, as form) error {
 	return err
 }
 
-// text prints a table for each workload, aligned for a terminal, and then the
-// marks.
+// text prints a table for each workload, aligned for a terminal, and at last
+// the marks.
 func text(out *strings.Builder, rep *report) {
 	for _, o := range rep.Outcomes {
 		fmt.Fprintf(out, "%s: %s, %s\n", o.Workload, o.Title, plural(o.rounds(), "round"))
@@ -60,8 +60,8 @@ func text(out *strings.Builder, rep *report) {
 	out.WriteByte('\n')
 }
 
-// align writes lines of cells in columns as wide as they need, the first at the
-// left as names are, and no blanks at the ends.
+// align writes lines of cells in columns as wide as needed: the first aligned
+// to the left, the others to the right, and no blanks at the ends of lines.
 func align(out *strings.Builder, lines [][]string) {
 	var widths []int
 	for _, line := range lines {

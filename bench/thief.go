@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// thieves are workloads in which somebody else is first at every data port.
+// thieves returns the workloads in which a stranger connects to every data
+// port first.
 func thieves() []workload {
 	var all []workload
 	for _, h := range []theft{{otherAddress, false}, {"", false}, {otherAddress, true}, {"", true}} {
@@ -28,7 +29,8 @@ func thieves() []workload {
 	return all
 }
 
-// theft is one of them. An empty from is the honest client's address.
+// theft is one of the workloads of thieves. An empty from is the honest
+// client's address.
 type theft struct {
 	from string
 	tls  bool
@@ -64,19 +66,21 @@ func (h theft) run(ctx context.Context, l *load) (sample, error) {
 	return s, ctx.Err()
 }
 
-// thief knows every data address as soon as the client it is meant for.
+// thief learns every data address at the same time as the client that it is
+// meant for.
 type thief struct {
 	dialer *dialer
 	ctx    context.Context
-	what   content     // what it is after
-	tls    *tls.Config // nil says nothing
+	what   content     // the file that it wants
+	tls    *tls.Config // nil for a thief that sends nothing
 
 	conn net.Conn // nil for none
 	got  chan bool
-	loot int // connections on which it got any of the file
+	loot int // connections on which it has got any of the file
 }
 
-// lurk connects and returns, so that the client comes second.
+// lurk connects to a data address and returns, so that the client connects
+// second.
 func (h *thief) lurk(addr string) {
 	conn, err := h.dialer.dial(h.ctx, addr, time.Now().Add(h.dialer.timeout))
 	if err != nil {
@@ -87,11 +91,11 @@ func (h *thief) lurk(addr string) {
 	h.conn, h.got = speaker{conn, spoken}, make(chan bool, 1)
 	go func(conn net.Conn) { h.got <- h.listen(conn) }(h.conn)
 	if h.tls != nil {
-		<-spoken // the ClientHello is there before the client is
+		<-spoken // the ClientHello is sent before the client connects
 	}
 }
 
-// speaker tells when it has spoken.
+// speaker is a connection that tells when it has written something.
 type speaker struct {
 	net.Conn
 	spoken chan struct{}
@@ -106,20 +110,20 @@ func (s speaker) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// listen reports whether any of the file came.
+// listen reports whether any bytes of the file have come.
 func (h *thief) listen(conn net.Conn) bool {
 	first := make([]byte, 16)
 	if h.tls != nil {
 		n, _ := tls.Client(conn, h.tls).Read(first)
 		return n > 0
 	}
-	// What comes without TLS may be an alert.
+	// Compares the bytes: what comes without TLS may be an alert.
 	n, _ := io.ReadFull(conn, first)
 	return n == len(first) && string(first) == string(h.what.at(0)[:n])
 }
 
-// leave hangs up, once the client's transfer is over and what the server may
-// have sent here has had time to be read.
+// leave closes the connection. It is called after the client's transfer, and
+// first waits for what the server may have sent.
 func (h *thief) leave() {
 	if h.conn == nil {
 		return

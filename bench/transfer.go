@@ -12,8 +12,9 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// get runs a command that sends data here, RETR or a listing, and returns when
-// the server has confirmed the end of it. An error of to ends the transfer.
+// get runs a command that has the server send data, RETR or a listing, and
+// returns when the server has confirmed its end. An error of to ends the
+// transfer.
 func (c *client) get(line string, to io.Writer) error {
 	data, err := c.open(line)
 	if err != nil {
@@ -22,12 +23,13 @@ func (c *client) get(line string, to io.Writer) error {
 	if c.block == nil {
 		c.block = make([]byte, c.dialer.buffer)
 	}
-	// Only Read and Write: no shortcut past the buffer.
+	// Hides other methods than Read and Write: no shortcut may pass the buffer
+	// by.
 	_, err = io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{data}, c.block)
 	return c.finish(data, err)
 }
 
-// put runs STOR with what from writes.
+// put runs STOR with the data that from writes.
 func (c *client) put(line string, from io.WriterTo) error {
 	data, err := c.open(line)
 	if err != nil {
@@ -41,10 +43,10 @@ func (c *client) put(line string, from io.WriterTo) error {
 	return c.finish(data, err)
 }
 
-// finish closes the data connection and reads the reply that every transfer
-// command gets in the end, also when err is why it failed.
+// finish closes the data connection and reads the final reply, also if err has
+// ended the transfer.
 func (c *client) finish(data *dataConn, err error) error {
-	data.Close() // close_notify first, with TLS
+	data.Close() // with TLS, sends close_notify first
 	data.stop()
 	_, replied := c.reply(2, "transfer")
 	if err != nil && replied != nil {
@@ -53,17 +55,18 @@ func (c *client) finish(data *dataConn, err error) error {
 	return cmp.Or(err, replied)
 }
 
-// dataConn is a data connection as its bytes are spoken, TLS or TCP.
+// dataConn is a data connection, either TLS or TCP.
 type dataConn struct {
 	net.Conn
 	wire *gatherConn
 	stop func() bool
 }
 
-// end tells the server that an upload is complete. With TLS it then reads up to
-// the server's end, as clients with OpenSSL do: there is a ticket on the way
-// for the next data connection. How that ends matters little, because the
-// reply says whether all has arrived. A bare end is that of TCP alone.
+// end tells the server that an upload is complete. With TLS it then reads until
+// the server ends the connection, as clients with OpenSSL do: there may be a
+// ticket on its way for the next data connection. It ignores how that ends,
+// since the reply tells whether all has arrived. If bare is set, it only ends
+// the TCP connection.
 func (d *dataConn) end(bare bool) error {
 	if err := d.wire.finish(); err != nil {
 		return err
@@ -82,8 +85,8 @@ func (d *dataConn) end(bare bool) error {
 	return nil
 }
 
-// open asks for a data port, connects to it, sends the command and, once the
-// server has said 150, does the handshake. That is the order of lftp and curl.
+// open asks for a data port, connects to it, sends the command and does the
+// handshake once the server has sent 150. That is the order of lftp and curl.
 func (c *client) open(line string) (*dataConn, error) {
 	deadline := c.arm()
 	addr, err := c.passive()
@@ -121,8 +124,8 @@ func (c *client) open(line string) (*dataConn, error) {
 	return d, nil
 }
 
-// gathering wraps a data connection with the session's buffers. There is one at
-// a time.
+// gathering wraps a data connection, with the buffers of the session, which has
+// one data connection at a time.
 func (c *client) gathering(conn net.Conn) *gatherConn {
 	if c.in == nil {
 		c.in, c.out = make([]byte, c.dialer.buffer), make([]byte, 0, c.dialer.buffer)
@@ -130,8 +133,8 @@ func (c *client) gathering(conn net.Conn) *gatherConn {
 	return &gatherConn{Conn: conn, in: c.in, out: c.out[:0]}
 }
 
-// passive asks for a data port and returns its address, within the deadline
-// that stands.
+// passive asks for a data port and returns its address. It keeps the deadline
+// that is set.
 func (c *client) passive() (addr string, err error) {
 	var port uint16
 	if c.dialer.pasv {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// users are the workloads of many users, whose files one server touches with the rights
-// of each. vsftpd has a process or two for each session.
+// users returns the workloads of many users whose files one server touches, each user's
+// with the rights of that user. vsftpd has a process or two for each session.
 func users() []workload {
 	those := []string{ours, split, "vsftpd"}
 	return []workload{{
@@ -26,7 +26,8 @@ func users() []workload {
 	}}
 }
 
-// as returns the dialer of one of the crowd, who come from several addresses.
+// as returns the dialer of user i of the crowd. The crowd connects from several
+// addresses.
 func (d *dialer) as(i int) *dialer {
 	const addresses = 10
 	there := *d
@@ -35,7 +36,7 @@ func (d *dialer) as(i int) *dialer {
 }
 
 func crowded(ctx context.Context, l *load) (sample, error) {
-	rest := 5 * time.Second // longer than what a server waits for before it tidies up
+	rest := 5 * time.Second // longer than servers wait before they give memory back
 	if l.quick {
 		rest = settle
 	}

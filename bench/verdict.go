@@ -25,7 +25,7 @@ func (rep *report) judge() []verdict {
 	return all
 }
 
-// verdict judges one workload that was run on the one whose mark it is.
+// verdict judges a workload that was run on the contender that has the mark.
 func (rep *report) verdict(m mark, o outcome) verdict {
 	v := verdict{mark: m, workload: o.Workload, state: short}
 	our := o.row(m.subject())
@@ -60,8 +60,8 @@ func (rep *report) verdict(m mark, o outcome) verdict {
 	return v
 }
 
-// other returns the row that a mark compares with, and whose it is. It is empty if
-// there is none.
+// other returns the row that a mark compares with, and words for whose it is. The
+// row is empty if there is none.
 func (rep *report) other(m mark, o outcome) (row, string) {
 	if m.than == theLimit {
 		return rep.limitOf(m, o), "the limit's"
@@ -85,7 +85,8 @@ func (rep *report) other(m mark, o outcome) (row, string) {
 	return best, best.Server + "'s"
 }
 
-// whole returns a row that has all of a metric, or an empty one.
+// whole returns r if all its runs were complete and have the metric, else an empty
+// row.
 func whole(r row, m metric) row {
 	if !r.whole() || !r.has(m) {
 		return row{}
@@ -93,12 +94,12 @@ func whole(r row, m metric) row {
 	return r
 }
 
-// servers returns the rows but the limit's.
+// servers returns the rows without that of the limit.
 func (rep *report) servers(o outcome) []row {
 	return slices.DeleteFunc(slices.Clone(o.Rows), func(r row) bool { return r.Server == rep.Limit })
 }
 
-// limitOf returns the row of the limit for units of the outcome's kind.
+// limitOf returns the row of the limit in a workload with the same unit.
 func (rep *report) limitOf(m mark, o outcome) row {
 	for _, other := range rep.Outcomes {
 		if r := other.row(rep.Limit); other.Unit == o.Unit && r.has(m.metric) {
@@ -108,8 +109,8 @@ func (rep *report) limitOf(m mark, o outcome) row {
 	return row{}
 }
 
-// without returns the verdict when there is nothing to compare with. That all peers
-// failed at what ours has done is enough.
+// without returns the state of a mark that has nothing to compare with. The mark is
+// met if all peers have failed where Sallyport has not.
 func (rep *report) without(m mark, o outcome) (state, string) {
 	if (m.than == bestPeer || m.than == everyPeer) && len(rep.servers(o)) > 1 {
 		return met, "no other server has done it whole"
@@ -117,7 +118,8 @@ func (rep *report) without(m mark, o outcome) (state, string) {
 	return notRun, "nothing was run to compare with"
 }
 
-// shown returns the row's cell of the metric, in the unit of the outcome's table.
+// shown returns the cell of the metric in a row, in the unit of the outcome's
+// table.
 func (m mark) shown(o outcome, r row) string {
 	for _, c := range columns(o.Unit, o.Rows) {
 		if c.metric == m.metric {
@@ -127,7 +129,7 @@ func (m mark) shown(o outcome, r row) string {
 	return nothing
 }
 
-// String says what is wanted.
+// String returns in words what the mark wants.
 func (m mark) String() string {
 	name := map[metric]string{cpu: "CPU", rate: "rate", each: "memory", peak: "peak memory", done: "transfers", stolen: "stolen", slower: "longer than alone"}[m.metric]
 	if m.of != "" {
@@ -158,7 +160,7 @@ func (m mark) String() string {
 	return name
 }
 
-// missed counts the marks that are missed.
+// missed returns how many marks are missed.
 func missed(verdicts []verdict) int {
 	n := 0
 	for _, v := range verdicts {

@@ -13,24 +13,24 @@ import (
 	"time"
 )
 
-// The files that visitors find.
+// Files for visitors to fetch.
 var (
 	smallFile = content{1, smallSize}
 	largeFile = content{2, 1 << 20}
-	hugeFile  = content{3, 24 << 20} // more than the buffers of a connection take
+	hugeFile  = content{3, 24 << 20} // more than the buffers of a connection hold
 )
 
-// soakFiles puts them in place.
+// soakFiles makes the files for visitors.
 func soakFiles(l *load) error {
 	return errors.Join(l.file("soak/small", smallFile), l.file("soak/large", largeFile), l.file("soak/huge", hugeFile),
 		l.many("many-200", 200), l.dir("up"))
 }
 
-// A kind is one way to visit a server. What goes wrong in a rude one is the
-// visitor's own fault.
+// A kind is a way to visit a server. Errors of a rude kind are the visitor's own
+// fault and don't count.
 type kind struct {
 	name   string
-	weight int // how often it is chosen
+	weight int // how often it is chosen, relative to others
 	rude   bool
 	visit  func(v *visitor, ctx context.Context) error
 }
@@ -49,11 +49,11 @@ var kinds = []kind{
 	{"wrong passwords", 1, false, (*visitor).guess},
 }
 
-// visits counts them. It may be used concurrently.
+// visits counts visits and their errors. It may be used concurrently.
 type visits struct {
 	mu     sync.Mutex
 	made   int
-	errs   map[string]error // the last by kind
+	errs   map[string]error // the last error of each kind
 	failed int
 }
 
@@ -76,7 +76,8 @@ func (vs *visits) String() string {
 	return fmt.Sprintf("%s visits, %s failed", count(float64(vs.made)), count(float64(vs.failed)))
 }
 
-// failure is nil if everything went well that should.
+// failure returns the errors of visits that should have worked, nil if there are
+// none.
 func (vs *visits) failure() error {
 	vs.mu.Lock()
 	defer vs.mu.Unlock()
@@ -91,7 +92,7 @@ func (vs *visits) failure() error {
 	return fmt.Errorf("%d visits failed: %s", vs.failed, strings.Join(all, "; "))
 }
 
-// A visitor comes again and again, each time in another way.
+// A visitor visits again and again, each time in a way chosen at random.
 type visitor struct {
 	dialer dialer
 	random *rand.Rand
@@ -109,7 +110,8 @@ func newVisitor(d *dialer, number int, seen *visits) *visitor {
 // run visits until ctx ends.
 func (v *visitor) run(ctx context.Context, pause time.Duration) {
 	for wait(ctx, time.Duration(v.random.Float64()*float64(pause))) {
-		// Several visitors share an address, as behind a NAT.
+		// Chooses one of few addresses: several visitors share one, as behind a
+		// NAT.
 		v.dialer.from = fmt.Sprintf("127.0.2.%d", 1+v.random.IntN(4))
 		k := v.choose()
 		if err := k.visit(v, ctx); ctx.Err() == nil {
@@ -132,7 +134,7 @@ func (v *visitor) choose() kind {
 	panic("unreachable")
 }
 
-// within opens a session for f and says goodbye.
+// within opens a session, calls f with it, and quits.
 func (v *visitor) within(ctx context.Context, f func(*client) error) error {
 	c, err := v.dialer.login(ctx)
 	if err != nil {
@@ -186,7 +188,7 @@ func (v *visitor) list(ctx context.Context) error {
 	})
 }
 
-// abort stops a download, and then goes on in the same session.
+// abort stops a download by ABOR, and then goes on in the same session.
 func (v *visitor) abort(ctx context.Context) error {
 	return v.within(ctx, func(c *client) error {
 		data, err := c.begin(v)
@@ -195,7 +197,7 @@ func (v *visitor) abort(ctx context.Context) error {
 		}
 		defer data.stop()
 		defer data.Close()
-		if _, err := c.cmd(4, "ABOR"); err != nil { // 426 for the transfer
+		if _, err := c.cmd(4, "ABOR"); err != nil { // 426 answers the transfer
 			return err
 		}
 		if _, err := c.reply(2, "ABOR"); err != nil {
@@ -206,7 +208,7 @@ func (v *visitor) abort(ctx context.Context) error {
 }
 
 // begin starts a download that can't be complete before all of it is read, and
-// reads some.
+// reads some of it.
 func (c *client) begin(v *visitor) (*dataConn, error) {
 	data, err := c.open("RETR soak/huge")
 	if err != nil {
@@ -228,8 +230,7 @@ func (v *visitor) rest(ctx context.Context) error {
 	})
 }
 
-// restLong rests for as long as it takes the server to do without a goroutine for
-// the session.
+// restLong rests until the server no longer keeps a goroutine for the session.
 func (v *visitor) restLong(ctx context.Context) error {
 	return v.within(ctx, func(c *client) error {
 		wait(ctx, 2*time.Second)
@@ -238,8 +239,8 @@ func (v *visitor) restLong(ctx context.Context) error {
 	})
 }
 
-// cut ends a data connection as a machine does that loses power: without TLS's
-// end mark, and with a reset.
+// cut ends a data connection as a machine does that loses power: without
+// close_notify, and by a reset.
 func (d *dataConn) cut() error {
 	d.stop()
 	if raw, ok := d.wire.Conn.(*net.TCPConn); ok {
@@ -248,7 +249,7 @@ func (d *dataConn) cut() error {
 	return d.wire.Conn.Close()
 }
 
-// leave is for the session of a rude visit: often it stops without a word.
+// leave ends the session of a rude visit, half of the time without QUIT.
 func (v *visitor) leave(c *client) error {
 	if v.random.IntN(2) == 0 {
 		return c.quit()
@@ -297,7 +298,7 @@ func (v *visitor) squat(ctx context.Context) error {
 	return nil
 }
 
-// mute connects for data and then says nothing there.
+// mute opens a data connection and then sends nothing on it.
 func (v *visitor) mute(ctx context.Context) error {
 	c, err := v.dialer.login(ctx)
 	if err != nil {
@@ -319,7 +320,7 @@ func (v *visitor) mute(ctx context.Context) error {
 	return err
 }
 
-// lurk goes before it has logged in, perhaps between AUTH and the handshake.
+// lurk leaves before it has logged in, perhaps between AUTH and the handshake.
 func (v *visitor) lurk(ctx context.Context) error {
 	conn, err := v.dialer.dial(ctx, v.dialer.addr, time.Now().Add(v.dialer.timeout))
 	if err != nil {
@@ -333,8 +334,8 @@ func (v *visitor) lurk(ctx context.Context) error {
 	return err
 }
 
-// guess tries a wrong password, from addresses of its own: a guess is slow where
-// others have tried.
+// guess tries a wrong password, from addresses of its own: logins are slow from
+// an address where others have guessed.
 func (v *visitor) guess(ctx context.Context) error {
 	there := v.dialer
 	there.password += "?"

@@ -2,8 +2,8 @@ package main
 
 import "slices"
 
-// workloads returns all there are, in the order they are run and shown. A million
-// files come last: they stay where they are.
+// workloads returns all workloads, in the order in which they are run and shown.
+// Listings of a million files come last, since the files stay.
 func workloads() []workload {
 	return slices.Concat(
 		limits(),

@@ -1,5 +1,6 @@
-// Inbox is a driver of one's own: files as another driver keeps them, and the
-// program hears of each upload once it is whole. A cut upload never shows up.
+// Inbox shows a driver of one's own: it keeps files by another driver, and lets
+// the program know of each upload once it is complete. An upload that was cut
+// never shows up.
 package main
 
 import (
@@ -12,9 +13,9 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// inbox tells arrived of each upload that was committed. What it doesn't define
-// is that of the FS within; optional abilities (times, modes) are not, because
-// inbox has no Unwrap.
+// inbox calls arrived for each upload that was committed. It passes on the
+// methods of the FS within, but not its optional abilities (times, modes),
+// since inbox has no Unwrap.
 type inbox struct {
 	driver.FS
 	arrived func(name string)

@@ -30,7 +30,7 @@ func main() {
 		log.Fatal(err)
 	}
 	ports.Announce = passive.Rules{
-		{Clients: inside}, // the address they dialled
+		{Clients: inside}, // they are told the address that they dialled
 		{Announce: passive.Address(*public)},
 	}
 	cert, err := tls.SelfSigned("localhost", "127.0.0.1")

@@ -11,10 +11,10 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// request makes a request for the object of that key. The header is pairs of names
-// and values.
+// request makes a request for the object of a key. header holds pairs of a name and a
+// value.
 func (b bucket) request(ctx context.Context, method, key string, body io.Reader, header ...string) (*http.Request, error) {
-	path := url.URL{Path: "/" + key} // escapes what a name may hold, ? and % among it
+	path := url.URL{Path: "/" + key} // escapes what a name may hold, such as ? and %
 	req, err := http.NewRequestWithContext(ctx, method, b.url+path.EscapedPath(), body)
 	if err != nil {
 		return nil, err
@@ -25,8 +25,8 @@ func (b bucket) request(ctx context.Context, method, key string, body io.Reader,
 	return req, nil
 }
 
-// do sends a request. Its error is one that the server has a reply for, as far as the
-// store's answer has a meaning; the text of any other is for the log.
+// do sends a request. If the status of the answer has a meaning for FTP, the error is
+// one that the server has a reply for; the text of any other error goes to the log.
 func (b bucket) do(req *http.Request) (*http.Response, error) {
 	res, err := b.client.Do(req)
 	if err != nil {
@@ -51,7 +51,7 @@ var meanings = map[int]error{
 	http.StatusInsufficientStorage:          driver.ErrQuota,
 }
 
-// send sends a request whose answer has nothing to read.
+// send sends a request whose answer has no content to read.
 func (b bucket) send(ctx context.Context, method, key string, header ...string) error {
 	req, err := b.request(ctx, method, key, nil, header...)
 	if err != nil {

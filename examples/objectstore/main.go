@@ -1,14 +1,14 @@
-// Objectstore serves an object store that is reached by plain HTTP: GET with a
-// range for downloads, GET with a prefix for listings, and a PUT that streams, so
-// that a file of any size needs no disk and little memory here.
+// Objectstore serves an object store over plain HTTP: GET with a range for
+// downloads, GET with a prefix for listings, and a PUT that streams, so that a
+// file of any size needs no disk and little memory here.
 //
 //   - main.go starts the server
 //   - store.go is the driver: what each method of driver.FS asks the store
 //   - upload.go turns what the server writes into the body of a PUT
 //   - http.go sends the requests and turns answers into errors
 //
-// The store that it speaks to is made up, and written out in store_test.go; the
-// real ones differ in their headers and in how requests are signed.
+// The store is made up, and implemented in store_test.go; real ones differ in
+// their headers and in how requests are signed.
 package main
 
 import (

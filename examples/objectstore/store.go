@@ -25,7 +25,7 @@ type bucket struct {
 	client *http.Client
 }
 
-// object is how the store describes one, and the fs.FileInfo of it.
+// object is the store's description of an object, and implements fs.FileInfo.
 type object struct {
 	Key      string
 	Bytes    int64
@@ -44,8 +44,8 @@ func (o object) Mode() fs.FileMode {
 	return 0o644
 }
 
-// keys yields the objects whose keys begin with prefix. Keys that continue alike
-// up to a slash count as one. The store's answer is read as it comes.
+// keys yields the objects whose keys begin with prefix. Keys that are the same up
+// to a further slash count as one. keys reads the store's answer as it comes.
 func (b bucket) keys(ctx context.Context, prefix string) iter.Seq2[object, error] {
 	return func(yield func(object, error) bool) {
 		req, err := b.request(ctx, "GET", "", nil)
@@ -70,7 +70,8 @@ func (b bucket) keys(ctx context.Context, prefix string) iter.Seq2[object, error
 	}
 }
 
-// Stat looks for a file, then for a directory: there is one if a key begins so.
+// Stat looks for a file of the name, then for a directory: there is one if any key
+// begins with the name and a slash.
 func (b bucket) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -90,7 +91,7 @@ func (b bucket) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
 	return nil, fs.ErrNotExist
 }
 
-// head asks for the headers of an object.
+// head returns the description of an object, from the headers of an answer.
 func (b bucket) head(ctx context.Context, key string) (object, error) {
 	req, err := b.request(ctx, "HEAD", key, nil)
 	if err != nil {
@@ -104,7 +105,7 @@ func (b bucket) head(ctx context.Context, key string) (object, error) {
 	return object{key, res.ContentLength, modified}, errors.Join(err, res.Body.Close())
 }
 
-// directory returns the prefix of what is in a directory.
+// directory returns the prefix of the keys in a directory.
 func (b bucket) directory(ctx context.Context, name string) (prefix string, err error) {
 	switch fi, err := b.Stat(ctx, name); {
 	case err != nil:
@@ -146,7 +147,7 @@ func (b bucket) Open(ctx context.Context, name string, offset int64) (io.ReadClo
 	case offset > fi.Size():
 		return nil, driver.ErrOffset
 	case offset == fi.Size():
-		return io.NopCloser(strings.NewReader("")), nil // no range is empty
+		return io.NopCloser(strings.NewReader("")), nil // HTTP has no empty ranges
 	}
 	req, err := b.request(ctx, "GET", name, nil, "Range", "bytes="+strconv.FormatInt(offset, 10)+"-")
 	if err != nil {
@@ -159,7 +160,7 @@ func (b bucket) Open(ctx context.Context, name string, offset int64) (io.ReadClo
 	return res.Body, nil
 }
 
-// CheckStore is asked before the client is invited to send, and by Store again.
+// CheckStore is called before the client is told to send, and again by Store.
 func (b bucket) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if opts.Append || opts.Offset != 0 {
 		return errors.ErrUnsupported // objects are written whole
@@ -167,8 +168,8 @@ func (b bucket) CheckStore(ctx context.Context, name string, opts driver.StoreOp
 	return b.free(ctx, name, func(there fs.FileInfo) bool { return !opts.Exclusive })
 }
 
-// free wants a name whose directory exists and that no directory has, nor a file
-// unless the file may be replaced.
+// free returns an error unless a name may be stored to: its directory exists, no
+// directory has the name, and a file that has it may be replaced.
 func (b bucket) free(ctx context.Context, name string, replace func(there fs.FileInfo) bool) error {
 	fi, err := b.Stat(ctx, name)
 	switch {
@@ -191,7 +192,7 @@ func (b bucket) Store(ctx context.Context, name string, opts driver.StoreOptions
 	if err := free(); err != nil {
 		return nil, err
 	}
-	if opts.Exclusive { // somebody else may be quicker: the store decides at the end
+	if opts.Exclusive { // another client may be quicker: the store decides at the end
 		return b.put(ctx, name, free, "If-None-Match", "*")
 	}
 	return b.put(ctx, name, free)
@@ -233,7 +234,7 @@ func (b bucket) RemoveDir(ctx context.Context, name string) error {
 	return b.send(ctx, "DELETE", prefix)
 }
 
-// Rename copies within the store, then deletes.
+// Rename copies the object within the store, and then deletes the old one.
 func (b bucket) Rename(ctx context.Context, from, to string) error {
 	if from == "." || to == "." {
 		return fs.ErrPermission
@@ -243,7 +244,7 @@ func (b bucket) Rename(ctx context.Context, from, to string) error {
 		return err
 	}
 	if fi.IsDir() {
-		return errors.ErrUnsupported // thousands of copies, and no way back from half of them
+		return errors.ErrUnsupported // would be thousands of copies, with no way back after half of them
 	}
 	if err := b.free(ctx, to, func(there fs.FileInfo) bool { return !there.IsDir() }); err != nil || from == to {
 		return err

@@ -19,8 +19,7 @@ type upload struct {
 
 var errOver = errors.New("the upload is over")
 
-// put begins to send. The context covers the whole of the upload: when the client is
-// gone, the request ends.
+// put begins to send. When ctx ends, as the client's going does, the request ends.
 func (b bucket) put(ctx context.Context, key string, free func() error, header ...string) (*upload, error) {
 	from, to := io.Pipe()
 	req, err := b.request(ctx, "PUT", key, from, header...)

@@ -1,5 +1,5 @@
-// Reports is a driver written from nothing: files that are rows of a table, here
-// a map, which a partner may fetch and nobody may change.
+// Reports shows a driver written from scratch. Its files are rows of a table,
+// here a map: a partner may fetch them, and nobody may change them.
 package main
 
 import (

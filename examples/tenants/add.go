@@ -8,8 +8,8 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// add puts a user into the database. The hash is one of driver.HashPassword; the
-// folders are names with rights, as in in:rwd or out:r.
+// add inserts a user into the database. hash is one of driver.HashPassword;
+// folders are names with rights, such as in:rwd or out:r.
 func (db database) add(ctx context.Context, name, tenant, hash string, folders ...string) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

@@ -9,7 +9,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// admin is for those who run the server: whoever reaches it may do all of this.
+// admin returns the interface for those who run the server. It asks for no
+// password, so only they may be able to reach it.
 //
 //	curl http://127.0.0.1:8021/sessions
 //	curl http://127.0.0.1:8021/close/bob -d 'The contract has ended.'
@@ -36,8 +37,8 @@ func (d *directory) admin(srv *server.Server) http.Handler {
 	return mux
 }
 
-// kick closes a user's account, so that nobody comes back, then ends the account's
-// sessions. It returns when they are gone.
+// kick closes a user's account, so that the user can't come back, and then ends
+// the user's sessions. It returns when they are gone.
 func (d *directory) kick(ctx context.Context, srv *server.Server, user, reason string) error {
 	if _, err := d.db.ExecContext(ctx, `UPDATE user SET closed = ? WHERE name = ?`, reason, user); err != nil {
 		return err

@@ -8,18 +8,19 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// changes are the commands without a transfer that go into the table, by all their
-// names. COMB and SITE CPTO are told of as transfers.
+// changes holds the commands without a transfer that go into the table audit, by
+// all their names. COMB and SITE CPTO are reported as transfers.
 var changes = map[string]bool{
 	"DELE": true, "RMD": true, "XRMD": true, "MKD": true, "XMKD": true, "RNTO": true, "MFMT": true, "SITE": true,
 }
 
-// hooks write what happens into the table audit. The server calls them after the
-// fact and one at a time for each session, so the rows of a session are in order.
+// hooks returns hooks that write what happens into the table audit. The server
+// calls them afterwards, and one at a time for each session, so the rows of a
+// session are in order.
 func (d *directory) hooks() *server.Hooks {
 	return &server.Hooks{
 		Login: func(l server.Login) {
-			l.Session.User = l.User // who tried, for a failure
+			l.Session.User = l.User // sets the name that was tried, for a failure
 			d.audit(l.Session, "login", "", 0, l.Err)
 		},
 		Transfer: func(t server.Transfer) { d.audit(t.Session, t.Verb, t.Path, t.Bytes, t.Err) },

@@ -12,7 +12,7 @@ import (
 //go:embed schema.sql
 var schema string
 
-// database is where tenants, users and what they did are kept.
+// database holds tenants, users and what they did.
 type database struct{ *sql.DB }
 
 func open(file string) (database, error) {
@@ -26,8 +26,8 @@ func open(file string) (database, error) {
 	return database{db}, nil
 }
 
-// user is a row of the table together with what belongs to the row. The server
-// carries it along with the session as Account.Value.
+// user is a row of the table user, with what other tables say about the user. The
+// server keeps it with the session as Account.Value.
 type user struct {
 	name, tenant             string
 	quota                    int64
@@ -38,8 +38,8 @@ type user struct {
 	folders                  map[string]string // rights by name
 }
 
-// user finds a user. One that there is not is the zero user, who has no hash: the
-// caller treats both alike, so that nobody learns which names there are.
+// user returns a user. For an unknown name it returns the zero user, who has no
+// hash. The caller treats both alike, so that nobody learns which names exist.
 func (db database) user(ctx context.Context, name string) (u user, err error) {
 	err = db.QueryRowContext(ctx, `SELECT user.name, tenant, quota, hash, certificate, upload_rate, download_rate, sessions, closed
 		FROM user JOIN tenant ON tenant.name = tenant WHERE user.name = ?`, name).

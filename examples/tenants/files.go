@@ -12,24 +12,24 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// directory knows the users, and the files of tenants that have been here.
+// directory holds the users, and the files of tenants that have logged in.
 type directory struct {
 	db      database
 	root    string // where each tenant has a directory
-	webhook string // asked about uploads; empty for nobody
+	webhook string // is asked about uploads; empty for none
 
 	mu      sync.Mutex
 	tenants map[string]tenant
 }
 
-// tenant is what the sessions of a tenant share, because the quota counts what all
-// of them store.
+// tenant is what all sessions of a tenant share, since the quota counts what all of
+// them store.
 type tenant struct {
 	dir   *driver.Dir
 	files driver.FS
 }
 
-// files returns those that a user sees.
+// files returns the files that a user sees.
 func (d *directory) files(ctx context.Context, u user) (driver.FS, error) {
 	t, err := d.tenant(ctx, u)
 	if err != nil {
@@ -43,8 +43,8 @@ func (d *directory) files(ctx context.Context, u user) (driver.FS, error) {
 	return driver.Restrict(t.files, u.may), nil
 }
 
-// tenant opens the files of a tenant at its first login: a directory, a quota around
-// it, and around that a look at each upload. The quota is read then, not later.
+// tenant opens the files of a tenant at its first login: a directory within a quota,
+// whose uploads the webhook inspects. The quota is read only then.
 func (d *directory) tenant(ctx context.Context, u user) (tenant, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -77,8 +77,8 @@ func (d *directory) close() {
 	}
 }
 
-// right is the letter that an operation takes, none for looking. What is not here
-// nobody can do.
+// right is the letter that an operation needs, none for looking. Nobody may do
+// operations that are not here.
 var right = map[driver.Op]string{
 	driver.OpStat: "", driver.OpList: "", driver.OpSpace: "",
 	driver.OpRead:  "r",
@@ -86,7 +86,7 @@ var right = map[driver.Op]string{
 	driver.OpRemove: "d", driver.OpRemoveDir: "d", driver.OpRename: "d", driver.OpReplace: "d",
 }
 
-// may decides about every operation on every name.
+// may decides whether the user may do an operation on a name.
 func (u user) may(ctx context.Context, op driver.Op, name string) error {
 	folder, _, within := strings.Cut(name, "/")
 	rights, known := u.folders[folder]
@@ -99,7 +99,7 @@ func (u user) may(ctx context.Context, op driver.Op, name string) error {
 	case name != "." && !known:
 		return fs.ErrNotExist // there are no other folders
 	case !within && (op == driver.OpRename || op == driver.OpRemoveDir):
-		return fs.ErrPermission // folders stay
+		return fs.ErrPermission // folders can't be changed
 	case known && strings.Contains(rights, letter):
 		return nil
 	}

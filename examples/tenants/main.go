@@ -59,8 +59,9 @@ func main() {
 	}
 }
 
-// configure makes a server one for tenants. Go can't ask for a certificate after the
-// handshake, so all clients are asked (RFC 4217, section 5), and login.go says who needs one.
+// configure sets the server up for tenants. A server in Go can't ask for a certificate after
+// the handshake, so all clients are asked for one (RFC 4217, section 5), and login.go says
+// who needs one.
 func (d *directory) configure(srv *server.Server, clients string) error {
 	srv.Driver, srv.Hooks = d, d.hooks()
 	if clients == "" {

@@ -11,10 +11,10 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// inspect posts an upload to the webhook before it is a file. An answer 2xx takes the
-// upload. An answer 4xx refuses the upload, and the client reads the words of the
-// answer. Another answer or none is 451 and a line in the log: what nobody has looked
-// at does not get in.
+// inspect posts an upload to the webhook before it becomes a file. A status 2xx
+// accepts the upload. A status 4xx refuses it, and the client gets the text of the
+// answer. Any other status, or no answer, is a 451 and a line in the log: an upload
+// that nobody has inspected is not accepted.
 func (d *directory) inspect(ctx context.Context, up *driver.Inspection) error {
 	if d.webhook == "" {
 		return nil

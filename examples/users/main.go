@@ -1,6 +1,7 @@
-// Users shows several users from a map. Passwords are stored as bcrypt hashes,
-// made by driver.HashPassword or "htpasswd -nB NAME". Alice's files are given;
-// Bob's directory is opened when he logs in and closed when he leaves.
+// Users shows several users in a map. Their passwords are bcrypt hashes, made
+// by driver.HashPassword or "htpasswd -nB NAME". Alice's files are opened at
+// the start; Bob's directory is opened when he logs in and closed when he
+// leaves.
 package main
 
 import (
@@ -26,8 +27,8 @@ var users = driver.Users{
 	},
 }
 
-// home is the directory of a user. It has to be safe against any name only if
-// any name can log in; here the map knows them all.
+// home opens the directory of a user. If any name could log in, home would
+// have to be safe against any name; here the map has all names.
 func home(ctx context.Context, l *driver.Login) (driver.FS, error) {
 	dir := filepath.Join(os.TempDir(), "sallyport-example", l.User)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
