@@ -40,7 +40,8 @@ type Request struct {
 	SharesTickets bool
 	// UntestedTickets tells that it is not known whether the owner uses the proof of one session for another: no
 	// connection of this session has proved itself by its own proof while the owner had another session. Such a lease
-	// shares a port with others of its owner only when the queue stands still.
+	// shares a port with others of its owner only when the queue stands still: for a second if the policy demands
+	// proof, else for half of [Ports.Wait].
 	UntestedTickets bool
 	// Policy says what the session's connections are expected to prove. Without a Prover it means nothing.
 	Policy ProofPolicy

@@ -46,7 +46,8 @@
 //	Expected  the same, because the session has proved itself before
 //	Untested  waits for a place where it can do without proof, and shares a port when nothing has moved for half of
 //	          Ports.Wait
-//	Unlikely  waits for such a place, of which each port has one for each address
+//	Unlikely  waits for such a place, of which each port has one for each address; beside leases of its owner whose
+//	          tickets are untested it takes one when nothing has moved for half of Ports.Wait
 //	Waived    waits for a port without another lease of its address; the Prover only does the handshake
 //
 // A lease that is not used for five seconds gives such a place to those who wait; from then on only a connection with

@@ -111,7 +111,7 @@ var scopes = []scope{
 	{name: "two connections", sessions: 1, ports: 1, conns: 2, policies: modelPolicies},
 	{name: "three connections", sessions: 1, ports: 1, conns: 3, policies: modelPolicies, away: true, limit: 150000},
 	{name: "one owner", sessions: 2, ports: 1, conns: 2, policies: modelPolicies, limit: 150000},
-	{name: "tickets not known to be apart", sessions: 2, ports: 1, conns: 2, policies: []ProofPolicy{Untested, Expected}, untested: true, limit: 100000},
+	{name: "tickets not known to be apart", sessions: 2, ports: 1, conns: 2, policies: []ProofPolicy{Untested, Expected, Unlikely}, untested: true, limit: 100000},
 	{name: "everybody", sessions: 3, ports: 2, conns: 3, policies: modelPolicies, away: true, limit: 150000},
 }
 

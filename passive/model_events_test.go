@@ -105,9 +105,7 @@ func (m *model) timeout(e event) {
 		m.dirty[l.port][0] = true
 		m.freed(l.port)
 	case shares:
-		w := l.wish()
-		w.share, w.waited = true, true
-		if at, ports := m.places(e.a, w); slices.Contains(ports, e.b) {
+		if w, at, ports := m.waited(e.a); slices.Contains(ports, e.b) {
 			m.dequeue(uint8(slices.Index(m.queue[:m.waiters], e.a)))
 			m.add(e.a, w, e.b, at)
 		}

@@ -110,12 +110,7 @@ func (m *model) waiting(all []event, in scope, s uint8) []event {
 		if port == 0 || l.policy == inClear {
 			all = append(all, event{what: closes, a: s, b: port}, event{what: despairs, a: s, b: port})
 		}
-		if l.policy == inClear || l.policy == Unlikely {
-			continue
-		}
-		w := l.wish()
-		w.share, w.waited = true, true
-		if _, ports := m.places(s, w); slices.Contains(ports, port) {
+		if _, _, ports := m.waited(s); slices.Contains(ports, port) {
 			all = append(all, event{what: shares, a: s, b: port})
 		}
 	}

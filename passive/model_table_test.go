@@ -147,6 +147,23 @@ func (m *model) places(s uint8, w wish) (at place, ports []uint8) {
 	return at, ports
 }
 
+// waited returns the places for a session in a queue that has stood still, as Ports.recheck has it.
+func (m *model) waited(s uint8) (w wish, at place, ports []uint8) {
+	plain := m.sessions[s].policy == Unlikely || m.sessions[s].policy == inClear
+	w = m.sessions[s].wish()
+	w.share, w.waited = !plain, true
+	if !plain || !m.overtakes(s) {
+		at, ports = m.places(s, w)
+	}
+	return w, at, ports
+}
+
+// overtakes is queue.overtakes.
+func (m *model) overtakes(s uint8) bool {
+	i := slices.Index(m.queue[:m.waiters], s)
+	return slices.ContainsFunc(m.queue[:i+1], func(s uint8) bool { return m.sessions[s].policy == inClear })
+}
+
 // reserve is Ports.reserve. If there is a place on port, reserve takes that, otherwise the session queues.
 func (m *model) reserve(s uint8, w wish, port uint8) {
 	if !m.alone() || m.mistakes.overtake {

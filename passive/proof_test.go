@@ -1262,3 +1262,29 @@ func TestBehindAStuckSession(t *testing.T) {
 		})
 	}
 }
+
+// Beside a lease of its owner that nobody uses, a session that proves nothing gets a place after five seconds, as it
+// does beside the lease of a stranger, though nobody knows whether the owner keeps the tickets apart.
+func TestBehindASilentSession(t *testing.T) {
+	for _, silent := range []ProofPolicy{Untested, Unlikely, Expected} {
+		for _, policy := range []ProofPolicy{Untested, Unlikely} {
+			t.Run(fmt.Sprint(silent, policy), func(t *testing.T) {
+				proving(t, "21000", func(s *stage) {
+					s.t.owners = map[string]string{"silent": "alice", "other": "alice"}
+					request := func(name string, policy ProofPolicy) Request {
+						r := session(s.t, name, policy)
+						r.UntestedTickets = true
+						return r
+					}
+					unused := lease(s.T, s.p, request("silent", silent))
+					time.Sleep(time.Second)
+					start := time.Now()
+					l := lease(s.T, s.p, request("other", policy))
+					since(s.T, start, staleAfter)
+					s.asked(l).gets(s.comes("home", "hello"), 0)
+					s.asked(unused).gets(s.comes("home", "proof silent"), 0)
+				})
+			})
+		}
+	}
+}

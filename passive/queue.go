@@ -43,6 +43,12 @@ type waiter struct {
 // the turn of such a waiter would never come.
 func (q *queue) exclusive() bool { return q != nil && q.alone > 0 }
 
+// overtakes reports whether a place for a waiter would be taken past one that can share a port with nobody, or past
+// itself if it is such a one.
+func (q *queue) overtakes(i int) bool {
+	return slices.ContainsFunc(q.waiters[:i+1], func(w *waiter) bool { return w.req.Identity == "" })
+}
+
 // enqueue puts a request behind the others of the same peer. The caller holds mu.
 func (p *Ports) enqueue(who peer, r Request) *waiter {
 	w := &waiter{who: who, req: r, lease: make(chan *Lease, 1)}
@@ -96,7 +102,9 @@ func (p *Ports) await(ctx context.Context, w *waiter, since time.Time) error {
 // longestWait returns how long a call of Lease waits at most.
 func (p *Ports) longestWait() time.Duration { return max(waitLimit, p.wait()) }
 
-// recheck has a waiter whose timer has run out share a port, give up, or wait on.
+// recheck has a waiter whose timer has run out take a place, give up, or wait on. When the queue has stood still, any
+// place will do that may serve the waiter: beside a lease of its own owner and, unless it is known to prove nothing, a
+// shared one.
 func (p *Ports) recheck(w *waiter, since, now time.Time) (l *Lease, again time.Duration, err error) {
 	p.mu.Lock()
 	defer p.unlock()
@@ -113,8 +121,9 @@ func (p *Ports) recheck(w *waiter, since, now time.Time) (l *Lease, again time.D
 	if q.moved.After(still) {
 		still = q.moved
 	}
-	if w.req.Policy != Unlikely && now.Sub(still) >= p.sharesAfter(&w.req) {
-		if l, _ := p.place(w.who, w.req, true, true); l != nil {
+	plain := w.req.Policy == Unlikely
+	if now.Sub(still) >= p.sharesAfter(&w.req) && !(plain && q.overtakes(i)) {
+		if l, _ := p.place(w.who, w.req, !plain, true); l != nil {
 			p.remove(w.who, i)
 			return l, 0, nil
 		}
@@ -208,20 +217,18 @@ func (p *Ports) unused(who peer) iter.Seq[*Lease] {
 func (p *Ports) nextLook(w *waiter, since, still time.Time) time.Duration {
 	now := time.Now()
 	next := min(p.busyAt(w.who, since, still, now).Sub(now), p.untilRetire(w.who, now))
-	if w.req.Policy != Unlikely {
-		after := p.sharesAfter(&w.req)
-		join := still.Add(after).Sub(now)
-		if join <= 0 {
-			join = after
-		}
-		next = min(next, join)
+	after := p.sharesAfter(&w.req)
+	join := still.Add(after).Sub(now)
+	if join <= 0 {
+		join = after
 	}
-	return max(next, 0)
+	return max(min(next, join), 0)
 }
 
-// sharesAfter returns how long a queue stands still before a session in it shares a port. A session of which nothing is
-// known may turn out to prove nothing, and then fails on a shared port. Such a session waits longer: the turn of a
-// session comes in a queue that moves, but may never come behind leases that nobody uses.
+// sharesAfter returns how long a queue stands still before a session in it shares a port or, if it is known to prove
+// nothing, takes a place beside leases of its own owner. A session of which nothing is known may turn out to prove
+// nothing, and then fails on a shared port. Both wait longer than one that will prove itself: the turn of a session
+// comes in a queue that moves, but may never come behind leases that nobody uses.
 func (p *Ports) sharesAfter(r *Request) time.Duration {
 	if r.Policy.demands() {
 		return joinAfter

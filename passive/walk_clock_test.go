@@ -146,14 +146,12 @@ func (c *walkClock) note(e *effect, now time.Time) {
 // recheck sets the time at which a waiter looks again, as Ports.nextLook does.
 func (c *walkClock) recheck(m *model, s uint8, still, now time.Time) {
 	next := min(c.giveUp(m, s, still, now).Sub(now), c.stale(m, now))
-	if after := m.sharesAfter(s); after < math.MaxInt64 {
-		join := still.Add(after).Sub(now)
-		if join <= 0 {
-			join = after
-		}
-		next = min(next, join)
+	after := m.sharesAfter(s)
+	join := still.Add(after).Sub(now)
+	if join <= 0 {
+		join = after
 	}
-	c.set(alarm{what: looks, a: s, at: now.Add(max(next, 0))})
+	c.set(alarm{what: looks, a: s, at: now.Add(max(min(next, join), 0))})
 }
 
 // stale is Ports.untilRetire.
@@ -176,12 +174,9 @@ func (c *walkClock) giveUp(m *model, s uint8, still, now time.Time) time.Time {
 	return earlier(still.Add(patience), c.since[s].Add(waitLimit))
 }
 
-// sharesAfter is Ports.sharesAfter; it returns the longest duration for a session that never shares.
+// sharesAfter is Ports.sharesAfter.
 func (m *model) sharesAfter(s uint8) time.Duration {
-	switch policy := m.sessions[s].policy; {
-	case policy == Unlikely || policy == inClear:
-		return math.MaxInt64
-	case policy.demands():
+	if m.sessions[s].demands() {
 		return joinAfter
 	}
 	return defaultWait / 2
