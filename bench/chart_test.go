@@ -14,7 +14,8 @@ func TestChart(t *testing.T) {
 	golden(t, "chart.svg", string(sampleReport(t).chart()))
 }
 
-// Whatever is missing, and whatever names hold, a chart is XML.
+// TestChartIsXML checks that a chart is XML, even if numbers are missing or
+// names hold special characters.
 func TestChartIsXML(t *testing.T) {
 	for _, rep := range []*report{
 		{},

@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// ways are the ways to reach a server.
+// ways holds changes of a dialer, one for each way to reach a server.
 var ways = map[string]func(*dialer){
 	"TLS":             nil,
 	"clear":           func(d *dialer) { d.clear = true },
@@ -88,14 +88,14 @@ func TestClientGivesUp(t *testing.T) {
 	d.timeout = patience
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
-		for { // the first is that of before
+		for { // the first is the connection from before
 			conn, err := ln.Accept()
 			if err != nil {
 				return
 			}
 			if _, err := io.WriteString(conn, "220 Wait\r\n"); err == nil {
 				go func() {
-					if n, _ := conn.Read(make([]byte, 100)); n > 0 { // AUTH
+					if n, _ := conn.Read(make([]byte, 100)); n > 0 { // reads AUTH
 						cancel()
 					}
 					_, _ = io.Copy(io.Discard, conn)
@@ -180,9 +180,9 @@ func TestGatherConn(t *testing.T) {
 	g.gather = true
 	write(4)
 	write(4)
-	write(4) // does not fit: the first two go
+	write(4) // does not fit: sends what the first two have written
 	write(6)
-	write(25) // goes as it is, after what waits
+	write(25) // is sent by itself, after what waits
 	write(1)
 	require.NoError(t, g.finish())
 	write(2)

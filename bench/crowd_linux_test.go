@@ -10,7 +10,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// TestCrowdLogsInAnew takes the control connection away in the middle.
+// TestCrowdLogsInAnew cuts the control connection in the middle of a crowd's
+// transfers.
 func TestCrowdLogsInAnew(t *testing.T) {
 	l := newLoad(t)
 	what := content{7, smallSize}
@@ -38,8 +39,9 @@ func TestCrowdLogsInAnew(t *testing.T) {
 	require.EqualValues(t, 1, s[resumed])
 }
 
-// A server that is full fails the transfers of those it does not let in; any
-// other refusal of all is an error.
+// TestCrowdBeforeClosedDoors checks that a full server fails the transfers of
+// the sessions that it doesn't admit, and that any other refusal of all
+// sessions is an error.
 func TestCrowdBeforeClosedDoors(t *testing.T) {
 	l := newLoad(t, func(srv *server.Server) { srv.MaxSessionsPerAddress = 2 })
 	what := content{7, smallSize}
@@ -70,7 +72,8 @@ func TestCrowdBeforeClosedDoors(t *testing.T) {
 	require.ErrorContains(t, wrong.gather(within(t), 2), "PASS: 530")
 }
 
-// What there is no time for has failed.
+// TestCrowdEndsInTime checks that transfers for which no time is left count
+// as failed.
 func TestCrowdEndsInTime(t *testing.T) {
 	l := newLoad(t)
 	d, err := l.dialer()

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// furnished is a setup with the system's choice of data ports.
+// furnished returns a setup whose data ports the system chooses.
 func furnished(t *testing.T) setup {
 	t.Helper()
 	s := setup{ports: "any"}
@@ -30,7 +30,8 @@ func TestGrowth(t *testing.T) {
 	require.Equal(t, 3, strings.Count(out.String(), "\n\n"))
 }
 
-// What a child says of itself goes up and down with what clients do.
+// TestChild checks that the counters of a child rise and fall with what
+// clients do.
 func TestChild(t *testing.T) {
 	s := furnished(t)
 	c, err := startChild(t.Context(), &s, time.Minute, time.Minute)

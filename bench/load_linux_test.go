@@ -17,11 +17,11 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// patience bounds what a test waits for. It is no measure of anything.
+// patience bounds what a test waits for. No test measures anything by it.
 const patience = time.Minute
 
-// newLoad is quick work on a server in this process, which ends with the test.
-// The options run before the server does.
+// newLoad returns a quick load on a server in this process, which ends with the
+// test. The options are applied before the server starts.
 func newLoad(t *testing.T, options ...func(*server.Server)) *load {
 	t.Helper()
 	s := emptySetup(t)
@@ -55,10 +55,11 @@ func newLoad(t *testing.T, options ...func(*server.Server)) *load {
 	return &load{instance: &instance{addr: ln.Addr().String(), pid: os.Getpid()}, setup: s, quick: true}
 }
 
-// emptySetup has a certificate, no files, and data ports that the system chooses.
+// emptySetup returns a setup with a certificate, no files, and data ports that
+// the system chooses.
 func emptySetup(t *testing.T) *setup {
 	t.Helper()
-	dir, remove, err := memoryDir() // ten thousand files take their time on a disk
+	dir, remove, err := memoryDir() // a disk would be slow for ten thousand files
 	if err != nil {
 		dir, remove = t.TempDir(), func() {}
 	}
@@ -72,7 +73,7 @@ func emptySetup(t *testing.T) *setup {
 	return s
 }
 
-// noPorts is a server that answers 425 to every EPSV.
+// noPorts has a server answer 425 to every EPSV.
 func noPorts(srv *server.Server) {
 	ports := passive.Any()
 	ports.Listen = func(context.Context, string, string) (net.Listener, error) {
@@ -81,7 +82,7 @@ func noPorts(srv *server.Server) {
 	srv.Passive = ports
 }
 
-// within bounds a run.
+// within returns a context that bounds a run.
 func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -89,7 +90,7 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// session logs in, until the test ends.
+// session logs in; the session ends with the test.
 func (l *load) session(t *testing.T, change func(*dialer)) *client {
 	t.Helper()
 	d, err := l.dialer()
@@ -103,7 +104,7 @@ func (l *load) session(t *testing.T, change func(*dialer)) *client {
 	return c
 }
 
-// named is a workload by its name.
+// named returns the workload of a name.
 func named(t *testing.T, name string) workload {
 	t.Helper()
 	for _, w := range workloads() {

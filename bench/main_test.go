@@ -12,7 +12,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// TestMain is also the processes that the program starts of itself.
+// TestMain runs the tests, or the process that the program starts by
+// executing itself.
 func TestMain(m *testing.M) {
 	if !part() {
 		testenv.Main(m)
@@ -21,8 +22,8 @@ func TestMain(m *testing.M) {
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// golden compares with a file in testdata. If a difference is meant to be:
-// go test ./bench -update.
+// golden compares a text with a file in testdata. Run go test ./bench -update
+// if a difference is intended.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// shell runs a script that prints a line when it is ready, in the way servers
-// are run. It is killed when the test ends.
+// shell runs a script in the way servers are run, until the test ends. It
+// returns once the script has printed a line.
 func shell(t *testing.T, script string) int {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -32,7 +32,8 @@ func shell(t *testing.T, script string) int {
 	return cmd.Process.Pid
 }
 
-// burn is a loop that takes some tenths of a second, and much more than a tick.
+// burn is a loop in shell that takes some tenths of a second, which is much
+// more than a tick.
 const burn = `i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done; `
 
 func TestTreeCPU(t *testing.T) {

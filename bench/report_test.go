@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sampleReport has numbers of every kind. They were measured nowhere.
+// sampleReport returns a report with made-up numbers of every kind.
 func sampleReport(t *testing.T) *report {
 	t.Helper()
 	rep, err := readReport(filepath.Join("testdata", "results.json"))

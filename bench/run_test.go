@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A fake is a contender within this process that writes down what happens.
+// A fake is a contender in this process that notes what is called.
 type fake struct {
 	name string
 	log  *[]string
@@ -35,7 +35,7 @@ func (f fake) contender(t *testing.T) contender {
 	}}
 }
 
-// newRunner runs workloads on the fakes a, b, c and the limit.
+// newRunner returns a runner with the fakes a, b, c and the limit.
 func newRunner(t *testing.T, workloads ...workload) (r *runner, log *[]string) {
 	t.Helper()
 	log = new([]string)
@@ -74,10 +74,10 @@ func TestRounds(t *testing.T) {
 	require.Equal(t, want, *log)
 	entries, err := os.ReadDir(r.dir)
 	require.NoError(t, err)
-	require.Len(t, entries, 3) // the certificate, the key and the files: no scratch is left
+	require.Len(t, entries, 3) // the certificate, the key and the files: no scratch directory is left
 }
 
-// The limit runs what is made for it and nothing else.
+// TestOnly checks that the limit runs only the workloads made for it.
 func TestOnly(t *testing.T) {
 	run := func(context.Context, *load) (sample, error) { return sample{cpu: 1}, nil }
 	r, log := newRunner(t, workload{name: "two", only: []string{"limit"}, run: run}, workload{name: "three", only: []string{"nobody"}, run: run})
@@ -106,15 +106,15 @@ func TestFailures(t *testing.T) {
 	require.NoError(t, err)
 	one := sample{cpu: 1}
 	require.Equal(t, []row{
-		{Server: "a", Errors: []string{"it can't do that", "it can't do that"}}, // and no third time
+		{Server: "a", Errors: []string{"it can't do that", "it can't do that"}}, // fails twice and is not tried again
 		{Server: "b", Samples: []sample{one, one}, Errors: []string{"not now"}},
 		{Server: "c", Errors: []string{"start: no such program", "start: no such program"}},
 	}, outcomes[0].Rows)
 	require.Len(t, *log, 2*(2+3))
 }
 
-// A workload that takes long gets fewer rounds. A workload that hangs gets none
-// at all.
+// TestTimes checks that a workload that takes long gets fewer rounds, and that
+// one that hangs is ended and gets none.
 func TestTimes(t *testing.T) {
 	r, _ := newRunner(t, workload{name: "long", run: func(context.Context, *load) (sample, error) { return sample{cpu: 1}, nil }})
 	r.enough = 0
@@ -133,7 +133,8 @@ func TestTimes(t *testing.T) {
 	require.Equal(t, "stop a", (*log)[len(*log)-1])
 }
 
-// Ctrl-C stops the server that runs, and what is whole by then is reported.
+// TestInterrupted checks that Ctrl-C stops the running server, and that the
+// complete outcomes are reported.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	r, log := newRunner(t,
@@ -148,7 +149,8 @@ func TestInterrupted(t *testing.T) {
 	require.Equal(t, "stop a", (*log)[len(*log)-1])
 }
 
-// An earlier run is reported again from its samples alone.
+// TestFrom checks that an earlier run can be reported again from its samples
+// alone.
 func TestFrom(t *testing.T) {
 	chart := filepath.Join(t.TempDir(), "chart.svg")
 	var out strings.Builder

@@ -16,7 +16,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// shows are files by which the unpacked servers are known.
+// shows holds, by contender, a file that tells whether its server was
+// unpacked.
 var shows = map[string]string{
 	"vsftpd":    "usr/sbin/vsftpd",
 	"ProFTPD":   "usr/sbin/proftpd",
@@ -24,10 +25,10 @@ var shows = map[string]string{
 	"pyftpdlib": "usr/lib/python3/dist-packages/pyftpdlib",
 }
 
-// newSetup is what a contender is started with.
+// newSetup returns a setup to start a contender with.
 func newSetup(t *testing.T) *setup {
 	t.Helper()
-	// Not t.TempDir, which only its owner may enter.
+	// Doesn't use t.TempDir, which only its owner may enter.
 	dir, err := os.MkdirTemp("/var/tmp", "sallyport-bench-")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })
@@ -50,7 +51,7 @@ func newSetup(t *testing.T) *setup {
 	return s
 }
 
-// available skips the test if a contender can't run here.
+// available skips the test unless a contender can run here.
 func available(t *testing.T, name string, s *setup) {
 	t.Helper()
 	testenv.NeedRoot(t)
@@ -65,7 +66,7 @@ func available(t *testing.T, name string, s *setup) {
 	}
 }
 
-// TestContenders does on each server what workloads do.
+// TestContenders does with each server what workloads do.
 func TestContenders(t *testing.T) {
 	content := strings.Repeat("some bytes and some more", 50_000)
 	for _, c := range contenders() {
@@ -130,7 +131,7 @@ func visit(t *testing.T, in *instance, s *setup, inClear bool, content string) {
 	require.NoError(t, c.quit())
 }
 
-// refuse tries wrong passwords.
+// refuse checks that wrong passwords are refused.
 func refuse(t *testing.T, in *instance, s *setup) {
 	t.Helper()
 	d, err := (&load{instance: in, setup: s}).dialer()
@@ -145,7 +146,8 @@ func refuse(t *testing.T, in *instance, s *setup) {
 	}
 }
 
-// TestContendersEnd ends the context in place of stop, with a session open.
+// TestContendersEnd ends a contender by its context instead of stop, while a
+// session is open.
 func TestContendersEnd(t *testing.T) {
 	for _, c := range contenders() {
 		t.Run(c.name, func(t *testing.T) {
@@ -171,7 +173,7 @@ func TestContendersEnd(t *testing.T) {
 	}
 }
 
-// TestStartFails wants the server's own words.
+// TestStartFails checks that the error of a start has the server's own words.
 func TestStartFails(t *testing.T) {
 	for _, c := range contenders() {
 		t.Run(c.name, func(t *testing.T) {
@@ -179,12 +181,12 @@ func TestStartFails(t *testing.T) {
 			available(t, c.name, s)
 			require.NoError(t, os.WriteFile(s.cert, []byte("no certificate"), 0o644))
 			in, err := c.start(t.Context(), s)
-			if err == nil { // it looks at the certificate when the first client comes
+			if err == nil { // reads the certificate only when the first client connects
 				require.NoError(t, in.stop())
 				return
 			}
 			require.ErrorContains(t, err, c.name+": ")
-			if c.name != "Pure-FTPd" { // it tells syslog or nobody
+			if c.name != "Pure-FTPd" { // Pure-FTPd reports errors to syslog only
 				require.ErrorContains(t, err, "\n\t")
 			}
 		})

@@ -15,8 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// For a few seconds, with ports that are given up at once. Memory is not
-// judged: it would have to come to rest first.
+// TestSoak runs a soak of a few seconds with ports that are given up at once.
+// It doesn't judge memory, which would have to come to rest first.
 func TestSoak(t *testing.T) {
 	s := usualSoak(furnished(t), 3*time.Second, t.Output())
 	s.warmUp, s.every, s.pause = time.Second, time.Second, 50*time.Millisecond
@@ -35,7 +35,7 @@ func TestSoakInterrupted(t *testing.T) {
 	require.ErrorContains(t, s.run(ctx, t.Output()), "enough")
 }
 
-// Each kind of visit does what it is there for.
+// TestVisits checks that each kind of visit does what it is meant to.
 func TestVisits(t *testing.T) {
 	s := furnished(t)
 	c, err := startChild(t.Context(), &s, time.Second, 100*time.Millisecond)

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThief shows what counts as stolen, on a data port that takes whoever comes
-// first.
+// TestThief shows what counts as stolen, on a data port that accepts whoever
+// connects first.
 func TestThief(t *testing.T) {
 	l := &load{instance: &instance{addr: "127.0.0.1:1"}, setup: emptySetup(t)}
 	cert, err := tls.LoadX509KeyPair(l.cert, l.key)
@@ -59,7 +59,7 @@ func TestThief(t *testing.T) {
 			thief.lurk(ln.Addr().String())
 			require.NotNil(t, thief.conn)
 			require.NoError(t, <-served)
-			thief.got <- <-thief.got // it has come to its end
+			thief.got <- <-thief.got // waits until the thief has read all
 			thief.leave()
 			require.Nil(t, thief.conn)
 			require.Equal(t, c.loot, thief.loot)

@@ -6,13 +6,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// judged is the verdict on a workload that a mark is for.
+// judged returns the verdict on a workload that has a mark.
 func judged(m mark, rows ...row) verdict {
 	rep := &report{Limit: "limit", Outcomes: []outcome{{Workload: "w", Unit: "file", Rows: rows}}}
 	return rep.verdict(m, rep.Outcomes[0])
 }
 
-// costing is a row with one metric in all samples.
+// costing returns a row whose samples have one metric.
 func costing(server string, m metric, values ...float64) row {
 	r := row{Server: server}
 	for _, v := range values {
@@ -31,7 +31,7 @@ func TestBestPeer(t *testing.T) {
 	require.Contains(t, v.because, "0.50 x cheap's 4.00 s/file")
 	require.Equal(t, short, judged(m, our, dear, costing("cheap", cpu, 3.9)).state)
 
-	// Who hasn't done it whole does not count, and the limit is no peer.
+	// A server that has failed sometimes doesn't count, and the limit is no peer.
 	cheap.Errors = []string{"sometimes"}
 	v = judged(m, our, dear, cheap, costing("limit", cpu, 1))
 	require.Contains(t, v.because, "dear's")
@@ -69,7 +69,7 @@ func TestAbsoluteMarks(t *testing.T) {
 	require.Equal(t, short, judged(none, costing(ours, stolen, 0, 0, 1)).state)
 }
 
-// Every mark is listed, once for each workload that its pattern matches.
+// TestJudge checks that every mark gets a verdict for each workload that its pattern matches.
 func TestJudge(t *testing.T) {
 	ran := outcome{Workload: "thief-one", Rows: []row{costing(ours, done, 1)}}
 	other := outcome{Workload: "thief-two", Rows: ran.Rows}
@@ -87,7 +87,8 @@ func TestJudge(t *testing.T) {
 	require.Equal(t, count[short], missed(verdicts))
 }
 
-// Marks of the server in processes compare it with one process and with vsftpd, and it is nobody's best other server.
+// TestMarksOfSplit checks that the marks of the server in several processes compare it with one process and with
+// vsftpd, and that it counts as no other server's peer.
 func TestMarksOfSplit(t *testing.T) {
 	rows := []row{costing(ours, cpu, 10), costing(split, cpu, 5), costing("vsftpd", cpu, 20)}
 	for m, want := range map[mark]state{

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// promised are the metrics of workloads, by the beginning of their names; the
-// longest counts.
+// promised holds the metrics that workloads have, by the beginning of their
+// names; the longest match counts.
 var promised = map[string][]metric{
 	"limit":       {cpu, rate},
 	"tls-down":    {cpu, rate, peak, resumed},
@@ -39,7 +39,7 @@ var promised = map[string][]metric{
 	"nlst":        {cpu, rate, peak, resumed},
 }
 
-// TestWorkloads runs every one of them.
+// TestWorkloads runs every workload.
 func TestWorkloads(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, w := range workloads() {
@@ -77,8 +77,8 @@ func longest(name string) (best string) {
 	return best
 }
 
-// TestNoPort is about a server that answers 425: what counts transfers counts
-// failures, and what measures costs has none.
+// TestNoPort runs workloads on a server that answers 425 to EPSV: those that
+// count transfers count failures, and those that measure costs fail.
 func TestNoPort(t *testing.T) {
 	l := newLoad(t, noPorts)
 	for _, name := range []string{"pressure-11", "squatters-11-same", "thief-other-silent"} {
@@ -100,7 +100,7 @@ func TestNoPort(t *testing.T) {
 	}
 }
 
-// TestWrongByte changes one byte of files that are fetched.
+// TestWrongByte changes one byte of the files that are fetched.
 func TestWrongByte(t *testing.T) {
 	l := newLoad(t)
 	spoil := func(name string, what content, at int64) {
@@ -129,7 +129,7 @@ func TestWrongByte(t *testing.T) {
 	require.ErrorIs(t, err, errWrong)
 }
 
-// spoiler is a place where the first byte of every file that is stored changes.
+// spoiler is an FS that changes the first byte of every file that is stored.
 type spoiler struct{ driver.FS }
 
 func (f spoiler) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {

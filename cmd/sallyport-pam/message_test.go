@@ -7,7 +7,8 @@ import (
 	"testing"
 )
 
-// A message comes back as it was sent, and has a bound both ways.
+// TestMessage checks that a message is received as it was sent, and that its
+// length is bounded in both directions.
 func TestMessage(t *testing.T) {
 	var b bytes.Buffer
 	want := question{Version: version, Do: doLogin, User: "alice", Password: "päss \x00", Peer: "192.0.2.1"}

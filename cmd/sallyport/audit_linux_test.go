@@ -47,7 +47,7 @@ func auditOf(t *testing.T, file string) (all []audited) {
 // textPair is an attribute in the text format.
 var textPair = regexp.MustCompile(`^([a-z]+)=("(?:[^"\\]|\\.)*"|[^" ]*)(?: |$)`)
 
-// auditOfText reads an audit log in the text format: of a key that comes twice it makes a list.
+// auditOfText reads an audit log in the text format. The values of a key that occurs several times become a list.
 func auditOfText(t *testing.T, file string) (all []audited) {
 	t.Helper()
 	for _, line := range linesOf(t, file) {
@@ -75,7 +75,7 @@ func auditOfText(t *testing.T, file string) (all []audited) {
 	return all
 }
 
-// of returns what a line says, without what differs each time.
+// of returns a line without what differs each time.
 func (a audited) of(keys ...string) string {
 	var all []string
 	for _, key := range keys {
@@ -88,7 +88,7 @@ func (a audited) of(keys ...string) string {
 	return strings.Join(all, " ")
 }
 
-// oddNames are what a client may try to forge lines with, and what formats may spoil.
+// oddNames returns names by which a client may try to forge lines, or that formats may garble.
 func oddNames() []string {
 	return []string{
 		"plain", "with blank", ` lead`, `trail `, `"quoted"`, `back\slash`, `like\x0aescape`, `\u2028`, `\\x41`, "tab\there", "\x1b[2Jred", "v\vf\ff",
@@ -97,7 +97,7 @@ func oddNames() []string {
 	}
 }
 
-// Every name that a client can give comes back exactly from the line about it, in both formats.
+// Every name that a client can give can be read back exactly from its line, in both formats.
 func TestAuditOfOddNames(t *testing.T) {
 	for name, read := range map[string]func(*testing.T, string) []audited{formatJSON: auditOf, formatText: auditOfText} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +116,7 @@ func TestAuditOfOddNames(t *testing.T) {
 				_, err = c.Cmd(250, "RNTO "+to)
 				require.NoError(t, err)
 				all := read(t, file)
-				require.Len(t, all, 1+2*(i+1)) // with the login
+				require.Len(t, all, 1+2*(i+1)) // one of them is the login's
 				stored, moved := all[len(all)-2], all[len(all)-1]
 				require.Equal(t, "STOR 226 5 true", stored.of("event", "code", "bytes", "committed"))
 				require.Equal(t, "/"+name, wire.Original(stored["path"].(string)))
@@ -134,7 +134,7 @@ func TestAuditOfOddNames(t *testing.T) {
 	}
 }
 
-// There is a line for every login, logout and file operation, also for what was refused, and none for looking around.
+// Every login, logout and file operation has a line, refused ones included; commands that only look around have none.
 func TestAudit(t *testing.T) {
 	p, file := startAudited(t)
 	user := p.fact(t, "user")
@@ -191,7 +191,7 @@ func TestAudit(t *testing.T) {
 		for key := range a {
 			require.True(t, key == "time" || strings.Contains(documented, "`"+key+"`"), "docs/operating.md doesn't say what %s is", key)
 		}
-		if a["event"] == "connection-refused" { // by the end, which the test waits for so
+		if a["event"] == "connection-refused" { // refused while the test waits for the end
 			continue
 		}
 		all = append(all, a)
@@ -245,7 +245,7 @@ func TestAudit(t *testing.T) {
 	require.GreaterOrEqual(t, all[19]["sent"].(float64), 8.0)
 }
 
-// An upload whose end nothing proves says so.
+// The line of an upload says if nothing has proved the upload's end.
 func TestAuditOfUnprovenEnds(t *testing.T) {
 	p, file := startAudited(t, "--insecure-plaintext")
 	conn, err := net.Dial("tcp", p.fact(t, "explicit FTPS"))
@@ -263,7 +263,7 @@ func TestAuditOfUnprovenEnds(t *testing.T) {
 	require.NoError(t, c.Close())
 }
 
-// What a client was told of is in the file, though the server is killed, and though the file was rotated.
+// Every operation that a client got a reply to has its line, even if the server was then killed and the file rotated.
 func TestAuditOfAKilledServer(t *testing.T) {
 	p, file := startAudited(t)
 	c := p.login(t, "explicit")
@@ -281,7 +281,7 @@ func TestAuditOfAKilledServer(t *testing.T) {
 	require.Equal(t, []string{"/two", "/three"}, []string{all[0].of("path"), all[1].of("path")})
 }
 
-// Refused connections have lines, as many as the log has of what anybody can cause.
+// Refused connections have lines in the audit log, no more than the log allows of what anybody can cause.
 func TestAuditOfRefusedConnections(t *testing.T) {
 	p, file := startAudited(t, "--max-sessions", "1", "--control", filepath.Join(t.TempDir(), "control"))
 	c := p.login(t, "explicit")
@@ -308,8 +308,8 @@ func TestAuditOfRefusedConnections(t *testing.T) {
 	require.Equal(t, 10, refused[errBanned.Error()], refused)
 }
 
-// Logs that can't be are told at the start, where the option was given, and options that contradict each other are
-// mistakes.
+// Log files that can't be opened are reported at the start, with the option that names them, and so are options that
+// contradict each other.
 func TestLogMistakes(t *testing.T) {
 	file, err := binary()
 	require.NoError(t, err)
@@ -328,7 +328,7 @@ func TestLogMistakes(t *testing.T) {
 	require.ErrorContains(t, err, "leave out --audit-format")
 }
 
-// The server's log goes to a file as it does to standard error, in JSON if that is wanted, and follows its name.
+// The server's log in a file has what standard error would have, as text or JSON, and follows the file's name.
 func TestLogInAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	p := start(t, "--log", file, "--log-format", "json", "--log-level", "debug")
@@ -352,7 +352,7 @@ func TestLogInAFile(t *testing.T) {
 	require.Empty(t, p.log.String())
 }
 
-// The audit log may be standard error, beside the log.
+// The audit log can go to standard error, beside the server's log.
 func TestAuditOnStandardError(t *testing.T) {
 	p := start(t, "--audit-log", "-", "--audit-format", "text")
 	c := p.login(t, "explicit")

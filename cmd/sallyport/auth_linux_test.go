@@ -25,7 +25,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// askedProgram writes a shell script and returns the lines of a configuration file that have it asked.
+// askedProgram writes a shell script, and returns the lines of a configuration file that make the script auth-program.
 func askedProgram(t *testing.T, script string, args ...string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "check")
@@ -37,7 +37,7 @@ func askedProgram(t *testing.T, script string, args ...string) string {
 	return fmt.Sprintf("auth-program = %s\nauth-program-user = %q\n", argv, me.Username)
 }
 
-// authEndpoint is an HTTP endpoint that answers as a test says, and who was asked about.
+// authEndpoint is an HTTP endpoint that answers as a test wants, and notes who was asked about.
 type authEndpoint struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -74,7 +74,7 @@ func (e *authEndpoint) count(user string) (n int) {
 	return n
 }
 
-// with logs in by a password.
+// with logs in by name and password.
 func (c configured) with(t *testing.T, user, password string, certs ...stdtls.Certificate) (*ftpclient.Client, error) {
 	t.Helper()
 	config := c.clientTLS(t)
@@ -86,7 +86,7 @@ func (c configured) with(t *testing.T, user, password string, certs ...stdtls.Ce
 	return client, err
 }
 
-// wantRefused demands that a login gets a reply, and that the log says why.
+// wantRefused checks that a login gets a reply, and that the log has a text.
 func (c configured) wantRefused(t *testing.T, user, password, reply, log string) {
 	t.Helper()
 	before := len(c.log.String())
@@ -95,7 +95,7 @@ func (c configured) wantRefused(t *testing.T, user, password, reply, log string)
 	require.Eventually(t, func() bool { return strings.Contains(c.log.String()[before:], log) }, 10*time.Second, 10*time.Millisecond, "%s: %s", user, log)
 }
 
-// A program decides on names that no file has. What it says is checked as strictly as a file.
+// A program decides on names that no file has. Its answers are checked as strictly as files.
 func TestAuthProgram(t *testing.T) {
 	home, notes := t.TempDir(), t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(home, "seen"), nil, 0o644))
@@ -188,7 +188,7 @@ func requireDead(t *testing.T, pid string) {
 	}, 10*time.Second, 10*time.Millisecond, "process %d lives on", n)
 }
 
-// A program that says nothing is killed after ten seconds with all that it has started, and when the client goes.
+// A program that doesn't answer is killed with all that it has started, after ten seconds or when the client is gone.
 func TestAuthProgramHangs(t *testing.T) {
 	t.Parallel()
 	notes := t.TempDir()
@@ -230,8 +230,8 @@ func (c configured) beginLogin(t *testing.T, user, from string) *ftpclient.Clien
 	return client
 }
 
-// While a program hangs on clients of other addresses, whoever stands in a file gets in. A server that is killed leaves
-// no program behind.
+// While a program hangs on clients of other addresses, users in files can log in. A server that is killed leaves no
+// program running.
 func TestHangingProgramHoldsUpNobodyElse(t *testing.T) {
 	notes := t.TempDir()
 	p := startConfigured(t, askedProgram(t, "echo $$ >"+notes+"/$AUTH_USER; exec sleep 600")+alice)
@@ -248,13 +248,13 @@ func TestHangingProgramHoldsUpNobodyElse(t *testing.T) {
 	for _, file := range asked {
 		pid, err := os.ReadFile(filepath.Join(notes, file.Name()))
 		require.NoError(t, err)
-		if len(pid) > 0 { // it was not killed before it wrote that
+		if len(pid) > 0 { // empty if the program was killed before it wrote its PID
 			requireDead(t, string(pid))
 		}
 	}
 }
 
-// A reload leaves a login that is being decided to the program that was asked, and what it answers counts.
+// A reload leaves a login that is being judged to the program that was asked before, whose answer counts.
 func TestReloadDuringALogin(t *testing.T) {
 	notes := t.TempDir()
 	script := "echo >" + notes + "/begun; until [ -e " + notes + "/go ]; do sleep 0.01; done; echo '{\"read-only\": true}'"
@@ -270,8 +270,8 @@ func TestReloadDuringALogin(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Where serve runs as root a program runs as the user that is named, with that user's groups, and never as root
-// unasked.
+// If serve runs as root, a program runs as the user that is named, with that user's groups, and as root only if root is
+// named.
 func TestAuthProgramUser(t *testing.T) {
 	testenv.NeedRoot(t)
 	dir := t.TempDir()
@@ -295,7 +295,7 @@ func TestAuthProgramUser(t *testing.T) {
 	require.Contains(t, got, "auth-program-user: the program runs as root")
 }
 
-// An endpoint is asked by TLS, and only one whose certificate is trusted. What it has accepted counts until a reload.
+// An endpoint is asked over TLS if its certificate is trusted. What it has accepted is remembered until a reload.
 func TestAuthURLOverTheWire(t *testing.T) {
 	var mu sync.Mutex
 	status := 200
@@ -335,7 +335,7 @@ func TestAuthURLOverTheWire(t *testing.T) {
 	startConfigured(t, text).wantRefused(t, "pat", "secret", "421", "certificate")
 }
 
-// Everybody may be anonymous where a table says so, under two names and with any password, and changes nothing.
+// If a table allows it, everybody may log in as anonymous, by two names and with any password, and may change nothing.
 func TestAnonymous(t *testing.T) {
 	home := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(home, "seen"), []byte("12345"), 0o644))
@@ -366,7 +366,7 @@ func TestAnonymous(t *testing.T) {
 	p.wantRefused(t, "ftp", "me@example.com", "530", "the configuration refuses")
 }
 
-// A certificate that names the user logs in at USER. Any other is asked for the password.
+// A certificate that names the user logs in at USER. With any other certificate the password is asked for.
 func TestCertificateLogsIn(t *testing.T) {
 	cert, file := clientCertificate(t, "robot")
 	p := startConfigured(t, fmt.Sprintf("client-ca = %q\n[user.robot]\ncertificate-login = true\nnetworks = [\"127.0.0.0/8\"]\n[user.away]\ncertificate-login = true\nnetworks = [\"192.0.2.1\"]\n", file)+alice)
@@ -401,12 +401,12 @@ func TestCertificateLogsIn(t *testing.T) {
 		_, err = c.Cmd(530, "PWD")
 		require.NoError(t, err)
 	}
-	other, _ := clientCertificate(t, "robot") // which another has signed
+	other, _ := clientCertificate(t, "robot") // signed by another authority
 	_, err := p.with(t, "robot", "secret", other)
 	require.Error(t, err)
 }
 
-// Users have hashes of any kind, and those of a directory come and go with a reload.
+// Users may have hashes of any kind. Users in a directory of users appear and disappear with a reload.
 func TestHashesOverTheWire(t *testing.T) {
 	dir := t.TempDir()
 	var text string
@@ -441,7 +441,7 @@ func TestHashesOverTheWire(t *testing.T) {
 	require.NotContains(t, p.log.String(), "ecret")
 }
 
-// hashOf is what config password prints.
+// hashOf returns the output of config password.
 func hashOf(t *testing.T, kind, password string) string {
 	t.Helper()
 	in, out, err := os.Pipe()
@@ -459,8 +459,8 @@ func hashOf(t *testing.T, kind, password string) string {
 	return strings.TrimSpace(printed.String())
 }
 
-// Users come from a directory, too, with groups of the configuration file. The first place that has a name counts, and
-// check tells the others.
+// Users in a directory may be in groups of the configuration file. The first source that has a name counts, and check
+// reports the others.
 func TestUsersDir(t *testing.T) {
 	dir, users := t.TempDir(), filepath.Join(t.TempDir(), "users")
 	write := func(file, text string) {
@@ -513,7 +513,7 @@ func TestUsersDir(t *testing.T) {
 	}
 }
 
-// The script that the documents show does what they say.
+// The script in the documents works as they say.
 func TestDocumentedProgram(t *testing.T) {
 	_, script, found := strings.Cut(documents(t)["operating.md"], "```sh\n#!/bin/sh\n")
 	require.True(t, found)

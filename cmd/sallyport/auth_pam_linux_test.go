@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// helper builds sallyport-pam once, elsewhere than beside the server.
+// helper builds sallyport-pam once, in another directory than the server.
 var helper = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(buildDir, "pam", usualHelper)
 	cmd := exec.Command("go", "build", "-tags", "pam", "-o", file, ".")
@@ -28,15 +28,16 @@ var helper = sync.OnceValues(func() (string, error) {
 	return file, nil
 })
 
-// pamHost is a host with users, and rules of PAM for them. The server sees its files in place of those of /etc.
+// pamHost is a host with users, and with PAM rules for them. The server sees its files in place of those in
+// /etc.
 type pamHost struct {
 	*hostUsers
 	helper string
-	notes  string // a line for each time that PAM has asked the script
-	uid    int    // of alice
+	notes  string // has a line for each time that PAM has run the script
+	uid    int    // the UID of alice
 }
 
-// newPAMHost makes a host whose PAM lets alice in, and others.
+// newPAMHost makes a host whose PAM accepts some users, alice among them.
 func newPAMHost(t *testing.T) *pamHost {
 	t.Helper()
 	h := &pamHost{hostUsers: newHostUsers(t)}
@@ -105,7 +106,7 @@ func (h *pamHost) inside(t *testing.T, cmd *exec.Cmd) {
 	cmd.Path, cmd.Args = testenv.NeedBinary(t, "unshare"), args
 }
 
-// noted returns the lines of a kind that PAM has noted.
+// noted returns the lines of a kind in notes.
 func (h *pamHost) noted(t *testing.T, kind string) (lines []string) {
 	t.Helper()
 	text, _ := os.ReadFile(h.notes)
@@ -117,7 +118,7 @@ func (h *pamHost) noted(t *testing.T, kind string) (lines []string) {
 	return lines
 }
 
-// PAM decides on logins, and has one session for each hand.
+// PAM decides on logins, and opens one session for each hand.
 func TestPAM(t *testing.T) {
 	curl := testenv.NeedBinary(t, "curl")
 	h := newPAMHost(t)
@@ -160,10 +161,10 @@ func TestPAM(t *testing.T) {
 	require.NoError(t, again.Put("STOR third", "x"))
 	require.Len(t, h.noted(t, "open_session alice"), 2)
 	require.NoError(t, c.Process.Kill())
-	closed(2) // though the keeper had no time to say so
+	closed(2) // the helpers have closed them, since the keeper had no time to
 }
 
-// Whom PAM refuses is refused; the log says by which call and why.
+// Users whom PAM refuses are refused; the log says by which call and why.
 func TestPAMRefuses(t *testing.T) {
 	h := newPAMHost(t)
 	c := h.start(t, "")
@@ -179,7 +180,7 @@ func TestPAMRefuses(t *testing.T) {
 	require.Empty(t, h.noted(t, "open_session"))
 }
 
-// While PAM can't tell, or the helper hangs or is killed, nobody's login is decided: 421. Nothing is left over.
+// While PAM can't tell, or the helper hangs or is killed, every login gets 421. No helper is left running.
 func TestPAMDown(t *testing.T) {
 	t.Parallel()
 	const down = "421 Logins can't be checked just now; try again later."
@@ -198,7 +199,7 @@ func TestPAMDown(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// killHelper kills the next helper that asks PAM about somebody slow.
+// killHelper kills the next helper that asks PAM about a user who is judged slowly.
 func killHelper(keeper int) error {
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		all, _ := exec.Command("pgrep", "--parent", fmt.Sprint(keeper), "--exact", usualHelper).Output()
@@ -211,7 +212,7 @@ func killHelper(keeper int) error {
 	return fmt.Errorf("nobody asks PAM")
 }
 
-// A source before that is down keeps PAM from being asked, and one that knows the name has it alone.
+// PAM is not asked if an earlier source is down or knows the name.
 func TestPAMAfterSystemUsers(t *testing.T) {
 	h := newPAMHost(t)
 	c := h.start(t, fmt.Sprintf("system-users = true\nsystem-users-dir = %q\n", h.etc))
@@ -237,7 +238,8 @@ func TestPAMAfterSystemUsers(t *testing.T) {
 	require.Contains(t, string(out), fmt.Sprintf(`%s:2: user "alice" is at %s:6:7, too, and that one counts`, h.file("passwd"), file))
 }
 
-// A helper that is missing or was built without PAM, and a service that PAM doesn't know, are told at the start.
+// A helper that is missing or was built without PAM, and a service that PAM doesn't know, are reported at the
+// start.
 func TestPAMMistakes(t *testing.T) {
 	testenv.NeedRoot(t)
 	for _, c := range []struct{ text, want string }{

@@ -17,13 +17,13 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// hostUsers are users of a host that a test makes up: its files of users and their homes.
+// hostUsers are the users of a made-up host: its files of users, and their homes.
 type hostUsers struct {
 	etc, homes string
 	next       int
 }
 
-// firstHostUID is the number of the first of them, and staffGID a group that no host has.
+// firstHostUID is the UID of the first of these users, and staffGID the GID of a group that no real host has.
 const (
 	firstHostUID = 20100
 	staffGID     = 20099
@@ -60,7 +60,7 @@ func (h *hostUsers) add(t *testing.T, name, lines string) {
 	require.NoError(t, f.Close())
 }
 
-// user adds a user with a shell and what the shadow file has behind the name, and returns its number.
+// user adds a user with a shell and the fields of the shadow file behind the name, and returns the UID.
 func (h *hostUsers) user(t *testing.T, name, shell, shadow string) (uid int) {
 	t.Helper()
 	uid = h.next
@@ -85,7 +85,7 @@ func (h *hostUsers) text(more string) string {
 	return fmt.Sprintf("run-as = \"20000:20000\"\nsystem-users = true\nsystem-users-dir = %q\n%s", h.etc, more)
 }
 
-// mkpasswd returns the hash that Debian's program makes of "secret".
+// mkpasswd returns the hash of "secret" that Debian's mkpasswd makes.
 func mkpasswd(t *testing.T, kind ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), testenv.NeedBinary(t, "mkpasswd"), append([]string{"-s", "-m"}, kind...)...)
@@ -95,7 +95,7 @@ func mkpasswd(t *testing.T, kind ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// Users of the host log in with the hashes that its own programs make, and what they store is theirs.
+// Users of the host log in by the hashes that the host's own programs make, and own the files that they store.
 func TestSystemUsers(t *testing.T) {
 	curl := testenv.NeedBinary(t, "curl")
 	h := newHostUsers(t)
@@ -141,7 +141,7 @@ func TestSystemUsers(t *testing.T) {
 		}
 	}
 
-	// What changes in the files counts at once.
+	// Checks that a change of the files counts at once.
 	h.user(t, "late", "/bin/sh", hash+":19999:0:99999:7:::")
 	_, err := c.dial(t, "late")
 	require.NoError(t, err)
@@ -149,7 +149,7 @@ func TestSystemUsers(t *testing.T) {
 	c.wantRefused(t, "late", "secret", "530 Login incorrect.", "the password is locked")
 }
 
-// Who may not log in learns no more than that, but for those who know the password.
+// A user who may not log in learns only that, except with the right password.
 func TestSystemUsersRefused(t *testing.T) {
 	h := newHostUsers(t)
 	for name, shadow := range map[string]string{
@@ -170,7 +170,7 @@ func TestSystemUsersRefused(t *testing.T) {
 		"bot": "nologin", "odd": "/bin/odd", "banished": "ftpusers names the user", "root": "is root, with whose rights nothing is done", "service": "has the number 999, below",
 		"engine": "is the user of", "unlisted": "the shadow file has no line of the user", "lost": "is no absolute path", "nobody-has-it": "nobody has the name",
 	} {
-		if asked++; asked%8 == 1 { // the log of one has ten lines a minute of a kind
+		if asked++; asked%8 == 1 { // the log of one server has ten lines of a kind in a minute
 			c = h.start(t, "")
 		}
 		c.wantRefused(t, name, "secret", "530 Login incorrect.", log)
@@ -187,7 +187,7 @@ func TestSystemUsersRefused(t *testing.T) {
 	}
 }
 
-// A group has its say for all users of the host, and a template takes the place of their homes.
+// A group's table holds for all users of the host, and a template for homes replaces their own homes.
 func TestSystemUsersGroup(t *testing.T) {
 	h := newHostUsers(t)
 	uid := h.user(t, "alice", "/bin/sh", hash+":19999:0:99999:7:::")
@@ -209,7 +209,7 @@ func TestSystemUsersGroup(t *testing.T) {
 	require.FileExists(t, filepath.Join(h.homes, "alice", "own"))
 }
 
-// A name that the configuration has, too, is the configuration's, and check and log say so.
+// If the configuration has a name, too, the configuration's user counts, as check and log say.
 func TestSystemUsersHidden(t *testing.T) {
 	h := newHostUsers(t)
 	h.user(t, "alice", "/bin/sh", hash+":19999:0:99999:7:::")
@@ -231,7 +231,7 @@ func TestSystemUsersHidden(t *testing.T) {
 	require.ErrorContains(t, a.Put("STOR x", "x"), "550")
 }
 
-// While the files can't be read, or the process that judges is killed or hangs, nobody's login is decided: 421.
+// While the files can't be read, or the process that judges is killed or hangs, every login gets 421.
 func TestSystemUsersDown(t *testing.T) {
 	t.Parallel()
 	h := newHostUsers(t)
@@ -289,7 +289,7 @@ func signalJudge(keeper int, sig syscall.Signal) error {
 	return fmt.Errorf("nobody judges")
 }
 
-// What is wrong with the options is told with the place and the cure.
+// Mistakes in the options are reported with their place and the cure.
 func TestSystemUsersMistakes(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"system-users = true", `F:1:1: system-users needs --run-as: one process would touch the files of all with its own rights; have root start the server on Linux with run-as = "sallyport", or give users tables`},
@@ -310,7 +310,8 @@ func TestSystemUsersMistakes(t *testing.T) {
 	}
 }
 
-// The check tells what the host says of users elsewhere, and who can read its hashes; the start needs the files.
+// The check tells which other sources of users the host has, and who can read its hashes; the start needs the
+// files.
 func TestSystemUsersCheck(t *testing.T) {
 	h := newHostUsers(t)
 	h.add(t, "nsswitch.conf", "passwd:\tfiles sss [NOTFOUND=return] systemd ldap # as installed\ngroup: files nis\n")

@@ -26,7 +26,7 @@ import (
 	"github.com/sallyport/sallyport/internal/loglimit"
 )
 
-// fakeSource says the same of every attempt.
+// fakeSource answers every attempt alike.
 type fakeSource struct {
 	says  decision
 	err   error
@@ -40,7 +40,7 @@ func (f *fakeSource) ask(context.Context, *attempt) (*account, decision, error) 
 	return &account{ReadOnly: true}, f.says, f.err
 }
 
-// sources returns what one place after the other is asked, behind alice with the password secret.
+// sources returns a chain of fakes, behind the local user alice with the password secret.
 func sources(fakes ...*fakeSource) *chain {
 	c := &chain{settings: defaults(), open: inMemory, told: map[string]*loglimit.Share{}, local: newLocalUsers(map[string]account{"alice": {Password: hash}}, passhash.NewChecker().Check)}
 	c.sources = append(c.sources, c.local)
@@ -50,7 +50,8 @@ func sources(fakes ...*fakeSource) *chain {
 	return c
 }
 
-// The first source that knows a name decides. One that can't tell ends the session, whatever later ones would say.
+// The first source that knows a name decides. A source that can't tell ends the session, whatever later ones would
+// say.
 func TestChain(t *testing.T) {
 	for _, c := range []struct {
 		user, password string
@@ -86,8 +87,8 @@ func TestChain(t *testing.T) {
 	require.Equal(t, context.Canceled, err, "a client that is gone says nothing of a source")
 }
 
-// A name that nobody has, and one that has no password, take as long as a wrong password: one comparison with a hash.
-// What another source decides takes none.
+// A login costs one comparison with a hash, even for an unknown name and for a user without a password. A login that
+// another source decides costs none.
 func TestComparisons(t *testing.T) {
 	fake := &fakeSource{}
 	c := sources(fake)
@@ -110,7 +111,7 @@ func TestComparisons(t *testing.T) {
 	require.Empty(t, compared)
 }
 
-// Who compares passwords may be another process, which may be gone.
+// Comparisons may be another process's work, which may be gone: then the source is down.
 func TestComparisonIsDown(t *testing.T) {
 	c := sources()
 	c.log = slog.New(slog.DiscardHandler)
@@ -122,7 +123,7 @@ func TestComparisonIsDown(t *testing.T) {
 	}
 }
 
-// A certificate logs in whom it names, if the user's table says so. Others are asked for a password.
+// A certificate logs in the user that it names, if the user's table says so. Other users are asked for a password.
 func TestCertificateLogin(t *testing.T) {
 	users := newLocalUsers(map[string]account{"robot": {Certificate: true}, "both": {Certificate: true, Password: hash}, "alice": {Password: hash}}, passhash.NewChecker().Check)
 	c := &chain{settings: defaults(), open: inMemory, local: users, sources: []userSource{users, &anonymousUser{}, &authProgram{}, &authURL{}}}
@@ -156,7 +157,7 @@ func TestCertificateLogin(t *testing.T) {
 	}
 }
 
-// What a source gives away has no hash in it.
+// The account that a source returns has no hash.
 func TestNoHashLeavesASource(t *testing.T) {
 	a, says, err := newLocalUsers(map[string]account{"alice": {Password: hash}}, passhash.NewChecker().Check).ask(t.Context(), &attempt{User: "alice", Password: "secret"})
 	require.NoError(t, err)
@@ -164,7 +165,7 @@ func TestNoHashLeavesASource(t *testing.T) {
 	require.Empty(t, a.Password)
 }
 
-// Who is anonymous can change nothing unless the table itself says so, not a group.
+// Anonymous users can change nothing, unless the table [anonymous] itself, and not a group, says so.
 func TestAnonymousTable(t *testing.T) {
 	read := func(more string) *account {
 		s, err := load("serve", []string{"--config", configure(t, "client-ca = \"x\"\n[group.g]\nread-only = false\nsessions = 3\nrequire-certificate = true\n[anonymous]\nhome = \"/srv/{user}\"\n"+more)}, nil)
@@ -182,7 +183,7 @@ func TestAnonymousTable(t *testing.T) {
 	require.False(t, read("read-only = false").ReadOnly)
 }
 
-// answering returns an endpoint and how it is asked.
+// answering returns an endpoint, and the poster that asks it.
 func answering(t *testing.T, handler http.HandlerFunc) (*authURL, *poster) {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -194,7 +195,7 @@ func answering(t *testing.T, handler http.HandlerFunc) (*authURL, *poster) {
 	return s.newAuthURL(p.post), p
 }
 
-// The status of an endpoint decides. What is none of the answers that it may give means that it is down.
+// The status of an endpoint decides. Any answer that it may not give means that it is down.
 func TestAuthURL(t *testing.T) {
 	huge := `{"home": "/` + strings.Repeat("x", maxAnswer) + `"}`
 	for _, c := range []struct {
@@ -242,7 +243,7 @@ func TestAuthURL(t *testing.T) {
 	}
 }
 
-// A source that hangs is asked a bounded number of times at once. Who comes then hears that it is down.
+// A source that hangs is asked a bounded number of times at once. Further logins hear that it is down.
 func TestAuthURLIsBusy(t *testing.T) {
 	release, begun := make(chan struct{}), make(chan struct{})
 	u, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -269,7 +270,7 @@ func TestAuthURLIsBusy(t *testing.T) {
 	require.Equal(t, accepted, says)
 }
 
-// What an endpoint is told is the attempt, and names that could mislead are kept from it.
+// An endpoint gets the attempt as JSON, and is not asked about names that could mislead it.
 func TestAuthURLIsTold(t *testing.T) {
 	var got []string
 	u, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -292,7 +293,7 @@ func TestAuthURLIsTold(t *testing.T) {
 	require.Len(t, got, 1)
 }
 
-// An endpoint that is gone, or silent, is down, and the error has no key of the URL in it.
+// An endpoint that is gone or silent is down, and the error doesn't hold the key in the URL.
 func TestAuthURLIsDown(t *testing.T) {
 	release := make(chan struct{})
 	u, p := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -314,7 +315,7 @@ func TestAuthURLIsDown(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 }
 
-// An attempt that was accepted is remembered for a minute, for this password only.
+// An attempt that was accepted is remembered for a minute, for the same password only.
 func TestAuthURLRemembers(t *testing.T) {
 	asked := map[string]int{}
 	u, _ := answering(t, func(w http.ResponseWriter, r *http.Request) {
@@ -335,7 +336,7 @@ func TestAuthURLRemembers(t *testing.T) {
 			}
 			require.Equal(t, accepted, says)
 			require.Equal(t, 2, a.Sessions)
-			a.Sessions = 7 // is the caller's
+			a.Sessions = 7 // changes the caller's copy only
 		}
 	}
 	require.Len(t, asked, 3)
@@ -350,7 +351,7 @@ func TestAuthURLRemembers(t *testing.T) {
 	require.NotEqual(t, u.key([]byte("a")), other.key([]byte("a")), "the name of an attempt is this server's")
 }
 
-// The memory of an endpoint's answers has a bound and an end.
+// The answers that are remembered are bounded in number and time.
 func TestAuthURLForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := defaults().newAuthURL(nil)
@@ -373,8 +374,8 @@ func TestAuthURLForgets(t *testing.T) {
 	})
 }
 
-// While a source hangs, logins that it is asked about make room for others at once; the first does so after a while.
-// More than a few are not asked about.
+// While a source hangs, logins that wait for it give their place to others at once; the first of them does so after a
+// while. Only a few logins are asked about.
 func TestSourceThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newQuestions(mostAsked)
@@ -415,7 +416,7 @@ func TestSourceThatHangs(t *testing.T) {
 			end()
 		}
 		told()
-		begin()() // the last answer took long, and this one does not
+		begin()() // ends the hang: this answer comes at once
 		require.Equal(t, []time.Duration{0}, told())
 		begin()()
 		time.Sleep(time.Minute)

@@ -35,8 +35,8 @@ func (p *process) dialFrom(t *testing.T, addr, kind string) (net.Conn, error) {
 	return conn, err
 }
 
-// isRefused reports whether a connection from an address is closed without a word, which may be before the dialler has
-// looked at it.
+// isRefused reports whether a connection from an address is closed without a reply, possibly before the dialler has
+// used it.
 func (p *process) isRefused(t *testing.T, addr, kind string) bool {
 	t.Helper()
 	conn, err := p.dialFrom(t, addr, kind)
@@ -62,14 +62,14 @@ func (p *process) logIn(t *testing.T, addr, user, password string) (*ftpclient.C
 	return c, err
 }
 
-// isBanned reports whether connections from an address are closed without a word, before any TLS.
+// isBanned reports whether connections from an address are closed without a reply, before any TLS.
 func (p *process) isBanned(t *testing.T, addr string) bool {
 	t.Helper()
 	return p.isRefused(t, addr, "explicit") && p.isRefused(t, addr, "implicit")
 }
 
 // A ban by hand ends the sessions of the address with 421, and closes connections from there and from nowhere else. It
-// ends by hand.
+// can be lifted by hand.
 func TestControlBan(t *testing.T) {
 	dir := t.TempDir()
 	c := startControlled(t, "--state-dir", dir, "--audit-log", filepath.Join(dir, "audit.log"))
@@ -91,7 +91,7 @@ func TestControlBan(t *testing.T) {
 
 	b = told[banned](t, c, "ban", "127.0.0.0/29", "--keep-sessions")
 	require.Equal(t, []any{0, (*time.Time)(nil)}, []any{b.Sessions, b.Ban.Until})
-	require.NoError(t, second.Put("STOR on", "x")) // and data ports are open to it
+	require.NoError(t, second.Put("STOR on", "x")) // checks that data ports accept its connections
 	require.True(t, c.isBanned(t, "127.0.0.3"))
 	list := told[banList](t, c, "bans").Bans
 	require.Equal(t, []string{"127.0.0.2/32", "127.0.0.0/29"}, []string{list[0].Network.String(), list[1].Network.String()})
@@ -131,8 +131,7 @@ func TestControlBan(t *testing.T) {
 	require.Equal(t, 4, refused)
 }
 
-// Refused logins ban an address by themselves, and missing files don't. The ban is there after a restart, and ends by
-// hand.
+// Refused logins get an address banned, and missing files don't. The ban outlives a restart, and can be lifted by hand.
 func TestBanAfterFailures(t *testing.T) {
 	dir := t.TempDir()
 	more := []string{"--ban-after", "3", "--ban-never", "127.0.0.9", "--state-dir", dir, "--audit-log", filepath.Join(dir, "audit.log")}
@@ -155,7 +154,7 @@ func TestBanAfterFailures(t *testing.T) {
 	c.wantLog(t, `level=WARN msg="an address was banned" network=127.0.0.2/32`)
 	require.True(t, c.isBanned(t, "127.0.0.2"))
 	require.False(t, c.isBanned(t, "127.0.0.9"))
-	_, err = good.Cmd(257, "PWD") // it has logged in
+	_, err = good.Cmd(257, "PWD") // still works, since it has logged in
 	require.NoError(t, err)
 	file := filepath.Join(dir, "bans.json")
 	require.Eventually(t, func() bool { kept, err := readBans(file); return err == nil && len(kept) == 1 }, 10*time.Second, 10*time.Millisecond)
@@ -183,7 +182,7 @@ func TestBanAfterFailures(t *testing.T) {
 	require.Empty(t, kept)
 }
 
-// Connections beyond the limit of an address ban it as well.
+// Connections beyond the limit of an address get it banned, too.
 func TestBanAfterFlood(t *testing.T) {
 	p := start(t, "--ban-after", "3", "--max-sessions-per-address", "1")
 	c, err := p.logIn(t, "127.0.0.2", p.fact(t, "user"), p.fact(t, "password"))
@@ -198,7 +197,7 @@ func TestBanAfterFlood(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Options of bans follow a reload.
+// A reload changes the options of bans.
 func TestReloadOfBans(t *testing.T) {
 	c := startControlled(t)
 	told[banned](t, c, "ban", "127.0.0.0/29")
@@ -217,7 +216,7 @@ func TestReloadOfBans(t *testing.T) {
 	require.Contains(t, out, "a restart forgets that") // there is no state-dir
 }
 
-// A file of bans that is not whole ends the start, and config check says so too.
+// A damaged file of bans keeps the server from starting, and config check reports it, too.
 func TestBadBansFile(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "bans.json"), []byte(`{"version": 1, "bans": [`), 0o600))
@@ -234,8 +233,8 @@ func TestBadBansFile(t *testing.T) {
 	}
 }
 
-// Behind a load balancer the address counts that its header tells. Whoever comes without a header is refused, which the
-// audit log tells.
+// Behind a load balancer the address in the PROXY header counts. A connection without a header is refused, as the audit
+// log tells.
 func TestBanBehindProxy(t *testing.T) {
 	audit := filepath.Join(t.TempDir(), "audit.log")
 	c := startControlled(t, "--proxy-protocol", "127.0.0.5", "--audit-log", audit)
@@ -255,15 +254,15 @@ func TestBanBehindProxy(t *testing.T) {
 	require.Zero(t, c.end(t))
 	var refused []string
 	for _, a := range auditOf(t, audit) {
-		if host, _, err := net.SplitHostPort(fmt.Sprint(a["peer"])); err == nil && a["event"] == "connection-refused" && host != "127.0.0.1" { // from where the test waits for the end
+		if host, _, err := net.SplitHostPort(fmt.Sprint(a["peer"])); err == nil && a["event"] == "connection-refused" && host != "127.0.0.1" { // leaves out those of the test itself, which waits for the end
 			refused = append(refused, host)
 		}
 	}
 	require.Equal(t, []string{"198.51.100.7", "127.0.0.6"}, refused)
 }
 
-// A state directory has one server. The second is told at its start by the option's place, and may have it when the
-// first has ended, however it did.
+// A state directory serves one server. A second one fails to start with the place of the option, and can start once the
+// first has ended in any way.
 func TestStateIsLocked(t *testing.T) {
 	dir := t.TempDir()
 	config := configure(t, fmt.Sprintf("\nstate-dir = %q\n", dir)+alice)

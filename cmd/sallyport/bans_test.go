@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// quietBans are bans without a server.
+// quietBans returns bans without a server.
 func quietBans(rules banRules) (b *bans, told *[]ban) {
 	told = new([]ban)
 	b = newBans(slog.New(slog.DiscardHandler), rules)
@@ -28,7 +28,7 @@ func quietBans(rules banRules) (b *bans, told *[]ban) {
 	return b, told
 }
 
-// fail has logins refused.
+// fail counts refused logins of an address.
 func fail(b *bans, addr string, times int) {
 	for range times {
 		b.login(server.Login{Session: server.SessionInfo{Peer: netip.AddrPortFrom(netip.MustParseAddr(addr), 4711)}, Err: fmt.Errorf("no: %w", driver.ErrLogin)})
@@ -39,7 +39,7 @@ func (b *bans) holdsFor(addr string) bool { return b.holds(netip.MustParseAddr(a
 
 var threeTimes = banRules{after: 3, window: 10 * time.Minute, period: time.Hour}
 
-// Failures count for as long as the window is, and a ban holds for as long as it says.
+// Failures within the window count, and a ban holds for its period.
 func TestBanByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, told := quietBans(threeTimes)
@@ -56,7 +56,7 @@ func TestBanByItself(t *testing.T) {
 		require.False(t, b.holdsFor("192.0.2.2"))
 		require.Len(t, *told, 1)
 		require.Equal(t, "3 refused logins or connections within 10m0s", (*told)[0].Reason)
-		fail(b, "192.0.2.1", 5) // by sessions that were there
+		fail(b, "192.0.2.1", 5) // from sessions that began before the ban
 		require.Len(t, *told, 1)
 		time.Sleep(time.Hour - 1)
 		require.True(t, b.holdsFor("192.0.2.1"))
@@ -69,7 +69,7 @@ func TestBanByItself(t *testing.T) {
 	})
 }
 
-// All of an IPv6 network of 64 bits is one client.
+// All addresses of an IPv6 /64 count as one client.
 func TestBanOfIPv6(t *testing.T) {
 	b, told := quietBans(threeTimes)
 	for _, addr := range []string{"2001:db8:0:1::1", "2001:db8:0:1:ffff::1%eth0", "2001:db8:0:1::2"} {
@@ -119,7 +119,7 @@ func TestWhatBans(t *testing.T) {
 	require.Empty(t, b.suspects)
 }
 
-// No ban holds for what ban-never names, as soon as it does.
+// No ban holds for networks in ban-never, from the moment that they are there.
 func TestBanNever(t *testing.T) {
 	b, _ := quietBans(threeTimes)
 	fail(b, "10.1.2.3", 3)
@@ -136,7 +136,7 @@ func TestBanNever(t *testing.T) {
 	require.NoError(t, b.add(ban{Network: netip.MustParsePrefix("10.0.0.0/7")}))
 }
 
-// Bans and suspects are bounded: what a ban by hand says stays, and the oldest automatic ones go.
+// Bans and suspects are bounded: bans by hand stay, and the oldest automatic ones are dropped.
 func TestBansAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := quietBans(banRules{after: 1, window: time.Minute, period: 24 * time.Hour})
@@ -172,7 +172,7 @@ func TestBansAreBounded(t *testing.T) {
 	})
 }
 
-// A session that began while its address was being banned is ended, and no other.
+// Only the session that began while its address was being banned is ended.
 func TestBanOfASessionThatBegins(t *testing.T) {
 	b, _ := quietBans(threeTimes)
 	var ended func(server.SessionInfo) bool
@@ -186,7 +186,7 @@ func TestBanOfASessionThatBegins(t *testing.T) {
 	require.False(t, ended(server.SessionInfo{ID: "2", Peer: s.Peer}))
 }
 
-// Sessions that are logged in outlive the ban that others of their address bring about.
+// An automatic ban ends the sessions of the address that are not logged in, and no others.
 func TestBanByItselfEndsStrangers(t *testing.T) {
 	b, _ := quietBans(threeTimes)
 	var ended func(server.SessionInfo) bool
@@ -199,7 +199,7 @@ func TestBanByItselfEndsStrangers(t *testing.T) {
 	require.False(t, ended(server.SessionInfo{Peer: netip.MustParseAddrPort("192.0.2.2:4711")}))
 }
 
-// What is kept is what there was, and a file that is not whole is an error that names the cure.
+// Bans are read as they were written. A damaged file is an error that names the cure.
 func TestBansFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bans.json")
 	kept, err := readBans(path)
@@ -243,20 +243,20 @@ func TestBansFile(t *testing.T) {
 	}
 }
 
-// Where nobody can write the old file stays.
+// If the new file can't be written, the old one stays.
 func TestBansFileStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bans.json")
 	b, _ := quietBans(threeTimes)
 	require.NoError(t, b.add(ban{Network: netip.MustParsePrefix("192.0.2.0/24")}))
 	require.NoError(t, writeBans(path, keptBans{stateVersion, b.list()}))
-	require.Error(t, writeBans(filepath.Join(path, "bans.json"), keptBans{})) // below a file
+	require.Error(t, writeBans(filepath.Join(path, "bans.json"), keptBans{})) // the directory is a file
 	require.ErrorContains(t, makeState(path), path)
 	kept, err := readBans(path)
 	require.NoError(t, err)
 	require.Len(t, kept, 1)
 }
 
-// Options that make no sense are told at once.
+// Options that make no sense are all reported at once.
 func TestBanMistakes(t *testing.T) {
 	_, err := load("serve", []string{"DIR", "--config=", "--ban-after=1001", "--ban-for=0s", "--ban-window=0s", "--ban-never=10.0.0.1/8"}, nil)
 	for _, want := range []string{"--ban-after: 1001 is too many", "--ban-for: a ban of 0s", "--ban-window: nothing happens", "--ban-never: 10.0.0.1/8 is an address within a network"} {
@@ -266,7 +266,7 @@ func TestBanMistakes(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, s.automatic().after)
 	got, err := checked(t.Context(), s)
-	require.ErrorContains(t, err, "DIR") // which is missing
+	require.ErrorContains(t, err, "DIR") // DIR is missing
 	require.Empty(t, got)
 	s.dir = t.TempDir()
 	got, err = checked(t.Context(), s)

@@ -23,7 +23,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// binary builds the command once.
+// binary builds the command sallyport once.
 var binary = sync.OnceValues(func() (string, error) {
 	file := filepath.Join(buildDir, "sallyport")
 	if runtime.GOOS == "windows" {
@@ -38,7 +38,7 @@ var binary = sync.OnceValues(func() (string, error) {
 var buildDir string
 
 func TestMain(m *testing.M) {
-	os.Setenv("SALLYPORT_CONFIG", "") // a server of this host may have a file
+	os.Setenv("SALLYPORT_CONFIG", "") // ignores the configuration file of a server on this host
 	os.Setenv("SALLYPORT_CONTROL", "")
 	os.Setenv("SALLYPORT_STATE_DIR", "")
 	var err error
@@ -55,8 +55,8 @@ type process struct {
 	*exec.Cmd
 	banner string
 	dir    string
-	log    testenv.Buffer // what it wrote to stderr
-	ended  chan error     // takes one: what Wait returned
+	log    testenv.Buffer // what the process has written to stderr
+	ended  chan error     // gets the result of Wait
 }
 
 // start runs "serve DIR" on free ports and waits for its banner.
@@ -65,7 +65,7 @@ func start(t *testing.T, more ...string) *process {
 	return startWith(t, func(*exec.Cmd) {}, more...)
 }
 
-// startWith is start with a command that configure has changed.
+// startWith is start with a command that configure changes first.
 func startWith(t testing.TB, configure func(*exec.Cmd), more ...string) *process {
 	t.Helper()
 	file, err := binary()
@@ -78,7 +78,7 @@ func startWith(t testing.TB, configure func(*exec.Cmd), more ...string) *process
 	}
 	args := append([]string{"serve", p.dir, "--listen", "127.0.0.1:0", "--listen-implicit", "127.0.0.1:0", "--passive", testenv.FreePortSet(t, 3)}, more...)
 	p.Cmd = exec.Command(file, args...)
-	tmp := t.TempDir() // a process that is killed leaves its certificate
+	tmp := t.TempDir() // where a process that is killed leaves its certificate
 	p.Env = append(os.Environ(), "TMPDIR="+tmp, "TMP="+tmp, "TEMP="+tmp)
 	p.Stderr = io.MultiWriter(t.Output(), &p.log)
 	configure(p.Cmd)
@@ -114,7 +114,7 @@ func startWith(t testing.TB, configure func(*exec.Cmd), more ...string) *process
 	return p
 }
 
-// fact is what the banner says after a name.
+// fact returns the text behind a name in the banner.
 func (p *process) fact(t testing.TB, name string) string {
 	t.Helper()
 	m := regexp.MustCompile(`(?m)^  ` + name + ` +(\S+)`).FindStringSubmatch(p.banner)
@@ -124,7 +124,7 @@ func (p *process) fact(t testing.TB, name string) string {
 	return m[1]
 }
 
-// clientTLS trusts the process.
+// clientTLS returns a configuration that trusts the process's certificate.
 func (p *process) clientTLS(t testing.TB) *stdtls.Config {
 	t.Helper()
 	pem, err := os.ReadFile(p.fact(t, "certificate"))
@@ -210,7 +210,7 @@ func TestRequireCloseNotify(t *testing.T) {
 	}
 }
 
-// The banner names what firewalls need, and nothing else.
+// The banner names the ports that firewalls must let through, and no others.
 func TestBannerNamesThePorts(t *testing.T) {
 	p := start(t)
 	_, explicit, _ := net.SplitHostPort(p.fact(t, "explicit FTPS"))
@@ -221,7 +221,7 @@ func TestBannerNamesThePorts(t *testing.T) {
 	}
 }
 
-// What the banner says to type does what it says, word for word.
+// The commands in the banner work as printed.
 func TestPrintedCommandsWork(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("the commands are for a POSIX shell")
@@ -273,7 +273,7 @@ func TestExitStatus(t *testing.T) {
 	}
 }
 
-// A port that is taken is told at start.
+// A data port that is in use is reported at the start.
 func TestTakenDataPort(t *testing.T) {
 	file, err := binary()
 	if err != nil {
@@ -292,7 +292,7 @@ func TestTakenDataPort(t *testing.T) {
 	}
 }
 
-// upload begins an upload and has half of it on the way.
+// upload begins an upload and sends half of it.
 func (p *process) upload(t *testing.T) (*ftpclient.Client, net.Conn) {
 	t.Helper()
 	c := p.login(t, "explicit")
@@ -306,7 +306,7 @@ func (p *process) upload(t *testing.T) (*ftpclient.Client, net.Conn) {
 	return c, data
 }
 
-// terminate sends SIGTERM and waits until nobody is let in any more.
+// terminate sends SIGTERM, and waits until no connections are accepted any more.
 func (p *process) terminate(t *testing.T) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -351,7 +351,7 @@ func TestSignalDrains(t *testing.T) {
 	}
 }
 
-// Connections that never become sessions are no reason to call an end disorderly.
+// Connections that never become sessions don't make an end disorderly.
 func TestDrainEndsBesideTheSilent(t *testing.T) {
 	p := start(t, "--drain", "6s")
 	for _, kind := range []string{"explicit", "implicit"} {
@@ -372,9 +372,9 @@ func TestSecondSignalCuts(t *testing.T) {
 	_, data := p.upload(t)
 	defer data.Close()
 	p.terminate(t)
-	time.Sleep(oneEnding) // since when it counts
+	time.Sleep(oneEnding) // waits until another signal counts as a second one
 	for deadline := time.Now().Add(10 * time.Second); len(p.ended) == 0 && time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		p.Process.Signal(syscall.SIGTERM) // or it has ended
+		p.Process.Signal(syscall.SIGTERM) // fails if the process has ended
 	}
 	p.wantCut(t)
 }
@@ -387,7 +387,8 @@ func TestDrainIsBounded(t *testing.T) {
 	p.wantCut(t)
 }
 
-// wantCut wants failure, and no trace of the upload.
+// wantCut checks that the process has failed and that the upload has left
+// nothing.
 func (p *process) wantCut(t *testing.T) {
 	t.Helper()
 	if status := p.end(t); status != statusFailed {

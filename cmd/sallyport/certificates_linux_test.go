@@ -38,7 +38,7 @@ func issue(t *testing.T, serial int64, cert, key string) string {
 	return string(der)
 }
 
-// link makes a symbolic link, as certbot does: what was there is removed first.
+// link makes a symbolic link as certbot does: it first removes what was there.
 func link(t *testing.T, target, name string) {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o755))
@@ -46,7 +46,7 @@ func link(t *testing.T, target, name string) {
 	require.NoError(t, os.Symlink(target, name))
 }
 
-// shown logs in and returns the client with the certificate that was shown to it.
+// shown logs in, and returns the client and the certificate that it was shown.
 func (c controlled) shown(t *testing.T) (*ftpclient.Client, string) {
 	t.Helper()
 	der := ""
@@ -68,7 +68,8 @@ func (c controlled) shown(t *testing.T) (*ftpclient.Client, string) {
 	return client, der
 }
 
-// showsSoon waits until new sessions are shown a certificate. Until then they are shown another one, and none fails.
+// showsSoon waits until new sessions are shown the certificate want. Before, each must be shown until, and none may
+// fail.
 func (c controlled) showsSoon(t *testing.T, want, until string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -81,8 +82,8 @@ func (c controlled) showsSoon(t *testing.T, want, until string) {
 	}, 20*time.Second, 50*time.Millisecond)
 }
 
-// Certificate and key are replaced while transfers run, in each way that programs do that: sessions to come are shown
-// the new certificate, none fails meanwhile, and what runs goes on, also with further data connections.
+// Certificate and key are replaced during transfers, in each way that programs replace them. New sessions are shown
+// the new certificate, none fails meanwhile, and old sessions go on, also with new data connections.
 func TestCertificateRenewed(t *testing.T) {
 	for name, x := range map[string]struct {
 		first func(t *testing.T, dir string) (der string)
@@ -98,7 +99,7 @@ func TestCertificateRenewed(t *testing.T) {
 			func(t *testing.T, c controlled, dir, old string) string {
 				der := issue(t, 2, dir+"/archive/ex/fullchain2.pem", dir+"/archive/ex/privkey2.pem")
 				link(t, "../../archive/ex/fullchain2.pem", dir+"/live/ex/fullchain.pem")
-				require.Eventually(t, func() bool { // as if the machine were busy between the two
+				require.Eventually(t, func() bool { // waits between the two, as on a busy machine
 					client, got := c.shown(t)
 					require.Equal(t, old, got)
 					require.NoError(t, client.Close())

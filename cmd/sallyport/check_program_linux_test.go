@@ -15,7 +15,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// checkScript looks at uploads. HOW is where it leaves notes.
+// checkScript is a program that looks at uploads. HOW is the directory for its notes.
 const checkScript = `#!/bin/sh
 case $CHECK_FILE in
 */broken) echo "the database is gone" >&2; exit 2 ;;
@@ -25,7 +25,7 @@ esac
 ! grep -q VIRUS
 `
 
-// checkedBy writes the script, and returns the options that have it look at uploads.
+// checkedBy writes checkScript, and returns the options that have it look at uploads.
 func checkedBy(t *testing.T, how, who string) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sallyport-check-")
@@ -37,7 +37,7 @@ func checkedBy(t *testing.T, how, who string) string {
 	return fmt.Sprintf("check-program = [%q, \"two words\", \"$HOME\"]\ncheck-program-user = %q\ncheck-timeout = \"2s\"\nuploads = \"inplace\"\n", file, who)
 }
 
-// testChecks tests what clients see of a program that looks at uploads, and what it sees.
+// testChecks tests what clients see of a program that looks at uploads, and what the program sees.
 func testChecks(t *testing.T, c *ftpclient.Client, home, how, uid string, log func() string) {
 	content := func(name string) string {
 		text, err := os.ReadFile(filepath.Join(home, name))
@@ -83,7 +83,8 @@ func testChecks(t *testing.T, c *ftpclient.Client, home, how, uid string, log fu
 	}
 }
 
-// A program looks at each upload before it becomes a file: its status decides. A user's table can say that none does.
+// A program looks at each upload before it becomes a file, and its exit status decides. A user's table can switch that
+// off.
 func TestCheckProgram(t *testing.T) {
 	me, err := user.Current()
 	require.NoError(t, err)
@@ -97,28 +98,28 @@ func TestCheckProgram(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, free.Put("STOR free", "a VIRUS"))
 
-	p.rewrite(t, alice, reread) // those who are there go on as they began
+	p.rewrite(t, alice, reread) // sessions that are open keep the program
 	require.ErrorContains(t, c.Put("STOR new", "a VIRUS"), "553")
 	c, err = p.with(t, "alice", "secret")
 	require.NoError(t, err)
 	require.NoError(t, c.Put("STOR new", "a VIRUS"))
 }
 
-// The same where a hand has the files: it executes nothing, so the keeper has a process of the program's user do that,
-// which needs no rights to the file.
+// A program looks at uploads of a split server, too. A hand executes nothing: the keeper has a process of the
+// program's user run it, which needs no rights to the file.
 func TestSplitCheckProgram(t *testing.T) {
 	s := startSplit(t, "", 3)
 	how := filepath.Join(s.homes, "how")
 	require.NoError(t, os.WriteFile(how, nil, 0o666))
 	require.NoError(t, os.Chmod(how, 0o666))
-	s.rewrite(t, s.text(checkedBy(t, how, "nobody"), "check-program = []\n"), reread) // bob's
+	s.rewrite(t, s.text(checkedBy(t, how, "nobody"), "check-program = []\n"), reread) // in the table of bob
 	nobody, err := user.Lookup("nobody")
 	require.NoError(t, err)
 	testChecks(t, s.mustDial(t, "alice"), filepath.Join(s.homes, "alice"), how, nobody.Uid, s.log.String)
 	require.NoError(t, s.mustDial(t, "bob").Put("STOR free", "a VIRUS"))
 }
 
-// What is wrong with a program that looks at uploads is told at the start.
+// Mistakes in the options of the program are reported at the start.
 func TestCheckProgramMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		"check-program = [\"check\"]\n" + alice:                                                           `sallyport.toml:1:1: check-program: "check" is no absolute path; want one such as /usr/bin/clamdscan`,

@@ -25,7 +25,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// The example changes nothing as it is, shows the defaults that there are, and is right when all of it counts.
+// The example file sets nothing as it is, shows the defaults, and is valid with all its lines in effect.
 func TestConfigExample(t *testing.T) {
 	text := output(t, "config", "example")
 	golden(t, "config-example.txt", text)
@@ -71,7 +71,7 @@ func plain(t *testing.T, environ []string) *settings {
 	return forget(s)
 }
 
-// forget makes settings forget where they come from.
+// forget drops where settings were set.
 func forget(s *settings) *settings {
 	s.files, s.sources, s.accounts, s.groups = nil, nil, nil, groups{}
 	return s
@@ -110,7 +110,7 @@ idle-timeout = "1m"
 	require.NoError(t, err, "what is shown is a configuration file")
 }
 
-// weak writes a certificate with a short key that ends in a week.
+// weak writes a certificate that has a short key and expires in a week.
 func weak(t *testing.T) (cert, key string) {
 	t.Helper()
 	t.Setenv("GODEBUG", "rsa1024min=0")
@@ -127,7 +127,7 @@ func weak(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
-// What is legal but unwise is told and is no mistake.
+// Settings that are legal but unwise give warnings and no errors.
 func TestConfigCheckWarns(t *testing.T) {
 	cert, key := weak(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
@@ -159,7 +159,7 @@ dir = %q
 		require.Contains(t, got, want)
 	}
 	lines := 11
-	lines += strings.Count(got, "a crash of this host can take files of ") // where temporary files are in memory
+	lines += strings.Count(got, "a crash of this host can take files of ") // warned of if temporary files are in memory
 	if runtime.GOOS == "linux" && os.Geteuid() == 0 {
 		require.Contains(t, got, "unwise: --run-as is not set: ")
 		lines++
@@ -174,7 +174,7 @@ dir = %q
 	require.Contains(t, got, "unwise: there is no user")
 }
 
-// What is wrong with files is told as serve would tell it, all at once, and so is what stands in the file itself.
+// Mistakes in configuration files and in files that they name are reported as by serve, all at once.
 func TestConfigCheckFails(t *testing.T) {
 	var out bytes.Buffer
 	file := configure(t, "cert = \"/no/cert.pem\"\nkey = \"/no/key.pem\"\ndir = \"/no/dir\"\n")
@@ -188,7 +188,7 @@ func TestConfigCheckFails(t *testing.T) {
 	}
 }
 
-// The hash that is printed is that of the line that was read.
+// config password prints a hash of the line that it has read.
 func TestConfigPassword(t *testing.T) {
 	for text, line := range map[string]string{"secret\n": "secret", "with blanks \r\n": "with blanks ", "no end": "no end"} {
 		file := filepath.Join(t.TempDir(), "in")
@@ -229,15 +229,15 @@ func TestConfigPassword(t *testing.T) {
 	require.Error(t, runConfig(t.Context(), []string{"password"}, empty, io.Discard, t.Output()))
 }
 
-// A group that this host doesn't have is told before the start.
+// A group that this host doesn't have is reported by the check.
 func TestConfigCheckOfGroup(t *testing.T) {
 	file := configure(t, "control-group = \"no such group\"\n")
 	err := run(t.Context(), []string{"config", "check", t.TempDir(), "--config", file}, io.Discard, io.Discard)
 	require.ErrorContains(t, err, `sallyport.toml:1:1: control-group: there is no group "no such group" on this host`)
 }
 
-// Certificates that don't fit their key, ranges that are reversed and options that contradict one another are told
-// together; a certificate that has expired is told by the check.
+// A key that doesn't fit the certificate, reversed ranges and options that contradict each other are reported
+// together; an expired certificate is reported by the check.
 func TestConfigCheckTellsAllAtOnce(t *testing.T) {
 	cert, key := weak(t)
 	_, other := weak(t)

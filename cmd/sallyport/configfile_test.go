@@ -20,7 +20,7 @@ import (
 // hash is the bcrypt hash of "secret", with the least work.
 const hash = "$2a$04$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"
 
-// configure writes configuration files and returns the name of the first, F in what complaints says.
+// configure writes configuration files and returns the name of the first. complaints calls it F.
 func configure(t testing.TB, texts ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -36,7 +36,7 @@ func configure(t testing.TB, texts ...string) string {
 	return name
 }
 
-// complaints are what load says of a configuration file.
+// complaints returns the errors of load for a configuration file.
 func complaints(t *testing.T, file string, args, environ []string) string {
 	t.Helper()
 	_, err := load("serve", append([]string{"--config", file}, args...), environ)
@@ -47,7 +47,7 @@ func complaints(t *testing.T, file string, args, environ []string) string {
 	return strings.ReplaceAll(err.Error(), filepath.Dir(file)+"/", "")
 }
 
-// The highest layer that says anything of an option takes the place of all others, and so does a later file.
+// The highest layer that sets an option replaces all lower ones, and a later file replaces earlier ones.
 func TestLayers(t *testing.T) {
 	file := configure(t, `
 dir = "/srv/file"
@@ -83,7 +83,7 @@ disable = ["RNFR"]`, `disable = ["MKD", "RMD"]`)
 	require.Empty(t, s.files, "an empty name is no file")
 }
 
-// Each mistake is told where it was made, and all at once.
+// All mistakes are reported at once, each with its place.
 func TestConfigMistakes(t *testing.T) {
 	for _, c := range []struct{ file, args, environ, want string }{
 		{"liste = 1", "DIR", "", `sallyport.toml:1:1: liste: this is not known; did you mean listen?`},
@@ -176,7 +176,7 @@ sallyport.toml:1:1: drain: "x" is no duration; want one such as 30s or 5m`, got,
 	require.ErrorContains(t, err, "/does/not/exist.toml: no such file")
 }
 
-// More users come from a file of htpasswd, alone or with a table; all have the home that is said for all.
+// A file of htpasswd adds users, with or without tables; all have the home that an option sets for all.
 func TestUsersFile(t *testing.T) {
 	users := filepath.Join(t.TempDir(), "users")
 	write := func(text string) { require.NoError(t, os.WriteFile(users, []byte(text), 0o600)) }
@@ -206,7 +206,7 @@ USERS:5: "dave" has a password at USERS:4, too; leave one of the two
 
 const alice = "[user.alice]\npassword = \"" + hash + "\"\n"
 
-// A user has what the group says unless the user's own table says something else.
+// A user has what the group's table says, unless the user's own table says otherwise.
 func TestGroups(t *testing.T) {
 	s, err := load("serve", []string{"--config", configure(t, "client-ca = \"ca.pem\"\n"+alice+`
 group = "staff"
@@ -239,7 +239,7 @@ require-certificate = true
 	require.Len(t, a.Networks, 2)
 }
 
-// What can't be had at the start is told where it was asked for.
+// What can't be opened at the start is reported with the place of its option.
 func TestStartSaysWhere(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -251,7 +251,7 @@ func TestStartSaysWhere(t *testing.T) {
 	require.ErrorContains(t, err, file+":3:1: listen: listen tcp "+taken.Addr().String())
 }
 
-// 0 is no limit, and what nobody says is the default.
+// A limit of 0 is none, and a limit that is not set is the default.
 func TestLimits(t *testing.T) {
 	s, err := load("serve", []string{"DIR", "--config=", "--max-sessions", "0", "--idle-timeout", "0s", "--max-login-failures=7"}, nil)
 	require.NoError(t, err)
@@ -260,7 +260,7 @@ func TestLimits(t *testing.T) {
 	require.Equal(t, server.Settings{IdleTimeout: -1, MaxSessions: -1, MaxSessionsPerAddress: 500, MaxLoginFailures: 7}, got)
 }
 
-// Each home is looked through once, with all that is below it.
+// Each home is swept once, with all that is below it.
 func TestPlaces(t *testing.T) {
 	var text string
 	for i, home := range []string{"/srv/a/b", "/srv/a-b", "/srv/a", "sub", "/srv/c", "/srv/c"} {

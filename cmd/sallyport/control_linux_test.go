@@ -40,7 +40,7 @@ func startControlled(t *testing.T, more ...string) controlled {
 	return controlled{configured{p, file}, socket}
 }
 
-// ask runs a command that asks the server. as may change who runs it.
+// ask runs a command that talks to the server; as may change the user who runs it.
 func (c controlled) ask(t *testing.T, as func(*exec.Cmd), args ...string) (out string, status int) {
 	t.Helper()
 	file, err := binary()
@@ -54,7 +54,7 @@ func (c controlled) ask(t *testing.T, as func(*exec.Cmd), args ...string) (out s
 	return string(text), cmd.ProcessState.ExitCode()
 }
 
-// told runs a command that has to succeed and reads the JSON that it prints.
+// told runs a command that has to succeed, and returns the JSON that it prints.
 func told[T any](t *testing.T, c controlled, args ...string) (to T) {
 	t.Helper()
 	out, status := c.ask(t, nil, append(args, "--json")...)
@@ -63,7 +63,7 @@ func told[T any](t *testing.T, c controlled, args ...string) (to T) {
 	return to
 }
 
-// What the commands say is how the server is, for programs and for people.
+// The commands tell the state of the server, to programs and to people.
 func TestControlStatus(t *testing.T) {
 	c := startControlled(t)
 	info, err := os.Stat(c.socket)
@@ -104,7 +104,7 @@ func TestControlStatus(t *testing.T) {
 	}
 }
 
-// Names that clients make up can't move the cursor, nor make lines or columns.
+// Names that clients make up can't move the cursor or forge lines or columns.
 func TestControlEscapes(t *testing.T) {
 	var out strings.Builder
 	list := sessionList{[]session{{ID: "1", User: "a\nb\tc", Client: "\x1b[2J\u202e\u009b", Doing: "RETR \xff \"x\" é"}}}
@@ -115,7 +115,7 @@ func TestControlEscapes(t *testing.T) {
 	require.Contains(t, out.String(), `\x1b[2J\u202e\u009b`)
 }
 
-// A session that is ended by hand hears 421 and why; others go on.
+// A session that is ended by hand gets 421 with the reason; others go on.
 func TestControlKick(t *testing.T) {
 	c := startControlled(t)
 	first, err := c.dial(t, "alice")
@@ -143,7 +143,7 @@ func TestControlKick(t *testing.T) {
 	require.Contains(t, out, "control characters")
 }
 
-// Whoever has the configuration read again hears each mistake.
+// The command reload prints each mistake.
 func TestControlReload(t *testing.T) {
 	c := startControlled(t)
 	write := func(text string) { require.NoError(t, os.WriteFile(c.file, []byte(text), 0o600)) }
@@ -166,7 +166,7 @@ func TestControlReload(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// Transfers finish after drain, however often it is asked for, and the socket tells of them until they have.
+// After drain, also if repeated, transfers finish, and the socket tells of them until they have.
 func TestControlDrain(t *testing.T) {
 	c := startControlled(t)
 	client, err := c.dial(t, "alice")
@@ -177,7 +177,7 @@ func TestControlDrain(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, drained{1, 1, 30}, told[drained](t, c, "drain"))
 	require.Eventually(t, func() bool { return told[status](t, c, "status").State == "draining" }, 10*time.Second, 20*time.Millisecond)
-	time.Sleep(oneEnding) // since when a second signal would cut
+	time.Sleep(oneEnding) // waits until another signal would cut
 	told[drained](t, c, "drain")
 	out, code := c.ask(t, nil, "reload")
 	require.Equal(t, statusFailed, code)
@@ -193,7 +193,7 @@ func TestControlDrain(t *testing.T) {
 	require.Contains(t, out, "is one running")
 }
 
-// The socket of a process that was killed is replaced. That of one that lives, or another file, is not.
+// The socket of a process that was killed is replaced. The socket of a process that lives, or another file, is not.
 func TestControlSocketThatIsThere(t *testing.T) {
 	c := startControlled(t)
 	second := func(socket string) string {
@@ -222,8 +222,8 @@ func TestControlSocketThatIsThere(t *testing.T) {
 	require.Len(t, left, 1)
 }
 
-// Others are refused by the socket's rights, and if somebody has changed those by who they are. Members of the group
-// get in.
+// Other users are kept out by the rights of the socket and, if these were changed, by their UID. Members of the
+// group may use it.
 func TestControlOfOthers(t *testing.T) {
 	testenv.NeedRoot(t)
 	nobody := func(gid uint32) func(*exec.Cmd) {
@@ -264,7 +264,7 @@ func TestControlOfOthers(t *testing.T) {
 
 func gidOf(info os.FileInfo) uint32 { return info.Sys().(*syscall.Stat_t).Gid }
 
-// A client that says nothing, or takes no answer, holds up no other; requests are bounded and read strictly.
+// A client that sends nothing, or reads no answer, holds up no other. Requests are bounded and read strictly.
 func TestControlOfBadClients(t *testing.T) {
 	c := startControlled(t)
 	say := func(text string) net.Conn {
@@ -293,7 +293,7 @@ func TestControlOfBadClients(t *testing.T) {
 	}
 }
 
-// With a configuration file there is a socket, unless one is named or none is wanted.
+// With a configuration file there is a control socket, unless the option names another or none.
 func TestUsualControl(t *testing.T) {
 	for _, x := range []struct {
 		args  string
@@ -313,7 +313,7 @@ func TestUsualControl(t *testing.T) {
 	}
 }
 
-// Who is in the group by the database of groups gets in like one whose process has the group.
+// A user whom the database of groups has in the group is admitted, like a process that has the group.
 func TestControlAdmits(t *testing.T) {
 	testenv.NeedRoot(t)
 	for _, x := range []struct {
@@ -325,7 +325,7 @@ func TestControlAdmits(t *testing.T) {
 	} {
 		require.Equal(t, x.admit, (&controlSocket{group: x.group, isMember: isMember}).admits(x.peer), "%+v", x)
 	}
-	daemon, err := user.Lookup("daemon") // its process may have another group
+	daemon, err := user.Lookup("daemon") // the process has another group
 	if err != nil {
 		testenv.Missing(t, "there is no user daemon: %v", err)
 	}
@@ -337,7 +337,7 @@ func TestControlAdmits(t *testing.T) {
 	require.False(t, (&controlSocket{group: gid + 1, isMember: isMember}).admits(peer{uid, 65534}))
 }
 
-// Several who ask at once, and reload meanwhile, don't get in each other's way.
+// Concurrent requests, reloads among them, don't interfere.
 func TestControlByMany(t *testing.T) {
 	c := startControlled(t)
 	var asked sync.WaitGroup
@@ -360,7 +360,7 @@ func TestControlByMany(t *testing.T) {
 	require.NotContains(t, c.log.String(), "DATA RACE")
 }
 
-// The documented curl commands do what they show.
+// The curl commands in the documents work as shown.
 func TestDocumentedCurl(t *testing.T) {
 	testenv.NeedBinary(t, "curl")
 	c := startControlled(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/probe"
 )
 
-// documents are those that show commands.
+// documents returns the documents that show commands.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	files, err := filepath.Glob("../../docs/*.md")
@@ -40,7 +40,7 @@ var (
 	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 )
 
-// words splits as a shell does, as far as the documents need it.
+// words splits a line as a shell does, as far as the documents need.
 func words(line string) (all []string) {
 	line, _, _ = strings.Cut(line, "  #")
 	for _, m := range word.FindAllStringSubmatch(line, -1) {
@@ -49,7 +49,7 @@ func words(line string) (all []string) {
 	return all
 }
 
-// Every command that the documents show is one that works.
+// Every command in the documents is valid.
 func TestDocumentedCommands(t *testing.T) {
 	tried := map[string]int{}
 	for file, text := range documents(t) {
@@ -59,7 +59,7 @@ func TestDocumentedCommands(t *testing.T) {
 			switch cmd {
 			case "serve":
 				environ := os.Environ()
-				if len(args) == 0 { // all is in the file
+				if len(args) == 0 { // the file has everything
 					environ = []string{"SALLYPORT_CONFIG=" + configure(t, documentedConfig(t))}
 				}
 				_, err = load("serve", args, environ)
@@ -92,8 +92,7 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
-// The programs that the documents start are found from the root, whatever module they
-// belong to.
+// The programs that the documents run can be run from the root, whichever module they belong to.
 func TestDocumentedPrograms(t *testing.T) {
 	found := map[string]bool{}
 	for file, text := range documents(t) {
@@ -114,7 +113,7 @@ func TestDocumentedPrograms(t *testing.T) {
 	}
 }
 
-// Findings that the firewall guide names are findings there are.
+// Findings that the firewall guide names exist.
 func TestDocumentedFindings(t *testing.T) {
 	var known []string
 	for _, f := range probe.Catalog() {
@@ -138,7 +137,7 @@ func TestDocumentedFindings(t *testing.T) {
 	}
 }
 
-// The faults are described to people as package ftpstest describes them.
+// The document about faults describes them as package ftpstest does.
 func TestDocumentedFaults(t *testing.T) {
 	table := "| Fault | What happens | The mistake of a client that shows then |\n|---|---|---|\n"
 	for _, k := range ftpstest.Kinds() {
@@ -149,7 +148,7 @@ func TestDocumentedFaults(t *testing.T) {
 	}
 }
 
-// Every key of a user is documented, and the configuration file that is shown is one that works.
+// Every key of a user is documented, and the configuration file in the documents is valid.
 func TestDocumentedConfiguration(t *testing.T) {
 	text := documents(t)["operating.md"]
 	for key := range keysOfAccount() {
@@ -174,7 +173,7 @@ func TestDocumentedConfiguration(t *testing.T) {
 	}
 }
 
-// The fields of what the control socket tells, and takes, are all documented.
+// All fields of the control socket's answers and requests are documented.
 func TestDocumentedControl(t *testing.T) {
 	text := documents(t)["operating.md"]
 	for _, of := range []reflect.Type{
@@ -190,7 +189,7 @@ func TestDocumentedControl(t *testing.T) {
 	}
 }
 
-// Every source of users that the documents show is one that works, and what programs are told is documented.
+// Every source of users in the documents is valid, and what programs are told is documented.
 func TestDocumentedSources(t *testing.T) {
 	text := documents(t)["operating.md"]
 	_, sources, _ := strings.Cut(text, "\n## Where users come from\n")
@@ -201,7 +200,7 @@ func TestDocumentedSources(t *testing.T) {
 		if strings.Contains(b[2], "run-as") && runtime.GOOS != "linux" {
 			continue
 		}
-		b[2] = strings.ReplaceAll(b[2], `run-as = "sallyport"`, `run-as = "20000:20000"`) // whom few hosts have
+		b[2] = strings.ReplaceAll(b[2], `run-as = "sallyport"`, `run-as = "20000:20000"`) // a user that few hosts have
 		file := configure(t, strings.ReplaceAll(b[2], "/etc/sallyport/users.d", dir))
 		if b[1] != "" {
 			file = configure(t, fmt.Sprintf("users-dir = %q", dir))
@@ -224,7 +223,7 @@ func TestDocumentedSources(t *testing.T) {
 	}
 }
 
-// documentedConfig returns the configuration file that the documents show.
+// documentedConfig returns the configuration file in the documents.
 func documentedConfig(t *testing.T) string {
 	t.Helper()
 	_, file, _ := strings.Cut(documents(t)["operating.md"], "```toml\n")
@@ -232,7 +231,7 @@ func documentedConfig(t *testing.T) string {
 	return file
 }
 
-// The fields of the line that a program reads are all documented.
+// All fields of the line that a program reads are documented.
 func TestDocumentedLine(t *testing.T) {
 	for field := range reflect.TypeFor[facts]().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")

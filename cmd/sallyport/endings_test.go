@@ -15,7 +15,7 @@ func TestEndings(t *testing.T) {
 	const ms = time.Millisecond
 	type sent struct {
 		at  time.Duration
-		sig os.Signal // nil: the context ends
+		sig os.Signal // nil for the end of the context
 	}
 	for name, c := range map[string]struct {
 		hangupEnds           bool

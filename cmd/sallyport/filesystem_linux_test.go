@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A home in memory is told by the check, once, unless nothing is stored there.
+// The check warns once of a home in memory, unless nothing can be stored
+// there.
 func TestConfigCheckOfFileSystem(t *testing.T) {
 	const memory = "/dev/shm"
 	var fs unix.Statfs_t

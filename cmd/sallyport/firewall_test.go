@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/firewall"
 )
 
-// The examples of the help, and what serve's own defaults lead to.
+// The examples in the help work, and so do serve's own defaults.
 func TestFirewall(t *testing.T) {
 	for _, c := range []struct{ file, args string }{
 		{"firewall-defaults.txt", ""},
@@ -22,8 +22,8 @@ func TestFirewall(t *testing.T) {
 	}
 }
 
-// Every kind renders for every side it knows, with nothing but what is asked
-// for.
+// Every kind can be rendered for each of its sides with the required options
+// alone.
 func TestFirewallKinds(t *testing.T) {
 	for _, in := range firewall.Kinds() {
 		for _, side := range in.Sides {
@@ -33,11 +33,11 @@ func TestFirewallKinds(t *testing.T) {
 				t.Errorf("%s, side %s:\n%s", in.Kind, side, out)
 			}
 		}
-		output(t, "firewall", "--kind", string(in.Kind), "--server", "10.0.0.5") // the first side is the default
+		output(t, "firewall", "--kind", string(in.Kind), "--server", "10.0.0.5") // leaves the side at its default, the first
 	}
 }
 
-// Who announces an address has told clients of its family only.
+// A server that announces an address has flows of that address's family only.
 func TestFirewallFamily(t *testing.T) {
 	for _, c := range []struct {
 		args     string
@@ -72,7 +72,7 @@ func TestFirewallFamily(t *testing.T) {
 	}
 }
 
-// What serve's banner says to type names serve's ports.
+// The firewall command in serve's banner names serve's ports.
 func TestBannerNamesTheRules(t *testing.T) {
 	p := start(t, "--announce", "10.0.0.0/8=dialled,*=203.0.113.7", "--active")
 	i := strings.Index(p.banner, "sallyport firewall")
@@ -142,7 +142,7 @@ func TestColours(t *testing.T) {
 	if colours(file, none) != nil {
 		t.Error("colours for a file")
 	}
-	// The null device is a character device, as terminals are.
+	// Uses the null device, a character device like a terminal.
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -11,7 +11,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-// golden compares with a file in testdata.
+// golden compares a text with a file in testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	file := filepath.Join("testdata", name)
@@ -30,7 +30,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// output is what a command line prints.
+// output returns what a command line prints.
 func output(t *testing.T, args ...string) string {
 	t.Helper()
 	var out bytes.Buffer
@@ -40,7 +40,7 @@ func output(t *testing.T, args ...string) string {
 	return out.String()
 }
 
-// Help is asked for in any of these ways, and fits a terminal.
+// Help can be asked for in each of these ways, and fits a terminal.
 func TestHelp(t *testing.T) {
 	golden(t, "help.txt", output(t, "help"))
 	for _, cmd := range []string{"serve", "config", "firewall", "probe", "test", "status"} {
