@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// fakeJournal listens as systemd's journal does.
+// fakeJournal listens at a path as systemd's journal does.
 func fakeJournal(t *testing.T, path string) *net.UnixConn {
 	t.Helper()
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -28,7 +28,7 @@ func fakeJournal(t *testing.T, path string) *net.UnixConn {
 	return conn
 }
 
-// fieldsOf takes an entry apart, as the journal does.
+// fieldsOf receives an entry and returns its fields, as the journal reads them.
 func fieldsOf(t *testing.T, conn *net.UnixConn) map[string]string {
 	t.Helper()
 	require.NoError(t, conn.SetReadDeadline(time.Now().Add(10*time.Second)))
@@ -75,7 +75,8 @@ func TestJournal(t *testing.T) {
 	require.Equal(t, "3", fieldsOf(t, fake)["PRIORITY"])
 }
 
-// startWithJournal starts a server that sees a directory of its own in place of /run/systemd/journal, or none.
+// startWithJournal starts a server that sees dir in place of /run/systemd/journal, or no journal if dir is
+// empty.
 func startWithJournal(t *testing.T, dir string, more ...string) *process {
 	t.Helper()
 	testenv.NeedRoot(t)
@@ -120,7 +121,7 @@ func TestServeWithJournal(t *testing.T) {
 	}
 }
 
-// Without one the log goes to standard error and says so, and the audit log is a mistake.
+// Without a journal the log goes to standard error and says so, and a journal for the audit log is a mistake.
 func TestServeWithoutJournal(t *testing.T) {
 	p := startWithJournal(t, "", "--log-format", "journald")
 	p.wantLog(t, `msg="the log goes to stderr" option=--log-format problem="there is no journal of systemd`)

@@ -17,8 +17,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// kills is how often the server is killed: 5 times, or as KILLS in the environment
-// says.
+// kills returns how often the server is killed: 5 times, or as the environment
+// variable KILLS says.
 func kills() int {
 	if n, err := strconv.Atoi(os.Getenv("KILLS")); err == nil {
 		return n
@@ -26,7 +26,7 @@ func kills() int {
 	return 5
 }
 
-// acknowledged are the records that clients read 226 or 250 for, by file.
+// acknowledged holds the records for which clients got 226 or 250, by file.
 type acknowledged struct {
 	mu      sync.Mutex
 	records map[string][]string
@@ -38,9 +38,9 @@ func (a *acknowledged) add(file, id string) {
 	a.records[file] = append(a.records[file], id)
 }
 
-// The server is killed while clients store, append and combine, again and again.
-// What a client was told to be stored is there when the next server listens, once;
-// everything there is whole, and nothing is left over.
+// The server is killed again and again while clients store, append and combine.
+// What a client was told to be stored is there once when the next server listens;
+// every file is whole, and nothing is left over.
 func TestKilledServer(t *testing.T) {
 	shared := t.TempDir()
 	acked := &acknowledged{records: map[string][]string{}}
@@ -84,7 +84,7 @@ func TestKilledServer(t *testing.T) {
 		len(acked.records["log"]), len(acked.records["version"]), len(acked.records["all"]))
 }
 
-// line is a record that tells whether it is whole.
+// line returns a record by which a reader can tell whether it is whole.
 func line(id string) string {
 	body := id + " " + strings.Repeat("x", rand.IntN(1<<uint(8+rand.IntN(13))))
 	return fmt.Sprintf("%s %08x\n", body, crc32.ChecksumIEEE([]byte(body)))
@@ -106,7 +106,7 @@ func combine(c *ftpclient.Client, id string) (string, error) {
 	return "all", err
 }
 
-// verify holds what the server has against what was acknowledged.
+// verify compares what the server has with what was acknowledged.
 func verify(t *testing.T, c *ftpclient.Client, acked *acknowledged) {
 	t.Helper()
 	if _, err := c.Cmd(200, "TYPE I"); err != nil {
@@ -133,8 +133,7 @@ func verify(t *testing.T, c *ftpclient.Client, acked *acknowledged) {
 	}
 }
 
-// lines are the records of a file, each with how often it is there. A file that is
-// missing has none.
+// lines returns how often each record is in a file. A missing file has none.
 func lines(t *testing.T, c *ftpclient.Client, file string) map[string]int {
 	t.Helper()
 	there := map[string]int{}

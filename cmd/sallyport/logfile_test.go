@@ -22,7 +22,7 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// linesOf returns those of a file.
+// linesOf returns the lines of a file.
 func linesOf(t *testing.T, path string) []string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -34,7 +34,7 @@ func linesOf(t *testing.T, path string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// Lines follow the name of the file, whatever became of the file that had it: it was renamed, removed, or emptied.
+// Lines follow the file's name, whether the old file was renamed, removed or emptied.
 func TestLogFileFollowsItsName(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("an open file can't be renamed there")
@@ -61,11 +61,11 @@ func TestLogFileFollowsItsName(t *testing.T) {
 	require.NoError(t, os.Remove(path))
 	say("four")
 	require.Equal(t, []string{"four"}, linesOf(t, path))
-	require.NoError(t, os.Truncate(path, 0)) // copytruncate
+	require.NoError(t, os.Truncate(path, 0)) // as logrotate's copytruncate does
 	say("five")
 	require.Equal(t, []string{"five"}, linesOf(t, path))
 	require.NoError(t, os.Rename(path, path+".2"))
-	require.NoError(t, os.WriteFile(path, nil, 0o600)) // create
+	require.NoError(t, os.WriteFile(path, nil, 0o600)) // as logrotate's create does
 	say("six")
 	require.Equal(t, []string{"six"}, linesOf(t, path))
 	require.Empty(t, told)
@@ -84,7 +84,7 @@ func TestLogFileFollowsItsName(t *testing.T) {
 	require.NoError(t, l.Close())
 }
 
-// A line that was written in part, by a process that was killed perhaps, spoils no other.
+// A line that was written only in part, as by a process that was killed, spoils no other line.
 func TestLogFileAfterATornLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.WriteFile(path, []byte("whole\nhal"), 0o600))
@@ -98,7 +98,7 @@ func TestLogFileAfterATornLine(t *testing.T) {
 	require.Equal(t, []string{"whole", "hal", "one", "tw", "three"}, linesOf(t, path))
 }
 
-// What can't be a log file is refused at the start.
+// A path that can't be a log file is refused at the start.
 func TestLogFileThatCannotBe(t *testing.T) {
 	dir := t.TempDir()
 	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "missing", "log"): "missing"} {
@@ -111,12 +111,12 @@ func TestLogFileThatCannotBe(t *testing.T) {
 	require.NoFileExists(t, fine)
 }
 
-// slowFile takes lines, or holds who writes one.
+// slowFile accepts lines, or blocks the writer.
 type slowFile struct {
 	mu    sync.Mutex
 	lines []string
 	err   error
-	stall chan struct{} // nil for none
+	stall chan struct{} // blocks writers; nil for not
 }
 
 func (s *slowFile) Write(line []byte) (int, error) {
@@ -167,8 +167,8 @@ func (s *slowFile) events(t *testing.T) (events []string) {
 	return events
 }
 
-// A line is written when write returns. A file that takes nothing holds a session for two seconds, and then nobody;
-// what waits is written later, and what did not fit is counted in both logs.
+// write returns when its line is written. A file that accepts nothing holds a session up for two seconds, and later
+// ones not at all. Waiting lines are written later, and lines that had no room are counted in both logs.
 func TestAuditLogOfAStuckFile(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var server bytes.Buffer
@@ -176,7 +176,7 @@ func TestAuditLogOfAStuckFile(t *testing.T) {
 		a := &auditLog{format: formatJSON, to: file}
 		a.begin(file, slog.New(slog.NewTextHandler(&server, nil)))
 		a.write("one")
-		require.Equal(t, 1, file.count()) // without waiting any further
+		require.Equal(t, 1, file.count()) // written without any further wait
 
 		stall := make(chan struct{})
 		file.set(stall, nil)
@@ -191,12 +191,12 @@ func TestAuditLogOfAStuckFile(t *testing.T) {
 		close(stall)
 		events := file.events(t)
 		require.Equal(t, []string{"one", "two"}, events[:2])
-		lost := 2000 - (len(events) - 3) // with the line about them
+		lost := 2000 - (len(events) - 3) // without one, two and lines-lost
 		require.Contains(t, events, fmt.Sprint("lines-lost ", lost))
 		require.Contains(t, server.String(), fmt.Sprint("lines=", lost))
 		require.Greater(t, lost, 900)
 
-		a.write("three") // and waits again
+		a.write("three") // waits again
 		again := make(chan struct{})
 		file.set(again, nil)
 		start = time.Now()
@@ -206,7 +206,7 @@ func TestAuditLogOfAStuckFile(t *testing.T) {
 
 		file.set(nil, errors.New("disk full"))
 		a.write("lost")
-		synctest.Wait() // nor is there room for the line about it
+		synctest.Wait() // there is no room for lines-lost either
 		last := make(chan struct{})
 		file.set(last, nil)
 		a.post("five")
@@ -217,7 +217,7 @@ func TestAuditLogOfAStuckFile(t *testing.T) {
 	})
 }
 
-// What came of a login is told in a word, and what nobody could decide is not said to be refused.
+// The line of a login has its result in a word, and a login that nobody could decide is not called refused.
 func TestAuditedResults(t *testing.T) {
 	for want, errs := range map[string][]error{
 		"ok":        {nil},
@@ -230,7 +230,7 @@ func TestAuditedResults(t *testing.T) {
 	}
 }
 
-// A transfer whose reply is never written, for a driver doesn't return, has its line at the end of the session.
+// A transfer whose reply is never written, since a driver hangs, gets its line when the session ends.
 func TestAuditOfADriverThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		file := new(slowFile)

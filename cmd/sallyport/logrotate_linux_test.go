@@ -14,15 +14,15 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// The logs of a server that runs are moved away by logrotate itself, as the documents say and in each of its ways: what
-// comes before is in the old files, and what comes after in the new ones.
+// logrotate itself moves the logs of a running server away, as the documents show and in each of its ways: earlier
+// lines are in the old files, later ones in the new files.
 func TestLogrotate(t *testing.T) {
 	program := testenv.NeedBinary(t, "logrotate")
-	testenv.NeedRoot(t) // it would not take files of others
+	testenv.NeedRoot(t) // logrotate refuses files of other users
 	_, documented, found := strings.Cut(documents(t)["operating.md"], "/var/log/sallyport/*.log {")
 	require.True(t, found)
 	documented, _, _ = strings.Cut(documented, "}")
-	documented = strings.Replace(documented, "compress\n", "", 1) // for the test to read
+	documented = strings.Replace(documented, "compress\n", "", 1) // leaves the files readable for the test
 	for _, how := range []string{"", "create 0600 root root", "nocreate", "copytruncate"} {
 		t.Run(how, func(t *testing.T) {
 			dir := t.TempDir()
@@ -38,7 +38,7 @@ func TestLogrotate(t *testing.T) {
 				require.NoError(t, err)
 				require.NoError(t, c.Put("STOR "+name, "x"))
 				require.NoError(t, c.Close())
-				for _, file := range logs { // nobody waits for the server's own
+				for _, file := range logs { // the server's own log is written without anybody waiting
 					require.Eventually(t, func() bool {
 						text, err := os.ReadFile(file)
 						return err == nil && strings.Contains(string(text), "/"+name)

@@ -13,8 +13,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// An outgoing connection of this host may hold a data port for hours. The server
-// starts on the others and names the cure.
+// An outgoing connection of this host may occupy a data port for hours. The
+// server starts with the other ports and names the cure.
 func TestDataPortHeldByAnOutgoingConnection(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -43,8 +43,8 @@ func TestDataPortHeldByAnOutgoingConnection(t *testing.T) {
 	require.Contains(t, string(all), "ip_local_reserved_ports")
 }
 
-// In a network namespace of its own, where no setting of this host helps: the
-// cures of ports that only root may listen on.
+// The cures for ports that only root may listen on work. They are tried in a
+// network namespace, where no setting of this host helps.
 func TestPrivilegedPorts(t *testing.T) {
 	testenv.NeedRoot(t)
 	file, err := binary()
@@ -75,7 +75,8 @@ func TestPrivilegedPorts(t *testing.T) {
 	}
 }
 
-// Few descriptors are told of at start, not when clients stay out.
+// Too low a limit of descriptors is reported at the start, not when clients can't
+// connect.
 func TestDescriptorLimit(t *testing.T) {
 	sh := testenv.NeedBinary(t, "sh")
 	p := startWith(t, func(cmd *exec.Cmd) {
@@ -87,8 +88,8 @@ func TestDescriptorLimit(t *testing.T) {
 	require.NotContains(t, start(t).log.String(), "LimitNOFILE=")
 }
 
-// A certificate that can't be written down is no reason to serve nobody: what the
-// banner says to type works all the same.
+// A server whose certificate can't be written to a file serves all the same, and
+// the commands in the banner work.
 func TestUnwritableTemporaryFolder(t *testing.T) {
 	p := startWith(t, func(cmd *exec.Cmd) {
 		cmd.Env = append(cmd.Env, "TMPDIR=/proc/nowhere")

@@ -48,7 +48,7 @@ func TestOneListener(t *testing.T) {
 	}
 }
 
-// Each mistake is told with what would be right.
+// Each mistake is reported with what would be right.
 func TestMistakes(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "sallyport serve DIR"},
@@ -141,7 +141,7 @@ func TestUsers(t *testing.T) {
 	}
 }
 
-// inMemory is an opener.
+// inMemory is an opener that returns files in memory.
 func inMemory(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }
 
 func TestDemoUser(t *testing.T) {
@@ -158,7 +158,7 @@ func TestDemoUser(t *testing.T) {
 func TestRun(t *testing.T) {
 	for _, c := range []struct {
 		args   string
-		stdout string // part of it
+		stdout string // a part of what is printed
 		usage  bool
 	}{
 		{"help", "sallyport serve DIR", false},
@@ -179,7 +179,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What can't be had is told at once, too.
+// What can't be opened is reported all at once, too.
 func TestRunFails(t *testing.T) {
 	args := []string{"serve", "no/such/dir", "--listen", "127.0.0.1:0", "--listen-implicit", "192.0.2.77:0", "--passive", "any", "--cert", "no.pem", "--key", "no.key"}
 	var stdout, stderr bytes.Buffer

@@ -17,7 +17,7 @@ import (
 	"github.com/sallyport/sallyport/probe"
 )
 
-// ask runs "probe" and returns its report and status.
+// ask runs the command probe and returns its report and exit status.
 func ask(t *testing.T, args ...string) (out string, status int) {
 	t.Helper()
 	var stdout bytes.Buffer
@@ -29,8 +29,8 @@ func ask(t *testing.T, args ...string) (out string, status int) {
 	return stdout.String(), int(code)
 }
 
-// A server that works passes, over the wire, from DNS to an upload, and the
-// report names exactly the ports it was given.
+// A good server passes, from DNS to an upload, and the report names exactly
+// the ports that it has.
 func TestProbe(t *testing.T) {
 	p := start(t)
 	ports := slices.Sorted(slices.Values(strings.Split(p.fact(t, "data ports"), ",")))
@@ -61,7 +61,7 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// Each kind of bad news has its status.
+// Each kind of failure has its exit status.
 func TestProbeStatus(t *testing.T) {
 	p := start(t)
 	at, ca := p.fact(t, "explicit FTPS"), p.fact(t, "certificate")
@@ -88,7 +88,8 @@ func TestProbeStatus(t *testing.T) {
 	}
 }
 
-// What the process itself ends with, and what --trace shows.
+// The process exits with the status of the probe, and --trace shows the
+// commands and replies.
 func TestProbeBinary(t *testing.T) {
 	p := start(t)
 	var trace bytes.Buffer
@@ -165,9 +166,10 @@ func TestProbeMistakes(t *testing.T) {
 	}
 }
 
-// Nobody is looked at for longer than asked, and silence is told as such.
+// A probe takes no longer than it may, and reports a server that is silent as
+// such.
 func TestProbeTimeout(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // accepts and says nothing
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and sends nothing
 	if err != nil {
 		t.Fatal(err)
 	}

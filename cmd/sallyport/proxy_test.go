@@ -34,8 +34,9 @@ func TestProxyOption(t *testing.T) {
 	}
 }
 
-// Behind a balancer the server knows the client's own address and announces the
-// one that it dialled; without one nobody gets in.
+// Behind a load balancer the server sees the client's own address, and
+// announces the address that the client dialled. Without the balancer nobody
+// can connect.
 func TestProxyProtocol(t *testing.T) {
 	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
 		t.Skip("only 127.0.0.1 is configured here")
@@ -69,8 +70,8 @@ func TestProxyProtocol(t *testing.T) {
 	}
 }
 
-// forward listens on a port of 127.0.0.9 and forwards to the same of 127.0.0.1,
-// with a header of version 1, until the test ends.
+// forward listens on a port of 127.0.0.9 and forwards connections to the same
+// port of 127.0.0.1, with a PROXY header of version 1, until the test ends.
 func forward(t *testing.T, port string) {
 	t.Helper()
 	first, last, isRange := strings.Cut(port, "-")

@@ -30,21 +30,21 @@ type configured struct {
 	file string
 }
 
-// startConfigured starts a server for alice, whose password is secret, with more in the file.
+// startConfigured starts a server for alice, whose password is secret. text is added to the configuration file.
 func startConfigured(t *testing.T, text string) configured {
 	t.Helper()
 	file := configure(t, text)
 	return configured{startWith(t, func(cmd *exec.Cmd) { cmd.Args = append(cmd.Args, "--config", file) }), file}
 }
 
-// rewrite changes the file and has it read again.
+// rewrite changes the configuration file and has it read again.
 func (c configured) rewrite(t *testing.T, text, log string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(c.file, []byte(text), 0o600))
 	c.hangUp(t, log)
 }
 
-// hangUp sends SIGHUP and waits for what the log then says.
+// hangUp sends SIGHUP and waits until the log has a text.
 func (c configured) hangUp(t *testing.T, log string) {
 	t.Helper()
 	before := len(c.log.String())
@@ -64,7 +64,7 @@ func (c configured) dial(t testing.TB, user string) (*ftpclient.Client, error) {
 
 const reread = "the configuration was read again"
 
-// Logins and connections to come follow the file; a session and its transfer go on as they are.
+// New logins and connections follow the changed file; an open session and its transfer go on as they are.
 func TestReload(t *testing.T) {
 	homes := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(homes, "bob"), 0o755))
@@ -105,7 +105,7 @@ func TestReload(t *testing.T) {
 	require.Contains(t, reply.Text(), "127,0,0,1")
 }
 
-// A file that is wrong changes nothing, and all that is wrong is in the log.
+// A wrong file changes nothing, and all its mistakes are logged.
 func TestReloadOfMistakes(t *testing.T) {
 	p := startConfigured(t, alice)
 	p.rewrite(t, "greting = 1\ndrain = \"x\"\n", "did you mean greeting?")
@@ -119,7 +119,7 @@ func TestReloadOfMistakes(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// What can't change while the server runs is named.
+// Options that can't change while the server runs are named.
 func TestReloadThatWaits(t *testing.T) {
 	p := startConfigured(t, alice+"sessions = 1\n")
 	first, err := p.dial(t, "alice")
@@ -141,7 +141,7 @@ func TestReloadThatWaits(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A quota that changes is that of logins to come, and counts what is there.
+// A changed quota holds for new logins, and counts the files that are there.
 func TestReloadOfQuota(t *testing.T) {
 	home := t.TempDir()
 	quota := func(n int) string { return fmt.Sprintf("%shome = %q\nquota = \"%d B\"\n", alice, home, n) }
@@ -157,7 +157,7 @@ func TestReloadOfQuota(t *testing.T) {
 	require.NoError(t, new.Put("STOR b", "12345678"))
 }
 
-// A user has the rights that the file gives.
+// A user has the rights that the file says.
 func TestConfiguredUsers(t *testing.T) {
 	home := t.TempDir()
 	for name, text := range map[string]string{"seen": "12345", ".unseen": "x"} {
@@ -201,7 +201,7 @@ hidden = [".*"]`)+user("hider", `hidden = [".*"]`)+user("away", `networks = ["19
 	}
 }
 
-// clientCertificate makes a certificate of a user, and a file by which it is trusted.
+// clientCertificate makes a certificate for a user, and a file with its authority.
 func clientCertificate(t *testing.T, user string) (stdtls.Certificate, string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -217,8 +217,8 @@ func clientCertificate(t *testing.T, user string) (stdtls.Certificate, string) {
 	return stdtls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
-// Who has to show a certificate can't log in with that of somebody else, nor without. A reload begins to ask for
-// certificates, and the server's own certificate stays.
+// A user who must show a certificate can't log in without one, or with another user's. A reload can begin to ask
+// for certificates, and the server's own certificate stays.
 func TestClientCertificates(t *testing.T) {
 	cert, file := clientCertificate(t, "alice")
 	p := startConfigured(t, alice)

@@ -30,7 +30,7 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// The tests' own program is started as a part, which tries what is forbidden.
+// init runs this program as a part of the server, which tries what is forbidden.
 func init() {
 	if len(os.Args) == 3 && os.Args[1] == part.Command {
 		if err := runTricks(os.Args[2]); err != nil {
@@ -41,15 +41,15 @@ func init() {
 	}
 }
 
-// targets are what attempts are made on.
+// targets are what the tricks are tried on.
 type targets struct {
 	Own, Other, Free string // directories: a hand's own, that of another user, and one that all users may write to
 	TCP              int    // a port on 127.0.0.1 that somebody listens on
-	Unix             string // the same of an abstract socket
-	Part             int    // the number of another process of the same user
+	Unix             string // an abstract socket that somebody listens on
+	Part             int    // the PID of another process of the same user
 }
 
-// trick is one of what somebody may try who has taken a part over.
+// trick is something that an attacker who has taken over a part may try.
 type trick struct {
 	name string
 	try  func(*targets) error
@@ -71,7 +71,7 @@ func called(number uintptr, args ...uintptr) error {
 	return nil
 }
 
-// onSocket does something with a new socket.
+// onSocket calls do with a new socket.
 func onSocket(family int, do func(fd int) error) error {
 	kind := unix.SOCK_STREAM
 	if family == unix.AF_NETLINK {
@@ -85,10 +85,10 @@ func onSocket(family int, do func(fd int) error) error {
 	return do(fd)
 }
 
-// keeperSocket is set by a part that runs tricks.
+// keeperSocket is the socket to the keeper in a part that runs tricks.
 var keeperSocket *channel.Peer
 
-// tricks are all that every part tries.
+// tricks are all tricks. Every part tries all of them.
 var tricks = []trick{
 	{"read /etc/shadow", func(*targets) error { return opened("/etc/shadow", unix.O_RDONLY) }},
 	{"read /proc/1/mem", func(*targets) error { return opened("/proc/1/mem", unix.O_RDONLY) }},
@@ -157,7 +157,8 @@ var tricks = []trick{
 	}},
 }
 
-// runTricks is a part that tries all tricks in place of its work, and says what came of each.
+// runTricks runs as a part: it tries all tricks instead of the part's work, and answers with the
+// results.
 func runTricks(string) error {
 	if _, err := part.Begin(func() {}); err != nil {
 		return err
@@ -193,14 +194,14 @@ func runTricks(string) error {
 	return keeper.Ask(context.Background(), time.Minute, askAudit, func(w *channel.Writer) { w.String(string(text)) }, nil, nil)
 }
 
-// playground is what tricks are tried on.
+// playground holds the processes and files that tricks are tried on.
 type playground struct {
 	targets
 	k       *keeper
 	starter *part.Starter
 }
 
-// newPlayground makes all that tricks are tried on.
+// newPlayground makes the processes and files that tricks are tried on.
 func newPlayground(t *testing.T) *playground {
 	t.Helper()
 	testenv.NeedRoot(t)
@@ -240,7 +241,7 @@ func newPlayground(t *testing.T) *playground {
 	return p
 }
 
-// try has a part try all tricks, and returns what came of them.
+// try has a part try all tricks, and returns the results.
 func (p *playground) try(t *testing.T, name string, how string) (results map[string]string) {
 	t.Helper()
 	s := *p.k.settings
@@ -268,7 +269,7 @@ func (p *playground) try(t *testing.T, name string, how string) (results map[str
 		case name == partEngine:
 			return p.k.answer(p.k.engines[0], c, w)
 		}
-		return nil, errors.ErrUnsupported // as a Peer without an Answer says
+		return nil, errors.ErrUnsupported // like a Peer without an Answer
 	}
 	started, err := p.starter.Start(name, part.Rights{UID: uid, GID: uid, Sandbox: s.sandboxOf(name, at.Own)}, answer)
 	require.NoError(t, err)
@@ -288,7 +289,8 @@ func (p *playground) try(t *testing.T, name string, how string) (results map[str
 	return results
 }
 
-// A part that is taken over gets nothing that is not its own. The table is that of docs/operating.md.
+// A part that is taken over gets nothing beyond its own. The expected results are the table in
+// docs/operating.md.
 func TestSandboxTricks(t *testing.T) {
 	if lacks := sandbox.Look().Lacks(); len(lacks) > 0 {
 		testenv.Missing(t, "this kernel lacks %s", strings.Join(lacks, " and "))

@@ -21,8 +21,8 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// Whoever started the server may pass on the signal that the terminal has sent to
-// both: that is no order to cut transfers.
+// The parent of the server may pass on a signal that the terminal has sent to both: two signals at once don't cut
+// transfers.
 func TestTwoSignalsAtOnceAreOne(t *testing.T) {
 	p := start(t)
 	c, data := p.upload(t)
@@ -39,8 +39,7 @@ func TestTwoSignalsAtOnceAreOne(t *testing.T) {
 	require.Equal(t, "first half, second half", string(got))
 }
 
-// SIGHUP tells many daemons to read their settings again; a script that sends it
-// must not end this one.
+// SIGHUP has many daemons read their settings again: a script that sends it must not end this one.
 func TestHangupOfADaemon(t *testing.T) {
 	passHangups(t)
 	p := start(t)
@@ -52,8 +51,7 @@ func TestHangupOfADaemon(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// passHangups has programs that the test starts hear SIGHUP, which they ignore
-// otherwise if the test was started by nohup.
+// passHangups has programs that the test starts receive SIGHUP. They would ignore it if nohup has started the test.
 func passHangups(t *testing.T) {
 	c := make(chan os.Signal, 1)
 	signal.Notify(c, syscall.SIGHUP)
@@ -66,7 +64,7 @@ func (p *process) wantLog(t *testing.T, text string) {
 	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), text) }, 10*time.Second, 10*time.Millisecond, text)
 }
 
-// With the terminal that it was started in goes the server, as with Ctrl-C.
+// The server ends with the terminal that it was started in, as by Ctrl-C.
 func TestHangupOfATerminal(t *testing.T) {
 	passHangups(t)
 	terminal, tty := openTerminal(t)
@@ -85,7 +83,8 @@ func TestHangupOfATerminal(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// With a configuration file SIGHUP has it read again in a terminal too. The end of the terminal still ends the server.
+// With a configuration file SIGHUP has the file read again, also in a terminal. The end of the terminal still ends the
+// server.
 func TestHangupOfATerminalWithConfiguration(t *testing.T) {
 	terminal, tty := openTerminal(t)
 	file := configure(t, alice)
@@ -103,8 +102,7 @@ func TestHangupOfATerminalWithConfiguration(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// openTerminal makes a terminal: what a terminal program holds of it, and what the
-// programs in it do.
+// openTerminal makes a terminal: the end of the terminal program, and the end of programs in it.
 func openTerminal(t *testing.T) (terminal, tty *os.File) {
 	t.Helper()
 	terminal, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -125,8 +123,8 @@ func openTerminal(t *testing.T) (terminal, tty *os.File) {
 	return terminal, tty
 }
 
-// Row 55 of the security cases: nobody reads the log, and the server goes on.
-// Once somebody does, a line tells how much is missing.
+// Row 55 of the security cases: the server goes on although nobody reads the log. Once somebody does, a line tells how
+// many lines are missing.
 func TestLogReaderStalls(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -134,7 +132,7 @@ func TestLogReaderStalls(t *testing.T) {
 	p := startWith(t, func(cmd *exec.Cmd) { cmd.Stderr = w }, "--log-level", "debug")
 	w.Close()
 	c := p.login(t, "explicit")
-	for range 600 { // 4 KB of log each, more than pipe and queue hold
+	for range 600 { // each logs 4 KB: in all more than pipe and queue hold
 		_, err := c.Cmd(200, "NOOP "+strings.Repeat("x", 4000))
 		require.NoError(t, err)
 	}
@@ -149,7 +147,7 @@ func TestLogReaderStalls(t *testing.T) {
 	require.Contains(t, <-log, "log lines are missing here")
 }
 
-// Nor must a reader that dies take the server along.
+// The server goes on when the reader of its log dies.
 func TestLogReaderDies(t *testing.T) {
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
@@ -167,8 +165,7 @@ func TestLogReaderDies(t *testing.T) {
 	require.Zero(t, p.end(t))
 }
 
-// Nobody has to read the banner either: standard output may be full or without a
-// reader when the server starts.
+// The server starts although nobody reads the banner: standard output may be full or without a reader.
 func TestBannerReaderStallsOrDies(t *testing.T) {
 	for _, dies := range []bool{false, true} {
 		r, w, err := os.Pipe()
@@ -195,18 +192,17 @@ func TestBannerReaderStallsOrDies(t *testing.T) {
 	}
 }
 
-// fillPipe writes until nothing more goes in. The process that inherits the pipe
-// then blocks at its first byte.
+// fillPipe writes until the pipe is full. A process that inherits the pipe blocks at its first byte.
 func fillPipe(t *testing.T, w *os.File) {
 	t.Helper()
 	require.NoError(t, w.SetWriteDeadline(time.Now().Add(100*time.Millisecond)))
 	_, err := w.Write(make([]byte, 1<<20))
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	_, err = unix.FcntlInt(w.Fd(), unix.F_SETFL, 0) // blocking, as programs get theirs
+	_, err = unix.FcntlInt(w.Fd(), unix.F_SETFL, 0) // blocking, as programs get their pipes
 	require.NoError(t, err)
 }
 
-// greets reports whether somebody at the address says 220.
+// greets reports whether a server at the address answers 220.
 func greets(addr string) bool {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
@@ -218,8 +214,8 @@ func greets(addr string) bool {
 	return strings.HasPrefix(line, "220")
 }
 
-// The same for the throwaway server: programs start it with pipes that they read
-// when they get round to it.
+// The throwaway server goes on although nobody reads its log: programs start it with pipes that they may read much
+// later.
 func TestEndpointLogReaderStalls(t *testing.T) {
 	file, err := binary()
 	require.NoError(t, err)
@@ -244,6 +240,6 @@ func TestEndpointLogReaderStalls(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.NoError(t, c.Close())
-	stdin.Close() // asks it to end
+	stdin.Close() // asks the server to end
 	require.NoError(t, cmd.Wait())
 }

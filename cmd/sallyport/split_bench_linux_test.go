@@ -14,10 +14,10 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// BenchmarkSplit compares a server of one process with one that is split: logins with the hand there, files of 4 KiB
-// and of 1 GiB over TLS, and a listing. CPU is that of all processes of a server, as the scheduler of the system counts
-// it. Rounds of the two alternate, so that both meet the same machine; the least of each is what the work takes, and
-// the median what it takes beside all else.
+// BenchmarkSplit compares a server of one process with a split one: logins whose hand is there, files of 4 KiB and of 1
+// GiB over TLS, and a listing. CPU is the time of all processes of a server, as the system's scheduler counts it.
+// Rounds of the two alternate, so that both meet the same machine. The least is what the work takes, and the median
+// what it takes beside everything else.
 //
 //	go test -run '^$' -bench Split -benchtime 20x ./cmd/sallyport
 func BenchmarkSplit(b *testing.B) {
@@ -39,7 +39,7 @@ func BenchmarkSplit(b *testing.B) {
 	content := strings.Repeat("x", 4<<10)
 	for _, op := range []struct {
 		name string
-		n    int // in a round
+		n    int // how many in a round
 		do   func(s *splitServer, c *ftpclient.Client) error
 	}{
 		{"login", 50, func(s *splitServer, _ *ftpclient.Client) error {
@@ -71,7 +71,7 @@ func BenchmarkSplit(b *testing.B) {
 	} {
 		b.Run(op.name, func(b *testing.B) {
 			var took [2][]float64
-			of := map[string]float64{} // the parts of the second
+			of := map[string]float64{} // by part of the split server
 			for b.Loop() {
 				for i, s := range servers {
 					before := s.cpu(b)
@@ -101,14 +101,14 @@ func BenchmarkSplit(b *testing.B) {
 	}
 }
 
-// cpu returns what each part of the server has used so far, in microseconds.
+// cpu returns the CPU time that each part of the server has used so far, in microseconds.
 func (s *splitServer) cpu(b *testing.B) map[string]float64 {
 	b.Helper()
 	all := map[string]float64{}
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
 	require.NoError(b, err)
 	for _, name := range stats {
-		text, _ := os.ReadFile(name) // nothing if it has ended
+		text, _ := os.ReadFile(name) // empty if the process has ended
 		_, rest, _ := strings.Cut(string(text), ") ")
 		dir, me := filepath.Dir(name), fmt.Sprint(s.Process.Pid)
 		if f := strings.Fields(rest); len(f) < 2 || f[1] != me && filepath.Base(dir) != me {

@@ -16,8 +16,8 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// takenOver is the end of an engine that somebody has taken over, at a keeper of alice, whose parts but for the clerk
-// are missing.
+// takenOver returns an engine's end of the socket to a keeper, as an attacker would have it. The keeper has the user
+// alice and, of the other parts, only the clerk.
 func takenOver(t testing.TB) (*channel.Peer, *keeper) {
 	t.Helper()
 	peers := func(answer channel.Answer) (*channel.Peer, *channel.Peer) {
@@ -48,7 +48,7 @@ func takenOver(t testing.TB) (*channel.Peer, *keeper) {
 	return engine, k
 }
 
-// An engine that was taken over gets neither hands nor ports nor files by asking for them.
+// An engine that was taken over gets no hands, ports or files by asking for them.
 func TestSplitForgedMessages(t *testing.T) {
 	engine, k := takenOver(t)
 	ask := func(op byte, build func(w *channel.Writer)) error {
@@ -81,7 +81,7 @@ func TestSplitForgedMessages(t *testing.T) {
 		require.NoError(t, ask(op, func(w *channel.Writer) { w.Uint(7) }), "of a hand that is not there")
 	}
 	for op := range byte(255) {
-		if op >= channel.FirstOp && op != askEnd && op != askReload && op != askUpgrade { // which only the operator's socket asks for, and which harm nobody
+		if op >= channel.FirstOp && op != askEnd && op != askReload && op != askUpgrade { // leaves out what the operator's socket asks for
 			ask(op, func(w *channel.Writer) { w.String("x") })
 		}
 	}
@@ -92,7 +92,7 @@ func TestSplitForgedMessages(t *testing.T) {
 	}
 }
 
-// Whatever such an engine sends, the keeper goes on.
+// Whatever an engine that was taken over sends, the keeper goes on.
 func FuzzKeeper(f *testing.F) {
 	for op := byte(channel.FirstOp); op < 20; op++ {
 		f.Add(op, []byte{1, 'x', 1, 'y'})

@@ -19,7 +19,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// Parts are killed at random while clients store, append and combine. What a client was told to be stored is there,
+// Parts are killed at random while clients store, append and combine. What a client was told to be stored is there
 // once and whole, nothing is left over, and the keeper goes on all the time.
 func TestSplitKilledAtRandom(t *testing.T) {
 	s := startSplit(t, "", 20)
@@ -44,7 +44,7 @@ func TestSplitKilledAtRandom(t *testing.T) {
 	for range 4 * kills() {
 		time.Sleep(time.Duration(rand.Int64N(int64(250 * time.Millisecond))))
 		out, code := s.ask(t, nil, "status")
-		if code != 0 { // the engine is not there yet
+		if code != 0 { // no engine serves yet
 			require.NotContains(t, out, "no server")
 			continue
 		}

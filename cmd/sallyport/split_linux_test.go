@@ -38,26 +38,26 @@ import (
 	"github.com/sallyport/sallyport/passive"
 )
 
-// Users of these tests, which no host has.
+// System users of these tests, which no host has.
 const (
 	engineUID = 20000
 	aliceUID  = 20001
 	bobUID    = 20002
 )
 
-// splitServer is a server that is split into processes, of alice and bob, who have a home each and other rights.
+// splitServer is a split server with the users alice and bob, who have different homes and system users.
 type splitServer struct {
 	controlled
 	homes string
 }
 
-// startSplit starts one. more are options for the file, and ports are data ports.
+// startSplit starts a split server. more are options for the file, and ports the number of data ports.
 func startSplit(t testing.TB, more string, ports int) *splitServer {
 	t.Helper()
 	return startSplitWith(t, more, ports, func(*exec.Cmd) {})
 }
 
-// startSplitWith does what startSplit does, with a command that was changed.
+// startSplitWith is startSplit with a command that change changes first.
 func startSplitWith(t testing.TB, more string, ports int, change func(*exec.Cmd)) *splitServer {
 	t.Helper()
 	testenv.NeedRoot(t)
@@ -82,7 +82,7 @@ func startSplitWith(t testing.TB, more string, ports int, change func(*exec.Cmd)
 	return s
 }
 
-// startWhole starts the server of startSplit in one process, without bob. more is for the table of alice.
+// startWhole starts the server of startSplit in one process, without bob. more is added to the table of alice.
 func startWhole(t testing.TB, more string) *splitServer {
 	t.Helper()
 	s := &splitServer{homes: t.TempDir()}
@@ -95,7 +95,7 @@ func startWhole(t testing.TB, more string) *splitServer {
 	return s
 }
 
-// text returns the configuration, with more options and more in the tables at the end.
+// text returns the configuration, with more options, and tables added to the end.
 func (s *splitServer) text(more string, tables ...string) string {
 	text := "run-as = \"20000:20000\"\n" + more + "\n"
 	for _, name := range []string{"alice", "bob"} {
@@ -105,7 +105,8 @@ func (s *splitServer) text(more string, tables ...string) string {
 	return text + strings.Join(tables, "")
 }
 
-// processes returns the parts by name, with the user of a hand behind it. Of two such the older one is about to end.
+// processes returns the parts by name; the name of a hand has its user behind it. If two have one name, the older one
+// is about to end.
 func (s *splitServer) processes(t *testing.T) map[string]systemProcess {
 	t.Helper()
 	all := map[string]systemProcess{}
@@ -129,7 +130,7 @@ func (s *splitServer) mustDial(t testing.TB, user string) *ftpclient.Client {
 	return c
 }
 
-// dialAgain logs in as soon as that is possible again.
+// dialAgain logs in as soon as the server accepts logins again.
 func (s *splitServer) dialAgain(t *testing.T, user string) (c *ftpclient.Client) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -140,7 +141,7 @@ func (s *splitServer) dialAgain(t *testing.T, user string) (c *ftpclient.Client)
 	return c
 }
 
-// of returns what /proc says of a process under a name.
+// of returns the content of a file of a process in /proc.
 func of(t *testing.T, pid int, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -167,7 +168,7 @@ func openSockets(t *testing.T, pid int) (n int) {
 	return n
 }
 
-// Files are touched with the rights of who logs in, and all that clients reach has none.
+// Files are touched with the rights of the user who has logged in, and processes that clients reach have no rights.
 func TestSplit(t *testing.T) {
 	s := startSplit(t, "allow-symlink = true", 3)
 	require.Equal(t, 3, len(s.processes(t))-1, "no hand without a session")
@@ -212,7 +213,7 @@ func TestSplit(t *testing.T) {
 		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", p.PID))
 		require.NoError(t, err)
 		require.NotContains(t, string(environ), "SECRET", name)
-		if name != "engine" { // which has those of clients
+		if name != "engine" { // the engine has the sockets of clients
 			want := map[string]int{"signer": 2, "clerk": 1, "hand 20001": 2, "hand 20002": 2}[name]
 			require.Equal(t, want, openSockets(t, p.PID), "the %s has no more sockets than to keeper and engine", name)
 		}
@@ -233,7 +234,7 @@ func TestSplit(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// New files and directories have the rights that the umask of the account leaves, whatever the umask of the server is.
+// New files and directories have the rights that the account's umask leaves, whatever the umask of the server is.
 func TestUmask(t *testing.T) {
 	const line = "umask = \"007\"\n"
 	split := startSplit(t, "", 3)
@@ -255,7 +256,7 @@ func TestUmask(t *testing.T) {
 	}
 }
 
-// Two users of one directory: the system says who may read what, however they get there.
+// In a directory of two users the system decides who may read what, by whichever command.
 func TestSplitSharedHome(t *testing.T) {
 	s := startSplit(t, "allow-symlink = true", 3)
 	shared := strings.NewReplacer(filepath.Join(s.homes, "alice"), filepath.Join(s.homes, "shared"), filepath.Join(s.homes, "bob"), filepath.Join(s.homes, "shared"))
@@ -277,7 +278,7 @@ func TestSplitSharedHome(t *testing.T) {
 	require.Equal(t, "hers", got)
 }
 
-// A home that the system user may not enter is told in the log, and the client learns nothing.
+// A home that the system user may not enter is logged, and the client learns nothing.
 func TestSplitHomeOfAnother(t *testing.T) {
 	s := startSplit(t, "", 3)
 	require.NoError(t, os.Chown(filepath.Join(s.homes, "alice"), bobUID, bobUID))
@@ -289,10 +290,10 @@ func TestSplitHomeOfAnother(t *testing.T) {
 	s.mustDial(t, "alice")
 }
 
-// What tables of users say holds as in one process.
+// The tables of users hold as in a server of one process.
 func TestSplitAccounts(t *testing.T) {
 	s := startSplit(t, "", 3)
-	s.rewrite(t, s.text("", "quota = \"10 B\"\nhidden = [\"*.key\"]\ndisable = [\"DELE\"]\n"), reread) // bob's
+	s.rewrite(t, s.text("", "quota = \"10 B\"\nhidden = [\"*.key\"]\ndisable = [\"DELE\"]\n"), reread) // in the table of bob
 	b := s.mustDial(t, "bob")
 	require.NoError(t, b.Put("STOR a", "12345678"))
 	require.ErrorContains(t, b.Put("STOR b", "123"), "552")
@@ -308,7 +309,7 @@ func TestSplitAccounts(t *testing.T) {
 	require.ErrorContains(t, s.mustDial(t, "bob").Put("STOR a", "1"), "550")
 }
 
-// The check of a configuration says whose home is out of reach of its system user, though root gets everywhere.
+// config check reports a home that its system user can't enter, although root can.
 func TestSplitConfigCheck(t *testing.T) {
 	s := startSplit(t, "", 3)
 	got := output(t, "config", "check", s.homes, "--config", s.file, "--control=")
@@ -323,7 +324,7 @@ func TestSplitConfigCheck(t *testing.T) {
 	require.NoError(t, identity{uid: bobUID, gid: bobUID, groups: []int{aliceUID}}.try(func() error { return openable(filepath.Join(s.homes, "bob")) }))
 }
 
-// Both ways of a reload change what logins get and end no session; what is wrong is told to who asks.
+// Both ways to reload change what new logins get and end no session; whoever asks is told of mistakes.
 func TestSplitReload(t *testing.T) {
 	s := startSplit(t, "", 3)
 	a := s.mustDial(t, "alice")
@@ -360,8 +361,8 @@ func TestSplitReload(t *testing.T) {
 	require.NoError(t, c.Put("STOR hers", "still"))
 }
 
-// A part that is killed costs what hung on it: clients get a clear reply, old files stay as they were, no half file is
-// left, ports stay bound, and soon all is there again.
+// Killing a part ends only what depended on it: clients get a clear reply, old files stay as they were, no half file
+// is left, ports stay open, and soon everything works again.
 func TestSplitDeaths(t *testing.T) {
 	s := startSplit(t, "", 3)
 	old := filepath.Join(s.homes, "alice", "upload")
@@ -424,18 +425,18 @@ func TestSplitDeaths(t *testing.T) {
 	}
 }
 
-// gone waits for the end of processes.
+// gone waits until processes have ended.
 func gone(t *testing.T, all map[string]systemProcess) {
 	t.Helper()
 	for name, p := range all {
 		require.Eventually(t, func() bool {
 			stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
-			return err != nil || bytes.Contains(stat, []byte(") Z ")) // for want of an init process that waits
+			return err != nil || bytes.Contains(stat, []byte(") Z ")) // a zombie, if no init process waits for it
 		}, time.Minute, 10*time.Millisecond, "%s %d", name, p.PID)
 	}
 }
 
-// All parts end with the keeper, even one that was stopped.
+// All parts end with the keeper, even a part that was stopped.
 func TestSplitKeeperKilled(t *testing.T) {
 	s := startSplit(t, "", 3)
 	s.mustDial(t, "alice")
@@ -446,7 +447,7 @@ func TestSplitKeeperKilled(t *testing.T) {
 	gone(t, all)
 }
 
-// A signal lets transfers finish, and another one cuts them.
+// A signal lets transfers finish, and a second one cuts them.
 func TestSplitDrains(t *testing.T) {
 	for _, cut := range []bool{false, true} {
 		s := startSplit(t, "", 3)
@@ -456,7 +457,7 @@ func TestSplitDrains(t *testing.T) {
 		_, err = io.WriteString(data, "first half, ")
 		require.NoError(t, err)
 		all := s.processes(t)
-		for _, p := range all { // as a supervisor does
+		for _, p := range all { // signals all processes, as a supervisor does
 			require.NoError(t, syscall.Kill(p.PID, syscall.SIGTERM))
 		}
 		s.wantLog(t, "shutting down: 1 of 1 sessions are busy")
@@ -484,7 +485,7 @@ func TestSplitDrains(t *testing.T) {
 	}
 }
 
-// A user may stop his own hand: others notice nothing, and the server ends all the same.
+// When a user stops his own hand, other users notice nothing, and the server can still end.
 func TestSplitHandStopped(t *testing.T) {
 	s := startSplit(t, "drain = \"1s\"", 3)
 	c := s.mustDial(t, "alice")
@@ -504,7 +505,7 @@ func TestSplitHandStopped(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(s.homes, "alice", "upload"))
 }
 
-// Nobody knows what a hand that was killed has done of a command: its reply says so rather than that it failed.
+// When a hand is killed during a command, nobody knows what it has done: the reply says so, and not that it failed.
 func TestSplitHandKilledInACommand(t *testing.T) {
 	s := startSplit(t, "", 3)
 	for _, command := range []string{"COMB b a", "SITE CPTO b", "DELE b", "RNTO c", "MKD d"} {
@@ -522,7 +523,7 @@ func TestSplitHandKilledInACommand(t *testing.T) {
 		its := s.processes(t)["hand 20001"].PID
 		testenv.Stop(t, its)
 		require.NoError(t, c.Send(command))
-		time.Sleep(100 * time.Millisecond) // the command is most likely with the hand; it is 421 in any case
+		time.Sleep(100 * time.Millisecond) // most likely the hand has the command by then; the reply is 421 in any case
 		require.NoError(t, syscall.Kill(its, syscall.SIGKILL))
 		reply, err := c.ReadReply()
 		require.NoError(t, err)
@@ -532,7 +533,7 @@ func TestSplitHandKilledInACommand(t *testing.T) {
 	}
 }
 
-// The control socket's drain is the keeper's business.
+// The keeper carries out the drain that the control socket asks for.
 func TestSplitDrainByHand(t *testing.T) {
 	s := startSplit(t, "", 3)
 	_, code := s.ask(t, nil, "drain")
@@ -559,7 +560,7 @@ func writeCertificate(t *testing.T, cert, key string) {
 	}
 }
 
-// A certificate that was renewed is shown soon, a session goes on, and nobody but root can read the key.
+// A renewed certificate is soon shown, a session goes on, and only root can read the key.
 func TestSplitRenewal(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -572,7 +573,7 @@ func TestSplitRenewal(t *testing.T) {
 		return told[status](t, s.controlled, "status").Certificate.Fingerprint != first
 	}, time.Minute, 20*time.Millisecond)
 	require.NoError(t, c.Put("STOR old", "session"))
-	s.mustDial(t, "alice") // trusts the new one
+	s.mustDial(t, "alice") // trusts the renewed one
 	for _, name := range []string{"signer", "engine"} {
 		pid := s.processes(t)[name].PID
 		require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
@@ -580,7 +581,7 @@ func TestSplitRenewal(t *testing.T) {
 	}
 }
 
-// Several sessions share one data port by resuming, as in one process, and stock clients come in.
+// Several sessions share one data port by resuming TLS, as in one process, and common clients can transfer.
 func TestSplitOnePort(t *testing.T) {
 	s := startSplit(t, "", 1)
 	a, b := s.mustDial(t, "alice"), s.mustDial(t, "bob")
@@ -617,7 +618,8 @@ func TestSplitOnePort(t *testing.T) {
 	require.True(t, bytes.Equal(want, out), "%d bytes of %d", len(out), len(want))
 }
 
-// The engine opens ports by the keeper where the system chooses them, and where balancers send PROXY headers.
+// The keeper opens ports for the engine also if the system chooses them, and behind load balancers that send PROXY
+// headers.
 func TestSplitOtherPorts(t *testing.T) {
 	s := startSplit(t, "", 3)
 	s.terminate(t)
@@ -646,7 +648,7 @@ func TestSplitOtherPorts(t *testing.T) {
 	require.Contains(t, told[sessionList](t, s.controlled, "sessions").Sessions[0].Peer, "198.51.100.7:")
 }
 
-// Client certificates are verified by the engine and compared with the name by the keeper.
+// The engine verifies client certificates, and the keeper compares the names in them.
 func TestSplitClientCertificates(t *testing.T) {
 	cert, file := clientCertificate(t, "alice")
 	s := startSplit(t, fmt.Sprintf("client-ca = %q", file), 3)
@@ -665,7 +667,7 @@ func TestSplitClientCertificates(t *testing.T) {
 	require.ErrorContains(t, with("bob", cert), "530")
 }
 
-// A certificate alone logs in whom it names, whose table says so, and nobody else.
+// A certificate alone logs in the user that it names, if the user's table says so, and nobody else.
 func TestSplitCertificateLogin(t *testing.T) {
 	cert, file := clientCertificate(t, "alice")
 	s := startSplit(t, fmt.Sprintf("client-ca = %q", file), 3)
@@ -686,7 +688,7 @@ func TestSplitCertificateLogin(t *testing.T) {
 	}
 }
 
-// The keeper opens no other ports than the data ports for the engine.
+// For the engine the keeper opens only data ports.
 func TestSplitPorts(t *testing.T) {
 	ports, err := passive.Range("21000-21010,!21005")
 	require.NoError(t, err)
@@ -724,7 +726,7 @@ func TestSplitRefused(t *testing.T) {
 	}
 }
 
-// What makes no sense as a user of the system is told with the place, before anything starts.
+// A name that can't be a system user is reported with its place before anything starts.
 func TestSplitMistakes(t *testing.T) {
 	for text, want := range map[string]string{
 		alice:                                                                                        "",
@@ -755,8 +757,8 @@ func TestSplitMistakes(t *testing.T) {
 	}
 }
 
-// The sources of users are asked by those who may: the program runs as its own user, and the clerk asks the endpoint.
-// What they say of rights is checked as what files say.
+// Sources of users are asked with few rights: the program runs as its own user, and the clerk asks the endpoint.
+// Rights in their answers are checked like those in files.
 func TestSplitSources(t *testing.T) {
 	s := startSplit(t, "", 3)
 	second := newEndpoint(t, (*httptest.Server).Start, func(w http.ResponseWriter, at attempt) {
@@ -808,7 +810,7 @@ esac
 		s.wantLog(t, log)
 	}
 	refused("who", "421 Logins can't be checked just now", `exit status 9: 65534 65534 127.0.0.1 {\"user\":\"who\"`)
-	// What starts the program has the rights of its user, and not those of the keeper.
+	// Checks that the parent of the program has the rights of the program's user, not the keeper's.
 	refused("parent", "421", `exit status 9: Uid: 65534 65534 65534 65534 Groups: 65534 CapEff: 0000000000000000 SigIgn: 0000000000000000`)
 	refused("rooted", "421", `system-user: \"0:0\" is root`)
 	refused("own", "421", `system-user: \"20000:20000\" is the user of `)
@@ -816,7 +818,7 @@ esac
 	second.Close()
 	refused("someone", "421", "connection refused")
 
-	// A program that is not waited for any more ends with what it has started.
+	// Checks that a program ends, with all that it has started, once nobody waits for it.
 	require.NoError(t, os.WriteFile(filepath.Join(s.homes, "hangs"), nil, 0o666))
 	require.NoError(t, os.Chmod(filepath.Join(s.homes, "hangs"), 0o666))
 	hanging := s.beginLogin(t, "hangs", "127.0.0.1")
@@ -832,7 +834,7 @@ esac
 	}
 }
 
-// Whatever an engine that was taken over sends as a login, the keeper reads a login or none.
+// Whatever an engine that was taken over sends as a question, the keeper reads a login or refuses it.
 func FuzzQuestion(f *testing.F) {
 	var w channel.Writer
 	q := asked(&driver.Login{
@@ -863,8 +865,8 @@ func FuzzQuestion(f *testing.F) {
 	})
 }
 
-// The audit log is the keeper's file, and lines of the engine are in it before the client has its reply. Bans outlive
-// the engine, and a restart.
+// The keeper has the file of the audit log, and a line of the engine is there before the client gets its reply. Bans
+// outlive the engine and a restart.
 func TestSplitAuditAndBans(t *testing.T) {
 	dir := t.TempDir()
 	audit := filepath.Join(dir, "audit.log")
@@ -878,7 +880,7 @@ func TestSplitAuditAndBans(t *testing.T) {
 	require.NoError(t, c.Put("STOR one", "12345"))
 	require.NoError(t, os.Rename(audit, audit+".1"))
 	deep := strings.TrimSuffix(strings.Repeat(strings.Repeat("\x02", 200)+"/", 19), "/")
-	_, err = c.Cmd(550, "DELE "+deep) // a line that is longer than a message
+	_, err = c.Cmd(550, "DELE "+deep) // its line is longer than a message
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(s.processes(t)[partEngine].PID, syscall.SIGKILL))
 	first, second := auditOf(t, audit+".1"), auditOf(t, audit)
@@ -907,7 +909,7 @@ func TestSplitAuditAndBans(t *testing.T) {
 	require.Equal(t, "127.0.0.2/32", kept[0].Network.String())
 	left := 0
 	for _, a := range auditOf(t, audit) {
-		if a["event"] == "logout" { // the last session's; those of engines that were killed have none
+		if a["event"] == "logout" { // of the last session; those of killed engines have none
 			require.Equal(t, "alice", a["user"])
 			left++
 		}
@@ -915,7 +917,7 @@ func TestSplitAuditAndBans(t *testing.T) {
 	require.Equal(t, 1, left)
 }
 
-// What all processes write to their logs is in the file, and as JSON if that is wanted.
+// The log file has what all processes log, as JSON if the option says so.
 func TestSplitLog(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "log")
 	s := startSplit(t, fmt.Sprintf("log = %q\nlog-format = \"json\"\nlog-level = \"debug\"", file), 3)
@@ -924,7 +926,7 @@ func TestSplitLog(t *testing.T) {
 	require.NoError(t, c.Close())
 	require.NoError(t, os.Rename(file, file+".1"))
 	clerk := s.processes(t)[partClerk].PID
-	require.NoError(t, syscall.Kill(clerk, syscall.SIGABRT)) // which has Go print all goroutines
+	require.NoError(t, syscall.Kill(clerk, syscall.SIGABRT)) // has Go print all goroutines
 	require.Eventually(t, func() bool { return s.processes(t)[partClerk].PID > clerk }, time.Minute, 10*time.Millisecond, "the next one")
 	s.dialAgain(t, "alice")
 	s.terminate(t)
@@ -942,7 +944,8 @@ func TestSplitLog(t *testing.T) {
 	require.True(t, seen["goroutines"], "%v", seen)
 }
 
-// Lines of parts go to the journal with their level and their values as fields, and what is no line as an error.
+// Log lines of parts go to the journal with their level and their values as fields. Output that is no log line becomes
+// an error.
 func TestPartsInTheJournal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "socket")
 	fake := fakeJournal(t, path)
@@ -960,8 +963,8 @@ func TestPartsInTheJournal(t *testing.T) {
 	require.Equal(t, []string{"3", "goroutine 1 [running]:"}, []string{e["PRIORITY"], e["SALLYPORT_LINE"]})
 }
 
-// A program that hangs is asked a few times at once, and holds up nobody whom another source knows. Who comes then
-// hears that at once.
+// A program that hangs is asked a bounded number of times at once, and holds up no user of another source. Further
+// logins are refused at once.
 func TestSplitSourceHangs(t *testing.T) {
 	s := startSplit(t, "", 3)
 	notes := filepath.Join(s.homes, "notes")

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The clerk looks up names that are announced, and no others, and the keeper knows who may use the control socket.
+// The clerk looks up announced names and no others, and the keeper knows who may use the control socket.
 func TestSplitNames(t *testing.T) {
 	s := startSplit(t, "announce = \"127.0.0.1=localhost, *=203.0.113.7\"\ncontrol-group = \"daemon\"", 3)
 	c := s.mustDial(t, "alice")

@@ -8,13 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// keeperOptions are those that the engine needs to know nothing of: what they say is done by the keeper, or by whom the
-// keeper tells.
+// keeperOptions are the options that the engine doesn't need to know: the keeper, or a part that it tells, carries them
+// out.
 var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir auth-program auth-program-user auth-url
 	insecure-auth-url check-program check-program-user check-timeout system-users system-users-group system-users-dir pam pam-service pam-helper home key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group upgrade-drain`)
 
-// Every option reaches the engine of a server that is split, unless it is the keeper's business: in the message and out
-// of it again.
+// Every option that is not in keeperOptions reaches the engine of a split server, through engineSettings.
 func TestSplitOptions(t *testing.T) {
 	told := func(s *settings) string {
 		text, err := json.Marshal(s.forEngine())
@@ -52,7 +51,7 @@ func TestSplitOptions(t *testing.T) {
 		var there engineSettings
 		require.NoError(t, json.Unmarshal([]byte(told(s)), &there))
 		again := there.settings()
-		again.auditLog, again.auditFormat = s.auditLog, s.auditFormat // of which openAudit is told
+		again.auditLog, again.auditFormat = s.auditLog, s.auditFormat // openAudit is told of these
 		require.Equal(t, told(s), told(again), "%s doesn't get out of what the engine is told", e.name)
 	}
 }

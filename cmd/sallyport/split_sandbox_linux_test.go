@@ -15,7 +15,8 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// All that is there confines all parts but the keeper, status tells it, and active mode goes on working.
+// All means of this kernel confine all parts but the keeper, status reports that, and active mode still
+// works.
 func TestSplitSandbox(t *testing.T) {
 	kernel := sandbox.Look()
 	for _, how := range []string{sandboxBestEffort, sandboxOff} {
@@ -52,7 +53,7 @@ func TestSplitSandbox(t *testing.T) {
 	}
 }
 
-// What a kernel lacks is told, and a sandbox that is required is an error with the cure.
+// What a kernel lacks is reported. If a sandbox is required, that is an error with the cure.
 func TestSandboxLacks(t *testing.T) {
 	old, debian, new := sandbox.Kernel{}, sandbox.Kernel{Landlock: 2, Seccomp: true}, sandbox.Kernel{Landlock: 6, Seccomp: true}
 	for _, k := range []sandbox.Kernel{old, debian, new} {

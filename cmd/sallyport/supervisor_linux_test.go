@@ -21,7 +21,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// systemd plays the supervisor: it hears how the server is, and keeps what it is told to keep.
+// systemd plays the supervisor: it receives notifications, and keeps the listeners that it is told to keep.
 type systemd struct {
 	path string
 
@@ -59,7 +59,7 @@ func startSystemd(t *testing.T) *systemd {
 	return d
 }
 
-// listen hears until the socket is closed.
+// listen receives notifications until the socket is closed.
 func (d *systemd) listen(conn *net.UnixConn) {
 	buf, oob := make([]byte, 4096), make([]byte, unix.CmsgSpace(4*16))
 	for {
@@ -88,7 +88,7 @@ func (d *systemd) listen(conn *net.UnixConn) {
 	}
 }
 
-// waitFor waits until some message after the first n has a text.
+// waitFor waits for a message with a text, after the first n messages.
 func (d *systemd) waitFor(t *testing.T, n int, text string) (message string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -117,7 +117,7 @@ func (d *systemd) count(text string) (n, all int) {
 	return n, len(d.heard)
 }
 
-// starts has a command be started as systemd starts it, with listeners.
+// starts prepares a command to be started as systemd would, with listeners.
 func (d *systemd) starts(cmd *exec.Cmd, handed []stored, env ...string) {
 	cmd.Args = append([]string{"sh", "-c", `LISTEN_PID=$$ exec "$0" "$@"`}, append([]string{cmd.Path}, cmd.Args[1:]...)...)
 	cmd.Path = "/bin/sh"
@@ -145,8 +145,8 @@ func unitSocket(t *testing.T, name, addr string) stored {
 	return stored{name, f}
 }
 
-// under calls a test for a server in one process and for one that is split, if this process is root's. more is what
-// the configuration of both has.
+// under runs a test for a server of one process and, if root runs this, for a split one. more is added to the
+// configuration of both.
 func under(t *testing.T, do func(t *testing.T, start func(t *testing.T, configure func(*exec.Cmd), more ...string) controlled)) {
 	t.Run("one process", func(t *testing.T) {
 		do(t, func(t *testing.T, change func(*exec.Cmd), more ...string) controlled {
@@ -168,7 +168,7 @@ func under(t *testing.T, do func(t *testing.T, start func(t *testing.T, configur
 	})
 }
 
-// The supervisor hears when the server serves, reloads, is well, and ends.
+// The supervisor is told when the server serves, reloads, is well, and ends.
 func TestNotify(t *testing.T) {
 	under(t, func(t *testing.T, start func(*testing.T, func(*exec.Cmd), ...string) controlled) {
 		d := startSystemd(t)
@@ -193,7 +193,7 @@ func TestNotify(t *testing.T) {
 	})
 }
 
-// An engine that hangs is killed and another one serves. The supervisor doesn't hear meanwhile that all is well.
+// An engine that hangs is killed, and another one serves. Meanwhile the supervisor is not told that all is well.
 func TestEngineHangs(t *testing.T) {
 	d := startSystemd(t)
 	s := startSplitWith(t, "", 3, func(cmd *exec.Cmd) { d.starts(cmd, nil, "WATCHDOG_USEC=300000") })
@@ -201,7 +201,7 @@ func TestEngineHangs(t *testing.T) {
 	d.waitFor(t, 0, "WATCHDOG=1")
 	require.NoError(t, syscall.Kill(engine, syscall.SIGSTOP))
 	require.Eventually(t, func() bool { return bytes.Contains([]byte(of(t, engine, "State")), []byte("stopped")) }, time.Minute, time.Millisecond)
-	time.Sleep(time.Second) // for answers that are under way
+	time.Sleep(time.Second) // waits for answers that were under way
 	before, _ := d.count("WATCHDOG=1")
 	time.Sleep(2 * time.Second)
 	after, _ := d.count("WATCHDOG=1")
@@ -214,7 +214,7 @@ func TestEngineHangs(t *testing.T) {
 	require.NotEqual(t, engine, s.processes(t)["engine"].PID)
 }
 
-// A supervisor may open all ports: those of control connections and, on one address or on all, all data ports.
+// A supervisor may open all ports: control ports and, on one address or on all, all data ports.
 func TestSocketActivation(t *testing.T) {
 	for _, host := range []string{"127.0.0.1", ""} {
 		under(t, func(t *testing.T, start func(*testing.T, func(*exec.Cmd), ...string) controlled) {
@@ -230,7 +230,7 @@ func TestSocketActivation(t *testing.T) {
 				"--listen", at(explicit), "--listen-implicit", at(implicit), "--passive", fmt.Sprintf("%d-%d", first, first+1))
 			for i, kind := range []int{explicit, implicit} {
 				addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(kind))
-				for range 4 { // all data ports get their turn
+				for range 4 { // uses each data port once
 					c, err := ftpclient.Dial(addr, i == 1, p.clientTLS(t), "alice", "secret")
 					require.NoError(t, err)
 					require.NoError(t, c.Put("STOR file", "all of it"))
@@ -246,7 +246,7 @@ func TestSocketActivation(t *testing.T) {
 	}
 }
 
-// What a supervisor hands over and the configuration doesn't say, and the other way round, is an error that names it.
+// If the supervisor's listeners and the configuration differ, the error names what differs.
 func TestSocketActivationMismatch(t *testing.T) {
 	file, err := binary()
 	require.NoError(t, err)
@@ -267,7 +267,7 @@ func TestSocketActivationMismatch(t *testing.T) {
 		`descriptor 3 ("socket") is no TCP socket that listens`:                                                                       {{"socket", datagram}},
 	} {
 		cmd := exec.Command(file, "serve", t.TempDir(), "--listen", at(0), "--listen-implicit=", "--passive", fmt.Sprintf("%d-%d", first+1, first+2))
-		if handed[0] != listen { // its port is taken otherwise
+		if handed[0] != listen { // frees the port for the server
 			cmd.Args[4] = "127.0.0.1:0"
 			want = strings.ReplaceAll(want, "--listen ("+at(0), "--listen (127.0.0.1:0")
 		}
@@ -279,8 +279,8 @@ func TestSocketActivationMismatch(t *testing.T) {
 	}
 }
 
-// A supervisor keeps the ports while the server is killed and started again: who connects meanwhile is served by the
-// next one. A port that the configuration has no more is not kept any longer.
+// A supervisor keeps the ports while the server is killed and started again: the next server serves those who have
+// connected meanwhile. A port that is no longer configured is given up.
 func TestPortsAreKept(t *testing.T) {
 	under(t, func(t *testing.T, start func(*testing.T, func(*exec.Cmd), ...string) controlled) {
 		d := startSystemd(t)
@@ -315,7 +315,7 @@ func TestPortsAreKept(t *testing.T) {
 	})
 }
 
-// taken returns what is kept, and keeps nothing any more.
+// taken returns the listeners that are kept, and keeps them no longer.
 func (d *systemd) taken() []stored {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -324,7 +324,7 @@ func (d *systemd) taken() []stored {
 	return all
 }
 
-// greetsLate reports whether somebody at the address says 220 in the end.
+// greetsLate reports whether a server at the address finally answers 220.
 func greetsLate(addr string) bool {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {

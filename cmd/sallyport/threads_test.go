@@ -19,7 +19,7 @@ func TestPace(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		looks []look
-		want  string // whether it is one or several after each look
+		want  string // one or several CPUs after each look
 	}{
 		"nothing to do":     {[]look{{}, {}}, "oo"},
 		"more is believed":  {[]look{{}, {0.9, 0}, {}}, "oss"},
@@ -44,8 +44,8 @@ func TestPace(t *testing.T) {
 	}
 }
 
-// A quiet process runs on one CPU, a busy one on as many as Go takes, and the end
-// leaves things as they were.
+// A quiet process runs on one CPU, a busy one on as many as Go chooses. At its end fewThreads
+// restores the number.
 func TestFewThreads(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "")
 	runtime.SetDefaultGOMAXPROCS()
@@ -76,7 +76,7 @@ func TestFewThreads(t *testing.T) {
 	require.Equal(t, all, runtime.GOMAXPROCS(0))
 }
 
-// What the operator has set stays.
+// A GOMAXPROCS that the operator has set stays.
 func TestFewThreadsAsSet(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "2")
 	was := runtime.GOMAXPROCS(2)
@@ -85,7 +85,7 @@ func TestFewThreadsAsSet(t *testing.T) {
 	require.Equal(t, 2, runtime.GOMAXPROCS(0))
 }
 
-// A process that can't ask the system takes as many CPUs as it was told, and not those that Go sees.
+// A process that can't ask the system uses as many CPUs as it was told, not as many as Go sees.
 func TestFewThreadsAsTold(t *testing.T) {
 	t.Setenv("GOMAXPROCS", "")
 	defer runtime.SetDefaultGOMAXPROCS()

@@ -60,14 +60,15 @@ func TestEndpointHasStatusOfCommand(t *testing.T) {
 	require.Equal(t, statusFailed, status)
 }
 
-// A signal for the server is one for the command, which is waited for.
+// A signal to the server is passed on to the command, whose end the server
+// waits for.
 func TestEndpointEndsCommand(t *testing.T) {
 	status, out := testCommand(t, `trap 'echo ended; exit 0' TERM; kill -TERM $PPID; while :; do sleep 0.05; done`)
 	require.Equal(t, statusFailed, status)
 	require.Equal(t, "ended\n", out)
 }
 
-// What only the help says of the environment is what there is.
+// The variables of the command's environment are those in the help.
 func TestEnvironmentIsDocumented(t *testing.T) {
 	for _, variable := range new(facts).environment() {
 		name, _, _ := strings.Cut(variable, "=")

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The container's recipe names files and options there are. Nothing here builds
-// it.
+// The files and options in the container's recipe exist. This test doesn't
+// build the container.
 func TestContainerfile(t *testing.T) {
 	top := filepath.Join("..", "..")
 	text, err := os.ReadFile(filepath.Join(top, "Containerfile.test"))

@@ -14,10 +14,11 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// big is more than any fault lets through.
+// big is longer than any fault lets through.
 var big = strings.Repeat("a line of 20 letters\n", 1000)
 
-// misbehaves is what a client sees of the example of each kind.
+// misbehaves has, for the example of each kind of fault, a check of what a
+// client sees.
 var misbehaves = map[ftpstest.Kind]func(*testing.T, *tested){
 	ftpstest.Cut: func(t *testing.T, p *tested) {
 		c := p.login(t)
@@ -80,7 +81,7 @@ var misbehaves = map[ftpstest.Kind]func(*testing.T, *tested){
 		for range 3 {
 			p.wantGet(t, c)
 		}
-		for err := error(nil); err == nil; { // as long as the shutdown takes to begin
+		for err := error(nil); err == nil; { // until the shutdown begins
 			_, err = c.Cmd(200, "NOOP")
 		}
 	},
@@ -111,7 +112,7 @@ func (p *tested) wantGet(t *testing.T, c *ftpclient.Client) {
 	require.Equal(t, big, got)
 }
 
-// Every kind's example is taken as an option, and does what it says.
+// Each kind's example is accepted as an option, and does what it says.
 func TestEndpointFaults(t *testing.T) {
 	seed := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(seed, "big"), []byte(big), 0o644))
@@ -135,7 +136,8 @@ func TestEndpointFaultsAtOnce(t *testing.T) {
 	}
 }
 
-// Faults come and go while the server runs, and mistakes end nothing.
+// Faults can be set and cleared while the server runs, and mistakes don't end
+// it.
 func TestEndpointObeys(t *testing.T) {
 	p := startTest(t)
 	c := p.login(t)

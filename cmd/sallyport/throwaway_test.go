@@ -28,13 +28,13 @@ import (
 type tested struct {
 	*process
 	facts
-	tmp    string // where it makes files
+	tmp    string // where the server makes files
 	stdin  io.WriteCloser
 	stdout *bufio.Reader
-	output *os.File // what stdout reads
+	output *os.File // the file that stdout reads
 }
 
-// startTest starts it and reads what it prints.
+// startTest starts "sallyport test" and reads the facts that it prints.
 func startTest(t *testing.T, args ...string) *tested {
 	t.Helper()
 	file, err := binary()
@@ -45,7 +45,7 @@ func startTest(t *testing.T, args ...string) *tested {
 	p.Stderr = t.Output()
 	p.stdin, err = p.StdinPipe()
 	require.NoError(t, err)
-	// Not StdoutPipe, which Wait would close while something may still be read.
+	// Doesn't use StdoutPipe, which Wait would close while something is left to read.
 	r, w, err := os.Pipe()
 	require.NoError(t, err)
 	p.Stdout, p.stdout, p.output = w, bufio.NewReader(r), r
@@ -76,7 +76,7 @@ func (p *tested) read(t *testing.T, v any) {
 	require.NoError(t, d.Decode(v), "%s", line)
 }
 
-// order writes a line and returns the error in the answer.
+// order writes a line to the server and returns the error in the answer.
 func (p *tested) order(t *testing.T, line string) string {
 	t.Helper()
 	_, err := io.WriteString(p.stdin, line+"\n")
@@ -90,7 +90,7 @@ func (p *tested) order(t *testing.T, line string) string {
 	return a.Error
 }
 
-// trust is a client's configuration that trusts the server.
+// trust returns a client configuration that trusts the server.
 func (p *tested) trust() *stdtls.Config {
 	roots := x509.NewCertPool()
 	roots.AppendCertsFromPEM([]byte(p.CA))
@@ -108,7 +108,7 @@ func (p *tested) login(t *testing.T) *ftpclient.Client {
 	return c
 }
 
-// wantGone wants a good end and nothing left.
+// wantGone checks that the server has ended without an error and left nothing.
 func (p *tested) wantGone(t *testing.T) {
 	t.Helper()
 	require.Zero(t, p.end(t))
@@ -190,8 +190,8 @@ func TestEndpointEverywhere(t *testing.T) {
 	require.NoError(t, p.login(t).Put("STOR a", "1"))
 }
 
-// ignored are the signals that this process was started to ignore, as under nohup, and so will what it starts. Once one
-// was asked for, signal.Ignored doesn't tell.
+// ignored says which signals this process was started to ignore, as under nohup: processes that it starts ignore them,
+// too. It is set at the start, since signal.Ignored no longer tells after signal.Notify.
 var ignored = map[os.Signal]bool{
 	syscall.SIGTERM: signal.Ignored(syscall.SIGTERM),
 	os.Interrupt:    signal.Ignored(os.Interrupt),
@@ -216,7 +216,7 @@ func TestEndpointEndsBySignal(t *testing.T) {
 	}
 }
 
-// That nobody reads any more what is printed doesn't end the server.
+// The server goes on when nobody reads its output any more.
 func TestEndpointPrintsForNobody(t *testing.T) {
 	p := startTest(t)
 	require.NoError(t, p.output.Close())
@@ -229,7 +229,7 @@ func TestEndpointPrintsForNobody(t *testing.T) {
 	require.Empty(t, left, "files are left behind")
 }
 
-// With --stay neither the end of standard input nor that of the parent counts.
+// With --stay the server outlives the end of standard input, and its parent.
 func TestEndpointStays(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("Windows has no SIGTERM")
@@ -242,8 +242,8 @@ func TestEndpointStays(t *testing.T) {
 	p.wantGone(t)
 }
 
-// A shell gives /dev/null to what it runs in the background, and is killed. The
-// server outlives the one and not the other.
+// A shell gives /dev/null to background programs, and is killed. The server goes on at the end of /dev/null, and ends
+// with the shell.
 func TestEndpointEndsWithParent(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("there is no shell, and no sign of a parent's death but standard input")
@@ -267,7 +267,7 @@ func TestEndpointEndsWithParent(t *testing.T) {
 	p.login(t)
 	require.NoError(t, cmd.Process.Kill())
 	cmd.Wait()
-	// Nobody but the server has the other end now.
+	// Reads until the server, which alone has the other end, has ended.
 	_, err = p.stdout.ReadByte()
 	require.ErrorIs(t, err, io.EOF)
 	require.Eventually(t, func() bool {
@@ -299,7 +299,7 @@ func TestEndpointMistakes(t *testing.T) {
 	}
 }
 
-// What can't be had is told, and nothing is left of what could.
+// What can't be opened is reported, and what was opened is removed.
 func TestEndpointFails(t *testing.T) {
 	tmp := t.TempDir()
 	for _, name := range []string{"TMPDIR", "TMP", "TEMP"} {

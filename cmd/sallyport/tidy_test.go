@@ -10,8 +10,7 @@ import (
 
 var garbage []byte
 
-// What a burst of work has left behind goes back to the system without another
-// burst.
+// Memory of a burst of work goes back to the system without another burst.
 func TestTidy(t *testing.T) {
 	garbage = make([]byte, 64<<20)
 	for i := 0; i < len(garbage); i += 4096 {

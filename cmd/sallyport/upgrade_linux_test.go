@@ -19,13 +19,13 @@ import (
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 )
 
-// upgradable is a server that is split, whose program can be replaced.
+// upgradable is a split server whose program can be replaced.
 type upgradable struct {
 	*splitServer
 	program string
 }
 
-// startUpgradable starts one with so many data ports.
+// startUpgradable starts a server with ports data ports.
 func startUpgradable(t *testing.T, more string, ports int, change func(*exec.Cmd)) *upgradable {
 	t.Helper()
 	u := &upgradable{program: filepath.Join(t.TempDir(), "sallyport")}
@@ -39,7 +39,7 @@ func startUpgradable(t *testing.T, more string, ports int, change func(*exec.Cmd
 	return u
 }
 
-// install replaces the program.
+// install replaces the program's file.
 func (u *upgradable) install(t *testing.T, file string) {
 	t.Helper()
 	text, err := os.ReadFile(file)
@@ -48,7 +48,7 @@ func (u *upgradable) install(t *testing.T, file string) {
 	require.NoError(t, os.Rename(u.program+".new", u.program))
 }
 
-// upgrade upgrades the server.
+// upgrade runs the command upgrade.
 func (u *upgradable) upgrade(t *testing.T) {
 	t.Helper()
 	out, code := u.ask(t, nil, "upgrade")
@@ -56,7 +56,7 @@ func (u *upgradable) upgrade(t *testing.T) {
 	require.Contains(t, out, "serves who connects from now on")
 }
 
-// login logs in, as a client that resumes TLS or never does.
+// login logs in, as a client that resumes TLS or one that never does.
 func (u *upgradable) login(t *testing.T, user string, resumes bool) (*ftpclient.Client, error) {
 	config := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost"}
 	if resumes {
@@ -73,7 +73,7 @@ func (u *upgradable) mustLogin(t *testing.T, user string) *ftpclient.Client {
 	return c
 }
 
-// loginAgain logs in as soon as that is possible again.
+// loginAgain logs in as soon as the server accepts logins again.
 func (u *upgradable) loginAgain(t *testing.T, user string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
@@ -82,7 +82,7 @@ func (u *upgradable) loginAgain(t *testing.T, user string) {
 	}, time.Minute, 10*time.Millisecond)
 }
 
-// there stores a file and reads it back.
+// there checks that a session works: it stores a file and reads it back.
 func there(c *ftpclient.Client, name string) error {
 	if err := c.Put("STOR "+name, strings.Repeat(name, 1000)); err != nil {
 		return fmt.Errorf("STOR %s: %w", name, err)
@@ -97,8 +97,8 @@ func there(c *ftpclient.Client, name string) error {
 	return nil
 }
 
-// A server is upgraded under load, with one data port: a long transfer goes on, sessions that were idle transfer
-// afterwards, whether they resume TLS or never do, and nobody who logs in notices anything.
+// A server with one data port is upgraded under load: a long transfer goes on, idle sessions transfer afterwards,
+// whether they resume TLS or never do, and logins meanwhile notice nothing.
 func TestUpgrade(t *testing.T) {
 	u := startUpgradable(t, "", 1, func(*exec.Cmd) {})
 	before := u.processes(t)
@@ -123,7 +123,7 @@ func TestUpgrade(t *testing.T) {
 	for i := range 4 {
 		c, err := u.login(t, "alice", i%2 == 0)
 		require.NoError(t, err)
-		if i > 1 { // the others have not transferred yet
+		if i > 1 { // the first two have not transferred yet
 			require.NoError(t, there(c, fmt.Sprint("before", i)))
 		}
 		idle = append(idle, c)
@@ -184,7 +184,7 @@ func TestUpgrade(t *testing.T) {
 	u.wantLog(t, "its sessions are over")
 }
 
-// A program that can't take over, or a configuration that is wrong, leaves all as it is, and whoever asked reads why.
+// A program that can't take over, or a wrong configuration, changes nothing, and whoever has asked is told why.
 func TestUpgradeRefused(t *testing.T) {
 	u := startUpgradable(t, "", 3, func(*exec.Cmd) {})
 	c := u.mustLogin(t, "alice")
@@ -227,8 +227,8 @@ func TestUpgradeRefused(t *testing.T) {
 	require.Contains(t, out, "only a server that is split")
 }
 
-// After an upgrade all is as before: the shutdown waits for transfers of both engines, parts that die are started
-// again, and a reload reaches who logs in.
+// An upgraded server works as before: a shutdown waits for transfers of both engines, parts that die are started
+// again, and a reload holds for new logins.
 func TestUpgradedServer(t *testing.T) {
 	u := startUpgradable(t, "", 3, func(*exec.Cmd) {})
 	old := u.mustLogin(t, "alice")
@@ -262,7 +262,7 @@ func TestUpgradedServer(t *testing.T) {
 	require.Zero(t, u.end(t))
 }
 
-// Three engines live at most, and none for longer than upgrade-drain says.
+// At most three engines live, and older ones no longer than upgrade-drain.
 func TestUpgradeDrain(t *testing.T) {
 	u := startUpgradable(t, "drain = \"1s\"", 3, func(*exec.Cmd) {})
 	var all []*ftpclient.Client
@@ -284,8 +284,8 @@ func TestUpgradeDrain(t *testing.T) {
 	}
 }
 
-// Ports that a supervisor keeps are handed over too, and the supervisor hears of the new program. The logs of all
-// processes go where the log goes.
+// Ports that a supervisor keeps are handed over, too, and the supervisor is told of the new program. The logs of all
+// processes go to the server's log.
 func TestUpgradeUnderSupervisor(t *testing.T) {
 	d := startSystemd(t)
 	log := filepath.Join(t.TempDir(), "log")

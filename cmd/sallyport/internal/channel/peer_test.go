@@ -24,7 +24,7 @@ const (
 	opLong
 )
 
-// echo answers what the tests ask.
+// echo answers the questions of the tests.
 func echo(c *Call, w *Writer) (*os.File, error) {
 	switch c.Op {
 	case opEcho:
@@ -47,7 +47,7 @@ func echo(c *Call, w *Writer) (*os.File, error) {
 	return nil, &driver.Error{Code: 421, Text: "Unknown."}
 }
 
-// pair returns two ends, of which the second answers as echo does.
+// pair returns two connected peers, the second of which answers as echo does.
 func pair(t testing.TB) (*Peer, *Peer) {
 	a, z, err := Pair()
 	require.NoError(t, err)
@@ -59,7 +59,7 @@ func pair(t testing.TB) (*Peer, *Peer) {
 	return asking, answering
 }
 
-// ask asks with a text and returns the answer.
+// ask asks a question with a text, and returns the text of the answer.
 func ask(ctx context.Context, p *Peer, op byte, text string) (answer string, err error) {
 	err = p.Ask(ctx, time.Minute, op, func(w *Writer) { w.String(text) }, nil, func(r *Reader, f *os.File) error {
 		closeFile(f)
@@ -92,7 +92,7 @@ func TestPeer(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A descriptor goes there and back.
+// A descriptor can be sent with a question and with an answer.
 func TestPeerFile(t *testing.T) {
 	p, _ := pair(t)
 	r, w, err := os.Pipe()
@@ -112,7 +112,7 @@ func TestPeerFile(t *testing.T) {
 	require.Equal(t, "through", string(got), "and no other descriptor of it is left open")
 }
 
-// Who asks learns that nobody answers: since nobody waits for it, in time, or any more.
+// Ask returns an error if ctx has ended, if no answer comes in time, and if the other end is gone.
 func TestPeerUnanswered(t *testing.T) {
 	p, other := pair(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -125,7 +125,7 @@ func TestPeerUnanswered(t *testing.T) {
 	<-p.Done()
 }
 
-// Whatever comes, an end neither panics nor believes in calls that it did not make.
+// Whatever messages come, a Peer neither panics nor accepts answers to calls that it did not make.
 func FuzzPeer(f *testing.F) {
 	message := func(build func(w *Writer)) []byte {
 		var w Writer
@@ -148,7 +148,7 @@ func FuzzPeer(f *testing.F) {
 	})
 }
 
-// Another program goes on at one end: no question of the other end is lost, and none is answered twice.
+// Another program takes over one end: no question of the other end is lost, and none is answered twice.
 func TestPeerDetached(t *testing.T) {
 	p, other := pair(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -176,12 +176,12 @@ func TestPeerDetached(t *testing.T) {
 	d, err := other.Detach()
 	require.NoError(t, err)
 	require.Len(t, d.Held, 1)
-	go echoed("two") // which stays in the socket
+	go echoed("two") // stays in the socket
 	next, err := Attach(d, AnyFiles, echo)
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{"one", "two"}, []string{<-answers, <-answers})
 	_, err = ask(t.Context(), next, opEcho, "")
 	require.ErrorIs(t, err, errors.ErrUnsupported, "what p answers")
 	require.NoError(t, next.Close())
-	other.Resume() // and cleaning up ends it
+	other.Resume() // lets the cleanup end it
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sockets returns two ends, of which the second waits for messages in the system, or as Go does.
+// sockets returns two connected sockets, the second of which is opened by open.
 func sockets(t *testing.T, open func(*os.File, Files) (*Socket, error)) (a, z *Socket) {
 	t.Helper()
 	f, g, err := Pair()
@@ -25,7 +25,7 @@ func sockets(t *testing.T, open func(*os.File, Files) (*Socket, error)) (a, z *S
 	return a, z
 }
 
-// Whoever waits for a message gets it, learns that the other end has closed the socket, and that this end has.
+// Receive returns when a message comes, when the other end closes the socket, and when this end does.
 func TestReceive(t *testing.T) {
 	for name, open := range map[string]func(*os.File, Files) (*Socket, error){"as Go does": Open, "in the system": OpenBlocking} {
 		t.Run(name, func(t *testing.T) {
@@ -53,7 +53,7 @@ func TestReceive(t *testing.T) {
 
 			_, z = sockets(t, open)
 			go receive()
-			time.Sleep(10 * time.Millisecond) // most likely it waits then
+			time.Sleep(10 * time.Millisecond) // most likely Receive waits by then
 			require.NoError(t, z.Close())
 			err := <-ended
 			require.True(t, errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed), "%v", err)
@@ -61,7 +61,7 @@ func TestReceive(t *testing.T) {
 	}
 }
 
-// Messages that nobody reads fill the socket: then a message waits until there is room, or for no longer than Patience.
+// A message that a full socket has no room for waits until there is room, for Patience at most.
 func TestSendIntoFullSocket(t *testing.T) {
 	a, z := sockets(t, Open)
 	a.Patience = 10 * time.Millisecond
@@ -78,7 +78,7 @@ func TestSendIntoFullSocket(t *testing.T) {
 	waiting := make(chan error, 1)
 	go func() { waiting <- a.Send(message, nil) }()
 	buf := make([]byte, MaxMessage)
-	for range sent { // those before, and the one that waits
+	for range sent { // the earlier messages, and the one that waits
 		_, _, err := z.Receive(buf)
 		require.NoError(t, err)
 	}

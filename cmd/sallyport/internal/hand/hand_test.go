@@ -26,7 +26,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// TestMain is the process of a hand if it was started as one.
+// TestMain runs the tests, or the process of a hand.
 func TestMain(m *testing.M) {
 	if root, ok := os.LookupEnv("HAND_ROOT"); ok {
 		dir, err := driver.OpenDir(root)
@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// here serves files in a goroutine of this process.
+// here returns the Client of a hand that is a goroutine of this process.
 func here(t testing.TB, files driver.FS) *Client {
 	t.Helper()
 	a, b, err := channel.Pair()
@@ -58,7 +58,7 @@ func here(t testing.TB, files driver.FS) *Client {
 	return c
 }
 
-// child serves a directory in a process of its own, run by nobody if the tests are run by root.
+// child returns the Client of a hand that is a process of its own, which runs as nobody if root runs the tests.
 func child(t testing.TB, root string, patience time.Duration) (*Client, *exec.Cmd) {
 	t.Helper()
 	a, b, err := channel.Pair()
@@ -91,7 +91,7 @@ func openDir(t testing.TB, path string) *driver.Dir {
 	return dir
 }
 
-// Files through a hand keep the contract that they keep without.
+// An FS keeps its contract also through a hand.
 func TestFS(t *testing.T) {
 	t.Run("atomic", func(t *testing.T) {
 		drivertest.Run(t, func(t *testing.T) driver.FS { return here(t, openDir(t, t.TempDir())) })
@@ -108,7 +108,7 @@ func TestFS(t *testing.T) {
 	})
 }
 
-// asking asks before each upload, as the server does, whether it is refused.
+// asking calls CheckStore before each upload, as the server does.
 type asking struct{ *Client }
 
 func (a asking) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
@@ -116,7 +116,7 @@ func (a asking) Store(ctx context.Context, name string, opts driver.StoreOptions
 	return a.Client.Store(ctx, name, opts)
 }
 
-// What the engine gets is good for what was asked for, and for nothing else.
+// A descriptor from a hand can be used for what was asked, and for nothing else.
 func TestDescriptors(t *testing.T) {
 	c := here(t, openDir(t, t.TempDir()))
 	u, err := c.Store(t.Context(), "a", driver.StoreOptions{})
@@ -138,7 +138,7 @@ func TestDescriptors(t *testing.T) {
 	require.Equal(t, "tent", string(got))
 }
 
-// What is read is of the kind that it is without a hand: a whole file, or a part with an end.
+// An open file is of the same kind as without a hand: a whole file, or a part with an end.
 func TestKindsOfFiles(t *testing.T) {
 	for uploads, isPart := range map[driver.Uploads]bool{driver.Atomic: true, driver.InPlace: false} {
 		dir := openDir(t, t.TempDir())
@@ -188,7 +188,7 @@ func store(t testing.TB, files driver.FS, name, content string) {
 	require.NoError(t, u.Close(nil))
 }
 
-// A hand that is killed ends every call, and those that come later. What was being uploaded is not there.
+// When a hand is killed, every call ends, and so do later ones. An upload under way leaves nothing.
 func TestKilled(t *testing.T) {
 	root := shared(t)
 	c, cmd := child(t, root, 0)
@@ -214,7 +214,7 @@ func TestKilled(t *testing.T) {
 	require.Equal(t, "old", string(got))
 }
 
-// shared is a directory that every user may write into.
+// shared returns a directory that every user may write to.
 func shared(t testing.TB) string {
 	t.Helper()
 	root, err := os.MkdirTemp("/tmp", "hand")
@@ -224,7 +224,7 @@ func shared(t testing.TB) string {
 	return root
 }
 
-// A user may stop his own hand. Calls end all the same: at the end of their context, and when patience is over.
+// When a user stops his own hand, calls end with their context, and when patience is over.
 func TestStopped(t *testing.T) {
 	c, cmd := child(t, shared(t), 2*time.Second)
 	store(t, c, "a", "x")
@@ -237,7 +237,7 @@ func TestStopped(t *testing.T) {
 	require.ErrorIs(t, err, ErrGone)
 }
 
-// An engine that ends takes its uploads back.
+// When an engine ends, the hand discards its uploads.
 func TestServerEnds(t *testing.T) {
 	root := t.TempDir()
 	a, b, err := channel.Pair()
@@ -257,7 +257,7 @@ func TestServerEnds(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// An engine that ends without reading its answers ends the hand in order.
+// When an engine ends without reading its answers, Serve returns nil.
 func TestAnswersUnread(t *testing.T) {
 	a, b, err := channel.Pair()
 	require.NoError(t, err)
@@ -271,7 +271,7 @@ func TestAnswersUnread(t *testing.T) {
 	require.NoError(t, s.Send(w, nil))
 	raw, err := s.SyscallConn()
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // the answer is there
+	require.Eventually(t, func() bool { // waits until the answer is there
 		n := 0
 		raw.Control(func(fd uintptr) { n, _, _ = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT) })
 		return n > 0
@@ -280,7 +280,7 @@ func TestAnswersUnread(t *testing.T) {
 	require.NoError(t, <-served)
 }
 
-// A listing goes on only as it is read, and ends when nobody wants the rest.
+// A hand sends a listing only as fast as it is read, and stops when the rest is not wanted.
 func TestListStopsAndGoesOn(t *testing.T) {
 	root := t.TempDir()
 	for i := range 5000 {
@@ -307,7 +307,7 @@ func TestListStopsAndGoesOn(t *testing.T) {
 	require.Empty(t, c.calls)
 }
 
-// Errors keep their meaning and their text on the way.
+// Errors keep their kind and their text through a hand.
 func TestErrors(t *testing.T) {
 	own := &driver.Error{Code: 552, Text: "No.", Err: driver.ErrQuota}
 	for _, err := range []error{own, fmt.Errorf("a: %w", fs.ErrExist), &fs.PathError{Op: "open", Path: "x", Err: syscall.ENOTDIR}, errors.New("other")} {
@@ -336,7 +336,7 @@ func TestErrors(t *testing.T) {
 	require.NoError(t, panicking.Mkdir(t.Context(), "dir"), "the hand goes on")
 }
 
-// failing fails in Stat and List, or panics without an error.
+// failing is an FS whose Stat and List fail, or panic if there is no error.
 type failing struct {
 	driver.FS
 	err error
@@ -419,8 +419,8 @@ func FuzzClient(f *testing.F) {
 	})
 }
 
-// An upload that is short enough is one message: the hand knows nothing of it before Commit. One that gets longer is
-// begun, with what was written before.
+// A short upload is one message: the hand knows nothing of it before Commit. An upload that gets longer is begun
+// then, with what was written before.
 func TestUploadInOneMessage(t *testing.T) {
 	for _, size := range []int{0, 1, maxPut, maxPut + 1, 5 * maxPut} {
 		for _, piece := range []int{maxPut / 2, 10 * maxPut} {
@@ -455,7 +455,7 @@ func TestUploadInOneMessage(t *testing.T) {
 	}
 }
 
-// What makes a difference before Commit is begun at once: uploads in place, and those that depend on what is there.
+// Uploads in place, and uploads that depend on a file that is there, are begun at once.
 func TestUploadBegunAtOnce(t *testing.T) {
 	root := t.TempDir()
 	inPlace := openDir(t, root)
@@ -479,7 +479,7 @@ func TestUploadBegunAtOnce(t *testing.T) {
 	require.ErrorIs(t, err, fs.ErrExist)
 }
 
-// The end of a context and of a hand are the end of an upload in one message, too.
+// An upload in one message fails, too, when its context ends or the hand does.
 func TestUploadInOneMessageFails(t *testing.T) {
 	root := shared(t)
 	far, cmd := child(t, root, 0)

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A hand watches as long as something is asked, and has no timer left when it has given memory back.
+// A hand has a timer as long as questions come, and none once it has given memory back.
 func TestQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var q quiet

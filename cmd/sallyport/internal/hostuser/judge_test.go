@@ -11,13 +11,14 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 )
 
-// hash is the bcrypt hash of "secret", with the least work, and weak another of its kind.
+// hash is the bcrypt hash of "secret" with the least work, and weak is another hash of that kind.
 const hash = "$2a$04$8es9iEKGKxZ.LBLNQJ7dRutJ6e.v0h0XcQOTb6WcXqcZk.eqec4.K"
 
-// today is day 20000.
+// today is day 20000 of shadow files.
 var today = time.Unix(20000*24*60*60+3600, 0)
 
-// judged returns the verdict on a login of alice with the right password, by her line of the shadow file.
+// judged returns the verdict on a login of alice with the right password, given her line of the shadow
+// file.
 func judged(t *testing.T, line string, change func(*Files)) Verdict {
 	t.Helper()
 	f := &Files{
@@ -69,7 +70,7 @@ func TestJudgeShadow(t *testing.T) {
 	require.Empty(t, judged(t, "!"+hash+":19999:0:99999:7:::", nil).Told)
 }
 
-// The other files have their say, and what they say of the user is told.
+// The other files decide as well, and the client may hear why once the password is right.
 func TestJudgeFiles(t *testing.T) {
 	good := hash + ":19999:0:99999:7:::"
 	require.Equal(t, User{Name: "alice", UID: 1001, GID: 1002, Groups: []int{50}, Home: "/home/alice", Shell: "/bin/bash"}, judged(t, good, nil).User)
@@ -94,7 +95,7 @@ func TestJudgeFiles(t *testing.T) {
 	require.Empty(t, judged(t, good, func(f *Files) { f.FTPUsers = []byte("root\n#alice\nalic\n") }).Reason)
 }
 
-// Each login costs one comparison with a hash of the same kind, whoever has the name.
+// Each login costs one comparison with a hash of the same kind, whether the name is known or not.
 func TestJudgeCost(t *testing.T) {
 	f := &Files{
 		Passwd: []byte("alice:x:1:1::/:/bin/sh\nbob:x:2:2::/:/bin/sh\ncarol:x:3:3::/:/bin/sh\n"),
@@ -117,7 +118,7 @@ func TestJudgeCost(t *testing.T) {
 	require.NotEmpty(t, v.Reason)
 }
 
-// Whatever the files have in them, they are read to the end, and a login needs its own line in both.
+// Any files can be read to the end, and a login needs a line of the user in both passwd and shadow.
 func FuzzJudge(f *testing.F) {
 	f.Add([]byte("alice:x:1001:1002::/home/alice:/bin/sh\n"), []byte("alice:"+hash+":19999:0:99999:7:::\n"), []byte("staff:x:50:alice\n"))
 	f.Fuzz(func(t *testing.T, passwd, shadow, group []byte) {

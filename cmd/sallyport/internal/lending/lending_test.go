@@ -29,7 +29,7 @@ type one struct {
 	ports *passive.Ports
 }
 
-// serve starts one.
+// serve starts a server.
 func serve(t *testing.T, set string, config *tls.Config) *one {
 	t.Helper()
 	ports, err := passive.Range(set)
@@ -47,7 +47,7 @@ func serve(t *testing.T, set string, config *tls.Config) *one {
 	return &one{ln.Addr().String(), ports}
 }
 
-// dial logs in. A client that resumes keeps its tickets.
+// dial logs in. If resumes is set, the client keeps its TLS tickets and resumes.
 func (o *one) dial(t *testing.T, config *stdtls.Config, resumes bool) *ftpclient.Client {
 	t.Helper()
 	config = config.Clone()
@@ -60,7 +60,7 @@ func (o *one) dial(t *testing.T, config *stdtls.Config, resumes bool) *ftpclient
 	return c
 }
 
-// introduce has table make its leases in ports.
+// introduce has a table make its leases in ports, over a socket.
 func introduce(t *testing.T, table *Table, ports *passive.Ports) (end func()) {
 	t.Helper()
 	mine, its, err := channel.Pair()
@@ -72,7 +72,7 @@ func introduce(t *testing.T, table *Table, ports *passive.Ports) (end func()) {
 	return func() { peer.Close() }
 }
 
-// round stores a file and gets it back.
+// round stores a file and fetches it.
 func round(c *ftpclient.Client, name, content string) error {
 	if err := c.Put("STOR "+name, content); err != nil {
 		return fmt.Errorf("STOR %s: %w", name, err)
@@ -87,7 +87,8 @@ func round(c *ftpclient.Client, name, content string) error {
 	return nil
 }
 
-// Two servers share one port: one has it and the other asks, whether clients resume their TLS, never do, or have none.
+// Two servers share one port: one has it, and the other asks for leases. Their clients resume TLS, never do, or have
+// no TLS.
 func TestTwoServersOnOnePort(t *testing.T) {
 	config, err := tls.SelfSigned("127.0.0.1")
 	require.NoError(t, err)
@@ -128,14 +129,14 @@ func TestTwoServersOnOnePort(t *testing.T) {
 	require.Zero(t, older.ports.Stats().Listeners, "the older one has no port")
 	require.NotZero(t, newer.ports.Stats().Accepted)
 
-	// Leases end in both tables, used or not.
+	// Checks that leases end in both tables, whether they were used or not.
 	_, err = before.EPSV()
 	require.NoError(t, err)
 	require.Equal(t, 1, newer.ports.Stats().Leases)
 	require.NoError(t, before.Close())
 	require.Eventually(t, func() bool { return newer.ports.Stats().Leases == 0 }, ftpclient.Patience, 1e6)
 
-	// Another process takes over from the one that has the ports.
+	// Has another process take over from the one that has the ports.
 	c := older.dial(t, client, true)
 	end()
 	require.NoError(t, newer.ports.Close())
@@ -145,7 +146,7 @@ func TestTwoServersOnOnePort(t *testing.T) {
 	require.NoError(t, round(third.dial(t, client, true), "third", large))
 }
 
-// Who wants a lease while nobody has the ports waits for somebody.
+// While no process has the ports, Lease waits for one.
 func TestNobodyHasThePorts(t *testing.T) {
 	table := new(Table)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// framed returns a text as the helper sends it.
+// framed returns a text in the form in which the helper sends it.
 func framed(text string) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(text))), text...)
 }
@@ -39,7 +39,8 @@ func TestReceive(t *testing.T) {
 	require.ErrorContains(t, err, "there may be 65536")
 }
 
-// Whatever a helper says is an answer of a known verdict, or an error.
+// Whatever a helper sends, receive returns an answer with a known verdict, or
+// an error.
 func FuzzReceive(f *testing.F) {
 	f.Add(framed(`{"version":1,"verdict":"refused","reason":"no"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -21,7 +21,8 @@ func check(t *testing.T, text, password string) bool {
 	return ok
 }
 
-// Hashes of other programs: of the reference implementation of argon2, of libxcrypt and of OpenSSL.
+// Check accepts hashes of other programs: of the reference implementation of argon2, of libxcrypt and
+// of OpenSSL.
 func TestForeignHashes(t *testing.T) {
 	for text, password := range map[string]string{
 		bcryptHash: "secret",
@@ -46,7 +47,7 @@ func TestForeignHashes(t *testing.T) {
 	}
 }
 
-// What is made is understood.
+// Check accepts the hashes that Make makes.
 func TestMake(t *testing.T) {
 	for _, kind := range Kinds() {
 		text, err := Make(kind, "secret")
@@ -65,7 +66,8 @@ func TestMake(t *testing.T) {
 	require.EqualError(t, err, `"md5" is not known; want bcrypt, argon2id, sha512`)
 }
 
-// A hash that demands too much, or is damaged, is told with what is allowed, and never repeated.
+// The error of a hash that costs too much or is damaged says what is allowed, and doesn't repeat the
+// hash.
 func TestValidate(t *testing.T) {
 	for text, want := range map[string]string{
 		"secret":   "this is no hash of a known kind (bcrypt, argon2id, SHA-crypt, yescrypt)",
@@ -103,7 +105,7 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-// The password of an unknown name is compared with a hash of the most usual kind.
+// Decoy returns a hash of the most usual kind.
 func TestDecoy(t *testing.T) {
 	other := strings.Replace(bcryptHash, "$04$", "$05$", 1)
 	require.Equal(t, other, Decoy(slices.Values([]string{bcryptHash, argonHash, other, "nothing", "nothing", "nothing", other})))
@@ -112,7 +114,8 @@ func TestDecoy(t *testing.T) {
 	require.Empty(t, Decoy(slices.Values([]string{"", "nothing"})))
 }
 
-// No more passwords are compared at once than there are places, and who has gone doesn't wait for one.
+// A Checker bounds the comparisons at once, and a caller whose context has ended doesn't wait for a
+// place.
 func TestPlaces(t *testing.T) {
 	c := NewChecker()
 	for range cap(c.places) {
@@ -137,7 +140,7 @@ func TestPlaces(t *testing.T) {
 	require.False(t, ok)
 }
 
-// Whatever stands in a file, what is accepted can be compared.
+// Any hash that Validate accepts can be compared with a password.
 func FuzzValidate(f *testing.F) {
 	f.Add(bcryptHash)
 	f.Add(argonHash)

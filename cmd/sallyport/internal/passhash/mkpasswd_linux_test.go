@@ -10,7 +10,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// What mkpasswd of this host makes is understood, whatever the password is.
+// Check accepts hashes of this host's mkpasswd, for all sorts of passwords.
 func TestMkpasswd(t *testing.T) {
 	mkpasswd := testenv.NeedBinary(t, "mkpasswd")
 	for _, kind := range [][]string{{"bcrypt", "-R", "5"}, {"bcrypt-a", "-R", "5"}, {"sha256crypt"}, {"sha512crypt"}, {"sha512crypt", "-R", "7777"}, {"yescrypt", "-R", "1"}, {"yescrypt", "-R", "3"}, {"yescrypt"}} {
@@ -26,7 +26,7 @@ func TestMkpasswd(t *testing.T) {
 	}
 }
 
-// The system makes the same of a password with the same salt.
+// mkpasswd makes the same hash as Make of a password with the same salt.
 func TestMakeAsMkpasswd(t *testing.T) {
 	mkpasswd := testenv.NeedBinary(t, "mkpasswd")
 	text, err := Make("sha512", "secret")

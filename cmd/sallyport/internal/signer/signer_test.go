@@ -25,7 +25,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 )
 
-// start returns a Client of a Signer, and the keeper's end.
+// start returns a Client of a Signer, and the keeper's Peer.
 func start(t *testing.T) (*Client, *channel.Peer) {
 	t.Helper()
 	a, z, err := channel.Pair()
@@ -58,7 +58,7 @@ func keys(t *testing.T) map[string]crypto.Signer {
 	return map[string]crypto.Signer{"ECDSA": ec, "RSA": other, "Ed25519": ed}
 }
 
-// Handshakes of both versions go on without the key.
+// Handshakes of TLS 1.2 and 1.3 work in a process without the key.
 func TestHandshakes(t *testing.T) {
 	for name, k := range keys(t) {
 		for _, version := range []uint16{stdtls.VersionTLS12, stdtls.VersionTLS13} {
@@ -90,7 +90,7 @@ func TestHandshakes(t *testing.T) {
 	}
 }
 
-// What no handshake signs is refused.
+// The signer refuses to sign what no handshake signs.
 func TestAllowed(t *testing.T) {
 	all := keys(t)
 	sum := sha256.Sum256([]byte("x"))
@@ -135,7 +135,8 @@ func TestAllowed(t *testing.T) {
 	}
 }
 
-// The key before the renewed one still signs, older ones don't; another signer takes over from one that has ended.
+// After a renewal the key before still signs, and older ones don't. Another signer can take over from one that has
+// ended.
 func TestRenewal(t *testing.T) {
 	c, keeper := start(t)
 	sum := sha256.Sum256(nil)

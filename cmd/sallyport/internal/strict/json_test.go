@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A JSON object is read as a table of TOML is.
+// A JSON object is read like a table of TOML.
 func TestReadJSON(t *testing.T) {
 	s := user{Home: "before"}
 	places, problems := ReadJSON("user.alice", &s, Source{"a", []byte("{\n  \"groups\": [\"a\", \"b\\u0063\"],\n \"deep\" : {\"listen\": \"x\", \"ports\": [1, 20]}}\n")})
@@ -54,7 +54,7 @@ func TestJSONProblems(t *testing.T) {
 	}
 }
 
-// A file may be one table of a whole.
+// A file can be read as one table of a larger whole.
 func TestReadTable(t *testing.T) {
 	var u user
 	places, problems := ReadTable("user.alice", &u, Source{"a", []byte("home = \"x\"\n[deep]\nlisten = 1\n[other]")})

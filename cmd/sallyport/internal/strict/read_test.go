@@ -109,7 +109,7 @@ ports = []
 	require.False(t, places.Set("small"))
 }
 
-// Everything that is wrong is told at once, with its place.
+// All mistakes are reported at once, each with its place.
 func TestProblems(t *testing.T) {
 	for text, want := range map[string]string{
 		"nmae = 1":                     "a:1:1: nmae: this is not known; did you mean name?\n",
@@ -140,7 +140,7 @@ func TestProblems(t *testing.T) {
 	}
 }
 
-// What is invisible is shown, and what came before a mistake in the syntax is judged all the same.
+// Problems show invisible characters, and what comes before a syntax error is still checked.
 func TestSyntax(t *testing.T) {
 	_, got := read(t, new(sample), "nam = 1\nname = \u201cx\u201d\u00a0\nsmall = 1")
 	require.Equal(t, 2, strings.Count(got, "\n"), got)
@@ -153,7 +153,7 @@ func TestSyntax(t *testing.T) {
 	require.Contains(t, got, `"\xff\xfe"`)
 }
 
-// What a table holds may be known at run time only, and dates need no quotes.
+// The fields of a Table may be known only at run time, and dates need no quotes.
 func TestTable(t *testing.T) {
 	var d dynamic
 	_, problems := Read(&d, Source{"a", []byte("size = \"big\"\nday = 2027-01-31\nlist = []")})
