@@ -11,14 +11,14 @@ import (
 )
 
 var (
-	// placeRow is a row of the tables that say where something is: a file, and a
-	// name in it.
+	// placeRow matches a row of the tables that say where something is, with a file and
+	// a name in it.
 	placeRow = regexp.MustCompile("(?m)^\\|[^|]+\\| `([^`]+)` \\| `(\\w+)` \\|$")
-	// placed is a path in prose: one with a slash, or with the ending of a file.
+	// placed matches a path in prose: a text with a slash, or with the ending of a file.
 	placed = regexp.MustCompile("`([\\w.-]+/[\\w./-]*|[\\w-]+\\.(?:go|md|mod|work))`")
 )
 
-// CONTRIBUTING.md leads to files and names that are there.
+// The files and names that CONTRIBUTING.md leads to exist.
 func TestContributingLeadsSomewhere(t *testing.T) {
 	text, err := os.ReadFile("../CONTRIBUTING.md")
 	if err != nil {
@@ -89,8 +89,8 @@ func TestGoroutinesAreListed(t *testing.T) {
 	}
 }
 
-// Lines of comments are no wider than CONTRIBUTING.md says. What a program prints stands
-// in its example as it is.
+// Comment lines are no wider than CONTRIBUTING.md allows. The output of an example is
+// left out, since it stands there as the program prints it.
 func TestCommentsAreNoWider(t *testing.T) {
 	output := regexp.MustCompile(`(?m)^\s*// (?:Unordered output|Output):.*\n(?:\s*//.*\n)*`)
 	files := 0

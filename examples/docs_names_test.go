@@ -10,21 +10,21 @@ import (
 	"testing"
 )
 
-// span is what a document says in the font of code, blocks apart.
+// span matches a text that a document sets as code, except for blocks.
 var span = regexp.MustCompile("`([^`\n]+)`")
 
-// named is an exported name of a package or a type, and a member of it.
+// named matches an exported name of a package or a type, and a member of it.
 var named = regexp.MustCompile(`\b(\w+)\.([A-Z]\w*)(?:\.([A-Z]\w*))?`)
 
-// packages are the packages that documents speak of, by directory.
+// packages holds the packages that documents speak of, by name, and their directories.
 var packages = map[string]string{
 	"server": "server", "driver": "driver", "passive": "passive", "tls": "tls", "ftpstest": "ftpstest",
 	"drivertest": "driver/drivertest", "s3": "driver/s3", "firewall": "firewall", "probe": "probe", "proxyproto": "proxyproto",
 }
 
-// The names that documents use are there, so that a reader can look them up: those
-// of a package (driver.Limit), and the fields and methods of its types
-// (Server.Hooks, driver.Dir.Sync).
+// The names in documents exist, so that a reader can look them up: those of packages
+// (driver.Limit), and the fields and methods of their types (Server.Hooks,
+// driver.Dir.Sync).
 func TestDocumentsNameWhatExists(t *testing.T) {
 	names, members := exported(t)
 	looked := 0
@@ -55,7 +55,7 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	}
 }
 
-// index says which names there are: of packages, or of types.
+// index holds which names exist, by package or by type.
 type index map[string]map[string]bool
 
 func (x index) put(of string, ids ...*ast.Ident) {
@@ -67,8 +67,8 @@ func (x index) put(of string, ids ...*ast.Ident) {
 	}
 }
 
-// exported reads the names of each package, and the fields and methods of types, of
-// whatever package.
+// exported returns the exported names by package, and the fields and methods by type, of
+// all packages together.
 func exported(t *testing.T) (names, members index) {
 	t.Helper()
 	names, members = index{}, index{}
@@ -126,8 +126,8 @@ func receiver(f *ast.FuncDecl) string {
 	return ""
 }
 
-// fields returns the fields of a struct, or the methods of an interface. What is embedded
-// goes by the name of its type.
+// fields returns the fields of a struct, or the methods of an interface. An embedded type
+// has the name of the type.
 func fields(typ ast.Expr) []*ast.Ident {
 	var list *ast.FieldList
 	switch typ := typ.(type) {

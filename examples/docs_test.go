@@ -8,15 +8,15 @@ import (
 	"testing"
 )
 
-// fence is a block of code in a document, with the file that it is quoted from
-// and its language.
+// fence matches a block of code in a document, with the file that it is quoted
+// from and its language.
 var fence = regexp.MustCompile("(?ms)^(?:<!-- from (\\S+) -->\n)?```(\\w*)\n(.*?)^```$")
 
-// link is a link to something in the repository.
+// link matches a link to a file of the repository.
 var link = regexp.MustCompile(`\]\(([^):#]+)(?:#[^)]*)?\)`)
 
-// The Go in the documents is quoted from files that are compiled and tested, and
-// other code where it says so.
+// Go code in documents is quoted from files that are compiled and tested, and so
+// is other code that names its file.
 func TestDocumentsQuoteWhatCompiles(t *testing.T) {
 	for name, text := range documents(t) {
 		for _, block := range fence.FindAllStringSubmatch(text, -1) {
@@ -49,14 +49,14 @@ func TestDocumentsLinkToWhatExists(t *testing.T) {
 	}
 }
 
-// ourFile is a file of this repository by its name from the root.
+// ourFile matches the path of a file of this repository, from the root.
 var ourFile = regexp.MustCompile("`((?:bench|cmd|docs|driver|examples|firewall|internal|passive|probe|proxyproto|server|tls)/[\\w./-]+\\.(?:go|md|txt|sh))`")
 
 func TestDocumentsNameFilesThatExist(t *testing.T) {
 	found := 0
 	for name, text := range documents(t) {
 		if strings.HasSuffix(name, "CHANGELOG.md") {
-			continue // tells of files that were
+			continue // names files of the past, too
 		}
 		for _, f := range ourFile.FindAllStringSubmatch(text, -1) {
 			found++
@@ -87,7 +87,7 @@ func TestExamplesAreListed(t *testing.T) {
 	}
 }
 
-// documents are the texts of the repository by file name.
+// documents returns the texts of the repository's documents by file name.
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}

@@ -1,5 +1,5 @@
-// Package examples holds programs of one idea each. Its test builds and runs
-// all of them and looks at them as a client does.
+// Package examples holds programs that show one idea each. Its test builds and runs
+// all of them, and tests them as a client does.
 package examples
 
 import (
@@ -18,7 +18,7 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// TestExamples builds all examples at once, because that is quickest.
+// TestExamples builds all examples at once, since that is fastest.
 func TestExamples(t *testing.T) {
 	if testing.Short() {
 		t.Skip("linking all programs takes a while")
@@ -116,7 +116,7 @@ func build(t *testing.T, args ...string) {
 	}
 }
 
-// start runs a program until the test ends and waits until it listens.
+// start runs a program until the test ends, and waits until it listens.
 func start(t *testing.T, file, listen string, args ...string) {
 	t.Helper()
 	if runtime.GOOS == "windows" {
@@ -132,7 +132,8 @@ func start(t *testing.T, file, listen string, args ...string) {
 
 func login(t *testing.T, addr string, implicit bool, user, password string) *ftpclient.Client {
 	t.Helper()
-	// The certificate is in the program's memory and can't be known here.
+	// Verifies no certificate: the program has it in memory, so the test can't know
+	// it.
 	config := &stdtls.Config{InsecureSkipVerify: true, ServerName: "localhost", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
 	c, err := ftpclient.Dial(addr, implicit, config, user, password)
 	if err != nil {
@@ -142,7 +143,7 @@ func login(t *testing.T, addr string, implicit bool, user, password string) *ftp
 	return c
 }
 
-// wantPut stores a file and wants to see it listed.
+// wantPut stores a file and checks that it is listed.
 func wantPut(t *testing.T, c *ftpclient.Client, name string) {
 	t.Helper()
 	if err := c.Put("STOR "+name, "content of "+name); err != nil {
@@ -160,8 +161,8 @@ func wantGet(t *testing.T, c *ftpclient.Client, line, want string) {
 	}
 }
 
-// wantClientsPut has curl and lftp store a file, each of which the other then
-// fetches. They send EPSV, since the address that some examples announce is nobody's.
+// wantClientsPut has curl and lftp each store a file, which the other then fetches.
+// They use EPSV, since some examples announce an address that nobody has.
 func wantClientsPut(t *testing.T, listen, user, password string) {
 	t.Helper()
 	a := realclient.Account{Addr: listen, User: user, Password: password}
@@ -180,7 +181,7 @@ func wantClientsPut(t *testing.T, listen, user, password string) {
 	}
 }
 
-// wantClientsGet has curl and lftp fetch a file of one line or several.
+// wantClientsGet has curl and lftp fetch a file, and checks its content.
 func wantClientsGet(t *testing.T, listen, user, password, name, want string) {
 	t.Helper()
 	a := realclient.Account{Addr: listen, User: user, Password: password}
@@ -192,11 +193,11 @@ func wantClientsGet(t *testing.T, listen, user, password, name, want string) {
 	}
 }
 
-// setup is what the minimal example is given in place of its constants.
+// setup holds what the minimal example gets in place of its constants.
 type setup struct{ overlay, dir, explicit, implicit string }
 
-// minimalSetup makes an overlay for go build. The minimal example is also the
-// README's and has no flags: the overlay has other constants instead.
+// minimalSetup makes an overlay for go build that replaces the constants of the
+// minimal example, which is also the README's and has no flags.
 func minimalSetup(t *testing.T) setup {
 	t.Helper()
 	tmp := t.TempDir()

@@ -11,8 +11,8 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// docs/site.md has a row for each command of SITE HELP, in the same words, and for
-// no other.
+// docs/site.md has a row for each command of SITE HELP, in the same words, and no
+// other rows.
 func TestSiteCommandsAreDocumented(t *testing.T) {
 	var help []string
 	configure := func(srv *server.Server) {
@@ -32,7 +32,7 @@ func TestSiteCommandsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	c.Close()
-	srv.Close() // now help is ours alone
+	srv.Close() // from here on only this goroutine uses help
 	page, err := os.ReadFile("../docs/site.md")
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestSiteCommandsAreDocumented(t *testing.T) {
 	}
 }
 
-// What docs/site.md says of flags and patterns is so.
+// What docs/site.md says of flags and patterns of listings is true.
 func TestListingsAreDocumented(t *testing.T) {
 	srv := ftpstest.Start(t)
 	for _, name := range []string{".hidden", "-name", "a1.csv", "A2.csv", "a[1]", `back\slash`} {

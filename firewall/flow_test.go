@@ -63,7 +63,8 @@ func TestFlows(t *testing.T) {
 	}, lines(t, setups()["anyone"], Server))
 }
 
-// Active mode does not get through a client's NAT, and the border of a changing address matches its own.
+// Active mode does not work through a client's NAT. The border of a server with a changing address matches the
+// firewall's own addresses.
 func TestFlowsDynamic(t *testing.T) {
 	s := setups()["dynamic"]
 	client := lines(t, s, Client)
@@ -106,7 +107,7 @@ func TestWarnsOfPrivateAddress(t *testing.T) {
 	require.Empty(t, s.Warnings(Client))
 }
 
-// randomPorts is a set of ports as somebody might write it.
+// randomPorts returns a random set of ports in words, and the ports in it.
 func randomPorts(r *rand.Rand) (string, []int) {
 	var parts []string
 	in := map[int]bool{}
@@ -126,7 +127,7 @@ func randomPorts(r *rand.Rand) (string, []int) {
 	return strings.Join(parts, ","), all
 }
 
-// Ranges are ascending, apart from one another, and hold the ports of the set and no others; every kind names each.
+// Ranges are ascending and apart, and hold exactly the ports of the set; every kind names each range.
 func TestPortsAppear(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 10 {
@@ -155,7 +156,7 @@ func TestPortsAppear(t *testing.T) {
 	}
 }
 
-// requireNamed looks for the first and the last port of each range outside of comments.
+// requireNamed checks that the first and the last port of each range are named outside of comments.
 func requireNamed(t *testing.T, in Info, side Side, s Setup) {
 	t.Helper()
 	text, err := Render(in.Kind, side, s)
@@ -176,7 +177,7 @@ func requireNamed(t *testing.T, in Info, side Side, s Setup) {
 	}
 }
 
-// body is a rendering without its comments.
+// body returns a rendering without its comments.
 func body(text, comment string) string {
 	var b strings.Builder
 	for line := range strings.Lines(text) {
@@ -204,8 +205,7 @@ func TestChunks(t *testing.T) {
 	require.Equal(t, ports, joined)
 }
 
-// A rule's comment is its name: no two rules of a chain share a comment, so
-// that each rule can be taken away by its comment.
+// No two rules of a chain have the same comment, so that each rule can be removed by its comment.
 func TestCommentsAreUnique(t *testing.T) {
 	for name, s := range setups() {
 		for _, side := range Sides() {

@@ -5,11 +5,11 @@ import (
 	"testing"
 )
 
-// dangerous are what ends an argument, a string or a line, or starts a command or a block, in some kind.
+// dangerous holds characters that end an argument, a string or a line, or begin a command or a block, in some kind.
 const dangerous = "\"'`$;&|<>(){}[]\\\n\r\t!*?~%^#"
 
-// FuzzInjection holds that the texts of a Setup bring nothing but themselves: either they are refused, or every kind
-// renders to what harmless texts in their place render to, word for word.
+// FuzzInjection checks that the texts of a Setup bring nothing but themselves into a rendering: either they are
+// refused, or every kind renders them as it renders harmless texts in their place, word for word.
 func FuzzInjection(f *testing.F) {
 	f.Add("sallyport", "ftp.example.com", "21000-21010")
 	f.Add("a\"; reboot; \"", "x", "1")
@@ -40,7 +40,7 @@ func FuzzInjection(f *testing.F) {
 				if (err == nil) != (wantErr == nil) {
 					t.Fatalf("%s %s: %v, but %v", in.Kind, side, err, wantErr)
 				}
-				if in.comment != "" { // which is folded elsewhere when a name is longer
+				if in.comment != "" { // leaves out comments, which a longer name folds elsewhere
 					got, want = body(got, in.comment), body(want, in.comment)
 				}
 				if got, want := skeleton(got), skeleton(want); got != want {
@@ -51,7 +51,7 @@ func FuzzInjection(f *testing.F) {
 	})
 }
 
-// skeleton is everything in a text that could mean something to a shell or a firewall's language.
+// skeleton returns all that could mean something to a shell or a firewall in a text.
 func skeleton(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && (strings.ContainsRune(dangerous, r) || r < ' ' || r > '~') {

@@ -30,25 +30,25 @@ func nets(texts ...string) []netip.Prefix {
 	return all
 }
 
-// setups are those every kind is rendered for.
+// setups returns the setups that every kind is rendered for.
 func setups() map[string]Setup {
 	return map[string]Setup{
-		// One company sends files to another; both hide behind a NAT.
+		// One company sends files to another; both are behind a NAT.
 		"partner": {
 			Server: addrs("10.0.0.5"), Public: addrs("203.0.113.7"), PublicName: "ftp.example.com",
 			Clients: nets("198.51.100.0/28"), Inside: nets("192.168.0.0/16"),
 			Explicit: []uint16{21}, Implicit: []uint16{990}, Data: "21000-21010,!21005",
 		},
-		// Everybody may come, over both families, and nothing is in between.
+		// Clients may come from everywhere, over both families, with nothing in between.
 		"anyone": {Explicit: []uint16{21}, Data: "21000-21003"},
-		// Everything at once: forwarded ports, both families, several networks, active mode, a name of its own.
+		// Everything at once: forwarded ports, both families, several networks, active mode, and a name.
 		"everything": {
 			Name: "acme-2", Server: addrs("10.0.0.5", "2001:db8:1::5"), Public: addrs("203.0.113.7"),
 			Clients:  nets("198.51.100.0/28", "192.0.2.9/32", "2001:db8:2::/64"),
 			Explicit: []uint16{2121}, Implicit: []uint16{990}, External: map[uint16]uint16{2121: 21},
 			Data: "21000-21002,21006", DataOffset: 10000, Active: true, ActiveSource: 20,
 		},
-		// The public address changes, so only a name leads there.
+		// The public address changes, so clients know only a name.
 		"dynamic": {
 			Server: addrs("192.168.1.10"), PublicName: "ftp.example.com", Inside: nets("10.1.0.0/16"),
 			Explicit: []uint16{21}, Data: "21000", Active: true,
@@ -56,7 +56,7 @@ func setups() map[string]Setup {
 	}
 }
 
-// render gives all sides of a kind in one text, errors included.
+// render returns the renderings of a kind for all sides, errors included, as one text.
 func render(in Info, s Setup) string {
 	var b strings.Builder
 	for _, side := range in.Sides {
@@ -87,7 +87,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Every rendering says what it is for, which side, and what it lets through, before anything else.
+// Every rendering begins with what it is for, which side, and what it lets through.
 func TestHeader(t *testing.T) {
 	for name, s := range setups() {
 		for _, in := range Kinds() {
@@ -120,7 +120,7 @@ func TestRenderRefuses(t *testing.T) {
 	_, err = Render("nftables", Server, Setup{})
 	require.ErrorContains(t, err, "no control port")
 
-	// Nobody reads two thousand entries, and no load balancer takes them.
+	// Two thousand entries are refused: nobody reads them, and no load balancer accepts them.
 	s.Data = "22000-24000"
 	_, err = Render("kubernetes", Server, s)
 	require.ErrorContains(t, err, "name fewer data ports")

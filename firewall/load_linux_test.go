@@ -19,7 +19,8 @@ func load(t *testing.T, text string, command ...string) {
 	require.NoError(t, err, "%s\n%s", out, text)
 }
 
-// loads gives each rendering of a kind to check, for every Setup, with and without long lists.
+// loads calls check with each rendering of a kind, for every Setup, with and without long
+// lists.
 func loads(t *testing.T, kind Kind, check func(t *testing.T, text string)) {
 	all := setups()
 	long := all["everything"]
@@ -42,7 +43,7 @@ func TestNFTLoads(t *testing.T) {
 	nft := testenv.NeedBinary(t, "nft")
 	loads(t, "nftables", func(t *testing.T, text string) {
 		load(t, text, nft, "-c", "-f", "-")
-		// Twice the same leaves one table, not rules in duplicate.
+		// Loads the rules twice, which must leave one table without duplicate rules.
 		load(t, text+text, nft, "-f", "-")
 	})
 }

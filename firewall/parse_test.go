@@ -52,7 +52,7 @@ func TestKubernetesParses(t *testing.T) {
 		}
 		var document map[string]any
 		require.NoError(t, yaml.Unmarshal([]byte(text), &document), name)
-		asJSON, err := json.Marshal(document) // its decoder refuses fields that Service doesn't have
+		asJSON, err := json.Marshal(document) // Service's decoder refuses unknown fields
 		require.NoError(t, err, name)
 		decoder := json.NewDecoder(bytes.NewReader(asJSON))
 		decoder.DisallowUnknownFields()
@@ -130,7 +130,8 @@ func TestTerraformParses(t *testing.T) {
 	}
 }
 
-// What a cloud takes as the name of a rule, and as the number of ports in one of ufw.
+// Names of rules fit what clouds accept, and the ports of a ufw rule are no more than
+// ufw accepts.
 func TestLimits(t *testing.T) {
 	s := setups()["everything"]
 	s.Name = "a" + strings.Repeat("b", nameLimit-1)

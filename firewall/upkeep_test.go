@@ -7,8 +7,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The rules of a host leave its own IPv6 alive, even where FTPS is served over IPv4 alone: neighbours, routers and
-// groups (RFC 4890, section 4.4.1), and DHCPv6. That each is needed is shown in namespaces (internal/test/scenario).
+// The rules of a host keep its own IPv6 working even if FTPS is served over IPv4 alone: they let in neighbours,
+// routers and groups (RFC 4890, section 4.4.1), and DHCPv6. Tests in namespaces show that each is needed
+// (internal/test/scenario).
 func TestHostKeepsItsIPv6(t *testing.T) {
 	s := setups()["partner"] // IPv4 alone
 	for kind, wants := range map[Kind][]string{
@@ -21,7 +22,7 @@ func TestHostKeepsItsIPv6(t *testing.T) {
 		for _, want := range wants {
 			require.Contains(t, text, want, kind)
 		}
-		if kind == "iptables" { // nothing of it is for IPv4's program
+		if kind == "iptables" { // rules of IPv6 only
 			for line := range strings.Lines(text) {
 				if strings.Contains(line, "icmp6") || strings.Contains(line, "546") {
 					require.True(t, strings.HasPrefix(line, "-6 "), line)
@@ -31,8 +32,8 @@ func TestHostKeepsItsIPv6(t *testing.T) {
 	}
 }
 
-// FreeBSD's pf wants translation ahead of the filter, in words of its own, and has no interface group "egress"; what
-// the filter sees is translated already.
+// FreeBSD's pf wants translations before the filter, has words of its own for them, and has no interface group
+// "egress". Its filter sees translated packets.
 func TestPFOfFreeBSD(t *testing.T) {
 	for name, s := range setups() {
 		for _, side := range Sides() {
@@ -52,19 +53,19 @@ func TestPFOfFreeBSD(t *testing.T) {
 						require.NotContains(t, line, foreign)
 					}
 				}
-				// An interface that is not known is a macro, without which pfctl loads nothing.
+				// An unknown interface is a macro, which pfctl has to be given.
 				require.Equal(t, strings.Contains(text, "$ext_if"), strings.Contains(text, "pfctl -D ext_if="), "%s/%s", name, side)
 			}
 		}
 	}
-	// Where ports have other numbers outside, the filter names those inside.
+	// If ports have other numbers outside, the filter has those inside.
 	text, err := Render("pf-freebsd", Border, setups()["everything"])
 	require.NoError(t, err)
 	require.Contains(t, text, "to 203.0.113.7 port 31000:31002 -> 10.0.0.5 port 21000:*\n")
 	require.Contains(t, text, "pass in inet proto tcp from { 192.0.2.9, 198.51.100.0/28 } to 10.0.0.5 port { 21000:21002, 21006 } label")
 }
 
-// pf refuses a label of more than 63 characters (PF_RULE_LABEL_SIZE), and with it all rules.
+// Labels have at most 63 characters (PF_RULE_LABEL_SIZE): pf refuses all rules if one is longer.
 func TestPFLabelsFit(t *testing.T) {
 	for name, s := range setups() {
 		s.Name = strings.Repeat("n", 30)

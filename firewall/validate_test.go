@@ -60,14 +60,14 @@ func TestValidate(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 
-	// All at once.
+	// All mistakes are reported at once.
 	err := Setup{Name: "X", Data: "0", Public: addrs("0.0.0.0")}.Validate()
 	for _, want := range []string{"Name", "no control port", "Data", "clients cannot connect"} {
 		require.ErrorContains(t, err, want)
 	}
 }
 
-// namesFields checks that each error is a FieldError, of fields that there are and that its text leaves to be named.
+// namesFields checks that each error is a FieldError whose Fields exist and are not named in its text.
 func namesFields(t *testing.T, err error) {
 	t.Helper()
 	errs := []error{err}
@@ -107,7 +107,7 @@ func TestFrom(t *testing.T) {
 	}
 }
 
-// A listener on every address has both families, whatever the address is called.
+// From has both families for a listener on every address, in whichever way that address is written.
 func TestFromEveryAddress(t *testing.T) {
 	ports, err := passive.Range("21000")
 	require.NoError(t, err)
@@ -123,8 +123,8 @@ func TestFromEveryAddress(t *testing.T) {
 	}
 }
 
-// reachesIPv6 reports whether a listener on a host hears IPv6. The answer is true as well on a system that has no IPv6
-// or keeps the families apart.
+// reachesIPv6 reports whether a listener on a host accepts IPv6. It also returns true on a system that has no IPv6 or
+// keeps the families apart.
 func reachesIPv6(t *testing.T, host string) bool {
 	other, err := net.Listen("tcp", "[::1]:0")
 	if err != nil {
@@ -145,7 +145,7 @@ func reachesIPv6(t *testing.T, host string) bool {
 	return err == nil
 }
 
-// What outsiders are told is the last rule; a function tells nobody in advance.
+// From takes the public address from the last rule. A function announces none in advance.
 func TestFromAnnounce(t *testing.T) {
 	rules, err := passive.ParseRules("10.0.0.0/8=dialled port+1, *=ftp.example.com")
 	require.NoError(t, err)
@@ -180,7 +180,7 @@ func TestFromAnnounce(t *testing.T) {
 	require.Equal(t, 10005, s.DataOffset)
 }
 
-// Networks within others go, because nft refuses sets that overlap.
+// Networks within others are dropped, since nft refuses sets that overlap.
 func TestPrefixes(t *testing.T) {
 	got := prefixesOf(nets("10.1.0.0/16", "10.0.0.0/8", "10.0.0.0/8", "2001:db8::/32", "192.0.2.1/32"), false)
 	require.Equal(t, nets("10.0.0.0/8", "192.0.2.1/32"), got)

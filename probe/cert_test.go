@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// issuer is an authority of the tests.
+// issuer is a certificate of the tests with its key, which can sign others.
 type issuer struct {
 	cert *x509.Certificate
 	key  crypto.Signer
 	der  []byte
 }
 
-// newKey is shared: making one costs more than most tests.
+// newKey returns the key of all tests: to make one costs more than most tests.
 var newKey = sync.OnceValue(func() crypto.Signer {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -30,7 +30,8 @@ var newKey = sync.OnceValue(func() crypto.Signer {
 	return key
 })
 
-// issue makes a certificate; by nil it is signed by itself. Its time is wide, because faked time starts in 2000.
+// issue makes a certificate, which signs itself if by is nil. It is valid for long, since faked time begins in
+// 2000.
 func issue(by *issuer, key crypto.Signer, change func(*x509.Certificate)) *issuer {
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
@@ -67,7 +68,7 @@ func authority(by *issuer, name string) *issuer {
 	return issue(by, key, func(c *x509.Certificate) { c.IsCA, c.Subject.CommonName = true, name })
 }
 
-// config is that of a server which shows a chain.
+// config returns the configuration of a server that shows a chain.
 func config(chain ...*issuer) *tls.Config {
 	cert := tls.Certificate{PrivateKey: chain[0].key}
 	for _, c := range chain {
@@ -84,8 +85,8 @@ func pool(c *issuer) *x509.CertPool {
 	return p
 }
 
-// root is the authority that the probes of the tests trust.
+// root returns the authority that the probes of the tests trust.
 var root = sync.OnceValue(func() *issuer { return authority(nil, "root") })
 
-// good is the configuration of a server without fault.
+// good returns the configuration of a server whose certificate is in order, but for what change changes.
 func good(change func(*x509.Certificate)) *tls.Config { return config(issue(root(), newKey(), change)) }

@@ -24,10 +24,10 @@ import (
 	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
-// hashed is "secret" as crypt(3) has it.
+// hashed is the hash of "secret" by crypt(3).
 const hashed = "$5$2fmbnSltzqGkCPfi$mt0wpyyMtvn9lWzmlMbdSuZy/17PLvFe8GjwMUDsKk7"
 
-// nobody is Debian's, and daemon one whose home exists, which vsftpd insists on.
+// nobody is Debian's user of that name. daemon is a user whose home exists, which vsftpd demands.
 const (
 	nobody = 65534
 	daemon = 1
@@ -36,9 +36,9 @@ const (
 // site is what a daemon is configured with.
 type site struct {
 	t         *testing.T
-	ftpds     string // where bench/fetch.sh unpacked
-	dir       string // scratch, readable for users without privileges
-	home      string // with a directory "in", which the login may write to
+	ftpds     string // where bench/fetch.sh has unpacked the daemons
+	dir       string // a directory for files, readable for users without privileges
+	home      string // has a directory "in", which the login may write to
 	cert, key string
 	control   int
 	low, high int
@@ -56,7 +56,7 @@ func (s *site) path(parts ...string) string {
 	return filepath.Join(append([]string{s.ftpds}, parts...)...)
 }
 
-// command runs one of the unpacked programs with the unpacked libraries.
+// command returns a command that runs an unpacked program with the unpacked libraries.
 func (s *site) command(name string, args ...string) *exec.Cmd {
 	s.t.Helper()
 	var libs []string
@@ -70,7 +70,7 @@ func (s *site) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// ftpds are the servers, and what a probe of each has to find when all is right.
+// ftpds are the daemons, and what a probe of each has to find if it is set up well.
 var ftpds = []struct {
 	name  string
 	want  []ID
@@ -163,7 +163,7 @@ TLSRSACertificateKeyFile %s
 	}},
 }
 
-// TestDaemons probes other people's servers, once set up well and once with an address that is wrong.
+// TestDaemons probes other servers, once set up well and once with a wrong announced address.
 func TestDaemons(t *testing.T) {
 	testenv.NeedRoot(t)
 	dir := os.Getenv("SALLYPORT_FTPDS")
@@ -199,7 +199,7 @@ func TestDaemons(t *testing.T) {
 
 func newSite(t *testing.T, ftpds string) *site {
 	t.Helper()
-	// Not t.TempDir, which only its owner may enter.
+	// Doesn't use t.TempDir, which only its owner may enter.
 	dir, err := os.MkdirTemp("/var/tmp", "sallyport-probe-")
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(dir) })

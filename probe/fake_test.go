@@ -13,45 +13,45 @@ import (
 	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
-// What a fake does instead of a reply.
+// Actions of a fake in place of a reply.
 const (
 	silence = "silence" // nothing
 	cut     = "cut"     // end the connection
 )
 
-// fake is a server that can be wrong in every way. Zero is a good one without TLS.
+// fake is a server that can be wrong in every way. The zero value is a good server without TLS.
 type fake struct {
 	world    *world
 	tls      *tls.Config
-	data     *tls.Config // of data connections; nil is tls
+	data     *tls.Config // for data connections; nil for tls
 	implicit bool
-	greeting string        // the first reply; empty is 220
-	delay    time.Duration // before it
-	raw      string        // sent instead of TLS on an implicit port
-	ports    []uint16      // of data, in turn
-	address  string        // of 227, as h1,h2,h3,h4
-	// reply may answer in the place of the fake; empty leaves it to it.
+	greeting string        // the first reply; empty for 220
+	delay    time.Duration // before the greeting
+	raw      string        // what is sent instead of TLS on an implicit port
+	ports    []uint16      // data ports, used in turn
+	address  string        // the address in a 227, as h1,h2,h3,h4
+	// reply may answer in place of the fake; empty has the fake answer.
 	reply func(s *fakeSession, verb, arg string) string
-	// order is how a data connection is handled.
+	// The following say how data connections are handled.
 	late, noEarly, bare, clearData, deafData, needReuse, refuseReuse bool
-	// lose is how many bytes of an upload are lost.
+	// lose is how many bytes at the end of an upload are lost.
 	lose int
-	// forget ends a session in silence after so much idle time, say421 with a word,
-	// and hangUp closes it without one.
+	// forget, say421 and hangUp are the idle times after which a session is forgotten, ended by 421, or closed
+	// without a reply.
 	forget, say421, hangUp time.Duration
-	// slow is how long it takes before 150, pause how long it takes before each line of a listing after it.
+	// slow is how long 150 takes, and pause how long each line of a listing takes after it.
 	slow, pause time.Duration
-	// lines is how many lines a listing has, 0 for one, and width how much longer than usual they are.
+	// lines is how many lines a listing has, 0 for one, and width by how much they are longer than usual.
 	lines, width int
 	// mtu is the largest packet that data connections let through, 0 for any.
 	mtu int
-	// severed are listings that end within a record of TLS.
+	// severed has listings end within a TLS record.
 	severed bool
-	// unresumed is the reply that needReuse refuses with; empty is that of vsftpd.
+	// unresumed is the reply by which needReuse refuses; empty for vsftpd's.
 	unresumed string
 }
 
-// fakeSession is one control connection of a fake.
+// fakeSession is a control connection of a fake.
 type fakeSession struct {
 	*fake
 	conn    net.Conn
@@ -125,7 +125,7 @@ func (s *fakeSession) upgrade() bool {
 	return true
 }
 
-// command runs one; false ends the session.
+// command runs a command. It returns false to end the session.
 func (s *fakeSession) command(verb, arg string) bool {
 	s.world.hear(verb, s.secure)
 	if s.reply != nil {
@@ -195,10 +195,10 @@ func (s *fakeSession) offer(verb string) {
 	s.say("227 Passive (%s,%d,%d)", address, port>>8, port&255)
 }
 
-// transfer does one; the connection is there already, since the probe dials first.
+// transfer runs a transfer. The data connection is there already, since the probe dials before it sends the command.
 func (s *fakeSession) transfer(verb string) bool {
 	raw := <-s.ready
-	time.Sleep(time.Millisecond) // all that was on its way has come
+	time.Sleep(time.Millisecond) // waits until all that was on its way has come
 	early := raw.(*memnet.Conn).Unread() > 0
 	if s.mtu > 0 {
 		raw = &narrow{Conn: raw, mtu: s.mtu}
@@ -271,8 +271,8 @@ func (s *fakeSession) move(verb string, conn net.Conn) {
 	}
 }
 
-// narrow is a connection through a path that drops large packets. What follows a lost one does not arrive either, nor
-// does the end.
+// narrow is a connection over a path that drops large packets. Nothing that follows a lost packet arrives, the end
+// included.
 type narrow struct {
 	net.Conn
 	mtu  int

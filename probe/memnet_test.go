@@ -11,21 +11,21 @@ import (
 	"github.com/sallyport/sallyport/internal/test/memnet"
 )
 
-// world is a network in memory, for time to be faked in.
+// world is a network in memory, for tests in faked time.
 type world struct {
 	control map[netip.AddrPort]*fake
-	dead    map[netip.AddrPort]bool // no answer
-	closed  bool                    // data ports are refused
-	silent  bool                    // data ports do not answer
-	shut    map[uint16]bool         // these data ports are refused
-	dropped map[uint16]bool         // and these do not answer
-	opens   int                     // how many data connections are let in before all are refused; 0 is no limit
+	dead    map[netip.AddrPort]bool // ports that don't answer
+	closed  bool                    // all data ports are refused
+	silent  bool                    // no data port answers
+	shut    map[uint16]bool         // data ports that are refused
+	dropped map[uint16]bool         // data ports that don't answer
+	opens   int                     // how many data connections are accepted before all are refused; 0 for any number
 	mu      sync.Mutex
 	data    map[uint16]chan net.Conn
-	came    int          // data connections
-	hosts   []netip.Addr // of the server, beside there and other
+	came    int          // how many data connections have come
+	hosts   []netip.Addr // addresses of the server besides there and other
 	dialled []netip.AddrPort
-	said    []string // the verbs that servers heard, and which of them in clear
+	said    []string // verbs that servers have received, marked if in clear
 }
 
 func (w *world) hear(verb string, secure bool) {
@@ -37,7 +37,7 @@ func (w *world) hear(verb string, secure bool) {
 	w.said = append(w.said, verb)
 }
 
-// room is more than anybody here writes ahead.
+// room is more than any test writes ahead, in bytes.
 const room = 1 << 20
 
 var (
@@ -67,7 +67,7 @@ func (w *world) dial(ctx context.Context, _, address string) (net.Conn, error) {
 	return client, nil
 }
 
-// full counts a data connection and reports whether it is one too many.
+// full counts a data connection, and reports whether it is one too many.
 func (w *world) full() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -18,10 +18,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// stage is what a scripted case may change before the probe runs.
+// stage holds what a scripted case may change before the probe runs.
 type stage struct {
 	*world
-	fake  *fake // port 21 of there
+	fake  *fake // the server at port 21 of there
 	probe *Probe
 }
 
@@ -48,7 +48,7 @@ func perform(t *testing.T, change func(*stage)) (*Report, *world) {
 	return report, w
 }
 
-// on answers one verb in a way of its own, in clear or not.
+// on returns a fake.reply that answers one verb with a text, in clear and through TLS.
 func on(verb, text string) func(*fakeSession, string, string) string {
 	return func(_ *fakeSession, v, _ string) string {
 		if v == verb {
@@ -58,7 +58,7 @@ func on(verb, text string) func(*fakeSession, string, string) string {
 	}
 }
 
-// first answers the first command of a verb in clear.
+// first returns a fake.reply that answers the first command of a verb in clear with a text.
 func first(verb, text string) func(*fakeSession, string, string) string {
 	f := once(1, verb, text)
 	return func(s *fakeSession, v, arg string) string {
@@ -69,7 +69,7 @@ func first(verb, text string) func(*fakeSession, string, string) string {
 	}
 }
 
-// once answers the nth command of a verb in a way of its own, and the others as usual.
+// once returns a fake.reply that answers the nth command of a verb with a text, and leaves all others to the fake.
 func once(n int, verb, text string) func(*fakeSession, string, string) string {
 	return func(_ *fakeSession, v, _ string) string {
 		if v != verb {
@@ -91,7 +91,8 @@ func inClear(verb, text string) func(*fakeSession, string, string) string {
 	}
 }
 
-// inTurn announces one address after the other, in clear as well. In step, only the first is seen through TLS.
+// inTurn returns a fake.reply that announces one address after the other, in clear as well. If inStep is set, TLS
+// shows only the first address.
 func inTurn(inStep bool, addresses ...string) func(*fakeSession, string, string) string {
 	n := 0
 	return func(s *fakeSession, verb, _ string) string {
@@ -117,7 +118,7 @@ func (s *stage) implicit(port uint16, cfg *tls.Config) *fake {
 
 func (s *stage) without21() { delete(s.control, netip.AddrPortFrom(there, 21)) }
 
-// within puts the server at an address of the same private network as the probe.
+// within gives the server an address in the private network of the probe.
 func (s *stage) within(text string) {
 	addr := netip.MustParseAddr(text)
 	s.without21()
@@ -128,8 +129,8 @@ func (s *stage) within(text string) {
 
 func (s *stage) address(text string) { s.fake.address = text }
 
-// scripted has a case for each finding there is. The findings of a case are exactly those wanted, fails and warnings
-// first, but for those that are merely ok.
+// scripted has a case for each kind of finding. A case wants exactly its findings, fails and warnings first; findings
+// that are ok need not be listed.
 var scripted = []struct {
 	name   string
 	want   []ID
@@ -242,7 +243,7 @@ var scripted = []struct {
 	{"two private addresses in turn", []ID{PasvPrivate, DataWorks}, func(s *stage) {
 		s.fake.reply = inTurn(false, "10,0,0,5", "10,0,0,6")
 	}},
-	// Every second answer is one to EPSV: through TLS only one of the addresses is seen.
+	// Every second request is EPSV, so through TLS only one of the addresses is seen.
 	{"two private addresses in step with EPSV", []ID{PasvPrivate, DataWorks}, func(s *stage) {
 		s.fake.reply = inTurn(true, "10,0,0,5", "10,0,0,6")
 	}},
@@ -453,9 +454,9 @@ var scripted = []struct {
 	{"upload left", []ID{UploadLeft, DataWorks}, func(s *stage) { s.probe.AllowWrite, s.fake.reply = true, on("DELE", "550 No.") }},
 }
 
-// TestScripted plays every case and holds each kind of finding to at least one.
+// TestScripted runs every case, and checks that each kind of finding has at least one.
 func TestScripted(t *testing.T) {
-	seen := map[ID]bool{Interrupted: true} // TestInterrupted
+	seen := map[ID]bool{Interrupted: true} // has a test of its own, TestInterrupted
 	for _, c := range scripted {
 		t.Run(c.name, func(t *testing.T) {
 			report, w := perform(t, c.change)
@@ -498,7 +499,7 @@ func TestScripted(t *testing.T) {
 	}
 }
 
-// The firewall has to let clients through to where PASV sends them, unless nobody can be meant to go there.
+// The request has the address to which PASV sends clients, unless clients can't be meant to use it.
 func TestRequestNamesTheAnnouncedAddress(t *testing.T) {
 	for address, want := range map[string]string{"203,0,113,99": "203.0.113.99", "192,168,1,5": "", "0,0,0,0": "", "203,0,113,10": ""} {
 		report, _ := perform(t, func(s *stage) { s.address(address) })
@@ -512,8 +513,7 @@ func TestRequestNamesTheAnnouncedAddress(t *testing.T) {
 	}
 }
 
-// The port of a listing belongs to the ports to request, even if named after the ports that were asked for in order to
-// see the range.
+// The request has the ports of listings, too, even those named after the ports that were asked for to see the range.
 func TestRequestNamesThePortsOfTransfers(t *testing.T) {
 	report, _ := perform(t, func(s *stage) {
 		s.fake.ports = []uint16{21003, 21002, 21004}
@@ -528,7 +528,7 @@ func TestRequestNamesThePortsOfTransfers(t *testing.T) {
 	require.Greater(t, report.Request.Observed, DefaultRequests)
 }
 
-// Where nothing arrives, nothing works, whatever the final reply is.
+// A listing that doesn't arrive fails, whatever the final reply is.
 func TestListingThatNeverArrives(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		report, _ := perform(t, func(s *stage) {
@@ -544,7 +544,7 @@ func TestListingThatNeverArrives(t *testing.T) {
 	}
 }
 
-// What is seen after the last connection that the probe may make is no finding.
+// There are no findings about what happens after the last connection that the probe may make.
 func TestLimitOfConnections(t *testing.T) {
 	r := &run{report: new(Report), ctx: t.Context()}
 	require.ErrorIs(t, r.conns.take(), errBudget)
@@ -552,7 +552,7 @@ func TestLimitOfConnections(t *testing.T) {
 	require.Empty(t, r.report.Findings)
 }
 
-// Each port that the server names is tried, and the dead ones are named.
+// The probe connects to each port that the server names, and reports those that are dead.
 func TestDeadPortsAreNamed(t *testing.T) {
 	report, w := perform(t, func(s *stage) {
 		s.shut, s.dropped = map[uint16]bool{21000: true}, map[uint16]bool{21005: true, 21010: true}
@@ -572,7 +572,7 @@ func TestDeadPortsAreNamed(t *testing.T) {
 	}
 }
 
-// TestImpostor: a second session goes through the same checks before the password follows.
+// TestImpostor checks that a second session goes through the same checks before the password is sent.
 func TestImpostor(t *testing.T) {
 	report, w := perform(t, func(s *stage) {
 		s.fake.reply = func(f *fakeSession, verb, _ string) string {
@@ -594,7 +594,7 @@ func TestImpostor(t *testing.T) {
 	require.Equal(t, 1, passes)
 }
 
-// TestEcho: a server that repeats the password does not bring it into the report, nor into the trace.
+// TestEcho checks that a password which the server repeats is in neither the report nor the trace.
 func TestEcho(t *testing.T) {
 	var trace []string
 	report, _ := perform(t, func(s *stage) {
@@ -607,7 +607,7 @@ func TestEcho(t *testing.T) {
 	require.NotContains(t, report.String()+strings.Join(trace, "\n"), "correct horse")
 }
 
-// TestIPv6: there is no PASV, and what it would say is nobody's concern.
+// TestIPv6 checks that the probe sends no PASV over IPv6.
 func TestIPv6(t *testing.T) {
 	six := netip.MustParseAddr("2001:db8::21")
 	report, w := perform(t, func(s *stage) {
@@ -641,7 +641,7 @@ func ids(report *Report) (all []ID) {
 	return slices.Clip(all)
 }
 
-// TestCatalog holds the rows to what their readers need.
+// TestCatalog checks that entries of the catalog have what readers need.
 func TestCatalog(t *testing.T) {
 	seen := make(map[ID]bool)
 	for _, f := range Catalog() {

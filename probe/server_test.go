@@ -23,16 +23,17 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// real is our own server on loopback, set wrong by a case.
+// real is this module's server on loopback, which a case sets up wrongly.
 type real struct {
 	*server.Server
 	probe    *Probe
 	implicit bool // serve implicit TLS, and nothing else
-	occupied bool // somebody else is connected
+	occupied bool // somebody else has connected already
 	files    *driver.MemFS
 }
 
-// ours has the mistakes that our own server can be set to.
+// ours holds the mistakes that can be made in setting up this module's
+// server.
 var ours = []struct {
 	name   string
 	want   []ID
@@ -44,7 +45,7 @@ var ours = []struct {
 	{"container's address", []ID{PasvContainer, DataWorks}, func(t *testing.T, s *real) { s.announce(t, "172.17.0.2") }},
 	{"other address", []ID{PasvOther, DataWorks}, func(t *testing.T, s *real) { s.announce(t, "203.0.113.7") }},
 	{"no forwarding of data ports", []ID{DataRefused}, func(_ *testing.T, s *real) {
-		s.Passive.Offset = -9000 // where nobody forwards from
+		s.Passive.Offset = -9000 // names ports that nobody forwards
 	}},
 	{"data ports filtered", []ID{DataFiltered}, func(_ *testing.T, s *real) {
 		s.probe.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -55,7 +56,7 @@ var ours = []struct {
 		}
 	}},
 	{"half of the range forwarded", []ID{PortsDead, DataWorks}, func(_ *testing.T, s *real) {
-		s.probe.Requests = 20 // the server chooses among five at random
+		s.probe.Requests = 20 // as the server chooses among five at random
 		s.probe.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			if port := netip.MustParseAddrPort(address).Port(); port != s.probe.Ports[0] && port%2 == 0 {
 				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
@@ -106,7 +107,7 @@ func oursPorts(t *testing.T) *passive.Ports {
 	return ports
 }
 
-// TestOurs probes our own server, set wrong in each of these ways.
+// TestOurs probes this module's server with each of the mistakes.
 func TestOurs(t *testing.T) {
 	for _, c := range ours {
 		t.Run(c.name, func(t *testing.T) {
@@ -144,7 +145,7 @@ func TestOurs(t *testing.T) {
 	}
 }
 
-// run probes.
+// run probes the server.
 func (s *real) run(t *testing.T, srv *ftpstest.Server) *Report {
 	t.Helper()
 	addr := srv.Addr
@@ -155,7 +156,7 @@ func (s *real) run(t *testing.T, srv *ftpstest.Server) *Report {
 		conn, err := net.Dial("tcp", addr)
 		require.NoError(t, err)
 		defer conn.Close()
-		_, err = conn.Read(make([]byte, 3)) // the greeting: it counts
+		_, err = conn.Read(make([]byte, 3)) // waits for the greeting: the session counts from then on
 		require.NoError(t, err)
 	}
 	s.probe.Ports = []uint16{netip.MustParseAddrPort(addr).Port()}

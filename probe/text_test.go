@@ -28,7 +28,8 @@ func sample() *Report {
 	return r.finish()
 }
 
-// TestText compares both forms with what was approved: field names and layout do not change by accident.
+// TestText compares both forms of a report with files, so that field names and layout don't change by
+// accident.
 func TestText(t *testing.T) {
 	report := sample()
 	var text, data bytes.Buffer
@@ -48,7 +49,7 @@ func TestText(t *testing.T) {
 	require.Equal(t, *report, back)
 }
 
-// TestTheme paints and loses nothing.
+// TestTheme checks that a theme colours the text and loses none of it.
 func TestTheme(t *testing.T) {
 	report := sample()
 	styles := make(map[string]bool)
@@ -65,7 +66,8 @@ func TestTheme(t *testing.T) {
 	}
 }
 
-// TestHostileText: a server's words reach no terminal as they are, whatever reply they are in.
+// TestHostileText checks that control characters of a server reach no terminal, whichever reply they are
+// in.
 func TestHostileText(t *testing.T) {
 	report, _ := perform(t, func(s *stage) {
 		s.probe.Host = "ftp.example.com\x1b]0;x\a"

@@ -18,7 +18,7 @@ func TestDeliver(t *testing.T) {
 	}
 }
 
-// Whatever goes wrong, deliver says so, and nothing is left half there.
+// deliver reports every failure, and leaves no part of a file.
 func TestDeliverReportsFailure(t *testing.T) {
 	for _, fault := range []ftpstest.Fault{
 		{Kind: ftpstest.Full},

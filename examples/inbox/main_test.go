@@ -33,7 +33,7 @@ func TestArrivals(t *testing.T) {
 	}
 }
 
-// What looks at uploads may stand around the inbox.
+// An inspection of uploads can be put around the inbox.
 func TestInspected(t *testing.T) {
 	drivertest.Run(t, func(t *testing.T) driver.FS {
 		return driver.Inspect(inbox{driver.Mem(), func(string) {}}, func(context.Context, *driver.Inspection) error { return nil })

@@ -50,7 +50,8 @@ func TestLanguages(t *testing.T) {
 	})
 }
 
-// work copies a directory, so that what is installed or compiled there goes.
+// work copies a directory, so that what is installed or compiled there is
+// removed with the copy.
 func work(t *testing.T, name string) string {
 	t.Helper()
 	dir := t.TempDir()

@@ -65,7 +65,8 @@ func TestLftp(t *testing.T) {
 	}
 }
 
-// A client that is killed in the middle leaves nothing, and the old object whole.
+// A client that is killed during an upload leaves the old object as it was, and
+// nothing else.
 func TestCutUpload(t *testing.T) {
 	ended := make(chan error, 1)
 	alice, store := serve(t, func(tr server.Transfer) {
@@ -86,7 +87,7 @@ func TestCutUpload(t *testing.T) {
 		if err := curl.Start(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := input.Write(bytes.Repeat([]byte("half"), 1<<18)); err != nil { // read, hence under way
+		if _, err := input.Write(bytes.Repeat([]byte("half"), 1<<18)); err != nil { // was read, so the upload has begun
 			t.Fatal(err)
 		}
 		curl.Process.Kill()
@@ -103,7 +104,7 @@ func TestCutUpload(t *testing.T) {
 	}
 }
 
-// What the store says when it is full reaches the client.
+// The client gets the words of a store that is full.
 func TestFullStore(t *testing.T) {
 	alice, store := serve(t, nil)
 	store.limit = 1000
@@ -113,7 +114,7 @@ func TestFullStore(t *testing.T) {
 	}
 }
 
-// The program runs.
+// The program runs and serves.
 func TestProgram(t *testing.T) {
 	files, _ := newStore(t)
 	addr := testenv.FreeAddr(t)

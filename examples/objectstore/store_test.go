@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// memory is the smallest object store: it keeps what a PUT brought, if all of it came.
+// memory is a minimal object store. It keeps the content of a PUT if all of it has
+// come.
 type memory struct {
 	mu      sync.Mutex
 	objects map[string]content
-	limit   int64 // bytes of an object, 0 for any
+	limit   int64 // bytes that an object may have, 0 for any
 }
 
 type content struct {
@@ -93,7 +94,7 @@ func (m *memory) put(w http.ResponseWriter, r *http.Request, key string) {
 	}
 	data, err := io.ReadAll(body)
 	if err != nil {
-		return // cut: the last chunk didn't come
+		return // the request was cut: its last chunk has not come
 	}
 	if m.limit > 0 && int64(len(data)) > m.limit {
 		w.WriteHeader(http.StatusInsufficientStorage)

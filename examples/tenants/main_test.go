@@ -30,12 +30,12 @@ import (
 
 func TestMain(m *testing.M) { testenv.Main(m) }
 
-// company is a running server with two users of acme and one of globex.
+// company is a running server with two users of the tenant acme and one of globex.
 type company struct {
 	*directory
 	server   *ftpstest.Server
-	admin    string // URL
-	cert     string // PEM file of a client certificate
+	admin    string // the URL of the admin interface
+	cert     string // the PEM file of a client certificate
 	key      string
 	identity *x509.Certificate
 }
@@ -95,7 +95,7 @@ func (c *company) certificate(t *testing.T) {
 	c.key = write(t, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})))
 }
 
-// What tenants see keeps the contract, in a folder where they may do all.
+// The files of tenants keep the contract of driver.FS, in a folder with all rights.
 func TestContract(t *testing.T) {
 	c := start(t)
 	n := 0
@@ -150,8 +150,8 @@ func TestQuota(t *testing.T) {
 	}
 }
 
-// The webhook sees what was sent by whom, and the words of the webhook reach
-// the client.
+// The webhook gets the content and the user of an upload, and the client gets the
+// words of the webhook.
 func TestWebhook(t *testing.T) {
 	c := start(t)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -179,8 +179,8 @@ func TestWebhook(t *testing.T) {
 	}
 }
 
-// A webhook that doesn't answer lets nothing in. The address of the webhook
-// stays here.
+// A webhook that doesn't answer lets no upload in, and clients don't learn its
+// address.
 func TestWebhookGone(t *testing.T) {
 	c := start(t)
 	c.server.Close()
@@ -219,7 +219,7 @@ func TestCertificate(t *testing.T) {
 	}
 }
 
-// A user's bandwidth and sessions are those of the row.
+// A user's bandwidth and sessions are bounded as the user's row says.
 func TestPolicy(t *testing.T) {
 	c := start(t)
 	c.set(t, `UPDATE user SET sessions = 1, upload_rate = 1000000, download_rate = 2000000 WHERE name = 'alice'`)
@@ -240,7 +240,8 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// Closing an account ends its sessions with the reason, which the next login hears.
+// Closing an account ends its sessions with the reason, and further logins get the
+// reason, too.
 func TestKick(t *testing.T) {
 	c := start(t)
 	bob, err := ftpclient.Dial(c.server.Addr, false, c.server.ClientTLS(), "bob", password)
@@ -272,13 +273,13 @@ func TestKick(t *testing.T) {
 	}
 }
 
-// The audit log tells the story of a session in order.
+// The audit log has what a session did, in order.
 func TestAudit(t *testing.T) {
 	c := start(t)
 	if out, err := c.as("alice").Curl(t, "/in/a", "-T", write(t, "ten bytes\n"), "-Q", "-RNFR a", "-Q", "-RNTO b", "-Q", "-DELE b"); err != nil {
 		t.Fatal(err, out)
 	}
-	c.server.Close() // the logout is told by now
+	c.server.Close() // waits until the logout was reported
 	var session string
 	must(t, c.db.QueryRow(`SELECT session FROM audit WHERE user = 'alice' AND path = '/in/a' AND bytes = 10 AND event = 'STOR'`).Scan(&session))
 	var story string
@@ -288,7 +289,7 @@ func TestAudit(t *testing.T) {
 	}
 }
 
-// The program takes users and serves them.
+// The program adds users and serves them.
 func TestProgram(t *testing.T) {
 	program, addr, dir := realclient.Build(t), testenv.FreeAddr(t), t.TempDir()
 	common := []string{"-db", filepath.Join(dir, "tenants.db"), "-files", dir, "-listen", addr, "-admin", testenv.FreeAddr(t)}
