@@ -7,10 +7,10 @@
 //	go run ./bench -check           # fails if a mark is missed
 //	go run ./bench -run '^(users|first-login)$'   # many users: Sallyport in processes beside vsftpd
 //	go run ./bench -growth          # what grows with sessions and entries, and what does not
-//	go run ./bench -soak 20m        # whether all returns to its start
+//	go run ./bench -soak 20m        # whether what the server holds returns to its start
 //
-// The peers come from Debian's packages and are unpacked, not installed. It
-// needs Linux and root, listens on loopback only, and stops by itself.
+// The other servers come from Debian's packages and are unpacked, not installed.
+// bench needs Linux and root, listens on loopback only, and ends by itself.
 package main
 
 import (

@@ -14,7 +14,7 @@ import (
 	"strings"
 )
 
-// fetchScript unpacks the other servers; it does nothing for what is there.
+// fetchScript unpacks the other servers, except for those that are unpacked already.
 //
 //go:embed fetch.sh
 var fetchScript string

@@ -12,9 +12,9 @@ const systemLog = "system.log"
 
 // startVsftpd runs vsftpd with local users that exist for its processes only.
 //
-// It switches off vsftpd's isolation in namespaces, which is on by default:
-// people who care for speed do so, and compare that. It also switches off the
-// seccomp filter, which kills vsftpd on newer kernels.
+// Its isolation in namespaces, which is on by default, is off here, as people who
+// care for speed choose. Its seccomp filter is off, too, since it kills vsftpd on
+// newer kernels.
 func startVsftpd(ctx context.Context, s *setup) (*instance, error) {
 	at, err := s.site()
 	if err != nil {

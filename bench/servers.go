@@ -16,18 +16,18 @@ import (
 	"golang.org/x/crypto/bcrypt"
 )
 
-// contenders returns the servers under measure. What is equal for all of them:
+// contenders returns the servers that are measured. All of them have alike:
 //
-//   - two users; the sessions of both act as the system's nobody, see setup.root
-//     as "/", and may read, write and delete there; and a hundred who only look at it,
-//     as users of their own where a server has such
+//   - two users, whose sessions act as the system's nobody, see setup.root as "/",
+//     and may read, write and delete there; and a hundred users who only list it,
+//     each with a UID of its own if the server supports that
 //   - one certificate; TLS 1.2 and 1.3; TLS is offered on control and data
-//     connections and not required, nor is it that data connections resume
+//     connections but not required, nor is resumption by data connections
 //   - room for 1,200 sessions and more, without throttles; but Sallyport's command
-//     has 500 for one address, and Pure-FTPd half as many as there are data ports
-//   - the passwords as cheap hashes, the same for all
+//     allows 500 for one address, and Pure-FTPd half as many as it has data ports
+//   - cheap hashes of passwords, the same for all
 //   - no log of transfers, no look-up of clients' names
-//   - sendfile where the server can; everything else as it comes
+//   - sendfile if the server supports it; everything else as it is by default
 func contenders() []contender {
 	return []contender{
 		{ours, startSallyport},

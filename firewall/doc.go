@@ -13,8 +13,8 @@
 //	fmt.Print(letter)
 //
 // A [Setup] says where the server listens and who its clients are; [From] takes most of it from a server's settings.
-// [Setup.Flows] is the answer as values, [Setup.NotNeeded] what people open without need, and [Render] the answer in
-// the language of a [Kind]. [Kinds] lists them.
+// [Setup.Flows] returns what firewalls must let through as values, and [Render] writes it in the language of a [Kind].
+// [Kinds] lists the kinds, and [Setup.NotNeeded] what people open without need.
 //
 // # Three firewalls
 //
@@ -31,20 +31,19 @@
 //
 // # Guarantees
 //
-// What is rendered for nftables and iptables loads unedited and is exactly sufficient: everything is dropped but what
-// the flows and the host's own IPv6 need, and no rule can be taken away. Each rule carries a comment that names its
-// flow, such as "sallyport: data", or what else it is for: "replies" (which cover the ICMP errors of path MTU
-// discovery), "loopback", and what a host's own IPv6 lives on (RFC 4890, section 4.4.1): "neighbours", "router
-// advertisements", "multicast listeners" and "DHCP". Translations end in "translation". What is dropped includes
-// everything else that the machine does, so read the comments at the top before loading them on one you only reach over
-// the network.
+// Rules for nftables and iptables load unedited and are exactly sufficient: they drop everything but what the flows and
+// the host's own IPv6 need, and no rule can be left out. Each rule has a comment that names its flow, such as
+// "sallyport: data", or its purpose: "replies" (which cover the ICMP errors of path MTU discovery), "loopback", and
+// what a host's own IPv6 needs (RFC 4890, section 4.4.1): "neighbours", "router advertisements", "multicast listeners"
+// and "DHCP". Comments of translations end in "translation". The rules drop everything else that the machine does, too:
+// read the comments at the top before you load them on a machine that you only reach over the network.
 //
 // The same Setup always renders to the same text.
 //
 // # Security considerations
 //
-// Rules are pasted into root shells. It counts as a vulnerability when a value of Setup brings anything but addresses,
-// numbers and plain names into what is rendered, when a rule admits a connection that is no flow, or when a rendering
-// that was not finished comes without an error. [Setup.Name] and [Setup.PublicName] are checked against a list of
-// characters, everything else is printed from numbers.
+// Rules are pasted into root shells. It counts as a vulnerability if a value of Setup brings anything but addresses,
+// numbers and plain names into what is rendered, if a rule admits a connection that is no flow, or if an unfinished
+// rendering comes without an error. [Setup.Name] and [Setup.PublicName] are checked against a list of characters;
+// everything else is printed from numbers.
 package firewall

@@ -45,7 +45,7 @@ func (u *systemUsers) ask(ctx context.Context, at *attempt) (*account, decision,
 	return u.settings.hostAccount(v.User)
 }
 
-// refusal is the reason for which a source refuses a login, to be used as the login's error as it is.
+// refusal is why a source refuses a login. [chain.admit] makes that the whole error of the login.
 type refusal struct{ why error }
 
 func (r *refusal) Error() string { return r.why.Error() }

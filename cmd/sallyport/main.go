@@ -3,9 +3,9 @@
 //
 //	go run github.com/sallyport/sallyport/cmd/sallyport serve DIR
 //
-// starts with a certificate and a password made for this run, and prints how to
-// try it and what a firewall must let through. "sallyport firewall" writes that
-// down as rules or as a letter, and "sallyport probe HOST" says what is wrong
+// serves DIR with a certificate and a password made for this run, and prints how
+// to try it and what a firewall must let through. "sallyport firewall" writes the
+// latter as rules or as a letter, and "sallyport probe HOST" says what is wrong
 // with an FTPS server. "sallyport test" is a throwaway server for the tests of
 // programs in any language. "sallyport help" lists the commands.
 package main

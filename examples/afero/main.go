@@ -1,6 +1,6 @@
-// Afero serves a file system of github.com/spf13/afero: there are some for
-// memory, cloud storage, SFTP, archives, and layers over others. Here reads fall
-// through to a base that nobody changes, and writes stay in a layer above it.
+// Afero serves a file system of github.com/spf13/afero, which has some for memory,
+// cloud storage, SFTP, archives, and layers over others. Here reads fall through
+// to a base that never changes, and writes stay in a layer above it.
 package main
 
 import (
