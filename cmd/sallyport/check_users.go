@@ -47,8 +47,8 @@ func (s *settings) checkCertificates(all map[string]account) (errs []error) {
 // needsDir reports whether the home of a user is the directory that is served, or below it.
 func needsDir(a account) bool { return !filepath.IsAbs(a.Home) }
 
-// checkQuotas reports users who share a home but not its quota: each quota would count the files of the other users,
-// too. Users who can only read may differ, since they store nothing.
+// checkQuotas reports users who share a home that has a quota, but differ in the quota or in how files are stored: each
+// quota would count the files of the other users, too. Users who can only read may differ, since they store nothing.
 func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 	first := map[string]string{}
 	for name, a := range inOrder(all) {

@@ -210,7 +210,7 @@ func (hs *hands) expire(h *handProcess) {
 	go killLate(p)
 }
 
-// lost ends a hand that the engine has lost the connection to.
+// lost ends a hand that the engine has given up, since the hand does not answer or has ended.
 func (hs *hands) lost(id uint64) {
 	hs.mu.Lock()
 	h := hs.all[id]

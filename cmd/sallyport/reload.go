@@ -91,7 +91,7 @@ func (d *daemon) update(next *settings, users driver.Driver, cert *certificate, 
 	})
 }
 
-// use makes settings those in force, and closes what only the old ones needed.
+// use puts settings and a certificate into force here, and removes the file of a certificate that is no longer shown.
 func (d *daemon) use(next *settings, cert *certificate, leave func()) {
 	old := d.cert
 	d.mu.Lock()

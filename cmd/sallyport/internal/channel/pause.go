@@ -48,7 +48,8 @@ type Detached struct {
 	Held []Message
 }
 
-// Detach keeps this end from reading from the socket. It has to follow Pause, and Resume undoes it.
+// Detach keeps this end from reading from the socket, and returns what another program needs to take it over. It has to
+// follow Pause, and Resume undoes it.
 func (p *Peer) Detach() (*Detached, error) {
 	ended := make(chan struct{})
 	p.mu.Lock()
