@@ -110,7 +110,7 @@ func TestSnippets(t *testing.T) {
 	}
 }
 
-// The snippet of docs/embedding.md about the end of sessions.
+// The snippet of docs/embedding.md that ends sessions works.
 func TestDisconnectSnippet(t *testing.T) {
 	engine := make(chan *server.Server, 1)
 	test := ftpstest.Config{Configure: func(srv *server.Server) { engine <- srv }}.Start(t)
@@ -129,7 +129,7 @@ func TestDisconnectSnippet(t *testing.T) {
 	}
 }
 
-// Settings change while a server runs.
+// The snippet of docs/embedding.md that changes settings of a running server works.
 func TestReloadSnippet(t *testing.T) {
 	var srv *server.Server
 	reload := func(users driver.Users, announce string) error {
@@ -165,7 +165,7 @@ func TestReloadSnippet(t *testing.T) {
 	}
 }
 
-// One account has a policy of its own.
+// The snippet of docs/embedding.md that gives one account a policy of its own works.
 func TestPolicySnippet(t *testing.T) {
 	files := driver.Mem()
 	if err := files.Mkdir(t.Context(), "inbox"); err != nil {
@@ -201,7 +201,7 @@ func TestPolicySnippet(t *testing.T) {
 	}
 }
 
-// The snippet of docs/embedding.md about whose certificate it is.
+// The snippet of docs/embedding.md that compares a client certificate with the user works.
 func TestCertificateSnippet(t *testing.T) {
 	hash, err := driver.HashKnown("secret")
 	if err != nil {
@@ -224,7 +224,7 @@ func TestCertificateSnippet(t *testing.T) {
 	}
 }
 
-// The snippet of docs/embedding.md about sessions over HTTP.
+// The snippet of docs/embedding.md that shows sessions over HTTP works.
 func TestSessionsOverHTTPSnippet(t *testing.T) {
 	engine := make(chan *server.Server, 1)
 	test := ftpstest.Config{Configure: func(srv *server.Server) { engine <- srv }}.Start(t)

@@ -16,7 +16,7 @@ func TestContract(t *testing.T) {
 	})
 }
 
-// As a client sees it.
+// A client sees the reports, and can fetch but not change them.
 func TestFetch(t *testing.T) {
 	files := reports{map[string]string{"2026/january.csv": "1,9.90\n"}, time.Now()}
 	srv := ftpstest.Config{FS: files}.Start(t)
