@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/crowding"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
@@ -104,6 +105,7 @@ func serveChild(questions *json.Decoder, answers *json.Encoder) error {
 	if err != nil {
 		return err
 	}
+	crowding.Now() // opens its file now rather than at the first upload without a proven end: that is no leak
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(ln) }()
 	err = answers.Encode(ln.Addr().String())
