@@ -50,12 +50,22 @@ func (r Reply) Append(dst []byte) []byte {
 			dst = append(dst, code[:]...)
 		case i == 0:
 			dst = append(append(dst, code[:3]...), '-')
-		case line != "" && isDigit(line[0]):
+		case misread(line):
 			dst = append(dst, ' ')
 		}
 		dst = appendText(dst, line, maxReplyLine-2-(len(dst)-start))
 	}
 	return dst
+}
+
+// misread reports whether a line inside a reply would be taken for the reply's last
+// line, or for the begin of TLS.
+func misread(line string) bool {
+	if line == "" {
+		return false
+	}
+	start := []byte(line[:min(3, len(line))])
+	return isDigit(start[0]) || beginsTLS(start[:1]) || beginsTLS(start)
 }
 
 // appendText appends at most limit bytes that stand for text, and CRLF.

@@ -123,6 +123,8 @@ func FuzzReply(f *testing.F) {
 func FuzzReplyText(f *testing.F) {
 	f.Add(uint16(211), "one", "211 two", "three\r\n220 four")
 	f.Add(uint16(550), "\x00\xff", strings.Repeat("漢", 3000), "")
+	f.Add(uint16(279), "0", "\x16", "0")
+	f.Add(uint16(211), "0", "\x80a\x01", "0")
 	f.Fuzz(func(t *testing.T, code uint16, a, b, c string) {
 		out := Multi(int(code), a, b, c).Append(nil)
 		lines := 0
