@@ -2,4 +2,8 @@
 
 package driver
 
-func (d *Dir) access(dir, base string, want permission) error { return nil }
+import "os"
+
+func openToAsk(*os.Root, string) *os.File { return nil }
+
+func access(dir *os.File, base string, want permission) error { return nil }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 )
@@ -47,20 +48,24 @@ func (d *Dir) checkStore(p, name string, opts StoreOptions) error {
 			return err
 		}
 	}
-	if err := d.checkParent(name, fi, opts.Whole); err != nil {
+	dir := openToAsk(d.root, filepath.FromSlash(path.Dir(name)))
+	if dir != nil {
+		defer dir.Close()
+	}
+	if err := d.checkParent(dir, name, fi, opts.Whole); err != nil {
 		return err
 	}
-	return d.checkTarget(name, fi, opts)
+	return d.checkTarget(dir, path.Base(name), fi, opts)
 }
 
 // checkParent checks that Store may work in the directory of name: an atomic
 // upload makes a file there in any case, an upload in place only if the file is
-// new.
-func (d *Dir) checkParent(name string, old fs.FileInfo, whole bool) error {
-	dir := filepath.FromSlash(path.Dir(name))
-	fi, err := d.root.Stat(dir)
+// new. The directory is open in dir, to ask about it.
+func (d *Dir) checkParent(dir *os.File, name string, old fs.FileInfo, whole bool) error {
+	p := filepath.FromSlash(path.Dir(name))
+	fi, err := d.root.Stat(p)
 	inPlace := d.Uploads == InPlace && !whole
-	if dir == "." {
+	if p == "." {
 		err = d.gone(err)
 	}
 	switch {
@@ -75,12 +80,12 @@ func (d *Dir) checkParent(name string, old fs.FileInfo, whole bool) error {
 			return err
 		}
 	}
-	return first(d.access(dir, ".", mayWrite|mayEnter), d.fixed(dir, ".", old == nil))
+	return first(access(dir, ".", mayWrite|mayEnter), fixed(dir, ".", old == nil))
 }
 
 // checkTarget returns an error if the file fi, nil for none, can't be replaced or written
-// to.
-func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error {
+// to. The directory of the file is open in dir, to ask about the file.
+func (d *Dir) checkTarget(dir *os.File, base string, fi fs.FileInfo, opts StoreOptions) error {
 	if fi == nil {
 		if opts.Offset > 0 && !opts.Append {
 			return ErrOffset
@@ -94,7 +99,7 @@ func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error 
 		return ErrOffset
 	}
 	inPlace := d.Uploads == InPlace && !opts.Whole
-	if err := d.fixed(filepath.FromSlash(path.Dir(name)), path.Base(name), inPlace && opts.Append); err != nil {
+	if err := fixed(dir, base, inPlace && opts.Append); err != nil {
 		return err
 	}
 	var want permission
@@ -111,7 +116,7 @@ func (d *Dir) checkTarget(name string, fi fs.FileInfo, opts StoreOptions) error 
 	if want == 0 {
 		return nil
 	}
-	return d.access(filepath.FromSlash(path.Dir(name)), path.Base(name), want)
+	return access(dir, base, want)
 }
 
 // permission is what the process wants to do with a file or directory.

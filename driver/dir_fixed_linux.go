@@ -10,24 +10,36 @@ import (
 
 // fixed returns unix.EPERM if chattr(1) has made the file base of a directory, or the
 // directory itself if base is ".", immutable or, unless add is set, open for adding only.
-func (d *Dir) fixed(dir, base string, add bool) error {
-	f, err := d.root.OpenFile(dir, os.O_RDONLY|onlyDir|pathOnly, 0)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	var st unix.Statx_t
-	if unix.Statx(int(f.Fd()), base, unix.AT_SYMLINK_NOFOLLOW, 0, &st) != nil {
-		return nil
-	}
+func fixed(dir *os.File, base string, add bool) error {
 	refused := uint64(unix.STATX_ATTR_IMMUTABLE)
 	if !add {
 		refused |= unix.STATX_ATTR_APPEND
 	}
-	if st.Attributes&refused != 0 {
+	if attributes(dir, base)&refused != 0 {
 		return unix.EPERM
 	}
 	return nil
+}
+
+// onlyAdds reports whether chattr(1) has made a directory one in which files can be made,
+// but neither renamed nor removed.
+func onlyAdds(dir *os.Root) bool {
+	f := openToAsk(dir, ".")
+	if f == nil {
+		return false
+	}
+	defer f.Close()
+	return attributes(f, ".")&unix.STATX_ATTR_APPEND != 0
+}
+
+// attributes returns what chattr(1) has set for the file base of a directory, or for the
+// directory itself if base is "."; 0 if the system doesn't tell.
+func attributes(dir *os.File, base string) uint64 {
+	var st unix.Statx_t
+	if dir == nil || unix.Statx(int(dir.Fd()), base, unix.AT_SYMLINK_NOFOLLOW, 0, &st) != nil {
+		return 0
+	}
+	return st.Attributes
 }
 
 // sticky returns unix.EPERM for a file of another user in a directory where only the

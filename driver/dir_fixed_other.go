@@ -2,9 +2,14 @@
 
 package driver
 
-import "io/fs"
+import (
+	"io/fs"
+	"os"
+)
 
 // fixed returns nil: the attempt to store will show whether it is allowed.
-func (d *Dir) fixed(dir, base string, add bool) error { return nil }
+func fixed(dir *os.File, base string, add bool) error { return nil }
+
+func onlyAdds(*os.Root) bool { return false }
 
 func sticky(dir, file fs.FileInfo) error { return nil }

@@ -31,7 +31,7 @@ func (u *inPlaceUpload) check() {
 	case err != nil:
 	case !u.ended && !unchanged(u.seen, now),
 		u.ended && now.Size() != u.opts.Offset+u.n,
-		u.seen != nil && !u.others && tellsTimes(u.f) && !unchanged(u.seen, now):
+		u.seen != nil && !u.others && !unchanged(u.seen, now) && tellsTimes(u.f):
 		err = ErrChanged
 	}
 	u.err = u.d.fail("write", u.name, err)

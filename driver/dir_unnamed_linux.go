@@ -9,19 +9,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onlyAdds reports whether chattr(1) has made a directory one in which files can be made,
-// but neither renamed nor removed.
-func onlyAdds(dir *os.Root) bool {
-	f, err := openDirectory(dir, ".")
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	var st unix.Statx_t
-	err = unix.Statx(int(f.Fd()), "", unix.AT_EMPTY_PATH, 0, &st)
-	return err == nil && st.Attributes&unix.STATX_ATTR_APPEND != 0
-}
-
 // openUnnamed makes a file without a name in the file system of a directory. Unless
 // nameUnnamed gives the file a name, it is gone when it is closed.
 func openUnnamed(dir *os.Root, mode fs.FileMode) (*os.File, error) {

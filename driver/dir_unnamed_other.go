@@ -8,8 +8,6 @@ import (
 	"os"
 )
 
-func onlyAdds(*os.Root) bool { return false }
-
 func openUnnamed(*os.Root, fs.FileMode) (*os.File, error) { return nil, errors.ErrUnsupported }
 
 func nameUnnamed(*os.File, *os.Root, string) error { return errors.ErrUnsupported }
