@@ -63,10 +63,9 @@ func (rep *report) verdict(m mark, o outcome) verdict {
 // other returns the row that a mark compares with, and words for whose it is. The
 // row is empty if there is none.
 func (rep *report) other(m mark, o outcome) (row, string) {
-	if m.than == theLimit {
-		return rep.limitOf(m, o), "the limit's"
-	}
 	switch m.than {
+	case theLimit:
+		return rep.limitOf(m, o), "the limit's"
 	case single:
 		return whole(o.row(ours), m.metric), "one process's"
 	case forking:
@@ -132,7 +131,7 @@ func (m mark) shown(o outcome, r row) string {
 // String returns in words what the mark wants.
 func (m mark) String() string {
 	name := map[metric]string{cpu: "CPU", rate: "rate", each: "memory", peak: "peak memory", done: "transfers", stolen: "stolen", slower: "longer than alone"}[m.metric]
-	if m.of != "" {
+	if m.subject() == split {
 		name = "run-as: " + name
 	}
 	switch m.than {

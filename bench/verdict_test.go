@@ -22,7 +22,7 @@ func costing(server string, m metric, values ...float64) row {
 }
 
 func TestBestPeer(t *testing.T) {
-	m := mark{"w", cpu, bestPeer, 0.5, ""}
+	m := mark{"w", cpu, bestPeer, 0.5}
 	our := costing(ours, cpu, 1, 2, 9)
 	cheap, dear := costing("cheap", cpu, 4), costing("dear", cpu, 5)
 
@@ -50,21 +50,21 @@ func TestBestPeer(t *testing.T) {
 }
 
 func TestEveryPeer(t *testing.T) {
-	m := mark{"w", rate, everyPeer, 1, ""}
+	m := mark{"w", rate, everyPeer, 1}
 	require.Equal(t, met, judged(m, costing(ours, rate, 10), costing("a", rate, 9), costing("b", rate, 3)).state)
 	require.Equal(t, short, judged(m, costing(ours, rate, 10), costing("a", rate, 9), costing("b", rate, 10)).state)
 }
 
 func TestAbsoluteMarks(t *testing.T) {
-	require.Equal(t, met, judged(mark{"w", each, absolute, 16 << 10, ""}, costing(ours, each, 1, 16<<10, 99<<10)).state)
-	require.Equal(t, short, judged(mark{"w", each, absolute, 16 << 10, ""}, costing(ours, each, 17<<10)).state)
+	require.Equal(t, met, judged(mark{"w", each, absolute, 16 << 10}, costing(ours, each, 1, 16<<10, 99<<10)).state)
+	require.Equal(t, short, judged(mark{"w", each, absolute, 16 << 10}, costing(ours, each, 17<<10)).state)
 
-	all := mark{"w", done, allAsked, 0, ""}
+	all := mark{"w", done, allAsked, 0}
 	require.Equal(t, met, judged(all, row{Server: ours, Samples: []sample{{done: 2, asked: 2}, {done: 2, asked: 2}}}).state)
 	require.Equal(t, short, judged(all, row{Server: ours, Samples: []sample{{done: 2, asked: 2}, {done: 1, asked: 2}}}).state)
 	require.Equal(t, short, judged(all, costing(ours, cpu, 1)).state)
 
-	none := mark{"w", stolen, never, 0, ""}
+	none := mark{"w", stolen, never, 0}
 	require.Equal(t, met, judged(none, costing(ours, stolen, 0, 0, 0)).state)
 	require.Equal(t, short, judged(none, costing(ours, stolen, 0, 0, 1)).state)
 }
@@ -92,15 +92,15 @@ func TestJudge(t *testing.T) {
 func TestMarksOfSplit(t *testing.T) {
 	rows := []row{costing(ours, cpu, 10), costing(split, cpu, 5), costing("vsftpd", cpu, 20)}
 	for m, want := range map[mark]state{
-		{"w", cpu, single, 0.5, split}:   met,
-		{"w", cpu, single, 0.4, split}:   short,
-		{"w", cpu, forking, 0.25, split}: met,
-		{"w", cpu, forking, 0.2, split}:  short,
-		{"w", cpu, bestPeer, 0.5, ""}:    met,
+		{"w", cpu, single, 0.5}:   met,
+		{"w", cpu, single, 0.4}:   short,
+		{"w", cpu, forking, 0.25}: met,
+		{"w", cpu, forking, 0.2}:  short,
+		{"w", cpu, bestPeer, 0.5}: met,
 	} {
 		require.Equal(t, want, judged(m, rows...).state, m)
 	}
-	require.Equal(t, notRun, judged(mark{"w", cpu, forking, 1, split}, rows[1]).state)
-	require.Equal(t, notRun, judged(mark{"w", cpu, single, 1, split}, rows[1], rows[2]).state)
-	require.Equal(t, "run-as: CPU <= 0.50 x one process", mark{"w", cpu, single, 0.5, split}.String())
+	require.Equal(t, notRun, judged(mark{"w", cpu, forking, 1}, rows[1]).state)
+	require.Equal(t, notRun, judged(mark{"w", cpu, single, 1}, rows[1], rows[2]).state)
+	require.Equal(t, "run-as: CPU <= 0.50 x one process", mark{"w", cpu, single, 0.5}.String())
 }

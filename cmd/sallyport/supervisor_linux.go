@@ -283,7 +283,7 @@ func (s *supervisor) data(d *daemon) (data []net.Listener, err error) {
 		option, addr string
 		ln           net.Listener
 	}{{"listen", d.listen, d.explicit}, {"listen-implicit", d.settings.implicit, d.implicit}} {
-		if c.ln != nil && !s.has(c.ln) {
+		if c.ln != nil && s.find(c.ln) == nil {
 			errs = append(errs, fmt.Errorf("%s (%s) is not among the sockets that the supervisor hands over; add ListenStream= for it to the .socket unit, or set it to \"\"", d.at(c.option), c.addr))
 		}
 	}
@@ -299,14 +299,17 @@ func (s *supervisor) data(d *daemon) (data []net.Listener, err error) {
 	return data, errors.Join(errs...)
 }
 
-// has reports whether a listener was handed over.
-func (s *supervisor) has(ln net.Listener) bool {
+// find returns what was handed over as a listener, nil if the listener was not.
+func (s *supervisor) find(ln net.Listener) *handed {
+	if s == nil {
+		return nil
+	}
 	for _, h := range s.handed {
 		if h.Listener == ln {
-			return true
+			return h
 		}
 	}
-	return false
+	return nil
 }
 
 // forget has the supervisor give up a listener. That gives up all listeners of the same name: the caller has to have
@@ -332,12 +335,8 @@ func (s *supervisor) store(d *daemon) {
 
 // isUnits reports whether a unit has handed a listener over. The unit keeps it open.
 func (s *supervisor) isUnits(ln net.Listener) bool {
-	for _, h := range s.handed {
-		if h.Listener == ln {
-			return !h.kept()
-		}
-	}
-	return false
+	h := s.find(ln)
+	return h != nil && !h.kept()
 }
 
 // keepsData reports whether the supervisor has said that it can keep so many data ports on so many addresses.

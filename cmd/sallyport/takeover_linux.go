@@ -582,12 +582,8 @@ func (d *daemon) namedListeners() (all []*handed) {
 		if ln == nil {
 			return
 		}
-		if d.sup != nil {
-			for _, h := range d.sup.handed {
-				if h.Listener == ln {
-					name = h.name
-				}
-			}
+		if h := d.sup.find(ln); h != nil {
+			name = h.name
 		}
 		all = append(all, &handed{Listener: ln, name: name})
 	}
