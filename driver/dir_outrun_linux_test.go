@@ -105,25 +105,36 @@ func TestDirOutrun(t *testing.T) {
 	}
 }
 
-// Commit gives up after some tries if a program writes whenever the file is about to be
-// replaced.
-func TestDirOutrunAllTheTime(t *testing.T) {
-	path := t.TempDir()
-	d, file := openDir(t, path), filepath.Join(path, "a")
+// outrun appends "{new}" to the file a of d, in the directory path, and returns the error of
+// Commit, which is ErrChanged: a program writes what meanwhile returns into the file before
+// each exchange of names, of which the first is number 1.
+func outrun(t *testing.T, d *driver.Dir, path string, meanwhile func(exchange int) string) error {
+	t.Helper()
 	write(t, d, "a", "old")
 	u := begun(t, d, "a", "{new}", driver.StoreOptions{Append: true})
-	tries := 0
+	n := 0
 	var err error
 	syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
 		if exchanges(call) {
-			if tries++; tries%2 == 1 { // the others are on the way back
-				appendTo(t, file, ",x")
-			}
+			n++
+			appendTo(t, filepath.Join(path, "a"), meanwhile(n))
 		}
 		return 0
 	}, func() { err = u.Commit() }, unix.SYS_RENAMEAT2)
 	require.ErrorIs(t, err, driver.ErrChanged)
 	require.NoError(t, u.Close(err))
+	return err
+}
+
+// Commit gives up after some tries if a program writes whenever the file is about to be
+// replaced.
+func TestDirOutrunAllTheTime(t *testing.T) {
+	path := t.TempDir()
+	d, tries := openDir(t, path), 0
+	outrun(t, d, path, func(exchange int) string {
+		tries = exchange
+		return []string{"", ",x"}[exchange%2] // each second one is on the way back
+	})
 	require.Equal(t, "old"+strings.Repeat(",x", tries/2), read(t, d, "a"))
 	require.Greater(t, tries/2, 1)
 	require.Equal(t, []string{"a"}, entries(t, path))
@@ -133,20 +144,8 @@ func TestDirOutrunAllTheTime(t *testing.T) {
 // stay in a file beside the old one.
 func TestDirOutrunTwice(t *testing.T) {
 	path := t.TempDir()
-	d, file := openDir(t, path), filepath.Join(path, "a")
-	write(t, d, "a", "old")
-	u := begun(t, d, "a", "{new}", driver.StoreOptions{Append: true})
-	n := 0
-	var err error
-	syscalls.Run(t, func(call syscalls.Call) syscall.Errno {
-		if exchanges(call) {
-			n++
-			appendTo(t, file, []string{",first", ",second"}[n-1])
-		}
-		return 0
-	}, func() { err = u.Commit() }, unix.SYS_RENAMEAT2)
-	require.ErrorIs(t, err, driver.ErrChanged)
-	require.NoError(t, u.Close(err))
+	d := openDir(t, path)
+	err := outrun(t, d, path, func(exchange int) string { return []string{",first", ",second"}[exchange-1] })
 	require.Equal(t, "old,first", read(t, d, "a"))
 	all := entries(t, path)
 	require.Len(t, all, 2)
