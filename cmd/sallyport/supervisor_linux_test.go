@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -199,8 +198,7 @@ func TestEngineHangs(t *testing.T) {
 	s := startSplitWith(t, "", 3, func(cmd *exec.Cmd) { d.starts(cmd, nil, "WATCHDOG_USEC=300000") })
 	engine := s.processes(t)["engine"].PID
 	d.waitFor(t, 0, "WATCHDOG=1")
-	require.NoError(t, syscall.Kill(engine, syscall.SIGSTOP))
-	require.Eventually(t, func() bool { return bytes.Contains([]byte(of(t, engine, "State")), []byte("stopped")) }, time.Minute, time.Millisecond)
+	testenv.Stop(t, engine)
 	time.Sleep(time.Second) // waits for answers that were under way
 	before, _ := d.count("WATCHDOG=1")
 	time.Sleep(2 * time.Second)
