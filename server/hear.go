@@ -113,7 +113,7 @@ func (s *session) hear(in input, t *transfer) {
 // abortBy ends a transfer if the command is ABOR, and gives up the port of one that has not
 // begun. The command is answered in its turn (RFC 959, section 4.1.3).
 func (s *session) abortBy(in input, t *transfer) {
-	if s.isAbort(in) {
+	if s.isAbort(in, s.policy.off) {
 		t.cancel(errAborted)
 		s.giveUpPort()
 	}
@@ -127,9 +127,11 @@ func (s *session) giveUpPort() {
 	}
 }
 
-func (s *session) isAbort(in input) bool {
+// isAbort reports whether a command is ABOR, unless ABOR is switched off, by the server or by
+// the policy of the account.
+func (s *session) isAbort(in input, policy disabled) bool {
 	row := commands[in.cmd.Verb]
-	return in.err == nil && row != nil && row.during == aborts && !s.isOff(row.name)
+	return in.err == nil && row != nil && row.during == aborts && !s.srv.inForce().off[row.name] && !policy[row.name]
 }
 
 // listen reads commands until relieve, until hear returns false, or until no more may be
@@ -150,10 +152,11 @@ func (s *session) listen(hear func(input) (more bool)) (gone bool) {
 // watch has the attendant read and queue what the client sends next, so that the context of
 // a driver that blocks ends when the client is gone.
 func (s *session) watch() {
+	off := s.policy.off // as of now: the command that is watched may be a login, which brings another policy
 	s.inbox.attend(attendAfter, func() {
 		s.listen(func(in input) bool {
 			s.inbox.put(in)
-			if s.isAbort(in) {
+			if s.isAbort(in, off) {
 				s.giveUpPort()
 			}
 			return true

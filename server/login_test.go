@@ -66,6 +66,20 @@ func TestLogoutEndsLoginContext(t *testing.T) {
 	}))
 }
 
+// ABOR that is sent ahead of the reply to PASS is answered in its turn. The attendant
+// hears it while the driver decides, and the session takes the policy afterwards.
+func TestAbortDuringLogin(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		c := fs.in(t)
+		c.cmd(331, "USER %s", testUser)
+		c.send("PASS %s", testPassword)
+		time.Sleep(time.Second / 2)
+		c.send("ABOR")
+		c.expect(230)
+		c.expect(226)
+	}, intercept(func(context.Context, *driver.Login) { time.Sleep(time.Second) }))
+}
+
 // LoginTimeout counts from the logout of a session that has been logged in, and
 // from nothing else.
 func TestLoginPeriod(t *testing.T) {

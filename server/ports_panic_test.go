@@ -26,7 +26,8 @@ func (p *panicOnce) act() {
 }
 
 // panicPort is a listener of the embedder's, which also makes its connections. The
-// method that is named panics.
+// method that is named panics, on a connection only if it was accepted after panicOnce
+// was armed: a session from before may still have calls of its own to make.
 type panicPort struct {
 	net.Listener
 	*panicOnce
@@ -41,7 +42,7 @@ func (ln *panicPort) Accept() (net.Conn, error) {
 	if ln.method == "Accept" {
 		ln.act()
 	}
-	return &panicPortConn{TCPConn: conn.(*net.TCPConn), ln: ln}, nil
+	return &panicPortConn{TCPConn: conn.(*net.TCPConn), ln: ln, late: ln.armed.Load()}, nil
 }
 
 func (ln *panicPort) Close() error {
@@ -54,11 +55,12 @@ func (ln *panicPort) Close() error {
 
 type panicPortConn struct {
 	*net.TCPConn
-	ln *panicPort
+	ln   *panicPort
+	late bool // accepted after panicOnce was armed
 }
 
 func (c *panicPortConn) on(method string) {
-	if c.ln.method == method {
+	if c.late && c.ln.method == method {
 		c.ln.act()
 	}
 }
