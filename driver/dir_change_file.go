@@ -57,7 +57,7 @@ func (u *atomicUpload) tryChange(h *heldFile) error {
 	}
 	t := u.temp
 	if keep != u.at || u.filled { // the hole no longer has the right size
-		if t, err = u.d.newTemp(u.parent, h.info.Mode().Perm()|0o600); err != nil {
+		if t, err = u.d.newTemp(u.parent, u.dir, h.info.Mode().Perm()|0o600); err != nil {
 			return err
 		}
 		defer t.remove() // finds nothing if t has got the name of the file

@@ -10,6 +10,6 @@ import (
 // fixed returns nil: the attempt to store will show whether it is allowed.
 func fixed(dir *os.File, base string, add bool) error { return nil }
 
-func onlyAdds(*os.Root) bool { return false }
+func onlyAdds(*os.Root, string) bool { return false }
 
 func sticky(dir, file fs.FileInfo) error { return nil }

@@ -262,7 +262,7 @@ func TestDirWaitsForLocksOfOthers(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(path, "a"), []byte("old"), 0o644))
 	other, err := os.OpenFile(filepath.Join(path, "a"), os.O_RDWR, 0)
 	require.NoError(t, err)
-	require.NoError(t, lockFile(other, false))
+	require.NoError(t, lockFile(other, true, false))
 	done := make(chan error, 1)
 	go func() { done <- d.add(t, StoreOptions{Append: true}) }()
 	time.Sleep(20 * time.Millisecond)

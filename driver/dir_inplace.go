@@ -97,7 +97,7 @@ func (u *inPlaceUpload) lock(ctx context.Context) error {
 	}
 	wait, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 	defer cancel()
-	u.held = &heldFile{f: u.f, key: lockKey(fi, u.d.root, u.path)}
+	u.held = &heldFile{f: u.f, key: lockKey(fi, u.d.root, u.path), write: true}
 	err = u.held.lock(wait, u.opts.Append)
 	if err != nil && ctx.Err() == nil {
 		err = ErrBusy

@@ -96,6 +96,7 @@ func (d *Dir) hold(ctx context.Context, parent *os.Root, base string, write bool
 			return nil, err
 		}
 		if fi, err := parent.Lstat(base); err == nil && os.SameFile(fi, h.info) {
+			h.info = fi
 			if err := h.settle(parent, base); err != nil {
 				h.release()
 				return nil, err
@@ -161,7 +162,7 @@ func (h *heldFile) lock(ctx context.Context, shared bool) error {
 		return nil
 	}
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
-		err := lockFile(h.f, shared)
+		err := lockFile(h.f, h.write, shared)
 		if h.system = err == nil; !errors.Is(err, errLocked) {
 			return nil // a system without locks does without
 		}
@@ -174,29 +175,25 @@ func (h *heldFile) lock(ctx context.Context, shared bool) error {
 	}
 }
 
-// settle describes the file as it is under the lock, after removing bytes that a killed
-// process had added.
-func (h *heldFile) settle(parent *os.Root, base string) (err error) {
-	if h.f == nil {
+// settle removes bytes that a killed process had added to the file, and describes the file
+// without them. A file that isn't open for writing is opened once more, because no sweep
+// would find the file under another name. Where that is not allowed the file stays as it
+// is, and uploads keep no more than ownSize of it.
+func (h *heldFile) settle(parent *os.Root, base string) error {
+	if !h.system {
 		return nil
 	}
-	if h.system {
-		if err := h.undo(parent, base); err != nil {
-			return err
-		}
-	}
-	h.info, err = h.f.Stat()
-	return err
-}
-
-// undo removes bytes that a killed process had added. A file that isn't open for
-// writing is opened once more, because no sweep would find the file under another
-// name. Where that is not allowed the file stays as it is, and uploads keep no more
-// than ownSize of it.
-func (h *heldFile) undo(parent *os.Root, base string) error {
 	if _, _, ok := marked(h.f); !ok {
 		return nil
 	}
+	err := h.undo(parent, base)
+	if err == nil {
+		h.info, err = h.f.Stat()
+	}
+	return err
+}
+
+func (h *heldFile) undo(parent *os.Root, base string) error {
 	if h.write {
 		return undoGrowth(h.f)
 	}
@@ -224,7 +221,7 @@ func (h *heldFile) release() error {
 
 func (h *heldFile) unlock() {
 	if h.system {
-		unlockFile(h.f)
+		unlockFile(h.f, h.write)
 	}
 	fileLocks.unlock(h.key)
 }

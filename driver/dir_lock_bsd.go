@@ -10,7 +10,7 @@ import (
 
 // lockFile locks a file without waiting. These systems have no OFD locks, and
 // POSIX locks are lost too easily.
-func lockFile(f *os.File, shared bool) error { return flock(f, shared) }
+func lockFile(f *os.File, _, shared bool) error { return flock(f, shared) }
 
 // unlockFile gives up the lock. Closing the file does so as well.
-func unlockFile(f *os.File) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }
+func unlockFile(f *os.File, _ bool) { _ = unix.Flock(int(f.Fd()), unix.LOCK_UN) }

@@ -7,9 +7,9 @@ import (
 	"os"
 )
 
-func lockFile(*os.File, bool) error { return errNoLock }
+func lockFile(*os.File, bool, bool) error { return errNoLock }
 
-func unlockFile(*os.File) {}
+func unlockFile(*os.File, bool) {}
 
 func flock(*os.File, bool) error { return errNoLock }
 

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 )
 
@@ -12,11 +11,14 @@ import (
 // another program may have moved it elsewhere, where nothing may be stored. An upload goes
 // on if its directory was moved within the tree.
 func (u *atomicUpload) within() error {
+	if u.dir == "." {
+		return nil // the tree goes where its root goes
+	}
 	is, err := u.parent.Stat(".")
 	if err != nil {
 		return err
 	}
-	now, err := u.d.root.Stat(filepath.FromSlash(path.Dir(u.name) + "/."))
+	now, err := u.d.root.Stat(filepath.FromSlash(u.dir + "/."))
 	if err == nil && os.SameFile(is, now) {
 		return nil
 	}

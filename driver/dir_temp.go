@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // tempFile is a temporary file in the directory of the file that it is going to be. It is
@@ -20,10 +21,10 @@ type tempFile struct {
 // errOnlyAdds is returned where files can be made but not replaced.
 var errOnlyAdds = fmt.Errorf("files of the directory can't be replaced: %w", fs.ErrPermission)
 
-// newTemp makes a temporary file, open for reading and writing. Where a name could never
-// be removed, the file has none.
-func (d *Dir) newTemp(parent *os.Root, mode fs.FileMode) (*tempFile, error) {
-	if onlyAdds(parent) {
+// newTemp makes a temporary file, open for reading and writing, in a directory with the
+// name dir. Where a name could never be removed, the file has none.
+func (d *Dir) newTemp(parent *os.Root, dir string, mode fs.FileMode) (*tempFile, error) {
+	if onlyAdds(parent, filepath.Join(d.root.Name(), filepath.FromSlash(dir))) {
 		f, err := openUnnamed(parent, mode)
 		if err != nil {
 			return nil, err

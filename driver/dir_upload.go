@@ -108,7 +108,8 @@ type atomicUpload struct {
 	ctx    context.Context // of Store
 	opts   StoreOptions
 	sync   bool
-	parent *os.Root
+	parent *os.Root // the directory, open
+	dir    string   // the directory's name when parent was opened
 	base   string
 	old    fs.FileInfo // the file to be replaced or added to, or nil
 	src    *os.File    // old, held open if it is kept, so that no other file gets its number
@@ -180,11 +181,12 @@ func (u *atomicUpload) find(name string) error {
 	for range 2 {
 		// The "." makes the system open the last element as a directory and
 		// nothing else: a FIFO would block.
-		parent, err := u.d.root.OpenRoot(filepath.FromSlash(path.Dir(name) + "/."))
+		u.dir, u.base = path.Dir(name), path.Base(name)
+		parent, err := u.d.root.OpenRoot(filepath.FromSlash(u.dir + "/."))
 		if err != nil {
 			return err
 		}
-		u.parent, u.base = parent, path.Base(name)
+		u.parent = parent
 		fi, err := parent.Lstat(u.base)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -228,7 +230,7 @@ func (u *atomicUpload) create() (err error) {
 	if u.old != nil {
 		mode = u.old.Mode().Perm() | 0o600
 	}
-	u.temp, err = u.d.newTemp(u.parent, mode)
+	u.temp, err = u.d.newTemp(u.parent, u.dir, mode)
 	switch {
 	case err != nil:
 		return err

@@ -48,6 +48,16 @@ func (b *inbox) attend(delay time.Duration, task func()) {
 	}
 }
 
+// hasten has the task begin now, if it waits for its delay.
+func (b *inbox) hasten() {
+	b.mu.Lock()
+	waits := b.task != nil
+	b.mu.Unlock()
+	if waits {
+		go b.begin()
+	}
+}
+
 func (b *inbox) begin() {
 	b.mu.Lock()
 	task, done := b.task, make(chan struct{})

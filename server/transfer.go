@@ -186,8 +186,8 @@ func (s *session) during(t *transfer, work func() error) error {
 		t.cancel(err) // work is left to release what it has
 	}
 	delay := attendAfter
-	if t.upload {
-		delay = 0 // whether the client went away must be known at the end
+	if t.upload && !s.ctl.showsInput() {
+		delay = 0 // whether the client went away must be known at the end, which hearSent can't find out
 	}
 	s.inbox.attend(delay, func() { s.attendTo(t) })
 	if e := rescued(work); err == nil {

@@ -65,6 +65,7 @@ func (s *session) endOfUpload(t *transfer, conn *dataConn, up driver.Upload, opt
 // after the other, and the data connection may come first. Meanwhile the driver prepares
 // the commit, which may take long and shows nothing yet.
 func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) error {
+	s.inbox.hasten()
 	over := time.NewTimer(grace)
 	defer over.Stop()
 	if err := driver.Prepare(up); err != nil {
@@ -94,7 +95,7 @@ func (s *session) awaitNews(t *transfer, up driver.Upload, grace time.Duration) 
 func (s *session) hearSent(t *transfer) (all bool) {
 	s.inbox.relieve()
 	all = s.hearWaiting(true, func(in input) { s.hear(in, t) })
-	s.inbox.attend(0, func() { s.attendTo(t) })
+	s.inbox.attend(attendAfter, func() { s.attendTo(t) })
 	return all
 }
 
