@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
 // connectTimeout bounds an active-mode connection attempt.
@@ -14,7 +16,7 @@ const connectTimeout = 30 * time.Second
 type activeDialer struct {
 	local  netip.Addr
 	remote netip.AddrPort
-	source uint16
+	how    *Active
 }
 
 func (a *activeDialer) TransferStarting() {}
@@ -24,12 +26,19 @@ func (a *activeDialer) DropProof() bool { return true }
 func (a *activeDialer) Over() bool { return false }
 
 func (a *activeDialer) Accept(ctx context.Context) (net.Conn, error) {
-	d := net.Dialer{
-		Timeout:   connectTimeout,
-		LocalAddr: net.TCPAddrFromAddrPort(netip.AddrPortFrom(a.local, a.source)),
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	local := netip.AddrPortFrom(a.local, a.how.SourcePort)
+	if a.how.Dial != nil {
+		conn, err := a.how.Dial(ctx, local, a.remote)
+		if err != nil {
+			return nil, err
+		}
+		return nopanic.Conn(conn)
 	}
+	d := net.Dialer{LocalAddr: net.TCPAddrFromAddrPort(local)}
 	d.SetMultipathTCP(false)
-	if a.source != 0 {
+	if a.how.SourcePort != 0 {
 		// Transfers to several clients leave from the one port at once.
 		d.Control = reuseAddr
 	}

@@ -1,11 +1,14 @@
 package server_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/netip"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -104,6 +107,47 @@ func TestActiveSourcePort(t *testing.T) {
 		conns[i].Close()
 		c.expect(226)
 		require.Equal(t, fmt.Sprint(i), ts.readFile(t, fmt.Sprintf("f%d", i)))
+	}
+}
+
+// Active.Dial makes the connections, if there is one: its errors are 425 and its panics
+// end the session alone.
+func TestActiveDial(t *testing.T) {
+	failing := map[string]func() error{
+		"error": func() error { return errors.New("no way there") },
+		"panic": func() error { panic("boom") },
+	}
+	var fails atomic.Pointer[func() error]
+	ts := start(t, insecure, func(srv *server.Server) {
+		srv.Active = &server.Active{SourcePort: 20, Dial: func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
+			if fail := fails.Load(); fail != nil {
+				return nil, (*fail)()
+			}
+			require.Equal(t, "127.0.0.1:20", local.String())
+			return new(net.Dialer).DialContext(ctx, "tcp", remote.String())
+		}}
+	})
+	ts.writeFile(t, "a", "content")
+	ln, to := port(t, "127.0.0.1:0")
+	fetch := func(c *client) {
+		c.cmd(200, "PORT %s", wire.FormatPort(to))
+		c.cmd(150, "RETR a")
+		conn, err := ln.Accept()
+		require.NoError(t, err)
+		require.Equal(t, "content", readAll(t, conn))
+		conn.Close()
+		c.expect(226)
+	}
+	witness := ts.loginClear(t)
+	fetch(witness)
+	for name, code := range map[string]int{"error": 425, "panic": 421} {
+		c, fail := ts.loginClear(t), failing[name]
+		fails.Store(&fail)
+		c.cmd(200, "PORT %s", wire.FormatPort(to))
+		c.cmd(150, "RETR a")
+		c.expect(code)
+		fails.Store(nil)
+		fetch(witness)
 	}
 }
 

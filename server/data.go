@@ -169,7 +169,7 @@ func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply,
 	s.setData(&activeDialer{
 		local:  s.localIP,
 		remote: netip.AddrPortFrom(s.peer.Addr(), at.Port()), // with the zone of a link-local address
-		source: s.srv.Active.SourcePort,
+		how:    s.srv.Active,
 	})
 	return ok(200, verb+" accepted.")
 }

@@ -166,11 +166,12 @@ func TestListenersShare(t *testing.T) {
 }
 
 // onePort returns a set of a single port that is free, and stays so until the test
-// ends.
+// ends. Sessions wait for the port even if this machine stands still for a while.
 func onePort(t testing.TB) *passive.Ports {
 	t.Helper()
 	ports, err := passive.Range(testenv.FreePortSet(t, 1))
 	require.NoError(t, err)
+	ports.Wait = patience
 	return ports
 }
 

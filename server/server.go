@@ -252,6 +252,13 @@ type Active struct {
 	// port of RFC 959, section 3.2 and needs privileges, 989 its counterpart
 	// for implicit TLS. Zero lets the system choose.
 	SourcePort uint16
+
+	// Dial makes a data connection in place of the server, for example by means of
+	// another process that may use SourcePort. local is the address of the control
+	// connection with SourcePort, remote is what the client has asked for; the context
+	// ends with the transfer, and after 30 seconds. An error is answered with 425. Nil
+	// has the server dial. Several goroutines may call Dial at the same time.
+	Dial func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
 }
 
 // ErrServerClosed is returned by the Serve methods after Shutdown or Close.

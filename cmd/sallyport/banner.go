@@ -238,9 +238,18 @@ func (d *daemon) explainFirewalls(b *strings.Builder) {
 		"  at the server  inbound   to ports %[1]s and %[2]s\n"+
 		"  at the client  outbound  to the same ports\n", strings.Join(ports, ", "), data)
 	if d.active {
-		b.WriteString("  active mode    this server connects out to its clients, to any port from 1024 up\n")
+		from := ""
+		if d.activePort != 0 {
+			from = fmt.Sprintf(", from port %d", d.activePort)
+		}
+		fmt.Fprintf(b, "  active mode    this server connects out to its clients%s, to any port from 1024 up\n", from)
 	}
-	b.WriteString("  not needed     ports 20 and 989, UDP\n")
+	switch d.activePort {
+	case 20, 989:
+		b.WriteString("  not needed     UDP\n")
+	default:
+		b.WriteString("  not needed     ports 20 and 989, UDP\n")
+	}
 	if d.ports.Len() > 0 {
 		fmt.Fprintf(b, "\nAs a letter to a firewall team, or as rules (\"sallyport help firewall\"):\n\n  %s\n", d.rulesCommand())
 	}

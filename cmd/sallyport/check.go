@@ -53,6 +53,9 @@ func (s *settings) check() []error {
 	if s.shared && s.active {
 		errs.say("%s would connect to the address that %s says is not the client's", s.at("active"), s.at("shared-address"))
 	}
+	if s.activePort != 0 && !s.active {
+		errs.say("%s is the port that active mode connects from, which needs %s", s.at("active-port"), s.at("active"))
+	}
 	if s.shared && s.plaintext {
 		errs.say("%s would give data to whoever comes first from the address that %s says is everybody's", s.at("insecure-plaintext"), s.at("shared-address"))
 	}

@@ -90,6 +90,9 @@ func (e *engine) open() error {
 	e.started = e.settings
 	e.level.Set(told.Level)
 	e.hangup = &hangup{rereads: told.Configured}
+	if e.activePort != 0 {
+		e.dialClient = e.dialFromSource
+	}
 	e.reloads, e.about, e.lookUp, e.upgrades = e.reload, e.report, e.askAddrs, e.upgrade
 	if e.cert, err = e.certificate(&told); err != nil {
 		return err

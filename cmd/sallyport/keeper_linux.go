@@ -264,6 +264,8 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 		uid := c.Uint()
 		w.Bool(k.socket != nil && k.socket.group >= 0 && isMember(int(uid), k.socket.group))
 		return nil, nil
+	case askSource:
+		return k.activeSource(c)
 	case askKept:
 		k.unpacking.Lock()
 		defer k.unpacking.Unlock()

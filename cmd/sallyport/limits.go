@@ -42,6 +42,18 @@ func number(to *int) func(string) error {
 	}
 }
 
+// portNumber returns a function that sets a TCP port, 0 for any.
+func portNumber(to *uint16) func(string) error {
+	return func(text string) error {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return fmt.Errorf("%q is no port; want a number from 1 to 65535, or 0 for any", text)
+		}
+		*to = uint16(n)
+		return nil
+	}
+}
+
 // duration returns a function that sets a duration of at least least.
 func duration(to *time.Duration, least time.Duration) func(string) error {
 	return func(text string) error {

@@ -73,6 +73,13 @@ func TestPrivilegedPorts(t *testing.T) {
 	} {
 		require.Contains(t, out, want)
 	}
+	out = nobody("--listen", ":2121", "--active", "--active-port", "20")
+	for _, want := range []string{
+		"--active-port 20: the system does not let this user connect from there; any of these helps:", "setcap cap_net_bind_service=+ep " + file,
+		"sysctl -w net.ipv4.ip_unprivileged_port_start=20 ", "  active-port 0\n",
+	} {
+		require.Contains(t, out, want)
+	}
 }
 
 // Too low a limit of descriptors is reported at the start, not when clients can't

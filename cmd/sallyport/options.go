@@ -39,7 +39,8 @@ type settings struct {
 	closeNotify       bool
 	uploads           string
 	active, plaintext bool
-	shared            bool // something hides the clients' addresses
+	activePort        uint16 // that data connections of active mode come from; 0 for any
+	shared            bool   // something hides the clients' addresses
 	neverConvert      bool
 	disabled          []string // commands that are switched off
 	symlink           bool     // SITE SYMLINK is allowed
@@ -147,6 +148,7 @@ func (s *settings) entries() []entry {
 		{option{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled}, `["DELE", "SITE CHMOD"]`, atReload},
 		{option{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)}, `false`, atStart},
 		{option{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)}, `false`, atStart},
+		{option{"active-port", "N", "the port of this host that active mode connects from: 20, or 989 with TLS from the\nstart, for firewalls that expect those; 0 for any (0)", portNumber(&s.activePort)}, `0`, atStart},
 		{option{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)}, `false`, atStart},
 		{option{"idle-timeout", "DURATION", "how long a session may send no command while nothing is transferred;\n0s for no limit (5m)", duration(&s.limits.idle, 0)}, `"5m"`, atReload},
 		{option{"max-sessions", "N", "connections at once; 0 for no limit, as for the two that follow (5000)", number(&s.limits.sessions)}, `5000`, atReload},

@@ -73,7 +73,7 @@ func (s *settings) sandboxOf(name, dir string) *sandbox.Rules {
 	case partSigner, partJudge:
 		r.Minimal = true
 	case partEngine:
-		r.Connect, r.Bind = s.active, s.active
+		r.Connect, r.Bind = s.active, s.active && s.activePort == 0 // the keeper binds to active-port
 		r.Read = append(r.Read, readByEngine...)
 	case partClerk:
 		r.Connect, r.Opens = true, true

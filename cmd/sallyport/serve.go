@@ -95,6 +95,9 @@ type daemon struct {
 	lookUp   resolver                   // resolves announced names; nil for the system's resolver
 	started  *settings                  // the settings of the start
 
+	// dialClient connects to clients in active mode; nil if this process may itself
+	dialClient func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
+
 	processors int // how many processors Go may use; 0 for as many as it finds
 
 	bans      *bans
@@ -154,7 +157,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, 
 
 // hold loads the certificate and opens the ports.
 func (d *daemon) hold(ctx context.Context) error {
-	var errs [7]error
+	var errs [8]error
 	if d.left != nil {
 		d.cert, errs[0] = d.left.certificate(d.settings, d.log)
 	}
@@ -167,6 +170,7 @@ func (d *daemon) hold(ctx context.Context) error {
 	errs[4] = d.openControl()
 	errs[5] = d.openAudit()
 	errs[6] = d.openBans()
+	errs[7] = d.checkActivePort()
 	return errors.Join(errs[:]...)
 }
 
@@ -192,7 +196,7 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		Hooks: d.hooks(), Intercept: d.intercept(),
 	}
 	if d.active {
-		srv.Active = &server.Active{}
+		srv.Active = &server.Active{SourcePort: d.activePort, Dial: d.dialClient}
 	}
 	return srv
 }

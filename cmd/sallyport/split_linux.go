@@ -36,6 +36,7 @@ const (
 	askKept    // to keep other bans over a restart; the answer says whether they will be
 	askLookUp  // for the addresses of an announced name
 	askMember  // whether a user of this host is in the group of the control socket
+	askSource  // for a socket that is bound to the port of active mode
 )
 
 // Messages of the keeper to the parts.
@@ -82,6 +83,7 @@ type engineSettings struct {
 	Reuse                               tls.Reuse
 	CloseNotify, Plaintext, Shared      bool
 	NeverConvert, Symlink, Active       bool
+	ActivePort                          uint16
 	Level                               slog.Level
 	Drain, Idle                         time.Duration
 	Sessions, PerAddress, LoginFailures int
@@ -110,7 +112,7 @@ func (s *settings) forEngine() *engineSettings {
 	return &engineSettings{
 		Passive: s.passive, Announce: s.announce, Greeting: s.greeting, Proxies: s.proxies, Disabled: s.disabled, Reuse: s.reuse,
 		CloseNotify: s.closeNotify, Plaintext: s.plaintext, Shared: s.shared, NeverConvert: s.neverConvert, Symlink: s.symlink,
-		Active: s.active, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
+		Active: s.active, ActivePort: s.activePort, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
 		AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
 	}
@@ -121,7 +123,7 @@ func (e *engineSettings) settings() *settings {
 	return &settings{
 		passive: e.Passive, announce: e.Announce, greeting: e.Greeting, proxies: e.Proxies, disabled: e.Disabled, reuse: e.Reuse,
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
-		active: e.Active, level: e.Level, drain: e.Drain, cert: e.CertFile,
+		active: e.Active, activePort: e.ActivePort, level: e.Level, drain: e.Drain, cert: e.CertFile,
 		limits: limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
 		bans:   banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
 	}

@@ -27,7 +27,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	case c == nil:
 		return nil, errors.New("Accept returned neither a connection nor an error")
 	}
-	return guard(c)
+	return Conn(c)
 }
 
 func (l *listener) Close() (err error) {
@@ -42,16 +42,16 @@ func (l *listener) Addr() net.Addr {
 }
 
 // conn is a connection whose methods don't panic. Its addresses and the TCP connection below are asked for once, by
-// guard.
+// Conn.
 type conn struct {
 	net.Conn
 	local, remote, dialled net.Addr
 	below                  *net.TCPConn
 }
 
-// guard returns a conn in place of a connection that isn't package net's, and closes one that does not tell its
-// addresses.
-func guard(c net.Conn) (net.Conn, error) {
+// Conn returns a connection whose methods don't panic: a connection of package net as it is, another one wrapped. It
+// closes one that does not tell its addresses.
+func Conn(c net.Conn) (net.Conn, error) {
 	if _, ok := c.(*net.TCPConn); ok {
 		return c, nil
 	}
