@@ -26,11 +26,17 @@ var ErrGone = &driver.Error{
 
 // Client is a [driver.FS] whose work a hand does. It is safe for concurrent use.
 type Client struct {
+	*link
+	root   uint64      // which of the hand's roots this is
+	atomic atomic.Bool // the hand stores uploads atomically: nothing is there before Commit, as CheckStore has told
+}
+
+// link is the socket to a hand. The Clients of all roots of the hand share it.
+type link struct {
 	s        *channel.Socket
 	patience time.Duration
 
-	ended  chan struct{} // is closed when gone is set
-	atomic atomic.Bool   // the hand stores uploads atomically: nothing is there before Commit, as CheckStore has told
+	ended chan struct{} // is closed when gone is set
 
 	mu    sync.Mutex
 	last  uint64 // the number of the last call
@@ -54,7 +60,7 @@ type answer struct {
 
 // NewClient takes over one end of channel.Pair. A patience of 0 is DefaultPatience. A hand that doesn't answer for
 // longer, for example since its user has stopped it, is taken to be gone. The process that has started the hand has
-// to end it.
+// to end it. The Client is that of the first root that Serve was given; Root returns those of the others.
 func NewClient(f *os.File, patience time.Duration) (*Client, error) {
 	if patience == 0 {
 		patience = DefaultPatience
@@ -64,35 +70,38 @@ func NewClient(f *os.File, patience time.Duration) (*Client, error) {
 		return nil, err
 	}
 	s.Patience = patience
-	c := &Client{s: s, patience: patience, calls: map[uint64]*call{}, ended: make(chan struct{})}
-	go c.receive()
-	return c, nil
+	l := &link{s: s, patience: patience, calls: map[uint64]*call{}, ended: make(chan struct{})}
+	go l.receive()
+	return &Client{link: l}, nil
 }
 
-// Close ends the socket. Serve at the other end returns then.
-func (c *Client) Close() error { return c.s.Close() }
+// Root returns a new Client of another root of the same hand, by its place among the roots that Serve was given.
+func (c *Client) Root(i int) *Client { return &Client{link: c.link, root: uint64(i)} }
+
+// Close ends the socket, for the Clients of all roots. Serve at the other end returns then.
+func (l *link) Close() error { return l.s.Close() }
 
 // Done returns a channel that is closed when the hand has ended, was found to hang, or Close was called.
-func (c *Client) Done() <-chan struct{} { return c.ended }
+func (l *link) Done() <-chan struct{} { return l.ended }
 
 // receive passes answers to the calls that wait for them, until the socket ends.
-func (c *Client) receive() {
+func (l *link) receive() {
 	buf := make([]byte, channel.MaxMessage)
-	for c.receiveOne(buf) == nil {
+	for l.receiveOne(buf) == nil {
 	}
-	c.s.Close()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.gone = true
-	close(c.ended)
-	for _, w := range c.calls {
+	l.s.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = true
+	close(l.ended)
+	for _, w := range l.calls {
 		close(w.answers)
 	}
-	clear(c.calls)
+	clear(l.calls)
 }
 
-func (c *Client) receiveOne(buf []byte) error {
-	b, f, err := c.s.Receive(buf)
+func (l *link) receiveOne(buf []byte) error {
+	b, f, err := l.s.Receive(buf)
 	if err != nil {
 		return err
 	}
@@ -100,11 +109,11 @@ func (c *Client) receiveOne(buf []byte) error {
 	if r.Mistake() == nil && o != opReply && o != opEntries {
 		r.Fail()
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	w := c.calls[id]
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.calls[id]
 	if o == opReply {
-		delete(c.calls, id)
+		delete(l.calls, id)
 	}
 	if r.Mistake() == nil && w != nil {
 		select {
@@ -135,7 +144,12 @@ func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
 	w.id = c.last
 	c.calls[w.id] = w
 	c.mu.Unlock()
-	if err := c.send(o, w.id, build); err != nil {
+	if err := c.send(o, w.id, func(w *writer) {
+		w.Uint(c.root)
+		if build != nil {
+			build(w)
+		}
+	}); err != nil {
 		c.forget(w)
 		return nil, err
 	}
@@ -143,7 +157,7 @@ func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
 }
 
 // send sends a message. If that fails, it ends the socket, since nobody knows how much the hand has read.
-func (c *Client) send(o op, id uint64, build func(w *writer)) error {
+func (l *link) send(o op, id uint64, build func(w *writer)) error {
 	m := writers.Get().(*writer)
 	defer writers.Put(m)
 	begin(m, o, id)
@@ -153,16 +167,16 @@ func (c *Client) send(o op, id uint64, build func(w *writer)) error {
 	if len(*m) > channel.MaxMessage {
 		return channel.ErrMessage // nothing was sent
 	}
-	if err := c.s.Send(*m, nil); err != nil {
-		c.s.Close()
+	if err := l.s.Send(*m, nil); err != nil {
+		l.s.Close()
 		return errors.Join(ErrGone, err)
 	}
 	return nil
 }
 
 // next waits for the next answer to a call.
-func (c *Client) next(ctx context.Context, w *call) (answer, error) {
-	timer := time.NewTimer(c.patience)
+func (l *link) next(ctx context.Context, w *call) (answer, error) {
+	timer := time.NewTimer(l.patience)
 	defer timer.Stop()
 	select {
 	case a, ok := <-w.answers:
@@ -171,27 +185,27 @@ func (c *Client) next(ctx context.Context, w *call) (answer, error) {
 		}
 		return a, nil
 	case <-ctx.Done():
-		c.cancel(w)
+		l.cancel(w)
 		return answer{}, ctx.Err()
 	case <-timer.C:
-		c.s.Close()
+		l.s.Close()
 		return answer{}, ErrGone
 	}
 }
 
 // cancel gives up a call, and tells the hand so unless the last answer has come.
-func (c *Client) cancel(w *call) {
-	if c.forget(w) {
-		c.send(opCancel, w.id, nil)
+func (l *link) cancel(w *call) {
+	if l.forget(w) {
+		l.send(opCancel, w.id, nil)
 	}
 }
 
 // forget gives up a call, and reports whether its last answer had not come.
-func (c *Client) forget(w *call) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, open := c.calls[w.id]
-	delete(c.calls, w.id)
+func (l *link) forget(w *call) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	_, open := l.calls[w.id]
+	delete(l.calls, w.id)
 	for {
 		select {
 		case a, ok := <-w.answers:

@@ -43,14 +43,14 @@ func TestMain(m *testing.M) {
 }
 
 // here returns the Client of a hand that is a goroutine of this process.
-func here(t testing.TB, files driver.FS) *Client {
+func here(t testing.TB, roots ...driver.FS) *Client {
 	t.Helper()
 	a, b, err := channel.Pair()
 	require.NoError(t, err)
 	c, err := NewClient(a, 0)
 	require.NoError(t, err)
 	served := make(chan error, 1)
-	go func() { served <- Serve(b, files) }()
+	go func() { served <- Serve(b, roots...) }()
 	t.Cleanup(func() {
 		c.Close()
 		require.NoError(t, <-served)
@@ -95,6 +95,11 @@ func openDir(t testing.TB, path string) *driver.Dir {
 func TestFS(t *testing.T) {
 	t.Run("atomic", func(t *testing.T) {
 		drivertest.Run(t, func(t *testing.T) driver.FS { return here(t, openDir(t, t.TempDir())) })
+	})
+	t.Run("another root", func(t *testing.T) {
+		drivertest.Run(t, func(t *testing.T) driver.FS {
+			return here(t, driver.Mem(), openDir(t, t.TempDir())).Root(1)
+		})
 	})
 	t.Run("asked before", func(t *testing.T) {
 		drivertest.Run(t, func(t *testing.T) driver.FS { return asking{here(t, openDir(t, t.TempDir()))} })
@@ -237,6 +242,32 @@ func TestStopped(t *testing.T) {
 	require.ErrorIs(t, err, ErrGone)
 }
 
+// A hand with several roots keeps their files apart, and ends if it is asked about a root that it doesn't have.
+func TestRoots(t *testing.T) {
+	a, b, err := channel.Pair()
+	require.NoError(t, err)
+	first, err := NewClient(a, 0)
+	require.NoError(t, err)
+	served := make(chan error, 1)
+	dirs := []string{t.TempDir(), t.TempDir()}
+	go func() { served <- Serve(b, openDir(t, dirs[0]), openDir(t, dirs[1])) }()
+	second := first.Root(1)
+	for _, size := range []int{10, 5 * maxPut} {
+		for i, c := range []*Client{first, second} {
+			store(t, c, "file", strings.Repeat(fmt.Sprint(i), size))
+			got, err := os.ReadFile(filepath.Join(dirs[i], "file"))
+			require.NoError(t, err)
+			require.Equal(t, strings.Repeat(fmt.Sprint(i), size), string(got))
+		}
+	}
+	require.NoError(t, second.Mkdir(t.Context(), "dir"))
+	_, err = first.Stat(t.Context(), "dir")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = first.Root(2).Stat(t.Context(), ".")
+	require.ErrorIs(t, err, ErrGone)
+	require.ErrorIs(t, <-served, channel.ErrMessage)
+}
+
 // When an engine ends, the hand discards its uploads.
 func TestServerEnds(t *testing.T) {
 	root := t.TempDir()
@@ -267,6 +298,7 @@ func TestAnswersUnread(t *testing.T) {
 	go func() { served <- Serve(b, driver.Mem()) }()
 	var w writer
 	begin(&w, opStat, 1)
+	w.Uint(0)
 	w.String(".")
 	require.NoError(t, s.Send(w, nil))
 	raw, err := s.SyscallConn()
@@ -359,13 +391,20 @@ func (f *failing) fail() error {
 func FuzzServe(f *testing.F) {
 	var w writer
 	begin(&w, opStat, 1)
+	w.Uint(0)
+	w.String("a")
+	f.Add([]byte(w))
+	begin(&w, opStat, 1)
+	w.Uint(1) // a root that is not there
 	w.String("a")
 	f.Add([]byte(w))
 	begin(&w, opCommit, 2)
+	w.Uint(0)
 	w.Uint(7)
 	w.Int(-1)
 	f.Add([]byte(w))
 	begin(&w, opList, 3)
+	w.Uint(0)
 	w.String(".")
 	w.Bool(false)
 	f.Add([]byte(w))

@@ -18,15 +18,14 @@ import (
 // maxCalls bounds the calls under way at once, and the uploads. Further ones are refused.
 const maxCalls = 4096
 
-// Serve answers the questions at one end of channel.Pair with files. It takes the end over. When the other end is
-// closed, Serve discards the uploads that are not committed and returns nil.
-func Serve(f *os.File, files driver.FS) error {
+// Serve answers the questions at one end of channel.Pair with the files of each root. It takes the end over. When the
+// other end is closed, Serve discards the uploads that are not committed and returns nil.
+func Serve(f *os.File, roots ...driver.FS) error {
 	s, err := channel.OpenBlocking(f, channel.RegularFiles)
 	if err != nil {
 		return err
 	}
-	dir, ok := files.(*driver.Dir)
-	h := &server{s: s, files: files, atomic: ok && dir.Uploads == driver.Atomic, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
+	h := &server{s: s, roots: roots, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
 	h.quiet.disturb()
 	err = h.receive()
 	s.Close()
@@ -42,10 +41,8 @@ func Serve(f *os.File, files driver.FS) error {
 // server is the hand's end of the socket.
 type server struct {
 	s     *channel.Socket
-	files driver.FS
-	// atomic says that nothing of an upload is there before Commit. It doesn't matter then when Store is called.
-	atomic bool
-	busy   sync.WaitGroup // counts the calls under way
+	roots []driver.FS
+	busy  sync.WaitGroup // counts the calls under way
 
 	quiet   quiet
 	mu      sync.Mutex
@@ -53,9 +50,16 @@ type server struct {
 	uploads map[uint64]*stored
 }
 
+// isAtomic reports whether nothing of an upload is there before Commit. It doesn't matter then when Store is called.
+func isAtomic(files driver.FS) bool {
+	dir, ok := files.(*driver.Dir)
+	return ok && dir.Uploads == driver.Atomic
+}
+
 // job is a call under way.
 type job struct {
 	id     uint64
+	files  driver.FS // the root that the call is about
 	ctx    context.Context
 	cancel context.CancelFunc
 	more   chan struct{} // has a token for each message of a listing that may be sent; nil for other calls
@@ -128,6 +132,11 @@ func (h *server) tell(o op, id uint64) {
 // begin notes a call and returns the function that answers it.
 func (h *server) begin(o op, id uint64, r *reader) (do func(), err error) {
 	j := &job{id: id, reader: r}
+	root := r.Uint()
+	if root >= uint64(len(h.roots)) || r.Mistake() != nil {
+		return nil, channel.ErrMessage
+	}
+	j.files = h.roots[root]
 	if o == opList {
 		j.more = make(chan struct{}, window)
 		for range window {
@@ -236,57 +245,57 @@ func (h *server) answer(id uint64, build func(w *writer) *os.File) error {
 // handlers holds the functions for calls with one answer. Each reads the question and writes the answer; the file that
 // it returns is sent with the answer and closed.
 var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
-	opMkdir:     func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Mkdir(j.ctx, j.String()) },
-	opRemove:    func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.Remove(j.ctx, j.String()) },
-	opRemoveDir: func(h *server, j *job, _ *writer) (*os.File, error) { return nil, h.files.RemoveDir(j.ctx, j.String()) },
+	opMkdir:     func(h *server, j *job, _ *writer) (*os.File, error) { return nil, j.files.Mkdir(j.ctx, j.String()) },
+	opRemove:    func(h *server, j *job, _ *writer) (*os.File, error) { return nil, j.files.Remove(j.ctx, j.String()) },
+	opRemoveDir: func(h *server, j *job, _ *writer) (*os.File, error) { return nil, j.files.RemoveDir(j.ctx, j.String()) },
 	opRename: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, h.files.Rename(j.ctx, j.String(), j.String())
+		return nil, j.files.Rename(j.ctx, j.String(), j.String())
 	},
 	opSymlink: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.Symlink(j.ctx, h.files, j.String(), j.String())
+		return nil, driver.Symlink(j.ctx, j.files, j.String(), j.String())
 	},
 	opSetGroup: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.SetGroup(j.ctx, h.files, j.String(), j.String())
+		return nil, driver.SetGroup(j.ctx, j.files, j.String(), j.String())
 	},
 	opSetMode: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.SetMode(j.ctx, h.files, j.String(), os.FileMode(j.Uint()))
+		return nil, driver.SetMode(j.ctx, j.files, j.String(), os.FileMode(j.Uint()))
 	},
 	opSetTimes: func(h *server, j *job, _ *writer) (*os.File, error) {
-		return nil, driver.SetTimes(j.ctx, h.files, j.String(), driver.Times{Modify: readTime(j.reader), Access: readTime(j.reader), Create: readTime(j.reader)})
+		return nil, driver.SetTimes(j.ctx, j.files, j.String(), driver.Times{Modify: readTime(j.reader), Access: readTime(j.reader), Create: readTime(j.reader)})
 	},
 	opRemoveSame: func(h *server, j *job, _ *writer) (*os.File, error) {
 		name, fi := j.String(), new(info)
 		readInfo(j.reader, fi, false)
-		return nil, driver.RemoveSame(j.ctx, h.files, name, fi)
+		return nil, driver.RemoveSame(j.ctx, j.files, name, fi)
 	},
 	opCheckStore: func(h *server, j *job, w *writer) (*os.File, error) {
-		w.Bool(h.atomic)
-		return nil, driver.CheckStore(j.ctx, h.files, j.String(), readOptions(j.reader))
+		w.Bool(isAtomic(j.files))
+		return nil, driver.CheckStore(j.ctx, j.files, j.String(), readOptions(j.reader))
 	},
 	opStat: func(h *server, j *job, w *writer) (*os.File, error) {
-		fi, err := h.files.Stat(j.ctx, j.String())
+		fi, err := j.files.Stat(j.ctx, j.String())
 		if err == nil {
 			writeInfo(w, fi, false)
 		}
 		return nil, err
 	},
 	opReadLink: func(h *server, j *job, w *writer) (*os.File, error) {
-		target, err := driver.ReadLink(j.ctx, h.files, j.String())
+		target, err := driver.ReadLink(j.ctx, j.files, j.String())
 		w.String(target)
 		return nil, err
 	},
 	opSpace: func(h *server, j *job, w *writer) (*os.File, error) {
-		n, err := driver.Space(j.ctx, h.files, j.String())
+		n, err := driver.Space(j.ctx, j.files, j.String())
 		w.Int(n)
 		return nil, err
 	},
 	opChecksum: func(h *server, j *job, w *writer) (*os.File, error) {
-		sum, err := driver.Checksum(j.ctx, h.files, j.String(), j.String(), j.Int(), j.Int())
+		sum, err := driver.Checksum(j.ctx, j.files, j.String(), j.String(), j.Int(), j.Int())
 		w.String(string(sum))
 		return nil, err
 	},
 	opRawNames: func(h *server, j *job, w *writer) (*os.File, error) {
-		w.Bool(driver.RawNames(h.files, j.String()))
+		w.Bool(driver.RawNames(j.files, j.String()))
 		return nil, nil
 	},
 	opOpen:    (*server).open,
@@ -302,7 +311,7 @@ const noPart = -1
 
 // open opens a file and returns it, to be sent.
 func (h *server) open(j *job, w *writer) (*os.File, error) {
-	r, err := h.files.Open(j.ctx, j.String(), j.Int())
+	r, err := j.files.Open(j.ctx, j.String(), j.Int())
 	if err != nil {
 		return nil, err
 	}
@@ -341,7 +350,7 @@ type listing struct {
 
 // entries lists a directory and sends its entries, but for the last batch.
 func (l *listing) entries(name string, nameOnly bool) error {
-	for fi, err := range driver.Scan(l.j.ctx, l.h.files, name, nameOnly) {
+	for fi, err := range driver.Scan(l.j.ctx, l.j.files, name, nameOnly) {
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,7 @@ type stored struct {
 }
 
 func (h *server) store(j *job, w *writer) (*os.File, error) {
-	up, err := h.files.Store(j.ctx, j.String(), readOptions(j.reader))
+	up, err := j.files.Store(j.ctx, j.String(), readOptions(j.reader))
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +42,7 @@ func (h *server) put(j *job, _ *writer) (_ *os.File, err error) {
 	if err := j.End(); err != nil {
 		return nil, err
 	}
-	up, err := h.files.Store(j.ctx, name, opts)
+	up, err := j.files.Store(j.ctx, name, opts)
 	if err != nil {
 		return nil, err
 	}
