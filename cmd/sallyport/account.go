@@ -27,14 +27,15 @@ type account struct {
 
 	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
 
-	Home         string   `toml:"home"`  // empty for the directory that is served
-	Start        string   `toml:"start"` // the directory that sessions start in, below the home
-	Uploads      uploads  `toml:"uploads"`
-	Umask        umask    `toml:"umask"`
-	ReadOnly     bool     `toml:"read-only"`
-	CheckProgram []string `toml:"check-program"` // that looks at uploads, and its arguments
-	Hidden       patterns `toml:"hidden"`
-	Quota        quota    `toml:"quota"`
+	Home         string            `toml:"home"`    // empty for the directory that is served
+	Start        string            `toml:"start"`   // the directory that sessions start in, below the home
+	Folders      map[string]folder `toml:"folders"` // by the name that clients see
+	Uploads      uploads           `toml:"uploads"`
+	Umask        umask             `toml:"umask"`
+	ReadOnly     bool              `toml:"read-only"`
+	CheckProgram []string          `toml:"check-program"` // that looks at uploads, and its arguments
+	Hidden       patterns          `toml:"hidden"`
+	Quota        quota             `toml:"quota"`
 
 	UploadRate   rate          `toml:"rate-up"`
 	DownloadRate rate          `toml:"rate-down"`
@@ -95,6 +96,15 @@ func (a *account) inherit(table string, group account, places strict.Places) {
 		} else if at, ok := places[strict.Key("group", a.Group, key)]; ok && a.Group != "" {
 			a.from[key] = at.String()
 			to.Field(i).Set(from.Field(i))
+		}
+	}
+	for name := range a.Folders { // of one table, since a user's folders take the place of the group's
+		key := strict.Key("folders", name)
+		for _, table := range []string{table, strict.Key("group", a.Group)} {
+			if at, ok := places[table+"."+key]; ok {
+				a.from[key] = at.String()
+				break
+			}
 		}
 	}
 }
@@ -187,6 +197,7 @@ func (c *accountCheck) check(table string, a *account) {
 	if a.Sessions < 0 {
 		c.problem(table, "sessions", "%d is less than none; want how many sessions there may be at once", a.Sessions)
 	}
+	c.checkFolders(table, a)
 	c.add(table, "disable", checkCommands(a.Disable))
 }
 
@@ -206,6 +217,7 @@ func (c *accountCheck) complete(table, name string, a *account) {
 	home, err := homeOf(a.Home, name)
 	c.add(table, "home", err)
 	a.Home = home
+	c.completeFolders(table, name, a)
 }
 
 // checkName returns why no user can have a name; nil if one can.

@@ -50,7 +50,7 @@ func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Pr
 		}
 		delete(a.from, key)
 	}
-	if a.Home == "" {
+	if a.Home == "" && len(a.Folders) == 0 {
 		c.problem(anonymousTable, "home", "it is missing: say which directory everybody may see")
 	}
 	a.Password, a.Certificate, a.RequireCert = "", false, false // drops what a group sets for its users' logins

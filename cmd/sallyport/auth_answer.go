@@ -68,7 +68,10 @@ func (s answers) read(source, user string, text []byte) (*account, error) {
 		return nil, s.settings.told("home", err)
 	}
 	if s.settings.dir == "" && needsDir(a) {
-		return nil, fmt.Errorf("the home %q is in the directory that is served, and there is none; want an absolute path", a.Home)
+		return nil, fmt.Errorf("the home %q, or a folder, is in the directory that is served, and there is none; want an absolute path", a.Home)
+	}
+	if err := s.settings.checkRoots(&a); err != nil {
+		return nil, err
 	}
 	if err := s.settings.checkSystemUserOf(&a); err != nil {
 		return nil, fmt.Errorf("system-user: %w", err)

@@ -69,6 +69,9 @@ func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
 		}
 	}
 	a.Password, a.Certificate, a.rights = "", false, &as
+	if err := s.checkRoots(&a); err != nil {
+		return nil, refused, &refusal{fmt.Errorf("user %q: %w: %w", u.Name, err, driver.ErrLogin)}
+	}
 	return &a, accepted, nil
 }
 
@@ -97,8 +100,14 @@ func (s *settings) checkSystemSource() (errs mistakes) {
 	if g.SystemUser != "" {
 		errs.say("%s: users of this host have their own rights; leave system-user out, or name another group in %s", s.groups.places[strict.Key("group", s.systemGroup, "system-user")].String(), s.at("system-users-group"))
 	}
-	if g.Home != "" && needsDir(g) && s.dir == "" {
+	if g.Home != "" && !filepath.IsAbs(g.Home) && s.dir == "" {
 		errs.say("%s: the home %q is in the directory that is served, and there is none; want an absolute path", s.groups.places[strict.Key("group", s.systemGroup, "home")].String(), g.Home)
+	}
+	for name, f := range inOrder(g.Folders) {
+		if f.Dir != "" && !filepath.IsAbs(f.Dir) && s.dir == "" {
+			at := s.groups.places[strict.Key("group", s.systemGroup, "folders", name, "dir")]
+			errs.say("%s: the folder %q is in the directory that is served, and there is none; want an absolute path", at.String(), f.Dir)
+		}
 	}
 	return errs
 }

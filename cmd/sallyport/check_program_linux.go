@@ -18,9 +18,9 @@ const checkPatience = maxCheckTimeout + runnerGrace
 // askCheck is the question by which a hand has the keeper run a program on an upload, which it passes as a file.
 const askCheck = channel.FirstOp
 
-// inspectBy returns the function by which a hand has uploads looked at. A hand executes nothing itself: the keeper
-// runs the program, which reads the file of the hand without the keeper reading it.
-func inspectBy(keeper *channel.Peer, dir string) func(ctx context.Context, up *driver.Inspection) error {
+// inspectBy returns the function by which a hand has uploads to its root i looked at. A hand executes nothing itself:
+// the keeper runs the program, which reads the file of the hand without the keeper reading it.
+func inspectBy(keeper *channel.Peer, i int, dir string) func(ctx context.Context, up *driver.Inspection) error {
 	return func(ctx context.Context, up *driver.Inspection) error {
 		f, err := up.OpenFile()
 		if errors.Is(err, errors.ErrUnsupported) {
@@ -30,7 +30,7 @@ func inspectBy(keeper *channel.Peer, dir string) func(ctx context.Context, up *d
 			return err
 		}
 		defer f.Close()
-		return keeper.Ask(ctx, checkPatience, askCheck, func(w *channel.Writer) { w.String(up.Name); w.Int(up.Size) }, f, nil)
+		return keeper.Ask(ctx, checkPatience, askCheck, func(w *channel.Writer) { w.Uint(uint64(i)); w.String(up.Name); w.Int(up.Size) }, f, nil)
 	}
 }
 
@@ -62,12 +62,12 @@ func (hs *hands) answerHand(h *handProcess) channel.Answer {
 	if h.at.check == "" {
 		return nil
 	}
-	places := make(chan struct{}, mostChecksOfHome)
+	places, roots := make(chan struct{}, mostChecksOfHome), h.at.roots()
 	return func(c *channel.Call, _ *channel.Writer) (*os.File, error) {
-		name, size := c.String(), c.Int()
-		if c.Op != askCheck || c.End() != nil || c.File == nil {
+		i, name, size := c.Uint(), c.String(), c.Int()
+		if c.Op != askCheck || c.End() != nil || c.File == nil || i >= uint64(len(roots)) {
 			return nil, channel.ErrMessage
 		}
-		return nil, hs.checks.look(c.Ctx, h.at.check, places, &inspected{dir: h.at.dir, name: name, size: size, file: c.File})
+		return nil, hs.checks.look(c.Ctx, h.at.check, places, &inspected{dir: roots[i].Dir, name: name, size: size, file: c.File})
 	}
 }

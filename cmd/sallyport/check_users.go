@@ -3,8 +3,9 @@ package main
 import (
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
+
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // checkUsers reports what is wrong between users, such as a name that is there twice, and with the directories they
@@ -26,6 +27,9 @@ func (s *settings) checkUsers() (errs []error) {
 	}
 	errs = append(errs, s.checkPasswords()...)
 	errs = append(errs, s.checkCertificates(all)...)
+	for _, a := range inOrder(all) {
+		errs = append(errs, joined.Errors(s.checkRoots(&a))...)
+	}
 	return append(errs, s.checkQuotas(all)...)
 }
 
@@ -44,9 +48,6 @@ func (s *settings) checkCertificates(all map[string]account) (errs []error) {
 	return errs
 }
 
-// needsDir reports whether the home of a user is the directory that is served, or below it.
-func needsDir(a account) bool { return !filepath.IsAbs(a.Home) }
-
 // checkQuotas reports users who share a home that has a quota, but differ in the quota or in how files are stored: each
 // quota would count the files of the other users, too. Users who can only read may differ, since they store nothing.
 func (s *settings) checkQuotas(all map[string]account) (errs []error) {
@@ -56,6 +57,9 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 			continue
 		}
 		at := s.place(&a)
+		if at.dir == "" {
+			continue
+		}
 		other, shared := first[at.dir]
 		if !shared {
 			first[at.dir] = name
@@ -63,7 +67,7 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 		}
 		b := all[other]
 		if with := s.place(&b); with != at && (with.quota.set || at.quota.set) {
-			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, uploads, umask, system-user or check-program, or without; give both the same",
+			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, uploads, umask, system-user, folders or check-program, or without; give both the same",
 				a.from[""], name, other))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
@@ -148,27 +149,33 @@ func (c *inspection) rights(what, file string, mode fs.FileMode) {
 	}
 }
 
-// lookAtHomes checks the directories of users.
+// lookAtHomes checks the homes and folders of users.
 func (c *inspection) lookAtHomes() {
 	if c.dir != "" {
 		c.bad(c.told("dir", openable(c.dir)))
 	}
 	looked := map[string]bool{}
 	for name, a := range inOrder(c.withAnonymous()) {
-		at, from := c.place(&a), cmp.Or(a.from["home"], c.at("dir"))
-		if why := forgets(at.dir); why != "" && !a.ReadOnly && !looked[at.dir] {
-			c.warn("%s: a crash of this host can take files of %s that clients were told are stored: %s", from, at.dir, why)
-		}
-		looked[at.dir] = true
-		if at.as != "" {
-			c.lookAtRightsFor(name, at, from)
-		} else if err := openable(at.dir); a.Home != "" && err != nil {
-			c.warn("%s: user %s can't log in: %v", from, name, err)
+		at := c.place(&a)
+		for _, r := range at.roots() {
+			from := cmp.Or(a.from["home"], c.at("dir"))
+			if r.Name != "." {
+				from = a.placeOf(strict.Key("folders", r.Name))
+			}
+			if why := forgets(r.Dir); why != "" && !a.ReadOnly && !r.ReadOnly && !looked[r.Dir] {
+				c.warn("%s: a crash of this host can take files of %s that clients were told are stored: %s", from, r.Dir, why)
+			}
+			looked[r.Dir] = true
+			if at.as != "" {
+				c.lookAtRightsFor(name, at.only(r), from)
+			} else if err := openable(r.Dir); (a.Home != "" || r.Name != ".") && err != nil {
+				c.warn("%s: user %s can't log in: %v", from, name, err)
+			}
 		}
 	}
 }
 
-// lookAtRightsFor checks that the system user of an account can open its home.
+// lookAtRightsFor checks that the system user of an account can open a directory of the account.
 func (c *inspection) lookAtRightsFor(name string, at place, from string) {
 	open := func() error { return openable(at.dir) }
 	if os.Geteuid() != 0 {

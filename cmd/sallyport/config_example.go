@@ -63,6 +63,9 @@ const exampleUsers = `
 #system-user = "ftp"
 # Where below it sessions start.
 #start = "in"
+# Directories that the user sees there besides, by name; with folders and without home there
+# is nothing else.
+#folders = { pub = { dir = "/srv/ftp/pub", read-only = true } }
 # Whether nothing can be changed, and names that can't be seen nor made.
 #read-only = false
 #hidden = [".*"]

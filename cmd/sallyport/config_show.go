@@ -44,6 +44,8 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 			case !set, key == "group": // what it says follows
 			case key == "password":
 				line(key, `"(hidden)"`, from)
+			case key == "folders":
+				line(key, s.writtenFolders(&a), from)
 			case key == "home":
 				line(key, written(s.place(&a).dir), from)
 			default:
@@ -58,6 +60,19 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 		table(strict.Key("user", name), a)
 	}
 	return b.String(), nil
+}
+
+// writtenFolders returns the folders of an account as a configuration file has them.
+func (s *settings) writtenFolders(a *account) string {
+	var all []string
+	for name, f := range inOrder(a.Folders) {
+		text := written(name) + " = { dir = " + written(s.dirOf(f.Dir))
+		if f.ReadOnly {
+			text += ", read-only = true"
+		}
+		all = append(all, text+" }")
+	}
+	return "{ " + strings.Join(all, ", ") + " }"
 }
 
 // written returns the values of an option as a configuration file has them.

@@ -131,7 +131,7 @@ func TestConfigMistakes(t *testing.T) {
 		{alice + `group = "x"`, "DIR", "", `sallyport.toml:3:1: user.alice.group: there is no group "x"; begin one by [group.x]`},
 		{alice + "[group.a]\ngroup = \"b\"", "DIR", "", `sallyport.toml:4:1: group.a.group: a group is in no other group`},
 		{alice, "DIR --user alice:x", "", `--user: "alice" is in a configuration file, too; leave one of the two`},
-		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, uploads, umask, system-user or check-program, or without; give both the same`},
+		{alice + "quota = \"1 GB\"\n[user.bob]\npassword = \"" + hash + "\"", "DIR", "", `sallyport.toml:4:7: user bob has the home of user alice with another quota, uploads, umask, system-user, folders or check-program, or without; give both the same`},
 		{alice + `listen = ":21"`, "DIR", "", `sallyport.toml:3:1: user.alice.listen: this is no key of users but an option of the server; options stand before the first line in [ ]`},
 		{"[user.alice]\npassword = \"$6$rounds=9000000$abc$" + strings.Repeat("x", 86) + "\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this SHA-crypt hash has 9000000 rounds; want from 1000 to 1000000; make one with sallyport config password`},
 		{"", "DIR --user alice:$argon2id$v=19$m=9999999,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc", "", `--user: "alice": this argon2id hash demands too much of each login: m=9999999 (KiB), t=1; m may be 262144 at most, and m times t 1048576`},

@@ -31,11 +31,12 @@ type status struct {
 
 // systemProcess is one of the processes of a server.
 type systemProcess struct {
-	Part  string `json:"part"` // keeper, signer, clerk, engine or hand
-	PID   int    `json:"pid"`
-	UID   int    `json:"uid"`
-	Dir   string `json:"dir,omitempty"`      // of a hand
-	Users int    `json:"sessions,omitempty"` // that a hand serves
+	Part    string   `json:"part"` // keeper, signer, clerk, engine or hand
+	PID     int      `json:"pid"`
+	UID     int      `json:"uid"`
+	Dir     string   `json:"dir,omitempty"`      // the home that a hand serves
+	Folders []string `json:"folders,omitempty"`  // the other directories that a hand serves
+	Users   int      `json:"sessions,omitempty"` // that a hand serves
 
 	Retired *time.Time `json:"retired,omitempty"` // of an engine: since when another serves who connects
 

@@ -35,7 +35,7 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 	if h == nil {
 		return nil, errTryAgain(hand.ErrGone)
 	}
-	files, err := h.limited(ctx, g)
+	files, err := h.tree(ctx, g)
 	if err != nil {
 		return nil, err
 	}
@@ -59,26 +59,43 @@ type engineHand struct {
 	client  *hand.Client
 	retired bool // guarded by engineHands.mu
 
-	limiting sync.Mutex
-	files    driver.FS // the files under the quota; nil before the first login, guarded by limiting
+	opening sync.Mutex
+	roots   []driver.FS // the files of each root, nil before the first login; guarded by opening
 }
 
-// limited returns the files under the quota of their place, which all sessions of the
-// hand share.
-func (h *engineHand) limited(ctx context.Context, g granted) (driver.FS, error) {
-	if !g.Limited {
-		return h.client, nil
+// tree returns the files of an account: those of the roots of the hand, each where the
+// account has it.
+func (h *engineHand) tree(ctx context.Context, g granted) (driver.FS, error) {
+	h.opening.Lock()
+	defer h.opening.Unlock()
+	if h.roots == nil {
+		h.roots = make([]driver.FS, len(g.Roots))
 	}
-	h.limiting.Lock()
-	defer h.limiting.Unlock()
-	if h.files == nil {
-		files, err := driver.Limit(ctx, h.client, driver.Quota{Bytes: g.Quota})
-		if err != nil {
-			return nil, err
+	if len(h.roots) != len(g.Roots) {
+		return nil, channel.ErrMessage
+	}
+	roots := map[string]driver.FS{}
+	for i, r := range g.Roots {
+		if h.roots[i] == nil {
+			files, err := h.root(ctx, i, g)
+			if err != nil {
+				return nil, err
+			}
+			h.roots[i] = files
 		}
-		h.files = files
+		roots[r.Name] = seenBy(h.roots[i], nil, r.ReadOnly)
 	}
-	return h.files, nil
+	return tree(roots)
+}
+
+// root returns the files of a root, those of the home under its quota. All sessions of the
+// hand share them.
+func (h *engineHand) root(ctx context.Context, i int, g granted) (driver.FS, error) {
+	files := h.client.Root(i)
+	if !g.Limited || g.Roots[i].Name != "." {
+		return files, nil
+	}
+	return driver.Limit(ctx, files, driver.Quota{Bytes: g.Quota})
 }
 
 // add takes over the socket of a hand that the keeper has started.

@@ -21,13 +21,14 @@ type homes struct {
 
 // place is a directory and the settings that hold for its files.
 type place struct {
-	dir     string
+	dir     string // the home; empty if there are only folders
 	uploads uploads
 	umask   umask
 	quota   quota
 	as      string // the system user whose rights files are touched with; empty for the server's own
 	session string // the user whose session PAM opens; empty for none
 	check   string // what looks at uploads, see checkOf; empty for none
+	folders string // the directories besides dir, see foldersOf; empty for none
 }
 
 // home is an open place.
@@ -104,14 +105,22 @@ func (hs *homes) leave(at place, h *home) {
 	}
 }
 
-// login returns the files of an account. It keeps the home open until ctx ends with the logout.
+// login returns the files of an account. It keeps the home and the folders open until ctx ends with the logout.
 func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, error) {
-	h, done, err := hs.use(at)
-	if err != nil {
-		return nil, fmt.Errorf("the home of the user can't be used: %w", err)
+	roots := map[string]driver.FS{}
+	for _, r := range at.roots() {
+		h, done, err := hs.use(at.only(r))
+		if err != nil {
+			return nil, fmt.Errorf("%s of the user can't be used: %w", inWords(r.Name), err)
+		}
+		context.AfterFunc(ctx, done)
+		roots[r.Name] = seenBy(h.files, nil, r.ReadOnly)
 	}
-	context.AfterFunc(ctx, done)
-	return seenBy(h.files, a.Hidden, a.ReadOnly), nil
+	files, err := tree(roots)
+	if err != nil {
+		return nil, err
+	}
+	return seenBy(files, a.Hidden, a.ReadOnly), nil
 }
 
 // seenBy returns files without those that are hidden from a user, and read-only if the user is.

@@ -117,7 +117,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	p, err := hs.k.starter.Start(partHand, part.Rights{
-		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.dir), Light: true,
+		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.roots()...), Light: true,
 	}, hs.answerHand(h), its)
 	if err != nil {
 		session.close()
@@ -130,7 +130,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	hs.mu.Lock()
 	h.process = p
 	hs.mu.Unlock()
-	where := handPlace{Dir: h.at.dir, InPlace: h.at.uploads == uploadsInPlace, Checked: h.at.check != "", Limits: session.limits()}
+	where := handPlace{Roots: h.at.roots(), InPlace: h.at.uploads == uploadsInPlace, Checked: h.at.check != "", Limits: session.limits()}
 	where.FileMode, where.DirMode = h.at.umask.modes()
 	what, err := json.Marshal(where)
 	if err == nil {
@@ -150,7 +150,7 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 func (hs *hands) watch(h *handProcess, p *part.Process) {
 	<-p.Ended()
 	if hs.remove(h) {
-		hs.k.log.Warn("a hand has ended", "dir", h.at.dir, "uid", h.as.uid, "pid", p.PID, "status", p.Status())
+		hs.k.log.Warn("a hand has ended", "dir", h.at.dir, "folders", h.at.folderDirs(), "uid", h.as.uid, "pid", p.PID, "status", p.Status())
 	}
 }
 
@@ -221,7 +221,7 @@ func (hs *hands) lost(id uint64) {
 	inUse := hs.retire(h)
 	hs.mu.Unlock()
 	if inUse {
-		hs.k.log.Warn("a hand does not answer, or has ended", "dir", h.at.dir, "uid", h.as.uid, "pid", h.process.PID)
+		hs.k.log.Warn("a hand does not answer, or has ended", "dir", h.at.dir, "folders", h.at.folderDirs(), "uid", h.as.uid, "pid", h.process.PID)
 	}
 	go killLate(h.process)
 }
@@ -268,7 +268,7 @@ func (hs *hands) report() (all []systemProcess) {
 	defer hs.mu.Unlock()
 	for _, h := range hs.all {
 		if h.process != nil {
-			all = append(all, systemProcess{Part: partHand, PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Users: h.sessions, Sandbox: sandboxes})
+			all = append(all, systemProcess{Part: partHand, PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Folders: h.at.folderDirs(), Users: h.sessions, Sandbox: sandboxes})
 		}
 	}
 	return all

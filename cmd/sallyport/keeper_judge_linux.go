@@ -33,7 +33,7 @@ func (k *keeper) judgeLogin(ctx context.Context, dir, user, password string) (v 
 	ctx, stop := context.WithTimeoutCause(ctx, askedFor, errSlow)
 	defer stop()
 	rights := k.rights
-	rights.Sandbox = k.started.sandboxOf(partJudge, "")
+	rights.Sandbox = k.started.sandboxOf(partJudge)
 	p, err := k.starter.Start(partJudge, rights, nil)
 	if err != nil {
 		return v, err

@@ -119,7 +119,7 @@ func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) err
 		return fmt.Errorf("the home of the user can't be used: %w", err)
 	}
 	text, err := json.Marshal(granted{
-		Hand: h.id, Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
+		Hand: h.id, Roots: at.roots(), Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
 	})
 	w.String(string(text))
 	return err

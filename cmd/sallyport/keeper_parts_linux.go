@@ -63,7 +63,7 @@ func (k *keeper) start(ctx context.Context, name string) (p *part.Process, err e
 	k.quiet.RLock()
 	defer k.quiet.RUnlock()
 	rights := k.rights
-	rights.Sandbox = k.started.sandboxOf(name, "")
+	rights.Sandbox = k.started.sandboxOf(name)
 	if name == partEngine {
 		p, err = k.startEngine(rights)
 	} else {

@@ -52,9 +52,18 @@ func (s *status) print(w io.Writer, now time.Time) {
 			row("UPGRADE", "came to nothing: "+s.Upgrade)
 		}
 		for _, p := range s.Processes {
-			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.Dir), " ")+p.confinedBy()+p.since(now))
+			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.dirs()), " ")+p.confinedBy()+p.since(now))
 		}
 	})
+}
+
+// dirs returns the directories that a hand serves.
+func (p *systemProcess) dirs() string {
+	all := p.Folders
+	if p.Dir != "" {
+		all = append([]string{p.Dir}, all...)
+	}
+	return strings.Join(all, ", ")
 }
 
 // since returns in words since when an engine accepts no connections; empty for the newest engine.

@@ -98,17 +98,13 @@ func lookUp(ctx context.Context, w *channel.Writer, name string) error {
 	return err
 }
 
-// runHand serves the files of one place to the engine, with the rights of the place's user.
+// runHand serves the directories of one place to the engine, with the rights of the place's user.
 func runHand(log *slog.Logger) error {
 	socket, err := part.File(0)
 	if err != nil {
 		return err
 	}
-	type opening struct {
-		dir *driver.Dir
-		at  handPlace
-	}
-	opened := make(chan opening, 1)
+	opened := make(chan *openPlace, 1)
 	keeper, err := part.Keeper(func(c *channel.Call, _ *channel.Writer) (*os.File, error) {
 		var at handPlace
 		if err := json.Unmarshal([]byte(c.String()), &at); err != nil {
@@ -117,44 +113,78 @@ func runHand(log *slog.Logger) error {
 		if err := keepTo(at.Limits); err != nil {
 			return nil, err
 		}
-		dir, err := driver.OpenDir(at.Dir)
+		o, err := at.open()
 		if err != nil {
 			return nil, err
 		}
-		if at.InPlace {
-			dir.Uploads = driver.InPlace
-		}
-		dir.FileMode, dir.DirMode = at.FileMode, at.DirMode
 		select {
-		case opened <- opening{dir, at}:
+		case opened <- o:
 			return nil, nil
 		default:
-			dir.Close()
-			return nil, channel.ErrMessage // the directory is given once
+			o.close()
+			return nil, channel.ErrMessage // the directories are given once
 		}
 	})
 	if err != nil {
 		return err
 	}
-	var o opening
+	var o *openPlace
 	select {
 	case o = <-opened:
 	case <-keeper.Done():
 		return nil
 	}
-	go sweepOften(o.dir, log)
-	var files driver.FS = o.dir
-	if o.at.Checked {
-		files = driver.Inspect(o.dir, inspectBy(keeper, o.at.Dir))
-	}
+	go o.sweepOften(log)
 	served := make(chan error, 1)
-	go func() { served <- hand.Serve(socket, files) }()
+	go func() { served <- hand.Serve(socket, o.files(keeper)...) }()
 	select {
 	case err := <-served:
 		return err
 	case <-keeper.Done():
 		return nil
 	}
+}
+
+// openPlace holds the directories of a hand, in the order of its roots.
+type openPlace struct {
+	handPlace
+	dirs []*driver.Dir
+}
+
+// open opens the directories of a place.
+func (at handPlace) open() (*openPlace, error) {
+	o := &openPlace{handPlace: at}
+	for _, r := range at.Roots {
+		dir, err := driver.OpenDir(r.Dir)
+		if err != nil {
+			o.close()
+			return nil, fmt.Errorf("%s: %w", inWords(r.Name), err)
+		}
+		if at.InPlace {
+			dir.Uploads = driver.InPlace
+		}
+		dir.FileMode, dir.DirMode = at.FileMode, at.DirMode
+		o.dirs = append(o.dirs, dir)
+	}
+	return o, nil
+}
+
+func (o *openPlace) close() {
+	for _, dir := range o.dirs {
+		dir.Close()
+	}
+}
+
+// files returns the files of the directories, whose uploads the keeper has looked at if the account says so.
+func (o *openPlace) files(keeper *channel.Peer) (all []driver.FS) {
+	for i, dir := range o.dirs {
+		var files driver.FS = dir
+		if o.Checked {
+			files = driver.Inspect(dir, inspectBy(keeper, i, o.Roots[i].Dir))
+		}
+		all = append(all, files)
+	}
+	return all
 }
 
 // keepTo sets limits of this process. It keeps limits that are lower already, which only root could raise.
@@ -174,14 +204,19 @@ func keepTo(limits map[int]pamhelper.Limit) error {
 }
 
 // sweepOften removes what uploads of a killed process have left behind, at once and then every hour.
-func sweepOften(dir *driver.Dir, log *slog.Logger) {
+func (o *openPlace) sweepOften(log *slog.Logger) {
 	for {
-		n, err := dir.Sweep(context.Background(), sweepAge)
-		if n > 0 {
-			log.Info("removed what interrupted uploads left behind", "files", n)
-		}
-		if err != nil {
-			log.Warn("looking for what interrupted uploads left behind", "err", err)
+		for i, dir := range o.dirs {
+			if o.Roots[i].ReadOnly {
+				continue
+			}
+			n, err := dir.Sweep(context.Background(), sweepAge)
+			if n > 0 {
+				log.Info("removed what interrupted uploads left behind", "files", n)
+			}
+			if err != nil {
+				log.Warn("looking for what interrupted uploads left behind", "err", err)
+			}
 		}
 		time.Sleep(sweepEvery)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -62,8 +61,8 @@ func tellLacks(log *slog.Logger, how string, k sandbox.Kernel) {
 	}
 }
 
-// sandboxOf returns the sandbox of a part, nil for none. dir is the directory of a hand.
-func (s *settings) sandboxOf(name, dir string) *sandbox.Rules {
+// sandboxOf returns the sandbox of a part, nil for none. roots are those of a hand.
+func (s *settings) sandboxOf(name string, roots ...root) *sandbox.Rules {
 	kernel := s.confines()
 	if kernel == nil {
 		return nil
@@ -79,8 +78,15 @@ func (s *settings) sandboxOf(name, dir string) *sandbox.Rules {
 		r.Connect, r.Opens = true, true
 		r.Read = slices.Concat(r.Read, readByClerk, part.Trusted())
 	case partHand:
-		r.Tree, r.Opens = filepath.Clean(dir), true
+		r.Opens = true
 		r.Read = append(r.Read, readByHands...)
+		for _, root := range roots {
+			if root.ReadOnly {
+				r.Read = append(r.Read, root.Dir)
+			} else {
+				r.Trees = append(r.Trees, root.Dir)
+			}
+		}
 	}
 	return r
 }

@@ -44,6 +44,7 @@ func init() {
 // targets are what the tricks are tried on.
 type targets struct {
 	Own, Other, Free string // directories: a hand's own, that of another user, and one that all users may write to
+	Folder           string // a directory that all users may write to, and that a hand has as a read-only folder
 	TCP              int    // a port on 127.0.0.1 that somebody listens on
 	Unix             string // an abstract socket that somebody listens on
 	Part             int    // the PID of another process of the same user
@@ -101,6 +102,8 @@ var tricks = []trick{
 	}},
 	{"read /etc/hostname", func(*targets) error { return opened("/etc/hostname", unix.O_RDONLY) }},
 	{"write into its own tree", func(at *targets) error { return opened(filepath.Join(at.Own, "new"), unix.O_WRONLY|unix.O_CREAT) }},
+	{"list a read-only folder", func(at *targets) error { return opened(at.Folder, unix.O_RDONLY|unix.O_DIRECTORY) }},
+	{"write into a read-only folder", func(at *targets) error { return opened(filepath.Join(at.Folder, "new"), unix.O_WRONLY|unix.O_CREAT) }},
 	{"make a FIFO in its own tree", func(at *targets) error {
 		return unix.Mkfifo(filepath.Join(at.Own, "fifo"), 0o600)
 	}},
@@ -211,12 +214,15 @@ func newPlayground(t *testing.T) *playground {
 	require.NoError(t, os.Chmod(dir, 0o755))
 	p := &playground{}
 	p.Other, p.Free = filepath.Join(dir, "bob"), filepath.Join(dir, "free")
-	for name, uid := range map[string]int{"engine": engineUID, "alice": aliceUID, "bob": bobUID, "free": 0} {
+	for name, uid := range map[string]int{"engine": engineUID, "alice": aliceUID, "bob": bobUID, "free": 0, "folder": 0} {
 		require.NoError(t, os.Mkdir(filepath.Join(dir, name), 0o700))
 		require.NoError(t, os.Chown(filepath.Join(dir, name), uid, uid))
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(p.Free, "open"), []byte("x"), 0o644))
-	require.NoError(t, os.Chmod(p.Free, 0o777))
+	p.Folder = filepath.Join(dir, "folder")
+	for _, dir := range []string{p.Free, p.Folder} {
+		require.NoError(t, os.Chmod(dir, 0o777))
+	}
 	p.Own = dir
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -271,7 +277,7 @@ func (p *playground) try(t *testing.T, name string, how string) (results map[str
 		}
 		return nil, errors.ErrUnsupported // like a Peer without an Answer
 	}
-	started, err := p.starter.Start(name, part.Rights{UID: uid, GID: uid, Sandbox: s.sandboxOf(name, at.Own)}, answer)
+	started, err := p.starter.Start(name, part.Rights{UID: uid, GID: uid, Sandbox: s.sandboxOf(name, root{Name: ".", Dir: at.Own}, root{Name: "folder", Dir: at.Folder, ReadOnly: true})}, answer)
 	require.NoError(t, err)
 	defer started.Kill()
 	text, err := json.Marshal(at)
@@ -302,7 +308,7 @@ func TestSandboxTricks(t *testing.T) {
 		partEngine:              nil,
 		partEngine + ", active": {"connect to 127.0.0.1"},
 		partClerk:               {"connect to 127.0.0.1", "read /etc/hostname"},
-		partHand:                {"write into its own tree"},
+		partHand:                {"write into its own tree", "list a read-only folder"},
 	}
 	parts := []string{partSigner, partJudge, partClerk, partEngine, partEngine + ", active", partHand}
 	results := map[string]map[string]string{}
@@ -320,7 +326,7 @@ func TestSandboxTricks(t *testing.T) {
 	}
 	free := p.try(t, partEngine, sandboxOff)
 	for _, name := range []string{
-		"read a file that all may read", "write where all may write", "read /etc/hostname", "write into its own tree", "make a FIFO in its own tree",
+		"read a file that all may read", "write where all may write", "read /etc/hostname", "write into its own tree", "list a read-only folder", "write into a read-only folder", "make a FIFO in its own tree",
 		"connect to 127.0.0.1", "listen on a port", "connect to an abstract Unix socket", "speak to the kernel by netlink", "execute a program", "fork",
 		"kill a part", "limit a part",
 	} {

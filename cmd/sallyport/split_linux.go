@@ -132,6 +132,7 @@ func (e *engineSettings) settings() *settings {
 // granted is the answer to a login that was accepted.
 type granted struct {
 	Hand     uint64
+	Roots    []root // of the hand
 	Owner    string // the Owner of the account
 	Policy   driver.Policy
 	Hidden   patterns
@@ -142,7 +143,7 @@ type granted struct {
 
 // handPlace is what a hand needs to know of its place.
 type handPlace struct {
-	Dir      string
+	Roots    []root
 	InPlace  bool
 	FileMode fs.FileMode
 	DirMode  fs.FileMode

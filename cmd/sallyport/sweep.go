@@ -42,7 +42,7 @@ func (d *daemon) keepSwept(ctx context.Context) {
 	}
 }
 
-// sweep sweeps the homes of all users.
+// sweep sweeps the homes and folders of all users.
 func (d *daemon) sweep(ctx context.Context) {
 	for _, at := range *d.places.Load() {
 		d.sweepHome(ctx, at)
@@ -52,7 +52,7 @@ func (d *daemon) sweep(ctx context.Context) {
 func (d *daemon) sweepHome(ctx context.Context, at place) {
 	h, done, err := d.homes.use(at)
 	if err != nil {
-		d.log.Warn("users whose home is missing can't log in", "err", err)
+		d.log.Warn("users whose home or folder is missing can't log in", "err", err)
 		return
 	}
 	defer done()
@@ -65,8 +65,8 @@ func (d *daemon) sweepHome(ctx context.Context, at place) {
 	}
 }
 
-// places returns the homes of all users, each once, without quotas, and without homes that are below
-// others.
+// places returns the homes of all users and their folders that files are stored in, each once, without quotas, and
+// without those that are below others.
 func (s *settings) places() *[]place {
 	var all []place
 	if s.dir != "" {
@@ -75,7 +75,11 @@ func (s *settings) places() *[]place {
 	for _, a := range s.withAnonymous() {
 		at := s.place(&a)
 		at.quota = quota{}
-		all = append(all, at)
+		for _, r := range at.roots() {
+			if !r.ReadOnly {
+				all = append(all, at.only(r))
+			}
+		}
 	}
 	parts := func(p place) string { return strings.ReplaceAll(p.dir, string(filepath.Separator), "\x00") } // sorts a directory right before what is below it
 	slices.SortFunc(all, func(a, b place) int { return strings.Compare(parts(a), parts(b)) })

@@ -39,7 +39,7 @@ const (
 )
 
 // takeOverVersion is the version of handover. A program takes over only from programs of the same version.
-const takeOverVersion = 1
+const takeOverVersion = 2
 
 // handover is what a keeper leaves to the program that is executed in the same process.
 type handover struct {
@@ -89,6 +89,7 @@ type leftHand struct {
 	leftPart
 	ID, Sessions uint64
 	Dir, As      string
+	Folders      string // see foldersOf
 	Uploads      string
 	Umask        fs.FileMode
 	Umasked      bool // Umask holds
@@ -233,7 +234,7 @@ func (k *keeper) adopt(h *handover) error {
 		e := k.newEngine()
 		e.retired = left.Retired
 		for _, l := range left.Hands {
-			at := place{dir: l.Dir, uploads: uploads(l.Uploads), umask: umask{l.Umask, l.Umasked}, quota: quota{l.Quota, l.Limited}, as: l.As, check: l.Check}
+			at := place{dir: l.Dir, uploads: uploads(l.Uploads), umask: umask{l.Umask, l.Umasked}, quota: quota{l.Quota, l.Limited}, as: l.As, check: l.Check, folders: l.Folders}
 			hand := &handProcess{id: l.ID, at: at, as: identity{l.UID, l.GID, l.Groups}, begun: make(chan struct{}), sessions: int(l.Sessions)}
 			p, err := l.adopt(e.hands.answerHand(hand))
 			if err != nil {
@@ -544,7 +545,7 @@ func (l *leaving) engine(e *engineProcess) error {
 			return err
 		}
 		left.Hands = append(left.Hands, leftHand{
-			leftPart: p, ID: h.id, Sessions: uint64(h.sessions), Dir: h.at.dir, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set,
+			leftPart: p, ID: h.id, Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set,
 			Quota: h.at.quota.bytes, Limited: h.at.quota.set, Check: h.at.check, UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, NoMoreLogins: e.hands.place[h.at] != h,
 		})
 	}

@@ -8,7 +8,6 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -112,16 +111,16 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 func (s *settings) place(a *account) place {
 	at := place{
 		dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), umask: a.Umask, quota: a.Quota,
-		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a),
+		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a), folders: s.foldersOf(a),
 	}
 	if a.ReadOnly {
 		at.quota = quota{} // the user stores nothing
 	}
 	switch {
-	case filepath.IsAbs(a.Home):
-		at.dir = filepath.Clean(a.Home)
+	case a.homeless():
+		at.dir = ""
 	case a.Home != "":
-		at.dir = filepath.Join(s.dir, a.Home)
+		at.dir = s.dirOf(a.Home)
 	}
 	return at
 }

@@ -98,7 +98,7 @@ func (r *Rules) filter(pid uint32) (f []unix.SockFilter) {
 // refuses returns the calls that are refused for all arguments.
 func (r *Rules) refuses() (calls []uint32) {
 	calls = append(calls, never...)
-	if r.Tree == "" {
+	if len(r.Trees) == 0 {
 		calls = append(calls, changing...)
 	}
 	if !r.Opens {

@@ -30,7 +30,7 @@ const program = "/proc/self/exe"
 const (
 	read    = unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR
 	execute = unix.LANDLOCK_ACCESS_FS_EXECUTE
-	// change is what may be done in a Tree besides reading. Devices, FIFOs and sockets can't be made there.
+	// change is what may be done in Trees besides reading. Devices, FIFOs and sockets can't be made there.
 	change = unix.LANDLOCK_ACCESS_FS_WRITE_FILE | unix.LANDLOCK_ACCESS_FS_TRUNCATE | unix.LANDLOCK_ACCESS_FS_REFER |
 		unix.LANDLOCK_ACCESS_FS_REMOVE_DIR | unix.LANDLOCK_ACCESS_FS_REMOVE_FILE |
 		unix.LANDLOCK_ACCESS_FS_MAKE_DIR | unix.LANDLOCK_ACCESS_FS_MAKE_REG | unix.LANDLOCK_ACCESS_FS_MAKE_SYM
@@ -92,8 +92,8 @@ func (r *Rules) restrict() error {
 	for _, path := range r.Read {
 		err = errors.Join(err, allow(fd, path, read&attr.Handled_access_fs))
 	}
-	if r.Tree != "" {
-		err = errors.Join(err, allow(fd, r.Tree, (read|change)&attr.Handled_access_fs))
+	for _, path := range r.Trees {
+		err = errors.Join(err, allow(fd, path, (read|change)&attr.Handled_access_fs))
 	}
 	if err != nil {
 		return err

@@ -7,9 +7,9 @@ type Rules struct {
 	Kernel // the means of the kernel to use
 
 	Minimal bool     // only calls of a program that computes and speaks over sockets that it has
-	Tree    string   // a directory in which files may be read and changed; empty for none
+	Trees   []string // directories in which files may be read and changed
 	Read    []string // files and directories that may be read, if they are there
-	Opens   bool     // files of Tree and Read may be opened after Seal
+	Opens   bool     // files of Trees and Read may be opened after Seal
 	Connect bool     // may connect to IP addresses
 	Bind    bool     // may choose the local port of a connection
 }
