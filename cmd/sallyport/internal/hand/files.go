@@ -183,17 +183,25 @@ type part struct {
 func (p *part) Part() (*os.File, int64) { return p.f, p.N }
 func (p *part) Close() error            { return p.f.Close() }
 
-// Open has the hand open a file and takes over the descriptor.
+// Open has the hand open a file and takes over the descriptor, or reads the file in messages if there is none.
 func (c *Client) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
 	p := &part{LimitedReader: new(io.LimitedReader)}
+	var id uint64
 	err := c.do(ctx, opOpen, func(w *writer) { w.String(name); w.Int(offset) }, func(a *answer) {
-		p.N, p.f = a.Int(), a.takeFile()
+		if p.N = a.Int(); p.N == noFile {
+			id = a.Uint()
+			return
+		}
+		p.f = a.takeFile()
 	})
 	if err != nil {
 		return nil, err
 	}
-	if p.N == noPart {
+	switch p.N {
+	case noPart:
 		return p.f, nil
+	case noFile:
+		return c.newStream(ctx, id), nil
 	}
 	p.R = p.f
 	return p, nil

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -101,6 +102,9 @@ func TestFS(t *testing.T) {
 			return here(t, driver.Mem(), openDir(t, t.TempDir())).Root(1)
 		})
 	})
+	t.Run("no files of the system", func(t *testing.T) {
+		drivertest.Run(t, func(t *testing.T) driver.FS { return here(t, driver.Mem()) })
+	})
 	t.Run("asked before", func(t *testing.T) {
 		drivertest.Run(t, func(t *testing.T) driver.FS { return asking{here(t, openDir(t, t.TempDir()))} })
 	})
@@ -160,6 +164,86 @@ func TestKindsOfFiles(t *testing.T) {
 			require.NoError(t, r.Close())
 		}
 	}
+}
+
+// Files that are none of the system are read and written in messages, however long they are. What is closed early, or
+// left behind by a session that ends, is forgotten.
+func TestStreams(t *testing.T) {
+	mem := driver.Mem()
+	c := here(t, mem)
+	content := strings.Repeat("0123456789", maxPiece)
+	store(t, c, "a", content)
+	store(t, c, "empty", "")
+	for name, want := range map[string]string{"a": content, "empty": ""} {
+		r, err := c.Open(t.Context(), name, 0)
+		require.NoError(t, err)
+		got, err := io.ReadAll(r)
+		require.NoError(t, err)
+		require.Equal(t, want, string(got))
+		require.NoError(t, r.Close())
+		_, err = r.Read(make([]byte, 1))
+		require.ErrorIs(t, err, fs.ErrClosed)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	r, err := c.Open(ctx, "a", 5)
+	require.NoError(t, err)
+	half := make([]byte, len(content)/2)
+	_, err = io.ReadFull(r, half)
+	require.NoError(t, err)
+	require.Equal(t, content[5:5+len(half)], string(half))
+	u, err := c.Store(ctx, "b", driver.StoreOptions{})
+	require.NoError(t, err)
+	_, err = u.(io.ReaderFrom).ReadFrom(strings.NewReader(content))
+	require.NoError(t, err)
+	cancel()
+	_, err = io.ReadAll(r)
+	require.ErrorIs(t, err, context.Canceled)
+	require.NoError(t, r.Close())
+	require.NoError(t, u.Close(ctx.Err()))
+	_, err = mem.Stat(t.Context(), "b")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// breaking is an FS whose files break off behind some bytes, and whose uploads refuse all bytes.
+type breaking struct{ driver.FS }
+
+func (b breaking) Open(ctx context.Context, name string, offset int64) (io.ReadCloser, error) {
+	r, err := b.FS.Open(ctx, name, offset)
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.MultiReader(io.LimitReader(r, 10), iotest.ErrReader(driver.ErrChanged)), r}, nil
+}
+
+func (b breaking) Store(ctx context.Context, name string, opts driver.StoreOptions) (driver.Upload, error) {
+	u, err := b.FS.Store(ctx, name, opts)
+	return refusing{u}, err
+}
+
+type refusing struct{ driver.Upload }
+
+func (refusing) Write([]byte) (int, error) { return 0, driver.ErrQuota }
+
+// A file that breaks off does not end as if it were whole, and an upload that was refused can't be committed.
+func TestStreamsBreak(t *testing.T) {
+	mem := driver.Mem()
+	store(t, mem, "a", strings.Repeat("x", 100))
+	c := here(t, breaking{mem})
+	r, err := c.Open(t.Context(), "a", 0)
+	require.NoError(t, err)
+	got, err := io.ReadAll(r)
+	require.ErrorIs(t, err, driver.ErrChanged)
+	require.Len(t, got, 10)
+	require.NoError(t, r.Close())
+	u, err := c.Store(t.Context(), "b", driver.StoreOptions{})
+	require.NoError(t, err)
+	_, err = u.Write([]byte("x"))
+	require.ErrorIs(t, err, driver.ErrQuota)
+	require.ErrorIs(t, u.Commit(), driver.ErrQuota)
+	require.NoError(t, u.Close(err))
 }
 
 // The kernel decides what a hand may do.
@@ -357,10 +441,8 @@ func TestErrors(t *testing.T) {
 			require.Equal(t, own.Text, told.Text)
 		}
 	}
-	_, err := here(t, driver.Mem()).Store(t.Context(), "a", driver.StoreOptions{})
-	require.ErrorIs(t, err, errors.ErrUnsupported)
 	panicking := here(t, &failing{FS: driver.Mem()})
-	_, err = panicking.Stat(t.Context(), "a")
+	_, err := panicking.Stat(t.Context(), "a")
 	require.ErrorContains(t, err, "panic")
 	for _, err = range panicking.List(t.Context(), ".") {
 	}

@@ -19,6 +19,9 @@ const (
 // little.
 const maxPut = 32 << 10
 
+// maxPiece bounds the bytes of a file that a message has, where no descriptor can be passed.
+const maxPiece = 48 << 10
+
 // op is the kind of a message: a question or an answer.
 type op byte
 
@@ -47,6 +50,11 @@ const (
 	opPrepare
 	opCommit
 	opClose
+	opWrite // bytes of an upload that has no file
+
+	// Questions about a file that is read in messages, which they name by the number of its opOpen.
+	opRead
+	opEnd
 
 	// Messages about an earlier call, whose number they have. They have no answer.
 	opMore   // the hand may send one more message of a listing

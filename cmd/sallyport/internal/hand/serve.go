@@ -25,7 +25,7 @@ func Serve(f *os.File, roots ...driver.FS) error {
 	if err != nil {
 		return err
 	}
-	h := &server{s: s, roots: roots, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}}
+	h := &server{s: s, roots: roots, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}, streams: map[uint64]*stream{}}
 	h.quiet.disturb()
 	err = h.receive()
 	s.Close()
@@ -48,6 +48,7 @@ type server struct {
 	mu      sync.Mutex
 	calls   map[uint64]*job
 	uploads map[uint64]*stored
+	streams map[uint64]*stream
 }
 
 // isAtomic reports whether nothing of an upload is there before Commit. It doesn't matter then when Store is called.
@@ -110,17 +111,19 @@ func (h *server) next(buf []byte) (do func(), err error) {
 	return h.begin(o, id, r)
 }
 
-// tell tells a call that it may send more, or that neither the call nor the upload that it has begun is needed any
-// more. Both may be over already.
+// tell tells a call that it may send more, or that neither the call nor what it has begun, an upload or a stream, is
+// needed any more. Both may be over already.
 func (h *server) tell(o op, id uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	j, u := h.calls[id], h.uploads[id]
+	j, u, s := h.calls[id], h.uploads[id], h.streams[id]
 	switch {
 	case o == opCancel && j != nil:
 		j.cancel()
 	case o == opCancel && u != nil:
 		u.cancel()
+	case o == opCancel && s != nil:
+		s.cancel()
 	case o == opMore && j != nil:
 		select {
 		case j.more <- struct{}{}:
@@ -172,14 +175,20 @@ func (h *server) begin(o op, id uint64, r *reader) (do func(), err error) {
 	}, nil
 }
 
-// end cancels all calls, waits for them, and discards the uploads that are left.
+// end cancels all calls, waits for them, and discards the uploads and streams that are left.
 func (h *server) end() {
 	h.mu.Lock()
 	for _, j := range h.calls {
 		j.cancel()
 	}
+	for _, s := range h.streams {
+		s.cancel()
+	}
 	h.mu.Unlock()
 	h.busy.Wait()
+	for _, s := range h.streams {
+		s.Close()
+	}
 	for _, u := range h.uploads {
 		u.Close(errEnded)
 		u.cancel()
@@ -304,12 +313,18 @@ var handlers = [ops]func(h *server, j *job, w *writer) (*os.File, error){
 	opPrepare: (*server).prepare,
 	opCommit:  (*server).commit,
 	opClose:   (*server).close,
+	opWrite:   (*server).write,
+	opRead:    (*server).read,
+	opEnd:     (*server).endStream,
 }
 
-// noPart takes the place of the length of a part in the answer about a whole file.
-const noPart = -1
+// What takes the place of the length of a part in the answer about another file.
+const (
+	noPart = -1 // a whole file
+	noFile = -2 // a stream, whose bytes go in messages
+)
 
-// open opens a file and returns it, to be sent.
+// open opens a file and returns it, to be sent. It begins a stream if the file is none of the system.
 func (h *server) open(j *job, w *writer) (*os.File, error) {
 	r, err := j.files.Open(j.ctx, j.String(), j.Int())
 	if err != nil {
@@ -324,8 +339,13 @@ func (h *server) open(j *job, w *writer) (*os.File, error) {
 		w.Int(n)
 		return f, nil
 	}
-	r.Close()
-	return nil, fmt.Errorf("hand: a file that is none of the system: %w", errors.ErrUnsupported)
+	if err := h.stream(j, r); err != nil {
+		r.Close()
+		return nil, err
+	}
+	w.Int(noFile)
+	w.Uint(j.id)
+	return nil, nil
 }
 
 // list sends a listing in pieces, no more of which are under way than the client allows.

@@ -4,8 +4,6 @@ package hand
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"sync"
@@ -14,12 +12,13 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// stored is an upload that the client writes.
+// stored is an upload that the client writes: to its file, or in messages if it has none.
 type stored struct {
-	driver.FileUpload
+	driver.Upload
+	file   driver.FileUpload  // nil for an upload without a file
 	cancel context.CancelFunc // ends the context of Store
 	mu     sync.Mutex         // is held by the call about the upload, of which there is one at a time
-	told   int64              // how many bytes Wrote was told of
+	told   int64              // how many bytes were written, as far as the hand knows
 }
 
 func (h *server) store(j *job, w *writer) (*os.File, error) {
@@ -33,6 +32,7 @@ func (h *server) store(j *job, w *writer) (*os.File, error) {
 		return nil, err
 	}
 	w.Uint(j.id)
+	w.Bool(f != nil)
 	return f, nil
 }
 
@@ -58,23 +58,23 @@ func (h *server) put(j *job, _ *writer) (_ *os.File, err error) {
 }
 
 // keep keeps an upload until it is closed, and returns its file for the client
-// to write.
-func (h *server) keep(j *job, up driver.Upload) (*os.File, error) {
+// to write; nil for an upload that has none.
+func (h *server) keep(j *job, up driver.Upload) (f *os.File, err error) {
 	fu, ok := up.(driver.FileUpload)
-	if !ok {
-		return nil, fmt.Errorf("hand: an upload into no file of the system: %w", errors.ErrUnsupported)
-	}
-	f, err := fu.OpenFile()
-	if err != nil {
-		return nil, err
+	if ok {
+		if f, err = fu.OpenFile(); err != nil {
+			return nil, err
+		}
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.uploads) >= maxCalls {
-		f.Close()
+		if f != nil {
+			f.Close()
+		}
 		return nil, driver.ErrBusy
 	}
-	h.uploads[j.id] = &stored{FileUpload: fu, cancel: j.cancel}
+	h.uploads[j.id] = &stored{Upload: up, file: fu, cancel: j.cancel}
 	j.kept = true
 	return f, nil
 }
@@ -100,16 +100,34 @@ func (h *server) with(j *job, do func(u *stored) error) (id uint64, err error) {
 	}
 	defer u.mu.Unlock()
 	n := j.Int()
-	if n < u.told || j.End() != nil {
+	if n < u.told || n > u.told && u.file == nil || j.End() != nil {
 		return id, channel.ErrMessage
 	}
-	u.Wrote(n - u.told)
+	if u.file != nil {
+		u.file.Wrote(n - u.told)
+	}
 	u.told = n
 	return id, do(u)
 }
 
+// write writes bytes of an upload that has no file.
+func (h *server) write(j *job, w *writer) (*os.File, error) {
+	_, u, err := h.upload(j)
+	if err != nil {
+		return nil, err
+	}
+	defer u.mu.Unlock()
+	piece := j.String()
+	if u.file != nil || j.End() != nil {
+		return nil, channel.ErrMessage
+	}
+	n, err := io.WriteString(u, piece)
+	u.told += int64(n)
+	return nil, err
+}
+
 func (h *server) prepare(j *job, _ *writer) (*os.File, error) {
-	_, err := h.with(j, func(u *stored) error { return driver.Prepare(u.FileUpload) })
+	_, err := h.with(j, func(u *stored) error { return driver.Prepare(u.Upload) })
 	return nil, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/sallyport/sallyport/driver"
 )
@@ -34,11 +35,12 @@ type upload struct {
 	name string
 	opts driver.StoreOptions
 
-	kept []byte // what was written while f is nil
+	kept []byte // what was written before the hand has begun the upload
 
+	begun  bool // the hand has begun the upload
 	id     uint64
 	forget func() bool // keeps the end of ctx from being told to the hand
-	f      *os.File    // nil before the hand has begun the upload
+	f      *os.File    // nil if the bytes go in messages
 	n      int64       // bytes written
 	err    error       // once set, nothing may be committed
 	done   bool
@@ -47,27 +49,45 @@ type upload struct {
 // begin has the hand begin the upload, and takes over the descriptor to write to.
 func (u *upload) begin() error {
 	err := u.c.do(u.ctx, opStore, func(w *writer) { w.String(u.name); writeOptions(w, u.opts) }, func(a *answer) {
-		u.id, u.f = a.Uint(), a.takeFile()
+		if u.id = a.Uint(); a.Bool() {
+			u.f = a.takeFile()
+		}
 	})
 	if err != nil {
 		u.f = nil // do has closed the file
 		return err
 	}
+	u.begun = true
 	u.forget = context.AfterFunc(u.ctx, func() { u.c.send(opCancel, u.id, nil) })
 	if len(u.kept) == 0 {
 		return nil
 	}
-	n, err := u.f.Write(u.kept)
+	n, err := u.write(u.kept)
 	u.kept = nil
 	u.wrote(int64(n), err)
 	return err
+}
+
+// write writes to the file, or has the hand write.
+func (u *upload) write(p []byte) (n int, err error) {
+	if u.f != nil {
+		return u.f.Write(p)
+	}
+	for piece := range slices.Chunk(p, maxPiece) {
+		err := u.c.do(u.ctx, opWrite, func(w *writer) { w.Uint(u.id); w.String(string(piece)) }, nil)
+		if err != nil {
+			return n, err
+		}
+		n += len(piece)
+	}
+	return n, nil
 }
 
 func (u *upload) Write(p []byte) (int, error) {
 	if err := u.writable(); err != nil {
 		return 0, err
 	}
-	if u.f == nil {
+	if !u.begun {
 		if len(u.kept)+len(p) <= maxPut {
 			u.kept = append(u.kept, p...)
 			return len(p), nil
@@ -76,7 +96,7 @@ func (u *upload) Write(p []byte) (int, error) {
 			return 0, u.err
 		}
 	}
-	n, err := u.f.Write(p)
+	n, err := u.write(p)
 	u.wrote(int64(n), err)
 	return n, err
 }
@@ -86,10 +106,13 @@ func (u *upload) ReadFrom(r io.Reader) (int64, error) {
 	if err := u.writable(); err != nil {
 		return 0, err
 	}
-	if u.f == nil {
+	if !u.begun {
 		if u.err = u.begin(); u.err != nil {
 			return 0, u.err
 		}
+	}
+	if u.f == nil {
+		return io.CopyBuffer(struct{ io.Writer }{u}, struct{ io.Reader }{r}, make([]byte, maxPiece))
 	}
 	n, err := u.f.ReadFrom(r)
 	u.wrote(n, err)
@@ -107,7 +130,7 @@ func (u *upload) wrote(n int64, err error) { u.n, u.err = u.n+n, err }
 
 // Prepare implements driver.Preparer. It does nothing for an upload that will go in one message.
 func (u *upload) Prepare() error {
-	if u.f == nil {
+	if !u.begun {
 		return u.writable()
 	}
 	return u.ask(opPrepare)
@@ -117,7 +140,7 @@ func (u *upload) Commit() error {
 	if err := u.writable(); err != nil {
 		return err
 	}
-	if u.f == nil {
+	if !u.begun {
 		u.err = u.put()
 	} else {
 		u.err = u.ask(opCommit)
@@ -154,7 +177,7 @@ func (u *upload) Close(cause error) error {
 	if u.done {
 		return nil
 	}
-	begun := u.f != nil
+	begun := u.begun
 	u.end()
 	if !begun {
 		return nil
@@ -164,8 +187,11 @@ func (u *upload) Close(cause error) error {
 
 func (u *upload) end() {
 	u.done, u.kept = true, nil
-	if u.f != nil {
+	if u.begun {
 		u.forget()
+		u.begun = false
+	}
+	if u.f != nil {
 		u.f.Close()
 		u.f = nil
 	}
