@@ -26,11 +26,11 @@ func TestValidate(t *testing.T) {
 	ports.Offset, ports.TTL = 1000, -1
 	srv := &server.Server{
 		Driver: driver.User("", "", nil), SessionReuse: tls.Require, Passive: ports,
-		Disabled: []string{"DELE", "dele", "DELETE", "SITE", "SITE NONSENSE", "MKDIR", "", "QUIT"},
+		Disabled: []string{"DELE", "dele", "DELETE", "SITE", "SITE NONSENSE", "MKDIR", "", "QUIT"}, SessionPrefix: "a b-",
 	}
 	err = srv.Validate()
 	for _, part := range []string{
-		"TLS, InsecurePlaintext: there is no certificate", "SessionReuse, TLS: tls.Require needs", "name is empty", "password is empty", "files are nil", "Offset is 1000", "TTL is -1ns",
+		"TLS, InsecurePlaintext: there is no certificate", "SessionReuse, TLS: tls.Require needs", "name is empty", "password is empty", "files are nil", "Offset is 1000", "TTL is -1ns", `SessionPrefix: "a b-" can't begin`,
 		`Disabled: "DELETE"`, `Disabled: "SITE NONSENSE"`, `Disabled: "MKDIR"`, `Disabled: ""`, "Disabled: without QUIT",
 	} {
 		require.ErrorContains(t, err, part)
@@ -46,6 +46,8 @@ func TestValidate(t *testing.T) {
 
 	require.ErrorContains(t, (&server.Server{TLS: new(tls.Config)}).Validate(), "no certificate")
 	require.ErrorContains(t, (&server.Server{TLS: certificate(), SessionReuse: 7}).Validate(), "SessionReuse: 7")
+	require.ErrorContains(t, (&server.Server{TLS: certificate(), SessionPrefix: strings.Repeat("a", 33)}).Validate(), "SessionPrefix")
+	require.NoError(t, (&server.Server{TLS: certificate(), SessionPrefix: "host-1.a_"}).Validate())
 	require.NoError(t, (&server.Server{TLS: certificate()}).Validate())
 	require.NoError(t, (&server.Server{InsecurePlaintext: true}).Validate())
 }
@@ -81,6 +83,18 @@ func TestFieldErrors(t *testing.T) {
 		require.True(t, ok, name)
 		require.Equal(t, []string{name}, field.Fields)
 	}
+}
+
+// The IDs of sessions begin with SessionPrefix, for hooks, drivers and Disconnect alike.
+func TestSessionPrefix(t *testing.T) {
+	ts := start(t, func(srv *server.Server) { srv.SessionPrefix = "2-" })
+	c := ts.login(t)
+	all := ts.Sessions()
+	require.Len(t, all, 1)
+	require.Regexp(t, "^2-[0-9a-z]+$", all[0].ID)
+	require.Contains(t, ts.Log.String(), "session="+all[0].ID)
+	require.NoError(t, ts.Disconnect(t.Context(), all[0].ID, ""))
+	c.expect(421)
 }
 
 func TestServeTLSWithoutCertificates(t *testing.T) {

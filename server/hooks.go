@@ -52,8 +52,8 @@ type Hooks struct {
 
 // SessionInfo describes a session at one moment.
 type SessionInfo struct {
-	// ID names the session in logs and hooks. It is no secret and does not
-	// repeat within a process.
+	// ID names the session in logs and hooks. It begins with Server.SessionPrefix, is no
+	// secret, and does not repeat within a process.
 	ID string
 	// Peer is the client's address and Local the one it connected to.
 	Peer, Local netip.AddrPort

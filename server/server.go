@@ -198,6 +198,12 @@ type Server struct {
 	// MaxLoginFailures ends a session after so many refused logins. Default 3.
 	MaxLoginFailures int
 
+	// SessionPrefix begins the ID of each session, so that the logs of several processes
+	// that serve together can be told apart. It may have up to 32 ASCII letters, digits,
+	// dots, hyphens and underscores. Empty is none: IDs are then unique within the process
+	// alone.
+	SessionPrefix string
+
 	// Hooks are told what happens. Nil tells nobody.
 	Hooks *Hooks
 

@@ -75,7 +75,7 @@ var sessionNumber atomic.Uint64
 func newSession(srv *Server, conn net.Conn, implicit bool) *session {
 	s := &session{
 		srv:      srv,
-		id:       strconv.FormatUint(sessionNumber.Add(1), 36),
+		id:       srv.SessionPrefix + strconv.FormatUint(sessionNumber.Add(1), 36),
 		peer:     addrPort(conn.RemoteAddr()),
 		local:    dialled(conn),
 		localIP:  addrPort(conn.LocalAddr()).Addr(),

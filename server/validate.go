@@ -2,11 +2,18 @@ package server
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
 )
+
+// maxPrefix bounds Server.SessionPrefix, in bytes.
+const maxPrefix = 32
+
+// prefixChars are the characters that Server.SessionPrefix may have.
+const prefixChars = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_"
 
 // Validate reports everything that is wrong with the fields at once: a [FieldError] for
 // each thing, joined with [errors.Join]. nil means that the server can start. The Serve
@@ -43,6 +50,9 @@ func (srv *Server) Validate() error {
 		if srv.InsecurePlaintext {
 			bad("SharedAddress InsecurePlaintext", "behind a shared address data in clear would go to whoever connects first, as nothing tells whose a connection is")
 		}
+	}
+	if len(srv.SessionPrefix) > maxPrefix || strings.Trim(srv.SessionPrefix, prefixChars) != "" {
+		bad("SessionPrefix", "%q can't begin the ID of a session: want up to %d letters, digits, dots, hyphens and underscores", srv.SessionPrefix, maxPrefix)
 	}
 	_, err := disable(srv.Disabled)
 	errs = append(errs, wrongAll("Disabled", err), wrongAll("Driver", validateDriver(srv.Driver, srv.TLS)), wrongAll("Passive", validate(srv.Passive)))

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/internal/networks"
-	"github.com/sallyport/sallyport/server"
 )
 
 // banList is the list of bans in force, the oldest first.
@@ -46,9 +44,10 @@ const mostSeconds = 100 * 365 * 24 * 60 * 60
 
 // banned answers a banRequest.
 type banned struct {
-	Ban      ban  `json:"ban"`
-	Sessions int  `json:"sessions"` // how many sessions the ban has ended
-	Kept     bool `json:"kept"`     // whether the ban outlives a restart
+	Ban      ban   `json:"ban"`
+	Sessions int   `json:"sessions"`         // how many sessions the ban has ended
+	Kept     bool  `json:"kept"`             // whether the ban outlives a restart
+	Silent   []int `json:"silent,omitempty"` // engines that have not answered, by process
 }
 
 // unbanRequest lifts the ban of a network, or of an address.
@@ -86,9 +85,8 @@ func (c *control) ban(w http.ResponseWriter, r *http.Request) {
 	}
 	answered := banned{Ban: b, Kept: c.d.bans.state.save()}
 	if !asked.KeepSessions {
-		ctx, cancel := context.WithTimeout(r.Context(), kickGrace)
-		defer cancel()
-		answered.Sessions, _ = c.d.srv.DisconnectFunc(ctx, func(s server.SessionInfo) bool { return c.d.bans.covers(network, s.Peer.Addr()) }, bannedWords)
+		ended := c.d.disconnect(r.Context(), engineRequest{Ban: &network})
+		answered.Sessions, answered.Silent = ended.Sessions, ended.Silent
 	}
 	c.log(r, "a network was banned by hand", "network", network, "until", b.Until, "reason", b.Reason, "sessions", answered.Sessions)
 	c.d.audit.ban("ban", b, b.By)
@@ -206,6 +204,7 @@ func (l *banList) print(w io.Writer, now time.Time) {
 
 func (b *banned) print(w io.Writer, now time.Time) {
 	fmt.Fprintf(w, "banned %s: %s; sessions ended: %d\n", b.Ban.rest(now), networkName(b.Ban.Network), b.Sessions)
+	printSilent(w, b.Silent)
 	printKept(w, b.Kept)
 }
 

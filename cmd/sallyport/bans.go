@@ -93,10 +93,11 @@ const bannedWords = "This address may not connect."
 // bans holds the banned networks, and the failures of addresses that may be banned. Its methods may be called
 // concurrently.
 type bans struct {
-	log   *slog.Logger
-	tell  func(ban)                                 // writes a ban to the audit log
-	end   func(match func(server.SessionInfo) bool) // ends sessions without waiting until they are over
-	state *banState                                 // keeps bans over a restart; nil if none are kept
+	log    *slog.Logger
+	tell   func(ban)                                 // writes a ban to the audit log
+	end    func(match func(server.SessionInfo) bool) // ends sessions without waiting until they are over
+	others func(network netip.Prefix)                // ends the sessions of other engines that a ban covers and that are not logged in
+	state  *banState                                 // keeps bans over a restart; nil if none are kept
 
 	mu       sync.Mutex
 	rules    banRules
@@ -121,6 +122,9 @@ func (d *daemon) openBans() error {
 func (d *daemon) makeBans() {
 	d.bans = newBans(d.log, d.automatic())
 	d.bans.tell = func(b ban) { d.audit.banned(b) }
+	d.bans.others = func(network netip.Prefix) {
+		go d.others(context.Background(), engineRequest{Ban: &network, Waiting: true})
+	}
 	d.bans.end = func(match func(server.SessionInfo) bool) {
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), kickGrace)
@@ -228,7 +232,7 @@ func (b *bans) refused(r server.Refusal) {
 }
 
 // failed counts a failure of an address. If there are enough to ban the address, failed also ends the sessions of the
-// banned network that are not logged in.
+// banned network that are not logged in, of all engines.
 func (b *bans) failed(addr netip.Addr) {
 	made, ok := b.count(addr, time.Now())
 	if !ok {
@@ -240,6 +244,7 @@ func (b *bans) failed(addr netip.Addr) {
 	b.end(func(s server.SessionInfo) bool {
 		return s.LoggedIn.IsZero() && networks.Contains(made.Network, s.Peer.Addr())
 	})
+	b.others(made.Network)
 }
 
 // count counts a failure, and returns the ban if the failure was one too many.

@@ -25,6 +25,7 @@ func quietBans(rules banRules) (b *bans, told *[]ban) {
 	b = newBans(slog.New(slog.DiscardHandler), rules)
 	b.tell = func(x ban) { *told = append(*told, x) }
 	b.end = func(func(server.SessionInfo) bool) {}
+	b.others = func(netip.Prefix) {}
 	return b, told
 }
 

@@ -56,8 +56,8 @@ func (d *daemon) startControl() (stop func()) {
 
 func (c *control) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.status(time.Now())) })
-	mux.HandleFunc("GET /v1/sessions", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.sessions()) })
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, c.d.wholeStatus(r.Context())) })
+	mux.HandleFunc("GET /v1/sessions", func(w http.ResponseWriter, r *http.Request) { answer(w, http.StatusOK, c.d.allSessions(r.Context())) })
 	mux.HandleFunc("GET /v1/ports", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, c.d.portReport()) })
 	mux.HandleFunc("GET /v1/bans", func(w http.ResponseWriter, _ *http.Request) { answer(w, http.StatusOK, banList{c.d.bans.list()}) })
 	mux.HandleFunc("POST /v1/ban", c.ban)
@@ -141,8 +141,9 @@ func (k *kickRequest) match(i server.SessionInfo) bool {
 
 // kicked answers a kickRequest.
 type kicked struct {
-	Sessions int  `json:"sessions"` // how many were told to end
-	Gone     bool `json:"gone"`     // all have ended; otherwise a driver holds up the rest, which end when it returns
+	Sessions int   `json:"sessions"`         // how many were told to end
+	Gone     bool  `json:"gone"`             // all have ended; otherwise a driver holds up the rest, which end when it returns
+	Silent   []int `json:"silent,omitempty"` // engines that have not answered, by process
 }
 
 func (c *control) kick(w http.ResponseWriter, r *http.Request) {
@@ -155,15 +156,17 @@ func (c *control) kick(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), kickGrace)
-	defer cancel()
-	n, err := c.d.srv.DisconnectFunc(ctx, k.match, k.Reason)
-	if n == 0 {
+	told := c.d.disconnect(r.Context(), engineRequest{Kick: &k})
+	switch {
+	case told.Sessions == 0 && len(told.Silent) > 0:
+		refuse(w, http.StatusNotFound, fmt.Errorf("no such session, as far as engines answer; those of these processes don't: %v", told.Silent))
+		return
+	case told.Sessions == 0:
 		refuse(w, http.StatusNotFound, errors.New("no such session"))
 		return
 	}
-	c.log(r, "sessions were ended by hand", "session", k.Session, "user", k.User, "reason", k.Reason, "sessions", n)
-	answer(w, http.StatusOK, kicked{n, err == nil})
+	c.log(r, "sessions were ended by hand", "session", k.Session, "user", k.User, "reason", k.Reason, "sessions", told.Sessions)
+	answer(w, http.StatusOK, told)
 }
 
 func (c *control) reload(w http.ResponseWriter, r *http.Request) {
@@ -225,8 +228,8 @@ type drained struct {
 // drain sends its answer and then has the server shut down. Further requests change nothing.
 func (c *control) drain(w http.ResponseWriter, r *http.Request) {
 	c.log(r, "the server is told to shut down")
-	all, busy := c.d.counts()
-	answer(w, http.StatusAccepted, drained{all, busy, c.d.current().drain.Seconds()})
+	all := c.d.wholeStatus(r.Context())
+	answer(w, http.StatusAccepted, drained{all.Sessions, all.Busy, c.d.current().drain.Seconds()})
 	http.NewResponseController(w).Flush()
 	c.d.end()
 }

@@ -107,7 +107,7 @@ func TestControlStatus(t *testing.T) {
 // Names that clients make up can't move the cursor or forge lines or columns.
 func TestControlEscapes(t *testing.T) {
 	var out strings.Builder
-	list := sessionList{[]session{{ID: "1", User: "a\nb\tc", Client: "\x1b[2J\u202e\u009b", Doing: "RETR \xff \"x\" é"}}}
+	list := sessionList{Sessions: []session{{ID: "1", User: "a\nb\tc", Client: "\x1b[2J\u202e\u009b", Doing: "RETR \xff \"x\" é"}}}
 	list.print(&out, time.Now())
 	require.Equal(t, 2, strings.Count(out.String(), "\n"))
 	require.Contains(t, out.String(), `a\nb\tc`)
@@ -124,12 +124,12 @@ func TestControlKick(t *testing.T) {
 	require.NoError(t, err)
 	list := told[sessionList](t, c, "sessions").Sessions
 	require.Len(t, list, 2)
-	require.Equal(t, kicked{1, true}, told[kicked](t, c, "kick", list[0].ID, "--reason", "Enough for today."))
+	require.Equal(t, kicked{Sessions: 1, Gone: true}, told[kicked](t, c, "kick", list[0].ID, "--reason", "Enough for today."))
 	_, err = first.Cmd(257, "PWD")
 	require.ErrorContains(t, err, "421 Enough for today.")
 	_, err = second.Cmd(257, "PWD")
 	require.NoError(t, err)
-	require.Equal(t, kicked{1, true}, told[kicked](t, c, "kick", "--user", "alice"))
+	require.Equal(t, kicked{Sessions: 1, Gone: true}, told[kicked](t, c, "kick", "--user", "alice"))
 	_, err = second.Cmd(257, "PWD")
 	require.ErrorContains(t, err, "421")
 	c.wantLog(t, `reason="Enough for today." sessions=1 peer="uid `)

@@ -27,6 +27,7 @@ type status struct {
 	Certificate   certificateReport `json:"certificate"`
 	Processes     []systemProcess   `json:"processes,omitempty"` // of a server that is split
 	Upgrade       string            `json:"upgrade,omitempty"`   // why the last upgrade came to nothing
+	Silent        []int             `json:"silent,omitempty"`    // engines that have not answered, by process, and are not counted
 }
 
 // systemProcess is one of the processes of a server.
@@ -36,7 +37,7 @@ type systemProcess struct {
 	UID     int      `json:"uid"`
 	Dir     string   `json:"dir,omitempty"`      // the home that a hand serves
 	Folders []string `json:"folders,omitempty"`  // the other directories that a hand serves
-	Users   int      `json:"sessions,omitempty"` // that a hand serves
+	Users   int      `json:"sessions,omitempty"` // that a hand or an engine serves
 
 	Retired *time.Time `json:"retired,omitempty"` // of an engine: since when another serves who connects
 
@@ -153,25 +154,28 @@ type session struct {
 	Transferred int64      `json:"transferred"` // bytes of the transfer under way
 	Received    int64      `json:"received"`    // bytes of transfers that have ended
 	Sent        int64      `json:"sent"`
-	TLS         string     `json:"tls"` // version, empty in clear
+	TLS         string     `json:"tls"`              // version, empty in clear
+	Engine      int        `json:"engine,omitempty"` // the process of a split server that has the session
 }
 
 // sessionList is the list of sessions, the oldest first.
 type sessionList struct {
 	Sessions []session `json:"sessions"`
+	Silent   []int     `json:"silent,omitempty"` // engines that have not answered, by process
 }
 
+// sessions lists the sessions of this process.
 func (d *daemon) sessions() sessionList {
 	all := d.srv.Sessions()
 	slices.SortFunc(all, func(a, b server.SessionInfo) int {
 		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
 	})
-	list := sessionList{[]session{}}
+	list := sessionList{Sessions: []session{}}
 	for _, i := range all {
 		s := session{
 			ID: i.ID, Peer: i.Peer.String(), Local: i.Local.String(), User: i.User, Client: i.Client, Started: i.Started,
 			LoggedIn: moment(i.LoggedIn), IdleSince: moment(i.IdleSince), Dir: i.Dir, Doing: i.Doing,
-			Transferred: i.Transferred, Received: i.Received, Sent: i.Sent,
+			Transferred: i.Transferred, Received: i.Received, Sent: i.Sent, Engine: d.engine,
 		}
 		if i.Secure && i.TLS != nil {
 			s.TLS = tls.VersionName(i.TLS.Version)

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -93,7 +94,8 @@ func (e *engine) open() error {
 	if e.activePort != 0 {
 		e.dialClient = e.dialFromSource
 	}
-	e.reloads, e.about, e.lookUp, e.upgrades = e.reload, e.report, e.askAddrs, e.upgrade
+	e.reloads, e.about, e.lookUp, e.upgrades, e.elsewhere = e.reload, e.report, e.askAddrs, e.upgrade, e.askOthers
+	e.daemon.engine, e.sessionPrefix = os.Getpid(), prefixOf(told.Number)
 	if e.cert, err = e.certificate(&told); err != nil {
 		return err
 	}
@@ -116,6 +118,15 @@ func (e *engine) open() error {
 	e.behindProxies(e.listenData)
 	e.srv = e.server(e)
 	return e.srv.Validate()
+}
+
+// prefixOf returns what IDs of sessions begin with in the engine with a number, so that no other engine has the same.
+// The first engine has none.
+func prefixOf(number uint64) string {
+	if number <= 1 {
+		return ""
+	}
+	return strconv.FormatUint(number, 10) + "-"
 }
 
 // listener gets a listener from the keeper; nil if the server has none of that name.
@@ -227,6 +238,8 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	case tellUses:
 		w.Bool(e.inUse.uses(c.String()))
 		return nil, nil
+	case tellOther:
+		return e.answerOther(c.Ctx, f)
 	case tellPing:
 		select {
 		case <-e.begun: // what takes no locks for good can say that

@@ -37,7 +37,9 @@ type handover struct {
 	Control   leftControl
 	Made      [][]byte // the certificate made for this run and its key; empty if it comes from a file
 	Log       []int    // both ends of the pipe that parts write their log to; empty if that is standard error
+	Bans      []ban
 	Engines   []leftEngine
+	Number    uint64 // of the engine that was started last
 
 	trial bool
 }

@@ -22,6 +22,7 @@ type engineProcess struct {
 	k             *keeper
 	started       chan struct{}
 	hands         *hands
+	number        uint64 // counts engines from 1, also over upgrades
 
 	// Guarded by keeper.mu.
 	retired time.Time // when a newer engine took over; zero for the newest
@@ -43,6 +44,10 @@ func (e *engineProcess) answer(c *channel.Call, w *channel.Writer) (*os.File, er
 func (k *keeper) startEngine(rights part.Rights) (*part.Process, error) {
 	e := k.newEngine()
 	defer close(e.started)
+	k.mu.Lock()
+	k.number++
+	e.number = k.number
+	k.mu.Unlock()
 	p, err := k.starter.Start(partEngine, rights, e.answer)
 	if err != nil {
 		return nil, err

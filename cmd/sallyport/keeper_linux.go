@@ -46,6 +46,7 @@ type keeper struct {
 	mu      sync.Mutex
 	parts   map[string]*part.Process // the parts that live, by name; of engines the newest
 	engines []*engineProcess         // the oldest first
+	number  uint64                   // of the engine that was started last
 	failed  string                   // why the last upgrade came to nothing
 	arrived chan struct{}            // is closed, and replaced, when a part has started
 	ready   chan struct{}            // is closed when an engine serves for the first time
@@ -217,7 +218,7 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 	case askSettings:
 		k.telling.Lock()
 		defer k.telling.Unlock()
-		return k.packedSettings()
+		return k.packedSettings(e)
 	case askFile:
 		return k.file(c.String())
 	case askPort:
@@ -270,6 +271,11 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 		k.unpacking.Lock()
 		defer k.unpacking.Unlock()
 		return nil, k.keptBans(e, c, w)
+	case askEngines:
+		k.others(e, w)
+		return nil, nil
+	case askOther:
+		return k.relay(e, c)
 	case askUpgrade:
 		return packed(k.upgrade(c.Ctx))
 	}

@@ -53,7 +53,7 @@ func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
 	defer k.quiet.RUnlock()
 	k.telling.Lock()
 	defer k.telling.Unlock()
-	f, err := k.packedFor(s, cert)
+	f, err := k.packedFor(s, cert, 0)
 	if err != nil {
 		return err
 	}
@@ -74,16 +74,16 @@ func (k *keeper) tell(s *settings, cert *certificate, use func()) error {
 	return nil
 }
 
-// packedSettings packs the settings in force for the engine. The caller holds telling.
-func (k *keeper) packedSettings() (*os.File, error) {
+// packedSettings packs the settings in force for an engine that begins. The caller holds telling.
+func (k *keeper) packedSettings(e *engineProcess) (*os.File, error) {
 	k.daemon.mu.Lock()
 	s, cert := k.settings, k.cert
 	k.daemon.mu.Unlock()
-	return k.packedFor(s, cert)
+	return k.packedFor(s, cert, e.number)
 }
 
-// packedFor packs settings for the engine once the signer has the key of the certificate.
-func (k *keeper) packedFor(s *settings, cert *certificate) (*os.File, error) {
+// packedFor packs settings for the engine with a number, 0 for all, once the signer has the key of the certificate.
+func (k *keeper) packedFor(s *settings, cert *certificate, number uint64) (*os.File, error) {
 	pair, err := cert.pair()
 	if err != nil {
 		return nil, err
@@ -96,7 +96,7 @@ func (k *keeper) packedFor(s *settings, cert *certificate) (*os.File, error) {
 	}
 	k.told = pair.Certificate
 	e := s.forEngine()
-	e.Chain, e.ControlGroup = pair.Certificate, -1
+	e.Number, e.Chain, e.ControlGroup = number, pair.Certificate, -1
 	if k.socket != nil {
 		e.ControlPath, e.ControlGroup = k.socket.path, k.socket.group
 	}

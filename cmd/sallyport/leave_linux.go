@@ -161,10 +161,14 @@ func (l *leaving) gather() error {
 		}
 		l.Log = append(l.Log, fd)
 	}
+	l.Bans = l.k.bans.list()
 	var err error
 	if l.Made, err = l.k.cert.leave(); err != nil {
 		return err
 	}
+	l.k.mu.Lock()
+	l.Number = l.k.number
+	l.k.mu.Unlock()
 	for _, e := range l.k.allEngines() {
 		if err := l.engine(e); err != nil {
 			return err

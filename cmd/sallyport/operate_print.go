@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -55,6 +56,7 @@ func (s *status) print(w io.Writer, now time.Time) {
 			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.dirs()), " ")+p.confinedBy()+p.since(now))
 		}
 	})
+	printSilent(w, s.Silent)
 }
 
 // dirs returns the directories that a hand serves.
@@ -71,7 +73,7 @@ func (p *systemProcess) since(now time.Time) string {
 	if p.Retired == nil {
 		return ""
 	}
-	return fmt.Sprintf(", for sessions of before an upgrade %s ago", ago(now.Sub(*p.Retired)))
+	return fmt.Sprintf(", for sessions of before an upgrade %s ago: %d", ago(now.Sub(*p.Retired)), p.Users)
 }
 
 // confinedBy returns in words what confines a process.
@@ -87,7 +89,14 @@ func (p *systemProcess) confinedBy() string {
 
 func (l *sessionList) print(w io.Writer, now time.Time) {
 	table(w, func(row func(...string)) {
-		row("SESSION", "USER", "FROM", "TLS", "SINCE", "RECEIVED", "SENT", "DOING", "PROGRAM")
+		several := slices.ContainsFunc(l.Sessions, func(s session) bool { return s.Engine != l.Sessions[0].Engine })
+		add := func(engine string, cells ...string) {
+			if several {
+				cells = append(cells, engine)
+			}
+			row(cells...)
+		}
+		add("ENGINE", "SESSION", "USER", "FROM", "TLS", "SINCE", "RECEIVED", "SENT", "DOING", "PROGRAM")
 		for _, s := range l.Sessions {
 			received, sent, doing := size(s.Received), size(s.Sent), s.Doing
 			switch {
@@ -96,9 +105,17 @@ func (l *sessionList) print(w io.Writer, now time.Time) {
 			case s.Transferred > 0:
 				doing = fmt.Sprintf("%s (%s)", s.Doing, size(s.Transferred))
 			}
-			row(s.ID, cmp.Or(s.User, "-"), s.Peer, cmp.Or(s.TLS, "none"), ago(now.Sub(s.Started)), received, sent, doing, cmp.Or(s.Client, "-"))
+			add(strconv.Itoa(s.Engine), s.ID, cmp.Or(s.User, "-"), s.Peer, cmp.Or(s.TLS, "none"), ago(now.Sub(s.Started)), received, sent, doing, cmp.Or(s.Client, "-"))
 		}
 	})
+	printSilent(w, l.Silent)
+}
+
+// printSilent tells which engines an answer lacks.
+func printSilent(w io.Writer, engines []int) {
+	for _, pid := range engines {
+		fmt.Fprintf(w, "process %d, an engine with sessions of its own, does not answer; they are missing here\n", pid)
+	}
 }
 
 func (p *portReport) print(w io.Writer) {
@@ -140,6 +157,7 @@ func (k *kicked) print(w io.Writer) {
 	if !k.Gone {
 		fmt.Fprintln(w, "some are not gone yet, since storage holds them up; they end as soon as that answers")
 	}
+	printSilent(w, k.Silent)
 }
 
 func (d *drained) print(w io.Writer) {

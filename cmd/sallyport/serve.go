@@ -98,6 +98,10 @@ type daemon struct {
 	// dialClient connects to clients in active mode; nil if this process may itself
 	dialClient func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
 
+	engine        int                                                 // this process if it is an engine of a split server, otherwise 0
+	sessionPrefix string                                              // what IDs of sessions begin with
+	elsewhere     func(context.Context, engineRequest) []engineAnswer // asks the other engines; nil if there can't be any
+
 	processors int // how many processors Go may use; 0 for as many as it finds
 
 	bans      *bans
@@ -193,7 +197,7 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
 		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
 		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures, MaxLogins: mostLogins(),
-		Hooks: d.hooks(), Intercept: d.intercept(),
+		Hooks: d.hooks(), Intercept: d.intercept(), SessionPrefix: d.sessionPrefix,
 	}
 	if d.active {
 		srv.Active = &server.Active{SourcePort: d.activePort, Dial: d.dialClient}

@@ -37,14 +37,15 @@ func takenOver(t testing.TB) (*channel.Peer, *keeper) {
 	require.NoError(t, err)
 	k := &keeper{daemon: &daemon{settings: s, started: s, log: log, ports: ports, leave: func() {}}, arrived: make(chan struct{}), ready: make(chan struct{})}
 	e := k.newEngine()
-	k.engines = append(k.engines, e)
-	close(e.started)
 	clerk, _ := peers(newClerk().answer)
 	k.parts = map[string]*part.Process{partClerk: {Peer: clerk}}
 	users, err := k.judges(s)
 	require.NoError(t, err)
 	k.users.now.Store(users)
-	engine, _ := peers(e.answer)
+	engine, its := peers(e.answer)
+	e.Process = &part.Process{Peer: its}
+	k.engines = append(k.engines, e)
+	close(e.started)
 	return engine, k
 }
 
@@ -79,6 +80,12 @@ func TestSplitForgedMessages(t *testing.T) {
 	}
 	for _, op := range []byte{askLogout, askLost} {
 		require.NoError(t, ask(op, func(w *channel.Writer) { w.Uint(7) }), "of a hand that is not there")
+	}
+	for _, pid := range []uint64{0, 1, uint64(os.Getpid())} {
+		f, err := packed(engineRequest{Kick: &kickRequest{User: "alice"}})
+		require.NoError(t, err)
+		require.ErrorIs(t, engine.Ask(t.Context(), time.Minute, askOther, func(w *channel.Writer) { w.Uint(pid); w.Bool(true) }, f, nil), channel.ErrGone, "process %d is no other engine", pid)
+		require.NoError(t, f.Close())
 	}
 	for op := range byte(255) {
 		if op >= channel.FirstOp && op != askEnd && op != askReload && op != askUpgrade { // leaves out what the operator's socket asks for

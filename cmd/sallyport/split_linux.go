@@ -18,7 +18,8 @@ import (
 	"github.com/sallyport/sallyport/tls"
 )
 
-// Questions of the engine to the keeper.
+// Questions of the engine to the keeper. An engine of before an upgrade asks the keeper of after it, so each keeps its
+// number: further ones go to the end, here and below.
 const (
 	askSettings = channel.FirstOp + iota // for the settings: engineSettings, as a file
 	askFile                              // for a listener, by its name
@@ -37,6 +38,8 @@ const (
 	askLookUp  // for the addresses of an announced name
 	askMember  // whether a user of this host is in the group of the control socket
 	askSource  // for a socket that is bound to the port of active mode
+	askEngines // for the processes of the other engines
+	askOther   // to pass a request on to another engine: engineRequest and engineAnswer, as files
 )
 
 // Messages of the keeper to the parts.
@@ -59,6 +62,7 @@ const (
 	tellUses                              // an older engine: whether it accepts connections of a held data port
 	tellPing                              // the engine: answer, to show that it is well
 	tellRun                               // a runner: run a program
+	tellOther                             // an engine: a request of another engine
 )
 
 // How long a question between parts may take.
@@ -77,6 +81,8 @@ func canSplit() error {
 
 // engineSettings are the settings that the engine needs.
 type engineSettings struct {
+	Number uint64 // of the engine; 1 for the first that the keeper has started
+
 	Passive, Announce, Greeting         string
 	Proxies                             []netip.Prefix
 	Disabled                            []string

@@ -86,6 +86,10 @@ func (h *handover) control(d *daemon, path string, group int) (bool, error) {
 
 // adopt takes over the parts of the earlier program.
 func (k *keeper) adopt(h *handover) error {
+	k.number = max(h.Number, uint64(len(h.Engines))) // programs of before don't count their engines
+	if k.bans.state == nil {                         // with a state directory they were read from there
+		k.bans.restore(h.Bans)
+	}
 	for _, left := range h.Engines {
 		e := k.newEngine()
 		e.retired = left.Retired
