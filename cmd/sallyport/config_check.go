@@ -24,6 +24,23 @@ import (
 
 // checked returns in words what is unwise about settings. The error is what is wrong with them.
 func checked(ctx context.Context, s *settings) (string, error) {
+	c := inspect(ctx, s)
+	if len(c.wrong) > 0 {
+		return "", &usageError{"config", c.wrong}
+	}
+	var b strings.Builder
+	for _, text := range c.unwise {
+		fmt.Fprintf(&b, "unwise: %s\n", text)
+	}
+	for _, text := range c.notes {
+		fmt.Fprintf(&b, "note: %s\n", text)
+	}
+	b.WriteString("nothing is wrong with " + cmp.Or(strings.Join(s.files, ", "), "the options") + "\n")
+	return b.String(), nil
+}
+
+// inspect looks at everything that settings name on this host.
+func inspect(ctx context.Context, s *settings) *inspection {
 	c := &inspection{settings: s}
 	c.lookAtCertificate(time.Now())
 	c.lookAtRights()
@@ -38,18 +55,7 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	c.lookAtState()
 	_, err := c.groupID()
 	c.bad(err)
-	if len(c.wrong) > 0 {
-		return "", &usageError{"config", c.wrong}
-	}
-	var b strings.Builder
-	for _, text := range c.unwise {
-		fmt.Fprintf(&b, "unwise: %s\n", text)
-	}
-	for _, text := range c.notes {
-		fmt.Fprintf(&b, "note: %s\n", text)
-	}
-	b.WriteString("nothing is wrong with " + cmp.Or(strings.Join(s.files, ", "), "the options") + "\n")
-	return b.String(), nil
+	return c
 }
 
 // inspection collects what config check finds out about settings by looking at the system.

@@ -89,8 +89,15 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 			p.Text += " (--config= does without it)"
 		}
 	}
+	return s.readSources(entries, sources, problems, nil)
+}
+
+// readSources reads the text of configuration files. problems are those that were found so far. moved has the places
+// of keys, by dotted key, for sources that were made from other files.
+func (s *settings) readSources(entries []entry, sources []strict.Source, problems []*strict.Problem, moved strict.Places) (layer, []error) {
 	file := newConfigFile(entries)
 	places, wrong := strict.Read(file, sources...)
+	places.Move(moved, wrong)
 	problems = append(problems, wrong...)
 	file.explain(problems)
 	s.groups = file.groupTables(places)

@@ -36,7 +36,7 @@ func documents(t *testing.T) map[string]string {
 }
 
 var (
-	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test|sessions|kick|ban|unban|bans|ports|status|reload|drain)(?: (.*))?$|`sallyport (firewall) ([^`]*)`")
+	shown = regexp.MustCompile("(?m)^(?:go run \\./cmd/)?sallyport (serve|config|firewall|probe|test|sessions|kick|ban|unban|bans|ports|status|reload|drain|vsftpd)(?: (.*))?$|`sallyport (firewall) ([^`]*)`")
 	word  = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 )
 
@@ -78,6 +78,10 @@ func TestDocumentedCommands(t *testing.T) {
 				_, err = parseTest(args)
 			case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain":
 				_, _, err = parseOperate(cmd, args)
+			case "vsftpd":
+				if !slices.Contains([]string{"--check", "--to-toml", "/etc/vsftpd.conf"}, args[0]) {
+					err = fmt.Errorf("%q is not what the document has shown so far", args[0])
+				}
 			case "probe":
 				_, err = parseProbe(args, func(string) string { return "secret" })
 			}

@@ -43,7 +43,7 @@ func output(t *testing.T, args ...string) string {
 // Help can be asked for in each of these ways, and fits a terminal.
 func TestHelp(t *testing.T) {
 	golden(t, "help.txt", output(t, "help"))
-	for _, cmd := range []string{"serve", "config", "firewall", "probe", "test", "status"} {
+	for _, cmd := range []string{"serve", "config", "firewall", "probe", "test", "status", "vsftpd"} {
 		help := output(t, "help", cmd)
 		golden(t, "help-"+cmd+".txt", help)
 		if got := output(t, cmd, "--help"); got != help {

@@ -39,8 +39,14 @@ func load(command string, args, environ []string) (*settings, error) {
 	errs = append(errs, wrong...)
 	files, wrong := s.readFiles(entries, flags, environment)
 	errs = append(errs, wrong...)
+	return s.complete(command, errs, flags, environment, files)
+}
+
+// complete sets the options of layers, the highest first, reads the files of users that they name, and checks
+// everything. errs are the mistakes that were found so far.
+func (s *settings) complete(command string, errs []error, layers ...layer) (*settings, error) {
 	s.sources = layer{}
-	for _, l := range []layer{flags, environment, files} {
+	for _, l := range layers {
 		errs = append(errs, s.add(l)...)
 	}
 	errs = append(errs, s.readUsersFile()...)

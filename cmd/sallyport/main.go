@@ -32,6 +32,7 @@ const usage = `Sallyport is an FTPS server that firewalls can live with.
                           again, and drain has it shut down
   sallyport upgrade       have that server go on as the program that is installed now
   sallyport ban ADDRESS   have that server take no connections from there; unban and bans
+  sallyport vsftpd        serve by the configuration of vsftpd, check or translate it
   sallyport version       say which version this is
   sallyport help COMMAND  list the options of a command
 `
@@ -64,7 +65,11 @@ func main() {
 func runMain() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	end(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	args := os.Args[1:]
+	if calledVsftpd() {
+		args = append([]string{vsftpdCommand}, args...)
+	}
+	end(run(ctx, args, os.Stdout, os.Stderr))
 }
 
 // end ends the program with the message and the exit status of err; it returns
@@ -102,12 +107,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return runTest(ctx, rest, os.Stdin, stdout, stderr)
 	case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain":
 		return runOperate(ctx, cmd, rest, stdout, stderr)
+	case vsftpdCommand:
+		return runVsftpd(ctx, rest, stdout, stderr)
 	case "version", "--version", "-version":
 		return printVersion(stdout)
 	case "help", "--help", "-help", "-h":
 		return printHelp(rest, stdout)
 	default:
-		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ban, unban, bans, ports, reload, upgrade, drain, version or help", cmd)}}
+		return &usageError{"", []error{fmt.Errorf("unknown command %q; want serve, config, firewall, probe, test, status, sessions, kick, ban, unban, bans, ports, reload, upgrade, drain, vsftpd, version or help", cmd)}}
 	}
 }
 
@@ -125,6 +132,8 @@ func printHelp(args []string, stdout io.Writer) error {
 			out = probeUsage + describe(new(probeSettings).options())
 		case "test":
 			out = testUsage + describe(new(testSettings).options())
+		case vsftpdCommand:
+			out = vsftpdUsage
 		case "status", "sessions", "kick", "ban", "unban", "bans", "ports", "reload", "upgrade", "drain":
 			out = operateUsage + describe(new(operateSettings).options(""))
 		}

@@ -24,13 +24,18 @@ import (
 )
 
 func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	return serveBy(ctx, "serve", func() (*settings, error) { return parseServe(args) }, stdout, stderr)
+}
+
+// serveBy serves by the settings that read returns. A reload calls read again.
+func serveBy(ctx context.Context, command string, read func() (*settings, error), stdout, stderr io.Writer) error {
 	left, err := leftBehind()
 	if err != nil {
 		return err
 	}
-	s, err := parseServe(args)
+	s, err := read()
 	if err == errHelp {
-		return printHelp([]string{"serve"}, stdout)
+		return printHelp([]string{command}, stdout)
 	}
 	if err != nil {
 		return err
@@ -53,7 +58,7 @@ func runServe(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	}
 	d.tellHidden()
 	d.level, d.hangup, d.end = out.level, hangup, end
-	d.reread, d.apply, d.reloads = func() (*settings, error) { return parseServe(args) }, d.follow, d.reload
+	d.reread, d.apply, d.reloads = read, d.follow, d.reload
 	facts := logTo(stdout) // a queue, since readers of the banner may hang, too
 	defer facts.Close(logGrace)
 	if s.runAs != "" {

@@ -6,14 +6,23 @@ import (
 	"strings"
 )
 
-// Position is a place in a file. Lines and columns count from 1, columns in bytes.
+// Position is a place in a file. Lines and columns count from 1, columns in bytes. Without a line File is what people
+// read, and without a column the position is the whole line.
 type Position struct {
 	File         string
 	Line, Column int
 }
 
 // String returns file:line:column, which editors and terminals can open.
-func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
+func (p Position) String() string {
+	switch {
+	case p.Line == 0:
+		return p.File
+	case p.Column == 0:
+		return fmt.Sprintf("%s:%d", p.File, p.Line)
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
 
 // Problem is one thing that is wrong with a file.
 type Problem struct {

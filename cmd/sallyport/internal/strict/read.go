@@ -51,6 +51,20 @@ func (p Places) Problem(key, format string, args ...any) *Problem {
 	return problem
 }
 
+// Move replaces the places of keys, also in the problems of keys, by those that moved has for them.
+func (p Places) Move(moved Places, problems []*Problem) {
+	for key, at := range moved {
+		if p.Set(key) {
+			p[key] = at
+		}
+	}
+	for _, problem := range problems {
+		if at, ok := moved[problem.Key]; ok {
+			problem.Position = at
+		}
+	}
+}
+
 // Set reports whether a file has set a key.
 func (p Places) Set(key string) bool { _, ok := p[key]; return ok }
 

@@ -16,8 +16,7 @@ var Usual = []string{"/etc/vsftpd.conf", "/etc/vsftpd/vsftpd.conf"}
 
 // Read reads the arguments of a command line of vsftpd, which are files and -ooption=value, from left to right. What
 // comes later counts. Without a file the usual one is read after all arguments, as vsftpd does.
-func Read(args []string) *Config {
-	c := &Config{}
+func (c *Config) Read(args []string) {
 	named := false
 	for _, arg := range args {
 		switch {
@@ -33,7 +32,6 @@ func Read(args []string) *Config {
 	if !named {
 		c.usual()
 	}
-	return c
 }
 
 // usual reads the first usual file that is there. A setting of the command line that the file changes gets a note.
@@ -62,7 +60,7 @@ const maxFile = 100_000
 
 // file reads a file.
 func (c *Config) file(name string) {
-	text, err := readFile(name)
+	text, err := readFile(name, c.AnyOwner)
 	if m, ok := errors.AsType[*Mistake](err); ok {
 		c.Mistakes = append(c.Mistakes, m)
 		return
@@ -74,8 +72,8 @@ func (c *Config) file(name string) {
 	c.Parse(name, text)
 }
 
-// readFile returns the text of a file that vsftpd would accept.
-func readFile(name string) (string, error) {
+// readFile returns the text of a file that vsftpd would accept, whoever owns it if anyOwner.
+func readFile(name string, anyOwner bool) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", err
@@ -85,7 +83,7 @@ func readFile(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if why := foreign(info); why != "" {
+	if why := foreign(info, anyOwner); why != "" {
 		return "", &Mistake{"config file not owned by correct user, or not a file", Place{}, fmt.Sprintf("%s %s", name, why)}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))

@@ -19,7 +19,8 @@ func write(t *testing.T, name, text string) string {
 // Files and options of the command line count from left to right.
 func TestRead(t *testing.T) {
 	first, second := write(t, "first", "listen=YES\nlisten_port=1\nmax_clients=1\n"), write(t, "second", "listen_port=2\n")
-	c := Read([]string{first, "-omax_clients=7", "-olisten_port=3", second})
+	c := &Config{}
+	c.Read([]string{first, "-omax_clients=7", "-olisten_port=3", second})
 	require.Empty(t, c.Mistakes)
 	require.True(t, c.Yes("listen"))
 	require.Equal(t, 2, c.Number("listen_port"))
@@ -29,7 +30,8 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadMistakes(t *testing.T) {
-	c := Read([]string{"/nowhere/vsftpd.conf", "-olisten_port", "-olistn=YES", "-x"})
+	c := &Config{}
+	c.Read([]string{"/nowhere/vsftpd.conf", "-olisten_port", "-olistn=YES", "-x"})
 	var said []string
 	for _, m := range c.Mistakes {
 		said = append(said, m.Error())
@@ -41,9 +43,11 @@ func TestReadMistakes(t *testing.T) {
 		"500 OOPS: unrecognise option: -x\n  vsftpd takes files, -ooption=value and -v",
 	}, said)
 
-	c = Read([]string{t.TempDir()})
+	c = &Config{}
+	c.Read([]string{t.TempDir()})
 	require.Contains(t, c.Mistakes[0].Error(), "500 OOPS: config file not owned by correct user, or not a file\n")
-	c = Read([]string{write(t, "long", strings.Repeat("# long\n", maxFile/7+1))})
+	c = &Config{}
+	c.Read([]string{write(t, "long", strings.Repeat("# long\n", maxFile/7+1))})
 	require.Contains(t, c.Mistakes[0].Error(), "it has more than 100000 bytes")
 }
 
@@ -52,12 +56,15 @@ func TestUsualFile(t *testing.T) {
 	file := write(t, "vsftpd.conf", "listen_port=2\nwrite_enable=YES\n")
 	defer func(usual []string) { Usual = usual }(Usual)
 	Usual = []string{"/nowhere/vsftpd.conf", file, "/nowhere/other"}
-	c := Read([]string{"-olisten_port=3", "-omax_clients=7", "-owrite_enable=YES"})
+	c := &Config{}
+	c.Read([]string{"-olisten_port=3", "-omax_clients=7", "-owrite_enable=YES"})
 	require.Empty(t, c.Mistakes)
 	require.Equal(t, 2, c.Number("listen_port"), "as vsftpd does")
 	require.Equal(t, 7, c.Number("max_clients"))
 	require.Equal(t, []Note{{Place{File: "-olisten_port=3"}, file + ":1 is read after it and says otherwise; name the file before the option"}}, c.Notes)
 
 	Usual = nil
-	require.Empty(t, Read(nil).Mistakes)
+	c = &Config{}
+	c.Read(nil)
+	require.Empty(t, c.Mistakes)
 }

@@ -4,6 +4,9 @@ import "fmt"
 
 // Config holds the options that files and a command line have set.
 type Config struct {
+	// AnyOwner lets files belong to anybody, for who only looks at them.
+	AnyOwner bool
+
 	Mistakes []*Mistake
 	Notes    []Note // about how the files are written
 

@@ -1,0 +1,149 @@
+package vsftpd
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+)
+
+// logins translates who may log in, whatever the kind of user.
+func (t *Translation) logins() {
+	if !t.Yes("tcp_wrappers") {
+		return
+	}
+	for _, file := range []string{"/etc/hosts.allow", "/etc/hosts.deny"} {
+		text, _ := t.host.Read(file) // most hosts have none
+		if len(lines(text)) > 0 {
+			t.refuse("tcp_wrappers", "%s has rules, which Sallyport doesn't read; put them into the firewall, and remove the line", file)
+			return
+		}
+	}
+}
+
+// anonymous translates what anonymous users may do.
+func (t *Translation) anonymous() {
+	if !t.Yes("anonymous_enable") {
+		return
+	}
+	t.tell("anonymous_enable", "everybody can log in as anonymous")
+	account := t.Text("ftp_username")
+	home, err := t.host.Home(account)
+	if err != nil && (t.Text("anon_root") == "" || !t.Yes("run_as_launching_user")) {
+		t.mistake("vsftpd: cannot locate user specified in 'ftp_username':"+account, t.At("ftp_username"), "%v", err)
+	}
+	if t.Text("anon_root") == "" {
+		t.put(anonymousTable, "home", home, "ftp_username")
+	} else if t.absolute("anon_root") {
+		t.put(anonymousTable, "home", t.Text("anon_root"), "anon_root")
+	}
+	if !t.Yes("run_as_launching_user") {
+		t.put(anonymousTable, "system-user", account, "ftp_username")
+	}
+	t.put(anonymousTable, "umask", t.umask("anon_umask"), "anon_umask")
+	t.rates(anonymousTable, "anon_max_rate")
+	t.anonymousRights(anonymousTable)
+	t.hidden(anonymousTable)
+}
+
+// locals translates what users with a password may do.
+func (t *Translation) locals() {
+	if !t.Yes("local_enable") {
+		return
+	}
+	if t.Yes("run_as_launching_user") {
+		t.refuse("run_as_launching_user", "one process can't serve local users with their own rights; have root start it, and remove the line")
+		return
+	}
+	service := strings.ToLower(path.Base(t.Text("pam_service_name"))) // as PAM takes it
+	t.put("", "pam", true, "local_enable")
+	t.put("", "pam-service", service, "pam_service_name")
+	t.put("", "system-users-group", localGroup, "local_enable")
+	t.perUser()
+	t.localHome()
+	t.put(localTable, "umask", t.umask("local_umask"), "local_umask")
+	t.rates(localTable, "local_max_rate")
+	if !t.Yes("write_enable") {
+		t.put(localTable, "read-only", true, "write_enable")
+	}
+	t.hidden(localTable)
+}
+
+// perUser tells of files for single users.
+func (t *Translation) perUser() {
+	dir := t.Text("user_config_dir")
+	if dir == "" {
+		return
+	}
+	names, _ := t.host.List(dir) // vsftpd, too, does without
+	if names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") }); len(names) > 0 {
+		t.refuse("user_config_dir", "options for single users (%s) are not supported: give these users tables, and a password in Sallyport's configuration", path.Join(dir, names[0]))
+		return
+	}
+	t.tell("user_config_dir", "there are no files in %s; if there come any they will count for nothing", dir)
+}
+
+// localHome translates the directory of users with a password.
+func (t *Translation) localHome() {
+	if !t.Yes("chroot_local_user") {
+		t.tell("chroot_local_user", "users see their home as /, and nothing above it")
+	}
+	root, token := t.Text("local_root"), t.Text("user_sub_token")
+	if root == "" || !t.absolute("local_root") {
+		return
+	}
+	options := []string{"local_root"}
+	if token != "" {
+		root = strings.ReplaceAll(root, token, "{user}")
+		options = append(options, "user_sub_token")
+	} else if strings.Contains(root, "$") {
+		t.tell("local_root", "the $ is meant literally, since user_sub_token is not set")
+	}
+	t.put(localTable, "home", root, options...)
+}
+
+// umask returns an umask as Sallyport writes it.
+func (t *Translation) umask(option string) string {
+	mask := t.Number(option)
+	if mask&^0o077 != 0 {
+		t.tell(option, "users keep all rights to their own files")
+	}
+	return fmt.Sprintf("%03o", mask&0o077)
+}
+
+// Commands that vsftpd's options for anonymous users switch on.
+var (
+	uploadCommands = []string{"STOR", "STOU"}
+	mkdirCommands  = []string{"MKD"}
+	otherCommands  = []string{"APPE", "DELE", "RMD", "RNFR", "COMB", "SITE CPTO"}
+	factCommands   = []string{"MFMT", "MFF", "SITE CHMOD", "SITE CHGRP", "SITE UTIME"} // which vsftpd's anonymous users never have
+)
+
+// anonymousRights translates what users without the rights of local users may change.
+func (t *Translation) anonymousRights(table string) {
+	upload, mkdir, other := t.Yes("anon_upload_enable"), t.Yes("anon_mkdir_write_enable"), t.Yes("anon_other_write_enable")
+	if !t.Yes("write_enable") || !upload && !mkdir && !other {
+		t.put(table, "read-only", true, "write_enable", "anon_upload_enable", "anon_mkdir_write_enable", "anon_other_write_enable")
+		return
+	}
+	if upload && !other {
+		t.refuse("anon_upload_enable", "with anon_other_write_enable=NO files that are there must not be replaced, which Sallyport can't refuse")
+	}
+	if upload && t.Yes("anon_world_readable_only") {
+		t.refuse("anon_upload_enable", "with anon_world_readable_only=YES uploads must not be fetched by others, which Sallyport can't refuse")
+	}
+	if upload && t.Yes("chown_uploads") {
+		t.refuse("chown_uploads", "%s", known("chown_uploads").Why)
+	}
+	disabled := slices.Clone(factCommands)
+	for _, right := range []struct {
+		has      bool
+		commands []string
+	}{{upload, uploadCommands}, {mkdir, mkdirCommands}, {other, otherCommands}} {
+		if !right.has {
+			disabled = append(disabled, right.commands...)
+		}
+	}
+	t.put(table, "read-only", false, "write_enable", "anon_upload_enable", "anon_mkdir_write_enable", "anon_other_write_enable")
+	t.put(table, "disable", disabled, "anon_upload_enable", "anon_mkdir_write_enable", "anon_other_write_enable")
+}

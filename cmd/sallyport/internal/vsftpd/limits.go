@@ -1,0 +1,58 @@
+package vsftpd
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+)
+
+// limits translates how much clients may take.
+func (t *Translation) limits() {
+	t.put("", "max-sessions", t.Number("max_clients"), "max_clients")
+	t.put("", "max-sessions-per-address", t.Number("max_per_ip"), "max_per_ip")
+	t.put("", "max-login-failures", t.Number("max_login_fails"), "max_login_fails")
+	t.put("", "idle-timeout", fmt.Sprintf("%ds", t.Number("idle_session_timeout")), "idle_session_timeout")
+}
+
+// rates translates the rate of the users of a table.
+func (t *Translation) rates(table, option string) {
+	if n := t.Number(option); n > 0 {
+		t.put(table, "rate-up", fmt.Sprintf("%d B/s", n), option)
+		t.put(table, "rate-down", fmt.Sprintf("%d B/s", n), option)
+	}
+}
+
+// greeting translates what clients read first.
+func (t *Translation) greeting() {
+	file, text, option := t.Text("banner_file"), t.Text("ftpd_banner"), "ftpd_banner"
+	if file != "" {
+		var err error
+		if text, err = t.host.Read(file); err != nil {
+			t.mistake("cannot open banner file:"+file, t.At("banner_file"), "%v", err)
+		}
+		option = "banner_file"
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, strings.TrimRight(text, "\r\n"))
+	if text != "" {
+		t.put("", "greeting", text, option)
+	}
+}
+
+// transfers translates how files are stored and sent.
+func (t *Translation) transfers() {
+	how := "inplace"
+	if t.Yes("delete_failed_uploads") {
+		how = "atomic"
+	}
+	t.put("", "uploads", how, "delete_failed_uploads")
+	down, up := t.Yes("ascii_download_enable"), t.Yes("ascii_upload_enable")
+	t.put("", "never-convert", !(down && up), "ascii_download_enable", "ascii_upload_enable")
+	if down != up {
+		t.tell("ascii_upload_enable", "line ends are not converted at all, since ascii_download_enable says otherwise")
+	}
+}

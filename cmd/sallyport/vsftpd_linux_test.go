@@ -1,0 +1,200 @@
+package main
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/vsftpd"
+	"github.com/sallyport/sallyport/internal/test/ftpclient"
+	"github.com/sallyport/sallyport/internal/test/testenv"
+)
+
+// carriedOver holds of the real files with which Debian's vsftpd starts those that can't be carried over as a whole,
+// and what stands in the way.
+var carriedOver = map[string]string{
+	"04": "not supported: guest_enable=YES",
+	"09": "not supported: anon_upload_enable=YES",
+	"11": "not supported: userlist_enable=YES",
+	"12": "not supported: userlist_enable=YES",
+	"14": "not supported: userlist_enable=YES",
+	"26": "not supported: guest_enable=YES",
+	"27": "not supported: userlist_enable=YES",
+	"29": "not supported: userlist_enable=YES",
+	"31": "not supported: local_root=xsftp",
+	"32": "not supported: userlist_enable=YES",
+	"34": "not supported: userlist_enable=YES",
+	"39": "not supported: userlist_enable=YES",
+	"42": "not supported: userlist_enable=YES",
+	"46": "not supported: guest_enable=YES",
+	"52": "not supported: guest_enable=YES",
+	"56": "not supported: userlist_enable=YES",
+	"64": "not supported: guest_enable=YES",
+	"66": "not supported: userlist_enable=YES",
+	"67": "not supported: userlist_enable=YES",
+	"69": "not supported: guest_enable=YES",
+	"71": "not supported: userlist_enable=YES",
+	"61": "invalid pasv_address",
+}
+
+// Of each real file with which Debian's vsftpd starts nothing is wrong with the translation, or it is said what could
+// not be carried over.
+func TestVsftpdRealFiles(t *testing.T) {
+	dir := "../../../shared/field/vsftpd-conf"
+	oracle, err := os.ReadFile(filepath.Join(dir, "oracle-debian-3.0.3.tsv"))
+	if err != nil {
+		t.Skipf("files of others are not beside the repository: %v", err)
+	}
+	host := thisHost
+	defer func() { thisHost = host }()
+	thisHost = vsftpd.Host{
+		Home: func(string) (string, error) { return t.TempDir(), nil },
+		Read: func(string) (string, error) { return "", os.ErrNotExist },
+		List: func(string) ([]string, error) { return nil, nil },
+	}
+	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
+	writeCertificate(t, cert, key)
+	usual := []string{"-onopriv_user=nobody", "-oftp_username=daemon", "-opam_service_name=other", "-orsa_cert_file=" + cert, "-orsa_private_key_file=" + key}
+	var flags []string
+	if os.Geteuid() == 0 { // then PAM's helper has to be there
+		file, err := helper()
+		require.NoError(t, err)
+		flags = []string{"--pam-helper", file}
+	}
+	failed, files := map[string]string{}, 0
+	for _, line := range strings.Split(strings.TrimSpace(string(oracle)), "\n")[1:] {
+		row := strings.Split(line, "\t")
+		if row[1] != "running" {
+			continue
+		}
+		files++
+		text, err := os.ReadFile(filepath.Join(dir, row[0]+".conf"))
+		require.NoError(t, err)
+		out, wrong, status := said(t, vsftpdFile(t, string(text)), append([]string{"--to-toml"}, usual...)...)
+		if status != 0 {
+			failed[row[0]], _, _ = strings.Cut(strings.TrimPrefix(wrong, "500 OOPS: "), "\n")
+		}
+		err = run(t.Context(), append([]string{"config", "check", "--config", configure(t, out)}, flags...), t.Output(), t.Output())
+		require.NoError(t, err, "%s\n%s", row[0], out)
+	}
+	require.Equal(t, carriedOver, failed)
+	require.Equal(t, 41, files)
+}
+
+// startVsftpd starts a server in place of vsftpd.
+func startVsftpd(t *testing.T, text string, change func(*exec.Cmd)) *process {
+	t.Helper()
+	file := vsftpdFile(t, text)
+	return startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = []string{"vsftpd", "-olisten_port=0", "-olisten_address=127.0.0.1", file}
+		change(cmd)
+	})
+}
+
+// vsftpdPorts returns the lines of a range of free data ports.
+func vsftpdPorts(t *testing.T) string {
+	ports := strings.SplitN(testenv.FreePortSet(t, 3), "-", 2)
+	return "pasv_min_port=" + ports[0] + "\npasv_max_port=" + ports[len(ports)-1] + "\n"
+}
+
+// A program called vsftpd serves anonymous users in clear, as its file says, and says what is different.
+func TestVsftpdServesAnonymous(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(root, "hello.txt"), []byte("hello"), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "x.hidden"), nil, 0o644))
+	p := startVsftpd(t, "listen=YES\nrun_as_launching_user=YES\nftpd_banner=Hello.\nhide_file=*.hidden\nuse_localtime=YES\nanon_root="+root+"\n"+vsftpdPorts(t), func(*exec.Cmd) {})
+	require.Contains(t, p.log.String(), "vsftpd.conf:5: use_localtime=YES: times are UTC, in listings, too\n")
+	require.Contains(t, p.log.String(), "ssl_enable=NO (the default): anybody on the way reads passwords and files")
+
+	c := clearClient(t, p.fact(t, "explicit FTPS"))
+	greeting, err := c.Expect(220)
+	require.NoError(t, err)
+	require.Equal(t, "Hello.", greeting.Text())
+	features, err := c.Cmd(211, "FEAT")
+	require.NoError(t, err)
+	require.NotContains(t, features.String(), "AUTH", "as vsftpd without ssl_enable")
+	clearLogin(t, c, "anonymous", "me@example.com")
+	list, err := c.Get("NLST")
+	require.NoError(t, err)
+	require.Equal(t, "hello.txt\r\n", list)
+	got, err := c.Get("RETR hello.txt")
+	require.NoError(t, err)
+	require.Equal(t, "hello", got)
+	_, err = c.Cmd(550, "DELE hello.txt")
+	require.NoError(t, err)
+}
+
+// clearClient connects without TLS.
+func clearClient(t *testing.T, addr string) *ftpclient.Client {
+	t.Helper()
+	conn, err := ftpclient.DialTCP(addr)
+	require.NoError(t, err)
+	c := ftpclient.New(conn, nil)
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// clearLogin logs in without TLS.
+func clearLogin(t *testing.T, c *ftpclient.Client, user, password string) {
+	t.Helper()
+	_, err := c.Cmd(331, "USER "+user)
+	require.NoError(t, err)
+	_, err = c.Cmd(230, "PASS "+password)
+	require.NoError(t, err)
+	_, err = c.Cmd(200, "TYPE I")
+	require.NoError(t, err)
+}
+
+// Local users log in by the PAM service that the file names, and touch files in their homes with their own rights, less
+// the umask. A reload follows the changed file, and a file that is wrong leaves all as it is.
+func TestVsftpdServesLocalUsers(t *testing.T) {
+	h := newPAMHost(t)
+	rules, err := os.ReadFile(h.file("pam.d/sallyport"))
+	require.NoError(t, err)
+	h.add(t, "pam.d/ftp-users", string(rules))
+	text := "listen=YES\nanonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nlocal_umask=027\nchroot_local_user=YES\npam_service_name=ftp-users\nnopriv_user=20000:20000\n" + vsftpdPorts(t)
+	file := vsftpdFile(t, text)
+	p := startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = []string{"sallyport", "vsftpd", file, "-olisten_port=0", "-olisten_address=127.0.0.1"}
+		cmd.Env = append(cmd.Env, "SALLYPORT_PAM_HELPER="+h.helper)
+		h.inside(t, cmd)
+	})
+	require.Contains(t, p.banner, "those of PAM (service ftp-users)")
+	login := func(user, password string) *ftpclient.Client {
+		c := clearClient(t, p.fact(t, "explicit FTPS"))
+		_, err := c.Expect(220)
+		require.NoError(t, err)
+		clearLogin(t, c, user, password)
+		return c
+	}
+	require.NoError(t, login("alice", "secret").Put("STOR file", "hello"))
+	info, err := os.Stat(filepath.Join(h.homes, "alice", "file"))
+	require.NoError(t, err)
+	require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
+	require.Equal(t, "-rw-r-----", info.Mode().String())
+	c := clearClient(t, p.fact(t, "explicit FTPS"))
+	_, err = c.Expect(220)
+	require.NoError(t, err)
+	_, err = c.Cmd(331, "USER unlisted")
+	require.NoError(t, err)
+	_, err = c.Cmd(530, "PASS secret")
+	require.NoError(t, err)
+
+	reload := func(text, told string) {
+		t.Helper()
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+		require.Eventually(t, func() bool { return strings.Contains(p.log.String(), told) }, 10*time.Second, 10*time.Millisecond)
+	}
+	reload(text+"write_enable=Y\n", "bad bool value in config file for: write_enable")
+	require.NoError(t, login("alice", "secret").Put("STOR again", "hello"))
+	reload(text+"write_enable=NO\n", "the configuration was read again")
+	_, err = login("alice", "secret").Cmd(550, "DELE file")
+	require.NoError(t, err)
+}
