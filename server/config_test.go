@@ -85,6 +85,19 @@ func TestFieldErrors(t *testing.T) {
 	}
 }
 
+// Ticket keys can be set at any time, but not none of them, and not where there are no tickets.
+func TestSetTicketKeys(t *testing.T) {
+	keys := [][32]byte{{1}, {2}}
+	srv := &server.Server{TLS: certificate()}
+	defer srv.Close()
+	require.NoError(t, srv.SetTicketKeys(keys))
+	require.ErrorContains(t, srv.SetTicketKeys(nil), "no ticket keys")
+	clear := &server.Server{InsecurePlaintext: true}
+	defer clear.Close()
+	require.ErrorContains(t, clear.SetTicketKeys(keys), "without TLS")
+	require.ErrorContains(t, new(server.Server).SetTicketKeys(keys), "there is no certificate")
+}
+
 // The IDs of sessions begin with SessionPrefix, for hooks, drivers and Disconnect alike.
 func TestSessionPrefix(t *testing.T) {
 	ts := start(t, func(srv *server.Server) { srv.SessionPrefix = "2-" })

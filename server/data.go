@@ -107,9 +107,9 @@ func (s *session) lease(ctx context.Context) (*passive.Lease, error) {
 	switch {
 	case !s.private || s.ctl.bind == nil:
 	case s.reuseDemanded() == tls.Off:
-		req.Prover, req.Identity, req.Policy = s.srv.prover, s.ctl.bind.ID(), passive.Waived
+		req.Prover, req.Identity, req.Policy = s.srv.joint, s.ctl.bind.ID(), passive.Waived
 	default:
-		req.Prover, req.Identity, req.Owner = s.srv.prover, s.ctl.bind.ID(), s.owner
+		req.Prover, req.Identity, req.Owner = s.srv.joint, s.ctl.bind.ID(), s.owner
 		req.SharesTickets, req.UntestedTickets = s.ctl.tls.Offered() == req.Owner, !s.keepsApart()
 		req.Policy = s.demand()
 	}

@@ -198,6 +198,10 @@ type Server struct {
 	// MaxLoginFailures ends a session after so many refused logins. Default 3.
 	MaxLoginFailures int
 
+	// Siblings lets the TLS sessions of other processes that serve the same users count.
+	// Nil if there are no other processes.
+	Siblings Siblings
+
 	// SessionPrefix begins the ID of each session, so that the logs of several processes
 	// that serve together can be told apart. It may have up to 32 ASCII letters, digits,
 	// dots, hyphens and underscores. Empty is none: IDs are then unique within the process
@@ -228,6 +232,7 @@ type Server struct {
 	layer      *ftptls.Layer
 	ports      *passive.Ports // Passive, or ports that the server made
 	prover     *prover
+	joint      passive.Prover // prover, or what Siblings has made of it
 	judge      judge
 	drains     drains
 	handshakes handshakes
@@ -292,6 +297,8 @@ func (srv *Server) start() error {
 		}
 		srv.mu.Lock()
 		srv.ports, srv.prover = ports, &prover{srv: srv}
+		srv.joint = srv.prover
+		srv.join()
 		srv.mu.Unlock()
 		srv.settings.Store(srv.inForce())
 		srv.warnDescriptors(maxDescriptors())

@@ -29,6 +29,7 @@ type engine struct {
 	hands  engineHands
 	judged sync.Map      // contexts of logins that the keeper judges, by session
 	table  lending.Table // leases of the newest engine, for an engine that is not the newest
+	joint  lending.Joint // the TLS tickets of all engines
 	begun  chan struct{} // is closed when open has set everything up
 
 	drainNow, cutNow context.CancelFunc
@@ -44,7 +45,8 @@ func runEngine(processors int) error {
 	drain, drainNow := context.WithCancel(context.Background())
 	cut, cutNow := context.WithCancel(context.Background())
 	e := &engine{daemon: &daemon{log: log, level: level, leave: func() {}, processors: processors}, begun: make(chan struct{}), drainNow: drainNow, cutNow: cutNow}
-	e.hands.e = e
+	e.hands.e, e.joint.Table = e, &e.table
+	e.siblings = &e.joint
 	var err error
 	if e.keeper, err = part.Keeper(e.answer); err != nil {
 		return err
@@ -117,7 +119,10 @@ func (e *engine) open() error {
 	e.openAudit(told.AuditFormat)
 	e.behindProxies(e.listenData)
 	e.srv = e.server(e)
-	return e.srv.Validate()
+	if err := e.srv.Validate(); err != nil {
+		return err
+	}
+	return e.fetchTicketKeys()
 }
 
 // prefixOf returns what IDs of sessions begin with in the engine with a number, so that no other engine has the same.
@@ -228,7 +233,7 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		if f == nil {
 			return nil, channel.ErrMessage
 		}
-		return nil, lending.Serve(f, e.ports)
+		return nil, lending.Serve(f, e.ports, &e.joint)
 	case tellBorrow:
 		<-e.begun
 		if f == nil {
@@ -238,6 +243,13 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	case tellUses:
 		w.Bool(e.inUse.uses(c.String()))
 		return nil, nil
+	case tellTicketKeys:
+		keys, err := readTicketKeys(c.Reader)
+		if err != nil {
+			return nil, err
+		}
+		<-e.begun
+		return nil, e.srv.SetTicketKeys(keys)
 	case tellOther:
 		return e.answerOther(c.Ctx, f)
 	case tellPing:

@@ -38,6 +38,8 @@ type handover struct {
 	Made      [][]byte // the certificate made for this run and its key; empty if it comes from a file
 	Log       []int    // both ends of the pipe that parts write their log to; empty if that is standard error
 	Bans      []ban
+	Tickets   [][]byte  // the keys of TLS session tickets
+	Renewed   time.Time // when these were renewed
 	Engines   []leftEngine
 	Number    uint64 // of the engine that was started last
 

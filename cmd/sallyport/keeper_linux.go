@@ -43,6 +43,8 @@ type keeper struct {
 	quiet     sync.RWMutex // is held for writing while no part may be asked or started
 	upgrading atomic.Bool
 
+	tickets ticketKeys
+
 	mu      sync.Mutex
 	parts   map[string]*part.Process // the parts that live, by name; of engines the newest
 	engines []*engineProcess         // the oldest first
@@ -103,6 +105,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 			return err
 		}
 	}
+	k.tickets.begin(time.Now())
 	failed := make(chan error, 3)
 	for _, name := range []string{partSigner, partClerk, partEngine} {
 		p, err := k.start(ctx, name)
@@ -130,6 +133,7 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	d.sup.ready("Serving")
 	go k.watchEngine(ctx)
 	go k.watchCertificate(ctx)
+	go k.renewTicketKeys(ctx)
 	go fewThreads(ctx, 0)
 	go tidy(ctx)
 	for {
@@ -276,6 +280,9 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 		return nil, nil
 	case askOther:
 		return k.relay(e, c)
+	case askTicketKeys:
+		k.tickets.write(w)
+		return nil, nil
 	case askUpgrade:
 		return packed(k.upgrade(c.Ctx))
 	}

@@ -162,6 +162,7 @@ func (l *leaving) gather() error {
 		l.Log = append(l.Log, fd)
 	}
 	l.Bans = l.k.bans.list()
+	l.Tickets, l.Renewed = l.k.tickets.leave()
 	var err error
 	if l.Made, err = l.k.cert.leave(); err != nil {
 		return err

@@ -104,6 +104,7 @@ type daemon struct {
 	dialClient func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
 
 	engine        int                                                 // this process if it is an engine of a split server, otherwise 0
+	siblings      server.Siblings                                     // nil unless this process is an engine
 	sessionPrefix string                                              // what IDs of sessions begin with
 	elsewhere     func(context.Context, engineRequest) []engineAnswer // asks the other engines; nil if there can't be any
 
@@ -202,7 +203,7 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
 		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
 		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures, MaxLogins: mostLogins(),
-		Hooks: d.hooks(), Intercept: d.intercept(), SessionPrefix: d.sessionPrefix,
+		Hooks: d.hooks(), Intercept: d.intercept(), SessionPrefix: d.sessionPrefix, Siblings: d.siblings,
 	}
 	if d.active {
 		srv.Active = &server.Active{SourcePort: d.activePort, Dial: d.dialClient}

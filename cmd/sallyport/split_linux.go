@@ -31,38 +31,40 @@ const (
 	askReload
 	askEnd // to drain, as the control socket was told
 	askReport
-	askAudit   // to write a line of the audit log
-	askBans    // for the bans in force: keptBans, as a file
-	askUpgrade // to start the program anew: upgraded, as a file
-	askKept    // to keep other bans over a restart; the answer says whether they will be
-	askLookUp  // for the addresses of an announced name
-	askMember  // whether a user of this host is in the group of the control socket
-	askSource  // for a socket that is bound to the port of active mode
-	askEngines // for the processes of the other engines
-	askOther   // to pass a request on to another engine: engineRequest and engineAnswer, as files
+	askAudit      // to write a line of the audit log
+	askBans       // for the bans in force: keptBans, as a file
+	askUpgrade    // to start the program anew: upgraded, as a file
+	askKept       // to keep other bans over a restart; the answer says whether they will be
+	askLookUp     // for the addresses of an announced name
+	askMember     // whether a user of this host is in the group of the control socket
+	askSource     // for a socket that is bound to the port of active mode
+	askEngines    // for the processes of the other engines
+	askOther      // to pass a request on to another engine: engineRequest and engineAnswer, as files
+	askTicketKeys // for the keys of TLS session tickets
 )
 
 // Messages of the keeper to the parts.
 const (
-	tellSettings = channel.FirstOp + iota // the engine: the settings from now on
-	tellSigner                            // the engine: the socket of the signer
-	tellHand                              // the engine: a hand, and its number
-	tellRetired                           // the engine: a hand that no session uses and none will get
-	tellDrain                             // the engine: let transfers finish, and end
-	tellCut                               // the engine: end
-	tellWaits                             // the engine: a login that waits, though not for a processor
-	tellCheck                             // the clerk: compare a password with a hash
-	tellPost                              // the clerk: ask an HTTP endpoint
-	tellLookUp                            // the clerk: look up the addresses of a name
-	tellOpen                              // a hand: the directory to serve
-	tellText                              // a judge: a passwd or shadow file
-	tellJudge                             // a judge: the login to judge
-	tellLend                              // the newest engine: a socket to an older one, which gets leases
-	tellBorrow                            // an older engine: the other end of that socket; it accepts no more connections
-	tellUses                              // an older engine: whether it accepts connections of a held data port
-	tellPing                              // the engine: answer, to show that it is well
-	tellRun                               // a runner: run a program
-	tellOther                             // an engine: a request of another engine
+	tellSettings   = channel.FirstOp + iota // the engine: the settings from now on
+	tellSigner                              // the engine: the socket of the signer
+	tellHand                                // the engine: a hand, and its number
+	tellRetired                             // the engine: a hand that no session uses and none will get
+	tellDrain                               // the engine: let transfers finish, and end
+	tellCut                                 // the engine: end
+	tellWaits                               // the engine: a login that waits, though not for a processor
+	tellCheck                               // the clerk: compare a password with a hash
+	tellPost                                // the clerk: ask an HTTP endpoint
+	tellLookUp                              // the clerk: look up the addresses of a name
+	tellOpen                                // a hand: the directory to serve
+	tellText                                // a judge: a passwd or shadow file
+	tellJudge                               // a judge: the login to judge
+	tellLend                                // the newest engine: a socket to an older one, which gets leases
+	tellBorrow                              // an older engine: the other end of that socket; it accepts no more connections
+	tellUses                                // an older engine: whether it accepts connections of a held data port
+	tellPing                                // the engine: answer, to show that it is well
+	tellRun                                 // a runner: run a program
+	tellOther                               // an engine: a request of another engine
+	tellTicketKeys                          // an engine: the keys of TLS session tickets from now on
 )
 
 // How long a question between parts may take.

@@ -90,6 +90,7 @@ func (k *keeper) adopt(h *handover) error {
 	if k.bans.state == nil {                         // with a state directory they were read from there
 		k.bans.restore(h.Bans)
 	}
+	k.tickets.adopt(h.Tickets, h.Renewed)
 	for _, left := range h.Engines {
 		e := k.newEngine()
 		e.retired = left.Retired

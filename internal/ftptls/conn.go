@@ -28,6 +28,8 @@ type Conn struct {
 	reuse   tls.Reuse
 	// other tells that the ticket being resumed is of another session of the owner; set in the handshake.
 	other bool
+	// abroad tells that the ticket being resumed is of a session in another process; set in the handshake.
+	abroad bool
 	// passedOver tells that the ticket being resumed is of this session, though
 	// another session of the owner has a newer one; set in the handshake.
 	passedOver bool
@@ -137,7 +139,7 @@ func (c *Conn) Offered() string {
 	if !c.established.Load() {
 		return ""
 	}
-	owner, _ := c.session.layer.known(c.offered)
+	owner, _ := c.session.layer.anywhere(c.offered)
 	return owner
 }
 

@@ -50,7 +50,7 @@ func (c *Conn) HandshakeContext(ctx context.Context) error {
 		if c.offer != nil {
 			c.session.layer.remember(c.offer.random)
 		}
-		c.session.learn(c.other, c.passedOver)
+		c.session.learn(c.other, c.abroad, c.passedOver)
 	}
 	c.established.Store(true)
 	return nil
@@ -81,7 +81,7 @@ func (c *Conn) judge(state tls.ConnectionState) error {
 // ticket of a session that has ended counts as none. Under Prefer, so does the
 // ticket of a session that nobody owns yet or that has the same owner.
 func (c *Conn) foreign() bool {
-	owner, ok := c.session.layer.known(c.offered)
+	owner, ok := c.session.layer.anywhere(c.offered)
 	return ok && (c.reuse != tls.Prefer || owner != "" && owner != c.session.ownerName())
 }
 

@@ -110,6 +110,9 @@ type replayConn struct {
 	unread atomic.Bool // head is a ClientHello of which nothing was read yet; Close may come while it is read
 }
 
+// ShowsTicket reports whether a ticket was shown that this server's keys open, of whatever session.
+func (r *replayConn) ShowsTicket() bool { return r.offer != nil && r.offer.ticket != nil }
+
 // offerOn returns what Identify has found on conn or on a connection below it, nil
 // if Identify was not called.
 func offerOn(conn net.Conn) *offer {

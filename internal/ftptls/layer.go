@@ -30,6 +30,10 @@ type Layer struct {
 	// base holds the ticket keys. A clone would have keys of its own as soon
 	// as they rotate, so tickets are always sealed and opened with base.
 	base *tls.Config
+	// Elsewhere returns the owner of a session that another process has, by its ID; "" for none. The tickets of such
+	// a session count as those of a session of this Layer with the same owner. Handshakes call Elsewhere, so it must
+	// not take long. Nil if there are none. It is set before the first handshake.
+	Elsewhere func(id string) (owner string)
 	// current is what handshakes go by: base until there was a Swap.
 	current atomic.Pointer[prepared]
 
@@ -69,6 +73,9 @@ func (l *Layer) Swap(cfg *tls.Config) error {
 	}
 	return err
 }
+
+// SetTicketKeys replaces the keys of session tickets: the first seals, and all open. There must be one at least.
+func (l *Layer) SetTicketKeys(keys [][32]byte) { l.base.SetSessionTicketKeys(keys) }
 
 // prepared is a configuration that was checked.
 type prepared struct {

@@ -21,6 +21,7 @@ type owned struct {
 	past   [][idSize]byte // oldest first
 	newest uint64         // the number of the last ticket given to one of its sessions
 	apart  int            // data connections in a row that passed over a newer ticket
+	abroad bool           // a data connection has shown a ticket of the owner's session in another process
 }
 
 // apartAfter is how many data connections in a row have to pass over a newer ticket of
@@ -65,14 +66,14 @@ func (s *Session) passesOver() bool {
 }
 
 // learn notes whose ticket a data connection has resumed.
-func (s *Session) learn(other, passedOver bool) {
+func (s *Session) learn(other, abroad, passedOver bool) {
 	s.layer.mu.Lock()
 	defer s.layer.mu.Unlock()
 	own := s.layer.owners.of[s.owner]
 	switch {
 	case own == nil:
 	case other:
-		own.apart = 0
+		own.apart, own.abroad = 0, own.abroad || abroad
 	case passedOver:
 		s.apart = true
 		own.apart = min(own.apart+1, apartAfter)
@@ -116,12 +117,13 @@ func (o *owners) exit(name string, id [idSize]byte, ended bool) {
 	o.past[id] = name
 }
 
-// Alone reports whether no other session lives that has the same owner.
+// Alone reports whether no other session lives that has the same owner. Sessions of other processes count once a data
+// connection of the owner has shown a ticket of one.
 func (s *Session) Alone() bool {
 	s.layer.mu.Lock()
 	defer s.layer.mu.Unlock()
 	own := s.layer.owners.of[s.owner]
-	return own == nil || own.live <= 1
+	return own == nil || own.live <= 1 && !own.abroad
 }
 
 // Owner returns the owner of the session with an ID, "" for none. A session that has
@@ -133,6 +135,16 @@ func (l *Layer) Owner(id string) string {
 	}
 	name, _ := l.known(key)
 	return name
+}
+
+// anywhere does what known does, for a session of another process, too.
+func (l *Layer) anywhere(id [idSize]byte) (owner string, ok bool) {
+	owner, ok = l.known(id)
+	if !ok && l.Elsewhere != nil && id != [idSize]byte{} {
+		owner = l.Elsewhere(hex.EncodeToString(id[:]))
+		ok = owner != ""
+	}
+	return owner, ok
 }
 
 // known returns the owner of a session and whether the session's tickets still count:

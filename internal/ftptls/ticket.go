@@ -102,6 +102,8 @@ func (c *Conn) unwrapSession(ticket []byte, cs tls.ConnectionState) (*stdtls.Ses
 		return nil, nil
 	}
 	c.other = id != c.session.id
+	_, here := c.session.layer.known(id)
+	c.abroad = c.other && !here
 	c.passedOver = !c.other && c.session.passesOver()
 	c.proof = k != kindUnproven // holds for the ticket that crypto/tls takes: the last that it asks about
 	return state, nil
@@ -114,7 +116,7 @@ func (c *Conn) sibling(id [idSize]byte) bool {
 	if c.kind != kindData || c.reuse == tls.Require {
 		return false
 	}
-	owner, _ := c.session.layer.known(id)
+	owner, _ := c.session.layer.anywhere(id)
 	return owner != "" && owner == c.session.ownerName()
 }
 

@@ -27,14 +27,22 @@ import (
 type one struct {
 	addr  string
 	ports *passive.Ports
+	table *Table
+	joint *Joint
 }
+
+// keys are the ticket keys of all servers.
+var keys = [][32]byte{{1}, {2}}
 
 // serve starts a server.
 func serve(t *testing.T, set string, config *tls.Config) *one {
 	t.Helper()
 	ports, err := passive.Range(set)
 	require.NoError(t, err)
-	srv := &server.Server{Driver: driver.User("alice", "secret", driver.Mem()), TLS: config, Passive: ports, InsecurePlaintext: true}
+	o := &one{ports: ports, table: new(Table)}
+	o.joint = &Joint{Table: o.table}
+	srv := &server.Server{Driver: driver.User("alice", "secret", driver.Mem()), TLS: config, Passive: ports, InsecurePlaintext: true, Siblings: o.joint}
+	require.NoError(t, srv.SetTicketKeys(keys))
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	ended := make(chan error, 1)
@@ -44,7 +52,8 @@ func serve(t *testing.T, set string, config *tls.Config) *one {
 		<-ended
 		ports.Close()
 	})
-	return &one{ln.Addr().String(), ports}
+	o.addr = ln.Addr().String()
+	return o
 }
 
 // dial logs in. If resumes is set, the client keeps its TLS tickets and resumes.
@@ -60,12 +69,12 @@ func (o *one) dial(t *testing.T, config *stdtls.Config, resumes bool) *ftpclient
 	return c
 }
 
-// introduce has a table make its leases in ports, over a socket.
-func introduce(t *testing.T, table *Table, ports *passive.Ports) (end func()) {
+// introduce has a table make its leases in the ports of another server, over a socket.
+func introduce(t *testing.T, table *Table, to *one) (end func()) {
 	t.Helper()
 	mine, its, err := channel.Pair()
 	require.NoError(t, err)
-	require.NoError(t, Serve(its, ports))
+	require.NoError(t, Serve(its, to.ports, to.joint))
 	require.NoError(t, table.Use(mine))
 	peer, _ := table.current()
 	t.Cleanup(func() { peer.Close() })
@@ -100,8 +109,8 @@ func TestTwoServersOnOnePort(t *testing.T) {
 	waiting, err := before.EPSV()
 	require.NoError(t, err)
 
-	table := new(Table)
-	end := introduce(t, table, newer.ports)
+	table := older.table
+	end := introduce(t, table, newer)
 	older.ports.Follow(table)
 	data, err := before.OpenAt(waiting, "STOR told-before")
 	require.NoError(t, err, "a port that was told before is there still")
@@ -141,7 +150,7 @@ func TestTwoServersOnOnePort(t *testing.T) {
 	end()
 	require.NoError(t, newer.ports.Close())
 	third := serve(t, set, config)
-	introduce(t, table, third.ports)
+	introduce(t, table, third)
 	require.NoError(t, round(c, "third", large))
 	require.NoError(t, round(third.dial(t, client, true), "third", large))
 }
@@ -153,9 +162,9 @@ func TestNobodyHasThePorts(t *testing.T) {
 	cancel()
 	_, err := table.Lease(ctx, passive.Request{})
 	require.ErrorIs(t, err, context.Canceled)
-	ports, err := passive.Range(testenv.FreePortSet(t, 1))
+	config, err := tls.SelfSigned("127.0.0.1")
 	require.NoError(t, err)
-	defer ports.Close()
+	other := serve(t, testenv.FreePortSet(t, 1), config)
 	got := make(chan error, 1)
 	local := netip.MustParseAddr("127.0.0.1")
 	go func() {
@@ -165,6 +174,36 @@ func TestNobodyHasThePorts(t *testing.T) {
 		}
 		got <- err
 	}()
-	introduce(t, table, ports)
+	introduce(t, table, other)
 	require.NoError(t, <-got)
+}
+
+// A program that keeps the TLS tickets of all its connections in one place has connections to three servers on one
+// port. Any ticket counts with any of them, as with one server.
+func TestTicketsInOnePlace(t *testing.T) {
+	config, err := tls.SelfSigned("127.0.0.1")
+	require.NoError(t, err)
+	set := testenv.FreePortSet(t, 1)
+	servers := []*one{serve(t, set, config), serve(t, set, config), serve(t, set, config)}
+	client := &stdtls.Config{InsecureSkipVerify: true, ServerName: "127.0.0.1", ClientSessionCache: stdtls.NewLRUClientSessionCache(0)}
+	var all []*ftpclient.Client
+	login := func(o *one) {
+		all = append(all, o.dial(t, client, false)) // with the one cache
+	}
+	login(servers[0])
+	require.NoError(t, round(all[0], "before", "x"))
+	for n := 1; n < 3; n++ {
+		for _, older := range servers[:n] {
+			introduce(t, older.table, servers[n])
+			older.ports.Follow(older.table)
+		}
+		login(servers[n])
+		for i := range 12 { // more than it takes until a server believes to know a client's habits
+			for j, c := range all {
+				require.NoError(t, round(c, fmt.Sprintf("file-%d-%d-%d", n, i, j), "content"), "session %d, round %d", j, i)
+			}
+		}
+	}
+	require.Zero(t, servers[2].ports.Stats().Strangers, "no data connection was refused")
+	require.Zero(t, servers[2].ports.Stats().Expired)
 }

@@ -23,6 +23,7 @@ const (
 	opOver
 	opClose
 	opCloseUnused
+	opElsewhere // whose session it is that neither the other process nor those whose leases that one makes have
 )
 
 // Questions of the process that has the ports, for the process that has the sessions.

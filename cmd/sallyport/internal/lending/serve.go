@@ -16,14 +16,15 @@ import (
 )
 
 // Serve makes leases of ports for the process at the other end of a socket, until that process closes the socket
-// or ends.
-func Serve(f *os.File, ports *passive.Ports) error {
-	s := &served{ports: ports, leases: map[uint64]*passive.Lease{}, ready: make(chan struct{})}
+// or ends. joint is that of the server here, which has started.
+func Serve(f *os.File, ports *passive.Ports, joint *Joint) error {
+	s := &served{ports: ports, joint: joint, leases: map[uint64]*servedLease{}, ready: make(chan struct{})}
 	peer, err := channel.NewPeer(f, channel.AnyFiles, s.answer)
 	if err != nil {
 		return err
 	}
 	s.prover = &prover{peer}
+	joint.enter(s.prover)
 	close(s.ready)
 	go func() {
 		<-peer.Done()
@@ -35,12 +36,19 @@ func Serve(f *os.File, ports *passive.Ports) error {
 // served is another process with leases here.
 type served struct {
 	ports  *passive.Ports
+	joint  *Joint
 	prover *prover
 	ready  chan struct{}
 
 	mu     sync.Mutex
 	last   uint64
-	leases map[uint64]*passive.Lease // nil after end
+	leases map[uint64]*servedLease // nil after end
+}
+
+// servedLease is a lease made for another process.
+type servedLease struct {
+	*passive.Lease
+	session string // its identity, empty for none
 }
 
 // end closes all leases.
@@ -49,6 +57,7 @@ func (s *served) end() {
 	all := s.leases
 	s.leases = nil
 	s.mu.Unlock()
+	s.joint.exit(s.prover)
 	for _, l := range all {
 		l.Close()
 	}
@@ -57,7 +66,7 @@ func (s *served) end() {
 // errNoLease answers a question about a lease that was closed.
 var errNoLease = errors.New("lending: there is no such lease")
 
-func (s *served) find(id uint64) *passive.Lease {
+func (s *served) find(id uint64) *servedLease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.leases[id]
@@ -68,6 +77,11 @@ func (s *served) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	if c.Op == opLease {
 		return nil, s.lease(c, w)
 	}
+	if c.Op == opElsewhere {
+		session := c.String()
+		w.String(s.joint.ownerOf(session, s.prover))
+		return nil, nil
+	}
 	id := c.Uint()
 	if c.Op == opClose {
 		s.mu.Lock()
@@ -77,6 +91,7 @@ func (s *served) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		w.Bool(true)
 		if l != nil {
 			l.Close()
+			s.joint.left(l.session)
 		}
 		return nil, nil
 	}
@@ -86,7 +101,7 @@ func (s *served) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 	}
 	switch c.Op {
 	case opAccept:
-		return accept(c.Ctx, l, w)
+		return accept(c.Ctx, l.Lease, w)
 	case opStarting:
 		l.TransferStarting()
 		w.Bool(true)
@@ -113,21 +128,24 @@ func (s *served) lease(c *channel.Call, w *channel.Writer) error {
 	}
 	r := q.passive()
 	if q.Proves {
-		r.Prover = s.prover
+		r.Prover = s.joint.prover
+		s.joint.leased(q.Identity, s.prover)
 	}
 	l, err := s.ports.Lease(c.Ctx, r)
 	if err != nil {
+		s.joint.left(q.Identity)
 		return err
 	}
 	s.mu.Lock()
 	if s.leases == nil {
 		s.mu.Unlock()
 		l.Close()
+		s.joint.left(q.Identity)
 		return channel.ErrGone
 	}
 	s.last++
 	id := s.last
-	s.leases[id] = l
+	s.leases[id] = &servedLease{l, q.Identity}
 	s.mu.Unlock()
 	w.Uint(id)
 	w.Uint(uint64(l.Port()))
@@ -171,8 +189,11 @@ func (p *prover) Identify(conn net.Conn) (session string, replay net.Conn, err e
 				more, session = a.Bool(), a.String()
 				return nil
 			})
-			if err != nil || !more {
-				return session, r, err
+			if err != nil {
+				return "", r, &farError{err}
+			}
+			if !more {
+				return session, r, nil
 			}
 		}
 		if len(r.head) >= maxSaid {
@@ -186,6 +207,11 @@ func (p *prover) Identify(conn net.Conn) (session string, replay net.Conn, err e
 		}
 	}
 }
+
+// farError is an error of another process that was asked about a connection.
+type farError struct{ error }
+
+func (e *farError) Unwrap() error { return e.error }
 
 // OwnerOf implements passive.Prover.
 func (p *prover) OwnerOf(session string) (owner string) {

@@ -66,9 +66,7 @@ func (t *Table) Lease(ctx context.Context, r passive.Request) (passive.TableLeas
 		return nil, err
 	}
 	if r.Prover != nil {
-		t.mu.Lock()
-		t.prover = r.Prover
-		t.mu.Unlock()
+		t.setProver(r.Prover)
 	}
 	late := time.NewTimer(awaited)
 	defer late.Stop()
@@ -96,6 +94,26 @@ func (t *Table) Lease(ctx context.Context, r passive.Request) (passive.TableLeas
 			return nil, ctx.Err()
 		}
 	}
+}
+
+func (t *Table) setProver(p passive.Prover) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.prover = p
+}
+
+// ownerOf asks the process that has the ports whose session it is that is not here. there is false if this process has
+// the ports itself.
+func (t *Table) ownerOf(session string) (owner string, there bool) {
+	peer, _ := t.current()
+	if peer == nil {
+		return "", false
+	}
+	peer.Ask(context.Background(), shortPatience, opElsewhere, func(w *channel.Writer) { w.String(session) }, nil, func(r *channel.Reader, _ *os.File) error {
+		owner = r.String()
+		return nil
+	})
+	return owner, true
 }
 
 // answer answers whose a connection is, and does handshakes.
