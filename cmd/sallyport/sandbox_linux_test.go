@@ -144,6 +144,7 @@ var tricks = []trick{
 		return unix.Prlimit(at.Part, unix.RLIMIT_CORE, &unix.Rlimit{}, nil)
 	}},
 	{"become another user", func(*targets) error { return called(unix.SYS_SETUID, 0) }},
+	{"touch files as another user", func(*targets) error { return called(unix.SYS_SETFSUID, 0) }},
 	{"make a namespace", func(*targets) error { return called(unix.SYS_UNSHARE, unix.CLONE_NEWUSER) }},
 	{"use io_uring", func(*targets) error {
 		var params [120]byte

@@ -48,7 +48,7 @@ const (
 )
 
 // Offsets of what the kernel shows a filter of a call. Filters look at the lower half of an argument, which is all
-// that the kernel uses of PIDs, flags and address families.
+// that the kernel uses of PIDs, user IDs, flags and address families.
 const (
 	atNumber       = 0
 	atArchitecture = 4
@@ -58,6 +58,9 @@ const (
 // newest is the newest call that these rules know. Later calls are refused as unknown, and on amd64 so are those of
 // x32, whose numbers are higher.
 const newest = unix.SYS_RSEQ_SLICE_YIELD
+
+// nobody is -1 as the kernel takes it for a user ID.
+const nobody = 1<<32 - 1
 
 // filter returns the program that decides about each call of the process pid.
 func (r *Rules) filter(pid uint32) (f []unix.SockFilter) {
@@ -83,6 +86,8 @@ func (r *Rules) filter(pid uint32) (f []unix.SockFilter) {
 		add(answer(refused))
 		return f
 	}
+	// setfsuid with no user ID changes nothing: package driver asks so whose files a thread may replace.
+	on(unix.SYS_SETFSUID, argument(0), equal(nobody, 0, 1), answer(allowed), answer(refused))
 	on(unix.SYS_IOCTL, argument(1), equal(unix.TIOCSTI, 1, 0), equal(unix.TIOCLINUX, 0, 1), answer(refused), answer(allowed))
 	if r.Connect {
 		on(unix.SYS_SOCKET, argument(0), equal(unix.AF_INET, 1, 0), equal(unix.AF_INET6, 0, 4),
