@@ -8,7 +8,7 @@ import (
 )
 
 // version is the version of the format of questions and answers.
-const version = 1
+const version = 2
 
 // maxMessage is how long a message may be, in bytes.
 const maxMessage = 64 << 10
@@ -21,6 +21,7 @@ type question struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
 	Peer     string `json:"peer"` // the address of the client; empty for none
+	As       string `json:"as"`   // the user of this host that all users of PAM are; empty if each is its own
 }
 
 const (

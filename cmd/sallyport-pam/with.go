@@ -79,9 +79,12 @@ func login(q *question) answer {
 		return failed("get_item", err, said)
 	}
 	a := answer{Version: version, Verdict: accepted}
+	if q.As != "" {
+		name = q.As
+	}
 	if a.User, err = lookUp(name); err != nil {
 		a.Verdict, a.Reason = down, err.Error()
-		if errors.As(err, new(user.UnknownUserError)) {
+		if q.As == "" && errors.As(err, new(user.UnknownUserError)) {
 			a.Verdict, a.Reason = refused, fmt.Sprintf("PAM accepts %q, who is no user of this host (getent passwd)", name)
 		}
 	}

@@ -43,7 +43,11 @@ func (c *chain) Login(ctx context.Context, l *driver.Login) (*driver.Account, er
 // admit asks the sources and returns the account of a login.
 func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 	at := newAttempt(l)
-	for _, s := range c.sources {
+	sources, unknown := c.sources, "nobody has the name"
+	if why := c.settings.unlisted(l.User); why != "" {
+		sources, unknown = nil, why // the name counts as one that nobody has
+	}
+	for _, s := range sources {
 		a, v, err := s.ask(ctx, at)
 		var because *refusal
 		switch {
@@ -68,7 +72,7 @@ func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
 	} else if err != nil {
 		return nil, c.down(c.local, l, err)
 	}
-	return nil, fmt.Errorf("nobody has the name: %w", driver.ErrLogin)
+	return nil, fmt.Errorf("%s: %w", unknown, driver.ErrLogin)
 }
 
 // down logs that a source can't tell, and returns the error that the client gets.

@@ -54,7 +54,7 @@ func (u *pamUsers) ask(ctx context.Context, at *attempt) (*account, decision, er
 		return nil, refused, &refusal{fmt.Errorf("user %q: %s: %w", at.User, withoutPassword(a.Reason, at.Password), err)}
 	}
 	found, v, err := u.settings.hostAccount(hostuser.User{Name: at.User, UID: a.User.UID, GID: a.User.GID, Groups: a.User.Groups, Home: a.User.Home})
-	if err == nil {
+	if err == nil && u.settings.pamUser == "" { // PAM opens no session for whom this host doesn't know
 		found.session = a.User.Name
 	}
 	return found, v, err
@@ -71,7 +71,7 @@ func (s *settings) pamHelper() pamhelper.Helper {
 		own, _ := os.Executable() // without it the start of the helper fails
 		path = filepath.Join(filepath.Dir(own), usualHelper)
 	}
-	return pamhelper.Helper{Path: path, Service: s.pamService}
+	return pamhelper.Helper{Path: path, Service: s.pamService, As: s.pamUser}
 }
 
 // checkPAM reports what is wrong with the options of PAM as far as the options alone show.
@@ -84,6 +84,13 @@ func (s *settings) checkPAM() (errs mistakes) {
 	}
 	if s.pamService == "" || strings.ContainsAny(s.pamService, "/\x00") || s.pamService[0] == '.' {
 		errs.say("%s: %q is no name of a service; want one such as sallyport, whose file is /etc/pam.d/sallyport", s.at("pam-service"), s.pamService)
+	}
+	switch {
+	case strings.Contains(s.pamUser, ":"):
+		errs.say("%s: %q is no name of a user of this host, as whom NSS knows PAM's users then", s.at("pam-user"), s.pamUser)
+	case s.pamUser != "" && s.runAs != "":
+		_, err := s.systemUserFor(s.pamUser)
+		errs.add(s.at("pam-user"), err)
 	}
 	if s.pamProgram != "" && !filepath.IsAbs(s.pamProgram) {
 		errs.say("%s: %q is no absolute path; want one such as /usr/local/bin/%s", s.at("pam-helper"), s.pamProgram, usualHelper)

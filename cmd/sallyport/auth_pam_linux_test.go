@@ -268,3 +268,41 @@ func TestPAMMistakes(t *testing.T) {
 		require.Contains(t, string(out), file+want)
 	}
 }
+
+// guests gives the host a service of PAM that accepts names which the host doesn't know, and their homes.
+func (h *pamHost) guests(t *testing.T, names ...string) {
+	t.Helper()
+	h.add(t, "pam.d/virtual", strings.ReplaceAll("auth [success=1 default=ignore] pam_exec.so quiet expose_authtok ETC/virtual\nauth requisite pam_deny.so\nauth required pam_permit.so\naccount required pam_permit.so\n", "ETC", h.etc))
+	h.add(t, "virtual", "#!/bin/sh\n[ \"$(tr -d '\\000')\" = secret ] && grep -qx \"$PAM_USER\" "+h.file("guests")+"\n")
+	require.NoError(t, os.Chmod(h.file("virtual"), 0o755))
+	h.add(t, "guests", strings.Join(names, "\n")+"\n")
+	for _, name := range names {
+		home := filepath.Join(h.homes, name)
+		require.NoError(t, os.Mkdir(home, 0o700))
+		require.NoError(t, os.Chown(home, h.uid, h.uid))
+	}
+}
+
+// With pam-user all users of PAM have the rights of one user of the host, which needn't know them, and each has a home.
+func TestPAMUser(t *testing.T) {
+	h := newPAMHost(t)
+	h.guests(t, "nina")
+	c := h.start(t, "pam-service = \"virtual\"\npam-user = \"alice\"\nsystem-users-group = \"guests\"\n[group.guests]\nhome = \""+h.homes+"/{user}\"\n")
+	nina, err := c.dial(t, "nina")
+	require.NoError(t, err)
+	require.NoError(t, nina.Put("STOR file", "hello"))
+	info, err := os.Stat(filepath.Join(h.homes, "nina", "file"))
+	require.NoError(t, err)
+	require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
+	c.wantRefused(t, "nina", "wrong", "530 Login incorrect.", "pam_authenticate: ")
+	c.wantRefused(t, "alice", "secret", "530 Login incorrect.", "pam_authenticate: ")
+	require.Empty(t, h.noted(t, "open_session"))
+}
+
+// A pam-user that this host doesn't have, and root, are mistakes.
+func TestPAMUserMistakes(t *testing.T) {
+	for name, want := range map[string]string{"no such user": "pam-user: there is no user \"no such user\" on this host", "1000:1000": "pam-user: \"1000:1000\" is no name", "root": "pam-user: \"root\" is root, with whose rights nothing is done"} {
+		_, err := load("serve", []string{"--pam", "--run-as", "20000:20000", "--pam-user", name}, nil)
+		require.ErrorContains(t, err, want)
+	}
+}

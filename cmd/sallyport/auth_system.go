@@ -150,7 +150,7 @@ func openHostFile(path string) (*os.File, error) {
 // hideSystemUsers notes the users of this host who can't log in as such, since a source that is asked before has the
 // name.
 func (s *settings) hideSystemUsers() {
-	if !s.systemSource && !s.pam {
+	if !s.systemSource && (!s.pam || s.pamUser != "") {
 		return
 	}
 	file := filepath.Join(s.systemDir, "passwd")

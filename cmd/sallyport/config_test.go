@@ -46,7 +46,7 @@ func TestConfigExample(t *testing.T) {
 	more := filepath.Join(t.TempDir(), "users")
 	require.NoError(t, os.WriteFile(more, nil, 0o600))
 	require.NoError(t, os.Mkdir(more+".d", 0o755))
-	all = strings.ReplaceAll(all, "/etc/sallyport/users", more)
+	all = strings.NewReplacer("/etc/sallyport/users", more, "/etc/sallyport/allowed-users", more, "/etc/sallyport/refused-users", more, `pam-user = "ftp"`, `pam-user = "nobody"`).Replace(all)
 	split := strings.NewReplacer(`run-as = "sallyport"`, `run-as = "65001:65001"`, `system-user = "ftp"`, `system-user = "65002:65002"`)
 	if runtime.GOOS != "linux" {
 		split = strings.NewReplacer(`run-as = "sallyport"`, `run-as = ""`, `system-user = "ftp"`, `system-user = ""`)

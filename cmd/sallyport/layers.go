@@ -51,6 +51,7 @@ func (s *settings) complete(command string, errs []error, layers ...layer) (*set
 	}
 	errs = append(errs, s.readUsersFile()...)
 	errs = append(errs, s.readUsersDir()...)
+	errs = append(errs, s.readUserLists()...)
 	s.hideSystemUsers()
 	errs = append(errs, s.check()...)
 	if len(errs) > 0 {

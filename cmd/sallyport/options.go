@@ -19,6 +19,8 @@ type settings struct {
 	users             []credentials
 	usersFile         string
 	usersDir, home    string
+	allowedFile       string   // of the names that may log in; empty for all
+	refusedFile       string   // of the names that may not
 	authProgram       []string // the program and its arguments
 	authProgramUser   string
 	authURL           string
@@ -28,6 +30,7 @@ type settings struct {
 	systemDir         string // the directory of passwd and shadow
 	pam               bool   // users whom PAM accepts may log in
 	pamService        string // the name of the service in PAM
+	pamUser           string // the user of this host that all users of PAM are; empty if each is its own
 	pamProgram        string // the helper that asks PAM; empty for the one beside this program
 	clientCA          string
 	checkProgram      []string // the program and its arguments
@@ -66,6 +69,8 @@ type settings struct {
 	fromDir     map[string]account  // from the directory of users
 	anonymous   *account            // nil if nobody may log in as anonymous
 	groups      groups
+	allowed     userList
+	refused     userList
 	hidden      []string          // tells of users whom another user of the same name hides
 	files       []string          // the configuration files, in the order of reading
 	sources     map[string]source // where each option was set
@@ -122,6 +127,8 @@ func (s *settings) entries() []entry {
 		{option{"user", "NAME:PASSWORD", "who may log in; may be repeated. Others on this host can see a command line: in\nplace of the password give its hash, as sallyport config password prints. In the\nenvironment a line each; in a file tables, [user.NAME]\n(demo, with a password made for this run)", s.addUser}, "", atReload},
 		{option{"users-file", "FILE", "more users, a line NAME:HASH each, as htpasswd -B writes it", text(&s.usersFile)}, `"/etc/sallyport/users"`, atReload},
 		{option{"users-dir", "DIR", "more users, a file NAME.toml each with the keys of a table [user.NAME]", text(&s.usersDir)}, `"/etc/sallyport/users.d"`, atReload},
+		{option{"allowed-users", "FILE", "a name in each line: nobody else may log in, whatever source has the name (none)", text(&s.allowedFile)}, `"/etc/sallyport/allowed-users"`, atReload},
+		{option{"refused-users", "FILE", "a name in each line: who may not log in, whatever source has the name (none)", text(&s.refusedFile)}, `"/etc/sallyport/refused-users"`, atReload},
 		{option{"auth-program", "ARG", "a program that is asked about all other names; repeat the option for its arguments.\nNo shell reads them: docs/operating.md (none)", s.addAuthProgram}, `["/usr/local/bin/check", "--domain", "example.com"]`, atReload},
 		{option{"auth-program-user", "NAME", "the system's user that runs the program, if serve runs as root", text(&s.authProgramUser)}, `"nobody"`, atReload},
 		{option{"auth-url", "URL", "an HTTPS endpoint that is asked after that, by POST; http:// for this host only (none)", text(&s.authURL)}, `"https://127.0.0.1:8443/login"`, atReload},
@@ -131,6 +138,7 @@ func (s *settings) entries() []entry {
 		{option{"system-users-dir", "DIR", "where passwd, shadow, group, shells and ftpusers are (/etc)", text(&s.systemDir)}, `"/etc"`, atReload},
 		{option{"pam", "", "with run-as: PAM is asked about all other users of this host, by the program sallyport-pam", toggle(&s.pam)}, `false`, atReload},
 		{option{"pam-service", "NAME", "the service that PAM goes by: /etc/pam.d/NAME (sallyport)", text(&s.pamService)}, `"sallyport"`, atReload},
+		{option{"pam-user", "NAME", "the user of this host whose rights and home all users of PAM have, for such as this host\ndoesn't know (none: PAM's users are this host's)", text(&s.pamUser)}, `"ftp"`, atReload},
 		{option{"pam-helper", "FILE", "where sallyport-pam is (beside this program)", text(&s.pamProgram)}, `"/usr/local/bin/sallyport-pam"`, atReload},
 		{option{"home", "DIR", "the directory of each user who has none of its own: {user} is the name, and a relative\none is below the directory that is served (that directory)", text(&s.home)}, `"/srv/ftp/{user}"`, atReload},
 		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},

@@ -19,27 +19,8 @@ import (
 // carriedOver holds of the real files with which Debian's vsftpd starts those that can't be carried over as a whole,
 // and what stands in the way.
 var carriedOver = map[string]string{
-	"04": "not supported: guest_enable=YES",
 	"09": "not supported: anon_upload_enable=YES",
-	"11": "not supported: userlist_enable=YES",
-	"12": "not supported: userlist_enable=YES",
-	"14": "not supported: userlist_enable=YES",
-	"26": "not supported: guest_enable=YES",
-	"27": "not supported: userlist_enable=YES",
-	"29": "not supported: userlist_enable=YES",
 	"31": "not supported: local_root=xsftp",
-	"32": "not supported: userlist_enable=YES",
-	"34": "not supported: userlist_enable=YES",
-	"39": "not supported: userlist_enable=YES",
-	"42": "not supported: userlist_enable=YES",
-	"46": "not supported: guest_enable=YES",
-	"52": "not supported: guest_enable=YES",
-	"56": "not supported: userlist_enable=YES",
-	"64": "not supported: guest_enable=YES",
-	"66": "not supported: userlist_enable=YES",
-	"67": "not supported: userlist_enable=YES",
-	"69": "not supported: guest_enable=YES",
-	"71": "not supported: userlist_enable=YES",
 	"61": "invalid pasv_address",
 }
 
@@ -60,7 +41,8 @@ func TestVsftpdRealFiles(t *testing.T) {
 	}
 	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
 	writeCertificate(t, cert, key)
-	usual := []string{"-onopriv_user=nobody", "-oftp_username=daemon", "-opam_service_name=other", "-orsa_cert_file=" + cert, "-orsa_private_key_file=" + key}
+	usual := []string{"-onopriv_user=nobody", "-oftp_username=daemon", "-opam_service_name=other", "-orsa_cert_file=" + cert, "-orsa_private_key_file=" + key,
+		"-oguest_username=daemon", "-ouserlist_file=" + vsftpdFile(t, "root\n")}
 	var flags []string
 	if os.Geteuid() == 0 { // then PAM's helper has to be there
 		file, err := helper()
@@ -197,4 +179,37 @@ func TestVsftpdServesLocalUsers(t *testing.T) {
 	reload(text+"write_enable=NO\n", "the configuration was read again")
 	_, err = login("alice", "secret").Cmd(550, "DELE file")
 	require.NoError(t, err)
+}
+
+// Guests log in by the PAM service that the file names, and their files are those of the one user of this host. Who is
+// in the list of users doesn't get in.
+func TestVsftpdServesGuests(t *testing.T) {
+	h := newPAMHost(t)
+	h.guests(t, "nina", "mallory")
+	list := filepath.Join(t.TempDir(), "user_list")
+	require.NoError(t, os.WriteFile(list, []byte("# who may not\nmallory\n"), 0o600))
+	p := startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = []string{"sallyport", "vsftpd", vsftpdFile(t, "listen=YES\nanonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nguest_enable=YES\nguest_username=alice\n"+
+			"virtual_use_local_privs=YES\nuser_sub_token=$USER\nlocal_root="+h.homes+"/$USER\npam_service_name=virtual\nnopriv_user=20000:20000\n"+
+			"userlist_enable=YES\nuserlist_file="+list+"\n"+vsftpdPorts(t)), "-olisten_port=0", "-olisten_address=127.0.0.1"}
+		cmd.Env = append(cmd.Env, "SALLYPORT_PAM_HELPER="+h.helper)
+		h.inside(t, cmd)
+	})
+	c := clearClient(t, p.fact(t, "explicit FTPS"))
+	_, err := c.Expect(220)
+	require.NoError(t, err)
+	clearLogin(t, c, "nina", "secret")
+	require.NoError(t, c.Put("STOR file", "hello"))
+	info, err := os.Stat(filepath.Join(h.homes, "nina", "file"))
+	require.NoError(t, err)
+	require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
+
+	c = clearClient(t, p.fact(t, "explicit FTPS"))
+	_, err = c.Expect(220)
+	require.NoError(t, err)
+	_, err = c.Cmd(331, "USER mallory")
+	require.NoError(t, err)
+	_, err = c.Cmd(530, "PASS secret")
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), "refused-users has the name") }, 10*time.Second, 10*time.Millisecond)
 }

@@ -78,7 +78,7 @@ func (w *words) String() string {
 
 // start starts the helper and sends it a question.
 func (h Helper) start(q Question, how *syscall.SysProcAttr) (p *process, err error) {
-	q.Service = h.Service
+	q.Service, q.As = h.Service, h.As
 	text, err := frame(q)
 	if err != nil {
 		return nil, err

@@ -9,7 +9,7 @@ import (
 
 // version is the version of the format of questions and answers. sallyport-pam
 // must have the same.
-const version = 1
+const version = 2
 
 // maxMessage bounds a message, in bytes.
 const maxMessage = 64 << 10
@@ -19,6 +19,7 @@ const maxMessage = 64 << 10
 type Helper struct {
 	Path    string // an absolute path
 	Service string // the name of the service in PAM
+	As      string // the user of this host that all users of PAM are; empty if each is its own
 }
 
 // Question is a question to the helper.
@@ -29,6 +30,7 @@ type Question struct {
 	User     string `json:"user"`
 	Password string `json:"password"`
 	Peer     string `json:"peer"` // the address of the client; empty for none
+	As       string `json:"as"`   // the user of this host that all users of PAM are; empty if each is its own
 }
 
 // What a question asks the helper to do.

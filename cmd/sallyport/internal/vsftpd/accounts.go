@@ -9,6 +9,13 @@ import (
 
 // logins translates who may log in, whatever the kind of user.
 func (t *Translation) logins() {
+	if t.Yes("userlist_enable") {
+		key := "allowed-users"
+		if t.Yes("userlist_deny") {
+			key = "refused-users"
+		}
+		t.put("", key, t.Text("userlist_file"), "userlist_file", "userlist_deny", "userlist_enable")
+	}
 	if !t.Yes("tcp_wrappers") {
 		return
 	}
@@ -27,23 +34,27 @@ func (t *Translation) anonymous() {
 		return
 	}
 	t.tell("anonymous_enable", "everybody can log in as anonymous")
-	account := t.Text("ftp_username")
-	home, err := t.host.Home(account)
-	if err != nil && (t.Text("anon_root") == "" || !t.Yes("run_as_launching_user")) {
-		t.mistake("vsftpd: cannot locate user specified in 'ftp_username':"+account, t.At("ftp_username"), "%v", err)
-	}
 	if t.Text("anon_root") == "" {
-		t.put(anonymousTable, "home", home, "ftp_username")
+		t.put(anonymousTable, "home", t.homeOf("ftp_username"), "ftp_username")
 	} else if t.absolute("anon_root") {
 		t.put(anonymousTable, "home", t.Text("anon_root"), "anon_root")
 	}
 	if !t.Yes("run_as_launching_user") {
-		t.put(anonymousTable, "system-user", account, "ftp_username")
+		t.put(anonymousTable, "system-user", t.Text("ftp_username"), "ftp_username")
 	}
 	t.put(anonymousTable, "umask", t.umask("anon_umask"), "anon_umask")
 	t.rates(anonymousTable, "anon_max_rate")
 	t.anonymousRights(anonymousTable)
 	t.hidden(anonymousTable)
+}
+
+// homeOf returns the home directory of the user whom an option names.
+func (t *Translation) homeOf(option string) string {
+	home, err := t.host.Home(t.Text(option))
+	if err != nil {
+		t.mistake(fmt.Sprintf("vsftpd: cannot locate user specified in '%s':%s", option, t.Text(option)), t.At(option), "%v", err)
+	}
+	return home
 }
 
 // locals translates what users with a password may do.
@@ -59,14 +70,23 @@ func (t *Translation) locals() {
 	t.put("", "pam", true, "local_enable")
 	t.put("", "pam-service", service, "pam_service_name")
 	t.put("", "system-users-group", localGroup, "local_enable")
+	if t.Yes("guest_enable") {
+		t.put("", "pam-user", t.Text("guest_username"), "guest_username", "guest_enable")
+	}
 	t.perUser()
 	t.localHome()
+	t.hidden(localTable)
+	if t.Yes("guest_enable") && !t.Yes("virtual_use_local_privs") {
+		t.put(localTable, "umask", t.umask("anon_umask"), "anon_umask")
+		t.rates(localTable, "anon_max_rate")
+		t.anonymousRights(localTable)
+		return
+	}
 	t.put(localTable, "umask", t.umask("local_umask"), "local_umask")
 	t.rates(localTable, "local_max_rate")
 	if !t.Yes("write_enable") {
 		t.put(localTable, "read-only", true, "write_enable")
 	}
-	t.hidden(localTable)
 }
 
 // perUser tells of files for single users.
@@ -85,19 +105,25 @@ func (t *Translation) perUser() {
 
 // localHome translates the directory of users with a password.
 func (t *Translation) localHome() {
-	if !t.Yes("chroot_local_user") {
+	guest := t.Yes("guest_enable")
+	if !t.Yes("chroot_local_user") && !guest {
 		t.tell("chroot_local_user", "users see their home as /, and nothing above it")
 	}
-	root, token := t.Text("local_root"), t.Text("user_sub_token")
-	if root == "" || !t.absolute("local_root") {
+	root, token, options := t.Text("local_root"), t.Text("user_sub_token"), []string{"local_root"}
+	switch {
+	case root != "" && !t.absolute("local_root"):
+		return
+	case root == "" && guest:
+		root, options = t.homeOf("guest_username"), []string{"guest_username"}
+	}
+	if root == "" {
 		return
 	}
-	options := []string{"local_root"}
 	if token != "" {
 		root = strings.ReplaceAll(root, token, "{user}")
 		options = append(options, "user_sub_token")
 	} else if strings.Contains(root, "$") {
-		t.tell("local_root", "the $ is meant literally, since user_sub_token is not set")
+		t.tell(options[0], "the $ is meant literally, since user_sub_token is not set")
 	}
 	t.put(localTable, "home", root, options...)
 }

@@ -13,6 +13,13 @@ func (t *Translation) dataConnections() {
 		t.announce()
 	}
 	t.put("", "active", t.Yes("port_enable"), "port_enable")
+	switch {
+	case !t.Yes("port_enable") || !t.Yes("connect_from_port_20"):
+	case t.Yes("run_as_launching_user"):
+		t.tell("connect_from_port_20", "active data connections leave from any port, since that needs root")
+	default:
+		t.put("", "active-port", t.Number("ftp_data_port"), "ftp_data_port", "connect_from_port_20")
+	}
 }
 
 // passive translates the range of data ports.

@@ -20,8 +20,11 @@ import (
 func machine(files map[string]string) Host {
 	return Host{
 		Home: func(user string) (string, error) {
-			if user == "ftp" || user == "www" {
+			switch user {
+			case "ftp", "www":
 				return "/home/" + user, nil
+			case "virtual":
+				return "/srv/$USER", nil
 			}
 			return "", errors.New("unknown user " + user)
 		},
@@ -60,6 +63,13 @@ const noTLS = `insecure-plaintext = true; disable = ["AUTH", "PBSZ", "PROT"]`
 func TestTranslation(t *testing.T) {
 	tls := "ssl_enable=YES;rsa_cert_file=/c;"
 	for more, want := range map[string]string{
+		"connect_from_port_20=YES;ftp_data_port=2020": `active = true; active-port = 2020`,
+		"userlist_enable=YES;userlist_file=/l":        `refused-users = "/l"`,
+		"userlist_enable=YES;userlist_deny=NO":        `allowed-users = "/etc/vsftpd.user_list"`,
+
+		"guest_enable=YES;virtual_use_local_privs=YES;user_sub_token=$USER;guest_username=virtual": `pam-user = "virtual"; [group.local] home = "/srv/{user}"; [group.local] umask = "077"`,
+		"guest_enable=YES;local_root=/in;anon_umask=022;anon_max_rate=9":                           `pam-user = "ftp"; [group.local] home = "/in"; [group.local] umask = "022"; [group.local] rate-up = "9 B/s"; [group.local] read-only = true`,
+
 		"":                `run-as = "nobody"; uid-min = 1; listen = "0.0.0.0:21"; listen-implicit = ""; passive = "30000-30009"; active = true; uploads = "inplace"; never-convert = true; pam = true; pam-service = "vsftpd"; [group.local] umask = "077"; ` + noTLS,
 		"listen_ipv6=YES": `listen = ":21"`,
 		"listen=NO;listen_ipv6=YES;listen_address6=2001:db8::1;listen_port=2121": `listen = "[2001:db8::1]:2121"`,
@@ -140,6 +150,7 @@ func TestRefusals(t *testing.T) {
 		"local_root=srv":                             "not supported: local_root=srv\n  F:8: ",
 		"deny_file=a/b":                              "not supported: deny_file=a/b\n  F:8: ",
 		"upload_file=*.txt":                          "not supported: upload_file=*.txt\n  F:8: ",
+		"guest_enable=YES;guest_username=x":          "vsftpd: cannot locate user specified in 'guest_username':x\n  F:9: ",
 		"anonymous_enable=YES;ftp_username=x":        "vsftpd: cannot locate user specified in 'ftp_username':x\n  F:9: ",
 		"anonymous_enable=YES;deny_email_enable=YES": "not supported: deny_email_enable=YES\n  F:9: ",
 		anonymous + "anon_other_write_enable=YES;anon_world_readable_only=NO;chown_uploads=YES": "not supported: chown_uploads=YES\n  F:12: ",
