@@ -18,10 +18,11 @@ func (srv *Server) enterAccount(s *session, name string) error {
 	if h == nil {
 		h = &holding{name: name}
 	}
+	all := h.sessions + srv.elsewhere.Accounts[name]
 	switch most := s.policy.MaxSessions; {
-	case srv.SharedAddress && h.sessions >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+	case srv.SharedAddress && all >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
 		return errMaxSessionsOfUser
-	case most > 0 && h.sessions >= most:
+	case most > 0 && all >= most:
 		return errMaxSessionsPolicy
 	}
 	srv.holdings[name] = h

@@ -141,9 +141,9 @@ func (srv *Server) add(s *session, peer netip.Addr) (why error) {
 	switch {
 	case srv.stopped:
 		return ErrServerClosed
-	case len(srv.sessions) >= count(limits.MaxSessions, DefaultMaxSessions):
+	case len(srv.sessions)+srv.elsewhere.Sessions >= count(limits.MaxSessions, DefaultMaxSessions):
 		return errMaxSessions
-	case peer.IsValid() && !srv.SharedAddress && srv.perNetwork[from] >= count(limits.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
+	case peer.IsValid() && !srv.SharedAddress && srv.perNetwork[from]+srv.elsewhere.Networks[from] >= count(limits.MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
 		return errMaxSessionsHere
 	}
 	srv.sessions[s] = struct{}{}

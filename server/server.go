@@ -247,6 +247,7 @@ type Server struct {
 	listeners  map[net.Listener]struct{}
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
+	elsewhere  Occupancy           // of other processes
 	holdings   map[string]*holding // by the name that holder returns, see letGo
 	origins    origins
 	draining   chan struct{}

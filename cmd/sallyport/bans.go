@@ -96,6 +96,8 @@ type bans struct {
 	log    *slog.Logger
 	tell   func(ban)                                 // writes a ban to the audit log
 	end    func(match func(server.SessionInfo) bool) // ends sessions without waiting until they are over
+	newest func() bool                               // reports whether this process counts failures, and not another
+	pass   func(failures []failures)                 // has the process that counts failures count these
 	others func(network netip.Prefix)                // ends the sessions of other engines that a ban covers and that are not logged in
 	state  *banState                                 // keeps bans over a restart; nil if none are kept
 
@@ -122,6 +124,8 @@ func (d *daemon) openBans() error {
 func (d *daemon) makeBans() {
 	d.bans = newBans(d.log, d.automatic())
 	d.bans.tell = func(b ban) { d.audit.banned(b) }
+	d.bans.newest = func() bool { return !d.retired.Load() }
+	d.bans.pass = func(all []failures) { go d.others(context.Background(), engineRequest{Failures: all}) }
 	d.bans.others = func(network netip.Prefix) {
 		go d.others(context.Background(), engineRequest{Ban: &network, Waiting: true})
 	}
@@ -234,7 +238,16 @@ func (b *bans) refused(r server.Refusal) {
 // failed counts a failure of an address. If there are enough to ban the address, failed also ends the sessions of the
 // banned network that are not logged in, of all engines.
 func (b *bans) failed(addr netip.Addr) {
-	made, ok := b.count(addr, time.Now())
+	now := time.Now()
+	if !b.newest() {
+		b.pass([]failures{{suspect(addr), []time.Time{now}}})
+		return
+	}
+	b.counted(b.count(addr, now))
+}
+
+// counted deals with a ban that count has made, if ok.
+func (b *bans) counted(made ban, ok bool) {
 	if !ok {
 		return
 	}
@@ -256,6 +269,7 @@ func (b *bans) count(addr netip.Addr, now time.Time) (made ban, ok bool) {
 	}
 	network := suspect(addr)
 	failures := append(slices.DeleteFunc(b.suspects[network], func(t time.Time) bool { return now.Sub(t) > b.rules.window }), now)
+	slices.SortFunc(failures, time.Time.Compare) // other processes tell theirs later
 	b.suspects[network] = failures
 	if len(failures) < b.rules.after {
 		b.forgetSuspects(now)
@@ -271,6 +285,37 @@ func (b *bans) count(addr netip.Addr, now time.Time) (made ban, ok bool) {
 	b.forgetBans(now)
 	_, ok = b.banned[network]
 	return made, ok
+}
+
+// failures are the times at which logins or connections from a network were refused.
+type failures struct {
+	Network netip.Prefix
+	Times   []time.Time
+}
+
+// handOver passes the failures counted so far on to another process, which counts them from now on.
+func (b *bans) handOver() {
+	b.mu.Lock()
+	var all []failures
+	for network, times := range b.suspects {
+		all = append(all, failures{network, times})
+	}
+	clear(b.suspects)
+	b.mu.Unlock()
+	if len(all) > 0 {
+		b.pass(all)
+	}
+}
+
+// failedElsewhere counts failures that another process has noticed.
+func (b *bans) failedElsewhere(f failures) {
+	now := time.Now()
+	for _, at := range f.Times[:min(len(f.Times), mostFailures)] {
+		if at.After(now) {
+			at = now
+		}
+		b.counted(b.count(f.Network.Addr(), at))
+	}
 }
 
 // forgetSuspects drops suspects beyond mostSuspects. The caller holds mu.

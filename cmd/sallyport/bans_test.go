@@ -25,7 +25,7 @@ func quietBans(rules banRules) (b *bans, told *[]ban) {
 	b = newBans(slog.New(slog.DiscardHandler), rules)
 	b.tell = func(x ban) { *told = append(*told, x) }
 	b.end = func(func(server.SessionInfo) bool) {}
-	b.others = func(netip.Prefix) {}
+	b.others, b.newest = func(netip.Prefix) {}, func() bool { return true }
 	return b, told
 }
 

@@ -17,6 +17,8 @@ type engineRequest struct {
 	Kick     *kickRequest  // end sessions
 	Ban      *netip.Prefix // end the sessions that a ban of the network covers
 	Waiting  bool          // with Ban: only those that are not logged in
+	Occupied bool          // tell how much of the limits the sessions take
+	Failures []failures    // count these if the engine is the newest
 }
 
 // ends reports whether the request ends sessions, which may take kickGrace.
@@ -24,12 +26,13 @@ func (q *engineRequest) ends() bool { return q.Kick != nil || q.Ban != nil }
 
 // engineAnswer is the answer of one engine.
 type engineAnswer struct {
-	Engine    int       // the process
-	All, Busy int       // how many sessions there are, and how many of them run a command
-	Sessions  []session // what Sessions of the request asks for
-	Ended     int       // how many sessions were told to end
-	Gone      bool      // all of these have ended
-	Silent    bool      // the engine has not answered; all else is zero
+	Engine    int              // the process
+	All, Busy int              // how many sessions there are, and how many of them run a command
+	Sessions  []session        // what Sessions of the request asks for
+	Ended     int              // how many sessions were told to end
+	Gone      bool             // all of these have ended
+	Silent    bool             // the engine has not answered; all else is zero
+	Occupancy server.Occupancy // what Occupied of the request asks for
 }
 
 // others asks the other engines; nil if there is none.
@@ -57,6 +60,14 @@ func (d *daemon) carryOut(ctx context.Context, q engineRequest) (a engineAnswer)
 	a.Gone = true
 	if q.Sessions {
 		a.Sessions = d.sessions().Sessions
+	}
+	if q.Occupied {
+		a.Occupancy = d.srv.Occupancy()
+	}
+	if !d.retired.Load() {
+		for _, f := range q.Failures {
+			d.bans.failedElsewhere(f)
+		}
 	}
 	if match, words := d.matching(q); match != nil {
 		n, err := d.srv.DisconnectFunc(ctx, match, words)

@@ -30,6 +30,7 @@ type engine struct {
 	judged sync.Map      // contexts of logins that the keeper judges, by session
 	table  lending.Table // leases of the newest engine, for an engine that is not the newest
 	joint  lending.Joint // the TLS tickets of all engines
+	met    chan struct{} // is full when this engine has heard of another
 	begun  chan struct{} // is closed when open has set everything up
 
 	drainNow, cutNow context.CancelFunc
@@ -46,7 +47,7 @@ func runEngine(processors int) error {
 	cut, cutNow := context.WithCancel(context.Background())
 	e := &engine{daemon: &daemon{log: log, level: level, leave: func() {}, processors: processors}, begun: make(chan struct{}), drainNow: drainNow, cutNow: cutNow}
 	e.hands.e, e.joint.Table = e, &e.table
-	e.siblings = &e.joint
+	e.siblings, e.met = &e.joint, make(chan struct{}, 1)
 	var err error
 	if e.keeper, err = part.Keeper(e.answer); err != nil {
 		return err
@@ -62,6 +63,7 @@ func runEngine(processors int) error {
 	if err := e.keeper.Ask(drain, usualPatience, askReady, nil, nil, nil); err != nil {
 		return err
 	}
+	e.awaitCount(drain)
 	e.end = func() { e.tell(askEnd) }
 	err = e.serve(endings{drain, cut}, partWords(log, lines))
 	e.bans.state.close()
@@ -233,6 +235,7 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		if f == nil {
 			return nil, channel.ErrMessage
 		}
+		e.meet()
 		return nil, lending.Serve(f, e.ports, &e.joint)
 	case tellBorrow:
 		<-e.begun
@@ -344,6 +347,7 @@ func (e *engine) borrow(f *os.File) error {
 	}
 	e.ports.Follow(&e.table)
 	e.inUse.release()
+	e.meet()
 	if e.retired.Swap(true) {
 		return nil
 	}
@@ -352,6 +356,7 @@ func (e *engine) borrow(f *os.File) error {
 			ln.Close()
 		}
 	}
+	e.bans.handOver()
 	go func() {
 		e.stopControl() // may wait for the request that has led here
 		for all, _ := e.counts(); all > 0; all, _ = e.counts() {

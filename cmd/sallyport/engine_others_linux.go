@@ -47,7 +47,9 @@ func (e *engine) askOthers(ctx context.Context, q engineRequest) []engineAnswer 
 			err := e.askOther(ctx, pid, q, &answers[i])
 			gone[i] = errors.Is(err, channel.ErrGone)
 			if err != nil && !gone[i] {
-				e.log.Warn("another engine doesn't answer", "pid", pid, "err", err)
+				if !errors.Is(err, errors.ErrUnsupported) { // programs of before know no such question
+					e.log.Warn("another engine doesn't answer", "pid", pid, "err", err)
+				}
 				answers[i] = engineAnswer{Silent: true}
 			}
 			answers[i].Engine = pid
