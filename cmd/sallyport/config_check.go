@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,9 +85,10 @@ func (c *inspection) lookAtCertificate(now time.Time) {
 		return
 	}
 	defer cert.remove()
-	if cert.made() {
+	shown := c.implicit != "" || !slices.ContainsFunc(c.disabled, func(name string) bool { return strings.EqualFold(name, "AUTH") })
+	if cert.made() && shown {
 		c.warn("%s is not set: a certificate is made for each run, and clients can't know it", c.at("cert"))
-	} else {
+	} else if !cert.made() {
 		c.leaf(cert.leaf(), now)
 	}
 	if cert, err = c.askingClients(cert); err != nil {

@@ -76,6 +76,10 @@ func TestVsftpdCheck(t *testing.T) {
 	require.Equal(t, 2, status)
 	require.Contains(t, out, "would not start: F:10: cert: ")
 	require.Contains(t, out, "stat /nowhere: ")
+
+	out, _, status = said(t, vsftpdFile(t, text+"ssl_enable=NO\n"), "--check")
+	require.Equal(t, 1, status)
+	require.NotContains(t, out, "certificate is made", "which no client sees")
 }
 
 // What can't be carried over is told, and nothing is wrong with the rest.
