@@ -329,6 +329,17 @@ func (d *door) loggerFor(l *Lease) *slog.Logger {
 // cure is the advice in the log for an operator whose honest client was refused.
 const cure = "let the client resume the control connection's TLS session on its data connections"
 
+// noteLost notes why a connection that may have been the lease's was refused. The caller holds mu.
+func (l *Lease) noteLost(why error) {
+	switch {
+	case l.lost != nil:
+	case errors.Is(why, errOtherSession):
+		l.lost = ErrForeign
+	default:
+		l.lost = ErrUnproven
+	}
+}
+
 // refuse turns a candidate away and says why, from where, and the cure. The caller holds mu.
 func (p *Ports) refuse(c *candidate, why error) {
 	d := c.group.door
@@ -339,10 +350,12 @@ func (p *Ports) refuse(c *candidate, why error) {
 	}
 	if l != nil {
 		args = append(args, "expected", l.req.Client.String(), "session", l.req.Session)
-		if l.lost == nil && !errors.Is(why, errOtherSession) {
-			l.lost = ErrUnproven
-		} else if l.lost == nil {
-			l.lost = ErrForeign
+		l.noteLost(why)
+	} else {
+		for _, l := range c.group.leases { // any of them may have been meant
+			if l.req.Policy == Required && c.number > l.number {
+				l.noteLost(why)
+			}
 		}
 	}
 	p.turnAway(c)

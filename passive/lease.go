@@ -177,7 +177,11 @@ func (l *Lease) closeUnconnected() {
 // has said nothing counts too. The caller holds mu.
 func (l *Lease) hasVisitor(silent bool) bool {
 	return slices.ContainsFunc(l.group.arrived, func(c *candidate) bool {
-		return l.state == waiting && c.number > l.number && (silent || c.spoke != 0) && (c.lease == l || c.lease == nil && !c.roaming)
+		if l.state != waiting || c.number < l.number || c.spoke == 0 && !silent {
+			return false
+		}
+		// What has spoken and claims nothing is not the lease's if the lease demands proof.
+		return c.lease == l || c.lease == nil && !c.roaming && (c.spoke == 0 || !l.req.Policy.demands())
 	})
 }
 

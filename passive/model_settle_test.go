@@ -122,26 +122,33 @@ func (m *model) carryOut(i int, v connVerdict, leases []uint8) {
 }
 
 // lose notes that a connection was of no use, for the lease that the connection claims, or else for the only lease of
-// the port.
+// the port, or else for all those of its address that demand proof by policy and are older.
 func (m *model) lose(c modelConn, why error) {
-	s := c.lease
-	if s == none && !c.lapsed {
-		for i := range m.sessions {
-			if m.sessions[i].phase != leased || m.sessions[i].port != c.port {
-				continue
-			}
-			if s != none {
-				return
-			}
-			s = int8(i)
+	note := func(s int8) {
+		switch l := &m.sessions[s]; {
+		case l.lost != noWaste:
+		case errors.Is(why, errOtherSession):
+			l.lost = notOurs
+		default:
+			l.lost = notProven
 		}
 	}
-	if s == none || m.sessions[s].lost != noWaste {
+	if c.lease != none {
+		note(c.lease)
+	}
+	if c.lease != none || c.lapsed {
 		return
 	}
-	m.sessions[s].lost = notProven
-	if errors.Is(why, errOtherSession) {
-		m.sessions[s].lost = notOurs
+	var here []int8
+	for i := range m.sessions {
+		if m.sessions[i].phase == leased && m.sessions[i].port == c.port {
+			here = append(here, int8(i))
+		}
+	}
+	for _, s := range here {
+		if l := m.sessions[s]; len(here) == 1 || l.policy == Required && !c.away && c.number > l.number {
+			note(s)
+		}
 	}
 }
 

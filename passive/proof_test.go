@@ -38,6 +38,37 @@ func TestManyThroughOnePort(t *testing.T) {
 	})
 }
 
+// A connection without proof may be meant for any lease of its address that demands proof of all: each hears that one
+// came, and no lease of another address does.
+func TestManyHearOfMissingProof(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		a, b, resumes := s.asked(s.lease("a", Required)), s.asked(s.lease("b", Required)), s.asked(s.lease("resumes", Expected))
+		r := session(s.t, "elsewhere", Required)
+		r.Client = eve
+		elsewhere := s.asked(lease(s.T, s.p, r))
+		require.True(s, s.comes("home", "hello").refused())
+		later := s.asked(s.lease("later", Required))
+		a.fails(ErrUnproven, s.p.ttl())
+		b.fails(ErrUnproven, s.p.ttl())
+		resumes.fails(ErrExpired, s.p.ttl())
+		elsewhere.fails(ErrExpired, s.p.ttl())
+		later.fails(ErrExpired, s.p.ttl())
+	})
+}
+
+// CloseUnused frees the port of a session that has to prove itself although a connection without proof, which can't be
+// its own, waits there for another session.
+func TestCloseUnusedBesideOthers(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		proves, open := s.asked(s.lease("proves", Expected)), s.lease("open", Untested)
+		v := s.comes("home", "hello")
+		require.False(s, v.refused())
+		proves.lease.CloseUnused()
+		proves.fails(ErrClosed, 0)
+		s.asked(open).gets(v, betterWait)
+	})
+}
+
 // A session of which nothing is known waits for a place where it needs no proof, and gets one although squatters have
 // them all: what they do not use becomes good for proof only.
 func TestSquattersOnOnePort(t *testing.T) {

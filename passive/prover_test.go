@@ -161,7 +161,7 @@ func (v *visitor) refused() bool { return v.server.Closes() > 0 }
 // asked asks for the transfer of a lease, by a call of Accept.
 func (s *stage) asked(l *Lease) *taking {
 	s.Helper()
-	t := &taking{s: s, done: make(chan struct{}), since: time.Now()}
+	t := &taking{s: s, lease: l, done: make(chan struct{}), since: time.Now()}
 	go func() {
 		defer close(t.done)
 		t.conn, t.err = l.Accept(s.Context())
@@ -174,6 +174,7 @@ func (s *stage) asked(l *Lease) *taking {
 // taking is a call of Accept.
 type taking struct {
 	s     *stage
+	lease *Lease
 	done  chan struct{}
 	since time.Time
 	took  time.Duration

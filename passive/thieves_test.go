@@ -21,7 +21,7 @@ type victim struct {
 }
 
 var victims = []victim{
-	{"resumes; its last transfer was a complete download or listing, or it has resumed after another", Expected, true},
+	{"resumes; its last transfer was a complete download or listing, or it has resumed after another of that kind", Expected, true},
 	{"resumes; first transfer, or after an upload, or one that failed or was refused", Untested, true},
 	{"resumes, one of several sessions of its user whose tickets may be in one place", Untested, true},
 	{"has come with proof and without, resumes", Unlikely, true},

@@ -137,7 +137,7 @@ func (s *session) dataFailure(err error) error {
 		return &dataError{code, foreignSession, err}
 	case errors.Is(err, tls.ErrOtherCertificate):
 		return &dataError{522, "The data connection presented another client certificate than the control connection.", err}
-	case errors.Is(err, passive.ErrUnproven), errors.Is(err, tls.ErrNotResumed):
+	case isUnproven(err):
 		return &dataError{code, mustResume, err}
 	}
 	return &dataError{425, "Can't open the data connection.", err}

@@ -16,6 +16,7 @@ import (
 // docs/firewalls.md that tells what a thief can get from each.
 func TestDemand(t *testing.T) {
 	download, upload := &transfer{secured: true, resumed: true}, &transfer{secured: true, resumed: true, upload: true}
+	broken := &transfer{secured: true, resumed: true}
 	plain, inClear := &transfer{secured: true}, &transfer{}
 	const several = "one of several sessions of its user whose tickets may be in one place"
 	for client, c := range map[string]struct {
@@ -31,6 +32,8 @@ func TestDemand(t *testing.T) {
 		"resumes, after an upload that follows downloads": {[]*transfer{download, download, download, upload}, nil, passive.Untested},
 		"resumes, after its first upload":                 {[]*transfer{upload}, nil, passive.Untested},
 		"resumes, after its first transfer that failed":   {[]*transfer{download, download}, errors.New("cut"), passive.Untested},
+		"resumes after a failure, and then an upload":     {[]*transfer{download, broken, download, upload}, nil, passive.Untested},
+		"the same, after an upload and a failure":         {[]*transfer{upload, broken, upload}, nil, passive.Expected},
 		"has come with proof and without, resumes":        {[]*transfer{upload, plain}, nil, passive.Unlikely},
 		"never resumes, first transfer":                   {nil, nil, passive.Untested},
 		"never resumes, later transfers":                  {[]*transfer{plain}, nil, passive.Unlikely},
@@ -44,6 +47,9 @@ func TestDemand(t *testing.T) {
 			err := c.err
 			if i < len(c.seen)-1 {
 				err = nil
+			}
+			if c.seen[i] == broken {
+				err = errors.New("cut")
 			}
 			p.learn(c.seen[i], err)
 		}

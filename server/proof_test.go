@@ -469,6 +469,52 @@ func TestSessionThatProvesItselfAlone(t *testing.T) {
 	}
 }
 
+// A client that has to resume and has lost its ticket reads 425 once. The next transfer that
+// fails for the same reason ends its session, since the client needs another login. A transfer
+// that is proven in between begins the count anew. Nobody else gets anything.
+func TestLostTickets(t *testing.T) {
+	for _, reuse := range []tls.Reuse{tls.Prefer, tls.Require} {
+		t.Run(reuse.String(), func(t *testing.T) {
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "secret")
+				c := ts.loginWith(t, ts.Config)
+				require.Equal(t, "secret", c.get("RETR a"))
+				without := func(code int) {
+					t.Helper()
+					cfg := ts.Config.Clone()
+					cfg.ClientSessionCache = nil
+					require.ErrorContains(t, stdtls.Client(c.open2("RETR a"), cfg).Handshake(), "access denied")
+					c.expect(code)
+				}
+				first := 425
+				if reuse == tls.Require {
+					first = 522
+				}
+				without(first)
+				require.Equal(t, "secret", c.get("RETR a"))
+				without(first)
+				without(421)
+				c.end()
+				require.Equal(t, "secret", ts.loginWith(t, ts.Config).get("RETR a"))
+			}, func(srv *server.Server) { srv.SessionReuse = reuse })
+		})
+	}
+}
+
+// A client that has never resumed is told so as often as it tries.
+func TestNoTicketsEver(t *testing.T) {
+	fake(t, func(t *testing.T, ts *fakeServer) {
+		ts.writeFile(t, "a", "secret")
+		cfg := ts.Config.Clone()
+		cfg.ClientSessionCache = nil
+		c := ts.loginWith(t, cfg)
+		for range 4 {
+			require.ErrorContains(t, stdtls.Client(c.open2("RETR a"), cfg).Handshake(), "access denied")
+			c.expect(522)
+		}
+	}, func(srv *server.Server) { srv.SessionReuse = tls.Require })
+}
+
 // The sessions of one program share a port once the program was seen to keep their tickets
 // apart, and not only when each has shown its own eight times: ten connections of one
 // client are no slower on one port than on ten.

@@ -76,19 +76,35 @@ var errSessionEnded = errors.New("server: the session has ended")
 // recommended (RFC 8446, appendix C.4), and have no ticket left after a data
 // connection that gave no new one, because the connection was not used, was cut, or
 // ended before the client looked for a ticket, as curl does at the end of an upload.
-// The next connection is then taken without proof.
+// The next connection is then taken without proof, until the client has shown after the
+// same kind of use that it has a ticket all the same.
+//
+// A client that has to prove itself and has lost its tickets could do nothing more in its
+// session, for example after its handshake was cut: crypto/tls forgets a ticket then. Its
+// session ends at the second transfer in a row that failed for that reason, so that the
+// client logs in again.
 type proof struct {
 	policy passive.ProofPolicy // what is demanded until a data connection has proved itself
 	ever   bool                // a data connection has proved itself
 	given  atomic.Int64        // how many data connections have proved themselves
 	used   int64               // the value of given at the last transfer
-	spent  bool                // the client may have no ticket left since the last proof
-	keeps  bool                // the client had one all the same, and always will
+	spent  uses                // after which the client may have no ticket left
+	keeps  uses                // after which the client had one all the same, and always will
 	loses  bool                // the client had none
+	failed int                 // how many transfers in a row lacked a proof that was demanded
 	shares bool                // other sessions of the owner may use the session's tickets up, for all that is known
 	own    int                 // how many proofs in a row were by the session's own ticket
 	sorted int                 // likewise while the owner had other sessions, since the last by one of theirs
 }
+
+// uses are kinds of use of a data connection, in a set.
+type uses uint8
+
+const (
+	uploaded uses = 1 << iota // for an upload
+	broken                    // for a transfer that failed
+	unused                    // for a transfer that was refused or did not begin
+)
 
 // sortedAfter is how many data connections have to show their own session's ticket
 // before the session is believed to have a ticket of its own always. If its owner had
@@ -100,12 +116,12 @@ const sortedAfter = 8
 // demand returns what the next data connection has to prove.
 func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
 	if given := p.given.Load(); given > p.used {
-		p.used, p.spent = given, true // the connection was for a transfer that was refused or did not begin
+		p.used, p.spent = given, p.spent|unused
 	}
 	switch {
 	case reuse == tls.Require:
 		return passive.Required
-	case p.ever && (p.keeps || !p.spent) && !p.shares:
+	case p.ever && p.spent&^p.keeps == 0 && !p.shares:
 		return passive.Expected
 	case p.ever && !p.loses:
 		return passive.Untested
@@ -119,9 +135,15 @@ func (p *proof) demand(reuse tls.Reuse) passive.ProofPolicy {
 func (p *proof) learn(t *transfer, err error) {
 	switch {
 	case t.resumed:
-		p.keeps = p.keeps || p.spent
+		p.keeps |= p.spent
 		p.used = p.given.Load()
-		p.ever, p.spent = true, t.upload || err != nil
+		p.ever, p.spent, p.failed = true, 0, 0
+		if t.upload {
+			p.spent |= uploaded
+		}
+		if err != nil {
+			p.spent |= broken
+		}
 		p.own++
 		switch {
 		case t.sibling:
@@ -130,11 +152,24 @@ func (p *proof) learn(t *transfer, err error) {
 			p.sorted++
 		}
 	case t.secured:
-		p.policy, p.loses = passive.Unlikely, true
-		if !p.spent {
+		p.policy, p.loses, p.failed = passive.Unlikely, true, 0
+		if p.spent == 0 {
 			p.own = 0 // other sessions may have used its tickets up
 		}
+	case p.ever && isUnproven(err):
+		p.failed++
 	}
+}
+
+// errNoTickets ends a session whose proof is hopeless.
+var errNoTickets = errors.New("server: the data connections no longer resume the TLS session")
+
+// hopeless reports whether the client has probably lost the tickets that it had.
+func (p *proof) hopeless() bool { return p.failed >= 2 }
+
+// isUnproven reports whether a transfer failed since its data connection proved nothing.
+func isUnproven(err error) bool {
+	return errors.Is(err, passive.ErrUnproven) || errors.Is(err, tls.ErrNotResumed)
 }
 
 // steady reports whether the session has shown its own ticket so many times in a row that

@@ -117,6 +117,10 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 		err = announced // even if the job was done before the cancellation reached it
 	}
 	s.proof.learn(t, err)
+	if s.proof.hopeless() {
+		s.endWith(errNoTickets)
+		err = &dataError{421, "Data connections no longer resume your TLS session; log in again.", err}
+	}
 	done := t.report()
 	done.Err = err
 	s.hookTransfer(&done)
