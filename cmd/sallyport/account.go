@@ -122,7 +122,7 @@ func keysOfAccount() iter.Seq2[string, int] {
 
 // accounts returns the users, completed by what they inherit, and the problems of users and groups.
 func (f *configFile) accounts(places strict.Places) (map[string]account, []*strict.Problem) {
-	c := &accountCheck{places: places, groups: f.groups}
+	c := &accountCheck{places: places, groups: f.groups, buckets: f.buckets}
 	for name, g := range inOrder(f.groups) {
 		table := strict.Key("group", name)
 		c.check(table, &g)
@@ -142,11 +142,13 @@ func (f *configFile) accounts(places strict.Places) (map[string]account, []*stri
 type groups struct {
 	tables map[string]account
 	places strict.Places // of their keys
+
+	buckets map[string]bucket // those of the configuration files, for folders
 }
 
 // groupTables returns the groups of the configuration files, with the places of their keys.
 func (f *configFile) groupTables(places strict.Places) groups {
-	g := groups{f.groups, strict.Places{}}
+	g := groups{f.groups, strict.Places{}, f.buckets}
 	for key, at := range places {
 		if strings.HasPrefix(key, "group.") {
 			g.places[key] = at
@@ -158,7 +160,7 @@ func (f *configFile) groupTables(places strict.Places) groups {
 // complete gives an account that was read alone what its group says and a home, and returns what is wrong with it.
 // table is the name of its table in messages.
 func (g *groups) complete(table, name string, a *account, places strict.Places) []*strict.Problem {
-	c := &accountCheck{places: maps.Clone(places), groups: g.tables}
+	c := &accountCheck{places: maps.Clone(places), groups: g.tables, buckets: g.buckets}
 	maps.Copy(c.places, g.places)
 	c.complete(table, name, a)
 	return c.problems
@@ -168,6 +170,7 @@ func (g *groups) complete(table, name string, a *account, places strict.Places) 
 type accountCheck struct {
 	places   strict.Places
 	groups   map[string]account
+	buckets  map[string]bucket
 	problems []*strict.Problem
 }
 

@@ -38,7 +38,7 @@ func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Pr
 	if !places.Set(anonymousTable) {
 		return nil, nil
 	}
-	c := &accountCheck{places: places, groups: f.groups}
+	c := &accountCheck{places: places, groups: f.groups, buckets: f.buckets}
 	a := f.anonymous
 	c.complete(anonymousTable, anonymousNames[0], &a)
 	if !places.Set(anonymousTable + ".read-only") {

@@ -57,8 +57,12 @@ func copied(up *driver.Inspection, dir string) (*os.File, error) {
 	return f, nil
 }
 
-// answerHand returns the function that answers the questions of a hand; nil if no program looks at the hand's uploads.
+// answerHand returns the function that answers the questions of a hand; nil for a hand that asks none, since no program
+// looks at its uploads.
 func (hs *hands) answerHand(h *handProcess) channel.Answer {
+	if h.at.store != "" {
+		return hs.k.answerBucket
+	}
 	if h.at.check == "" {
 		return nil
 	}

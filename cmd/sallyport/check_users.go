@@ -56,7 +56,7 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 		if a.ReadOnly {
 			continue
 		}
-		at := s.place(&a)
+		at, _ := s.place(&a).apart()
 		if at.dir == "" {
 			continue
 		}
@@ -66,7 +66,7 @@ func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 			continue
 		}
 		b := all[other]
-		if with := s.place(&b); with != at && (with.quota.set || at.quota.set) {
+		if with, _ := s.place(&b).apart(); with != at && (with.quota.set || at.quota.set) {
 			errs = append(errs, fmt.Errorf("%s: user %s has the home of user %s with another quota, uploads, umask, system-user, folders or check-program, or without; give both the same",
 				a.from[""], name, other))
 		}

@@ -50,6 +50,7 @@ func inspect(ctx context.Context, s *settings) *inspection {
 	c.lookAtSources()
 	c.lookAtSystemUsers()
 	c.lookAtPAM()
+	c.lookAtBuckets(ctx)
 	c.lookAtAnnounced(ctx)
 	c.lookAtPorts(ctx)
 	c.lookAtLogs()

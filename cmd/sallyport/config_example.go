@@ -63,9 +63,9 @@ const exampleUsers = `
 #system-user = "ftp"
 # Where below it sessions start.
 #start = "in"
-# Directories that the user sees there besides, by name; with folders and without home there
-# is nothing else.
-#folders = { pub = { dir = "/srv/ftp/pub", read-only = true } }
+# Directories that the user sees there besides, by name, and buckets, of which prefix = "a/b"
+# names a part; with folders and without home there is nothing else.
+#folders = { pub = { dir = "/srv/ftp/pub" }, old = { bucket = "exchange", read-only = true } }
 # Whether nothing can be changed, and names that can't be seen nor made.
 #read-only = false
 #hidden = [".*"]
@@ -92,4 +92,15 @@ const exampleUsers = `
 #require-private = true
 #require-session-reuse = true
 #require-certificate = true
+
+# A bucket of Amazon S3, or of a store like it, for folders; with run-as. The file keys has lines
+# access-key = "..." and secret-key = "...".
+#[bucket.exchange]
+#endpoint = "s3.eu-central-1.amazonaws.com"
+#region = "eu-central-1"
+# Its name, if it is another than that of the table.
+#bucket = "exchange"
+#keys = "/etc/sallyport/exchange.keys"
+# Whether the store is reached without TLS.
+#insecure-http = false
 `

@@ -66,7 +66,15 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 func (s *settings) writtenFolders(a *account) string {
 	var all []string
 	for name, f := range inOrder(a.Folders) {
-		text := written(name) + " = { dir = " + written(s.dirOf(f.Dir))
+		text := written(name) + " = { "
+		switch {
+		case f.Bucket == "":
+			text += "dir = " + written(s.dirOf(f.Dir))
+		case f.Prefix == "":
+			text += "bucket = " + written(f.Bucket)
+		default:
+			text += "bucket = " + written(f.Bucket) + ", prefix = " + written(f.Prefix)
+		}
 		if f.ReadOnly {
 			text += ", read-only = true"
 		}

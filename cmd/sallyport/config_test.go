@@ -47,9 +47,13 @@ func TestConfigExample(t *testing.T) {
 	require.NoError(t, os.WriteFile(more, nil, 0o600))
 	require.NoError(t, os.Mkdir(more+".d", 0o755))
 	all = strings.NewReplacer("/etc/sallyport/users", more, "/etc/sallyport/allowed-users", more, "/etc/sallyport/refused-users", more, `pam-user = "ftp"`, `pam-user = "nobody"`).Replace(all)
+	keys := filepath.Join(t.TempDir(), "keys")
+	require.NoError(t, os.WriteFile(keys, []byte("access-key = \"a\"\nsecret-key = \"b\"\n"), 0o600))
+	all = strings.ReplaceAll(all, "/etc/sallyport/exchange.keys", filepath.ToSlash(keys))
 	split := strings.NewReplacer(`run-as = "sallyport"`, `run-as = "65001:65001"`, `system-user = "ftp"`, `system-user = "65002:65002"`)
 	if runtime.GOOS != "linux" {
-		split = strings.NewReplacer(`run-as = "sallyport"`, `run-as = ""`, `system-user = "ftp"`, `system-user = ""`)
+		split = strings.NewReplacer(`run-as = "sallyport"`, `run-as = ""`, `system-user = "ftp"`, `system-user = ""`, `, old = { bucket = "exchange", read-only = true }`, "")
+		all, _, _ = strings.Cut(all, "[bucket.exchange]")
 	}
 	s, err = load("serve", []string{"--config", configure(t, split.Replace(all))}, nil)
 	require.NoError(t, err)
@@ -73,7 +77,7 @@ func plain(t *testing.T, environ []string) *settings {
 
 // forget drops where settings were set.
 func forget(s *settings) *settings {
-	s.files, s.sources, s.accounts, s.groups = nil, nil, nil, groups{}
+	s.files, s.sources, s.accounts, s.groups, s.buckets = nil, nil, nil, groups{}, nil
 	return s
 }
 

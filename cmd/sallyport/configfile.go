@@ -15,11 +15,12 @@ import (
 // usualConfig is the configuration file that is read if no other is named.
 const usualConfig = "/etc/sallyport/sallyport.toml"
 
-// configFile receives the content of configuration files: options, and the tables user, group and anonymous.
+// configFile receives the content of configuration files: options, and the tables user, group, anonymous and bucket.
 type configFile struct {
 	options       map[string]any // pointers to the values: *string, *int, *bool or *[]string
 	users, groups map[string]account
 	anonymous     account
+	buckets       map[string]bucket
 }
 
 // newConfigFile makes a configFile with a variable for each option.
@@ -43,7 +44,7 @@ func newConfigFile(entries []entry) *configFile {
 
 // Fields returns what the keys of a file are read into: the options and the tables.
 func (f *configFile) Fields() map[string]any {
-	fields := map[string]any{"user": &f.users, "group": &f.groups, anonymousTable: &f.anonymous}
+	fields := map[string]any{"user": &f.users, "group": &f.groups, anonymousTable: &f.anonymous, "bucket": &f.buckets}
 	for name, to := range f.options {
 		fields[name] = to
 	}
@@ -101,6 +102,8 @@ func (s *settings) readSources(entries []entry, sources []strict.Source, problem
 	problems = append(problems, wrong...)
 	file.explain(problems)
 	s.groups = file.groupTables(places)
+	s.buckets, wrong = file.openBuckets(places)
+	problems = append(problems, wrong...)
 	accounts, wrong := file.accounts(places)
 	s.accounts = accounts
 	problems = append(problems, wrong...)

@@ -37,6 +37,7 @@ type systemProcess struct {
 	UID     int      `json:"uid"`
 	Dir     string   `json:"dir,omitempty"`      // the home that a hand serves
 	Folders []string `json:"folders,omitempty"`  // the other directories that a hand serves
+	Bucket  string   `json:"bucket,omitempty"`   // that a hand serves in place of directories
 	Users   int      `json:"sessions,omitempty"` // that a hand or an engine serves
 
 	Retired *time.Time `json:"retired,omitempty"` // of an engine: since when another serves who connects

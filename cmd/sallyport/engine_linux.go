@@ -177,7 +177,7 @@ func listenerOf(f *os.File) (net.Listener, error) {
 // askAddrs has the addresses of a name looked up by way of the keeper.
 func (e *engine) askAddrs(ctx context.Context, _, name string) (addrs []netip.Addr, err error) {
 	err = e.keeper.Ask(ctx, loginPatience, askLookUp, func(w *channel.Writer) { w.String(name) }, nil, func(r *channel.Reader, _ *os.File) (err error) {
-		addrs, err = readAddrs(r)
+		addrs, err = channel.ReadAddrs(r)
 		return err
 	})
 	return addrs, err
@@ -224,7 +224,7 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		}
 		return nil, e.signer.Use(f)
 	case tellHand:
-		return nil, e.hands.add(c.Uint(), f)
+		return nil, e.hands.add(c.Uint(), c.Bool(), f)
 	case tellRetired:
 		e.hands.retire(c.Uint())
 		return nil, nil

@@ -30,16 +30,48 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 	if err != nil {
 		return nil, err
 	}
-	context.AfterFunc(ctx, func() { e.hands.logout(g.Hand) })
-	h := e.hands.find(g.Hand)
-	if h == nil {
-		return nil, errTryAgain(hand.ErrGone)
+	context.AfterFunc(ctx, func() {
+		for _, id := range g.hands() {
+			e.hands.logout(id)
+		}
+	})
+	a := &driver.Account{Policy: g.Policy, Owner: g.Owner}
+	roots := map[string]driver.FS{}
+	if g.Hand != 0 {
+		h := e.hands.find(g.Hand)
+		if h == nil {
+			return nil, errTryAgain(hand.ErrGone)
+		}
+		if err := h.open(ctx, g, roots); err != nil {
+			return nil, err
+		}
+		a.Value = h
 	}
-	files, err := h.tree(ctx, g)
+	for _, b := range g.Buckets {
+		h := e.hands.find(b.Hand)
+		if h == nil {
+			return nil, errTryAgain(errBucketGone)
+		}
+		roots[b.Name] = seenBy(h.client, nil, b.ReadOnly)
+	}
+	files, err := tree(roots)
 	if err != nil {
 		return nil, err
 	}
-	return &driver.Account{FS: seenBy(files, g.Hidden, g.ReadOnly), Policy: g.Policy, Owner: g.Owner, Value: h}, nil
+	a.FS = seenBy(files, g.Hidden, g.ReadOnly)
+	return a, nil
+}
+
+// bucketPatience bounds how long a call of the hand of a bucket may go without an answer. A
+// store may need minutes, for a copy of a large file for example, and unlike other hands this
+// one has no user who could stop it.
+const bucketPatience = 15 * time.Minute
+
+// errBucketGone is the error of every call after the hand of a bucket has ended. The session
+// goes on.
+var errBucketGone = &driver.Error{
+	Code: 451, Text: "This folder is not within reach any more. What was asked for last may be done or not: log in again and look.",
+	Err: errors.New("the process that has the bucket has ended"),
 }
 
 // engineHands holds the hands that the keeper has passed to the engine.
@@ -56,6 +88,7 @@ type engineHands struct {
 // their accounts.
 type engineHand struct {
 	id      uint64
+	bucket  bool // the hand has a bucket, and sessions can go on without it
 	client  *hand.Client
 	retired bool // guarded by engineHands.mu
 
@@ -63,29 +96,27 @@ type engineHand struct {
 	roots   []driver.FS // the files of each root, nil before the first login; guarded by opening
 }
 
-// tree returns the files of an account: those of the roots of the hand, each where the
-// account has it.
-func (h *engineHand) tree(ctx context.Context, g granted) (driver.FS, error) {
+// open adds the files of the roots of the hand to those of an account.
+func (h *engineHand) open(ctx context.Context, g granted, to map[string]driver.FS) error {
 	h.opening.Lock()
 	defer h.opening.Unlock()
 	if h.roots == nil {
 		h.roots = make([]driver.FS, len(g.Roots))
 	}
 	if len(h.roots) != len(g.Roots) {
-		return nil, channel.ErrMessage
+		return channel.ErrMessage
 	}
-	roots := map[string]driver.FS{}
 	for i, r := range g.Roots {
 		if h.roots[i] == nil {
 			files, err := h.root(ctx, i, g)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			h.roots[i] = files
 		}
-		roots[r.Name] = seenBy(h.roots[i], nil, r.ReadOnly)
+		to[r.Name] = seenBy(h.roots[i], nil, r.ReadOnly)
 	}
-	return tree(roots)
+	return nil
 }
 
 // root returns the files of a root, those of the home under its quota. All sessions of the
@@ -99,15 +130,22 @@ func (h *engineHand) root(ctx context.Context, i int, g granted) (driver.FS, err
 }
 
 // add takes over the socket of a hand that the keeper has started.
-func (hs *engineHands) add(id uint64, f *os.File) error {
+func (hs *engineHands) add(id uint64, bucket bool, f *os.File) error {
 	if f == nil {
 		return channel.ErrMessage
 	}
-	client, err := hand.NewClient(f, 0)
+	patience := hand.DefaultPatience
+	if bucket {
+		patience = bucketPatience
+	}
+	client, err := hand.NewClient(f, patience)
 	if err != nil {
 		return err
 	}
-	h := &engineHand{id: id, client: client}
+	if bucket {
+		client.Gone = errBucketGone
+	}
+	h := &engineHand{id: id, bucket: bucket, client: client}
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	if hs.all == nil {
@@ -145,7 +183,8 @@ func (hs *engineHands) logout(id uint64) {
 	hs.e.keeper.Ask(context.Background(), usualPatience, askLogout, func(w *channel.Writer) { w.Uint(id) }, nil, nil)
 }
 
-// watch waits until a hand has ended, and ends the sessions that used it.
+// watch waits until a hand has ended, and ends the sessions that used it. Those that used
+// the hand of a bucket go on.
 func (hs *engineHands) watch(h *engineHand) {
 	<-h.client.Done()
 	hs.mu.Lock()
@@ -156,6 +195,9 @@ func (hs *engineHands) watch(h *engineHand) {
 		return
 	}
 	hs.e.keeper.Ask(context.Background(), usualPatience, askLost, func(w *channel.Writer) { w.Uint(h.id) }, nil, nil)
+	if h.bucket {
+		return
+	}
 	<-hs.e.begun
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -14,9 +14,12 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// folder is a directory that an account has besides its home. Its name in account.Folders is where clients see it.
+// folder is a directory or a bucket that an account has besides its home. Its name in account.Folders is where clients
+// see it.
 type folder struct {
 	Dir      string `toml:"dir"`
+	Bucket   string `toml:"bucket"` // the table of the bucket
+	Prefix   string `toml:"prefix"` // the directory of the bucket
 	ReadOnly bool   `toml:"read-only"`
 }
 
@@ -30,11 +33,16 @@ type root struct {
 // checkFolders checks the folders that a table itself has.
 func (c *accountCheck) checkFolders(table string, a *account) {
 	for name, f := range inOrder(a.Folders) {
-		if name == "." || !fs.ValidPath(name) || !driver.ValidName(name) {
+		if name == "." && f.Bucket == "" || !fs.ValidPath(name) || !driver.ValidName(name) {
 			c.problem(table, strict.Key("folders", name), "%q is no name within the home; want one such as in/new, without a slash in front", name)
 		}
-		if f.Dir == "" {
-			c.problem(table, strict.Key("folders", name, "dir"), "it is missing: say which directory the folder is")
+		switch {
+		case f.Bucket != "":
+			c.checkBucketFolder(table, name, f)
+		case f.Prefix != "":
+			c.problem(table, strict.Key("folders", name, "prefix"), "it means nothing without bucket")
+		case f.Dir == "":
+			c.problem(table, strict.Key("folders", name, "dir"), "it is missing: say which directory the folder is, or which bucket")
 		}
 	}
 }
@@ -45,8 +53,13 @@ func (c *accountCheck) completeFolders(table, user string, a *account) {
 	for name, f := range inOrder(a.Folders) {
 		dir, err := homeOf(f.Dir, user)
 		c.add(table, strict.Key("folders", name, "dir"), err)
-		f.Dir = dir
+		prefix, err := bucketPrefix(f.Prefix, user)
+		c.add(table, strict.Key("folders", name, "prefix"), err)
+		f.Dir, f.Prefix = dir, prefix
 		a.Folders[name] = f
+	}
+	if _, twice := a.Folders["."]; twice && a.Home != "" {
+		c.problem(table, strict.Key("folders", "."), "the home %s has this name already; leave one of the two", a.Home)
 	}
 }
 
@@ -62,6 +75,12 @@ func needsDir(a account) bool {
 // changed.
 func (a *account) homeless() bool { return a.Home == "" && len(a.Folders) > 0 }
 
+// hasRoot reports whether a folder takes the place of the home.
+func (a *account) hasRoot() bool {
+	_, ok := a.Folders["."]
+	return ok
+}
+
 // dirOf returns the directory that the path of a home or a folder means: relative paths are below the directory that
 // is served.
 func (s *settings) dirOf(path string) string {
@@ -71,20 +90,19 @@ func (s *settings) dirOf(path string) string {
 	return filepath.Join(s.dir, path)
 }
 
-// foldersOf returns the folders of an account as JSON, a text that places can be compared by; empty for none.
+// foldersOf returns the folders of an account that are directories as JSON, a text that places can be compared by;
+// empty for none.
 func (s *settings) foldersOf(a *account) string {
 	var all []root
 	for name, f := range inOrder(a.Folders) {
-		all = append(all, root{name, s.dirOf(f.Dir), f.ReadOnly})
+		if f.Bucket == "" {
+			all = append(all, root{name, s.dirOf(f.Dir), f.ReadOnly})
+		}
 	}
 	if len(all) == 0 {
 		return ""
 	}
-	text, err := json.Marshal(all)
-	if err != nil {
-		panic(err) // texts and truth values can always be written as JSON
-	}
-	return string(text)
+	return jsonText(all)
 }
 
 // roots returns the directories of a place, the home first if there is one.
@@ -104,7 +122,7 @@ func (p place) roots() (all []root) {
 
 // only returns the place of one root alone. The quota is that of the home.
 func (p place) only(r root) place {
-	p.dir, p.folders = r.Dir, ""
+	p.dir, p.folders, p.buckets = r.Dir, "", ""
 	if r.Name != "." {
 		p.quota = quota{}
 	}
@@ -121,8 +139,8 @@ func (p place) folderDirs() (all []string) {
 	return all
 }
 
-// checkRoots returns what is wrong between the home and the folders of an account: a directory that is there twice, and
-// a folder whose files the quota of the home would miss.
+// checkRoots returns what is wrong between the home and the folders of an account: a directory that is there twice, a
+// folder whose files the quota of the home would miss, and uploads that no program can look at.
 func (s *settings) checkRoots(a *account) error {
 	at := s.place(a)
 	names := map[string]string{}
@@ -138,6 +156,11 @@ func (s *settings) checkRoots(a *account) error {
 			errs = append(errs, s.wrongFolder(a, r.Name, "%s and the home %s have files in common, so the quota would miss what is stored; make the folder read-only, or leave the quota out", r.Dir, at.dir))
 		}
 		names[r.Dir] = r.Name
+	}
+	for name, f := range inOrder(a.Folders) {
+		if f.Bucket != "" && !f.ReadOnly && at.check != "" {
+			errs = append(errs, s.wrongFolder(a, name, "check-program can't look at what goes to a bucket; make the folder read-only, or have no program for this user: check-program = []"))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -81,6 +81,7 @@ type leftHand struct {
 	ID, Sessions uint64
 	Dir, As      string
 	Folders      string // see foldersOf
+	Store        string // of a bucket
 	Uploads      string
 	Umask        fs.FileMode
 	Umasked      bool // Umask holds

@@ -29,6 +29,8 @@ type place struct {
 	session string // the user whose session PAM opens; empty for none
 	check   string // what looks at uploads, see checkOf; empty for none
 	folders string // the directories besides dir, see foldersOf; empty for none
+	buckets string // see bucketsOf; empty for none
+	store   string // of a bucket, which is no directory, the text of the store; empty for others
 }
 
 // home is an open place.

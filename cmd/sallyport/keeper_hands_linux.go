@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/objects"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 )
 
@@ -116,9 +118,11 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		its.Close()
 		return nil, err
 	}
-	p, err := hs.k.starter.Start(partHand, part.Rights{
-		UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(partHand, h.at.roots()...), Light: true,
-	}, hs.answerHand(h), its)
+	rights := part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(h.part(), h.at.roots()...), Light: true}
+	if h.at.store != "" {
+		rights.Light, rights.Program = false, hs.k.current().bucketHelper()
+	}
+	p, err := hs.k.starter.Start(h.part(), rights, hs.answerHand(h), its)
 	if err != nil {
 		session.close()
 		return nil, err
@@ -130,14 +134,12 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	hs.mu.Lock()
 	h.process = p
 	hs.mu.Unlock()
-	where := handPlace{Roots: h.at.roots(), InPlace: h.at.uploads == uploadsInPlace, Checked: h.at.check != "", Limits: session.limits()}
-	where.FileMode, where.DirMode = h.at.umask.modes()
-	what, err := json.Marshal(where)
+	what, err := h.at.forHand(session)
 	if err == nil {
-		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(string(what)) }, nil, nil)
+		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(what) }, nil, nil)
 	}
 	if err == nil {
-		err = hs.engine.Ask(ctx, usualPatience, tellHand, func(w *channel.Writer) { w.Uint(h.id) }, mine, nil)
+		err = hs.engine.Ask(ctx, usualPatience, tellHand, func(w *channel.Writer) { w.Uint(h.id); w.Bool(h.at.store != "") }, mine, nil)
 	}
 	if err != nil {
 		p.Kill()
@@ -146,11 +148,51 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	return p, nil
 }
 
+// part returns which part a hand is.
+func (h *handProcess) part() string {
+	if h.at.store != "" {
+		return partBucket
+	}
+	return partHand
+}
+
+// forHand returns what a hand is told of its place.
+func (p place) forHand(session *pamSession) (string, error) {
+	if p.store != "" {
+		return p.store, nil
+	}
+	where := handPlace{Roots: p.roots(), InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Limits: session.limits()}
+	where.FileMode, where.DirMode = p.umask.modes()
+	text, err := json.Marshal(where)
+	return string(text), err
+}
+
+// describe describes the process of a hand.
+func (h *handProcess) describe() systemProcess {
+	p := systemProcess{Part: h.part(), PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Folders: h.at.folderDirs(), Users: h.sessions}
+	if h.at.store != "" {
+		if st, err := objects.Parse(h.at.store); err == nil {
+			p.Bucket = st.String()
+		}
+	}
+	return p
+}
+
+// answerBucket answers the questions of the hand of a bucket.
+func (k *keeper) answerBucket(c *channel.Call, w *channel.Writer) (*os.File, error) {
+	name := c.String()
+	if c.Op != objects.AskResolve || c.End() != nil {
+		return nil, channel.ErrMessage
+	}
+	return nil, k.resolve(c, w, name)
+}
+
 // watch waits until a hand has ended and forgets it.
 func (hs *hands) watch(h *handProcess, p *part.Process) {
 	<-p.Ended()
 	if hs.remove(h) {
-		hs.k.log.Warn("a hand has ended", "dir", h.at.dir, "folders", h.at.folderDirs(), "uid", h.as.uid, "pid", p.PID, "status", p.Status())
+		about := h.describe()
+		hs.k.log.Warn("a hand has ended", "of", about.files(), "uid", h.as.uid, "pid", p.PID, "status", p.Status())
 	}
 }
 
@@ -221,7 +263,8 @@ func (hs *hands) lost(id uint64) {
 	inUse := hs.retire(h)
 	hs.mu.Unlock()
 	if inUse {
-		hs.k.log.Warn("a hand does not answer, or has ended", "dir", h.at.dir, "folders", h.at.folderDirs(), "uid", h.as.uid, "pid", h.process.PID)
+		about := h.describe()
+		hs.k.log.Warn("a hand does not answer, or has ended", "of", about.files(), "uid", h.as.uid, "pid", h.process.PID)
 	}
 	go killLate(h.process)
 }
@@ -268,7 +311,9 @@ func (hs *hands) report() (all []systemProcess) {
 	defer hs.mu.Unlock()
 	for _, h := range hs.all {
 		if h.process != nil {
-			all = append(all, systemProcess{Part: partHand, PID: h.process.PID, UID: h.as.uid, Dir: h.at.dir, Folders: h.at.folderDirs(), Users: h.sessions, Sandbox: sandboxes})
+			p := h.describe()
+			p.Sandbox = sandboxes
+			all = append(all, p)
 		}
 	}
 	return all

@@ -61,7 +61,8 @@ const (
 	partClerk  = "clerk"
 	partEngine = "engine"
 	partHand   = "hand"
-	partJudge  = "judge" // of one login
+	partBucket = "bucket" // the hand of a bucket
+	partJudge  = "judge"  // of one login
 	partRunner = "runner"
 )
 

@@ -109,20 +109,58 @@ func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) err
 	if err != nil {
 		return err
 	}
-	at := now.settings.place(a)
+	at, buckets := now.settings.place(a).apart()
 	as, err := now.settings.rightsOf(a, at)
 	if err != nil {
 		return fmt.Errorf("the files of user %q can't be touched: %w", l.User, err)
 	}
-	h, err := e.hands.login(c.Ctx, at, as)
+	g := granted{
+		Roots: at.roots(), Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
+	}
+	err = e.grant(c.Ctx, &g, at, as, buckets, now.settings.systemUsers[now.settings.runAs])
+	var text []byte
+	if err == nil {
+		text, err = json.Marshal(g)
+	}
 	if err != nil {
+		for _, id := range g.hands() {
+			e.hands.logout(id)
+		}
 		return fmt.Errorf("the home of the user can't be used: %w", err)
 	}
-	text, err := json.Marshal(granted{
-		Hand: h.id, Roots: at.roots(), Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
-	})
 	w.String(string(text))
-	return err
+	return nil
+}
+
+// grant notes the hands of a login: that of the directories, with the rights of a user, and those of the buckets, which
+// have the rights of another.
+func (e *engineProcess) grant(ctx context.Context, g *granted, at place, as identity, buckets []bucketRoot, other identity) error {
+	if len(g.Roots) > 0 {
+		h, err := e.hands.login(ctx, at, as)
+		if err != nil {
+			return err
+		}
+		g.Hand = h.id
+	}
+	for _, b := range buckets {
+		h, err := e.hands.login(ctx, b.place(), other)
+		if err != nil {
+			return fmt.Errorf("%s: %w", inWords(b.Name), err)
+		}
+		g.Buckets = append(g.Buckets, grantedBucket{h.id, b.Name, b.ReadOnly})
+	}
+	return nil
+}
+
+// hands returns the numbers of the hands of a login.
+func (g *granted) hands() (all []uint64) {
+	if g.Hand != 0 {
+		all = append(all, g.Hand)
+	}
+	for _, b := range g.Buckets {
+		all = append(all, b.Hand)
+	}
+	return all
 }
 
 // waits tells the engine that the login of a session waits, so that other logins

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"fmt"
 	"net/netip"
 	"os"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/passive"
 )
-
-// maxAddrs bounds the addresses of a name; further ones are ignored.
-const maxAddrs = 256
 
 // addrs answers with the addresses of an announced name, which the clerk looks up.
 func (k *keeper) addrs(c *channel.Call, w *channel.Writer) error {
@@ -22,15 +18,17 @@ func (k *keeper) addrs(c *channel.Call, w *channel.Writer) error {
 		k.log.Warn("the engine has asked for a name that is not announced", "name", name)
 		return channel.ErrMessage
 	}
+	return k.resolve(c, w, name)
+}
+
+// resolve answers with the addresses of a name, which the clerk looks up.
+func (k *keeper) resolve(c *channel.Call, w *channel.Writer, name string) error {
 	var addrs []netip.Addr
 	err := k.askClerk(c.Ctx, tellLookUp, func(w *channel.Writer) { w.String(name); w.String("") }, func(r *channel.Reader, _ *os.File) (err error) {
-		addrs, err = readAddrs(r)
+		addrs, err = channel.ReadAddrs(r)
 		return err
 	})
-	w.Uint(uint64(len(addrs)))
-	for _, a := range addrs {
-		w.String(a.String())
-	}
+	w.Addrs(addrs)
 	return err
 }
 
@@ -50,20 +48,4 @@ func (k *keeper) isAnnounced(name string) bool {
 		}
 	}
 	return false
-}
-
-// readAddrs reads a list of addresses.
-func readAddrs(r *channel.Reader) (addrs []netip.Addr, err error) {
-	n := r.Uint()
-	if n > maxAddrs {
-		return nil, channel.ErrMessage
-	}
-	for range n {
-		a, err := netip.ParseAddr(r.String())
-		if err != nil {
-			return nil, fmt.Errorf("%w: %v", channel.ErrMessage, err)
-		}
-		addrs = append(addrs, a)
-	}
-	return addrs, r.End()
 }

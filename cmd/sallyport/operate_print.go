@@ -53,14 +53,17 @@ func (s *status) print(w io.Writer, now time.Time) {
 			row("UPGRADE", "came to nothing: "+s.Upgrade)
 		}
 		for _, p := range s.Processes {
-			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.dirs()), " ")+p.confinedBy()+p.since(now))
+			row(p.Part, strings.TrimRight(fmt.Sprintf("process %d of user %d %s", p.PID, p.UID, p.files()), " ")+p.confinedBy()+p.since(now))
 		}
 	})
 	printSilent(w, s.Silent)
 }
 
-// dirs returns the directories that a hand serves.
-func (p *systemProcess) dirs() string {
+// files returns the directories or the bucket that a hand serves.
+func (p *systemProcess) files() string {
+	if p.Bucket != "" {
+		return p.Bucket
+	}
 	all := p.Folders
 	if p.Dir != "" {
 		all = append([]string{p.Dir}, all...)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/objects"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -28,6 +29,7 @@ type settings struct {
 	systemSource      bool   // users of this host may log in
 	systemGroup       string // the group whose keys hold for users of this host
 	systemDir         string // the directory of passwd and shadow
+	bucketProgram     string // the program that reaches buckets; empty for the one beside this
 	pam               bool   // users whom PAM accepts may log in
 	pamService        string // the name of the service in PAM
 	pamUser           string // the user of this host that all users of PAM are; empty if each is its own
@@ -71,9 +73,10 @@ type settings struct {
 	groups      groups
 	allowed     userList
 	refused     userList
-	hidden      []string          // tells of users whom another user of the same name hides
-	files       []string          // the configuration files, in the order of reading
-	sources     map[string]source // where each option was set
+	hidden      []string                 // tells of users whom another user of the same name hides
+	files       []string                 // the configuration files, in the order of reading
+	sources     map[string]source        // where each option was set
+	buckets     map[string]objects.Store // by the names of their tables
 }
 
 const (
@@ -139,6 +142,7 @@ func (s *settings) entries() []entry {
 		{option{"pam", "", "with run-as: PAM is asked about all other users of this host, by the program sallyport-pam", toggle(&s.pam)}, `false`, atReload},
 		{option{"pam-service", "NAME", "the service that PAM goes by: /etc/pam.d/NAME (sallyport)", text(&s.pamService)}, `"sallyport"`, atReload},
 		{option{"pam-user", "NAME", "the user of this host whose rights and home all users of PAM have, for such as this host\ndoesn't know (none: PAM's users are this host's)", text(&s.pamUser)}, `"ftp"`, atReload},
+		{option{"s3-helper", "FILE", "where sallyport-s3 is, which reaches buckets (beside this program)", text(&s.bucketProgram)}, `"/usr/local/bin/sallyport-s3"`, atReload},
 		{option{"pam-helper", "FILE", "where sallyport-pam is (beside this program)", text(&s.pamProgram)}, `"/usr/local/bin/sallyport-pam"`, atReload},
 		{option{"home", "DIR", "the directory of each user who has none of its own: {user} is the name, and a relative\none is below the directory that is served (that directory)", text(&s.home)}, `"/srv/ftp/{user}"`, atReload},
 		{option{"cert", "FILE", "certificate and chain, PEM; read again when it changes (self-signed, for this run)", text(&s.cert)}, `"/etc/sallyport/cert.pem"`, atReload},

@@ -19,6 +19,8 @@ var (
 	// readByClerk has what name lookups and the verification of certificates read. It has directories, since files such
 	// as resolv.conf are replaced now and then, and only a right to the directory covers the new file.
 	readByClerk = []string{"/etc", "/run/systemd/resolve", "/run/resolvconf", "/run/NetworkManager", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"}
+	// readByBucket has the certificates of authorities, which are read at the start.
+	readByBucket = []string{"/etc/ssl", "/etc/pki", "/etc/ca-certificates", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"}
 	// readByEngine has the load of this machine.
 	readByEngine = []string{"/proc/loadavg"}
 )
@@ -77,6 +79,9 @@ func (s *settings) sandboxOf(name string, roots ...root) *sandbox.Rules {
 	case partClerk:
 		r.Connect, r.Opens = true, true
 		r.Read = slices.Concat(r.Read, readByClerk, part.Trusted())
+	case partBucket:
+		r.Connect = true
+		r.Read = slices.Concat(r.Read, readByBucket, part.Trusted())
 	case partHand:
 		r.Opens = true
 		r.Read = append(r.Read, readByHands...)

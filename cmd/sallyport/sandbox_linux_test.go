@@ -308,10 +308,11 @@ func TestSandboxTricks(t *testing.T) {
 		partJudge:               nil,
 		partEngine:              nil,
 		partEngine + ", active": {"connect to 127.0.0.1"},
+		partBucket:              {"connect to 127.0.0.1"},
 		partClerk:               {"connect to 127.0.0.1", "read /etc/hostname"},
 		partHand:                {"write into its own tree", "list a read-only folder"},
 	}
-	parts := []string{partSigner, partJudge, partClerk, partEngine, partEngine + ", active", partHand}
+	parts := []string{partSigner, partJudge, partClerk, partEngine, partEngine + ", active", partHand, partBucket}
 	results := map[string]map[string]string{}
 	for _, name := range parts {
 		results[name] = p.try(t, strings.ReplaceAll(name, ",", ""), sandboxRequired)

@@ -139,14 +139,22 @@ func (e *engineSettings) settings() *settings {
 
 // granted is the answer to a login that was accepted.
 type granted struct {
-	Hand     uint64
+	Hand     uint64 // 0 for an account that has only buckets
 	Roots    []root // of the hand
+	Buckets  []grantedBucket
 	Owner    string // the Owner of the account
 	Policy   driver.Policy
 	Hidden   patterns
 	ReadOnly bool
 	Quota    int64
 	Limited  bool // Quota holds
+}
+
+// grantedBucket is a bucket of an account, which has a hand of its own.
+type grantedBucket struct {
+	Hand     uint64
+	Name     string // by which clients see it
+	ReadOnly bool
 }
 
 // handPlace is what a hand needs to know of its place.

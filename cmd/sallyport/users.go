@@ -79,7 +79,7 @@ func (s *settings) everybody() map[string]account {
 
 // housed returns an account with the home of the option home, unless it has a home of its own.
 func (s *settings) housed(name string, a account) (account, error) {
-	if a.Home != "" || s.home == "" {
+	if a.Home != "" || s.home == "" || a.hasRoot() {
 		return a, nil
 	}
 	home, err := homeOf(s.home, name)
@@ -111,13 +111,13 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 func (s *settings) place(a *account) place {
 	at := place{
 		dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), umask: a.Umask, quota: a.Quota,
-		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a), folders: s.foldersOf(a),
+		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a), folders: s.foldersOf(a), buckets: s.bucketsOf(a),
 	}
 	if a.ReadOnly {
 		at.quota = quota{} // the user stores nothing
 	}
 	switch {
-	case a.homeless():
+	case a.homeless(), a.hasRoot():
 		at.dir = ""
 	case a.Home != "":
 		at.dir = s.dirOf(a.Home)
@@ -183,6 +183,7 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 		errs = append(errs, s.canJudge())
 		c.sources = append(c.sources, &systemUsers{s, by.judge})
 	}
+	errs = append(errs, s.canReachBuckets())
 	if s.pam {
 		errs = append(errs, s.canAskPAM())
 		c.sources = append(c.sources, s.newPAMUsers(by.login))

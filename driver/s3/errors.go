@@ -1,9 +1,11 @@
 package s3
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 
 	"github.com/minio/minio-go/v7"
 
@@ -30,11 +32,18 @@ var meanings = map[string]error{
 }
 
 // meaning wraps an error of the store with the error of the contract that it
-// means, if there is one.
+// means, if there is one. A store that is out of reach, or says itself that it
+// fails, has a reply of its own: the client should come again.
 func meaning(err error) error {
 	var r minio.ErrorResponse
 	if errors.As(err, &r) && meanings[r.Code] != nil {
 		return fmt.Errorf("%w: %w", meanings[r.Code], err)
+	}
+	if own := (*driver.Error)(nil); errors.As(err, &own) {
+		return err
+	}
+	if failed := net.Error(nil); r.StatusCode >= 500 || errors.As(err, &failed) && !errors.Is(err, context.Canceled) {
+		return &driver.Error{Code: 451, Text: "The store of these files can't be reached just now. Try again later.", Err: err}
 	}
 	return err
 }

@@ -38,6 +38,8 @@ func TestRelease(t *testing.T) {
 		require.Contains(t, run(t, bin, nil, filepath.Join(bin, "sallyport"), "version"), version)
 		run(t, bin, proxy.env("GOBIN="+bin), "go", "install", module+"/cmd/sallyport-pam@"+version) // without PAM, which few hosts have headers of
 		require.FileExists(t, filepath.Join(bin, "sallyport-pam"))
+		run(t, bin, proxy.env("GOBIN="+bin), "go", "install", module+"/cmd/sallyport/sallyport-s3@"+version)
+		require.FileExists(t, filepath.Join(bin, "sallyport-s3"))
 	})
 	t.Run("binaries", func(t *testing.T) {
 		target := runtime.GOOS + "/" + runtime.GOARCH

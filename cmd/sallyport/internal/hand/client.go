@@ -33,6 +33,9 @@ type Client struct {
 
 // link is the socket to a hand. The Clients of all roots of the hand share it.
 type link struct {
+	// Gone is the error of every call after the hand has ended; ErrGone if it is nil. It is set before the first call.
+	Gone error
+
 	s        *channel.Socket
 	patience time.Duration
 
@@ -83,6 +86,13 @@ func (l *link) Close() error { return l.s.Close() }
 
 // Done returns a channel that is closed when the hand has ended, was found to hang, or Close was called.
 func (l *link) Done() <-chan struct{} { return l.ended }
+
+func (l *link) errGone() error {
+	if l.Gone != nil {
+		return l.Gone
+	}
+	return ErrGone
+}
 
 // receive passes answers to the calls that wait for them, until the socket ends.
 func (l *link) receive() {
@@ -138,7 +148,7 @@ func (c *Client) begin(o op, build func(w *writer)) (*call, error) {
 	c.mu.Lock()
 	if c.gone {
 		c.mu.Unlock()
-		return nil, ErrGone
+		return nil, c.errGone()
 	}
 	c.last++
 	w.id = c.last
@@ -169,7 +179,7 @@ func (l *link) send(o op, id uint64, build func(w *writer)) error {
 	}
 	if err := l.s.Send(*m, nil); err != nil {
 		l.s.Close()
-		return errors.Join(ErrGone, err)
+		return errors.Join(l.errGone(), err)
 	}
 	return nil
 }
@@ -181,7 +191,7 @@ func (l *link) next(ctx context.Context, w *call) (answer, error) {
 	select {
 	case a, ok := <-w.answers:
 		if !ok {
-			return a, ErrGone
+			return a, l.errGone()
 		}
 		return a, nil
 	case <-ctx.Done():
@@ -189,7 +199,7 @@ func (l *link) next(ctx context.Context, w *call) (answer, error) {
 		return answer{}, ctx.Err()
 	case <-timer.C:
 		l.s.Close()
-		return answer{}, ErrGone
+		return answer{}, l.errGone()
 	}
 }
 

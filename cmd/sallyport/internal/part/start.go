@@ -29,6 +29,9 @@ type Rights struct {
 	// Light is set for a part that has little to do at a time, and of which there may be a thousand: Go uses one
 	// processor unless GOMAXPROCS is set here, and timers may be late.
 	Light bool
+
+	// Program is the executable of the part, which the user has to be able to execute; empty for this one.
+	Program string
 }
 
 // late is how late the timers of a light part may be. While there is anything to do, Go itself wakes every 20 µs to see
@@ -157,7 +160,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 		env = append(env, confined+"="+string(text))
 	}
 	cmd := &exec.Cmd{
-		Path: s.path, Args: []string{"sallyport", Command, name}, Dir: "/", Env: env, Stderr: cmp.Or(s.Stderr, os.Stderr),
+		Path: cmp.Or(rights.Program, s.path), Args: []string{"sallyport", Command, name}, Dir: "/", Env: env, Stderr: cmp.Or(s.Stderr, os.Stderr),
 		ExtraFiles: append([]*os.File{its}, more...),
 		SysProcAttr: &syscall.SysProcAttr{
 			Pdeathsig:  syscall.SIGKILL,

@@ -1,0 +1,52 @@
+package objects
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// version is the version of what the server and sallyport-s3 tell each other. Both have to have the same.
+const version = 1
+
+// Store is what it takes to reach a bucket, or a directory of one.
+type Store struct {
+	Endpoint          string // host and perhaps port
+	Region            string // empty to ask the store
+	Bucket            string
+	Prefix            string // the directory of the bucket; empty for all
+	InsecureHTTP      bool   // without TLS
+	AccessKey, Secret string
+}
+
+// String returns where a store is, without its keys.
+func (s *Store) String() string {
+	return strings.TrimSuffix(s.Endpoint+"/"+s.Bucket+"/"+s.Prefix, "/")
+}
+
+// told is a store as a message has it.
+type told struct {
+	Version int
+	*Store
+}
+
+// Text returns a store as a text that Parse reads. Stores with the same text are the same.
+func (s *Store) Text() string {
+	text, err := json.Marshal(told{version, s})
+	if err != nil {
+		panic(err) // texts and truth values can always be written as JSON
+	}
+	return string(text)
+}
+
+// Parse reads the text of a store.
+func Parse(text string) (*Store, error) {
+	t := told{Store: &Store{}}
+	if err := json.Unmarshal([]byte(text), &t); err != nil {
+		return nil, err
+	}
+	if t.Version != version {
+		return nil, fmt.Errorf("sallyport-s3 is of another version (%d) than the server (%d); install both together", version, t.Version)
+	}
+	return t.Store, nil
+}
