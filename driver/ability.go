@@ -66,6 +66,15 @@ type StoreChecker interface {
 	CheckStore(ctx context.Context, name string, opts StoreOptions) error
 }
 
+// An InPlacer is an FS that knows whether its uploads are in place: whether the old bytes
+// of a file are gone before Commit, and so make room, or count until then. [Limit] asks.
+// Without the ability either may be the case.
+type InPlacer interface {
+	// WritesInPlace reports whether an upload to a name would change the file before
+	// Commit. It looks at no file, and is called after CheckStore for the same upload.
+	WritesInPlace(name string, opts StoreOptions) bool
+}
+
 // A RawNamer is an FS that takes names which are not UTF-8, as cameras, scanners
 // and old file systems make them. All methods of a RawNamer take every name of
 // [ValidName] without CR, LF and NUL, and List gives such names as they are.
@@ -161,6 +170,13 @@ func RemoveSame(ctx context.Context, fsys FS, name string, info fs.FileInfo) err
 		return err
 	}
 	return fsys.Remove(ctx, name)
+}
+
+// WritesInPlace reports whether an upload may change the file before Commit, asking the
+// first [InPlacer] behind fsys. Without one it returns true.
+func WritesInPlace(fsys FS, name string, opts StoreOptions) bool {
+	p, ok := as[InPlacer](fsys)
+	return !ok || p.WritesInPlace(name, opts)
 }
 
 // RawNames reports whether fsys takes names below name that are not UTF-8, asking

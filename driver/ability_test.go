@@ -20,7 +20,7 @@ import (
 var abilities = []reflect.Type{
 	reflect.TypeFor[driver.TimeSetter](), reflect.TypeFor[driver.ModeSetter](), reflect.TypeFor[driver.GroupSetter](),
 	reflect.TypeFor[driver.Symlinker](), reflect.TypeFor[driver.LinkReader](), reflect.TypeFor[driver.SpaceReporter](),
-	reflect.TypeFor[driver.StoreChecker](), reflect.TypeFor[driver.RawNamer](), reflect.TypeFor[driver.SameRemover](),
+	reflect.TypeFor[driver.StoreChecker](), reflect.TypeFor[driver.InPlacer](), reflect.TypeFor[driver.RawNamer](), reflect.TypeFor[driver.SameRemover](),
 	reflect.TypeFor[driver.Checksummer](), reflect.TypeFor[driver.Scanner](), reflect.TypeFor[driver.OpChecker](),
 }
 

@@ -35,3 +35,6 @@ func (a *aferoFS) CheckStore(ctx context.Context, name string, opts StoreOptions
 	}
 	return fail("store", name, err)
 }
+
+// WritesInPlace returns false: the old file counts until Commit.
+func (a *aferoFS) WritesInPlace(string, StoreOptions) bool { return false }

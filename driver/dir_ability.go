@@ -139,3 +139,8 @@ func (d *Dir) Space(ctx context.Context, name string) (int64, error) {
 	}
 	return n, d.fail("space", name, err)
 }
+
+// WritesInPlace reports whether Uploads is InPlace and an upload need not be whole.
+func (d *Dir) WritesInPlace(_ string, opts StoreOptions) bool {
+	return d.Uploads == InPlace && !opts.Whole
+}

@@ -160,6 +160,21 @@ func ExampleStoreChecker() {
 	// <nil>
 }
 
+// WritesInPlace tells whether an upload makes room in a full quota before Commit.
+func ExampleWritesInPlace() {
+	files, err := driver.OpenDir(os.TempDir())
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer files.Close()
+	files.Uploads = driver.InPlace
+	fmt.Println(driver.WritesInPlace(files, "a", driver.StoreOptions{}))
+	fmt.Println(driver.WritesInPlace(files, "a", driver.StoreOptions{Whole: true})) // for COMB
+	// Output:
+	// true
+	// false
+}
+
 // RawNames tells where names that are not UTF-8 are taken.
 func ExampleRawNames() {
 	files, err := driver.Mount(map[string]driver.FS{"camera": driver.Mem(), "docs": driver.ReadOnly(fstest.MapFS{})})

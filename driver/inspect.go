@@ -54,6 +54,12 @@ type inspected struct {
 // content that accept would have to see.
 func (i *inspected) Unwrap() FS { return i.FS }
 
+// WritesInPlace asks the wrapped FS about the upload that Store makes of it.
+func (i *inspected) WritesInPlace(name string, opts StoreOptions) bool {
+	opts.Whole = true
+	return WritesInPlace(i.FS, name, opts)
+}
+
 // RemoveSame removes a file if it is still the one that was described.
 func (i *inspected) RemoveSame(ctx context.Context, name string, info fs.FileInfo) error {
 	return RemoveSame(ctx, i.FS, name, info)

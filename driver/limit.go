@@ -182,8 +182,11 @@ func (l *Limited) count(d count) {
 }
 
 // left returns what may still be reserved. mu is held.
-func (l *Limited) left() count {
-	left := count{l.quota.Bytes - l.used.bytes - l.reserved.bytes, math.MaxInt64}
+func (l *Limited) left() count { return l.leftWith(0) }
+
+// leftWith returns what could be reserved if so many of the stored bytes were gone. mu is held.
+func (l *Limited) leftWith(room int64) count {
+	left := count{l.quota.Bytes - (l.used.bytes - min(room, l.used.bytes)) - l.reserved.bytes, math.MaxInt64}
 	if l.quota.Files > 0 {
 		left.files = l.quota.Files - l.used.files - l.reserved.files
 	}

@@ -60,3 +60,8 @@ func (l *Limited) Checksum(ctx context.Context, name, algorithm string, offset, 
 
 // RawNames reports whether the wrapped FS takes names that are not UTF-8.
 func (l *Limited) RawNames(name string) bool { return RawNames(l.fsys, name) }
+
+// WritesInPlace reports whether uploads to the wrapped FS are in place.
+func (l *Limited) WritesInPlace(name string, opts StoreOptions) bool {
+	return WritesInPlace(l.fsys, name, opts)
+}

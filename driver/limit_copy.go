@@ -12,7 +12,10 @@ type limitReaderFrom struct {
 }
 
 func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
-	var total int64
+	total, err := u.readFirst(r)
+	if err != nil {
+		return total, fromEnd(err)
+	}
 	for {
 		if err := u.ready("write"); err != nil {
 			return total, err
@@ -28,6 +31,36 @@ func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
 			return total, err
 		}
 	}
+}
+
+// readFirst passes the first piece to Write if that is going to remove bytes of the old file: the
+// bytes count as long as nothing comes.
+func (u *limitReaderFrom) readFirst(r io.Reader) (int64, error) {
+	u.l.mu.Lock()
+	cuts := u.cuts()
+	u.l.mu.Unlock()
+	if !cuts {
+		return 0, nil
+	}
+	var b [4096]byte
+	n, err := r.Read(b[:])
+	if n > 0 {
+		if n, err := u.Write(b[:n]); err != nil {
+			return int64(n), err
+		}
+	}
+	if err != nil && err != io.EOF {
+		u.err = err
+	}
+	return int64(n), err
+}
+
+// fromEnd returns nil for the end of a reader.
+func fromEnd(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // atEnd returns nil if the data ends exactly where the room ends, and ErrQuota if there

@@ -92,10 +92,7 @@ func TestLimitInPlaceCountsOnce(t *testing.T) {
 // Bytes that the system has copied of a piece in ReadFrom count once, though the piece is
 // still on its way.
 func TestLimitInPlaceCountsOnceInReadFrom(t *testing.T) {
-	for opts, want := range map[driver.StoreOptions]int64{
-		{}: 100, {Append: true}: 100,
-		{Offset: 2}: 82, // 20 bytes were counted when it claimed the rest
-	} {
+	for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Offset: 2}} {
 		d := openDir(t, t.TempDir())
 		d.Uploads = driver.InPlace
 		l := limit(t, d, driver.Quota{Bytes: 100})
@@ -115,7 +112,7 @@ func TestLimitInPlaceCountsOnceInReadFrom(t *testing.T) {
 			require.NoError(t, err)
 			require.NoError(t, v.Close(errors.New("cut")))
 			bytes, files := l.Used()
-			assert.Equal(t, want, bytes, "all that is left is claimed: %+v", opts)
+			assert.EqualValues(t, 100, bytes, "all that is left is claimed: %+v", opts)
 			assert.EqualValues(t, 1, files)
 		}
 		require.NoError(t, w.Close())

@@ -133,14 +133,23 @@ func (u *limitUpload) ready(op string) error {
 }
 
 // claim reserves n bytes, or as many as the quota and FileSize leave, and returns how
-// many.
+// many. If it is all of them, the old bytes that the first Write in place removes count no
+// more.
 func (u *limitUpload) claim(n int64) int64 {
 	l := u.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if n > 0 && u.cuts() && n <= min(u.room(), l.leftWith(u.file.bytes-u.kept).bytes) {
+		l.set(u.file, count{u.kept, u.file.files})
+	}
 	n = max(min(n, u.room(), l.left().bytes), 0)
 	u.claimed(n)
 	return n
+}
+
+// cuts reports whether bytes of the old file still count that a Write removes. mu is held.
+func (u *limitUpload) cuts() bool {
+	return u.there && !u.opts.Append && u.kept < u.file.bytes
 }
 
 // room returns how many bytes more FileSize leaves to the upload. An upload that appends
@@ -180,7 +189,7 @@ func (u *limitUpload) wrote(claimed, n int64, err error) {
 	defer u.l.mu.Unlock()
 	u.claimed(n - claimed)
 	u.written += n
-	if u.there && !u.opts.Append && n > 0 && u.kept < u.file.bytes { // the old bytes behind are gone
+	if n > 0 && u.cuts() { // it has turned out meanwhile that the FS writes in place
 		u.l.set(u.file, count{u.kept, u.file.files})
 	}
 	u.err = err

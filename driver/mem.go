@@ -97,6 +97,9 @@ func (m *MemFS) begin(ctx context.Context, op, name string) error {
 	return ctx.Err()
 }
 
+// WritesInPlace returns false: uploads are atomic.
+func (m *MemFS) WritesInPlace(string, StoreOptions) bool { return false }
+
 // RawNames returns true: a MemFS takes every name, UTF-8 or not.
 func (m *MemFS) RawNames(string) bool { return true }
 

@@ -101,3 +101,9 @@ func (m *MountFS) RawNames(name string) bool {
 	p, inner, ok := m.find(name)
 	return ok && RawNames(p.fsys, inner)
 }
+
+// WritesInPlace reports whether the FS of the name writes in place.
+func (m *MountFS) WritesInPlace(name string, opts StoreOptions) bool {
+	p, inner, ok := m.find(name)
+	return ok && WritesInPlace(p.fsys, inner, opts)
+}

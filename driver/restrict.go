@@ -154,6 +154,12 @@ func (r *restricted) Space(ctx context.Context, name string) (int64, error) {
 	return Space(ctx, r.fsys, name)
 }
 
+// WritesInPlace reports whether uploads to the wrapped FS are in place; allow sees the
+// names when they are used.
+func (r *restricted) WritesInPlace(name string, opts StoreOptions) bool {
+	return WritesInPlace(r.fsys, name, opts)
+}
+
 // RawNames reports whether the wrapped FS takes names that are not UTF-8; allow sees
 // names as they are.
 func (r *restricted) RawNames(name string) bool { return RawNames(r.fsys, name) }

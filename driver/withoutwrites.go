@@ -66,6 +66,9 @@ func (w *withoutWrites) Checksum(ctx context.Context, name, algorithm string, of
 	return Checksum(ctx, w.fsys, name, algorithm, offset, length)
 }
 
+// WritesInPlace returns false: nothing is written.
+func (refusal) WritesInPlace(string, StoreOptions) bool { return false }
+
 func (w *withoutWrites) RawNames(name string) bool { return RawNames(w.fsys, name) }
 
 // Space reports 0, whatever the disk has: nothing can be stored.

@@ -418,3 +418,23 @@ func TestListingIsSlow(t *testing.T) {
 		})
 	})
 }
+
+// A user whose quota is full can write over a file in place, as the quota counts only what is there.
+func TestOverwrittenInPlaceWhenFull(t *testing.T) {
+	files, err := driver.OpenDir(t.TempDir())
+	require.NoError(t, err)
+	t.Cleanup(func() { files.Close() })
+	files.Uploads = driver.InPlace
+	writeFile(t, files, "a", "old")
+	limited, err := driver.Limit(t.Context(), files, driver.Quota{Bytes: 3})
+	require.NoError(t, err)
+	c := start(t, insecure, func(srv *server.Server) { srv.Driver = driver.User(testUser, testPassword, limited) }).loginClear(t)
+	c.put("new", "STOR a")
+	c.cmd(350, "REST 1")
+	c.put("ow", "STOR a")
+	require.Equal(t, "now", c.get("RETR a"))
+	for _, line := range []string{"STOR b", "APPE a"} {
+		c.cmd(227, "PASV")
+		c.cmd(552, "%s", line)
+	}
+}

@@ -200,6 +200,11 @@ func (f *FaultyFS) CheckStore(ctx context.Context, name string, opts driver.Stor
 	return driver.CheckStore(ctx, f.fsys, name, opts)
 }
 
+// WritesInPlace reports whether the FS within writes in place, or doesn't say.
+func (f *FaultyFS) WritesInPlace(name string, opts driver.StoreOptions) bool {
+	return driver.WritesInPlace(f.fsys, name, opts)
+}
+
 // RawNames reports whether the FS within takes names that are not UTF-8.
 func (f *FaultyFS) RawNames(name string) bool { return driver.RawNames(f.fsys, name) }
 

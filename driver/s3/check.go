@@ -11,3 +11,6 @@ import (
 func (f *FS) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	return fail("store", name, f.mayStore(ctx, name, opts))
 }
+
+// WritesInPlace returns false: an object is replaced whole, by Commit.
+func (f *FS) WritesInPlace(string, driver.StoreOptions) bool { return false }

@@ -160,6 +160,9 @@ func (b bucket) Open(ctx context.Context, name string, offset int64) (io.ReadClo
 	return res.Body, nil
 }
 
+// WritesInPlace returns false, so that a quota counts the old object until Commit.
+func (b bucket) WritesInPlace(string, driver.StoreOptions) bool { return false }
+
 // CheckStore is called before the client is told to send, and again by Store.
 func (b bucket) CheckStore(ctx context.Context, name string, opts driver.StoreOptions) error {
 	if opts.Append || opts.Offset != 0 {

@@ -24,6 +24,7 @@ var _ interface {
 	driver.LinkReader
 	driver.SpaceReporter
 	driver.StoreChecker
+	driver.InPlacer
 	driver.RawNamer
 	driver.SameRemover
 	driver.Checksummer
@@ -78,6 +79,11 @@ func (c *Client) CheckStore(ctx context.Context, name string, opts driver.StoreO
 	return c.do(ctx, opCheckStore, func(w *writer) { w.String(name); writeOptions(w, opts) }, func(a *answer) {
 		c.atomic.Store(a.Bool())
 	})
+}
+
+// WritesInPlace returns what the hand has told with its answer to CheckStore, and true before that.
+func (c *Client) WritesInPlace(_ string, opts driver.StoreOptions) bool {
+	return !opts.Whole && !c.atomic.Load()
 }
 
 func (c *Client) Stat(ctx context.Context, name string) (fs.FileInfo, error) {
