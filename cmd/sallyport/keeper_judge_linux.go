@@ -32,6 +32,11 @@ func (k *keeper) judgeLogin(ctx context.Context, dir, user, password string) (v 
 	}
 	ctx, stop := context.WithTimeoutCause(ctx, askedFor, errSlow)
 	defer stop()
+	defer func() {
+		if errors.Is(err, channel.ErrStuck) { // whichever message it was
+			err = errSlow
+		}
+	}()
 	rights := k.rights
 	rights.Sandbox = k.started.sandboxOf(partJudge)
 	p, err := k.starter.Start(partJudge, rights, nil)
@@ -60,9 +65,6 @@ func (k *keeper) judgeLogin(ctx context.Context, dir, user, password string) (v 
 	err = p.Ask(ctx, askedFor, tellJudge, func(w *channel.Writer) { w.String(user); w.String(password) }, nil, func(r *channel.Reader, _ *os.File) error {
 		return json.Unmarshal([]byte(r.String()), &v)
 	})
-	if errors.Is(err, channel.ErrStuck) {
-		err = errSlow
-	}
 	return v, err
 }
 
