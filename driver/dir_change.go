@@ -67,7 +67,7 @@ func (d *Dir) remove(ctx context.Context, p string, same fs.FileInfo) error {
 	case same != nil && fi.Mode().IsRegular() && len(held) == 0:
 		return ErrBusy // the file is being written, and may change at any moment
 	}
-	return d.durably(func() error { return d.root.Remove(p) }, p)
+	return unlessMounted(d.durably(func() error { return d.root.Remove(p) }, p), d.root, p)
 }
 
 // RemoveDir removes an empty directory, and with it files that a crash left behind there.
@@ -174,7 +174,7 @@ func (d *Dir) move(f, t string, held []*heldFile) error {
 		return fs.ErrExist
 	}
 	if err := d.root.Rename(f, t); err != nil {
-		return d.renameError(f, t, err)
+		return d.renameError(f, t, unlessMounted(err, d.root, f, t))
 	}
 	return nil
 }

@@ -109,6 +109,10 @@ func (d *Dir) checkTarget(dir *os.File, base string, fi fs.FileInfo, opts StoreO
 		if err := replaceable(fi); err != nil {
 			return err
 		}
+		grows := fi.Size() > small && (opts.Append || opts.Offset == fi.Size()) // see fill
+		if !grows && mountedOn(dir, base) {
+			return errMounted
+		}
 		if opts.Append || opts.Offset > 0 {
 			want = mayRead // of the bytes that are kept
 		}

@@ -169,7 +169,8 @@ func (u *atomicUpload) rename(t *tempFile) error {
 	if err := t.f.Close(); err != nil {
 		return err
 	}
-	return u.durably(func() error { return u.parent.Rename(t.name, u.base) })
+	err := u.durably(func() error { return u.parent.Rename(t.name, u.base) })
+	return unlessMounted(err, u.parent, u.base)
 }
 
 // durably makes a change in the directory, if the directory is still in the tree. With

@@ -42,8 +42,15 @@ func onlyAdds(dir *os.Root, path string) bool {
 	return attributes(f, ".")&unix.STATX_ATTR_APPEND != 0
 }
 
+// mountedOn reports whether something is mounted on the file base of a directory; false where
+// the system doesn't tell, as before Linux 5.8.
+func mountedOn(dir *os.File, base string) bool {
+	return attributes(dir, base)&unix.STATX_ATTR_MOUNT_ROOT != 0
+}
+
 // attributes returns what chattr(1) has set for the file base of a directory, or for the
-// directory itself if base is "."; 0 if the system doesn't tell.
+// directory itself if base is ".", and whether the file is a mount point; 0 if the system
+// doesn't tell.
 func attributes(dir *os.File, base string) uint64 {
 	var st unix.Statx_t
 	if dir == nil || unix.Statx(int(dir.Fd()), base, unix.AT_SYMLINK_NOFOLLOW, 0, &st) != nil {
