@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/sallyport/sallyport/internal/test/testenv"
 )
 
 // mistakes are files with one mistake each, and what is said of it.
@@ -56,10 +58,7 @@ func TestStricterThanVsftpd(t *testing.T) {
 
 // vsftpd itself says the same of all mistakes, and refuses what is only noted here.
 func TestMessagesAreThoseOfVsftpd(t *testing.T) {
-	program, err := exec.LookPath("/usr/sbin/vsftpd")
-	if err != nil {
-		t.Skip("this host has no vsftpd to compare with (apt-get install vsftpd)")
-	}
+	program := testenv.NeedBinary(t, "vsftpd")
 	for _, m := range mistakes {
 		require.Equal(t, "500 OOPS: "+m.oops+"\r\n", said(t, program, m.text), m.text)
 	}
