@@ -24,7 +24,9 @@ import (
 // doesn't replace a file (afero's SFTP), Commit moves the old file aside for a
 // moment and puts it back if that fails. Where Rename is not supported at all,
 // Commit copies, and others may then see a part of the file. A temporary file
-// that a crash left behind stays. While there is an upload into a directory,
+// that a crash left behind stays. The name of a symbolic link becomes that of the
+// new file, and the file that the link led to stays as it was; [Dir] replaces that
+// file instead. While there is an upload into a directory,
 // RemoveDir is ErrNotEmpty with the code 450.
 //
 // An upload that adds to a file, or keeps its beginning, copies the kept bytes in

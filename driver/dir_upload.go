@@ -147,7 +147,7 @@ func (u *atomicUpload) keep() (err error) {
 		return nil
 	}
 	// Refuse a file now that Commit could not read then.
-	u.src, err = openRegular(u.parent, u.base, os.O_RDONLY, 0)
+	u.src, err = u.openOld()
 	if errors.Is(err, fs.ErrNotExist) && u.opts.Append {
 		u.old = nil // it has been removed since find saw it
 		return nil
@@ -173,6 +173,18 @@ func (u *atomicUpload) keep() (err error) {
 		return ErrOffset
 	}
 	return nil
+}
+
+// openOld opens the file that the upload is to change. Before a file is described that must
+// not change any more it is opened for writing, if it may be: an overlay file system copies
+// the file to its upper layer then, which Commit would take for a change.
+func (u *atomicUpload) openOld() (f *os.File, err error) {
+	if !u.opts.Append {
+		if f, err = openRegular(u.parent, u.base, os.O_RDWR, 0); err == nil {
+			return f, nil
+		}
+	}
+	return openRegular(u.parent, u.base, os.O_RDONLY, 0)
 }
 
 // find opens the directory of name, following a link, and describes the file that has
