@@ -20,7 +20,7 @@ import (
 func TestDirMountedFile(t *testing.T) {
 	testenv.NeedRoot(t)
 	both(t, func(t *testing.T, d *driver.Dir, path string) {
-		const small, large = 10, 5_000_000
+		const small, most, large = 10, 64 << 10, 5_000_000 // most is the largest file that is copied
 		outside := filepath.Join(t.TempDir(), "outside")
 		for name, content := range map[string]string{outside: "", filepath.Join(path, "f"): "", filepath.Join(path, "g"): "x"} {
 			require.NoError(t, os.WriteFile(name, []byte(content), 0o666))
@@ -29,7 +29,7 @@ func TestDirMountedFile(t *testing.T) {
 			testenv.Missing(t, "mounting a file: %v", err)
 		}
 		t.Cleanup(func() { _ = unix.Unmount(filepath.Join(path, "f"), unix.MNT_DETACH) })
-		for _, size := range []int64{small, large} {
+		for _, size := range []int64{small, most, large} {
 			for _, opts := range []driver.StoreOptions{{}, {Append: true}, {Append: true, Whole: true}, {Offset: 5}, {Offset: size}, {Whole: true}} {
 				require.NoError(t, os.Truncate(outside, size))
 				check := driver.CheckStore(t.Context(), d, "f", opts)
