@@ -89,15 +89,19 @@ func (s *settings) checkActivePort() error {
 }
 
 // dialFromSource connects to a client from the port of active mode. The keeper binds the socket.
-func (e *engine) dialFromSource(ctx context.Context, local, remote netip.AddrPort) (conn net.Conn, err error) {
-	err = e.keeper.Ask(ctx, usualPatience, askSource, func(w *channel.Writer) { w.String(local.Addr().String()) }, nil, func(_ *channel.Reader, f *os.File) error {
-		if f == nil {
-			return channel.ErrMessage
-		}
-		conn, err = connect(ctx, f, remote)
-		return err
+func (e *engine) dialFromSource(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error) {
+	var socket *os.File
+	err := e.keeper.Ask(ctx, usualPatience, askSource, func(w *channel.Writer) { w.String(local.Addr().String()) }, nil, func(_ *channel.Reader, f *os.File) error {
+		socket = f
+		return nil
 	})
-	return conn, err
+	switch {
+	case err != nil:
+		return nil, err
+	case socket == nil:
+		return nil, channel.ErrMessage
+	}
+	return connect(ctx, socket, remote)
 }
 
 // connect connects a socket that is not connected yet, and closes the file.

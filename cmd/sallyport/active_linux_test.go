@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
@@ -61,6 +62,34 @@ func TestSplitActivePort(t *testing.T) {
 	_, err = c.Expect(425)
 	require.NoError(t, err)
 	require.EqualValues(t, 20, fetchActive(t, c, "a", "content"))
+}
+
+// A client whose host doesn't answer keeps nobody else waiting: the engine goes on talking to the keeper.
+func TestSplitActiveUnanswered(t *testing.T) {
+	s := startSplit(t, "active = true\nactive-port = 20", 1)
+	a := filepath.Join(s.homes, "alice", "a")
+	require.NoError(t, os.WriteFile(a, []byte("content"), 0o644))
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	require.NoError(t, err)
+	defer unix.Close(fd)
+	require.NoError(t, unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}))
+	require.NoError(t, unix.Listen(fd, 0))
+	at, err := unix.Getsockname(fd)
+	require.NoError(t, err)
+	port := at.(*unix.SockaddrInet4).Port
+	full, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)) // nobody accepts, and there is room for no other
+	require.NoError(t, err)
+	defer full.Close()
+
+	c := s.mustDial(t, "alice")
+	_, err = c.Cmd(200, fmt.Sprintf("EPRT |1|127.0.0.1|%d|", port))
+	require.NoError(t, err)
+	_, err = c.Cmd(150, "RETR a")
+	require.NoError(t, err)
+	s.mustDial(t, "bob")
+	require.NoError(t, c.Send("ABOR"))
+	_, err = c.Expect(426) // and not 425, which comes when the attempt has been given up
+	require.NoError(t, err)
 }
 
 // A server in one process connects from the port itself.
