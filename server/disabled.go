@@ -67,4 +67,9 @@ func (srv *Server) switchOff(names []string) disabled {
 
 // isOff reports whether a command is switched off, by the server or by the policy of the
 // account.
-func (s *session) isOff(name string) bool { return s.srv.inForce().off[name] || s.policy.off[name] }
+func (s *session) isOff(name string) bool { return s.srv.isOff(name, s.policy.off) }
+
+// isOff reports whether a command is switched off, by the server or by a policy.
+func (srv *Server) isOff(name string, policy disabled) bool {
+	return srv.inForce().off[name] || policy[name]
+}

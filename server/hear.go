@@ -131,7 +131,7 @@ func (s *session) giveUpPort() {
 // the policy of the account.
 func (s *session) isAbort(in input, policy disabled) bool {
 	row := commands[in.cmd.Verb]
-	return in.err == nil && row != nil && row.during == aborts && !s.srv.inForce().off[row.name] && !policy[row.name]
+	return in.err == nil && row != nil && row.during == aborts && !s.srv.isOff(row.name, policy)
 }
 
 // listen reads commands until relieve, until hear returns false, or until no more may be
