@@ -15,7 +15,7 @@ import (
 func (s *session) cmdMdtm(ctx context.Context, arg string) (wire.Reply, error) {
 	if stamp, name, found := strings.Cut(arg, " "); found && name != "" {
 		if t, err := wire.ParseTime(stamp); err == nil {
-			return s.setTimes(ctx, name, driver.Times{Modify: t}, "Modify="+wire.FormatTime(t)+"; "+name)
+			return s.setTimes(ctx, name, driver.Times{Modify: s.srv.fromMDTM(t)}, "Modify="+wire.FormatTime(t)+"; "+name)
 		}
 	}
 	name, err := s.existing(ctx, arg)
@@ -26,7 +26,30 @@ func (s *session) cmdMdtm(ctx context.Context, arg string) (wire.Reply, error) {
 	if err != nil {
 		return wire.Reply{}, err
 	}
-	return ok(213, wire.FormatTime(info.ModTime()))
+	return ok(213, wire.FormatTime(s.srv.toMDTM(info.ModTime())))
+}
+
+// toMDTM returns a time whose UTC is what MDTM tells of t.
+func (srv *Server) toMDTM(t time.Time) time.Time {
+	if !srv.LocalMDTM {
+		return t
+	}
+	return inZone(t.In(srv.location()), time.UTC)
+}
+
+// fromMDTM returns the time that MDTM was given, of which t is the UTC.
+func (srv *Server) fromMDTM(t time.Time) time.Time {
+	if !srv.LocalMDTM {
+		return t
+	}
+	return inZone(t.UTC(), srv.location())
+}
+
+// inZone returns the time at which the clocks of a zone show what t shows in its own.
+func inZone(t time.Time, zone *time.Location) time.Time {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	return time.Date(year, month, day, hour, minute, second, t.Nanosecond(), zone)
 }
 
 // MFMT <time> <path>: draft-somers-ftp-mfxx, section 3.

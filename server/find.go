@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"iter"
 	"path"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sallyport/sallyport/driver"
@@ -20,29 +21,41 @@ type entries func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error]
 // single file, or the matches of a pattern in the last element. A file or directory that has
 // the pattern itself as its name comes first.
 func (s *session) find(ctx context.Context, arg string) (*listing, error) {
-	p, err := s.path(ctx, arg)
+	l := &listing{session: s}
+	l.flags, l.path = wire.ListArg(arg)
+	p, err := s.path(ctx, l.path)
 	if err != nil {
 		return nil, err
 	}
 	name := p.Name
 	info, err := s.files.Stat(ctx, name)
 	dir, last := path.Split(name)
-	dir = path.Clean(dir)
+	l.dir = path.Clean(dir)
 	switch {
 	case err == nil && info.IsDir():
-		return &listing{session: s, dir: name, entries: s.directory(name), whole: true}, nil
+		l.dir, l.entries, l.whole = name, matching(s.directory(name), l.shows), true
+		return l, nil
 	case err == nil && p.Dir:
 		return nil, driver.ErrNotDir
 	case err == nil:
-		return &listing{session: s, dir: dir, entries: single(info)}, nil
-	case wire.HasGlob(last) && !wire.HasGlob(dir):
+		l.entries = single(info)
+		return l, nil
+	case wire.HasGlob(last) && !wire.HasGlob(l.dir):
 		pattern, err := wire.ParsePattern(last)
 		if err != nil {
 			return nil, err
 		}
-		return &listing{session: s, dir: dir, entries: matching(s.directory(dir), pattern)}, nil
+		l.entries = matching(s.directory(l.dir), func(name string) bool {
+			return pattern.Match(name) && (last[0] == '.' || l.shows(name))
+		})
+		return l, nil
 	}
 	return nil, err
+}
+
+// shows reports whether the listing of a directory has a name.
+func (l *listing) shows(name string) bool {
+	return !l.session.srv.HideDotFiles || name[0] != '.' || strings.ContainsAny(l.flags, "aA")
 }
 
 // directory returns the entries of a directory, without entries whose names no command could
@@ -91,12 +104,12 @@ func single(info fs.FileInfo) entries {
 	}
 }
 
-// matching returns the entries whose names fit the pattern.
-func matching(all entries, pattern *wire.Pattern) entries {
+// matching returns the entries whose names fit.
+func matching(all entries, fits func(name string) bool) entries {
 	return func(ctx context.Context, l *listing) iter.Seq2[fs.FileInfo, error] {
 		return func(yield func(fs.FileInfo, error) bool) {
 			for info, err := range all(ctx, l) {
-				if err == nil && !pattern.Match(info.Name()) {
+				if err == nil && !fits(info.Name()) {
 					continue
 				}
 				if !yield(info, err) {

@@ -15,10 +15,13 @@ import (
 // made of one.
 type listing struct {
 	session *session
+	flags   string // as of ls
+	path    string // the argument without its flags
 	dir     string // where the entries are, for links
 	entries entries
 	line    func(ctx context.Context, dst []byte, info fs.FileInfo) []byte
 	names   bool    // the form shows names only
+	prefix  string  // of such names
 	rights  *rights // for a form that shows what the session may do
 	whole   bool    // the argument named the directory itself
 	place   *place  // held while entries compute; nil otherwise
@@ -59,22 +62,27 @@ func (l *listing) show(form func(dst []byte, e *wire.Entry) []byte) {
 // LIST [<path>]: RFC 959, section 4.1.3, in the form of ls -l, which is what
 // clients parse.
 func (s *session) cmdList(ctx context.Context, arg string) (wire.Reply, error) {
-	_, arg = wire.ListArg(arg) // flags are for ls; everything is shown anyway
 	l, err := s.find(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
 	l.asLIST()
+	l.recurse()
 	return s.list("LIST", l)
+}
+
+// location returns the time zone of listings.
+func (srv *Server) location() *time.Location {
+	if srv.Location == nil {
+		return time.UTC
+	}
+	return srv.Location
 }
 
 // asLIST makes lines as ls -l does.
 func (l *listing) asLIST() {
 	now := time.Now()
-	where := l.session.srv.Location
-	if where == nil {
-		where = time.UTC
-	}
+	where := l.session.srv.location()
 	l.show(func(dst []byte, e *wire.Entry) []byte {
 		e.ModTime = e.ModTime.In(where)
 		return wire.AppendLIST(dst, e, now)
@@ -85,31 +93,31 @@ func (l *listing) asLIST() {
 // 1123, section 4.1.2.7). Names in another directory come with the path that the
 // client gave.
 func (s *session) cmdNlst(ctx context.Context, arg string) (wire.Reply, error) {
-	_, arg = wire.ListArg(arg)
 	l, err := s.find(ctx, arg)
 	if err != nil {
 		return wire.Reply{}, err
 	}
 	l.names = true
-	prefix := l.prefix(arg)
+	l.prefix = l.way()
 	l.line = func(_ context.Context, dst []byte, info fs.FileInfo) []byte {
-		return wire.AppendNLST(dst, prefix, info.Name())
+		return wire.AppendNLST(dst, l.prefix, info.Name())
 	}
+	l.recurse()
 	return s.list("NLST", l)
 }
 
-// prefix returns the path from the working directory to the entries, in the words of
-// the argument that named them.
-func (l *listing) prefix(arg string) string {
+// way returns the path from the working directory to the entries, in the words of the
+// argument that named them.
+func (l *listing) way() string {
 	switch {
 	case l.dir == l.session.cwd:
 		return ""
 	case !l.whole:
-		return arg[:strings.LastIndexByte(arg, '/')+1]
-	case strings.HasSuffix(arg, "/"):
-		return arg
+		return l.path[:strings.LastIndexByte(l.path, '/')+1]
+	case strings.HasSuffix(l.path, "/"):
+		return l.path
 	}
-	return arg + "/"
+	return l.path + "/"
 }
 
 // MLSD [<directory>]: RFC 3659, section 7. The argument is a path and nothing

@@ -155,9 +155,26 @@ type Server struct {
 	// the name in its Login.
 	Host func(name string) bool
 
-	// Location is the time zone of LIST; MLSD, MLST and MDTM are always UTC
-	// (RFC 3659, section 2.3). Nil means UTC.
+	// Location is the time zone of LIST and, with LocalMDTM, of MDTM; MLSD and MLST are
+	// always UTC (RFC 3659, section 2.3). Nil means UTC.
 	Location *time.Location
+
+	// LocalMDTM has MDTM tell and take times in Location, as vsftpd does if its times are
+	// local. Off by default: RFC 3659, section 2.3, wants UTC, and clients that copy a
+	// file's time by MDTM get the time wrong by the offset of the zone.
+	LocalMDTM bool
+
+	// HideDotFiles leaves names that begin with a dot out of LIST, NLST and STAT unless
+	// the client asks for them by the flag -a, or by a pattern that begins with a dot. The
+	// files can be used all the same, and MLSD lists them. Off by default.
+	HideDotFiles bool
+
+	// ListRecursive has LIST -R and NLST -R list a directory and all directories below,
+	// without following symbolic links. Directories that can't be read are left out. A
+	// tree where more than 100,000 directories would have to be remembered at once is
+	// refused with 451. Off by default: -R is ignored, since one command can then read
+	// every directory there is.
+	ListRecursive bool
 
 	// IdleTimeout ends a session that sends no command for so long while no
 	// transfer runs. Default 5 minutes.

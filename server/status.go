@@ -16,8 +16,8 @@ func (s *session) cmdStat(_ context.Context, arg string) (wire.Reply, error) {
 	if !s.loggedIn {
 		return ok(530, "Please log in with USER and PASS.")
 	}
-	_, arg = wire.ListArg(arg)
-	name, err := wire.Resolve(s.cwd, arg)
+	_, path := wire.ListArg(arg)
+	name, err := wire.Resolve(s.cwd, path)
 	if err != nil {
 		return wire.Reply{}, err
 	}

@@ -98,7 +98,12 @@ var serverOptions = map[string]func(p *player, srv *server.Server){
 	"plaintext":     func(_ *player, srv *server.Server) { srv.InsecurePlaintext = true },
 	"no-tls":        func(_ *player, srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true },
 	"no-epsv":       func(_ *player, srv *server.Server) { srv.NoEPSV = true },
-	"symlink":       func(_ *player, srv *server.Server) { srv.AllowSymlink = true },
+	"no-dot-files":  func(_ *player, srv *server.Server) { srv.HideDotFiles = true },
+	"recursive":     func(_ *player, srv *server.Server) { srv.ListRecursive = true },
+	"local-times": func(_ *player, srv *server.Server) {
+		srv.Location, srv.LocalMDTM = time.FixedZone("", 2*60*60), true
+	},
+	"symlink": func(_ *player, srv *server.Server) { srv.AllowSymlink = true },
 	"off": func(_ *player, srv *server.Server) {
 		srv.Disabled = []string{"mkd", "DELE", "mlst", "HASH", "AUTH", "ABOR", "site chmod", "SITE  CPTO", "SITE symlink"}
 	},

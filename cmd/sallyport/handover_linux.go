@@ -85,6 +85,7 @@ type leftHand struct {
 	Uploads      string
 	Umask        fs.FileMode
 	Umasked      bool // Umask holds
+	Rules        fileRules
 	Quota        int64
 	Limited      bool   // Quota holds
 	Check        string // the check of uploads

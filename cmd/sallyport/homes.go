@@ -25,6 +25,7 @@ type place struct {
 	uploads uploads
 	umask   umask
 	quota   quota
+	rules   fileRules
 	as      string // the system user whose rights files are touched with; empty for the server's own
 	session string // the user whose session PAM opens; empty for none
 	check   string // what looks at uploads, see checkOf; empty for none
@@ -85,6 +86,7 @@ func (h *home) enter(ctx context.Context, at place, checks *checks) (err error) 
 		h.dir.Uploads = driver.InPlace
 	}
 	h.dir.FileMode, h.dir.DirMode = at.umask.modes()
+	at.rules.applyTo(h.dir)
 	h.files = h.dir
 	if at.check != "" {
 		h.files = driver.Inspect(h.dir, checks.inspect(at))

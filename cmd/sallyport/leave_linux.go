@@ -201,7 +201,7 @@ func (l *leaving) engine(e *engineProcess) error {
 			return err
 		}
 		left.Hands = append(left.Hands, leftHand{
-			leftPart: p, ID: h.id, Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, Store: h.at.store, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set,
+			leftPart: p, ID: h.id, Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, Store: h.at.store, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set, Rules: h.at.rules,
 			Quota: h.at.quota.bytes, Limited: h.at.quota.set, Check: h.at.check, UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, NoMoreLogins: e.hands.place[h.at] != h,
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/objects"
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -47,8 +48,10 @@ type settings struct {
 	activePort        uint16 // that data connections of active mode come from; 0 for any
 	shared            bool   // something hides the clients' addresses
 	neverConvert      bool
-	disabled          []string // commands that are switched off
-	symlink           bool     // SITE SYMLINK is allowed
+	listings          listings
+	owners            driver.Owners // what listings show of owners and groups
+	disabled          []string      // commands that are switched off
+	symlink           bool          // SITE SYMLINK is allowed
 	level             slog.Level
 	drain             time.Duration
 	upgradeDrain      time.Duration
@@ -96,7 +99,7 @@ func defaults() *settings {
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, upgradeDrain: 24 * time.Hour, greeting: "FTP server ready.", limits: defaultLimits,
 		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", checkTimeout: defaultCheckTimeout,
-		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans,
+		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans, listings: listings{TimeZone: "UTC"},
 	}
 }
 
@@ -157,6 +160,11 @@ func (s *settings) entries() []entry {
 		{option{"check-timeout", "DURATION", "how long such a program may take for an upload (30s)", duration(&s.checkTimeout, 0)}, `"30s"`, atReload},
 		{option{"require-close-notify", "", "refuse an upload over TLS whose end is not proven by close_notify, so that a client\nthat is killed never leaves half a file; some clients send none", toggle(&s.closeNotify)}, `false`, atStart},
 		{option{"never-convert", "", "keep line ends as they are for clients that send TYPE A, too", toggle(&s.neverConvert)}, `false`, atStart},
+		{option{"time-zone", "ZONE", "the time zone of LIST, such as Europe/Berlin, or local for this host's; MLSD is\nalways UTC (UTC)", s.listings.setZone}, `"UTC"`, atStart},
+		{option{"local-mdtm", "", "tell and take the times of MDTM in that time zone, too, against RFC 3659", toggle(&s.listings.LocalMDTM)}, `false`, atStart},
+		{option{"owners", "HOW", "names, numbers or hidden: what listings show of owners and groups (names)", setOwners(&s.owners)}, `"names"`, atReload},
+		{option{"hide-dot-files", "", "list names that begin with a dot only for clients that send LIST -a, or MLSD", toggle(&s.listings.HideDotFiles)}, `false`, atStart},
+		{option{"list-recursive", "", "answer LIST -R with the directory and all directories below", toggle(&s.listings.Recursive)}, `false`, atStart},
 		{option{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled}, `["DELE", "SITE CHMOD"]`, atReload},
 		{option{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)}, `false`, atStart},
 		{option{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)}, `false`, atStart},

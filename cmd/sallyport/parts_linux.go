@@ -160,6 +160,7 @@ func (at handPlace) open() (*openPlace, error) {
 			dir.Uploads = driver.InPlace
 		}
 		dir.FileMode, dir.DirMode = at.FileMode, at.DirMode
+		at.Rules.applyTo(dir)
 		o.dirs = append(o.dirs, dir)
 	}
 	return o, nil

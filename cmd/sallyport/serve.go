@@ -203,6 +203,7 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
 		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
 		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures, MaxLogins: mostLogins(),
+		Location: d.listings.zone(), LocalMDTM: d.listings.LocalMDTM, HideDotFiles: d.listings.HideDotFiles, ListRecursive: d.listings.Recursive,
 		Hooks: d.hooks(), Intercept: d.intercept(), SessionPrefix: d.sessionPrefix, Siblings: d.siblings,
 	}
 	if d.active {

@@ -96,6 +96,8 @@ type engineSettings struct {
 	Drain, Idle                         time.Duration
 	Sessions, PerAddress, LoginFailures int
 
+	Listings listings
+
 	CertFile string
 	Chain    [][]byte
 	ClientCA []byte
@@ -122,7 +124,7 @@ func (s *settings) forEngine() *engineSettings {
 		CloseNotify: s.closeNotify, Plaintext: s.plaintext, Shared: s.shared, NeverConvert: s.neverConvert, Symlink: s.symlink,
 		Active: s.active, ActivePort: s.activePort, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
-		AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
+		Listings: s.listings, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
 	}
 }
 
@@ -132,8 +134,9 @@ func (e *engineSettings) settings() *settings {
 		passive: e.Passive, announce: e.Announce, greeting: e.Greeting, proxies: e.Proxies, disabled: e.Disabled, reuse: e.Reuse,
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
 		active: e.Active, activePort: e.ActivePort, level: e.Level, drain: e.Drain, cert: e.CertFile,
-		limits: limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
-		bans:   banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
+		listings: e.Listings,
+		limits:   limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
+		bans:     banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
 	}
 }
 
@@ -163,6 +166,7 @@ type handPlace struct {
 	InPlace  bool
 	FileMode fs.FileMode
 	DirMode  fs.FileMode
+	Rules    fileRules
 	Checked  bool                    // a program looks at uploads
 	Limits   map[int]pamhelper.Limit // the limits that PAM has set for the session
 }

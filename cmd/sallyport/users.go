@@ -111,7 +111,7 @@ func (s *settings) names() []string { return slices.Sorted(maps.Keys(s.everybody
 func (s *settings) place(a *account) place {
 	at := place{
 		dir: s.dir, uploads: cmp.Or(a.Uploads, uploads(s.uploads)), umask: a.Umask, quota: a.Quota,
-		as: s.systemUserOf(a), session: a.session, check: s.checkOf(a), folders: s.foldersOf(a), buckets: s.bucketsOf(a),
+		rules: s.fileRulesOf(a), as: s.systemUserOf(a), session: a.session, check: s.checkOf(a), folders: s.foldersOf(a), buckets: s.bucketsOf(a),
 	}
 	if a.ReadOnly {
 		at.quota = quota{} // the user stores nothing

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -90,8 +91,13 @@ func TestVsftpdServesAnonymous(t *testing.T) {
 	root := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(root, "hello.txt"), []byte("hello"), 0o644))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "x.hidden"), nil, 0o644))
-	p := startVsftpd(t, "listen=YES\nrun_as_launching_user=YES\nftpd_banner=Hello.\nhide_file=*.hidden\nuse_localtime=YES\nanon_root="+root+"\n"+vsftpdPorts(t), func(*exec.Cmd) {})
-	require.Contains(t, p.log.String(), "vsftpd.conf:5: use_localtime=YES: times are UTC, in listings, too\n")
+	require.NoError(t, os.WriteFile(filepath.Join(root, ".dot"), nil, 0o644))
+	at := time.Date(2020, 1, 2, 20, 4, 5, 0, time.UTC)
+	require.NoError(t, os.Chtimes(filepath.Join(root, "hello.txt"), at, at))
+	p := startVsftpd(t, "listen=YES\nrun_as_launching_user=YES\nftpd_banner=Hello.\nhide_file=*.hidden\nuse_localtime=YES\nls_recurse_enable=YES\nanon_root="+root+"\n"+vsftpdPorts(t), func(cmd *exec.Cmd) {
+		cmd.Env = append(cmd.Env, "TZ=Asia/Tokyo")
+	})
+	require.Contains(t, p.log.String(), "vsftpd.conf:4: hide_file=*.hidden: such names can't be used either\n")
 	require.Contains(t, p.log.String(), "ssl_enable=NO (the default): anybody on the way reads passwords and files")
 
 	c := clearClient(t, p.fact(t, "explicit FTPS"))
@@ -105,6 +111,12 @@ func TestVsftpdServesAnonymous(t *testing.T) {
 	list, err := c.Get("NLST")
 	require.NoError(t, err)
 	require.Equal(t, "hello.txt\r\n", list)
+	list, err = c.Get("LIST -R")
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf(".:\r\n-r--r--r--    1 %-8d %-8d            5 Jan  3  2020 hello.txt\r\n", os.Getuid(), os.Getgid()), list)
+	mdtm, err := c.Cmd(213, "MDTM hello.txt")
+	require.NoError(t, err)
+	require.Equal(t, "213 20200103050405", mdtm.String())
 	got, err := c.Get("RETR hello.txt")
 	require.NoError(t, err)
 	require.Equal(t, "hello", got)
@@ -191,8 +203,8 @@ func TestVsftpdServesGuests(t *testing.T) {
 	p := startWith(t, func(cmd *exec.Cmd) {
 		cmd.Args = []string{"sallyport", "vsftpd", vsftpdFile(t, "listen=YES\nanonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nguest_enable=YES\nguest_username=alice\n"+
 			"virtual_use_local_privs=YES\nuser_sub_token=$USER\nlocal_root="+h.homes+"/$USER\npam_service_name=virtual\nnopriv_user=20000:20000\n"+
-			"userlist_enable=YES\nuserlist_file="+list+"\n"+vsftpdPorts(t)), "-olisten_port=0", "-olisten_address=127.0.0.1"}
-		cmd.Env = append(cmd.Env, "SALLYPORT_PAM_HELPER="+h.helper)
+			"use_localtime=YES\nhide_ids=YES\nuserlist_enable=YES\nuserlist_file="+list+"\n"+vsftpdPorts(t)), "-olisten_port=0", "-olisten_address=127.0.0.1"}
+		cmd.Env = append(cmd.Env, "SALLYPORT_PAM_HELPER="+h.helper, "TZ=Asia/Tokyo")
 		h.inside(t, cmd)
 	})
 	c := clearClient(t, p.fact(t, "explicit FTPS"))
@@ -203,6 +215,14 @@ func TestVsftpdServesGuests(t *testing.T) {
 	info, err := os.Stat(filepath.Join(h.homes, "nina", "file"))
 	require.NoError(t, err)
 	require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
+	_, err = c.Cmd(213, "MDTM 20200103050405 file")
+	require.NoError(t, err)
+	listed, err := c.Get("LIST")
+	require.NoError(t, err)
+	require.Equal(t, "-rw-------    1 ftp      ftp                 5 Jan  3  2020 file\r\n", listed)
+	facts, err := c.Cmd(250, "MLST file")
+	require.NoError(t, err)
+	require.Contains(t, facts.String(), "modify=20200102200405;")
 
 	c = clearClient(t, p.fact(t, "explicit FTPS"))
 	_, err = c.Expect(220)

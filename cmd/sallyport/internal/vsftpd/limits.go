@@ -43,6 +43,26 @@ func (t *Translation) greeting() {
 	}
 }
 
+// listings translates what listings show.
+func (t *Translation) listings() {
+	if t.Yes("use_localtime") {
+		t.put("", "time-zone", "local", "use_localtime")
+		t.put("", "local-mdtm", true, "use_localtime")
+	}
+	owners := "numbers"
+	switch {
+	case t.Yes("hide_ids"):
+		owners = "hidden"
+	case t.Yes("text_userdb_names"):
+		owners = "names"
+	}
+	t.put("", "owners", owners, "hide_ids", "text_userdb_names")
+	t.put("", "hide-dot-files", !t.Yes("force_dot_files"), "force_dot_files")
+	if t.Yes("ls_recurse_enable") {
+		t.put("", "list-recursive", true, "ls_recurse_enable")
+	}
+}
+
 // transfers translates how files are stored and sent.
 func (t *Translation) transfers() {
 	how := "inplace"

@@ -52,6 +52,7 @@ func Translate(c *Config, host Host) *Translation {
 	t.greeting()
 	t.limits()
 	t.transfers()
+	t.listings()
 	t.anonymous()
 	t.locals()
 	t.commands()

@@ -103,6 +103,9 @@ func TestTranslation(t *testing.T) {
 		"cmds_denied=dele,XYZZY,USER,RMD":                          `disable = ["AUTH", "DELE", "PBSZ", "PROT", "RMD"]`,
 		"ascii_upload_enable=YES;ascii_download_enable=YES":        `never-convert = false`,
 		"ascii_upload_enable=YES":                                  `never-convert = true`,
+		"use_localtime=YES;hide_ids=YES;text_userdb_names=YES":     `time-zone = "local"; local-mdtm = true; owners = "hidden"; hide-dot-files = true`,
+		"text_userdb_names=YES;force_dot_files=YES":                `owners = "names"; hide-dot-files = false`,
+		"ls_recurse_enable=YES":                                    `owners = "numbers"; list-recursive = true`,
 		"delete_failed_uploads=YES":                                `uploads = "atomic"`,
 		"ftpd_banner=Grüß Gott, \"you\"":                           `greeting = "Grüß Gott, \"you\""`,
 		"ftpd_banner=no;banner_file=/b":                            `greeting = "one\ntwo"`,
@@ -196,10 +199,10 @@ func TestTranslationNotes(t *testing.T) {
 }
 
 func TestTOML(t *testing.T) {
-	tr := translated(t, "upload_file=*.txt;use_localtime=YES", nil)
+	tr := translated(t, "upload_file=*.txt;reverse_lookup_enable=YES", nil)
 	text := tr.TOML([]string{"F"})
 	require.Contains(t, text, "# Made by sallyport vsftpd --to-toml from F.\n# could NOT be carried over: not supported: upload_file=*.txt\n#  F:8: Sallyport would let every name be stored\n")
-	require.Contains(t, text, "# different: F:9: use_localtime=YES: times are UTC, in listings, too\n")
+	require.Contains(t, text, "# different: F:9: reverse_lookup_enable=YES: PAM is told the address of the client, not its name\n")
 	require.Contains(t, text, "passive = \"30000-30009\"                  # F:6: pasv_min_port=30000; F:7: pasv_max_port=30009\n")
 	require.Contains(t, text, "\n[group.local]\numask = \"077\"                            # default: local_umask=077\n")
 	require.Equal(t, Place{"F", 6}, tr.Keys()["passive"])
