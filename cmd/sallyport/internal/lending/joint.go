@@ -94,8 +94,8 @@ func (j *Joint) all() []*prover {
 	return j.far
 }
 
-// leased counts a lease of a session in another process.
-func (j *Joint) leased(session string, p *prover) {
+// leased counts a lease of a session in another process. The function that it returns undoes that, once.
+func (j *Joint) leased(session string, p *prover) (left func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.leases == nil {
@@ -107,17 +107,14 @@ func (j *Joint) leased(session string, p *prover) {
 		j.leases[session] = l
 	}
 	l.count++
+	return func() { j.left(session, l) }
 }
 
-// left undoes leased.
-func (j *Joint) left(session string) {
+// left undoes that a lease was counted in l.
+func (j *Joint) left(session string, l *farLease) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	l := j.leases[session]
-	if l == nil {
-		return
-	}
-	if l.count--; l.count == 0 {
+	if l.count--; l.count == 0 && j.leases[session] == l {
 		delete(j.leases, session)
 	}
 }

@@ -207,3 +207,26 @@ func TestTicketsInOnePlace(t *testing.T) {
 	require.Zero(t, servers[2].ports.Stats().Strangers, "no data connection was refused")
 	require.Zero(t, servers[2].ports.Stats().Expired)
 }
+
+// The leases of a session whose proof is asked for are counted apart from those without.
+func TestLeasesWithoutProof(t *testing.T) {
+	config, err := tls.SelfSigned("127.0.0.1")
+	require.NoError(t, err)
+	newer, older := serve(t, testenv.FreePortSet(t, 3), config), serve(t, testenv.FreePortSet(t, 3), config)
+	introduce(t, older.table, newer)
+	local := netip.MustParseAddr("127.0.0.1")
+	lease := func(proves bool) passive.TableLease {
+		r := passive.Request{Client: local, Local: local, Identity: "session"}
+		if proves {
+			r.Prover = older.joint.prover
+		}
+		l, err := older.table.Lease(t.Context(), r)
+		require.NoError(t, err)
+		return l
+	}
+	proven := lease(true)
+	require.NoError(t, lease(false).Close())
+	require.NotNil(t, newer.joint.find("session"), "a lease without proof has ended, and the other one is still there")
+	require.NoError(t, proven.Close())
+	require.Nil(t, newer.joint.find("session"))
+}

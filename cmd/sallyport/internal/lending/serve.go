@@ -48,7 +48,7 @@ type served struct {
 // servedLease is a lease made for another process.
 type servedLease struct {
 	*passive.Lease
-	session string // its identity, empty for none
+	left func() // undoes that the lease counts as one of a session whose proof is asked for
 }
 
 // end closes all leases.
@@ -91,7 +91,7 @@ func (s *served) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		w.Bool(true)
 		if l != nil {
 			l.Close()
-			s.joint.left(l.session)
+			l.left()
 		}
 		return nil, nil
 	}
@@ -126,26 +126,26 @@ func (s *served) lease(c *channel.Call, w *channel.Writer) error {
 	if err := json.Unmarshal([]byte(c.String()), &q); err != nil {
 		return channel.ErrMessage
 	}
-	r := q.passive()
+	r, left := q.passive(), func() {}
 	if q.Proves {
 		r.Prover = s.joint.prover
-		s.joint.leased(q.Identity, s.prover)
+		left = s.joint.leased(q.Identity, s.prover)
 	}
 	l, err := s.ports.Lease(c.Ctx, r)
 	if err != nil {
-		s.joint.left(q.Identity)
+		left()
 		return err
 	}
 	s.mu.Lock()
 	if s.leases == nil {
 		s.mu.Unlock()
 		l.Close()
-		s.joint.left(q.Identity)
+		left()
 		return channel.ErrGone
 	}
 	s.last++
 	id := s.last
-	s.leases[id] = &servedLease{l, q.Identity}
+	s.leases[id] = &servedLease{l, left}
 	s.mu.Unlock()
 	w.Uint(id)
 	w.Uint(uint64(l.Port()))
