@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/tls"
 )
 
@@ -31,6 +32,7 @@ const takeOverVersion = 2
 // handover is what a keeper leaves to the program that is executed in the same process.
 type handover struct {
 	Version   int
+	Messages  int // the version of the messages of all parts, see channel.Version
 	Started   time.Time
 	Password  string
 	Listeners []leftListener
@@ -118,6 +120,9 @@ func leftBehind() (*handover, error) {
 	}
 	if h.Version != takeOverVersion {
 		return nil, fmt.Errorf("the server that runs can't be upgraded to this program, which knows another way to take over (%d, and not %d); restart it", takeOverVersion, h.Version)
+	}
+	if h.Messages != channel.Version { // its engines live on, and would understand no message of this program
+		return nil, fmt.Errorf("the server that runs can't be upgraded to this program, whose processes send other messages (version %d, and not %d); restart it", channel.Version, h.Messages)
 	}
 	return h, nil
 }

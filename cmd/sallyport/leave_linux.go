@@ -39,7 +39,7 @@ func (k *keeper) leave() error {
 	defer k.quiet.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), pausing)
 	defer cancel()
-	left := &leaving{k: k, handover: handover{Version: takeOverVersion, Started: k.startedAt, Password: k.password}}
+	left := &leaving{k: k, handover: handover{Version: takeOverVersion, Messages: channel.Version, Started: k.startedAt, Password: k.password}}
 	defer left.undo()
 	if err := left.pause(ctx); err != nil {
 		if errors.Is(err, context.DeadlineExceeded) {

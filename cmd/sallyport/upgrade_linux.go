@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 )
 
 // upgrade has the program started anew if a trial says that it can take over.
@@ -43,7 +45,7 @@ const mostSaid = 4 << 10
 
 // trial starts the program to find out whether it could take over.
 func (k *keeper) trial(ctx context.Context) (version, problem string) {
-	told := handover{Version: takeOverVersion}
+	told := handover{Version: takeOverVersion, Messages: channel.Version}
 	for _, l := range k.namedListeners() {
 		told.Listeners = append(told.Listeners, leftListener{Name: l.name, Addr: l.Addr().String()})
 	}

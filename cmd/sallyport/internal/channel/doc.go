@@ -5,6 +5,6 @@
 // ends ask questions and answer them. Neither end trusts the other: a message has a bounded length, and one that makes
 // no sense ends the socket.
 //
-// The format belongs to one version of the program, and every message begins with that version: a process speaks only
-// with processes that were started from the same executable.
+// Every message begins with the version of the format ([Version]): a process speaks only with processes of the same
+// version. They may come from another executable, after an upgrade of the server.
 package channel

@@ -7,8 +7,8 @@ import (
 	"errors"
 )
 
-// version is the version of the format of messages.
-const version = 1
+// Version is the version of the format of messages, and of what the messages of all parts of a server say.
+const Version = 1
 
 // MaxMessage bounds a message, in bytes.
 const MaxMessage = 64 << 10
@@ -21,7 +21,7 @@ type Writer []byte
 
 // Begin begins a message with its operation and the number of the call.
 func (w *Writer) Begin(op byte, id uint64) {
-	*w = append((*w)[:0], version, op)
+	*w = append((*w)[:0], Version, op)
 	w.Uint(id)
 }
 
@@ -55,7 +55,7 @@ func Parse(b []byte) (op byte, id uint64, r *Reader) {
 	r = &Reader{b: b}
 	v := r.byte()
 	op, id = r.byte(), r.Uint()
-	if v != version {
+	if v != Version {
 		r.Fail()
 	}
 	return op, id, r
