@@ -88,13 +88,14 @@ func (f *configFile) openBuckets(places strict.Places) (all map[string]objects.S
 	for name, b := range inOrder(f.buckets) {
 		c := &accountCheck{places: places}
 		table := strict.Key("bucket", name)
+		st := objects.Store{Endpoint: b.Endpoint, Region: b.Region, Bucket: b.Bucket, InsecureHTTP: b.InsecureHTTP}
+		_, wrongPort := st.Port()
 		switch u, err := url.Parse("https://" + b.Endpoint); {
 		case b.Endpoint == "":
 			c.problem(table, "endpoint", "it is missing: say which host has the store, such as s3.eu-central-1.amazonaws.com")
-		case err != nil || u.Host != b.Endpoint:
+		case err != nil || u.Host != b.Endpoint || wrongPort != nil:
 			c.problem(table, "endpoint", "%q is no host; want one such as s3.eu-central-1.amazonaws.com or 10.0.0.5:9000, without https:// and path", b.Endpoint)
 		}
-		st := objects.Store{Endpoint: b.Endpoint, Region: b.Region, Bucket: b.Bucket, InsecureHTTP: b.InsecureHTTP}
 		if st.Bucket == "" {
 			st.Bucket = name
 		}

@@ -12,12 +12,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/minio/minio-go/v7"
 	s3keys "github.com/minio/minio-go/v7/pkg/credentials"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/internal/test/objectstore"
@@ -180,6 +182,76 @@ func TestSplitBuckets(t *testing.T) {
 	require.Equal(t, "x", got)
 	require.NoError(t, s.mustDial(t, "alice").Put("STOR store/late", "again"))
 	require.Equal(t, "again", b.object(t, "of/alice/late"))
+}
+
+// When the hand of a bucket is killed under load, whatever its sessions do hears one reply that says so, no part of a
+// file appears, and who logs in again is served.
+func TestSplitBucketKilled(t *testing.T) {
+	b := startStore(t)
+	s := startSplit(t, b.option(), 3)
+	s.rewrite(t, s.text(b.option(), b.tables()), reread)
+	sizes := map[string]int{"small": 10, "large": 9 << 20}
+	end := make(chan struct{})
+	var clients sync.WaitGroup
+	var stored, cut atomic.Int64
+	for name, size := range sizes {
+		for i := range 2 {
+			clients.Go(func() {
+				content, name := strings.Repeat("x", size), fmt.Sprint(name, i)
+				for {
+					c, err := s.dial(t, "alice")
+					if err != nil && strings.Contains(err.Error(), "421 Logins are not possible at the moment. Try again.") {
+						continue // the hand was killed at the moment of the login
+					}
+					if !assert.NoError(t, err, "the login after the end of a hand") {
+						return
+					}
+					for err == nil {
+						select {
+						case <-end:
+							return
+						default:
+						}
+						if err = c.Put("STOR store/"+name, content); err == nil {
+							stored.Add(1)
+							var got string
+							if got, err = c.Get("RETR store/" + name); err == nil {
+								assert.Equal(t, len(content), len(got))
+							}
+						}
+					}
+					cut.Add(1)
+					if !strings.Contains(err.Error(), errBucketGone.Text) { // the data connection has ended before the reply was read
+						_, err = c.Expect(226)
+					}
+					if !assert.ErrorContains(t, err, "451 "+errBucketGone.Text) {
+						return
+					}
+					_, err = c.Cmd(451, "SIZE store/"+name)
+					assert.NoError(t, err, "the old session goes on")
+					c.Close()
+				}
+			})
+		}
+	}
+	for range 5 {
+		before := stored.Load()
+		require.Eventually(t, func() bool { return stored.Load() > before+10 }, time.Minute, time.Millisecond, "served again")
+		before = cut.Load()
+		require.Eventually(t, func() bool {
+			for _, p := range s.bucketHands(t) {
+				syscall.Kill(p.PID, syscall.SIGKILL) // it may have ended already
+			}
+			return cut.Load() > before
+		}, time.Minute, 50*time.Millisecond)
+	}
+	close(end)
+	clients.Wait()
+	for o := range b.client.ListObjects(t.Context(), "exchange", minio.ListObjectsOptions{Recursive: true}) {
+		require.NoError(t, o.Err)
+		require.EqualValues(t, sizes[strings.TrimRight(filepath.Base(o.Key), "0123456789")], o.Size, o.Key)
+	}
+	require.NoError(t, s.mustDial(t, "alice").Put("STOR store/late", "x"))
 }
 
 // bucketHands returns the hands of buckets.

@@ -98,6 +98,7 @@ func TestBucketMistakes(t *testing.T) {
 		{"[bucket.b]\nendpoint = \"x\"\nkeys = \"/no/such\"", `F:3:1: open /no/such: no such file or directory`},
 		{"[bucket.b]\nendpoint = \"x\"\nkeys = \"" + half + "\"", half + `:2:1: secret-keys: this is not known; did you mean secret-key?`},
 		{"[bucket.b]\nendpoint = \"x\"\nkeys = \"" + open + "\"", `F:3:1: every user of this host can read or change ` + open + `; chmod o= ` + open},
+		{"[bucket.b]\nendpoint = \"x:99999\"\nkeys = \"" + keys + "\"", `F:2:1: bucket.b.endpoint: "x:99999" is no host`},
 		{"[bucket.b]\nendpoint = \"x y\"\nkeys = \"" + keys + "\"", `F:2:1: bucket.b.endpoint: `},
 		{bucket + alice + "folders = { in = { bucket = \"c\" } }", `F:8:20: user.alice.folders.in.bucket: there is no bucket "c"; did you mean b?`},
 		{bucket + alice + "folders = { in = { bucket = \"b\", dir = \"/srv\" } }", `F:8:34: user.alice.folders.in.dir: the folder is a bucket; leave one of the two`},

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"slices"
@@ -52,8 +53,20 @@ func newHands(e *engineProcess) *hands {
 	return &hands{k: e.k, engine: e, checks: newChecks(e.k.run, e.k.log), starting: make(chan struct{}, handStarts), place: map[place]*handProcess{}, all: map[uint64]*handProcess{}}
 }
 
-// login returns the hand of a place for a session, and starts one if there is none. logout ends the session.
+// login returns the hand of a place for a session, and starts one if there is none. logout ends the session. If a hand
+// that starts is killed meanwhile, another is started, once.
 func (hs *hands) login(ctx context.Context, at place, as identity) (*handProcess, error) {
+	h, err := hs.join(ctx, at, as)
+	if errors.Is(err, channel.ErrGone) {
+		h, err = hs.join(ctx, at, as)
+	}
+	if errors.Is(err, channel.ErrGone) {
+		err = errTryAgain(err)
+	}
+	return h, err
+}
+
+func (hs *hands) join(ctx context.Context, at place, as identity) (*handProcess, error) {
 	hs.mu.Lock()
 	h := hs.place[at]
 	if h == nil {
@@ -108,6 +121,10 @@ func (hs *hands) wanted(h *handProcess) bool {
 
 func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	ctx := context.Background()
+	rights, err := hs.rights(h)
+	if err != nil {
+		return nil, err
+	}
 	mine, its, err := channel.Pair()
 	if err != nil {
 		return nil, err
@@ -117,10 +134,6 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	if err != nil {
 		its.Close()
 		return nil, err
-	}
-	rights := part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(h.part(), h.at.roots()...), Light: true}
-	if h.at.store != "" {
-		rights.Light, rights.Program = false, hs.k.current().bucketHelper()
 	}
 	p, err := hs.k.starter.Start(h.part(), rights, hs.answerHand(h), its)
 	if err != nil {
@@ -146,6 +159,22 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// rights returns the rights of the process of a hand.
+func (hs *hands) rights(h *handProcess) (part.Rights, error) {
+	r := part.Rights{UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, Sandbox: hs.k.started.sandboxOf(h.part(), h.at.roots()...), Light: true}
+	if h.at.store == "" {
+		return r, nil
+	}
+	st, err := objects.Parse(h.at.store)
+	if err != nil {
+		return r, err
+	}
+	port, err := st.Port()
+	r.Light, r.Program = false, hs.k.current().bucketHelper()
+	r.Sandbox.NarrowTo(port)
+	return r, err
 }
 
 // part returns which part a hand is.

@@ -45,7 +45,7 @@ func init() {
 type targets struct {
 	Own, Other, Free string // directories: a hand's own, that of another user, and one that all users may write to
 	Folder           string // a directory that all users may write to, and that a hand has as a read-only folder
-	TCP              int    // a port on 127.0.0.1 that somebody listens on
+	TCP, OtherTCP    int    // ports on 127.0.0.1 that somebody listens on; the store of a bucket is at the first
 	Unix             string // an abstract socket that somebody listens on
 	Part             int    // the PID of another process of the same user
 }
@@ -111,6 +111,24 @@ var tricks = []trick{
 		return onSocket(unix.AF_INET, func(fd int) error {
 			return unix.Connect(fd, &unix.SockaddrInet4{Port: at.TCP, Addr: [4]byte{127, 0, 0, 1}})
 		})
+	}},
+	{"connect to another port there", func(at *targets) error {
+		other := &unix.SockaddrInet4{Port: at.OtherTCP, Addr: [4]byte{127, 0, 0, 1}}
+		err := onSocket(unix.AF_INET, func(fd int) error { return unix.Connect(fd, other) })
+		if err != nil {
+			err = onSocket(unix.AF_INET, func(fd int) error { return unix.Sendto(fd, []byte("x"), unix.MSG_FASTOPEN, other) })
+		}
+		return err
+	}},
+	{"make a socket of UDP or MPTCP", func(*targets) error {
+		fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+		if err != nil {
+			fd, err = unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, unix.IPPROTO_MPTCP)
+		}
+		if err == nil {
+			unix.Close(fd)
+		}
+		return err
 	}},
 	{"listen on a port", func(*targets) error {
 		return onSocket(unix.AF_INET, func(fd int) error {
@@ -225,10 +243,12 @@ func newPlayground(t *testing.T) *playground {
 		require.NoError(t, os.Chmod(dir, 0o777))
 	}
 	p.Own = dir
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { ln.Close() })
-	p.TCP = ln.Addr().(*net.TCPAddr).Port
+	for _, port := range []*int{&p.TCP, &p.OtherTCP} {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		t.Cleanup(func() { ln.Close() })
+		*port = ln.Addr().(*net.TCPAddr).Port
+	}
 	p.Unix = fmt.Sprint("@sallyport-sandbox-", os.Getpid())
 	abstract, err := net.Listen("unix", p.Unix)
 	require.NoError(t, err)
@@ -278,7 +298,11 @@ func (p *playground) try(t *testing.T, name string, how string) (results map[str
 		}
 		return nil, errors.ErrUnsupported // like a Peer without an Answer
 	}
-	started, err := p.starter.Start(name, part.Rights{UID: uid, GID: uid, Sandbox: s.sandboxOf(name, root{Name: ".", Dir: at.Own}, root{Name: "folder", Dir: at.Folder, ReadOnly: true})}, answer)
+	rules := s.sandboxOf(name, root{Name: ".", Dir: at.Own}, root{Name: "folder", Dir: at.Folder, ReadOnly: true})
+	if name == partBucket {
+		rules.NarrowTo(uint16(at.TCP))
+	}
+	started, err := p.starter.Start(name, part.Rights{UID: uid, GID: uid, Sandbox: rules}, answer)
 	require.NoError(t, err)
 	defer started.Kill()
 	text, err := json.Marshal(at)
@@ -307,10 +331,13 @@ func TestSandboxTricks(t *testing.T) {
 		partSigner:              nil,
 		partJudge:               nil,
 		partEngine:              nil,
-		partEngine + ", active": {"connect to 127.0.0.1"},
+		partEngine + ", active": {"connect to 127.0.0.1", "connect to another port there", "make a socket of UDP or MPTCP"},
 		partBucket:              {"connect to 127.0.0.1"},
-		partClerk:               {"connect to 127.0.0.1", "read /etc/hostname"},
+		partClerk:               {"connect to 127.0.0.1", "connect to another port there", "make a socket of UDP or MPTCP", "read /etc/hostname"},
 		partHand:                {"write into its own tree", "list a read-only folder"},
+	}
+	if sandbox.Look().Landlock < 4 { // doesn't know ports
+		may[partBucket] = append(may[partBucket], "connect to another port there")
 	}
 	parts := []string{partSigner, partJudge, partClerk, partEngine, partEngine + ", active", partHand, partBucket}
 	results := map[string]map[string]string{}
@@ -329,7 +356,7 @@ func TestSandboxTricks(t *testing.T) {
 	free := p.try(t, partEngine, sandboxOff)
 	for _, name := range []string{
 		"read a file that all may read", "write where all may write", "read /etc/hostname", "write into its own tree", "list a read-only folder", "write into a read-only folder", "make a FIFO in its own tree",
-		"connect to 127.0.0.1", "listen on a port", "connect to an abstract Unix socket", "speak to the kernel by netlink", "execute a program", "fork",
+		"connect to 127.0.0.1", "connect to another port there", "make a socket of UDP or MPTCP", "listen on a port", "connect to an abstract Unix socket", "speak to the kernel by netlink", "execute a program", "fork",
 		"kill a part", "limit a part",
 	} {
 		require.NotEqual(t, "refused", free[name], "%s: nothing but the sandbox refuses that", name)

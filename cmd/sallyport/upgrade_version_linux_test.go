@@ -34,7 +34,8 @@ func variant(t *testing.T, source, text, other string) (file string) {
 }
 
 // A server takes over from another build of the program if both have the same messages and the same way to take over.
-// Otherwise the upgrade is refused with the reason, before anything has changed, and sessions and logins notice nothing.
+// Otherwise the upgrade is refused with the reason, before anything has changed, and sessions and logins notice
+// nothing.
 func TestUpgradeToAnotherVersion(t *testing.T) {
 	u := startUpgradable(t, "", 3, func(*exec.Cmd) {})
 	c := u.mustLogin(t, "alice")

@@ -3,6 +3,8 @@ package objects
 import (
 	"encoding/json"
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
 )
 
@@ -22,6 +24,25 @@ type Store struct {
 // String returns where a store is, without its keys.
 func (s *Store) String() string {
 	return strings.TrimSuffix(s.Endpoint+"/"+s.Bucket+"/"+s.Prefix, "/")
+}
+
+// Port returns the port that the store is reached at.
+func (s *Store) Port() (uint16, error) {
+	u, err := url.Parse("https://" + s.Endpoint)
+	if err != nil {
+		return 0, err
+	}
+	switch port := u.Port(); {
+	case port != "":
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err == nil && n == 0 {
+			err = fmt.Errorf("there is no port %s", port)
+		}
+		return uint16(n), err
+	case s.InsecureHTTP:
+		return 80, nil
+	}
+	return 443, nil
 }
 
 // told is a store as a message has it.

@@ -89,9 +89,19 @@ func (r *Rules) filter(pid uint32) (f []unix.SockFilter) {
 	// setfsuid with no user ID changes nothing: package driver asks so whose files a thread may replace.
 	on(unix.SYS_SETFSUID, argument(0), equal(nobody, 0, 1), answer(allowed), answer(refused))
 	on(unix.SYS_IOCTL, argument(1), equal(unix.TIOCSTI, 1, 0), equal(unix.TIOCLINUX, 0, 1), answer(refused), answer(allowed))
-	if r.Connect {
+	if r.Connect && len(r.Ports) == 0 {
 		on(unix.SYS_SOCKET, argument(0), equal(unix.AF_INET, 1, 0), equal(unix.AF_INET6, 0, 4),
 			argument(1), and(0xf), equal(unix.SOCK_STREAM, 2, 0), equal(unix.SOCK_DGRAM, 1, 0), answer(refused), answer(allowed))
+	}
+	if r.Connect && len(r.Ports) > 0 {
+		// Refuses what reaches a port past the rules of Landlock: other protocols that have streams, such as MPTCP and
+		// SCTP, and messages that connect as they are sent.
+		on(unix.SYS_SOCKET, argument(0), equal(unix.AF_INET, 1, 0), equal(unix.AF_INET6, 0, 6),
+			argument(1), and(0xf), equal(unix.SOCK_STREAM, 0, 3),
+			argument(2), equal(0, 2, 0), equal(unix.IPPROTO_TCP, 1, 0), answer(refused), answer(allowed))
+		for _, c := range []struct{ call, flags uint32 }{{unix.SYS_SENDTO, 3}, {unix.SYS_SENDMSG, 2}, {unix.SYS_SENDMMSG, 3}} {
+			on(c.call, argument(c.flags), jump(unix.BPF_JSET, unix.MSG_FASTOPEN, 0, 1), answer(refused), answer(allowed))
+		}
 	}
 	for _, call := range r.refuses() {
 		on(call, answer(refused))

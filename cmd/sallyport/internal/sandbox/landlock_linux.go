@@ -68,10 +68,10 @@ func (r *Rules) Enter(environ []string) error {
 // restrict restricts this thread by Landlock.
 func (r *Rules) restrict() error {
 	attr := unix.LandlockRulesetAttr{Handled_access_fs: handled(r.Landlock)}
-	if r.Landlock >= 4 && !r.Bind {
+	if r.tellsPorts() && !r.Bind {
 		attr.Handled_access_net |= unix.LANDLOCK_ACCESS_NET_BIND_TCP
 	}
-	if r.Landlock >= 4 && !r.Connect {
+	if r.tellsPorts() && (!r.Connect || len(r.Ports) > 0) {
 		attr.Handled_access_net |= unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
 	}
 	if r.Landlock >= 6 {
@@ -94,6 +94,11 @@ func (r *Rules) restrict() error {
 	}
 	for _, path := range r.Trees {
 		err = errors.Join(err, allow(fd, path, (read|change)&attr.Handled_access_fs))
+	}
+	if r.tellsPorts() {
+		for _, port := range r.Ports {
+			err = errors.Join(err, allowPort(fd, port))
+		}
 	}
 	if err != nil {
 		return err
@@ -128,6 +133,16 @@ func allow(ruleset uintptr, path string, rights uint64) error {
 	}
 	if errno != 0 {
 		return fmt.Errorf("landlock_add_rule: %s: %w", path, errno)
+	}
+	return nil
+}
+
+// allowPort grants connections to a port.
+func allowPort(ruleset uintptr, port uint16) error {
+	const netPort = 2 // LANDLOCK_RULE_NET_PORT
+	rule := struct{ access, port uint64 }{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(port)}
+	if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, ruleset, netPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+		return fmt.Errorf("landlock_add_rule: port %d: %w", port, errno)
 	}
 	return nil
 }

@@ -11,7 +11,15 @@ type Rules struct {
 	Read    []string // files and directories that may be read, if they are there
 	Opens   bool     // files of Trees and Read may be opened after Seal
 	Connect bool     // may connect to IP addresses
+	Ports   []uint16 // with Connect: by TCP only, and to these ports if the kernel can tell; empty for all, and UDP
 	Bind    bool     // may choose the local port of a connection
+}
+
+// NarrowTo has the process connect to one port only. It does nothing without rules.
+func (r *Rules) NarrowTo(port uint16) {
+	if r != nil {
+		r.Ports = []uint16{port}
+	}
 }
 
 // Kernel says by which means a kernel can confine processes.
@@ -55,6 +63,9 @@ func (k Kernel) Older() (all []string) {
 	}
 	return all
 }
+
+// tellsPorts reports whether the kernel can refuse connections by their port.
+func (k Kernel) tellsPorts() bool { return k.Landlock >= 4 }
 
 // String returns in a few words what the kernel has.
 func (k Kernel) String() string {
