@@ -24,6 +24,7 @@ type account struct {
 	Group       string `toml:"group"`
 	Password    string `toml:"password"`          // a hash; sources of users other than files leave it empty
 	Certificate bool   `toml:"certificate-login"` // a client certificate of the user is enough, without a password
+	HostLogin   bool   `toml:"host-login"`        // system-users or pam judge the password of the user
 
 	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
 

@@ -44,7 +44,7 @@ func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Pr
 	if !places.Set(anonymousTable + ".read-only") {
 		a.ReadOnly, a.from["read-only"] = true, "the default"
 	}
-	for _, key := range []string{"password", "certificate-login", "require-certificate"} {
+	for _, key := range []string{"password", "certificate-login", "host-login", "require-certificate"} {
 		if places.Set(anonymousTable + "." + key) {
 			c.problem(anonymousTable, key, "nobody has to prove to be anonymous; leave it out")
 		}
@@ -53,7 +53,7 @@ func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Pr
 	if a.Home == "" && len(a.Folders) == 0 {
 		c.problem(anonymousTable, "home", "it is missing: say which directory everybody may see")
 	}
-	a.Password, a.Certificate, a.RequireCert = "", false, false // drops what a group sets for its users' logins
+	a.Password, a.Certificate, a.HostLogin, a.RequireCert = "", false, false, false // drops what a group sets for its users' logins
 	a.Owner = anonymousTable
 	return &a, c.problems
 }

@@ -47,7 +47,7 @@ func (s answers) read(source, user string, text []byte) (*account, error) {
 	table := strict.Key("user", user)
 	places, problems := strict.ReadJSON(table, &a, strict.Source{Name: source, Text: text})
 	for key, why := range inOrder(map[string]string{
-		"password": whoDecided, "certificate-login": whoDecided, "check-program": "programs are named by the configuration only; name a group that has it",
+		"password": whoDecided, "certificate-login": whoDecided, "host-login": whoDecided, "check-program": "programs are named by the configuration only; name a group that has it",
 	}) {
 		if places.Set(table + "." + key) {
 			problems = append(problems, places.Problem(table+"."+key, "%s", why))
@@ -76,7 +76,7 @@ func (s answers) read(source, user string, text []byte) (*account, error) {
 	if err := s.settings.checkSystemUserOf(&a); err != nil {
 		return nil, fmt.Errorf("system-user: %w", err)
 	}
-	a.Password, a.Certificate = "", false // a group may have set these
+	a.Password, a.Certificate, a.HostLogin = "", false, false // a group may have set these
 	return &a, nil
 }
 

@@ -50,17 +50,22 @@ type refusal struct{ why error }
 
 func (r *refusal) Error() string { return r.why.Error() }
 
-// hostAccount returns the account of a user of this host whose password is right: what the group of all such users
-// says, with the rights of the user.
+// hostAccount returns the account of a user of this host whose password is right: what the user's table says, or else
+// the group of all such users. The rights are those of the user unless the table names another.
 func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
-	as := identity{uid: u.UID, gid: u.GID, groups: u.Groups}
-	if err := s.allows(as, u.Name); err != nil {
-		return nil, refused, &refusal{fmt.Errorf("%w: %w", err, driver.ErrLogin)}
+	a, own := s.hosted[u.Name]
+	if !own {
+		a = account{Group: s.systemGroup}
+		for _, p := range s.groups.complete(strict.Key("user", u.Name), u.Name, &a, strict.Places{}) {
+			return nil, refused, &refusal{fmt.Errorf("user %q: %s: %w", u.Name, p.Text, driver.ErrLogin)}
+		}
 	}
-	a := account{Group: s.systemGroup}
-	table := strict.Key("user", u.Name)
-	for _, p := range s.groups.complete(table, u.Name, &a, strict.Places{}) {
-		return nil, refused, &refusal{fmt.Errorf("user %q: %s: %w", u.Name, p.Text, driver.ErrLogin)}
+	if a.SystemUser == "" {
+		as := identity{uid: u.UID, gid: u.GID, groups: u.Groups}
+		if err := s.allows(as, u.Name); err != nil {
+			return nil, refused, &refusal{fmt.Errorf("%w: %w", err, driver.ErrLogin)}
+		}
+		a.rights = &as
 	}
 	if a.Home == "" {
 		a.Home = u.Home
@@ -68,7 +73,7 @@ func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
 			return nil, refused, &refusal{fmt.Errorf("user %q: the home %q of the passwd file is no absolute path: %w", u.Name, u.Home, driver.ErrLogin)}
 		}
 	}
-	a.Password, a.Certificate, a.rights = "", false, &as
+	a.Password, a.Certificate = "", false
 	if err := s.checkRoots(&a); err != nil {
 		return nil, refused, &refusal{fmt.Errorf("user %q: %w: %w", u.Name, err, driver.ErrLogin)}
 	}
@@ -158,7 +163,7 @@ func (s *settings) hideSystemUsers() {
 	if err != nil {
 		return // canJudge reports the error
 	}
-	all := s.everybody()
+	all := s.everybody() // without those of host-login, who are users of this host
 	if s.anonymous != nil {
 		for _, name := range anonymousNames {
 			if _, taken := all[name]; !taken {

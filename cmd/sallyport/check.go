@@ -65,6 +65,7 @@ func (s *settings) check() []error {
 	errs = append(errs, s.checkSystemUsers()...)
 	errs = append(errs, s.checkSystemSource()...)
 	errs = append(errs, s.checkPAM()...)
+	errs = append(errs, s.checkHosted()...)
 	errs = append(errs, s.checkBuckets()...)
 	errs.checkLogs(s)
 	errs.checkBans(s)

@@ -74,7 +74,7 @@ func (s *settings) checkPrograms() map[string][]string {
 			all[at.String()+": check-program"] = g.CheckProgram
 		}
 	}
-	for _, a := range s.withAnonymous() {
+	for _, a := range s.tables() {
 		if at, ok := a.from["check-program"]; ok && len(a.CheckProgram) > 0 {
 			all[at+": check-program"] = a.CheckProgram
 		}

@@ -26,7 +26,7 @@ func (s *settings) checkUsers() (errs []error) {
 		}
 	}
 	errs = append(errs, s.checkPasswords()...)
-	errs = append(errs, s.checkCertificates(all)...)
+	errs = append(errs, s.checkCertificates(s.tables())...)
 	for _, a := range inOrder(all) {
 		errs = append(errs, joined.Errors(s.checkRoots(&a))...)
 	}

@@ -164,7 +164,10 @@ func (c *inspection) lookAtHomes() {
 		c.bad(c.told("dir", openable(c.dir)))
 	}
 	looked := map[string]bool{}
-	for name, a := range inOrder(c.withAnonymous()) {
+	for name, a := range inOrder(c.tables()) {
+		if a.HostLogin && !c.asHosted(name, &a) {
+			continue
+		}
 		at := c.place(&a)
 		for _, r := range at.roots() {
 			from := cmp.Or(a.from["home"], c.at("dir"))
@@ -176,7 +179,7 @@ func (c *inspection) lookAtHomes() {
 			}
 			looked[r.Dir] = true
 			if at.as != "" {
-				c.lookAtRightsFor(name, at.only(r), from)
+				c.lookAtRightsFor(name, &a, at.only(r), from)
 			} else if err := openable(r.Dir); (a.Home != "" || r.Name != ".") && err != nil {
 				c.warn("%s: user %s can't log in: %v", from, name, err)
 			}
@@ -185,13 +188,13 @@ func (c *inspection) lookAtHomes() {
 }
 
 // lookAtRightsFor checks that the system user of an account can open a directory of the account.
-func (c *inspection) lookAtRightsFor(name string, at place, from string) {
+func (c *inspection) lookAtRightsFor(name string, a *account, at place, from string) {
 	open := func() error { return openable(at.dir) }
 	if os.Geteuid() != 0 {
 		c.notes = append(c.notes, fmt.Sprintf("%s: whether system-user %s gets into %s can be seen by root only", from, at.as, at.dir))
 		return
 	}
-	as, err := c.systemUserFor(at.as)
+	as, err := c.rightsOf(a, at)
 	if err == nil {
 		err = as.try(open)
 	}

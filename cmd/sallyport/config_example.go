@@ -50,6 +50,8 @@ const exampleUsers = `
 
 # A certificate of client-ca whose common name is alice logs in without a password.
 #certificate-login = true
+# Whether alice is a user of this host, whose password system-users or pam judge.
+#host-login = false
 
 # Who calls himself anonymous or ftp gets in with any password, and can change nothing unless
 # read-only = false stands here. The other keys are those of users.

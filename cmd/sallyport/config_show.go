@@ -56,8 +56,10 @@ func shownConfig(_ context.Context, s *settings) (string, error) {
 	if s.anonymous != nil {
 		table(anonymousTable, *s.anonymous)
 	}
-	for name, a := range inOrder(s.everybody()) {
-		table(strict.Key("user", name), a)
+	for _, users := range []map[string]account{s.everybody(), s.hosted} {
+		for name, a := range inOrder(users) {
+			table(strict.Key("user", name), a)
+		}
 	}
 	return b.String(), nil
 }

@@ -105,7 +105,7 @@ func (s *settings) readSources(entries []entry, sources []strict.Source, problem
 	s.buckets, wrong = file.openBuckets(places)
 	problems = append(problems, wrong...)
 	accounts, wrong := file.accounts(places)
-	s.accounts = accounts
+	s.accounts, s.hosted = withoutHosted(accounts)
 	problems = append(problems, wrong...)
 	s.anonymous, wrong = file.readAnonymous(places)
 	var errs []error

@@ -72,6 +72,7 @@ type settings struct {
 	accounts    map[string]account  // from configuration files, with passwords of the users file
 	fromFile    map[string]account  // other users of the users file
 	fromDir     map[string]account  // from the directory of users
+	hosted      map[string]account  // users of this host with a table of their own, whose passwords other sources know
 	anonymous   *account            // nil if nobody may log in as anonymous
 	groups      groups
 	allowed     userList

@@ -36,11 +36,16 @@ func (s *settings) readUsersDir() (errs []error) {
 		if !known {
 			first, known = s.fromFile[name]
 		}
+		if !known {
+			first, known = s.hosted[name]
+		}
 		switch {
 		case s.isOption(name):
 			s.hide(file, name, s.at("user"))
 		case known:
 			s.hide(file, name, first.from[""])
+		case a.HostLogin:
+			s.hosted[name] = a
 		default:
 			s.fromDir[name] = a
 		}

@@ -184,10 +184,13 @@ var thisHost = vsftpd.Host{
 	List: func(dir string) (names []string, err error) {
 		entries, err := os.ReadDir(dir)
 		for _, e := range entries {
-			names = append(names, e.Name())
+			if !e.IsDir() {
+				names = append(names, e.Name())
+			}
 		}
 		return names, err
 	},
+	Conf: vsftpd.ReadFile,
 }
 
 // calledVsftpd reports whether this program is called by vsftpd's name.

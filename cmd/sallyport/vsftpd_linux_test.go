@@ -39,6 +39,7 @@ func TestVsftpdRealFiles(t *testing.T) {
 		Home: func(string) (string, error) { return t.TempDir(), nil },
 		Read: func(string) (string, error) { return "", os.ErrNotExist },
 		List: func(string) ([]string, error) { return nil, nil },
+		Conf: func(string, bool) (string, error) { return "", os.ErrNotExist },
 	}
 	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
 	writeCertificate(t, cert, key)

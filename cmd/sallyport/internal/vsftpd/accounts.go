@@ -73,7 +73,6 @@ func (t *Translation) locals() {
 	if t.Yes("guest_enable") {
 		t.put("", "pam-user", t.Text("guest_username"), "guest_username", "guest_enable")
 	}
-	t.perUser()
 	t.localHome()
 	t.hidden(localTable)
 	if t.Yes("guest_enable") && !t.Yes("virtual_use_local_privs") {
@@ -89,20 +88,6 @@ func (t *Translation) locals() {
 	}
 }
 
-// perUser tells of files for single users.
-func (t *Translation) perUser() {
-	dir := t.Text("user_config_dir")
-	if dir == "" {
-		return
-	}
-	names, _ := t.host.List(dir) // vsftpd, too, does without
-	if names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, ".") }); len(names) > 0 {
-		t.refuse("user_config_dir", "options for single users (%s) are not supported: give these users tables, and a password in Sallyport's configuration", path.Join(dir, names[0]))
-		return
-	}
-	t.tell("user_config_dir", "there are no files in %s; if there come any they will count for nothing", dir)
-}
-
 // localHome translates the directory of users with a password.
 func (t *Translation) localHome() {
 	guest := t.Yes("guest_enable")
@@ -115,6 +100,8 @@ func (t *Translation) localHome() {
 		return
 	case root == "" && guest:
 		root, options = t.homeOf("guest_username"), []string{"guest_username"}
+	case root == "" && t.whole != nil && t.whole.Yes("guest_enable"): // PAM takes all users for the guest
+		root, options = t.ownHome(), []string{"guest_enable"}
 	}
 	if root == "" {
 		return

@@ -60,7 +60,12 @@ const maxFile = 100_000
 
 // file reads a file.
 func (c *Config) file(name string) {
-	text, err := readFile(name, c.AnyOwner)
+	c.fileBy(ReadFile, name)
+}
+
+// fileBy reads a file by a function like ReadFile.
+func (c *Config) fileBy(read func(name string, anyOwner bool) (string, error), name string) {
+	text, err := read(name, c.AnyOwner)
 	if m, ok := errors.AsType[*Mistake](err); ok {
 		c.Mistakes = append(c.Mistakes, m)
 		return
@@ -72,8 +77,8 @@ func (c *Config) file(name string) {
 	c.Parse(name, text)
 }
 
-// readFile returns the text of a file that vsftpd would accept, whoever owns it if anyOwner.
-func readFile(name string, anyOwner bool) (string, error) {
+// ReadFile returns the text of a file that vsftpd would accept, whoever owns it if anyOwner.
+func ReadFile(name string, anyOwner bool) (string, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return "", err

@@ -57,7 +57,7 @@ func (t *Translation) whoNeedsTLS() {
 			}
 		}
 	}
-	if len(clear) == 0 {
+	if len(clear) == 0 && (t.whole == nil || t.whole.value("", "insecure-plaintext") == nil) {
 		return
 	}
 	t.put("", "insecure-plaintext", true, clear...)

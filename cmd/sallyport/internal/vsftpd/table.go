@@ -88,7 +88,7 @@ var Options = []Option{
 	{Name: "guest_username", Kind: Word, Default: "ftp", If: "guest_enable"},
 	{Name: "virtual_use_local_privs", Kind: Bool, Default: "NO", If: "guest_enable"},
 	{Name: "user_sub_token", Kind: Word, If: "local_enable"},
-	{Name: "user_config_dir", Kind: Word, If: "local_enable", Why: "refused if the directory has any file"},
+	{Name: "user_config_dir", Kind: Word, Why: "files are read at the start and by SIGHUP, and mistakes in them told then"},
 	{Name: "ftp_username", Kind: Word, Default: "ftp", If: "anonymous_enable"},
 	{Name: "no_anon_password", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", If: "anonymous_enable", Why: "anonymous users are asked for a password, and any will do"},
 	{Name: "deny_email_enable", Kind: Bool, Default: "NO", Treatment: Refused, Same: "NO", If: "anonymous_enable", Why: becauseEmail},

@@ -9,9 +9,12 @@ import (
 
 // Host answers questions about the machine that a file is for.
 type Host struct {
-	Home func(user string) (string, error) // returns the home directory of a user of the machine
-	Read func(file string) (string, error) // returns the text of a file
-	List func(dir string) ([]string, error)
+	Home func(user string) (string, error)  // returns the home directory of a user of the machine
+	Read func(file string) (string, error)  // returns the text of a file
+	List func(dir string) ([]string, error) // returns the names of the files in a directory
+
+	// Conf returns the text of a file of vsftpd's configuration, as [ReadFile] does.
+	Conf func(file string, anyOwner bool) (string, error)
 }
 
 // Translation is what a configuration of vsftpd means for Sallyport.
@@ -22,6 +25,9 @@ type Translation struct {
 
 	*Config // whose own mistakes and notes are about how the files are written
 	host    Host
+	whole   *Translation // for a user with a file, the translation without the file; otherwise nil
+	user    string       // who has the file
+	file    string
 }
 
 // Tables of Sallyport's configuration that translations have.
@@ -43,6 +49,13 @@ type Line struct {
 // Translate translates a configuration without mistakes.
 func Translate(c *Config, host Host) *Translation {
 	t := &Translation{Config: c, host: host}
+	t.translate()
+	t.users()
+	return t
+}
+
+// translate translates all but the files of users.
+func (t *Translation) translate() {
 	t.combinations()
 	t.process()
 	t.listeners()
@@ -57,7 +70,6 @@ func Translate(c *Config, host Host) *Translation {
 	t.locals()
 	t.commands()
 	t.others()
-	return t
 }
 
 // combinations adds mistakes for options that exclude each other.

@@ -21,7 +21,7 @@ func machine(files map[string]string) Host {
 	return Host{
 		Home: func(user string) (string, error) {
 			switch user {
-			case "ftp", "www":
+			case "ftp", "www", "alice":
 				return "/home/" + user, nil
 			case "virtual":
 				return "/srv/$USER", nil
@@ -43,6 +43,7 @@ func machine(files map[string]string) Host {
 			}
 			return names, nil
 		},
+		Conf: func(file string, _ bool) (string, error) { return files[file], nil },
 	}
 }
 
@@ -131,7 +132,7 @@ func TestTranslation(t *testing.T) {
 // What can't be carried over keeps a file from being used where something would be more open.
 func TestRefusals(t *testing.T) {
 	anonymous := "anonymous_enable=YES;anon_upload_enable=YES;"
-	files := map[string]string{"/etc/hosts.deny": "vsftpd: ALL\n", "/users/alice": ""}
+	files := map[string]string{"/etc/hosts.deny": "vsftpd: ALL\n"}
 	for more, want := range map[string]string{
 		"local_enable=NO":                            "vsftpd: both local and anonymous access disabled!\n  F:2: nobody could log in",
 		"one_process_model=YES":                      "vsftpd: security: 'one_process_model' is anonymous only\n  F:8: ",
@@ -147,7 +148,6 @@ func TestRefusals(t *testing.T) {
 		"ssl_enable=YES;rsa_cert_file=":              "SSL: cannot load RSA certificate\n  F:9: ",
 		"ssl_enable=YES;require_cert=YES":            "not supported: require_cert=YES\n  F:9: ",
 		"tcp_wrappers=YES":                           "not supported: tcp_wrappers=YES\n  F:8: /etc/hosts.deny has rules",
-		"user_config_dir=/users":                     "not supported: user_config_dir=/users\n  F:8: options for single users (/users/alice)",
 		"run_as_launching_user=YES":                  "not supported: run_as_launching_user=YES\n  F:8: ",
 		"banner_file=/b":                             "cannot open banner file:/b\n  F:8: open /b: ",
 		"local_root=srv":                             "not supported: local_root=srv\n  F:8: ",
@@ -178,7 +178,6 @@ func TestTranslationNotes(t *testing.T) {
 		"anonymous_enable=YES":               "F:8: anonymous_enable=YES: everybody can log in as anonymous",
 		"listen_ipv6=YES":                    "F:8: listen_ipv6=YES: Sallyport listens for IPv4 and IPv6, where vsftpd would not start",
 		"local_umask=0722":                   "F:8: local_umask=0722: users keep all rights to their own files",
-		"user_config_dir=/users":             "F:8: user_config_dir=/users: there are no files in /users; if there come any they will count for nothing",
 		"local_root=/home/$USER":             "F:8: local_root=/home/$USER: the $ is meant literally, since user_sub_token is not set",
 		"pasv_address=0.0.0.0":               "F:8: pasv_address=0.0.0.0: clients are told the address that they have dialled; remove the line",
 		"hide_file=*.x":                      "F:8: hide_file=*.x: such names can't be used either",
