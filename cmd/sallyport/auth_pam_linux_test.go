@@ -99,7 +99,10 @@ func (h *pamHost) start(t *testing.T, more string) controlled {
 func (h *pamHost) inside(t *testing.T, cmd *exec.Cmd) {
 	t.Helper()
 	script := "set -e\n"
-	for _, name := range []string{"passwd", "shadow", "group", "pam.d"} {
+	for _, name := range []string{"passwd", "shadow", "group", "pam.d", "hosts.allow", "hosts.deny"} {
+		if _, err := os.Stat(h.file(name)); err != nil {
+			continue
+		}
 		script += fmt.Sprintf("mount --bind %s /etc/%s\n", h.file(name), name)
 	}
 	args := append([]string{"unshare", "--mount", "sh", "-c", script + "exec \"$@\"", "sh", cmd.Path}, cmd.Args[1:]...)

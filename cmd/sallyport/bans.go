@@ -146,14 +146,17 @@ func (b *bans) follow(rules banRules) {
 }
 
 // guard returns a listener that closes connections from banned addresses at once.
-func (d *daemon) guard(ln net.Listener) net.Listener { return &guardedListener{ln, d} }
+func (d *daemon) guard(ln net.Listener, implicit bool) net.Listener {
+	return &guardedListener{ln, d, implicit}
+}
 
 type guardedListener struct {
 	net.Listener
-	d *daemon
+	d        *daemon
+	implicit bool // TLS comes first
 }
 
-// Accept returns the next connection from an address that isn't banned.
+// Accept returns the next connection from an address that isn't banned and that the rules of TCP wrappers let in.
 func (g *guardedListener) Accept() (net.Conn, error) {
 	for {
 		conn, err := g.Listener.Accept()
@@ -161,7 +164,13 @@ func (g *guardedListener) Accept() (net.Conn, error) {
 			return conn, err
 		}
 		peer, err := netip.ParseAddrPort(conn.RemoteAddr().String()) // a proxy listener's addresses are of another type
-		if err != nil || !g.d.bans.holds(peer.Addr()) {
+		switch {
+		case err != nil:
+			return conn, nil
+		case g.d.bans.holds(peer.Addr()):
+		case g.d.turnAway(conn, peer.Addr(), g.implicit):
+			continue
+		default:
 			return conn, nil
 		}
 		conn.Close()

@@ -134,6 +134,9 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	d.sup.ready("Serving")
 	go k.watchEngine(ctx)
 	go k.watchCertificate(ctx)
+	go k.watchAccess(ctx, func(next *settings) error {
+		return k.tell(next, k.cert, func() { k.use(next, k.cert, func() {}) })
+	})
 	go k.renewTicketKeys(ctx)
 	go fewThreads(ctx, 0)
 	go tidy(ctx)

@@ -52,6 +52,7 @@ func (s *settings) complete(command string, errs []error, layers ...layer) (*set
 	errs = append(errs, s.readUsersFile()...)
 	errs = append(errs, s.readUsersDir()...)
 	errs = append(errs, s.readUserLists()...)
+	errs = append(errs, s.readAccess()...)
 	s.hideSystemUsers()
 	errs = append(errs, s.check()...)
 	if len(errs) > 0 {

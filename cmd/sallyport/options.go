@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/objects"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/tcpwrap"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -23,6 +24,7 @@ type settings struct {
 	usersDir, home    string
 	allowedFile       string   // of the names that may log in; empty for all
 	refusedFile       string   // of the names that may not
+	wrappers          string   // the name of this server in the files of TCP wrappers; empty if these don't count
 	authProgram       []string // the program and its arguments
 	authProgramUser   string
 	authURL           string
@@ -75,6 +77,7 @@ type settings struct {
 	hosted      map[string]account  // users of this host with a table of their own, whose passwords other sources know
 	anonymous   *account            // nil if nobody may log in as anonymous
 	groups      groups
+	access      *tcpwrap.Rules // those of wrappers
 	allowed     userList
 	refused     userList
 	hidden      []string                 // tells of users whom another user of the same name hides
@@ -136,6 +139,7 @@ func (s *settings) entries() []entry {
 		{option{"users-dir", "DIR", "more users, a file NAME.toml each with the keys of a table [user.NAME]", text(&s.usersDir)}, `"/etc/sallyport/users.d"`, atReload},
 		{option{"allowed-users", "FILE", "a name in each line: nobody else may log in, whatever source has the name (none)", text(&s.allowedFile)}, `"/etc/sallyport/allowed-users"`, atReload},
 		{option{"refused-users", "FILE", "a name in each line: who may not log in, whatever source has the name (none)", text(&s.refusedFile)}, `"/etc/sallyport/refused-users"`, atReload},
+		{option{"tcp-wrappers", "NAME", "the name by which /etc/hosts.allow and /etc/hosts.deny say which addresses may connect,\nsuch as vsftpd; a change of the files counts at once (none, so all may)", text(&s.wrappers)}, `"vsftpd"`, atReload},
 		{option{"auth-program", "ARG", "a program that is asked about all other names; repeat the option for its arguments.\nNo shell reads them: docs/operating.md (none)", s.addAuthProgram}, `["/usr/local/bin/check", "--domain", "example.com"]`, atReload},
 		{option{"auth-program-user", "NAME", "the system's user that runs the program, if serve runs as root", text(&s.authProgramUser)}, `"nobody"`, atReload},
 		{option{"auth-url", "URL", "an HTTPS endpoint that is asked after that, by POST; http:// for this host only (none)", text(&s.authURL)}, `"https://127.0.0.1:8443/login"`, atReload},

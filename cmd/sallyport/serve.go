@@ -310,15 +310,16 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	ctx := until.drain
 	if d.homes != nil {
 		d.keepSwept(ctx)
+		go d.watchAccess(ctx, func(next *settings) error { d.use(next, d.cert, d.leave); return nil })
 	}
 	d.stopControl = sync.OnceFunc(d.startControl())
 	defer d.stopControl()
 	ended := make(chan error, 2)
 	if d.explicit != nil {
-		go func() { ended <- d.srv.Serve(d.guard(d.explicit)) }()
+		go func() { ended <- d.srv.Serve(d.guard(d.explicit, false)) }()
 	}
 	if d.implicit != nil {
-		go func() { ended <- d.srv.ServeTLS(d.guard(d.implicit)) }()
+		go func() { ended <- d.srv.ServeTLS(d.guard(d.implicit, true)) }()
 	}
 	go tidy(ctx)
 	go fewThreads(ctx, d.processors)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/tcpwrap"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/tls"
 )
@@ -102,6 +103,8 @@ type engineSettings struct {
 	Chain    [][]byte
 	ClientCA []byte
 
+	Access *tcpwrap.Rules // nil for none
+
 	AuditFormat string // empty without an audit log
 	Bans        engineBans
 
@@ -124,7 +127,7 @@ func (s *settings) forEngine() *engineSettings {
 		CloseNotify: s.closeNotify, Plaintext: s.plaintext, Shared: s.shared, NeverConvert: s.neverConvert, Symlink: s.symlink,
 		Active: s.active, ActivePort: s.activePort, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
-		Listings: s.listings, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
+		Listings: s.listings, Access: s.access, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
 	}
 }
 
@@ -134,9 +137,9 @@ func (e *engineSettings) settings() *settings {
 		passive: e.Passive, announce: e.Announce, greeting: e.Greeting, proxies: e.Proxies, disabled: e.Disabled, reuse: e.Reuse,
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
 		active: e.Active, activePort: e.ActivePort, level: e.Level, drain: e.Drain, cert: e.CertFile,
-		listings: e.Listings,
-		limits:   limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
-		bans:     banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
+		listings: e.Listings, access: e.Access,
+		limits: limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
+		bans:   banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 
 // keeperOptions are the options that the engine doesn't need to know: the keeper, or a part that it tells, carries them
 // out.
-var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir allowed-users refused-users auth-program auth-program-user auth-url
+var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir allowed-users refused-users tcp-wrappers auth-program auth-program-user auth-url
 	insecure-auth-url check-program check-program-user check-timeout system-users system-users-group system-users-dir pam pam-service pam-user pam-helper home owners s3-helper key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group upgrade-drain`)
 
 // Every option that is not in keeperOptions reaches the engine of a split server, through engineSettings.

@@ -16,15 +16,8 @@ func (t *Translation) logins() {
 		}
 		t.put("", key, t.Text("userlist_file"), "userlist_file", "userlist_deny", "userlist_enable")
 	}
-	if !t.Yes("tcp_wrappers") {
-		return
-	}
-	for _, file := range []string{"/etc/hosts.allow", "/etc/hosts.deny"} {
-		text, _ := t.host.Read(file) // most hosts have none
-		if len(lines(text)) > 0 {
-			t.refuse("tcp_wrappers", "%s has rules, which Sallyport doesn't read; put them into the firewall, and remove the line", file)
-			return
-		}
+	if t.Yes("tcp_wrappers") {
+		t.put("", "tcp-wrappers", "vsftpd", "tcp_wrappers")
 	}
 }
 

@@ -28,7 +28,7 @@ var Options = []Option{
 	{Name: "secure_chroot_dir", Kind: Word, Default: "/var/run/vsftpd/empty", Treatment: Moot, Why: becauseConfined},
 	{Name: "setproctitle_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: "sallyport sessions shows who does what"},
 	{Name: "session_support", Kind: Bool, Default: "NO", Treatment: Moot, Why: "sessions of PAM are opened for all local users"},
-	{Name: "tcp_wrappers", Kind: Bool, Default: "NO", Why: "refused if hosts.allow or hosts.deny has any rule: Sallyport reads neither"},
+	{Name: "tcp_wrappers", Kind: Bool, Default: "NO", Why: "hosts.allow and hosts.deny count as far as they speak of addresses; rules with names of clients, commands or VSFTPD_LOAD_CONF are refused at the start"},
 	{Name: "isolate", Kind: Bool, Default: "YES", Treatment: Moot, Why: becauseConfined},
 	{Name: "isolate_network", Kind: Bool, Default: "YES", Treatment: Moot, Why: becauseConfined},
 	{Name: "seccomp_sandbox", Kind: Bool, Default: "NO", Treatment: Moot, Why: becauseConfined},
