@@ -29,6 +29,7 @@ type account struct {
 	SystemUser string `toml:"system-user"` // whose rights the files are under, empty for what holds for all
 
 	Home         string            `toml:"home"`    // empty for the directory that is served
+	Root         string            `toml:"root"`    // what the user sees as /, empty for the home
 	Start        string            `toml:"start"`   // the directory that sessions start in, below the home
 	Folders      map[string]folder `toml:"folders"` // by the name that clients see
 	Uploads      uploads           `toml:"uploads"`
@@ -62,7 +63,7 @@ type account struct {
 // policy returns the part of an account that the server itself enforces.
 func (a *account) policy() driver.Policy {
 	return driver.Policy{
-		Dir: a.Start, IdleTimeout: a.IdleTimeout, MaxSessions: a.Sessions, Disabled: a.Disable,
+		Dir: a.start(), IdleTimeout: a.IdleTimeout, MaxSessions: a.Sessions, Disabled: a.Disable,
 		UploadRate: int64(a.UploadRate), DownloadRate: int64(a.DownloadRate),
 		RequireTLS: a.RequireTLS, RequirePrivate: a.RequirePrivate, RequireReuse: a.RequireReuse,
 		RequireCertificate: a.RequireCert,
@@ -222,6 +223,7 @@ func (c *accountCheck) complete(table, name string, a *account) {
 	c.add(table, "home", err)
 	a.Home = home
 	c.completeFolders(table, name, a)
+	c.add(table, "root", a.checkRoot())
 }
 
 // checkName returns why no user can have a name; nil if one can.

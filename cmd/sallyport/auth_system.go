@@ -67,6 +67,12 @@ func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
 		}
 		a.rights = &as
 	}
+	if a.Root == passwdRoot {
+		a.Root, _, _ = strings.Cut(u.Home, "/./")
+		if a.Root == u.Home {
+			a.Root = ""
+		}
+	}
 	if a.Home == "" {
 		a.Home = u.Home
 		if !filepath.IsAbs(u.Home) {
@@ -74,7 +80,7 @@ func (s *settings) hostAccount(u hostuser.User) (*account, decision, error) {
 		}
 	}
 	a.Password, a.Certificate = "", false
-	if err := s.checkRoots(&a); err != nil {
+	if err := errors.Join(a.checkRoot(), s.checkRoots(&a)); err != nil {
 		return nil, refused, &refusal{fmt.Errorf("user %q: %w: %w", u.Name, err, driver.ErrLogin)}
 	}
 	return &a, accepted, nil

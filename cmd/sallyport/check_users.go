@@ -25,6 +25,11 @@ func (s *settings) checkUsers() (errs []error) {
 			errs = append(errs, fmt.Errorf("%s: %w", s.at("home"), err))
 		}
 	}
+	for name, a := range inOrder(all) {
+		if a.Root != "" && a.Home == "" {
+			errs = append(errs, fmt.Errorf("%s: root: the home of user %s is missing, which is in it", a.from["root"], name))
+		}
+	}
 	errs = append(errs, s.checkPasswords()...)
 	errs = append(errs, s.checkCertificates(s.tables())...)
 	for _, a := range inOrder(all) {

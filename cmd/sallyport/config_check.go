@@ -220,7 +220,7 @@ func (c *inspection) lookAtChoices() {
 	if c.runAs != "" && c.sandbox == sandboxOff {
 		c.warn("%s: a process that is taken over can do whatever its user may", c.at("sandbox"))
 	}
-	if c.plaintext {
+	if c.plaintext && !slices.Contains(c.said, "insecure-plaintext") {
 		c.warn("%s: anybody on the way can read passwords and files", c.at("insecure-plaintext"))
 	}
 	if c.reuse == tls.Off {

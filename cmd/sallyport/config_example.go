@@ -63,7 +63,9 @@ const exampleUsers = `
 #home = "/srv/ftp/{user}"
 # With whose rights its files are touched, with run-as: a user of this host, or UID:GID.
 #system-user = "ftp"
-# Where below it sessions start.
+# What the user sees as / if that is more than the home, such as "/": sessions start in the home.
+#root = ""
+# Where below the home sessions start.
 #start = "in"
 # Directories that the user sees there besides, by name, and buckets, of which prefix = "a/b"
 # names a part; with folders and without home there is nothing else.

@@ -124,6 +124,9 @@ func (p place) roots() (all []root) {
 func (p place) only(r root) place {
 	p.dir, p.folders, p.buckets = r.Dir, "", ""
 	if r.Name != "." {
+		p.home = ""
+	}
+	if r.Name != "." {
 		p.quota = quota{}
 	}
 	return p

@@ -21,7 +21,8 @@ type homes struct {
 
 // place is a directory and the settings that hold for its files.
 type place struct {
-	dir     string // the home; empty if there are only folders
+	dir     string // the home, or the root that it is in; empty if there are only folders
+	home    string // the home, if dir is a root that it is in; otherwise empty
 	uploads uploads
 	umask   umask
 	quota   quota

@@ -190,7 +190,7 @@ func (p place) forHand(session *pamSession) (string, error) {
 	if p.store != "" {
 		return p.store, nil
 	}
-	where := handPlace{Roots: p.roots(), InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Limits: session.limits(), Rules: p.rules}
+	where := handPlace{Roots: p.roots(), Home: p.home, InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Limits: session.limits(), Rules: p.rules}
 	where.FileMode, where.DirMode = p.umask.modes()
 	text, err := json.Marshal(where)
 	return string(text), err

@@ -80,6 +80,7 @@ type settings struct {
 	access      *tcpwrap.Rules // those of wrappers
 	allowed     userList
 	refused     userList
+	said        []string                 // options of which it was told what they give up
 	hidden      []string                 // tells of users whom another user of the same name hides
 	files       []string                 // the configuration files, in the order of reading
 	sources     map[string]source        // where each option was set

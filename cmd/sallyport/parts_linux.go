@@ -145,6 +145,7 @@ func runHand(log *slog.Logger) error {
 type openPlace struct {
 	handPlace
 	dirs []*driver.Dir
+	home *driver.Dir // Home; nil if there is none
 }
 
 // open opens the directories of a place.
@@ -163,12 +164,18 @@ func (at handPlace) open() (*openPlace, error) {
 		at.Rules.applyTo(dir)
 		o.dirs = append(o.dirs, dir)
 	}
+	if at.Home != "" {
+		o.home, _ = driver.OpenDir(at.Home) // without a home sessions start in the root
+	}
 	return o, nil
 }
 
 func (o *openPlace) close() {
 	for _, dir := range o.dirs {
 		dir.Close()
+	}
+	if o.home != nil {
+		o.home.Close()
 	}
 }
 
@@ -204,7 +211,10 @@ func keepTo(limits map[int]pamhelper.Limit) error {
 func (o *openPlace) sweepOften(log *slog.Logger) {
 	for {
 		for i, dir := range o.dirs {
-			if o.Roots[i].ReadOnly {
+			if i == 0 && o.Home != "" {
+				dir = o.home
+			}
+			if o.Roots[i].ReadOnly || dir == nil {
 				continue
 			}
 			n, err := dir.Sweep(context.Background(), sweepAge)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 
@@ -86,12 +87,28 @@ func (s *settings) sandboxOf(name string, roots ...root) *sandbox.Rules {
 		r.Opens = true
 		r.Read = append(r.Read, readByHands...)
 		for _, root := range roots {
+			trees := []string{root.Dir}
+			if root.Dir == "/" {
+				r.Lists, trees = append(r.Lists, root.Dir), filesOfHost()
+			}
 			if root.ReadOnly {
-				r.Read = append(r.Read, root.Dir)
+				r.Read = append(r.Read, trees...)
 			} else {
-				r.Trees = append(r.Trees, root.Dir)
+				r.Trees = append(r.Trees, trees...)
 			}
 		}
 	}
 	return r
+}
+
+// filesOfHost returns the directories and files in / but for those in which the kernel shows processes and devices: a
+// user who sees the whole file system needs none of them, and could reach other processes there.
+func filesOfHost() (all []string) {
+	entries, _ := os.ReadDir("/") // without them the user sees nothing
+	for _, e := range entries {
+		if !slices.Contains([]string{"proc", "sys", "dev"}, e.Name()) {
+			all = append(all, "/"+e.Name())
+		}
+	}
+	return all
 }

@@ -166,6 +166,7 @@ type grantedBucket struct {
 // handPlace is what a hand needs to know of its place.
 type handPlace struct {
 	Roots    []root
+	Home     string // what to sweep of the first root, which is more; empty for all of it
 	InPlace  bool
 	FileMode fs.FileMode
 	DirMode  fs.FileMode

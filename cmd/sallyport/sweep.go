@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"path/filepath"
 	"slices"
@@ -77,7 +78,9 @@ func (s *settings) places() *[]place {
 		at.quota = quota{}
 		for _, r := range at.roots() {
 			if !r.ReadOnly {
-				all = append(all, at.only(r))
+				one := at.only(r)
+				one.dir, one.home = cmp.Or(one.home, one.dir), "" // a whole file system is not searched
+				all = append(all, one)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -119,6 +120,8 @@ func (s *settings) place(a *account) place {
 	switch {
 	case a.homeless(), a.hasRoot():
 		at.dir = ""
+	case a.Root != "":
+		at.dir, at.home = filepath.Clean(a.Root), a.Home
 	case a.Home != "":
 		at.dir = s.dirOf(a.Home)
 	}

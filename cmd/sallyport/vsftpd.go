@@ -140,7 +140,7 @@ func (r *vsftpdRun) settings() (*settings, error) {
 // Sallyport's own files. What is wrong is told with the places of vsftpd's options.
 func (r *vsftpdRun) load(t *vsftpd.Translation) (*settings, error) {
 	s := defaults()
-	s.files = r.files()
+	s.files, s.said = r.files(), []string{"insecure-plaintext"} // by the notes of the translation
 	moved := strict.Places{}
 	for key, at := range t.Keys() {
 		moved[key] = strict.Position{File: at.File, Line: at.Line}

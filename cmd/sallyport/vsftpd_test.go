@@ -80,6 +80,7 @@ func TestVsftpdCheck(t *testing.T) {
 	out, _, status = said(t, vsftpdFile(t, text+"ssl_enable=NO\n"), "--check")
 	require.Equal(t, 1, status)
 	require.NotContains(t, out, "certificate is made", "which no client sees")
+	require.Equal(t, 1, strings.Count(out, "anybody on the way"), out)
 }
 
 // What can't be carried over is told, and nothing is wrong with the rest.

@@ -137,3 +137,58 @@ func TestVsftpdUserFileGuest(t *testing.T) {
 		require.EqualValues(t, want.uid, info.Sys().(*syscall.Stat_t).Uid, name)
 	}
 }
+
+// Users in the list of chroot see the whole file system with their own rights, and begin in their home; the others are
+// jailed in theirs.
+func TestVsftpdJails(t *testing.T) {
+	h := newPAMHost(t)
+	h.add(t, "allowed", "unlisted\ndotted\n")
+	list := filepath.Join(h.etc, "chroot_list")
+	require.NoError(t, os.WriteFile(list, []byte("alice\n"), 0o644))
+	uid := h.user(t, "dotted", "/bin/sh", mkpasswd(t, "yescrypt")+":19999:0:99999:7:::")
+	in := filepath.Join(h.homes, "dotted", "in")
+	require.NoError(t, os.Mkdir(in, 0o700))
+	require.NoError(t, os.Chown(in, uid, uid))
+	passwd, err := os.ReadFile(h.file("passwd"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(h.file("passwd"), []byte(strings.Replace(string(passwd), h.homes+"/dotted:", h.homes+"/dotted/./in:", 1)), 0o644))
+	v := h.serveVsftpd(t, "chroot_local_user=YES\nchroot_list_enable=YES\nchroot_list_file="+list+"\npasswd_chroot_enable=YES\n")
+	home := filepath.Join(h.homes, "alice")
+
+	c := v.login(t, "alice")
+	pwd, err := c.Cmd(257, "PWD")
+	require.NoError(t, err)
+	require.Contains(t, pwd.Text(), `"`+home+`"`)
+	require.NoError(t, c.Put("STOR relative", "hello"))
+	require.NoError(t, c.Put("STOR "+home+"/absolute", "hello"))
+	for _, name := range []string{"relative", "absolute"} {
+		info, err := os.Stat(filepath.Join(home, name))
+		require.NoError(t, err)
+		require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
+	}
+	got, err := c.Get("RETR /usr/lib/os-release")
+	require.NoError(t, err)
+	require.Contains(t, got, "NAME=")
+	root, err := c.Get("NLST /")
+	require.NoError(t, err)
+	require.Contains(t, root, "usr\r\n")
+	for _, file := range []string{"/etc/shadow", filepath.Join(h.homes, "unlisted", "x"), "/proc/version"} {
+		_, err = c.Get("RETR " + file)
+		require.ErrorContains(t, err, "550", file)
+	}
+	require.Error(t, c.Put("STOR /alice", "hello"))
+
+	c = v.login(t, "unlisted")
+	pwd, err = c.Cmd(257, "PWD")
+	require.NoError(t, err)
+	require.Contains(t, pwd.Text(), `"/"`)
+	_, err = c.Cmd(550, "CWD /usr")
+	require.NoError(t, err)
+
+	c = v.login(t, "dotted")
+	pwd, err = c.Cmd(257, "PWD")
+	require.NoError(t, err)
+	require.Contains(t, pwd.Text(), `"/in"`)
+	require.NoError(t, c.Put("STOR /up", "hello"))
+	require.FileExists(t, filepath.Join(h.homes, "dotted", "up"))
+}

@@ -89,6 +89,9 @@ func (r *Rules) restrict() error {
 	for _, path := range own {
 		err = errors.Join(err, allow(fd, path, (read|execute)&attr.Handled_access_fs))
 	}
+	for _, path := range r.Lists {
+		err = errors.Join(err, allow(fd, path, unix.LANDLOCK_ACCESS_FS_READ_DIR))
+	}
 	for _, path := range r.Read {
 		err = errors.Join(err, allow(fd, path, read&attr.Handled_access_fs))
 	}

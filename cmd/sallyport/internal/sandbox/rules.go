@@ -8,6 +8,7 @@ type Rules struct {
 
 	Minimal bool     // only calls of a program that computes and speaks over sockets that it has
 	Trees   []string // directories in which files may be read and changed
+	Lists   []string // directories in which, and below which, directories may be listed
 	Read    []string // files and directories that may be read, if they are there
 	Opens   bool     // files of Trees and Read may be opened after Seal
 	Connect bool     // may connect to IP addresses

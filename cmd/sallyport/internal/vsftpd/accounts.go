@@ -84,8 +84,11 @@ func (t *Translation) locals() {
 // localHome translates the directory of users with a password.
 func (t *Translation) localHome() {
 	guest := t.Yes("guest_enable")
-	if !t.Yes("chroot_local_user") && !guest {
-		t.tell("chroot_local_user", "users see their home as /, and nothing above it")
+	if !t.jailed() {
+		t.put(localTable, "root", "/", "chroot_local_user", "chroot_list_enable")
+		t.tell("chroot_local_user", "users see all files of this host that they may read, and begin in their home")
+	} else if t.Yes("passwd_chroot_enable") {
+		t.put(localTable, "root", "passwd", "passwd_chroot_enable")
 	}
 	root, token, options := t.Text("local_root"), t.Text("user_sub_token"), []string{"local_root"}
 	switch {

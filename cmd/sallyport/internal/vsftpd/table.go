@@ -100,12 +100,12 @@ var Options = []Option{
 	{Name: "delay_successful_login", Kind: Number, Default: "0", Treatment: Warned, Same: "0", Why: becauseDelays},
 
 	// Jails and paths.
-	{Name: "chroot_local_user", Kind: Bool, Default: "NO", Why: "with NO, too, users see their home and nothing above it"},
-	{Name: "chroot_list_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", If: "local_enable", Why: "all users see their home and nothing above it"},
-	{Name: "chroot_list_file", Kind: Word, Default: "/etc/vsftpd.chroot_list", Treatment: Moot, Why: "all users see their home and nothing above it"},
+	{Name: "chroot_local_user", Kind: Bool, Default: "NO", Why: "with NO users see /, as far as their rights go, but for /proc, /sys and /dev; links with absolute paths lead nowhere"},
+	{Name: "chroot_list_enable", Kind: Bool, Default: "NO", If: "local_enable", Why: "the list is read at the start and by SIGHUP, and a missing one told then"},
+	{Name: "chroot_list_file", Kind: Word, Default: "/etc/vsftpd.chroot_list"},
 	{Name: "allow_writeable_chroot", Kind: Bool, Default: "NO", Treatment: Moot, Why: "no program is run in a home, so a writable one is no danger"},
-	{Name: "passwd_chroot_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", If: "local_enable", Why: "users see the whole path of their home as root, not the part before /./"},
-	{Name: "local_root", Kind: Word, If: "local_enable", Why: "users see it and nothing above it"},
+	{Name: "passwd_chroot_enable", Kind: Bool, Default: "NO", If: "local_enable", Why: "local_root, where it is set, has to be in what stands before /./"},
+	{Name: "local_root", Kind: Word, If: "local_enable"},
 	{Name: "anon_root", Kind: Word, If: "anonymous_enable"},
 	{Name: "tilde_user_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: "~ is a name as any other"},
 	{Name: "deny_file", Kind: Word, Why: "such names are hidden as well"},

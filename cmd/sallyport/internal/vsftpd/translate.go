@@ -26,8 +26,10 @@ type Translation struct {
 	*Config // whose own mistakes and notes are about how the files are written
 	host    Host
 	whole   *Translation // for a user with a file, the translation without the file; otherwise nil
-	user    string       // who has the file
-	file    string
+	user    string       // who has the file, or is in chrootList
+
+	chrootList []string // of users for whom the opposite of chroot_local_user holds
+	file       string
 }
 
 // Tables of Sallyport's configuration that translations have.
@@ -49,6 +51,7 @@ type Line struct {
 // Translate translates a configuration without mistakes.
 func Translate(c *Config, host Host) *Translation {
 	t := &Translation{Config: c, host: host}
+	t.readChrootList()
 	t.translate()
 	t.users()
 	return t

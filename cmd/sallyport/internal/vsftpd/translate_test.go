@@ -173,7 +173,7 @@ func TestTranslationNotes(t *testing.T) {
 		"dirmessage_enable=YES":              "F:8: dirmessage_enable=YES: message files are not shown",
 		"connect_timeout=0074":               "",
 		"connect_timeout=61":                 "F:8: connect_timeout=61: Sallyport has its own, of 30 seconds",
-		"chroot_local_user=NO":               "F:8: chroot_local_user=NO: users see their home as /, and nothing above it",
+		"chroot_local_user=NO":               "F:8: chroot_local_user=NO: users see all files of this host that they may read, and begin in their home",
 		"anonymous_enable=YES":               "F:8: anonymous_enable=YES: everybody can log in as anonymous",
 		"listen_ipv6=YES":                    "F:8: listen_ipv6=YES: Sallyport listens for IPv4 and IPv6, where vsftpd would not start",
 		"local_umask=0722":                   "F:8: local_umask=0722: users keep all rights to their own files",

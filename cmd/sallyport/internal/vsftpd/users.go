@@ -1,6 +1,7 @@
 package vsftpd
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path"
@@ -28,25 +29,22 @@ var lateOptions = []string{
 // tableKeys are the options of the server that tables of users have, too.
 var tableKeys = []string{"disable", "idle-timeout", "uploads"}
 
-// users translates the files for single users. vsftpd reads the file of a user who has logged in over what holds for
-// all; Sallyport reads all of them at the start, and gives each of the users a table with what is different.
+// users gives each user for whom something else holds a table with what is different. These are the users with a file,
+// and those of the list of chroot. vsftpd reads the file of a user who has logged in over what holds for all; Sallyport
+// reads all of them at the start.
 func (t *Translation) users() {
-	dir := t.Text("user_config_dir")
-	if dir == "" || len(t.Mistakes) > 0 { // mistakes would be there for each user
+	if len(t.Mistakes) > 0 { // they would be there for each user
 		return
 	}
-	names, err := t.host.List(dir)
-	if err != nil {
-		t.tell("user_config_dir", "there are no files of users: %v", err)
-		return
-	}
-	slices.Sort(names)
-	var all []*Translation
-	for _, name := range names {
-		if strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") { // those of editors
-			continue
+	files := t.userFiles()
+	for _, name := range t.chrootList {
+		if files[name] == "" {
+			files[name] = "" // none
 		}
-		if own := t.of(name, path.Join(dir, name)); own != nil {
+	}
+	var all []*Translation
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if own := t.of(name, files[name]); own != nil {
 			all = append(all, own)
 		}
 	}
@@ -56,10 +54,32 @@ func (t *Translation) users() {
 	}
 }
 
-// of returns the translation of what holds for a user; nil if the file of the user has mistakes, which are added.
+// userFiles returns the files of single users, by user.
+func (t *Translation) userFiles() map[string]string {
+	files := map[string]string{}
+	dir := t.Text("user_config_dir")
+	if dir == "" {
+		return files
+	}
+	names, err := t.host.List(dir)
+	if err != nil {
+		t.tell("user_config_dir", "there are no files of users: %v", err)
+	}
+	for _, name := range names {
+		if !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") { // those of editors
+			files[name] = path.Join(dir, name)
+		}
+	}
+	return files
+}
+
+// of returns the translation of what holds for a user; nil if the file of the user has mistakes, which are added. file
+// is empty for none.
 func (t *Translation) of(name, file string) *Translation {
 	read := &Config{AnyOwner: t.AnyOwner}
-	read.fileBy(t.host.Conf, file)
+	if file != "" {
+		read.fileBy(t.host.Conf, file)
+	}
 	t.Notes = append(t.Notes, read.Notes...)
 	if len(read.Mistakes) > 0 {
 		t.Mistakes = append(t.Mistakes, read.Mistakes...)
@@ -77,7 +97,7 @@ func (t *Translation) of(name, file string) *Translation {
 			t.Notes = append(t.Notes, Note{s.place, fmt.Sprintf("%s=%s: it counts for nothing here, since this is decided before a user has logged in", option, s.value)})
 		}
 	}
-	own := &Translation{Config: c, host: t.host, whole: t, user: name, file: file}
+	own := &Translation{Config: c, host: t.host, whole: t, user: name, file: cmp.Or(file, t.Text("chroot_list_file"))}
 	own.translate()
 	for _, m := range own.Mistakes {
 		if !slices.ContainsFunc(t.Mistakes, func(had *Mistake) bool { return *had == *m }) {
@@ -155,6 +175,9 @@ func (t *Translation) addUser(own *Translation) {
 		return
 	}
 	lines := t.differences(own, group)
+	if len(lines) == 0 && t.guest() == own.guest() {
+		return
+	}
 	if group == anonymousTable {
 		t.Lines = slices.DeleteFunc(t.Lines, func(l Line) bool {
 			return l.Table == group && slices.ContainsFunc(lines, func(other Line) bool { return other.Key == l.Key })

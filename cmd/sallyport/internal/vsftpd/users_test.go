@@ -39,7 +39,7 @@ func TestUserFiles(t *testing.T) {
 		require.Empty(t, tr.Mistakes, c.more+c.file)
 		want := append([]string{"host-login = true", `group = "local"`}, strings.Split(c.want, "; ")...)
 		if c.want == "" {
-			want = want[:2]
+			want = nil // no table
 		}
 		require.Equal(t, want, userLines(tr, "user.alice"), c.more+c.file)
 	}
@@ -51,8 +51,7 @@ func TestUserFileAllowsACommand(t *testing.T) {
 	require.Equal(t, []string{"RMD"}, tr.disabled(""))
 	require.Equal(t, []string{"DELE"}, tr.disabled(localTable))
 	require.Empty(t, tr.disabled("user.alice"))
-	require.Nil(t, tr.value(`user."b.ob"`, "disable"), "as the group")
-	require.Equal(t, true, tr.value(`user."b.ob"`, "host-login"))
+	require.Empty(t, userLines(tr, `user."b.ob"`), "as the group")
 }
 
 // The file of the user as whom anonymous users are served is theirs.
@@ -107,4 +106,40 @@ func TestLateOptions(t *testing.T) {
 	for _, name := range lateOptions {
 		require.NotNil(t, find(name), name)
 	}
+}
+
+// Users who are not jailed see the whole file system, and the list has those for whom the opposite holds.
+func TestJails(t *testing.T) {
+	list := map[string]string{"/list": "# who\nalice\n bob \n\nc:d\nftp\n", "/users/alice": "local_root=/data\n"}
+	for _, c := range []struct {
+		more          string
+		others, alice any
+		users         string
+	}{
+		{"", nil, nil, ""},
+		{"chroot_local_user=NO", "/", nil, ""},
+		{"chroot_list_enable=YES;chroot_list_file=/list", nil, "/", "alice"},
+		{"chroot_list_enable=YES;chroot_list_file=/list;chroot_local_user=NO", "/", "", "alice bob ftp"},
+		{"chroot_list_enable=YES;chroot_list_file=/list;user_config_dir=/users", nil, "/", "alice"},
+		{"chroot_list_enable=YES;chroot_list_file=/list;guest_enable=YES", nil, nil, ""},
+		{"chroot_list_enable=YES;chroot_list_file=/list;guest_enable=YES;virtual_use_local_privs=YES", nil, "/", "alice"},
+		{"passwd_chroot_enable=YES", "passwd", nil, ""},
+		{"passwd_chroot_enable=YES;chroot_list_enable=YES;chroot_list_file=/list", "passwd", "/", "alice"},
+	} {
+		tr := translated(t, c.more, list)
+		require.Empty(t, tr.Mistakes, c.more)
+		require.Equal(t, c.others, tr.value(localTable, "root"), c.more)
+		require.Equal(t, c.alice, tr.value("user.alice", "root"), c.more)
+		for _, name := range strings.Fields(c.users) {
+			require.Equal(t, true, tr.value("user."+name, "host-login"), "%s %s", c.more, name)
+		}
+		require.Nil(t, tr.value("user.carol", "host-login"))
+	}
+	tr := translated(t, "chroot_list_enable=YES;chroot_list_file=/list;user_config_dir=/users", list)
+	require.Equal(t, "/data", tr.value("user.alice", "home"))
+	require.Contains(t, fmt.Sprint(tr.Notes), "/list:3: there are blanks around the name, and vsftpd wouldn't know it: bob sees nothing above the home")
+	require.Contains(t, fmt.Sprint(tr.Notes), "/list:5: this is no name of a user, and counts for nothing: c:d")
+	tr = translated(t, "chroot_list_enable=YES", nil)
+	require.Len(t, tr.Mistakes, 1)
+	require.Contains(t, tr.Mistakes[0].Error(), "500 OOPS: could not read chroot() list file:/etc/vsftpd.chroot_list\n  ")
 }
