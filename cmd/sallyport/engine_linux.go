@@ -168,10 +168,9 @@ func (e *engine) listenData(ctx context.Context, network, address string) (ln ne
 	return e.inUse.listen(ln, address)
 }
 
-// listenerOf makes a listener of a descriptor, and closes the file.
+// listenerOf makes a listener of a descriptor, which may be that of one connection, and closes the file.
 func listenerOf(f *os.File) (net.Listener, error) {
-	defer f.Close()
-	return net.FileListener(f)
+	return inetdListener(f)
 }
 
 // askAddrs has the addresses of a name looked up by way of the keeper.

@@ -16,6 +16,7 @@ import (
 // settings holds the options of serve as they were given, and what was read on their account.
 type settings struct {
 	dir               string
+	stdin             bool // the socket to serve is standard input, as inetd gives it
 	listen, implicit  string
 	passive, announce string
 	proxies           []netip.Prefix

@@ -187,6 +187,10 @@ func (d *daemon) hold(ctx context.Context) error {
 // control returns a listener for control connections: the one that the supervisor hands over, or a
 // new one.
 func (d *daemon) control(ctx context.Context, option, addr, usual string) (net.Listener, error) {
+	if d.stdin && addr != "" {
+		ln, err := stdinListener()
+		return ln, d.told(option, err)
+	}
 	if ln := d.sup.take(option, addr); ln != nil {
 		return ln, nil
 	}
@@ -323,6 +327,7 @@ func (d *daemon) serve(until endings, stderr io.Writer) error {
 	}
 	go tidy(ctx)
 	go fewThreads(ctx, d.processors)
+	go d.endAfterOne(ctx)
 	for {
 		select {
 		case err := <-ended:

@@ -42,6 +42,8 @@ docs/vsftpd.md says what becomes of each option of vsftpd.
 type vsftpdRun struct {
 	args   []string // those that vsftpd knows
 	action string   // --check or --to-toml; empty to serve
+	socket string   // the address of the socket that the program was started with; empty for none
+	stdin  bool     // which is standard input
 	stderr io.Writer
 }
 
@@ -67,9 +69,15 @@ func runVsftpd(ctx context.Context, args []string, stdout, stderr io.Writer) err
 	case "--to-toml":
 		return run.toTOML(stdout)
 	}
+	if run.socket, run.stdin = givenSocket(); run.stdin {
+		quietOutput()
+	}
 	err := serveBy(ctx, vsftpdCommand, run.settings, stdout, stderr)
 	if wrong, ok := errors.AsType[*vsftpdMistakes](err); ok {
 		say(stderr, wrong.Error())
+		if run.stdin {
+			os.Stdin.WriteString("421 Service not available.\r\n")
+		}
 		return exitStatus(statusUsage)
 	}
 	return err
@@ -95,7 +103,7 @@ func (e *vsftpdMistakes) Unwrap() (all []error) {
 
 // read reads and translates the files. The notes of the translation begin with those about how files are written.
 func (r *vsftpdRun) read() (*vsftpd.Translation, error) {
-	c := &vsftpd.Config{AnyOwner: r.action != ""}
+	c := &vsftpd.Config{AnyOwner: r.action != "", Socket: r.socket}
 	c.Read(r.args)
 	if len(c.Mistakes) > 0 {
 		return nil, &vsftpdMistakes{c.Mistakes}
@@ -141,6 +149,10 @@ func (r *vsftpdRun) settings() (*settings, error) {
 func (r *vsftpdRun) load(t *vsftpd.Translation) (*settings, error) {
 	s := defaults()
 	s.files, s.said = r.files(), []string{"insecure-plaintext"} // by the notes of the translation
+	if v4, v6 := t.Listens(); r.stdin && !v4 && !v6 {
+		s.stdin = true
+		s.control, s.stateDir = "", "" // each connection has a process of its own
+	}
 	moved := strict.Places{}
 	for key, at := range t.Keys() {
 		moved[key] = strict.Position{File: at.File, Line: at.Line}

@@ -7,6 +7,9 @@ type Config struct {
 	// AnyOwner lets files belong to anybody, for who only looks at them.
 	AnyOwner bool
 
+	// Socket is the address of the socket that the server was started with, by inetd or systemd; empty for none.
+	Socket string
+
 	Mistakes []*Mistake
 	Notes    []Note // about how the files are written
 

@@ -22,14 +22,13 @@ func (t *Translation) process() {
 
 // listeners translates where the server listens.
 func (t *Translation) listeners() {
-	v4, v6 := t.Yes("listen"), t.Yes("listen_ipv6")
-	if !v6 && !t.Set("listen") {
-		v4 = true
-		t.tell("listen", "it is not set, and Sallyport listens; Debian's vsftpd would not start but by inetd")
-	}
-	if !v4 && !v6 {
-		t.mistake("vsftpd: not configured for standalone, must be started from inetd", t.At("listen"), "inetd is not supported; set listen=YES or listen_ipv6=YES")
+	v4, v6 := t.Listens()
+	if !v4 && !v6 && t.Socket == "" {
+		t.mistake("vsftpd: not configured for standalone, must be started from inetd", t.At("listen"), "standard input is no socket; set listen=YES or listen_ipv6=YES")
 		return
+	}
+	if !t.Yes("listen") && v4 {
+		t.tell("listen", "it is not set, and Sallyport listens; Debian's vsftpd would not start but by inetd")
 	}
 	host, options := t.address(v4, v6)
 	port := t.Number("listen_port")
@@ -42,8 +41,20 @@ func (t *Translation) listeners() {
 		key, other = other, key
 		options = append(options, "implicit_ssl")
 	}
-	t.put("", key, net.JoinHostPort(host, strconv.Itoa(port)), append(options, "listen_port")...)
+	if !v4 && !v6 {
+		t.put("", key, t.Socket, append(options, "listen")...)
+		t.tell("listen", "the socket is served that the server was started with; max_clients and max_per_ip count the connections of one process")
+	} else {
+		t.put("", key, net.JoinHostPort(host, strconv.Itoa(port)), append(options, "listen_port")...)
+	}
 	t.put("", other, "", "implicit_ssl")
+}
+
+// Listens reports whether the server opens sockets of its own, of IPv4 and of IPv6. Without an option that says so it
+// does unless it was started with a socket.
+func (t *Translation) Listens() (v4, v6 bool) {
+	v4, v6 = t.Yes("listen"), t.Yes("listen_ipv6")
+	return v4 || !v6 && !t.Set("listen") && t.Socket == "", v6
 }
 
 // address returns the host to listen on, empty for all, and the options that say so.

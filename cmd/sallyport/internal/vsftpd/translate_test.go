@@ -196,6 +196,17 @@ func TestTranslationNotes(t *testing.T) {
 	require.Contains(t, fmt.Sprint(Translate(c, machine(nil)).Notes), "listen=NO (the default): it is not set, and Sallyport listens; ")
 }
 
+// Started with a socket, the server serves it unless an option says that it is to listen.
+func TestSocket(t *testing.T) {
+	for text, want := range map[string]string{"": "192.0.2.1:21", "listen=NO": "192.0.2.1:21", "listen=YES": "0.0.0.0:21", "listen_ipv6=YES": ":21"} {
+		c := &Config{Socket: "192.0.2.1:21"}
+		c.Parse("F", text+"\nanonymous_enable=YES\n")
+		tr := Translate(c, machine(nil))
+		require.Empty(t, tr.Mistakes)
+		require.Equal(t, want, tr.value("", "listen"), text)
+	}
+}
+
 func TestTOML(t *testing.T) {
 	tr := translated(t, "upload_file=*.txt;reverse_lookup_enable=YES", nil)
 	text := tr.TOML([]string{"F"})
