@@ -20,6 +20,7 @@ const vsftpdCommand = "vsftpd"
 const vsftpdUsage = `sallyport vsftpd [FILE ...] [-oOPTION=VALUE ...] [-v]
 sallyport vsftpd --check [FILE ...] [-oOPTION=VALUE ...]
 sallyport vsftpd --to-toml [FILE ...] [-oOPTION=VALUE ...]
+sallyport vsftpd --image NAME [--check or --to-toml]
 
 Serves as vsftpd would with these files, or with /etc/vsftpd.conf, else
 /etc/vsftpd/vsftpd.conf, and says what is different. What is wrong is told as vsftpd tells
@@ -34,6 +35,10 @@ would start with warnings, and 2 if it would not start.
 which lines each line stems from and what could not be carried over. Its status is 1 if
 there is something that could not be.
 
+--image reads no file, but the variables of the environment that an image of containers with
+vsftpd has, and takes its volumes: fauria/vsftpd, delfer/alpine-ftp-server or
+garethflowers/ftp-server. TLS_CERT names a certificate besides, or is self-signed.
+
 Options of sallyport serve can be added as variables of the environment: SALLYPORT_CERT.
 docs/vsftpd.md says what becomes of each option of vsftpd.
 `
@@ -44,14 +49,23 @@ type vsftpdRun struct {
 	action string   // --check or --to-toml; empty to serve
 	socket string   // the address of the socket that the program was started with; empty for none
 	stdin  bool     // which is standard input
-	stderr io.Writer
+
+	image    *vsftpd.Image      // whose variables are read in place of files; nil for none
+	password string             // that was made for its user
+	homes    []vsftpd.ImageUser // whose homes it makes
+	stderr   io.Writer
 }
 
 // runVsftpd runs the command vsftpd.
 func runVsftpd(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	run := &vsftpdRun{stderr: stderr}
-	for _, arg := range args {
+	for i, arg := range args {
 		switch {
+		case i > 0 && args[i-1] == "--image":
+			if err := run.useImage(arg); err != nil {
+				return err
+			}
+		case arg == "--image" && i < len(args)-1: // its name follows
 		case arg == "--help", arg == "-h", arg == "-help":
 			return printHelp([]string{vsftpdCommand}, stdout)
 		case arg == "--check", arg == "--to-toml":
@@ -103,6 +117,9 @@ func (e *vsftpdMistakes) Unwrap() (all []error) {
 
 // read reads and translates the files. The notes of the translation begin with those about how files are written.
 func (r *vsftpdRun) read() (*vsftpd.Translation, error) {
+	if r.image != nil {
+		return r.readImage()
+	}
 	c := &vsftpd.Config{AnyOwner: r.action != "", Socket: r.socket}
 	c.Read(r.args)
 	if len(c.Mistakes) > 0 {
@@ -115,6 +132,9 @@ func (r *vsftpdRun) read() (*vsftpd.Translation, error) {
 
 // files returns the names of the files, for people to read.
 func (r *vsftpdRun) files() (files []string) {
+	if r.image != nil {
+		return []string{"the variables of " + r.image.Name}
+	}
 	for _, arg := range r.args {
 		if !strings.HasPrefix(arg, "-") {
 			files = append(files, arg)
@@ -140,6 +160,9 @@ func (r *vsftpdRun) settings() (*settings, error) {
 	}
 	for _, n := range t.Notes {
 		say(r.stderr, n.String())
+	}
+	if err := r.makeHomes(); err != nil {
+		return nil, err
 	}
 	return r.load(t)
 }
