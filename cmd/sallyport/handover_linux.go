@@ -44,6 +44,7 @@ type handover struct {
 	Renewed   time.Time // when these were renewed
 	Engines   []leftEngine
 	Number    uint64 // of the engine that was started last
+	Parts     []int  // the PIDs of all parts, those too that end with this program
 
 	trial bool
 }

@@ -168,7 +168,7 @@ func (l *leaving) gather() error {
 		return err
 	}
 	l.k.mu.Lock()
-	l.Number = l.k.number
+	l.Number, l.Parts = l.k.number, l.k.starter.Living()
 	l.k.mu.Unlock()
 	for _, e := range l.k.allEngines() {
 		if err := l.engine(e); err != nil {

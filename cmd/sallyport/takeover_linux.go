@@ -97,7 +97,7 @@ func (k *keeper) adopt(h *handover) error {
 		for _, l := range left.Hands {
 			at := place{dir: l.Dir, uploads: uploads(l.Uploads), umask: umask{l.Umask, l.Umasked}, rules: l.Rules, quota: quota{l.Quota, l.Limited}, as: l.As, check: l.Check, folders: l.Folders, store: l.Store}
 			hand := &handProcess{id: l.ID, at: at, as: identity{l.UID, l.GID, l.Groups}, begun: make(chan struct{}), sessions: int(l.Sessions)}
-			p, err := l.adopt(e.hands.answerHand(hand))
+			p, err := l.adopt(k.starter, e.hands.answerHand(hand))
 			if err != nil {
 				return err
 			}
@@ -113,7 +113,7 @@ func (k *keeper) adopt(h *handover) error {
 			go e.hands.watch(hand, p)
 		}
 		e.hands.last = left.LastHand
-		p, err := left.adopt(e.answer)
+		p, err := left.adopt(k.starter, e.answer)
 		if err != nil {
 			return err
 		}
@@ -125,10 +125,11 @@ func (k *keeper) adopt(h *handover) error {
 			go k.limitEngine(e)
 		}
 	}
+	k.starter.Await(h.Parts)
 	return nil
 }
 
-func (l *leftPart) adopt(answer channel.Answer) (*part.Process, error) {
+func (l *leftPart) adopt(starter *part.Starter, answer channel.Answer) (*part.Process, error) {
 	at := &channel.Detached{File: os.NewFile(uintptr(l.FD), "channel"), Last: l.Last}
 	unix.CloseOnExec(l.FD)
 	for _, m := range l.Held {
@@ -139,7 +140,7 @@ func (l *leftPart) adopt(answer channel.Answer) (*part.Process, error) {
 		}
 		at.Held = append(at.Held, got)
 	}
-	return part.Adopt(l.PID, at, answer)
+	return starter.Adopt(l.PID, at, answer)
 }
 
 // try finds out whether this program could take over, and prints its version if it could.

@@ -2,6 +2,7 @@ package main
 
 import (
 	stdtls "crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -260,6 +261,22 @@ func TestUpgradedServer(t *testing.T) {
 		require.NoError(t, c.Done())
 	}
 	require.Zero(t, u.end(t))
+}
+
+// The processes that an upgrade ends leave nothing in the process table.
+func TestUpgradeWaitsForProcesses(t *testing.T) {
+	u := startUpgradable(t, "", 1, func(*exec.Cmd) {})
+	for range 2 {
+		before := u.processes(t)
+		u.upgrade(t)
+		for _, name := range []string{"signer", "clerk", "engine"} {
+			stat := fmt.Sprintf("/proc/%d/stat", before[name].PID)
+			require.Eventually(t, func() bool {
+				_, err := os.Stat(stat)
+				return errors.Is(err, os.ErrNotExist)
+			}, time.Minute, 10*time.Millisecond, name)
+		}
+	}
 }
 
 // At most three engines live, and older ones no longer than upgrade-drain.

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -52,11 +54,14 @@ type Starter struct {
 
 	path     string // the path of the executable
 	requests chan func()
+
+	mu     sync.Mutex
+	living map[*os.Process]bool // the parts that were not waited for yet
 }
 
 // NewStarter returns a Starter, which lives as long as this process.
 func NewStarter() *Starter {
-	s := &Starter{requests: make(chan func())}
+	s := &Starter{requests: make(chan func()), living: map[*os.Process]bool{}}
 	if s.path, s.Exposed = image(); s.Exposed != nil {
 		s.path = program
 	}
@@ -102,9 +107,52 @@ func (s *Starter) Replace(path string, args, env []string, keep []int) error {
 	})
 }
 
+// Living returns the PIDs of all parts that have not ended. Of those whose Process nobody takes over, Replace leaves the
+// next program children that it has to wait for: see Await.
+func (s *Starter) Living() (pids []int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for p := range s.living {
+		pids = append(pids, p.Pid)
+	}
+	return pids
+}
+
+// Await waits in the background for parts of the program which this one has replaced, so that the system forgets them
+// when they end. It leaves out those that were adopted.
+func (s *Starter) Await(pids []int) {
+	adopted := s.Living()
+	for _, pid := range pids {
+		if process, err := os.FindProcess(pid); err == nil && !slices.Contains(adopted, pid) {
+			go s.wait(process)
+		}
+	}
+}
+
+// wait waits for a part to end.
+func (s *Starter) wait(process *os.Process) (status int) {
+	s.note(process, true)
+	defer s.note(process, false)
+	state, err := process.Wait()
+	if err != nil {
+		return -1
+	}
+	return state.ExitCode()
+}
+
+func (s *Starter) note(process *os.Process, lives bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if lives {
+		s.living[process] = true
+	} else {
+		delete(s.living, process)
+	}
+}
+
 // Adopt returns a part that was started by the program which this one has replaced. answer answers the part's
 // questions.
-func Adopt(pid int, at *channel.Detached, answer channel.Answer) (*Process, error) {
+func (s *Starter) Adopt(pid int, at *channel.Detached, answer channel.Answer) (*Process, error) {
 	process, err := os.FindProcess(pid)
 	if err != nil {
 		return nil, err
@@ -113,15 +161,19 @@ func Adopt(pid int, at *channel.Detached, answer channel.Answer) (*Process, erro
 	if err != nil {
 		return nil, err
 	}
-	p := &Process{Peer: peer, PID: pid, process: process, ended: make(chan struct{}), status: -1}
+	return s.follow(process, peer), nil
+}
+
+// follow returns the Process of a part that runs.
+func (s *Starter) follow(process *os.Process, peer *channel.Peer) *Process {
+	p := &Process{Peer: peer, PID: process.Pid, process: process, ended: make(chan struct{})}
+	s.note(process, true)
 	go func() {
-		if state, err := process.Wait(); err == nil {
-			p.status = state.ExitCode()
-		}
+		p.status = s.wait(process)
 		close(p.ended)
 		peer.Close()
 	}()
-	return p, nil
+	return p
 }
 
 // Process is a part that runs, or has run.
@@ -178,14 +230,7 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 		peer.Close()
 		return nil, explained(err)
 	}
-	p := &Process{Peer: peer, PID: cmd.Process.Pid, process: cmd.Process, ended: make(chan struct{})}
-	go func() {
-		cmd.Wait()
-		p.status = cmd.ProcessState.ExitCode()
-		close(p.ended)
-		peer.Close()
-	}()
-	return p, nil
+	return s.follow(cmd.Process, peer), nil
 }
 
 // explained adds the likely cure to the error of a start.
