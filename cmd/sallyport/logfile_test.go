@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -248,4 +250,33 @@ func TestAuditOfADriverThatHangs(t *testing.T) {
 		require.Empty(t, a.waiting)
 		a.shut()
 	})
+}
+
+// Values that describe themselves, and hide what they are made of, say in JSON what they say in text.
+func TestLogOfValuesInJSON(t *testing.T) {
+	addr := &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 21}
+	for _, c := range []struct {
+		value any
+		want  any
+	}{
+		{peer{7, 8}, "uid 7"},
+		{who{peer: peer{7, 8}, known: true}, "uid 7"},
+		{who{}, "unknown"},
+		{addr, "192.0.2.1:21"},
+		{net.Addr(nil), nil},
+		{(*net.TCPAddr)(nil), "<nil>"},
+		{netip.MustParsePrefix("192.0.2.0/24"), "192.0.2.0/24"},
+		{errors.New("so"), "so"},
+		{time.Unix(0, 0).UTC(), "1970-01-01T00:00:00Z"},
+		{1500 * time.Millisecond, 1.5},
+		{[]string{"a", "b"}, []any{"a", "b"}},
+		{"text", "text"},
+	} {
+		var line bytes.Buffer
+		slog.New(format(formatJSON, &line, slog.LevelInfo, inSeconds(formatJSON))).With("before", c.value).Info("m", "value", c.value)
+		var got map[string]any
+		require.NoError(t, json.Unmarshal(line.Bytes(), &got), "%s", line.Bytes())
+		require.Equal(t, []any{c.want, c.want}, []any{got["before"], got["value"]}, "%T", c.value)
+		require.Equal(t, "INFO", got[slog.LevelKey])
+	}
 }

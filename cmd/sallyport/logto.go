@@ -2,6 +2,8 @@ package main
 
 import (
 	"bytes"
+	"encoding"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,11 +28,31 @@ func format(name string, w io.Writer, level slog.Leveler, rewrite func([]string,
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: rewrite}
 	switch name {
 	case formatJSON:
+		options.ReplaceAttr = worded(rewrite)
 		return slog.NewJSONHandler(w, options)
 	case formatJournal:
 		return &journalHandler{to: w, level: level, rewrite: rewrite}
 	}
 	return slog.NewTextHandler(w, options)
+}
+
+// worded returns a function that rewrites attributes, and then has JSON show what the text format shows for values that
+// describe themselves: [slog.JSONHandler] would show their exported fields, of which they may have none.
+func worded(rewrite func([]string, slog.Attr) slog.Attr) func([]string, slog.Attr) slog.Attr {
+	return func(groups []string, a slog.Attr) slog.Attr {
+		if rewrite != nil {
+			a = rewrite(groups, a)
+		}
+		if a.Value.Kind() != slog.KindAny {
+			return a
+		}
+		switch v := a.Value.Any().(type) {
+		case error, json.Marshaler, encoding.TextMarshaler: // JSON shows these well
+		case fmt.Stringer:
+			a.Value = slog.StringValue(fmt.Sprint(v))
+		}
+		return a
+	}
 }
 
 // logTo puts a queue in front of a writer of log lines, so that neither the
@@ -51,4 +73,10 @@ func say(w io.Writer, text string) {
 	lines := logTo(w)
 	fmt.Fprintln(lines, text)
 	lines.Close(logGrace)
+}
+
+// takeGoLog has lines of Go's own logger, to which packages like net/http complain, written as lines of a log.
+func takeGoLog(to *slog.Logger) {
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	slog.SetDefault(to)
 }

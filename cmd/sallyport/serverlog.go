@@ -44,6 +44,7 @@ func (s *settings) openLog(stderr io.Writer) *serverLog {
 	}
 	l.format, l.queue = name, logAs(to, name)
 	l.Logger = slog.New(format(name, l.queue, l.level, inSeconds(name)))
+	takeGoLog(l.Logger)
 	l.words = l.queue
 	if l.to != nil || name != formatText {
 		l.words = sentences{l.Logger}

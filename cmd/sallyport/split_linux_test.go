@@ -925,6 +925,7 @@ func TestSplitLog(t *testing.T) {
 	require.NoError(t, c.Put("STOR one", "12345"))
 	require.NoError(t, c.Close())
 	require.NoError(t, os.Rename(file, file+".1"))
+	require.Empty(t, told[reloaded](t, s.controlled, "reload").Mistakes)
 	clerk := s.processes(t)[partClerk].PID
 	require.NoError(t, syscall.Kill(clerk, syscall.SIGABRT)) // has Go print all goroutines
 	require.Eventually(t, func() bool { return s.processes(t)[partClerk].PID > clerk }, time.Minute, 10*time.Millisecond, "the next one")
@@ -934,14 +935,38 @@ func TestSplitLog(t *testing.T) {
 	require.Empty(t, s.log.String())
 	seen := map[string]bool{}
 	for _, line := range append(linesOf(t, file), linesOf(t, file+".1")...) {
-		var is struct{ Msg, Part, Verb, Line string }
+		var is struct{ Msg, Part, Verb, Line, Peer string }
 		require.NoError(t, json.Unmarshal([]byte(line), &is), line)
+		seen[is.Msg+" by "+is.Peer] = true
 		seen[is.Part+" "+is.Msg+is.Verb] = true
 		seen["goroutines"] = seen["goroutines"] || strings.HasPrefix(is.Line, "goroutine ")
 	}
 	require.True(t, seen["engine transferSTOR"], "%v", seen)
 	require.True(t, seen["keeper a part has ended and is started again"], "%v", seen)
 	require.True(t, seen["goroutines"], "%v", seen)
+	require.True(t, seen[fmt.Sprintf("the configuration is read again by uid %d", os.Getuid())], "%v", seen)
+}
+
+// What Go's own packages log, as of an endpoint that sends more than its answer, is a line like all others.
+func TestSplitGoLog(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	go func() {
+		for conn, err := ln.Accept(); err == nil; conn, err = ln.Accept() {
+			conn.Read(make([]byte, 4096))
+			io.WriteString(conn, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\nsurplus")
+		}
+	}()
+	s := startSplit(t, "", 3)
+	s.rewrite(t, s.text(fmt.Sprintf("auth-url = \"http://%v/\"\n", ln.Addr())), reread)
+	_, err = s.dial(t, "someone")
+	require.ErrorContains(t, err, "530")
+	s.wantLog(t, "Unsolicited response")
+	for line := range strings.Lines(s.log.String()) {
+		require.Contains(t, line, "time=")
+		require.Equal(t, strings.Contains(line, "Unsolicited"), strings.Contains(line, "level=WARN") && strings.Contains(line, "part=clerk"), line)
+	}
 }
 
 // Log lines of parts go to the journal with their level and their values as fields. Output that is no log line becomes

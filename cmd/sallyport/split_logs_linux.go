@@ -24,7 +24,9 @@ const partFormat = "SALLYPORT_PART_LOG"
 func partLog(name string, level slog.Leveler) (*slog.Logger, *logqueue.Queue) {
 	kind := os.Getenv(partFormat)
 	lines := logAs(os.Stderr, kind)
-	return slog.New(format(kind, lines, level, inSeconds(kind))).With("part", name), lines
+	log := slog.New(format(kind, lines, level, inSeconds(kind))).With("part", name)
+	takeGoLog(log)
+	return log, lines
 }
 
 // partWords returns the writer for messages of a part to whoever has started the server.
