@@ -120,26 +120,6 @@ func (d *daemon) counts() (all, busy int) {
 	return all, busy
 }
 
-// aliveWithin bounds how long a server that is well takes for [daemon.alive].
-const aliveWithin = 20 * time.Second
-
-// alive reports whether the server still answers. It does not if a lock is held
-// for good.
-func (d *daemon) alive() bool {
-	well := make(chan struct{})
-	go func() {
-		d.counts()
-		d.ports.Stats()
-		close(well)
-	}()
-	select {
-	case <-well:
-		return true
-	case <-time.After(aliveWithin):
-		return false
-	}
-}
-
 // session is what the control socket says of a session.
 type session struct {
 	ID          string     `json:"id"`

@@ -132,7 +132,12 @@ func (d *daemon) keep(until endings, facts io.Writer, out *serverLog) error {
 	}
 	d.sup.store(d)
 	d.sup.ready("Serving")
-	go k.watchEngine(ctx)
+	served, endServed := context.WithCancel(context.Background())
+	defer endServed()
+	healed := new(pulse)
+	healed.beat()
+	go k.watchEngines(ctx, healed)
+	go d.sup.watch(served, func() bool { return k.draining.Load() || healed.within(healing) }) // draining has its own time
 	go k.watchCertificate(ctx)
 	go k.watchAccess(ctx, func(next *settings) error {
 		return k.tell(next, k.cert, func() { k.use(next, k.cert, func() {}) })

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
@@ -137,40 +138,39 @@ func (k *keeper) giveKey(ctx context.Context, p *part.Process) error {
 	return signer.GiveKey(ctx, p.Peer, pair.PrivateKey)
 }
 
-// How often the engine is pinged, and how long it may take to answer before it is killed.
-const (
-	pingEvery    = 3 * time.Second
-	pingPatience = aliveWithin
-)
+// healing bounds how long a keeper that is well takes to look after all engines once: an upgrade may be under way, and
+// engines may not answer.
+const healing = pausing + 2*aliveWithin
 
-// watchEngine kills engines that hang, so that another is started, until ctx ends. It tells the supervisor that the
-// server is well as long as the engine answers.
-func (k *keeper) watchEngine(ctx context.Context) {
-	go k.sup.watch(ctx, func() bool { return k.pinged(ctx) })
-	ticker := time.NewTicker(pingEvery)
+// watchEngines kills engines that hang, so that others are started, until ctx ends. It has a pulse beat whenever it has
+// looked after all.
+func (k *keeper) watchEngines(ctx context.Context, healed *pulse) {
+	ticker := time.NewTicker(aliveEvery)
 	defer ticker.Stop()
 	for {
+		healed.beat()
 		select {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			k.pinged(ctx)
+			k.pingEngines(ctx)
 		}
 	}
 }
 
-// pinged pings all engines, kills those that don't answer, and reports whether the newest one has answered.
-func (k *keeper) pinged(ctx context.Context) bool {
+// pingEngines pings all engines at once, and kills those that don't answer.
+func (k *keeper) pingEngines(ctx context.Context) {
 	k.quiet.RLock()
 	defer k.quiet.RUnlock()
-	well := false // the last answer is that of the newest engine
+	var wg sync.WaitGroup
 	for _, engine := range k.allEngines() {
-		err := engine.Ask(ctx, pingPatience, tellPing, nil, nil, nil)
-		if errors.Is(err, channel.ErrStuck) && ctx.Err() == nil {
-			k.log.Error("the engine hangs and is killed", "pid", engine.PID, "after", pingPatience)
-			engine.Kill()
-		}
-		well = err == nil
+		wg.Go(func() {
+			err := engine.Ask(ctx, aliveWithin, tellPing, nil, nil, nil)
+			if errors.Is(err, channel.ErrStuck) && ctx.Err() == nil {
+				k.log.Error("the engine hangs and is killed", "pid", engine.PID, "after", aliveWithin)
+				engine.Kill()
+			}
+		})
 	}
-	return well
+	wg.Wait()
 }

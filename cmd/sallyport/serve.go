@@ -67,7 +67,9 @@ func serveBy(ctx context.Context, command string, read func() (*settings, error)
 	io.WriteString(facts, d.banner())
 	sup.store(d)
 	sup.ready("Serving")
-	go sup.watch(ctx, d.alive)
+	served, endServed := context.WithCancel(context.Background())
+	defer endServed()
+	go sup.watch(served, d.isAlive(served))
 	return d.serve(until, out.words)
 }
 

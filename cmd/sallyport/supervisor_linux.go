@@ -113,16 +113,16 @@ func (s *supervisor) reloading() {
 // stopping notifies that the server shuts down.
 func (s *supervisor) stopping() { s.notify("STOPPING=1\nSTATUS=Running transfers finish", nil) }
 
-// watch notifies again and again that the server is well, for as long as alive reports it, until ctx ends. alive
-// returns true at once if the server is well, and false after some time if not.
-func (s *supervisor) watch(ctx context.Context, alive func() bool) {
+// watch notifies again and again that the server is well, for as long as well reports it, until ctx ends. well must
+// return at once, since the supervisor ends a server that it does not hear in time.
+func (s *supervisor) watch(ctx context.Context, well func() bool) {
 	if s == nil || s.watchdog <= 0 {
 		return
 	}
 	ticker := time.NewTicker(max(s.watchdog/3, time.Millisecond))
 	defer ticker.Stop()
 	for {
-		if alive() {
+		if well() {
 			s.notify("WATCHDOG=1", nil)
 		}
 		select {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -11,6 +13,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -183,33 +186,71 @@ func TestNotify(t *testing.T) {
 		d.waitFor(t, before, "READY=1\n")
 		_, before = d.count("")
 		d.waitFor(t, before, "WATCHDOG=1")
+		old, err := os.ReadFile(p.file)
+		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(p.file, []byte("nonsense = 1\n"), 0o600))
 		p.hangUp(t, "the old one stays")
 		require.Contains(t, d.waitFor(t, before, "READY=1\n"), "The configuration is wrong, and the old one stays: "+p.file+":1:1: nonsense")
+		require.NoError(t, os.WriteFile(p.file, old, 0o600))
+		client, err := p.dial(t, "alice")
+		require.NoError(t, err)
+		data, err := client.Open("STOR upload")
+		require.NoError(t, err)
 		require.NoError(t, p.Process.Signal(syscall.SIGTERM))
 		d.waitFor(t, before, "STOPPING=1\n")
+		_, before = d.count("")
+		d.waitFor(t, before, "WATCHDOG=1") // while the transfer finishes
+		require.NoError(t, data.Close())
+		require.NoError(t, client.Done())
 		require.Zero(t, p.end(t))
 	})
 }
 
-// An engine that hangs is killed, and another one serves. Meanwhile the supervisor is not told that all is well.
+// An engine that hangs is killed, and another one serves. The supervisor, which would kill the keeper as well, hears all
+// the time that the server is well.
 func TestEngineHangs(t *testing.T) {
 	d := startSystemd(t)
 	s := startSplitWith(t, "", 3, func(cmd *exec.Cmd) { d.starts(cmd, nil, "WATCHDOG_USEC=300000") })
 	engine := s.processes(t)["engine"].PID
 	d.waitFor(t, 0, "WATCHDOG=1")
+	killed := func() bool { return strings.Contains(s.log.String(), "the engine hangs and is killed") }
 	testenv.Stop(t, engine)
-	time.Sleep(time.Second) // waits for answers that were under way
 	before, _ := d.count("WATCHDOG=1")
-	time.Sleep(2 * time.Second)
-	after, _ := d.count("WATCHDOG=1")
-	require.Equal(t, before, after)
-	require.Eventually(t, func() bool { return strings.Contains(s.log.String(), "the engine hangs and is killed") }, 2*aliveWithin, 100*time.Millisecond)
+	require.Eventually(t, func() bool { n, _ := d.count("WATCHDOG=1"); return n >= before+20 }, time.Minute, 10*time.Millisecond)
+	require.False(t, killed(), "the engine hung all that time")
+	require.Eventually(t, killed, 3*aliveWithin, 100*time.Millisecond)
 	c := s.dialAgain(t, "alice")
 	require.NoError(t, c.Put("STOR file", "x"))
 	_, all := d.count("")
 	d.waitFor(t, all, "WATCHDOG=1")
 	require.NotEqual(t, engine, s.processes(t)["engine"].PID)
+}
+
+// The supervisor hears that the server is well three times in its time, and nothing more once the server isn't.
+func TestWatchdog(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	ln, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path})
+	require.NoError(t, err)
+	defer ln.Close()
+	synctest.Test(t, func(t *testing.T) {
+		s := &supervisor{socket: path, watchdog: 30 * time.Second, log: slog.New(slog.DiscardHandler)}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+		defer cancel()
+		p := new(pulse)
+		require.False(t, p.within(time.Hour))
+		p.beat()
+		s.watch(ctx, func() bool { return p.within(45 * time.Second) }) // says so after 0, 10, 20, 30 and 40 seconds
+	})
+	for range 5 {
+		b := make([]byte, 100)
+		require.NoError(t, ln.SetReadDeadline(time.Now().Add(time.Minute)))
+		n, err := ln.Read(b)
+		require.NoError(t, err)
+		require.Equal(t, "WATCHDOG=1", string(b[:n]))
+	}
+	require.NoError(t, ln.SetReadDeadline(time.Now()))
+	_, err = ln.Read(make([]byte, 100))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 }
 
 // A supervisor may open all ports: control ports and, on one address or on all, all data ports.
