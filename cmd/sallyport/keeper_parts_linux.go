@@ -12,21 +12,41 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
 )
 
-// How long to wait before a part that has died is started again. The wait doubles from restartFirst to restartLast.
+// How long to wait before a part that has ended is started again.
 const (
-	restartFirst = 20 * time.Millisecond
+	restartFirst = 20 * time.Millisecond // doubled with each end up to restartLast, unless the part lived for livesWell
 	restartLast  = 10 * time.Second
-	livesWell    = 5 * time.Second // a part that lived as long makes the wait restartFirst again
+	livesWell    = 5 * time.Second
+	restartApart = 500 * time.Millisecond // between starts of a part that others kill
 )
+
+// restarts tells how long to wait before a part is started again. The zero value is for a part that was never started
+// again.
+type restarts struct{ pause time.Duration }
+
+// after returns how long to wait after a part has ended that lived for a time. One that worked and was killed from
+// outside, as by an operator or for want of memory, is as good as new; anything else is likely to end again.
+func (r *restarts) after(lived time.Duration, worked, killed bool) time.Duration {
+	if lived > livesWell || worked && killed {
+		r.pause = 0
+	}
+	if worked && killed {
+		return max(restartFirst, restartApart-lived)
+	}
+	r.pause = min(max(restartFirst, 2*r.pause), restartLast)
+	return r.pause
+}
 
 // supervise starts a part again whenever it has died, until ctx ends. It fails only if the first engine ends before
 // it has served.
 func (k *keeper) supervise(ctx context.Context, name string, p *part.Process) error {
-	pause := restartFirst
+	var again restarts
 	for {
-		began := time.Now()
+		began, worked, killed := time.Now(), false, false
 		if p != nil {
+			go p.Ask(ctx, aliveWithin, tellPing, nil, nil, nil) // any answer, even a refusal, shows that it works
 			<-p.Ended()
+			worked, killed = p.Heard(), p.Killed()
 			k.dropped(name, p)
 			if ctx.Err() != nil {
 				return nil
@@ -36,15 +56,11 @@ func (k *keeper) supervise(ctx context.Context, name string, p *part.Process) er
 			}
 			k.log.Error("a part has ended and is started again", "name", name, "pid", p.PID, "status", p.Status())
 		}
-		if time.Since(began) > livesWell {
-			pause = restartFirst
-		}
 		select {
-		case <-time.After(pause):
+		case <-time.After(again.after(time.Since(began), worked, killed)):
 		case <-ctx.Done():
 			return nil
 		}
-		pause = min(2*pause, restartLast)
 		var err error
 		if p, err = k.start(ctx, name); err != nil {
 			k.log.Error("a part can't be started again", "name", name, "err", err)

@@ -425,6 +425,47 @@ func TestSplitDeaths(t *testing.T) {
 	}
 }
 
+// A part that is killed again and again is started at once each time: clients that come meanwhile wait for it, and none is
+// turned away.
+func TestSplitKilledOften(t *testing.T) {
+	s := startSplit(t, "", 3)
+	for _, name := range []string{partSigner, partClerk} {
+		for range 12 {
+			s.mustDial(t, "bob")
+			require.NoError(t, syscall.Kill(s.processes(t)[name].PID, syscall.SIGKILL))
+			s.mustDial(t, "bob")
+		}
+	}
+}
+
+// The wait before a start grows for a part that ends by itself or has never worked, and only for that.
+func TestRestarts(t *testing.T) {
+	for _, c := range []struct {
+		name           string
+		lived          time.Duration
+		worked, killed bool
+		want           []time.Duration
+	}{
+		{"ends by itself", time.Second, true, false, []time.Duration{restartFirst, 2 * restartFirst, 4 * restartFirst}},
+		{"is killed before it works", time.Second, false, true, []time.Duration{restartFirst, 2 * restartFirst, 4 * restartFirst}},
+		{"is killed", restartApart, true, true, []time.Duration{restartFirst, restartFirst, restartFirst}},
+		{"is killed all the time", 0, true, true, []time.Duration{restartApart, restartApart, restartApart}},
+		{"lives well", livesWell + 1, true, false, []time.Duration{restartFirst, restartFirst, restartFirst}},
+	} {
+		var r restarts
+		for _, want := range c.want {
+			require.Equal(t, want, r.after(c.lived, c.worked, c.killed), c.name)
+		}
+		for range 20 {
+			r.after(c.lived, c.worked, c.killed)
+		}
+		require.LessOrEqual(t, r.after(c.lived, c.worked, c.killed), restartLast, c.name)
+	}
+	r := restarts{restartLast}
+	r.after(0, true, true)
+	require.Equal(t, restartFirst, r.after(0, true, false), "whoever worked begins anew")
+}
+
 // gone waits until processes have ended.
 func gone(t *testing.T, all map[string]systemProcess) {
 	t.Helper()

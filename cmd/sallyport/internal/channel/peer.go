@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,6 +54,7 @@ type Peer struct {
 	ctx    context.Context // ends with the socket
 	end    context.CancelFunc
 	busy   sync.WaitGroup // counts the answers under way
+	heard  atomic.Bool    // the other end has sent something
 
 	mu    sync.Mutex
 	last  uint64 // the number of the last call
@@ -99,12 +101,16 @@ func (p *Peer) Close() error {
 	return err
 }
 
+// Heard reports whether the other end has sent anything yet.
+func (p *Peer) Heard() bool { return p.heard.Load() }
+
 // receive handles messages until the socket ends.
 func (p *Peer) receive() {
 	buf := make([]byte, MaxMessage)
 	for {
 		b, f, err := p.s.Receive(buf)
 		if err == nil {
+			p.heard.Store(true)
 			err = p.handle(b, f)
 		}
 		if p.leaves(err) {

@@ -129,15 +129,15 @@ func (s *Starter) Await(pids []int) {
 	}
 }
 
-// wait waits for a part to end.
-func (s *Starter) wait(process *os.Process) (status int) {
+// wait waits for a part to end, and returns how it has; nil if the system doesn't say.
+func (s *Starter) wait(process *os.Process) *os.ProcessState {
 	s.note(process, true)
 	defer s.note(process, false)
 	state, err := process.Wait()
 	if err != nil {
-		return -1
+		return nil
 	}
-	return state.ExitCode()
+	return state
 }
 
 func (s *Starter) note(process *os.Process, lives bool) {
@@ -169,7 +169,7 @@ func (s *Starter) follow(process *os.Process, peer *channel.Peer) *Process {
 	p := &Process{Peer: peer, PID: process.Pid, process: process, ended: make(chan struct{})}
 	s.note(process, true)
 	go func() {
-		p.status = s.wait(process)
+		p.state = s.wait(process)
 		close(p.ended)
 		peer.Close()
 	}()
@@ -182,7 +182,7 @@ type Process struct {
 	PID           int
 	process       *os.Process
 	ended         chan struct{}
-	status        int
+	state         *os.ProcessState // how the process has ended; nil if it has not, or nobody knows
 }
 
 // Start starts a part. answer answers the part's questions. The part gets the files in more as descriptors from 4 on;
@@ -250,7 +250,18 @@ func (p *Process) Ended() <-chan struct{} { return p.ended }
 // Status waits for the end of the process and returns its exit status, -1 if a signal has killed it.
 func (p *Process) Status() int {
 	<-p.ended
-	return p.status
+	return p.state.ExitCode()
+}
+
+// Killed waits for the end of the process and reports whether SIGKILL has ended it. No process sends itself that signal:
+// it comes from another process, or from the system for want of memory.
+func (p *Process) Killed() bool {
+	<-p.ended
+	if p.state == nil {
+		return false
+	}
+	status, ok := p.state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL
 }
 
 // Kill kills the process.
