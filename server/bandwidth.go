@@ -23,6 +23,7 @@ type bucket struct {
 	mu     sync.Mutex
 	rate   int64     // bytes per second, 0 for no limit
 	booked time.Time // until when time is booked
+	moved  int64     // bytes booked while there was a limit, without those of other processes
 }
 
 // setRate changes the limit for what moves from now on.
@@ -39,11 +40,34 @@ func (b *bucket) book(n int64) time.Time {
 	if b.rate <= 0 {
 		return time.Time{}
 	}
+	b.moved += n
+	return b.take(float64(n))
+}
+
+// take books the time of bytes that have moved. The caller holds mu, and there is a limit.
+func (b *bucket) take(n float64) time.Time {
 	if earliest := time.Now().Add(-burstTime); b.booked.Before(earliest) {
 		b.booked = earliest
 	}
-	b.booked = b.booked.Add(time.Duration(float64(n) / float64(b.rate) * float64(time.Second)))
+	b.booked = b.booked.Add(time.Duration(n / float64(b.rate) * float64(time.Second)))
 	return b.booked
+}
+
+// bookElsewhere books bytes that have moved in other processes within some time. More than
+// the limit allows within that time was moved before it, and is paid for.
+func (b *bucket) bookElsewhere(n int64, within time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if most := float64(b.rate) * within.Seconds(); b.rate > 0 && n > 0 {
+		b.take(min(float64(n), most))
+	}
+}
+
+// total returns how many bytes were booked while there was a limit.
+func (b *bucket) total() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.moved
 }
 
 // piece returns how many bytes may move at once, at least one and no more than a part of a

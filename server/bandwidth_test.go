@@ -365,3 +365,51 @@ func TestRateIsNotOfReplies(t *testing.T) {
 		after(t, 0, func() { c.cmd(213, "STAT /") })
 	}, policies(map[string]driver.Policy{testUser: {DownloadRate: 1}}))
 }
+
+// What moves in another process slows transfers here down, so that both together keep to the rate. What moved there
+// before this server was told of it the first time, or more than the rate allows, counts for no more than that.
+func TestRatesElsewhere(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", strings.Repeat("x", 1_000_000))
+		c := fs.in(t)
+		o := fs.Occupancy()
+		require.Empty(t, o.Moved)
+		var name string
+		for name = range o.Accounts {
+		}
+		elsewhere := server.Moved{Sent: 1 << 40, Received: 1 << 40}
+		tell := func() { fs.CountElsewhere(server.Occupancy{Moved: map[string]server.Moved{name: elsewhere}}) }
+		tell()
+		fetch := func() {
+			data := fs.data(t, c, buffer)
+			c.cmd(150, "RETR a")
+			io.Copy(io.Discard, data)
+			c.expect(226)
+		}
+		took(t, 10, fetch)
+		require.Equal(t, map[string]server.Moved{name: {Sent: 1_000_000}}, fs.Occupancy().Moved)
+
+		tell()
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			for range 10 {
+				time.Sleep(time.Second)
+				elsewhere.Sent += 40_000
+				elsewhere.Received += 1 << 40 // more than can be
+				tell()
+			}
+		}()
+		took(t, 14, fetch) // ten seconds for its own bytes, and four for the others
+		<-done
+		data := fs.data(t, c, buffer)
+		c.cmd(150, "STOR b")
+		took(t, 5, func() { // what is owed for the last of these counts is over
+			io.WriteString(data, strings.Repeat("x", 250_000))
+			data.Close()
+			c.expect(226)
+		})
+		fs.CountElsewhere(server.Occupancy{})
+		took(t, 10, fetch)
+	}, limits(false)...)
+}

@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// records holds what is remembered of refused logins, by a hash of the network or
-// the pair in question, because names from outside may be long. Its length never
-// exceeds maxRecords by more than the number of records that are held.
-type records map[uint64]*record
+// records holds what is remembered of refused logins, by the network or the pair in
+// question. Its length never exceeds maxRecords by more than the number of records that
+// are held.
+type records map[guessKey]*record
 
 // record counts the refusals of a network or of a user on a network. It is
 // forgotten after a quiet time.
 type record struct {
-	key      uint64
+	key      guessKey
 	refusals int
 	last     time.Time // the last refusal
 	full     time.Time // of a network: when its bucket will be full again
@@ -29,7 +29,7 @@ const (
 
 // hold finds or makes a record, and keeps the record from being dropped until
 // release.
-func (rs records) hold(key uint64, now time.Time) *record {
+func (rs records) hold(key guessKey, now time.Time) *record {
 	r := rs[key]
 	if r == nil {
 		if len(rs) >= maxRecords {

@@ -1,7 +1,7 @@
 package server
 
 import (
-	"hash/maphash"
+	"crypto/sha256"
 	"math/bits"
 	"net/netip"
 	"slices"
@@ -25,12 +25,11 @@ import (
 //
 // The guard's memory has a bound whoever fills it. The zero value is ready.
 type guard struct {
-	seed     maphash.Seed
 	networks records
 	regions  records
 	pairs    records
-	known    map[uint64]time.Time // pairs, and when each logged in last
-	waiting  []*guess             // in the order they came
+	known    map[guessKey]time.Time // pairs, and when each logged in last
+	waiting  []*guess               // in the order they came
 	judging  int
 	slow     int // guesses being judged that are slow
 	turns    int
@@ -85,21 +84,32 @@ const (
 	mostCounted = 16
 )
 
-// ask lines up a guess. Call drop or, after start, done for each.
-func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *guess {
+// begin makes the guard's memory.
+func (g *guard) begin() {
 	if g.known == nil {
-		g.seed, g.known = maphash.MakeSeed(), make(map[uint64]time.Time)
+		g.known = make(map[guessKey]time.Time)
 		g.networks, g.regions, g.pairs = make(records), make(records), make(records)
 	}
-	// Many backends take names without regard to case.
-	pair := maphash.Comparable(g.seed, struct {
-		from netip.Prefix
-		user string
-	}{from, strings.ToLower(user)})
+}
+
+// guessKey stands for a network, and a user on it, since names from outside may be long. It is
+// the same in all processes, and nobody can find a name that has the key of another.
+type guessKey [16]byte
+
+func keyOf(from netip.Prefix, user string) guessKey {
+	text, _ := from.AppendText(nil)
+	sum := sha256.Sum256(append(append(text, 0), user...))
+	return guessKey(sum[:])
+}
+
+// ask lines up a guess. Call drop or, after start, done for each.
+func (g *guard) ask(from netip.Prefix, user string, fails int, now time.Time) *guess {
+	g.begin()
+	pair := keyOf(from, strings.ToLower(user)) // many backends take names without regard to case
 	last, known := g.known[pair]
 	w := &guess{
-		network: g.networks.hold(maphash.Comparable(g.seed, from), now),
-		region:  g.regions.hold(maphash.Comparable(g.seed, region(from)), now),
+		network: g.networks.hold(keyOf(from, ""), now),
+		region:  g.regions.hold(keyOf(region(from), ""), now),
 		pair:    g.pairs.hold(pair, now),
 		known:   known && now.Sub(last) <= knownFor,
 		fails:   fails,
@@ -271,7 +281,7 @@ func (g *guard) release(w *guess) {
 }
 
 // remember notes a login. When there are too many it forgets another one.
-func (g *guard) remember(pair uint64, now time.Time) {
+func (g *guard) remember(pair guessKey, now time.Time) {
 	if _, again := g.known[pair]; !again && len(g.known) >= maxKnown {
 		for other := range g.known {
 			delete(g.known, other)

@@ -265,6 +265,7 @@ type Server struct {
 	sessions   map[*session]struct{}
 	perNetwork map[netip.Prefix]int
 	elsewhere  Occupancy           // of other processes
+	counted    time.Time           // when CountElsewhere was called last
 	holdings   map[string]*holding // by the name that holder returns, see letGo
 	origins    origins
 	draining   chan struct{}

@@ -18,6 +18,7 @@ type engineRequest struct {
 	Ban      *netip.Prefix // end the sessions that a ban of the network covers
 	Waiting  bool          // with Ban: only those that are not logged in
 	Occupied bool          // tell how much of the limits the sessions take
+	Refused  *time.Time    // tell which logins were refused since then
 	Failures []failures    // count these if the engine is the newest
 }
 
@@ -33,6 +34,7 @@ type engineAnswer struct {
 	Gone      bool             // all of these have ended
 	Silent    bool             // the engine has not answered; all else is zero
 	Occupancy server.Occupancy // what Occupied of the request asks for
+	Refusals  server.Refusals  // what Refused of the request asks for
 }
 
 // others asks the other engines; nil if there is none.
@@ -63,6 +65,9 @@ func (d *daemon) carryOut(ctx context.Context, q engineRequest) (a engineAnswer)
 	}
 	if q.Occupied {
 		a.Occupancy = d.srv.Occupancy()
+	}
+	if q.Refused != nil {
+		a.Refusals = d.srv.Refusals(*q.Refused)
 	}
 	if !d.retired.Load() {
 		for _, f := range q.Failures {

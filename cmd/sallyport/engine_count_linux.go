@@ -2,13 +2,13 @@ package main
 
 import (
 	"context"
-	"maps"
 	"time"
 
 	"github.com/sallyport/sallyport/server"
 )
 
-// countEvery is how often an engine asks the others how much of the limits on sessions they take.
+// countEvery is how often an engine asks the others how much of the limits they take, and which logins they have
+// refused.
 const countEvery = time.Second
 
 // meet notes that there is another engine.
@@ -30,11 +30,11 @@ func (e *engine) awaitCount(ctx context.Context) {
 	}
 }
 
-// countOthers has the sessions of other engines count towards the limits while there are other engines, until ctx ends.
-// It calls counted after the first count.
+// countOthers has what other engines do count here while there are other engines, until ctx ends. It calls counted
+// after the first count.
 func (e *engine) countOthers(ctx context.Context, counted func()) {
-	last := map[int]server.Occupancy{}
-	some := e.countOnce(ctx, last)
+	c := &count{engine: e, last: map[int]server.Occupancy{}}
+	some := c.once(ctx)
 	counted()
 	for {
 		var wait <-chan time.Time // for ever without other engines
@@ -43,32 +43,43 @@ func (e *engine) countOthers(ctx context.Context, counted func()) {
 		}
 		select {
 		case <-e.met:
+			c.since = time.Time{}
 		case <-wait:
 		case <-ctx.Done():
 			return
 		}
-		some = e.countOnce(ctx, last)
+		some = c.once(ctx)
 	}
 }
 
-// countOnce asks the other engines for what counts, and reports whether there are any. An engine that does not answer
-// counts as it has answered last.
-func (e *engine) countOnce(ctx context.Context, last map[int]server.Occupancy) (some bool) {
-	others := e.others(ctx, engineRequest{Occupied: true})
+// count holds what other engines have told.
+type count struct {
+	*engine
+	last  map[int]server.Occupancy // by the process of the engine
+	since time.Time                // up to when all refused logins were told; zero for none
+}
+
+// once asks the other engines for what counts, and reports whether there are any. An engine that does not answer counts
+// as it has answered last.
+func (c *count) once(ctx context.Context) (some bool) {
+	asked := time.Now()
+	others := c.others(ctx, engineRequest{Occupied: true, Refused: &c.since})
 	if ctx.Err() != nil {
 		return false
 	}
 	var sum server.Occupancy
-	now := map[int]server.Occupancy{}
+	now, all := map[int]server.Occupancy{}, true
 	for _, a := range others {
 		if a.Silent {
-			a.Occupancy = last[a.Engine]
+			a.Occupancy, all = c.last[a.Engine], false
 		}
 		now[a.Engine] = a.Occupancy
 		sum.Add(a.Occupancy)
+		c.srv.RefusedElsewhere(a.Refusals)
 	}
-	clear(last)
-	maps.Copy(last, now)
-	e.srv.CountElsewhere(sum)
+	if c.last = now; all {
+		c.since = asked
+	}
+	c.srv.CountElsewhere(sum)
 	return len(others) > 0
 }
