@@ -1,6 +1,6 @@
-// Command sallyport-pam asks PAM on behalf of sallyport serve, which starts it for each login and for the session of
-// each hand. It is a program of its own, since PAM is a C library whose modules may do anything. To build it takes the
-// tag pam, and libpam with its headers (Debian: libpam0g-dev):
+// Command sallyport-pam asks PAM on behalf of sallyport serve, which starts it for each login, and for each hand, which
+// it starts in a session of PAM. It is a program of its own, since PAM is a C library whose modules may do anything. To
+// build it takes the tag pam, and libpam with its headers (Debian: libpam0g-dev):
 //
 //	go install -tags pam github.com/sallyport/sallyport/cmd/sallyport-pam@latest
 //

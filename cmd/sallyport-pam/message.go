@@ -8,7 +8,7 @@ import (
 )
 
 // version is the version of the format of questions and answers.
-const version = 2
+const version = 3
 
 // maxMessage is how long a message may be, in bytes.
 const maxMessage = 64 << 10
@@ -22,12 +22,24 @@ type question struct {
 	Password string `json:"password"`
 	Peer     string `json:"peer"` // the address of the client; empty for none
 	As       string `json:"as"`   // the user of this host that all users of PAM are; empty if each is its own
+	Hand     *hand  `json:"hand"` // what a session is for
+}
+
+// hand is a program that is started in a session. The server passes this program descriptors for it: the executable as
+// 3, then those of the hand from its standard error on.
+type hand struct {
+	Args   []string `json:"args"`
+	Env    []string `json:"env"`
+	Files  int      `json:"files"` // how many descriptors
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups"` // besides GID
 }
 
 const (
 	doCheck   = "check"   // whether this program can ask PAM at all
 	doLogin   = "login"   // whether a user may log in
-	doSession = "session" // open a session, and close it when standard input ends
+	doSession = "session" // open a session, start a hand in it, and close it when standard input ends
 )
 
 // answer is what the server hears from this program.
@@ -38,13 +50,7 @@ type answer struct {
 	Told    string  `json:"told"`    // what the client may hear of a refusal besides; only set if the password is right
 	User    account `json:"user"`    // of a login that is accepted
 
-	Limits map[int]limit `json:"limits"` // that modules have set for a session, by their numbers of getrlimit(2)
-}
-
-// limit is a soft and a hard limit as getrlimit(2) returns them.
-type limit struct {
-	Soft uint64 `json:"soft"`
-	Hard uint64 `json:"hard"`
+	Hand int `json:"hand"` // the process of the hand of a session that is opened
 }
 
 // Verdicts of an answer.

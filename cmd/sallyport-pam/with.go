@@ -5,10 +5,8 @@ package main
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"os/user"
 	"strconv"
-	"syscall"
 
 	"github.com/msteinert/pam/v2"
 )
@@ -91,9 +89,13 @@ func login(q *question) answer {
 	return a
 }
 
-// session opens a session for a user, which end closes.
+// session opens a session for a user, which end closes, and starts a hand in it.
 func session(q *question) (a answer, end func() answer) {
 	nothing := func() answer { return answer{Version: version, Verdict: accepted} }
+	if q.Hand == nil {
+		return answer{Version: version, Verdict: down, Reason: "a session is for a hand"}, nothing
+	}
+	q.Hand.keepFiles()
 	var said string
 	t, err := start(q, &said)
 	if err != nil {
@@ -103,17 +105,7 @@ func session(q *question) (a answer, end func() answer) {
 		defer t.End()
 		return failed("setcred", err, said), nothing
 	}
-	before := limits()
-	if err := t.OpenSession(0); err != nil {
-		a := failed("open_session", err, said)
-		t.SetCred(pam.DeleteCred)
-		t.End()
-		return a, nothing
-	}
-	a = nothing()
-	a.Limits = limits()
-	maps.DeleteFunc(a.Limits, func(resource int, l limit) bool { return l == before[resource] })
-	return a, func() answer {
+	end = func() answer {
 		err1 := t.CloseSession(0)
 		err2 := t.SetCred(pam.DeleteCred)
 		t.End()
@@ -125,21 +117,17 @@ func session(q *question) (a answer, end func() answer) {
 		}
 		return nothing()
 	}
-}
-
-// resources is how many limits there are: getrlimit(2) counts from 0 (RLIMIT_CPU) to 15 (RLIMIT_RTTIME).
-const resources = 16
-
-// limits returns the limits of this process.
-func limits() map[int]limit {
-	all := map[int]limit{}
-	for resource := range resources {
-		var l syscall.Rlimit
-		if syscall.Getrlimit(resource, &l) == nil {
-			all[resource] = limit{l.Cur, l.Max}
-		}
+	if err := t.OpenSession(0); err != nil {
+		a := failed("open_session", err, said)
+		t.SetCred(pam.DeleteCred)
+		t.End()
+		return a, nothing
 	}
-	return all
+	a = nothing()
+	if a.Hand, err = q.Hand.start(); err != nil {
+		a.Verdict, a.Reason = down, "the process of the session can't be started: "+err.Error()
+	}
+	return a, end
 }
 
 // refusals are the errors by which PAM refuses a user. Any other error means that PAM can't tell.

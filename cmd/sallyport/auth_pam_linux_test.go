@@ -1,6 +1,7 @@
 package main
 
 import (
+	stdtls "crypto/tls"
 	"fmt"
 	"os"
 	"os/exec"
@@ -65,6 +66,7 @@ account required pam_unix.so
 account required pam_listfile.so onerr=succeed item=user sense=deny file=ETC/denied
 session required pam_exec.so quiet ETC/script
 session required pam_limits.so conf=ETC/limits
+session required pam_umask.so umask=0027
 session required pam_permit.so
 `, "ETC", h.etc))
 	h.add(t, "allowed", "alice\nbob\nlate\nstale\nslow\nunlucky\nroot\nservice\nsomebody\n")
@@ -134,6 +136,7 @@ func TestPAM(t *testing.T) {
 	info, err := os.Stat(filepath.Join(h.homes, "alice", "file"))
 	require.NoError(t, err)
 	require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
+	require.Equal(t, "-rw-r-----", info.Mode().String(), "by pam_umask")
 	require.Contains(t, h.noted(t, "auth"), "auth alice 127.0.0.1 ftp")
 
 	a, err := c.dial(t, "alice")
@@ -149,6 +152,7 @@ func TestPAM(t *testing.T) {
 			require.NoError(t, err)
 			require.Regexp(t, `Max open files +234 +234`, string(limits))
 			require.Regexp(t, `Max core file size +0 +0`, string(limits))
+			require.Equal(t, fmt.Sprint(c.Process.Pid), of(t, p.PID, "PPid"), "the helper has started the hand as a child of the keeper")
 			require.NoError(t, syscall.Kill(p.PID, syscall.SIGKILL))
 			killed++
 		}
@@ -165,6 +169,39 @@ func TestPAM(t *testing.T) {
 	require.Len(t, h.noted(t, "open_session alice"), 2)
 	require.NoError(t, c.Process.Kill())
 	closed(2) // the helpers have closed them, since the keeper had no time to
+}
+
+// Sessions of PAM stay open over an upgrade, and are closed when their hands end.
+func TestPAMUpgrade(t *testing.T) {
+	h := newPAMHost(t)
+	c := h.start(t, "")
+	login := func() *ftpclient.Client {
+		t.Helper()
+		a, err := ftpclient.Dial(c.fact(t, "explicit FTPS"), false, &stdtls.Config{InsecureSkipVerify: true}, "alice", "secret")
+		require.NoError(t, err)
+		return a
+	}
+	old := login()
+	require.NoError(t, old.Put("STOR before", "x"))
+	out, code := c.ask(t, nil, "upgrade")
+	require.Zero(t, code, out)
+	require.NoError(t, old.Put("STOR after", "x"))
+	require.Empty(t, h.noted(t, "close_session"))
+	young := login()
+	require.NoError(t, young.Put("STOR young", "x"))
+	require.Len(t, h.noted(t, "open_session alice"), 2, "each engine has a hand of its own")
+	closed := func(n int) {
+		t.Helper()
+		require.Eventually(t, func() bool { return len(h.noted(t, "close_session alice")) == n }, time.Minute, 10*time.Millisecond)
+	}
+	require.NoError(t, old.Close())
+	closed(1)
+	require.NoError(t, young.Put("STOR again", "x"))
+	out, code = c.ask(t, nil, "upgrade") // and with an engine that the keeper has started after an upgrade
+	require.Zero(t, code, out)
+	require.NoError(t, young.Put("STOR last", "x"))
+	require.NoError(t, c.Process.Kill())
+	closed(2)
 }
 
 // Users whom PAM refuses are refused; the log says by which call and why.

@@ -27,7 +27,7 @@ const (
 )
 
 // takeOverVersion is the version of handover. A program takes over only from programs of the same version.
-const takeOverVersion = 2
+const takeOverVersion = 3
 
 // handover is what a keeper leaves to the program that is executed in the same process.
 type handover struct {
@@ -85,6 +85,8 @@ type leftHand struct {
 	Dir, As      string
 	Folders      string // see foldersOf
 	Store        string // of a bucket
+	Session      string // the user whose session PAM has opened; empty for none
+	PAM          *leftSession
 	Uploads      string
 	Umask        fs.FileMode
 	Umasked      bool // Umask holds

@@ -45,6 +45,7 @@ type handProcess struct {
 
 	// Guarded by hands.mu.
 	process  *part.Process // nil before the start
+	session  *pamSession   // nil for none
 	sessions int           // logins that wait for the hand or use it
 	idle     *time.Timer
 }
@@ -130,24 +131,18 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 		return nil, err
 	}
 	defer mine.Close()
-	session, err := hs.openSession(ctx, h.at)
-	if err != nil {
-		its.Close()
-		return nil, err
-	}
+	session := hs.session(h.at)
+	rights.By = session.by()
 	p, err := hs.k.starter.Start(h.part(), rights, hs.answerHand(h), its)
 	if err != nil {
 		session.close()
 		return nil, err
 	}
-	go func() {
-		<-p.Ended()
-		session.close()
-	}()
+	go session.closeAfter(p)
 	hs.mu.Lock()
-	h.process = p
+	h.process, h.session = p, session
 	hs.mu.Unlock()
-	what, err := h.at.forHand(session)
+	what, err := h.at.forHand()
 	if err == nil {
 		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(what) }, nil, nil)
 	}
@@ -186,11 +181,11 @@ func (h *handProcess) part() string {
 }
 
 // forHand returns what a hand is told of its place.
-func (p place) forHand(session *pamSession) (string, error) {
+func (p place) forHand() (string, error) {
 	if p.store != "" {
 		return p.store, nil
 	}
-	where := handPlace{Roots: p.roots(), Home: p.home, InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Limits: session.limits(), Rules: p.rules}
+	where := handPlace{Roots: p.roots(), Home: p.home, InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Rules: p.rules}
 	where.FileMode, where.DirMode = p.umask.modes()
 	text, err := json.Marshal(where)
 	return string(text), err

@@ -102,9 +102,6 @@ func (l *leaving) pause(ctx context.Context) error {
 			if h.process == nil {
 				continue // the hand has failed to begin
 			}
-			if h.at.session != "" {
-				return pamSessions(h.at.session)
-			}
 			l.paused = append(l.paused, h.process.Peer)
 			if err := h.process.Pause(ctx); err != nil {
 				return err
@@ -200,8 +197,12 @@ func (l *leaving) engine(e *engineProcess) error {
 		if err != nil {
 			return err
 		}
+		session, err := l.session(h.session)
+		if err != nil {
+			return err
+		}
 		left.Hands = append(left.Hands, leftHand{
-			leftPart: p, ID: h.id, Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, Store: h.at.store, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set, Rules: h.at.rules,
+			leftPart: p, ID: h.id, Session: h.at.session, PAM: session, Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, Store: h.at.store, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set, Rules: h.at.rules,
 			Quota: h.at.quota.bytes, Limited: h.at.quota.set, Check: h.at.check, UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, NoMoreLogins: e.hands.place[h.at] != h,
 		})
 	}

@@ -10,11 +10,8 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
-	"github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/part"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/signer"
@@ -106,9 +103,6 @@ func runHand(log *slog.Logger) error {
 		if err := json.Unmarshal([]byte(c.String()), &at); err != nil {
 			return nil, err
 		}
-		if err := keepTo(at.Limits); err != nil {
-			return nil, err
-		}
 		o, err := at.open()
 		if err != nil {
 			return nil, err
@@ -189,22 +183,6 @@ func (o *openPlace) files(keeper *channel.Peer) (all []driver.FS) {
 		all = append(all, files)
 	}
 	return all
-}
-
-// keepTo sets limits of this process. It keeps limits that are lower already, which only root could raise.
-func keepTo(limits map[int]pamhelper.Limit) error {
-	for resource, l := range limits {
-		var now unix.Rlimit
-		err := unix.Getrlimit(resource, &now)
-		if err == nil {
-			most := min(l.Hard, now.Max)
-			err = unix.Setrlimit(resource, &unix.Rlimit{Cur: min(l.Soft, most), Max: most})
-		}
-		if err != nil {
-			return fmt.Errorf("limit %d of the session: %w", resource, err)
-		}
-	}
-	return nil
 }
 
 // sweepOften removes what uploads of a killed process have left behind, at once and then every hour.

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
-	"github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/tcpwrap"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/tls"
@@ -171,8 +170,7 @@ type handPlace struct {
 	FileMode fs.FileMode
 	DirMode  fs.FileMode
 	Rules    fileRules
-	Checked  bool                    // a program looks at uploads
-	Limits   map[int]pamhelper.Limit // the limits that PAM has set for the session
+	Checked  bool // a program looks at uploads
 }
 
 // maxTold bounds a value that goes between keeper and engine as a file, in bytes.

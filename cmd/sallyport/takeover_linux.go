@@ -95,13 +95,17 @@ func (k *keeper) adopt(h *handover) error {
 		e := k.newEngine()
 		e.retired = left.Retired
 		for _, l := range left.Hands {
-			at := place{dir: l.Dir, uploads: uploads(l.Uploads), umask: umask{l.Umask, l.Umasked}, rules: l.Rules, quota: quota{l.Quota, l.Limited}, as: l.As, check: l.Check, folders: l.Folders, store: l.Store}
+			at := place{dir: l.Dir, uploads: uploads(l.Uploads), umask: umask{l.Umask, l.Umasked}, rules: l.Rules, quota: quota{l.Quota, l.Limited}, as: l.As, check: l.Check, folders: l.Folders, store: l.Store, session: l.Session}
 			hand := &handProcess{id: l.ID, at: at, as: identity{l.UID, l.GID, l.Groups}, begun: make(chan struct{}), sessions: int(l.Sessions)}
 			p, err := l.adopt(k.starter, e.hands.answerHand(hand))
 			if err != nil {
 				return err
 			}
+			if hand.session, err = l.PAM.adopt(l.Session, k.log); err != nil {
+				return err
+			}
 			hand.process = p
+			go hand.session.closeAfter(p)
 			close(hand.begun)
 			e.hands.all[l.ID] = hand
 			if !l.NoMoreLogins {

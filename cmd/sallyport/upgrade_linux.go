@@ -22,14 +22,6 @@ func (k *keeper) upgrade(ctx context.Context) (u upgraded) {
 	k.mu.Lock()
 	k.failed = ""
 	k.mu.Unlock()
-	for _, e := range k.allEngines() {
-		for _, h := range e.hands.every() {
-			if h.at.session != "" {
-				k.upgrading.Store(false)
-				return upgraded{Problem: pamSessions(h.at.session).Error()}
-			}
-		}
-	}
 	u.Version, u.Problem = k.trial(ctx)
 	if u.Problem != "" {
 		k.upgrading.Store(false)
@@ -75,12 +67,6 @@ func (k *keeper) trial(ctx context.Context) (version, problem string) {
 		return "", fmt.Sprintf("%s is no program that can take over", k.program)
 	}
 	return version, ""
-}
-
-// pamSessions returns why a server can't be upgraded while PAM has a session open for a user: only the process that has
-// opened the session can close it.
-func pamSessions(user string) error {
-	return fmt.Errorf("PAM has opened a session for user %q, which another program can't close; restart the server, or upgrade when no user of PAM is logged in", user)
 }
 
 // programPath returns the path by which this program was started. Later another program may be there.

@@ -38,7 +38,7 @@ func (h Helper) Login(ctx context.Context, user, password, peer string) (Answer,
 func (h Helper) ask(ctx context.Context, q Question) (Answer, error) {
 	runtime.LockOSThread() // the helper is killed when its thread ends
 	defer runtime.UnlockOSThread()
-	p, err := h.start(q, &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL})
+	p, err := h.start(q, &exec.Cmd{SysProcAttr: &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}}, (*exec.Cmd).Start)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -48,10 +48,14 @@ func (h Helper) ask(ctx context.Context, q Question) (Answer, error) {
 
 // process is a helper that runs.
 type process struct {
-	cmd    *exec.Cmd
-	stdin  *os.File
-	stdout *os.File
-	words  *words
+	path    string
+	process *os.Process
+	ended   string // how the helper has ended; empty if end was not called
+	stdin   *os.File
+	stdout  *os.File
+	stderr  *os.File
+	words   *words
+	heard   chan struct{} // is closed when stderr has ended
 }
 
 // maxWords bounds how much of the helper's standard error is kept, in bytes.
@@ -76,41 +80,60 @@ func (w *words) String() string {
 	return strings.TrimSpace(strings.ToValidUTF8(w.text.String(), "?"))
 }
 
-// start starts the helper and sends it a question.
-func (h Helper) start(q Question, how *syscall.SysProcAttr) (p *process, err error) {
+// start starts the helper as cmd says, by run, and sends the helper a question.
+func (h Helper) start(q Question, cmd *exec.Cmd, run func(*exec.Cmd) error) (p *process, err error) {
 	q.Service, q.As = h.Service, h.As
 	text, err := frame(q)
 	if err != nil {
 		return nil, err
 	}
-	itsIn, mineIn, err := os.Pipe()
-	if err != nil {
+	var mine, its [3]*os.File
+	defer func() {
+		closeAll(its[:])
+		if err != nil {
+			closeAll(mine[:])
+		}
+	}()
+	for i := range mine {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		if mine[i], its[i] = r, w; i == 0 {
+			mine[i], its[i] = w, r
+		}
+	}
+	cmd.Path, cmd.Args, cmd.Dir, cmd.Env = h.Path, []string{h.Path}, "/", environment()
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = its[0], its[1], its[2]
+	cmd.SysProcAttr.Setpgid = true // so that programs of modules are killed, too
+	if err := run(cmd); err != nil {
 		return nil, err
 	}
-	defer itsIn.Close()
-	mineOut, itsOut, err := os.Pipe()
-	if err != nil {
-		mineIn.Close()
-		return nil, err
-	}
-	defer itsOut.Close()
-	how.Setpgid = true // so that programs of modules are killed, too
-	p = &process{stdin: mineIn, stdout: mineOut, words: &words{}}
-	p.cmd = &exec.Cmd{
-		Path: h.Path, Args: []string{h.Path}, Dir: "/", Env: environment(), Stdin: itsIn, Stdout: itsOut, Stderr: p.words,
-		SysProcAttr: how, WaitDelay: time.Second,
-	}
-	if err := p.cmd.Start(); err != nil {
-		mineIn.Close()
-		mineOut.Close()
-		return nil, err
-	}
-	mineIn.SetWriteDeadline(time.Now().Add(Patience))
-	if _, err := mineIn.Write(text); err != nil && !errors.Is(err, syscall.EPIPE) { // the end of the helper tells more
+	p = newProcess(h.Path, cmd.Process, mine)
+	p.stdin.SetWriteDeadline(time.Now().Add(Patience))
+	if _, err := p.stdin.Write(text); err != nil && !errors.Is(err, syscall.EPIPE) { // the end of the helper tells more
 		p.kill()
 		return nil, err
 	}
 	return p, nil
+}
+
+// newProcess returns a helper that was started, with this end of its standard input, output and error.
+func newProcess(path string, started *os.Process, mine [3]*os.File) *process {
+	p := &process{path: path, process: started, stdin: mine[0], stdout: mine[1], stderr: mine[2], words: &words{}, heard: make(chan struct{})}
+	go func() {
+		io.Copy(p.words, p.stderr)
+		close(p.heard)
+	}()
+	return p
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
 }
 
 // environment returns the helper's environment: of this process's own only where programs are and the time zone.
@@ -140,47 +163,72 @@ func (p *process) answer(ctx context.Context) (a Answer, err error) {
 		return a, ErrSlow
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		p.kill()
-		return a, fmt.Errorf("%s has ended without an answer: %s", p.cmd.Path, cmp.Or(p.words.String(), p.cmd.ProcessState.String()))
+		return a, fmt.Errorf("%s has ended without an answer: %s", p.path, cmp.Or(p.words.String(), p.ended))
 	}
-	return a, fmt.Errorf("%s: %w", p.cmd.Path, err)
+	return a, fmt.Errorf("%s: %w", p.path, err)
 }
 
 // kill kills the helper with all processes that its modules have started, and waits until it is gone.
 func (p *process) kill() {
-	if p.cmd.ProcessState != nil {
+	if p.ended != "" {
 		return
 	}
-	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	syscall.Kill(-p.process.Pid, syscall.SIGKILL)
 	p.end()
 }
 
 // end waits until the helper has ended, and closes the pipes.
 func (p *process) end() {
-	p.cmd.Wait()
-	p.stdin.Close()
-	p.stdout.Close()
+	p.ended = "it can't be waited for"
+	if state, err := p.process.Wait(); err == nil {
+		p.ended = state.String()
+	}
+	p.stderr.SetReadDeadline(time.Now().Add(time.Second)) // a program of a module may hold it open
+	<-p.heard
+	closeAll([]*os.File{p.stdin, p.stdout, p.stderr})
 }
 
-// Session is a session that PAM has opened. A helper holds the session, and closes it also if this process ends.
-type Session struct {
-	// Limits are the limits that modules have set for processes of the session, by resource number: getrlimit(2).
-	Limits map[int]Limit
+// Session is a session that PAM has opened for a hand. A helper holds the session, and closes it also if this process
+// ends.
+type Session struct{ process *process }
 
-	process *process
-}
-
-// Open opens a session for a user. If it returns no Session and no error, the Answer says why.
-func (h Helper) Open(ctx context.Context, user string) (*Session, Answer, error) {
-	p, err := h.start(Question{Do: doSession, User: user}, &syscall.SysProcAttr{})
+// Open opens a session for a user and starts a hand in it: as a child of this process, with all that PAM's modules have
+// changed of the helper. If it returns no Session and no error, the Answer says why. cmd says what to start, with which
+// rights, descriptors and environment. run starts the helper; the thread that calls it becomes the parent of the hand.
+func (h Helper) Open(ctx context.Context, user string, cmd *exec.Cmd, run func(*exec.Cmd) error) (*Session, Answer, error) {
+	executable, err := os.Open(cmd.Path)
+	if err != nil {
+		return nil, Answer{}, err
+	}
+	defer executable.Close()
+	stderr, ok := cmd.Stderr.(*os.File)
+	if !ok || cmd.SysProcAttr.Credential == nil {
+		return nil, Answer{}, errors.ErrUnsupported
+	}
+	files := append([]*os.File{executable, stderr}, cmd.ExtraFiles...)
+	as := cmd.SysProcAttr.Credential
+	q := Question{Do: doSession, User: user, Hand: &Hand{Args: cmd.Args, Env: cmd.Env, Files: len(files), UID: as.Uid, GID: as.Gid, Groups: as.Groups}}
+	p, err := h.start(q, &exec.Cmd{ExtraFiles: files, SysProcAttr: &syscall.SysProcAttr{}}, run)
 	if err != nil {
 		return nil, Answer{}, err
 	}
 	a, err := p.answer(ctx)
 	if err != nil || a.Verdict != Accepted {
 		p.kill()
+		p.reap()
 		return nil, a, err
 	}
-	return &Session{a.Limits, p}, a, nil
+	return &Session{p}, a, nil
+}
+
+// reap waits for a hand that has ended at once, since its program could not be executed.
+func (p *process) reap() {
+	for {
+		pid, err := syscall.Wait4(-p.process.Pid, nil, 0, nil)
+		if err != nil && err != syscall.EINTR || pid == 0 {
+			return
+		}
+	}
 }
 
 // Close closes the session, and returns what went wrong. It must be called only once.
@@ -194,8 +242,30 @@ func (s *Session) Close() error {
 		s.process.kill()
 		return err
 	}
-	late := time.AfterFunc(time.Second, func() { syscall.Kill(-s.process.cmd.Process.Pid, syscall.SIGKILL) })
+	late := time.AfterFunc(time.Second, func() { syscall.Kill(-s.process.process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
 	s.process.end()
 	return nil
+}
+
+// Left is what a program that is executed in the same process needs to take a session over.
+type Left struct {
+	Path  string // of the helper
+	PID   int
+	Files [3]*os.File
+}
+
+// Leave returns what another program needs to take the session over. The files stay those of the session.
+func (s *Session) Leave() Left {
+	p := s.process
+	return Left{p.path, p.process.Pid, [3]*os.File{p.stdin, p.stdout, p.stderr}}
+}
+
+// Adopt takes a session over from the program that this one has replaced.
+func Adopt(l Left) (*Session, error) {
+	process, err := os.FindProcess(l.PID)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{newProcess(l.Path, process, l.Files)}, nil
 }

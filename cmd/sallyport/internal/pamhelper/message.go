@@ -9,7 +9,7 @@ import (
 
 // version is the version of the format of questions and answers. sallyport-pam
 // must have the same.
-const version = 2
+const version = 3
 
 // maxMessage bounds a message, in bytes.
 const maxMessage = 64 << 10
@@ -31,6 +31,18 @@ type Question struct {
 	Password string `json:"password"`
 	Peer     string `json:"peer"` // the address of the client; empty for none
 	As       string `json:"as"`   // the user of this host that all users of PAM are; empty if each is its own
+	Hand     *Hand  `json:"hand"` // what a session is for
+}
+
+// Hand is a program that the helper starts in a session. The helper has descriptors for it: the executable as 3, then
+// those of the hand from its standard error on.
+type Hand struct {
+	Args   []string `json:"args"`
+	Env    []string `json:"env"`
+	Files  int      `json:"files"` // how many descriptors
+	UID    uint32   `json:"uid"`
+	GID    uint32   `json:"gid"`
+	Groups []uint32 `json:"groups"` // besides GID
 }
 
 // What a question asks the helper to do.
@@ -48,13 +60,7 @@ type Answer struct {
 	Told    string `json:"told"`   // what the client may hear of a refusal besides
 	User    User   `json:"user"`   // set if a login is accepted
 
-	Limits map[int]Limit `json:"limits"` // of a session that is opened
-}
-
-// Limit is a soft and a hard limit as getrlimit(2) returns them.
-type Limit struct {
-	Soft uint64 `json:"soft"`
-	Hard uint64 `json:"hard"`
+	Hand int `json:"hand"` // the process of the hand of a session that is opened
 }
 
 // Verdicts. Any other is a mistake.

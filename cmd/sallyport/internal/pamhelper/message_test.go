@@ -17,10 +17,10 @@ func framed(text string) []byte {
 // An answer that makes no sense is an error that says so.
 func TestReceive(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"version":2,"verdict":"accepted","user":{"uid":5}}`: "",
-		`{"version":3,"verdict":"accepted"}`:                  "it speaks version 3, and this server version 2: install both programs anew",
-		`{"version":2,"verdict":"maybe"}`:                     `the verdict "maybe" is not known`,
-		`{"version":2}`:                                       `the verdict "" is not known`,
+		`{"version":3,"verdict":"accepted","user":{"uid":5}}`: "",
+		`{"version":4,"verdict":"accepted"}`:                  "it speaks version 4, and this server version 3: install both programs anew",
+		`{"version":3,"verdict":"maybe"}`:                     `the verdict "maybe" is not known`,
+		`{"version":3}`:                                       `the verdict "" is not known`,
 		`[]`:                                                  "cannot unmarshal",
 	} {
 		a, err := receive(bytes.NewReader(framed(text)))
@@ -42,7 +42,7 @@ func TestReceive(t *testing.T) {
 // Whatever a helper sends, receive returns an answer with a known verdict, or
 // an error.
 func FuzzReceive(f *testing.F) {
-	f.Add(framed(`{"version":2,"verdict":"refused","reason":"no"}`))
+	f.Add(framed(`{"version":3,"verdict":"refused","reason":"no"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if a, err := receive(bytes.NewReader(b)); err == nil {
 			require.Contains(t, []string{Accepted, Refused, Down}, a.Verdict)

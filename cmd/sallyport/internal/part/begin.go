@@ -33,6 +33,10 @@ func Begin(prepare func()) (processors int, err error) {
 	if err := Harden(); err != nil {
 		return 0, err
 	}
+	// Has the kernel kill this process when the keeper ends, which nobody has asked for where By has started it.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return 0, os.NewSyscallError("prctl", err)
+	}
 	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGPIPE, syscall.SIGQUIT)
 	return confine(prepare)
 }

@@ -34,6 +34,10 @@ type Rights struct {
 
 	// Program is the executable of the part, which the user has to be able to execute; empty for this one.
 	Program string
+
+	// By starts the process of a part in place of cmd.Start, and returns its number; nil for cmd.Start. The process has
+	// to become a child of the thread that run starts another program on.
+	By func(cmd *exec.Cmd, run func(*exec.Cmd) error) (pid int, err error)
 }
 
 // late is how late the timers of a light part may be. While there is anything to do, Go itself wakes every 20 µs to see
@@ -223,14 +227,31 @@ func (s *Starter) Start(name string, rights Rights, answer channel.Answer, more 
 	if rights.Light {
 		slack = late
 	}
-	if err := s.do(func() error {
-		unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // children inherit the slack
-		return cmd.Start()
-	}); err != nil {
+	run := func(cmd *exec.Cmd) error {
+		return s.do(func() error {
+			unix.Prctl(unix.PR_SET_TIMERSLACK, uintptr(slack), 0, 0, 0) // children inherit the slack
+			return cmd.Start()
+		})
+	}
+	process, err := rights.start(cmd, run)
+	if err != nil {
 		peer.Close()
 		return nil, explained(err)
 	}
-	return s.follow(cmd.Process, peer), nil
+	return s.follow(process, peer), nil
+}
+
+// start starts a part by run, or by what the rights say.
+func (r *Rights) start(cmd *exec.Cmd, run func(*exec.Cmd) error) (*os.Process, error) {
+	if r.By == nil {
+		err := run(cmd)
+		return cmd.Process, err
+	}
+	pid, err := r.By(cmd, run)
+	if err != nil {
+		return nil, err
+	}
+	return os.FindProcess(pid)
 }
 
 // explained adds the likely cure to the error of a start.
