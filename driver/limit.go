@@ -39,7 +39,8 @@ type Quota struct {
 // less.
 //
 // All that is stored must go through this one value: give every session of a
-// user the same. Changes made by another way count after [Limited.Measure].
+// user the same. With [LimitTogether] several values count together.
+// Changes made by another way count after [Limited.Measure].
 //
 // A change of a name waits for other changes of that name, and a change of a directory
 // for changes below the directory, as long as the context lasts. The Writes of uploads
@@ -59,13 +60,15 @@ type Limited struct {
 	fsys  FS
 	quota Quota
 
+	usage Usage     // nil unless others count together with this one
 	locks lockTable // of names, held while the FS gives them to files or takes them away
 
 	mu       sync.Mutex
 	active   map[string]*stored
 	uploads  map[*limitUpload]struct{}
-	used     count // stored
-	reserved count // by uploads in progress
+	used     count // stored; not used with usage
+	reserved count // by uploads in progress of this Limited
+	told     count // what usage was told of reserved
 }
 
 // count is what a quota bounds.
@@ -118,8 +121,9 @@ func LimitFrom(fsys FS, q Quota, bytes, files int64) (*Limited, error) {
 // with next time.
 func (l *Limited) Used() (bytes, files int64) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.used.bytes + l.reserved.bytes, l.used.files + l.reserved.files
+	defer l.unlock()
+	used, reserved := l.totals()
+	return used.bytes + reserved.bytes, used.files + reserved.files
 }
 
 // Measure walks the tree and counts anew. Changes wait until it is done. During uploads
@@ -150,26 +154,33 @@ func (l *Limited) Measure(ctx context.Context) error {
 			}
 		}
 	}
-	l.adjust(c.minus(l.used))
+	l.mu.Lock()
+	defer l.unlock()
+	used, _ := l.totals()
+	l.count(c.minus(used))
 	return nil
 }
 
 // lock waits until no other change of the names is under way, and no longer than
 // ctx lasts, as the FS may hang in the other change. The root excludes all changes.
 func (l *Limited) lock(ctx context.Context, names ...string) (unlock func(), err error) {
-	return l.locks.alone(ctx, "", names...)
+	keys := shareAbove("", names...)
+	for _, name := range names {
+		keys[name] = false
+	}
+	return l.lockKeys(ctx, keys)
 }
 
 func (l *Limited) uploading() bool {
 	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.uploads) > 0
+	defer l.unlock()
+	return len(l.uploads) > 0 || l.usage != nil && l.usage.Uploading(".")
 }
 
 // adjust changes what counts as stored.
 func (l *Limited) adjust(change count) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	l.count(change)
 }
 
@@ -177,6 +188,10 @@ func (l *Limited) adjust(change count) {
 // stops at zero: below zero, every file that is removed would make room for two. mu is
 // held.
 func (l *Limited) count(d count) {
+	if l.usage != nil {
+		l.usage.Store(d.bytes, d.files)
+		return
+	}
 	l.used.add(d)
 	l.used = count{max(l.used.bytes, 0), max(l.used.files, 0)}
 }
@@ -186,9 +201,10 @@ func (l *Limited) left() count { return l.leftWith(0) }
 
 // leftWith returns what could be reserved if so many of the stored bytes were gone. mu is held.
 func (l *Limited) leftWith(room int64) count {
-	left := count{l.quota.Bytes - (l.used.bytes - min(room, l.used.bytes)) - l.reserved.bytes, math.MaxInt64}
+	used, reserved := l.totals()
+	left := count{l.quota.Bytes - (used.bytes - min(room, used.bytes)) - reserved.bytes, math.MaxInt64}
 	if l.quota.Files > 0 {
-		left.files = l.quota.Files - l.used.files - l.reserved.files
+		left.files = l.quota.Files - used.files - reserved.files
 	}
 	return count{max(left.bytes, 0), max(left.files, 0)}
 }

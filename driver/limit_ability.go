@@ -14,7 +14,7 @@ func (l *Limited) Space(ctx context.Context, name string) (int64, error) {
 	}
 	l.mu.Lock()
 	left := l.left().bytes
-	l.mu.Unlock()
+	l.unlock()
 	switch n, err := Space(ctx, l.fsys, name); {
 	case errors.Is(err, errors.ErrUnsupported):
 		return left, nil

@@ -50,7 +50,7 @@ func (l *Limited) sizeOf(ctx context.Context, name string, link bool) (c count, 
 func (l *Limited) find(ctx context.Context, name, id string) *stored {
 	l.mu.Lock()
 	s, alias := l.active["name:"+name], l.active["id:"+id]
-	l.mu.Unlock()
+	l.unlock()
 	switch {
 	case s != nil:
 		return s
@@ -104,7 +104,7 @@ func (l *Limited) refresh(ctx context.Context, s *stored, name string, committed
 		return count{}, err
 	}
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	if now.files == 0 && committed.files > 0 {
 		now, id = committed, s.id
 	}
@@ -131,7 +131,7 @@ func (l *Limited) reservedFor(s *stored, which func(*limitUpload) bool) (n int64
 // in a file for certain.
 func (l *Limited) written(s *stored, but *limitUpload) (n int64) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	for u := range l.uploads {
 		if u.file == s && u.there && u != but {
 			n += u.written
@@ -188,10 +188,14 @@ func (l *Limited) busy(ctx context.Context, op, name, id string) error {
 	for u := range l.uploads {
 		busy = busy || below(u.name, name) || below(u.real(), name)
 	}
-	l.mu.Unlock()
-	if !busy {
+	l.unlock()
+	if !busy && !l.elsewhere(name) {
 		return nil
 	}
+	return uploadInProgress(op, name)
+}
+
+func uploadInProgress(op, name string) error {
 	return fail(op, name, &Error{Code: 450, Text: "An upload is in progress.", Err: fs.ErrPermission})
 }
 

@@ -14,6 +14,9 @@ func (l *Limited) CheckStore(ctx context.Context, name string, opts StoreOptions
 	if err := CheckStore(ctx, l.fsys, name, opts); err != nil {
 		return err
 	}
+	if l.usage != nil && l.elsewhere(l.withoutLinks(ctx, true, []string{name})...) {
+		return uploadInProgress("store", name)
+	}
 	now, _, err := l.sizeOf(ctx, name, false)
 	if err != nil {
 		return err
@@ -28,7 +31,7 @@ func (l *Limited) CheckStore(ctx context.Context, name string, opts StoreOptions
 	}
 	l.mu.Lock()
 	left := l.leftWith(room)
-	l.mu.Unlock()
+	l.unlock()
 	full := left.bytes == 0 || l.quota.FileSize > 0 && kept >= l.quota.FileSize
 	shortens := kept > 0 && kept < now.bytes // a restart with nothing to send
 	if full && !shortens || left.files < 1-now.files {

@@ -79,7 +79,7 @@ func (u *limitUpload) fits() (count, error) {
 	}
 	more = more.minus(u.reserved)
 	there := u.there
-	u.l.mu.Unlock()
+	u.l.unlock()
 	if there {
 		return size, nil
 	}
@@ -99,7 +99,7 @@ func (u *limitUpload) size() (count, error) {
 		return count{}, err
 	}
 	u.l.mu.Lock()
-	defer u.l.mu.Unlock()
+	defer u.l.unlock()
 	if u.there {
 		return count{now.bytes, 1}, nil
 	}

@@ -38,7 +38,7 @@ func (u *limitReaderFrom) ReadFrom(r io.Reader) (int64, error) {
 func (u *limitReaderFrom) readFirst(r io.Reader) (int64, error) {
 	u.l.mu.Lock()
 	cuts := u.cuts()
-	u.l.mu.Unlock()
+	u.l.unlock()
 	if !cuts {
 		return 0, nil
 	}

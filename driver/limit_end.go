@@ -41,7 +41,7 @@ func (u *limitUpload) end(ctx context.Context, committed count) {
 	counted := false
 	defer func() { // the FS may panic
 		u.l.mu.Lock()
-		defer u.l.mu.Unlock()
+		defer u.l.unlock()
 		u.giveBack()
 		if !counted && committed.files > 0 && !(u.there && u.opts.Append) {
 			u.l.set(u.file, committed)
@@ -78,6 +78,8 @@ func (u *limitUpload) giveBack() {
 func (u *limitUpload) forget() {
 	l := u.l
 	u.giveBack()
+	u.release()
+	u.release = func() {}
 	delete(l.uploads, u)
 	if u.file == nil {
 		return

@@ -55,7 +55,7 @@ func (l *Limited) lockNames(ctx context.Context, locked lockedNames, names []str
 	for _, name := range locked {
 		keys[name] = false
 	}
-	return l.locks.all(ctx, keys)
+	return l.lockKeys(ctx, keys)
 }
 
 // lock locks the names of the upload once more.

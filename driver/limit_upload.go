@@ -26,6 +26,7 @@ type limitUpload struct {
 	done     bool // the upload is counted as stored or as gone
 	given    bool // see giveBack
 	closed   bool
+	release  func() // tells others that the upload has ended
 }
 
 // Store begins an upload that counts.
@@ -38,11 +39,14 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 		return nil, fail("store", name, err)
 	}
 	defer unlock()
+	if l.elsewhere(locked...) {
+		return nil, uploadInProgress("store", name)
+	}
 	now, id, err := l.sizeOf(ctx, name, false)
 	if err != nil {
 		return nil, err
 	}
-	u := &limitUpload{l: l, ctx: ctx, name: name, locked: locked, opts: opts, kept: max(opts.Offset, 0)}
+	u := &limitUpload{l: l, ctx: ctx, name: name, locked: locked, opts: opts, kept: max(opts.Offset, 0), release: func() {}}
 	if opts.Append {
 		u.kept = now.bytes
 	}
@@ -59,6 +63,12 @@ func (l *Limited) Store(ctx context.Context, name string, opts StoreOptions) (up
 			u.abandon()
 		}
 	}()
+	if l.usage != nil {
+		if u.release, err = l.usage.Upload(locked...); err != nil {
+			u.release = func() {}
+			return nil, fail("store", name, err)
+		}
+	}
 	if u.Upload, err = l.fsys.Store(ctx, name, opts); err != nil {
 		return nil, err
 	}
@@ -82,12 +92,12 @@ func (u *limitUpload) begin(now count, id string) {
 	u.file.uploads++
 	l.uploads[u] = struct{}{}
 	l.known(u.file, u.real(), id)
-	l.mu.Unlock()
+	l.unlock()
 	// An FS that isn't atomic may have changed the file in Store, which shows that it
 	// writes in place.
 	seen, err := l.refresh(u.ctx, u.file, u.real(), count{}, nil)
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	if u.file.uploads > 1 {
 		u.file.several = true
 	} else if err == nil && seen != now {
@@ -99,7 +109,7 @@ func (u *limitUpload) begin(now count, id string) {
 func (u *limitUpload) abandon() {
 	defer func() {
 		u.l.mu.Lock()
-		defer u.l.mu.Unlock()
+		defer u.l.unlock()
 		u.forget()
 	}()
 	if u.Upload != nil {
@@ -114,13 +124,18 @@ var errAbandoned = errors.New("driver: the upload could not begin")
 func (u *limitUpload) reserve(c count) error {
 	l := u.l
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	left := l.left()
 	if c.bytes > left.bytes || c.files > left.files {
 		return ErrQuota
 	}
 	l.reserved.add(c)
 	u.reserved.add(c)
+	if l.beyond(c) {
+		l.reserved.add(count{}.minus(c))
+		u.reserved.add(count{}.minus(c))
+		return ErrQuota
+	}
 	return nil
 }
 
@@ -138,12 +153,16 @@ func (u *limitUpload) ready(op string) error {
 func (u *limitUpload) claim(n int64) int64 {
 	l := u.l
 	l.mu.Lock()
-	defer l.mu.Unlock()
+	defer l.unlock()
 	if n > 0 && u.cuts() && n <= min(u.room(), l.leftWith(u.file.bytes-u.kept).bytes) {
 		l.set(u.file, count{u.kept, u.file.files})
 	}
 	n = max(min(n, u.room(), l.left().bytes), 0)
 	u.claimed(n)
+	if l.beyond(count{bytes: n}) {
+		u.claimed(-n)
+		return 0
+	}
 	return n
 }
 
@@ -186,7 +205,7 @@ func (u *limitUpload) full() error {
 // wrote records that n bytes were written, and gives back the rest of the claimed ones.
 func (u *limitUpload) wrote(claimed, n int64, err error) {
 	u.l.mu.Lock()
-	defer u.l.mu.Unlock()
+	defer u.l.unlock()
 	u.claimed(n - claimed)
 	u.written += n
 	if n > 0 && u.cuts() { // it has turned out meanwhile that the FS writes in place

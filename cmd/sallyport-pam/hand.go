@@ -22,7 +22,7 @@ func (h *hand) keepFiles() {
 }
 
 // start starts the hand in the session that this process has opened, and returns its number. The hand inherits what
-// modules have changed of this process: limits, umask, namespaces, control group, login UID and keys. The hand becomes a
+// modules have changed of this process: limits, umask, namespaces, control group, login UID, keys. The hand becomes a
 // child of the server, which so learns of its end and keeps it over an upgrade.
 func (h *hand) start() (pid int, err error) {
 	executable, _, e := syscall.Syscall(syscall.SYS_FCNTL, firstFile, syscall.F_DUPFD_CLOEXEC, beyondThoseOfHands)

@@ -224,6 +224,8 @@ func (e *engine) answer(c *channel.Call, w *channel.Writer) (*os.File, error) {
 		return nil, e.signer.Use(f)
 	case tellHand:
 		return nil, e.hands.add(c.Uint(), c.Bool(), f)
+	case tellUsage:
+		return nil, e.hands.count(c.Uint(), int(c.Uint()), f)
 	case tellRetired:
 		e.hands.retire(c.Uint())
 		return nil, nil

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/tally"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/server"
 )
@@ -80,8 +81,9 @@ type engineHands struct {
 
 	leaving sync.Mutex // lets one logout at a time be told to the keeper
 
-	mu  sync.Mutex
-	all map[uint64]*engineHand
+	mu     sync.Mutex
+	all    map[uint64]*engineHand
+	usages map[uint64]*tally.Usage // of hands that come next
 }
 
 // engineHand is a hand, to which sessions pass their work on files. It is the Value of
@@ -90,7 +92,8 @@ type engineHand struct {
 	id      uint64
 	bucket  bool // the hand has a bucket, and sessions can go on without it
 	client  *hand.Client
-	retired bool // guarded by engineHands.mu
+	usage   *tally.Usage // of the home; nil without a quota
+	retired bool         // guarded by engineHands.mu
 
 	opening sync.Mutex
 	roots   []driver.FS // the files of each root, nil before the first login; guarded by opening
@@ -126,7 +129,32 @@ func (h *engineHand) root(ctx context.Context, i int, g granted) (driver.FS, err
 	if !g.Limited || g.Roots[i].Name != "." {
 		return files, nil
 	}
-	return driver.Limit(ctx, files, driver.Quota{Bytes: g.Quota})
+	if h.usage == nil {
+		return nil, channel.ErrMessage
+	}
+	l, err := driver.LimitTogether(files, driver.Quota{Bytes: g.Quota}, h.usage)
+	if err != nil {
+		return nil, err
+	}
+	return l, h.usage.Measure(ctx, func() error { return l.Measure(ctx) })
+}
+
+// count takes over the file with the counts of a home, for the hand of that number.
+func (hs *engineHands) count(id uint64, place int, f *os.File) error {
+	if f == nil {
+		return channel.ErrMessage
+	}
+	u, err := tally.Open(f, place)
+	if err != nil {
+		return err
+	}
+	hs.mu.Lock()
+	defer hs.mu.Unlock()
+	if hs.usages == nil {
+		hs.usages = map[uint64]*tally.Usage{}
+	}
+	hs.usages[id] = u
+	return nil
 }
 
 // add takes over the socket of a hand that the keeper has started.
@@ -145,9 +173,10 @@ func (hs *engineHands) add(id uint64, bucket bool, f *os.File) error {
 	if bucket {
 		client.Gone = errBucketGone
 	}
-	h := &engineHand{id: id, bucket: bucket, client: client}
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
+	h := &engineHand{id: id, bucket: bucket, client: client, usage: hs.usages[id]}
+	delete(hs.usages, id)
 	if hs.all == nil {
 		hs.all = map[uint64]*engineHand{}
 	}
@@ -191,6 +220,9 @@ func (hs *engineHands) watch(h *engineHand) {
 	delete(hs.all, h.id)
 	retired := h.retired
 	hs.mu.Unlock()
+	if h.usage != nil {
+		defer h.usage.Close() // after the uploads
+	}
 	if retired {
 		return
 	}

@@ -43,6 +43,7 @@ type handover struct {
 	Tickets   [][]byte  // the keys of TLS session tickets
 	Renewed   time.Time // when these were renewed
 	Engines   []leftEngine
+	Usages    []leftUsage
 	Number    uint64 // of the engine that was started last
 	Parts     []int  // the PIDs of all parts, those too that end with this program
 
@@ -87,6 +88,7 @@ type leftHand struct {
 	Store        string // of a bucket
 	Session      string // the user whose session PAM has opened; empty for none
 	PAM          *leftSession
+	Counts       int // the place in the counts of the home; -1 without a quota
 	Uploads      string
 	Umask        fs.FileMode
 	Umasked      bool // Umask holds

@@ -46,6 +46,7 @@ type handProcess struct {
 	// Guarded by hands.mu.
 	process  *part.Process // nil before the start
 	session  *pamSession   // nil for none
+	counts   int           // the place in the counts of the home; -1 without a quota
 	sessions int           // logins that wait for the hand or use it
 	idle     *time.Timer
 }
@@ -72,7 +73,7 @@ func (hs *hands) join(ctx context.Context, at place, as identity) (*handProcess,
 	h := hs.place[at]
 	if h == nil {
 		hs.last++
-		h = &handProcess{id: hs.last, at: at, as: as, begun: make(chan struct{})}
+		h = &handProcess{id: hs.last, at: at, as: as, begun: make(chan struct{}), counts: -1}
 		hs.place[at], hs.all[h.id] = h, h
 		go hs.start(h)
 	}
@@ -145,6 +146,9 @@ func (hs *hands) begin(h *handProcess) (*part.Process, error) {
 	what, err := h.at.forHand()
 	if err == nil {
 		err = p.Ask(ctx, usualPatience, tellOpen, func(w *channel.Writer) { w.String(what) }, nil, nil)
+	}
+	if err == nil && h.at.quota.set {
+		err = hs.enterUsage(ctx, h)
 	}
 	if err == nil {
 		err = hs.engine.Ask(ctx, usualPatience, tellHand, func(w *channel.Writer) { w.Uint(h.id); w.Bool(h.at.store != "") }, mine, nil)
@@ -225,6 +229,7 @@ func (hs *hands) remove(h *handProcess) (inUse bool) {
 	hs.mu.Lock()
 	defer hs.mu.Unlock()
 	delete(hs.all, h.id)
+	hs.k.usages.leave(h)
 	return hs.retire(h)
 }
 

@@ -44,6 +44,7 @@ type keeper struct {
 	upgrading atomic.Bool
 
 	tickets ticketKeys
+	usages  usages
 
 	mu      sync.Mutex
 	parts   map[string]*part.Process // the parts that live, by name; of engines the newest

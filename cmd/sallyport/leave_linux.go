@@ -160,7 +160,10 @@ func (l *leaving) gather() error {
 	}
 	l.Bans = l.k.bans.list()
 	l.Tickets, l.Renewed = l.k.tickets.leave()
-	var err error
+	err := l.usages(&l.k.usages)
+	if err != nil {
+		return err
+	}
 	if l.Made, err = l.k.cert.leave(); err != nil {
 		return err
 	}
@@ -202,7 +205,7 @@ func (l *leaving) engine(e *engineProcess) error {
 			return err
 		}
 		left.Hands = append(left.Hands, leftHand{
-			leftPart: p, ID: h.id, Session: h.at.session, PAM: session, Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, Store: h.at.store, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set, Rules: h.at.rules,
+			leftPart: p, ID: h.id, Session: h.at.session, PAM: session, Counts: l.k.usages.placeOf(h), Sessions: uint64(h.sessions), Dir: h.at.dir, Folders: h.at.folders, Store: h.at.store, As: h.at.as, Uploads: string(h.at.uploads), Umask: h.at.umask.bits, Umasked: h.at.umask.set, Rules: h.at.rules,
 			Quota: h.at.quota.bytes, Limited: h.at.quota.set, Check: h.at.check, UID: h.as.uid, GID: h.as.gid, Groups: h.as.groups, NoMoreLogins: e.hands.place[h.at] != h,
 		})
 	}

@@ -65,6 +65,7 @@ const (
 	tellRun                                 // a runner: run a program
 	tellOther                               // an engine: a request of another engine
 	tellTicketKeys                          // an engine: the keys of TLS session tickets from now on
+	tellUsage                               // an engine: the file with the counts of a home, before the home's hand
 )
 
 // How long a question between parts may take.

@@ -91,12 +91,14 @@ func (k *keeper) adopt(h *handover) error {
 		k.bans.restore(h.Bans)
 	}
 	k.tickets.adopt(h.Tickets, h.Renewed)
+	k.usages.adopt(h.Usages)
 	for _, left := range h.Engines {
 		e := k.newEngine()
 		e.retired = left.Retired
 		for _, l := range left.Hands {
 			at := place{dir: l.Dir, uploads: uploads(l.Uploads), umask: umask{l.Umask, l.Umasked}, rules: l.Rules, quota: quota{l.Quota, l.Limited}, as: l.As, check: l.Check, folders: l.Folders, store: l.Store, session: l.Session}
-			hand := &handProcess{id: l.ID, at: at, as: identity{l.UID, l.GID, l.Groups}, begun: make(chan struct{}), sessions: int(l.Sessions)}
+			hand := &handProcess{id: l.ID, at: at, as: identity{l.UID, l.GID, l.Groups}, begun: make(chan struct{}), sessions: int(l.Sessions), counts: l.Counts}
+			k.usages.stay(hand)
 			p, err := l.adopt(k.starter, e.hands.answerHand(hand))
 			if err != nil {
 				return err
