@@ -329,10 +329,18 @@ func (d *door) loggerFor(l *Lease) *slog.Logger {
 // cure is the advice in the log for an operator whose honest client was refused.
 const cure = "let the client resume the control connection's TLS session on its data connections"
 
-// noteLost notes why a connection that may have been the lease's was refused. The caller holds mu.
-func (l *Lease) noteLost(why error) {
+// near reports whether a connection comes from the lease's client, or from the client's network. Only what comes from
+// there says anything about the client: from elsewhere everybody could have an honest client told that its data
+// connections proved nothing.
+func (l *Lease) near(c *candidate) bool {
+	return !c.roaming || network(c.from) == network(l.req.Client)
+}
+
+// noteLost notes why a connection was refused, for the end of a lease that no other connection comes for. The caller
+// holds mu.
+func (l *Lease) noteLost(c *candidate, why error) {
 	switch {
-	case l.lost != nil:
+	case l.lost != nil || !l.near(c):
 	case errors.Is(why, errOtherSession):
 		l.lost = ErrForeign
 	default:
@@ -350,11 +358,11 @@ func (p *Ports) refuse(c *candidate, why error) {
 	}
 	if l != nil {
 		args = append(args, "expected", l.req.Client.String(), "session", l.req.Session)
-		l.noteLost(why)
+		l.noteLost(c, why)
 	} else {
 		for _, l := range c.group.leases { // any of them may have been meant
 			if l.req.Policy == Required && c.number > l.number {
-				l.noteLost(why)
+				l.noteLost(c, why)
 			}
 		}
 	}

@@ -64,7 +64,22 @@ func (p *Ports) shake(ctx context.Context, l *Lease, c *candidate) {
 		p.part(l, cut)
 	}
 	p.unlock()
-	secured, proven, err := prove(limited, l.identity(), c.conn)
+	var secured net.Conn
+	var proven bool
+	err := errExited
+	defer func() { p.shaken(ctx, l, c, secured, proven, err) }()
+	secured, proven, err = prove(limited, l.identity(), c.conn)
+}
+
+// errExited is why a handshake has failed in which the embedder's code has ended the goroutine (runtime.Goexit), as the
+// assertions of a test do.
+var errExited = errors.New("passive: the goroutine of the handshake was ended by a callback of TLS")
+
+// shaken notes how a handshake on behalf of a lease has ended.
+func (p *Ports) shaken(ctx context.Context, l *Lease, c *candidate, secured net.Conn, proven bool, err error) {
+	if err == errExited {
+		quietly(c.conn)
+	}
 	p.mu.Lock()
 	defer p.unlock()
 	c.shaking, c.cut = false, nil
@@ -123,8 +138,15 @@ func (p *Ports) secureFirst(l *Lease, c net.Conn) {
 			p.securedFirst(l, nil, err)
 			return
 		}
-		secured, _, err := prove(life, who, replay)
-		p.securedFirst(l, secured, err)
+		var secured net.Conn
+		err = errExited
+		defer func() {
+			if err == errExited {
+				quietly(replay)
+			}
+			p.securedFirst(l, secured, err)
+		}()
+		secured, _, err = prove(life, who, replay)
 	})
 }
 

@@ -149,17 +149,17 @@ func (m *model) proven(s uint8, i int) {
 // strike is Ports.strike.
 func (m *model) strike(s uint8, c modelConn) {
 	l := &m.sessions[s]
-	few, counts := m.struck(bit(c.roaming)) <= fewStrikes, false
+	few := m.struck(bit(c.roaming)) <= fewStrikes
 	if !c.roaming || m.mistakes.anywhere {
 		few = m.struck(2+s) <= fewStrikes && few || m.mistakes.endless
 		l.over[forAnother] = false
 		m.stop(s, forAnother)
-		l.failed, counts = few, few
+		l.failed = few
+		if few || l.lost == noWaste {
+			l.lost = notProven
+		}
 	}
 	m.note(effect{kind: claimStruck, conn: c, before: m.modelState})
-	if counts || l.lost == noWaste {
-		l.lost = notProven
-	}
 }
 
 // struck counts a failed claim from an address or to a session, and returns how many there

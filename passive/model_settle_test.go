@@ -126,7 +126,7 @@ func (m *model) carryOut(i int, v connVerdict, leases []uint8) {
 func (m *model) lose(c modelConn, why error) {
 	note := func(s int8) {
 		switch l := &m.sessions[s]; {
-		case l.lost != noWaste:
+		case l.lost != noWaste || c.roaming:
 		case errors.Is(why, errOtherSession):
 			l.lost = notOurs
 		default:

@@ -22,14 +22,14 @@ const (
 // the session's own. err is why the handshake failed, nil if there was none. The caller holds mu.
 func (p *Ports) strike(l *Lease, c *candidate, err error) {
 	few := p.strikes.add(network(c.from), strikeFor) <= fewStrikes
-	counts := false
-	if !c.roaming || network(c.from) == network(l.req.Client) {
-		few = p.sessionStrikes.add(l.identity(), sessionStrikeFor) <= fewStrikes && few
-		l.over[forAnother] = false
-		l.stop(forAnother)
-		l.failed, counts = few, few
+	if !l.near(c) {
+		return
 	}
-	if counts || l.lost == nil {
+	few = p.sessionStrikes.add(l.identity(), sessionStrikeFor) <= fewStrikes && few
+	l.over[forAnother] = false
+	l.stop(forAnother)
+	l.failed = few
+	if few || l.lost == nil {
 		l.lost = ErrUnproven
 		if err != nil {
 			l.lost = fmt.Errorf("%w: %w", ErrUnproven, err)

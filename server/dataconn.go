@@ -27,7 +27,7 @@ type dataConn struct {
 }
 
 const (
-	mustResume     = "The data connection must resume the TLS session of the control connection."
+	mustResume     = "The data connection must resume the TLS session of the control connection; log in again if it can't."
 	foreignSession = "The data connection resumed the TLS session of another control connection."
 )
 

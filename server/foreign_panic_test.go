@@ -2,11 +2,14 @@ package server_test
 
 import (
 	"context"
+	stdtls "crypto/tls"
 	"io"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,8 +19,11 @@ import (
 	"github.com/sallyport/sallyport/server"
 )
 
-// boom panics in the embedder's code.
-func boom() { panic("boom") }
+// boom is what the embedder's code does where it fails: a panic, or what assertions of a test do
+// in a goroutine that is not the test's.
+var boom = panics
+
+func panics() { panic("boom") }
 
 // foreign lists places where the embedder's code panics while a client transfers:
 // the function that panics, and what the client has sent by then.
@@ -85,23 +91,33 @@ func wrapping(verb string, run bool) func(*server.Server) {
 			if run {
 				do()
 			}
-			panic("boom")
+			boom()
+			panic("boom has returned")
 		}}
 	}
 }
 
 func wrapData(srv *server.Server) {
-	srv.Intercept = &server.Intercept{Data: func(context.Context, server.Transfer, net.Conn) (net.Conn, error) { panic("boom") }}
+	srv.Intercept = &server.Intercept{Data: func(context.Context, server.Transfer, net.Conn) (net.Conn, error) { boom(); return nil, nil }}
 }
 
 type panicConn struct{ net.Conn }
 
-func (panicConn) Write([]byte) (int, error) { panic("boom") }
-func (panicConn) Read([]byte) (int, error)  { panic("boom") }
+func (panicConn) Write([]byte) (int, error) { boom(); return 0, nil }
+func (panicConn) Read([]byte) (int, error)  { boom(); return 0, nil }
 
 // Row 53: a panic in the embedder's functions ends the session that they were
 // called for, and nothing of it stays: no file, no lease, no session.
-func TestForeignPanicsLeakNothing(t *testing.T) {
+func TestForeignPanicsLeakNothing(t *testing.T) { foreignFails(t, panics, "boom") }
+
+// The same holds for code that ends the goroutine, as assertions of a test do.
+func TestForeignExitsLeakNothing(t *testing.T) {
+	foreignFails(t, runtime.Goexit, "has ended the goroutine of the session")
+}
+
+func foreignFails(t *testing.T, how func(), logged string) {
+	boom = how
+	defer func() { boom = panics }()
 	for _, f := range foreign {
 		t.Run(f.name, func(t *testing.T) {
 			var files *drivertest.FaultyFS
@@ -139,7 +155,7 @@ func TestForeignPanicsLeakNothing(t *testing.T) {
 			require.Zero(t, stats.Leases+stats.Untaken+stats.Waiting, "%+v", stats)
 			_, err := io.Copy(io.Discard, data)
 			_ = err // reset or closed: what matters is that it ends
-			require.Contains(t, ts.Log.String(), "boom")
+			require.Contains(t, ts.Log.String(), logged)
 			require.Equal(t, "old", ts.readFile(t, "a"))
 		})
 	}
@@ -209,4 +225,38 @@ func TestConnectionOfRefusedUploadPanics(t *testing.T) {
 	other := ts.dial(t)
 	other.cmd(220, "HOST safe")
 	other.login()
+}
+
+// A callback of TLS that ends the goroutine of the handshake on a data connection ends no more
+// than the session, and nothing of either stays.
+func TestExitInHandshake(t *testing.T) {
+	for _, early := range []bool{false, true} {
+		t.Run(map[bool]string{false: "after 150", true: "before the transfer is asked for"}[early], func(t *testing.T) {
+			fake(t, func(t *testing.T, ts *fakeServer) {
+				ts.writeFile(t, "a", "content")
+				c := ts.loginWith(t, ts.Config)
+				cfg := ts.Config.Clone()
+				cfg.ServerName, cfg.ClientSessionCache = "exit", nil
+				conn := c.dataTCP(c.pasv())
+				if !early {
+					c.send("RETR a")
+					c.expect(150)
+				}
+				require.Error(t, stdtls.Client(conn, cfg).Handshake())
+				c.Conn.Close() // if the session has not ended by that
+				time.Sleep(time.Minute)
+				stats := ts.Passive.Stats()
+				require.Zero(t, stats.Leases+stats.Untaken+stats.Unproven, "%+v", stats)
+				require.Equal(t, "content", ts.loginWith(t, ts.Config).get("RETR a"))
+			}, func(srv *server.Server) {
+				srv.TLS = srv.TLS.Clone()
+				srv.TLS.GetConfigForClient = func(hello *stdtls.ClientHelloInfo) (*stdtls.Config, error) {
+					if hello.ServerName == "exit" {
+						runtime.Goexit()
+					}
+					return nil, nil
+				}
+			})
+		})
+	}
 }

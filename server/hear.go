@@ -11,10 +11,14 @@ import (
 // attendTo hears commands until the transfer is over. When no more commands may be read it
 // still waits for the end of the control connection.
 func (s *session) attendTo(t *transfer) {
+	returned := false
 	defer func() {
 		if v := recover(); v != nil { // a hook may panic
 			s.panicked(v, debug.Stack())
 			t.cancel(errPanic)
+		} else if !returned {
+			s.endWith(errExited)
+			t.cancel(errExited)
 		}
 	}()
 	var gone bool
@@ -29,6 +33,7 @@ func (s *session) attendTo(t *transfer) {
 	if gone {
 		t.tell()
 	}
+	returned = true
 }
 
 // hasten starts the timer of a transfer whose client is gone or has sent QUIT. The timer

@@ -95,7 +95,7 @@ func (s *session) mustEnd() bool { return s.ctx.Err() != nil || s.srv.isDraining
 // in a new goroutine.
 func (s *session) resume() {
 	s.waiter.long = false
-	s.live(s.serve())
+	s.goOn()
 }
 
 // next waits for a command, no longer than a session may be idle. It returns idle when

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -469,35 +470,65 @@ func TestSessionThatProvesItselfAlone(t *testing.T) {
 	}
 }
 
-// A client that has to resume and has lost its ticket reads 425 once. The next transfer that
-// fails for the same reason ends its session, since the client needs another login. A transfer
-// that is proven in between begins the count anew. Nobody else gets anything.
+// A client that has to resume and has lost its ticket reads, as often as it tries, that it has
+// to log in again, and its session goes on. Nobody else gets anything.
 func TestLostTickets(t *testing.T) {
-	for _, reuse := range []tls.Reuse{tls.Prefer, tls.Require} {
+	for reuse, code := range map[tls.Reuse]int{tls.Prefer: 425, tls.Require: 522} {
 		t.Run(reuse.String(), func(t *testing.T) {
 			fake(t, func(t *testing.T, ts *fakeServer) {
 				ts.writeFile(t, "a", "secret")
 				c := ts.loginWith(t, ts.Config)
 				require.Equal(t, "secret", c.get("RETR a"))
-				without := func(code int) {
-					t.Helper()
-					cfg := ts.Config.Clone()
-					cfg.ClientSessionCache = nil
+				cfg := ts.Config.Clone()
+				cfg.ClientSessionCache = nil
+				for range 4 {
 					require.ErrorContains(t, stdtls.Client(c.open2("RETR a"), cfg).Handshake(), "access denied")
-					c.expect(code)
+					require.Contains(t, c.expect(code).String(), "log in again")
 				}
-				first := 425
-				if reuse == tls.Require {
-					first = 522
-				}
-				without(first)
 				require.Equal(t, "secret", c.get("RETR a"))
-				without(first)
-				without(421)
-				c.end()
-				require.Equal(t, "secret", ts.loginWith(t, ts.Config).get("RETR a"))
 			}, func(srv *server.Server) { srv.SessionReuse = reuse })
 		})
+	}
+}
+
+// deaf is a connection whose client hears nothing: of a handshake it only sends the hello.
+type deaf struct{ net.Conn }
+
+func (deaf) Read([]byte) (int, error) { return 0, io.EOF }
+
+// What comes from elsewhere decides nothing about how a transfer fails whose client doesn't come:
+// neither what claims nothing nor an overheard ticket.
+func TestStrangersDecideNoReply(t *testing.T) {
+	for _, reuse := range []tls.Reuse{tls.Prefer, tls.Require} {
+		for what, say := range map[string]func(conn net.Conn, cfg *stdtls.Config){
+			"garbage": func(conn net.Conn, _ *stdtls.Config) { io.WriteString(conn, "GET / HTTP/1.0\r\n\r\n") },
+			"no ticket": func(conn net.Conn, _ *stdtls.Config) {
+				stdtls.Client(conn, &stdtls.Config{InsecureSkipVerify: true}).Handshake()
+			},
+			"hangs up": func(conn net.Conn, _ *stdtls.Config) { conn.Close() },
+			"an overheard ticket": func(conn net.Conn, cfg *stdtls.Config) {
+				stdtls.Client(deaf{conn}, cfg).Handshake()
+				conn.Close()
+			},
+		} {
+			t.Run(fmt.Sprint(reuse, " ", what), func(t *testing.T) {
+				fake(t, func(t *testing.T, ts *fakeServer) {
+					ts.writeFile(t, "a", "secret")
+					c := ts.loginWith(t, ts.Config)
+					require.Equal(t, "secret", c.get("RETR a"))
+					for range 3 {
+						at := c.pasv()
+						c.send("RETR a")
+						c.expect(150)
+						to, err := netip.ParseAddrPort(at)
+						require.NoError(t, err)
+						say(ts.tcp(t, netip.MustParseAddr("203.0.113.9"), to.Port(), buffer), ts.Config)
+						require.Contains(t, c.expect(425).String(), "Can't open the data connection")
+					}
+					require.Equal(t, "secret", c.get("RETR a"))
+				}, func(srv *server.Server) { srv.SessionReuse = reuse })
+			})
+		}
 	}
 }
 

@@ -79,10 +79,10 @@ var errSessionEnded = errors.New("server: the session has ended")
 // The next connection is then taken without proof, until the client has shown after the
 // same kind of use that it has a ticket all the same.
 //
-// A client that has to prove itself and has lost its tickets could do nothing more in its
-// session, for example after its handshake was cut: crypto/tls forgets a ticket then. Its
-// session ends at the second transfer in a row that failed for that reason, so that the
-// client logs in again.
+// A client that has to prove itself and has lost its tickets, for example after its
+// handshake was cut (crypto/tls forgets a ticket then), can transfer nothing more in its
+// session: the replies tell it to log in again. The session doesn't end for that, since
+// whoever keeps a connection of the client away could end it.
 type proof struct {
 	policy passive.ProofPolicy // what is demanded until a data connection has proved itself
 	ever   bool                // a data connection has proved itself
@@ -91,7 +91,6 @@ type proof struct {
 	spent  uses                // after which the client may have no ticket left
 	keeps  uses                // after which the client had one all the same, and always will
 	loses  bool                // the client had none
-	failed int                 // how many transfers in a row lacked a proof that was demanded
 	shares bool                // other sessions of the owner may use the session's tickets up, for all that is known
 	own    int                 // how many proofs in a row were by the session's own ticket
 	sorted int                 // likewise while the owner had other sessions, since the last by one of theirs
@@ -137,7 +136,7 @@ func (p *proof) learn(t *transfer, err error) {
 	case t.resumed:
 		p.keeps |= p.spent
 		p.used = p.given.Load()
-		p.ever, p.spent, p.failed = true, 0, 0
+		p.ever, p.spent = true, 0
 		if t.upload {
 			p.spent |= uploaded
 		}
@@ -152,20 +151,12 @@ func (p *proof) learn(t *transfer, err error) {
 			p.sorted++
 		}
 	case t.secured:
-		p.policy, p.loses, p.failed = passive.Unlikely, true, 0
+		p.policy, p.loses = passive.Unlikely, true
 		if p.spent == 0 {
 			p.own = 0 // other sessions may have used its tickets up
 		}
-	case p.ever && isUnproven(err):
-		p.failed++
 	}
 }
-
-// errNoTickets ends a session whose proof is hopeless.
-var errNoTickets = errors.New("server: the data connections no longer resume the TLS session")
-
-// hopeless reports whether the client has probably lost the tickets that it had.
-func (p *proof) hopeless() bool { return p.failed >= 2 }
 
 // isUnproven reports whether a transfer failed since its data connection proved nothing.
 func isUnproven(err error) bool {

@@ -98,12 +98,34 @@ func (s *session) context(ctx context.Context) context.Context { return sessionC
 // run greets the client and carries out commands until the session ends or is parked,
 // see live.
 func (s *session) run() {
-	if err := s.begin(); err != nil {
-		s.live(false, err)
-		return
-	}
-	s.live(s.serve())
+	s.work(func() (idle bool, err error) {
+		if err := s.begin(); err != nil {
+			return false, err
+		}
+		return s.serve()
+	})
 }
+
+// goOn carries out further commands of a session that was parked.
+func (s *session) goOn() { s.work(s.serve) }
+
+// work has the session's goroutine do work, which returns as serve does. The session ends even
+// if foreign code has ended the goroutine (runtime.Goexit), as the assertions of a test do.
+func (s *session) work(work func() (idle bool, err error)) {
+	returned := false
+	defer func() {
+		if !returned {
+			s.end(errExited)
+		}
+	}()
+	idle, err := work()
+	returned = true
+	s.live(idle, err)
+}
+
+// errExited is why a session has ended whose goroutine was ended by a driver, a hook or a
+// callback.
+var errExited = errors.New("server: a driver, hook or callback has ended the goroutine of the session")
 
 // live ends a session whose serve has returned, or parks it if it is idle: waiting
 // for a command needs no goroutine. If it can't be parked, the session goes on in a
@@ -115,7 +137,7 @@ func (s *session) live(idle bool, err error) {
 		s.inbox.timer = nil
 		s.ctl.shrink()
 		if !s.waiter.park() {
-			go func() { s.live(s.serve()) }()
+			go s.goOn()
 		}
 	case !s.inbox.left.Load():
 		s.end(err)

@@ -102,6 +102,12 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 	s.setMoving(t)
 	t.meter = s.meter(t.upload)
 	d.TransferStarting()
+	working := false
+	defer func() {
+		if !working { // a hook has ended the goroutine before
+			s.release(t, d)
+		}
+	}()
 	var announced error
 	if !d.Over() { // else Accept says why there will be no connection
 		// A hook may panic: the job is left to release what it has.
@@ -109,7 +115,10 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 			t.cancel(announced)
 		}
 	}
-	err := s.during(t, func() error { return s.runJob(t, d, job) })
+	err := s.during(t, func() error {
+		working = true
+		return s.runJob(t, d, job)
+	})
 	if s.inbox.left.Load() {
 		return wire.Reply{}, err
 	}
@@ -117,10 +126,6 @@ func (s *session) transfer(t *transfer, opening string, job job) (wire.Reply, er
 		err = announced // even if the job was done before the cancellation reached it
 	}
 	s.proof.learn(t, err)
-	if s.proof.hopeless() {
-		s.endWith(errNoTickets)
-		err = &dataError{421, "Data connections no longer resume your TLS session; log in again.", err}
-	}
 	done := t.report()
 	done.Err = err
 	s.hookTransfer(&done)
@@ -223,6 +228,15 @@ func rescued(work func() error) (err error) {
 		}
 	}()
 	return work()
+}
+
+// release gives up what a transfer has that will not begin.
+func (s *session) release(t *transfer, d dataSource) {
+	defer d.Close()
+	if t.file != nil {
+		err := errExited
+		t.closeFile(&err)
+	}
 }
 
 // runJob gets the data connection and lets the job use it.

@@ -160,7 +160,7 @@ func (s *settings) entries() []entry {
 		{option{"client-ca", "FILE", "certificates of those who sign client certificates, PEM: clients are asked for one, and\nneed none but where [user.NAME] says require-certificate", text(&s.clientCA)}, `"/etc/sallyport/clients.pem"`, atReload},
 		{option{"greeting", "TEXT", "the first line that clients read (FTP server ready.)", text(&s.greeting)}, `"FTP server ready."`, atReload},
 		{option{"session-reuse", "POLICY", "prefer refuses data connections that resume another session's TLS; require also\nthose that resume none; off accepts all (prefer)", s.setReuse}, `"prefer"`, atStart},
-		{option{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume their session's TLS, and limits count by user", toggle(&s.shared)}, `false`, atStart},
+		{option{"shared-address", "", "something in front hides the clients' addresses, as Docker's userland proxy does: data\nconnections have to resume the TLS of a session of their user, and limits count by user", toggle(&s.shared)}, `false`, atStart},
 		{option{"uploads", "HOW", "atomic shows a file when it is whole; inplace lets clients resume (atomic)", choice(&s.uploads, uploadsAtomic, uploadsInPlace)}, `"atomic"`, atReload},
 		{option{"check-program", "ARG", "a program that looks at each upload before it becomes a file, such as a virus scanner;\nrepeat the option for its arguments. Status 0 accepts and 1 refuses:\ndocs/operating.md (none)", s.addCheckProgram}, `["/usr/bin/clamdscan", "--no-summary", "-"]`, atReload},
 		{option{"check-program-user", "NAME", "the system's user that runs such programs, if serve runs as root", text(&s.checkProgramUser)}, `"nobody"`, atReload},
