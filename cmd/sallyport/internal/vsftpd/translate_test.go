@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,8 +38,8 @@ func machine(files map[string]string) Host {
 		},
 		List: func(dir string) (names []string, err error) {
 			for file := range files {
-				if filepath.Dir(file) == dir {
-					names = append(names, filepath.Base(file))
+				if path.Dir(file) == dir {
+					names = append(names, path.Base(file))
 				}
 			}
 			return names, nil
