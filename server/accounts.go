@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -11,26 +12,61 @@ import (
 // enterAccount counts a session that logs in. The error wraps ErrTooManySessions and
 // names the limit that is reached. Where addresses are shared MaxSessionsPerAddress
 // bounds the sessions of an account. Call leaveAccount at the logout.
-func (srv *Server) enterAccount(s *session, name string) error {
+func (srv *Server) enterAccount(ctx context.Context, s *session, name string) error {
+	most, why := srv.mostOf(s)
 	srv.mu.Lock()
-	defer srv.mu.Unlock()
 	h := srv.holdings[name]
 	if h == nil {
 		h = &holding{name: name}
 	}
-	all := h.sessions + srv.elsewhere.Accounts[name]
-	switch most := s.policy.MaxSessions; {
-	case srv.SharedAddress && all >= count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress):
-		return errMaxSessionsOfUser
-	case most > 0 && all >= most:
-		return errMaxSessionsPolicy
+	if most > 0 && h.sessions >= most {
+		srv.mu.Unlock()
+		return why
 	}
 	srv.holdings[name] = h
 	h.sessions++
-	h.up.setRate(s.policy.UploadRate)
-	h.down.setRate(s.policy.DownloadRate)
+	place := h.sessions // of logins that ask other processes at once the first has the first place
 	s.holding = h
+	srv.mu.Unlock()
+	others := srv.accountElsewhere(ctx, name, most > 0)
+	srv.mu.Lock()
+	over := most > 0 && place+others > most
+	if !over {
+		h.up.setRate(s.policy.UploadRate)
+		h.down.setRate(s.policy.DownloadRate)
+	}
+	srv.mu.Unlock()
+	if over {
+		srv.leaveAccount(s)
+		return why
+	}
 	return nil
+}
+
+// accountElsewhere returns how many sessions an account has in other processes, and asks
+// them if the account has a limit.
+func (srv *Server) accountElsewhere(ctx context.Context, name string, limited bool) int {
+	if limited && srv.Recount != nil {
+		if o, ok := srv.Recount(ctx); ok {
+			return o.Accounts[name]
+		}
+	}
+	srv.mu.Lock()
+	defer srv.mu.Unlock()
+	return srv.elsewhere.Accounts[name]
+}
+
+// mostOf returns how many sessions the account of a session may have, 0 for any number,
+// and the error that names this limit.
+func (srv *Server) mostOf(s *session) (most int, why error) {
+	most, why = s.policy.MaxSessions, errMaxSessionsPolicy
+	if srv.SharedAddress {
+		shared := count(srv.inForce().MaxSessionsPerAddress, DefaultMaxSessionsPerAddress)
+		if most == 0 || shared <= most {
+			return shared, errMaxSessionsOfUser
+		}
+	}
+	return most, why
 }
 
 // leaveAccount undoes enterAccount, and does nothing for a session that was not

@@ -24,7 +24,7 @@ func TestDebtIsForgotten(t *testing.T) {
 		visit := func(bytes int64) {
 			s := &session{srv: srv}
 			s.policy.Policy = driver.Policy{DownloadRate: 100}
-			require.NoError(t, srv.enterAccount(s, "a"))
+			require.NoError(t, srv.enterAccount(t.Context(), s, "a"))
 			if bytes > 0 {
 				s.meter(false).moved(bytes)
 			}

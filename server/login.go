@@ -182,7 +182,7 @@ func (s *session) ask(l *driver.Login, turn *turn) error {
 	s.policy = allowed
 	s.mustResume.Store(allowed.RequireReuse)
 	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())
-	if err := s.srv.enterAccount(s, holder(account, l.User)); err != nil {
+	if err := s.srv.enterAccount(ctx, s, holder(account, l.User)); err != nil {
 		cancel(err)
 		s.endWith(err)
 		return err

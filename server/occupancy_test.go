@@ -3,6 +3,8 @@ package server_test
 import (
 	"context"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,4 +50,57 @@ func TestCountElsewhere(t *testing.T) {
 	eventually(t, "the end of the refused session", func() bool { return ts.Occupancy().Sessions == 2 }) // those of others are not among them
 	ts.CountElsewhere(server.Occupancy{})
 	ts.login(t)
+}
+
+// Servers that ask each other at each login never admit more sessions of an account than it may have, and refuse none
+// for a session that has ended.
+func TestRecount(t *testing.T) {
+	const most = 3
+	var all [2]*testServer
+	for i := range all {
+		all[i] = start(t, func(srv *server.Server) {
+			srv.Driver = driver.Func(func(context.Context, *driver.Login) (*driver.Account, error) {
+				return &driver.Account{FS: driver.Mem(), Policy: driver.Policy{MaxSessions: most}}, nil
+			})
+			srv.MaxLogins = 100
+			srv.Recount = func(context.Context) (server.Occupancy, bool) { return all[1-i].Occupancy(), true }
+		})
+	}
+	login := func(n, code int) *client {
+		c := all[n%2].dial(t)
+		c.authTLS()
+		c.cmd(331, "USER %s", testUser)
+		c.cmd(code, "PASS %s", testPassword)
+		return c
+	}
+	var in []*client
+	for n := range most {
+		in = append(in, login(n, 230))
+	}
+	login(0, 421)
+	login(1, 421)
+	eventually(t, "the end of the refused sessions", func() bool { return all[0].Occupancy().Sessions+all[1].Occupancy().Sessions == most })
+	in[0].cmd(221, "QUIT")
+	eventually(t, "the end of the session", func() bool { return all[0].Occupancy().Sessions == 1 })
+	login(1, 230)
+	login(0, 421)
+
+	var waiting []*client
+	for n := range 4 * most {
+		c := all[n%2].dial(t)
+		c.authTLS()
+		c.cmd(331, "USER %s", "other")
+		waiting = append(waiting, c)
+	}
+	var got atomic.Int32
+	var wg sync.WaitGroup
+	for _, c := range waiting {
+		wg.Go(func() {
+			if r, err := c.Cmd(230, "PASS "+testPassword); err == nil && r.Code == 230 {
+				got.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	require.LessOrEqual(t, got.Load(), int32(most))
 }

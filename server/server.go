@@ -219,6 +219,15 @@ type Server struct {
 	// Nil if there are no other processes.
 	Siblings Siblings
 
+	// Recount is called during a login whose account has a limit on sessions, and returns
+	// what the sessions of other processes take at that moment; false leaves it at the last
+	// CountElsewhere. This server's Occupancy counts the session meanwhile, so of processes
+	// that ask each other the later one sees the session of the earlier: together they never
+	// admit too many, but at one instant each may refuse a session for that of another. The
+	// login waits for Recount, which should return soon if a process does not answer. ctx
+	// ends with the session. Recount is called concurrently. Nil stands for false.
+	Recount func(ctx context.Context) (elsewhere Occupancy, ok bool)
+
 	// SessionPrefix begins the ID of each session, so that the logs of several processes
 	// that serve together can be told apart. It may have up to 32 ASCII letters, digits,
 	// dots, hyphens and underscores. Empty is none: IDs are then unique within the process

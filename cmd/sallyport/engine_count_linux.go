@@ -11,12 +11,34 @@ import (
 // refused.
 const countEvery = time.Second
 
+// recountPatience bounds how long a login waits for the other engines.
+const recountPatience = 3 * time.Second
+
 // meet notes that there is another engine.
 func (e *engine) meet() {
+	e.askable.Store(true)
 	select {
 	case e.met <- struct{}{}:
 	default: // it is noted already
 	}
+}
+
+// recount asks the other engines for what their sessions take, for a login whose account has a limit. It reports false if
+// there is no other engine, or if one is known not to answer or does not in time.
+func (e *engine) recount(ctx context.Context) (sum server.Occupancy, ok bool) {
+	if !e.askable.Load() {
+		return sum, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, recountPatience)
+	defer cancel()
+	others := e.others(ctx, engineRequest{Occupied: true})
+	if ctx.Err() != nil || len(silent(others)) > 0 {
+		return sum, false
+	}
+	for _, a := range others {
+		sum.Add(a.Occupancy)
+	}
+	return sum, true
 }
 
 // awaitCount has the sessions of other engines count towards the limits from now on. It returns after the first count,
@@ -81,5 +103,6 @@ func (c *count) once(ctx context.Context) (some bool) {
 		c.since = asked
 	}
 	c.srv.CountElsewhere(sum)
+	c.askable.Store(len(others) > 0 && len(silent(others)) == 0)
 	return len(others) > 0
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
@@ -24,14 +25,15 @@ import (
 // engine is the process that clients connect to. It has network connections, but neither files, keys nor passwords.
 type engine struct {
 	*daemon
-	keeper *channel.Peer
-	signer signer.Client
-	hands  engineHands
-	judged sync.Map      // contexts of logins that the keeper judges, by session
-	table  lending.Table // leases of the newest engine, for an engine that is not the newest
-	joint  lending.Joint // the TLS tickets of all engines
-	met    chan struct{} // is full when this engine has heard of another
-	begun  chan struct{} // is closed when open has set everything up
+	keeper  *channel.Peer
+	signer  signer.Client
+	hands   engineHands
+	judged  sync.Map      // contexts of logins that the keeper judges, by session
+	table   lending.Table // leases of the newest engine, for an engine that is not the newest
+	joint   lending.Joint // the TLS tickets of all engines
+	askable atomic.Bool   // there are other engines, and all have answered when they were asked last
+	met     chan struct{} // is full when this engine has heard of another
+	begun   chan struct{} // is closed when open has set everything up
 
 	drainNow, cutNow context.CancelFunc
 
@@ -121,6 +123,7 @@ func (e *engine) open() error {
 	e.openAudit(told.AuditFormat)
 	e.behindProxies(e.listenData)
 	e.srv = e.server(e)
+	e.srv.Recount = e.recount
 	if err := e.srv.Validate(); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os/exec"
 	"testing"
 	"time"
@@ -36,6 +37,32 @@ func TestEnginesLimits(t *testing.T) {
 			require.Eventually(t, func() bool { return !refused() }, time.Minute, 50*time.Millisecond, "the place is free again")
 		})
 	}
+}
+
+// Sessions of an account that log in to several engines one right after the other are never more than the account may
+// have, and as many as it may have.
+func TestEnginesLimitsAtOnce(t *testing.T) {
+	const most = 3
+	u := startUpgradable(t, "", 3, func(*exec.Cmd) {})
+	u.rewrite(t, u.text("")+fmt.Sprintf("sessions = %d\n", most), reread) // ends with the table of bob
+	var waiting []*ftpclient.Client
+	connect := func() {
+		for range 2 * most {
+			waiting = append(waiting, u.mustLogin(t, "alice"))
+		}
+	}
+	connect()
+	u.upgrade(t)
+	connect()
+	in := 0
+	for i := range 2 * most {
+		for _, c := range []*ftpclient.Client{waiting[i], waiting[2*most+i]} { // of the old engine, and of the new one
+			if c.Login("bob", "secret") == nil {
+				in++
+			}
+		}
+	}
+	require.Equal(t, most, in)
 }
 
 // failLogin has a session try to log in with a wrong password.
