@@ -65,11 +65,14 @@ func (srv *Server) switchOff(names []string) disabled {
 	return off
 }
 
-// isOff reports whether a command is switched off, by the server or by the policy of the
-// account.
+// isOff reports whether a command is switched off for the session.
 func (s *session) isOff(name string) bool { return s.srv.isOff(name, s.policy.off) }
 
-// isOff reports whether a command is switched off, by the server or by a policy.
-func (srv *Server) isOff(name string, policy disabled) bool {
-	return srv.inForce().off[name] || policy[name]
+// isOff reports whether a command is switched off for a session: by what was in force at
+// its login, or without a login by what is in force.
+func (srv *Server) isOff(name string, login disabled) bool {
+	if login != nil {
+		return login[name]
+	}
+	return srv.inForce().off[name]
 }

@@ -21,7 +21,7 @@ func ExampleServer_Update() {
 		s.Disabled = []string{"DELE"}
 	})
 	fmt.Println(err)
-	converse(c, "PWD", "DELE a.txt", "USER alice", "PASS correct horse", "USER bob", "PASS battery staple")
+	converse(c, "PWD", "DELE a.txt", "USER alice", "PASS correct horse", "USER bob", "PASS battery staple", "DELE a.txt")
 
 	// Settings that are wrong change nothing.
 	fmt.Println(srv.Update(func(s *server.Settings) { s.Disabled = []string{"DELETE"} }))
@@ -31,11 +31,12 @@ func ExampleServer_Update() {
 	// 230 Logged in.
 	// <nil>
 	// 257 "/" is the current directory.
-	// 502 DELE is switched off.
+	// 550 No such file or directory.
 	// 331 Password required.
 	// 530 Login incorrect.
 	// 331 Password required.
 	// 230 Logged in.
+	// 502 DELE is switched off.
 	// server: Disabled: "DELETE" is no command: want one such as DELE or SITE CHMOD
 }
 

@@ -161,7 +161,8 @@ func (s *session) network() netip.Prefix {
 // ask lets the driver decide, and logs the user in. The context of what the driver
 // opens for the login ends at the logout.
 func (s *session) ask(l *driver.Login, turn *turn) error {
-	decides := s.srv.inForce().Driver
+	now := s.srv.inForce()
+	decides := now.Driver
 	if decides == nil {
 		return driver.ErrLogin
 	}
@@ -179,6 +180,7 @@ func (s *session) ask(l *driver.Login, turn *turn) error {
 		cancel(err)
 		return err
 	}
+	allowed.keep(now)
 	s.policy = allowed
 	s.mustResume.Store(allowed.RequireReuse)
 	s.owner = ownerName(account, s.host, l.User, s.peer.Addr())

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,14 @@ import (
 // policy is what holds for the account that is logged in.
 type policy struct {
 	driver.Policy
-	off disabled // by Disabled
+	off disabled // by Disabled, and by what was in force at the login; nil without a login
+}
+
+// keep has a session go by the settings in force until it logs out, so that an Update
+// neither takes a command from it nor ends it.
+func (p *policy) keep(now *inForce) {
+	p.IdleTimeout = cmp.Or(p.IdleTimeout, now.IdleTimeout, DefaultIdleTimeout)
+	maps.Copy(p.off, now.off)
 }
 
 // admit returns the policy of an account that a driver lets in, or an error that keeps

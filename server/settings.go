@@ -30,11 +30,13 @@ type Settings struct {
 	Greeting string
 	// Host is for HOST commands to come.
 	Host func(name string) bool
-	// Disabled counts for all sessions at once.
-	Disabled []string
-	// IdleTimeout and LoginTimeout count from the next command of each session,
-	// HandshakeTimeout and DataTimeout from the next handshake and data connection.
-	IdleTimeout, LoginTimeout, HandshakeTimeout, DataTimeout time.Duration
+	// Disabled and IdleTimeout are for logins to come, and for sessions that are not logged
+	// in: a session keeps what was in force when it logged in.
+	Disabled    []string
+	IdleTimeout time.Duration
+	// LoginTimeout, HandshakeTimeout and DataTimeout count from the next command, handshake
+	// and data connection.
+	LoginTimeout, HandshakeTimeout, DataTimeout time.Duration
 	// MaxSessions, MaxSessionsPerAddress, MaxLogins and MaxLoginFailures are for
 	// connections and logins to come: no session ends because there are too many.
 	MaxSessions, MaxSessionsPerAddress, MaxLogins, MaxLoginFailures int

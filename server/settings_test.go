@@ -50,8 +50,8 @@ func TestUpdate(t *testing.T) {
 	require.Equal(t, "kept", readAll(t, old.dataTLS(conn)))
 	old.expect(226)
 	require.Contains(t, old.cmd(227, "PASV").String(), "(127,0,0,2,")
-	old.cmd(502, "HASH a")
-	require.NotContains(t, old.cmd(211, "FEAT").String(), "HASH")
+	old.cmd(213, "HASH a")
+	require.Contains(t, old.cmd(211, "FEAT").String(), "HASH")
 
 	// A session that had not begun TLS goes on as well, and gets the new
 	// certificate.
@@ -69,9 +69,26 @@ func TestUpdate(t *testing.T) {
 	c.cmd(230, "PASS battery staple")
 	c.protect()
 	c.cmd(550, "SIZE a")
+	c.cmd(502, "HASH a")
+	require.NotContains(t, c.cmd(211, "FEAT").String(), "HASH")
+
+	// With the login the old session loses what it was allowed.
+	old.cmd(220, "REIN")
+	require.NotContains(t, old.cmd(211, "FEAT").String(), "HASH")
 
 	// Update leaves the fields of Server alone.
 	require.Equal(t, "Old", ts.Greeting)
+}
+
+// A session that is logged in may be idle as long as it might at its login.
+func TestUpdateIdleTimeout(t *testing.T) {
+	ts := start(t)
+	old := ts.login(t)
+	require.NoError(t, ts.Update(func(now *server.Settings) { now.IdleTimeout = 2 * time.Second }))
+	old.cmd(200, "NOOP")
+	c := ts.login(t)
+	c.expect(421)
+	old.cmd(200, "NOOP")
 }
 
 // Update reports everything that is wrong at once, and changes nothing then.

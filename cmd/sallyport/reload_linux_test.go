@@ -85,7 +85,7 @@ func TestReload(t *testing.T) {
 	got, err := old.Get("RETR upload")
 	require.NoError(t, err)
 	require.Equal(t, "first half, second half", got)
-	_, err = old.Cmd(502, "DELE upload")
+	_, err = old.Cmd(250, "DELE upload")
 	require.NoError(t, err)
 
 	_, err = p.dial(t, "alice")
@@ -94,6 +94,8 @@ func TestReload(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, new.Put("STOR hers", "x"))
 	require.FileExists(t, filepath.Join(homes, "bob", "hers"))
+	_, err = new.Cmd(502, "DELE hers")
+	require.NoError(t, err)
 	reply, err := new.Cmd(227, "PASV")
 	require.NoError(t, err)
 	require.Contains(t, reply.Text(), "192,0,2,77")

@@ -337,7 +337,9 @@ func TestSplitReload(t *testing.T) {
 	info, err := os.Stat(filepath.Join(s.homes, "shared", "hers"))
 	require.NoError(t, err)
 	require.EqualValues(t, 20003, info.Sys().(*syscall.Stat_t).Uid)
-	_, err = a.Cmd(502, "SIZE x")
+	_, err = c.Cmd(502, "SIZE hers")
+	require.NoError(t, err)
+	_, err = a.Cmd(550, "SIZE x")
 	require.NoError(t, err)
 
 	require.NoError(t, os.WriteFile(s.file, []byte(s.text("greting = \"x\"\nuid-min = 20003")), 0o600))
