@@ -66,8 +66,22 @@ func (c *control) routes() http.Handler {
 	mux.HandleFunc("POST /v1/reload", c.reload)
 	mux.HandleFunc("POST /v1/upgrade", c.upgrade)
 	mux.HandleFunc("POST /v1/drain", c.drain)
-	return c.guard(mux)
+	return c.guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, known := mux.Handler(r); known == "" {
+			w = &inJSON{ResponseWriter: w}
+		}
+		mux.ServeHTTP(w, r)
+	}))
 }
+
+// inJSON is for the answers of the package http, which are text: those to requests that there are not.
+type inJSON struct{ http.ResponseWriter }
+
+func (w *inJSON) WriteHeader(status int) {
+	refuse(w.ResponseWriter, status, errors.New(strings.ToLower(http.StatusText(status))))
+}
+
+func (w *inJSON) Write(text []byte) (int, error) { return len(text), nil }
 
 // whoKey is the key of a who in the context of a connection.
 type whoKey struct{}

@@ -293,6 +293,27 @@ func TestControlOfBadClients(t *testing.T) {
 	}
 }
 
+// Requests that there are not are refused as all others are.
+func TestControlOfUnknownRequests(t *testing.T) {
+	c := startControlled(t)
+	for request, want := range map[string]string{"GET /v1/nope": "404 ", "GET /v1/kick": "405 ", "DELETE /v1/status": "405 ", "GET /v2/status": "404 "} {
+		conn, err := net.Dial("unix", c.socket)
+		require.NoError(t, err)
+		_, err = io.WriteString(conn, request+" HTTP/1.0\r\n\r\n")
+		require.NoError(t, err)
+		answer, err := io.ReadAll(conn)
+		require.NoError(t, err)
+		conn.Close()
+		head, body, _ := strings.Cut(string(answer), "\r\n\r\n")
+		require.Contains(t, strings.SplitN(head, "\r\n", 2)[0], want, request)
+		var f failure
+		require.NoError(t, json.Unmarshal([]byte(body), &f), request)
+		require.NotEmpty(t, f.Error)
+		require.Contains(t, head, "application/json")
+		require.Equal(t, want == "405 ", strings.Contains(head, "Allow: "))
+	}
+}
+
 // With a configuration file there is a control socket, unless the option names another or none.
 func TestUsualControl(t *testing.T) {
 	for _, x := range []struct {

@@ -23,8 +23,8 @@ func (e *engine) meet() {
 	}
 }
 
-// recount asks the other engines for what their sessions take, for a login whose account has a limit. It reports false if
-// there is no other engine, or if one is known not to answer or does not in time.
+// recount asks the other engines for what their sessions take, for a login whose account has a limit. It reports false
+// if there is no other engine, or if one is known not to answer or does not in time.
 func (e *engine) recount(ctx context.Context) (sum server.Occupancy, ok bool) {
 	if !e.askable.Load() {
 		return sum, false

@@ -427,8 +427,8 @@ func TestSplitDeaths(t *testing.T) {
 	}
 }
 
-// A part that is killed again and again is started at once each time: clients that come meanwhile wait for it, and none is
-// turned away.
+// A part that is killed again and again is started at once each time: clients that come meanwhile wait for it, and none
+// is turned away.
 func TestSplitKilledOften(t *testing.T) {
 	s := startSplit(t, "", 3)
 	for _, name := range []string{partSigner, partClerk} {

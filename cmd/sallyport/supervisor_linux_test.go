@@ -206,8 +206,8 @@ func TestNotify(t *testing.T) {
 	})
 }
 
-// An engine that hangs is killed, and another one serves. The supervisor, which would kill the keeper as well, hears all
-// the time that the server is well.
+// An engine that hangs is killed, and another one serves. The supervisor, which would kill the keeper as well, hears
+// all the time that the server is well.
 func TestEngineHangs(t *testing.T) {
 	d := startSystemd(t)
 	s := startSplitWith(t, "", 3, func(cmd *exec.Cmd) { d.starts(cmd, nil, "WATCHDOG_USEC=300000") })

@@ -2,6 +2,7 @@ package hostuser
 
 import (
 	"context"
+	"errors"
 	"path"
 	"slices"
 	"strconv"
@@ -72,25 +73,35 @@ func (f *Files) allowsShell(shell string) bool {
 type shadow struct {
 	hash                            string
 	changed, most, inactive, expire int
+	odd                             bool // one of these is neither a number nor empty
 }
 
 // shadow returns the line of a user in the shadow file.
 func (f *Files) shadow(name string) (shadow, bool) {
 	for _, fields := range fieldsOf(f.Shadow, 9) {
 		if fields[0] == name {
-			return shadow{fields[1], days(fields[2]), days(fields[4]), days(fields[6]), days(fields[7])}, true
+			s := shadow{hash: fields[1]}
+			for i, to := range map[int]*int{2: &s.changed, 4: &s.most, 6: &s.inactive, 7: &s.expire} {
+				var ok bool
+				*to, ok = days(fields[i])
+				s.odd = s.odd || !ok
+			}
+			return s, true
 		}
 	}
 	return shadow{}, false
 }
 
-// days parses a number of days. As in the C library, a field that makes no sense counts as one that is not set.
-func days(text string) int {
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil || n < 0 {
-		return -1
+// days parses a number of days, and reports whether the text makes sense. Numbers that no date has are as good as none.
+func days(text string) (n int, ok bool) {
+	value, err := strconv.ParseInt(text, 10, 32)
+	switch {
+	case text == "" || errors.Is(err, strconv.ErrRange):
+		return -1, true
+	case err != nil:
+		return -1, false
 	}
-	return int(n)
+	return max(int(value), -1), true
 }
 
 // unusable returns why nobody can log in by the password of a line; empty if somebody can.
@@ -104,6 +115,8 @@ func (s shadow) unusable(listed bool) string {
 		return "the password is locked"
 	case strings.HasPrefix(s.hash, "$token$"):
 		return "the hash is of a kind that no shadow file has"
+	case s.odd:
+		return "a date in the shadow file is no number of days, so nobody knows whether it is over"
 	}
 	if err := passhash.Validate(s.hash); err != nil {
 		return err.Error()

@@ -274,8 +274,8 @@ func (p *Process) Status() int {
 	return p.state.ExitCode()
 }
 
-// Killed waits for the end of the process and reports whether SIGKILL has ended it. No process sends itself that signal:
-// it comes from another process, or from the system for want of memory.
+// Killed waits for the end of the process and reports whether SIGKILL has ended it. That signal comes from another
+// process, or from the system for want of memory.
 func (p *Process) Killed() bool {
 	<-p.ended
 	if p.state == nil {
