@@ -172,19 +172,13 @@ func (s *settings) checkBuckets() (errs mistakes) {
 	if s.bucketProgram != "" && !filepath.IsAbs(s.bucketProgram) {
 		errs.say("%s: %q is no absolute path; want one such as /usr/local/bin/%s", s.at("s3-helper"), s.bucketProgram, usualBucketHelper)
 	}
-	if s.runAs != "" {
-		return errs
-	}
-	for name := range inOrder(s.buckets) {
-		errs.say("%s: a bucket needs %s: it has a process of its own; have root start the server on Linux with run-as = \"sallyport\"", strict.Key("bucket", name), s.at("run-as"))
-	}
 	return errs
 }
 
-// canReachBuckets reports that the program which reaches buckets is missing, and the cure. It reports nothing unless
-// root runs it: nobody else can start such a server.
+// canReachBuckets reports that the program which reaches buckets is missing, and the cure. It reports nothing to others
+// than root about a server that is split: nobody else can start one.
 func (s *settings) canReachBuckets() error {
-	if len(s.buckets) == 0 || os.Geteuid() != 0 {
+	if len(s.buckets) == 0 || s.runAs != "" && os.Geteuid() != 0 {
 		return nil
 	}
 	helper := s.bucketHelper()

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -190,6 +191,17 @@ func TestSplitBucketKilled(t *testing.T) {
 	b := startStore(t)
 	s := startSplit(t, b.option(), 3)
 	s.rewrite(t, s.text(b.option(), b.tables()), reread)
+	b.tryKills(t, s, func() (all []int) {
+		for _, p := range s.bucketHands(t) {
+			all = append(all, p.PID)
+		}
+		return all
+	})
+}
+
+// tryKills has clients use the bucket while its processes are killed.
+func (b *bucketed) tryKills(t *testing.T, s *splitServer, processes func() []int) {
+	t.Helper()
 	sizes := map[string]int{"small": 10, "large": 9 << 20}
 	end := make(chan struct{})
 	var clients sync.WaitGroup
@@ -239,8 +251,8 @@ func TestSplitBucketKilled(t *testing.T) {
 		require.Eventually(t, func() bool { return stored.Load() > before+10 }, time.Minute, time.Millisecond, "served again")
 		before = cut.Load()
 		require.Eventually(t, func() bool {
-			for _, p := range s.bucketHands(t) {
-				syscall.Kill(p.PID, syscall.SIGKILL) // it may have ended already
+			for _, pid := range processes() {
+				syscall.Kill(pid, syscall.SIGKILL) // it may have ended already
 			}
 			return cut.Load() > before
 		}, time.Minute, 50*time.Millisecond)
@@ -249,9 +261,61 @@ func TestSplitBucketKilled(t *testing.T) {
 	clients.Wait()
 	for o := range b.client.ListObjects(t.Context(), "exchange", minio.ListObjectsOptions{Recursive: true}) {
 		require.NoError(t, o.Err)
-		require.EqualValues(t, sizes[strings.TrimRight(filepath.Base(o.Key), "0123456789")], o.Size, o.Key)
+		if size, ok := sizes[strings.TrimRight(filepath.Base(o.Key), "0123456789")]; ok {
+			require.EqualValues(t, size, o.Size, o.Key)
+		}
 	}
 	require.NoError(t, s.mustDial(t, "alice").Put("STOR store/late", "x"))
+}
+
+// A server in one process without privileges has buckets, too: their program is a plain child of it, and ends with it.
+func TestBucketsOfOneProcess(t *testing.T) {
+	b := startStore(t)
+	s := startWholeWith(t, "", func(cmd *exec.Cmd) {
+		cmd.Args = append(cmd.Args, "--s3-helper", b.helper)
+		all := filepath.Dir(filepath.Dir(b.keys)) // of all temporary directories of this test
+		require.NoError(t, exec.Command("chown", "-R", fmt.Sprint(engineUID), all).Run())
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: engineUID, Gid: engineUID}}
+	})
+	text, err := os.ReadFile(s.file)
+	require.NoError(t, err)
+	s.rewrite(t, string(text)+b.tables(), reread)
+	b.tryBuckets(t, s)
+	children := childrenOf(t, s.Process.Pid)
+	require.Len(t, children, 2)
+	for _, pid := range children {
+		require.Equal(t, strings.TrimSpace(strings.Repeat(fmt.Sprint(engineUID, " "), 4)), of(t, pid, "Uid"))
+	}
+	b.tryKills(t, s, func() []int { return childrenOf(t, s.Process.Pid) })
+	s.wantLog(t, `msg="the process of a bucket has ended" of=`+b.Addr+"/exchange/of/alice ")
+	children = childrenOf(t, s.Process.Pid)
+	s.terminate(t)
+	require.Zero(t, s.end(t))
+	for _, pid := range children {
+		require.ErrorIs(t, syscall.Kill(pid, 0), syscall.ESRCH)
+	}
+}
+
+// childrenOf returns the children of a process.
+func childrenOf(t *testing.T, parent int) (all []int) {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	require.NoError(t, err)
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if err != nil {
+			continue // it has ended
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ") // "123 (sallyport-s3) S 122 ..."
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[0] != "Z" && fields[1] == strconv.Itoa(parent) {
+			all = append(all, pid)
+		}
+	}
+	return all
 }
 
 // bucketHands returns the hands of buckets.

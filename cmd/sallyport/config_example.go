@@ -97,7 +97,7 @@ const exampleUsers = `
 #require-session-reuse = true
 #require-certificate = true
 
-# A bucket of Amazon S3, or of a store like it, for folders; with run-as. The file keys has lines
+# A bucket of Amazon S3, or of a store like it, for folders. The file keys has lines
 # access-key = "..." and secret-key = "...".
 #[bucket.exchange]
 #endpoint = "s3.eu-central-1.amazonaws.com"

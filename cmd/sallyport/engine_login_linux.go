@@ -63,18 +63,6 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 	return a, nil
 }
 
-// bucketPatience bounds how long a call of the hand of a bucket may go without an answer. A
-// store may need minutes, for a copy of a large file for example, and unlike other hands this
-// one has no user who could stop it.
-const bucketPatience = 15 * time.Minute
-
-// errBucketGone is the error of every call after the hand of a bucket has ended. The session
-// goes on.
-var errBucketGone = &driver.Error{
-	Code: 451, Text: "This folder is not within reach any more. What was asked for last may be done or not: log in again and look.",
-	Err: errors.New("the process that has the bucket has ended"),
-}
-
 // engineHands holds the hands that the keeper has passed to the engine.
 type engineHands struct {
 	e *engine

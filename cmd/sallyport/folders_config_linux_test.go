@@ -111,9 +111,7 @@ func TestBucketMistakes(t *testing.T) {
 		require.Contains(t, got, c.want, c.text)
 		require.NotContains(t, got, "top")
 	}
-	got := complaints(t, configure(t, strings.Replace(bucket, "run-as", "#", 1)), []string{t.TempDir()}, nil)
-	require.Contains(t, got, `bucket.b: a bucket needs --run-as: it has a process of its own`)
-	got = complaints(t, configure(t, "s3-helper = \"sallyport-s3\"\n"+bucket), []string{t.TempDir()}, nil)
+	got := complaints(t, configure(t, "s3-helper = \"sallyport-s3\"\n"+bucket), []string{t.TempDir()}, nil)
 	require.Contains(t, got, `s3-helper: "sallyport-s3" is no absolute path; want one such as /usr/local/bin/sallyport-s3`)
 	right := bucket + alice + "folders = { \".\" = { bucket = \"b\", prefix = \"of/{user}\" } }"
 	file := configure(t, right)

@@ -15,6 +15,8 @@ type homes struct {
 	ctx    context.Context // the daemon's
 	checks *checks
 
+	buckets bucketProcesses
+
 	mu   sync.Mutex
 	open map[place]*home
 }
@@ -43,8 +45,9 @@ type home struct {
 	files  driver.FS // dir, under the quota if there is one
 }
 
-func newHomes(ctx context.Context, log *slog.Logger) *homes {
-	return &homes{ctx: ctx, checks: newChecks(runProgram, log), open: map[place]*home{}}
+// newHomes returns the homes of a daemon. bucketHelper returns the path of the program that reaches buckets.
+func newHomes(ctx context.Context, log *slog.Logger, bucketHelper func() string) *homes {
+	return &homes{ctx: ctx, checks: newChecks(runProgram, log), buckets: bucketProcesses{helper: bucketHelper, log: log}, open: map[place]*home{}}
 }
 
 // keep has the served directory, if there is one, open until done is called.
@@ -112,7 +115,16 @@ func (hs *homes) leave(at place, h *home) {
 
 // login returns the files of an account. It keeps the home and the folders open until ctx ends with the logout.
 func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, error) {
+	at, buckets := at.apart()
 	roots := map[string]driver.FS{}
+	for _, b := range buckets {
+		files, done, err := hs.buckets.use(b.Store)
+		if err != nil {
+			return nil, fmt.Errorf("%s of the user can't be used: %w", inWords(b.Name), err)
+		}
+		context.AfterFunc(ctx, done)
+		roots[b.Name] = seenBy(files, nil, b.ReadOnly)
+	}
 	for _, r := range at.roots() {
 		h, done, err := hs.use(at.only(r))
 		if err != nil {

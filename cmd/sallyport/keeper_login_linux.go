@@ -88,12 +88,6 @@ func (a *question) login() (*driver.Login, error) {
 	return l, nil
 }
 
-// errTryAgain returns the error for a client whose login fails since a part is
-// missing.
-func errTryAgain(err error) error {
-	return &driver.Error{Code: 421, Text: "Logins are not possible at the moment. Try again.", Err: err}
-}
-
 // login judges a login and answers with the hand and the account of the session.
 func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) error {
 	var asked question

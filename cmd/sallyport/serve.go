@@ -154,7 +154,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, 
 	if s.runAs != "" {
 		return d, errors.Join(canSplit(), s.canConfine(), s.checkDir(), d.hold(ctx))
 	}
-	d.homes = newHomes(ctx, log)
+	d.homes = newHomes(ctx, log, func() string { return d.current().bucketHelper() })
 	var err1 error
 	d.leave, err1 = d.homes.keep(s)
 	if err := errors.Join(err1, d.hold(ctx)); err != nil {
@@ -301,6 +301,9 @@ func (d *daemon) close() {
 		d.ports.Close()
 	}
 	d.leave()
+	if d.homes != nil {
+		d.homes.buckets.end()
+	}
 	if d.cert != nil {
 		d.cert.remove()
 	}

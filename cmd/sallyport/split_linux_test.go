@@ -85,12 +85,19 @@ func startSplitWith(t testing.TB, more string, ports int, change func(*exec.Cmd)
 // startWhole starts the server of startSplit in one process, without bob. more is added to the table of alice.
 func startWhole(t testing.TB, more string) *splitServer {
 	t.Helper()
+	return startWholeWith(t, more, func(*exec.Cmd) {})
+}
+
+// startWholeWith is startWhole with a command that change changes first.
+func startWholeWith(t testing.TB, more string, change func(*exec.Cmd)) *splitServer {
+	t.Helper()
 	s := &splitServer{homes: t.TempDir()}
 	home := filepath.Join(s.homes, "alice")
 	require.NoError(t, os.Mkdir(home, 0o755))
 	s.file = configure(t, fmt.Sprintf("%shome = %q\n%s", alice, home, more))
 	s.process = startWith(t, func(cmd *exec.Cmd) {
 		cmd.Args = append(cmd.Args, "--config", s.file, "--control=", "--passive", testenv.FreePortSet(t, 20))
+		change(cmd)
 	})
 	return s
 }

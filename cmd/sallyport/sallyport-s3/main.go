@@ -10,9 +10,13 @@ import (
 	"io"
 	"net"
 	"os"
+	"os/signal"
 	"slices"
+	"syscall"
 	"time"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/objects"
 )
 
@@ -29,8 +33,33 @@ func run(args []string) error {
 		return runPart()
 	case slices.Equal(args, []string{"check"}):
 		return check(os.Stdin)
+	case slices.Equal(args, []string{objects.ServeCommand}):
+		return serve(os.Stdin, os.Stdout)
 	}
 	return errors.New("sallyport serve starts this program, when a folder is a bucket; nobody else can")
+}
+
+// serve serves the files of a store to the server, until in ends. Signals of a terminal and of a supervisor are for the
+// server.
+func serve(in io.ReadCloser, out io.WriteCloser) error {
+	signal.Ignore(os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	stream := channel.NewStream(in, out, in.Close)
+	text, _, err := stream.Receive(make([]byte, channel.MaxMessage))
+	if err != nil {
+		return err
+	}
+	st, err := objects.Parse(string(text))
+	if err != nil {
+		return err
+	}
+	files, err := open(st, (&net.Dialer{Timeout: dialPatience}).DialContext)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send([]byte{1}, nil); err != nil {
+		return err
+	}
+	return hand.ServeOver(stream, files)
 }
 
 // check tries to reach the store that is described by what r yields.

@@ -4,4 +4,4 @@ package main
 
 import "errors"
 
-func runPart() error { return errors.New("buckets are served on Linux only") }
+func runPart() error { return errors.New("the server is split on Linux only") }

@@ -46,7 +46,12 @@ func TestRelease(t *testing.T) {
 		run(t, repo, nil, "bash", ".ci/binaries", version, "dist", target)
 		bin := filepath.Join(repo, "dist", "sallyport-"+version+"-"+strings.ReplaceAll(target, "/", "-"))
 		require.Contains(t, run(t, repo, nil, bin, "version"), " "+version+" ")
-		require.Contains(t, run(t, repo, nil, "cat", "dist/SHA256SUMS"), filepath.Base(bin))
+		helper := filepath.Join(repo, "dist", "sallyport-s3-"+version+"-"+strings.ReplaceAll(target, "/", "-"))
+		require.Contains(t, run(t, repo, nil, "go", "version", "-m", helper), module+"/cmd/sallyport/sallyport-s3")
+		sums := run(t, repo, nil, "cat", "dist/SHA256SUMS")
+		for _, file := range []string{bin, helper} {
+			require.Contains(t, sums, "  "+filepath.Base(file)+"\n")
+		}
 	})
 	t.Run("embed", func(t *testing.T) {
 		dir := t.TempDir()

@@ -1,5 +1,3 @@
-//go:build linux
-
 package channel
 
 import (
@@ -12,6 +10,15 @@ import (
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
+)
+
+var (
+	// ErrGone is the error of every call after the other end has closed the socket.
+	ErrGone = errors.New("channel: the other process has ended")
+	// ErrStuck is the error of a call that was not answered in time.
+	ErrStuck = errors.New("channel: the other process does not answer")
+	// ErrTooMany is the answer to a call while too many others are under way.
+	ErrTooMany = errors.New("channel: too many calls at once")
 )
 
 // kinds are the errors that callers of a driver tell apart. A message names them by their index in

@@ -25,15 +25,6 @@ const maxCalls = 4096
 // sending bounds how long the other end may take to read a message.
 const sending = 10 * time.Second
 
-var (
-	// ErrGone is the error of every call after the other end has closed the socket.
-	ErrGone = errors.New("channel: the other process has ended")
-	// ErrStuck is the error of a call that was not answered in time.
-	ErrStuck = errors.New("channel: the other process does not answer")
-	// ErrTooMany is the answer to a call while too many others are under way.
-	ErrTooMany = errors.New("channel: too many calls at once")
-)
-
 // Call is a question of the other end. Ctx ends with the socket, or when the other end no longer needs the answer.
 type Call struct {
 	Ctx context.Context

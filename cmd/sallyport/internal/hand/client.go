@@ -1,5 +1,3 @@
-//go:build linux
-
 package hand
 
 import (
@@ -36,7 +34,7 @@ type link struct {
 	// Gone is the error of every call after the hand has ended; ErrGone if it is nil. It is set before the first call.
 	Gone error
 
-	s        *channel.Socket
+	s        Conn
 	patience time.Duration
 
 	ended chan struct{} // is closed when gone is set
@@ -61,21 +59,17 @@ type answer struct {
 	taken bool // takeFile was called
 }
 
-// NewClient takes over one end of channel.Pair. A patience of 0 is DefaultPatience. A hand that doesn't answer for
-// longer, for example since its user has stopped it, is taken to be gone. The process that has started the hand has
-// to end it. The Client is that of the first root that Serve was given; Root returns those of the others.
-func NewClient(f *os.File, patience time.Duration) (*Client, error) {
+// NewClientOver returns the Client at one end of a connection, which it takes over. A patience of 0 is DefaultPatience.
+// A hand that doesn't answer for longer, for example since its user has stopped it, is taken to be gone. The process
+// that has started the hand has to end it. The Client is that of the first root that Serve was given; Root returns
+// those of the others.
+func NewClientOver(s Conn, patience time.Duration) *Client {
 	if patience == 0 {
 		patience = DefaultPatience
 	}
-	s, err := channel.Open(f, channel.RegularFiles)
-	if err != nil {
-		return nil, err
-	}
-	s.Patience = patience
 	l := &link{s: s, patience: patience, calls: map[uint64]*call{}, ended: make(chan struct{})}
 	go l.receive()
-	return &Client{link: l}, nil
+	return &Client{link: l}
 }
 
 // Root returns a new Client of another root of the same hand, by its place among the roots that Serve was given.

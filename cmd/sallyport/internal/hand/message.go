@@ -1,5 +1,3 @@
-//go:build linux
-
 package hand
 
 import "github.com/sallyport/sallyport/cmd/sallyport/internal/channel"

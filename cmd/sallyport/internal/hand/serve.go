@@ -1,5 +1,3 @@
-//go:build linux
-
 package hand
 
 import (
@@ -18,16 +16,12 @@ import (
 // maxCalls bounds the calls under way at once, and the uploads. Further ones are refused.
 const maxCalls = 4096
 
-// Serve answers the questions at one end of channel.Pair with the files of each root. It takes the end over. When the
-// other end is closed, Serve discards the uploads that are not committed and returns nil.
-func Serve(f *os.File, roots ...driver.FS) error {
-	s, err := channel.OpenBlocking(f, channel.RegularFiles)
-	if err != nil {
-		return err
-	}
+// ServeOver answers the questions at one end of a connection with the files of each root. It takes the end over. When
+// the other end is closed, ServeOver discards the uploads that are not committed and returns nil.
+func ServeOver(s Conn, roots ...driver.FS) error {
 	h := &server{s: s, roots: roots, calls: map[uint64]*job{}, uploads: map[uint64]*stored{}, streams: map[uint64]*stream{}}
 	h.quiet.disturb()
-	err = h.receive()
+	err := h.receive()
 	s.Close()
 	h.end()
 	for _, usual := range []error{io.EOF, syscall.ECONNRESET, os.ErrClosed} { // the latter two after an unread or unsent answer
@@ -40,7 +34,7 @@ func Serve(f *os.File, roots ...driver.FS) error {
 
 // server is the hand's end of the socket.
 type server struct {
-	s     *channel.Socket
+	s     Conn
 	roots []driver.FS
 	busy  sync.WaitGroup // counts the calls under way
 

@@ -11,6 +11,10 @@ import (
 // version is the version of what the server and sallyport-s3 tell each other. Both have to have the same.
 const version = 1
 
+// ServeCommand has sallyport-s3 serve the files of a store at its standard input and output: the first message that it
+// receives is the text of the store, which it answers with a message of one byte once it serves.
+const ServeCommand = "serve"
+
 // Store is what it takes to reach a bucket, or a directory of one.
 type Store struct {
 	Endpoint          string // host and perhaps port
