@@ -215,10 +215,10 @@ func (k *keeper) answerBucket(c *channel.Call, w *channel.Writer) (*os.File, err
 	return nil, k.resolve(c, w, name)
 }
 
-// watch waits until a hand has ended and forgets it.
+// watch waits until a hand has ended and forgets it. A status of 0 is that of a hand whose engine has ended first.
 func (hs *hands) watch(h *handProcess, p *part.Process) {
 	<-p.Ended()
-	if hs.remove(h) {
+	if hs.remove(h) && p.Status() != 0 {
 		about := h.describe()
 		hs.k.log.Warn("a hand has ended", "of", about.files(), "uid", h.as.uid, "pid", p.PID, "status", p.Status())
 	}

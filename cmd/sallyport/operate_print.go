@@ -40,7 +40,7 @@ func (s *status) print(w io.Writer, now time.Time) {
 		}
 		row("data ports", s.DataPorts)
 		row("sessions", fmt.Sprintf("%d, of which %d are busy", s.Sessions, s.Busy))
-		row("configuration", fmt.Sprintf("%s, read %s ago; users: %d", cmp.Or(strings.Join(s.Configuration.Files, ", "), "none"), ago(now.Sub(s.Configuration.At)), s.Configuration.Users))
+		row("configuration", fmt.Sprintf("%s, read %s ago; users in files: %d", cmp.Or(strings.Join(s.Configuration.Files, ", "), "none"), ago(now.Sub(s.Configuration.At)), s.Configuration.Users))
 		for _, problem := range s.Configuration.Mistakes {
 			row("WRONG", problem)
 		}
@@ -149,7 +149,7 @@ func (r *reloaded) print(w io.Writer) {
 		}
 		return
 	}
-	fmt.Fprintf(w, "the configuration was read again: %s; users: %d\n", escaped(strings.Join(r.Files, ", ")), r.Users)
+	fmt.Fprintf(w, "the configuration was read again: %s; users in files: %d\n", escaped(strings.Join(r.Files, ", ")), r.Users)
 	for _, name := range r.Waiting {
 		fmt.Fprintf(w, "%s takes effect at the next start\n", escaped(name))
 	}
