@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
@@ -120,8 +121,14 @@ func weak(t *testing.T) (cert, key string) {
 	t.Setenv("GODEBUG", "rsa1024min=0")
 	private, err := rsa.GenerateKey(rand.Reader, 1024)
 	require.NoError(t, err)
-	template := &x509.Certificate{SerialNumber: numbers.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(7 * 24 * time.Hour), DNSNames: []string{"x"}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	return certified(t, private, 7*24*time.Hour)
+}
+
+// certified writes a certificate for a key, which lasts so long, and the key, which everybody may read.
+func certified(t *testing.T, private crypto.Signer, lasts time.Duration) (cert, key string) {
+	t.Helper()
+	template := &x509.Certificate{SerialNumber: numbers.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(lasts), DNSNames: []string{"x"}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, private.Public(), private)
 	require.NoError(t, err)
 	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
 	require.NoError(t, err)

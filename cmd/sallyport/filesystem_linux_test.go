@@ -1,14 +1,17 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -57,8 +60,9 @@ func TestConfigCheckCommand(t *testing.T) {
 	for _, want := range unwise {
 		require.Regexp(t, `(?m)^unwise: \S+sallyport\.toml`+regexp.QuoteMeta(want), got)
 	}
-	cert, key = filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
-	writeCertificate(t, cert, key)
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	cert, key = certified(t, private, 90*24*time.Hour)
 	require.NoError(t, os.Chmod(key, 0o600))
 	got = check(fmt.Sprintf("cert = %q\nkey = %q\nannounce = \"203.0.113.7\"\n", cert, key) + alice + "home = \"/\"\n")
 	for _, not := range []string{"cert:", "key:", "announce:", "insecure-plaintext:", "sallyport.toml:6:1"} {
