@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -260,8 +261,16 @@ func checkCommands(names []string) error {
 	return errors.Join(errs...)
 }
 
+// placeholder matches what would stand for something in the path of a home.
+var placeholder = regexp.MustCompile(`\{[A-Za-z-]*\}`)
+
 // homeOf returns the path of a user's home: the template, with {user} replaced by the name.
 func homeOf(template, user string) (string, error) {
+	for _, found := range placeholder.FindAllString(template, -1) {
+		if found != "{user}" {
+			return template, fmt.Errorf("%s in %q stands for nothing; want {user}, which stands for the name of the user", found, template)
+		}
+	}
 	if !strings.Contains(template, "{user}") {
 		return template, nil
 	}

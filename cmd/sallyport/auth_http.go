@@ -57,11 +57,11 @@ func (s *settings) checkAuthURL() error {
 	u, err := url.Parse(s.authURL)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
-		return fmt.Errorf("%s: want a URL such as https://auth.example.com/login", s.at("auth-url"))
+		return fmt.Errorf("%s: want a URL such as https://auth.example.com/login", s.head("auth-url"))
 	case u.User != nil || u.Fragment != "":
-		return fmt.Errorf("%s: want a URL without a user, a password and a fragment", s.at("auth-url"))
+		return fmt.Errorf("%s: want a URL without a user, a password and a fragment", s.head("auth-url"))
 	case u.Scheme == "http" && !isLoopback(u.Hostname()) && !s.authURLClear:
-		return fmt.Errorf("%s: passwords would go to %s in clear; want https://, or insecure-auth-url if that is meant", s.at("auth-url"), u.Host)
+		return fmt.Errorf("%s: passwords would go to %s in clear; want https://, or insecure-auth-url if that is meant", s.head("auth-url"), u.Host)
 	}
 	return nil
 }

@@ -489,7 +489,7 @@ func TestUsersDir(t *testing.T) {
 	require.NoError(t, os.WriteFile(users, []byte("file:"+hash+"\nalice:"+hash+"\ncarol:"+hash+"\n"), 0o600))
 	s, err = load("config", args, nil)
 	require.NoError(t, err)
-	got, err := checked(t.Context(), s)
+	got, err := checked(t.Context(), s, nil)
 	require.NoError(t, err)
 	got = strings.NewReplacer(dir, "DIR", filepath.Dir(args[2])+"/", "", users, "USERS").Replace(got)
 	for _, want := range []string{

@@ -83,17 +83,17 @@ func (s *settings) checkPAM() (errs mistakes) {
 		errs.say("%s needs %s: one process would touch the files of all with its own rights; have root start the server on Linux with run-as = \"sallyport\", or give users tables", s.at("pam"), s.at("run-as"))
 	}
 	if s.pamService == "" || strings.ContainsAny(s.pamService, "/\x00") || s.pamService[0] == '.' {
-		errs.say("%s: %q is no name of a service; want one such as sallyport, whose file is /etc/pam.d/sallyport", s.at("pam-service"), s.pamService)
+		errs.say("%s: %q is no name of a service; want one such as sallyport, whose file is /etc/pam.d/sallyport", s.head("pam-service"), s.pamService)
 	}
 	switch {
 	case strings.Contains(s.pamUser, ":"):
-		errs.say("%s: %q is no name of a user of this host, as whom NSS knows PAM's users then", s.at("pam-user"), s.pamUser)
+		errs.say("%s: %q is no name of a user of this host, as whom NSS knows PAM's users then", s.head("pam-user"), s.pamUser)
 	case s.pamUser != "" && s.runAs != "":
 		_, err := s.systemUserFor(s.pamUser)
-		errs.add(s.at("pam-user"), err)
+		errs.add(s.head("pam-user"), err)
 	}
 	if s.pamProgram != "" && !filepath.IsAbs(s.pamProgram) {
-		errs.say("%s: %q is no absolute path; want one such as /usr/local/bin/%s", s.at("pam-helper"), s.pamProgram, usualHelper)
+		errs.say("%s: %q is no absolute path; want one such as /usr/local/bin/%s", s.head("pam-helper"), s.pamProgram, usualHelper)
 	}
 	return errs
 }
@@ -119,7 +119,7 @@ func (s *settings) canAskPAM() error {
 		errs.say("%s: %s: %w", at, h.Path, err)
 	}
 	if !s.hasService() {
-		errs.say("%s: PAM has no file %s, and would ask those of \"other\"; docs/operating.md shows one", s.at("pam-service"), filepath.Join(pamDirs[0], s.pamService))
+		errs.say("%s: PAM has no file %s, and would ask those of \"other\"; docs/operating.md shows one", s.head("pam-service"), filepath.Join(pamDirs[0], s.pamService))
 	}
 	return errors.Join(errs...)
 }

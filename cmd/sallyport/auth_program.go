@@ -38,7 +38,7 @@ func (s *settings) newAuthProgram(run runner) (*authProgram, error) {
 	}
 	if s.authProgramUser == "" {
 		if os.Geteuid() == 0 {
-			err = errors.Join(err, fmt.Errorf("%s: serve runs as root, and the program would, too; say who is to run it by auth-program-user, such as nobody, or root if it has to be", s.at("auth-program")))
+			err = errors.Join(err, fmt.Errorf("%s: serve runs as root, and the program would, too; say who is to run it by auth-program-user, such as nobody, or root if it has to be", s.head("auth-program")))
 		}
 		return p, err
 	}
@@ -53,7 +53,7 @@ func (s *settings) checkAuthProgram() error {
 	case len(s.authProgram) == 0 && s.authProgramUser != "":
 		return fmt.Errorf("%s says who runs a program, and auth-program names none", s.at("auth-program-user"))
 	case len(s.authProgram) > 0 && !filepath.IsAbs(s.authProgram[0]) && !strings.HasPrefix(s.authProgram[0], "/"): // without a volume's name
-		return fmt.Errorf("%s: %q is no absolute path; want one such as /usr/local/bin/check, and arguments apart from it", s.at("auth-program"), s.authProgram[0])
+		return fmt.Errorf("%s: %q is no absolute path; want one such as /usr/local/bin/check, and arguments apart from it", s.head("auth-program"), s.authProgram[0])
 	}
 	return nil
 }

@@ -20,7 +20,7 @@ type programUser = syscall.Credential
 func findProgramUser(name string) (*programUser, error) {
 	u, err := user.Lookup(name)
 	if err != nil {
-		return nil, fmt.Errorf("there is no user %q on this host", name)
+		return nil, fmt.Errorf("there is no user %q on this host; make it (useradd --system %s), or name another", name, shell(name))
 	}
 	uid, err1 := strconv.ParseUint(u.Uid, 10, 32)
 	gid, err2 := strconv.ParseUint(u.Gid, 10, 32)

@@ -95,7 +95,7 @@ func (s *settings) checkSystemSource() (errs mistakes) {
 		errs.say("%s needs %s: one process would touch the files of all with its own rights; have root start the server on Linux with run-as = \"sallyport\", or give users tables", s.at("system-users"), s.at("run-as"))
 	}
 	if s.systemSource && !filepath.IsAbs(s.systemDir) {
-		errs.say("%s: %q is no absolute path; want one such as %s", s.at("system-users-dir"), s.systemDir, usualSystemDir)
+		errs.say("%s: %q is no absolute path; want one such as %s", s.head("system-users-dir"), s.systemDir, usualSystemDir)
 	}
 	if s.systemGroup == "" || !s.systemSource && !s.pam {
 		return errs
@@ -106,7 +106,7 @@ func (s *settings) checkSystemSource() (errs mistakes) {
 		if like := strict.Nearest(s.systemGroup, slices.Collect(maps.Keys(s.groups.tables))); like != "" {
 			cure = fmt.Sprintf("did you mean %s?", like)
 		}
-		errs.say("%s: there is no group %q; %s", s.at("system-users-group"), s.systemGroup, cure)
+		errs.say("%s: there is no group %q; %s", s.head("system-users-group"), s.systemGroup, cure)
 	}
 	if g.SystemUser != "" {
 		errs.say("%s: users of this host have their own rights; leave system-user out, or name another group in %s", s.groups.places[strict.Key("group", s.systemGroup, "system-user")].String(), s.at("system-users-group"))

@@ -52,13 +52,13 @@ func (s *settings) addNeverBanned(text string) error {
 // checkBans reports what is wrong with the options of bans.
 func (m *mistakes) checkBans(s *settings) {
 	if s.bans.after > mostFailures {
-		m.say("%s: %d is too many to count for each address; want %d at most", s.at("ban-after"), s.bans.after, mostFailures)
+		m.say("%s: %d is too many to count for each address; want %d at most", s.head("ban-after"), s.bans.after, mostFailures)
 	}
 	if s.bans.after > 0 && s.bans.window == 0 {
-		m.say("%s: nothing happens within 0s; want 10m, say", s.at("ban-window"))
+		m.say("%s: nothing happens within 0s; want 10m, say", s.head("ban-window"))
 	}
 	if s.bans.after > 0 && s.bans.period == 0 {
-		m.say("%s: a ban of 0s is none; want 1h, say, or leave out %s", s.at("ban-for"), s.at("ban-after"))
+		m.say("%s: a ban of 0s is none; want 1h, say, or leave out %s", s.head("ban-for"), s.at("ban-after"))
 	}
 }
 

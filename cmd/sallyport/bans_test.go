@@ -266,11 +266,11 @@ func TestBanMistakes(t *testing.T) {
 	s, err := load("serve", []string{"DIR", "--config=", "--ban-after=5", "--shared-address"}, nil)
 	require.NoError(t, err)
 	require.Zero(t, s.automatic().after)
-	got, err := checked(t.Context(), s)
+	got, err := checked(t.Context(), s, nil)
 	require.ErrorContains(t, err, "DIR") // DIR is missing
 	require.Empty(t, got)
 	s.dir = t.TempDir()
-	got, err = checked(t.Context(), s)
+	got, err = checked(t.Context(), s, nil)
 	require.NoError(t, err)
 	require.Contains(t, got, "unwise: --ban-after: there are no automatic bans, since --shared-address hides all clients")
 

@@ -170,7 +170,7 @@ func (s *settings) bucketHelper() string {
 // checkBuckets reports what is wrong with the options of buckets as far as the options alone show.
 func (s *settings) checkBuckets() (errs mistakes) {
 	if s.bucketProgram != "" && !filepath.IsAbs(s.bucketProgram) {
-		errs.say("%s: %q is no absolute path; want one such as /usr/local/bin/%s", s.at("s3-helper"), s.bucketProgram, usualBucketHelper)
+		errs.say("%s: %q is no absolute path; want one such as /usr/local/bin/%s", s.head("s3-helper"), s.bucketProgram, usualBucketHelper)
 	}
 	return errs
 }

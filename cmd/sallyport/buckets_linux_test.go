@@ -361,7 +361,7 @@ func TestBucketHelperMissing(t *testing.T) {
 	file := configure(t, fmt.Sprintf("run-as = \"20000:20000\"\nsystem-user = \"20001:20001\"\ns3-helper = \"/no/such/program\"\nhome = \"/srv\"\n[user.alice]\npassword = %q\n%s", hash, b.tables()))
 	s, err := load("serve", []string{"--config", file, "--control="}, nil)
 	require.NoError(t, err)
-	_, err = checked(t.Context(), s)
+	_, err = checked(t.Context(), s, nil)
 	require.ErrorContains(t, err, "sallyport.toml:3:1: s3-helper: there is no /no/such/program, which reaches buckets")
 	require.ErrorContains(t, err, "go install github.com/sallyport/sallyport/cmd/sallyport/sallyport-s3@latest")
 }

@@ -62,7 +62,7 @@ func readCA(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s holds no certificate in PEM form", file)
+		return nil, fmt.Errorf("%s holds no certificate in PEM form; want those of who signs the certificates of clients", file)
 	}
 	return pool, nil
 }
@@ -71,14 +71,23 @@ func readCA(file string) (*x509.CertPool, error) {
 // curl can be told to trust. A file that can't be written is no error.
 func (s *settings) ownCertificate(log *slog.Logger) (*certificate, error) {
 	if s.cert != "" {
-		config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
-		return &certificate{config: config, remove: func() {}}, s.told("cert", err)
+		config, err := s.ownConfig(log)
+		return &certificate{config: config, remove: func() {}}, err
 	}
 	config, err := tls.SelfSigned(s.certificateNames()...)
 	if err != nil {
 		return nil, err
 	}
 	return s.shownCertificate(config, log), nil
+}
+
+// ownConfig reads the certificate from its files.
+func (s *settings) ownConfig(log *slog.Logger) (*tls.Config, error) {
+	config, err := tls.Loader{Logger: log}.Load(s.cert, s.key)
+	if err != nil && ofSystem(err) == nil {
+		err = fmt.Errorf("%w; want a certificate with its chain and the private key that it was made for, such as certbot's fullchain.pem and privkey.pem", err)
+	}
+	return config, s.told("cert", err)
 }
 
 // shownCertificate returns the certificate made for this run, and writes it to a file.

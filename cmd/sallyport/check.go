@@ -5,6 +5,8 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
@@ -14,10 +16,10 @@ import (
 // mistakes collects what is wrong with the values of options.
 type mistakes []error
 
-// add adds each error that err joins, with the option in front as it was given.
+// add adds each error that err joins, with the option in front as it was given, and a cure behind it.
 func (m *mistakes) add(option string, err error) {
 	for _, err := range joined.Errors(err) {
-		*m = append(*m, fmt.Errorf("%s: %w", option, err))
+		*m = append(*m, fmt.Errorf("%s: %w", option, cured(err)))
 	}
 }
 
@@ -30,20 +32,23 @@ func (m *mistakes) say(format string, options ...any) {
 // doesn't touch the system.
 func (s *settings) check() []error {
 	var errs mistakes
-	errs.add(s.at("listen"), checkAddr(s.listen))
-	errs.add(s.at("listen-implicit"), checkAddr(s.implicit))
+	errs.add(s.head("listen"), checkAddr(s.listen))
+	errs.add(s.head("listen-implicit"), checkAddr(s.implicit))
 	if s.listen == "" && s.implicit == "" {
 		errs.say("%s and %s are both empty: nobody could connect", s.at("listen"), s.at("listen-implicit"))
 	}
 	ports, err := passive.Range(s.passive)
-	errs.add(s.at("passive"), err)
+	errs.add(s.head("passive"), err)
 	if err == nil {
-		errs.add(s.at("passive"), s.checkOverlap(ports))
+		errs.add(s.head("passive"), s.checkOverlap(ports))
 	}
 	if _, err := passive.ParseRules(s.announce); s.announce != "" {
-		errs.add(s.at("announce"), err)
+		errs.add(s.head("announce"), err)
 	}
-	errs.add(s.at("disable"), checkCommands(s.disabled))
+	if i := strings.IndexFunc(s.greeting, func(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }); i >= 0 {
+		errs.say("%s: %+q has characters that nobody can see; leave them out (\\n begins another line)", s.head("greeting"), s.greeting)
+	}
+	errs.add(s.head("disable"), checkCommands(s.disabled))
 	switch {
 	case s.cert != "" && s.key == "":
 		errs.say("%s needs %s FILE, its private key", s.at("cert"), s.at("key"))
@@ -52,6 +57,9 @@ func (s *settings) check() []error {
 	}
 	if s.shared && s.active {
 		errs.say("%s would connect to the address that %s says is not the client's", s.at("active"), s.at("shared-address"))
+	}
+	if path, _ := s.controlPath(); s.controlGroup != "" && path == "" {
+		errs.say("%s says who may use the control socket, and there is none: name one by %s", s.at("control-group"), s.at("control"))
 	}
 	if s.activePort != 0 && !s.active {
 		errs.say("%s is the port that active mode connects from, which needs %s", s.at("active-port"), s.at("active"))

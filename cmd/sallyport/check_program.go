@@ -91,7 +91,7 @@ func (s *settings) checkChecks() (errs []error) {
 		}
 	}
 	if s.checkTimeout <= 0 || s.checkTimeout > maxCheckTimeout {
-		errs = append(errs, fmt.Errorf("%s: %v is not between nothing and %v", s.at("check-timeout"), s.checkTimeout, maxCheckTimeout))
+		errs = append(errs, fmt.Errorf("%s: %v is not between nothing and %v", s.head("check-timeout"), s.checkTimeout, maxCheckTimeout))
 	}
 	if s.checkProgramUser != "" && len(all) == 0 {
 		errs = append(errs, fmt.Errorf("%s says who runs a program, and check-program names none", s.at("check-program-user")))
@@ -108,7 +108,7 @@ func (s *settings) findChecks() error {
 	var errs []error
 	for at, argv := range inOrder(all) {
 		if _, err := exec.LookPath(argv[0]); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", at, err))
+			errs = append(errs, fmt.Errorf("%s: %w", at, cured(err)))
 		}
 	}
 	if s.checkProgramUser != "" {

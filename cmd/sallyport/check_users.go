@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 	"github.com/sallyport/sallyport/internal/joined"
 )
 
@@ -13,16 +14,16 @@ import (
 func (s *settings) checkUsers() (errs []error) {
 	for _, c := range s.users {
 		if _, twice := s.accounts[c.name]; twice {
-			errs = append(errs, fmt.Errorf("%s: %q is in a configuration file, too; leave one of the two", s.at("user"), c.name))
+			errs = append(errs, fmt.Errorf("%s: %q is in a configuration file, too; leave one of the two", s.head("user"), c.name))
 		}
 	}
 	all := s.withAnonymous()
-	if s.dir == "" && (s.nobody() || slices.ContainsFunc(slices.Collect(maps.Values(all)), needsDir)) {
-		errs = append(errs, fmt.Errorf("the directory to serve is missing: sallyport serve DIR, or dir = \"DIR\" in a configuration file (--config FILE, or %s)", usualConfig))
+	if s.dir == "" && !s.unsure("dir") && !s.unsureWithin("user") && !s.unsureWithin("group") && (s.nobody() || slices.ContainsFunc(slices.Collect(maps.Values(all)), needsDir)) {
+		errs = append(errs, fmt.Errorf("%s: the directory to serve is missing: sallyport serve DIR, or dir = \"DIR\" in a configuration file (--config FILE, or %s)", s.head("dir"), usualConfig))
 	}
 	for name, a := range inOrder(all) {
 		if _, err := homeOf(s.home, name); err != nil && a.from["home"] == s.at("home") {
-			errs = append(errs, fmt.Errorf("%s: %w", s.at("home"), err))
+			errs = append(errs, fmt.Errorf("%s: %w", s.head("home"), err))
 		}
 	}
 	for name, a := range inOrder(all) {
@@ -58,7 +59,7 @@ func (s *settings) checkCertificates(all map[string]account) (errs []error) {
 func (s *settings) checkQuotas(all map[string]account) (errs []error) {
 	first := map[string]string{}
 	for name, a := range inOrder(all) {
-		if a.ReadOnly {
+		if a.ReadOnly || s.unsureWithin(strict.Key("user", name)) || s.unsureWithin("group") {
 			continue
 		}
 		at, _ := s.place(&a).apart()

@@ -36,7 +36,7 @@ func runConfig(ctx context.Context, args []string, stdin *os.File, stdout, stder
 	if len(args) == 0 {
 		return &usageError{"config", []error{errors.New("say what to do: sallyport config example, check, show or password")}}
 	}
-	var say func(context.Context, *settings) (string, error)
+	var say func(ctx context.Context, s *settings, wrong error) (string, error)
 	switch args[0] {
 	case "password":
 		kind, err := hashKind(args[1:])
@@ -66,10 +66,7 @@ func runConfig(ctx context.Context, args []string, stdin *os.File, stdout, stder
 	if err == errHelp {
 		return printHelp([]string{"config"}, stdout)
 	}
-	if err != nil {
-		return err
-	}
-	text, err := say(ctx, s)
+	text, err := say(ctx, s, err)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rsa"
-	"crypto/x509"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -14,20 +13,21 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/passive"
-	"github.com/sallyport/sallyport/server"
 	"github.com/sallyport/sallyport/tls"
 )
 
-// checked returns in words what is unwise about settings. The error is what is wrong with them.
-func checked(ctx context.Context, s *settings) (string, error) {
+// checked returns in words what is unwise about settings. The error is what is wrong with them, wrong included, which
+// is what reading them has shown.
+func checked(ctx context.Context, s *settings, wrong error) (string, error) {
 	c := inspect(ctx, s)
-	if len(c.wrong) > 0 {
-		return "", &usageError{"config", c.wrong}
+	if err := c.joinedTo(wrong); err != nil {
+		return "", &usageError{"config", joined.Errors(err)}
 	}
 	var b strings.Builder
 	for _, text := range c.unwise {
@@ -40,9 +40,10 @@ func checked(ctx context.Context, s *settings) (string, error) {
 	return b.String(), nil
 }
 
-// inspect looks at everything that settings name on this host.
+// inspect looks at everything that settings name on this host, for what is wrong and for what is unwise.
 func inspect(ctx context.Context, s *settings) *inspection {
-	c := &inspection{settings: s}
+	c := &inspection{settings: s, own: s.ownedByRunning(ctx), trial: true}
+	c.examine(ctx)
 	c.lookAtCertificate(time.Now())
 	c.lookAtRights()
 	c.lookAtHomes()
@@ -52,68 +53,36 @@ func inspect(ctx context.Context, s *settings) *inspection {
 	c.lookAtPAM()
 	c.lookAtBuckets(ctx)
 	c.lookAtAnnounced(ctx)
-	c.lookAtPorts(ctx)
 	c.lookAtLogs()
-	c.lookAtState()
-	_, err := c.groupID()
-	c.bad(err)
+	c.lookAtBans()
 	return c
-}
-
-// inspection collects what config check finds out about settings by looking at the system.
-type inspection struct {
-	*settings
-	wrong  []error
-	unwise []string
-	notes  []string
 }
 
 func (c *inspection) warn(format string, args ...any) {
 	c.unwise = append(c.unwise, fmt.Sprintf(format, args...))
 }
 
-// bad adds each error that err joins to what is wrong. Each names the option or the place in a file.
-func (c *inspection) bad(err error) { c.wrong = append(c.wrong, joined.Errors(err)...) }
-
 // soon is how long before its expiry a certificate should have been renewed.
 const soon = 20 * 24 * time.Hour
 
-// lookAtCertificate checks certificate and key, and has the server validate the settings as a whole.
+// lookAtCertificate warns of a certificate that clients can't know, that ends soon, or that is weak.
 func (c *inspection) lookAtCertificate(now time.Time) {
-	cert, err := c.ownCertificate(slog.New(slog.DiscardHandler))
-	if err != nil {
-		c.bad(err)
+	if c.cert == "" {
+		if shown := c.implicit != "" || !slices.ContainsFunc(c.disabled, func(name string) bool { return strings.EqualFold(name, "AUTH") }); shown {
+			c.warn("%s is not set: a certificate is made for each run, and clients can't know it", c.at("cert"))
+		}
 		return
 	}
-	defer cert.remove()
-	shown := c.implicit != "" || !slices.ContainsFunc(c.disabled, func(name string) bool { return strings.EqualFold(name, "AUTH") })
-	if cert.made() && shown {
-		c.warn("%s is not set: a certificate is made for each run, and clients can't know it", c.at("cert"))
-	} else if !cert.made() {
-		c.leaf(cert.leaf(), now)
+	config, err := c.ownConfig(slog.New(slog.DiscardHandler))
+	if err != nil {
+		return // examine has reported it
 	}
-	if cert, err = c.askingClients(cert); err != nil {
-		c.bad(err)
-	}
-	users, err := c.driver(func(context.Context, *account, place) (driver.FS, error) { return driver.Mem(), nil }, "of the inspection only", slog.New(slog.DiscardHandler))
-	if err == nil {
-		err = (&server.Server{Driver: users, TLS: cert.config, SessionReuse: c.reuse, InsecurePlaintext: c.plaintext}).Validate()
-	}
-	c.bad(err)
-}
-
-func (c *inspection) leaf(leaf *x509.Certificate, now time.Time) {
+	leaf := (&certificate{config: config}).leaf()
 	if leaf == nil {
 		return
 	}
-	day := leaf.NotAfter.Format(time.DateOnly)
-	switch {
-	case now.After(leaf.NotAfter):
-		c.warn("%s: the certificate has expired on %s", c.at("cert"), day)
-	case now.Before(leaf.NotBefore):
-		c.warn("%s: the certificate is not valid before %s", c.at("cert"), leaf.NotBefore.Format(time.DateOnly))
-	case leaf.NotAfter.Sub(now) < soon:
-		c.warn("%s: the certificate ends on %s; renew it", c.at("cert"), day)
+	if leaf.NotAfter.Sub(now) < soon {
+		c.warn("%s: the certificate ends on %s; renew it", c.at("cert"), leaf.NotAfter.Format(time.DateOnly))
 	}
 	if key, ok := leaf.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() < 2048 {
 		c.warn("%s: the key is RSA of %d bits, which many clients refuse; want 2048 at least", c.at("cert"), key.N.BitLen())
@@ -158,11 +127,8 @@ func (c *inspection) rights(what, file string, mode fs.FileMode) {
 	}
 }
 
-// lookAtHomes checks the homes and folders of users.
+// lookAtHomes warns of what is wrong with the homes and folders of users.
 func (c *inspection) lookAtHomes() {
-	if c.dir != "" {
-		c.bad(c.told("dir", openable(c.dir)))
-	}
 	looked := map[string]bool{}
 	for name, a := range inOrder(c.tables()) {
 		if a.HostLogin && !c.asHosted(name, &a) {
@@ -229,6 +195,12 @@ func (c *inspection) lookAtChoices() {
 	if c.nobody() {
 		c.warn("there is no user: one is made for each run")
 	}
+	for name, from := range inOrder(c.sources) {
+		text := strings.Join(from.values, "")
+		if name != "user" && name != "greeting" && strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsGraphic(r) }) {
+			c.warn("%s: %+q has characters that nobody can see", c.at(name), text)
+		}
+	}
 	now := time.Now()
 	for name, a := range inOrder(c.everybody()) {
 		if !a.Expires.IsZero() && !now.Before(a.Expires.Time) {
@@ -276,28 +248,5 @@ func (c *inspection) lookAtAnnounced(ctx context.Context) {
 	defer cancel()
 	if err := rules.Check(ctx); err != nil {
 		c.warn("%s: %v", c.at("announce"), err)
-	}
-}
-
-// lookAtPorts tells which ports are in use, as they are while the server runs, and which can't be opened.
-func (c *inspection) lookAtPorts(ctx context.Context) {
-	for _, l := range []struct{ option, addr, usual string }{
-		{"listen", c.listen, defaults().listen}, {"listen-implicit", c.implicit, defaults().implicit},
-	} {
-		ln, err := c.listener(ctx, l.option, l.addr, l.usual)
-		if ln != nil {
-			ln.Close()
-		}
-		if err != nil {
-			c.notes = append(c.notes, err.Error())
-		}
-	}
-	ports, err := passive.Range(c.passive)
-	if err != nil {
-		return // check has reported the error
-	}
-	defer ports.Close()
-	for _, err := range joined.Errors(ports.Check(ctx)) {
-		c.notes = append(c.notes, fmt.Sprintf("%s: %v", c.at("passive"), err))
 	}
 }

@@ -12,7 +12,10 @@ import (
 )
 
 // shownConfig returns the values in force as a configuration file, with comments that say where each was set.
-func shownConfig(_ context.Context, s *settings) (string, error) {
+func shownConfig(_ context.Context, s *settings, wrong error) (string, error) {
+	if wrong != nil {
+		return "", wrong
+	}
 	var b strings.Builder
 	line := func(key, value, from string) { fmt.Fprintf(&b, "%-40s # %s\n", key+" = "+value, from) }
 	control, _ := s.controlPath()
@@ -90,6 +93,14 @@ func (e *entry) written(values []string) string {
 	switch {
 	case e.value == "":
 		return cmp.Or(strings.Join(values, ""), "false")
+	case strings.Contains(e.value, "[,"): // the values may each hold several
+		var all []string
+		for _, value := range values {
+			for one := range strings.SplitSeq(value, ",") {
+				all = append(all, strings.TrimSpace(one))
+			}
+		}
+		return written(all)
 	case e.isList():
 		return written(values)
 	case e.value == "N":

@@ -51,8 +51,8 @@ func (f *configFile) Fields() map[string]any {
 	return fields
 }
 
-// layer returns the options that the files set.
-func (f *configFile) layer(places strict.Places) layer {
+// layer returns the options that the files set, without values for those that could not be read.
+func (f *configFile) layer(places strict.Places, unread map[string]bool) layer {
 	l := layer{}
 	for name, to := range f.options {
 		at, ok := places[name]
@@ -60,6 +60,10 @@ func (f *configFile) layer(places strict.Places) layer {
 			continue
 		}
 		from := source{where: at.String() + ": " + name}
+		if unread[name] {
+			l[name] = from
+			continue
+		}
 		switch v := to.(type) {
 		case *string:
 			from.values = []string{*v}
@@ -84,11 +88,16 @@ func (s *settings) readFiles(entries []entry, layers ...layer) (layer, []error) 
 			named, s.files = true, configFiles(from.values[0])
 		}
 	}
+	if len(s.files) > 0 {
+		s.first = s.files[0]
+	}
 	sources, problems := strict.Files(s.files...)
-	if !named {
-		for _, p := range problems {
-			p.Text += " (--config= does without it)"
-		}
+	cure := " (--config= does without it)"
+	if named {
+		cure = "; make it readable, or name another file by config"
+	}
+	for _, p := range problems {
+		p.Text += cure
 	}
 	return s.readSources(entries, sources, problems, nil)
 }
@@ -101,18 +110,27 @@ func (s *settings) readSources(entries []entry, sources []strict.Source, problem
 	places.Move(moved, wrong)
 	problems = append(problems, wrong...)
 	file.explain(problems)
+	for _, p := range problems {
+		s.distrust(p)
+	}
 	s.groups = file.groupTables(places)
-	s.buckets, wrong = file.openBuckets(places)
-	problems = append(problems, wrong...)
+	var more [3][]*strict.Problem
+	s.buckets, more[0] = file.openBuckets(places)
 	accounts, wrong := file.accounts(places)
+	more[1] = wrong
 	s.accounts, s.hosted = withoutHosted(accounts)
-	problems = append(problems, wrong...)
-	s.anonymous, wrong = file.readAnonymous(places)
+	s.anonymous, more[2] = file.readAnonymous(places)
+	for _, p := range slices.Concat(more[:]...) {
+		if !s.unsure(p.Key) { // otherwise it may follow from what could not be read
+			problems = append(problems, p)
+		}
+	}
 	var errs []error
-	for _, p := range append(problems, wrong...) {
+	for _, p := range problems {
+		s.distrust(p)
 		errs = append(errs, p)
 	}
-	return file.layer(places), errs
+	return file.layer(places, s.unread), errs
 }
 
 // explain replaces the text of problems that stem from an option in the table of a user: every line behind the

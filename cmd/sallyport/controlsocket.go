@@ -37,7 +37,7 @@ func (s *settings) groupID() (int, error) {
 		g, err = user.LookupGroupId(s.controlGroup)
 	}
 	if err != nil {
-		return -1, fmt.Errorf("%s: there is no group %q on this host", s.at("control-group"), s.controlGroup)
+		return -1, fmt.Errorf("%s: there is no group %q on this host; make it (groupadd --system %s), or name another", s.head("control-group"), s.controlGroup, shell(s.controlGroup))
 	}
 	return strconv.Atoi(g.Gid)
 }
@@ -78,10 +78,12 @@ func (d *daemon) openControl() error {
 	}
 }
 
+var errNoSockets = errors.New("there are no control sockets on Windows; leave it out")
+
 // listenControl makes a control socket. It replaces a socket that a process has left behind.
 func listenControl(path string, group int) (*controlSocket, error) {
 	if runtime.GOOS == "windows" {
-		return nil, errors.New("there are no control sockets on Windows")
+		return nil, errNoSockets
 	}
 	dir := filepath.Dir(path)
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {

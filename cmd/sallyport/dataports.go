@@ -11,7 +11,7 @@ import (
 // canDoWith reports whether the server can start despite an error of the data
 // ports: the error says only that ports are in use, and each address has another
 // port that is free. Ports come free again, and no restart should fail for them.
-func (d *daemon) canDoWith(err error) bool {
+func canDoWith(set *passive.Ports, err error) bool {
 	taken := make(map[netip.Addr]int)
 	for _, e := range joined.Errors(err) {
 		var port *passive.PortError
@@ -25,7 +25,7 @@ func (d *daemon) canDoWith(err error) bool {
 		taken[port.Addr] += ports.Len()
 	}
 	for _, n := range taken {
-		if n >= d.ports.Len() {
+		if n >= set.Len() {
 			return false
 		}
 	}

@@ -1,6 +1,10 @@
 package main
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
 
 // usageError is everything that is wrong with a command line.
 type usageError struct {
@@ -19,7 +23,21 @@ func complaint(err error) string {
 	if u, ok := err.(*usageError); ok {
 		text += "\nsee: " + strings.TrimSpace("sallyport help "+u.command)
 	}
-	return "sallyport: " + strings.ReplaceAll(text, "\n", "\nsallyport: ")
+	return "sallyport: " + strings.ReplaceAll(visible(text), "\n", "\nsallyport: ")
+}
+
+// visible returns a text with the characters escaped that nobody can see, such as those that turn the direction of
+// text.
+func visible(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if r == '\n' || r == '\t' || unicode.IsGraphic(r) {
+			b.WriteRune(r)
+			continue
+		}
+		b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+	}
+	return b.String()
 }
 
 func join(errs []error) string {

@@ -3,13 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
-	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // layer holds the options that one place sets: the command line, the environment, or the configuration files.
@@ -27,7 +25,7 @@ func parseServe(args []string) (*settings, error) { return load("serve", args, o
 
 // load reads the settings of serve for a command that needs them. Flags go before the environment, and the
 // environment before the configuration files: the first that sets an option sets it as a whole, and what the others
-// say of the option is ignored.
+// say of the option is ignored. With mistakes the settings are those that could be read.
 func load(command string, args, environ []string) (*settings, error) {
 	s := defaults()
 	entries := s.entries()
@@ -54,21 +52,78 @@ func (s *settings) complete(command string, errs []error, layers ...layer) (*set
 	errs = append(errs, s.readUserLists()...)
 	errs = append(errs, s.readAccess()...)
 	s.hideSystemUsers()
-	errs = append(errs, s.check()...)
+	errs = append(errs, s.notFollowing(s.check())...)
 	if len(errs) > 0 {
-		return nil, &usageError{command, append(errs, joined.Errors(s.wrongCertificate())...)}
+		return s, &usageError{command, errs}
 	}
 	return s, nil
 }
 
-// wrongCertificate returns what is wrong with certificate and key. They are read later than options, so it is asked
-// only if there are other mistakes to report.
-func (s *settings) wrongCertificate() error {
-	if s.cert == "" || s.key == "" {
-		return nil
+// notFollowing returns the errors without those that name an option whose value could not be read: they are about a
+// value that nobody gave.
+func (s *settings) notFollowing(errs []error) (own []error) {
+	for _, err := range errs {
+		if !s.follows(err.Error()) {
+			own = append(own, err)
+		}
 	}
-	_, err := s.ownCertificate(slog.New(slog.DiscardHandler))
-	return err
+	return own
+}
+
+func (s *settings) follows(text string) bool {
+	for name := range s.unread {
+		from, given := s.sources[name]
+		if !given {
+			continue
+		}
+		for rest := text; ; {
+			_, after, found := strings.Cut(rest, from.where)
+			if found && (after == "" || strings.Contains(": ,", after[:1])) {
+				return true
+			}
+			if rest = after; !found {
+				break
+			}
+		}
+	}
+	return false
+}
+
+// unsure reports whether the value of a dotted key, or part of the table around it, could not be read, so that nothing
+// can be said to be missing there. After an error of syntax, anything may stand in the rest of the file.
+func (s *settings) unsure(key string) bool {
+	for ; ; key = key[:strings.LastIndexByte(key, '.')] {
+		if s.unread[key] || s.unread[""] {
+			return true
+		}
+		if !strings.Contains(key, ".") {
+			return false
+		}
+	}
+}
+
+// unsureWithin reports whether anything in a table could not be read.
+func (s *settings) unsureWithin(table string) bool {
+	for key := range s.unread {
+		if strings.HasPrefix(key, table+".") {
+			return true
+		}
+	}
+	return s.unsure(table)
+}
+
+// distrust notes that the value of a problem's key could not be read. An unknown key of a table stands for the one that
+// it may be, mistyped.
+func (s *settings) distrust(p *strict.Problem) {
+	key, _, _ := strings.Cut(p.Key, "[") // of a list
+	if i := strings.LastIndexByte(key, '.'); p.Unknown && i > 0 {
+		var known []string
+		for name := range keysOfAccount() {
+			known = append(known, name)
+		}
+		key = key[:i+1] + strict.Nearest(key[i+1:], known)
+	}
+	s.unread[key] = true
 }
 
 // add sets the options of a layer that no earlier layer has set. Other options of the layer are only checked.
@@ -76,7 +131,8 @@ func (s *settings) add(l layer) (errs []error) {
 	unused := defaults().entries()
 	for i, e := range s.entries() {
 		from, given := l[e.name]
-		if _, above := s.sources[e.name]; above {
+		_, above := s.sources[e.name]
+		if above {
 			e = unused[i]
 		} else if given {
 			s.sources[e.name] = from
@@ -84,6 +140,9 @@ func (s *settings) add(l layer) (errs []error) {
 		for _, value := range from.values {
 			if err := e.set(value); err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", from.where, err))
+				if !above {
+					s.unread[e.name] = true
+				}
 			}
 		}
 	}
@@ -101,8 +160,17 @@ func (s *settings) at(name string) string {
 // told returns err, with the option as it was given in front of each error that err joins.
 func (s *settings) told(option string, err error) error {
 	var errs mistakes
-	errs.add(s.at(option), err)
+	errs.add(s.head(option), err)
 	return errors.Join(errs...)
+}
+
+// head returns at for the beginning of a message, which has a place in the configuration file also if that leaves the
+// option out: the beginning, where options stand.
+func (s *settings) head(name string) string {
+	if _, ok := s.sources[name]; !ok && s.first != "" {
+		return strict.Position{File: s.first, Line: 1, Column: 1}.String() + ": " + name
+	}
+	return s.at(name)
 }
 
 // fromFlags reads a command line. The argument that is no option is the directory.

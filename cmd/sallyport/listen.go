@@ -23,13 +23,15 @@ func (s *settings) listener(ctx context.Context, option, addr, usual string) (ne
 		return nil, nil
 	}
 	ln, err := tcp.Listen(ctx, "tcp", addr)
-	switch {
-	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s %s: %w", s.at(option), addr, notPermitted(option, addr, usual))
-	case err != nil:
-		return nil, fmt.Errorf("%s: %w", s.at(option), err)
+	return ln, s.listening(option, addr, usual, err)
+}
+
+// listening returns the error of a listener with the place of its option and a cure.
+func (s *settings) listening(option, addr, usual string, err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s %s: %w", s.at(option), addr, notPermitted(option, addr, usual))
 	}
-	return ln, nil
+	return s.told(option, err)
 }
 
 // notPermitted returns the error of a user who may not listen on a low port, with the

@@ -46,7 +46,12 @@ func checkLogFile(path string) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		_, err = os.Stat(filepath.Dir(path))
+		if info, err = os.Stat(filepath.Dir(path)); err == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is no directory; name another", filepath.Dir(path))
+		}
+		if err == nil {
+			err = tryDir(filepath.Dir(path))
+		}
 		return err
 	case err != nil:
 		return err

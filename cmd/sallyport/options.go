@@ -84,7 +84,9 @@ type settings struct {
 	said        []string                 // options of which it was told what they give up
 	hidden      []string                 // tells of users whom another user of the same name hides
 	files       []string                 // the configuration files, in the order of reading
+	first       string                   // the file in which options that no file has could stand; empty for none
 	sources     map[string]source        // where each option was set
+	unread      map[string]bool          // keys whose value could not be read, dotted; "" for the rest of a file
 	buckets     map[string]objects.Store // by the names of their tables
 }
 
@@ -102,6 +104,7 @@ const (
 // defaults returns settings with which a server needs no privileges.
 func defaults() *settings {
 	return &settings{
+		unread: map[string]bool{},
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, upgradeDrain: 24 * time.Hour, greeting: "FTP server ready.", limits: defaultLimits,
 		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", checkTimeout: defaultCheckTimeout,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -19,7 +20,7 @@ func (d *daemon) reload() reloaded {
 	defer d.reloading.Unlock()
 	d.sup.reloading()
 	next, err := d.reread()
-	if err == nil {
+	if err = next.examined(context.Background(), err, d.owns); err == nil {
 		err = d.apply(next)
 	}
 	read := d.readAgain(joined.Errors(err)...)

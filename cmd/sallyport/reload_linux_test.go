@@ -11,9 +11,11 @@ import (
 	"fmt"
 	"io"
 	numbers "math/big"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -245,4 +247,42 @@ func TestClientCertificates(t *testing.T) {
 	require.NoError(t, with("bob"))
 	p.rewrite(t, alice, reread)
 	require.NoError(t, with("alice"))
+}
+
+// A reload refuses what a check calls wrong, also where the configuration is as it was and only what it names is not.
+func TestReloadIsAsStrictAsCheck(t *testing.T) {
+	unset(t, "SALLYPORT_CONTROL", "SALLYPORT_STATE_DIR")
+	cert, key := weak(t)
+	whole, err := os.ReadFile(cert)
+	require.NoError(t, err)
+	logs := filepath.Join(t.TempDir(), "logs")
+	require.NoError(t, os.Mkdir(logs, 0o755))
+	base := fmt.Sprintf("cert = %q\nkey = %q\ncontrol = %q\naudit-log = %q\n", cert, key, filepath.Join(t.TempDir(), "c.sock"), filepath.Join(logs, "audit"))
+	listen := "listen = \"127.0.0.1:0\"\n"
+	file := configure(t, base+listen+alice)
+	p := configured{startWith(t, func(cmd *exec.Cmd) {
+		i := slices.Index(cmd.Args, "--listen")
+		cmd.Args = append(slices.Delete(cmd.Args, i, i+2), "--config", file)
+	}), file}
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	refused := func(text, want string) {
+		t.Helper()
+		p.rewrite(t, text, want)
+		err := run(t.Context(), []string{"config", "check", t.TempDir(), "--config", p.file, "--passive=any"}, io.Discard, io.Discard)
+		require.ErrorContains(t, err, want)
+	}
+	base += listen
+	refused(strings.ReplaceAll(base, "127.0.0.1:0", taken.Addr().String())+alice, "5:1: listen: listen tcp "+taken.Addr().String())
+	refused(base+"control-group = \"nosuchgroup\"\n"+alice, "there is no group")
+	refused(base+"state-dir = \"/proc/nowhere\"\n"+alice, "6:1: state-dir: ")
+	refused(base+"log = \"/no/where/log\"\n"+alice, "6:1: log: ")
+	require.NoError(t, os.WriteFile(cert, []byte("garbage"), 0o644))
+	refused(base+alice, "1:1: cert: tls: ")
+	require.NoError(t, os.WriteFile(cert, whole, 0o644))
+	require.NoError(t, os.RemoveAll(logs))
+	refused(base+alice, "4:1: audit-log: ")
+	require.NoError(t, os.Mkdir(logs, 0o755))
+	p.rewrite(t, base+alice, reread)
 }

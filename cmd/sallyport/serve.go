@@ -37,6 +37,14 @@ func serveBy(ctx context.Context, command string, read func() (*settings, error)
 	if err == errHelp {
 		return printHelp([]string{command}, stdout)
 	}
+	sup, errSup := newSupervisor(slog.New(slog.DiscardHandler))
+	own := func(option, value string) bool {
+		return left != nil || sup.hands(value) || option != "passive" && s != nil && s.stdin
+	}
+	err = s.examined(ctx, err, own)
+	if errSup != nil {
+		err = errors.Join(err, errSup)
+	}
 	if err != nil {
 		return err
 	}
@@ -50,10 +58,10 @@ func serveBy(ctx context.Context, command string, read func() (*settings, error)
 	hangup := newHangup(s, log)
 	until, stop := awaitSignals(ctx, hangup)
 	defer stop()
-	sup, errSup := newSupervisor(log)
+	sup.logTo(log)
 	d, err := s.open(until.drain, log, sup, left)
 	defer d.close()
-	if err = errors.Join(out.err, errSup, err); err != nil {
+	if err = errors.Join(out.err, err); err != nil {
 		return err
 	}
 	d.tellHidden()
@@ -144,7 +152,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, 
 	d.last = d.readAgain()
 	if left != nil {
 		if s.runAs == "" {
-			return d, fmt.Errorf("%s: a server that is split can't go on in one process; restart it", s.at("run-as"))
+			return d, fmt.Errorf("%s: a server that is split can't go on in one process; restart it", s.head("run-as"))
 		}
 		var err error
 		if d.sup, err = left.supervisor(sup, d); err != nil {
@@ -152,7 +160,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, 
 		}
 	}
 	if s.runAs != "" {
-		return d, errors.Join(canSplit(), s.canConfine(), s.checkDir(), d.hold(ctx))
+		return d, d.hold(ctx)
 	}
 	d.homes = newHomes(ctx, log, func() string { return d.current().bucketHelper() })
 	var err1 error
@@ -260,7 +268,7 @@ func (d *daemon) openPorts(ctx context.Context) error {
 	d.ports.Listen = d.listenChecked
 	err = d.ports.Check(ctx, addrs...)
 	d.ports.Listen = nil
-	if !d.canDoWith(err) {
+	if !canDoWith(d.ports, err) {
 		return withPortCures(err, defaults().passive)
 	}
 	if err != nil && len(addrs) > 1 { // otherwise the server reports the error

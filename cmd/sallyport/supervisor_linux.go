@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -238,6 +239,19 @@ func (s *supervisor) take(option, addr string) net.Listener {
 		}
 	}
 	return nil
+}
+
+// hands reports whether a listener for an address is handed over, or has to be, since a unit hands listeners over. data
+// reports those that are missing.
+func (s *supervisor) hands(address string) bool {
+	return s != nil && slices.ContainsFunc(s.handed, func(h *handed) bool { return !h.kept() || sameAddress(address, h.Addr().String()) })
+}
+
+// logTo sets the log.
+func (s *supervisor) logTo(log *slog.Logger) {
+	if s != nil {
+		s.log = log
+	}
 }
 
 // sameHost reports whether two hosts are the same. All forms of the wildcard address are.

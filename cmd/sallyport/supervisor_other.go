@@ -12,6 +12,8 @@ import (
 type supervisor struct{}
 
 func newSupervisor(*slog.Logger) (*supervisor, error)    { return nil, nil }
+func (*supervisor) logTo(*slog.Logger)                   {}
+func (*supervisor) hands(string) bool                    { return false }
 func (*supervisor) ready(string)                         {}
 func (*supervisor) reloading()                           {}
 func (*supervisor) stopping()                            {}

@@ -88,12 +88,12 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 		return errs
 	}
 	if runtime.GOOS != "linux" {
-		errs.say("%s: a server can be split into processes on Linux only", s.at("run-as"))
+		errs.say("%s: a server can be split into processes on Linux only", s.head("run-as"))
 		return errs
 	}
 	s.systemUsers = map[string]identity{}
 	own, err := s.findSystemUser(s.runAs, 1)
-	errs.add(s.at("run-as"), err)
+	errs.add(s.head("run-as"), err)
 	s.systemUsers[s.runAs] = own
 	if s.nobody() {
 		all = map[string]account{demoUser: {}}
@@ -101,7 +101,7 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 	wrong := map[string]bool{} // what was reported already
 	if s.systemUser != "" {    // programs and endpoints may rely on it
 		_, err := s.systemUserFor(s.systemUser)
-		errs.add(s.at("system-user"), err)
+		errs.add(s.head("system-user"), err)
 		wrong[s.at("system-user")+s.systemUser] = true
 	}
 	for name, a := range inOrder(all) {

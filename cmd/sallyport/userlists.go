@@ -20,7 +20,7 @@ func (s *settings) readUserLists() []error {
 			continue
 		}
 		text, err := os.ReadFile(l.file)
-		errs.add(s.at(l.option), err)
+		errs.add(s.head(l.option), err)
 		*l.to = userList{}
 		for line := range strings.Lines(string(text)) {
 			if name := strings.TrimSpace(line); name != "" && name[0] != '#' {

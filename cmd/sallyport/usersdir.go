@@ -1,13 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // readUsersDir reads the directory of users: a file NAME.toml for each user, with the keys of a table
@@ -19,7 +19,8 @@ func (s *settings) readUsersDir() (errs []error) {
 	}
 	names, err := s.usersInDir()
 	if err != nil {
-		return []error{fmt.Errorf("%s: %w", s.at("users-dir"), err)}
+		s.unread["user"] = true
+		return joined.Errors(s.told("users-dir", err))
 	}
 	for _, file := range names {
 		sources, problems := strict.Files(file)
@@ -31,6 +32,7 @@ func (s *settings) readUsersDir() (errs []error) {
 		problems = append(problems, s.groups.complete(table, name, &a, places)...)
 		for _, p := range problems {
 			errs = append(errs, p)
+			s.distrust(p)
 		}
 		first, known := s.accounts[name]
 		if !known {

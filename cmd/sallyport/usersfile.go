@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+	"github.com/sallyport/sallyport/internal/joined"
 )
 
 // readUsersFile reads the users file: a line for each user, as htpasswd -B writes it.
@@ -21,7 +22,8 @@ func (s *settings) readUsersFile() (errs []error) {
 	}
 	text, err := os.ReadFile(s.usersFile)
 	if err != nil {
-		return []error{fmt.Errorf("%s: %w", s.at("users-file"), err)}
+		s.unread["users-file"] = true
+		return joined.Errors(s.told("users-file", err))
 	}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
@@ -80,7 +82,7 @@ func (s *settings) hide(at, name, first string) {
 // checkPasswords reports users without a password or a certificate to log in by.
 func (s *settings) checkPasswords() (errs []error) {
 	for name, a := range inOrder(s.everybody()) {
-		if a.Password == "" && !a.Certificate {
+		if a.Password == "" && !a.Certificate && !s.unsure(strict.Key("user", name, "password")) && !s.unread["users-file"] {
 			errs = append(errs, fmt.Errorf("%s: %s: it is missing: put the hash here that sallyport config password prints",
 				a.from[""], strict.Key("user", name, "password")))
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -65,11 +64,7 @@ func (r *vsftpdRun) judge(ctx context.Context, b *strings.Builder) exitStatus {
 // inspect returns what the daemon finds out about the settings of a translation.
 func (r *vsftpdRun) inspect(ctx context.Context, t *vsftpd.Translation) inspection {
 	s, err := r.load(t)
-	if err == nil {
-		return *inspect(ctx, s)
-	}
-	if u, ok := errors.AsType[*usageError](err); ok {
-		return inspection{wrong: u.problems}
-	}
-	return inspection{wrong: joined.Errors(err)}
+	c := inspect(ctx, s)
+	c.wrong = joined.Errors(c.joinedTo(err))
+	return *c
 }
