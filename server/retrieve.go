@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -38,11 +39,15 @@ func (s *session) cmdRetr(ctx context.Context, arg string) (wire.Reply, error) {
 	}
 	t.offset = offset
 	t.extent = extentOf(file, offset, until)
+	opening := "Opening the data connection."
+	if n := t.extent.end; n > 0 && until == 0 && !t.ascii {
+		opening = fmt.Sprintf("Opening the data connection (%d bytes).", n) // of the whole file, as clients read it from other servers
+	}
 	var from io.Reader = file
 	if until > 0 {
 		from = io.LimitReader(file, until-offset)
 	}
-	return s.transfer(t, "Opening the data connection.", func(conn *dataConn) error {
+	return s.transfer(t, opening, func(conn *dataConn) error {
 		return t.send(conn, from)
 	})
 }
