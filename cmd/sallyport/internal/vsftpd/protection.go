@@ -48,6 +48,9 @@ func (t *Translation) whoNeedsTLS() {
 		{"local_enable", "force_local_logins_ssl", "force_local_data_ssl", localTable},
 		{"anonymous_enable", "force_anon_logins_ssl", "force_anon_data_ssl", anonymousTable},
 	}
+	if t.Yes("guest_enable") && !t.Yes("virtual_use_local_privs") { // vsftpd takes guests for anonymous once they are in
+		groups[0].data = "force_anon_data_ssl"
+	}
 	var clear []string // the options that allow something in clear
 	for _, g := range groups {
 		for _, option := range []string{g.logins, g.data} {
