@@ -14,6 +14,7 @@ import (
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/passhash"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/vsftpdlog"
 	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/joined"
 	"github.com/sallyport/sallyport/internal/networks"
@@ -57,6 +58,7 @@ type account struct {
 	rights  *identity // of a user of this host; nil for those of SystemUser
 	session string    // the user whose session PAM opens; empty for none
 
+	kind  vsftpdlog.Kind    // what logs call the user; zero for a real one
 	Owner string            // names the account where several user names share one; empty for the name of the user
 	from  map[string]string // says where each key was set; the key "" stands for the table
 }

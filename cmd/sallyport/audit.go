@@ -67,25 +67,18 @@ func (a *auditor) shut() {
 	}
 }
 
-// hooks returns the hooks by which the audit log and bans learn what happens.
+// hooks returns the hooks by which the logs and bans learn what happens.
 func (d *daemon) hooks() *server.Hooks {
 	h := &server.Hooks{
-		Connect: d.bans.connected,
-		Refuse:  func(r server.Refusal) { d.bans.refused(r); d.audit.refused(r) },
-		Login:   func(l server.Login) { d.audit.login(l); d.bans.login(l) },
+		Connect: func(i server.SessionInfo) { d.vsftpd.connected(i); d.bans.connected(i) },
+		Refuse:  func(r server.Refusal) { d.bans.refused(r); d.audit.refused(r); d.vsftpd.refused(r) },
+		Login:   func(l server.Login) { d.audit.login(l); d.vsftpd.login(l); d.bans.login(l) },
 	}
 	if d.audit != nil {
 		h.Logout, h.Transfer, h.Disconnect = d.audit.logout, d.audit.transfer, d.audit.disconnect
 	}
+	d.vsftpd.follow(h)
 	return h
-}
-
-// intercept returns what has the server's commands pass through the audit log; nil without one.
-func (d *daemon) intercept() *server.Intercept {
-	if d.audit == nil {
-		return nil
-	}
-	return &server.Intercept{Command: d.audit.command}
 }
 
 // whose returns the attributes that name a session, its user and its peer.

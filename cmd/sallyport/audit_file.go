@@ -73,7 +73,7 @@ func (s *settings) openAuditLog(server *slog.Logger) (*auditLog, error) {
 		}
 		to, a.to = j, j
 	default:
-		f, err := openLogFile(s.auditLog, func(err error) {
+		f, err := openLogFile(s.auditLog, ownLog, func(err error) {
 			if err != nil {
 				server.Error("the audit log can't be opened anew; lines go to the file that had its name", "file", s.auditLog, "err", err)
 			} else {

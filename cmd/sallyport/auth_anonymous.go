@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/strict"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/vsftpdlog"
 )
 
 // anonymousNames are the user names that need no proof: RFC 1635.
@@ -18,8 +19,8 @@ func isAnonymous(user string) bool {
 	return slices.ContainsFunc(anonymousNames, func(name string) bool { return strings.EqualFold(name, user) })
 }
 
-// anonymousUser accepts everybody who logs in by one of anonymousNames. It compares the password with nothing and
-// writes it nowhere.
+// anonymousUser accepts everybody who logs in by one of anonymousNames. It compares the password with nothing.
+// Only logs in the formats of vsftpd have the password, which is an address of mail by custom: RFC 1635.
 type anonymousUser struct{ account account }
 
 func (u *anonymousUser) name() string { return "anonymous" }
@@ -54,6 +55,6 @@ func (f *configFile) readAnonymous(places strict.Places) (*account, []*strict.Pr
 		c.problem(anonymousTable, "home", "it is missing: say which directory everybody may see")
 	}
 	a.Password, a.Certificate, a.HostLogin, a.RequireCert = "", false, false, false // drops what a group sets for its users' logins
-	a.Owner = anonymousTable
+	a.Owner, a.kind = anonymousTable, vsftpdlog.Anonymous
 	return &a, c.problems
 }

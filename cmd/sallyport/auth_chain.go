@@ -37,7 +37,7 @@ func (c *chain) Login(ctx context.Context, l *driver.Login) (*driver.Account, er
 	if err != nil {
 		return nil, err
 	}
-	return &driver.Account{FS: files, Policy: a.policy(), Owner: a.Owner}, nil
+	return &driver.Account{FS: files, Policy: a.policy(), Owner: a.Owner, Value: a.loggedIn().value(l)}, nil
 }
 
 // admit asks the sources and returns the account of a login.

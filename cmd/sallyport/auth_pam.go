@@ -11,6 +11,7 @@ import (
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hostuser"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/pamhelper"
+	"github.com/sallyport/sallyport/cmd/sallyport/internal/vsftpdlog"
 	"github.com/sallyport/sallyport/driver"
 )
 
@@ -54,6 +55,9 @@ func (u *pamUsers) ask(ctx context.Context, at *attempt) (*account, decision, er
 		return nil, refused, &refusal{fmt.Errorf("user %q: %s: %w", at.User, withoutPassword(a.Reason, at.Password), err)}
 	}
 	found, v, err := u.settings.hostAccount(hostuser.User{Name: at.User, UID: a.User.UID, GID: a.User.GID, Groups: a.User.Groups, Home: a.User.Home})
+	if err == nil && u.settings.pamUser != "" {
+		found.kind = vsftpdlog.Guest
+	}
 	if err == nil && u.settings.pamUser == "" { // PAM opens no session for whom this host doesn't know
 		found.session = a.User.Name
 	}

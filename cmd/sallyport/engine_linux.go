@@ -70,6 +70,7 @@ func runEngine(processors int) error {
 	err = e.serve(endings{drain, cut}, partWords(log, lines))
 	e.bans.state.close()
 	e.audit.shut()
+	e.vsftpd.close()
 	if err == errCut {
 		return exitStatus(statusFailed) // the keeper reports the failure
 	}
@@ -121,6 +122,7 @@ func (e *engine) open() error {
 		return err
 	}
 	e.openAudit(told.AuditFormat)
+	e.openVsftpdLogs()
 	e.behindProxies(e.listenData)
 	e.srv = e.server(e)
 	e.srv.Recount = e.recount

@@ -37,6 +37,7 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 		}
 	})
 	a := &driver.Account{Policy: g.Policy, Owner: g.Owner}
+	value := g.LoggedIn.value(l)
 	roots := map[string]driver.FS{}
 	if g.Hand != 0 {
 		h := e.hands.find(g.Hand)
@@ -46,7 +47,7 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 		if err := h.open(ctx, g, roots); err != nil {
 			return nil, err
 		}
-		a.Value = h
+		value.hand = h
 	}
 	for _, b := range g.Buckets {
 		h := e.hands.find(b.Hand)
@@ -59,8 +60,14 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 	if err != nil {
 		return nil, err
 	}
-	a.FS = seenBy(files, g.Hidden, g.ReadOnly)
+	a.FS, a.Value = seenBy(files, g.Hidden, g.ReadOnly), value
 	return a, nil
+}
+
+// isOf reports whether a hand has the files of a session.
+func (h *engineHand) isOf(i server.SessionInfo) bool {
+	value, _ := i.Value.(loggedIn)
+	return value.hand == any(h)
 }
 
 // engineHands holds the hands that the keeper has passed to the engine.
@@ -74,8 +81,8 @@ type engineHands struct {
 	usages map[uint64]*tally.Usage // of hands that come next
 }
 
-// engineHand is a hand, to which sessions pass their work on files. It is the Value of
-// their accounts.
+// engineHand is a hand, to which sessions pass their work on files. The Value of their
+// accounts has it.
 type engineHand struct {
 	id      uint64
 	bucket  bool // the hand has a bucket, and sessions can go on without it
@@ -221,6 +228,6 @@ func (hs *engineHands) watch(h *engineHand) {
 	<-hs.e.begun
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	n, _ := hs.e.srv.DisconnectFunc(ctx, func(i server.SessionInfo) bool { return i.Value == any(h) }, hand.ErrGone.Text)
+	n, _ := hs.e.srv.DisconnectFunc(ctx, h.isOf, hand.ErrGone.Text)
 	hs.e.log.Warn("the sessions of a hand that has ended were ended", "hand", h.id, "sessions", n)
 }

@@ -208,12 +208,13 @@ func (s *settings) controlPorts() []controlPort {
 func (c *inspection) findLogs() {
 	for _, l := range []struct{ option, path string }{{"log", c.log}, {"audit-log", c.auditFile()}} {
 		if l.path != "" {
-			c.badForRoot(c.told(l.option, checkLogFile(l.path)))
+			c.badForRoot(c.told(l.option, checkLogFile(l.path, ownLog)))
 		}
 	}
 	if c.auditLog == formatJournal {
 		c.bad(c.told("audit-log", checkJournal()))
 	}
+	c.findVsftpdLogs()
 }
 
 // findState looks whether the state directory can be used. The usual one, which nobody asked for, may be missing.

@@ -7,53 +7,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"strings"
-	"sync"
 	"time"
 )
 
 // usualJournal is the socket of systemd's journal: https://systemd.io/JOURNAL_NATIVE_PROTOCOL
 const usualJournal = "/run/systemd/journal/socket"
 
-// journal sends entries to systemd's journal, one datagram each. It may be used concurrently.
-type journal struct {
-	path string
-	mu   sync.Mutex
-	conn net.Conn
-}
-
 // openJournal finds the journal that listens at a path.
-func openJournal(path string) (*journal, error) {
-	conn, err := net.Dial("unixgram", path)
-	if err != nil {
+func openJournal(path string) (*datagrams, error) {
+	d := &datagrams{path: path}
+	if err := d.connect(); err != nil {
 		return nil, fmt.Errorf("there is no journal of systemd: %w", err)
 	}
-	return &journal{path: path, conn: conn}, nil
-}
-
-// Write sends an entry. If the journal was restarted, Write connects anew.
-func (j *journal) Write(entry []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	n, err := j.conn.Write(entry)
-	if err == nil {
-		return n, nil
-	}
-	conn, again := net.Dial("unixgram", j.path)
-	if again != nil {
-		return 0, err
-	}
-	j.conn.Close()
-	j.conn = conn
-	return conn.Write(entry)
-}
-
-// Close ends the connection.
-func (j *journal) Close() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.conn.Close()
+	return d, nil
 }
 
 // journalHandler writes each record as an entry of the journal. The field MESSAGE is the line of the text format

@@ -271,6 +271,8 @@ func (k *keeper) answer(e *engineProcess, c *channel.Call, w *channel.Writer) (*
 			defer k.unpacking.Unlock()
 		}
 		return nil, k.writeAudit(c)
+	case askVsftpdLog:
+		return nil, k.writeVsftpdLog(c)
 	case askBans:
 		return packed(keptBans{stateVersion, k.bans.list()})
 	case askLookUp:

@@ -110,6 +110,7 @@ func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) err
 	}
 	g := granted{
 		Roots: at.roots(), Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
+		LoggedIn: a.loggedIn(),
 	}
 	err = e.grant(c.Ctx, &g, at, as, buckets, now.settings.systemUsers[now.settings.runAs])
 	var text []byte

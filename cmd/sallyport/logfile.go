@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 )
 
 // logFile appends lines to a file and follows the file's name. If the name points to another file or to none, as after
@@ -15,6 +16,7 @@ import (
 // logrotate's copytruncate, further lines begin at its start. logFile may be used concurrently.
 type logFile struct {
 	path string
+	kind logKind
 
 	mu      sync.Mutex
 	file    *os.File
@@ -23,26 +25,39 @@ type logFile struct {
 	told    func(error) // gets each new trouble once, and nil when it is over
 }
 
-// openLogFile opens a file for lines, and creates it with mode 0640 if it is missing. told gets the error if the name
-// can't be opened anew later, and nil once it can be again; meanwhile lines go to the old file.
-func openLogFile(path string, told func(error)) (*logFile, error) {
-	f, err := openAppend(path)
+// logKind is what files a log may have.
+type logKind struct {
+	mode  fs.FileMode // of a file that is made
+	pipes bool        // the file may be a pipe, such as the standard output of a container
+}
+
+// Kinds of logs.
+var (
+	ownLog     = logKind{mode: 0o640}
+	vsftpdsLog = logKind{mode: 0o600, pipes: true} // as vsftpd makes its logs
+)
+
+// openLogFile opens a file for lines, and creates it if it is missing. told gets the error if the name can't be opened
+// anew later, and nil once it can be again; meanwhile lines go to the old file.
+func openLogFile(path string, kind logKind, told func(error)) (*logFile, error) {
+	f, err := openAppend(path, kind)
 	if err != nil {
 		return nil, err
 	}
-	return &logFile{path: path, file: f, torn: isTorn(path), told: told}, nil
+	return &logFile{path: path, kind: kind, file: f, torn: isTorn(path), told: told}, nil
 }
 
-// openAppend opens a file such that each write goes to its end.
-func openAppend(path string) (*os.File, error) {
-	if err := checkLogFile(path); err != nil {
+// openAppend opens a file such that each write goes to its end. A pipe without a reader is an error, rather than a
+// reason to wait for one.
+func openAppend(path string, kind logKind) (*os.File, error) {
+	if err := checkLogFile(path, kind); err != nil {
 		return nil, err
 	}
-	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o640)
+	return os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|syscall.O_NONBLOCK, kind.mode)
 }
 
 // checkLogFile reports what is wrong with the path of a log file, as far as that shows without creating the file.
-func checkLogFile(path string) error {
+func checkLogFile(path string, kind logKind) error {
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -57,6 +72,8 @@ func checkLogFile(path string) error {
 		return err
 	case info.IsDir():
 		return fmt.Errorf("%s is a directory; name a file in it", path)
+	case info.Mode()&fs.ModeNamedPipe != 0 && kind.pipes:
+		return nil
 	case info.Mode()&(fs.ModeNamedPipe|fs.ModeSocket) != 0:
 		return fmt.Errorf("%s is a pipe or socket, whose reader could hold up the start; name a file", path)
 	}
@@ -65,6 +82,9 @@ func checkLogFile(path string) error {
 
 // isTorn reports whether a file ends within a line, as after a crash or on a disk that was full.
 func isTorn(path string) bool {
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return false
@@ -105,12 +125,19 @@ func (l *logFile) follow() {
 		l.tell(nil)
 		return
 	}
-	next, err := openAppend(l.path)
+	next, err := openAppend(l.path, l.kind)
 	if err == nil {
 		l.file.Close()
 		l.file, l.torn = next, isTorn(l.path)
 	}
 	l.tell(err)
+}
+
+// reopen follows the file's name without a line, so that a file that was renamed is there again at once.
+func (l *logFile) reopen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.follow()
 }
 
 // tell calls told if the trouble with the name has changed.

@@ -43,7 +43,7 @@ func TestLogFileFollowsItsName(t *testing.T) {
 	}
 	path := filepath.Join(t.TempDir(), "log")
 	var told []error
-	l, err := openLogFile(path, func(err error) { told = append(told, err) })
+	l, err := openLogFile(path, ownLog, func(err error) { told = append(told, err) })
 	require.NoError(t, err)
 	say := func(text string) {
 		t.Helper()
@@ -90,7 +90,7 @@ func TestLogFileFollowsItsName(t *testing.T) {
 func TestLogFileAfterATornLine(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	require.NoError(t, os.WriteFile(path, []byte("whole\nhal"), 0o600))
-	l, err := openLogFile(path, nil)
+	l, err := openLogFile(path, ownLog, nil)
 	require.NoError(t, err)
 	for _, text := range []string{"one\n", "tw", "three\n"} {
 		_, err = io.WriteString(l, text)
@@ -104,12 +104,12 @@ func TestLogFileAfterATornLine(t *testing.T) {
 func TestLogFileThatCannotBe(t *testing.T) {
 	dir := t.TempDir()
 	for path, want := range map[string]string{dir: "is a directory", filepath.Join(dir, "missing", "log"): "missing"} {
-		_, err := openLogFile(path, nil)
+		_, err := openLogFile(path, ownLog, nil)
 		require.ErrorContains(t, err, want)
-		require.ErrorContains(t, checkLogFile(path), want)
+		require.ErrorContains(t, checkLogFile(path, ownLog), want)
 	}
 	fine := filepath.Join(dir, "log")
-	require.NoError(t, checkLogFile(fine))
+	require.NoError(t, checkLogFile(fine, ownLog))
 	require.NoFileExists(t, fine)
 }
 

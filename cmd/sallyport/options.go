@@ -68,6 +68,7 @@ type settings struct {
 	log, logFormat    string
 	auditLog          string
 	auditFormat       string
+	vsftpdLogs        vsftpdLogs
 	stateDir          string // as it was given
 	bans              banRules
 
@@ -189,6 +190,10 @@ func (s *settings) entries() []entry {
 		{option{"log-format", "FORMAT", "text, json, or journald for the journal of systemd with a field for each value (text)", choice(&s.logFormat, formatText, formatJSON, formatJournal)}, `"text"`, atStart},
 		{option{"audit-log", "FILE", "where a line goes for each login, logout, file operation and refused connection; - for\nstandard error, journald for the journal of systemd (none)", text(&s.auditLog)}, `"/var/log/sallyport/audit.log"`, atStart},
 		{option{"audit-format", "FORMAT", "json or text (json)", choice(&s.auditFormat, formatJSON, formatText)}, `"json"`, atStart},
+		{option{"vsftpd-log", "FILE", "where a line goes for each connection, login, transfer and change, as in vsftpd.log (none)", text(&s.vsftpdLogs.File)}, `"/var/log/vsftpd.log"`, atStart},
+		{option{"vsftpd-syslog", "", "send these lines to syslog, as vsftpd and with the facility ftp", toggle(&s.vsftpdLogs.Syslog)}, `false`, atStart},
+		{option{"vsftpd-log-protocol", "", "such lines for each command and reply, too, without passwords", toggle(&s.vsftpdLogs.Protocol)}, `false`, atStart},
+		{option{"xferlog", "FILE", "where a line goes for each upload and download, in the format of wu-ftpd (none)", text(&s.vsftpdLogs.Xferlog)}, `"/var/log/xferlog"`, atStart},
 		{option{"ban-after", "N", "refused logins, and connections beyond max-sessions-per-address, of one address or IPv6\nnetwork of 64 bits within ban-window that ban it; 0 for never (0)", number(&s.bans.after)}, `0`, atReload},
 		{option{"ban-window", "DURATION", "within what time those count (10m)", duration(&s.bans.window, 0)}, `"10m"`, atReload},
 		{option{"ban-for", "DURATION", "how long such a ban lasts (1h)", duration(&s.bans.period, 0)}, `"1h"`, atReload},

@@ -19,6 +19,7 @@ func (d *daemon) reload() reloaded {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	d.sup.reloading()
+	d.vsftpd.reopen()
 	next, err := d.reread()
 	if err = next.examined(context.Background(), err, d.owns); err == nil {
 		err = d.apply(next)

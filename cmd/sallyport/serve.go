@@ -121,8 +121,9 @@ type daemon struct {
 	processors int // how many processors Go may use; 0 for as many as it finds
 
 	bans      *bans
-	stateLock *os.File // nil for none
-	audit     *auditor // nil for none
+	stateLock *os.File      // nil for none
+	audit     *auditor      // nil for none
+	vsftpd    *vsftpdWriter // nil for none
 
 	socket      *controlSocket // nil for none
 	stopControl func()
@@ -177,7 +178,7 @@ func (s *settings) open(ctx context.Context, log *slog.Logger, sup *supervisor, 
 
 // hold loads the certificate and opens the ports.
 func (d *daemon) hold(ctx context.Context) error {
-	var errs [8]error
+	var errs [9]error
 	if d.left != nil {
 		d.cert, errs[0] = d.left.certificate(d.settings, d.log)
 	}
@@ -191,6 +192,7 @@ func (d *daemon) hold(ctx context.Context) error {
 	errs[5] = d.openAudit()
 	errs[6] = d.openBans()
 	errs[7] = d.checkActivePort()
+	errs[8] = d.openVsftpdLogs()
 	return errors.Join(errs[:]...)
 }
 
@@ -320,6 +322,7 @@ func (d *daemon) close() {
 	}
 	d.stateLock.Close() // does nothing for nil
 	d.audit.shut()
+	d.vsftpd.close()
 }
 
 // serve serves until it is asked to end or a listener fails.

@@ -35,7 +35,7 @@ func (s *settings) openLog(stderr io.Writer) *serverLog {
 		}
 		to, l.to = j, j
 	case s.log != "":
-		f, err := openLogFile(s.log, func(err error) { fmt.Fprintln(stderr, followed(s.log, err)) })
+		f, err := openLogFile(s.log, ownLog, func(err error) { fmt.Fprintln(stderr, followed(s.log, err)) })
 		if err != nil {
 			l.err = s.told("log", err)
 			break
@@ -107,6 +107,7 @@ func (m *mistakes) checkLogs(s *settings) {
 	if s.log != "" && s.log == s.auditLog {
 		m.say("%s and %s name the same file: give each one of its own", s.at("log"), s.at("audit-log"))
 	}
+	m.checkVsftpdLogs(s)
 }
 
 // lookAtLogs notes that the log would go elsewhere.
@@ -116,6 +117,7 @@ func (c *inspection) lookAtLogs() {
 			c.notes = append(c.notes, fmt.Sprintf("%s: %v: here the log would go to stderr", c.at("log-format"), err))
 		}
 	}
+	c.lookAtVsftpdLogs()
 }
 
 // checkJournal reports why systemd's journal can't be used.

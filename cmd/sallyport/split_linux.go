@@ -41,6 +41,7 @@ const (
 	askEngines    // for the processes of the other engines
 	askOther      // to pass a request on to another engine: engineRequest and engineAnswer, as files
 	askTicketKeys // for the keys of TLS session tickets
+	askVsftpdLog  // to write a line of a log in the format of vsftpd
 )
 
 // Messages of the keeper to the parts.
@@ -106,6 +107,7 @@ type engineSettings struct {
 	Access *tcpwrap.Rules // nil for none
 
 	AuditFormat string // empty without an audit log
+	VsftpdLogs  vsftpdLogs
 	Bans        engineBans
 
 	Configured   bool // there is a configuration file
@@ -128,6 +130,7 @@ func (s *settings) forEngine() *engineSettings {
 		Active: s.active, ActivePort: s.activePort, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
 		Listings: s.listings, Access: s.access, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
+		VsftpdLogs: s.vsftpdLogs,
 	}
 }
 
@@ -138,8 +141,9 @@ func (e *engineSettings) settings() *settings {
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
 		active: e.Active, activePort: e.ActivePort, level: e.Level, drain: e.Drain, cert: e.CertFile,
 		listings: e.Listings, access: e.Access,
-		limits: limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
-		bans:   banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
+		limits:     limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
+		bans:       banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
+		vsftpdLogs: e.VsftpdLogs,
 	}
 }
 
@@ -154,6 +158,7 @@ type granted struct {
 	ReadOnly bool
 	Quota    int64
 	Limited  bool // Quota holds
+	LoggedIn loggedIn
 }
 
 // grantedBucket is a bucket of an account, which has a hand of its own.

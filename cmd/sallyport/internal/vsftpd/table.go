@@ -5,7 +5,7 @@ const (
 	becauseTLS       = "Sallyport speaks TLS 1.2 and newer only, by Go's choice of ciphers"
 	becauseOneKey    = "Sallyport takes one certificate, that of rsa_cert_file"
 	becauseConfined  = "each process of Sallyport is confined by Landlock and seccomp as far as the kernel can"
-	becauseLogs      = "Sallyport writes no log in vsftpd's formats; its own log and audit-log tell the same"
+	becauseLogs      = "it is followed when it is renamed"
 	becauseDelays    = "Sallyport delays logins by itself, the more the more were refused"
 	becauseCopies    = "Sallyport chooses by itself how bytes are moved"
 	becauseUploadOne = "Sallyport moves only whole files into place, or locks none"
@@ -159,13 +159,13 @@ var Options = []Option{
 	{Name: "anon_max_rate", Kind: Number, Default: "0", Why: "all anonymous sessions share it"},
 
 	// Logs.
-	{Name: "xferlog_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: becauseLogs},
-	{Name: "xferlog_std_format", Kind: Bool, Default: "NO", Treatment: Moot, Why: becauseLogs},
-	{Name: "xferlog_file", Kind: Word, Default: "/var/log/xferlog", Treatment: Moot, Why: becauseLogs},
-	{Name: "vsftpd_log_file", Kind: Word, Default: "/var/log/vsftpd.log", Treatment: Moot, Why: becauseLogs},
-	{Name: "dual_log_enable", Kind: Bool, Default: "NO", Treatment: Moot, Why: becauseLogs},
-	{Name: "syslog_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: becauseLogs},
-	{Name: "log_ftp_protocol", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: becauseLogs},
+	{Name: "xferlog_enable", Kind: Bool, Default: "NO", Why: "logs are opened at the start, and a file that can't be opened is told then"},
+	{Name: "xferlog_std_format", Kind: Bool, Default: "NO"},
+	{Name: "xferlog_file", Kind: Word, Default: "/var/log/xferlog", Why: becauseLogs},
+	{Name: "vsftpd_log_file", Kind: Word, Default: "/var/log/vsftpd.log", Why: becauseLogs},
+	{Name: "dual_log_enable", Kind: Bool, Default: "NO"},
+	{Name: "syslog_enable", Kind: Bool, Default: "NO"},
+	{Name: "log_ftp_protocol", Kind: Bool, Default: "NO", Why: "each line of a reply has one line, without ?? for its end"},
 	{Name: "no_log_lock", Kind: Bool, Default: "NO", Treatment: Moot, Why: "logs are not locked"},
 
 	// What Red Hat's has besides.
@@ -177,8 +177,8 @@ var Options = []Option{
 	{Name: "ssl_sni_hostname", Kind: Word, Treatment: Warned, If: "ssl_enable", Why: "clients may ask for any name"},
 	{Name: "better_stou", Kind: Bool, Default: "NO", Treatment: Moot, Why: "names of STOU are random"},
 	{Name: "log_die", Kind: Bool, Default: "NO", Treatment: Moot, Why: "what goes wrong is in the log"},
-	{Name: "wc_logs_enable", Kind: Bool, Default: "NO", Treatment: Moot, Why: "logs are UTF-8"},
+	{Name: "wc_logs_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: "logs of vsftpd are ASCII, with a question mark for each other byte"},
 	{Name: "bind_retries", Kind: Number, Default: "9", Treatment: Moot, Why: "a client waits for a free port, and sessions share ports"},
 	{Name: "reverse_lookup_enable", Kind: Bool, Default: "YES", Treatment: Warned, Same: "NO", If: "local_enable", Why: "PAM is told the address of the client, not its name"},
-	{Name: "userlist_log", Kind: Bool, Default: "NO", Treatment: Moot, Why: "the log says why a login was refused"},
+	{Name: "userlist_log", Kind: Bool, Default: "NO", Treatment: Moot, Why: "a login that the list refuses has its line as any other"},
 }

@@ -72,6 +72,7 @@ func (t *Translation) translate() {
 	t.anonymous()
 	t.locals()
 	t.commands()
+	t.logs()
 	t.others()
 }
 

@@ -116,6 +116,13 @@ func TestTranslation(t *testing.T) {
 		"anonymous_enable=YES":                                     `[anonymous] home = "/home/ftp"; [anonymous] system-user = "ftp"; [anonymous] umask = "077"; [anonymous] read-only = true`,
 		"anonymous_enable=YES;anon_root=/srv/pub;ftp_username=www": `[anonymous] home = "/srv/pub"; [anonymous] system-user = "www"`,
 		"anonymous_enable=YES;anon_mkdir_write_enable=YES":         `[anonymous] read-only = false; [anonymous] disable = ["MFMT", "MFF", "SITE CHMOD", "SITE CHGRP", "SITE UTIME", "STOR", "STOU", "APPE", "DELE", "RMD", "RNFR", "COMB", "SITE CPTO"]`,
+
+		"xferlog_enable=YES": `vsftpd-log = "/var/log/vsftpd.log"`,
+		"xferlog_enable=YES;xferlog_file=/x;log_ftp_protocol=YES":         `vsftpd-log = "/var/log/vsftpd.log"; vsftpd-log-protocol = true`,
+		"xferlog_enable=YES;xferlog_std_format=YES;vsftpd_log_file=/x":    `xferlog = "/var/log/xferlog"`,
+		"dual_log_enable=YES;vsftpd_log_file=/dev/stdout;xferlog_file=/x": `vsftpd-log = "/dev/stdout"; xferlog = "/x"`,
+		"syslog_enable=YES;log_ftp_protocol=YES":                          `vsftpd-syslog = true; vsftpd-log-protocol = true`,
+		"syslog_enable=YES;dual_log_enable=YES":                           `xferlog = "/var/log/xferlog"; vsftpd-syslog = true`,
 	} {
 		tr := translated(t, more, map[string]string{"/b": "one\ntwo\x1b\r\n", "/etc/hosts.deny": "# none\n"})
 		require.Empty(t, tr.Mistakes, more)
@@ -131,6 +138,24 @@ func TestTranslation(t *testing.T) {
 	}
 }
 
+// Each log is written with these options alone.
+func TestNoLogs(t *testing.T) {
+	for more, absent := range map[string]string{
+		"": "vsftpd-log xferlog vsftpd-syslog vsftpd-log-protocol",
+		"xferlog_std_format=YES;log_ftp_protocol=YES":                    "vsftpd-log xferlog vsftpd-syslog vsftpd-log-protocol",
+		"xferlog_enable=YES":                                             "xferlog vsftpd-syslog vsftpd-log-protocol",
+		"xferlog_enable=YES;syslog_enable=YES":                           "vsftpd-log xferlog vsftpd-log-protocol",
+		"xferlog_enable=YES;xferlog_std_format=YES;log_ftp_protocol=YES": "vsftpd-log vsftpd-syslog vsftpd-log-protocol",
+		"dual_log_enable=YES;syslog_enable=YES":                          "vsftpd-log vsftpd-log-protocol",
+	} {
+		tr := translated(t, more, nil)
+		require.Empty(t, tr.Mistakes, more)
+		for _, key := range strings.Fields(absent) {
+			require.Nil(t, tr.value("", key), "%s: %s", more, key)
+		}
+	}
+}
+
 // What can't be carried over keeps a file from being used where something would be more open.
 func TestRefusals(t *testing.T) {
 	anonymous := "anonymous_enable=YES;anon_upload_enable=YES;"
@@ -139,6 +164,8 @@ func TestRefusals(t *testing.T) {
 		"local_enable=NO":                            "vsftpd: both local and anonymous access disabled!\n  F:2: nobody could log in",
 		"one_process_model=YES":                      "vsftpd: security: 'one_process_model' is anonymous only\n  F:8: ",
 		"http_enable=YES":                            "vsftpd: HTTP needs 'one_process_model' for now\n  F:8: ",
+		"xferlog_enable=YES;vsftpd_log_file=":        "failed to open log file:\n  F:9: ",
+		"dual_log_enable=YES;xferlog_file=x":         "not supported: xferlog_file=x\n  F:9: ",
 		"ftp_enable=NO":                              "not supported: ftp_enable=NO\n  F:8: ",
 		"listen=NO":                                  "vsftpd: not configured for standalone, must be started from inetd\n  F:8: ",
 		"listen_address=foo":                         "bad listen_address: foo\n  F:8: ",
