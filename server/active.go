@@ -9,8 +9,8 @@ import (
 	"github.com/sallyport/sallyport/internal/nopanic"
 )
 
-// connectTimeout bounds an active-mode connection attempt.
-const connectTimeout = 30 * time.Second
+// defaultConnectTimeout is what the zero value of Active.Timeout stands for.
+const defaultConnectTimeout = 30 * time.Second
 
 // activeDialer dials the client, for PORT and EPRT.
 type activeDialer struct {
@@ -26,8 +26,11 @@ func (a *activeDialer) DropProof() bool { return true }
 func (a *activeDialer) Over() bool { return false }
 
 func (a *activeDialer) Accept(ctx context.Context) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
+	if d := duration(a.how.Timeout, defaultConnectTimeout); d > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, d)
+		defer cancel()
+	}
 	local := netip.AddrPortFrom(a.local, a.how.SourcePort)
 	if a.how.Dial != nil {
 		conn, err := a.how.Dial(ctx, local, a.remote)

@@ -206,3 +206,22 @@ func TestPortReplacesPasv(t *testing.T) {
 	c.cmd(200, "PORT %s", wire.FormatPort(at))
 	require.Equal(t, "content", c.get("RETR a"))
 }
+
+// InsecureAnyAddress has the server connect wherever the client says, to a port below 1024 as well.
+func TestActiveAnyAddress(t *testing.T) {
+	ts := start(t, insecure, func(srv *server.Server) { srv.Active = &server.Active{InsecureAnyAddress: true} })
+	ts.writeFile(t, "a", "content")
+	if runtime.GOOS != "linux" {
+		t.Skip("other systems have no second address on loopback")
+	}
+	c := ts.loginClear(t)
+	ln, at := port(t, "127.0.0.2:0")
+	c.cmd(200, "PORT %s", wire.FormatPort(at))
+	c.cmd(150, "RETR a")
+	conn, err := ln.Accept()
+	require.NoError(t, err)
+	require.Equal(t, "content", readAll(t, conn))
+	conn.Close()
+	c.expect(226)
+	c.cmd(200, "PORT 127,0,0,1,0,80")
+}

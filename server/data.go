@@ -160,16 +160,16 @@ func (s *session) active(verb string, at netip.AddrPort, err error) (wire.Reply,
 		return ok(501, verb+" is not allowed after EPSV ALL.")
 	case err != nil:
 		return wire.Reply{}, err
+	case s.srv.Active.InsecureAnyAddress:
 	case at.Addr().Unmap() != s.peer.Addr().WithZone(""):
 		s.logOften(oftenBounce, slog.LevelWarn, "bounce attempt refused", "verb", verb, "to", at)
 		return ok(504, verb+" is allowed only to your own address.")
 	case at.Port() < 1024:
 		return ok(504, verb+" is allowed only to ports from 1024 up.")
 	}
-	s.setData(&activeDialer{
-		local:  s.localIP,
-		remote: netip.AddrPortFrom(s.peer.Addr(), at.Port()), // with the zone of a link-local address
-		how:    s.srv.Active,
-	})
+	if at.Addr().Unmap() == s.peer.Addr().WithZone("") {
+		at = netip.AddrPortFrom(s.peer.Addr(), at.Port()) // with the zone of a link-local address
+	}
+	s.setData(&activeDialer{local: s.localIP, remote: at, how: s.srv.Active})
 	return ok(200, verb+" accepted.")
 }

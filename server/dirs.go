@@ -17,7 +17,7 @@ func (s *session) cmdCwd(ctx context.Context, arg string) (wire.Reply, error) {
 	}
 	s.cwd = name
 	s.setDir(wire.Display(name))
-	return okf(250, "%s is the current directory.", wire.QuotePath(wire.Display(name)))
+	return s.entered(ctx, 250, wire.QuotePath(wire.Display(name))+" is the current directory.")
 }
 
 // CDUP: RFC 959, section 4.1.1.

@@ -10,11 +10,14 @@ import (
 	"github.com/sallyport/sallyport/internal/wire"
 )
 
-// MDTM <file>: RFC 3659, section 3. With a time in front of the name MDTM sets the
-// time of the file, as many clients expect.
+// MDTM <file>: RFC 3659, section 3. With a time in front of the name MDTM does what MFMT
+// does, as many clients expect, and is off if MFMT is.
 func (s *session) cmdMdtm(ctx context.Context, arg string) (wire.Reply, error) {
 	if stamp, name, found := strings.Cut(arg, " "); found && name != "" {
 		if t, err := wire.ParseTime(stamp); err == nil {
+			if s.isOff("MFMT") {
+				return ok(550, "Setting times is switched off.")
+			}
 			return s.setTimes(ctx, name, driver.Times{Modify: s.srv.fromMDTM(t)}, "Modify="+wire.FormatTime(t)+"; "+name)
 		}
 	}

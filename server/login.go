@@ -24,7 +24,7 @@ func (s *session) greeting() wire.Reply {
 
 // USER <name>: RFC 959, section 4.1.1. A second USER starts over: the files of
 // the first user are gone before the new password is asked for.
-func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdUser(ctx context.Context, arg string) (wire.Reply, error) {
 	s.forget()
 	s.certTurn = nil
 	if s.failedTooOften() {
@@ -35,7 +35,7 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 		turn, err := s.login(&driver.Login{User: arg, Certificate: cert}, true)
 		switch {
 		case err == nil:
-			return ok(232, "User logged in, authorized by certificate.")
+			return s.entered(ctx, 232, "User logged in, authorized by certificate.")
 		case s.isEnding():
 			return ok(421, notJudged(err))
 		case errors.Is(err, driver.ErrLogin):
@@ -51,7 +51,7 @@ func (s *session) cmdUser(_ context.Context, arg string) (wire.Reply, error) {
 
 // PASS <password>: RFC 959, section 4.1.1. An unknown user and a wrong password get the same answer
 // after the same delay (CVE-2004-1602).
-func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
+func (s *session) cmdPass(ctx context.Context, arg string) (wire.Reply, error) {
 	switch {
 	case s.loggedIn:
 		return ok(230, "Already logged in.")
@@ -70,7 +70,7 @@ func (s *session) cmdPass(_ context.Context, arg string) (wire.Reply, error) {
 	_, err := s.login(&driver.Login{User: user, Password: arg, Certificate: s.certificate()}, false)
 	switch {
 	case err == nil:
-		return ok(230, "Logged in.")
+		return s.entered(ctx, 230, "Logged in.")
 	case s.isEnding():
 		return ok(421, notJudged(err))
 	case errors.Is(err, driver.ErrLogin):

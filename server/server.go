@@ -133,8 +133,8 @@ type Server struct {
 
 	// Disabled names commands that are answered with 502 and missing from FEAT and
 	// HELP: "DELE", say, or "SITE CHMOD" for a command of SITE, in upper or lower case.
-	// Disabling a command disables its other names, as XMKD and SITE MKDIR for MKD, and
-	// disabling SITE disables all commands of SITE. Validate refuses names that no
+	// Disabling a command disables its other names, as XMKD and SITE MKDIR for MKD, MFMT
+	// also the form of MDTM that sets a time, and SITE all commands of SITE. Validate refuses names that no
 	// command has, and USER, PASS and QUIT, without which there is no session. Nil
 	// leaves all commands on.
 	Disabled []string
@@ -154,6 +154,12 @@ type Server struct {
 	// (RFC 7151). Nil means that it answers for every name; the driver sees
 	// the name in its Login.
 	Host func(name string) bool
+
+	// DirMessage is the name of a file such as .message. Its text stands in the reply when
+	// a session enters the directory of the file by CWD, CDUP or its login for the first
+	// time: 200 lines and 40,000 bytes at most, without control characters. A session gets
+	// the texts of 1000 directories at most. Empty means none.
+	DirMessage string
 
 	// Location is the time zone of LIST and, with LocalMDTM, of MDTM; MLSD and MLST are
 	// always UTC (RFC 3659, section 2.3). Nil means UTC.
@@ -286,6 +292,8 @@ type Server struct {
 // Active configures active mode, where the server dials the client's data port. The
 // server dials only the address of the control connection's peer, and only ports from
 // 1024 up (RFC 2577, section 3).
+//
+// InsecureAnyAddress gives up both.
 type Active struct {
 	// SourcePort is the local port that data connections come from: 20 is the
 	// port of RFC 959, section 3.2 and needs privileges, 989 its counterpart
@@ -295,9 +303,19 @@ type Active struct {
 	// Dial makes a data connection in place of the server, for example by means of
 	// another process that may use SourcePort. local is the address of the control
 	// connection with SourcePort, remote is what the client has asked for; the context
-	// ends with the transfer, and after 30 seconds. An error is answered with 425. Nil
+	// ends with the transfer, and after Timeout. An error is answered with 425. Nil
 	// has the server dial. Several goroutines may call Dial at the same time.
 	Dial func(ctx context.Context, local, remote netip.AddrPort) (net.Conn, error)
+
+	// Timeout is how long it may take to connect to the client. 0 is 30 seconds, and a
+	// negative value leaves the time to the system.
+	Timeout time.Duration
+
+	// InsecureAnyAddress lets clients name any address and any port, so that they can have
+	// this server connect to other hosts, and to this one, behind its firewall: the bounce
+	// attack of RFC 2577. It is for a client that has another server send it a file
+	// (vsftpd calls it port_promiscuous).
+	InsecureAnyAddress bool
 }
 
 // ErrServerClosed is returned by the Serve methods after Shutdown or Close.

@@ -15,12 +15,13 @@ type account struct {
 	policy      policy
 	holding     *holding // what the account's sessions share; nil before enterAccount
 	cwd         string
-	source      string     // what RNFR or SITE CPFR named, for the command that must follow at once
-	sourceOf    *command   // the last command that ran
-	restart     int64      // the offset that REST or RANG set
-	until       int64      // where the range of RANG ends; 0 for the end of the file
-	alloSize    int64      // the size that ALLO announced; 0 for none
-	data        dataSource // what PASV, EPSV, PORT or EPRT left behind; nil without
+	told        map[string]bool // directories whose DirMessage the session has got
+	source      string          // what RNFR or SITE CPFR named, for the command that must follow at once
+	sourceOf    *command        // the last command that ran
+	restart     int64           // the offset that REST or RANG set
+	until       int64           // where the range of RANG ends; 0 for the end of the file
+	alloSize    int64           // the size that ALLO announced; 0 for none
+	data        dataSource      // what PASV, EPSV, PORT or EPRT left behind; nil without
 }
 
 // params are the transfer parameters, which REIN returns to their defaults (RFC

@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"context"
 	"io"
 	"net"
+	"net/netip"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -197,5 +199,21 @@ func TestPromptClientIsNotKeptWaiting(t *testing.T) {
 				time.Sleep(slow)
 			}
 		}
+	})
+}
+
+// An attempt to connect to the client ends after Active.Timeout.
+func TestActiveTimeout(t *testing.T) {
+	fake(t, func(t *testing.T, fs *fakeServer) {
+		fs.writeFile(t, "a", "content")
+		c := fs.in(t)
+		c.cmd(200, "EPRT |1|198.51.100.7|2000|")
+		c.cmd(150, "RETR a")
+		after(t, 7*time.Second, func() { c.expect(425) })
+	}, func(srv *server.Server) {
+		srv.Active = &server.Active{Timeout: 7 * time.Second, Dial: func(ctx context.Context, _, _ netip.AddrPort) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}}
 	})
 }

@@ -99,6 +99,8 @@ var serverOptions = map[string]func(p *player, srv *server.Server){
 	"no-tls":        func(_ *player, srv *server.Server) { srv.TLS, srv.InsecurePlaintext = nil, true },
 	"no-epsv":       func(_ *player, srv *server.Server) { srv.NoEPSV = true },
 	"no-dot-files":  func(_ *player, srv *server.Server) { srv.HideDotFiles = true },
+	"no-mfmt":       func(_ *player, srv *server.Server) { srv.Disabled = []string{"MFMT"} },
+	"message":       func(_ *player, srv *server.Server) { srv.DirMessage = ".message" },
 	"recursive":     func(_ *player, srv *server.Server) { srv.ListRecursive = true },
 	"local-times": func(_ *player, srv *server.Server) {
 		srv.Location, srv.LocalMDTM = time.FixedZone("", 2*60*60), true

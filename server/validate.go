@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/sallyport/sallyport/driver"
 	"github.com/sallyport/sallyport/internal/ftptls"
 	"github.com/sallyport/sallyport/passive"
 	"github.com/sallyport/sallyport/tls"
@@ -53,6 +54,9 @@ func (srv *Server) Validate() error {
 	}
 	if len(srv.SessionPrefix) > maxPrefix || strings.Trim(srv.SessionPrefix, prefixChars) != "" {
 		bad("SessionPrefix", "%q can't begin the ID of a session: want up to %d letters, digits, dots, hyphens and underscores", srv.SessionPrefix, maxPrefix)
+	}
+	if srv.DirMessage != "" && (!driver.ValidName(srv.DirMessage) || strings.Contains(srv.DirMessage, "/") || srv.DirMessage == ".") {
+		bad("DirMessage", "%q is no name of a file; want one such as .message", srv.DirMessage)
 	}
 	_, err := disable(srv.Disabled)
 	errs = append(errs, wrongAll("Disabled", err), wrongAll("Driver", validateDriver(srv.Driver, srv.TLS)), wrongAll("Passive", validate(srv.Passive)))

@@ -36,6 +36,7 @@ type account struct {
 	Folders      map[string]folder `toml:"folders"` // by the name that clients see
 	Uploads      uploads           `toml:"uploads"`
 	Umask        umask             `toml:"umask"`
+	FileMode     fileMode          `toml:"file-mode"`
 	ReadOnly     bool              `toml:"read-only"`
 	CheckProgram []string          `toml:"check-program"` // that looks at uploads, and its arguments
 	Hidden       patterns          `toml:"hidden"`

@@ -77,6 +77,8 @@ const exampleUsers = `
 #uploads = "atomic"
 # Rights that new files and directories don't have.
 #umask = "022"
+# The mode of new files, less the umask.
+#file-mode = "0666"
 # How much the home may hold, and bytes per second of all sessions of the user together.
 #quota = "10 GiB"
 #rate-up = "5 MiB/s"

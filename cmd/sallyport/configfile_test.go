@@ -107,7 +107,7 @@ func TestConfigMistakes(t *testing.T) {
 		{`max-sessions = "5"`, "DIR", "", `sallyport.toml:1:1: max-sessions: want a whole number, not the text "5"`},
 		{`max-sessions = -5`, "DIR", "", `sallyport.toml:1:1: max-sessions: "-5" is no number from 0 up`},
 		{`idle-timeout = "-5s"`, "DIR", "", `sallyport.toml:1:1: idle-timeout: "-5s" is no duration; want one such as 30s or 5m`},
-		{"config = \"other\"", "DIR", "", `sallyport.toml:1:1: config: this is not known; known here are active, `},
+		{"config = \"other\"", "DIR", "", `sallyport.toml:1:1: config: this is not known; known here are accept-timeout, `},
 
 		{"[user.alice]", "DIR", "", `sallyport.toml:1:7: user.alice.password: it is missing: put the hash here that sallyport config password prints`},
 		{"[user.alice]\npassword = \"secret\"", "DIR", "", `sallyport.toml:2:1: user.alice.password: this is no hash of a known kind (bcrypt, argon2id, SHA-crypt, yescrypt), and passwords in clear don't belong into a file: put here what sallyport config password prints`},

@@ -89,8 +89,7 @@ func (h *home) enter(ctx context.Context, at place, checks *checks) (err error) 
 	if at.uploads == uploadsInPlace {
 		h.dir.Uploads = driver.InPlace
 	}
-	h.dir.FileMode, h.dir.DirMode = at.umask.modes()
-	at.rules.applyTo(h.dir)
+	at.rules.applyTo(h.dir, at.umask)
 	h.files = h.dir
 	if at.check != "" {
 		h.files = driver.Inspect(h.dir, checks.inspect(at))

@@ -189,8 +189,7 @@ func (p place) forHand() (string, error) {
 	if p.store != "" {
 		return p.store, nil
 	}
-	where := handPlace{Roots: p.roots(), Home: p.home, InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Rules: p.rules}
-	where.FileMode, where.DirMode = p.umask.modes()
+	where := handPlace{Roots: p.roots(), Home: p.home, InPlace: p.uploads == uploadsInPlace, Checked: p.check != "", Rules: p.rules, Umask: p.umask.bits, Umasked: p.umask.set}
 	text, err := json.Marshal(where)
 	return string(text), err
 }

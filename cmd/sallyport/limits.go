@@ -10,16 +10,16 @@ import (
 
 // limits holds the options that limit what clients may take. 0 is no limit.
 type limits struct {
-	idle                           time.Duration
+	idle, stall                    time.Duration
 	sessions, perAddress, failures int
 }
 
-var defaultLimits = limits{server.DefaultIdleTimeout, server.DefaultMaxSessions, server.DefaultMaxSessionsPerAddress, server.DefaultMaxLoginFailures}
+var defaultLimits = limits{server.DefaultIdleTimeout, server.DefaultDataTimeout, server.DefaultMaxSessions, server.DefaultMaxSessionsPerAddress, server.DefaultMaxLoginFailures}
 
 // into sets the limits of a server, where 0 stands for the default and a negative value for no
 // limit.
 func (l limits) into(s *server.Settings) {
-	s.IdleTimeout = unless0(l.idle)
+	s.IdleTimeout, s.DataTimeout = unless0(l.idle), unless0(l.stall)
 	s.MaxSessions, s.MaxSessionsPerAddress, s.MaxLoginFailures = unless0(l.sessions), unless0(l.perAddress), unless0(l.failures)
 }
 

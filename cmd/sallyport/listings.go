@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 	_ "time/tzdata" // for hosts and images without time zones
@@ -9,12 +11,13 @@ import (
 	"github.com/sallyport/sallyport/driver"
 )
 
-// listings say what listings show and how.
+// listings say what listings show and how, and what a session reads besides.
 type listings struct {
 	TimeZone     string // localZone for this host's
 	LocalMDTM    bool
 	HideDotFiles bool
 	Recursive    bool
+	DirMessage   string // the name of the file; empty for none
 }
 
 // localZone is the name of this host's time zone.
@@ -43,14 +46,22 @@ func (l *listings) zone() *time.Location {
 
 // fileRules say how the files of a place are made and shown.
 type fileRules struct {
-	Owners driver.Owners
+	Owners   driver.Owners
+	FileMode fs.FileMode // of new files, less the umask; 0 for 0666
 }
 
 // fileRulesOf returns the rules of a user's files.
-func (s *settings) fileRulesOf(*account) fileRules { return fileRules{Owners: s.owners} }
+func (s *settings) fileRulesOf(a *account) fileRules {
+	return fileRules{Owners: s.owners, FileMode: a.FileMode.bits}
+}
 
-// applyTo has a directory keep to the rules.
-func (r fileRules) applyTo(dir *driver.Dir) { dir.Owners = r.Owners }
+// applyTo has a directory keep to the rules, and to an umask.
+func (r fileRules) applyTo(dir *driver.Dir, mask umask) {
+	dir.Owners, dir.FileMode = r.Owners, r.FileMode
+	if mask.set {
+		dir.FileMode, dir.DirMode = cmp.Or(r.FileMode, 0o666)&^mask.bits, 0o777&^mask.bits
+	}
+}
 
 // ownersWords are the values of the option owners.
 var ownersWords = map[string]driver.Owners{"names": driver.OwnerNames, "numbers": driver.OwnerNumbers, "hidden": driver.OwnersHidden}

@@ -52,6 +52,7 @@ type settings struct {
 	shared            bool   // something hides the clients' addresses
 	neverConvert      bool
 	listings          listings
+	data              dataConns
 	owners            driver.Owners // what listings show of owners and groups
 	disabled          []string      // commands that are switched off
 	symlink           bool          // SITE SYMLINK is allowed
@@ -109,7 +110,7 @@ func defaults() *settings {
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, upgradeDrain: 24 * time.Hour, greeting: "FTP server ready.", limits: defaultLimits,
 		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", checkTimeout: defaultCheckTimeout,
-		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans, listings: listings{TimeZone: "UTC"},
+		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans, data: defaultDataConns, listings: listings{TimeZone: "UTC"},
 	}
 }
 
@@ -176,10 +177,16 @@ func (s *settings) entries() []entry {
 		{option{"owners", "HOW", "names, numbers or hidden: what listings show of owners and groups (names)", setOwners(&s.owners)}, `"names"`, atReload},
 		{option{"hide-dot-files", "", "list names that begin with a dot only for clients that send LIST -a, or MLSD", toggle(&s.listings.HideDotFiles)}, `false`, atStart},
 		{option{"list-recursive", "", "answer LIST -R with the directory and all directories below", toggle(&s.listings.Recursive)}, `false`, atStart},
+		{option{"dir-message", "NAME", "a file, such as .message, whose text a session reads when it enters the directory of\nthe file for the first time (none)", text(&s.listings.DirMessage)}, `".message"`, atStart},
 		{option{"disable", "COMMAND[,COMMAND]", "answer 502 to commands, such as DELE or \"SITE CHMOD\", and don't show them (none)", s.addDisabled}, `["DELE", "SITE CHMOD"]`, atReload},
 		{option{"allow-symlink", "", "allow SITE SYMLINK; other programs may follow a link out of DIR when it is moved", toggle(&s.symlink)}, `false`, atStart},
 		{option{"active", "", "allow active mode, where this host connects to its clients", toggle(&s.active)}, `false`, atStart},
 		{option{"active-port", "N", "the port of this host that active mode connects from: 20, or 989 with TLS from the\nstart, for firewalls that expect those; 0 for any (0)", portNumber(&s.activePort)}, `0`, atStart},
+		{option{"accept-timeout", "DURATION", "how long a client may take to connect after PASV or EPSV (30s)", duration(&s.data.AcceptTimeout, time.Second)}, `"30s"`, atStart},
+		{option{"connect-timeout", "DURATION", "how long it may take to connect to a client in active mode (30s)", duration(&s.data.ConnectTimeout, time.Second)}, `"30s"`, atStart},
+		{option{"data-timeout", "DURATION", "how long a transfer may move no byte; 0s for no limit (1m)", duration(&s.limits.stall, 0)}, `"1m"`, atReload},
+		{option{"insecure-any-peer", "", "give a data connection to whoever connects to the port first, from any address", toggle(&s.data.AnyPeer)}, `false`, atStart},
+		{option{"insecure-active-anywhere", "", "with active: let clients have this server connect to any address and port", toggle(&s.data.Anywhere)}, `false`, atStart},
 		{option{"insecure-plaintext", "", "allow logins and transfers without TLS: anybody on the way reads passwords and files", toggle(&s.plaintext)}, `false`, atStart},
 		{option{"idle-timeout", "DURATION", "how long a session may send no command while nothing is transferred;\n0s for no limit (5m)", duration(&s.limits.idle, 0)}, `"5m"`, atReload},
 		{option{"max-sessions", "N", "connections at once; 0 for no limit, as for the two that follow (5000)", number(&s.limits.sessions)}, `5000`, atReload},

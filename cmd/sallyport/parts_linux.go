@@ -154,8 +154,7 @@ func (at handPlace) open() (*openPlace, error) {
 		if at.InPlace {
 			dir.Uploads = driver.InPlace
 		}
-		dir.FileMode, dir.DirMode = at.FileMode, at.DirMode
-		at.Rules.applyTo(dir)
+		at.Rules.applyTo(dir, umask{at.Umask, at.Umasked})
 		o.dirs = append(o.dirs, dir)
 	}
 	if at.Home != "" {

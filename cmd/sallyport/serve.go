@@ -217,21 +217,25 @@ func (d *daemon) server(users driver.Driver) *server.Server {
 		Driver: users, TLS: d.cert.config, Passive: d.ports, SessionReuse: d.reuse,
 		RequireCloseNotify: d.closeNotify, InsecurePlaintext: d.plaintext, Logger: d.log,
 		SharedAddress: d.shared, NeverConvert: d.neverConvert, Disabled: d.disabled, AllowSymlink: d.symlink,
-		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, MaxSessions: bounds.MaxSessions,
+		Greeting: d.greeting, IdleTimeout: bounds.IdleTimeout, DataTimeout: bounds.DataTimeout, MaxSessions: bounds.MaxSessions,
 		MaxSessionsPerAddress: bounds.MaxSessionsPerAddress, MaxLoginFailures: bounds.MaxLoginFailures, MaxLogins: mostLogins(),
-		Location: d.listings.zone(), LocalMDTM: d.listings.LocalMDTM, HideDotFiles: d.listings.HideDotFiles, ListRecursive: d.listings.Recursive,
+		Location: d.listings.zone(), LocalMDTM: d.listings.LocalMDTM, HideDotFiles: d.listings.HideDotFiles, ListRecursive: d.listings.Recursive, DirMessage: d.listings.DirMessage,
 		Hooks: d.hooks(), Intercept: d.intercept(), SessionPrefix: d.sessionPrefix, Siblings: d.siblings,
 	}
 	if d.active {
-		srv.Active = &server.Active{SourcePort: d.activePort, Dial: d.dialClient}
+		srv.Active = &server.Active{SourcePort: d.activePort, Dial: d.dialClient, Timeout: d.data.ConnectTimeout, InsecureAnyAddress: d.data.Anywhere}
 	}
 	return srv
 }
 
 // makePorts makes the data ports.
 func (d *daemon) makePorts() (err error) {
-	if d.ports, err = passive.Range(d.passive); err != nil || d.announce == "" {
+	if d.ports, err = passive.Range(d.passive); err != nil {
 		return err
+	}
+	d.ports.TTL, d.ports.InsecureAnyPeer = d.data.AcceptTimeout, d.data.AnyPeer
+	if d.announce == "" {
+		return nil
 	}
 	rules, err := d.rules(d.announce)
 	if err == nil {

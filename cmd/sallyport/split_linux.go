@@ -99,6 +99,8 @@ type engineSettings struct {
 	Sessions, PerAddress, LoginFailures int
 
 	Listings listings
+	Data     dataConns
+	Stall    time.Duration
 
 	CertFile string
 	Chain    [][]byte
@@ -129,7 +131,7 @@ func (s *settings) forEngine() *engineSettings {
 		CloseNotify: s.closeNotify, Plaintext: s.plaintext, Shared: s.shared, NeverConvert: s.neverConvert, Symlink: s.symlink,
 		Active: s.active, ActivePort: s.activePort, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
-		Listings: s.listings, Access: s.access, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
+		Listings: s.listings, Access: s.access, Data: s.data, Stall: s.limits.stall, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
 		VsftpdLogs: s.vsftpdLogs,
 	}
 }
@@ -140,8 +142,8 @@ func (e *engineSettings) settings() *settings {
 		passive: e.Passive, announce: e.Announce, greeting: e.Greeting, proxies: e.Proxies, disabled: e.Disabled, reuse: e.Reuse,
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
 		active: e.Active, activePort: e.ActivePort, level: e.Level, drain: e.Drain, cert: e.CertFile,
-		listings: e.Listings, access: e.Access,
-		limits:     limits{e.Idle, e.Sessions, e.PerAddress, e.LoginFailures},
+		listings: e.Listings, access: e.Access, data: e.Data,
+		limits:     limits{e.Idle, e.Stall, e.Sessions, e.PerAddress, e.LoginFailures},
 		bans:       banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
 		vsftpdLogs: e.VsftpdLogs,
 	}
@@ -170,13 +172,13 @@ type grantedBucket struct {
 
 // handPlace is what a hand needs to know of its place.
 type handPlace struct {
-	Roots    []root
-	Home     string // what to sweep of the first root, which is more; empty for all of it
-	InPlace  bool
-	FileMode fs.FileMode
-	DirMode  fs.FileMode
-	Rules    fileRules
-	Checked  bool // a program looks at uploads
+	Roots   []root
+	Home    string // what to sweep of the first root, which is more; empty for all of it
+	InPlace bool
+	Rules   fileRules
+	Umask   fs.FileMode
+	Umasked bool // Umask holds
+	Checked bool // a program looks at uploads
 }
 
 // maxTold bounds a value that goes between keeper and engine as a file, in bytes.

@@ -23,7 +23,7 @@ func TestSplitOptions(t *testing.T) {
 	values := map[string]string{
 		"session-reuse": "off", "uploads": uploadsInPlace, "log-level": "debug", "log-format": formatJSON, "audit-format": formatText,
 		"greeting": "Hello", "time-zone": "local", "owners": "hidden", "passive": "1024", "proxy-protocol": "192.0.2.1", "ban-never": "192.0.2.1", "user": "bob:secret",
-		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "drain": "7m", "upgrade-drain": "7m", "check-timeout": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE", "sandbox": sandboxOff,
+		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "data-timeout": "7m", "accept-timeout": "7m", "connect-timeout": "7m", "drain": "7m", "upgrade-drain": "7m", "check-timeout": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE", "sandbox": sandboxOff,
 	}
 	for i, e := range defaults().entries() {
 		s, plain := defaults(), defaults()

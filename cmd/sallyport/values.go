@@ -107,13 +107,19 @@ func (u *umask) UnmarshalText(text []byte) error {
 
 func (u umask) String() string { return fmt.Sprintf("%03o", uint32(u.bits)) }
 
-// modes returns the modes of new files and directories; 0 if umask is not set.
-func (u umask) modes() (file, dir fs.FileMode) {
-	if !u.set {
-		return 0, 0
+// fileMode is the mode of new files, less the umask; 0 unless set.
+type fileMode struct{ bits fs.FileMode }
+
+func (m *fileMode) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 8, 32)
+	if err != nil || n > 0o777 || n&0o600 != 0o600 {
+		return fmt.Errorf("%q is no mode of files; want octal digits such as 0666 or 640, with which the user reads and writes", text)
 	}
-	return 0o666 &^ u.bits, 0o777 &^ u.bits
+	m.bits = fs.FileMode(n)
+	return nil
 }
+
+func (m fileMode) String() string { return fmt.Sprintf("%04o", uint32(m.bits)) }
 
 // patterns match the names that are hidden.
 type patterns []pattern

@@ -2,6 +2,9 @@ package main
 
 import (
 	"fmt"
+	"io"
+	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/vsftpd"
 	"github.com/sallyport/sallyport/internal/test/ftpclient"
 	"github.com/sallyport/sallyport/internal/test/testenv"
+	"github.com/sallyport/sallyport/internal/wire"
 )
 
 // carriedOver holds of the real files with which Debian's vsftpd starts those that can't be carried over as a whole,
@@ -126,6 +130,59 @@ func TestVsftpdServesAnonymous(t *testing.T) {
 	require.NoError(t, err)
 }
 
+// Files tell clients about a directory, once, and data connections may have other addresses than the client, where the
+// options say so, in passive and active mode.
+func TestVsftpdMessagesAndPromiscuousData(t *testing.T) {
+	root := t.TempDir()
+	require.NoError(t, os.Mkdir(filepath.Join(root, "in"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "in", "README"), []byte("Be\r\nkind\r\n"), 0o644))
+	p := startVsftpd(t, "listen=YES\nrun_as_launching_user=YES\ndirmessage_enable=YES\nmessage_file=README\npasv_promiscuous=YES\nport_promiscuous=YES\n"+
+		"accept_timeout=70\nconnect_timeout=70\ndata_connection_timeout=70\nanon_root="+root+"\n"+vsftpdPorts(t), func(*exec.Cmd) {})
+	require.Contains(t, p.log.String(), "vsftpd.conf:5: pasv_promiscuous=YES: whoever connects to a data port first")
+	require.Contains(t, p.log.String(), "vsftpd.conf:6: port_promiscuous=YES: clients can have this server connect to other hosts")
+	c := clearClient(t, p.fact(t, "explicit FTPS"))
+	_, err := c.Expect(220)
+	require.NoError(t, err)
+	clearLogin(t, c, "anonymous", "me@example.com")
+	entered, err := c.Cmd(250, "CWD in")
+	require.NoError(t, err)
+	require.Equal(t, []string{"250-Be", "kind", `250 "/in" is the current directory.`}, entered.Lines)
+	entered, err = c.Cmd(250, "CWD /in")
+	require.NoError(t, err)
+	require.Len(t, entered.Lines, 1)
+
+	elsewhere := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 2)}, Timeout: ftpclient.Patience}
+	at, err := c.PASV()
+	require.NoError(t, err)
+	data, err := elsewhere.Dial("tcp", at)
+	require.NoError(t, err)
+	defer data.Close()
+	_, err = c.Cmd(150, "RETR README")
+	require.NoError(t, err)
+	got, err := io.ReadAll(data)
+	require.NoError(t, err)
+	require.Equal(t, "Be\r\nkind\r\n", string(got))
+	_, err = c.Expect(226)
+	require.NoError(t, err)
+
+	ln, err := net.Listen("tcp", "127.0.0.2:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	ln.(*net.TCPListener).SetDeadline(time.Now().Add(ftpclient.Patience))
+	_, err = c.Cmd(200, "PORT "+wire.FormatPort(netip.MustParseAddrPort(ln.Addr().String())))
+	require.NoError(t, err)
+	_, err = c.Cmd(150, "RETR README")
+	require.NoError(t, err)
+	data, err = ln.Accept()
+	require.NoError(t, err)
+	defer data.Close()
+	got, err = io.ReadAll(data)
+	require.NoError(t, err)
+	require.Equal(t, "Be\r\nkind\r\n", string(got))
+	_, err = c.Expect(226)
+	require.NoError(t, err)
+}
+
 // clearClient connects without TLS.
 func clearClient(t *testing.T, addr string) *ftpclient.Client {
 	t.Helper()
@@ -154,7 +211,7 @@ func TestVsftpdServesLocalUsers(t *testing.T) {
 	rules, err := os.ReadFile(h.file("pam.d/sallyport"))
 	require.NoError(t, err)
 	h.add(t, "pam.d/ftp-users", string(rules))
-	text := "listen=YES\nanonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nlocal_umask=027\nchroot_local_user=YES\npam_service_name=ftp-users\nnopriv_user=20000:20000\n" + vsftpdPorts(t)
+	text := "listen=YES\nanonymous_enable=NO\nlocal_enable=YES\nwrite_enable=YES\nlocal_umask=027\nchroot_local_user=YES\nfile_open_mode=0777\nmdtm_write=NO\npam_service_name=ftp-users\nnopriv_user=20000:20000\n" + vsftpdPorts(t)
 	file := vsftpdFile(t, text)
 	p := startWith(t, func(cmd *exec.Cmd) {
 		cmd.Args = []string{"sallyport", "vsftpd", file, "-olisten_port=0", "-olisten_address=127.0.0.1"}
@@ -173,7 +230,12 @@ func TestVsftpdServesLocalUsers(t *testing.T) {
 	info, err := os.Stat(filepath.Join(h.homes, "alice", "file"))
 	require.NoError(t, err)
 	require.EqualValues(t, h.uid, info.Sys().(*syscall.Stat_t).Uid)
-	require.Equal(t, "-rw-r-----", info.Mode().String())
+	require.Equal(t, "-rwxr-x---", info.Mode().String())
+	writer := login("alice", "secret")
+	_, err = writer.Cmd(550, "MDTM 20200102030405 file")
+	require.NoError(t, err)
+	_, err = writer.Cmd(213, "MDTM file")
+	require.NoError(t, err)
 	c := clearClient(t, p.fact(t, "explicit FTPS"))
 	_, err = c.Expect(220)
 	require.NoError(t, err)

@@ -36,6 +36,7 @@ func (t *Translation) anonymous() {
 		t.put(anonymousTable, "system-user", t.Text("ftp_username"), "ftp_username")
 	}
 	t.put(anonymousTable, "umask", t.umask("anon_umask"), "anon_umask")
+	t.fileMode(anonymousTable)
 	t.rates(anonymousTable, "anon_max_rate")
 	t.anonymousRights(anonymousTable)
 	t.hidden(anonymousTable)
@@ -68,6 +69,7 @@ func (t *Translation) locals() {
 	}
 	t.localHome()
 	t.hidden(localTable)
+	t.fileMode(localTable)
 	if t.Yes("guest_enable") && !t.Yes("virtual_use_local_privs") {
 		t.put(localTable, "umask", t.umask("anon_umask"), "anon_umask")
 		t.rates(localTable, "anon_max_rate")
@@ -109,6 +111,15 @@ func (t *Translation) localHome() {
 		t.tell(options[0], "the $ is meant literally, since user_sub_token is not set")
 	}
 	t.put(localTable, "home", root, options...)
+}
+
+// fileMode translates the mode of new files of the users of a table.
+func (t *Translation) fileMode(table string) {
+	mode := t.Number("file_open_mode")
+	if mode&0o600 != 0o600 || mode > 0o777 {
+		t.tell("file_open_mode", "new files can be read and written by their owner, and have no bits but those of rwx")
+	}
+	t.put(table, "file-mode", fmt.Sprintf("%04o", mode&0o777|0o600), "file_open_mode")
 }
 
 // umask returns an umask as Sallyport writes it.

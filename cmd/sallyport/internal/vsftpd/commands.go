@@ -21,7 +21,7 @@ func (t *Translation) commands() {
 		{"ssl_enable", []string{"AUTH", "PBSZ", "PROT"}},
 		{"pasv_enable", []string{"PASV", "EPSV"}},
 		{"chmod_enable", []string{"SITE CHMOD", "MFF"}},
-		{"mdtm_write", []string{"MDTM", "MFMT", "MFF", "SITE UTIME"}},
+		{"mdtm_write", []string{"MFMT", "MFF", "SITE UTIME"}},
 		{"download_enable", []string{"RETR"}},
 		{"dirlist_enable", []string{"LIST", "NLST", "MLSD", "STAT"}},
 	} {

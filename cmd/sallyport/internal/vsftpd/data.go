@@ -12,13 +12,35 @@ func (t *Translation) dataConnections() {
 		t.passive()
 		t.announce()
 	}
+	if t.Yes("pasv_enable") && t.Yes("pasv_promiscuous") {
+		t.put("", "insecure-any-peer", true, "pasv_promiscuous")
+		t.tell("pasv_promiscuous", "whoever connects to a data port first, from anywhere, gets the file or stores another; remove the line")
+	}
+	t.dataTimeouts()
 	t.put("", "active", t.Yes("port_enable"), "port_enable")
+	if t.Yes("port_enable") && t.Yes("port_promiscuous") {
+		t.put("", "insecure-active-anywhere", true, "port_promiscuous")
+		t.tell("port_promiscuous", "clients can have this server connect to other hosts, and to ports of this host behind its firewall; remove the line")
+	}
 	switch {
 	case !t.Yes("port_enable") || !t.Yes("connect_from_port_20"):
 	case t.Yes("run_as_launching_user"):
 		t.tell("connect_from_port_20", "active data connections leave from any port, since that needs root")
 	default:
 		t.put("", "active-port", t.Number("ftp_data_port"), "ftp_data_port", "connect_from_port_20")
+	}
+}
+
+// dataTimeouts translates how long clients may take with data connections.
+func (t *Translation) dataTimeouts() {
+	for _, o := range []struct{ key, option string }{
+		{"accept-timeout", "accept_timeout"}, {"connect-timeout", "connect_timeout"}, {"data-timeout", "data_connection_timeout"},
+	} {
+		if n := t.Number(o.option); n > 0 || o.key == "data-timeout" {
+			t.put("", o.key, fmt.Sprintf("%ds", n), o.option)
+		} else {
+			t.tell(o.option, "clients have 30 seconds, where vsftpd would wait for ever")
+		}
 	}
 }
 

@@ -58,6 +58,13 @@ func (t *Translation) listings() {
 	}
 	t.put("", "owners", owners, "hide_ids", "text_userdb_names")
 	t.put("", "hide-dot-files", !t.Yes("force_dot_files"), "force_dot_files")
+	if name := t.Text("message_file"); t.Yes("dirmessage_enable") && name != "" {
+		if strings.Contains(name, "/") {
+			t.refuse("message_file", "it is a path; name a file of each directory, such as .message")
+		} else {
+			t.put("", "dir-message", name, "message_file", "dirmessage_enable")
+		}
+	}
 	if t.Yes("ls_recurse_enable") {
 		t.put("", "list-recursive", true, "ls_recurse_enable")
 	}

@@ -101,7 +101,7 @@ func TestTranslation(t *testing.T) {
 		"local_umask=022;local_max_rate=5000":                      `[group.local] umask = "022"; [group.local] rate-up = "5000 B/s"; [group.local] rate-down = "5000 B/s"`,
 		"write_enable=NO":                                          `[group.local] read-only = true`,
 		"deny_file={*.mp3,{a,b}[1]};hide_file=.*":                  `[group.local] hidden = ["*.mp3", "a\\[1]", "b\\[1]", ".*"]`,
-		"chmod_enable=NO;mdtm_write=NO":                            `disable = ["AUTH", "MDTM", "MFF", "MFMT", "PBSZ", "PROT", "SITE CHMOD", "SITE UTIME"]`,
+		"chmod_enable=NO;mdtm_write=NO":                            `disable = ["AUTH", "MFF", "MFMT", "PBSZ", "PROT", "SITE CHMOD", "SITE UTIME"]`,
 		"download_enable=NO;dirlist_enable=NO":                     `disable = ["AUTH", "LIST", "MLSD", "NLST", "PBSZ", "PROT", "RETR", "STAT"]`,
 		"cmds_denied=dele,XYZZY,USER,RMD":                          `disable = ["AUTH", "DELE", "PBSZ", "PROT", "RMD"]`,
 		"ascii_upload_enable=YES;ascii_download_enable=YES":        `never-convert = false`,
@@ -109,6 +109,12 @@ func TestTranslation(t *testing.T) {
 		"use_localtime=YES;hide_ids=YES;text_userdb_names=YES":     `time-zone = "local"; local-mdtm = true; owners = "hidden"; hide-dot-files = true`,
 		"text_userdb_names=YES;force_dot_files=YES":                `owners = "names"; hide-dot-files = false`,
 		"ls_recurse_enable=YES":                                    `owners = "numbers"; list-recursive = true`,
+		"dirmessage_enable=YES":                                    `dir-message = ".message"`,
+		"dirmessage_enable=YES;message_file=README":                `dir-message = "README"`,
+		"accept_timeout=7;connect_timeout=010":                     `accept-timeout = "7s"; connect-timeout = "8s"; data-timeout = "300s"`,
+		"data_connection_timeout=0":                                `accept-timeout = "60s"; connect-timeout = "60s"; data-timeout = "0s"`,
+		"pasv_promiscuous=YES;port_promiscuous=YES":                `insecure-any-peer = true; insecure-active-anywhere = true`,
+		"anonymous_enable=YES;file_open_mode=0777":                 `[anonymous] file-mode = "0777"; [group.local] file-mode = "0777"`,
 		"delete_failed_uploads=YES":                                `uploads = "atomic"`,
 		"ftpd_banner=Grüß Gott, \"you\"":                           `greeting = "Grüß Gott, \"you\""`,
 		"ftpd_banner=no;banner_file=/b":                            `greeting = "one\ntwo"`,
@@ -179,6 +185,7 @@ func TestRefusals(t *testing.T) {
 		"run_as_launching_user=YES":                  "not supported: run_as_launching_user=YES\n  F:8: ",
 		"banner_file=/b":                             "cannot open banner file:/b\n  F:8: open /b: ",
 		"local_root=srv":                             "not supported: local_root=srv\n  F:8: ",
+		"dirmessage_enable=YES;message_file=a/b":     "not supported: message_file=a/b\n  F:9: ",
 		"deny_file=a/b":                              "not supported: deny_file=a/b\n  F:8: ",
 		"upload_file=*.txt":                          "not supported: upload_file=*.txt\n  F:8: ",
 		"guest_enable=YES;guest_username=x":          "vsftpd: cannot locate user specified in 'guest_username':x\n  F:9: ",
@@ -199,9 +206,9 @@ func TestTranslationNotes(t *testing.T) {
 		"":                                   "",
 		"ssl_sslv2=YES;dirmessage_enable=NO": "",
 		"ssl_enable=YES;ssl_sslv2=YES":       "F:9: ssl_sslv2=YES: Sallyport speaks TLS 1.2 and newer only, by Go's choice of ciphers",
-		"dirmessage_enable=YES":              "F:8: dirmessage_enable=YES: message files are not shown",
 		"connect_timeout=0074":               "",
-		"connect_timeout=61":                 "F:8: connect_timeout=61: Sallyport has its own, of 30 seconds",
+		"connect_timeout=0":                  "F:8: connect_timeout=0: clients have 30 seconds, where vsftpd would wait for ever",
+		"file_open_mode=0066":                "F:8: file_open_mode=0066: new files can be read and written by their owner, and have no bits but those of rwx",
 		"chroot_local_user=NO":               "F:8: chroot_local_user=NO: users see all files of this host that they may read, and begin in their home",
 		"anonymous_enable=YES":               "F:8: anonymous_enable=YES: everybody can log in as anonymous",
 		"listen_ipv6=YES":                    "F:8: listen_ipv6=YES: Sallyport listens for IPv4 and IPv6, where vsftpd would not start",
@@ -242,7 +249,7 @@ func TestTOML(t *testing.T) {
 	require.Contains(t, text, "# Made by sallyport vsftpd --to-toml from F.\n# could NOT be carried over: not supported: upload_file=*.txt\n#  F:8: Sallyport would let every name be stored\n")
 	require.Contains(t, text, "# different: F:9: reverse_lookup_enable=YES: PAM is told the address of the client, not its name\n")
 	require.Contains(t, text, "passive = \"30000-30009\"                  # F:6: pasv_min_port=30000; F:7: pasv_max_port=30009\n")
-	require.Contains(t, text, "\n[group.local]\numask = \"077\"                            # default: local_umask=077\n")
+	require.Contains(t, text, "\n[group.local]\nfile-mode = \"0666\"                       # default: file_open_mode=0666\numask = \"077\"                            # default: local_umask=077\n")
 	require.Equal(t, Place{"F", 6}, tr.Keys()["passive"])
 	require.Equal(t, Place{File: "default: local_umask=077"}, tr.Keys()["group.local.umask"])
 }
