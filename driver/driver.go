@@ -96,6 +96,15 @@ type Driver interface {
 	Login(ctx context.Context, l *Login) (*Account, error)
 }
 
+// A Passwordless is a [Driver] that lets some users in without asking them for a password,
+// as servers of public files do with the user anonymous (RFC 1635).
+type Passwordless interface {
+	// NeedsNoPassword reports whether Login is called as soon as the client has sent USER,
+	// with an empty password. The client is not told to send one: the reply to USER is that
+	// of the login. It is called for each USER, concurrently, and must be quick.
+	NeedsNoPassword(user string) bool
+}
+
 // Account is what a login opens.
 type Account struct {
 	// FS is the tree of files that the session sees. If FS is nil, the Driver has made

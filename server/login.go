@@ -45,6 +45,9 @@ func (s *session) cmdUser(ctx context.Context, arg string) (wire.Reply, error) {
 			return loginRefused(err), nil
 		}
 	}
+	if p, ok := s.srv.inForce().Driver.(driver.Passwordless); ok && p.NeedsNoPassword(arg) {
+		return s.enter(ctx, &driver.Login{User: arg, Certificate: s.certificate()})
+	}
 	s.claimedUser = arg
 	return ok(331, "Password required.")
 }
@@ -67,7 +70,12 @@ func (s *session) cmdPass(ctx context.Context, arg string) (wire.Reply, error) {
 		s.certTurn = nil
 		s.fails--
 	}
-	_, err := s.login(&driver.Login{User: user, Password: arg, Certificate: s.certificate()}, false)
+	return s.enter(ctx, &driver.Login{User: user, Password: arg, Certificate: s.certificate()})
+}
+
+// enter logs in, or counts the failure.
+func (s *session) enter(ctx context.Context, l *driver.Login) (wire.Reply, error) {
+	_, err := s.login(l, false)
 	switch {
 	case err == nil:
 		return s.entered(ctx, 230, "Logged in.")

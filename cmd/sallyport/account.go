@@ -37,9 +37,15 @@ type account struct {
 	Uploads      uploads           `toml:"uploads"`
 	Umask        umask             `toml:"umask"`
 	FileMode     fileMode          `toml:"file-mode"`
+	GiveTo       owner             `toml:"give-uploads-to"` // who owns uploads in the end
+	GivenMode    givenMode         `toml:"given-mode"`      // the mode of such uploads
 	ReadOnly     bool              `toml:"read-only"`
 	CheckProgram []string          `toml:"check-program"` // that looks at uploads, and its arguments
 	Hidden       patterns          `toml:"hidden"`
+	NoReplace    bool              `toml:"no-replace"`
+	WorldOnly    bool              `toml:"world-readable-only"`
+	Fetchable    patterns          `toml:"fetchable"` // the only names that can be fetched; nil for all
+	Storable     patterns          `toml:"storable"`  // the only names that can be stored; nil for all
 	Quota        quota             `toml:"quota"`
 
 	UploadRate   rate          `toml:"rate-up"`
@@ -47,6 +53,11 @@ type account struct {
 	Sessions     int           `toml:"sessions"`
 	IdleTimeout  time.Duration `toml:"idle-timeout"`
 	Disable      []string      `toml:"disable"`
+
+	// Of anonymous users only.
+	NoPassword bool   `toml:"no-password"`
+	Emails     string `toml:"passwords"`         // the file of the passwords that are accepted; empty for all
+	NoEmails   string `toml:"refused-passwords"` // the file of passwords that are refused
 
 	Networks []network `toml:"networks"`
 	Expires  day       `toml:"expires"`
@@ -205,6 +216,11 @@ func (c *accountCheck) check(table string, a *account) {
 	}
 	if a.Sessions < 0 {
 		c.problem(table, "sessions", "%d is less than none; want how many sessions there may be at once", a.Sessions)
+	}
+	for key, set := range inOrder(map[string]bool{"no-password": a.NoPassword, "passwords": a.Emails != "", "refused-passwords": a.NoEmails != ""}) {
+		if set && table != anonymousTable {
+			c.problem(table, key, "only the table [%s] can have it", anonymousTable)
+		}
 	}
 	c.checkFolders(table, a)
 	c.add(table, "disable", checkCommands(a.Disable))

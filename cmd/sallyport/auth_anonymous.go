@@ -19,9 +19,12 @@ func isAnonymous(user string) bool {
 	return slices.ContainsFunc(anonymousNames, func(name string) bool { return strings.EqualFold(name, user) })
 }
 
-// anonymousUser accepts everybody who logs in by one of anonymousNames. It compares the password with nothing.
-// Only logs in the formats of vsftpd have the password, which is an address of mail by custom: RFC 1635.
-type anonymousUser struct{ account account }
+// anonymousUser accepts who logs in by one of anonymousNames. It compares the password with the lists of the
+// configuration, if there are any. Only logs in the formats of vsftpd have the password.
+type anonymousUser struct {
+	account           account
+	accepted, refused userList // passwords, which RFC 1635 wants to be addresses of mail; nil without a list
+}
 
 func (u *anonymousUser) name() string { return "anonymous" }
 
@@ -29,9 +32,15 @@ func (u *anonymousUser) ask(_ context.Context, at *attempt) (*account, decision,
 	if at.Half || !isAnonymous(at.User) {
 		return nil, notMine, nil
 	}
+	if u.refused[at.Password] || u.accepted != nil && !u.accepted[at.Password] {
+		return nil, refused, nil
+	}
 	a := u.account
 	return &a, accepted, nil
 }
+
+// NeedsNoPassword implements driver.Passwordless.
+func (c *chain) NeedsNoPassword(user string) bool { return c.settings.noPassword && isAnonymous(user) }
 
 // readAnonymous returns the account of the table [anonymous], nil without such a table, and the problems of the
 // table. The account is read-only unless the table itself says otherwise.

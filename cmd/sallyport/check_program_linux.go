@@ -58,18 +58,21 @@ func copied(up *driver.Inspection, dir string) (*os.File, error) {
 }
 
 // answerHand returns the function that answers the questions of a hand; nil for a hand that asks none, since no program
-// looks at its uploads.
+// looks at its uploads, and its files stay its own.
 func (hs *hands) answerHand(h *handProcess) channel.Answer {
-	if h.at.store != "" {
+	switch {
+	case h.at.store != "":
 		return hs.k.answerBucket
-	}
-	if h.at.check == "" {
+	case h.at.check == "" && !h.at.rules.Give:
 		return nil
 	}
 	places, roots := make(chan struct{}, mostChecksOfHome), h.at.roots()
 	return func(c *channel.Call, _ *channel.Writer) (*os.File, error) {
+		if c.Op == askGive {
+			return nil, h.give(c)
+		}
 		i, name, size := c.Uint(), c.String(), c.Int()
-		if c.Op != askCheck || c.End() != nil || c.File == nil || i >= uint64(len(roots)) {
+		if c.Op != askCheck || c.End() != nil || c.File == nil || i >= uint64(len(roots)) || h.at.check == "" {
 			return nil, channel.ErrMessage
 		}
 		return nil, hs.checks.look(c.Ctx, h.at.check, places, &inspected{dir: roots[i].Dir, name: name, size: size, file: c.File})

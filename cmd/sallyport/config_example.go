@@ -54,9 +54,13 @@ const exampleUsers = `
 #host-login = false
 
 # Who calls himself anonymous or ftp gets in with any password, and can change nothing unless
-# read-only = false stands here. The other keys are those of users.
+# read-only = false stands here. The other keys are those of users, besides whether nobody is
+# asked for a password, and files with the passwords, a line each, that are accepted, or not.
 #[anonymous]
 #home = "/srv/ftp/public"
+#no-password = false
+#passwords = "/etc/sallyport/addresses"
+#refused-passwords = "/etc/sallyport/refused-addresses"
 
 #[group.customers]
 # The directory that the user sees; {user} is the name, and dir is where relative ones begin.
@@ -73,8 +77,17 @@ const exampleUsers = `
 # Whether nothing can be changed, and names that can't be seen nor made.
 #read-only = false
 #hidden = [".*"]
+# Whether files that are there can't be replaced nor added to, whether only those that everybody
+# on this host may read can be fetched, and the only names that can be fetched, or stored.
+#no-replace = false
+#world-readable-only = false
+#fetchable = ["*"]
+#storable = ["*"]
 # As uploads above.
 #uploads = "atomic"
+# With run-as: to whom files are given when they are complete, and their mode then.
+#give-uploads-to = "root"
+#given-mode = "0600"
 # Rights that new files and directories don't have.
 #umask = "022"
 # The mode of new files, less the umask.

@@ -46,13 +46,13 @@ func TestConfigExample(t *testing.T) {
 	more := filepath.Join(t.TempDir(), "users")
 	require.NoError(t, os.WriteFile(more, nil, 0o600))
 	require.NoError(t, os.Mkdir(more+".d", 0o755))
-	all = strings.NewReplacer("/etc/sallyport/users", more, "/etc/sallyport/allowed-users", more, "/etc/sallyport/refused-users", more, `pam-user = "ftp"`, `pam-user = "nobody"`).Replace(all)
+	all = strings.NewReplacer("/etc/sallyport/users", more, "/etc/sallyport/allowed-users", more, "/etc/sallyport/refused-users", more, "/etc/sallyport/addresses", more, "/etc/sallyport/refused-addresses", more, `pam-user = "ftp"`, `pam-user = "nobody"`).Replace(all)
 	keys := filepath.Join(t.TempDir(), "keys")
 	require.NoError(t, os.WriteFile(keys, []byte("access-key = \"a\"\nsecret-key = \"b\"\n"), 0o600))
 	all = strings.ReplaceAll(all, "/etc/sallyport/exchange.keys", filepath.ToSlash(keys))
 	split := strings.NewReplacer(`run-as = "sallyport"`, `run-as = "65001:65001"`, `system-user = "ftp"`, `system-user = "65002:65002"`)
 	if runtime.GOOS != "linux" {
-		split = strings.NewReplacer(`run-as = "sallyport"`, `run-as = ""`, `system-user = "ftp"`, `system-user = ""`, `, old = { bucket = "exchange", read-only = true }`, "")
+		split = strings.NewReplacer(`run-as = "sallyport"`, `run-as = ""`, `system-user = "ftp"`, `system-user = ""`, "give-uploads-to = \"root\"\n", "", `, old = { bucket = "exchange", read-only = true }`, "")
 		all, _, _ = strings.Cut(all, "[bucket.exchange]")
 	}
 	s, err = load("serve", []string{"--config", configure(t, split.Replace(all))}, nil)

@@ -54,14 +54,19 @@ func (e *engine) Login(ctx context.Context, l *driver.Login) (*driver.Account, e
 		if h == nil {
 			return nil, errTryAgain(errBucketGone)
 		}
-		roots[b.Name] = seenBy(h.client, nil, b.ReadOnly)
+		roots[b.Name] = fileRights{ReadOnly: b.ReadOnly}.applyTo(h.client)
 	}
 	files, err := tree(roots)
 	if err != nil {
 		return nil, err
 	}
-	a.FS, a.Value = seenBy(files, g.Hidden, g.ReadOnly), value
+	a.FS, a.Value = g.fileRights.applyTo(files), value
 	return a, nil
+}
+
+// NeedsNoPassword implements driver.Passwordless.
+func (e *engine) NeedsNoPassword(user string) bool {
+	return e.current().noPassword && isAnonymous(user)
 }
 
 // isOf reports whether a hand has the files of a session.
@@ -112,7 +117,7 @@ func (h *engineHand) open(ctx context.Context, g granted, to map[string]driver.F
 			}
 			h.roots[i] = files
 		}
-		to[r.Name] = seenBy(h.roots[i], nil, r.ReadOnly)
+		to[r.Name] = fileRights{ReadOnly: r.ReadOnly}.applyTo(h.roots[i])
 	}
 	return nil
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"sync"
 
@@ -122,7 +121,7 @@ func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, er
 			return nil, fmt.Errorf("%s of the user can't be used: %w", inWords(b.Name), err)
 		}
 		context.AfterFunc(ctx, done)
-		roots[b.Name] = seenBy(files, nil, b.ReadOnly)
+		roots[b.Name] = fileRights{ReadOnly: b.ReadOnly}.applyTo(files)
 	}
 	for _, r := range at.roots() {
 		h, done, err := hs.use(at.only(r))
@@ -130,27 +129,11 @@ func (hs *homes) login(ctx context.Context, a *account, at place) (driver.FS, er
 			return nil, fmt.Errorf("%s of the user can't be used: %w", inWords(r.Name), err)
 		}
 		context.AfterFunc(ctx, done)
-		roots[r.Name] = seenBy(h.files, nil, r.ReadOnly)
+		roots[r.Name] = fileRights{ReadOnly: r.ReadOnly}.applyTo(h.files)
 	}
 	files, err := tree(roots)
 	if err != nil {
 		return nil, err
 	}
-	return seenBy(files, a.Hidden, a.ReadOnly), nil
-}
-
-// seenBy returns files without those that are hidden from a user, and read-only if the user is.
-func seenBy(files driver.FS, hidden patterns, readOnly bool) driver.FS {
-	if len(hidden) > 0 {
-		files = driver.Restrict(files, func(_ context.Context, _ driver.Op, name string) error {
-			if hidden.match(name) {
-				return fs.ErrNotExist
-			}
-			return nil
-		})
-	}
-	if readOnly {
-		files = driver.WithoutWrites(files)
-	}
-	return files
+	return a.fileRights().applyTo(files), nil
 }

@@ -109,7 +109,7 @@ func (k *keeper) login(e *engineProcess, c *channel.Call, w *channel.Writer) err
 		return fmt.Errorf("the files of user %q can't be touched: %w", l.User, err)
 	}
 	g := granted{
-		Roots: at.roots(), Owner: a.Owner, Policy: a.policy(), Hidden: a.Hidden, ReadOnly: a.ReadOnly, Quota: at.quota.bytes, Limited: at.quota.set,
+		Roots: at.roots(), Owner: a.Owner, Policy: a.policy(), fileRights: a.fileRights(), Quota: at.quota.bytes, Limited: at.quota.set,
 		LoggedIn: a.loggedIn(),
 	}
 	err = e.grant(c.Ctx, &g, at, as, buckets, now.settings.systemUsers[now.settings.runAs])

@@ -52,6 +52,7 @@ func (s *settings) complete(command string, errs []error, layers ...layer) (*set
 	errs = append(errs, s.readUserLists()...)
 	errs = append(errs, s.readAccess()...)
 	s.hideSystemUsers()
+	s.noPassword = s.anonymous != nil && s.anonymous.NoPassword
 	errs = append(errs, s.notFollowing(s.check())...)
 	if len(errs) > 0 {
 		return s, &usageError{command, errs}

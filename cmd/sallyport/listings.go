@@ -48,11 +48,16 @@ func (l *listings) zone() *time.Location {
 type fileRules struct {
 	Owners   driver.Owners
 	FileMode fs.FileMode // of new files, less the umask; 0 for 0666
+
+	// Give has the keeper make uploads the property of another user.
+	Give      bool
+	GiveTo    int // the UID
+	GivenMode fs.FileMode
 }
 
 // fileRulesOf returns the rules of a user's files.
 func (s *settings) fileRulesOf(a *account) fileRules {
-	return fileRules{Owners: s.owners, FileMode: a.FileMode.bits}
+	return fileRules{Owners: s.owners, FileMode: a.FileMode.bits, Give: a.GiveTo.set, GiveTo: a.GiveTo.uid, GivenMode: a.GivenMode.orUsual()}
 }
 
 // applyTo has a directory keep to the rules, and to an umask.

@@ -79,11 +79,14 @@ type settings struct {
 	fromDir     map[string]account  // from the directory of users
 	hosted      map[string]account  // users of this host with a table of their own, whose passwords other sources know
 	anonymous   *account            // nil if nobody may log in as anonymous
+	noPassword  bool                // anonymous users are not asked for a password
 	groups      groups
 	access      *tcpwrap.Rules // those of wrappers
 	allowed     userList
 	refused     userList
 	said        []string                 // options of which it was told what they give up
+	emails      userList                 // that anonymous users may have as password
+	noEmails    userList                 // that they may not have
 	hidden      []string                 // tells of users whom another user of the same name hides
 	files       []string                 // the configuration files, in the order of reading
 	first       string                   // the file in which options that no file has could stand; empty for none

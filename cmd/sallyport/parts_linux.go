@@ -179,6 +179,9 @@ func (o *openPlace) files(keeper *channel.Peer) (all []driver.FS) {
 		if o.Checked {
 			files = driver.Inspect(dir, inspectBy(keeper, i, o.Roots[i].Dir))
 		}
+		if o.Rules.Give {
+			files = &giving{files, keeper}
+		}
 		all = append(all, files)
 	}
 	return all

@@ -98,6 +98,8 @@ type engineSettings struct {
 	Drain, Idle                         time.Duration
 	Sessions, PerAddress, LoginFailures int
 
+	NoPassword bool // anonymous users are not asked for one
+
 	Listings listings
 	Data     dataConns
 	Stall    time.Duration
@@ -131,7 +133,7 @@ func (s *settings) forEngine() *engineSettings {
 		CloseNotify: s.closeNotify, Plaintext: s.plaintext, Shared: s.shared, NeverConvert: s.neverConvert, Symlink: s.symlink,
 		Active: s.active, ActivePort: s.activePort, Level: s.level, Drain: s.drain, Idle: s.limits.idle, Sessions: s.limits.sessions,
 		PerAddress: s.limits.perAddress, LoginFailures: s.limits.failures, CertFile: s.cert, Configured: len(s.files) > 0,
-		Listings: s.listings, Access: s.access, Data: s.data, Stall: s.limits.stall, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
+		NoPassword: s.noPassword, Listings: s.listings, Access: s.access, Data: s.data, Stall: s.limits.stall, AuditFormat: s.auditKind(), Bans: engineBans{s.bans.after, s.bans.window, s.bans.period, s.bans.never},
 		VsftpdLogs: s.vsftpdLogs,
 	}
 }
@@ -142,7 +144,7 @@ func (e *engineSettings) settings() *settings {
 		passive: e.Passive, announce: e.Announce, greeting: e.Greeting, proxies: e.Proxies, disabled: e.Disabled, reuse: e.Reuse,
 		closeNotify: e.CloseNotify, plaintext: e.Plaintext, shared: e.Shared, neverConvert: e.NeverConvert, symlink: e.Symlink,
 		active: e.Active, activePort: e.ActivePort, level: e.Level, drain: e.Drain, cert: e.CertFile,
-		listings: e.Listings, access: e.Access, data: e.Data,
+		noPassword: e.NoPassword, listings: e.Listings, access: e.Access, data: e.Data,
 		limits:     limits{e.Idle, e.Stall, e.Sessions, e.PerAddress, e.LoginFailures},
 		bans:       banRules{e.Bans.After, e.Bans.Window, e.Bans.Period, e.Bans.Never},
 		vsftpdLogs: e.VsftpdLogs,
@@ -151,13 +153,12 @@ func (e *engineSettings) settings() *settings {
 
 // granted is the answer to a login that was accepted.
 type granted struct {
-	Hand     uint64 // 0 for an account that has only buckets
-	Roots    []root // of the hand
-	Buckets  []grantedBucket
-	Owner    string // the Owner of the account
-	Policy   driver.Policy
-	Hidden   patterns
-	ReadOnly bool
+	Hand    uint64 // 0 for an account that has only buckets
+	Roots   []root // of the hand
+	Buckets []grantedBucket
+	Owner   string // the Owner of the account
+	Policy  driver.Policy
+	fileRights
 	Quota    int64
 	Limited  bool // Quota holds
 	LoggedIn loggedIn

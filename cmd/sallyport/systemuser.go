@@ -81,6 +81,9 @@ func (s *settings) checkSystemUsers() (errs mistakes) {
 			errs.say("%s needs %s: one process touches all files with its own rights", s.at("system-user"), s.at("run-as"))
 		}
 		for _, a := range inOrder(all) {
+			if a.GiveTo.set {
+				errs.say("%s: give-uploads-to needs %s: one process keeps to its own rights", a.from["give-uploads-to"], s.at("run-as"))
+			}
 			if a.SystemUser != "" {
 				errs.say("%s: system-user needs %s: one process touches all files with its own rights", a.from["system-user"], s.at("run-as"))
 			}

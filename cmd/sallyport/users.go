@@ -168,7 +168,7 @@ func (s *settings) chain(by labour, password string, log *slog.Logger) (*chain, 
 	c.local = newLocalUsers(accounts, by.compare)
 	c.sources = append(c.sources, c.local)
 	if s.anonymous != nil {
-		c.sources = append(c.sources, &anonymousUser{*s.anonymous})
+		c.sources = append(c.sources, &anonymousUser{*s.anonymous, s.emails, s.noEmails})
 	}
 	errs := []error{s.findChecks()}
 	if len(s.authProgram) > 0 {

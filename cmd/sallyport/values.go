@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"math"
 	"net/netip"
+	"os/user"
 	"path"
 	"strconv"
 	"strings"
@@ -120,6 +121,56 @@ func (m *fileMode) UnmarshalText(text []byte) error {
 }
 
 func (m fileMode) String() string { return fmt.Sprintf("%04o", uint32(m.bits)) }
+
+// owner is a user of this host; none unless set.
+type owner struct {
+	name string
+	uid  int
+	set  bool
+}
+
+func (o *owner) UnmarshalText(text []byte) error {
+	o.name = string(text)
+	uid, err := strconv.ParseUint(o.name, 10, 31)
+	if err != nil {
+		who, err := user.Lookup(o.name)
+		if err != nil {
+			return fmt.Errorf("there is no user %q on this host; want one, or a number", o.name)
+		}
+		if uid, err = strconv.ParseUint(who.Uid, 10, 31); err != nil {
+			return fmt.Errorf("user %q has no number", o.name)
+		}
+	}
+	o.uid, o.set = int(uid), true
+	return nil
+}
+
+func (o owner) String() string { return o.name }
+
+// givenMode is the mode of uploads that are given to another user.
+type givenMode struct {
+	bits fs.FileMode
+	set  bool
+}
+
+func (m *givenMode) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 8, 32)
+	if err != nil || n > 0o777 {
+		return fmt.Errorf("%q is no mode of files; want octal digits such as 0600 or 644", text)
+	}
+	m.bits, m.set = fs.FileMode(n), true
+	return nil
+}
+
+func (m givenMode) String() string { return fmt.Sprintf("%04o", uint32(m.orUsual())) }
+
+// orUsual returns the mode, or the usual one if none is set.
+func (m givenMode) orUsual() fs.FileMode {
+	if !m.set {
+		return 0o600
+	}
+	return m.bits
+}
 
 // patterns match the names that are hidden.
 type patterns []pattern

@@ -24,7 +24,6 @@ import (
 // carriedOver holds of the real files with which Debian's vsftpd starts those that can't be carried over as a whole,
 // and what stands in the way.
 var carriedOver = map[string]string{
-	"09": "not supported: anon_upload_enable=YES",
 	"31": "not supported: local_root=xsftp",
 	"61": "invalid pasv_address",
 }
@@ -48,7 +47,7 @@ func TestVsftpdRealFiles(t *testing.T) {
 	cert, key := filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")
 	writeCertificate(t, cert, key)
 	usual := []string{"-onopriv_user=nobody", "-oftp_username=daemon", "-opam_service_name=other", "-orsa_cert_file=" + cert, "-orsa_private_key_file=" + key,
-		"-oguest_username=daemon", "-ouserlist_file=" + vsftpdFile(t, "root\n"),
+		"-oguest_username=daemon", "-ochown_username=daemon", "-ouserlist_file=" + vsftpdFile(t, "root\n"),
 		"-ovsftpd_log_file=" + cert + ".log", "-oxferlog_file=" + cert + ".xferlog"}
 	var flags []string
 	if os.Geteuid() == 0 { // then PAM's helper has to be there

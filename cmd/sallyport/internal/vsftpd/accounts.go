@@ -37,9 +37,24 @@ func (t *Translation) anonymous() {
 	}
 	t.put(anonymousTable, "umask", t.umask("anon_umask"), "anon_umask")
 	t.fileMode(anonymousTable)
+	t.anonymousPasswords()
 	t.rates(anonymousTable, "anon_max_rate")
 	t.anonymousRights(anonymousTable)
 	t.hidden(anonymousTable)
+	t.transferable(anonymousTable)
+}
+
+// anonymousPasswords translates what anonymous users have to send as password.
+func (t *Translation) anonymousPasswords() {
+	if t.Yes("no_anon_password") {
+		t.put(anonymousTable, "no-password", true, "no_anon_password")
+	}
+	if t.Yes("deny_email_enable") {
+		t.put(anonymousTable, "refused-passwords", t.Text("banned_email_file"), "banned_email_file", "deny_email_enable")
+	}
+	if t.Yes("secure_email_list_enable") {
+		t.put(anonymousTable, "passwords", t.Text("email_password_file"), "email_password_file", "secure_email_list_enable")
+	}
 }
 
 // homeOf returns the home directory of the user whom an option names.
@@ -69,6 +84,7 @@ func (t *Translation) locals() {
 	}
 	t.localHome()
 	t.hidden(localTable)
+	t.transferable(localTable)
 	t.fileMode(localTable)
 	if t.Yes("guest_enable") && !t.Yes("virtual_use_local_privs") {
 		t.put(localTable, "umask", t.umask("anon_umask"), "anon_umask")
@@ -131,6 +147,17 @@ func (t *Translation) umask(option string) string {
 	return fmt.Sprintf("%03o", mask&0o077)
 }
 
+// given translates to whom uploads of the users of a table are given.
+func (t *Translation) given(table string) {
+	if t.Yes("run_as_launching_user") {
+		t.tell("chown_uploads", "files stay those of the user who starts the server, since one process can't give them away")
+		return
+	}
+	t.homeOf("chown_username")
+	t.put(table, "give-uploads-to", t.Text("chown_username"), "chown_username", "chown_uploads")
+	t.put(table, "given-mode", fmt.Sprintf("%04o", t.Number("chown_upload_mode")&0o777), "chown_upload_mode")
+}
+
 // Commands that vsftpd's options for anonymous users switch on.
 var (
 	uploadCommands = []string{"STOR", "STOU"}
@@ -141,19 +168,19 @@ var (
 
 // anonymousRights translates what users without the rights of local users may change.
 func (t *Translation) anonymousRights(table string) {
+	if t.Yes("anon_world_readable_only") {
+		t.put(table, "world-readable-only", true, "anon_world_readable_only")
+	}
 	upload, mkdir, other := t.Yes("anon_upload_enable"), t.Yes("anon_mkdir_write_enable"), t.Yes("anon_other_write_enable")
 	if !t.Yes("write_enable") || !upload && !mkdir && !other {
 		t.put(table, "read-only", true, "write_enable", "anon_upload_enable", "anon_mkdir_write_enable", "anon_other_write_enable")
 		return
 	}
 	if upload && !other {
-		t.refuse("anon_upload_enable", "with anon_other_write_enable=NO files that are there must not be replaced, which Sallyport can't refuse")
-	}
-	if upload && t.Yes("anon_world_readable_only") {
-		t.refuse("anon_upload_enable", "with anon_world_readable_only=YES uploads must not be fetched by others, which Sallyport can't refuse")
+		t.put(table, "no-replace", true, "anon_other_write_enable")
 	}
 	if upload && t.Yes("chown_uploads") {
-		t.refuse("chown_uploads", "%s", known("chown_uploads").Why)
+		t.given(table)
 	}
 	disabled := slices.Clone(factCommands)
 	for _, right := range []struct {

@@ -32,6 +32,19 @@ func (t *Translation) hidden(table string) {
 	}
 }
 
+// transferable translates which names the users of a table can fetch and store.
+func (t *Translation) transferable(table string) {
+	for _, o := range []struct{ key, option string }{{"fetchable", "download_file"}, {"storable", "upload_file"}} {
+		glob := t.Text(o.option)
+		switch {
+		case strings.Contains(glob, "/"):
+			t.refuse(o.option, "patterns are of names, not of paths; take the part behind the last /")
+		case glob != "":
+			t.put(table, o.key, expand(glob), o.option)
+		}
+	}
+}
+
 // maxPatterns bounds how many patterns braces make of one.
 const maxPatterns = 1000
 

@@ -9,7 +9,6 @@ const (
 	becauseDelays    = "Sallyport delays logins by itself, the more the more were refused"
 	becauseCopies    = "Sallyport chooses by itself how bytes are moved"
 	becauseUploadOne = "Sallyport moves only whole files into place, or locks none"
-	becauseEmail     = "passwords of anonymous are compared with nothing"
 )
 
 // Options holds all options of Debian's vsftpd 3.0.3 and those that Red Hat's has besides, in the order of the
@@ -90,11 +89,11 @@ var Options = []Option{
 	{Name: "user_sub_token", Kind: Word, If: "local_enable"},
 	{Name: "user_config_dir", Kind: Word, Why: "files are read at the start and by SIGHUP, and mistakes in them told then"},
 	{Name: "ftp_username", Kind: Word, Default: "ftp", If: "anonymous_enable"},
-	{Name: "no_anon_password", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", If: "anonymous_enable", Why: "anonymous users are asked for a password, and any will do"},
-	{Name: "deny_email_enable", Kind: Bool, Default: "NO", Treatment: Refused, Same: "NO", If: "anonymous_enable", Why: becauseEmail},
-	{Name: "banned_email_file", Kind: Word, Default: "/etc/vsftpd.banned_emails", Treatment: Moot, Why: becauseEmail},
-	{Name: "secure_email_list_enable", Kind: Bool, Default: "NO", Treatment: Refused, Same: "NO", If: "anonymous_enable", Why: becauseEmail},
-	{Name: "email_password_file", Kind: Word, Default: "/etc/vsftpd.email_passwords", Treatment: Moot, Why: becauseEmail},
+	{Name: "no_anon_password", Kind: Bool, Default: "NO", If: "anonymous_enable"},
+	{Name: "deny_email_enable", Kind: Bool, Default: "NO", If: "anonymous_enable"},
+	{Name: "banned_email_file", Kind: Word, Default: "/etc/vsftpd.banned_emails", Why: "a missing one is told at the start"},
+	{Name: "secure_email_list_enable", Kind: Bool, Default: "NO", If: "anonymous_enable"},
+	{Name: "email_password_file", Kind: Word, Default: "/etc/vsftpd.email_passwords", Why: "a missing one is told at the start"},
 	{Name: "max_login_fails", Kind: Number, Default: "3"},
 	{Name: "delay_failed_login", Kind: Number, Default: "1", Treatment: Moot, Why: becauseDelays},
 	{Name: "delay_successful_login", Kind: Number, Default: "0", Treatment: Warned, Same: "0", Why: becauseDelays},
@@ -110,21 +109,21 @@ var Options = []Option{
 	{Name: "tilde_user_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: "~ is a name as any other"},
 	{Name: "deny_file", Kind: Word, Why: "such names are hidden as well"},
 	{Name: "hide_file", Kind: Word, Why: "such names can't be used either"},
-	{Name: "download_file", Kind: Word, Treatment: Refused, Why: "Sallyport would let every file be fetched"},
-	{Name: "upload_file", Kind: Word, Treatment: Refused, Why: "Sallyport would let every name be stored"},
+	{Name: "download_file", Kind: Word},
+	{Name: "upload_file", Kind: Word, Why: "renaming a file to another name is refused as well"},
 
 	// What may be written.
 	{Name: "write_enable", Kind: Bool, Default: "NO"},
-	{Name: "anon_upload_enable", Kind: Bool, Default: "NO", If: "write_enable", Why: "refused unless uploads may be replaced (anon_other_write_enable) and fetched (anon_world_readable_only=NO) by anybody, since they could"},
+	{Name: "anon_upload_enable", Kind: Bool, Default: "NO", If: "write_enable"},
 	{Name: "anon_mkdir_write_enable", Kind: Bool, Default: "NO", If: "write_enable"},
 	{Name: "anon_other_write_enable", Kind: Bool, Default: "NO", If: "write_enable"},
-	{Name: "anon_world_readable_only", Kind: Bool, Default: "YES", Why: "what the account may read can be fetched; refused where anonymous users store files"},
+	{Name: "anon_world_readable_only", Kind: Bool, Default: "YES", Why: "checksums, too, can be had of such files only"},
 	{Name: "local_umask", Kind: Number, Default: "077", If: "local_enable", Why: "users keep all rights to their own files"},
 	{Name: "anon_umask", Kind: Number, Default: "077", Why: "as local_umask"},
 	{Name: "file_open_mode", Kind: Number, Default: "0666", If: "write_enable"},
-	{Name: "chown_uploads", Kind: Bool, Default: "NO", If: "anon_upload_enable", Why: "refused where anonymous users store files, which would stay those of their account"},
-	{Name: "chown_username", Kind: Word, Default: "root", Treatment: Moot, Why: "see chown_uploads"},
-	{Name: "chown_upload_mode", Kind: Number, Default: "0600", Treatment: Moot, Why: "see chown_uploads"},
+	{Name: "chown_uploads", Kind: Bool, Default: "NO", If: "anon_upload_enable", Why: "not with run_as_launching_user, which vsftpd, too, does without"},
+	{Name: "chown_username", Kind: Word, Default: "root"},
+	{Name: "chown_upload_mode", Kind: Number, Default: "0600", Why: "bits such as setuid are left out"},
 	{Name: "chmod_enable", Kind: Bool, Default: "YES"},
 	{Name: "mdtm_write", Kind: Bool, Default: "YES"},
 	{Name: "lock_upload_files", Kind: Bool, Default: "YES", Treatment: Moot, Why: becauseUploadOne},
