@@ -44,8 +44,8 @@ type account struct {
 	Hidden       patterns          `toml:"hidden"`
 	NoReplace    bool              `toml:"no-replace"`
 	WorldOnly    bool              `toml:"world-readable-only"`
-	Fetchable    patterns          `toml:"fetchable"` // the only names that can be fetched; nil for all
-	Storable     patterns          `toml:"storable"`  // the only names that can be stored; nil for all
+	Fetchable    patterns          `toml:"fetchable"` // the only names that can be fetched; none for all
+	Storable     patterns          `toml:"storable"`  // the only names that can be stored; none for all
 	Quota        quota             `toml:"quota"`
 
 	UploadRate   rate          `toml:"rate-up"`

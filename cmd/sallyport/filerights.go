@@ -14,8 +14,8 @@ type fileRights struct {
 	Hidden    patterns // can neither be seen nor used
 	NoReplace bool     // files that are there are neither replaced nor added to
 	WorldOnly bool     // only files that everybody on the host may read can be fetched
-	Fetchable patterns // the only names that can be fetched; nil for all
-	Storable  patterns // the only names that can be stored; nil for all
+	Fetchable patterns // the only names that can be fetched; none for all
+	Storable  patterns // the only names that can be stored; none for all
 }
 
 // fileRights returns what an account may do with its files.
@@ -43,7 +43,7 @@ func (r *fileRights) allow(ctx context.Context, files driver.FS, op driver.Op, n
 		return fs.ErrNotExist
 	}
 	only := func(ps patterns) error {
-		if ps != nil && !ps.match(path.Base(name)) {
+		if len(ps) > 0 && !ps.match(path.Base(name)) {
 			return fs.ErrPermission
 		}
 		return nil

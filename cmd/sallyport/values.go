@@ -130,7 +130,9 @@ type owner struct {
 }
 
 func (o *owner) UnmarshalText(text []byte) error {
-	o.name = string(text)
+	if o.name = string(text); o.name == "" {
+		return nil
+	}
 	uid, err := strconv.ParseUint(o.name, 10, 31)
 	if err != nil {
 		who, err := user.Lookup(o.name)
@@ -154,6 +156,9 @@ type givenMode struct {
 }
 
 func (m *givenMode) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
 	n, err := strconv.ParseUint(string(text), 8, 32)
 	if err != nil || n > 0o777 {
 		return fmt.Errorf("%q is no mode of files; want octal digits such as 0600 or 644", text)

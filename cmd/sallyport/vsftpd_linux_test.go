@@ -40,7 +40,12 @@ func TestVsftpdRealFiles(t *testing.T) {
 	defer func() { thisHost = host }()
 	thisHost = vsftpd.Host{
 		Home: func(string) (string, error) { return t.TempDir(), nil },
-		Read: func(string) (string, error) { return "", os.ErrNotExist },
+		Read: func(file string) (string, error) {
+			if strings.Contains(file, "chroot") { // a list of users, which has to be there
+				return "# nobody\n", nil
+			}
+			return "", os.ErrNotExist
+		},
 		List: func(string) ([]string, error) { return nil, nil },
 		Conf: func(string, bool) (string, error) { return "", os.ErrNotExist },
 	}

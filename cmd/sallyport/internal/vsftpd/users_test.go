@@ -28,6 +28,7 @@ func TestUserFiles(t *testing.T) {
 		{"", "cmds_denied=DELE,STOR\n", `disable = ["DELE", "STOR"]`},
 		{"cmds_denied=DELE,RMD", "cmds_denied=RMD\n", `disable = []`},
 		{"download_enable=NO", "dirlist_enable=NO\n", `disable = ["LIST", "MLSD", "NLST", "STAT"]`},
+		{"guest_enable=YES;anon_upload_enable=YES;chown_uploads=YES;chown_username=www;download_file=*.txt", "chown_uploads=NO\ndownload_file=\nanon_world_readable_only=NO\n", `fetchable = []; world-readable-only = false; give-uploads-to = ""; given-mode = ""`},
 		{"", "delete_failed_uploads=YES\n", `uploads = "atomic"`},
 		{"", "guest_enable=YES\nguest_username=www\nvirtual_use_local_privs=YES\n", `system-user = "www"; home = "/home/www"`},
 		{"guest_enable=YES;virtual_use_local_privs=YES", "guest_username=www\n", `system-user = "www"; home = "/home/www"`},
@@ -58,7 +59,7 @@ func TestUserFileAllowsACommand(t *testing.T) {
 func TestUserFileOfAnonymous(t *testing.T) {
 	tr := translated(t, "local_enable=NO;anonymous_enable=YES;anon_max_rate=5;user_config_dir=/users", map[string]string{"/users/ftp": "anon_root=/pub\nanon_max_rate=0\n", "/users/alice": "local_root=/x\n"})
 	require.Empty(t, tr.Mistakes)
-	require.Equal(t, []string{`system-user = "ftp"`, `umask = "077"`, "read-only = true", `home = "/pub"`, `rate-up = "0 B/s"`, `rate-down = "0 B/s"`}, userLines(tr, anonymousTable))
+	require.Equal(t, []string{`system-user = "ftp"`, `umask = "077"`, `file-mode = "0666"`, "world-readable-only = true", "read-only = true", `home = "/pub"`, `rate-up = "0 B/s"`, `rate-down = "0 B/s"`}, userLines(tr, anonymousTable))
 	require.Empty(t, userLines(tr, "user.alice"), "who can't log in")
 }
 
@@ -67,7 +68,7 @@ func TestUserFilesSaid(t *testing.T) {
 	for file, want := range map[string]string{
 		"write_enable=Y\n":                   "500 OOPS: bad bool value in config file for: write_enable\n  /users/alice:1: the value is \"Y\"; want YES or NO",
 		"\nlocal_rot=/x\n":                   "500 OOPS: unrecognised variable in config file: local_rot\n  /users/alice:2: \"local_rot\": did you mean local_root?",
-		"upload_file=*.txt\n":                "500 OOPS: not supported: upload_file=*.txt\n  /users/alice:1: Sallyport would let every name be stored",
+		"upload_file=a/*.txt\n":              "500 OOPS: not supported: upload_file=a/*.txt\n  /users/alice:1: patterns are of names, not of paths",
 		"local_root=srv\n":                   "500 OOPS: not supported: local_root=srv\n  /users/alice:1: it is no absolute path, ",
 		"guest_enable=YES\nguest_username=x": "500 OOPS: vsftpd: cannot locate user specified in 'guest_username':x\n  /users/alice:2: ",
 	} {
