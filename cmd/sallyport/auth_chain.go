@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport/sallyport/driver"
+	"github.com/sallyport/sallyport/internal/loginwait"
 	"github.com/sallyport/sallyport/internal/loglimit"
 	"github.com/sallyport/sallyport/internal/wire"
 )
@@ -40,8 +41,29 @@ func (c *chain) Login(ctx context.Context, l *driver.Login) (*driver.Account, er
 	return &driver.Account{FS: files, Policy: a.policy(), Owner: a.Owner, Value: a.loggedIn().value(l)}, nil
 }
 
-// admit asks the sources and returns the account of a login.
+// admit asks the sources and returns the account of a login, after the delay of the options.
 func (c *chain) admit(ctx context.Context, l *driver.Login) (*account, error) {
+	a, err := c.decide(ctx, l)
+	delay := c.settings.loginDelay
+	if errors.Is(err, driver.ErrLogin) {
+		delay = c.settings.failedLoginDelay
+	}
+	if delay == 0 || err != nil && !errors.Is(err, driver.ErrLogin) {
+		return a, err
+	}
+	loginwait.Tell(ctx)
+	wait := time.NewTimer(delay)
+	defer wait.Stop()
+	select {
+	case <-wait.C:
+		return a, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// decide asks the sources and returns the account of a login.
+func (c *chain) decide(ctx context.Context, l *driver.Login) (*account, error) {
 	at := newAttempt(l)
 	sources, unknown := c.sources, "nobody has the name"
 	if why := c.settings.unlisted(l.User); why != "" {

@@ -58,7 +58,7 @@ func (u *pamUsers) ask(ctx context.Context, at *attempt) (*account, decision, er
 	if err == nil && u.settings.pamUser != "" {
 		found.kind = vsftpdlog.Guest
 	}
-	if err == nil && u.settings.pamUser == "" { // PAM opens no session for whom this host doesn't know
+	if err == nil && u.settings.pamUser == "" && u.settings.pamSession { // PAM opens no session for whom this host doesn't know
 		found.session = a.User.Name
 	}
 	return found, v, err

@@ -423,3 +423,25 @@ func TestSourceThatHangs(t *testing.T) {
 		require.Empty(t, told())
 	})
 }
+
+// Logins and refusals take as long as the options say, and a client that hangs up waits no longer.
+func TestLoginDelays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := defaults()
+		s.loginDelay, s.failedLoginDelay = 2*time.Second, 5*time.Second
+		c := &chain{settings: s, open: inMemory, told: map[string]*loglimit.Share{}, local: newLocalUsers(nil, passhash.NewChecker().Check),
+			sources: []userSource{&anonymousUser{refused: userList{"no": true}}}}
+		for password, want := range map[string]time.Duration{"yes": s.loginDelay, "no": s.failedLoginDelay} {
+			start := time.Now()
+			_, err := c.Login(t.Context(), &driver.Login{User: "ftp", Password: password})
+			require.Equal(t, password == "no", errors.Is(err, driver.ErrLogin))
+			require.Equal(t, want, time.Since(start))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		start := time.Now()
+		_, err := c.Login(ctx, &driver.Login{User: "ftp", Password: "no"})
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.Equal(t, time.Second, time.Since(start))
+	})
+}

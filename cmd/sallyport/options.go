@@ -37,6 +37,9 @@ type settings struct {
 	pam               bool   // users whom PAM accepts may log in
 	pamService        string // the name of the service in PAM
 	pamUser           string // the user of this host that all users of PAM are; empty if each is its own
+	pamSession        bool   // PAM opens a session for each of its users
+	loginDelay        time.Duration
+	failedLoginDelay  time.Duration
 	pamProgram        string // the helper that asks PAM; empty for the one beside this program
 	clientCA          string
 	checkProgram      []string // the program and its arguments
@@ -112,7 +115,7 @@ func defaults() *settings {
 		unread: map[string]bool{},
 		listen: ":2121", implicit: ":2990", passive: "21000-21010",
 		uploads: uploadsAtomic, drain: 30 * time.Second, upgradeDrain: 24 * time.Hour, greeting: "FTP server ready.", limits: defaultLimits,
-		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", checkTimeout: defaultCheckTimeout,
+		uidMin: 1000, sandbox: sandboxBestEffort, systemDir: usualSystemDir, pamService: "sallyport", pamSession: true, checkTimeout: defaultCheckTimeout,
 		logFormat: formatText, auditFormat: formatJSON, bans: defaultBans, data: defaultDataConns, listings: listings{TimeZone: "UTC"},
 	}
 }
@@ -160,6 +163,9 @@ func (s *settings) entries() []entry {
 		{option{"pam", "", "with run-as: PAM is asked about all other users of this host, by the program sallyport-pam", toggle(&s.pam)}, `false`, atReload},
 		{option{"pam-service", "NAME", "the service that PAM goes by: /etc/pam.d/NAME (sallyport)", text(&s.pamService)}, `"sallyport"`, atReload},
 		{option{"pam-user", "NAME", "the user of this host whose rights and home all users of PAM have, for such as this host\ndoesn't know (none: PAM's users are this host's)", text(&s.pamUser)}, `"ftp"`, atReload},
+		{option{"pam-session", "", "open a session of PAM for each of its users whom this host knows (true)", toggle(&s.pamSession)}, `true`, atReload},
+		{option{"login-delay", "DURATION", "how long each login takes besides (0s)", duration(&s.loginDelay, 0)}, `"0s"`, atReload},
+		{option{"failed-login-delay", "DURATION", "how long each refused login takes, besides the delays that grow with their number (0s)", duration(&s.failedLoginDelay, 0)}, `"0s"`, atReload},
 		{option{"s3-helper", "FILE", "where sallyport-s3 is, which reaches buckets (beside this program)", text(&s.bucketProgram)}, `"/usr/local/bin/sallyport-s3"`, atReload},
 		{option{"pam-helper", "FILE", "where sallyport-pam is (beside this program)", text(&s.pamProgram)}, `"/usr/local/bin/sallyport-pam"`, atReload},
 		{option{"home", "DIR", "the directory of each user who has none of its own: {user} is the name, and a relative\none is below the directory that is served (that directory)", text(&s.home)}, `"/srv/ftp/{user}"`, atReload},

@@ -11,7 +11,7 @@ import (
 // keeperOptions are the options that the engine doesn't need to know: the keeper, or a part that it tells, carries them
 // out.
 var keeperOptions = strings.Fields(`config dir listen listen-implicit user users-file users-dir allowed-users refused-users tcp-wrappers auth-program auth-program-user auth-url
-	insecure-auth-url check-program check-program-user check-timeout system-users system-users-group system-users-dir pam pam-service pam-user pam-helper home owners s3-helper key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group upgrade-drain`)
+	insecure-auth-url check-program check-program-user check-timeout system-users system-users-group system-users-dir pam pam-service pam-user pam-session login-delay failed-login-delay pam-helper home owners s3-helper key client-ca uploads log log-format state-dir control run-as system-user uid-min sandbox control-group upgrade-drain`)
 
 // Every option that is not in keeperOptions reaches the engine of a split server, through engineSettings.
 func TestSplitOptions(t *testing.T) {
@@ -23,7 +23,7 @@ func TestSplitOptions(t *testing.T) {
 	values := map[string]string{
 		"session-reuse": "off", "uploads": uploadsInPlace, "log-level": "debug", "log-format": formatJSON, "audit-format": formatText,
 		"greeting": "Hello", "time-zone": "local", "owners": "hidden", "passive": "1024", "proxy-protocol": "192.0.2.1", "ban-never": "192.0.2.1", "user": "bob:secret",
-		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "data-timeout": "7m", "accept-timeout": "7m", "connect-timeout": "7m", "drain": "7m", "upgrade-drain": "7m", "check-timeout": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE", "sandbox": sandboxOff,
+		"ban-window": "7m", "ban-for": "7m", "idle-timeout": "7m", "data-timeout": "7m", "login-delay": "7s", "failed-login-delay": "7s", "accept-timeout": "7m", "connect-timeout": "7m", "drain": "7m", "upgrade-drain": "7m", "check-timeout": "7m", "auth-url": "https://127.0.0.1/", "disable": "DELE", "sandbox": sandboxOff,
 	}
 	for i, e := range defaults().entries() {
 		s, plain := defaults(), defaults()

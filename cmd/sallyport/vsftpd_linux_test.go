@@ -301,3 +301,40 @@ func TestVsftpdServesGuests(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), "refused-users has the name") }, 10*time.Second, 10*time.Millisecond)
 }
+
+// A /./ in the home of a user parts what the user sees as / from where sessions start, and PAM opens sessions if the
+// file wants that.
+func TestVsftpdSplitHomesAndPAMSessions(t *testing.T) {
+	h := newPAMHost(t)
+	home := filepath.Join(h.homes, "alice")
+	require.NoError(t, os.Mkdir(filepath.Join(home, "in"), 0o755))
+	passwd, err := os.ReadFile(h.file("passwd"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(h.file("passwd"), []byte(strings.Replace(string(passwd), ":"+home+":", ":"+home+"/./in:", 1)), 0o644))
+	rules, err := os.ReadFile(h.file("pam.d/sallyport"))
+	require.NoError(t, err)
+	h.add(t, "pam.d/ftp-users", string(rules))
+	text := "listen=YES\nanonymous_enable=NO\nlocal_enable=YES\nchroot_local_user=YES\npasswd_chroot_enable=YES\npam_service_name=ftp-users\nnopriv_user=20000:20000\n" + vsftpdPorts(t)
+	file := vsftpdFile(t, text)
+	p := startWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = []string{"sallyport", "vsftpd", file, "-olisten_port=0", "-olisten_address=127.0.0.1"}
+		cmd.Env = append(cmd.Env, "SALLYPORT_PAM_HELPER="+h.helper)
+		h.inside(t, cmd)
+	})
+	login := func() {
+		c := clearClient(t, p.fact(t, "explicit FTPS"))
+		_, err := c.Expect(220)
+		require.NoError(t, err)
+		clearLogin(t, c, "alice", "secret")
+		at, err := c.Cmd(257, "PWD")
+		require.NoError(t, err)
+		require.Contains(t, at.String(), `"/in"`)
+	}
+	login()
+	require.Empty(t, h.noted(t, "open_session"))
+	require.NoError(t, os.WriteFile(file, []byte(text+"session_support=YES\n"), 0o600))
+	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
+	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), "the configuration was read again") }, time.Minute, 10*time.Millisecond)
+	login()
+	require.Len(t, h.noted(t, "open_session alice"), 1)
+}

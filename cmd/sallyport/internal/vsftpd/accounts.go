@@ -78,6 +78,7 @@ func (t *Translation) locals() {
 	service := strings.ToLower(path.Base(t.Text("pam_service_name"))) // as PAM takes it
 	t.put("", "pam", true, "local_enable")
 	t.put("", "pam-service", service, "pam_service_name")
+	t.put("", "pam-session", t.Yes("session_support"), "session_support")
 	t.put("", "system-users-group", localGroup, "local_enable")
 	if t.Yes("guest_enable") {
 		t.put("", "pam-user", t.Text("guest_username"), "guest_username", "guest_enable")

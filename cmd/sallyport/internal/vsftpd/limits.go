@@ -14,6 +14,21 @@ func (t *Translation) limits() {
 	t.put("", "idle-timeout", fmt.Sprintf("%ds", t.Number("idle_session_timeout")), "idle_session_timeout")
 }
 
+// loginDelays translates how long logins take.
+func (t *Translation) loginDelays() {
+	for _, o := range []struct{ key, option string }{{"login-delay", "delay_successful_login"}, {"failed-login-delay", "delay_failed_login"}} {
+		n := t.Number(o.option)
+		if n > mostDelay {
+			n = mostDelay
+			t.tell(o.option, "a login is delayed by %d seconds at most", n)
+		}
+		t.put("", o.key, fmt.Sprintf("%ds", n), o.option)
+	}
+}
+
+// mostDelay bounds the delay of a login, in seconds, since clients give up.
+const mostDelay = 30
+
 // rates translates the rate of the users of a table.
 func (t *Translation) rates(table, option string) {
 	if n := t.Number(option); n > 0 {

@@ -6,7 +6,6 @@ const (
 	becauseOneKey    = "Sallyport takes one certificate, that of rsa_cert_file"
 	becauseConfined  = "each process of Sallyport is confined by Landlock and seccomp as far as the kernel can"
 	becauseLogs      = "it is followed when it is renamed"
-	becauseDelays    = "Sallyport delays logins by itself, the more the more were refused"
 	becauseCopies    = "Sallyport chooses by itself how bytes are moved"
 	becauseUploadOne = "Sallyport moves only whole files into place, or locks none"
 )
@@ -26,7 +25,7 @@ var Options = []Option{
 	{Name: "nopriv_user", Kind: Word, Default: "nobody", Why: "it is run-as: what clients reach has the rights of this user"},
 	{Name: "secure_chroot_dir", Kind: Word, Default: "/var/run/vsftpd/empty", Treatment: Moot, Why: becauseConfined},
 	{Name: "setproctitle_enable", Kind: Bool, Default: "NO", Treatment: Warned, Same: "NO", Why: "sallyport sessions shows who does what"},
-	{Name: "session_support", Kind: Bool, Default: "NO", Treatment: Moot, Why: "sessions of PAM are opened for all local users"},
+	{Name: "session_support", Kind: Bool, Default: "NO", Why: "YES opens a session of PAM; utmp and wtmp are left to its modules"},
 	{Name: "tcp_wrappers", Kind: Bool, Default: "NO", Why: "hosts.allow and hosts.deny count as far as they speak of addresses; rules with names of clients, commands or VSFTPD_LOAD_CONF are refused at the start"},
 	{Name: "isolate", Kind: Bool, Default: "YES", Treatment: Moot, Why: becauseConfined},
 	{Name: "isolate_network", Kind: Bool, Default: "YES", Treatment: Moot, Why: becauseConfined},
@@ -95,8 +94,8 @@ var Options = []Option{
 	{Name: "secure_email_list_enable", Kind: Bool, Default: "NO", If: "anonymous_enable"},
 	{Name: "email_password_file", Kind: Word, Default: "/etc/vsftpd.email_passwords", Why: "a missing one is told at the start"},
 	{Name: "max_login_fails", Kind: Number, Default: "3"},
-	{Name: "delay_failed_login", Kind: Number, Default: "1", Treatment: Moot, Why: becauseDelays},
-	{Name: "delay_successful_login", Kind: Number, Default: "0", Treatment: Warned, Same: "0", Why: becauseDelays},
+	{Name: "delay_failed_login", Kind: Number, Default: "1", Why: "the delays by which Sallyport slows down guessing come on top"},
+	{Name: "delay_successful_login", Kind: Number, Default: "0"},
 
 	// Jails and paths.
 	{Name: "chroot_local_user", Kind: Bool, Default: "NO", Why: "with NO users see /, as far as their rights go, but for /proc, /sys and /dev; links with absolute paths lead nowhere"},

@@ -65,6 +65,7 @@ func (t *Translation) translate() {
 	t.dataConnections()
 	t.protection()
 	t.logins()
+	t.loginDelays()
 	t.greeting()
 	t.limits()
 	t.transfers()

@@ -122,6 +122,8 @@ func TestTranslation(t *testing.T) {
 		"guest_enable=YES;anon_upload_enable=YES":                                                                 `[group.local] world-readable-only = true; [group.local] no-replace = true`,
 		"anonymous_enable=YES;anon_upload_enable=YES;anon_other_write_enable=YES;anon_world_readable_only=NO":     `[anonymous] file-mode = "0666"; [anonymous] read-only = false`,
 		"anonymous_enable=YES;anon_upload_enable=YES;chown_uploads=YES;chown_username=www;chown_upload_mode=0644": `[anonymous] give-uploads-to = "www"; [anonymous] given-mode = "0644"`,
+		"delay_failed_login=5;delay_successful_login=99":                                                          `login-delay = "30s"; failed-login-delay = "5s"`,
+		"session_support=YES":                                      `failed-login-delay = "1s"; pam-session = true`,
 		"delete_failed_uploads=YES":                                `uploads = "atomic"`,
 		"ftpd_banner=Grüß Gott, \"you\"":                           `greeting = "Grüß Gott, \"you\""`,
 		"ftpd_banner=no;banner_file=/b":                            `greeting = "one\ntwo"`,
