@@ -257,7 +257,7 @@ func TestLimits(t *testing.T) {
 	require.NoError(t, err)
 	var got server.Settings
 	s.limits.into(&got)
-	require.Equal(t, server.Settings{IdleTimeout: -1, MaxSessions: -1, MaxSessionsPerAddress: 500, MaxLoginFailures: 7}, got)
+	require.Equal(t, server.Settings{IdleTimeout: -1, DataTimeout: time.Minute, MaxSessions: -1, MaxSessionsPerAddress: 500, MaxLoginFailures: 7}, got)
 }
 
 // Each home is swept once, with all that is below it.

@@ -41,7 +41,7 @@ func TestUpgradeToAnotherVersion(t *testing.T) {
 	c := u.mustLogin(t, "alice")
 	before := u.processes(t)
 	for _, v := range []struct{ source, text, other, problem string }{
-		{"internal/channel/message.go", "const Version = 1\n", "const Version = 77\n", "can't be upgraded to this program, whose processes send other messages (version 77, and not 1); restart it"},
+		{"internal/channel/message.go", "const Version = 2\n", "const Version = 77\n", "can't be upgraded to this program, whose processes send other messages (version 77, and not 2); restart it"},
 		{"handover_linux.go", "const takeOverVersion = 3\n", "const takeOverVersion = 77\n", "can't be upgraded to this program, which knows another way to take over (77, and not 3); restart it"},
 	} {
 		u.install(t, variant(t, v.source, v.text, v.other))

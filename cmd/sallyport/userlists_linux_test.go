@@ -41,5 +41,5 @@ func TestUserLists(t *testing.T) {
 
 // A list that is missing is a mistake: nobody knows who may log in.
 func TestUserListMissing(t *testing.T) {
-	require.Equal(t, "sallyport.toml:1:1: refused-users: open /nowhere: no such file or directory", complaints(t, configure(t, "refused-users = \"/nowhere\"\ndir = \"/\"\n"), nil, nil))
+	require.Equal(t, "sallyport.toml:1:1: refused-users: open /nowhere: no such file or directory; make it, or name another", complaints(t, configure(t, "refused-users = \"/nowhere\"\ndir = \"/\"\n"), nil, nil))
 }

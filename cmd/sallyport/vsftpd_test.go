@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/vsftpd"
@@ -101,7 +102,8 @@ func TestVsftpdToTOML(t *testing.T) {
 func TestVsftpdDocument(t *testing.T) {
 	text := documents(t)["vsftpd.md"]
 	for _, o := range vsftpd.Options {
-		require.Contains(t, text, "\n"+vsftpdRow(&o)+"\n")
+		row := vsftpdRow(&o)
+		assert.True(t, strings.Contains(text, "\n"+row+"\n"), "the document lacks %s", row)
 	}
 }
 

@@ -299,7 +299,7 @@ func TestForgedLogs(t *testing.T) {
 	require.Contains(t, alike(t, filepath.Join(dir, "xferlog")), `1 127.0.0.1 1 /x]_FAIL_LOGIN:_Client_?192.0.2.9? a _ i r demo ftp 0 * c`)
 }
 
-// The address in lines is the one that a PROXY header tells. A connection that was one too many has a line that says so.
+// The address in lines is the one that a PROXY header tells. A connection that was one too many has a line of its own.
 func TestLogBehindProxy(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")
 	c := startControlled(t, "--proxy-protocol", "127.0.0.5", "--max-sessions-per-address", "1", "--vsftpd-log", log)

@@ -6,7 +6,7 @@ import (
 )
 
 // Version is the version of the format of messages, and of what the messages of all parts of a server say.
-const Version = 1
+const Version = 2
 
 // MaxMessage bounds a message, in bytes.
 const MaxMessage = 64 << 10

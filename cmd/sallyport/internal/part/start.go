@@ -111,8 +111,8 @@ func (s *Starter) Replace(path string, args, env []string, keep []int) error {
 	})
 }
 
-// Living returns the PIDs of all parts that have not ended. Of those whose Process nobody takes over, Replace leaves the
-// next program children that it has to wait for: see Await.
+// Living returns the PIDs of all parts that have not ended. After Replace they are children of the next program, which
+// has to wait for those that it doesn't adopt: see Await.
 func (s *Starter) Living() (pids []int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"strings"
 )
 
 // Host answers questions about the machine that a file is for.
@@ -173,14 +172,4 @@ func (t *Translation) absolute(option string) bool {
 		t.refuse(option, "it is no absolute path, and where it leads would depend on where the server is started")
 	}
 	return ok
-}
-
-// lines returns the lines of a text that are neither empty nor comments.
-func lines(text string) (all []string) {
-	for line := range strings.Lines(text) {
-		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
-			all = append(all, line)
-		}
-	}
-	return all
 }
