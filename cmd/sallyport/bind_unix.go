@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strconv"
 	"syscall"
 )
 
@@ -45,29 +46,36 @@ func bind(ctx context.Context, network, address string) error {
 	return err
 }
 
-// bindAddress returns the address that package net would bind a socket of a network, tcp4 or tcp6, to.
+// bindAddress returns the address that package net would bind a socket of a network, tcp4 or tcp6, to. A socket of tcp6
+// serves IPv4 as well: net opens one for 0.0.0.0, too.
 func bindAddress(network, address string) (syscall.Sockaddr, error) {
-	host, _, err := net.SplitHostPort(address)
+	host, service, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err
 	}
-	if host == "" {
-		all := netip.IPv6Unspecified()
-		if network == "tcp4" {
-			all = netip.IPv4Unspecified()
+	port, err := strconv.Atoi(service)
+	if err != nil {
+		return nil, err
+	}
+	all := netip.IPv6Unspecified()
+	if network == "tcp4" {
+		all = netip.IPv4Unspecified()
+	}
+	at := all
+	if host != "" {
+		if at, err = netip.ParseAddr(host); err != nil {
+			return nil, err
 		}
-		address = "[" + all.String() + "]" + address
 	}
-	at, err := net.ResolveTCPAddr(network, address)
-	if err != nil {
-		return nil, err
+	if at.IsUnspecified() {
+		at = all
 	}
 	if network == "tcp4" {
-		return &syscall.SockaddrInet4{Port: at.Port, Addr: [4]byte(at.IP.To4())}, nil
+		return &syscall.SockaddrInet4{Port: port, Addr: at.Unmap().As4()}, nil
 	}
-	to := &syscall.SockaddrInet6{Port: at.Port, Addr: [16]byte(at.IP.To16())}
-	if at.Zone != "" {
-		i, err := net.InterfaceByName(at.Zone)
+	to := &syscall.SockaddrInet6{Port: port, Addr: at.As16()}
+	if at.Zone() != "" {
+		i, err := net.InterfaceByName(at.Zone())
 		if err != nil {
 			return nil, err
 		}

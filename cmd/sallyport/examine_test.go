@@ -135,17 +135,15 @@ func TestMistakesThatFollow(t *testing.T) {
 
 // A port that a program has opened can't be bound, and binding leaves none open.
 func TestBind(t *testing.T) {
-	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0"} {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0", "0.0.0.0:0", "[::]:0", "localhost:0"} {
 		ln, err := net.Listen("tcp", address)
 		if err != nil {
 			t.Skip(err)
 		}
 		defer ln.Close()
-		at := ln.Addr().String()
-		if address == ":0" {
-			_, port, _ := net.SplitHostPort(at)
-			at = ":" + port
-		}
+		_, port, err := net.SplitHostPort(ln.Addr().String())
+		require.NoError(t, err)
+		at := strings.TrimSuffix(address, "0") + port
 		require.Error(t, bind(t.Context(), "tcp", at))
 		require.NoError(t, ln.Close())
 		require.NoError(t, bind(t.Context(), "tcp", at))
