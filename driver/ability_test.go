@@ -25,7 +25,7 @@ var abilities = []reflect.Type{
 }
 
 // others are the interfaces of the package that are no abilities of an FS.
-var others = []string{"Driver", "FS", "Upload", "Preparer", "StagedReader", "KeptReader", "FileUpload", "FileOwner", "FileID", "FilePart"}
+var others = []string{"Driver", "FS", "Upload", "Preparer", "StagedReader", "KeptReader", "FileUpload", "FileOwner", "FileID", "FilePart", "Passwordless", "Usage"}
 
 // An interface that is added to the package must be listed above, as an ability
 // or not. The tests below then tell which wrappers lack the ability.

@@ -31,6 +31,9 @@ func (t *Translation) commands() {
 	}
 	if list := t.Text("cmds_allowed"); list != "" {
 		allowed := append(split(list), always...)
+		if slices.Contains(allowed, "MDTM") {
+			allowed = append(allowed, "MFMT") // without MFMT the server has MDTM set no times
+		}
 		off("cmds_allowed", slices.DeleteFunc(slices.Clone(verbs), func(v string) bool { return slices.Contains(allowed, v) })...)
 	}
 	if list := t.Text("cmds_denied"); list != "" {
