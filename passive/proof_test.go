@@ -371,7 +371,7 @@ func TestClaimsAreNoProof(t *testing.T) {
 }
 
 // A connection whose claim failed counts as one without proof: good enough only where such connections are, and with
-// the handshake done already.
+// the handshake done already. From elsewhere it is refused and counts as nothing.
 func TestFailedClaimIsUnproven(t *testing.T) {
 	proving(t, "21000", func(s *stage) {
 		l := s.lease("honest", Unlikely)
@@ -382,7 +382,7 @@ func TestFailedClaimIsUnproven(t *testing.T) {
 		l := s.lease("honest", Untested)
 		v := s.comes("elsewhere", "shows honest")
 		require.True(s, v.refused())
-		s.asked(l).fails(ErrUnproven, defaultTTL)
+		s.asked(l).fails(ErrExpired, defaultTTL)
 	})
 }
 
@@ -442,15 +442,19 @@ func TestFailedClaimElsewhere(t *testing.T) {
 	}
 }
 
-// A failed claim from the client's IPv6 network of 64 bits counts like one from its own address.
+// A failed claim from the client's IPv6 network of 64 bits counts like one from its own address, and one from elsewhere
+// as nothing.
 func TestFailedClaimOfTheNetwork(t *testing.T) {
-	for from, want := range map[string]time.Duration{"2001:db8::2": anotherWait, "2001:db8:0:1::1": defaultTTL} {
+	for from, want := range map[string]struct {
+		err  error
+		wait time.Duration
+	}{"2001:db8::2": {ErrUnproven, anotherWait}, "2001:db8:0:1::1": {ErrExpired, defaultTTL}} {
 		proving(t, "21000", func(s *stage) {
 			r := session(s.t, "a", Required)
 			r.Client = netip.MustParseAddr("2001:db8::1")
 			take := s.asked(lease(s.T, s.p, r))
 			require.True(s, s.from(netip.MustParseAddr(from), "shows a").refused())
-			take.fails(ErrUnproven, want)
+			take.fails(want.err, want.wait)
 		})
 	}
 }
