@@ -675,6 +675,17 @@ func TestProverPanics(t *testing.T) {
 	})
 }
 
+// A prover that ends the goroutine of a handshake ends one connection, and the lease waits on.
+func TestProverExits(t *testing.T) {
+	proving(t, "21000", func(s *stage) {
+		l := s.lease("a", Untested)
+		v := s.comes("home", "exits a")
+		require.True(s, v.refused())
+		s.asked(l).gets(s.comes("home", "proof a"), 0)
+		quiet(s.T, s.p)
+	})
+}
+
 // shakyTeller is a prover that panics before the handshake.
 type shakyTeller struct {
 	*teller

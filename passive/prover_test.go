@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -23,6 +24,7 @@ import (
 //	slow NAME    like proof, after three seconds
 //	stalls NAME  it claims to be of NAME, and its handshake goes on until it is cut
 //	panics NAME  it claims to be of NAME, and its handshake panics
+//	exits NAME   it claims to be of NAME, and its handshake ends the goroutine
 //	anything     it claims nothing
 type teller struct {
 	owners map[string]string // by session; a session that is not in there has an owner of its own
@@ -81,6 +83,8 @@ func (t *teller) Handshake(ctx context.Context, session string, c net.Conn) (net
 		return nil, false, errShake
 	case "panics":
 		panic("in the handshake")
+	case "exits":
+		runtime.Goexit()
 	case "stalls":
 		<-ctx.Done()
 		conn.Close()

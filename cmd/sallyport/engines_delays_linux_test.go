@@ -49,7 +49,7 @@ func TestEnginesRates(t *testing.T) {
 	start := time.Now()
 	fetch(first)
 	fetch(second)
-	time.Sleep(15 * time.Second)
+	time.Sleep(15 * time.Second) // the engines are processes, whose time can't be faked, and tell each other every second
 	var sum int64
 	for _, s := range told[sessionList](t, u.controlled, "sessions").Sessions {
 		require.NotZero(t, s.Transferred)

@@ -137,9 +137,10 @@ func TestMistakesThatFollow(t *testing.T) {
 func TestBind(t *testing.T) {
 	for _, address := range []string{"127.0.0.1:0", "[::1]:0", ":0", "0.0.0.0:0", "[::]:0", "localhost:0"} {
 		ln, err := net.Listen("tcp", address)
-		if err != nil {
-			t.Skip(err)
+		if err != nil && strings.Contains(address, "::") {
+			continue // this machine has no IPv6
 		}
+		require.NoError(t, err)
 		defer ln.Close()
 		_, port, err := net.SplitHostPort(ln.Addr().String())
 		require.NoError(t, err)

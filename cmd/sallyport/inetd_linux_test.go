@@ -115,15 +115,7 @@ func TestVsftpdSocketUnits(t *testing.T) {
 				return err == nil
 			}, time.Minute, 10*time.Millisecond)
 			for range 2 {
-				c := clearClient(t, addr)
-				_, err := c.Expect(220)
-				require.NoError(t, err)
-				clearLogin(t, c, "anonymous", "me@example.com")
-				got, err := c.Get("RETR hello.txt")
-				require.NoError(t, err)
-				require.Equal(t, "hello", got)
-				_, err = c.Cmd(221, "QUIT")
-				require.NoError(t, err)
+				anonymously(t, addr)
 			}
 		})
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/channel"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/hand"
 	"github.com/sallyport/sallyport/cmd/sallyport/internal/objects"
+	"github.com/sallyport/sallyport/driver/s3"
 )
 
 func main() {
@@ -48,11 +49,7 @@ func serve(in io.ReadCloser, out io.WriteCloser) error {
 	if err != nil {
 		return err
 	}
-	st, err := objects.Parse(string(text))
-	if err != nil {
-		return err
-	}
-	files, err := open(st, (&net.Dialer{Timeout: dialPatience}).DialContext)
+	files, err := described(text)
 	if err != nil {
 		return err
 	}
@@ -62,17 +59,22 @@ func serve(in io.ReadCloser, out io.WriteCloser) error {
 	return hand.ServeOver(stream, files)
 }
 
+// described returns the files of the store that a text describes. Their connections are made by this process.
+func described(text []byte) (*s3.FS, error) {
+	st, err := objects.Parse(string(text))
+	if err != nil {
+		return nil, err
+	}
+	return open(st, (&net.Dialer{Timeout: dialPatience}).DialContext)
+}
+
 // check tries to reach the store that is described by what r yields.
 func check(r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
 	}
-	st, err := objects.Parse(string(text))
-	if err != nil {
-		return err
-	}
-	files, err := open(st, (&net.Dialer{Timeout: dialPatience}).DialContext)
+	files, err := described(text)
 	if err != nil {
 		return err
 	}
